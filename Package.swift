@@ -1,0 +1,82 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// `KBS_STRICT=1` (set by .ci/run) turns warnings in our own targets into errors. It is not the
+// default, so that a newer compiler's new warning does not break an operator's build.
+let strict = Context.environment["KBS_STRICT"] == "1"
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+extension Target.Dependency {
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let asn1 = product(name: "SwiftASN1", package: "swift-asn1")
+    static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let tomlKit = product(name: "TOMLKit", package: "TOMLKit")
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+}
+
+// The rooms of the house, and which rooms each may look into. docs/design.md explains them.
+let package = Package(
+    name: "swift-kbs",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "kbs", targets: ["kbs"]),
+        .executable(name: "kbs-bench", targets: ["kbs-bench"]),
+        .library(name: "Evidence", targets: ["Evidence"]),
+        .library(name: "Broker", targets: ["Broker"]),
+        .library(name: "VirteeDialect", targets: ["VirteeDialect"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/LebJe/TOMLKit.git", from: "0.6.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: [
+        .target(name: "Evidence", dependencies: [.asn1, .crypto, .cryptoExtras], swiftSettings: settings),
+        .target(name: "Broker", dependencies: ["Evidence", .crypto, .cryptoExtras], swiftSettings: settings),
+        .target(name: "Storage", dependencies: ["Broker", "Evidence", .grdb], swiftSettings: settings),
+        .target(
+            name: "Endorsements", dependencies: ["Broker", "Evidence", .asyncHTTPClient, .nioCore],
+            swiftSettings: settings),
+        .target(
+            name: "VirteeDialect", dependencies: ["Broker", "Evidence", .hummingbird, .nioCore],
+            swiftSettings: settings),
+        .target(
+            name: "Server",
+            dependencies: [
+                "Broker", "Endorsements", "Evidence", "Storage", "VirteeDialect", .hummingbird, .logging, .nioCore,
+                .nioPosix, .serviceLifecycle, .tomlKit, .unixSignals, .crypto, .asyncHTTPClient,
+            ], swiftSettings: settings),
+        .target(
+            name: "SimulatedHardware", dependencies: ["Evidence", .asn1, .crypto, .cryptoExtras],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "kbs",
+            dependencies: ["Server", "SimulatedHardware", .argumentParser, .asyncHTTPClient],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "kbs-bench",
+            dependencies: ["SimulatedHardware", "Server", .argumentParser, .asyncHTTPClient],
+            swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,52 @@
+/// Hexadecimal text, as measurements, chip ids and reports are written in it.
+public enum Hex {
+    /// Reads an even number of hex digits of either case.
+    ///
+    /// - Returns: the bytes, or `nil` when the text holds anything else.
+    public static func decode(_ text: some StringProtocol) -> [UInt8]? {
+        let digits = text.utf8
+        guard digits.count.isMultiple(of: 2) else { return nil }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(digits.count / 2)
+        var high: UInt8?
+        for digit in digits {
+            guard let value = nibble(digit) else { return nil }
+            if let upper = high {
+                bytes.append(upper << 4 | value)
+                high = nil
+            } else {
+                high = value
+            }
+        }
+        return bytes
+    }
+
+    /// Lower-case hex digits, two for each byte.
+    public static func encode(_ bytes: some Collection<UInt8>) -> String {
+        String(decoding: encodeUTF8(bytes), as: UTF8.self)
+    }
+
+    /// The same as ``encode(_:)``, as UTF-8, for a message that is put together as bytes.
+    public static func encodeUTF8(_ bytes: some Collection<UInt8>) -> [UInt8] {
+        var digits: [UInt8] = []
+        digits.reserveCapacity(bytes.count * 2)
+        for byte in bytes {
+            digits.append(digit(byte >> 4))
+            digits.append(digit(byte & 0xF))
+        }
+        return digits
+    }
+
+    private static func nibble(_ digit: UInt8) -> UInt8? {
+        switch digit {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    private static func digit(_ nibble: UInt8) -> UInt8 {
+        nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+    }
+}
