@@ -22,6 +22,7 @@ extension Target.Dependency {
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let tomlKit = product(name: "TOMLKit", package: "TOMLKit")
@@ -56,7 +57,7 @@ let package = Package(
         .target(name: "Broker", dependencies: ["Evidence", .crypto, .cryptoExtras], swiftSettings: settings),
         .target(name: "Storage", dependencies: ["Broker", "Evidence", .grdb], swiftSettings: settings),
         .target(
-            name: "Endorsements", dependencies: ["Broker", "Evidence", .asyncHTTPClient, .nioCore],
+            name: "Endorsements", dependencies: ["Broker", "Evidence", .asyncHTTPClient, .nioCore, .nioHTTP1],
             swiftSettings: settings),
         .target(
             name: "VirteeDialect", dependencies: ["Broker", "Evidence", .hummingbird, .nioCore],

@@ -36,6 +36,11 @@ public struct SimulatedRoots: Sendable, Hashable, Codable {
         self.sev = sev
     }
 
+    /// The roots of both.
+    public func merging(_ others: SimulatedRoots) -> SimulatedRoots {
+        SimulatedRoots(snp: snp.merging(others.snp) { $1 }, sev: sev.merging(others.sev) { $1 })
+    }
+
     fileprivate static func fingerprint(_ pin: String) -> [UInt8]? {
         guard let bytes = Hex.decode(pin), bytes.count == 32 else { return nil }
         return bytes

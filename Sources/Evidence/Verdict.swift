@@ -88,8 +88,10 @@ public struct Verdict: Sendable, Hashable {
     public var failures: [Check] { checks.filter { $0.outcome == .failed } }
 
     /// One sentence for whoever was refused: the first failed check and what to do about it.
+    ///
+    /// A missing certificate is named last: whatever else failed would fail with one too.
     public var sentence: String {
-        guard let first = failures.first else {
+        guard let first = failures.first(where: { $0.name != .snpEndorsement }) ?? failures.first else {
             return isAccepted ? "The evidence is accepted." : "There is no evidence."
         }
         let others = failures.count - 1

@@ -1,7 +1,7 @@
 import Crypto
 import CryptoExtras
 import Evidence
-public import Foundation
+import Foundation
 import SwiftASN1
 
 /// An X.509 certificate that the simulator is about to sign, with everything settable that a

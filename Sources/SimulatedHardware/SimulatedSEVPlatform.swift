@@ -1,4 +1,4 @@
-public import Crypto
+import Crypto
 import CryptoExtras
 public import Evidence
 import Foundation
@@ -7,7 +7,7 @@ import Foundation
 public struct SimulatedSEVPlatform: Sendable {
     public let chain: SEVCertificateChain
     public let build = SEVFirmwareBuild(major: 0, minor: 24, build: 15)
-    private let pdhKey: P384.KeyAgreement.PrivateKey
+    let pdhKey: P384.KeyAgreement.PrivateKey
 
     /// Makes a root, a chip and its platform keys.
     public init() throws {
@@ -23,7 +23,7 @@ public struct SimulatedSEVPlatform: Sendable {
         let oca = try SEVCertificate(
             usage: .oca, algorithm: .ecdsaSHA256, x963: ocaKey.publicKey.x963Representation
         ) { [try Self.slot(.oca, ocaKey.signature(for: SHA256.hash(data: $0)))] }
-        // The slots' places are free, so the order is not the real firmware's on purpose.
+        // A slot is found by its usage, so the order is free.
         let pek = try SEVCertificate(
             usage: .pek, algorithm: .ecdsaSHA256, x963: pekKey.publicKey.x963Representation
         ) { body in
@@ -38,6 +38,11 @@ public struct SimulatedSEVPlatform: Sendable {
         chain = SEVCertificateChain(
             ark: try Self.authority(.ark, arkKey, signedBy: arkKey),
             ask: try Self.authority(.ask, askKey, signedBy: arkKey), cek: cek, oca: oca, pek: pek, pdh: pdh)
+    }
+
+    init(chain: SEVCertificateChain, pdhKey: P384.KeyAgreement.PrivateKey) {
+        self.chain = chain
+        self.pdhKey = pdhKey
     }
 
     /// What a server must trust to believe this platform.

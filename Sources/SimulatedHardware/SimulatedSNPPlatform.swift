@@ -1,4 +1,4 @@
-public import Crypto
+import Crypto
 import CryptoExtras
 public import Evidence
 public import Foundation
@@ -17,8 +17,8 @@ public struct SimulatedSNPPlatform: Sendable {
     public let asvk: Evidence.Certificate
     /// The chip's name, 64 bytes; on Turin 8 and zeros.
     public let chipID: [UInt8]
-    private let askKey: _RSA.Signing.PrivateKey
-    private let asvkKey: _RSA.Signing.PrivateKey
+    let askKey: _RSA.Signing.PrivateKey
+    let asvkKey: _RSA.Signing.PrivateKey
 
     /// Makes a root and a chip.
     ///
@@ -40,6 +40,14 @@ public struct SimulatedSNPPlatform: Sendable {
         asvk = try authority("SEV-VLEK-\(name)", asvkKey)
         let random = P384.Signing.PrivateKey().rawRepresentation + P384.Signing.PrivateKey().rawRepresentation
         chipID = Array(random.prefix(product.chipIDLength)) + Array(repeating: 0, count: 64 - product.chipIDLength)
+    }
+
+    init(
+        product: Product, ark: Evidence.Certificate, ask: Evidence.Certificate, asvk: Evidence.Certificate,
+        chipID: [UInt8], askKey: _RSA.Signing.PrivateKey, asvkKey: _RSA.Signing.PrivateKey
+    ) {
+        (self.product, self.ark, self.ask, self.asvk) = (product, ark, ask, asvk)
+        (self.chipID, self.askKey, self.asvkKey) = (chipID, askKey, asvkKey)
     }
 
     /// What a server must trust to believe this platform.
@@ -64,7 +72,8 @@ public struct SimulatedSNPPlatform: Sendable {
         tcb: TCBVersion, hardwareID: [UInt8]? = nil, form: HardwareIDForm = .wrapped, validFor years: Double = 7
     ) throws -> SigningKey {
         let identifier = hardwareID ?? Array(chipID.prefix(product.chipIDLength))
-        let value = form == .bare ? identifier : try Self.der(ASN1OctetString(contentBytes: identifier[...]))
+        let wrapped = try Self.der(ASN1OctetString(contentBytes: identifier[...]))
+        let value = form == .bare ? identifier : wrapped
         return try signingKey(
             "SEV-VCEK", issuer: ask, askKey, tcb: tcb, years: years, adding: ([1, 3, 6, 1, 4, 1, 3704, 1, 4], value))
     }
@@ -83,9 +92,10 @@ public struct SimulatedSNPPlatform: Sendable {
     ) throws -> SigningKey {
         let key = P384.Signing.PrivateKey()
         func level(_ component: UInt, _ value: UInt8) throws -> (ASN1ObjectIdentifier, [UInt8]) {
-            (ASN1ObjectIdentifier(elements: [1, 3, 6, 1, 4, 1, 3704, 1, 3, component]), try Self.der(Int(value)))
+            (try ASN1ObjectIdentifier(elements: [1, 3, 6, 1, 4, 1, 3704, 1, 3, component]), try Self.der(Int(value)))
         }
-        var extensions = [([1, 3, 6, 1, 4, 1, 3704, 1, 2] as ASN1ObjectIdentifier, try Self.der(ASN1IA5String(product.rawValue)))]
+        let productName = try Self.der(ASN1IA5String(product.rawValue))
+        var extensions: [(ASN1ObjectIdentifier, [UInt8])] = [([1, 3, 6, 1, 4, 1, 3704, 1, 2], productName)]
         if let fmc = tcb.fmc { extensions.append(try level(9, fmc)) }
         extensions.append(try level(1, tcb.bootLoader))
         extensions.append(try level(2, tcb.tee))

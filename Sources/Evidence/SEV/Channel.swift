@@ -49,6 +49,13 @@ public struct SEVSecretPacket: Sendable, Hashable {
     /// 32 bytes.
     public let mac: [UInt8]
     public let ciphertext: [UInt8]
+
+    public init(flags: UInt32, initializationVector: [UInt8], mac: [UInt8], ciphertext: [UInt8]) {
+        self.flags = flags
+        self.initializationVector = initializationVector
+        self.mac = mac
+        self.ciphertext = ciphertext
+    }
 }
 
 extension SEVTransportKeys {

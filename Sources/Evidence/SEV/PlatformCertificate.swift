@@ -24,6 +24,12 @@ public struct SEVCertificate: Sendable, Hashable {
         public var algorithm: SEVAlgorithm
         public var bytes: [UInt8]
 
+        public init(usage: SEVUsage, algorithm: SEVAlgorithm, bytes: [UInt8]) {
+            self.usage = usage
+            self.algorithm = algorithm
+            self.bytes = bytes
+        }
+
         public static let empty = Signature(usage: .none, algorithm: .none, bytes: Array(repeating: 0, count: 512))
     }
 

@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// A VCEK or VLEK with the certificates above it, not yet believed.
 public struct EndorsementChain: Sendable {
@@ -15,13 +15,16 @@ public struct EndorsementChain: Sendable {
         self.root = root
     }
 
-    /// Finds the certificates above a key among many, by name.
+    /// Finds the certificates above a key among many. Of several with the right name (a simulator's
+    /// beside the vendor's), it takes the one whose key made the signature.
     ///
     /// - Returns: `nil` when one is not there.
     public init?(key: EndorsementKey, among certificates: [Certificate]) {
-        guard let intermediate = certificates.first(where: { $0.subject == key.certificate.issuer }),
-            let root = certificates.first(where: { $0.subject == intermediate.issuer && $0.subject == $0.issuer })
-        else { return nil }
+        func issuer(of certificate: Certificate) -> Certificate? {
+            let named = certificates.filter { $0.subject == certificate.issuer }
+            return named.count < 2 ? named.first : named.first { certificate.isSigned(by: $0) } ?? named.first
+        }
+        guard let intermediate = issuer(of: key.certificate), let root = issuer(of: intermediate) else { return nil }
         self.init(key: key, intermediate: intermediate, root: root)
     }
 }
@@ -38,6 +41,9 @@ public struct AppraisedChain: Sendable {
 
     /// Whether the chain ends in a pinned root. It may still have expired.
     public var isGenuine: Bool { checks.allSatisfy { $0.outcome == .passed } }
+
+    /// Whether it may prove a report at `time`.
+    public func isGenuine(at time: Date) -> Bool { isGenuine && validFrom <= time && time <= validUntil }
 
     /// Verifies the three signatures and the names, against the pinned roots.
     public init(_ chain: EndorsementChain, anchors: SNPAnchors) {
@@ -68,5 +74,21 @@ public struct AppraisedChain: Sendable {
         checks = list.checks
         validFrom = max(key.certificate.notBefore, intermediate.notBefore, root.notBefore)
         validUntil = min(key.certificate.notAfter, intermediate.notAfter, root.notAfter)
+    }
+}
+
+extension SNPAnchors {
+    /// Whose keys `intermediate` signs, when `root` is pinned and signed it.
+    public func authority(_ intermediate: Certificate, under root: Certificate) -> (
+        product: Product, kind: EndorsementKey.Kind
+    )? {
+        guard let product = product(ofRoot: root), root.isSigned(by: root), intermediate.isSigned(by: root) else {
+            return nil
+        }
+        return switch intermediate.commonName {
+        case "SEV-\(product.rawValue)": (product, .vcek)
+        case "SEV-VLEK-\(product.rawValue)": (product, .vlek)
+        default: nil
+        }
     }
 }

@@ -50,6 +50,19 @@ public struct SNPExpectations: Sendable, Hashable {
     }
 }
 
+extension Verdict {
+    /// Whether all that a report lacks is a certificate: it answers the challenge with the
+    /// registered measurement, in a form that is known.
+    ///
+    /// Meant for a verdict without an endorsement. It says nothing about genuineness.
+    public var isWorthProving: Bool {
+        let decisive: Set<Check.Name> = [
+            .snpVersion, .snpLayout, .snpSignatureAlgorithm, .snpSignatureEncoding, .snpReportData, .snpMeasurement,
+        ]
+        return failures.allSatisfy { !decisive.contains($0.name) }
+    }
+}
+
 /// Decides whether a report is genuine and acceptable.
 public enum SNPVerifier {
     /// Evaluates every check. The only expensive one is the report's signature.
@@ -70,7 +83,10 @@ public enum SNPVerifier {
         } else {
             list.check(
                 .snpEndorsement, expected: .text("a VCEK or VLEK certificate for the report"), found: .text("none"),
-                false, advice: "There is no certificate for the key that signed the report: import or fetch it.")
+                false,
+                advice: report.signingKey == .vcek && report.isChipMasked
+                    ? "The host hides its chip id, so no VCEK can be found: let it show the chip id, or use a VLEK."
+                    : "There is no certificate for the key that signed the report: import or fetch it.")
         }
         checkClaims(of: report, product: endorsement?.chain.key.product ?? report.product, expectations, &list)
         return Verdict(list)

@@ -76,6 +76,9 @@ public struct Certificate: Sendable, Hashable {
     /// SHA-256 of the SubjectPublicKeyInfo, 32 bytes: what anchors are pinned by.
     public var publicKeyFingerprint: [UInt8] { Array(SHA256.hash(data: publicKeyInfo)) }
 
+    /// SHA-256 of the certificate, 32 bytes.
+    public var fingerprint: [UInt8] { Array(SHA256.hash(data: der)) }
+
     /// Whether `self` names `issuer` as its issuer and bears its valid RSASSA-PSS signature.
     public func isSigned(by issuer: Certificate) -> Bool {
         guard self.issuer == issuer.subject, signatureAlgorithm == .pssSHA384,

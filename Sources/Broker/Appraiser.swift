@@ -1,0 +1,135 @@
+import Evidence
+import Foundation
+
+/// Holds SNP reports against their certificates, wherever those come from.
+struct Appraiser: Sendable {
+    let anchors: SNPAnchors
+    let source: any EndorsementSource
+    /// Chains that were verified to the pin. More than one for a VLEK, which several clouds may have at one TCB.
+    private let verified = BoundedCache<EndorsementIdentity, [AppraisedChain]>(capacity: 2_048)
+
+    init(anchors: SNPAnchors, source: any EndorsementSource) {
+        self.anchors = anchors
+        self.source = source
+    }
+
+    /// What came of it: the verdict, and the chip when the verdict says that the report is genuine.
+    struct Result {
+        let verdict: Verdict
+        /// Set when no certificate could be had, for lack of which the verdict is what it is.
+        let missing: EndorsementUnavailable?
+    }
+
+    /// Evaluates a report.
+    ///
+    /// - Parameter offered: certificates that came with the report.
+    func appraise(
+        _ report: AttestationReport, offered: [Certificate], expecting expectations: SNPExpectations, at time: Date
+    ) async throws -> Result {
+        let candidates = Self.products(of: report, hint: expectations.generation)
+            .compactMap { EndorsementIdentity(claimedBy: report, product: $0) }
+        var trial = Trial(report: report, expectations: expectations, time: time)
+
+        for identity in candidates where trial.isOpen { trial.hold(against: verified[identity] ?? []) }
+        if let settled = trial.settled { return Result(verdict: settled, missing: nil) }
+
+        var pool: [EndorsementIdentity: [Certificate]] = [:]
+        for identity in candidates where trial.isOpen {
+            let certificates = try await source.certificates(for: identity) + offered
+            pool[identity] = certificates
+            trial.hold(against: await chains(for: identity, among: certificates))
+        }
+        if let settled = trial.settled { return Result(verdict: settled, missing: nil) }
+
+        // A stranger can make up any chip: the vendor is asked only for a report that answers our
+        // own challenge and shows the registered measurement.
+        let unproven = trial.unproven
+        guard unproven.isWorthProving else { return Result(verdict: trial.best ?? unproven, missing: nil) }
+        var missing: EndorsementUnavailable?
+        for identity in candidates where trial.isOpen {
+            do {
+                let fetched = try await fetch(identity, have: pool[identity] ?? [])
+                trial.hold(against: await chains(for: identity, among: fetched))
+            } catch let error as EndorsementUnavailable {
+                missing = error
+            }
+        }
+        if let settled = trial.settled { return Result(verdict: settled, missing: nil) }
+        return Result(verdict: trial.best ?? unproven, missing: trial.best == nil ? missing : nil)
+    }
+
+    /// The products that may have made the report, likeliest first.
+    private static func products(of report: AttestationReport, hint: Product?) -> [Product] {
+        if let product = report.product { return [product] }
+        // Only Milan and Genoa ever made version 2 reports, which do not name the product.
+        guard report.version == 2 else { return [] }
+        return [.milan, .genoa].sorted { first, _ in first == hint }
+    }
+
+    /// Verifies every chain for the identity, and remembers those that end in the pin.
+    private func chains(for identity: EndorsementIdentity, among certificates: [Certificate]) async -> [AppraisedChain] {
+        var seen: Set<[UInt8]> = []
+        let keys = certificates.compactMap { certificate in
+            (try? EndorsementKey(certificate)).flatMap {
+                EndorsementIdentity(of: $0) == identity && seen.insert(certificate.der).inserted ? $0 : nil
+            }
+        }
+        var appraised: [AppraisedChain] = []
+        for key in keys.prefix(Self.mostKeys) {
+            guard let chain = EndorsementChain(key: key, among: certificates) else { continue }
+            appraised.append(AppraisedChain(chain, anchors: anchors))
+        }
+        let genuine = appraised.filter(\.isGenuine)
+        guard !genuine.isEmpty else { return appraised }
+        for chain in genuine { await source.keep(chain.chain) }
+        let known = (verified[identity] ?? []).filter { old in
+            !genuine.contains { $0.chain.key.certificate == old.chain.key.certificate }
+        }
+        verified[identity] = Array((genuine + known).prefix(Self.mostKeys))
+        return genuine
+    }
+
+    /// How many keys are tried for one report: a table with more is not an honest guest's.
+    private static let mostKeys = 8
+
+    private func fetch(_ identity: EndorsementIdentity, have certificates: [Certificate]) async throws -> [Certificate] {
+        var pool = certificates
+        let keys = pool.compactMap { try? EndorsementKey($0) }.filter { EndorsementIdentity(of: $0) == identity }
+        if keys.isEmpty { pool.append(try await source.fetchKey(identity)) }
+        // The vendor's authorities go first: those at hand did not lead anywhere.
+        return try await source.fetchAuthorities(identity.product, identity.kind) + pool
+    }
+}
+
+/// One report, held against one chain after another until it is clear what it is.
+private struct Trial {
+    let report: AttestationReport
+    let expectations: SNPExpectations
+    let time: Date
+    private(set) var settled: Verdict?
+    /// The first verdict with a certificate that did not settle it.
+    private(set) var best: Verdict?
+
+    init(report: AttestationReport, expectations: SNPExpectations, time: Date) {
+        self.report = report
+        self.expectations = expectations
+        self.time = time
+    }
+
+    var isOpen: Bool { settled == nil }
+
+    /// What can be said without a certificate.
+    var unproven: Verdict { SNPVerifier.verify(report, endorsement: nil, expecting: expectations, at: time) }
+
+    mutating func hold(against chains: [AppraisedChain]) {
+        for chain in chains where isOpen {
+            let verdict = SNPVerifier.verify(report, endorsement: chain, expecting: expectations, at: time)
+            // A chip has one key for a TCB: once its certificate is known no other can say more.
+            if verdict.isGenuine || chain.chain.key.kind == .vcek && chain.isGenuine(at: time) {
+                settled = verdict
+            } else if best == nil {
+                best = verdict
+            }
+        }
+    }
+}

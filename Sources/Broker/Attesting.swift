@@ -1,0 +1,154 @@
+import Crypto
+import CryptoExtras
+public import Evidence
+import Foundation
+
+/// What a guest answers a challenge with.
+public enum Answer: Sendable {
+    case snp(SNPAnswer)
+    /// What LAUNCH_MEASURE returned: the measurement, 32 bytes, and the firmware's nonce, 16 bytes.
+    case sev(measurement: [UInt8], nonce: [UInt8])
+}
+
+public struct SNPAnswer: Sendable {
+    public let report: AttestationReport
+    /// Certificates that came along.
+    public let certificates: [Certificate]
+    /// What the guest calls its processor.
+    public let generation: Product?
+    public let key: GuestKey
+
+    public init(report: AttestationReport, certificates: [Certificate], generation: Product?, key: GuestKey) {
+        self.report = report
+        self.certificates = certificates
+        self.generation = generation
+        self.key = key
+    }
+}
+
+/// The guest's RSA public key, as the guest wrote it.
+public struct GuestKey: Sendable {
+    /// What the report is bound to, beside the nonce: the numbers in the very characters that were sent.
+    let transcript: [UInt8]
+    let modulus: [UInt8]
+    let exponent: [UInt8]
+
+    /// - Parameters:
+    ///   - modulus: standard base64 of a big-endian number.
+    ///   - exponent: the same.
+    /// - Throws: a ``Refusal`` unless they are an RSA key of 2,048 to 4,096 bits.
+    public init(modulus: String, exponent: String) throws(Refusal) {
+        guard let n = Data(base64Encoded: modulus), let e = Data(base64Encoded: exponent) else {
+            throw Refusal(.malformed, "k-mod and k-exp of tee-pubkey must be base64.")
+        }
+        // Above 4,096 bits the reply would not fit the clients' buffers.
+        guard let key = try? _RSA.Encryption.PublicKey(n: n, e: e), key.keySizeInBits <= 4_096 else {
+            throw Refusal(.malformed, "tee-pubkey must be an RSA key of 2,048 to 4,096 bits.")
+        }
+        transcript = Array(modulus.utf8) + Array(exponent.utf8)
+        (self.modulus, self.exponent) = (Array(n), Array(e))
+    }
+}
+
+extension Broker {
+    /// Holds evidence against what was registered, and opens the session.
+    ///
+    /// - Parameter session: every session id that came with the answer; the valid one counts.
+    /// - Throws: a ``Refusal``.
+    public func attest(_ answer: Answer, session candidates: [some StringProtocol]) async throws {
+        let time = now()
+        let challenges = challenges(among: candidates)
+        guard let challenge = challenges.first(where: { time < $0.expires }) else {
+            guard !challenges.isEmpty else {
+                throw Refusal(
+                    .challengeInvalid,
+                    "The cookie session_id is missing or not from this server: start again at /auth and send it back.")
+            }
+            throw Refusal(.challengeExpired, "The challenge has expired: start again at /auth.")
+        }
+        guard let workload = try await store.workload(row: challenge.workload) else {
+            throw Refusal(
+                .workloadChanged,
+                "The workload was registered again or removed since the challenge: start again at /auth.")
+        }
+        let (binding, attempt) = try await appraise(answer, to: challenge, for: workload, at: time)
+        let session = Session(
+            id: challenge.id, workload: workload.row, binding: binding, chip: attempt.chip,
+            expires: time.addingTimeInterval(lifetimes.session))
+        guard try await store.insert(session) else {
+            throw refused(
+                attempt,
+                Refusal(
+                    .challengeUsed,
+                    "The challenge has been answered before, or the workload was removed: start again at /auth."))
+        }
+        report(.attested(attempt))
+    }
+
+    /// Those of several session ids that this server made. A client may send a stale one too.
+    func challenges(among candidates: [some StringProtocol]) -> [Challenge] {
+        candidates.prefix(8).compactMap { Challenge(sealed: $0, with: keys) }
+    }
+
+    private func appraise(
+        _ answer: Answer, to challenge: Challenge, for workload: Workload, at time: Date
+    ) async throws -> (Session.Binding, Attempt) {
+        switch (answer, challenge.detail, workload.launch) {
+        case (.snp(let answer), .snp, .snp(let measurement, let policy)):
+            let result = try await appraise(
+                answer, challenge: challenge, measurement: measurement, policy: policy, at: time)
+            let attempt = Attempt(
+                workload: workload.id, tee: .snp, session: challenge.shortID,
+                chip: answer.report.isChipMasked ? "" : Hex.encode(answer.report.chipID), verdict: result.verdict)
+            guard result.verdict.isAccepted else { throw refused(attempt, refusal(result)) }
+            return (.rsa(modulus: answer.key.modulus, exponent: answer.key.exponent), attempt)
+        case (.sev(let measurement, let nonce), .sev(let build), .sev(let digest, let policy)):
+            let expected = keys.transportKeys(for: challenge.id)
+                .measurement(of: digest, build: build, policy: policy, nonce: nonce)
+            let verdict = SEVVerifier.verify(measurement: measurement, expected: expected)
+            let attempt = Attempt(
+                workload: workload.id, tee: .sev, session: challenge.shortID, chip: "", verdict: verdict)
+            guard verdict.isAccepted else {
+                throw refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
+            }
+            return (.sev(measurement: measurement), attempt)
+        default:
+            throw refused(
+                Attempt(
+                    workload: workload.id, tee: challenge.tee, session: challenge.shortID, chip: "", verdict: nil),
+                Refusal(
+                    .technologyMismatch,
+                    "The evidence is of another technology than the challenge: start again at /auth."))
+        }
+    }
+
+    private func appraise(
+        _ answer: SNPAnswer, challenge: Challenge, measurement: [UInt8], policy registered: GuestPolicy, at time: Date
+    ) async throws -> Appraiser.Result {
+        var hash = SHA512()
+        hash.update(data: Hex.encodeUTF8(keys.nonce(for: challenge.id)))
+        hash.update(data: answer.key.transcript)
+        var expected = SNPExpectations(measurement: measurement, reportData: Array(hash.finalize()))
+        expected.policy = registered
+        expected.allowsDebug = policy.allowsSNPDebug
+        expected.vmpl = policy.vmpl
+        expected.minimumTCB = policy.minimumTCB
+        expected.allowsProvisionalFirmware = policy.allowsProvisionalFirmware
+        expected.generation = answer.generation
+        return try await appraiser.appraise(
+            answer.report, offered: answer.certificates, expecting: expected, at: time)
+    }
+
+    private func refusal(_ result: Appraiser.Result) -> Refusal {
+        guard let missing = result.missing else { return Refusal(.evidenceRefused, result.verdict.sentence) }
+        return Refusal(
+            .endorsementUnavailable,
+            "The certificate that would prove the evidence is not here (\(missing)). Try again later, "
+                + "or ask the operator to import it.", retryAfter: missing.retryAfter ?? 60)
+    }
+
+    private func refused(_ attempt: Attempt, _ refusal: Refusal) -> Refusal {
+        report(.evidenceRefused(attempt, refusal))
+        return refusal
+    }
+}

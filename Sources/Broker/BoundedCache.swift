@@ -1,0 +1,41 @@
+import Synchronization
+
+/// Remembers what was used lately, in bounded memory.
+///
+/// Two generations: when the young one is full it becomes the old one and what was old is
+/// forgotten, so that nothing is ever searched for the least recently used entry.
+package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+    private struct Generations {
+        var young: [Key: Value] = [:]
+        var old: [Key: Value] = [:]
+    }
+
+    private let generations = Mutex(Generations())
+    private let capacity: Int
+
+    /// - Parameter capacity: of a generation; there are two.
+    package init(capacity: Int) { self.capacity = capacity }
+
+    package subscript(key: Key) -> Value? {
+        get {
+            generations.withLock { generations in
+                if let value = generations.young[key] { return value }
+                guard let value = generations.old[key] else { return nil }
+                insert(value, for: key, into: &generations)
+                return value
+            }
+        }
+        set {
+            guard let newValue else { return }
+            generations.withLock { insert(newValue, for: key, into: &$0) }
+        }
+    }
+
+    private func insert(_ value: Value, for key: Key, into generations: inout Generations) {
+        if generations.young.count >= capacity {
+            generations.old = generations.young
+            generations.young = [:]
+        }
+        generations.young[key] = value
+    }
+}

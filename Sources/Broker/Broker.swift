@@ -1,0 +1,103 @@
+public import Evidence
+public import Foundation
+
+/// Gives each secret to the guest it was registered for, and to nobody else.
+///
+/// Three steps, each a file of its own: a challenge (``challenge(_:)``), evidence that answers it
+/// (``attest(_:session:)``), and the secret (``release(_:session:)``).
+public struct Broker: Sendable {
+    public let policy: AppraisalPolicy
+    public let lifetimes: Lifetimes
+    let anchors: Anchors
+    let store: any Store
+    let keys: ServerKeys
+    let appraiser: Appraiser
+    let platforms = BoundedCache<[UInt8], AppraisedSEVChain>(capacity: 512)
+    let now: @Sendable () -> Date
+    let report: @Sendable (BrokerEvent) -> Void
+
+    /// - Parameters:
+    ///   - now: the time.
+    ///   - report: is told what happens, on the path of the request: it must not wait.
+    public init(
+        store: any Store, endorsements: any EndorsementSource, keys: ServerKeys, anchors: Anchors = .vendors,
+        policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
+        now: @escaping @Sendable () -> Date = { Date() },
+        reportingTo report: @escaping @Sendable (BrokerEvent) -> Void = { _ in }
+    ) {
+        self.store = store
+        self.keys = keys
+        self.anchors = anchors
+        self.policy = policy
+        self.lifetimes = lifetimes
+        self.now = now
+        self.report = report
+        appraiser = Appraiser(anchors: anchors.snp, source: endorsements)
+    }
+
+    /// Registers a workload, durably.
+    ///
+    /// - Throws: a ``Refusal`` when there is one and `replacing` is false.
+    public func register(_ registration: Registration, replacing: Bool = true) async throws {
+        let outcome = try await store.register(
+            registration, sealed: keys.seal(registration), replacing: replacing, at: now())
+        guard outcome != .exists else {
+            throw Refusal(
+                .workloadExists,
+                "The workload \(registration.id) is registered and this server replaces none "
+                    + "(registration.replace = false): remove it first, or use another id.")
+        }
+        report(.registered(registration.id, replaced: outcome == .replaced))
+    }
+
+    /// - Returns: whether there was one.
+    public func remove(_ id: WorkloadID) async throws -> Bool {
+        let removed = try await store.remove(id)
+        if removed { report(.removed(id)) }
+        return removed
+    }
+}
+
+/// What the server accepts, whatever a workload's registration says.
+public struct AppraisalPolicy: Sendable, Hashable {
+    public var allowsSNPDebug = false
+    public var allowsSEVDebug = false
+    public var vmpl: UInt32 = 0
+    public var minimumTCB: [Product: TCBVersion] = [:]
+    public var allowsProvisionalFirmware = false
+
+    public init() {}
+}
+
+/// How long things are good for, in seconds.
+public struct Lifetimes: Sendable, Hashable {
+    public var challenge: TimeInterval = 300
+    public var session: TimeInterval = 10_800
+
+    public init() {}
+}
+
+/// Something that an operator may want to know. It never holds a secret.
+public enum BrokerEvent: Sendable {
+    case registered(WorkloadID, replaced: Bool)
+    case removed(WorkloadID)
+    case challenged(WorkloadID, TEE)
+    /// A host asked for a channel and its platform was refused.
+    case platformRefused(Attempt, Refusal)
+    case attested(Attempt)
+    case evidenceRefused(Attempt, Refusal)
+    case released(WorkloadID, session: String)
+    case releaseRefused(session: String, Refusal)
+}
+
+/// Evidence that was looked at.
+public struct Attempt: Sendable {
+    public let workload: WorkloadID
+    public let tee: TEE
+    /// The first bytes of the challenge's id, in hex: tells a guest's log lines from another's.
+    public let session: String
+    /// In hex; a claim unless the verdict is genuine. Empty when hidden.
+    public let chip: String
+    /// `nil` when it did not come to one.
+    public let verdict: Verdict?
+}

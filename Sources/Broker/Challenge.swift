@@ -1,0 +1,96 @@
+import Evidence
+import Foundation
+
+/// What a server wants answered, before hardware has answered it.
+///
+/// The server keeps nothing: all that it needs to know again travels in the session id, sealed.
+/// See docs/decisions/0001-sealed-challenges.md.
+public struct Challenge: Sendable, Hashable {
+    /// 16 random bytes: what the session is stored under, and all else is derived from.
+    let id: [UInt8]
+    /// In whole seconds.
+    let expires: Date
+    let workload: Workload.Row
+    let detail: Detail
+
+    /// What the technology needs to know again.
+    enum Detail: Sendable, Hashable {
+        case snp
+        case sev(SEVFirmwareBuild)
+    }
+
+    var tee: TEE {
+        switch detail {
+        case .snp: .snp
+        case .sev: .sev
+        }
+    }
+}
+
+extension Challenge {
+    static func randomID() -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        return generator.next().bigEndianBytes + generator.next().bigEndianBytes
+    }
+
+    /// The start of the id, for logs: it opens nothing.
+    var shortID: String { Hex.encode(id.prefix(4)) }
+
+    /// Format and key of the seal. Another number follows when either changes.
+    private static let version: UInt8 = 1
+    private static let codeSize = 32
+
+    /// version ‖ id ‖ expiry (seconds since 1970, u32) ‖ workload row (i64) ‖ technology ‖ detail ‖ HMAC-SHA256,
+    /// big-endian, as base64url without padding: 83 characters for SNP, 87 for SEV; clients have room for 99.
+    func sealed(with keys: ServerKeys) -> String {
+        var body: [UInt8] = [Self.version] + id
+        body += UInt32(clamping: Int64(expires.timeIntervalSince1970)).bigEndianBytes
+        body += UInt64(bitPattern: workload).bigEndianBytes
+        switch detail {
+        case .snp: body += [0]
+        case .sev(let build): body += [1, build.major, build.minor, build.build]
+        }
+        return Data(body + keys.authenticationCode(for: body)).base64URL
+    }
+
+    /// Opens a session id that ``sealed(with:)`` made under the same keys.
+    ///
+    /// - Returns: `nil` for anything else. The expiry is left to the caller.
+    init?(sealed text: some StringProtocol, with keys: ServerKeys) {
+        guard text.utf8.count <= 99, let bytes = Data(base64URL: text).map(Array.init),
+            bytes.count > Self.codeSize,
+            keys.isValid(Array(bytes.suffix(Self.codeSize)), for: Array(bytes.dropLast(Self.codeSize)))
+        else { return nil }
+        do {
+            var cursor = ByteCursor(bytes.dropLast(Self.codeSize), subject: "session id")
+            guard try cursor.u8() == Self.version else { return nil }
+            id = try cursor.take(16)
+            let (expiry, row) = (try cursor.take(4), try cursor.take(8))
+            expires = Date(timeIntervalSince1970: Double(expiry.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }))
+            workload = Int64(bitPattern: row.reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+            switch try cursor.u8() {
+            case 0: detail = .snp
+            case 1:
+                detail = .sev(
+                    SEVFirmwareBuild(major: try cursor.u8(), minor: try cursor.u8(), build: try cursor.u8()))
+            default: return nil
+            }
+            try cursor.finish()
+        } catch {
+            return nil
+        }
+    }
+}
+
+extension Data {
+    /// Source: RFC 4648, section 5; without padding.
+    fileprivate var base64URL: String {
+        base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    }
+
+    fileprivate init?(base64URL text: some StringProtocol) {
+        guard !text.contains(where: { "+/=".contains($0) }) else { return nil }
+        let standard = String(text).replacing("-", with: "+").replacing("_", with: "/")
+        self.init(base64Encoded: standard + String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4))
+    }
+}

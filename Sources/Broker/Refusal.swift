@@ -1,0 +1,49 @@
+/// Why something was not done: a stable code for programs, and a sentence that says what to do.
+///
+/// The one vocabulary of errors that a client may see. A dialect turns it into its own form.
+public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
+    /// Stable: clients, logs and metrics rely on it. docs/refusals.md lists what each means.
+    public enum Code: String, Sendable, Hashable, CaseIterable {
+        /// The request cannot be read.
+        case malformed
+        /// A field of a registration has a value that cannot be used.
+        case invalidField = "invalid_field"
+        /// The caller may not register workloads.
+        case registrationForbidden = "registration_forbidden"
+        /// The workload is registered and may not be replaced.
+        case workloadExists = "workload_exists"
+        case workloadUnknown = "workload_unknown"
+        /// The workload is registered for another technology.
+        case technologyMismatch = "tee_mismatch"
+        /// No challenge came with the evidence, or not one that this server made.
+        case challengeInvalid = "challenge_invalid"
+        case challengeExpired = "challenge_expired"
+        /// The challenge has been answered before.
+        case challengeUsed = "challenge_used"
+        /// The workload was registered again, or removed, since the challenge.
+        case workloadChanged = "workload_changed"
+        /// The evidence is not genuine or not what was registered.
+        case evidenceRefused = "evidence_refused"
+        /// No source has the certificate that would prove the evidence.
+        case endorsementUnavailable = "endorsement_unavailable"
+        /// No attested session.
+        case sessionInvalid = "session_invalid"
+        /// There is no such key, or it is another workload's.
+        case keyUnknown = "key_unknown"
+        /// The server cannot do its work now.
+        case unavailable
+    }
+
+    public let code: Code
+    public let sentence: String
+    /// How long the caller should wait before it tries again, in seconds.
+    public let retryAfter: Int?
+
+    public init(_ code: Code, _ sentence: String, retryAfter: Int? = nil) {
+        self.code = code
+        self.sentence = sentence
+        self.retryAfter = retryAfter
+    }
+
+    public var description: String { "\(code.rawValue): \(sentence)" }
+}

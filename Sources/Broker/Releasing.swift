@@ -1,0 +1,73 @@
+import CryptoExtras
+public import Evidence
+import Foundation
+
+/// A secret, encrypted to the guest that attested.
+public enum WrappedSecret: Sendable {
+    /// RSAES-PKCS1-v1_5 under the guest's key.
+    case rsa([UInt8])
+    /// For LAUNCH_SECRET.
+    case sev(SEVSecretPacket)
+}
+
+extension Broker {
+    /// The key of the session's own workload.
+    ///
+    /// - Parameters:
+    ///   - key: the id that was asked for. Anything but the workload's own is unknown, whether it exists or not:
+    ///     nobody looks.
+    ///   - session: every session id that came along; the valid one counts.
+    /// - Throws: a ``Refusal``.
+    public func release(_ key: some StringProtocol, session candidates: [some StringProtocol]) async throws
+        -> WrappedSecret
+    {
+        let challenges = challenges(among: candidates)
+        guard let (challenge, grant) = try await grant(challenges) else {
+            throw refused(
+                challenges.first,
+                Refusal(
+                    .sessionInvalid,
+                    "There is no attested session for this cookie, or it has ended: start again at /auth."))
+        }
+        guard key == grant.workload.id.text else {
+            throw refused(challenge, Refusal(.keyUnknown, "There is no such key for this session's workload."))
+        }
+        let wrapped = try wrap(try keys.open(grant.sealedSecret, of: grant.workload), for: grant.session)
+        report(.released(grant.workload.id, session: challenge.shortID))
+        return wrapped
+    }
+
+    private func grant(_ challenges: [Challenge]) async throws -> (Challenge, Grant)? {
+        let time = now()
+        for challenge in challenges {
+            guard let grant = try await store.grant(session: challenge.id, at: time),
+                grant.workload.row == challenge.workload
+            else { continue }
+            return (challenge, grant)
+        }
+        return nil
+    }
+
+    private func wrap(_ secret: Secret, for session: Session) throws -> WrappedSecret {
+        switch session.binding {
+        case .rsa(let modulus, let exponent):
+            let key = try _RSA.Encryption.PublicKey(n: modulus, e: exponent)
+            // The clients know no other padding. Only whoever holds the private key could mount an
+            // attack on it, and that is the guest itself.
+            let encrypted = try secret.withBytes {
+                try key.encrypt(Data($0), padding: ._WEAK_AND_INSECURE_PKCS_V1_5)
+            }
+            return .rsa(Array(encrypted))
+        case .sev(let measurement):
+            let padded = secret.withBytes { bytes in
+                Array(bytes) + Array(repeating: 0, count: SEVSecretSize.bytes - bytes.count)
+            }
+            return .sev(try keys.transportKeys(for: session.id).wrap(padded, for: measurement))
+        }
+    }
+
+    private func refused(_ challenge: Challenge?, _ refusal: Refusal) -> Refusal {
+        report(.releaseRefused(session: challenge?.shortID ?? "none", refusal))
+        return refusal
+    }
+}

@@ -1,0 +1,80 @@
+public import Crypto
+import Evidence
+import Foundation
+
+/// Every key that a server works with, each derived from the master key for one use.
+public struct ServerKeys: Sendable {
+    private let challengeAuthentication: SymmetricKey
+    private let challengeNonce: SymmetricKey
+    private let channel: SymmetricKey
+    private let secrets: SymmetricKey
+
+    /// - Parameter master: 32 random bytes.
+    public init(master: SymmetricKey) {
+        func derive(_ use: String) -> SymmetricKey {
+            HKDF<SHA256>.deriveKey(
+                inputKeyMaterial: master, info: Data("swift-kbs/1 \(use)".utf8), outputByteCount: 32)
+        }
+        challengeAuthentication = derive("challenge authentication")
+        challengeNonce = derive("challenge nonce")
+        channel = derive("sev channel")
+        secrets = derive("secrets at rest")
+    }
+
+    // MARK: Challenges
+
+    /// 32 bytes.
+    func authenticationCode(for body: [UInt8]) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: body, using: challengeAuthentication))
+    }
+
+    func isValid(_ code: [UInt8], for body: [UInt8]) -> Bool {
+        HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: body, using: challengeAuthentication)
+    }
+
+    /// 16 bytes that only this server can tell from a challenge's id.
+    func nonce(for id: [UInt8]) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: id, using: challengeNonce).prefix(16))
+    }
+
+    /// The keys of the channel that belongs to a challenge: the same each time, so nobody stores them.
+    func transportKeys(for id: [UInt8]) -> SEVTransportKeys {
+        func derive(_ name: String) -> SymmetricKey {
+            HKDF<SHA256>.deriveKey(
+                inputKeyMaterial: channel, salt: id, info: Data(name.utf8), outputByteCount: 16)
+        }
+        return SEVTransportKeys(encryption: derive("tek"), integrity: derive("tik"))
+    }
+
+    // MARK: Secrets
+
+    /// Encrypts a registration's secret for the database: AES-256-GCM, nonce ‖ ciphertext ‖ tag.
+    ///
+    /// It opens only beside the workload, measurement and policy it was sealed with, so whoever can
+    /// write to the database still cannot hand a secret to another guest.
+    func seal(_ registration: Registration) throws -> [UInt8] {
+        let context = Self.context(registration.id, registration.launch)
+        let box = try registration.secret.withBytes { try AES.GCM.seal($0, using: secrets, authenticating: context) }
+        guard let combined = box.combined else { throw Refusal(.unavailable, "The secret could not be sealed.") }
+        return Array(combined)
+    }
+
+    /// - Throws: when the sealed bytes, or what they belong to, were changed, or under another master key.
+    func open(_ sealed: [UInt8], of workload: Workload) throws -> Secret {
+        let box = try AES.GCM.SealedBox(combined: sealed)
+        var plaintext = try AES.GCM.open(
+            box, using: secrets, authenticating: Self.context(workload.id, workload.launch))
+        defer { plaintext.resetBytes(in: plaintext.startIndex..<plaintext.endIndex) }
+        return Secret(plaintext)
+    }
+
+    private static func context(_ id: WorkloadID, _ launch: Launch) -> [UInt8] {
+        let policy: [UInt8] =
+            switch launch {
+            case .snp(_, let policy): policy.rawValue.bigEndianBytes
+            case .sev(_, let policy): policy.bytes
+            }
+        // Only the id varies in length within a technology, and it comes last.
+        return Array("secrets/\(launch.tee.rawValue)/".utf8) + launch.measurement + policy + Array(id.text.utf8)
+    }
+}

@@ -1,0 +1,171 @@
+public import AsyncHTTPClient
+public import Broker
+public import Evidence
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+/// AMD's Key Distribution Service (KDS), or a mirror of it.
+///
+/// Source: AMD 57230, chapter 4. It limits the rate, so each certificate is asked for once at a
+/// time however many guests wait for it, and not again soon when it could not be had.
+public struct KeyDistributionService: Sendable {
+    public struct Configuration: Sendable {
+        /// Without a path, e.g. `https://kdsintf.amd.com`.
+        public var baseURL = "https://kdsintf.amd.com"
+        /// For one request.
+        public var requestTimeout: Duration = .seconds(10)
+        /// For a certificate, with all retries: a guest is waiting.
+        public var deadline: Duration = .seconds(25)
+        /// How long a failure is remembered.
+        public var pauseAfterFailure: Duration = .seconds(60)
+
+        public init() {}
+    }
+
+    private let client: HTTPClient
+    private let configuration: Configuration
+    private let flights = Flights()
+    private let failures = BoundedCache<String, Failure>(capacity: 4_096)
+
+    private struct Failure: Sendable {
+        let reason: String
+        let until: ContinuousClock.Instant
+    }
+
+    public init(client: HTTPClient, configuration: Configuration) {
+        self.client = client
+        self.configuration = configuration
+    }
+
+    /// A client as this service wants it: it follows no redirects.
+    public static func makeClient() -> HTTPClient {
+        var settings = HTTPClient.Configuration()
+        settings.redirectConfiguration = .disallow
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    }
+
+    /// The VCEK of a chip at a TCB.
+    ///
+    /// - Throws: ``EndorsementUnavailable``.
+    public func key(_ identity: EndorsementIdentity) async throws -> Certificate {
+        guard identity.kind == .vcek, let chip = identity.hardwareID else {
+            throw EndorsementUnavailable(
+                "AMD gives no VLEK to third parties: the cloud provider has it, and the guest can send it along")
+        }
+        let tcb = identity.tcb
+        let levels = (tcb.fmc.map { [("fmcSPL", $0)] } ?? []) + [
+            ("blSPL", tcb.bootLoader), ("teeSPL", tcb.tee), ("snpSPL", tcb.snp), ("ucodeSPL", tcb.microcode),
+        ]
+        let query = levels.map { "\($0)=\($1 < 10 ? "0" : "")\($1)" }.joined(separator: "&")
+        let certificates = try await get("/vcek/v1/\(identity.product.rawValue)/\(Hex.encode(chip))?\(query)")
+        guard let certificate = certificates.first else {
+            throw EndorsementUnavailable("\(configuration.baseURL) sent no certificate")
+        }
+        return certificate
+    }
+
+    /// ASK and ARK, or ASVK and ARK.
+    ///
+    /// - Throws: ``EndorsementUnavailable``.
+    public func authorities(_ product: Product, _ kind: EndorsementKey.Kind) async throws -> [Certificate] {
+        try await get("/\(kind.rawValue)/v1/\(product.rawValue)/cert_chain")
+    }
+
+    private func get(_ path: String) async throws -> [Certificate] {
+        if let failure = failures[path], failure.until > .now {
+            throw EndorsementUnavailable(failure.reason, retryAfter: Self.seconds(until: failure.until))
+        }
+        return try await flights.join(path) {
+            do {
+                return try await fetch(path)
+            } catch let error as EndorsementUnavailable {
+                let pause = max(configuration.pauseAfterFailure, .seconds(error.retryAfter ?? 0))
+                let until = ContinuousClock.now.advanced(by: pause)
+                failures[path] = Failure(reason: error.reason, until: until)
+                throw EndorsementUnavailable(error.reason, retryAfter: Self.seconds(until: until))
+            }
+        }
+    }
+
+    /// Asks until there is an answer that will not change, or no time is left.
+    private func fetch(_ path: String) async throws -> [Certificate] {
+        let start = ContinuousClock.now
+        var pause = Duration.seconds(1)
+        while true {
+            let outcome = await attempt(path)
+            let failure: EndorsementUnavailable
+            switch outcome {
+            case .certificates(let certificates): return certificates
+            case .refused(let reason): throw reason
+            case .again(let reason): failure = reason
+            }
+            let wait = failure.retryAfter.map { Duration.seconds($0) } ?? pause
+            guard start.duration(to: .now) + wait < configuration.deadline else { throw failure }
+            try await Task.sleep(for: wait)
+            pause *= 2
+        }
+    }
+
+    private enum Outcome {
+        case certificates([Certificate])
+        case refused(EndorsementUnavailable)
+        case again(EndorsementUnavailable)
+    }
+
+    private func attempt(_ path: String) async -> Outcome {
+        let host = configuration.baseURL
+        do {
+            let response = try await client.execute(
+                HTTPClientRequest(url: host + path), timeout: TimeAmount(configuration.requestTimeout))
+            switch response.status.code {
+            case 200:
+                let body = try await response.body.collect(upTo: 256 * 1_024)
+                return .certificates(try Certificate.read(file: Array(body.readableBytesView)))
+            case 404:
+                return .refused(EndorsementUnavailable("\(host) does not know it", retryAfter: 600))
+            case 429, 500...599:
+                return .again(
+                    EndorsementUnavailable(
+                        "\(host) answered \(response.status.code)", retryAfter: Self.retryAfter(response.headers)))
+            default:
+                return .refused(EndorsementUnavailable("\(host) answered \(response.status.code)"))
+            }
+        } catch let error as MalformedInput {
+            return .refused(EndorsementUnavailable("\(host) sent something else than a certificate: \(error)"))
+        } catch {
+            return .again(EndorsementUnavailable("\(host) cannot be reached: \(error)"))
+        }
+    }
+
+    /// Seconds, or a date. Source: RFC 9110, section 10.2.3.
+    private static func retryAfter(_ headers: HTTPHeaders) -> Int? {
+        guard let text = headers.first(name: "Retry-After") else { return nil }
+        if let seconds = Int(text) { return min(max(seconds, 0), 86_400) }
+        let style = Date.VerbatimFormatStyle(
+            format: "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .padded(4)) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
+            locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian))
+        guard let date = try? style.parseStrategy.parse(text) else { return nil }
+        return min(max(Int(date.timeIntervalSinceNow.rounded(.up)), 0), 86_400)
+    }
+
+    private static func seconds(until instant: ContinuousClock.Instant) -> Int {
+        max(1, Int(ContinuousClock.now.duration(to: instant).components.seconds))
+    }
+}
+
+/// One request for each path at a time: whoever comes later waits for it too.
+private actor Flights {
+    private var tasks: [String: Task<[Certificate], any Error>] = [:]
+
+    func join(
+        _ path: String, _ fetch: @escaping @Sendable () async throws -> [Certificate]
+    ) async throws -> [Certificate] {
+        if let task = tasks[path] { return try await task.value }
+        // A task of its own: the first guest may hang up while others wait.
+        let task = Task { try await fetch() }
+        tasks[path] = task
+        defer { tasks[path] = nil }
+        return try await task.value
+    }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import GRDB
+import Synchronization
+
+/// Group commit: what arrives while a transaction is being flushed goes into the next one, so
+/// that a flush to disk is shared by everyone who waits for it.
+///
+/// Each write has a savepoint of its own; one that throws takes nothing else with it.
+final class WriteQueue: Sendable {
+    private struct Write: Sendable {
+        /// Runs in the transaction.
+        let run: @Sendable (Database) -> Void
+        /// Runs when it is durable, or with the reason why nothing was written.
+        let finish: @Sendable ((any Error)?) -> Void
+    }
+
+    private struct State {
+        var waiting: [Write] = []
+        var isDraining = false
+    }
+
+    private final class Outcome<T: Sendable>: Sendable {
+        let result = Mutex<Result<T, any Error>?>(nil)
+    }
+
+    private let pool: DatabasePool
+    private let state = Mutex(State())
+    /// The only thread that writes; it may block on the disk.
+    private let thread = DispatchQueue(label: "kbs.writes")
+
+    init(_ pool: DatabasePool) { self.pool = pool }
+
+    /// Runs a write, and returns when it is durable.
+    func perform<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            let outcome = Outcome<T>()
+            enqueue(
+                Write { database in
+                    let result = Result {
+                        var value: T?
+                        try database.inSavepoint {
+                            value = try body(database)
+                            return .commit
+                        }
+                        guard let value else { throw DatabaseError(message: "the write did not run") }
+                        return value
+                    }
+                    outcome.result.withLock { $0 = result }
+                } finish: { failure in
+                    let result = failure.map { .failure($0) } ?? outcome.result.withLock { $0 }
+                    continuation.resume(
+                        with: result ?? .failure(DatabaseError(message: "the write did not run")))
+                })
+        }
+    }
+
+    private func enqueue(_ write: Write) {
+        let mustStart = state.withLock { state in
+            state.waiting.append(write)
+            defer { state.isDraining = true }
+            return !state.isDraining
+        }
+        if mustStart { thread.async { self.drain() } }
+    }
+
+    private func drain() {
+        while true {
+            let batch = state.withLock { state in
+                if state.waiting.isEmpty { state.isDraining = false }
+                defer { state.waiting = [] }
+                return state.waiting
+            }
+            if batch.isEmpty { return }
+            let failure = commit(batch)
+            for write in batch { write.finish(failure) }
+        }
+    }
+
+    /// - Returns: why nothing was written, or `nil` when the transaction is on the disk.
+    private func commit(_ batch: [Write]) -> (any Error)? {
+        do {
+            try pool.writeWithoutTransaction { database in
+                try database.inTransaction(.immediate) {
+                    for write in batch { write.run(database) }
+                    return .commit
+                }
+            }
+            return nil
+        } catch {
+            return error
+        }
+    }
+}

@@ -1,0 +1,84 @@
+public import Broker
+import HTTPTypes
+public import Hummingbird
+import Logging
+import NIOCore
+
+/// Turns everything that goes wrong into plain text, which the clients show to whoever runs them.
+public struct RefusalMiddleware<Context: RequestContext>: RouterMiddleware {
+    public init() {}
+
+    public func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let refusal as Refusal {
+            return RefusalResponse.response(to: refusal)
+        } catch let error as HTTPError {
+            return RefusalResponse.text(error.status, RefusalResponse.sentence(for: error.status))
+        } catch is CancellationError {
+            return RefusalResponse.response(to: Refusal(.unavailable, "The server is stopping.", retryAfter: 5))
+        } catch {
+            // Nothing fails open, and nobody outside learns the details.
+            context.logger.error("A request failed.", metadata: ["error": "\(error)", "path": "\(request.uri.path)"])
+            return RefusalResponse.response(
+                to: Refusal(.unavailable, "The server could not do this; its log says why.", retryAfter: 5))
+        }
+    }
+}
+
+public enum RefusalResponse {
+    /// The form that a refusal has in this dialect.
+    public static func response(to refusal: Refusal) -> Response {
+        var response = text(status(of: refusal.code), refusal.description)
+        if let seconds = refusal.retryAfter { response.headers[.retryAfter] = "\(seconds)" }
+        return response
+    }
+
+    public static func text(_ status: HTTPResponse.Status, _ sentence: String) -> Response {
+        Response(
+            status: status, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: sentence)))
+    }
+
+    private static func status(of code: Refusal.Code) -> HTTPResponse.Status {
+        switch code {
+        case .malformed, .invalidField, .challengeInvalid, .challengeExpired, .challengeUsed, .workloadChanged,
+            .technologyMismatch:
+            .badRequest
+        case .registrationForbidden: .forbidden
+        case .workloadExists: .conflict
+        case .workloadUnknown, .keyUnknown: .notFound
+        case .evidenceRefused: .forbidden
+        case .sessionInvalid: .unauthorized
+        case .endorsementUnavailable, .unavailable: .serviceUnavailable
+        }
+    }
+
+    fileprivate static func sentence(for status: HTTPResponse.Status) -> String {
+        switch status.code {
+        case 404: "There is nothing here: the calls are under /kbs/v0."
+        case 405: "This path takes another method."
+        case 413: "The body is longer than \(VirteeDialect.longestBody / 1_024) KiB."
+        case 415: "The body must be application/json."
+        default: status.reasonPhrase
+        }
+    }
+}
+
+extension RouterMethods {
+    /// Answers 405 to every other method.
+    public func refuseOtherMethods(on path: RouterPath, than allowed: [HTTPRequest.Method]) {
+        let known: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
+        let allow = allowed.map(\.rawValue).joined(separator: ", ")
+        for method in known where !allowed.contains(method) {
+            on(path, method: method) { _, _ in
+                var response = RefusalResponse.text(
+                    .methodNotAllowed, "This path takes \(allow) and not \(method.rawValue).")
+                response.headers[.allow] = allow
+                return response
+            }
+        }
+    }
+}

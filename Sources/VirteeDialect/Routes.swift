@@ -1,0 +1,104 @@
+public import Broker
+import Foundation
+import HTTPTypes
+public import Hummingbird
+public import NIOCore
+
+/// The four calls of the reference KBS under `/kbs/v0`, as its clients speak them.
+public struct VirteeDialect: Sendable {
+    /// Longest body that is read, in bytes: a SEV chain takes about 40 KiB.
+    public static let longestBody = 256 * 1_024
+
+    private let broker: Broker
+    private let replacesWorkloads: Bool
+    private let admit: @Sendable (Request, SocketAddress?) throws -> Void
+
+    /// - Parameters:
+    ///   - replacesWorkloads: whether a registered workload may be registered again.
+    ///   - admit: throws a ``Refusal`` when the caller may not register.
+    public init(
+        broker: Broker, replacesWorkloads: Bool,
+        admitRegistration admit: @escaping @Sendable (Request, SocketAddress?) throws -> Void
+    ) {
+        self.broker = broker
+        self.replacesWorkloads = replacesWorkloads
+        self.admit = admit
+    }
+
+    /// Adds the calls to a router.
+    public func addRoutes<Context: RequestContext & RemoteAddressRequestContext>(to router: Router<Context>) {
+        let calls = router.group("kbs/v0")
+        // The reference's own answer; some clients probe with it.
+        calls.get("") { _, _ in
+            RefusalResponse.text(.unauthorized, "This is a key broker: POST /kbs/v0/auth begins.")
+        }
+        calls.post("register_workload") { try await register($0, from: $1.remoteAddress) }
+        calls.post("auth") { request, _ in try await challenge(request) }
+        calls.post("attest") { request, _ in try await attest(request) }
+        calls.get("key/**") { try await release($0, key: $1.parameters.getCatchAll().joined(separator: "/")) }
+        for path in ["register_workload", "auth", "attest"] { calls.refuseOtherMethods(on: path, than: [.post]) }
+        calls.refuseOtherMethods(on: "key/**", than: [.get, .head])
+    }
+
+    private func register(_ request: Request, from address: SocketAddress?) async throws -> Response {
+        try admit(request, address)
+        try await broker.register(
+            try Registration(virteeJSON: try await request.jsonBody()), replacing: replacesWorkloads)
+        return Response(status: .ok)
+    }
+
+    private func challenge(_ request: Request) async throws -> Response {
+        let message = try RequestMessage(json: try await request.jsonBody())
+        let issued = try await broker.challenge(try message.request())
+        var response = Response(json: issued.json(in: message.form))
+        // No attributes: one client takes all that follows "session_id=", and has 100 bytes for it.
+        response.headers[.setCookie] = "session_id=\(issued.session)"
+        return response
+    }
+
+    private func attest(_ request: Request) async throws -> Response {
+        try await broker.attest(
+            try Answer(virteeJSON: try await request.jsonBody()), session: request.sessionIDs)
+        // The body stays empty: the client takes any text for an error, whatever the status.
+        return Response(status: .ok)
+    }
+
+    private func release(_ request: Request, key: String) async throws -> Response {
+        Response(json: try await broker.release(key, session: request.sessionIDs).json)
+    }
+}
+
+extension Request {
+    /// The body of a request that has JSON, or does not say.
+    fileprivate func jsonBody() async throws -> Data {
+        if let type = headers[.contentType] {
+            let essence = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
+            guard essence == "application/json" else { throw HTTPError(.unsupportedMediaType) }
+        }
+        let buffer: ByteBuffer
+        do {
+            buffer = try await body.collect(upTo: VirteeDialect.longestBody)
+        } catch is NIOTooManyBytesError {
+            throw HTTPError(.contentTooLarge)
+        }
+        return Data(buffer.readableBytesView)
+    }
+
+    /// Every value of the cookie `session_id`: clients send several, on one header line or on more.
+    fileprivate var sessionIDs: [Substring] {
+        headers[values: .cookie].flatMap { line in
+            line.split(separator: ";").compactMap { pair in
+                let pair = pair.drop { $0 == " " }
+                return pair.hasPrefix("session_id=") ? pair.dropFirst("session_id=".count) : nil
+            }
+        }
+    }
+}
+
+extension Response {
+    fileprivate init(json: JSONText) {
+        self.init(
+            status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: json.text)))
+    }
+}
