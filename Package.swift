@@ -19,9 +19,11 @@ extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioFoundationCompat = product(name: "NIOFoundationEssentialsCompat", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -44,6 +46,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
@@ -60,24 +63,29 @@ let package = Package(
             name: "Endorsements", dependencies: ["Broker", "Evidence", .asyncHTTPClient, .nioCore, .nioHTTP1],
             swiftSettings: settings),
         .target(
-            name: "VirteeDialect", dependencies: ["Broker", "Evidence", .hummingbird, .nioCore],
+            name: "VirteeDialect", dependencies: ["Broker", "Evidence", .httpTypes, .hummingbird, .logging, .nioCore],
             swiftSettings: settings),
         .target(
             name: "Server",
             dependencies: [
                 "Broker", "Endorsements", "Evidence", "Storage", "VirteeDialect", .hummingbird, .logging, .nioCore,
-                .nioPosix, .serviceLifecycle, .tomlKit, .unixSignals, .crypto, .asyncHTTPClient,
+                .nioFoundationCompat, .nioHTTP1, .nioPosix, .serviceLifecycle, .tomlKit, .unixSignals, .crypto,
+                .asyncHTTPClient, .httpTypes,
             ], swiftSettings: settings),
         .target(
-            name: "SimulatedHardware", dependencies: ["Evidence", .asn1, .crypto, .cryptoExtras],
+            name: "SimulatedHardware",
+            dependencies: ["Evidence", .asn1, .asyncHTTPClient, .crypto, .cryptoExtras, .nioCore, .nioHTTP1],
             swiftSettings: settings),
         .executableTarget(
             name: "kbs",
-            dependencies: ["Server", "SimulatedHardware", .argumentParser, .asyncHTTPClient],
+            dependencies: [
+                "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", .argumentParser, .asyncHTTPClient,
+                .crypto, .logging,
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "kbs-bench",
-            dependencies: ["SimulatedHardware", "Server", .argumentParser, .asyncHTTPClient],
+            dependencies: ["Evidence", "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto],
             swiftSettings: settings),
     ]
 )

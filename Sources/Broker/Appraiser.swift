@@ -1,29 +1,29 @@
-import Evidence
-import Foundation
+package import Evidence
+package import Foundation
 
 /// Holds SNP reports against their certificates, wherever those come from.
-struct Appraiser: Sendable {
+package struct Appraiser: Sendable {
     let anchors: SNPAnchors
     let source: any EndorsementSource
     /// Chains that were verified to the pin. More than one for a VLEK, which several clouds may have at one TCB.
     private let verified = BoundedCache<EndorsementIdentity, [AppraisedChain]>(capacity: 2_048)
 
-    init(anchors: SNPAnchors, source: any EndorsementSource) {
+    package init(anchors: SNPAnchors, source: any EndorsementSource) {
         self.anchors = anchors
         self.source = source
     }
 
-    /// What came of it: the verdict, and the chip when the verdict says that the report is genuine.
-    struct Result {
-        let verdict: Verdict
+    /// What came of it.
+    package struct Result {
+        package let verdict: Verdict
         /// Set when no certificate could be had, for lack of which the verdict is what it is.
-        let missing: EndorsementUnavailable?
+        package let missing: EndorsementUnavailable?
     }
 
     /// Evaluates a report.
     ///
     /// - Parameter offered: certificates that came with the report.
-    func appraise(
+    package func appraise(
         _ report: AttestationReport, offered: [Certificate], expecting expectations: SNPExpectations, at time: Date
     ) async throws -> Result {
         let candidates = Self.products(of: report, hint: expectations.generation)

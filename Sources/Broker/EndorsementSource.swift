@@ -101,3 +101,20 @@ extension EndorsementIdentity {
         "authority/\(kind.rawValue)/\(product.rawValue)"
     }
 }
+
+/// No certificates from anywhere: for a broker that only registers.
+public struct NoEndorsements: EndorsementSource {
+    public init() {}
+
+    public func certificates(for identity: EndorsementIdentity) async throws -> [Certificate] { [] }
+
+    public func fetchKey(_ identity: EndorsementIdentity) async throws -> Certificate {
+        throw EndorsementUnavailable("there is no source of certificates")
+    }
+
+    public func fetchAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) async throws -> [Certificate] {
+        throw EndorsementUnavailable("there is no source of certificates")
+    }
+
+    public func keep(_ chain: EndorsementChain) async {}
+}

@@ -1,0 +1,77 @@
+import Broker
+public import Foundation
+import TOMLKit
+
+extension Settings {
+    /// Puts together what the command line, the environment and a file say, in this order of precedence.
+    ///
+    /// - Parameters:
+    ///   - flags: values from the command line.
+    ///   - environment: the process's; only names that start with `KBS_` count.
+    ///   - file: a TOML file.
+    /// - Returns: the settings, and the names in the environment that look meant for us and are not known.
+    /// - Throws: ``InvalidSetting``, for an unknown key in the file too.
+    public static func resolve(
+        flags: [SettingKey: String], environment: [String: String], file: URL?
+    ) throws -> (settings: Settings, unknownVariables: [String]) {
+        var values = try file.map(readFile) ?? [:]
+        var known: Set<String> = ["KBS_CONFIG"]
+        for key in SettingKey.allCases {
+            known.insert(key.environmentName)
+            if let value = environment[key.environmentName] { values[key] = value }
+            if let value = flags[key] { values[key] = value }
+        }
+        var settings = Settings()
+        for key in SettingKey.allCases { if let value = values[key] { try key.apply(value, to: &settings) } }
+        guard settings.lifetimes.session >= settings.lifetimes.challenge else {
+            // Otherwise a challenge could be answered again after its session was swept.
+            throw InvalidSetting("session.lifetime must not be shorter than challenge.lifetime")
+        }
+        let unknown = environment.keys.filter { $0.hasPrefix("KBS_") && !known.contains($0) }.sorted()
+        return (settings, unknown)
+    }
+
+    private static func readFile(_ file: URL) throws -> [SettingKey: String] {
+        let name = file.path(percentEncoded: false)
+        let table: TOMLTable
+        do {
+            table = try TOMLTable(string: String(contentsOf: file, encoding: .utf8))
+        } catch let error as TOMLParseError {
+            throw InvalidSetting("\(name), line \(error.source.begin.line): \(error.description)")
+        } catch {
+            throw InvalidSetting("\(name) cannot be read: \(error.localizedDescription)")
+        }
+        var values: [SettingKey: String] = [:]
+        for (path, value) in try flatten(table, under: "", in: name) {
+            guard let key = SettingKey(rawValue: path) else {
+                throw InvalidSetting("\(name): there is no setting \"\(path)\"; README.md lists them all")
+            }
+            values[key] = value
+        }
+        return values
+    }
+
+    /// Leaves by their dotted names; an array as its elements with commas between.
+    private static func flatten(_ table: TOMLTable, under prefix: String, in name: String) throws -> [(String, String)] {
+        var leaves: [(String, String)] = []
+        for key in table.keys {
+            let path = prefix + key
+            guard let value = table[key] else { continue }
+            if let inner = value.table {
+                leaves += try flatten(inner, under: path + ".", in: name)
+            } else if let array = value.array {
+                leaves.append((path, try array.map { try text($0, path, name) }.joined(separator: ",")))
+            } else {
+                leaves.append((path, try text(value, path, name)))
+            }
+        }
+        return leaves
+    }
+
+    private static func text(_ value: any TOMLValueConvertible, _ path: String, _ name: String) throws -> String {
+        if let string = value.string { return string }
+        if let bool = value.bool { return "\(bool)" }
+        if let int = value.int { return "\(int)" }
+        throw InvalidSetting("\(name): \(path) must be text, a number, true or false")
+    }
+}

@@ -1,0 +1,63 @@
+public import Evidence
+import Foundation
+
+/// A verdict for a person, as a table, or for a program, as JSON.
+public struct VerdictTable: Sendable {
+    private let verdict: Verdict
+    private let title: String
+
+    /// - Parameter title: what was looked at.
+    public init(_ verdict: Verdict, title: String) {
+        self.verdict = verdict
+        self.title = title
+    }
+
+    /// Lines of text: each check with what was expected and found, then the conclusion.
+    ///
+    /// - Parameter emphasise: wraps a word for a terminal.
+    public func text(emphasise: (String, Check.Outcome) -> String = { word, _ in word }) -> String {
+        var lines = [title, ""]
+        let width = verdict.checks.map { $0.name.text.count }.max() ?? 0
+        for check in verdict.checks {
+            let word = check.outcome.rawValue
+            let gap = String(repeating: " ", count: max(1, 10 - word.count))
+            let name = check.name.text.padding(toLength: width, withPad: " ", startingAt: 0)
+            let indent = String(repeating: " ", count: width + 12)
+            lines.append("\(emphasise(word, check.outcome))\(gap)\(name)  expected \(check.expected)")
+            lines.append("\(indent)found    \(check.found)")
+            if let advice = check.advice { lines.append("\(indent)\(advice)") }
+        }
+        lines += ["", conclusion]
+        return lines.joined(separator: "\n")
+    }
+
+    /// Whether it is genuine, and whether it is acceptable: two questions.
+    private var conclusion: String {
+        if verdict.isAccepted { return "Genuine and accepted." }
+        let failed = verdict.failures.map(\.name.text).joined(separator: ", ")
+        return verdict.isGenuine ? "Genuine, but refused: \(failed)." : "Not proven to be genuine: \(failed)."
+    }
+
+    /// One object: `genuine`, `accepted`, `checks`.
+    public func json() throws -> String {
+        struct Row: Encodable {
+            let check, outcome, expected, found: String
+            let advice: String?
+        }
+        struct Document: Encodable {
+            let subject: String
+            let genuine, accepted: Bool
+            let checks: [Row]
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let rows = verdict.checks.map {
+            Row(
+                check: $0.name.text, outcome: $0.outcome.rawValue, expected: $0.expected.description,
+                found: $0.found.description, advice: $0.advice)
+        }
+        let document = Document(
+            subject: title, genuine: verdict.isGenuine, accepted: verdict.isAccepted, checks: rows)
+        return String(decoding: try encoder.encode(document), as: UTF8.self)
+    }
+}

@@ -1,0 +1,15 @@
+import ArgumentParser
+
+@main
+struct KBS: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kbs",
+        abstract: "A key broker for confidential workloads.",
+        discussion: """
+            It holds secrets for guests whose memory the host cannot read, and gives each to the guest \
+            it was registered for, once hardware has vouched for it.
+            """,
+        subcommands: [
+            ServeCommand.self, WorkloadCommand.self, CertificatesCommand.self, VerifyCommand.self, DemoCommand.self,
+        ])
+}

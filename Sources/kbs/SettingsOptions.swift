@@ -1,0 +1,86 @@
+import ArgumentParser
+import Evidence
+import Foundation
+import Server
+
+/// Every setting as a flag. Names, meaning and defaults are those of ``SettingKey``.
+struct SettingsOptions: ParsableArguments {
+    @Option(name: .customLong("config"), help: "A TOML file with settings (environment: KBS_CONFIG).")
+    var config: String?
+
+    @Option(help: ArgumentHelp(SettingKey.listen.help, valueName: "address:port"))
+    var listen: String?
+    @Option(help: ArgumentHelp(SettingKey.data.help, valueName: "folder"))
+    var data: String?
+    @Option(help: ArgumentHelp(SettingKey.logLevel.help, valueName: "level"))
+    var logLevel: String?
+    @Option(help: ArgumentHelp(SettingKey.idleTimeout.help, valueName: "time"))
+    var httpIdleTimeout: String?
+    @Option(help: ArgumentHelp(SettingKey.stopTimeout.help, valueName: "time"))
+    var httpStopTimeout: String?
+    @Option(help: ArgumentHelp(SettingKey.registrationNetworks.help, valueName: "networks"))
+    var registrationNetworks: String?
+    @Option(help: ArgumentHelp(SettingKey.registrationReplace.help, valueName: "bool"))
+    var registrationReplace: String?
+    @Option(help: ArgumentHelp(SettingKey.challengeLifetime.help, valueName: "time"))
+    var challengeLifetime: String?
+    @Option(help: ArgumentHelp(SettingKey.sessionLifetime.help, valueName: "time"))
+    var sessionLifetime: String?
+    @Option(help: ArgumentHelp(SettingKey.snpAllowDebug.help, valueName: "bool"))
+    var snpAllowDebug: String?
+    @Option(help: ArgumentHelp(SettingKey.snpVMPL.help, valueName: "level"))
+    var snpVmpl: String?
+    @Option(help: ArgumentHelp(SettingKey.snpAllowProvisionalFirmware.help, valueName: "bool"))
+    var snpAllowProvisionalFirmware: String?
+    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBMilan.help, valueName: "tcb"))
+    var snpMinimumTcbMilan: String?
+    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBGenoa.help, valueName: "tcb"))
+    var snpMinimumTcbGenoa: String?
+    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBTurin.help, valueName: "tcb"))
+    var snpMinimumTcbTurin: String?
+    @Option(help: ArgumentHelp(SettingKey.sevAllowDebug.help, valueName: "bool"))
+    var sevAllowDebug: String?
+    @Option(help: ArgumentHelp(SettingKey.endorsementsFolder.help, valueName: "folder"))
+    var endorsementsFolder: String?
+    @Option(help: ArgumentHelp(SettingKey.endorsementsKDS.help, valueName: "url"))
+    var endorsementsKds: String?
+    @Option(help: ArgumentHelp(SettingKey.endorsementsTimeout.help, valueName: "time"))
+    var endorsementsTimeout: String?
+
+    @Option(help: "A JSON file with roots of simulated hardware to trust. For trials only: never with real secrets.")
+    var trustSimulatedRoot: String?
+
+    private var flags: [SettingKey: String] {
+        let given: [SettingKey: String?] = [
+            .listen: listen, .data: data, .logLevel: logLevel, .idleTimeout: httpIdleTimeout,
+            .stopTimeout: httpStopTimeout, .registrationNetworks: registrationNetworks,
+            .registrationReplace: registrationReplace, .challengeLifetime: challengeLifetime,
+            .sessionLifetime: sessionLifetime, .snpAllowDebug: snpAllowDebug, .snpVMPL: snpVmpl,
+            .snpAllowProvisionalFirmware: snpAllowProvisionalFirmware, .snpMinimumTCBMilan: snpMinimumTcbMilan,
+            .snpMinimumTCBGenoa: snpMinimumTcbGenoa, .snpMinimumTCBTurin: snpMinimumTcbTurin,
+            .sevAllowDebug: sevAllowDebug, .endorsementsFolder: endorsementsFolder,
+            .endorsementsKDS: endorsementsKds, .endorsementsTimeout: endorsementsTimeout,
+        ]
+        return given.compactMapValues { $0 }
+    }
+
+    /// The settings from all sources, and names in the environment that look like settings and are none.
+    func resolve() throws -> (settings: Settings, unknownVariables: [String]) {
+        let environment = ProcessInfo.processInfo.environment
+        let file = config ?? environment["KBS_CONFIG"]
+        var (settings, unknown) = try Settings.resolve(
+            flags: flags, environment: environment, file: file.map { URL(filePath: $0) })
+        if let trustSimulatedRoot { settings.simulatedRoots = try SimulatedRoots(file: trustSimulatedRoot) }
+        return (settings, unknown)
+    }
+}
+
+extension SimulatedRoots {
+    init(file: String) throws {
+        do {
+            self = try JSONDecoder().decode(Self.self, from: Data(contentsOf: URL(filePath: file)))
+        } catch {
+            throw InvalidSetting("\(file) is not a file of simulated roots (`kbs demo prepare` makes one)")
+        }
+    }
+}
