@@ -85,7 +85,7 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "kbs-bench",
-            dependencies: ["Evidence", "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto],
+            dependencies: ["Evidence", "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto, .nioCore],
             swiftSettings: settings),
     ]
 )

@@ -25,7 +25,7 @@ struct DemoCommand: AsyncParsableCommand {
             try FileManager.default.createDirectory(
                 at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             try JSONEncoder().encode(SavedPlatforms(snp: snp, sev: sev))
-                .write(to: folder.appending(path: "platforms.json"))
+                .write(to: folder.appending(path: "platforms.json"), options: .atomic)
             try JSONEncoder().encode(snp.roots.merging(sev.roots)).write(to: folder.appending(path: "roots.json"))
             print("Simulated hardware is in \(folder.path(percentEncoded: false)).")
         }

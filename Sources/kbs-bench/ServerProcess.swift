@@ -1,0 +1,68 @@
+import Evidence
+import Foundation
+
+/// A server with an empty data folder, and what Linux says about it.
+struct ServerProcess {
+    let base: String
+    private let process: Process
+    private let folder: URL
+
+    var pid: Int32 { process.processIdentifier }
+
+    static func start(binary: String, roots: SimulatedRoots) async throws -> ServerProcess {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "kbs-bench-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let rootsFile = folder.appending(path: "roots.json")
+        try JSONEncoder().encode(roots).write(to: rootsFile)
+        let logFile = folder.appending(path: "log")
+        try Data().write(to: logFile)
+        let process = Process()
+        process.executableURL = URL(filePath: binary)
+        process.arguments = [
+            "serve", "--data", folder.appending(path: "data").path, "--listen", "127.0.0.1:0",
+            "--trust-simulated-root", rootsFile.path, "--endorsements-kds", "",
+        ]
+        process.standardError = try FileHandle(forWritingTo: logFile)
+        try process.run()
+        for _ in 0..<100 {
+            try await Task.sleep(for: .milliseconds(50))
+            let log = try String(contentsOf: logFile, encoding: .utf8)
+            if let address = log.firstMatch(of: /address=(http:\/\/[0-9.:]+)/) {
+                return ServerProcess(base: String(address.output.1), process: process, folder: folder)
+            }
+        }
+        process.terminate()
+        throw CocoaError(.featureUnsupported, userInfo: [NSLocalizedDescriptionKey: "the server did not start"])
+    }
+
+    func stop() {
+        process.terminate()
+        process.waitUntilExit()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// User and system time, in seconds; ticks of 10 ms.
+    var cpuTime: Double {
+        // The fields after the name, which is in parentheses: utime is the 12th, stime the 13th.
+        guard let fields = read("stat").split(separator: ")").last?.split(separator: " "), fields.count > 13,
+            let user = Double(fields[11]), let system = Double(fields[12])
+        else { return .nan }
+        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    /// Resident now, in KiB.
+    var memory: Int { number("VmRSS:", in: "status") }
+    /// The most that was resident, in KiB.
+    var peakMemory: Int { number("VmHWM:", in: "status") }
+    /// To files, sent to the disk or about to be.
+    var bytesWritten: Int { number("write_bytes:", in: "io") }
+
+    private func number(_ name: String, in file: String) -> Int {
+        let line = read(file).split(separator: "\n").first { $0.hasPrefix(name) }
+        return line.flatMap { Int($0.dropFirst(name.count).filter(\.isNumber)) } ?? -1
+    }
+
+    private func read(_ file: String) -> String {
+        (try? String(contentsOf: URL(filePath: "/proc/\(pid)/\(file)"), encoding: .utf8)) ?? ""
+    }
+}
