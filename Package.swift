@@ -87,5 +87,16 @@ let package = Package(
             name: "kbs-bench",
             dependencies: ["Evidence", "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto, .nioCore],
             swiftSettings: settings),
+
+        .target(
+            name: "TestSupport", dependencies: ["Broker", "Evidence", "SimulatedHardware", .crypto],
+            path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(
+            name: "EvidenceTests", dependencies: ["Evidence", "SimulatedHardware", "TestSupport", .crypto],
+            swiftSettings: settings),
+        .testTarget(
+            name: "BrokerTests",
+            dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto],
+            swiftSettings: settings),
     ]
 )

@@ -204,3 +204,8 @@ extension Date {
 
     init(seconds: Int64) { self.init(timeIntervalSince1970: Double(seconds)) }
 }
+
+extension SQLiteStore {
+    /// Rows that this connection has written since it was opened: for tests of what writes nothing.
+    package var totalChanges: Int { get throws { try pool.write { $0.totalChangesCount } } }
+}

@@ -1,0 +1,44 @@
+public import Broker
+import Crypto
+public import Evidence
+import Foundation
+public import SimulatedHardware
+
+/// Simulated hardware, made once for all tests: RSA keys take their time.
+public enum Simulated {
+    private static let snpPlatform = Result { try SimulatedSNPPlatform(product: .milan) }
+    private static let sevPlatform = Result { try SimulatedSEVPlatform() }
+
+    public static var snp: SimulatedSNPPlatform { get throws { try snpPlatform.get() } }
+    public static var sev: SimulatedSEVPlatform { get throws { try sevPlatform.get() } }
+
+    public static let tcb = TCBVersion(bootLoader: 4, tee: 0, snp: 22, microcode: 213)
+
+    private static let vcekOfSNP = Result { try snp.vcek(tcb: tcb) }
+    public static var vcek: SimulatedSNPPlatform.SigningKey { get throws { try vcekOfSNP.get() } }
+
+    public static var roots: SimulatedRoots { get throws { try snp.roots.merging(sev.roots) } }
+    public static var anchors: Anchors { get throws { try Anchors.vendors.trusting(roots) } }
+
+    /// A measurement of 48 bytes that goes with a name.
+    public static func measurement(_ name: String) -> [UInt8] { Array(SHA384.hash(data: Data(name.utf8))) }
+    /// A launch digest of 32 bytes that goes with a name.
+    public static func digest(_ name: String) -> [UInt8] { Array(SHA256.hash(data: Data(name.utf8))) }
+
+    public static func guest(_ workload: String) throws -> SimulatedSNPGuest {
+        try SimulatedSNPGuest(
+            workload: workload, on: snp, measurement: measurement(workload), tcb: tcb, signer: vcek)
+    }
+
+    public static func registration(_ workload: String, secret: String = "secret") throws -> Registration {
+        try Registration(
+            id: WorkloadID(workload), launch: .snp(measurement: measurement(workload), policy: .unstated),
+            configuration: "", secret: Secret(Array(secret.utf8)))
+    }
+
+    public static func sevRegistration(_ workload: String, secret: String = "secret") throws -> Registration {
+        try Registration(
+            id: WorkloadID(workload), launch: .sev(digest: digest(workload), policy: .unstated),
+            configuration: "", secret: Secret(Array(secret.utf8)))
+    }
+}
