@@ -21,6 +21,7 @@ extension Target.Dependency {
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioFoundationCompat = product(name: "NIOFoundationEssentialsCompat", package: "swift-nio")
@@ -68,7 +69,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "Broker", "Endorsements", "Evidence", "Storage", "VirteeDialect", .hummingbird, .logging, .nioCore,
+                "Broker", "Endorsements", "Evidence", "Storage", "VirteeDialect", .hummingbird, .hummingbirdCore, .logging,
+                .nioCore,
                 .nioFoundationCompat, .nioHTTP1, .nioPosix, .serviceLifecycle, .tomlKit, .unixSignals, .crypto,
                 .asyncHTTPClient, .httpTypes,
             ], swiftSettings: settings),

@@ -4,6 +4,7 @@ import Endorsements
 import Evidence
 import Foundation
 import Hummingbird
+import HummingbirdCore
 public import Logging
 import NIOCore
 import NIOPosix
@@ -73,15 +74,15 @@ public struct KBSServer: Sendable {
         VirteeDialect(broker: broker, replacesWorkloads: settings.replacesWorkloads) { try gate.admit($0, from: $1) }
             .addRoutes(to: router)
         WorkloadRoutes(broker: broker, store: store, gate: gate).addRoutes(to: router)
+        let http = HTTP1Channel.Configuration(
+            idleTimeout: .seconds(Int64(settings.idleTimeout)),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 16 * 1_024, maxHeaderListSize: 32 * 1_024, maxHeaderFieldCount: 100))
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .notice)
         return Application(
             router: router,
-            server: .http1(
-                configuration: .init(
-                    idleTimeout: .seconds(Int64(settings.idleTimeout)),
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: 16 * 1_024, maxHeaderListSize: 32 * 1_024, maxHeaderFieldCount: 100))),
+            server: HTTPServerBuilder { PinnedHTTP1Channel(base: HTTP1Channel(responder: $0, configuration: http)) },
             configuration: .init(address: .hostname(settings.listen.host, port: settings.listen.port)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? settings.listen.port

@@ -3,20 +3,16 @@ public enum Hex {
     /// Reads an even number of hex digits of either case.
     ///
     /// - Returns: the bytes, or `nil` when the text holds anything else.
-    public static func decode(_ text: some StringProtocol) -> [UInt8]? {
-        let digits = text.utf8
+    public static func decode(_ text: some StringProtocol) -> [UInt8]? { decode(utf8: Array(text.utf8)) }
+
+    // Reports come as thousands of digits, so the loop is over plain bytes, not over a string.
+    private static func decode(utf8 digits: [UInt8]) -> [UInt8]? {
         guard digits.count.isMultiple(of: 2) else { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(digits.count / 2)
-        var high: UInt8?
-        for digit in digits {
-            guard let value = nibble(digit) else { return nil }
-            if let upper = high {
-                bytes.append(upper << 4 | value)
-                high = nil
-            } else {
-                high = value
-            }
+        for index in stride(from: 0, to: digits.count, by: 2) {
+            guard let high = nibble(digits[index]), let low = nibble(digits[index + 1]) else { return nil }
+            bytes.append(high << 4 | low)
         }
         return bytes
     }
@@ -27,7 +23,9 @@ public enum Hex {
     }
 
     /// The same as ``encode(_:)``, as UTF-8, for a message that is put together as bytes.
-    public static func encodeUTF8(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    public static func encodeUTF8(_ bytes: some Collection<UInt8>) -> [UInt8] { encodeUTF8(array: Array(bytes)) }
+
+    private static func encodeUTF8(array bytes: [UInt8]) -> [UInt8] {
         var digits: [UInt8] = []
         digits.reserveCapacity(bytes.count * 2)
         for byte in bytes {
