@@ -91,8 +91,10 @@ let package = Package(
             swiftSettings: settings),
 
         .target(
-            name: "TestSupport", dependencies: ["Broker", "Evidence", "SimulatedHardware", .crypto],
-            path: "Tests/TestSupport", swiftSettings: settings),
+            name: "TestSupport", dependencies: [
+                "Broker", "Evidence", "SimulatedHardware", .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
+                .nioCore,
+            ], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "EvidenceTests", dependencies: ["Evidence", "SimulatedHardware", "TestSupport", .crypto],
             swiftSettings: settings),
@@ -100,5 +102,21 @@ let package = Package(
             name: "BrokerTests",
             dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto],
             swiftSettings: settings),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto],
+            swiftSettings: settings),
+        .testTarget(
+            name: "EndorsementsTests",
+            dependencies: [
+                "Broker", "Endorsements", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .asyncHTTPClient,
+                .hummingbird,
+            ], swiftSettings: settings),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: [
+                "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", "TestSupport", "kbs",
+                .asyncHTTPClient, .logging, .nioCore, .nioHTTP1, .nioPosix, .crypto, .hummingbird,
+            ], swiftSettings: settings),
     ]
 )

@@ -66,7 +66,7 @@ private struct SEVChainParts {
         } else {
             do {
                 try add(SEVCACertificate(bytes: bytes))
-            } catch let error as MalformedInput {
+            } catch {
                 throw MalformedInput(name, error.reason)
             }
         }

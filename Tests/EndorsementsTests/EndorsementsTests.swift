@@ -1,0 +1,246 @@
+import AsyncHTTPClient
+import Broker
+import Evidence
+import Foundation
+import SimulatedHardware
+import Storage
+import TestSupport
+import Testing
+
+@testable import Endorsements
+
+@Suite("AMD's Key Distribution Service")
+struct KeyDistributionTests {
+    private func withService(
+        deadline: Duration = .seconds(5), pause: Duration = .seconds(60), answering answer: @escaping StandInService.Answer,
+        _ body: (StandInService, KeyDistributionService) async throws -> Void
+    ) async throws {
+        try await StandInService.run(answering: answer) { standIn, base in
+            var configuration = KeyDistributionService.Configuration()
+            configuration.baseURL = base
+            configuration.deadline = deadline
+            configuration.requestTimeout = .seconds(2)
+            configuration.pauseAfterFailure = pause
+            let client = KeyDistributionService.makeClient()
+            do {
+                try await body(standIn, KeyDistributionService(client: client, configuration: configuration))
+            } catch {
+                try await client.shutdown()
+                throw error
+            }
+            try await client.shutdown()
+        }
+    }
+
+    private func identity() throws -> EndorsementIdentity {
+        EndorsementIdentity(of: try EndorsementKey(Simulated.vcek.certificate))
+    }
+
+    @Test("A VCEK is asked for as AMD's document says, and Turin's with its FMC first")
+    func paths() async throws {
+        let der = try Simulated.vcek.certificate.der
+        try await withService(answering: { _, _ in StandInService.bytes(der) }) { standIn, service in
+            _ = try await service.key(
+                EndorsementIdentity(
+                    kind: .vcek, product: .milan, hardwareID: Array(repeating: 0xAB, count: 64),
+                    tcb: TCBVersion(bootLoader: 3, tee: 0, snp: 8, microcode: 115)))
+            _ = try await service.key(
+                EndorsementIdentity(
+                    kind: .vcek, product: .turin, hardwareID: [1, 2, 3, 4, 5, 6, 7, 0xFF],
+                    tcb: TCBVersion(fmc: 1, bootLoader: 1, tee: 1, snp: 4, microcode: 77)))
+            _ = try await service.authorities(.genoa, .vcek)
+            _ = try await service.authorities(.genoa, .vlek)
+            #expect(
+                standIn.asked == [
+                    "/vcek/v1/Milan/\(String(repeating: "ab", count: 64))?blSPL=03&teeSPL=00&snpSPL=08&ucodeSPL=115",
+                    "/vcek/v1/Turin/01020304050607ff?fmcSPL=01&blSPL=01&teeSPL=01&snpSPL=04&ucodeSPL=77",
+                    "/vcek/v1/Genoa/cert_chain", "/vlek/v1/Genoa/cert_chain",
+                ])
+        }
+    }
+
+    @Test("However many guests wait for a certificate, it is asked for once")
+    func oneRequest() async throws {
+        let (der, identity) = (try Simulated.vcek.certificate.der, try identity())
+        let answer: StandInService.Answer = { _, _ in
+            try? await Task.sleep(for: .milliseconds(300))
+            return StandInService.bytes(der)
+        }
+        try await withService(answering: answer) { standIn, service in
+            try await withThrowingTaskGroup { group in
+                for _ in 0..<32 { group.addTask { _ = try await service.key(identity) } }
+                try await group.waitForAll()
+            }
+            #expect(standIn.asked.count == 1)
+        }
+    }
+
+    @Test("Retry-After is waited for, in seconds and as a date")
+    func retryAfter() async throws {
+        let (der, identity) = (try Simulated.vcek.certificate.der, try identity())
+        for form in ["1", "date"] {
+            let answer: StandInService.Answer = { _, count in
+                guard count == 1 else { return StandInService.bytes(der) }
+                let date = Date(timeIntervalSinceNow: 2).formatted(
+                    Date.VerbatimFormatStyle(
+                        format: "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .padded(4)) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
+                        locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian)))
+                return StandInService.status(429, retryAfter: form == "date" ? date : form)
+            }
+            try await withService(answering: answer) { standIn, service in
+                let start = ContinuousClock.now
+                _ = try await service.key(identity)
+                #expect(start.duration(to: .now) >= .milliseconds(900))
+                #expect(standIn.asked.count == 2)
+            }
+        }
+    }
+
+    @Test("A Retry-After beyond the deadline is passed on, and nobody asks again before it")
+    func longRetryAfter() async throws {
+        let identity = try identity()
+        try await withService(answering: { _, _ in StandInService.status(429, retryAfter: "3600") }) {
+            standIn, service in
+            for _ in 0..<3 {
+                let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+                #expect((3_590...3_600).contains(error?.retryAfter ?? 0))
+            }
+            #expect(standIn.asked.count == 1)
+        }
+    }
+
+    @Test("A failing server is tried again until the deadline, and then left alone for a while")
+    func serverError() async throws {
+        let identity = try identity()
+        try await withService(deadline: .milliseconds(1_500), pause: .seconds(2), answering: { _, _ in StandInService.status(502) }) {
+            standIn, service in
+            await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+            let first = standIn.asked.count
+            #expect(first == 2)
+            await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+            #expect(standIn.asked.count == first)
+            try await Task.sleep(for: .milliseconds(2_100))
+            await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+            #expect(standIn.asked.count > first)
+        }
+    }
+
+    @Test("A certificate that is not known is not asked for again at once")
+    func notFound() async throws {
+        let identity = try identity()
+        try await withService(answering: { _, _ in StandInService.status(404) }) { standIn, service in
+            for _ in 0..<3 {
+                let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+                #expect(error?.reason.contains("does not know it") == true)
+            }
+            #expect(standIn.asked.count == 1)
+        }
+    }
+
+    @Test("An answer that is no certificate, or too long, is refused")
+    func garbage() async throws {
+        let identity = try identity()
+        for body in [[], Array("<html>".utf8), Array(repeating: 0x30, count: 300_000)] as [[UInt8]] {
+            try await withService(deadline: .milliseconds(500), answering: { _, _ in StandInService.bytes(body) }) {
+                _, service in
+                await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+            }
+        }
+    }
+
+    @Test("A redirect is not followed")
+    func redirect() async throws {
+        let identity = try identity()
+        let answer: StandInService.Answer = { _, _ in StandInService.status(301, location: "/elsewhere") }
+        try await withService(answering: answer) { standIn, service in
+            await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+            #expect(standIn.asked.count == 1)
+        }
+    }
+
+    @Test("A server that is not there is reported, and a VLEK is never asked for")
+    func unreachable() async throws {
+        var configuration = KeyDistributionService.Configuration()
+        configuration.baseURL = "http://127.0.0.1:1"
+        configuration.deadline = .milliseconds(200)
+        let client = KeyDistributionService.makeClient()
+        let service = KeyDistributionService(client: client, configuration: configuration)
+        let vcek = try identity()
+        let vlek = EndorsementIdentity(kind: .vlek, product: .milan, hardwareID: nil, tcb: Simulated.tcb)
+        for identity in [vcek, vlek] {
+            await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+        }
+        try await client.shutdown()
+    }
+}
+
+@Suite("Folders of certificates")
+struct CertificateFolderTests {
+    let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func put(_ bytes: [UInt8], _ path: String) throws {
+        let file = folder.file(path)
+        try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(bytes).write(to: file)
+    }
+
+    @Test(
+        "A chip's key is found under either name of the layout, and in either case",
+        arguments: ["vcek.der", "bl04_tee00_snp22_ucode213_vcek.der", "anything.pem"])
+    func layout(name: String) throws {
+        let (snp, vcek) = (try Simulated.snp, try Simulated.vcek.certificate)
+        let chip = Hex.encode(snp.chipID)
+        let contents = name.hasSuffix("pem") ? Array(vcek.pem.utf8) : vcek.der
+        try put(contents, "vcek/\(name == "vcek.der" ? chip : chip.uppercased())/\(name)")
+        try put(snp.ark.der, "ark.der")
+        try put(Array(snp.ask.pem.utf8), "milan/ask.pem")
+        try put([1, 2, 3], "milan/broken.der")
+        try put(Array("hello".utf8), "README.md")
+        let library = CertificateFolder(folder.url)
+        #expect(library.keys(for: .vcek, hardwareID: snp.chipID) == [vcek])
+        #expect(library.keys(for: .vcek, hardwareID: Array(repeating: 0, count: 64)).isEmpty)
+        #expect(Set(library.authorities) == [snp.ark, snp.ask])
+    }
+
+    @Test("An import takes what leads to a pinned root, and says why it refuses the rest")
+    func importing() async throws {
+        let snp = try Simulated.snp
+        let stranger = try SimulatedSNPPlatform(product: .genoa)
+        try put(Array((snp.ask.pem + snp.ark.pem).utf8), "chain.pem")
+        try put(Simulated.vcek.certificate.der, "a/vcek.der")
+        try put(try stranger.vcek(tcb: Simulated.tcb).certificate.der, "b/vcek.der")
+        try put([0xFF], "c.der")
+        let store = try SQLiteStore(file: folder.file("kbs.sqlite"))
+        let importing = CertificateImport(into: store, anchors: try Simulated.anchors.snp)
+        let outcome = try await importing.run(CertificateFolder(folder.url))
+        let identity = EndorsementIdentity(of: try EndorsementKey(Simulated.vcek.certificate))
+        #expect(outcome.keys == [identity])
+        #expect(outcome.authorities == [snp.ask])
+        #expect(outcome.refused.count == 2)
+        // What was imported is enough: neither a folder nor a network is needed.
+        let library = EndorsementLibrary(cache: store)
+        let found = try await library.certificates(for: identity)
+        #expect(Set(found) == [try Simulated.vcek.certificate, snp.ask, snp.ark])
+        #expect(try await CertificateImport(into: store, anchors: .amd).run(CertificateFolder(folder.url)).keys.isEmpty)
+    }
+
+    @Test("AMD's own chains import under AMD's pins", .enabled(if: Vectors.arePresent))
+    func vendors() async throws {
+        let store = try SQLiteStore(file: folder.file("kbs.sqlite"))
+        let trust = CertificateFolder(Vectors.folder.appending(path: "trust/amd"))
+        let outcome = try await CertificateImport(into: store, anchors: .amd).run(trust)
+        #expect(
+            Set(outcome.authorities.map(\.commonName)) == [
+                "SEV-Milan", "SEV-Genoa", "SEV-Turin", "SEV-VLEK-Milan", "SEV-VLEK-Genoa", "SEV-VLEK-Turin",
+            ])
+    }
+
+    @Test("What is not there is nothing")
+    func missing() {
+        let library = CertificateFolder(folder.file("nowhere"))
+        #expect(library.authorities.isEmpty)
+        #expect(library.keys(for: .vlek, hardwareID: nil).isEmpty)
+    }
+}

@@ -1,0 +1,194 @@
+import Broker
+import Crypto
+import Evidence
+import Foundation
+import SimulatedHardware
+import Storage
+import TestSupport
+import Testing
+
+/// What any store must do. It runs against SQLite here.
+@Suite("The store")
+struct StoreTests {
+    let folder: TemporaryFolder
+    let store: SQLiteStore
+    let now = Date(timeIntervalSince1970: 1_760_000_000)
+
+    init() throws {
+        folder = try TemporaryFolder()
+        store = try SQLiteStore(file: folder.file("kbs.sqlite"))
+    }
+
+    private func register(_ id: String, replacing: Bool = true) async throws -> RegistrationOutcome {
+        try await store.register(Simulated.registration(id), sealed: Array(id.utf8), replacing: replacing, at: now)
+    }
+
+    private func session(_ id: UInt8, of workload: String, expires: Double = 100) async throws -> Session {
+        let row = try #require(try await store.workload(WorkloadID(workload))).row
+        return Session(
+            id: Array(repeating: id, count: 16), workload: row, binding: .rsa(modulus: [1, 2, 3], exponent: [1, 0, 1]),
+            chip: "c0ffee", expires: now.addingTimeInterval(expires))
+    }
+
+    @Test("A workload comes back as it was registered, of either technology")
+    func roundTrip() async throws {
+        #expect(try await register("app") == .added)
+        let registration = try Registration(
+            id: WorkloadID("vm"),
+            launch: .sev(digest: Simulated.digest("vm"), policy: SEVLaunchPolicy(flags: [.noDebug, .domain], minimumFirmware: (1, 55))),
+            configuration: #"{"as":"written"}"#, secret: Secret([1] as [UInt8]))
+        _ = try await store.register(registration, sealed: [9], replacing: true, at: now)
+        let app = try #require(try await store.workload(WorkloadID("app")))
+        #expect(app.launch == .snp(measurement: Simulated.measurement("app"), policy: .unstated))
+        #expect(app.registered == now)
+        #expect(try await store.workload(row: app.row) == app)
+        let vm = try #require(try await store.workload(WorkloadID("vm")))
+        #expect(vm.launch == registration.launch)
+        #expect(vm.configuration == #"{"as":"written"}"#)
+    }
+
+    @Test("Every guest policy survives, with its highest bits")
+    func policies() async throws {
+        for policy in [GuestPolicy(rawValue: .max), GuestPolicy(rawValue: 1 << 63), .unstated] {
+            let registration = try Registration(
+                id: WorkloadID("p"), launch: .snp(measurement: Simulated.measurement("p"), policy: policy),
+                configuration: "", secret: Secret([1] as [UInt8]))
+            _ = try await store.register(registration, sealed: [9], replacing: true, at: now)
+            #expect(try await store.workload(WorkloadID("p"))?.launch == registration.launch)
+        }
+    }
+
+    @Test("Registering again gives a new row, and ends the sessions of the old one")
+    func replacing() async throws {
+        _ = try await register("app")
+        let session = try await session(1, of: "app")
+        #expect(try await store.insert(session))
+        #expect(try await register("app", replacing: false) == .exists)
+        #expect(try await store.grant(session: session.id, at: now) != nil)
+        #expect(try await register("app") == .replaced)
+        #expect(try await store.grant(session: session.id, at: now) == nil)
+        #expect(try await store.workload(row: session.workload) == nil)
+        #expect(try await !store.insert(session), "a session of a row that is gone")
+        _ = try await store.remove(WorkloadID("app"))
+        _ = try await register("app")
+        #expect(try await store.workload(WorkloadID("app"))?.row != session.workload, "a row is never used again")
+    }
+
+    @Test("A session id is taken once")
+    func uniqueSession() async throws {
+        _ = try await register("app")
+        let session = try await session(1, of: "app")
+        #expect(try await store.insert(session))
+        #expect(try await !store.insert(session))
+    }
+
+    @Test("A grant holds the session, its workload and its secret, until it expires")
+    func grant() async throws {
+        _ = try await register("app")
+        let session = try await session(1, of: "app", expires: 100)
+        _ = try await store.insert(session)
+        let grant = try #require(try await store.grant(session: session.id, at: now))
+        #expect(grant.session == session)
+        #expect(grant.workload.id.text == "app")
+        #expect(grant.sealedSecret == Array("app".utf8))
+        #expect(try await store.grant(session: session.id, at: now.addingTimeInterval(100)) == nil)
+        #expect(try await store.grant(session: Array(repeating: 2, count: 16), at: now) == nil)
+    }
+
+    @Test("The sweep takes what has expired, all of it, and nothing else")
+    func sweep() async throws {
+        _ = try await register("app")
+        let live = try await session(255, of: "app", expires: 1_000)
+        _ = try await store.insert(live)
+        let row = live.workload
+        let (store, now) = (store, now)
+        try await withThrowingTaskGroup { group in
+            for number in 0..<1_200 {
+                group.addTask {
+                    var id = [UInt8](repeating: 0, count: 16)
+                    (id[0], id[1]) = (UInt8(number / 250), UInt8(number % 250))
+                    _ = try await store.insert(
+                        Session(
+                            id: id, workload: row, binding: .sev(measurement: [1]), chip: "",
+                            expires: now.addingTimeInterval(Double(number % 10))))
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await store.sweepSessions(before: now.addingTimeInterval(500)) == 1_200)
+        #expect(try await store.sweepSessions(before: now.addingTimeInterval(500)) == 0)
+        #expect(try await store.grant(session: live.id, at: now) != nil)
+    }
+
+    @Test("Workloads are listed in order, page by page")
+    func listing() async throws {
+        for id in ["b", "a", "d", "c"] { _ = try await register(id) }
+        #expect(try await store.workloads(after: "", limit: 3).map(\.id.text) == ["a", "b", "c"])
+        #expect(try await store.workloads(after: "c", limit: 3).map(\.id.text) == ["d"])
+        #expect(try await store.remove(WorkloadID("a")))
+        #expect(try await !store.remove(WorkloadID("a")))
+    }
+
+    @Test("Many writers at once lose nothing, and one that fails takes no other with it")
+    func groupCommit() async throws {
+        let store = store
+        let now = now
+        try await withThrowingTaskGroup { group in
+            for number in 0..<200 {
+                group.addTask {
+                    _ = try await store.register(
+                        Simulated.registration("w\(number % 100)"), sealed: [1], replacing: number < 100, at: now)
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await store.workloads(after: "", limit: 500).count == 100)
+    }
+
+    @Test("What was written is there when the file is opened again")
+    func reopening() async throws {
+        _ = try await register("app")
+        try store.close()
+        let again = try SQLiteStore(file: folder.file("kbs.sqlite"))
+        #expect(try await again.workload(WorkloadID("app")) != nil)
+    }
+
+    @Test("Certificates are kept once under each name, newest first, and survive a restart")
+    func certificates() async throws {
+        let snp = try Simulated.snp
+        let entries = [
+            NamedCertificate(name: "x", certificate: snp.ask), NamedCertificate(name: "x", certificate: snp.ark),
+            NamedCertificate(name: "y", certificate: snp.ark),
+        ]
+        try await store.keep(entries)
+        try await store.keep(entries)
+        try store.close()
+        let again = try SQLiteStore(file: folder.file("kbs.sqlite"))
+        #expect(Set(try await again.certificates(named: ["x"])) == [snp.ask, snp.ark])
+        #expect(try await again.certificates(named: ["y", "z"]) == [snp.ark])
+    }
+
+    @Test("Neither the secret nor anything of it is in the database's files")
+    func sealed() async throws {
+        let folder = try TemporaryFolder()
+        let secret = "a-secret-that-can-be-searched-for"
+        let data = try DataFolderFixture(folder.file("data"))
+        try await data.broker.register(Simulated.registration("app", secret: secret))
+        for name in ["kbs.sqlite", "kbs.sqlite-wal"] {
+            let bytes = try Data(contentsOf: folder.file("data/\(name)"))
+            #expect(bytes.range(of: Data(secret.utf8)) == nil)
+            #expect(bytes.range(of: Data("app".utf8)) != nil || name == "kbs.sqlite")
+        }
+    }
+}
+
+/// A broker on a folder as the server makes it.
+private struct DataFolderFixture {
+    let broker: Broker
+
+    init(_ folder: URL) throws {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let store = try SQLiteStore(file: folder.appending(path: "kbs.sqlite"))
+        broker = Broker(store: store, endorsements: NoEndorsements(), keys: ServerKeys(master: .init(size: .bits256)))
+    }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+public import HummingbirdCore
+import Logging
+import NIOCore
+import Synchronization
+
+/// A stand-in for AMD's Key Distribution Service on loopback: answers what it is told, and remembers what it was asked.
+public final class StandInService: Sendable {
+    public typealias Answer = @Sendable (_ path: String, _ count: Int) async -> Response
+
+    private let requests = Mutex<[String]>([])
+    private let answer: Answer
+
+    private init(_ answer: @escaping Answer) { self.answer = answer }
+
+    /// Paths with their queries, in the order in which they came.
+    public var asked: [String] { requests.withLock { $0 } }
+
+    /// Runs the service for as long as `body` does.
+    public static func run(
+        answering answer: @escaping Answer, _ body: (StandInService, _ baseURL: String) async throws -> Void
+    ) async throws {
+        let service = StandInService(answer)
+        let router = Router()
+        router.get("**") { request, _ in
+            let path = request.uri.string
+            let count = service.requests.withLock { requests in
+                requests.append(path)
+                return requests.count
+            }
+            return await service.answer(path, count)
+        }
+        var logger = Logger(label: "kds")
+        logger.logLevel = .critical
+        let (ports, report) = AsyncStream.makeStream(of: Int.self)
+        let application = Application(
+            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { report.yield($0.localAddress?.port ?? 0) }, logger: logger)
+        let task = Task { try await application.run() }
+        defer { task.cancel() }
+        for await port in ports {
+            try await body(service, "http://127.0.0.1:\(port)")
+            break
+        }
+    }
+
+    public static func bytes(_ bytes: [UInt8]) -> Response {
+        Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    public static func status(_ code: Int, retryAfter: String? = nil, location: String? = nil) -> Response {
+        var headers = HTTPFields()
+        headers[.retryAfter] = retryAfter
+        headers[.location] = location
+        return Response(status: .init(code: code), headers: headers)
+    }
+}
