@@ -115,7 +115,7 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", "TestSupport", "kbs",
+                "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", "Storage", "TestSupport", "kbs",
                 .asyncHTTPClient, .logging, .nioCore, .nioHTTP1, .nioPosix, .crypto, .hummingbird,
             ], swiftSettings: settings),
     ]

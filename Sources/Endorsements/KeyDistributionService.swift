@@ -17,6 +17,8 @@ public struct KeyDistributionService: Sendable {
         public var requestTimeout: Duration = .seconds(10)
         /// For a certificate, with all retries: a guest is waiting.
         public var deadline: Duration = .seconds(25)
+        /// For how many chips it is asked at a time. Strangers can make chips up, and the service limits its rate.
+        public var mostRequests = 8
         /// How long a failure is remembered.
         public var pauseAfterFailure: Duration = .seconds(60)
 
@@ -58,7 +60,7 @@ public struct KeyDistributionService: Sendable {
             ("blSPL", tcb.bootLoader), ("teeSPL", tcb.tee), ("snpSPL", tcb.snp), ("ucodeSPL", tcb.microcode),
         ]
         let query = levels.map { "\($0)=\($1 < 10 ? "0" : "")\($1)" }.joined(separator: "&")
-        let certificates = try await get("/vcek/v1/\(identity.product.rawValue)/\(Hex.encode(chip))?\(query)")
+        let certificates = try await get(limit: configuration.mostRequests, "/vcek/v1/\(identity.product.rawValue)/\(Hex.encode(chip))?\(query)")
         guard let certificate = certificates.first else {
             throw EndorsementUnavailable("\(configuration.baseURL) sent no certificate")
         }
@@ -72,11 +74,12 @@ public struct KeyDistributionService: Sendable {
         try await get("/\(kind.rawValue)/v1/\(product.rawValue)/cert_chain")
     }
 
-    private func get(_ path: String) async throws -> [Certificate] {
+    /// - Parameter limit: gives up at once when so many other requests are under way.
+    private func get(limit: Int = .max, _ path: String) async throws -> [Certificate] {
         if let failure = failures[path], failure.until > .now {
             throw EndorsementUnavailable(failure.reason, retryAfter: Self.seconds(until: failure.until))
         }
-        return try await flights.join(path) {
+        return try await flights.join(path, limit: limit) {
             do {
                 return try await fetch(path)
             } catch let error as EndorsementUnavailable {
@@ -159,9 +162,12 @@ private actor Flights {
     private var tasks: [String: Task<[Certificate], any Error>] = [:]
 
     func join(
-        _ path: String, _ fetch: @escaping @Sendable () async throws -> [Certificate]
+        _ path: String, limit: Int, _ fetch: @escaping @Sendable () async throws -> [Certificate]
     ) async throws -> [Certificate] {
         if let task = tasks[path] { return try await task.value }
+        guard tasks.count < limit else {
+            throw EndorsementUnavailable("too many certificates are being fetched", retryAfter: 5)
+        }
         // A task of its own: the first guest may hang up while others wait.
         let task = Task { try await fetch() }
         tasks[path] = task

@@ -75,6 +75,29 @@ struct KeyDistributionTests {
         }
     }
 
+    @Test("Made-up chips cannot make the server flood the service")
+    func flood() async throws {
+        let answer: StandInService.Answer = { _, _ in
+            try? await Task.sleep(for: .milliseconds(500))
+            return StandInService.status(404)
+        }
+        try await withService(answering: answer) { standIn, service in
+            await withTaskGroup { group in
+                for chip in 0..<100 as Range<UInt8> {
+                    group.addTask {
+                        await #expect(throws: EndorsementUnavailable.self) {
+                            try await service.key(
+                                EndorsementIdentity(
+                                    kind: .vcek, product: .milan, hardwareID: Array(repeating: chip, count: 64),
+                                    tcb: Simulated.tcb))
+                        }
+                    }
+                }
+            }
+            #expect(standIn.asked.count == 8)
+        }
+    }
+
     @Test("Retry-After is waited for, in seconds and as a date")
     func retryAfter() async throws {
         let (der, identity) = (try Simulated.vcek.certificate.der, try identity())

@@ -1,0 +1,174 @@
+import Broker
+import Evidence
+import Foundation
+import NIOCore
+import Server
+import Storage
+import TestSupport
+import Testing
+
+@Suite("Settings")
+struct SettingsTests {
+    private func file(_ text: String) throws -> (TemporaryFolder, URL) {
+        let folder = try TemporaryFolder()
+        let file = folder.file("kbs.toml")
+        try Data(text.utf8).write(to: file)
+        return (folder, file)
+    }
+
+    @Test("Flags go before the environment, and it before the file")
+    func precedence() throws {
+        let (folder, file) = try file(
+            """
+            listen = "127.0.0.1:1"
+            [challenge]
+            lifetime = "1m"
+            [session]
+            lifetime = "1h"
+            [registration]
+            networks = ["10.0.0.0/8", "::1"]
+            replace = false
+            [snp]
+            vmpl = 2
+            minimum_tcb.milan = "03.00.20.209"
+            """)
+        let (settings, unknown) = try Settings.resolve(
+            flags: [.listen: "127.0.0.1:3"],
+            environment: [
+                "KBS_LISTEN": "127.0.0.1:2", "KBS_CHALLENGE_LIFETIME": "2m", "KBS_TYPO": "x", "HOME": "/", "KBS_CONFIG": "y",
+            ], file: file)
+        #expect(settings.listen.port == 3)
+        #expect(settings.lifetimes.challenge == 120)
+        #expect(settings.lifetimes.session == 3_600)
+        #expect(settings.registrationNetworks.description == "10.0.0.0/8, ::1")
+        #expect(!settings.replacesWorkloads)
+        #expect(settings.policy.vmpl == 2)
+        #expect(settings.policy.minimumTCB[.milan] == TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209))
+        #expect(unknown == ["KBS_TYPO"])
+        _ = folder
+    }
+
+    @Test("The defaults need no file and are safe")
+    func defaults() throws {
+        let settings = try Settings.resolve(flags: [:], environment: [:], file: nil).settings
+        #expect(settings.listen.description == "127.0.0.1:8080")
+        #expect(settings.registrationNetworks == .loopback)
+        #expect(!settings.policy.allowsSNPDebug && !settings.policy.allowsSEVDebug)
+        #expect(!settings.policy.allowsProvisionalFirmware && settings.policy.vmpl == 0)
+        #expect(settings.simulatedRoots == nil)
+        #expect(settings.lifetimes.challenge == 300 && settings.lifetimes.session == 10_800)
+    }
+
+    @Test(
+        "An unknown key, a wrong value and bad TOML are errors that name the place",
+        arguments: [
+            ("lisen = \"127.0.0.1:1\"", "lisen"), ("[snp]\nallow_debugging = true", "snp.allow_debugging"),
+            ("listen = \"8080\"", "listen"), ("listen = \"::1:8080\"", "listen"), ("listen = \"127.0.0.1:99999\"", "listen"),
+            ("listen = ", "line 1"), ("[challenge]\nlifetime = 0", "challenge.lifetime"),
+            ("[challenge]\nlifetime = \"-5s\"", "challenge.lifetime"), ("[challenge]\nlifetime = 1.5", "challenge.lifetime"),
+            ("[challenge]\nlifetime = \"2d\"", "challenge.lifetime"), ("[snp]\nvmpl = 4", "snp.vmpl"),
+            ("[snp]\nallow_debug = \"yes\"", "snp.allow_debug"), ("[snp]\nminimum_tcb.turin = \"1.2.3.4\"", "minimum_tcb.turin"),
+            ("[snp]\nminimum_tcb.genoa = \"1.2.3.256\"", "minimum_tcb.genoa"),
+            ("[registration]\nnetworks = \"10.0.0.0/33\"", "10.0.0.0/33"), ("[registration]\nnetworks = \"localhost\"", "localhost"),
+            ("[endorsements]\nkds = \"ftp://x\"", "endorsements.kds"), ("[endorsements]\nfolder = \"/no/such/folder\"", "endorsements.folder"),
+            ("[session]\nlifetime = \"1m\"", "session.lifetime"), ("[log]\nlevel = \"loud\"", "log.level"),
+            ("trust_simulated_root = \"x\"", "trust_simulated_root"),
+        ])
+    func errors(text: String, names: String) throws {
+        let (folder, file) = try file(text)
+        let error = #expect(throws: InvalidSetting.self) {
+            try Settings.resolve(flags: [:], environment: [:], file: file)
+        }
+        #expect(error?.description.contains(names) == true, "\(String(describing: error))")
+        _ = folder
+    }
+
+    @Test("A file that is not there is an error")
+    func missingFile() {
+        #expect(throws: InvalidSetting.self) {
+            try Settings.resolve(flags: [:], environment: [:], file: URL(filePath: "/no/such/file.toml"))
+        }
+    }
+
+    @Test("Every setting has its own name in the environment and on the command line")
+    func names() {
+        #expect(Set(SettingKey.allCases.map(\.environmentName)).count == SettingKey.allCases.count)
+        #expect(SettingKey.challengeLifetime.environmentName == "KBS_CHALLENGE_LIFETIME")
+        #expect(SettingKey.snpMinimumTCBMilan.flagName == "snp-minimum-tcb-milan")
+    }
+
+    @Test("A network holds its addresses and no others")
+    func networks() throws {
+        let list = try NetworkList("192.0.2.0/24, 2001:db8::/33, 198.51.100.7, 0.0.0.0/0".replacing(", 0.0.0.0/0", with: ""))
+        func holds(_ address: String) throws -> Bool { list.contains(try SocketAddress(ipAddress: address, port: 1)) }
+        for inside in ["192.0.2.0", "192.0.2.255", "2001:db8::1", "2001:db8:7fff::", "198.51.100.7", "::ffff:192.0.2.9"] {
+            #expect(try holds(inside), "\(inside)")
+        }
+        for outside in ["192.0.3.0", "192.0.1.255", "2001:db8:8000::", "198.51.100.6", "::1", "::192.0.2.9"] {
+            #expect(try !holds(outside), "\(outside)")
+        }
+        #expect(!list.contains(nil))
+        #expect(try !NetworkList("").contains(SocketAddress(ipAddress: "127.0.0.1", port: 1)))
+        #expect(try NetworkList("0.0.0.0/0").contains(SocketAddress(ipAddress: "203.0.113.1", port: 1)))
+    }
+}
+
+@Suite("The data folder")
+struct DataFolderTests {
+    let folder: TemporaryFolder
+    var data: URL { folder.file("data") }
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func mode(_ name: String) throws -> Int {
+        let path = name.isEmpty ? data.path : data.appending(path: name).path
+        return try #require(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? NSNumber).intValue
+    }
+
+    @Test("A new folder has a key and a database that only their owner can read, and is opened again")
+    func creation() throws {
+        let first = try DataFolder(data)
+        try first.store.close()
+        #expect(try mode("") == 0o700)
+        #expect(try mode("master.key") == 0o600)
+        #expect(try mode("kbs.sqlite") == 0o600)
+        let key = try Data(contentsOf: data.appending(path: "master.key"))
+        #expect(key.count == 65)
+        try DataFolder(data).store.close()
+        #expect(try Data(contentsOf: data.appending(path: "master.key")) == key)
+    }
+
+    @Test("A database without its key is not opened, and no new key is made for it")
+    func missingKey() throws {
+        try DataFolder(data).store.close()
+        try FileManager.default.removeItem(at: data.appending(path: "master.key"))
+        let error = #expect(throws: InvalidSetting.self) { try DataFolder(data) }
+        #expect(error?.description.contains("master.key") == true)
+        #expect(!FileManager.default.fileExists(atPath: data.appending(path: "master.key").path))
+    }
+
+    @Test("A key that others can read, or that is none, is refused", arguments: [0o640, 0o604, 0o644])
+    func openKey(mode: Int) throws {
+        try DataFolder(data).store.close()
+        let key = data.appending(path: "master.key")
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: key.path)
+        #expect(throws: InvalidSetting.self) { try DataFolder(data) }
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key.path)
+        try Data("short".utf8).write(to: key)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key.path)
+        #expect(throws: InvalidSetting.self) { try DataFolder(data) }
+    }
+
+    @Test("Of many that start at once on a new folder all have the same key")
+    func race() async throws {
+        let data = data
+        let opened = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<8 {
+                group.addTask { (try? DataFolder(data).store.close()) != nil }
+            }
+            return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(opened == 8)
+        try DataFolder(data).store.close()
+    }
+}
