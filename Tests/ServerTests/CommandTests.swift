@@ -287,32 +287,32 @@ struct ProcessTests {
         let folder = try TemporaryFolder()
         let server = try await ServerProcess.start(folder)
         let transport = GuestTransport(base: server.base, client: .shared)
-        let acknowledged = await withTaskGroup(of: [String].self) { group in
-            for writer in 0..<8 {
-                group.addTask {
-                    var done: [String] = []
-                    for number in 0..<10_000 {
-                        let id = "w\(writer)/\(number)"
-                        do {
-                            try await transport.register(
-                                id, measurement: Hex.encode(Simulated.measurement(id)), configuration: "", secret: id)
-                            done.append(id)
-                        } catch { break }
-                    }
-                    return done
+        let (acknowledgements, report) = AsyncStream.makeStream(of: String.self)
+        let writers = (0..<8).map { writer in
+            Task {
+                for number in 0..<10_000 {
+                    let id = "w\(writer)/\(number)"
+                    try await transport.register(
+                        id, measurement: Hex.encode(Simulated.measurement(id)), configuration: "", secret: id)
+                    report.yield(id)
                 }
             }
-            group.addTask {
-                try? await Task.sleep(for: .milliseconds(700))
-                server.send(signal: SIGKILL)
-                return []
-            }
-            return await group.reduce(into: []) { $0 += $1 }
         }
-        #expect(acknowledged.count > 20)
+        var acknowledged: [String] = []
+        for await id in acknowledgements {
+            acknowledged.append(id)
+            if acknowledged.count == 100 {
+                server.send(signal: SIGKILL)
+                #expect(try await server.ends(within: .seconds(5)))
+                // The client would go on trying to connect.
+                for writer in writers { writer.cancel() }
+                for writer in writers { _ = await writer.result }
+                report.finish()
+            }
+        }
         let again = try await ServerProcess.start(folder)
-        let list = try await Command.run("workload", "list", "--url", again.base)
-        let present = Set(list.output.split(separator: "\n").compactMap { $0.split(separator: "\t").first.map(String.init) })
+        let found = try await Command.run("workload", "list", "--url", again.base)
+        let present = Set(found.output.split(separator: "\n").compactMap { $0.split(separator: "\t").first.map(String.init) })
         #expect(present.isSuperset(of: acknowledged))
         // And each with its measurement, configuration and secret, not only with its name.
         let after = GuestTransport(base: again.base, client: .shared)
