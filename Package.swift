@@ -69,7 +69,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "Broker", "Endorsements", "Evidence", "Storage", "VirteeDialect", .hummingbird, .hummingbirdCore, .logging,
+                "Broker", "Endorsements", "Evidence", "Storage", "VirteeDialect", .hummingbird, .hummingbirdCore,
+                .logging,
                 .nioCore,
                 .nioFoundationCompat, .nioHTTP1, .nioPosix, .serviceLifecycle, .tomlKit, .unixSignals, .crypto,
                 .asyncHTTPClient, .httpTypes,
@@ -91,8 +92,10 @@ let package = Package(
             swiftSettings: settings),
 
         .target(
-            name: "TestSupport", dependencies: [
-                "Broker", "Evidence", "SimulatedHardware", .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
+            name: "TestSupport",
+            dependencies: [
+                "Broker", "Evidence", "SimulatedHardware", .crypto, .httpTypes, .hummingbird, .hummingbirdCore,
+                .logging,
                 .nioCore,
             ], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(

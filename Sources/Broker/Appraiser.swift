@@ -67,7 +67,8 @@ package struct Appraiser: Sendable {
     }
 
     /// Verifies every chain for the identity, and remembers those that end in the pin.
-    private func chains(for identity: EndorsementIdentity, among certificates: [Certificate]) async -> [AppraisedChain] {
+    private func chains(for identity: EndorsementIdentity, among certificates: [Certificate]) async -> [AppraisedChain]
+    {
         var seen: Set<[UInt8]> = []
         let keys = certificates.compactMap { certificate in
             (try? EndorsementKey(certificate)).flatMap {
@@ -92,7 +93,8 @@ package struct Appraiser: Sendable {
     /// How many keys are tried for one report: a table with more is not an honest guest's.
     private static let mostKeys = 8
 
-    private func fetch(_ identity: EndorsementIdentity, have certificates: [Certificate]) async throws -> [Certificate] {
+    private func fetch(_ identity: EndorsementIdentity, have certificates: [Certificate]) async throws -> [Certificate]
+    {
         var pool = certificates
         let keys = pool.compactMap { try? EndorsementKey($0) }.filter { EndorsementIdentity(of: $0) == identity }
         if keys.isEmpty { pool.append(try await source.fetchKey(identity)) }

@@ -56,11 +56,13 @@ public struct KeyDistributionService: Sendable {
                 "AMD gives no VLEK to third parties: the cloud provider has it, and the guest can send it along")
         }
         let tcb = identity.tcb
-        let levels = (tcb.fmc.map { [("fmcSPL", $0)] } ?? []) + [
-            ("blSPL", tcb.bootLoader), ("teeSPL", tcb.tee), ("snpSPL", tcb.snp), ("ucodeSPL", tcb.microcode),
-        ]
+        let levels =
+            (tcb.fmc.map { [("fmcSPL", $0)] } ?? []) + [
+                ("blSPL", tcb.bootLoader), ("teeSPL", tcb.tee), ("snpSPL", tcb.snp), ("ucodeSPL", tcb.microcode),
+            ]
         let query = levels.map { "\($0)=\($1 < 10 ? "0" : "")\($1)" }.joined(separator: "&")
-        let certificates = try await get(limit: configuration.mostRequests, "/vcek/v1/\(identity.product.rawValue)/\(Hex.encode(chip))?\(query)")
+        let certificates = try await get(
+            limit: configuration.mostRequests, "/vcek/v1/\(identity.product.rawValue)/\(Hex.encode(chip))?\(query)")
         guard let certificate = certificates.first else {
             throw EndorsementUnavailable("\(configuration.baseURL) sent no certificate")
         }
@@ -146,7 +148,8 @@ public struct KeyDistributionService: Sendable {
         guard let text = headers.first(name: "Retry-After") else { return nil }
         if let seconds = Int(text) { return min(max(seconds, 0), 86_400) }
         let style = Date.VerbatimFormatStyle(
-            format: "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .padded(4)) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
+            format:
+                "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .padded(4)) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
             locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian))
         guard let date = try? style.parseStrategy.parse(text) else { return nil }
         return min(max(Int(date.timeIntervalSinceNow.rounded(.up)), 0), 86_400)

@@ -39,7 +39,8 @@ struct EventLog: Sendable {
                 `kbs certs import FOLDER`, or set endorsements.folder.
                 """, metadata: ["certificate": "\(wanted)", "reason": "\(reason)"])
         case .notKept(let identity, let reason):
-            logger.error("A certificate could not be kept.", metadata: ["certificate": "\(identity)", "reason": "\(reason)"])
+            logger.error(
+                "A certificate could not be kept.", metadata: ["certificate": "\(identity)", "reason": "\(reason)"])
         }
     }
 

@@ -52,7 +52,8 @@ extension Settings {
     }
 
     /// Leaves by their dotted names; an array as its elements with commas between.
-    private static func flatten(_ table: TOMLTable, under prefix: String, in name: String) throws -> [(String, String)] {
+    private static func flatten(_ table: TOMLTable, under prefix: String, in name: String) throws -> [(String, String)]
+    {
         var leaves: [(String, String)] = []
         for key in table.keys {
             let path = prefix + key

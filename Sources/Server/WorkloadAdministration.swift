@@ -48,7 +48,9 @@ public struct LocalAdministration: WorkloadAdministration {
     }
 
     public func list() async throws -> [WorkloadSummary] {
-        try await pages { try await folder.store.workloads(after: $0, limit: WorkloadRoutes.pageSize).map(WorkloadSummary.init) }
+        try await pages {
+            try await folder.store.workloads(after: $0, limit: WorkloadRoutes.pageSize).map(WorkloadSummary.init)
+        }
     }
 
     public func show(_ id: String) async throws -> WorkloadSummary {
@@ -82,12 +84,14 @@ public struct RemoteAdministration: WorkloadAdministration {
         if !replacing {
             let existing = try? await show(workload.id)
             guard existing == nil else {
-                throw Refusal(.workloadExists, "The workload \(workload.id) is registered: add --replace to replace it.")
+                throw Refusal(
+                    .workloadExists, "The workload \(workload.id) is registered: add --replace to replace it.")
             }
         }
         let passphrase = workload.secret.withBytes { String(validating: $0, as: UTF8.self) }
         guard let passphrase else {
-            throw Refusal(.invalidField, "The secret is not UTF-8, so it cannot be sent: use --data on the server itself.")
+            throw Refusal(
+                .invalidField, "The secret is not UTF-8, so it cannot be sent: use --data on the server itself.")
         }
         let body = try JSONEncoder().encode([
             "workload_id": workload.id, "launch_measurement": workload.measurement,
@@ -121,7 +125,8 @@ public struct RemoteAdministration: WorkloadAdministration {
         let response = try await client.execute(request, timeout: .seconds(30))
         let reply = Data(try await response.body.collect(upTo: 1 << 22).readableBytesView)
         guard (200..<300).contains(response.status.code) else {
-            throw RemoteFailure(description: "the server answered \(response.status.code): \(String(decoding: reply, as: UTF8.self))")
+            throw RemoteFailure(
+                description: "the server answered \(response.status.code): \(String(decoding: reply, as: UTF8.self))")
         }
         return reply
     }

@@ -43,7 +43,9 @@ public struct SimulatedSEVGuest: Sendable {
             flags: .init(rawValue: start.policy.flags.bits),
             minimumFirmware: (start.policy.minfw.major, start.policy.minfw.minor))
         // The last SEV client refuses a policy without this.
-        guard policy.flags.contains(.esRequired) else { throw MalformedInput("launch policy", "SEV-ES is not required") }
+        guard policy.flags.contains(.esRequired) else {
+            throw MalformedInput("launch policy", "SEV-ES is not required")
+        }
         let session = SEVLaunchSession(
             nonce: start.session.nonce, wrappedKeys: start.session.wrap_tk,
             initializationVector: start.session.wrap_iv, wrapMAC: start.session.wrap_mac,

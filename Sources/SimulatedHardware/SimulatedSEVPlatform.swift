@@ -97,7 +97,8 @@ public struct SimulatedSEVPlatform: Sendable {
             session.wrappedKeys, using: wrapping.encryption,
             nonce: AES._CTR.Nonce(nonceBytes: session.initializationVector))
         let keys = SEVTransportKeys(
-            encryption: SymmetricKey(data: unwrapped.prefix(16)), integrity: SymmetricKey(data: unwrapped.dropFirst(16)))
+            encryption: SymmetricKey(data: unwrapped.prefix(16)), integrity: SymmetricKey(data: unwrapped.dropFirst(16))
+        )
         guard equalInConstantTime(session.policyMAC, SEVTransportKeys.mac(keys.integrity, policy.bytes)) else {
             return nil
         }

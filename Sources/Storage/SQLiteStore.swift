@@ -41,8 +41,9 @@ extension SQLiteStore: Store {
     ) async throws -> RegistrationOutcome {
         try await writes.perform { database in
             let id = registration.id.text
-            let exists = try Bool.fetchOne(
-                database.cachedStatement(sql: "SELECT 1 FROM workloads WHERE id = ?"), arguments: [id]) != nil
+            let exists =
+                try Bool.fetchOne(
+                    database.cachedStatement(sql: "SELECT 1 FROM workloads WHERE id = ?"), arguments: [id]) != nil
             guard !exists || replacing else { return .exists }
             if exists {
                 try database.cachedStatement(sql: "DELETE FROM workloads WHERE id = ?").execute(arguments: [id])

@@ -102,7 +102,8 @@ struct CertificateMessage: Decodable, Sendable {
     init(from decoder: any Decoder) throws {
         if let container = try? decoder.container(keyedBy: CodingKeys.self) {
             let version = try container.decode(UInt32.self, forKey: .version)
-            bytes = (0..<4).map { UInt8(truncatingIfNeeded: version >> ($0 * 8)) }
+            bytes =
+                (0..<4).map { UInt8(truncatingIfNeeded: version >> ($0 * 8)) }
                 + (try container.decode([UInt8].self, forKey: .v1))
         } else {
             bytes = try decoder.singleValueContainer().decode([UInt8].self)

@@ -36,7 +36,9 @@ public struct VirteeDialect: Sendable {
         calls.post("auth") { request, _ in try await challenge(request) }
         calls.post("attest") { request, _ in try await attest(request) }
         calls.get("key/**") { try await release($0, key: $1.parameters.getCatchAll().joined(separator: "/")) }
-        for path: RouterPath in ["register_workload", "auth", "attest"] { calls.refuseOtherMethods(on: path, than: [.post]) }
+        for path: RouterPath in ["register_workload", "auth", "attest"] {
+            calls.refuseOtherMethods(on: path, than: [.post])
+        }
         calls.refuseOtherMethods(on: "key/**", than: [.get, .head])
     }
 

@@ -26,14 +26,17 @@ struct Bench: AsyncParsableCommand {
         defer { fixture.stop() }
         let client = HTTPClient(
             eventLoopGroupProvider: .singleton,
-            configuration: .init(connectionPool: .init(idleTimeout: .minutes(5), concurrentHTTP1ConnectionsPerHostSoftLimit: guests)))
+            configuration: .init(
+                connectionPool: .init(idleTimeout: .minutes(5), concurrentHTTP1ConnectionsPerHostSoftLimit: guests)))
         let transport = GuestTransport(base: fixture.base, client: client)
         print("server                       process \(fixture.pid), \(fixture.base), settings as they are by default")
 
         let crowd = try await prepare(platform, transport)
         let handshakes = try await Load.run(workers: crowd.count, seconds: seconds, on: fixture) { worker in
             let key = try await crowd[worker].boot(over: transport)
-            guard key == Array("secret \(worker)".utf8) else { throw MalformedInput("benchmark", "a wrong secret came") }
+            guard key == Array("secret \(worker)".utf8) else {
+                throw MalformedInput("benchmark", "a wrong secret came")
+            }
         }
         print("warm handshakes              \(handshakes.summary)")
         print("  bare verification / CPU    \(String(format: "%.3f", verification / handshakes.cpuPerRequest))")
@@ -50,7 +53,9 @@ struct Bench: AsyncParsableCommand {
     }
 
     /// Guests with their keys made, registered, and booted once, so that what follows is warm.
-    private func prepare(_ platform: SimulatedSNPPlatform, _ transport: GuestTransport) async throws -> [SimulatedSNPGuest] {
+    private func prepare(_ platform: SimulatedSNPPlatform, _ transport: GuestTransport) async throws
+        -> [SimulatedSNPGuest]
+    {
         let tcb = TCBVersion(bootLoader: 4, tee: 0, snp: 22, microcode: 213)
         let signer = try platform.vcek(tcb: tcb)
         let configuration = #"{"flags":{"bits":3},"minfw":{"major":0,"minor":0}}"#

@@ -41,7 +41,9 @@ struct CertificatesCommand: AsyncParsableCommand {
         @Option(help: "The TCB, e.g. 03.00.20.209 (Turin: FMC first).") var tcb: String
 
         func run() async throws {
-            guard let product = Product(name: product) else { throw ValidationError("--product is milan, genoa or turin") }
+            guard let product = Product(name: product) else {
+                throw ValidationError("--product is milan, genoa or turin")
+            }
             guard let chip = Hex.decode(chip), chip.count == product.chipIDLength else {
                 throw ValidationError("--chip has \(product.chipIDLength * 2) hex digits on \(product.rawValue)")
             }

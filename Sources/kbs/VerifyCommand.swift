@@ -39,7 +39,8 @@ struct VerifyCommand: AsyncParsableCommand {
 
         private func expectations() throws -> SNPExpectations {
             var expected = SNPExpectations(
-                measurement: try hex(measurement, "--measurement", 48), reportData: try hex(reportData, "--report-data", 64))
+                measurement: try hex(measurement, "--measurement", 48),
+                reportData: try hex(reportData, "--report-data", 64))
             guard let bits = UInt64(policy.hasPrefix("0x") ? policy.dropFirst(2) : policy[...], radix: 16) else {
                 throw MalformedInput("--policy", "it is not hexadecimal")
             }
@@ -48,7 +49,9 @@ struct VerifyCommand: AsyncParsableCommand {
             expected.allowsDebug = allowDebug
             expected.allowsProvisionalFirmware = allowProvisionalFirmware
             if let minimumTcb {
-                for product in Product.allCases { expected.minimumTCB[product] = TCBVersion(minimumTcb, product: product) }
+                for product in Product.allCases {
+                    expected.minimumTCB[product] = TCBVersion(minimumTcb, product: product)
+                }
                 guard !expected.minimumTCB.isEmpty else {
                     throw MalformedInput("--minimum-tcb", "it has neither four nor five numbers")
                 }

@@ -38,7 +38,8 @@ struct WorkloadCommand: AsyncParsableCommand {
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Register a workload.",
-            discussion: "The secret comes from --secret-file, or from standard input. One line end after it is dropped.")
+            discussion: "The secret comes from --secret-file, or from standard input. One line end after it is dropped."
+        )
 
         @OptionGroup var place: Place
         @Argument(help: "The workload's id.") var id: String

@@ -342,7 +342,8 @@ struct BrokerTests {
         let wrong = launch.measure(digest: Simulated.digest("another"))
         #expect(
             await code {
-                try await broker.attest(.sev(measurement: wrong.measurement, nonce: wrong.nonce), session: [challenge.session])
+                try await broker.attest(
+                    .sev(measurement: wrong.measurement, nonce: wrong.nonce), session: [challenge.session])
             } == .evidenceRefused)
         let right = launch.measure(digest: Simulated.digest("vm"))
         try await broker.attest(.sev(measurement: right.measurement, nonce: right.nonce), session: [challenge.session])
@@ -481,7 +482,9 @@ struct AppraiserTests {
     @Test("Two clouds' VLEKs at one TCB both work")
     func twoVLEKs() async throws {
         let snp = try Simulated.snp
-        let (first, second) = (try snp.vlek(tcb: Simulated.tcb, validFor: 5), try snp.vlek(tcb: Simulated.tcb, validFor: 5))
+        let (first, second) = (
+            try snp.vlek(tcb: Simulated.tcb, validFor: 5), try snp.vlek(tcb: Simulated.tcb, validFor: 5)
+        )
         let bench = try Bench()
         let broker = try bench.broker()
         for signer in [first, second, first, second] {

@@ -47,7 +47,9 @@ struct ChallengeTests {
         #expect(Challenge(sealed: sealed, with: keys) == nil)
     }
 
-    @Test("Text that is no challenge does not open", arguments: ["", "=", "AAAA", "é", "a b", String(repeating: "A", count: 100_000)])
+    @Test(
+        "Text that is no challenge does not open",
+        arguments: ["", "=", "AAAA", "é", "a b", String(repeating: "A", count: 100_000)])
     func garbage(text: String) {
         #expect(Challenge(sealed: text, with: keys) == nil)
     }

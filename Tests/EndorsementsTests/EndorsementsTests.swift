@@ -12,7 +12,8 @@ import Testing
 @Suite("AMD's Key Distribution Service")
 struct KeyDistributionTests {
     private func withService(
-        deadline: Duration = .seconds(5), pause: Duration = .seconds(60), answering answer: @escaping StandInService.Answer,
+        deadline: Duration = .seconds(5), pause: Duration = .seconds(60),
+        answering answer: @escaping StandInService.Answer,
         _ body: (StandInService, KeyDistributionService) async throws -> Void
     ) async throws {
         try await StandInService.run(answering: answer) { standIn, base in
@@ -106,8 +107,10 @@ struct KeyDistributionTests {
                 guard count == 1 else { return StandInService.bytes(der) }
                 let date = Date(timeIntervalSinceNow: 2).formatted(
                     Date.VerbatimFormatStyle(
-                        format: "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .padded(4)) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
-                        locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian)))
+                        format:
+                            "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .padded(4)) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
+                        locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt,
+                        calendar: Calendar(identifier: .gregorian)))
                 return StandInService.status(429, retryAfter: form == "date" ? date : form)
             }
             try await withService(answering: answer) { standIn, service in
@@ -135,7 +138,9 @@ struct KeyDistributionTests {
     @Test("A failing server is tried again until the deadline, and then left alone for a while")
     func serverError() async throws {
         let identity = try identity()
-        try await withService(deadline: .milliseconds(1_500), pause: .seconds(2), answering: { _, _ in StandInService.status(502) }) {
+        try await withService(
+            deadline: .milliseconds(1_500), pause: .seconds(2), answering: { _, _ in StandInService.status(502) }
+        ) {
             standIn, service in
             await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
             let first = standIn.asked.count

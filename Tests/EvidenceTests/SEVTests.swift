@@ -48,7 +48,8 @@ struct SEVTests {
         #expect(verdict.isAccepted, "\(verdict.failures)")
     }
 
-    @Test("AMD's roots of Naples, Rome and Milan are pinned, and sign their ASK", .enabled(if: Vectors.arePresent),
+    @Test(
+        "AMD's roots of Naples, Rome and Milan are pinned, and sign their ASK", .enabled(if: Vectors.arePresent),
         arguments: ["naples", "rome", "milan"])
     func roots(product: String) throws {
         let ark = try SEVCACertificate(bytes: Vectors.bytes("trust/amd/\(product)/sev-ark.cert"))
@@ -212,7 +213,9 @@ struct SEVTests {
         let mine = try Self.platform.get().chain
         for count in [0, 3, 1_044, 2_083] {
             #expect(throws: MalformedInput.self) { try SEVCertificate(bytes: Array(mine.pdh.bytes.prefix(count))) }
-            #expect(throws: MalformedInput.self) { try SEVCACertificate(bytes: Array(mine.ark.bytes.prefix(min(count, 575)))) }
+            #expect(throws: MalformedInput.self) {
+                try SEVCACertificate(bytes: Array(mine.ark.bytes.prefix(min(count, 575))))
+            }
         }
         var bytes = mine.pdh.bytes
         bytes[0] = 2

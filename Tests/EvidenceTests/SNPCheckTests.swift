@@ -38,7 +38,8 @@ struct SNPCheckTests {
                 key: try EndorsementKey(signer.certificate),
                 among: authorities ?? [platform.ask, platform.asvk, platform.ark])
             return SNPVerifier.verify(
-                report, endorsement: try AppraisedChain(#require(chain), anchors: anchors), expecting: expected, at: time)
+                report, endorsement: try AppraisedChain(#require(chain), anchors: anchors), expecting: expected,
+                at: time)
         }
     }
 
@@ -135,7 +136,9 @@ struct SNPCheckTests {
             $0.template.committedTCB = TCBVersion(bootLoader: 4, tee: 0, snp: 21, microcode: 213)
         },
         Case("a build that is not committed", .snpProvisional) { $0.template.committedFirmware = [3, 55, 1] },
-        Case("before the certificates are valid", .snpValidity) { $0.time = Date(timeIntervalSince1970: 1_699_999_999) },
+        Case("before the certificates are valid", .snpValidity) {
+            $0.time = Date(timeIntervalSince1970: 1_699_999_999)
+        },
         Case("after the VCEK has expired", .snpValidity) { $0.time = Date(timeIntervalSince1970: 1_930_000_000) },
         Case("a root that is not pinned", .snpRoot) { $0.anchors = .amd },
         Case("a root that is pinned for another product", .snpRoot) {
@@ -227,7 +230,8 @@ struct SNPCheckTests {
         let honest = try scene.template.signed(by: scene.signer)
         let order =
             Hex.decode(
-                "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973") ?? []
+                "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973")
+            ?? []
         let zero = [UInt8](repeating: 0, count: 48)
         let (r, s) = (0x2A0, 0x2A0 + 72)
         let edits: [(Int, [UInt8])] = [

@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Real SNP reports", .enabled(if: Vectors.arePresent, "the real reports are not here"))
 struct SNPVectorTests {
-    @Test("Every report in the manifest is genuine", arguments: ["milan-v2-a", "milan-v2-b", "milan-v3-vlek", "genoa-v3"])
+    @Test(
+        "Every report in the manifest is genuine", arguments: ["milan-v2-a", "milan-v2-b", "milan-v3-vlek", "genoa-v3"])
     func isGenuine(id: String) throws {
         let vector = try Vectors.snp(id)
         let verdict = SNPVerifier.verify(

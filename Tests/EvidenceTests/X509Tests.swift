@@ -7,7 +7,8 @@ import Testing
 
 @Suite("X.509")
 struct X509Tests {
-    @Test("AMD's own chains lead to their pins", .enabled(if: Vectors.arePresent), arguments: ["milan", "genoa", "turin"])
+    @Test(
+        "AMD's own chains lead to their pins", .enabled(if: Vectors.arePresent), arguments: ["milan", "genoa", "turin"])
     func vendors(product: String) throws {
         let authorities = try Vectors.authorities(product)
         let (ark, ask, asvk) = (authorities[0], authorities[1], authorities[2])

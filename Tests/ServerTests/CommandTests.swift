@@ -137,7 +137,8 @@ struct CommandTests {
         #expect(try await verify("milan-v2-a").status == 1)
         #expect(try await verify("milan-v2-a", "--allow-provisional-firmware").status == 0)
         let vlek = ["--vmpl", "1", "--allow-provisional-firmware", "--at"]
-        #expect(try await verify("milan-v3-vlek", vlek[0], vlek[1], vlek[2], vlek[3], "2025-06-01T00:00:00Z").status == 0)
+        #expect(
+            try await verify("milan-v3-vlek", vlek[0], vlek[1], vlek[2], vlek[3], "2025-06-01T00:00:00Z").status == 0)
         let late = try await verify("milan-v3-vlek", vlek[0], vlek[1], vlek[2], vlek[3], "2026-01-01T00:00:00Z")
         #expect(late.status == 1 && late.output.contains("Not proven to be genuine: snp.chain.validity."))
         #expect(try await verify("genoa-v3", "--minimum-tcb", "10.00.24.00").status == 1)
@@ -161,16 +162,21 @@ struct CommandTests {
     @Test("The real Naples chain is verified, from folders and from one file", .enabled(if: Vectors.arePresent))
     func verifySEV() async throws {
         let (platform, amd) = (
-            Vectors.folder.appending(path: "vectors/sev/naples").path, Vectors.folder.appending(path: "trust/amd/naples").path
+            Vectors.folder.appending(path: "vectors/sev/naples").path,
+            Vectors.folder.appending(path: "trust/amd/naples").path
         )
         #expect(try await Command.run("verify", "sev", "--chain", platform, "--chain", amd).status == 0)
         #expect(try await Command.run("verify", "sev", "--chain", platform).status == 2)
         let folder = try TemporaryFolder()
         let chain = try Vectors.naples()
-        let parts = [chain.pdh.bytes, chain.pek.bytes, chain.oca.bytes, chain.cek.bytes, chain.ask.bytes, chain.ark.bytes]
+        let parts = [
+            chain.pdh.bytes, chain.pek.bytes, chain.oca.bytes, chain.cek.bytes, chain.ask.bytes, chain.ark.bytes,
+        ]
         try Data(parts.flatMap { $0 }).write(to: folder.file("full.cert"))
         let result = try await Command.run("verify", "sev", "--chain", folder.file("full.cert").path)
-        #expect(result.status == (chain.ark.bytes.count == chain.ask.bytes.count ? 0 : 2), "\(result.output)\(result.errors)")
+        #expect(
+            result.status == (chain.ark.bytes.count == chain.ask.bytes.count ? 0 : 2),
+            "\(result.output)\(result.errors)")
         let rome = Vectors.folder.appending(path: "trust/amd/rome").path
         #expect(try await Command.run("verify", "sev", "--chain", platform, "--chain", rome).status == 1)
     }
@@ -183,7 +189,8 @@ struct CommandTests {
         let added = try await Command.run(
             "workload", "add", "app", "--data", data, "--measurement", measurement, input: "open sesame\n")
         #expect(added.status == 0 && added.output == "Registered app.\n", "\(added.errors)")
-        let again = try await Command.run("workload", "add", "app", "--data", data, "--measurement", measurement, input: "x")
+        let again = try await Command.run(
+            "workload", "add", "app", "--data", data, "--measurement", measurement, input: "x")
         #expect(again.status != 0 && again.errors.contains("workload_exists"))
         try Data("from a file".utf8).write(to: folder.file("secret"))
         #expect(
@@ -198,7 +205,8 @@ struct CommandTests {
         for result in [added, list, shown] { #expect(!(result.output + result.errors).contains("sesame")) }
         #expect(try await Command.run("workload", "remove", "app", "--data", data).status == 0)
         #expect(try await Command.run("workload", "remove", "app", "--data", data).status != 0)
-        #expect(try await Command.run("workload", "list", "--json", environment: ["KBS_DATA": data]).output == "[\n\n]\n")
+        #expect(
+            try await Command.run("workload", "list", "--json", environment: ["KBS_DATA": data]).output == "[\n\n]\n")
     }
 
     @Test("Workloads are managed over HTTP, and a guest gets what was added")
@@ -214,7 +222,9 @@ struct CommandTests {
         #expect(try await guest.boot(over: transport) == Array("open sesame".utf8))
         let environment = ["KBS_URL": server.base]
         #expect(try await Command.run("workload", "list", environment: environment).output.hasPrefix("team/app:1\tsnp"))
-        #expect(try await Command.run("workload", "show", "team/app:1", environment: environment).output.contains(measurement))
+        #expect(
+            try await Command.run("workload", "show", "team/app:1", environment: environment).output.contains(
+                measurement))
         let again = try await Command.run(
             "workload", "add", "team/app:1", "--measurement", measurement, input: "x", environment: environment)
         #expect(again.status != 0 && again.errors.contains("workload_exists"))
@@ -271,7 +281,8 @@ struct CommandTests {
         let server = try await ServerProcess.start(folder)
         let stranger = try await Command.run("demo", "run", platform, "--url", server.base)
         #expect(stranger.status != 0)
-        let trusting = try await ServerProcess.start(TemporaryFolder(), "--trust-simulated-root", "\(platform)/roots.json")
+        let trusting = try await ServerProcess.start(
+            TemporaryFolder(), "--trust-simulated-root", "\(platform)/roots.json")
         #expect(trusting.log.contains("TRUSTS SIMULATED HARDWARE"))
         let result = try await Command.run("demo", "run", platform, "--url", trusting.base)
         #expect(result.status == 0, "\(result.output)\(result.errors)")
@@ -312,7 +323,8 @@ struct ProcessTests {
         }
         let again = try await ServerProcess.start(folder)
         let found = try await Command.run("workload", "list", "--url", again.base)
-        let present = Set(found.output.split(separator: "\n").compactMap { $0.split(separator: "\t").first.map(String.init) })
+        let present = Set(
+            found.output.split(separator: "\n").compactMap { $0.split(separator: "\t").first.map(String.init) })
         #expect(present.isSuperset(of: acknowledged))
         // And each with its measurement, configuration and secret, not only with its name.
         let after = GuestTransport(base: again.base, client: .shared)

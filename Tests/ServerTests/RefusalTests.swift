@@ -31,12 +31,17 @@ struct RefusalTests {
                 (try registration(id: ""), "workload_id"), (try registration(id: "a..b"), "workload_id"),
                 (try registration(id: String(repeating: "x", count: 129)), "workload_id"),
                 (try registration(id: "a b"), "workload_id"), (try registration(id: "ä"), "workload_id"),
-                (try registration(measurement: ""), "empty"), (try registration(measurement: "xyz"), "launch_measurement"),
+                (try registration(measurement: ""), "empty"),
+                (try registration(measurement: "xyz"), "launch_measurement"),
                 (try registration(measurement: String(repeating: "a", count: 95)), "launch_measurement"),
                 (try registration(measurement: String(repeating: "a", count: 128)), "launch_measurement"),
                 (try registration(secret: ""), "passphrase"),
                 (try registration(secret: String(repeating: "p", count: 246)), "245"),
-                (try registration(measurement: String(repeating: "a", count: 64), secret: String(repeating: "p", count: 513)), "512"),
+                (
+                    try registration(
+                        measurement: String(repeating: "a", count: 64), secret: String(repeating: "p", count: 513)),
+                    "512"
+                ),
                 (try registration(configuration: String(repeating: " ", count: 70_000)), "tee_config"),
             ]
             for (body, word) in bad {
@@ -47,7 +52,8 @@ struct RefusalTests {
             for good in [
                 try registration(), try registration(configuration: "{}"), try registration(configuration: "anything"),
                 try registration(id: "A.b_c-d:e/f@g+1"), try registration(secret: String(repeating: "p", count: 245)),
-                try registration(measurement: String(repeating: "A", count: 64), secret: String(repeating: "p", count: 512)),
+                try registration(
+                    measurement: String(repeating: "A", count: 64), secret: String(repeating: "p", count: 512)),
             ] {
                 let reply = try await server.post("/kbs/v0/register_workload", good)
                 #expect(reply.status == 200 && reply.body.isEmpty, "\(reply.body)")
@@ -109,10 +115,14 @@ struct RefusalTests {
             #expect(try await attest("{}", challenge.cookie) == (400, "malformed"))
             #expect(try await attest(#"{"tee-evidence":"{}"}"#, challenge.cookie) == (400, "malformed"))
             #expect(try await attest(evidence.replacing("milan", with: "rome"), challenge.cookie) == (400, "malformed"))
-            #expect(try await attest(evidence.replacing("milan", with: "genoa"), challenge.cookie) == (403, "evidence_refused"))
+            #expect(
+                try await attest(evidence.replacing("milan", with: "genoa"), challenge.cookie) == (
+                    403, "evidence_refused"
+                ))
             #expect(
                 try await attest(evidence.replacing("k-mod", with: "k-mud"), challenge.cookie) == (400, "malformed"))
-            let sev = #"{"tee-evidence":{"measure":\#([Int](repeating: 1, count: 32)),"mnonce":\#([Int](repeating: 1, count: 16))}}"#
+            let sev =
+                #"{"tee-evidence":{"measure":\#([Int](repeating: 1, count: 32)),"mnonce":\#([Int](repeating: 1, count: 16))}}"#
             #expect(try await attest(sev, challenge.cookie) == (400, "tee_mismatch"))
             #expect(try await attest(sev.replacing("1", with: "256"), challenge.cookie) == (400, "malformed"))
             #expect(try await attest(sev.replacing("[1, ", with: "["), challenge.cookie) == (400, "malformed"))
@@ -127,7 +137,9 @@ struct RefusalTests {
             try await guest.attest(challenge, over: server.transport)
             #expect(try await attest(evidence, challenge.cookie) == (400, "challenge_used"))
             try await server.register("other")
-            let (others, nobodys) = (try await key("other", challenge.cookie), try await key("nobody", challenge.cookie))
+            let (others, nobodys) = (
+                try await key("other", challenge.cookie), try await key("nobody", challenge.cookie)
+            )
             #expect(others.status == 404 && others.code == "key_unknown")
             #expect(others.body == nobodys.body)
             #expect(
@@ -149,7 +161,9 @@ struct RefusalTests {
                 ("POST", "/kbs/v0/key/app"), ("POST", "/api/v1/workloads"), ("PUT", "/api/v1/workloads/app"),
             ] {
                 let reply = try await server.send(method, path)
-                #expect(reply.status == 405 && reply.headers.first(name: "Allow") != nil, "\(method) \(path): \(reply.status)")
+                #expect(
+                    reply.status == 405 && reply.headers.first(name: "Allow") != nil,
+                    "\(method) \(path): \(reply.status)")
             }
         }
     }
@@ -161,14 +175,19 @@ struct RefusalTests {
             for path in ["/kbs/v0/auth", "/kbs/v0/attest", "/kbs/v0/register_workload"] {
                 let tooLong = try await server.send("POST", path, Array(repeating: 0x20, count: 256 * 1_024 + 1))
                 #expect(tooLong.status == 413, "\(path)")
-                #expect(try await server.send("POST", path, "{}".utf8, headers: [("Content-Type", "text/plain")]).status == 415)
+                #expect(
+                    try await server.send("POST", path, "{}".utf8, headers: [("Content-Type", "text/plain")]).status
+                        == 415)
                 let depth = 100_000
                 for body in [
                     Array((String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8),
                     Array(String(repeating: #"{"a":"#, count: 40_000).utf8),
-                    [0xFF, 0xFE, 0x7B], Array(#"{"workload_id":"\#u{0}"}"#.utf8), [0x7B, 0x22, 0xC3, 0x28, 0x22, 0x3A, 0x31, 0x7D],
+                    [0xFF, 0xFE, 0x7B], Array(#"{"workload_id":"\#u{0}"}"#.utf8),
+                    [0x7B, 0x22, 0xC3, 0x28, 0x22, 0x3A, 0x31, 0x7D],
                     Array(#"{"workload_id":1e999999}"#.utf8),
-                    Array(#"{"tee":"sev","extra-params":{"workload_id":"a","build":{"version":{"major":-1,"minor":1e400},"build":256}}}"#.utf8),
+                    Array(
+                        #"{"tee":"sev","extra-params":{"workload_id":"a","build":{"version":{"major":-1,"minor":1e400},"build":256}}}"#
+                            .utf8),
                 ] {
                     let reply = try await server.send("POST", path, body)
                     #expect(reply.status == 400 && !reply.body.isEmpty, "\(path): \(reply.status)")
@@ -195,7 +214,8 @@ struct RefusalTests {
     func notHTTP() async throws {
         try await RunningServer.run { server in
             for text in [
-                "\u{0}\u{1}\u{2}\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET \(String(repeating: "a", count: 100_000)) HTTP/1.1\r\n\r\n",
+                "\u{0}\u{1}\u{2}\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+                "GET \(String(repeating: "a", count: 100_000)) HTTP/1.1\r\n\r\n",
                 "POST /kbs/v0/auth HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
                 "POST /kbs/v0/auth HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
                 "POST /kbs/v0/auth HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n",
@@ -233,7 +253,9 @@ struct RefusalTests {
             var guest = try Simulated.guest("app")
             guest.template.vmpl = 3
             let challenge = try await guest.challenge(over: server.transport)
-            await #expect(throws: GuestTransport.Refused.self) { try await guest.attest(challenge, over: server.transport) }
+            await #expect(throws: GuestTransport.Refused.self) {
+                try await guest.attest(challenge, over: server.transport)
+            }
             #expect(server.log.lines.contains { $0.contains("check.snp.vmpl") && $0.contains("expected 0, found 3") })
         }
     }
@@ -251,7 +273,7 @@ struct RefusalTests {
                 try await channel.executeThenClose { inbound, outbound in
                     if !text.isEmpty { try await outbound.write(ByteBuffer(string: text)) }
                     var received = ""
-                    do { for try await part in inbound { received += String(buffer: part) } } catch { }
+                    do { for try await part in inbound { received += String(buffer: part) } } catch {}
                     return !received.contains("200 OK")
                 }
             }

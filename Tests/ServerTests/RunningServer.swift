@@ -78,7 +78,8 @@ struct RunningServer {
         let response = try await client.execute(request, timeout: .seconds(30))
         let buffer = try await response.body.collect(upTo: 1 << 22)
         return Reply(
-            status: response.status.code, headers: response.headers, body: String(decoding: buffer.readableBytesView, as: UTF8.self))
+            status: response.status.code, headers: response.headers,
+            body: String(decoding: buffer.readableBytesView, as: UTF8.self))
     }
 
     func post(_ path: String, _ json: String, cookie: String? = nil) async throws -> Reply {

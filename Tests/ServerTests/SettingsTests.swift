@@ -35,7 +35,8 @@ struct SettingsTests {
         let (settings, unknown) = try Settings.resolve(
             flags: [.listen: "127.0.0.1:3"],
             environment: [
-                "KBS_LISTEN": "127.0.0.1:2", "KBS_CHALLENGE_LIFETIME": "2m", "KBS_TYPO": "x", "HOME": "/", "KBS_CONFIG": "y",
+                "KBS_LISTEN": "127.0.0.1:2", "KBS_CHALLENGE_LIFETIME": "2m", "KBS_TYPO": "x", "HOME": "/",
+                "KBS_CONFIG": "y",
             ], file: file)
         #expect(settings.listen.port == 3)
         #expect(settings.lifetimes.challenge == 120)
@@ -63,14 +64,19 @@ struct SettingsTests {
         "An unknown key, a wrong value and bad TOML are errors that name the place",
         arguments: [
             ("lisen = \"127.0.0.1:1\"", "lisen"), ("[snp]\nallow_debugging = true", "snp.allow_debugging"),
-            ("listen = \"8080\"", "listen"), ("listen = \"::1:8080\"", "listen"), ("listen = \"127.0.0.1:99999\"", "listen"),
+            ("listen = \"8080\"", "listen"), ("listen = \"::1:8080\"", "listen"),
+            ("listen = \"127.0.0.1:99999\"", "listen"),
             ("listen = ", "line 1"), ("[challenge]\nlifetime = 0", "challenge.lifetime"),
-            ("[challenge]\nlifetime = \"-5s\"", "challenge.lifetime"), ("[challenge]\nlifetime = 1.5", "challenge.lifetime"),
+            ("[challenge]\nlifetime = \"-5s\"", "challenge.lifetime"),
+            ("[challenge]\nlifetime = 1.5", "challenge.lifetime"),
             ("[challenge]\nlifetime = \"2d\"", "challenge.lifetime"), ("[snp]\nvmpl = 4", "snp.vmpl"),
-            ("[snp]\nallow_debug = \"yes\"", "snp.allow_debug"), ("[snp]\nminimum_tcb.turin = \"1.2.3.4\"", "minimum_tcb.turin"),
+            ("[snp]\nallow_debug = \"yes\"", "snp.allow_debug"),
+            ("[snp]\nminimum_tcb.turin = \"1.2.3.4\"", "minimum_tcb.turin"),
             ("[snp]\nminimum_tcb.genoa = \"1.2.3.256\"", "minimum_tcb.genoa"),
-            ("[registration]\nnetworks = \"10.0.0.0/33\"", "10.0.0.0/33"), ("[registration]\nnetworks = \"localhost\"", "localhost"),
-            ("[endorsements]\nkds = \"ftp://x\"", "endorsements.kds"), ("[endorsements]\nfolder = \"/no/such/folder\"", "endorsements.folder"),
+            ("[registration]\nnetworks = \"10.0.0.0/33\"", "10.0.0.0/33"),
+            ("[registration]\nnetworks = \"localhost\"", "localhost"),
+            ("[endorsements]\nkds = \"ftp://x\"", "endorsements.kds"),
+            ("[endorsements]\nfolder = \"/no/such/folder\"", "endorsements.folder"),
             ("[session]\nlifetime = \"1m\"", "session.lifetime"), ("[log]\nlevel = \"loud\"", "log.level"),
             ("trust_simulated_root = \"x\"", "trust_simulated_root"),
         ])
@@ -99,9 +105,12 @@ struct SettingsTests {
 
     @Test("A network holds its addresses and no others")
     func networks() throws {
-        let list = try NetworkList("192.0.2.0/24, 2001:db8::/33, 198.51.100.7, 0.0.0.0/0".replacing(", 0.0.0.0/0", with: ""))
+        let list = try NetworkList(
+            "192.0.2.0/24, 2001:db8::/33, 198.51.100.7, 0.0.0.0/0".replacing(", 0.0.0.0/0", with: ""))
         func holds(_ address: String) throws -> Bool { list.contains(try SocketAddress(ipAddress: address, port: 1)) }
-        for inside in ["192.0.2.0", "192.0.2.255", "2001:db8::1", "2001:db8:7fff::", "198.51.100.7", "::ffff:192.0.2.9"] {
+        for inside in [
+            "192.0.2.0", "192.0.2.255", "2001:db8::1", "2001:db8:7fff::", "198.51.100.7", "::ffff:192.0.2.9",
+        ] {
             #expect(try holds(inside), "\(inside)")
         }
         for outside in ["192.0.3.0", "192.0.1.255", "2001:db8:8000::", "198.51.100.6", "::1", "::192.0.2.9"] {
@@ -122,7 +131,8 @@ struct DataFolderTests {
 
     private func mode(_ name: String) throws -> Int {
         let path = name.isEmpty ? data.path : data.appending(path: name).path
-        return try #require(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? NSNumber).intValue
+        return try #require(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? NSNumber)
+            .intValue
     }
 
     @Test("A new folder has a key and a database that only their owner can read, and is opened again")

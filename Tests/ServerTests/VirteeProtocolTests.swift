@@ -76,7 +76,9 @@ struct VirteeProtocolTests {
         return String(decoding: try JSONSerialization.data(withJSONObject: message), as: UTF8.self)
     }
 
-    @Test("Evidence is read as a string and as an object, with either name of the key's numbers", arguments: [true, false])
+    @Test(
+        "Evidence is read as a string and as an object, with either name of the key's numbers",
+        arguments: [true, false])
     func evidenceForms(asString: Bool) async throws {
         try await RunningServer.run { server in
             try await server.register("app")
@@ -164,7 +166,8 @@ struct VirteeProtocolTests {
     @Test("An SEV guest gets its secret, padded, in the form that its client reads")
     func sevBoot() async throws {
         try await RunningServer.run { server in
-            try await server.registerSEV("vm", secret: "open sesame", configuration: #"{"flags":{"bits":63},"minfw":{"major":0,"minor":23}}"#)
+            try await server.registerSEV(
+                "vm", secret: "open sesame", configuration: #"{"flags":{"bits":63},"minfw":{"major":0,"minor":23}}"#)
             let guest = SimulatedSEVGuest(workload: "vm", on: try Simulated.sev, digest: Simulated.digest("vm"))
             let launched = try await guest.start(over: server.transport)
             let measurement = try await guest.attest(launched, over: server.transport)
@@ -222,7 +225,8 @@ struct VirteeProtocolTests {
             let reply = try await server.send("POST", "/kbs/v0/auth", stranger.request)
             #expect(reply.status == 403 && reply.body.contains("sev.chain.root"))
             let text = String(decoding: stranger.request, as: UTF8.self)
-            let cut = try await server.post("/kbs/v0/auth", text.replacing(/"ark":\[[0-9,]+\]/, with: #""ark":[1,0,0,0]"#))
+            let cut = try await server.post(
+                "/kbs/v0/auth", text.replacing(/"ark":\[[0-9,]+\]/, with: #""ark":[1,0,0,0]"#))
             #expect(cut.status == 400 && cut.code == "malformed")
             let without = try await server.post(
                 "/kbs/v0/auth", #"{"version":"0.0.0","tee":"sev","extra-params":{"workload_id":"vm"}}"#)

@@ -26,7 +26,8 @@ struct StoreTests {
     private func session(_ id: UInt8, of workload: String, expires: Double = 100) async throws -> Session {
         let row = try #require(try await store.workload(WorkloadID(workload))).row
         return Session(
-            id: Array(repeating: id, count: 16), workload: row, binding: .rsa(modulus: [1, 2, 3], exponent: [1, 0, 1]),
+            id: Array(repeating: id, count: 16), workload: row,
+            binding: .rsa(modulus: [1, 2, 3], exponent: [1, 0, 1]),
             chip: "c0ffee", expires: now.addingTimeInterval(expires))
     }
 
@@ -35,7 +36,9 @@ struct StoreTests {
         #expect(try await register("app") == .added)
         let registration = try Registration(
             id: WorkloadID("vm"),
-            launch: .sev(digest: Simulated.digest("vm"), policy: SEVLaunchPolicy(flags: [.noDebug, .domain], minimumFirmware: (1, 55))),
+            launch: .sev(
+                digest: Simulated.digest("vm"),
+                policy: SEVLaunchPolicy(flags: [.noDebug, .domain], minimumFirmware: (1, 55))),
             configuration: #"{"as":"written"}"#, secret: Secret([1] as [UInt8]))
         _ = try await store.register(registration, sealed: [9], replacing: true, at: now)
         let app = try #require(try await store.workload(WorkloadID("app")))

@@ -79,7 +79,8 @@ public struct AppraisedSEVChain: Sendable {
                 && (chain.ark.signature == nil || chain.ark.isSigned(by: chain.ark)),
             advice: "The root certificate is not AMD's: export the chain again (sevctl export --full).")
 
-        func link(_ name: Check.Name, _ expected: String, _ usage: (found: SEVUsage, wanted: SEVUsage), _ signed: Bool) {
+        func link(_ name: Check.Name, _ expected: String, _ usage: (found: SEVUsage, wanted: SEVUsage), _ signed: Bool)
+        {
             let right = usage.found == usage.wanted
             list.check(
                 name, expected: .text("\(usage.wanted), signed by \(expected)"),

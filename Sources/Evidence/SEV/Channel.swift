@@ -117,7 +117,8 @@ extension SEVTransportKeys {
             flags: 0, initializationVector: initializationVector, mac: [], ciphertext: ciphertext)
         return SEVSecretPacket(
             flags: 0, initializationVector: initializationVector,
-            mac: Self.mac(integrity, packet.authenticatedBytes(plaintextLength: plaintext.count, measurement: measurement)),
+            mac: Self.mac(
+                integrity, packet.authenticatedBytes(plaintextLength: plaintext.count, measurement: measurement)),
             ciphertext: ciphertext)
     }
 

@@ -73,7 +73,8 @@ public enum SNPVerifier {
     ///   - expectations: what was registered and configured.
     ///   - time: when the certificates must be valid.
     public static func verify(
-        _ report: AttestationReport, endorsement: AppraisedChain?, expecting expectations: SNPExpectations, at time: Date
+        _ report: AttestationReport, endorsement: AppraisedChain?, expecting expectations: SNPExpectations,
+        at time: Date
     ) -> Verdict {
         var list = CheckList()
         checkForm(of: report, product: endorsement?.chain.key.product ?? report.product, &list)
