@@ -68,6 +68,12 @@ extension RegistrationMessage {
     init(json: Data) throws(Refusal) { self = try decodeMessage(json) }
 }
 
+extension ChallengeRequest {
+    /// - Parameter json: the body of `POST /auth`.
+    /// - Throws: a ``Refusal`` that names the field.
+    public init(virteeJSON json: Data) throws { self = try RequestMessage(json: json).request() }
+}
+
 extension RequestMessage {
     init(json: Data) throws(Refusal) { self = try decodeMessage(json) }
 
