@@ -73,8 +73,8 @@ extension Broker {
         }
         let (binding, attempt) = try await appraise(answer, to: challenge, for: workload, at: time)
         let session = Session(
-            id: challenge.id, workload: workload.row, binding: binding, chip: attempt.chip,
-            expires: time.addingTimeInterval(lifetimes.session))
+            opening: challenge, workload: workload.row, binding: binding, chip: attempt.chip,
+            expires: time.addingTimeInterval(lifetimes.session), keys: keys)
         guard try await store.insert(session) else {
             throw refused(
                 attempt,

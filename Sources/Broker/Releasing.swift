@@ -41,7 +41,7 @@ extension Broker {
         let time = now()
         for challenge in challenges {
             guard let grant = try await store.grant(session: challenge.id, at: time),
-                grant.workload.row == challenge.workload
+                grant.workload.row == challenge.workload, keys.isGenuine(grant.session)
             else { continue }
             return (challenge, grant)
         }

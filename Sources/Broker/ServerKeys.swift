@@ -7,6 +7,7 @@ public struct ServerKeys: Sendable {
     private let challengeAuthentication: SymmetricKey
     private let challengeNonce: SymmetricKey
     private let channel: SymmetricKey
+    private let sessions: SymmetricKey
     private let secrets: SymmetricKey
 
     /// - Parameter master: 32 random bytes.
@@ -18,6 +19,7 @@ public struct ServerKeys: Sendable {
         challengeAuthentication = derive("challenge authentication")
         challengeNonce = derive("challenge nonce")
         channel = derive("sev channel")
+        sessions = derive("session authentication")
         secrets = derive("secrets at rest")
     }
 
@@ -44,6 +46,19 @@ public struct ServerKeys: Sendable {
                 inputKeyMaterial: channel, salt: id, info: Data(name.utf8), outputByteCount: 16)
         }
         return SEVTransportKeys(encryption: derive("tek"), integrity: derive("tik"))
+    }
+
+    // MARK: Sessions
+
+    /// 32 bytes.
+    func authenticationCode(for session: Session) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: session.authenticatedBytes, using: sessions))
+    }
+
+    /// Whether this broker wrote the session.
+    func isGenuine(_ session: Session) -> Bool {
+        HMAC<SHA256>.isValidAuthenticationCode(
+            session.code, authenticating: session.authenticatedBytes, using: sessions)
     }
 
     // MARK: Secrets

@@ -1,3 +1,4 @@
+import Evidence
 public import Foundation
 
 /// A guest that hardware has vouched for. There is no other kind.
@@ -16,13 +17,48 @@ public struct Session: Sendable, Hashable {
     public let binding: Binding
     /// Names the chip, in hex. Empty when the host hides it.
     public let chip: String
+    /// In whole seconds.
     public let expires: Date
+    /// Made by the broker over all of the above: a session that someone else wrote into the database is none.
+    public let code: [UInt8]
 
-    public init(id: [UInt8], workload: Workload.Row, binding: Binding, chip: String, expires: Date) {
+    public init(
+        id: [UInt8], workload: Workload.Row, binding: Binding, chip: String, expires: Date, code: [UInt8]
+    ) {
         self.id = id
         self.workload = workload
         self.binding = binding
         self.chip = chip
         self.expires = expires
+        self.code = code
+    }
+}
+
+extension Session {
+    /// A session that the broker opens: it gets its code here.
+    init(
+        opening challenge: Challenge, workload: Workload.Row, binding: Binding, chip: String, expires: Date,
+        keys: ServerKeys
+    ) {
+        let expires = Date(timeIntervalSince1970: expires.timeIntervalSince1970.rounded(.down))
+        let draft = Session(
+            id: challenge.id, workload: workload, binding: binding, chip: chip, expires: expires, code: [])
+        self.init(
+            id: challenge.id, workload: workload, binding: binding, chip: chip, expires: expires,
+            code: keys.authenticationCode(for: draft))
+    }
+
+    /// What the code is over; every part but the last has a length of its own or says it.
+    var authenticatedBytes: [UInt8] {
+        var bytes = id + UInt64(bitPattern: workload).bigEndianBytes
+        bytes += UInt64(bitPattern: Int64(expires.timeIntervalSince1970)).bigEndianBytes
+        switch binding {
+        case .rsa(let modulus, let exponent):
+            bytes += [0] + UInt32(clamping: modulus.count).bigEndianBytes + modulus
+            bytes += UInt32(clamping: exponent.count).bigEndianBytes + exponent
+        case .sev(let measurement):
+            bytes += [1] + UInt32(clamping: measurement.count).bigEndianBytes + measurement
+        }
+        return bytes + Array(chip.utf8)
     }
 }

@@ -103,13 +103,13 @@ extension SQLiteStore: Store {
         return try await writes.perform { database in
             try database.cachedStatement(
                 sql: """
-                    INSERT INTO sessions (id, workload, binding, exponent, chip, expires)
-                    SELECT ?, row, ?, ?, ?, ? FROM workloads WHERE row = ?
+                    INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code)
+                    SELECT ?, row, ?, ?, ?, ?, ? FROM workloads WHERE row = ?
                     ON CONFLICT DO NOTHING
                     """
             ).execute(arguments: [
                 Data(session.id), Data(binding), exponent.map { Data($0) }, session.chip, session.expires.seconds,
-                session.workload,
+                Data(session.code), session.workload,
             ])
             return database.changesCount > 0
         }
@@ -119,7 +119,7 @@ extension SQLiteStore: Store {
         try read { database in
             let sql = """
                 SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy,
-                    s.binding, s.exponent, s.chip, s.expires, x.sealed
+                    s.binding, s.exponent, s.chip, s.expires, s.code, x.sealed
                 FROM sessions s JOIN workloads w ON w.row = s.workload JOIN measurements m ON m.workload = w.row
                     JOIN configs c ON c.workload = w.row JOIN secrets x ON x.workload = w.row
                 WHERE s.id = ? AND s.expires > ?
@@ -134,8 +134,9 @@ extension SQLiteStore: Store {
                     session: Session(
                         id: id, workload: workload.row,
                         binding: exponent.map { .rsa(modulus: binding, exponent: Array($0)) }
-                            ?? .sev(measurement: binding), chip: row[9], expires: Date(seconds: row[10])),
-                    workload: workload, sealedSecret: Array(row[11] as Data))
+                            ?? .sev(measurement: binding), chip: row[9], expires: Date(seconds: row[10]),
+                        code: Array(row[11] as Data)),
+                    workload: workload, sealedSecret: Array(row[12] as Data))
             }
         }
     }

@@ -40,7 +40,8 @@ enum Schema {
             binding BLOB NOT NULL, -- the guest's RSA modulus, or an SEV guest's keyed measurement
             exponent BLOB,         -- RSA only
             chip TEXT NOT NULL,
-            expires INTEGER NOT NULL
+            expires INTEGER NOT NULL,
+            code BLOB NOT NULL     -- the broker's, over the rest
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX sessions_by_expiry ON sessions (expires);
         CREATE INDEX sessions_by_workload ON sessions (workload);

@@ -278,6 +278,21 @@ struct BrokerTests {
         }
     }
 
+    @Test("A session that someone else wrote into the database releases nothing")
+    func forgedSession() async throws {
+        // The thief can have a challenge, as anyone, and writes a session with a key of their own beside it.
+        let challenge = try await broker.challenge(request())
+        let opened = try #require(Challenge(sealed: challenge.session, with: bench.keys))
+        let thief = try Simulated.guest("app")
+        let key = try GuestKey(modulus: thief.modulus, exponent: thief.exponent)
+        let forged = Session(
+            id: opened.id, workload: opened.workload, binding: .rsa(modulus: key.modulus, exponent: key.exponent),
+            chip: "", expires: bench.clock.withLock { $0 }.addingTimeInterval(1_000),
+            code: Array(repeating: 7, count: 32))
+        #expect(try await bench.store.insert(forged))
+        #expect(await code { _ = try await broker.release("app", session: [challenge.session]) } == .sessionInvalid)
+    }
+
     @Test("RSA keys that are weak, huge or nonsense are refused")
     func guestKeys() throws {
         func big(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }

@@ -139,12 +139,12 @@ struct KeyDistributionTests {
     func serverError() async throws {
         let identity = try identity()
         try await withService(
-            deadline: .milliseconds(1_500), pause: .seconds(2), answering: { _, _ in StandInService.status(502) }
+            deadline: .seconds(3), pause: .seconds(2), answering: { _, _ in StandInService.status(502) }
         ) {
             standIn, service in
             await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
             let first = standIn.asked.count
-            #expect(first == 2)
+            #expect(first >= 2)
             await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
             #expect(standIn.asked.count == first)
             try await Task.sleep(for: .milliseconds(2_100))

@@ -28,7 +28,7 @@ struct StoreTests {
         return Session(
             id: Array(repeating: id, count: 16), workload: row,
             binding: .rsa(modulus: [1, 2, 3], exponent: [1, 0, 1]),
-            chip: "c0ffee", expires: now.addingTimeInterval(expires))
+            chip: "c0ffee", expires: now.addingTimeInterval(expires), code: [4, 5])
     }
 
     @Test("A workload comes back as it was registered, of either technology")
@@ -113,7 +113,7 @@ struct StoreTests {
                     _ = try await store.insert(
                         Session(
                             id: id, workload: row, binding: .sev(measurement: [1]), chip: "",
-                            expires: now.addingTimeInterval(Double(number % 10))))
+                            expires: now.addingTimeInterval(Double(number % 10)), code: []))
                 }
             }
             try await group.waitForAll()
