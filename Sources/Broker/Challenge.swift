@@ -85,12 +85,12 @@ extension Challenge {
 extension Data {
     /// Source: RFC 4648, section 5; without padding.
     fileprivate var base64URL: String {
-        let standard = base64EncodedData().filter { $0 != UInt8(ascii: "=") }
-        return String(decoding: standard.map { Self.swap($0, to: Self.urlSafe) }, as: UTF8.self)
+        let digits = Array(base64EncodedString().utf8).prefix { $0 != UInt8(ascii: "=") }
+        return String(decoding: digits.map { Self.swap($0, to: Self.urlSafe) }, as: UTF8.self)
     }
 
     fileprivate init?(base64URL text: some StringProtocol) {
-        var standard = text.utf8.map { Self.swap($0, to: Self.standard) }
+        var standard = Array(text.utf8).map { Self.swap($0, to: Self.standard) }
         standard += Array(repeating: UInt8(ascii: "="), count: (4 - standard.count % 4) % 4)
         self.init(base64Encoded: Data(standard))
     }

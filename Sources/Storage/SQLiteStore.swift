@@ -8,7 +8,8 @@ import GRDB
 /// Reads run where they are called: a lookup of a cached page costs less than a change of thread.
 /// Writes are gathered: see ``WriteQueue``.
 public struct SQLiteStore: Sendable {
-    let pool: DatabasePool
+    private let writer: DatabaseQueue
+    private let readers: ReaderSet
     let writes: WriteQueue
 
     /// Opens or makes the database, readable by its owner only, and brings its schema up to date.
@@ -18,21 +19,25 @@ public struct SQLiteStore: Sendable {
         var configuration = Configuration()
         configuration.label = "kbs"
         configuration.busyMode = .timeout(10)
-        configuration.maximumReaderCount = max(8, ProcessInfo.processInfo.activeProcessorCount * 2)
+        configuration.journalMode = .wal
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA synchronous = FULL")
             try database.execute(sql: "PRAGMA secure_delete = ON")
         }
-        pool = try DatabasePool(path: file.path(percentEncoded: false), configuration: configuration)
-        try Schema.migrator.migrate(pool)
-        writes = WriteQueue(pool)
+        let path = file.path(percentEncoded: false)
+        writer = try DatabaseQueue(path: path, configuration: configuration)
+        try Schema.migrator.migrate(writer)
+        writes = WriteQueue(writer)
+        readers = try ReaderSet(path: path, count: ProcessInfo.processInfo.activeProcessorCount * 4)
     }
 
     /// Waits for what was begun, and closes the file.
-    public func close() throws { try pool.close() }
+    public func close() throws {
+        try readers.close()
+        try writer.close()
+    }
 
-    /// One statement sees one state of the database, so it needs no transaction around it.
-    func read<T>(_ body: (Database) throws -> T) throws -> T { try pool.unsafeRead(body) }
+    func read<T>(_ body: (Database) throws -> T) throws -> T { try readers.read(body) }
 }
 
 extension SQLiteStore: Store {
@@ -209,5 +214,5 @@ extension Date {
 
 extension SQLiteStore {
     /// Rows that this connection has written since it was opened: for tests of what writes nothing.
-    package var totalChanges: Int { get throws { try pool.write { $0.totalChangesCount } } }
+    package var totalChanges: Int { get throws { try writer.write { $0.totalChangesCount } } }
 }

@@ -23,12 +23,12 @@ final class WriteQueue: Sendable {
         let result = Mutex<Result<T, any Error>?>(nil)
     }
 
-    private let pool: DatabasePool
+    private let writer: DatabaseQueue
     private let state = Mutex(State())
     /// The only thread that writes; it may block on the disk.
     private let thread = DispatchQueue(label: "kbs.writes")
 
-    init(_ pool: DatabasePool) { self.pool = pool }
+    init(_ writer: DatabaseQueue) { self.writer = writer }
 
     /// Runs a write, and returns when it is durable.
     func perform<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
@@ -79,7 +79,7 @@ final class WriteQueue: Sendable {
     /// - Returns: why nothing was written, or `nil` when the transaction is on the disk.
     private func commit(_ batch: [Write]) -> (any Error)? {
         do {
-            try pool.writeWithoutTransaction { database in
+            try writer.writeWithoutTransaction { database in
                 try database.inTransaction(.immediate) {
                     for write in batch { write.run(database) }
                     return .commit

@@ -23,6 +23,9 @@ indirect enum JSONText {
 
     /// Source: RFC 8259, section 7.
     private static func quoted(_ string: String) -> String {
+        guard string.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) else {
+            return "\"\(string)\""
+        }
         var text = "\""
         for scalar in string.unicodeScalars {
             switch scalar {

@@ -18,7 +18,7 @@ struct Bench: AsyncParsableCommand {
     @Option(help: "How many workloads are registered beside the guests' own.") var workloads = 0
 
     func run() async throws {
-        let verification = try BareVerification.measure()
+        let verification = try await BareVerification.measure()
         print("bare P-384 verification      \(micro(verification)) of CPU")
 
         let platform = try SimulatedSNPPlatform(product: .milan)
