@@ -17,8 +17,8 @@ test: packages
 	swift test
 
 bench: packages
-	swift build -c release --scratch-path $(BENCH_BUILD) --product kbs
-	swift build -c release --scratch-path $(BENCH_BUILD) --product kbs-bench
+	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs
+	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs-bench
 	$(BENCH_BUILD)/release/kbs-bench --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)
 
 fuzz: packages

@@ -6,12 +6,13 @@ struct Load {
     let duration: Double
     /// In seconds, sorted.
     let latencies: [Double]
-    let cpu: Double
+    let cpu: (user: Double, system: Double)
     let memoryBefore: Int
     let memoryAfter: Int
     let bytesWritten: Int
 
-    var cpuPerRequest: Double { cpu / Double(max(requests, 1)) }
+    var cpuPerRequest: Double { (cpu.user + cpu.system) / Double(max(requests, 1)) }
+    private var systemShare: Double { cpu.system / (cpu.user + cpu.system) }
 
     var summary: String {
         func percentile(_ share: Double) -> String {
@@ -20,6 +21,7 @@ struct Load {
         }
         return String(format: "%.0f/s", Double(requests) / duration)
             + ", p50 \(percentile(0.5)), p99 \(percentile(0.99)), server CPU \(micro(cpuPerRequest)) each"
+            + String(format: " (%.0f %% of it in the kernel)", systemShare * 100)
     }
 
     static func run(
@@ -44,7 +46,7 @@ struct Load {
         }
         return Load(
             requests: latencies.count, duration: Self.seconds(since: start), latencies: latencies.sorted(),
-            cpu: server.cpuTime - cpu, memoryBefore: memory, memoryAfter: server.memory,
+            cpu: (server.cpuTime.user - cpu.user, server.cpuTime.system - cpu.system), memoryBefore: memory, memoryAfter: server.memory,
             bytesWritten: server.bytesWritten - written)
     }
 

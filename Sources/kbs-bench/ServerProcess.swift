@@ -41,13 +41,14 @@ struct ServerProcess {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    /// User and system time, in seconds; ticks of 10 ms.
-    var cpuTime: Double {
+    /// Time in the program and in the kernel, in seconds; ticks of 10 ms.
+    var cpuTime: (user: Double, system: Double) {
         // The fields after the name, which is in parentheses: utime is the 12th, stime the 13th.
         guard let fields = read("stat").split(separator: ")").last?.split(separator: " "), fields.count > 13,
             let user = Double(fields[11]), let system = Double(fields[12])
-        else { return .nan }
-        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+        else { return (.nan, .nan) }
+        let tick = 1 / Double(sysconf(Int32(_SC_CLK_TCK)))
+        return (user * tick, system * tick)
     }
 
     /// Resident now, in KiB.
