@@ -46,7 +46,8 @@ struct Load {
         }
         return Load(
             requests: latencies.count, duration: Self.seconds(since: start), latencies: latencies.sorted(),
-            cpu: (server.cpuTime.user - cpu.user, server.cpuTime.system - cpu.system), memoryBefore: memory, memoryAfter: server.memory,
+            cpu: (server.cpuTime.user - cpu.user, server.cpuTime.system - cpu.system), memoryBefore: memory,
+            memoryAfter: server.memory,
             bytesWritten: server.bytesWritten - written)
     }
 
