@@ -58,7 +58,7 @@ struct Command {
 
 /// `kbs serve` as a process of its own.
 final class ServerProcess: Sendable {
-    private nonisolated(unsafe) let process: Process
+    private let process: Process
     let base: String
     private let logFile: URL
     private let folder: TemporaryFolder
