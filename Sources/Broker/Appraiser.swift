@@ -22,9 +22,13 @@ package struct Appraiser: Sendable {
 
     /// Evaluates a report.
     ///
-    /// - Parameter offered: certificates that came with the report.
+    /// - Parameters:
+    ///   - offered: certificates that came with the report.
+    ///   - evenIfHopeless: whether to look for certificates for a report that will be refused whoever signed it.
+    ///     A stranger can make up any number of those, so a server does not.
     package func appraise(
-        _ report: AttestationReport, offered: [Certificate], expecting expectations: SNPExpectations, at time: Date
+        _ report: AttestationReport, offered: [Certificate], expecting expectations: SNPExpectations, at time: Date,
+        evenIfHopeless: Bool = false
     ) async throws -> Result {
         let candidates = Self.products(of: report, hint: expectations.generation)
             .compactMap { EndorsementIdentity(claimedBy: report, product: $0) }
@@ -32,24 +36,18 @@ package struct Appraiser: Sendable {
 
         for identity in candidates where trial.isOpen { trial.hold(against: verified[identity] ?? []) }
         if let settled = trial.settled { return Result(verdict: settled, missing: nil) }
-
-        var pool: [EndorsementIdentity: [Certificate]] = [:]
-        for identity in candidates where trial.isOpen {
-            let certificates = try await source.certificates(for: identity) + offered
-            pool[identity] = certificates
-            trial.hold(against: await chains(for: identity, among: certificates))
-        }
-        if let settled = trial.settled { return Result(verdict: settled, missing: nil) }
-
-        // A stranger can make up any chip: the vendor is asked only for a report that answers our
-        // own challenge and shows the registered measurement.
         let unproven = trial.unproven
-        guard unproven.isWorthProving else { return Result(verdict: trial.best ?? unproven, missing: nil) }
+        guard evenIfHopeless || unproven.isWorthProving else {
+            return Result(verdict: trial.best ?? unproven, missing: nil)
+        }
+
         var missing: EndorsementUnavailable?
         for identity in candidates where trial.isOpen {
+            let certificates = try await source.certificates(for: identity) + offered.prefix(Self.mostOffered)
+            trial.hold(against: await chains(for: identity, among: certificates))
+            guard trial.isOpen else { break }
             do {
-                let fetched = try await fetch(identity, have: pool[identity] ?? [])
-                trial.hold(against: await chains(for: identity, among: fetched))
+                try await ask(for: identity, have: certificates, &trial)
             } catch let error as EndorsementUnavailable {
                 missing = error
             }
@@ -90,17 +88,34 @@ package struct Appraiser: Sendable {
         return genuine
     }
 
-    /// How many keys are tried for one report: a table with more is not an honest guest's.
-    private static let mostKeys = 8
-
-    private func fetch(_ identity: EndorsementIdentity, have certificates: [Certificate]) async throws -> [Certificate]
-    {
+    /// Gets from the vendor what is missing: the authorities, if none at hand are genuine, and then the key, if
+    /// none at hand settles the matter with them.
+    private func ask(
+        for identity: EndorsementIdentity, have certificates: [Certificate], _ trial: inout Trial
+    ) async throws {
         var pool = certificates
-        let keys = pool.compactMap { try? EndorsementKey($0) }.filter { EndorsementIdentity(of: $0) == identity }
-        if keys.isEmpty { pool.append(try await source.fetchKey(identity)) }
-        // The vendor's authorities go first: those at hand did not lead anywhere.
-        return try await source.fetchAuthorities(identity.product, identity.kind) + pool
+        if !hasAuthorities(for: identity, among: certificates) {
+            pool = try await source.fetchAuthorities(identity.product, identity.kind) + certificates
+            trial.hold(against: await chains(for: identity, among: pool))
+        }
+        guard trial.isOpen else { return }
+        pool.insert(try await source.fetchKey(identity), at: 0)
+        trial.hold(against: await chains(for: identity, among: pool))
     }
+
+    private func hasAuthorities(for identity: EndorsementIdentity, among certificates: [Certificate]) -> Bool {
+        let roots = certificates.filter { $0.commonName == "ARK-\(identity.product.rawValue)" }
+        return roots.contains { root in
+            certificates.contains { intermediate in
+                anchors.authority(intermediate, under: root).map { $0 == (identity.product, identity.kind) } ?? false
+            }
+        }
+    }
+
+    /// How many certificates of the guest's are looked at, and how many keys are tried: a table with more is not an
+    /// honest guest's.
+    private static let mostOffered = 12
+    private static let mostKeys = 4
 }
 
 /// One report, held against one chain after another until it is clear what it is.

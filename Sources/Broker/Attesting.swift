@@ -36,14 +36,16 @@ public struct GuestKey: Sendable {
     /// - Parameters:
     ///   - modulus: standard base64 of a big-endian number.
     ///   - exponent: the same.
-    /// - Throws: a ``Refusal`` unless they are an RSA key of 2,048 to 4,096 bits.
+    /// - Throws: a ``Refusal`` unless they are an RSA key of 2,048 or 4,096 bits.
     public init(modulus: String, exponent: String) throws(Refusal) {
         guard let n = Data(base64Encoded: modulus), let e = Data(base64Encoded: exponent) else {
             throw Refusal(.malformed, "k-mod and k-exp of tee-pubkey must be base64.")
         }
+        // The report binds the two texts one after the other, without a mark between them. The base64 of
+        // these sizes is padded, so none of the modulus's end can be passed off as the exponent's beginning.
         // Above 4,096 bits the reply would not fit the clients' buffers.
-        guard let key = try? _RSA.Encryption.PublicKey(n: n, e: e), key.keySizeInBits <= 4_096 else {
-            throw Refusal(.malformed, "tee-pubkey must be an RSA key of 2,048 to 4,096 bits.")
+        guard let key = try? _RSA.Encryption.PublicKey(n: n, e: e), [2_048, 4_096].contains(key.keySizeInBits) else {
+            throw Refusal(.malformed, "tee-pubkey must be an RSA key of 2,048 or 4,096 bits.")
         }
         transcript = Array(modulus.utf8) + Array(exponent.utf8)
         (self.modulus, self.exponent) = (Array(n), Array(e))
@@ -58,7 +60,9 @@ extension Broker {
     public func attest(_ answer: Answer, session candidates: [some StringProtocol]) async throws {
         let time = now()
         let challenges = challenges(among: candidates)
-        guard let challenge = challenges.first(where: { time < $0.expires }) else {
+        let open = challenges.filter { time < $0.expires }
+        // A client that began twice may send both cookies: its evidence says which it answers.
+        guard let challenge = open.first(where: { isBound(answer, to: $0) }) ?? open.first else {
             guard !challenges.isEmpty else {
                 throw Refusal(
                     .challengeInvalid,
@@ -73,7 +77,7 @@ extension Broker {
         }
         let (binding, attempt) = try await appraise(answer, to: challenge, for: workload, at: time)
         let session = Session(
-            opening: challenge, workload: workload.row, binding: binding, chip: attempt.chip,
+            opening: challenge, workload: workload, binding: binding, chip: attempt.chip,
             expires: time.addingTimeInterval(lifetimes.session), keys: keys)
         guard try await store.insert(session) else {
             throw refused(
@@ -83,6 +87,19 @@ extension Broker {
                     "The challenge has been answered before, or the workload was removed: start again at /auth."))
         }
         report(.attested(attempt))
+    }
+
+    private func isBound(_ answer: Answer, to challenge: Challenge) -> Bool {
+        guard case .snp(let answer) = answer else { return false }
+        return answer.report.reportData == reportData(for: challenge, answer.key)
+    }
+
+    /// SHA-512 over the nonce's digits and the key's numbers, as they were sent.
+    private func reportData(for challenge: Challenge, _ key: GuestKey) -> [UInt8] {
+        var hash = SHA512()
+        hash.update(data: Hex.encodeUTF8(keys.nonce(for: challenge.id)))
+        hash.update(data: key.transcript)
+        return Array(hash.finalize())
     }
 
     /// Those of several session ids that this server made. A client may send a stale one too.
@@ -125,12 +142,11 @@ extension Broker {
     private func appraise(
         _ answer: SNPAnswer, challenge: Challenge, measurement: [UInt8], policy registered: GuestPolicy, at time: Date
     ) async throws -> Appraiser.Result {
-        var hash = SHA512()
-        hash.update(data: Hex.encodeUTF8(keys.nonce(for: challenge.id)))
-        hash.update(data: answer.key.transcript)
-        var expected = SNPExpectations(measurement: measurement, reportData: Array(hash.finalize()))
+        var expected = SNPExpectations(
+            measurement: measurement, reportData: reportData(for: challenge, answer.key))
         expected.policy = registered
         expected.allowsDebug = policy.allowsSNPDebug
+        expected.allowsMigrationAgent = policy.allowsSNPMigrationAgent
         expected.vmpl = policy.vmpl
         expected.minimumTCB = policy.minimumTCB
         expected.allowsProvisionalFirmware = policy.allowsProvisionalFirmware

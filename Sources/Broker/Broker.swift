@@ -61,6 +61,7 @@ public struct Broker: Sendable {
 /// What the server accepts, whatever a workload's registration says.
 public struct AppraisalPolicy: Sendable, Hashable {
     public var allowsSNPDebug = false
+    public var allowsSNPMigrationAgent = false
     public var allowsSEVDebug = false
     public var vmpl: UInt32 = 0
     public var minimumTCB: [Product: TCBVersion] = [:]

@@ -41,7 +41,7 @@ extension Broker {
         let time = now()
         for challenge in challenges {
             guard let grant = try await store.grant(session: challenge.id, at: time),
-                grant.workload.row == challenge.workload, keys.isGenuine(grant.session)
+                grant.workload.row == challenge.workload, keys.isGenuine(grant.session, of: grant.workload)
             else { continue }
             return (challenge, grant)
         }
@@ -55,7 +55,7 @@ extension Broker {
             // The clients know no other padding. Only whoever holds the private key could mount an
             // attack on it, and that is the guest itself.
             let encrypted = try secret.withBytes {
-                try key.encrypt(Data($0), padding: ._WEAK_AND_INSECURE_PKCS_V1_5)
+                try key.encrypt($0, padding: ._WEAK_AND_INSECURE_PKCS_V1_5)
             }
             return .rsa(Array(encrypted))
         case .sev(let measurement):

@@ -51,14 +51,18 @@ public struct ServerKeys: Sendable {
     // MARK: Sessions
 
     /// 32 bytes.
-    func authenticationCode(for session: Session) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: session.authenticatedBytes, using: sessions))
+    func authenticationCode(for session: Session, of workload: Workload) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: Self.authenticated(session, workload), using: sessions))
     }
 
-    /// Whether this broker wrote the session.
-    func isGenuine(_ session: Session) -> Bool {
+    /// Whether this broker opened the session, for the workload as it is now.
+    func isGenuine(_ session: Session, of workload: Workload) -> Bool {
         HMAC<SHA256>.isValidAuthenticationCode(
-            session.code, authenticating: session.authenticatedBytes, using: sessions)
+            session.code, authenticating: Self.authenticated(session, workload), using: sessions)
+    }
+
+    private static func authenticated(_ session: Session, _ workload: Workload) -> [UInt8] {
+        session.authenticatedBytes + context(workload.id, workload.launch)
     }
 
     // MARK: Secrets

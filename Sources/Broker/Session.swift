@@ -19,7 +19,8 @@ public struct Session: Sendable, Hashable {
     public let chip: String
     /// In whole seconds.
     public let expires: Date
-    /// Made by the broker over all of the above: a session that someone else wrote into the database is none.
+    /// Made by the broker over all of the above, and the workload as it was when the guest attested: a
+    /// session that someone else wrote into the database, or moved to another workload, is none.
     public let code: [UInt8]
 
     public init(
@@ -37,21 +38,22 @@ public struct Session: Sendable, Hashable {
 extension Session {
     /// A session that the broker opens: it gets its code here.
     init(
-        opening challenge: Challenge, workload: Workload.Row, binding: Binding, chip: String, expires: Date,
+        opening challenge: Challenge, workload: Workload, binding: Binding, chip: String, expires: Date,
         keys: ServerKeys
     ) {
         let expires = Date(timeIntervalSince1970: expires.timeIntervalSince1970.rounded(.down))
         let draft = Session(
-            id: challenge.id, workload: workload, binding: binding, chip: chip, expires: expires, code: [])
+            id: challenge.id, workload: workload.row, binding: binding, chip: chip, expires: expires, code: [])
         self.init(
-            id: challenge.id, workload: workload, binding: binding, chip: chip, expires: expires,
-            code: keys.authenticationCode(for: draft))
+            id: draft.id, workload: draft.workload, binding: binding, chip: chip, expires: expires,
+            code: keys.authenticationCode(for: draft, of: workload))
     }
 
-    /// What the code is over; every part but the last has a length of its own or says it.
+    /// What the code is over; every part has a length of its own or says it.
     var authenticatedBytes: [UInt8] {
         var bytes = id + UInt64(bitPattern: workload).bigEndianBytes
-        bytes += UInt64(bitPattern: Int64(expires.timeIntervalSince1970)).bigEndianBytes
+        let seconds = Int64(exactly: expires.timeIntervalSince1970.rounded(.down)) ?? .max
+        bytes += UInt64(bitPattern: seconds).bigEndianBytes
         switch binding {
         case .rsa(let modulus, let exponent):
             bytes += [0] + UInt32(clamping: modulus.count).bigEndianBytes + modulus
@@ -59,6 +61,7 @@ extension Session {
         case .sev(let measurement):
             bytes += [1] + UInt32(clamping: measurement.count).bigEndianBytes + measurement
         }
-        return bytes + Array(chip.utf8)
+        let chip = Array(chip.utf8)
+        return bytes + UInt32(clamping: chip.count).bigEndianBytes + chip
     }
 }

@@ -98,7 +98,8 @@ public struct KeyDistributionService: Sendable {
         let start = ContinuousClock.now
         var pause = Duration.seconds(1)
         while true {
-            let outcome = await attempt(path)
+            let left = configuration.deadline - start.duration(to: .now)
+            let outcome = await attempt(path, within: min(configuration.requestTimeout, left))
             let failure: EndorsementUnavailable
             switch outcome {
             case .certificates(let certificates): return certificates
@@ -118,14 +119,16 @@ public struct KeyDistributionService: Sendable {
         case again(EndorsementUnavailable)
     }
 
-    private func attempt(_ path: String) async -> Outcome {
+    private func attempt(_ path: String, within time: Duration) async -> Outcome {
         let host = configuration.baseURL
         do {
-            let response = try await client.execute(
-                HTTPClientRequest(url: host + path), timeout: TimeAmount(configuration.requestTimeout))
+            let (response, body) = try await Self.limit(time) {
+                let response = try await client.execute(HTTPClientRequest(url: host + path), timeout: TimeAmount(time))
+                // The client's own limit ends with the headers.
+                return (response, try await response.body.collect(upTo: 256 * 1_024))
+            }
             switch response.status.code {
             case 200:
-                let body = try await response.body.collect(upTo: 256 * 1_024)
                 return .certificates(try Certificate.read(file: Array(body.readableBytesView)))
             case 404:
                 return .refused(EndorsementUnavailable("\(host) does not know it", retryAfter: 600))
@@ -140,6 +143,21 @@ public struct KeyDistributionService: Sendable {
             return .refused(EndorsementUnavailable("\(host) sent something else than a certificate: \(error)"))
         } catch {
             return .again(EndorsementUnavailable("\(host) cannot be reached: \(error)"))
+        }
+    }
+
+    private static func limit<T: Sendable>(
+        _ time: Duration, _ body: @escaping @Sendable () async throws -> T
+    ) async throws -> T {
+        try await withThrowingTaskGroup(of: T.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await body() }
+            group.addTask {
+                try await Task.sleep(for: time)
+                throw EndorsementUnavailable("no answer in time")
+            }
+            guard let first = try await group.next() else { throw CancellationError() }
+            return first
         }
     }
 

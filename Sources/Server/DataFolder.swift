@@ -11,46 +11,61 @@ public struct DataFolder: Sendable {
     public let keys: ServerKeys
     public let store: SQLiteStore
 
-    /// Opens the folder, or makes it, with a new master key.
+    /// Opens the folder.
     ///
-    /// - Throws: ``InvalidSetting`` when the key is missing or readable by others, or the folder cannot be written.
-    public init(_ folder: URL) throws {
-        let manager = FileManager.default
-        let database = folder.appending(path: "kbs.sqlite")
-        let keyFile = folder.appending(path: "master.key")
+    /// - Parameter create: whether to make it, with a new master key, when it is not there.
+    /// - Throws: ``InvalidSetting`` when the key is missing or readable by others, or the folder cannot be used.
+    public init(_ folder: URL, create: Bool = true) throws {
+        let path = folder.path(percentEncoded: false)
         do {
-            try manager.createDirectory(
-                at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            let hasDatabase = manager.fileExists(atPath: database.path(percentEncoded: false))
-            let hasKey = manager.fileExists(atPath: keyFile.path(percentEncoded: false))
-            guard hasKey || !hasDatabase else {
-                throw InvalidSetting(
-                    "\(keyFile.path(percentEncoded: false)) is missing and kbs.sqlite is there: put the key back, "
-                        + "for without it no secret can be read. To start anew, remove the database.")
+            if create {
+                try FileManager.default.createDirectory(
+                    at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            } else if !Self.exists(folder.appending(path: "kbs.sqlite")) {
+                throw InvalidSetting("\(path) is not a data folder: name the server's with --data")
             }
-            if !hasKey { try Self.makeKey(keyFile) }
-            keys = ServerKeys(master: try Self.readKey(keyFile))
-            if !hasDatabase { try Self.makePrivateFile(database, Data()) }
-            store = try SQLiteStore(file: database)
+            (keys, store) = try Self.locked(folder) { try Self.open(folder) }
         } catch let error as InvalidSetting {
             throw error
         } catch {
-            throw InvalidSetting("the data folder \(folder.path(percentEncoded: false)) cannot be used: \(error)")
+            throw InvalidSetting("the data folder \(path) cannot be used: \(error)")
         }
+    }
+
+    private static func open(_ folder: URL) throws -> (ServerKeys, SQLiteStore) {
+        let database = folder.appending(path: "kbs.sqlite")
+        let keyFile = folder.appending(path: "master.key")
+        guard exists(keyFile) || !exists(database) else {
+            throw InvalidSetting(
+                "\(keyFile.path(percentEncoded: false)) is missing and kbs.sqlite is there: put the key back, "
+                    + "for without it no secret can be read. To start anew, remove the database.")
+        }
+        if !exists(keyFile) { try makeKey(keyFile) }
+        let keys = ServerKeys(master: try readKey(keyFile))
+        if !exists(database) { try makePrivateFile(database, Data()) }
+        return (keys, try SQLiteStore(file: database))
+    }
+
+    /// One process at a time: of several that start on a new folder, one makes the key and the database.
+    private static func locked<T>(_ folder: URL, _ body: () throws -> T) throws -> T {
+        let handle = try FileHandle(forReadingFrom: folder)
+        defer { try? handle.close() }
+        guard flock(handle.fileDescriptor, LOCK_EX) == 0 else {
+            throw InvalidSetting("the data folder cannot be locked")
+        }
+        return try body()
+    }
+
+    private static func exists(_ file: URL) -> Bool {
+        FileManager.default.fileExists(atPath: file.path(percentEncoded: false))
     }
 
     /// 32 bytes as hex. The file appears whole or not at all, and is on the disk before any secret is sealed with it.
     private static func makeKey(_ file: URL) throws {
         let key = SymmetricKey(size: .bits256).withUnsafeBytes { Hex.encodeUTF8(Array($0)) }
-        let draft = file.appendingPathExtension("\(ProcessInfo.processInfo.processIdentifier)")
+        let draft = file.appendingPathExtension("draft")
         try makePrivateFile(draft, Data(key + [0x0A]))
-        defer { try? FileManager.default.removeItem(at: draft) }
-        do {
-            // A link, not a rename: of two processes that start at once, one makes the key.
-            try FileManager.default.linkItem(at: draft, to: file)
-        } catch CocoaError.fileWriteFileExists {
-            return
-        }
+        try FileManager.default.moveItem(at: draft, to: file)
         let folder = try FileHandle(forReadingFrom: file.deletingLastPathComponent())
         try folder.synchronize()
         try folder.close()

@@ -22,10 +22,11 @@ struct RegistrationGate: Sendable {
                 "The request came through a proxy, so its origin is not known: register from the server itself.")
         }
         // A page in a browser on this machine is in the right network, and was written by anyone.
-        guard !request.headers.contains(where: { $0.name.canonicalName == "origin" }) else {
+        guard !request.headers.contains(where: { Self.browserMarks.contains($0.name.canonicalName) }) else {
             throw Refusal(.registrationForbidden, "Browsers may not register workloads.")
         }
     }
 
+    private static let browserMarks: Set<String> = ["origin", "sec-fetch-site"]
     private static let proxyMarks: Set<String> = ["forwarded", "via", "x-forwarded-for", "x-real-ip"]
 }

@@ -17,6 +17,7 @@ public enum SettingKey: String, CaseIterable, Sendable {
     case challengeLifetime = "challenge.lifetime"
     case sessionLifetime = "session.lifetime"
     case snpAllowDebug = "snp.allow_debug"
+    case snpAllowMigrationAgent = "snp.allow_migration_agent"
     case snpVMPL = "snp.vmpl"
     case snpAllowProvisionalFirmware = "snp.allow_provisional_firmware"
     case snpMinimumTCBMilan = "snp.minimum_tcb.milan"
@@ -47,6 +48,7 @@ public enum SettingKey: String, CaseIterable, Sendable {
         case .challengeLifetime: "How long a challenge may be answered (default 5m)."
         case .sessionLifetime: "How long an attested guest may fetch its key (default 3h)."
         case .snpAllowDebug: "Accept SNP guests that their host may debug, if registered so (default false)."
+        case .snpAllowMigrationAgent: "Accept SNP guests with a migration agent, if registered so (default false)."
         case .snpVMPL: "The privilege level that reports must be made at, 0 to 3 (default 0)."
         case .snpAllowProvisionalFirmware: "Accept hosts whose firmware is not committed (default false)."
         case .snpMinimumTCBMilan: "Least TCB on Milan: boot loader, TEE, SNP, microcode, e.g. 03.00.20.209."
@@ -55,7 +57,7 @@ public enum SettingKey: String, CaseIterable, Sendable {
         case .sevAllowDebug: "Accept SEV guests that their host may debug, if registered so (default false)."
         case .endorsementsFolder: "Folder with certificates for hosts whose certificates cannot be fetched."
         case .endorsementsKDS: "Base URL of AMD's key distribution service, or \"\" to ask nobody."
-        case .endorsementsTimeout: "How long a guest waits for a certificate from there (default 25s)."
+        case .endorsementsTimeout: "How long to wait for a certificate from there, with all retries (default 25s)."
         }
     }
 
@@ -76,6 +78,7 @@ public enum SettingKey: String, CaseIterable, Sendable {
         case .challengeLifetime: settings.lifetimes.challenge = try duration(value, upTo: 86_400)
         case .sessionLifetime: settings.lifetimes.session = try duration(value)
         case .snpAllowDebug: settings.policy.allowsSNPDebug = try bool(value)
+        case .snpAllowMigrationAgent: settings.policy.allowsSNPMigrationAgent = try bool(value)
         case .snpVMPL:
             guard let level = UInt32(value), level <= 3 else { throw invalid(value, "a number from 0 to 3") }
             settings.policy.vmpl = level

@@ -15,7 +15,7 @@ extension Settings {
         flags: [SettingKey: String], environment: [String: String], file: URL?
     ) throws -> (settings: Settings, unknownVariables: [String]) {
         var values = try file.map(readFile) ?? [:]
-        var known: Set<String> = ["KBS_CONFIG"]
+        var known: Set<String> = ["KBS_CONFIG", "KBS_URL"]
         for key in SettingKey.allCases {
             known.insert(key.environmentName)
             if let value = environment[key.environmentName] { values[key] = value }

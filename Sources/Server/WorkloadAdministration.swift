@@ -82,8 +82,7 @@ public struct RemoteAdministration: WorkloadAdministration {
     /// The server decides about replacing, by its setting.
     public func add(_ workload: NewWorkload, replacing: Bool) async throws {
         if !replacing {
-            let existing = try? await show(workload.id)
-            guard existing == nil else {
+            guard try await !exists(workload.id) else {
                 throw Refusal(
                     .workloadExists, "The workload \(workload.id) is registered: add --replace to replace it.")
             }
@@ -115,6 +114,15 @@ public struct RemoteAdministration: WorkloadAdministration {
         _ = try await send(.DELETE, "/api/v1/workloads/\(try WorkloadID(id))")
     }
 
+    private func exists(_ id: String) async throws -> Bool {
+        do {
+            _ = try await show(id)
+            return true
+        } catch let failure as RemoteFailure where failure.status == 404 {
+            return false
+        }
+    }
+
     private func send(_ method: HTTPMethod, _ path: String, _ body: Data? = nil) async throws -> Data {
         var request = HTTPClientRequest(url: base + path)
         request.method = method
@@ -126,6 +134,7 @@ public struct RemoteAdministration: WorkloadAdministration {
         let reply = Data(try await response.body.collect(upTo: 1 << 22).readableBytesView)
         guard (200..<300).contains(response.status.code) else {
             throw RemoteFailure(
+                status: response.status.code,
                 description: "the server answered \(response.status.code): \(String(decoding: reply, as: UTF8.self))")
         }
         return reply
@@ -140,6 +149,7 @@ public struct RemoteAdministration: WorkloadAdministration {
 
 /// What a server answered instead.
 public struct RemoteFailure: Error, CustomStringConvertible {
+    public let status: UInt
     public let description: String
 }
 

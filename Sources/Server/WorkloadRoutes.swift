@@ -63,13 +63,13 @@ struct WorkloadRoutes: Sendable {
         }
         calls.get("**") { request, context in
             try gate.admit(request, from: context.remoteAddress)
-            let id = try context.workloadID
+            let id = try request.workloadID
             guard let workload = try await store.workload(id) else { throw Self.unknown(id) }
             return try Response(encoding: WorkloadSummary(workload))
         }
         calls.delete("**") { request, context in
             try gate.admit(request, from: context.remoteAddress)
-            let id = try context.workloadID
+            let id = try request.workloadID
             guard try await broker.remove(id) else { throw Self.unknown(id) }
             return Response(status: .noContent)
         }
@@ -82,10 +82,9 @@ struct WorkloadRoutes: Sendable {
     }
 }
 
-extension KBSRequestContext {
-    /// The rest of the path; an id may hold slashes.
+extension Request {
     fileprivate var workloadID: WorkloadID {
-        get throws(Refusal) { try WorkloadID(parameters.getCatchAll().joined(separator: "/")) }
+        get throws(Refusal) { try WorkloadID(path(after: "/api/v1/workloads/")) }
     }
 }
 

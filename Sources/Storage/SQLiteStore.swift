@@ -21,11 +21,13 @@ public struct SQLiteStore: Sendable {
         configuration.busyMode = .timeout(10)
         configuration.journalMode = .wal
         configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA synchronous = FULL")
             try database.execute(sql: "PRAGMA secure_delete = ON")
         }
         let path = file.path(percentEncoded: false)
         writer = try DatabaseQueue(path: path, configuration: configuration)
+        // GRDB sets NORMAL when it switches to WAL, after the configuration's own preparations. With it
+        // a commit would be acknowledged before it is on the disk.
+        try writer.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
         try Schema.migrator.migrate(writer)
         writes = WriteQueue(writer)
         readers = try ReaderSet(path: path, count: ProcessInfo.processInfo.activeProcessorCount * 4)
@@ -213,6 +215,14 @@ extension Date {
 }
 
 extension SQLiteStore {
+    /// 2 is FULL.
+    package var synchronous: Int? {
+        get throws { try writer.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } }
+    }
+
+    /// Runs SQL that the store itself never would: for tests of what a thief with the file can do.
+    package func tamper(_ sql: String) throws { try writer.write { try $0.execute(sql: sql) } }
+
     /// Rows that this connection has written since it was opened: for tests of what writes nothing.
     package var totalChanges: Int { get throws { try writer.write { $0.totalChangesCount } } }
 }

@@ -35,11 +35,12 @@ public struct VirteeDialect: Sendable {
         calls.post("register_workload") { try await register($0, from: $1.remoteAddress) }
         calls.post("auth") { request, _ in try await challenge(request) }
         calls.post("attest") { request, _ in try await attest(request) }
-        calls.get("key/**") { try await release($0, key: $1.parameters.getCatchAll().joined(separator: "/")) }
+        calls.get("key/**") { request, _ in try await release(request, key: request.path(after: "/kbs/v0/key/")) }
         for path: RouterPath in ["register_workload", "auth", "attest"] {
             calls.refuseOtherMethods(on: path, than: [.post])
         }
-        calls.refuseOtherMethods(on: "key/**", than: [.get, .head])
+        calls.refuseOtherMethods(on: "key/**", than: [.get])
+        calls.refuseOtherMethods(on: "", than: [.get])
     }
 
     private func register(_ request: Request, from address: SocketAddress?) async throws -> Response {
@@ -71,6 +72,11 @@ public struct VirteeDialect: Sendable {
 }
 
 extension Request {
+    /// The path after a prefix, as it was sent: an id may hold slashes in any place, which a router would drop.
+    public func path(after prefix: String) -> String {
+        uri.path.hasPrefix(prefix) ? String(uri.path.dropFirst(prefix.count)) : ""
+    }
+
     /// The body of a request that has JSON, or does not say.
     fileprivate func jsonBody() async throws -> Data {
         if let type = headers[.contentType] {

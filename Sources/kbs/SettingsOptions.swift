@@ -28,6 +28,8 @@ struct SettingsOptions: ParsableArguments {
     var sessionLifetime: String?
     @Option(help: ArgumentHelp(SettingKey.snpAllowDebug.help, valueName: "bool"))
     var snpAllowDebug: String?
+    @Option(help: ArgumentHelp(SettingKey.snpAllowMigrationAgent.help, valueName: "bool"))
+    var snpAllowMigrationAgent: String?
     @Option(help: ArgumentHelp(SettingKey.snpVMPL.help, valueName: "level"))
     var snpVmpl: String?
     @Option(help: ArgumentHelp(SettingKey.snpAllowProvisionalFirmware.help, valueName: "bool"))
@@ -55,7 +57,8 @@ struct SettingsOptions: ParsableArguments {
             .listen: listen, .data: data, .logLevel: logLevel, .idleTimeout: httpIdleTimeout,
             .stopTimeout: httpStopTimeout, .registrationNetworks: registrationNetworks,
             .registrationReplace: registrationReplace, .challengeLifetime: challengeLifetime,
-            .sessionLifetime: sessionLifetime, .snpAllowDebug: snpAllowDebug, .snpVMPL: snpVmpl,
+            .sessionLifetime: sessionLifetime, .snpAllowDebug: snpAllowDebug,
+            .snpAllowMigrationAgent: snpAllowMigrationAgent, .snpVMPL: snpVmpl,
             .snpAllowProvisionalFirmware: snpAllowProvisionalFirmware, .snpMinimumTCBMilan: snpMinimumTcbMilan,
             .snpMinimumTCBGenoa: snpMinimumTcbGenoa, .snpMinimumTCBTurin: snpMinimumTcbTurin,
             .sevAllowDebug: sevAllowDebug, .endorsementsFolder: endorsementsFolder,

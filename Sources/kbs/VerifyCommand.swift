@@ -24,6 +24,7 @@ struct VerifyCommand: AsyncParsableCommand {
         @Option(help: "The privilege level that is expected.") var vmpl: UInt32 = 0
         @Option(help: "The least TCB to accept, e.g. 03.00.20.209.") var minimumTcb: String?
         @Flag(help: "Accept a guest that its host may debug, if --policy allows it.") var allowDebug = false
+        @Flag(help: "Accept a migration agent, if --policy allows it.") var allowMigrationAgent = false
         @Flag(help: "Accept firmware that is not committed.") var allowProvisionalFirmware = false
 
         func run() async throws {
@@ -47,6 +48,7 @@ struct VerifyCommand: AsyncParsableCommand {
             expected.policy = GuestPolicy(rawValue: bits)
             expected.vmpl = vmpl
             expected.allowsDebug = allowDebug
+            expected.allowsMigrationAgent = allowMigrationAgent
             expected.allowsProvisionalFirmware = allowProvisionalFirmware
             if let minimumTcb {
                 for product in Product.allCases {

@@ -21,12 +21,19 @@ struct WorkloadCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp(SettingKey.data.help, valueName: "folder"))
         var data: String?
 
-        func open<T>(_ body: (any WorkloadAdministration) async throws -> T) async throws -> T {
+        @Option(help: "A TOML file with settings, for its data folder (environment: KBS_CONFIG).")
+        var config: String?
+
+        /// - Parameter create: whether to make a data folder that is not there.
+        func open<T>(create: Bool = false, _ body: (any WorkloadAdministration) async throws -> T) async throws -> T {
             let environment = ProcessInfo.processInfo.environment
             // A flag goes before the environment, of either place.
             guard let address = url ?? (data == nil ? environment["KBS_URL"] : nil) else {
-                let folder = data ?? environment[SettingKey.data.environmentName] ?? Settings().dataFolder.path
-                return try await body(LocalAdministration(DataFolder(URL(filePath: folder))))
+                let settings = try Settings.resolve(
+                    flags: data.map { [.data: $0] } ?? [:], environment: environment,
+                    file: (config ?? environment["KBS_CONFIG"]).map { URL(filePath: $0) }
+                ).settings
+                return try await body(LocalAdministration(DataFolder(settings.dataFolder, create: create)))
             }
             guard let url = URL(string: address), url.host() != nil else {
                 throw ValidationError("\"\(address)\" is not a URL such as http://127.0.0.1:8080")
@@ -50,7 +57,7 @@ struct WorkloadCommand: AsyncParsableCommand {
 
         func run() async throws {
             let secret = try Self.readSecret(secretFile)
-            try await place.open {
+            try await place.open(create: true) {
                 try await $0.add(
                     NewWorkload(id: id, measurement: measurement, configuration: teeConfig, secret: secret),
                     replacing: replace)

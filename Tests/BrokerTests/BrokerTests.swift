@@ -293,6 +293,46 @@ struct BrokerTests {
         #expect(await code { _ = try await broker.release("app", session: [challenge.session]) } == .sessionInvalid)
     }
 
+    @Test("A guest that attested as another workload gets nothing of this one's, however rows are moved")
+    func movedSession() async throws {
+        // The thief runs a genuine guest of their own, and can write to the database.
+        let thief = try Simulated.guest("thief")
+        try await broker.register(Simulated.registration("thief"))
+        let row = try #require(try await bench.store.workload(WorkloadID("app"))).row
+        let own = try #require(try await bench.store.workload(WorkloadID("thief"))).row
+
+        // First: the victim is given the thief's measurement for as long as attestation takes.
+        let mine = Hex.encode(Simulated.measurement("app"))
+        try bench.store.tamper(
+            "UPDATE measurements SET digest = (SELECT digest FROM measurements WHERE workload = \(own)) WHERE workload = \(row)"
+        )
+        let first = try await broker.challenge(request())
+        try await broker.attest(thief.answer(first.nonce), session: [first.session])
+        try bench.store.tamper("UPDATE measurements SET digest = x'\(mine)' WHERE workload = \(row)")
+        #expect(await code { _ = try await broker.release("app", session: [first.session]) } == .sessionInvalid)
+
+        // Second: the thief attests as itself, and then the two exchange their names and all that belongs to them.
+        let second = try await broker.challenge(request("thief"))
+        try await broker.attest(thief.answer(second.nonce), session: [second.session])
+        try bench.store.tamper(
+            """
+            PRAGMA defer_foreign_keys = ON;
+            UPDATE workloads SET id = 'x' WHERE row = \(row); UPDATE workloads SET id = 'app' WHERE row = \(own);
+            UPDATE workloads SET id = 'thief' WHERE row = \(row);
+            UPDATE measurements SET digest = x'\(mine)' WHERE workload = \(own);
+            UPDATE secrets SET sealed = (SELECT sealed FROM secrets WHERE workload = \(row)) WHERE workload = \(own);
+            """)
+        #expect(await code { _ = try await broker.release("app", session: [second.session]) } == .sessionInvalid)
+    }
+
+    @Test("Of two challenges that are open, the one that the evidence answers counts")
+    func twoOpenChallenges() async throws {
+        let (first, second) = (try await broker.challenge(request()), try await broker.challenge(request()))
+        let cookies = [first.session, second.session]
+        try await broker.attest(guest.answer(second.nonce), session: cookies)
+        _ = try await broker.release("app", session: cookies)
+    }
+
     @Test("RSA keys that are weak, huge or nonsense are refused")
     func guestKeys() throws {
         func big(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
@@ -461,7 +501,18 @@ struct AppraiserTests {
         let bench = try Bench()
         #expect(try await attest(bench, guest: bareGuest(), wrong: true)?.code == .evidenceRefused)
         let counts = bench.source.counts.withLock { $0 }
-        #expect((counts.keys, counts.authorities) == (0, 0))
+        #expect((counts.local, counts.keys, counts.authorities) == (0, 0, 0))
+    }
+
+    @Test("A key that only claims to be the chip's does not keep the vendor from being asked for the real one")
+    func squatting() async throws {
+        let snp = try Simulated.snp
+        let bench = try Bench(source: RecordingSource(vendor: [try Simulated.vcek.certificate, snp.ask, snp.ark]))
+        var guest = try bareGuest()
+        let other = try SimulatedSNPPlatform(product: .milan)
+        guest.certificates = [try other.vcek(tcb: Simulated.tcb, hardwareID: snp.chipID).certificate]
+        #expect(try await attest(bench, guest: guest) == nil)
+        #expect(bench.source.counts.withLock { $0.keys } == 1)
     }
 
     @Test("When no source has the certificate the guest is told to try again later")

@@ -176,6 +176,20 @@ struct KeyDistributionTests {
         }
     }
 
+    @Test("An answer that begins and does not go on is given up, and the next guest can ask again")
+    func stalled() async throws {
+        let (der, identity) = (try Simulated.vcek.certificate.der, try identity())
+        let answer: StandInService.Answer = { _, count in
+            guard count == 1 else { return StandInService.bytes(der) }
+            return StandInService.stalling(after: Array(der.prefix(10)))
+        }
+        try await withService(deadline: .seconds(2), pause: .milliseconds(1), answering: answer) { _, service in
+            await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+            try await Task.sleep(for: .milliseconds(1_100))
+            _ = try await service.key(identity)
+        }
+    }
+
     @Test("A redirect is not followed")
     func redirect() async throws {
         let identity = try identity()

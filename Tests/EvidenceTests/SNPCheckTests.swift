@@ -109,7 +109,18 @@ struct SNPCheckTests {
         Case("other report data", .snpReportData) { $0.template.reportData[63] ^= 1 },
         Case("another measurement", .snpMeasurement) { $0.template.measurement[0] ^= 1 },
         Case("SMT, where it was not registered", .snpPolicy) { $0.expected.policy = .reservedOne },
-        Case("a migration agent", .snpPolicy) { $0.template.policy.formUnion(.migrationAgentAllowed) },
+        Case("a migration agent, where none was registered", .snpPolicy) {
+            $0.template.policy.formUnion(.migrationAgentAllowed)
+            $0.expected.allowsMigrationAgent = true
+        },
+        Case("a migration agent that only the workload allows", .snpMigrationAgent) {
+            $0.template.policy.formUnion(.migrationAgentAllowed)
+            $0.expected.policy.formUnion(.migrationAgentAllowed)
+        },
+        Case("RAPL, where it was registered to be off", .snpPolicy) { $0.expected.policy.formUnion(.raplDisabled) },
+        Case("page swap, where it was registered to be off", .snpPolicy) {
+            $0.expected.policy.formUnion(.pageSwapDisabled)
+        },
         Case("CXL", .snpPolicy) { $0.template.policy.formUnion(.cxlAllowed) },
         Case("sockets, where a single one was registered", .snpPolicy) { $0.expected.policy.formUnion(.singleSocket) },
         Case("no AES-256-XTS, where it was registered", .snpPolicy) { $0.expected.policy.formUnion(.memoryAES256XTS) },

@@ -47,6 +47,18 @@ struct X509Tests {
         #expect(throws: MalformedInput.self) { try Certificate(der: der + [0]) }
     }
 
+    @Test("A name that goes into logs before anyone has signed for it cannot forge a line")
+    func nameOfLine() throws {
+        let platform = try SimulatedSNPPlatform(product: .milan)
+        var der = platform.ark.der
+        // The subject's name comes after the issuer's.
+        let name = Data("ARK-Milan".utf8)
+        let range = try #require(Data(der).range(of: name, options: .backwards))
+        der.replaceSubrange(range, with: Array("A\n\u{1B}[31mok".utf8))
+        let found = try Certificate(der: der)
+        #expect(found.commonName == "A??[31mok")
+    }
+
     @Test("PEM is read with many certificates, and with none that can be used")
     func pem() throws {
         let platform = try SimulatedSNPPlatform(product: .milan)

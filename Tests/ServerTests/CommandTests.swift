@@ -142,6 +142,7 @@ struct CommandTests {
         let late = try await verify("milan-v3-vlek", vlek[0], vlek[1], vlek[2], vlek[3], "2026-01-01T00:00:00Z")
         #expect(late.status == 1 && late.output.contains("Not proven to be genuine: snp.chain.validity."))
         #expect(try await verify("genoa-v3", "--minimum-tcb", "10.00.24.00").status == 1)
+        #expect(try await verify("genoa-v3", "--minimum-tcb", "01.10.00.24.00").status == 2, "Turin's form")
     }
 
     @Test("Input that cannot be used exits with 2")
@@ -205,6 +206,10 @@ struct CommandTests {
         for result in [added, list, shown] { #expect(!(result.output + result.errors).contains("sesame")) }
         #expect(try await Command.run("workload", "remove", "app", "--data", data).status == 0)
         #expect(try await Command.run("workload", "remove", "app", "--data", data).status != 0)
+        let nowhere = try await Command.run("workload", "list", "--data", folder.file("nowhere").path)
+        #expect(nowhere.status != 0 && nowhere.errors.contains("not a data folder"))
+        try Data("data = \"\(data)\"".utf8).write(to: folder.file("kbs.toml"))
+        #expect(try await Command.run("workload", "list", "--config", folder.file("kbs.toml").path).status == 0)
         #expect(
             try await Command.run("workload", "list", "--json", environment: ["KBS_DATA": data]).output == "[\n\n]\n")
     }

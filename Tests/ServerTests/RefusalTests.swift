@@ -70,7 +70,7 @@ struct RefusalTests {
             #expect(try await server.send("GET", "/api/v1/workloads").status == 403)
         }
         try await RunningServer.run { server in
-            for header in ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "Origin"] {
+            for header in ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "Origin", "Sec-Fetch-Site"] {
                 let reply = try await server.send(
                     "POST", "/kbs/v0/register_workload", body.utf8, headers: [(header, "203.0.113.7")])
                 #expect(reply.status == 403, "\(header)")
@@ -158,7 +158,8 @@ struct RefusalTests {
             }
             for (method, path) in [
                 ("GET", "/kbs/v0/auth"), ("PUT", "/kbs/v0/attest"), ("DELETE", "/kbs/v0/register_workload"),
-                ("POST", "/kbs/v0/key/app"), ("POST", "/api/v1/workloads"), ("PUT", "/api/v1/workloads/app"),
+                ("POST", "/kbs/v0/key/app"), ("POST", "/kbs/v0/"), ("POST", "/api/v1/workloads"),
+                ("PUT", "/api/v1/workloads/app"),
             ] {
                 let reply = try await server.send(method, path)
                 #expect(

@@ -172,13 +172,27 @@ struct DataFolderTests {
     @Test("Of many that start at once on a new folder all have the same key")
     func race() async throws {
         let data = data
-        let opened = await withTaskGroup(of: Bool.self) { group in
-            for _ in 0..<8 {
-                group.addTask { (try? DataFolder(data).store.close()) != nil }
+        let sessions = try await withThrowingTaskGroup(of: String.self) { group in
+            for number in 0..<8 {
+                group.addTask {
+                    let folder = try DataFolder(data)
+                    let broker = Broker(store: folder.store, endorsements: NoEndorsements(), keys: folder.keys)
+                    try await broker.register(Simulated.registration("w\(number)"))
+                    let request = ChallengeRequest(workload: try WorkloadID("w\(number)"), platform: .snp)
+                    defer { try? folder.store.close() }
+                    return try await broker.challenge(request).session
+                }
             }
-            return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+            return try await group.reduce(into: []) { $0.append($1) }
         }
-        #expect(opened == 8)
-        try DataFolder(data).store.close()
+        let folder = try DataFolder(data)
+        #expect(try await folder.store.workloads(after: "", limit: 10).count == 8)
+        // A challenge opens under the key that sealed it; what is wrong with this answer is only its technology.
+        let broker = Broker(store: folder.store, endorsements: NoEndorsements(), keys: folder.keys)
+        let answer = Answer.sev(measurement: Array(repeating: 0, count: 32), nonce: Array(repeating: 0, count: 16))
+        for session in sessions {
+            let refusal = await #expect(throws: Refusal.self) { try await broker.attest(answer, session: [session]) }
+            #expect(refusal?.code == .technologyMismatch)
+        }
     }
 }

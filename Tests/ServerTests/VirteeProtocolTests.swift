@@ -154,10 +154,13 @@ struct VirteeProtocolTests {
 
     @Test("An id with slashes and colons names its key as it stands")
     func slashes() async throws {
-        let id = "registry.example:5000/team/app@sha256+x"
         try await RunningServer.run { server in
-            try await server.register(id)
-            #expect(try await Simulated.guest(id).boot(over: server.transport) == Array("secret".utf8))
+            for id in ["registry.example:5000/team/app@sha256+x", "a//b", "/a", "a/", "a/b"] {
+                try await server.register(id, secret: "of \(id)")
+                #expect(try await Simulated.guest(id).boot(over: server.transport) == Array("of \(id)".utf8))
+            }
+            #expect(try await server.send("DELETE", "/api/v1/workloads/a//b").status == 204)
+            #expect(try await server.send("GET", "/api/v1/workloads/a/b").status == 200)
         }
     }
 

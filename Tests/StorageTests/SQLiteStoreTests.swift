@@ -132,7 +132,33 @@ struct StoreTests {
         #expect(try await !store.remove(WorkloadID("a")))
     }
 
-    @Test("Many writers at once lose nothing, and one that fails takes no other with it")
+    @Test("A commit is on the disk before it is acknowledged, also for the connection that writes")
+    func synchronous() throws {
+        #expect(try store.synchronous == 2, "FULL")
+    }
+
+    @Test("A write that fails takes no other with it")
+    func failingWrite() async throws {
+        let store = store
+        let now = now
+        try store.tamper(
+            "CREATE TRIGGER fail BEFORE INSERT ON workloads WHEN NEW.id LIKE 'bad%' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+        let outcomes = await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<60 {
+                let id = number % 3 == 0 ? "bad\(number)" : "good\(number)"
+                group.addTask {
+                    (try? await store.register(Simulated.registration(id), sealed: [1], replacing: true, at: now))
+                        != nil
+                }
+            }
+            return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(outcomes == 40)
+        #expect(try await store.workloads(after: "", limit: 500).count == 40)
+    }
+
+    @Test("Many writers at once lose nothing")
     func groupCommit() async throws {
         let store = store
         let now = now
@@ -156,7 +182,7 @@ struct StoreTests {
         #expect(try await again.workload(WorkloadID("app")) != nil)
     }
 
-    @Test("Certificates are kept once under each name, newest first, and survive a restart")
+    @Test("Certificates are kept once under each name, and survive a restart")
     func certificates() async throws {
         let snp = try Simulated.snp
         let entries = [

@@ -50,6 +50,17 @@ public final class StandInService: Sendable {
         Response(status: .ok, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
+    /// A reply that begins, and then nothing more comes for as long as anyone waits.
+    public static func stalling(after bytes: [UInt8]) -> Response {
+        Response(
+            status: .ok,
+            body: .init(contentLength: bytes.count + 1) { writer in
+                try await writer.write(ByteBuffer(bytes: bytes))
+                try await Task.sleep(for: .seconds(60))
+                try await writer.finish(nil)
+            })
+    }
+
     public static func status(_ code: Int, retryAfter: String? = nil, location: String? = nil) -> Response {
         var headers = HTTPFields()
         headers[.retryAfter] = retryAfter

@@ -22,6 +22,7 @@ extension Check.Name {
     static let snpMeasurement = Self("snp.measurement", .acceptability)
     static let snpPolicy = Self("snp.policy", .acceptability)
     static let snpDebug = Self("snp.debug", .acceptability)
+    static let snpMigrationAgent = Self("snp.migration_agent", .acceptability)
     static let snpVMPL = Self("snp.vmpl", .acceptability)
     static let snpMinimumTCB = Self("snp.minimum_tcb", .acceptability)
     static let snpProvisional = Self("snp.provisional_firmware", .acceptability)
@@ -37,6 +38,8 @@ public struct SNPExpectations: Sendable, Hashable {
     public var policy: GuestPolicy = .unstated
     /// The server's own word on debuggable guests; the workload's is in `policy`. Both must agree.
     public var allowsDebug = false
+    /// The server's word on migration agents, in the same way.
+    public var allowsMigrationAgent = false
     public var vmpl: UInt32 = 0
     /// The lowest acceptable REPORTED_TCB.
     public var minimumTCB: [Product: TCBVersion] = [:]
@@ -209,6 +212,12 @@ public enum SNPVerifier {
             !debug || expected.allowsDebug,
             advice: "The host may read a guest that allows debugging: launch it without, "
                 + "or set snp.allow_debug if its secrets may be seen.")
+        let migrates = report.policy.contains(.migrationAgentAllowed)
+        list.check(
+            .snpMigrationAgent, expected: .text(expected.allowsMigrationAgent ? "on or off" : "off"),
+            found: .text(migrates ? "on" : "off"), !migrates || expected.allowsMigrationAgent,
+            advice: "The host may bind a migration agent of its choice, which can move the guest's memory elsewhere: "
+                + "launch it without, or set snp.allow_migration_agent.")
         list.check(
             .snpVMPL, expected: .number(UInt64(expected.vmpl)), found: .number(UInt64(report.vmpl)),
             report.vmpl == expected.vmpl,

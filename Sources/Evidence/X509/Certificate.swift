@@ -17,7 +17,7 @@ public struct Certificate: Sendable, Hashable {
     /// Names are compared as their DER, as they stand.
     let issuer: [UInt8]
     let subject: [UInt8]
-    /// The subject's common name, e.g. `SEV-Milan`; empty when there is none.
+    /// The subject's common name, e.g. `SEV-Milan`, cut to 64 printable characters; empty when there is none.
     public let commonName: String
     public let notBefore: Date
     public let notAfter: Date
@@ -82,7 +82,8 @@ public struct Certificate: Sendable, Hashable {
     /// Whether `self` names `issuer` as its issuer and bears its valid RSASSA-PSS signature.
     public func isSigned(by issuer: Certificate) -> Bool {
         guard self.issuer == issuer.subject, signatureAlgorithm == .pssSHA384,
-            let key = try? _RSA.Signing.PublicKey(derRepresentation: issuer.publicKeyInfo)
+            // AMD's keys have 4,096 bits; a larger one would only cost time.
+            let key = try? _RSA.Signing.PublicKey(derRepresentation: issuer.publicKeyInfo), key.keySizeInBits <= 4_096
         else { return false }
         return key.isValidSignature(
             _RSA.Signing.RSASignature(rawRepresentation: signature), for: SHA384.hash(data: toBeSigned), padding: .PSS)
@@ -179,12 +180,17 @@ private struct Fields {
                         let type = try ASN1ObjectIdentifier(derEncoded: &parts)
                         let value = try parts.expect("a name's value")
                         guard type == [2, 5, 4, 3], case .primitive(let text) = value.content else { return }
-                        found = String(decoding: text, as: UTF8.self)
+                        found = Self.printable(text)
                     }
                 }
             }
         }
         return found
+    }
+
+    /// The name goes into logs and onto terminals before anyone has signed for it.
+    private static func printable(_ text: ArraySlice<UInt8>) -> String {
+        String(decoding: text.prefix(64).map { (0x20..<0x7F).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
     }
 
     private static func time(_ node: ASN1Node) throws -> Date {
