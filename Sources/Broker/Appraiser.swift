@@ -41,13 +41,17 @@ package struct Appraiser: Sendable {
             return Result(verdict: trial.best ?? unproven, missing: nil)
         }
 
-        var missing: EndorsementUnavailable?
+        // All that is at hand first, for every product that it may be, before anyone is asked.
+        var pools: [EndorsementIdentity: [Certificate]] = [:]
         for identity in candidates where trial.isOpen {
             let certificates = try await source.certificates(for: identity) + offered.prefix(Self.mostOffered)
+            pools[identity] = certificates
             trial.hold(against: await chains(for: identity, among: certificates))
-            guard trial.isOpen else { break }
+        }
+        var missing: EndorsementUnavailable?
+        for identity in candidates where trial.isOpen {
             do {
-                try await ask(for: identity, have: certificates, &trial)
+                try await ask(for: identity, have: pools[identity] ?? [], &trial)
             } catch let error as EndorsementUnavailable {
                 missing = error
             }

@@ -575,6 +575,23 @@ struct AppraiserTests {
         }
     }
 
+    @Test("A report that names no product is tried with all that is at hand before the vendor is asked")
+    func localFirst() async throws {
+        let genoa = try SimulatedSNPPlatform(product: .genoa)
+        let signer = try genoa.vcek(tcb: Simulated.tcb)
+        let bench = try Bench(source: RecordingSource(local: [signer.certificate, genoa.ask, genoa.ark]))
+        let broker = Broker(
+            store: bench.store, endorsements: bench.source, keys: bench.keys,
+            anchors: try Anchors.vendors.trusting(genoa.roots), now: { bench.clock.withLock { $0 } })
+        var guest = try SimulatedSNPGuest(
+            workload: "app", on: genoa, measurement: Simulated.measurement("app"), tcb: Simulated.tcb, signer: signer)
+        guest.template.version = 2
+        guest.certificates = []
+        guest.generation = ""
+        #expect(try await attest(broker, bench, guest: guest) == nil)
+        #expect(bench.source.counts.withLock { $0.authorities + $0.keys } == 0)
+    }
+
     @Test("A masked chip is told so, and the vendor is not asked")
     func masked() async throws {
         let bench = try Bench()
