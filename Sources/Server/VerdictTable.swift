@@ -5,11 +5,15 @@ import Foundation
 public struct VerdictTable: Sendable {
     private let verdict: Verdict
     private let title: String
+    private let claims: [(name: String, value: String)]
 
-    /// - Parameter title: what was looked at.
-    public init(_ verdict: Verdict, title: String) {
+    /// - Parameters:
+    ///   - title: what was looked at.
+    ///   - claims: what it says.
+    public init(_ verdict: Verdict, title: String, claims: ReportSummary? = nil) {
         self.verdict = verdict
         self.title = title
+        self.claims = claims?.fields ?? []
     }
 
     /// Lines of text: each check with what was expected and found, then the conclusion.
@@ -17,6 +21,10 @@ public struct VerdictTable: Sendable {
     /// - Parameter emphasise: wraps a word for a terminal.
     public func text(emphasise: (String, Check.Outcome) -> String = { word, _ in word }) -> String {
         var lines = [title, ""]
+        for claim in claims {
+            lines.append("  \(claim.name.padding(toLength: 18, withPad: " ", startingAt: 0))\(claim.value)")
+        }
+        if !claims.isEmpty { lines.append("") }
         let width = verdict.checks.map { $0.name.text.count }.max() ?? 0
         for check in verdict.checks {
             let word = check.outcome.rawValue
@@ -38,7 +46,7 @@ public struct VerdictTable: Sendable {
         return verdict.isGenuine ? "Genuine, but refused: \(failed)." : "Not proven to be genuine: \(failed)."
     }
 
-    /// One object: `genuine`, `accepted`, `checks`.
+    /// One object: `genuine`, `accepted`, `checks`, and `claims` when there are any.
     public func json() throws -> String {
         struct Row: Encodable {
             let check, outcome, expected, found: String
@@ -47,6 +55,7 @@ public struct VerdictTable: Sendable {
         struct Document: Encodable {
             let subject: String
             let genuine, accepted: Bool
+            let claims: [String: String]?
             let checks: [Row]
         }
         let encoder = JSONEncoder()
@@ -57,7 +66,9 @@ public struct VerdictTable: Sendable {
                 found: $0.found.description, advice: $0.advice)
         }
         let document = Document(
-            subject: title, genuine: verdict.isGenuine, accepted: verdict.isAccepted, checks: rows)
+            subject: title, genuine: verdict.isGenuine, accepted: verdict.isAccepted,
+            claims: claims.isEmpty ? nil : Dictionary(uniqueKeysWithValues: claims.map { ($0.name, $0.value) }),
+            checks: rows)
         return String(decoding: try encoder.encode(document), as: UTF8.self)
     }
 }

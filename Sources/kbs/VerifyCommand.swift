@@ -34,8 +34,7 @@ struct VerifyCommand: AsyncParsableCommand {
                     folders: certs.map { URL(filePath: $0) }, expecting: try expectations(),
                     anchors: try common.anchors().snp, at: try common.time())
             }
-            let product = found.report.product.map { ", \($0.rawValue)" } ?? ""
-            try common.conclude(found.verdict, "SEV-SNP report, version \(found.report.version)\(product)")
+            try common.conclude(found.verdict, "SEV-SNP attestation report", claims: ReportSummary(found.report))
         }
 
         private func expectations() throws -> SNPExpectations {
@@ -116,8 +115,8 @@ struct VerifyCommand: AsyncParsableCommand {
             }
         }
 
-        func conclude(_ verdict: Verdict, _ title: String) throws {
-            let table = VerdictTable(verdict, title: title)
+        func conclude(_ verdict: Verdict, _ title: String, claims: ReportSummary? = nil) throws {
+            let table = VerdictTable(verdict, title: title, claims: claims)
             print(json ? try table.json() : table.text(emphasise: Terminal.emphasise))
             guard verdict.isAccepted else { throw ExitCode(1) }
         }
