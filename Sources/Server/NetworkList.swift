@@ -20,6 +20,9 @@ public struct NetworkList: Sendable, Hashable, CustomStringConvertible {
 
     private var networks: [Network]
 
+    /// Whether it holds nobody.
+    public var isEmpty: Bool { networks.isEmpty }
+
     /// 127.0.0.0/8 and ::1/128.
     public static let loopback = NetworkList(networks: [
         Network(address: [127, 0, 0, 0], bits: 8, description: "127.0.0.0/8"),

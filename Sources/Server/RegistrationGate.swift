@@ -9,6 +9,11 @@ struct RegistrationGate: Sendable {
 
     /// - Throws: a ``Refusal``.
     func admit(_ request: Request, from address: SocketAddress?) throws {
+        guard !networks.isEmpty else {
+            throw Refusal(
+                .registrationForbidden,
+                "This server takes no registrations over HTTP: the operator can use `kbs workload` on its data folder.")
+        }
         guard networks.contains(address) else {
             throw Refusal(
                 .registrationForbidden,

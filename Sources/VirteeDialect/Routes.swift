@@ -72,9 +72,11 @@ public struct VirteeDialect: Sendable {
 }
 
 extension Request {
-    /// The path after a prefix, as it was sent: an id may hold slashes in any place, which a router would drop.
+    /// The path after a prefix, percent-decoded. An id may hold slashes in any place, which a router would drop;
+    /// it holds no percent sign, so that decoding it is never wrong.
     public func path(after prefix: String) -> String {
-        uri.path.hasPrefix(prefix) ? String(uri.path.dropFirst(prefix.count)) : ""
+        guard uri.path.hasPrefix(prefix) else { return "" }
+        return String(uri.path.dropFirst(prefix.count)).removingPercentEncoding ?? ""
     }
 
     /// The body of a request that has JSON, or does not say.

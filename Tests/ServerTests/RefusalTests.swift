@@ -69,6 +69,10 @@ struct RefusalTests {
             #expect(reply.status == 403 && reply.code == "registration_forbidden")
             #expect(try await server.send("GET", "/api/v1/workloads").status == 403)
         }
+        try await RunningServer.run({ $0.registrationNetworks = try .init("") }) { server in
+            let reply = try await server.post("/kbs/v0/register_workload", body)
+            #expect(reply.status == 403 && reply.body.contains("kbs workload"))
+        }
         try await RunningServer.run { server in
             for header in ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "Origin", "Sec-Fetch-Site"] {
                 let reply = try await server.send(

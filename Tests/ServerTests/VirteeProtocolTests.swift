@@ -161,6 +161,8 @@ struct VirteeProtocolTests {
             }
             #expect(try await server.send("DELETE", "/api/v1/workloads/a//b").status == 204)
             #expect(try await server.send("GET", "/api/v1/workloads/a/b").status == 200)
+            #expect(try await server.send("GET", "/api/v1/workloads/a%2Fb").status == 200, "as some clients write it")
+            #expect(try await server.send("GET", "/api/v1/workloads/a%GG").status == 400)
         }
     }
 
