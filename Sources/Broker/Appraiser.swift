@@ -44,7 +44,7 @@ package struct Appraiser: Sendable {
         // All that is at hand first, for every product that it may be, before anyone is asked.
         var pools: [EndorsementIdentity: [Certificate]] = [:]
         for identity in candidates where trial.isOpen {
-            let certificates = try await source.certificates(for: identity) + offered.prefix(Self.mostOffered)
+            let certificates = try await source.certificates(for: identity) + offered
             pools[identity] = certificates
             trial.hold(against: await chains(for: identity, among: certificates))
         }
@@ -78,7 +78,7 @@ package struct Appraiser: Sendable {
             }
         }
         var appraised: [AppraisedChain] = []
-        for key in keys.prefix(Self.mostKeys) {
+        for key in keys {
             guard let chain = EndorsementChain(key: key, among: certificates) else { continue }
             appraised.append(AppraisedChain(chain, anchors: anchors))
         }
@@ -88,7 +88,7 @@ package struct Appraiser: Sendable {
         let known = (verified[identity] ?? []).filter { old in
             !genuine.contains { $0.chain.key.certificate == old.chain.key.certificate }
         }
-        verified[identity] = Array((genuine + known).prefix(Self.mostKeys))
+        verified[identity] = Array((genuine + known).prefix(Self.mostRemembered))
         return genuine
     }
 
@@ -116,10 +116,8 @@ package struct Appraiser: Sendable {
         }
     }
 
-    /// How many certificates of the guest's are looked at, and how many keys are tried: a table with more is not an
-    /// honest guest's.
-    private static let mostOffered = 12
-    private static let mostKeys = 4
+    /// Of the VLEKs that clouds have at one TCB: each costs a verification until the right one is found.
+    private static let mostRemembered = 16
 }
 
 /// One report, held against one chain after another until it is clear what it is.

@@ -14,6 +14,8 @@ public struct SNPAnswer: Sendable {
     public let report: AttestationReport
     /// Certificates that came along.
     public let certificates: [Certificate]
+    /// How many of them are looked at: a table with more is not an honest guest's.
+    static let mostCertificates = 12
     /// What the guest calls its processor.
     public let generation: Product?
     public let key: GuestKey
@@ -152,7 +154,8 @@ extension Broker {
         expected.allowsProvisionalFirmware = policy.allowsProvisionalFirmware
         expected.generation = answer.generation
         return try await appraiser.appraise(
-            answer.report, offered: answer.certificates, expecting: expected, at: time)
+            answer.report, offered: Array(answer.certificates.prefix(SNPAnswer.mostCertificates)), expecting: expected,
+            at: time)
     }
 
     private func refusal(_ result: Appraiser.Result) -> Refusal {

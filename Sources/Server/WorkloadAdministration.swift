@@ -131,7 +131,7 @@ public struct RemoteAdministration: WorkloadAdministration {
             request.body = .bytes(body)
         }
         let response = try await client.execute(request, timeout: .seconds(30))
-        let reply = Data(try await response.body.collect(upTo: 1 << 22).readableBytesView)
+        let reply = Data(try await response.body.collect(upTo: 1 << 26).readableBytesView)
         guard (200..<300).contains(response.status.code) else {
             throw RemoteFailure(
                 status: response.status.code,

@@ -47,7 +47,7 @@ struct WorkloadPage: Codable {
 
 /// `/api/v1/workloads`: what `kbs workload list|show|remove --url` uses.
 struct WorkloadRoutes: Sendable {
-    static let pageSize = 500
+    static let pageSize = 100
 
     let broker: Broker
     let store: any Store

@@ -30,7 +30,8 @@ public struct SQLiteStore: Sendable {
         try writer.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
         try Schema.migrator.migrate(writer)
         writes = WriteQueue(writer)
-        readers = try ReaderSet(path: path, count: ProcessInfo.processInfo.activeProcessorCount * 4)
+        // Each takes two file descriptors, and there are hosts with hundreds of cores.
+        readers = try ReaderSet(path: path, count: min(ProcessInfo.processInfo.activeProcessorCount * 4, 32))
     }
 
     /// Waits for what was begun, and closes the file.

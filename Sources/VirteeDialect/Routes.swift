@@ -75,8 +75,14 @@ extension Request {
     /// The path after a prefix, percent-decoded. An id may hold slashes in any place, which a router would drop;
     /// it holds no percent sign, so that decoding it is never wrong.
     public func path(after prefix: String) -> String {
-        guard uri.path.hasPrefix(prefix) else { return "" }
-        return String(uri.path.dropFirst(prefix.count)).removingPercentEncoding ?? ""
+        var rest = uri.path[...]
+        for component in prefix.split(separator: "/") {
+            // The router takes several slashes for one, and some clients' base URL ends in one.
+            rest = rest.drop { $0 == "/" }
+            guard rest.hasPrefix(component) else { return "" }
+            rest = rest.dropFirst(component.count)
+        }
+        return String(rest.dropFirst()).removingPercentEncoding ?? ""
     }
 
     /// The body of a request that has JSON, or does not say.

@@ -562,6 +562,19 @@ struct AppraiserTests {
         }
     }
 
+    @Test("Many VLEKs at one TCB, kept or expired, do not keep a guest's own from being found")
+    func manyVLEKs() async throws {
+        let snp = try Simulated.snp
+        let others = try (0..<6).map { _ in try snp.vlek(tcb: Simulated.tcb, validFor: 1).certificate }
+        let signer = try snp.vlek(tcb: Simulated.tcb, validFor: 5)
+        let bench = try Bench(source: RecordingSource(local: others + [snp.asvk, snp.ark]))
+        var guest = try SimulatedSNPGuest(
+            workload: "app", on: snp, measurement: Simulated.measurement("app"), tcb: Simulated.tcb, signer: signer)
+        guest.template.keyInfo = 1 << 2
+        guest.certificates = [signer.certificate]
+        #expect(try await attest(bench, guest: guest) == nil)
+    }
+
     @Test("A report of version 2, which names no product, is proven by the certificate")
     func versionTwo() async throws {
         let snp = try Simulated.snp

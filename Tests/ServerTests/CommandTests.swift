@@ -134,6 +134,10 @@ struct CommandTests {
         let claims = try #require(document["claims"] as? [String: String])
         #expect(claims["product"] == "Genoa" && claims["reported_tcb"] == "10.00.23.25")
         #expect(claims["measurement"] == (try Vectors.snp("genoa-v3").measurement))
+        let all = try await Command.run(
+            "verify", "snp", "--report", Vectors.folder.appending(path: "vectors/snp/genoa-v3/report.bin").path,
+            "--certs", trust, "--certs", Vectors.folder.appending(path: "vectors/snp").path)
+        #expect(all.status == 0, "the right certificates are found among many")
         let debug = try await verify("milan-v2-b")
         #expect(debug.status == 1 && debug.output.contains("Genuine, but refused: snp.policy, snp.debug."))
         #expect(try await verify("milan-v2-b", "--policy", "0xb0000", "--allow-debug").status == 0)

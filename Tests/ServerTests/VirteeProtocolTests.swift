@@ -158,6 +158,9 @@ struct VirteeProtocolTests {
             for id in ["registry.example:5000/team/app@sha256+x", "a//b", "/a", "a/", "a/b"] {
                 try await server.register(id, secret: "of \(id)")
                 #expect(try await Simulated.guest(id).boot(over: server.transport) == Array("of \(id)".utf8))
+                // A client's base URL may end in a slash.
+                let slashed = GuestTransport(base: server.base + "/", client: server.client)
+                #expect(try await Simulated.guest(id).boot(over: slashed) == Array("of \(id)".utf8))
             }
             #expect(try await server.send("DELETE", "/api/v1/workloads/a//b").status == 204)
             #expect(try await server.send("GET", "/api/v1/workloads/a/b").status == 200)
