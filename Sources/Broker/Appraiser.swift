@@ -98,22 +98,14 @@ package struct Appraiser: Sendable {
         for identity: EndorsementIdentity, have certificates: [Certificate], _ trial: inout Trial
     ) async throws {
         var pool = certificates
-        if !hasAuthorities(for: identity, among: certificates) {
+        let authorities = anchors.authorities(among: certificates)
+        if !authorities.contains(where: { $0.product == identity.product && $0.kind == identity.kind }) {
             pool = try await source.fetchAuthorities(identity.product, identity.kind) + certificates
             trial.hold(against: await chains(for: identity, among: pool))
         }
         guard trial.isOpen else { return }
         pool.insert(try await source.fetchKey(identity), at: 0)
         trial.hold(against: await chains(for: identity, among: pool))
-    }
-
-    private func hasAuthorities(for identity: EndorsementIdentity, among certificates: [Certificate]) -> Bool {
-        let roots = certificates.filter { $0.commonName == "ARK-\(identity.product.rawValue)" }
-        return roots.contains { root in
-            certificates.contains { intermediate in
-                anchors.authority(intermediate, under: root).map { $0 == (identity.product, identity.kind) } ?? false
-            }
-        }
     }
 
     /// Of the VLEKs that clouds have at one TCB: each costs a verification until the right one is found.

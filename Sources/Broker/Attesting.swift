@@ -64,7 +64,8 @@ extension Broker {
         let challenges = challenges(among: candidates)
         let open = challenges.filter { time < $0.expires }
         // A client that began twice may send both cookies: its evidence says which it answers.
-        guard let challenge = open.first(where: { isBound(answer, to: $0) }) ?? open.first else {
+        let answered = open.count > 1 ? open.first { isBound(answer, to: $0) } : nil
+        guard let challenge = answered ?? open.first else {
             guard !challenges.isEmpty else {
                 throw Refusal(
                     .challengeInvalid,

@@ -33,8 +33,10 @@ extension Challenge {
         return generator.next().bigEndianBytes + generator.next().bigEndianBytes
     }
 
-    /// The start of the id, for logs: it opens nothing.
-    var shortID: String { Hex.encode(id.prefix(4)) }
+    /// The start of an id, for logs: it opens nothing.
+    static func shortID(of id: [UInt8]) -> String { Hex.encode(id.prefix(4)) }
+
+    var shortID: String { Self.shortID(of: id) }
 
     /// Format and key of the seal. Another number follows when either changes.
     private static let version: UInt8 = 1
@@ -57,12 +59,11 @@ extension Challenge {
     ///
     /// - Returns: `nil` for anything else. The expiry is left to the caller.
     init?(sealed text: some StringProtocol, with keys: ServerKeys) {
-        guard text.utf8.count <= 99, let bytes = Data(base64URL: text).map(Array.init),
-            bytes.count > Self.codeSize,
-            keys.isValid(Array(bytes.suffix(Self.codeSize)), for: Array(bytes.dropLast(Self.codeSize)))
-        else { return nil }
+        guard text.utf8.count <= 99, let bytes = Data(base64URL: text), bytes.count > Self.codeSize else { return nil }
+        let body = Array(bytes.dropLast(Self.codeSize))
+        guard keys.isValid(Array(bytes.suffix(Self.codeSize)), for: body) else { return nil }
         do {
-            var cursor = ByteCursor(bytes.dropLast(Self.codeSize), subject: "session id")
+            var cursor = ByteCursor(body, subject: "session id")
             guard try cursor.u8() == Self.version else { return nil }
             id = try cursor.take(16)
             let (expiry, row) = (try cursor.take(4), try cursor.take(8))

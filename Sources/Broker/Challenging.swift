@@ -86,7 +86,7 @@ extension Broker {
             report(
                 .platformRefused(
                     Attempt(
-                        workload: workload.id, tee: .sev, session: Hex.encode(id.prefix(4)),
+                        workload: workload.id, tee: .sev, session: Challenge.shortID(of: id),
                         chip: Hex.encode(chain.chipFingerprint), verdict: verdict), refusal))
             throw refusal
         }

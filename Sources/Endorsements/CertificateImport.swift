@@ -22,13 +22,11 @@ public struct CertificateImport: Sendable {
     public func run(_ folder: CertificateFolder) async throws -> Outcome {
         let (certificates, unreadable) = folder.contents
         var outcome = Outcome(refused: unreadable.map { ($0.file, $0.reason) })
-        for root in certificates {
-            for intermediate in certificates {
-                guard let (product, kind) = anchors.authority(intermediate, under: root) else { continue }
-                let name = EndorsementIdentity.authorityName(product, kind)
-                try await cache.keep([intermediate, root].map { NamedCertificate(name: name, certificate: $0) })
-                outcome.authorities.append(intermediate)
-            }
+        for found in anchors.authorities(among: certificates) {
+            let name = EndorsementIdentity.authorityName(found.product, found.kind)
+            try await cache.keep(
+                [found.intermediate, found.root].map { NamedCertificate(name: name, certificate: $0) })
+            outcome.authorities.append(found.intermediate)
         }
         for certificate in certificates {
             guard ["SEV-VCEK", "SEV-VLEK"].contains(certificate.commonName) else { continue }

@@ -54,16 +54,14 @@ public struct LocalAdministration: WorkloadAdministration {
     }
 
     public func show(_ id: String) async throws -> WorkloadSummary {
-        guard let workload = try await folder.store.workload(try WorkloadID(id)) else { throw unknown(id) }
+        guard let workload = try await folder.store.workload(try WorkloadID(id)) else {
+            throw Refusal.notRegistered(id)
+        }
         return WorkloadSummary(workload)
     }
 
     public func remove(_ id: String) async throws {
-        guard try await broker.remove(try WorkloadID(id)) else { throw unknown(id) }
-    }
-
-    private func unknown(_ id: String) -> Refusal {
-        Refusal(.workloadUnknown, "The workload \(id) is not registered.")
+        guard try await broker.remove(try WorkloadID(id)) else { throw Refusal.notRegistered(id) }
     }
 }
 

@@ -64,20 +64,23 @@ struct WorkloadRoutes: Sendable {
         calls.get("**") { request, context in
             try gate.admit(request, from: context.remoteAddress)
             let id = try request.workloadID
-            guard let workload = try await store.workload(id) else { throw Self.unknown(id) }
+            guard let workload = try await store.workload(id) else { throw Refusal.notRegistered(id) }
             return try Response(encoding: WorkloadSummary(workload))
         }
         calls.delete("**") { request, context in
             try gate.admit(request, from: context.remoteAddress)
             let id = try request.workloadID
-            guard try await broker.remove(id) else { throw Self.unknown(id) }
+            guard try await broker.remove(id) else { throw Refusal.notRegistered(id) }
             return Response(status: .noContent)
         }
         calls.refuseOtherMethods(on: "", than: [.get])
         calls.refuseOtherMethods(on: "**", than: [.get, .delete])
     }
+}
 
-    private static func unknown(_ id: WorkloadID) -> Refusal {
+extension Refusal {
+    /// To an operator who asks for a workload that is not there.
+    static func notRegistered(_ id: some CustomStringConvertible) -> Refusal {
         Refusal(.workloadUnknown, "The workload \(id) is not registered.")
     }
 }

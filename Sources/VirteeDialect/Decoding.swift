@@ -29,7 +29,7 @@ extension Registration {
 
 extension Launch {
     /// The technology follows from the measurement's length, and the policy from the configuration.
-    /// One that says nothing usable gets the strictest policy that guests can meet.
+    /// One that says nothing usable counts as none: `unstated`.
     init(measurement text: String, configuration: String) throws(Refusal) {
         guard let measurement = Hex.decode(text), [32, 48].contains(measurement.count) else {
             throw Refusal(

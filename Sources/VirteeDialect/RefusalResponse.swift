@@ -59,7 +59,6 @@ public enum RefusalResponse {
     fileprivate static func sentence(for status: HTTPResponse.Status) -> String {
         switch status.code {
         case 404: "There is nothing here: the calls are under /kbs/v0."
-        case 405: "This path takes another method."
         case 413: "The body is longer than \(VirteeDialect.longestBody / 1_024) KiB."
         case 415: "The body must be application/json."
         default: status.reasonPhrase

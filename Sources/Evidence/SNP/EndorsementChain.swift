@@ -82,13 +82,33 @@ extension SNPAnchors {
     public func authority(_ intermediate: Certificate, under root: Certificate) -> (
         product: Product, kind: EndorsementKey.Kind
     )? {
-        guard let product = product(ofRoot: root), root.isSigned(by: root), intermediate.isSigned(by: root) else {
+        // The root's signature last: names alone rule most pairs out.
+        guard let product = product(ofRoot: root), intermediate.isSigned(by: root), root.isSigned(by: root) else {
             return nil
         }
         return switch intermediate.commonName {
         case "SEV-\(product.rawValue)": (product, .vcek)
         case "SEV-VLEK-\(product.rawValue)": (product, .vlek)
         default: nil
+        }
+    }
+
+    /// An intermediate certificate under a pinned root, and whose keys it signs.
+    public struct Authority: Sendable {
+        public let product: Product
+        public let kind: EndorsementKey.Kind
+        public let intermediate: Certificate
+        public let root: Certificate
+    }
+
+    /// Every authority among many certificates.
+    public func authorities(among certificates: [Certificate]) -> [Authority] {
+        certificates.flatMap { root in
+            certificates.compactMap { intermediate in
+                authority(intermediate, under: root).map {
+                    Authority(product: $0.product, kind: $0.kind, intermediate: intermediate, root: root)
+                }
+            }
         }
     }
 }

@@ -206,16 +206,19 @@ public enum SNPVerifier {
             .snpPolicy, expected: .bits(expected.policy.rawValue), found: .bits(report.policy.rawValue), excess.isEmpty,
             advice: "The guest's policy is wider than registered (\(excess.joined(separator: ", "))): "
                 + "launch it with the registered policy, or register this one.")
-        let debug = report.policy.contains(.debugAllowed)
-        list.check(
-            .snpDebug, expected: .text(expected.allowsDebug ? "on or off" : "off"), found: .text(debug ? "on" : "off"),
-            !debug || expected.allowsDebug,
+        /// A permission that is refused unless the server allows it too, whatever was registered.
+        func gate(_ name: Check.Name, _ permission: GuestPolicy, allowed: Bool, advice: String) {
+            let isOn = report.policy.contains(permission)
+            list.check(
+                name, expected: .text(allowed ? "on or off" : "off"), found: .text(isOn ? "on" : "off"),
+                !isOn || allowed, advice: advice)
+        }
+        gate(
+            .snpDebug, .debugAllowed, allowed: expected.allowsDebug,
             advice: "The host may read a guest that allows debugging: launch it without, "
                 + "or set snp.allow_debug if its secrets may be seen.")
-        let migrates = report.policy.contains(.migrationAgentAllowed)
-        list.check(
-            .snpMigrationAgent, expected: .text(expected.allowsMigrationAgent ? "on or off" : "off"),
-            found: .text(migrates ? "on" : "off"), !migrates || expected.allowsMigrationAgent,
+        gate(
+            .snpMigrationAgent, .migrationAgentAllowed, allowed: expected.allowsMigrationAgent,
             advice: "The host may bind a migration agent of its choice, which can move the guest's memory elsewhere: "
                 + "launch it without, or set snp.allow_migration_agent.")
         list.check(
