@@ -20,16 +20,22 @@ extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let certificates = product(name: "X509", package: "swift-certificates")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
+    static let jwtKit = product(name: "JWTKit", package: "jwt-kit")
     static let logging = product(name: "Logging", package: "swift-log")
+    static let metrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioFoundationCompat = product(name: "NIOFoundationEssentialsCompat", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let tomlKit = product(name: "TOMLKit", package: "TOMLKit")
+    static let tracing = product(name: "Tracing", package: "swift-distributed-tracing")
+    static let inMemoryTracing = product(name: "InMemoryTracing", package: "swift-distributed-tracing")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
 }
 
@@ -47,15 +53,20 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
         .package(url: "https://github.com/LebJe/TOMLKit.git", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
     ],
     targets: [
         .target(name: "Evidence", dependencies: [.asn1, .crypto, .cryptoExtras], swiftSettings: settings),
@@ -68,13 +79,27 @@ let package = Package(
             name: "VirteeDialect", dependencies: ["Broker", "Evidence", .httpTypes, .hummingbird, .logging, .nioCore],
             swiftSettings: settings),
         .target(
+            name: "Administration",
+            dependencies: [
+                "Broker", "Evidence", "VirteeDialect", .asyncHTTPClient, .certificates, .crypto, .httpTypes,
+                .hummingbird, .jwtKit, .logging, .nioCore, .nioFoundationCompat,
+            ], swiftSettings: settings),
+        // Header of the PKCS#11 standard (Debian's libp11-kit-dev); a token's module is loaded when it is used.
+        .systemLibrary(name: "CPKCS11", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
+        .target(
+            name: "MasterKeys", dependencies: ["Broker", "CPKCS11", "Evidence", .crypto], swiftSettings: settings),
+        .target(
+            name: "Guest",
+            dependencies: [
+                "Evidence", .crypto, .cryptoExtras, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL,
+            ], swiftSettings: settings),
+        .target(
             name: "Server",
             dependencies: [
-                "Broker", "Endorsements", "Evidence", "Storage", "VirteeDialect", .hummingbird, .hummingbirdCore,
-                .logging,
-                .nioCore,
-                .nioFoundationCompat, .nioHTTP1, .nioPosix, .serviceLifecycle, .tomlKit, .unixSignals, .crypto,
-                .asyncHTTPClient, .httpTypes,
+                "Administration", "Broker", "Endorsements", "Evidence", "MasterKeys", "Storage", "VirteeDialect",
+                .asyncHTTPClient, .certificates, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
+                .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .tomlKit,
+                .tracing, .unixSignals,
             ], swiftSettings: settings),
         .target(
             name: "SimulatedHardware",
@@ -83,8 +108,8 @@ let package = Package(
         .executableTarget(
             name: "kbs",
             dependencies: [
-                "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", .argumentParser, .asyncHTTPClient,
-                .crypto, .logging,
+                "Administration", "Broker", "Endorsements", "Evidence", "Guest", "MasterKeys", "Server",
+                "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto, .logging,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -120,7 +145,25 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", "Storage", "TestSupport", "kbs",
-                .asyncHTTPClient, .logging, .nioCore, .nioHTTP1, .nioPosix, .crypto, .hummingbird,
+                .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .crypto,
+                .hummingbird, .inMemoryTracing, .tracing,
+            ], swiftSettings: settings),
+        .testTarget(
+            name: "AdministrationTests",
+            dependencies: [
+                "Administration", "Broker", "Evidence", "Server", "SimulatedHardware", "Storage", "TestSupport",
+                .asyncHTTPClient, .certificates, .crypto, .hummingbird, .jwtKit, .logging, .nioCore, .nioHTTP1,
+                .nioSSL,
+            ], swiftSettings: settings),
+        .testTarget(
+            name: "MasterKeysTests",
+            dependencies: ["Broker", "Evidence", "MasterKeys", "Storage", "TestSupport", .crypto],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GuestTests",
+            dependencies: [
+                "Broker", "Evidence", "Guest", "Server", "SimulatedHardware", "TestSupport", .certificates, .crypto,
+                .logging, .nioCore, .nioSSL,
             ], swiftSettings: settings),
     ]
 )

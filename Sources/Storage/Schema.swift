@@ -5,6 +5,7 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("v1") { try $0.execute(sql: v1) }
+        migrator.registerMigration("v2") { try $0.execute(sql: v2) }
         return migrator
     }
 
@@ -52,6 +53,63 @@ enum Schema {
             der BLOB NOT NULL,
             added INTEGER NOT NULL,
             PRIMARY KEY (name, fingerprint)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    /// Roles, the audit trail, attempts, and master keys that can be rotated.
+    ///
+    /// A `master_key` column names the master key that a row was sealed or authenticated under; it is empty in
+    /// rows of version 1, which may be of any key that the server holds.
+    private static let v2 = """
+        ALTER TABLE workloads ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+
+        ALTER TABLE secrets ADD COLUMN master_key TEXT NOT NULL DEFAULT '';
+        CREATE INDEX secrets_by_master_key ON secrets (master_key);
+
+        ALTER TABLE sessions ADD COLUMN opened INTEGER NOT NULL DEFAULT 0; -- seconds since 1970
+        ALTER TABLE sessions ADD COLUMN master_key TEXT NOT NULL DEFAULT '';
+        CREATE INDEX sessions_by_chip ON sessions (chip);
+
+        -- The last attempts to attest, with every check: what an operator asks of a guest that was refused.
+        CREATE TABLE attempts (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            time INTEGER NOT NULL, -- milliseconds since 1970
+            workload TEXT NOT NULL,
+            tee TEXT NOT NULL,
+            session TEXT NOT NULL,
+            chip TEXT NOT NULL,
+            outcome TEXT NOT NULL CHECK (outcome IN ('accepted', 'refused')),
+            code TEXT NOT NULL,     -- of the refusal
+            sentence TEXT NOT NULL,
+            verdict TEXT NOT NULL   -- JSON
+        ) STRICT;
+        CREATE INDEX attempts_by_workload ON attempts (workload, id);
+
+        -- Each record with SHA-256 over the previous hash and itself.
+        CREATE TABLE audit (
+            seq INTEGER PRIMARY KEY,
+            record TEXT NOT NULL, -- canonical JSON
+            hash BLOB NOT NULL
+        ) STRICT;
+
+        CREATE TABLE tokens (
+            id TEXT PRIMARY KEY,
+            digest BLOB NOT NULL, -- SHA-256 of the secret part
+            role TEXT NOT NULL CHECK (role IN ('registrar', 'auditor', 'admin')),
+            description TEXT NOT NULL,
+            created INTEGER NOT NULL,
+            expires INTEGER NOT NULL,
+            revoked INTEGER -- when
+        ) STRICT, WITHOUT ROWID;
+
+        -- The server's own signing keys.
+        CREATE TABLE server_keys (
+            name TEXT NOT NULL, -- what it is for
+            id TEXT NOT NULL,
+            sealed BLOB NOT NULL,
+            master_key TEXT NOT NULL,
+            created INTEGER NOT NULL,
+            PRIMARY KEY (name, id)
         ) STRICT, WITHOUT ROWID;
         """
 }

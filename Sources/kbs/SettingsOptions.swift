@@ -8,49 +8,52 @@ struct SettingsOptions: ParsableArguments {
     @Option(name: .customLong("config"), help: "A TOML file with settings (environment: KBS_CONFIG).")
     var config: String?
 
-    @Option(help: ArgumentHelp(SettingKey.listen.help, valueName: "address:port"))
+    @Option(help: ArgumentHelp(SettingKey.listen.helpWithDefault, valueName: "address:port"))
     var listen: String?
-    @Option(help: ArgumentHelp(SettingKey.data.help, valueName: "folder"))
+    @Option(help: ArgumentHelp(SettingKey.data.helpWithDefault, valueName: "folder"))
     var data: String?
-    @Option(help: ArgumentHelp(SettingKey.logLevel.help, valueName: "level"))
+    @Option(help: ArgumentHelp(SettingKey.logLevel.helpWithDefault, valueName: "level"))
     var logLevel: String?
-    @Option(help: ArgumentHelp(SettingKey.idleTimeout.help, valueName: "time"))
+    @Option(help: ArgumentHelp(SettingKey.idleTimeout.helpWithDefault, valueName: "time"))
     var httpIdleTimeout: String?
-    @Option(help: ArgumentHelp(SettingKey.stopTimeout.help, valueName: "time"))
+    @Option(help: ArgumentHelp(SettingKey.stopTimeout.helpWithDefault, valueName: "time"))
     var httpStopTimeout: String?
-    @Option(help: ArgumentHelp(SettingKey.registrationNetworks.help, valueName: "networks"))
+    @Option(help: ArgumentHelp(SettingKey.registrationNetworks.helpWithDefault, valueName: "networks"))
     var registrationNetworks: String?
-    @Option(help: ArgumentHelp(SettingKey.registrationReplace.help, valueName: "bool"))
+    @Option(help: ArgumentHelp(SettingKey.registrationReplace.helpWithDefault, valueName: "bool"))
     var registrationReplace: String?
-    @Option(help: ArgumentHelp(SettingKey.challengeLifetime.help, valueName: "time"))
+    @Option(help: ArgumentHelp(SettingKey.challengeLifetime.helpWithDefault, valueName: "time"))
     var challengeLifetime: String?
-    @Option(help: ArgumentHelp(SettingKey.sessionLifetime.help, valueName: "time"))
+    @Option(help: ArgumentHelp(SettingKey.sessionLifetime.helpWithDefault, valueName: "time"))
     var sessionLifetime: String?
-    @Option(help: ArgumentHelp(SettingKey.snpAllowDebug.help, valueName: "bool"))
+    @Option(help: ArgumentHelp(SettingKey.snpAllowDebug.helpWithDefault, valueName: "bool"))
     var snpAllowDebug: String?
-    @Option(help: ArgumentHelp(SettingKey.snpAllowMigrationAgent.help, valueName: "bool"))
+    @Option(help: ArgumentHelp(SettingKey.snpAllowMigrationAgent.helpWithDefault, valueName: "bool"))
     var snpAllowMigrationAgent: String?
-    @Option(help: ArgumentHelp(SettingKey.snpVMPL.help, valueName: "level"))
+    @Option(help: ArgumentHelp(SettingKey.snpVMPL.helpWithDefault, valueName: "level"))
     var snpVmpl: String?
-    @Option(help: ArgumentHelp(SettingKey.snpAllowProvisionalFirmware.help, valueName: "bool"))
+    @Option(help: ArgumentHelp(SettingKey.snpAllowProvisionalFirmware.helpWithDefault, valueName: "bool"))
     var snpAllowProvisionalFirmware: String?
-    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBMilan.help, valueName: "tcb"))
+    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBMilan.helpWithDefault, valueName: "tcb"))
     var snpMinimumTcbMilan: String?
-    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBGenoa.help, valueName: "tcb"))
+    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBGenoa.helpWithDefault, valueName: "tcb"))
     var snpMinimumTcbGenoa: String?
-    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBTurin.help, valueName: "tcb"))
+    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBTurin.helpWithDefault, valueName: "tcb"))
     var snpMinimumTcbTurin: String?
-    @Option(help: ArgumentHelp(SettingKey.sevAllowDebug.help, valueName: "bool"))
+    @Option(help: ArgumentHelp(SettingKey.sevAllowDebug.helpWithDefault, valueName: "bool"))
     var sevAllowDebug: String?
-    @Option(help: ArgumentHelp(SettingKey.endorsementsFolder.help, valueName: "folder"))
+    @Option(help: ArgumentHelp(SettingKey.endorsementsFolder.helpWithDefault, valueName: "folder"))
     var endorsementsFolder: String?
-    @Option(help: ArgumentHelp(SettingKey.endorsementsKDS.help, valueName: "url"))
+    @Option(help: ArgumentHelp(SettingKey.endorsementsKDS.helpWithDefault, valueName: "url"))
     var endorsementsKds: String?
-    @Option(help: ArgumentHelp(SettingKey.endorsementsTimeout.help, valueName: "time"))
+    @Option(help: ArgumentHelp(SettingKey.endorsementsTimeout.helpWithDefault, valueName: "time"))
     var endorsementsTimeout: String?
 
     @Option(help: "A JSON file with roots of simulated hardware to trust. For trials only: never with real secrets.")
     var trustSimulatedRoot: String?
+
+    @Option(name: .customLong("set"), help: "Any setting, by its name in the file. May be repeated.")
+    var set: [SettingAssignment] = []
 
     private var flags: [SettingKey: String] {
         let given: [SettingKey: String?] = [
@@ -65,6 +68,7 @@ struct SettingsOptions: ParsableArguments {
             .endorsementsKDS: endorsementsKds, .endorsementsTimeout: endorsementsTimeout,
         ]
         return given.compactMapValues { $0 }
+            .merging(set.map { ($0.key, $0.value) }) { $1 }
     }
 
     /// The settings from all sources, and names in the environment that look like settings and are none.
@@ -85,5 +89,17 @@ extension SimulatedRoots {
         } catch {
             throw InvalidSetting("\(file) is not a file of simulated roots (`kbs demo prepare` makes one)")
         }
+    }
+}
+
+/// `name=value`, on the command line.
+struct SettingAssignment: ExpressibleByArgument {
+    let key: SettingKey
+    let value: String
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, let key = SettingKey.named(String(parts[0])) else { return nil }
+        (self.key, value) = (key, String(parts[1]))
     }
 }

@@ -18,7 +18,7 @@ struct WorkloadCommand: AsyncParsableCommand {
         @Option(help: "A running server, e.g. http://127.0.0.1:8080 (environment: KBS_URL).")
         var url: String?
 
-        @Option(help: ArgumentHelp(SettingKey.data.help, valueName: "folder"))
+        @Option(help: ArgumentHelp(SettingKey.data.helpWithDefault, valueName: "folder"))
         var data: String?
 
         @Option(help: "A TOML file with settings, for its data folder (environment: KBS_CONFIG).")

@@ -15,7 +15,7 @@ extension Settings {
         flags: [SettingKey: String], environment: [String: String], file: URL?
     ) throws -> (settings: Settings, unknownVariables: [String]) {
         var values = try file.map(readFile) ?? [:]
-        var known: Set<String> = ["KBS_CONFIG", "KBS_URL"]
+        var known: Set<String> = ["KBS_CONFIG", "KBS_URL", "KBS_TOKEN"]
         for key in SettingKey.allCases {
             known.insert(key.environmentName)
             if let value = environment[key.environmentName] { values[key] = value }
@@ -43,8 +43,8 @@ extension Settings {
         }
         var values: [SettingKey: String] = [:]
         for (path, value) in try flatten(table, under: "", in: name) {
-            guard let key = SettingKey(rawValue: path) else {
-                throw InvalidSetting("\(name): there is no setting \"\(path)\"; README.md lists them all")
+            guard let key = SettingKey.named(path) else {
+                throw InvalidSetting("\(name): there is no setting \"\(path)\"; docs/settings.md lists them all")
             }
             values[key] = value
         }

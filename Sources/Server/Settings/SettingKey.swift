@@ -1,0 +1,52 @@
+/// A setting: its name, what it means, and how a text becomes its value.
+///
+/// The name is the same in the file (`challenge.lifetime`), in the environment
+/// (`KBS_CHALLENGE_LIFETIME`) and on the command line (`--challenge-lifetime`, or
+/// `--set challenge.lifetime=5m`). Each topic has a file that lists its settings.
+public struct SettingKey: Sendable, Hashable {
+    /// As in the file, e.g. `challenge.lifetime`.
+    public let name: String
+    /// One line for an operator.
+    public let help: String
+    /// As it would be written; `""` when there is none.
+    public let defaultText: String
+    private let put: @Sendable (SettingValue, inout Settings) throws -> Void
+
+    init(
+        _ name: String, _ help: String, default defaultText: String = "",
+        put: @escaping @Sendable (SettingValue, inout Settings) throws -> Void
+    ) {
+        self.name = name
+        self.help = help
+        self.defaultText = defaultText
+        self.put = put
+    }
+
+    /// E.g. `KBS_CHALLENGE_LIFETIME`.
+    public var environmentName: String { "KBS_" + name.uppercased().replacing(".", with: "_") }
+
+    /// E.g. `challenge-lifetime`.
+    public var flagName: String { name.replacing(".", with: "-").replacing("_", with: "-") }
+
+    /// The help with the default, for a flag.
+    public var helpWithDefault: String {
+        defaultText.isEmpty ? "\(help)." : "\(help) (default \(defaultText))."
+    }
+
+    /// Puts a value in its place.
+    ///
+    /// - Throws: ``InvalidSetting``.
+    public func apply(_ text: String, to settings: inout Settings) throws {
+        try put(SettingValue(name: name, text: text), &settings)
+    }
+
+    public static func == (a: SettingKey, b: SettingKey) -> Bool { a.name == b.name }
+    public func hash(into hasher: inout Hasher) { hasher.combine(name) }
+
+    /// Every setting that there is, in the order in which they are documented.
+    public static let allCases: [SettingKey] = listening + guests + endorsements
+
+    public static func named(_ name: String) -> SettingKey? { byName[name] }
+
+    private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.name, $0) })
+}

@@ -1,0 +1,74 @@
+import Evidence
+import Foundation
+
+/// A setting's text, and the ways to read it. Each throws ``InvalidSetting`` with what to write instead.
+struct SettingValue: Sendable {
+    let name: String
+    let text: String
+
+    func invalid(_ wanted: String) -> InvalidSetting {
+        InvalidSetting("\(name) is \"\(text)\" and should be: \(wanted)")
+    }
+
+    func nonEmpty(_ wanted: String = "a path") throws -> String {
+        guard !text.isEmpty else { throw invalid(wanted) }
+        return text
+    }
+
+    /// A path, or nothing.
+    func file() -> URL? { text.isEmpty ? nil : URL(filePath: text) }
+
+    func bool() throws -> Bool {
+        guard let bool = Bool(text.lowercased()) else { throw invalid("true or false") }
+        return bool
+    }
+
+    func number(_ range: ClosedRange<Int>) throws -> Int {
+        guard let number = Int(text), range.contains(number) else {
+            throw invalid("a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// `90`, `90s`, `5m`, `3h`, `1d`, in seconds.
+    func duration(upTo most: Double = 31_536_000) throws -> TimeInterval {
+        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+        let (digits, unit) = text.last.flatMap { units[$0] }.map { (text.dropLast(), $0) } ?? (text[...], 1)
+        guard let number = UInt32(digits), number > 0, Double(number) * unit <= most else {
+            throw invalid("a time such as 90s, 5m, 3h or 1d, above zero and at most \(Int(most)) seconds")
+        }
+        return Double(number) * unit
+    }
+
+    func tcb(_ product: Product) throws -> TCBVersion {
+        guard let version = TCBVersion(text, product: product) else {
+            throw invalid(
+                product == .turin ? "five numbers, FMC first, e.g. 01.01.01.04.77" : "four numbers, e.g. 03.00.20.209")
+        }
+        return version
+    }
+
+    func address() throws -> Settings.Address {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            throw invalid("an address and a port, e.g. 127.0.0.1:8080 or [::1]:8080")
+        }
+        let host = text[..<colon]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        guard !host.isEmpty, isBracketed || !host.contains(":") else {
+            throw invalid("an address and a port; an IPv6 address stands in brackets")
+        }
+        return Settings.Address(host: String(isBracketed ? host.dropFirst().dropLast() : host), port: Int(port))
+    }
+
+    func url(example: String) throws -> String {
+        guard let url = URL(string: text), let scheme = url.scheme, ["https", "http"].contains(scheme),
+            url.host() != nil, url.query() == nil
+        else { throw invalid("a URL such as \(example), or nothing") }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    /// `a, b` as its parts.
+    func list() -> [String] {
+        text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+    }
+}
