@@ -81,8 +81,8 @@ let package = Package(
         .target(
             name: "Administration",
             dependencies: [
-                "Broker", "Evidence", "VirteeDialect", .asyncHTTPClient, .certificates, .crypto, .httpTypes,
-                .hummingbird, .jwtKit, .logging, .nioCore, .nioFoundationCompat,
+                "Broker", "Evidence", "VirteeDialect", .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes,
+                .hummingbird, .jwtKit, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
             ], swiftSettings: settings),
         // Header of the PKCS#11 standard (Debian's libp11-kit-dev); a token's module is loaded when it is used.
         .systemLibrary(name: "CPKCS11", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
@@ -109,7 +109,7 @@ let package = Package(
             name: "kbs",
             dependencies: [
                 "Administration", "Broker", "Endorsements", "Evidence", "Guest", "MasterKeys", "Server",
-                "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto, .logging,
+                "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto, .logging, .nioSSL,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -144,7 +144,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", "Storage", "TestSupport", "kbs",
+                "Administration", "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", "Storage",
+                "TestSupport", "kbs",
                 .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .crypto,
                 .hummingbird, .inMemoryTracing, .tracing,
             ], swiftSettings: settings),

@@ -66,24 +66,28 @@ extension Broker {
         // A client that began twice may send both cookies: its evidence says which it answers.
         let answered = open.count > 1 ? open.first { isBound(answer, to: $0) } : nil
         guard let challenge = answered ?? open.first else {
-            guard !challenges.isEmpty else {
-                throw Refusal(
-                    .challengeInvalid,
-                    "The cookie session_id is missing or not from this server: start again at /auth and send it back.")
-            }
-            throw Refusal(.challengeExpired, "The challenge has expired: start again at /auth.")
+            throw refused(
+                challenges.isEmpty
+                    ? Refusal(
+                        .challengeInvalid,
+                        "The cookie session_id is missing or not from this server: start again at /auth and send it back."
+                    )
+                    : Refusal(.challengeExpired, "The challenge has expired: start again at /auth."))
         }
         guard let workload = try await store.workload(row: challenge.workload) else {
-            throw Refusal(
-                .workloadChanged,
-                "The workload was registered again or removed since the challenge: start again at /auth.")
+            throw refused(
+                Refusal(
+                    .workloadChanged,
+                    "The workload was registered again or removed since the challenge: start again at /auth."))
         }
+        guard !workload.isDisabled else { throw refused(.disabled(workload.id)) }
         let (binding, attempt) = try await appraise(answer, to: challenge, for: workload, at: time)
         let session = Session(
-            opening: challenge, workload: workload, binding: binding, chip: attempt.chip,
-            expires: time.addingTimeInterval(lifetimes.session), keys: keys)
-        guard try await store.insert(session) else {
-            throw refused(
+            opening: challenge, workload: workload, binding: binding, chip: attempt.chip, at: time,
+            lifetime: lifetimes.session, keys: keys)
+        let recorded = RecordedAttempt(attempt, nil, at: time)
+        guard try await store.insert(session, attempt: recorded, recording: .attest(recorded)) else {
+            throw try await refused(
                 attempt,
                 Refusal(
                     .challengeUsed,
@@ -120,7 +124,7 @@ extension Broker {
             let attempt = Attempt(
                 workload: workload.id, tee: .snp, session: challenge.shortID,
                 chip: answer.report.isChipMasked ? "" : Hex.encode(answer.report.chipID), verdict: result.verdict)
-            guard result.verdict.isAccepted else { throw refused(attempt, refusal(result)) }
+            guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
             return (.rsa(modulus: answer.key.modulus, exponent: answer.key.exponent), attempt)
         case (.sev(let measurement, let nonce), .sev(let build), .sev(let digest, let policy)):
             let expected = keys.transportKeys(for: challenge.id)
@@ -129,11 +133,11 @@ extension Broker {
             let attempt = Attempt(
                 workload: workload.id, tee: .sev, session: challenge.shortID, chip: "", verdict: verdict)
             guard verdict.isAccepted else {
-                throw refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
+                throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
             }
             return (.sev(measurement: measurement), attempt)
         default:
-            throw refused(
+            throw try await refused(
                 Attempt(
                     workload: workload.id, tee: challenge.tee, session: challenge.shortID, chip: "", verdict: nil),
                 Refusal(
@@ -145,18 +149,46 @@ extension Broker {
     private func appraise(
         _ answer: SNPAnswer, challenge: Challenge, measurement: [UInt8], policy registered: GuestPolicy, at time: Date
     ) async throws -> Appraiser.Result {
-        var expected = SNPExpectations(
-            measurement: measurement, reportData: reportData(for: challenge, answer.key))
+        var expected = expectations(measurement, registered)
+        expected.reportData = reportData(for: challenge, answer.key)
+        expected.generation = answer.generation
+        return try await appraiser.appraise(
+            answer.report, offered: Array(answer.certificates.prefix(SNPAnswer.mostCertificates)), expecting: expected,
+            at: time)
+    }
+
+    /// What the server and the registration ask of a report, but for what binds it to a challenge.
+    private func expectations(_ measurement: [UInt8], _ registered: GuestPolicy) -> SNPExpectations {
+        var expected = SNPExpectations(measurement: measurement, reportData: nil)
         expected.policy = registered
         expected.allowsDebug = policy.allowsSNPDebug
         expected.allowsMigrationAgent = policy.allowsSNPMigrationAgent
         expected.vmpl = policy.vmpl
         expected.minimumTCB = policy.minimumTCB
         expected.allowsProvisionalFirmware = policy.allowsProvisionalFirmware
-        expected.generation = answer.generation
+        return expected
+    }
+
+    /// Holds a recorded report against a registered workload. Nothing is released or written, and whether it is
+    /// fresh is not looked at.
+    ///
+    /// - Throws: a ``Refusal`` when the workload is unknown or takes no reports.
+    public func appraise(
+        recorded report: AttestationReport, certificates: [Certificate], against id: WorkloadID
+    ) async throws -> Verdict {
+        guard let workload = try await store.workload(id) else {
+            throw Refusal(.workloadUnknown, "The workload \(id) is not registered.")
+        }
+        guard case .snp(let measurement, let registered) = workload.launch else {
+            throw Refusal(
+                .technologyMismatch,
+                "The workload \(id) is registered for SEV, whose measurement is keyed by the handshake it was made in: "
+                    + "recorded evidence of it proves nothing.")
+        }
         return try await appraiser.appraise(
-            answer.report, offered: Array(answer.certificates.prefix(SNPAnswer.mostCertificates)), expecting: expected,
-            at: time)
+            report, offered: certificates, expecting: expectations(measurement, registered), at: now(),
+            evenIfHopeless: true
+        ).verdict
     }
 
     private func refusal(_ result: Appraiser.Result) -> Refusal {
@@ -167,8 +199,15 @@ extension Broker {
                 + "or ask the operator to import it.", retryAfter: missing.retryAfter ?? 60)
     }
 
-    private func refused(_ attempt: Attempt, _ refusal: Refusal) -> Refusal {
+    private func refused(_ attempt: Attempt, _ refusal: Refusal) async throws -> Refusal {
         report(.evidenceRefused(attempt, refusal))
+        try await recordRefusal(attempt, refusal, as: .attest)
+        return refusal
+    }
+
+    /// What is refused before any evidence is looked at. It is not recorded: anyone can cause it.
+    private func refused(_ refusal: Refusal) -> Refusal {
+        report(.answerRefused(refusal))
         return refusal
     }
 }

@@ -4,7 +4,7 @@ public import Foundation
 /// Gives each secret to the guest it was registered for, and to nobody else.
 ///
 /// Three steps, each a file of its own: a challenge (``challenge(_:)``), evidence that answers it
-/// (``attest(_:session:)``), and the secret (``release(_:session:)``).
+/// (``attest(_:session:)``), and the secret (``release(_:session:)``). What operators do is in Administering.swift.
 public struct Broker: Sendable {
     public let policy: AppraisalPolicy
     public let lifetimes: Lifetimes
@@ -15,14 +15,16 @@ public struct Broker: Sendable {
     let platforms = BoundedCache<[UInt8], AppraisedSEVChain>(capacity: 512)
     let now: @Sendable () -> Date
     let report: @Sendable (BrokerEvent) -> Void
+    package let budgets: RecordBudgets
 
     /// - Parameters:
+    ///   - recordsPerMinute: how many attempts of strangers are recorded, and as many of genuine guests that are refused.
     ///   - now: the time.
     ///   - report: is told what happens, on the path of the request: it must not wait.
     public init(
         store: any Store, endorsements: any EndorsementSource, keys: ServerKeys, anchors: Anchors = .vendors,
         policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
-        now: @escaping @Sendable () -> Date = { Date() },
+        recordsPerMinute: Int = 600, now: @escaping @Sendable () -> Date = { Date() },
         reportingTo report: @escaping @Sendable (BrokerEvent) -> Void = { _ in }
     ) {
         self.store = store
@@ -32,29 +34,8 @@ public struct Broker: Sendable {
         self.lifetimes = lifetimes
         self.now = now
         self.report = report
+        budgets = RecordBudgets(perMinute: recordsPerMinute, at: now())
         appraiser = Appraiser(anchors: anchors.snp, source: endorsements)
-    }
-
-    /// Registers a workload, durably.
-    ///
-    /// - Throws: a ``Refusal`` when there is one and `replacing` is false.
-    public func register(_ registration: Registration, replacing: Bool = true) async throws {
-        let outcome = try await store.register(
-            registration, sealed: keys.seal(registration), replacing: replacing, at: now())
-        guard outcome != .exists else {
-            throw Refusal(
-                .workloadExists,
-                "The workload \(registration.id) is registered and this server replaces none "
-                    + "(registration.replace = false): remove it first, or use another id.")
-        }
-        report(.registered(registration.id, replaced: outcome == .replaced))
-    }
-
-    /// - Returns: whether there was one.
-    public func remove(_ id: WorkloadID) async throws -> Bool {
-        let removed = try await store.remove(id)
-        if removed { report(.removed(id)) }
-        return removed
     }
 }
 
@@ -89,6 +70,10 @@ public enum BrokerEvent: Sendable {
     case evidenceRefused(Attempt, Refusal)
     case released(WorkloadID, session: String)
     case releaseRefused(session: String, Refusal)
+    /// No evidence was looked at.
+    case answerRefused(Refusal)
+    case disabled(WorkloadID, Bool)
+    case sessionsEnded(Int)
 }
 
 /// Evidence that was looked at.

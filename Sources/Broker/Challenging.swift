@@ -46,6 +46,7 @@ extension Broker {
                 "The workload \(request.workload) is not registered here: register it, or correct the guest's "
                     + "workload id.")
         }
+        guard !workload.isDisabled else { throw Refusal.disabled(workload.id) }
         let id = Challenge.randomID()
         let expires = now().addingTimeInterval(lifetimes.challenge)
         func issue(_ detail: Challenge.Detail, _ channel: SEVChannelOffer? = nil) -> IssuedChallenge {
@@ -58,7 +59,7 @@ extension Broker {
         case (.snp, .snp):
             return issue(.snp)
         case (.sev(let build, let chain), .sev(_, let policy)):
-            try check(chain, build: build, policy: policy, for: workload, id: id)
+            try await check(chain, build: build, policy: policy, for: workload, id: id)
             let (certificate, session) = try keys.transportKeys(for: id).openChannel(to: chain.pdh, policy: policy)
             return issue(
                 .sev(build), SEVChannelOffer(policy: policy, certificate: certificate, session: session))
@@ -74,7 +75,7 @@ extension Broker {
     private func check(
         _ chain: SEVCertificateChain, build: SEVFirmwareBuild, policy launchPolicy: SEVLaunchPolicy,
         for workload: Workload, id: [UInt8]
-    ) throws {
+    ) async throws {
         let fingerprint = chain.fingerprint
         let appraised = platforms[fingerprint] ?? AppraisedSEVChain(chain, anchors: anchors.sev)
         // What was refused is not remembered: strangers could push the hosts that are in use out.
@@ -83,11 +84,11 @@ extension Broker {
             appraised, build: build, policy: launchPolicy, allowsDebug: policy.allowsSEVDebug)
         guard verdict.isAccepted else {
             let refusal = Refusal(.evidenceRefused, verdict.sentence)
-            report(
-                .platformRefused(
-                    Attempt(
-                        workload: workload.id, tee: .sev, session: Challenge.shortID(of: id),
-                        chip: Hex.encode(chain.chipFingerprint), verdict: verdict), refusal))
+            let attempt = Attempt(
+                workload: workload.id, tee: .sev, session: Challenge.shortID(of: id),
+                chip: Hex.encode(chain.chipFingerprint), verdict: verdict)
+            report(.platformRefused(attempt, refusal))
+            try await recordRefusal(attempt, refusal, as: .refusePlatform)
             throw refusal
         }
     }

@@ -8,11 +8,21 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case malformed
         /// A field of a registration has a value that cannot be used.
         case invalidField = "invalid_field"
-        /// The caller may not register workloads.
+        /// The caller may not do this from there.
         case registrationForbidden = "registration_forbidden"
         /// The workload is registered and may not be replaced.
         case workloadExists = "workload_exists"
         case workloadUnknown = "workload_unknown"
+        /// The operator has disabled the workload for now.
+        case workloadDisabled = "workload_disabled"
+        /// The workload is another than the caller expected.
+        case preconditionFailed = "precondition_failed"
+        /// No credentials came with the request, or not usable ones.
+        case unauthenticated
+        /// The caller's role does not allow it.
+        case forbidden
+        /// There is nothing under that name.
+        case notFound = "not_found"
         /// The workload is registered for another technology.
         case technologyMismatch = "tee_mismatch"
         /// No challenge came with the evidence, or not one that this server made.
@@ -30,6 +40,10 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case sessionInvalid = "session_invalid"
         /// There is no such key, or it is another workload's.
         case keyUnknown = "key_unknown"
+        /// Too many requests from one address.
+        case rateLimited = "rate_limited"
+        /// The server has more to do than it can.
+        case overloaded
         /// The server cannot do its work now.
         case unavailable
     }

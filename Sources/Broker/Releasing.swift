@@ -23,16 +23,24 @@ extension Broker {
     {
         let challenges = challenges(among: candidates)
         guard let (challenge, grant) = try await grant(challenges) else {
-            throw refused(
-                challenges.first,
-                Refusal(
-                    .sessionInvalid,
-                    "There is no attested session for this cookie, or it has ended: start again at /auth."))
+            throw refused(challenges.first, .noSession)
+        }
+        let time = now()
+        func record(_ outcome: AuditRecord.Outcome, _ code: Refusal.Code? = nil) -> AuditRecord {
+            AuditRecord(
+                .releaseSecret, by: .guest, outcome, workload: grant.workload.id.text, session: challenge.shortID,
+                chip: grant.session.chip.isEmpty ? nil : grant.session.chip, code: code, at: time)
         }
         guard key == grant.workload.id.text else {
+            try await recordBounded(record(.refused, .keyUnknown), in: budgets.genuine)
             throw refused(challenge, Refusal(.keyUnknown, "There is no such key for this session's workload."))
         }
+        guard !grant.workload.isDisabled else { throw refused(challenge, .disabled(grant.workload.id)) }
         let wrapped = try wrap(try keys.open(grant.sealedSecret, of: grant.workload), for: grant.session)
+        // The secret leaves only after the record of it is on the disk.
+        guard try await store.recordRelease(to: challenge.id, at: time, recording: record(.done)) else {
+            throw refused(challenge, .noSession)
+        }
         report(.released(grant.workload.id, session: challenge.shortID))
         return wrapped
     }
@@ -69,5 +77,14 @@ extension Broker {
     private func refused(_ challenge: Challenge?, _ refusal: Refusal) -> Refusal {
         report(.releaseRefused(session: challenge?.shortID ?? "none", refusal))
         return refusal
+    }
+}
+
+extension Refusal {
+    fileprivate static let noSession = Refusal(
+        .sessionInvalid, "There is no attested session for this cookie, or it has ended: start again at /auth.")
+
+    static func disabled(_ id: WorkloadID) -> Refusal {
+        Refusal(.workloadDisabled, "The operator has disabled the workload \(id): ask why.")
     }
 }

@@ -18,18 +18,21 @@ public struct Session: Sendable, Hashable {
     /// Names the chip, in hex. Empty when the host hides it.
     public let chip: String
     /// In whole seconds.
+    public let opened: Date
+    /// In whole seconds.
     public let expires: Date
-    /// Made by the broker over all of the above, and the workload as it was when the guest attested: a
+    /// Made by the broker over all of the above but when it was opened, and the workload as it was when the guest attested: a
     /// session that someone else wrote into the database, or moved to another workload, is none.
     public let code: [UInt8]
 
     public init(
-        id: [UInt8], workload: Workload.Row, binding: Binding, chip: String, expires: Date, code: [UInt8]
+        id: [UInt8], workload: Workload.Row, binding: Binding, chip: String, opened: Date, expires: Date, code: [UInt8]
     ) {
         self.id = id
         self.workload = workload
         self.binding = binding
         self.chip = chip
+        self.opened = opened
         self.expires = expires
         self.code = code
     }
@@ -38,14 +41,17 @@ public struct Session: Sendable, Hashable {
 extension Session {
     /// A session that the broker opens: it gets its code here.
     init(
-        opening challenge: Challenge, workload: Workload, binding: Binding, chip: String, expires: Date,
-        keys: ServerKeys
+        opening challenge: Challenge, workload: Workload, binding: Binding, chip: String, at time: Date,
+        lifetime: TimeInterval, keys: ServerKeys
     ) {
-        let expires = Date(timeIntervalSince1970: expires.timeIntervalSince1970.rounded(.down))
+        let opened = Date(timeIntervalSince1970: time.timeIntervalSince1970.rounded(.down))
+        let expires = Date(
+            timeIntervalSince1970: time.addingTimeInterval(lifetime).timeIntervalSince1970.rounded(.down))
         let draft = Session(
-            id: challenge.id, workload: workload.row, binding: binding, chip: chip, expires: expires, code: [])
+            id: challenge.id, workload: workload.row, binding: binding, chip: chip, opened: opened, expires: expires,
+            code: [])
         self.init(
-            id: draft.id, workload: draft.workload, binding: binding, chip: chip, expires: expires,
+            id: draft.id, workload: draft.workload, binding: binding, chip: chip, opened: opened, expires: expires,
             code: keys.authenticationCode(for: draft, of: workload))
     }
 

@@ -111,12 +111,39 @@ public struct Workload: Sendable, Hashable {
     public let launch: Launch
     public let configuration: String
     public let registered: Date
+    /// Whether its guests get nothing for now.
+    public let isDisabled: Bool
 
-    public init(row: Row, id: WorkloadID, launch: Launch, configuration: String, registered: Date) {
+    public init(
+        row: Row, id: WorkloadID, launch: Launch, configuration: String, registered: Date, isDisabled: Bool = false
+    ) {
         self.row = row
         self.id = id
         self.launch = launch
         self.configuration = configuration
         self.registered = registered
+        self.isDisabled = isDisabled
     }
+
+    /// Tells one state of a workload from another.
+    public struct Version: Sendable, Hashable, CustomStringConvertible {
+        public let row: Row
+        public let isDisabled: Bool
+
+        public init(row: Row, isDisabled: Bool) {
+            self.row = row
+            self.isDisabled = isDisabled
+        }
+
+        /// Reads ``description``.
+        public init?(_ text: some StringProtocol) {
+            let digits = text.hasSuffix("d") ? text.dropLast() : text[...]
+            guard let row = Row(digits), row > 0, String(row) == digits else { return nil }
+            self.init(row: row, isDisabled: text.hasSuffix("d"))
+        }
+
+        public var description: String { isDisabled ? "\(row)d" : "\(row)" }
+    }
+
+    public var version: Version { Version(row: row, isDisabled: isDisabled) }
 }

@@ -1,5 +1,7 @@
+public import Administration
 public import Broker
 import Crypto
+import Endorsements
 import Evidence
 public import Foundation
 public import Storage
@@ -30,6 +32,17 @@ public struct DataFolder: Sendable {
         } catch {
             throw InvalidSetting("the data folder \(path) cannot be used: \(error)")
         }
+    }
+
+    /// What an operator can do on this folder, without a server.
+    public func administrator(_ settings: Settings) throws -> any Administrator {
+        let library = EndorsementLibrary(
+            cache: store, folder: settings.endorsementsFolder.map(CertificateFolder.init), vendor: nil,
+            reportingTo: { _ in })
+        let broker = Broker(
+            store: store, endorsements: library, keys: keys, anchors: try settings.anchors(), policy: settings.policy)
+        return LocalAdministrator(
+            broker, store: store, signer: { try await Trail(self, settings).key }, actor: .local(user: getuid()))
     }
 
     private static func open(_ folder: URL) throws -> (ServerKeys, SQLiteStore) {

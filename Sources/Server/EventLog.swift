@@ -23,6 +23,12 @@ struct EventLog: Sendable {
             logRefusal("Evidence refused.", attempt, refusal)
         case .released(let id, let session):
             logger.info("Released.", metadata: ["workload": "\(id)", "session": "\(session)"])
+        case .answerRefused(let refusal):
+            logger.info("Answer refused.", metadata: ["code": "\(refusal.code.rawValue)"])
+        case .disabled(let id, let isDisabled):
+            logger.info(isDisabled ? "Disabled." : "Enabled.", metadata: ["workload": "\(id)"])
+        case .sessionsEnded(let count):
+            logger.info("Ended sessions.", metadata: ["count": "\(count)"])
         case .releaseRefused(let session, let refusal):
             logger.notice("Release refused.", metadata: ["session": "\(session)", "code": "\(refusal.code.rawValue)"])
         }

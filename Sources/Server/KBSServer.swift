@@ -1,3 +1,4 @@
+import Administration
 import AsyncHTTPClient
 import Broker
 import Endorsements
@@ -54,26 +55,60 @@ public struct KBSServer: Sendable {
             }, reportingTo: { log($0) })
         let broker = Broker(
             store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
-            policy: settings.policy, lifetimes: settings.lifetimes, reportingTo: { log($0) })
+            policy: settings.policy, lifetimes: settings.lifetimes, recordsPerMinute: settings.refusalsPerMinute,
+            reportingTo: { log($0) })
         warn()
+        let trail = try await Trail(folder, settings)
+        if let problem = try await trail.check.problem() {
+            logger.critical("THE AUDIT TRAIL IS NOT WHAT IT WAS.", metadata: ["problem": "\(problem)"])
+        }
+        try await broker.record(
+            AuditRecord(.startServer, by: .server, details: ["version": KBSVersion.text], at: Date()))
         var serving = ServiceGroupConfiguration(
             services: [
                 .init(
-                    service: application(broker, folder.store), successTerminationBehavior: .gracefullyShutdownGroup),
-                .init(service: SessionSweeper(store: folder.store, logger: logger)),
+                    service: application(broker, folder.store, trail),
+                    successTerminationBehavior: .gracefullyShutdownGroup),
+                .init(
+                    service: Housekeeping(
+                        broker: broker, store: folder.store, attemptsKept: settings.attemptsKept, logger: logger)),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         serving.maximumGracefulShutdownDuration = .seconds(settings.stopTimeout)
-        try await ServiceGroup(configuration: serving).run()
+        // The last checkpoint is signed when all else has ended, the record of the end too.
+        let signing = Task { await trail.writer(interval: settings.checkpointInterval, logger: logger).run() }
+        let group = Task { try await ServiceGroup(configuration: serving).run() }
+        let result = await withTaskCancellationHandler {
+            await group.result
+        } onCancel: {
+            group.cancel()
+        }
+        try? await broker.recordOmissions()
+        try? await broker.record(AuditRecord(.stopServer, by: .server, at: Date()))
+        signing.cancel()
+        await signing.value
+        try result.get()
         logger.info("Stopped.")
     }
 
-    private func application(_ broker: Broker, _ store: SQLiteStore) -> some ApplicationProtocol {
-        let gate = RegistrationGate(networks: settings.registrationNetworks)
+    private func application(
+        _ broker: Broker, _ store: SQLiteStore, _ trail: Trail
+    ) -> some ApplicationProtocol {
+        let gate = Gate(gateConfiguration, broker: broker, tokens: store, client: .shared)
         let router = Router(context: KBSRequestContext.self)
         router.add(middleware: RefusalMiddleware())
-        VirteeDialect(broker: broker, replacesWorkloads: settings.replacesWorkloads) { try gate.admit($0, from: $1) }
-            .addRoutes(to: router)
-        WorkloadRoutes(broker: broker, store: store, gate: gate).addRoutes(to: router)
+        router.add(middleware: ProblemMiddleware())
+        VirteeDialect<KBSRequestContext>(broker: broker, replacesWorkloads: settings.replacesWorkloads) {
+            try await gate.admit($0, $1, to: .changeWorkloads).actor
+        }.addRoutes(to: router)
+        let started = Date()
+        AdministrationAPI<KBSRequestContext>(
+            LocalAdministrator(broker, store: store, signer: { trail.key }, actor: .server), gate: gate,
+            status: {
+                ServerStatus(
+                    version: KBSVersion.text, started: started, workloads: try await store.workloadCount(),
+                    sessions: try await store.sessionCount(at: Date()), head: try await store.auditHead())
+            }, settings: settings.texts
+        ).addRoutes(to: router)
         let http = HTTP1Channel.Configuration(
             idleTimeout: .seconds(Int64(settings.idleTimeout)),
             httpDecoderConfiguration: .init(
@@ -90,6 +125,15 @@ public struct KBSServer: Sendable {
                 logger.info("Listening.", metadata: ["address": "http://\(address)/kbs/v0"])
                 await onListening(address)
             }, logger: quiet)
+    }
+
+    private var gateConfiguration: Gate.Configuration {
+        var configuration = Gate.Configuration()
+        configuration.networks = settings.registrationNetworks
+        configuration.listensOnLoopback = settings.listen.isLoopback
+        configuration.issuer = settings.jwt.issuer.isEmpty ? nil : settings.jwt
+        configuration.certificates = settings.clientCertificates
+        return configuration
     }
 
     /// Says what a security reviewer would want to be told.
@@ -112,34 +156,13 @@ public struct KBSServer: Sendable {
 }
 
 /// What a request carries along: the caller's address.
-struct KBSRequestContext: RequestContext, RemoteAddressRequestContext {
+struct KBSRequestContext: CallerContext {
     var coreContext: CoreRequestContextStorage
     let remoteAddress: SocketAddress?
+    let peerCertificate: [UInt8]? = nil
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         remoteAddress = source.channel.remoteAddress
-    }
-}
-
-/// Removes sessions that have expired, once a minute.
-struct SessionSweeper: Service {
-    let store: any Store
-    let logger: Logger
-
-    func run() async throws {
-        while !Task.isShuttingDownGracefully {
-            do {
-                let swept = try await store.sweepSessions(before: Date())
-                if swept > 0 { logger.debug("Swept sessions.", metadata: ["count": "\(swept)"]) }
-            } catch {
-                logger.error("Sessions could not be swept.", metadata: ["error": "\(error)"])
-            }
-            do {
-                try await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(60)) }
-            } catch is CancellationError {
-                return
-            }
-        }
     }
 }

@@ -3,7 +3,7 @@ import Foundation
 
 /// A verdict for a person, as a table, or for a program, as JSON.
 public struct VerdictTable: Sendable {
-    private let verdict: Verdict
+    private let verdict: VerdictRecord
     private let title: String
     private let claims: [(name: String, value: String)]
 
@@ -11,6 +11,11 @@ public struct VerdictTable: Sendable {
     ///   - title: what was looked at.
     ///   - claims: what it says.
     public init(_ verdict: Verdict, title: String, claims: ReportSummary? = nil) {
+        self.init(VerdictRecord(verdict), title: title, claims: claims)
+    }
+
+    /// The same for a verdict that was kept.
+    public init(_ verdict: VerdictRecord, title: String, claims: ReportSummary? = nil) {
         self.verdict = verdict
         self.title = title
         self.claims = claims?.fields ?? []
@@ -25,11 +30,11 @@ public struct VerdictTable: Sendable {
             lines.append("  \(claim.name.padding(toLength: 18, withPad: " ", startingAt: 0))\(claim.value)")
         }
         if !claims.isEmpty { lines.append("") }
-        let width = verdict.checks.map { $0.name.text.count }.max() ?? 0
+        let width = verdict.checks.map { $0.check.count }.max() ?? 0
         for check in verdict.checks {
             let word = check.outcome.rawValue
             let gap = String(repeating: " ", count: max(1, 10 - word.count))
-            let name = check.name.text.padding(toLength: width, withPad: " ", startingAt: 0)
+            let name = check.check.padding(toLength: width, withPad: " ", startingAt: 0)
             let indent = String(repeating: " ", count: width + 12)
             lines.append("\(emphasise(word, check.outcome))\(gap)\(name)  expected \(check.expected)")
             lines.append("\(indent)found    \(check.found)")
@@ -41,34 +46,25 @@ public struct VerdictTable: Sendable {
 
     /// Whether it is genuine, and whether it is acceptable: two questions.
     private var conclusion: String {
-        if verdict.isAccepted { return "Genuine and accepted." }
-        let failed = verdict.failures.map(\.name.text).joined(separator: ", ")
-        return verdict.isGenuine ? "Genuine, but refused: \(failed)." : "Not proven to be genuine: \(failed)."
+        if verdict.accepted { return "Genuine and accepted." }
+        let failed = verdict.failures.map(\.check).joined(separator: ", ")
+        return verdict.genuine ? "Genuine, but refused: \(failed)." : "Not proven to be genuine: \(failed)."
     }
 
     /// One object: `genuine`, `accepted`, `checks`, and `claims` when there are any.
     public func json() throws -> String {
-        struct Row: Encodable {
-            let check, outcome, expected, found: String
-            let advice: String?
-        }
         struct Document: Encodable {
             let subject: String
             let genuine, accepted: Bool
             let claims: [String: String]?
-            let checks: [Row]
+            let checks: [VerdictRecord.Check]
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let rows = verdict.checks.map {
-            Row(
-                check: $0.name.text, outcome: $0.outcome.rawValue, expected: $0.expected.description,
-                found: $0.found.description, advice: $0.advice)
-        }
         let document = Document(
-            subject: title, genuine: verdict.isGenuine, accepted: verdict.isAccepted,
+            subject: title, genuine: verdict.genuine, accepted: verdict.accepted,
             claims: claims.isEmpty ? nil : Dictionary(uniqueKeysWithValues: claims.map { ($0.name, $0.value) }),
-            checks: rows)
+            checks: verdict.checks)
         return String(decoding: try encoder.encode(document), as: UTF8.self)
     }
 }

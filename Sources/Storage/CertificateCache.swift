@@ -32,3 +32,30 @@ extension SQLiteStore: CertificateStore {
         }
     }
 }
+
+extension SQLiteStore: CertificateInventory {
+    public func certificates(after fingerprint: [UInt8], limit: Int) async throws -> [KeptCertificate] {
+        try read { database in
+            try Row.fetchAll(
+                database.cachedStatement(
+                    sql: """
+                        SELECT min(name), der, min(added) FROM certificates WHERE fingerprint > ?
+                        GROUP BY fingerprint ORDER BY fingerprint LIMIT ?
+                        """), arguments: [Data(fingerprint), limit]
+            ).compactMap { row in
+                guard let certificate = try? Certificate(der: Array(row[1] as Data)) else { return nil }
+                return KeptCertificate(name: row[0], certificate: certificate, added: Date(seconds: row[2]))
+            }
+        }
+    }
+
+    public func removeCertificate(_ fingerprint: [UInt8], recording record: AuditRecord) async throws -> Bool {
+        try await writes.perform { database in
+            try database.cachedStatement(sql: "DELETE FROM certificates WHERE fingerprint = ?")
+                .execute(arguments: [Data(fingerprint)])
+            guard database.changesCount > 0 else { return false }
+            try database.append(record)
+            return true
+        }
+    }
+}

@@ -13,29 +13,12 @@ indirect enum JSONText {
 
     var text: String {
         switch self {
-        case .string(let string): Self.quoted(string)
+        case .string(let string): JSONString.quoted(string)
         case .number(let number): "\(number)"
         case .bytes(let bytes): "[" + bytes.map { "\($0)" }.joined(separator: ",") + "]"
         case .object(let members):
-            "{" + members.map { "\(Self.quoted($0.0)):\($0.1.text)" }.joined(separator: ",") + "}"
+            "{" + members.map { "\(JSONString.quoted($0.0)):\($0.1.text)" }.joined(separator: ",") + "}"
         }
-    }
-
-    /// Source: RFC 8259, section 7.
-    private static func quoted(_ string: String) -> String {
-        guard string.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) else {
-            return "\"\(string)\""
-        }
-        var text = "\""
-        for scalar in string.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\0"..<" ": text += "\\u00" + Hex.encode([UInt8(truncatingIfNeeded: scalar.value)])
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        return text + "\""
     }
 }
 

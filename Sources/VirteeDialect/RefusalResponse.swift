@@ -1,5 +1,5 @@
 public import Broker
-import HTTPTypes
+public import HTTPTypes
 public import Hummingbird
 import Logging
 import NIOCore
@@ -31,7 +31,7 @@ public struct RefusalMiddleware<Context: RequestContext>: RouterMiddleware {
 public enum RefusalResponse {
     /// The form that a refusal has in this dialect.
     public static func response(to refusal: Refusal) -> Response {
-        var response = text(status(of: refusal.code), refusal.description)
+        var response = text(refusal.code.status, refusal.description)
         if let seconds = refusal.retryAfter { response.headers[.retryAfter] = "\(seconds)" }
         return response
     }
@@ -42,26 +42,32 @@ public enum RefusalResponse {
             body: ResponseBody(byteBuffer: ByteBuffer(string: sentence)))
     }
 
-    private static func status(of code: Refusal.Code) -> HTTPResponse.Status {
-        switch code {
-        case .malformed, .invalidField, .challengeInvalid, .challengeExpired, .challengeUsed, .workloadChanged,
-            .technologyMismatch:
-            .badRequest
-        case .registrationForbidden: .forbidden
-        case .workloadExists: .conflict
-        case .workloadUnknown, .keyUnknown: .notFound
-        case .evidenceRefused: .forbidden
-        case .sessionInvalid: .unauthorized
-        case .endorsementUnavailable, .unavailable: .serviceUnavailable
-        }
-    }
-
     fileprivate static func sentence(for status: HTTPResponse.Status) -> String {
         switch status.code {
         case 404: "There is nothing here: the calls are under /kbs/v0."
-        case 413: "The body is longer than \(VirteeDialect.longestBody / 1_024) KiB."
+        case 413: "The body is longer than \(RequestBody.longest / 1_024) KiB."
         case 415: "The body must be application/json."
         default: status.reasonPhrase
+        }
+    }
+}
+
+extension Refusal.Code {
+    /// The HTTP status that goes with it.
+    public var status: HTTPResponse.Status {
+        switch self {
+        case .malformed, .invalidField, .challengeInvalid, .challengeExpired, .challengeUsed, .workloadChanged,
+            .technologyMismatch:
+            .badRequest
+        case .registrationForbidden, .forbidden, .workloadDisabled: .forbidden
+        case .unauthenticated: .unauthorized
+        case .preconditionFailed: .preconditionFailed
+        case .workloadExists: .conflict
+        case .workloadUnknown, .keyUnknown, .notFound: .notFound
+        case .evidenceRefused: .forbidden
+        case .sessionInvalid: .unauthorized
+        case .rateLimited: .tooManyRequests
+        case .endorsementUnavailable, .overloaded, .unavailable: .serviceUnavailable
         }
     }
 }

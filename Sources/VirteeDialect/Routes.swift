@@ -1,24 +1,21 @@
 public import Broker
-import Foundation
+public import Foundation
 import HTTPTypes
 public import Hummingbird
-public import NIOCore
+import NIOCore
 
 /// The four calls of the reference KBS under `/kbs/v0`, as its clients speak them.
-public struct VirteeDialect: Sendable {
-    /// Longest body that is read, in bytes: a SEV chain takes about 40 KiB.
-    public static let longestBody = 256 * 1_024
-
+public struct VirteeDialect<Context: RequestContext>: Sendable {
     private let broker: Broker
     private let replacesWorkloads: Bool
-    private let admit: @Sendable (Request, SocketAddress?) throws -> Void
+    private let admit: @Sendable (Request, Context) async throws -> Actor
 
     /// - Parameters:
     ///   - replacesWorkloads: whether a registered workload may be registered again.
-    ///   - admit: throws a ``Refusal`` when the caller may not register.
+    ///   - admit: says who the caller is, or throws a ``Refusal`` when they may not register.
     public init(
         broker: Broker, replacesWorkloads: Bool,
-        admitRegistration admit: @escaping @Sendable (Request, SocketAddress?) throws -> Void
+        admitRegistration admit: @escaping @Sendable (Request, Context) async throws -> Actor
     ) {
         self.broker = broker
         self.replacesWorkloads = replacesWorkloads
@@ -26,13 +23,13 @@ public struct VirteeDialect: Sendable {
     }
 
     /// Adds the calls to a router.
-    public func addRoutes<Context: RequestContext & RemoteAddressRequestContext>(to router: Router<Context>) {
+    public func addRoutes(to router: Router<Context>) {
         let calls = router.group("kbs/v0")
         // The reference's own answer; some clients probe with it.
         calls.get("") { _, _ in
             RefusalResponse.text(.unauthorized, "This is a key broker: POST /kbs/v0/auth begins.")
         }
-        calls.post("register_workload") { try await register($0, from: $1.remoteAddress) }
+        calls.post("register_workload") { try await register($0, $1) }
         calls.post("auth") { request, _ in try await challenge(request) }
         calls.post("attest") { request, _ in try await attest(request) }
         calls.get("key/**") { request, _ in try await release(request, key: request.path(after: "/kbs/v0/key/")) }
@@ -43,10 +40,10 @@ public struct VirteeDialect: Sendable {
         calls.refuseOtherMethods(on: "", than: [.get])
     }
 
-    private func register(_ request: Request, from address: SocketAddress?) async throws -> Response {
-        try admit(request, address)
+    private func register(_ request: Request, _ context: Context) async throws -> Response {
+        let actor = try await admit(request, context)
         try await broker.register(
-            try Registration(virteeJSON: try await request.jsonBody()), replacing: replacesWorkloads)
+            try Registration(virteeJSON: try await request.jsonBody()), replacing: replacesWorkloads, by: actor)
         return Response(status: .ok)
     }
 
@@ -71,6 +68,12 @@ public struct VirteeDialect: Sendable {
     }
 }
 
+/// What is read of a request's body.
+public enum RequestBody {
+    /// In bytes: an SEV chain takes about 40 KiB.
+    public static let longest = 256 * 1_024
+}
+
 extension Request {
     /// The path after a prefix, percent-decoded. An id may hold slashes in any place, which a router would drop;
     /// it holds no percent sign, so that decoding it is never wrong.
@@ -86,14 +89,14 @@ extension Request {
     }
 
     /// The body of a request that has JSON, or does not say.
-    fileprivate func jsonBody() async throws -> Data {
+    public func jsonBody() async throws -> Data {
         if let type = headers[.contentType] {
             let essence = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
             guard essence == "application/json" else { throw HTTPError(.unsupportedMediaType) }
         }
         let buffer: ByteBuffer
         do {
-            buffer = try await body.collect(upTo: VirteeDialect.longestBody)
+            buffer = try await body.collect(upTo: RequestBody.longest)
         } catch is NIOTooManyBytesError {
             throw HTTPError(.contentTooLarge)
         }

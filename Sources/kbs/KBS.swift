@@ -10,6 +10,7 @@ struct KBS: AsyncParsableCommand {
             it was registered for, once hardware has vouched for it.
             """,
         subcommands: [
-            ServeCommand.self, WorkloadCommand.self, CertificatesCommand.self, VerifyCommand.self, DemoCommand.self,
+            ServeCommand.self, WorkloadCommand.self, AttemptsCommand.self, SessionsCommand.self, TokenCommand.self,
+            AuditCommand.self, StatusCommand.self, CertificatesCommand.self, VerifyCommand.self, DemoCommand.self,
         ])
 }

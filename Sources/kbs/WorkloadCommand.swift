@@ -1,46 +1,15 @@
+import Administration
 import ArgumentParser
-import AsyncHTTPClient
 import Broker
+import Evidence
 import Foundation
 import Server
 
 struct WorkloadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "workload", abstract: "Register, list, show and remove workloads.",
-        discussion: """
-            With --url (or KBS_URL) a running server is asked, which must have your address in its \
-            registration.networks. Otherwise the data folder is used; a server may run on it at the same time.
-            """,
-        subcommands: [Add.self, List.self, Show.self, Remove.self])
-
-    /// Where the workloads are.
-    struct Place: ParsableArguments {
-        @Option(help: "A running server, e.g. http://127.0.0.1:8080 (environment: KBS_URL).")
-        var url: String?
-
-        @Option(help: ArgumentHelp(SettingKey.data.helpWithDefault, valueName: "folder"))
-        var data: String?
-
-        @Option(help: "A TOML file with settings, for its data folder (environment: KBS_CONFIG).")
-        var config: String?
-
-        /// - Parameter create: whether to make a data folder that is not there.
-        func open<T>(create: Bool = false, _ body: (any WorkloadAdministration) async throws -> T) async throws -> T {
-            let environment = ProcessInfo.processInfo.environment
-            // A flag goes before the environment, of either place.
-            guard let address = url ?? (data == nil ? environment["KBS_URL"] : nil) else {
-                let settings = try Settings.resolve(
-                    flags: data.map { [.data: $0] } ?? [:], environment: environment,
-                    file: (config ?? environment["KBS_CONFIG"]).map { URL(filePath: $0) }
-                ).settings
-                return try await body(LocalAdministration(DataFolder(settings.dataFolder, create: create)))
-            }
-            guard let url = URL(string: address), url.host() != nil else {
-                throw ValidationError("\"\(address)\" is not a URL such as http://127.0.0.1:8080")
-            }
-            return try await body(RemoteAdministration(url: url, client: .shared))
-        }
-    }
+        commandName: "workload", abstract: "Register, list, show, disable, test and remove workloads.",
+        discussion: Place.explanation,
+        subcommands: [Add.self, List.self, Show.self, Disable.self, Enable.self, Test.self, Remove.self])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -58,7 +27,7 @@ struct WorkloadCommand: AsyncParsableCommand {
         func run() async throws {
             let secret = try Self.readSecret(secretFile)
             try await place.open(create: true) {
-                try await $0.add(
+                try await $0.register(
                     NewWorkload(id: id, measurement: measurement, configuration: teeConfig, secret: secret),
                     replacing: replace)
             }
@@ -79,13 +48,15 @@ struct WorkloadCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the workloads.")
 
         @OptionGroup var place: Place
+        @Option(help: "Only those whose id holds this.") var search = ""
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { try await $0.list() }
-            if json { return print(try encode(all)) }
+            let all = try await place.open { try await $0.allWorkloads(search: search) }
+            if json { return try printJSON(all) }
             for workload in all {
-                print("\(workload.id)\t\(workload.tee)\t\(workload.registered.formatted(.iso8601))")
+                let state = workload.disabled ? "\tdisabled" : ""
+                print("\(workload.id)\t\(workload.tee)\t\(workload.registered.formatted(.iso8601))\(state)")
             }
         }
     }
@@ -98,8 +69,8 @@ struct WorkloadCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let workload = try await place.open { try await $0.show(id) }
-            if json { return print(try encode(workload)) }
+            let workload = try await place.open { try await $0.workload(id) }
+            if json { return try printJSON(workload) }
             print(
                 """
                 id           \(workload.id)
@@ -108,7 +79,59 @@ struct WorkloadCommand: AsyncParsableCommand {
                 policy       \(workload.policy)
                 tee_config   \(workload.teeConfig)
                 registered   \(workload.registered.formatted(.iso8601))
+                disabled     \(workload.disabled ? "yes" : "no")
                 """)
+        }
+    }
+
+    struct Disable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let a workload's guests get nothing, until it is enabled again.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The workload's id.") var id: String
+
+        func run() async throws {
+            try await place.open { try await $0.setDisabled(true, workload: id) }
+            print("Disabled \(id).")
+        }
+    }
+
+    struct Enable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Let a workload's guests get their secret again.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The workload's id.") var id: String
+
+        func run() async throws {
+            try await place.open { try await $0.setDisabled(false, workload: id) }
+            print("Enabled \(id).")
+        }
+    }
+
+    struct Test: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Hold recorded evidence against a workload. Nothing is released.",
+            discussion: """
+                The evidence is a report (1,184 bytes or hex) or the body of a guest's POST /attest. Whether it is fresh \
+                is not looked at. Exits with 0 when it is accepted, 1 when it is refused.
+                """)
+
+        @OptionGroup var place: Place
+        @Argument(help: "The workload's id.") var id: String
+        @Option(help: "The file with the evidence.") var evidence: String
+        @Option(help: "A file with certificates that go with it, PEM or DER. May be repeated.") var vcek: [String] = []
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let recorded = try RecordedEvidence(Array(try Data(contentsOf: URL(filePath: evidence))))
+            let more = try vcek.flatMap { try Certificate.read(file: Array(try Data(contentsOf: URL(filePath: $0)))) }
+            let verdict = try await place.open {
+                try await $0.appraise(recorded.report.bytes, certificates: more + recorded.certificates, against: id)
+            }
+            let table = VerdictTable(verdict, title: "Evidence against \(id)", claims: ReportSummary(recorded.report))
+            print(json ? try table.json() : table.text(emphasise: Terminal.emphasise))
+            guard verdict.accepted else { throw ExitCode(1) }
         }
     }
 
@@ -120,15 +143,8 @@ struct WorkloadCommand: AsyncParsableCommand {
         @Argument(help: "The workload's id.") var id: String
 
         func run() async throws {
-            try await place.open { try await $0.remove(id) }
+            try await place.open { try await $0.removeWorkload(id) }
             print("Removed \(id).")
         }
     }
-}
-
-private func encode(_ value: some Encodable) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.dateEncodingStrategy = .iso8601
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
 }

@@ -287,7 +287,8 @@ struct BrokerTests {
         let key = try GuestKey(modulus: thief.modulus, exponent: thief.exponent)
         let forged = Session(
             id: opened.id, workload: opened.workload, binding: .rsa(modulus: key.modulus, exponent: key.exponent),
-            chip: "", expires: bench.clock.withLock { $0 }.addingTimeInterval(1_000),
+            chip: "", opened: bench.clock.withLock { $0 },
+            expires: bench.clock.withLock { $0 }.addingTimeInterval(1_000),
             code: Array(repeating: 7, count: 32))
         #expect(try await bench.store.insert(forged))
         #expect(await code { _ = try await broker.release("app", session: [challenge.session]) } == .sessionInvalid)

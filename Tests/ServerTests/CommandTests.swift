@@ -242,7 +242,7 @@ struct CommandTests {
         #expect(again.status != 0 && again.errors.contains("workload_exists"))
         #expect(try await Command.run("workload", "remove", "team/app:1", environment: environment).status == 0)
         let gone = try await Command.run("workload", "show", "team/app:1", environment: environment)
-        #expect(gone.status != 0 && gone.errors.contains("404"))
+        #expect(gone.status != 0 && gone.errors.contains("workload_unknown"))
         await #expect(throws: GuestTransport.Refused.self) { try await guest.boot(over: transport) }
     }
 

@@ -1,3 +1,4 @@
+import Administration
 import Broker
 import Evidence
 import Foundation
@@ -41,7 +42,7 @@ struct SettingsTests {
         #expect(settings.listen.port == 3)
         #expect(settings.lifetimes.challenge == 120)
         #expect(settings.lifetimes.session == 3_600)
-        #expect(settings.registrationNetworks.description == "10.0.0.0/8, ::1")
+        #expect(settings.registrationNetworks?.description == "10.0.0.0/8, ::1")
         #expect(!settings.replacesWorkloads)
         #expect(settings.policy.vmpl == 2)
         #expect(settings.policy.minimumTCB[.milan] == TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209))
@@ -53,7 +54,7 @@ struct SettingsTests {
     func defaults() throws {
         let settings = try Settings.resolve(flags: [:], environment: [:], file: nil).settings
         #expect(settings.listen.description == "127.0.0.1:8080")
-        #expect(settings.registrationNetworks == .loopback)
+        #expect(settings.registrationNetworks == nil && settings.listen.isLoopback)
         #expect(!settings.policy.allowsSNPDebug && !settings.policy.allowsSEVDebug)
         #expect(!settings.policy.allowsProvisionalFirmware && settings.policy.vmpl == 0)
         #expect(settings.simulatedRoots == nil)

@@ -28,7 +28,7 @@ struct StoreTests {
         return Session(
             id: Array(repeating: id, count: 16), workload: row,
             binding: .rsa(modulus: [1, 2, 3], exponent: [1, 0, 1]),
-            chip: "c0ffee", expires: now.addingTimeInterval(expires), code: [4, 5])
+            chip: "c0ffee", opened: now, expires: now.addingTimeInterval(expires), code: [4, 5])
     }
 
     @Test("A workload comes back as it was registered, of either technology")
@@ -112,7 +112,7 @@ struct StoreTests {
                     (id[0], id[1]) = (UInt8(number / 250), UInt8(number % 250))
                     _ = try await store.insert(
                         Session(
-                            id: id, workload: row, binding: .sev(measurement: [1]), chip: "",
+                            id: id, workload: row, binding: .sev(measurement: [1]), chip: "", opened: now,
                             expires: now.addingTimeInterval(Double(number % 10)), code: []))
                 }
             }

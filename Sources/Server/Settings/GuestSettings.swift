@@ -11,8 +11,9 @@ extension SettingKey {
 
     public static let registrationNetworks = SettingKey(
         "registration.networks",
-        "Who may register, list and remove workloads: networks such as 10.0.0.0/8", default: "127.0.0.0/8, ::1/128"
-    ) { $1.registrationNetworks = try NetworkList($0.text) }
+        "Networks that workloads may be administered from, such as 10.0.0.0/8; \"\" is none "
+            + "(when it is not set: anywhere with credentials, and loopback without)"
+    ) { $1.registrationNetworks = try $0.networks() }
 
     public static let registrationReplace = SettingKey(
         "registration.replace", "Whether registering an id again replaces it", default: "true"

@@ -1,3 +1,4 @@
+import Administration
 import Broker
 public import Foundation
 import TOMLKit
@@ -15,17 +16,23 @@ extension Settings {
         flags: [SettingKey: String], environment: [String: String], file: URL?
     ) throws -> (settings: Settings, unknownVariables: [String]) {
         var values = try file.map(readFile) ?? [:]
-        var known: Set<String> = ["KBS_CONFIG", "KBS_URL", "KBS_TOKEN"]
+        var known: Set<String> = ["KBS_CONFIG", "KBS_URL", "KBS_TOKEN", "KBS_CA"]
         for key in SettingKey.allCases {
             known.insert(key.environmentName)
             if let value = environment[key.environmentName] { values[key] = value }
             if let value = flags[key] { values[key] = value }
         }
         var settings = Settings()
-        for key in SettingKey.allCases { if let value = values[key] { try key.apply(value, to: &settings) } }
+        for key in SettingKey.allCases {
+            settings.texts[key.name] = values[key] ?? key.defaultText
+            if let value = values[key] { try key.apply(value, to: &settings) }
+        }
         guard settings.lifetimes.session >= settings.lifetimes.challenge else {
             // Otherwise a challenge could be answered again after its session was swept.
             throw InvalidSetting("session.lifetime must not be shorter than challenge.lifetime")
+        }
+        guard [0, 3].contains(settings.jwt.partsSet) else {
+            throw InvalidSetting("jwt.issuer, jwt.audience and jwt.keys belong together: set all of them, or none")
         }
         let unknown = environment.keys.filter { $0.hasPrefix("KBS_") && !known.contains($0) }.sorted()
         return (settings, unknown)

@@ -1,8 +1,9 @@
+import Administration
 import Evidence
-import Foundation
+public import Foundation
 
 /// A setting's text, and the ways to read it. Each throws ``InvalidSetting`` with what to write instead.
-struct SettingValue: Sendable {
+public struct SettingValue: Sendable {
     let name: String
     let text: String
 
@@ -32,11 +33,17 @@ struct SettingValue: Sendable {
 
     /// `90`, `90s`, `5m`, `3h`, `1d`, in seconds.
     func duration(upTo most: Double = 31_536_000) throws -> TimeInterval {
-        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
-        let (digits, unit) = text.last.flatMap { units[$0] }.map { (text.dropLast(), $0) } ?? (text[...], 1)
-        guard let number = UInt32(digits), number > 0, Double(number) * unit <= most else {
+        guard let duration = Self.duration(text), duration <= most else {
             throw invalid("a time such as 90s, 5m, 3h or 1d, above zero and at most \(Int(most)) seconds")
         }
+        return duration
+    }
+
+    /// The same, or `nil`.
+    public static func duration(_ text: String) -> TimeInterval? {
+        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+        let (digits, unit) = text.last.flatMap { units[$0] }.map { (text.dropLast(), $0) } ?? (text[...], 1)
+        guard let number = UInt32(digits), number > 0 else { return nil }
         return Double(number) * unit
     }
 
@@ -65,6 +72,10 @@ struct SettingValue: Sendable {
             url.host() != nil, url.query() == nil
         else { throw invalid("a URL such as \(example), or nothing") }
         return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    func networks() throws -> NetworkList {
+        do { return try NetworkList(text) } catch { throw InvalidSetting("\(name): \(error)") }
     }
 
     /// `a, b` as its parts.

@@ -1,3 +1,4 @@
+public import Administration
 public import Broker
 public import Endorsements
 public import Evidence
@@ -16,6 +17,12 @@ public struct Settings: Sendable {
             self.port = port
         }
 
+        /// Whether only this machine reaches it.
+        public var isLoopback: Bool {
+            host == "localhost" || host == "::1"
+                || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
+        }
+
         public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
     }
 
@@ -26,17 +33,35 @@ public struct Settings: Sendable {
     public var idleTimeout: TimeInterval = 60
     /// After SIGTERM, how long requests in flight have to finish.
     public var stopTimeout: TimeInterval = 30
-    public var registrationNetworks = NetworkList.loopback
+    /// `nil`: anywhere with credentials, and loopback without.
+    public var registrationNetworks: NetworkList?
     public var replacesWorkloads = true
     public var lifetimes = Lifetimes()
     public var policy = AppraisalPolicy()
     public var endorsementsFolder: URL?
     /// `nil`: the vendor is not asked.
     public var keyDistribution: KeyDistributionService.Configuration? = .init()
+    public var clientCertificates = ClientCertificates.none
+    /// Counts only when it has an issuer.
+    public var jwt = JWTIssuer(issuer: "", audience: "", keys: "")
+    /// `nil`: in the data folder.
+    public var checkpointFile: URL?
+    /// In seconds.
+    public var checkpointInterval: TimeInterval = 900
+    public var attemptsKept = 10_000
+    public var refusalsPerMinute = 600
     /// Set on the command line only: not a thing to be left behind in a file.
     public var simulatedRoots: SimulatedRoots?
 
+    /// Each setting that was given, as it was written. None is a secret.
+    public internal(set) var texts: [String: String] = [:]
+
     public init() {}
+
+    /// Where signed checkpoints of the audit trail are.
+    public var checkpoints: CheckpointFile {
+        CheckpointFile(checkpointFile ?? dataFolder.appending(path: "checkpoints"))
+    }
 
     /// The roots that this server believes.
     public func anchors() throws -> Anchors {

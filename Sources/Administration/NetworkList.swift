@@ -33,8 +33,8 @@ public struct NetworkList: Sendable, Hashable, CustomStringConvertible {
 
     /// Reads a list with commas between; the empty text is the empty list, which holds nobody.
     ///
-    /// - Throws: ``InvalidSetting``.
-    public init(_ text: String) throws {
+    /// - Throws: ``InvalidNetwork``.
+    public init(_ text: String) throws(InvalidNetwork) {
         networks = []
         for entry in text.split(separator: ",") {
             let entry = entry.trimmingCharacters(in: .whitespaces)
@@ -44,7 +44,7 @@ public struct NetworkList: Sendable, Hashable, CustomStringConvertible {
                 let bits = parts.count == 2 ? Int(parts[1]) : address.count * 8,
                 (0...address.count * 8).contains(bits)
             else {
-                throw InvalidSetting("\"\(entry)\" is not a network: write 192.0.2.0/24, 2001:db8::/32 or one address")
+                throw InvalidNetwork(entry: entry)
             }
             networks.append(Network(address: address, bits: bits, description: entry))
         }
@@ -61,9 +61,18 @@ public struct NetworkList: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
+/// A text that is not a network.
+public struct InvalidNetwork: Error, Sendable, Hashable, CustomStringConvertible {
+    public let entry: String
+
+    public var description: String {
+        "\"\(entry)\" is not a network: write 192.0.2.0/24, 2001:db8::/32 or one address"
+    }
+}
+
 extension SocketAddress {
     /// Network order; `nil` for a Unix socket.
-    fileprivate var ipBytes: [UInt8]? {
+    var ipBytes: [UInt8]? {
         switch self {
         case .v4(let address):
             return withUnsafeBytes(of: address.address.sin_addr) { Array($0) }

@@ -1,0 +1,69 @@
+public import Broker
+import Foundation
+import SwiftASN1
+import X509
+
+/// Which client certificates have which role. That a certificate is genuine, TLS has verified before.
+public struct ClientCertificates: Sendable {
+    /// Names as `cn:ops`, `dns:ci.example.org`, `uri:spiffe://example.org/registrar`, `email:a@example.org`.
+    private let roles: [String: Role]
+
+    public var isEmpty: Bool { roles.isEmpty }
+
+    public static let none = ClientCertificates(roles: [:])
+
+    private init(roles: [String: Role]) { self.roles = roles }
+
+    /// Reads entries such as `dns:ci.example.org=registrar`.
+    ///
+    /// - Throws: a ``Refusal`` that names the entry.
+    public init(_ entries: [String]) throws(Refusal) {
+        var roles: [String: Role] = [:]
+        for entry in entries {
+            guard let mark = entry.lastIndex(of: "="),
+                let role = Role(rawValue: String(entry[entry.index(after: mark)...])),
+                let colon = entry.firstIndex(of: ":"), colon < mark,
+                ["cn", "dns", "uri", "email"].contains(entry[..<colon])
+            else {
+                throw Refusal(
+                    .invalidField,
+                    "\"\(entry)\" should be a name and a role: dns:ci.example.org=registrar, cn:NAME=auditor, "
+                        + "uri:spiffe://…=admin or email:…=admin.")
+            }
+            roles[String(entry[..<mark])] = role
+        }
+        self.roles = roles
+    }
+
+    /// Who the certificate's holder is.
+    ///
+    /// - Parameter der: verified already.
+    /// - Returns: `nil` when no name of it has a role; the one with the most rights otherwise.
+    func caller(_ der: [UInt8]) -> Caller? {
+        guard let certificate = try? Certificate(derEncoded: der) else { return nil }
+        let named = Self.names(of: certificate).compactMap { name in roles[name].map { (name, $0) } }
+        let order: [Role] = [.admin, .registrar, .auditor]
+        for role in order {
+            if let (name, _) = named.first(where: { $0.1 == role }) { return Caller(.certificate(name), role) }
+        }
+        return nil
+    }
+
+    private static func names(of certificate: Certificate) -> [String] {
+        var names: [String] = []
+        for relative in certificate.subject {
+            for attribute in relative where attribute.type == .RDNAttributeType.commonName {
+                names.append("cn:\(attribute.value)")
+            }
+        }
+        for name in (try? certificate.extensions.subjectAlternativeNames) ?? SubjectAlternativeNames() {
+            switch name {
+            case .dnsName(let name): names.append("dns:\(name)")
+            case .uniformResourceIdentifier(let uri): names.append("uri:\(uri)")
+            case .rfc822Name(let address): names.append("email:\(address)")
+            default: break
+            }
+        }
+        return names
+    }
+}

@@ -1,0 +1,59 @@
+import Foundation
+import NIOCore
+import Synchronization
+
+/// Slows down whoever guesses at credentials: after a few failures an address must wait before it may try again,
+/// twice as long each time.
+final class FailureDelay: Sendable {
+    private struct Failures {
+        var count: Int
+        var until: Date
+    }
+
+    private let failures = Mutex<[[UInt8]: Failures]>([:])
+
+    /// Failures that cost nothing: people mistype.
+    static let free = 5
+    /// The longest wait, in seconds.
+    static let longest: TimeInterval = 300
+    /// How many addresses are remembered. When there are more, those whose wait is over are forgotten first.
+    static let capacity = 10_000
+
+    /// - Returns: how many seconds the address must wait, or `nil`.
+    func wait(for address: SocketAddress?, at time: Date) -> Int? {
+        guard let key = Self.key(address) else { return nil }
+        return failures.withLock { failures in
+            guard let known = failures[key], known.count > Self.free, time < known.until else { return nil }
+            return Int(known.until.timeIntervalSince(time).rounded(.up))
+        }
+    }
+
+    func failed(_ address: SocketAddress?, at time: Date) {
+        guard let key = Self.key(address) else { return }
+        failures.withLock { failures in
+            if failures.count >= Self.capacity, failures[key] == nil {
+                failures = failures.filter { time < $0.value.until }
+                // All of them guess at once: the table is full, and each new one costs an old one its place.
+                if failures.count >= Self.capacity, let any = failures.keys.first { failures[any] = nil }
+            }
+            var known = failures[key] ?? Failures(count: 0, until: time)
+            // An hour of silence is forgiven.
+            if time > known.until.addingTimeInterval(3_600) { known.count = 0 }
+            known.count += 1
+            let excess = min(known.count - Self.free - 1, 16)
+            known.until = time.addingTimeInterval(excess < 0 ? 0 : min(Self.longest, Double(1 << excess)))
+            failures[key] = known
+        }
+    }
+
+    func succeeded(_ address: SocketAddress?) {
+        guard let key = Self.key(address) else { return }
+        failures.withLock { $0[key] = nil }
+    }
+
+    /// Whoever has one IPv6 address has 2⁶⁴ of them.
+    private static func key(_ address: SocketAddress?) -> [UInt8]? {
+        guard let bytes = address?.ipBytes else { return nil }
+        return bytes.count == 16 ? Array(bytes.prefix(8)) : bytes
+    }
+}

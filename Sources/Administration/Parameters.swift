@@ -1,0 +1,119 @@
+import Broker
+import Evidence
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOFoundationEssentialsCompat
+import VirteeDialect
+
+/// A request's query, of which every name is known.
+struct Query: Sendable {
+    private let values: [String: String]
+
+    /// - Throws: a ``Refusal`` for a name that means nothing here, or that comes twice.
+    init(_ request: Request, _ known: Set<String>) throws(Refusal) {
+        var values: [String: String] = [:]
+        for (name, value) in request.uri.queryParameters {
+            guard known.contains(String(name)) else {
+                throw Refusal(.malformed, "There is no parameter \"\(name.prefix(40))\" here.")
+            }
+            guard values.updateValue(String(value), forKey: String(name)) == nil else {
+                throw Refusal(.malformed, "The parameter \(name) comes twice.")
+            }
+        }
+        self.values = values
+    }
+
+    subscript(name: String) -> String? { values[name] }
+
+    func number(_ name: String) throws(Refusal) -> Int64? {
+        guard let text = values[name] else { return nil }
+        guard let number = Int64(text), number >= 0 else {
+            throw Refusal(.invalidField, "\(name) must be a whole number that is not negative.")
+        }
+        return number
+    }
+
+    /// How many a page may hold: 100, or from 1 to 1,000.
+    func limit() throws(Refusal) -> Int {
+        guard let text = values["limit"] else { return 100 }
+        guard let limit = Int(text), (1...1_000).contains(limit) else {
+            throw Refusal(.invalidField, "limit must be a number from 1 to 1000.")
+        }
+        return limit
+    }
+
+    func sessions() throws(Refusal) -> SessionSelection {
+        switch (values["workload"], values["chip"]) {
+        case (nil, nil): return .all
+        case (let id?, nil): return .workload(try WorkloadID(id))
+        case (nil, let chip?):
+            guard let bytes = Hex.decode(chip), !bytes.isEmpty else {
+                throw Refusal(.invalidField, "chip must be hex digits.")
+            }
+            return .chip(Hex.encode(bytes))
+        case (_?, _?):
+            throw Refusal(.malformed, "Either workload or chip can be given, not both.")
+        }
+    }
+}
+
+extension Request {
+    /// What follows a collection's path, percent-decoded.
+    func name(after collection: String) throws(Refusal) -> String {
+        let name = path(after: "/api/v1/\(collection)/")
+        guard !name.isEmpty else { throw Refusal(.notFound, "There is nothing under that name.") }
+        return name
+    }
+
+    /// What `If-Match` asks for: a version, or `nil` when it says `*` or nothing.
+    func expectedVersion() throws(Refusal) -> Workload.Version? {
+        guard let text = headers[.ifMatch], text != "*" else { return nil }
+        guard text.count > 2, text.hasPrefix("\""), text.hasSuffix("\""),
+            let version = Workload.Version(text.dropFirst().dropLast())
+        else {
+            // It cannot be the version of anything.
+            throw Refusal(.preconditionFailed, "If-Match must be an ETag that this server gave.")
+        }
+        return version
+    }
+}
+
+extension Response {
+    init(json value: some Encodable, status: HTTPResponse.Status = .ok) {
+        self.init(
+            status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"],
+            body: .init(byteBuffer: ByteBuffer(data: JSON.encode(value))))
+    }
+}
+
+extension NewWorkload {
+    /// - Throws: a ``Refusal`` unless there is one secret.
+    init(_ message: WorkloadMessage, id: String) throws(Refusal) {
+        let secret: Secret
+        switch (message.secret, message.secretBase64) {
+        case (let text?, nil): secret = Secret(Array(text.utf8))
+        case (nil, let bytes?): secret = Secret(bytes)
+        default: throw Refusal(.malformed, "Either secret or secret_base64 must be given.")
+        }
+        self.init(
+            id: id, measurement: message.launchMeasurement, configuration: message.teeConfig ?? "", secret: secret)
+    }
+}
+
+extension RouterMethods {
+    /// Answers 405 to every other method.
+    func refuseOtherMethods(on path: RouterPath, than allowed: [HTTPRequest.Method]) {
+        let known: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options, .trace]
+        let allow = allowed.map(\.rawValue).joined(separator: ", ")
+        for method in known where !allowed.contains(method) {
+            on(path, method: method) { _, _ in
+                var problem = Problem(
+                    .methodNotAllowed, code: "http_405", detail: "This path takes \(allow) and not \(method.rawValue).")
+                problem.headers[.allow] = allow
+                return problem.response
+            }
+        }
+    }
+}

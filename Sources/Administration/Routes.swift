@@ -1,0 +1,265 @@
+import Broker
+import Evidence
+import Foundation
+import HTTPTypes
+public import Hummingbird
+import NIOCore
+import NIOFoundationEssentialsCompat
+import VirteeDialect
+
+/// The administration API under `/api/v1`. `/openapi.json` describes it to programs, docs/administration.md to people.
+public struct AdministrationAPI<Context: CallerContext>: Sendable {
+    private let administrator: LocalAdministrator
+    private let gate: Gate
+    private let status: @Sendable () async throws -> ServerStatus
+    private let settings: [String: String]
+
+    /// - Parameters:
+    ///   - status: how the server is.
+    ///   - settings: every setting with its value, as an operator would write it. No secrets are among them.
+    public init(
+        _ administrator: LocalAdministrator, gate: Gate, status: @escaping @Sendable () async throws -> ServerStatus,
+        settings: [String: String]
+    ) {
+        self.administrator = administrator
+        self.gate = gate
+        self.status = status
+        self.settings = settings
+    }
+
+    public func addRoutes(to router: Router<Context>) {
+        router.get("openapi.json") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "application/json"],
+                body: .init(byteBuffer: ByteBuffer(string: OpenAPI.document)))
+        }
+        router.refuseOtherMethods(on: "openapi.json", than: [.get])
+        let api = router.group("api/v1")
+        addWorkloads(to: api)
+        addSessions(to: api)
+        addAttempts(to: api)
+        addTokens(to: api)
+        addAudit(to: api)
+        addCertificates(to: api)
+        api.get("status") { request, context in
+            _ = try await gate.admit(request, context, to: .audit)
+            return Response(json: try await status())
+        }
+        api.refuseOtherMethods(on: "status", than: [.get])
+        api.get("settings") { request, context in
+            _ = try await gate.admit(request, context, to: .administer)
+            return Response(json: SettingsList(settings: settings))
+        }
+        api.refuseOtherMethods(on: "settings", than: [.get])
+    }
+
+    /// The administrator, on behalf of a caller who may do this.
+    private func admit(
+        _ request: Request, _ context: Context, to permission: Role.Permission
+    ) async throws -> LocalAdministrator {
+        administrator.acting(as: try await gate.admit(request, context, to: permission).actor)
+    }
+
+    // MARK: Workloads
+
+    private func addWorkloads(to api: RouterGroup<Context>) {
+        let calls = api.group("workloads")
+        calls.get("") { request, context in
+            let administrator = try await admit(request, context, to: .readWorkloads)
+            let query = try Query(request, ["after", "search", "limit"])
+            return Response(
+                json: try await administrator.workloads(
+                    after: query["after"] ?? "", search: query["search"] ?? "", limit: try query.limit()))
+        }
+        calls.post("") { request, context in
+            let administrator = try await admit(request, context, to: .changeWorkloads)
+            let message = try JSON.decode(WorkloadMessage.self, try await request.jsonBody())
+            guard let id = message.id else { throw Refusal(.malformed, "The field id is missing.") }
+            try await administrator.register(try NewWorkload(message, id: id), replacing: false)
+            return try await reply(with: id, .created, by: administrator)
+        }
+        calls.get("**") { request, context in
+            let administrator = try await admit(request, context, to: .readWorkloads)
+            return try await reply(with: try request.name(after: "workloads"), .ok, by: administrator)
+        }
+        calls.put("**") { request, context in
+            let administrator = try await admit(request, context, to: .changeWorkloads)
+            let id = try request.name(after: "workloads")
+            let message = try JSON.decode(WorkloadMessage.self, try await request.jsonBody())
+            guard message.id == nil || message.id == id else {
+                throw Refusal(.invalidField, "id in the body is another than in the path.")
+            }
+            let expected = try request.expectedVersion()
+            let outcome = try await administrator.register(
+                try NewWorkload(message, id: id), replacing: request.headers[.ifNoneMatch] != "*", expecting: expected)
+            return try await reply(with: id, outcome == .added ? .created : .ok, by: administrator)
+        }
+        calls.patch("**") { request, context in
+            let administrator = try await admit(request, context, to: .changeWorkloads)
+            let id = try request.name(after: "workloads")
+            let change = try JSON.decode(WorkloadChange.self, try await request.jsonBody())
+            try await administrator.setDisabled(
+                change.disabled, workload: id, expecting: try request.expectedVersion())
+            return try await reply(with: id, .ok, by: administrator)
+        }
+        calls.delete("**") { request, context in
+            let administrator = try await admit(request, context, to: .changeWorkloads)
+            try await administrator.removeWorkload(
+                try request.name(after: "workloads"), expecting: try request.expectedVersion())
+            return Response(status: .noContent)
+        }
+        calls.refuseOtherMethods(on: "", than: [.get, .post])
+        calls.refuseOtherMethods(on: "**", than: [.get, .put, .patch, .delete])
+
+        api.post("appraisals") { request, context in
+            let administrator = try await admit(request, context, to: .readWorkloads)
+            let message = try JSON.decode(AppraisalRequest.self, try await request.jsonBody())
+            guard let report = Hex.decode(message.report) else {
+                throw Refusal(.invalidField, "report must be hex digits.")
+            }
+            let certificates = (message.certificates ?? []).prefix(16).flatMap {
+                (try? Certificate.read(file: Array($0))) ?? []
+            }
+            return Response(
+                json: try await administrator.appraise(report, certificates: certificates, against: message.workload))
+        }
+        api.refuseOtherMethods(on: "appraisals", than: [.post])
+    }
+
+    private func reply(
+        with id: String, _ status: HTTPResponse.Status, by administrator: LocalAdministrator
+    ) async throws -> Response {
+        let workload = try await administrator.workload(id)
+        var response = Response(json: workload, status: status)
+        response.headers[.eTag] = "\"\(workload.version)\""
+        if status == .created {
+            let path = id.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+            response.headers[.location] = "/api/v1/workloads/\(path)"
+        }
+        return response
+    }
+
+    // MARK: Sessions and attempts
+
+    private func addSessions(to api: RouterGroup<Context>) {
+        let calls = api.group("sessions")
+        calls.get("") { request, context in
+            let administrator = try await admit(request, context, to: .audit)
+            let query = try Query(request, ["workload", "chip", "after", "limit"])
+            return Response(
+                json: try await administrator.sessions(
+                    try query.sessions(), after: query["after"] ?? "", limit: try query.limit()))
+        }
+        calls.delete("") { request, context in
+            let administrator = try await admit(request, context, to: .endSessions)
+            let selection = try Query(request, ["workload", "chip"]).sessions()
+            guard selection != .all else {
+                throw Refusal(.malformed, "Say whose sessions to end: workload=ID or chip=HEX.")
+            }
+            return Response(json: EndedSessions(ended: try await administrator.endSessions(selection)))
+        }
+        calls.delete(":id") { request, context in
+            let administrator = try await admit(request, context, to: .endSessions)
+            guard let id = Hex.decode(try request.name(after: "sessions")), id.count == 16 else {
+                throw Refusal(.notFound, "There is no such session.")
+            }
+            _ = try await administrator.endSessions(.one(id))
+            return Response(status: .noContent)
+        }
+        calls.refuseOtherMethods(on: "", than: [.get, .delete])
+        calls.refuseOtherMethods(on: ":id", than: [.delete])
+    }
+
+    private func addAttempts(to api: RouterGroup<Context>) {
+        let calls = api.group("attempts")
+        calls.get("") { request, context in
+            let administrator = try await admit(request, context, to: .audit)
+            let query = try Query(request, ["workload", "outcome", "before", "limit"])
+            var selection = AttemptSelection(workload: query["workload"])
+            if let outcome = query["outcome"] {
+                guard ["accepted", "refused"].contains(outcome) else {
+                    throw Refusal(.invalidField, "outcome is accepted or refused.")
+                }
+                selection.accepted = outcome == "accepted"
+            }
+            return Response(
+                json: try await administrator.attempts(
+                    selection, before: try query.number("before"), limit: try query.limit()))
+        }
+        calls.get(":id") { request, context in
+            let administrator = try await admit(request, context, to: .audit)
+            guard let id = Int64(try request.name(after: "attempts")) else {
+                throw Refusal(.notFound, "There is no such attempt.")
+            }
+            return Response(json: try await administrator.attempt(id))
+        }
+        calls.refuseOtherMethods(on: "", than: [.get])
+        calls.refuseOtherMethods(on: ":id", than: [.get])
+    }
+
+    // MARK: Tokens
+
+    private func addTokens(to api: RouterGroup<Context>) {
+        let calls = api.group("tokens")
+        calls.get("") { request, context in
+            Response(json: try await admit(request, context, to: .administer).tokens())
+        }
+        calls.post("") { request, context in
+            let administrator = try await admit(request, context, to: .administer)
+            let message = try JSON.decode(TokenRequest.self, try await request.jsonBody())
+            let made = try await administrator.createToken(
+                message.role, description: message.description ?? "",
+                lifetime: message.lifetime ?? AccessToken.usualLifetime)
+            return Response(json: made, status: .created)
+        }
+        calls.delete(":id") { request, context in
+            let administrator = try await admit(request, context, to: .administer)
+            try await administrator.revokeToken(try request.name(after: "tokens"))
+            return Response(status: .noContent)
+        }
+        calls.refuseOtherMethods(on: "", than: [.get, .post])
+        calls.refuseOtherMethods(on: ":id", than: [.delete])
+    }
+
+    // MARK: The trail
+
+    private func addAudit(to api: RouterGroup<Context>) {
+        let calls = api.group("audit")
+        calls.get("") { request, context in
+            let administrator = try await admit(request, context, to: .audit)
+            let query = try Query(request, ["after", "limit"])
+            let limit = try query.limit()
+            let entries = try await administrator.auditRecords(after: try query.number("after") ?? 0, limit: limit)
+            return Response(
+                json: AuditPage(
+                    records: entries.map(AuditLine.init), next: entries.count == limit ? entries.last?.sequence : nil))
+        }
+        calls.get("checkpoint") { request, context in
+            let administrator = try await admit(request, context, to: .audit)
+            return Response(
+                status: .ok, headers: [.contentType: "application/json"],
+                body: .init(byteBuffer: ByteBuffer(string: try await administrator.checkpoint().line)))
+        }
+        calls.refuseOtherMethods(on: "", than: [.get])
+        calls.refuseOtherMethods(on: "checkpoint", than: [.get])
+    }
+
+    // MARK: Certificates
+
+    private func addCertificates(to api: RouterGroup<Context>) {
+        let calls = api.group("certificates")
+        calls.get("") { request, context in
+            let administrator = try await admit(request, context, to: .audit)
+            let query = try Query(request, ["after", "limit"])
+            return Response(
+                json: try await administrator.certificates(after: query["after"] ?? "", limit: try query.limit()))
+        }
+        calls.delete(":fingerprint") { request, context in
+            let administrator = try await admit(request, context, to: .administer)
+            try await administrator.removeCertificate(try request.name(after: "certificates"))
+            return Response(status: .noContent)
+        }
+        calls.refuseOtherMethods(on: "", than: [.get])
+        calls.refuseOtherMethods(on: ":fingerprint", than: [.delete])
+    }
+}

@@ -1,0 +1,106 @@
+/// What operators do to workloads and sessions. Who may, is decided before.
+extension Broker {
+    /// Registers a workload, durably.
+    ///
+    /// - Parameter expected: the version that must be there, if it matters.
+    /// - Throws: a ``Refusal`` when there is one and `replacing` is false, or another than was expected.
+    /// - Returns: whether it was added or replaced one.
+    @discardableResult
+    public func register(
+        _ registration: Registration, replacing: Bool = true, expecting expected: Workload.Version? = nil,
+        by actor: Actor
+    ) async throws -> RegistrationOutcome {
+        let time = now()
+        let (id, tee) = (registration.id, registration.launch.tee)
+        let outcome = try await store.register(
+            registration, sealed: keys.seal(registration), replacing: replacing, expecting: expected, at: time
+        ) { outcome in
+            AuditRecord(
+                .registerWorkload, by: actor, workload: id.text,
+                details: ["tee": tee.rawValue, "replaced": "\(outcome == .replaced)"], at: time)
+        }
+        switch outcome {
+        case .added, .replaced: report(.registered(id, replaced: outcome == .replaced))
+        case .exists:
+            throw Refusal(
+                .workloadExists,
+                "The workload \(id) is registered and is not to be replaced: remove it first, use another id, or "
+                    + "see registration.replace.")
+        case .changed: throw Refusal.changed(id)
+        }
+        return outcome
+    }
+
+    /// Removes a workload, its secret and its sessions.
+    ///
+    /// - Throws: a ``Refusal`` when there is none, or another than was expected.
+    public func remove(_ id: WorkloadID, expecting expected: Workload.Version? = nil, by actor: Actor) async throws {
+        let record = AuditRecord(.removeWorkload, by: actor, workload: id.text, at: now())
+        try Refusal.check(try await store.remove(id, expecting: expected, recording: record), id)
+        report(.removed(id))
+    }
+
+    /// Lets a workload's guests get nothing, or again what is theirs.
+    ///
+    /// - Throws: a ``Refusal`` when there is none, or another than was expected.
+    public func setDisabled(
+        _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Version? = nil, by actor: Actor
+    ) async throws {
+        let record = AuditRecord(
+            isDisabled ? .disableWorkload : .enableWorkload, by: actor, workload: id.text, at: now())
+        try Refusal.check(
+            try await store.setDisabled(isDisabled, id, expecting: expected, recording: record), id)
+        report(.disabled(id, isDisabled))
+    }
+
+    /// Ends sessions at once: their guests must attest again.
+    ///
+    /// - Returns: how many there were.
+    public func endSessions(_ selection: SessionSelection, by actor: Actor) async throws -> Int {
+        let time = now()
+        let count = try await store.endSessions(selection) { count in
+            var record = AuditRecord(.endSession, by: actor, details: ["count": "\(count)"], at: time)
+            switch selection {
+            case .all: break
+            case .one(let id): record.session = Challenge.shortID(of: id)
+            case .workload(let id): record.workload = id.text
+            case .chip(let chip): record.chip = chip
+            }
+            return record
+        }
+        if count > 0 { report(.sessionsEnded(count)) }
+        return count
+    }
+
+    /// Records something that was done outside the broker.
+    public func record(_ record: AuditRecord) async throws { try await store.record([record], attempt: nil) }
+
+    /// Records that a caller was turned away, as long as there are not too many of them.
+    public func recordDenial(of action: String, by actor: Actor, _ refusal: Refusal) async throws {
+        try await recordBounded(
+            AuditRecord(
+                .denyAccess, by: actor, .refused, code: refusal.code, details: ["request": action], at: now()),
+            in: budgets.strangers)
+    }
+}
+
+extension Refusal {
+    fileprivate static func changed(_ id: WorkloadID) -> Refusal {
+        Refusal(
+            .preconditionFailed,
+            "The workload \(id) is not what you last read: read it again, and decide anew.")
+    }
+
+    fileprivate static func check(_ outcome: ChangeOutcome, _ id: WorkloadID) throws(Refusal) {
+        switch outcome {
+        case .done: break
+        case .missing: throw .notRegistered(id)
+        case .changed: throw .changed(id)
+        }
+    }
+
+    /// To an operator who asks for a workload that is not there.
+    public static func notRegistered(_ id: some CustomStringConvertible) -> Refusal {
+        Refusal(.workloadUnknown, "The workload \(id) is not registered.")
+    }
+}

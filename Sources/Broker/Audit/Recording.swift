@@ -1,0 +1,57 @@
+import Crypto
+import Evidence
+import Foundation
+
+/// Two budgets, so that noise from strangers leaves room for what genuine guests are refused.
+package struct RecordBudgets: Sendable {
+    package let strangers: RecordBudget
+    package let genuine: RecordBudget
+
+    init(perMinute: Int, at time: Date) {
+        strangers = RecordBudget(perMinute: perMinute, at: time)
+        genuine = RecordBudget(perMinute: perMinute, at: time)
+    }
+
+    package func takeOmitted() -> Int { strangers.takeOmitted() + genuine.takeOmitted() }
+}
+
+extension Broker {
+    /// Records evidence that was refused, as long as there is not too much of it.
+    func recordRefusal(_ attempt: Attempt, _ refusal: Refusal, as action: AuditRecord.Action) async throws {
+        let time = now()
+        let budget = attempt.verdict?.isGenuine == true ? budgets.genuine : budgets.strangers
+        guard budget.spend(at: time) else { return }
+        let recorded = RecordedAttempt(attempt, refusal, at: time)
+        try await store.record([.attest(recorded, as: action)], attempt: recorded)
+    }
+
+    func recordBounded(_ record: AuditRecord, in budget: RecordBudget) async throws {
+        guard budget.spend(at: record.time) else { return }
+        try await store.record([record], attempt: nil)
+    }
+
+    /// Says in the trail how many records were left out since the last time, if any were.
+    package func recordOmissions() async throws {
+        let count = budgets.takeOmitted()
+        guard count > 0 else { return }
+        try await store.record(
+            [AuditRecord(.omit, by: .server, details: ["count": "\(count)"], at: now())], attempt: nil)
+    }
+}
+
+extension AuditRecord {
+    /// The record of an attempt. The verdict itself is kept beside it for a while; its digest shows later that it is
+    /// the one that was reached.
+    static func attest(_ attempt: RecordedAttempt, as action: Action = .attest) -> AuditRecord {
+        var record = AuditRecord(
+            action, by: .guest, attempt.isAccepted ? .done : .refused, workload: attempt.workload,
+            session: attempt.session, chip: attempt.chip.isEmpty ? nil : attempt.chip, code: attempt.code,
+            details: ["tee": attempt.tee.rawValue], at: attempt.time)
+        if let verdict = attempt.verdict {
+            record.details["verdict_sha256"] = Hex.encode(Array(SHA256.hash(data: Data(attempt.verdictJSON.utf8))))
+            let failed = verdict.failures.map(\.check).joined(separator: " ")
+            if !failed.isEmpty { record.details["failed"] = failed }
+        }
+        return record
+    }
+}

@@ -1,0 +1,87 @@
+public import Broker
+public import Foundation
+import Logging
+
+/// A file of signed checkpoints, one on a line, the latest last.
+public struct CheckpointFile: Sendable {
+    public let url: URL
+
+    public init(_ url: URL) { self.url = url }
+
+    /// - Throws: ``InvalidSetting`` for a line that is none.
+    public func read() throws -> [Checkpoint] {
+        guard FileManager.default.fileExists(atPath: url.path(percentEncoded: false)) else { return [] }
+        let lines = String(decoding: try Data(contentsOf: url), as: UTF8.self).split(separator: "\n")
+        return try lines.enumerated().map { number, line in
+            do { return try Checkpoint(line: line) } catch {
+                throw InvalidSetting("\(url.path(percentEncoded: false)), line \(number + 1): \(error)")
+            }
+        }
+    }
+
+    /// Adds a line, on the disk before this returns.
+    func append(_ checkpoint: Checkpoint) throws {
+        let path = url.path(percentEncoded: false)
+        if !FileManager.default.fileExists(atPath: path) {
+            guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o644])
+            else { throw InvalidSetting("\(path) cannot be made") }
+        }
+        let handle = try FileHandle(forWritingTo: url)
+        defer { try? handle.close() }
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data((checkpoint.line + "\n").utf8))
+        try handle.synchronize()
+    }
+}
+
+/// Signs where the trail is, at intervals and at the end, into a file that can be copied elsewhere.
+struct CheckpointWriter: Sendable {
+    let file: CheckpointFile
+    let interval: TimeInterval
+    let store: any Store
+    let key: CheckpointKey
+    let logger: Logger
+
+    /// Until it is cancelled; then once more, for what happened since.
+    func run() async {
+        var last: AuditHead?
+        while !Task.isCancelled {
+            await write(after: &last)
+            try? await Task.sleep(for: .seconds(interval))
+        }
+        await write(after: &last)
+    }
+
+    private func write(after last: inout AuditHead?) async {
+        do {
+            let head = try await store.auditHead()
+            guard head != last, head != .start else { return }
+            try file.append(try Checkpoint(head, at: Date(), signedBy: key))
+            last = head
+        } catch {
+            logger.error("No checkpoint of the audit trail could be written.", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// Compares the trail with its last checkpoint: cheap, and enough to notice that an older copy of the database, or a
+/// rewritten one, was put in its place. `kbs audit verify` looks at every record.
+struct TrailCheck: Sendable {
+    let file: CheckpointFile
+    let store: any Store
+    let publicKey: [UInt8]
+
+    /// - Returns: what is wrong, or `nil`.
+    func problem() async throws -> String? {
+        guard let last = try file.read().last(where: { $0.isSigned(by: publicKey) }) else { return nil }
+        guard let hash = try await store.auditHash(of: last.head.sequence) else {
+            return "the trail has no record \(last.head.sequence), which the checkpoint of "
+                + "\(last.time.formatted(.iso8601)) has: the database is an older copy, or the trail was cut"
+        }
+        guard hash == last.head.hash else {
+            return "record \(last.head.sequence) of the trail is not the one that the checkpoint of "
+                + "\(last.time.formatted(.iso8601)) has: the trail was rewritten"
+        }
+        return nil
+    }
+}

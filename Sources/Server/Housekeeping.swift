@@ -1,0 +1,33 @@
+import Broker
+import Foundation
+import Logging
+import ServiceLifecycle
+
+/// Once a minute: removes sessions that have expired and attempts that are too many, and says in the trail how many
+/// records were left out.
+struct Housekeeping: Service {
+    let broker: Broker
+    let store: any Store
+    let attemptsKept: Int
+    let logger: Logger
+
+    func run() async throws {
+        while !Task.isShuttingDownGracefully {
+            await attempt("Sessions could not be swept.") {
+                let swept = try await store.sweepSessions(before: Date())
+                if swept > 0 { logger.debug("Swept sessions.", metadata: ["count": "\(swept)"]) }
+            }
+            await attempt("Attempts could not be trimmed.") { try await store.trimAttempts(keeping: attemptsKept) }
+            await attempt("The trail could not be written.") { try await broker.recordOmissions() }
+            do {
+                try await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(60)) }
+            } catch is CancellationError {
+                return
+            }
+        }
+    }
+
+    private func attempt(_ complaint: Logger.Message, _ body: () async throws -> Void) async {
+        do { try await body() } catch { logger.error(complaint, metadata: ["error": "\(error)"]) }
+    }
+}

@@ -1,0 +1,143 @@
+public import Broker
+import Evidence
+public import Foundation
+import GRDB
+
+extension SQLiteStore {
+    public func insert(
+        _ session: Session, attempt: RecordedAttempt, recording record: AuditRecord
+    ) async throws -> Bool {
+        let (binding, exponent): ([UInt8], [UInt8]?) =
+            switch session.binding {
+            case .rsa(let modulus, let exponent): (modulus, exponent)
+            case .sev(let measurement): (measurement, nil)
+            }
+        return try await writes.perform { database in
+            try database.cachedStatement(
+                sql: """
+                    INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, opened)
+                    SELECT ?, row, ?, ?, ?, ?, ?, ? FROM workloads WHERE row = ? AND disabled = 0
+                    ON CONFLICT DO NOTHING
+                    """
+            ).execute(arguments: [
+                Data(session.id), Data(binding), exponent.map { Data($0) }, session.chip, session.expires.seconds,
+                Data(session.code), session.opened.seconds, session.workload,
+            ])
+            guard database.changesCount > 0 else { return false }
+            try database.insert(attempt)
+            try database.append(record)
+            return true
+        }
+    }
+
+    public func grant(session id: [UInt8], at time: Date) async throws -> Grant? {
+        try read { database in
+            let sql = """
+                SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy, w.disabled,
+                    s.binding, s.exponent, s.chip, s.opened, s.expires, s.code, x.sealed
+                FROM sessions s JOIN workloads w ON w.row = s.workload JOIN measurements m ON m.workload = w.row
+                    JOIN configs c ON c.workload = w.row JOIN secrets x ON x.workload = w.row
+                WHERE s.id = ? AND s.expires > ?
+                """
+            return try Row.fetchOne(
+                database.cachedStatement(sql: sql), arguments: [Data(id), time.seconds]
+            ).map { row in
+                let workload = try Workload(row: row)
+                let binding: [UInt8] = Array(row[8] as Data)
+                let exponent: Data? = row[9]
+                return Grant(
+                    session: Session(
+                        id: id, workload: workload.row,
+                        binding: exponent.map { .rsa(modulus: binding, exponent: Array($0)) }
+                            ?? .sev(measurement: binding), chip: row[10], opened: Date(seconds: row[11]),
+                        expires: Date(seconds: row[12]), code: Array(row[13] as Data)),
+                    workload: workload, sealedSecret: Array(row[14] as Data))
+            }
+        }
+    }
+
+    public func recordRelease(to session: [UInt8], at time: Date, recording record: AuditRecord) async throws -> Bool {
+        try await writes.perform { database in
+            let isOpen = try Bool.fetchOne(
+                database.cachedStatement(
+                    sql: """
+                        SELECT 1 FROM sessions s JOIN workloads w ON w.row = s.workload
+                        WHERE s.id = ? AND s.expires > ? AND w.disabled = 0
+                        """), arguments: [Data(session), time.seconds])
+            guard isOpen == true else { return false }
+            try database.append(record)
+            return true
+        }
+    }
+
+    public func sessions(
+        _ selection: SessionSelection, after id: [UInt8], limit: Int, at time: Date
+    ) async throws -> [OpenSession] {
+        let (condition, arguments) = selection.condition
+        return try read { database in
+            try Row.fetchAll(
+                database.cachedStatement(
+                    sql: """
+                        SELECT s.id, w.id, w.tee, s.chip, s.opened, s.expires
+                        FROM sessions s JOIN workloads w ON w.row = s.workload
+                        WHERE s.id > :after AND s.expires > :time AND \(condition) ORDER BY s.id LIMIT :limit
+                        """),
+                arguments: ["after": Data(id), "time": time.seconds, "limit": limit] + arguments
+            ).map { row in
+                guard let tee = TEE(rawValue: row[2]) else {
+                    throw DatabaseError(message: "the workload \(row[1] as String) has an unknown technology")
+                }
+                return OpenSession(
+                    id: Array(row[0] as Data), workload: try WorkloadID(row[1] as String), tee: tee, chip: row[3],
+                    opened: Date(seconds: row[4]), expires: Date(seconds: row[5]))
+            }
+        }
+    }
+
+    public func endSessions(
+        _ selection: SessionSelection, recording record: @escaping @Sendable (Int) -> AuditRecord
+    ) async throws -> Int {
+        let (condition, arguments) = selection.condition
+        return try await writes.perform { database in
+            try database.cachedStatement(
+                sql: """
+                    DELETE FROM sessions WHERE id IN
+                        (SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload WHERE \(condition))
+                    """
+            ).execute(arguments: arguments)
+            let count = database.changesCount
+            if count > 0 { try database.append(record(count)) }
+            return count
+        }
+    }
+
+    public func sweepSessions(before time: Date) async throws -> Int {
+        var swept = 0
+        while true {
+            // In portions, so that guests do not wait behind a long transaction.
+            let portion = try await writes.perform { database in
+                try database.cachedStatement(
+                    sql: """
+                        DELETE FROM sessions WHERE id IN
+                            (SELECT id FROM sessions INDEXED BY sessions_by_expiry WHERE expires <= ? LIMIT 500)
+                        """
+                ).execute(arguments: [time.seconds])
+                return database.changesCount
+            }
+            swept += portion
+            if portion == 0 { return swept }
+        }
+    }
+}
+
+extension SessionSelection {
+    /// SQL over `sessions s` and `workloads w`.
+    fileprivate var condition: (sql: String, arguments: StatementArguments) {
+        switch self {
+        case .all: ("1", [:])
+        case .one(let id): ("s.id = :session", ["session": Data(id)])
+        case .workload(let id): ("w.id = :workload", ["workload": id.text])
+        case .chip(let chip): ("s.chip = :chip", ["chip": chip])
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import Administration
+import ArgumentParser
+import AsyncHTTPClient
+import Broker
+import Foundation
+import NIOSSL
+import Server
+
+/// Where an administrative command works: on a running server, or on a data folder.
+struct Place: ParsableArguments {
+    @Option(help: "A running server, e.g. https://kbs.example.org:8080 (environment: KBS_URL).")
+    var url: String?
+
+    @Option(help: "A file with the token for it (environment: KBS_TOKEN, with the token itself).")
+    var tokenFile: String?
+
+    @Option(
+        help: "A file with the certificate authority or the very certificate of the server, PEM (environment: KBS_CA).")
+    var ca: String?
+
+    @Option(help: ArgumentHelp(SettingKey.data.helpWithDefault, valueName: "folder"))
+    var data: String?
+
+    @Option(help: "A TOML file with settings, for its data folder (environment: KBS_CONFIG).")
+    var config: String?
+
+    static let explanation = """
+        With --url (or KBS_URL) a running server is asked; the token for it comes from KBS_TOKEN or --token-file. \
+        Otherwise the data folder is used; a server may run on it at the same time.
+        """
+
+    /// Whether it is a data folder.
+    var isLocal: Bool { address == nil }
+
+    /// A flag goes before the environment, of either place.
+    private var address: String? { url ?? (data == nil ? environment["KBS_URL"] : nil) }
+
+    private var environment: [String: String] { ProcessInfo.processInfo.environment }
+
+    /// - Parameter create: whether to make a data folder that is not there.
+    func open<T>(create: Bool = false, _ body: (any Administrator) async throws -> T) async throws -> T {
+        guard let address else {
+            return try await openFolder(create: create) { folder, settings in
+                try await body(folder.administrator(settings))
+            }
+        }
+        return try await withServer(address, body)
+    }
+
+    /// For what a server does not do for others.
+    func openFolder<T>(create: Bool = false, _ body: (DataFolder, Settings) async throws -> T) async throws -> T {
+        let settings = try settings()
+        return try await body(DataFolder(settings.dataFolder, create: create), settings)
+    }
+
+    /// Those of the data folder.
+    func settings() throws -> Settings {
+        try Settings.resolve(
+            flags: data.map { [.data: $0] } ?? [:], environment: environment,
+            file: (config ?? environment["KBS_CONFIG"]).map { URL(filePath: $0) }
+        ).settings
+    }
+
+    /// For what only a running server can say.
+    func withServer<T>(_ body: (RemoteAdministrator) async throws -> T) async throws -> T {
+        try await withServer(address ?? "http://127.0.0.1:8080", body)
+    }
+
+    private func withServer<T>(_ address: String, _ body: (RemoteAdministrator) async throws -> T) async throws -> T {
+        guard let url = URL(string: address), url.host() != nil else {
+            throw ValidationError("\"\(address)\" is not a URL such as https://kbs.example.org:8080")
+        }
+        var configuration = HTTPClient.Configuration()
+        if let ca = ca ?? environment["KBS_CA"] {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(ca))
+            configuration.tlsConfiguration = tls
+        }
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let result: Result<T, any Error>
+        do {
+            result = .success(try await body(RemoteAdministrator(url: url, token: try token(), client: client)))
+        } catch {
+            result = .failure(error)
+        }
+        try await client.shutdown()
+        return try result.get()
+    }
+
+    private func token() throws -> String? {
+        guard let tokenFile else { return environment["KBS_TOKEN"] }
+        return try String(contentsOf: URL(filePath: tokenFile), encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}
+
+/// JSON for a program: sorted, indented, times in RFC 3339.
+func printJSON(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .iso8601
+    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}
+
+/// Columns that line up, without spaces at a line's end.
+func printTable(_ rows: [[String]]) {
+    let widths = rows.reduce(into: [Int]()) { widths, row in
+        for (index, cell) in row.enumerated() {
+            if index == widths.count { widths.append(0) }
+            widths[index] = max(widths[index], cell.count)
+        }
+    }
+    for row in rows {
+        let cells = row.enumerated().map { index, cell in
+            index == row.count - 1 ? cell : cell.padding(toLength: widths[index], withPad: " ", startingAt: 0)
+        }
+        print(cells.joined(separator: "  "))
+    }
+}
