@@ -2,34 +2,48 @@ import Foundation
 import NIOCore
 import Synchronization
 
-/// Slows down whoever guesses at credentials: after a few failures an address must wait before it may try again,
-/// twice as long each time.
+/// Slows down whoever guesses at a credential: after a few failures an address must wait before it may try the same
+/// one again, twice as long each time. Others from that address are not kept waiting: whoever guesses there must not
+/// be able to lock them out.
 final class FailureDelay: Sendable {
+    private struct Key: Hashable {
+        /// Whoever has one IPv6 address has 2⁶⁴ of them.
+        let network: [UInt8]
+        let credential: String
+
+        init?(_ address: SocketAddress?, _ credential: Credential) {
+            // What has not even the form of a credential is no guess at one.
+            guard let bytes = address?.ipBytes, credential != .unreadable else { return nil }
+            network = bytes.count == 16 ? Array(bytes.prefix(8)) : bytes
+            self.credential = if case .token(let id, _) = credential { id } else { "" }
+        }
+    }
+
     private struct Failures {
         var count: Int
         var until: Date
     }
 
-    private let failures = Mutex<[[UInt8]: Failures]>([:])
+    private let failures = Mutex<[Key: Failures]>([:])
 
     /// Failures that cost nothing: people mistype.
     static let free = 5
     /// The longest wait, in seconds.
     static let longest: TimeInterval = 300
-    /// How many addresses are remembered. When there are more, those whose wait is over are forgotten first.
+    /// How many are remembered. When there are more, those whose wait is over are forgotten first.
     static let capacity = 10_000
 
-    /// - Returns: how many seconds the address must wait, or `nil`.
-    func wait(for address: SocketAddress?, at time: Date) -> Int? {
-        guard let key = Self.key(address) else { return nil }
+    /// - Returns: how many seconds it must wait, or `nil`.
+    func wait(for address: SocketAddress?, _ credential: Credential, at time: Date) -> Int? {
+        guard let key = Key(address, credential) else { return nil }
         return failures.withLock { failures in
             guard let known = failures[key], known.count > Self.free, time < known.until else { return nil }
             return Int(known.until.timeIntervalSince(time).rounded(.up))
         }
     }
 
-    func failed(_ address: SocketAddress?, at time: Date) {
-        guard let key = Self.key(address) else { return }
+    func failed(_ address: SocketAddress?, _ credential: Credential, at time: Date) {
+        guard let key = Key(address, credential) else { return }
         failures.withLock { failures in
             if failures.count >= Self.capacity, failures[key] == nil {
                 failures = failures.filter { time < $0.value.until }
@@ -46,14 +60,8 @@ final class FailureDelay: Sendable {
         }
     }
 
-    func succeeded(_ address: SocketAddress?) {
-        guard let key = Self.key(address) else { return }
+    func succeeded(_ address: SocketAddress?, _ credential: Credential) {
+        guard let key = Key(address, credential) else { return }
         failures.withLock { $0[key] = nil }
-    }
-
-    /// Whoever has one IPv6 address has 2⁶⁴ of them.
-    private static func key(_ address: SocketAddress?) -> [UInt8]? {
-        guard let bytes = address?.ipBytes else { return nil }
-        return bytes.count == 16 ? Array(bytes.prefix(8)) : bytes
     }
 }

@@ -84,16 +84,16 @@ public struct Gate: Sendable {
             return try await anonymous(request, context)
         }
         let time = now()
-        if let seconds = delay.wait(for: context.remoteAddress, at: time) {
+        if let seconds = delay.wait(for: context.remoteAddress, credential, at: time) {
             throw Refusal(
-                .rateLimited, "There were too many wrong credentials from your address: wait.", retryAfter: seconds)
+                .rateLimited, "There were too many wrong tries with this credential from your address: wait.", retryAfter: seconds)
         }
         do {
             let caller = try await authenticate(credential, at: time)
-            delay.succeeded(context.remoteAddress)
+            delay.succeeded(context.remoteAddress, credential)
             return caller
         } catch let refusal as Refusal where refusal.code == .unauthenticated {
-            delay.failed(context.remoteAddress, at: time)
+            delay.failed(context.remoteAddress, credential, at: time)
             throw refusal
         }
     }

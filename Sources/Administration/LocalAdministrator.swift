@@ -96,7 +96,7 @@ public struct LocalAdministrator: Administrator {
 
     public func endSessions(_ selection: SessionSelection) async throws -> Int {
         let ended = try await broker.endSessions(selection, by: actor)
-        if case .one = selection, ended == 0 { throw Refusal(.notFound, "There is no such session.") }
+        if selection.id != nil, ended == 0 { throw Refusal(.notFound, "There is no such session.") }
         return ended
     }
 

@@ -1,1 +1,942 @@
-enum OpenAPI { static let document = "{}" }
+// swift-format-ignore-file
+
+/// The description of the administration API for programs, as `/openapi.json` gives it. Tests and
+/// scripts/check-openapi hold it against the running server.
+package enum OpenAPI {
+    package static let document = #"""
+        {
+          "openapi": "3.1.0",
+          "info": {
+            "title": "swift-kbs administration",
+            "version": "1.0.0",
+            "summary": "Workloads, sessions, attempts, tokens and the audit trail of a key broker.",
+            "description": "A caller proves itself with an access token or a JWT (`Authorization: Bearer`), with a token as the password of HTTP Basic, or with a client certificate. A fresh installation that listens on loopback takes callers from the same machine without. Errors are problem documents (RFC 9457). The guests' own calls are under /kbs/v0 and are not described here."
+          },
+          "servers": [{"url": "/"}],
+          "security": [{"bearer": []}, {"basic": []}],
+          "tags": [
+            {"name": "workloads"},
+            {"name": "sessions"},
+            {"name": "attempts"},
+            {"name": "tokens"},
+            {"name": "audit"},
+            {"name": "certificates"},
+            {"name": "server"}
+          ],
+          "paths": {
+            "/api/v1/workloads": {
+              "get": {
+                "operationId": "listWorkloads",
+                "summary": "List workloads",
+                "description": "In the order of their ids, a page at a time. Role: registrar, auditor or admin.",
+                "tags": ["workloads"],
+                "responses": {
+                  "200": {
+                    "description": "A page.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/WorkloadPage"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {"name": "after", "in": "query", "description": "Begin after this id.", "schema": {"type": "string"}},
+                  {
+                    "name": "search",
+                    "in": "query",
+                    "description": "Only ids that hold this text.",
+                    "schema": {"type": "string"}
+                  },
+                  {"$ref": "#/components/parameters/limit"}
+                ]
+              },
+              "post": {
+                "operationId": "createWorkload",
+                "summary": "Register a workload",
+                "description": "Its secret is sealed and durable before the answer; it is never shown again. Role: registrar or admin.",
+                "tags": ["workloads"],
+                "responses": {
+                  "201": {
+                    "description": "Registered.",
+                    "headers": {
+                      "ETag": {"description": "The workload's version, for If-Match.", "schema": {"type": "string"}},
+                      "Location": {"description": "Where it is.", "schema": {"type": "string"}}
+                    },
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Workload"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "409": {"$ref": "#/components/responses/Problem"},
+                  "413": {"$ref": "#/components/responses/Problem"},
+                  "415": {"$ref": "#/components/responses/Problem"}
+                },
+                "requestBody": {
+                  "required": true,
+                  "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewWorkload"}}}
+                }
+              }
+            },
+            "/api/v1/workloads/{workload}": {
+              "parameters": [{"$ref": "#/components/parameters/workload"}],
+              "get": {
+                "operationId": "readWorkload",
+                "summary": "Read a workload",
+                "description": "Never its secret. Role: registrar, auditor or admin.",
+                "tags": ["workloads"],
+                "responses": {
+                  "200": {
+                    "description": "The workload.",
+                    "headers": {"ETag": {"description": "The workload's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Workload"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"}
+                }
+              },
+              "put": {
+                "operationId": "replaceWorkload",
+                "summary": "Register or replace a workload",
+                "description": "Replacing ends the challenges and sessions of what was there. Role: registrar or admin.",
+                "tags": ["workloads"],
+                "responses": {
+                  "200": {
+                    "description": "Replaced.",
+                    "headers": {"ETag": {"description": "The workload's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Workload"}}}
+                  },
+                  "201": {
+                    "description": "Registered.",
+                    "headers": {
+                      "ETag": {"description": "The workload's version, for If-Match.", "schema": {"type": "string"}},
+                      "Location": {"description": "Where it is.", "schema": {"type": "string"}}
+                    },
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Workload"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "409": {"$ref": "#/components/responses/Problem"},
+                  "412": {"$ref": "#/components/responses/Problem"},
+                  "413": {"$ref": "#/components/responses/Problem"},
+                  "415": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {"$ref": "#/components/parameters/ifMatch"},
+                  {
+                    "name": "If-None-Match",
+                    "in": "header",
+                    "description": "`*`: only if there is none.",
+                    "schema": {"type": "string", "enum": ["*"]}
+                  }
+                ],
+                "requestBody": {
+                  "required": true,
+                  "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Replacement"}}}
+                }
+              },
+              "patch": {
+                "operationId": "changeWorkload",
+                "summary": "Disable or enable a workload",
+                "description": "A disabled workload's guests get nothing, at once. Role: registrar or admin.",
+                "tags": ["workloads"],
+                "responses": {
+                  "200": {
+                    "description": "Changed.",
+                    "headers": {"ETag": {"description": "The workload's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Workload"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "412": {"$ref": "#/components/responses/Problem"},
+                  "413": {"$ref": "#/components/responses/Problem"},
+                  "415": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [{"$ref": "#/components/parameters/ifMatch"}],
+                "requestBody": {
+                  "required": true,
+                  "content": {"application/json": {"schema": {"$ref": "#/components/schemas/WorkloadChange"}}}
+                }
+              },
+              "delete": {
+                "operationId": "removeWorkload",
+                "summary": "Remove a workload",
+                "description": "With its secret and its sessions. Role: registrar or admin.",
+                "tags": ["workloads"],
+                "responses": {
+                  "204": {"description": "Removed."},
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "412": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [{"$ref": "#/components/parameters/ifMatch"}]
+              }
+            },
+            "/api/v1/appraisals": {
+              "post": {
+                "operationId": "appraise",
+                "summary": "Hold recorded evidence against a workload",
+                "description": "Nothing is released, and whether the evidence is fresh is not looked at. Role: registrar, auditor or admin.",
+                "tags": ["workloads"],
+                "responses": {
+                  "200": {
+                    "description": "Every check.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Verdict"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "413": {"$ref": "#/components/responses/Problem"},
+                  "415": {"$ref": "#/components/responses/Problem"}
+                },
+                "requestBody": {
+                  "required": true,
+                  "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AppraisalRequest"}}}
+                }
+              }
+            },
+            "/api/v1/sessions": {
+              "get": {
+                "operationId": "listSessions",
+                "summary": "List the sessions of attested guests",
+                "description": "Those that have not expired. Role: auditor or admin.",
+                "tags": ["sessions"],
+                "responses": {
+                  "200": {
+                    "description": "A page.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SessionPage"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {
+                    "name": "workload",
+                    "in": "query",
+                    "description": "Only those of this workload.",
+                    "schema": {
+                      "type": "string",
+                      "pattern": "^(?!.*\\.\\.)[A-Za-z0-9._:/@+-]{1,128}$",
+                      "description": "1 to 128 characters, without `..`."
+                    }
+                  },
+                  {
+                    "name": "chip",
+                    "in": "query",
+                    "description": "Only those of this chip, in hex; with workload: of both.",
+                    "schema": {"type": "string", "pattern": "^([0-9a-fA-F]{2}){1,64}$"}
+                  },
+                  {
+                    "name": "after",
+                    "in": "query",
+                    "description": "Begin after this session.",
+                    "schema": {"type": "string", "pattern": "^([0-9a-fA-F]{32})?$"}
+                  },
+                  {"$ref": "#/components/parameters/limit"}
+                ]
+              },
+              "delete": {
+                "operationId": "endSessions",
+                "summary": "End all sessions of a workload or of a chip",
+                "description": "With both, those of the workload on the chip; one of them must be given. Role: admin.",
+                "tags": ["sessions"],
+                "responses": {
+                  "200": {
+                    "description": "How many there were.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EndedSessions"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {
+                    "name": "workload",
+                    "in": "query",
+                    "description": "Those of this workload.",
+                    "schema": {
+                      "type": "string",
+                      "pattern": "^(?!.*\\.\\.)[A-Za-z0-9._:/@+-]{1,128}$",
+                      "description": "1 to 128 characters, without `..`."
+                    }
+                  },
+                  {
+                    "name": "chip",
+                    "in": "query",
+                    "description": "Those of this chip, in hex.",
+                    "schema": {"type": "string", "pattern": "^([0-9a-fA-F]{2}){1,64}$"}
+                  }
+                ]
+              }
+            },
+            "/api/v1/sessions/{session}": {
+              "parameters": [
+                {
+                  "name": "session",
+                  "in": "path",
+                  "required": true,
+                  "schema": {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}
+                }
+              ],
+              "delete": {
+                "operationId": "endSession",
+                "summary": "End a session",
+                "description": "Its guest must attest again. Role: admin.",
+                "tags": ["sessions"],
+                "responses": {
+                  "204": {"description": "Ended."},
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"}
+                }
+              }
+            },
+            "/api/v1/attempts": {
+              "get": {
+                "operationId": "listAttempts",
+                "summary": "List attempts to attest",
+                "description": "Latest first; refused ones too. Role: auditor or admin.",
+                "tags": ["attempts"],
+                "responses": {
+                  "200": {
+                    "description": "A page.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AttemptPage"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {
+                    "name": "workload",
+                    "in": "query",
+                    "description": "Only those for this workload.",
+                    "schema": {"type": "string"}
+                  },
+                  {
+                    "name": "outcome",
+                    "in": "query",
+                    "description": "Only those that ended so.",
+                    "schema": {"type": "string", "enum": ["accepted", "refused"]}
+                  },
+                  {
+                    "name": "before",
+                    "in": "query",
+                    "description": "Begin before this attempt.",
+                    "schema": {"type": "integer", "format": "int64", "minimum": 0}
+                  },
+                  {"$ref": "#/components/parameters/limit"}
+                ]
+              }
+            },
+            "/api/v1/attempts/{attempt}": {
+              "parameters": [
+                {
+                  "name": "attempt",
+                  "in": "path",
+                  "required": true,
+                  "schema": {"type": "integer", "format": "int64", "minimum": 1}
+                }
+              ],
+              "get": {
+                "operationId": "readAttempt",
+                "summary": "Read an attempt with every check",
+                "description": "What was expected, what was found, and what to do. Role: auditor or admin.",
+                "tags": ["attempts"],
+                "responses": {
+                  "200": {
+                    "description": "The attempt.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AttemptDetail"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"}
+                }
+              }
+            },
+            "/api/v1/tokens": {
+              "get": {
+                "operationId": "listTokens",
+                "summary": "List access tokens",
+                "description": "Expired and revoked ones too, never what proves them. Role: admin.",
+                "tags": ["tokens"],
+                "responses": {
+                  "200": {
+                    "description": "All of them.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TokenList"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                }
+              },
+              "post": {
+                "operationId": "createToken",
+                "summary": "Make an access token",
+                "description": "Its text is in the answer, and cannot be had again. Role: admin.",
+                "tags": ["tokens"],
+                "responses": {
+                  "201": {
+                    "description": "Made.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewToken"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "413": {"$ref": "#/components/responses/Problem"},
+                  "415": {"$ref": "#/components/responses/Problem"}
+                },
+                "requestBody": {
+                  "required": true,
+                  "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TokenRequest"}}}
+                }
+              }
+            },
+            "/api/v1/tokens/{token}": {
+              "parameters": [
+                {
+                  "name": "token",
+                  "in": "path",
+                  "required": true,
+                  "schema": {"type": "string", "pattern": "^[0-9a-f]{12}$"}
+                }
+              ],
+              "delete": {
+                "operationId": "revokeToken",
+                "summary": "Revoke an access token",
+                "description": "At once. Role: admin.",
+                "tags": ["tokens"],
+                "responses": {
+                  "204": {"description": "Revoked."},
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"}
+                }
+              }
+            },
+            "/api/v1/audit": {
+              "get": {
+                "operationId": "readAudit",
+                "summary": "Read the audit trail",
+                "description": "In its order, with the hashes that chain it. Role: auditor or admin.",
+                "tags": ["audit"],
+                "responses": {
+                  "200": {
+                    "description": "A page.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AuditPage"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {
+                    "name": "after",
+                    "in": "query",
+                    "description": "Begin after this record.",
+                    "schema": {"type": "integer", "format": "int64", "minimum": 0}
+                  },
+                  {"$ref": "#/components/parameters/limit"}
+                ]
+              }
+            },
+            "/api/v1/audit/checkpoint": {
+              "get": {
+                "operationId": "readCheckpoint",
+                "summary": "Sign where the trail is now",
+                "description": "To be kept where the server's administrators cannot change it. Role: auditor or admin.",
+                "tags": ["audit"],
+                "responses": {
+                  "200": {
+                    "description": "A checkpoint.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Checkpoint"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                }
+              }
+            },
+            "/api/v1/certificates": {
+              "get": {
+                "operationId": "listCertificates",
+                "summary": "List the vendor certificates that are kept",
+                "description": "In the order of their fingerprints. Role: auditor or admin.",
+                "tags": ["certificates"],
+                "responses": {
+                  "200": {
+                    "description": "A page.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CertificatePage"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {
+                    "name": "after",
+                    "in": "query",
+                    "description": "Begin after this fingerprint.",
+                    "schema": {"type": "string", "pattern": "^([0-9a-fA-F]{64})?$"}
+                  },
+                  {"$ref": "#/components/parameters/limit"}
+                ]
+              }
+            },
+            "/api/v1/certificates/{fingerprint}": {
+              "parameters": [
+                {
+                  "name": "fingerprint",
+                  "in": "path",
+                  "required": true,
+                  "schema": {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}
+                }
+              ],
+              "delete": {
+                "operationId": "removeCertificate",
+                "summary": "Forget a certificate",
+                "description": "It is found anew when it is needed. Role: admin.",
+                "tags": ["certificates"],
+                "responses": {
+                  "204": {"description": "Removed."},
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"}
+                }
+              }
+            },
+            "/api/v1/status": {
+              "get": {
+                "operationId": "readStatus",
+                "summary": "How the server is",
+                "description": "Version, counts and the end of the trail. Role: auditor or admin.",
+                "tags": ["server"],
+                "responses": {
+                  "200": {
+                    "description": "The status.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Status"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                }
+              }
+            },
+            "/api/v1/settings": {
+              "get": {
+                "operationId": "readSettings",
+                "summary": "The settings in force",
+                "description": "As an operator would write them; none is a secret. Role: admin.",
+                "tags": ["server"],
+                "responses": {
+                  "200": {
+                    "description": "Every setting.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Settings"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                }
+              }
+            }
+          },
+          "components": {
+            "securitySchemes": {
+              "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token of `kbs token create`, or a JWT of the configured issuer."
+              },
+              "basic": {"type": "http", "scheme": "basic", "description": "Any user name, and a token as the password."}
+            },
+            "parameters": {
+              "limit": {
+                "name": "limit",
+                "in": "query",
+                "description": "How many at the most.",
+                "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+              },
+              "workload": {
+                "name": "workload",
+                "in": "path",
+                "required": true,
+                "description": "The workload's id; its slashes as %2F or as they are.",
+                "schema": {
+                  "type": "string",
+                  "pattern": "^(?!.*\\.\\.)[A-Za-z0-9._:/@+-]{1,128}$",
+                  "description": "1 to 128 characters, without `..`."
+                }
+              },
+              "ifMatch": {
+                "name": "If-Match",
+                "in": "header",
+                "description": "Only if the workload's ETag is this.",
+                "schema": {"type": "string"}
+              }
+            },
+            "responses": {
+              "Problem": {
+                "description": "It was not done; `code` and `detail` say why.",
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+              }
+            },
+            "schemas": {
+              "Problem": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail", "code"],
+                "properties": {
+                  "type": {"type": "string", "format": "uri"},
+                  "title": {"type": "string"},
+                  "status": {"type": "integer"},
+                  "detail": {"type": "string", "description": "A sentence that says what to do."},
+                  "code": {"type": "string", "description": "Stable."}
+                }
+              },
+              "Workload": {
+                "type": "object",
+                "required": ["id", "tee", "launch_measurement", "policy", "tee_config", "registered", "disabled", "version"],
+                "properties": {
+                  "id": {"type": "string"},
+                  "tee": {"type": "string", "enum": ["snp", "sev"]},
+                  "launch_measurement": {"type": "string", "pattern": "^[0-9a-f]*$", "description": "48 bytes for SNP, 32 for SEV."},
+                  "policy": {"type": "string", "description": "What the configuration amounts to."},
+                  "tee_config": {"type": "string", "description": "As it was registered."},
+                  "registered": {"type": "string", "format": "date-time"},
+                  "disabled": {"type": "boolean"},
+                  "version": {"type": "string", "description": "The ETag without its quotation marks."}
+                }
+              },
+              "WorkloadPage": {
+                "type": "object",
+                "required": ["workloads"],
+                "properties": {
+                  "workloads": {"type": "array", "items": {"$ref": "#/components/schemas/Workload"}},
+                  "next": {"type": "string", "description": "For `after`, when there are more."}
+                }
+              },
+              "NewWorkload": {
+                "allOf": [
+                  {"$ref": "#/components/schemas/Replacement"},
+                  {
+                    "type": "object",
+                    "required": ["id"],
+                    "properties": {
+                      "id": {
+                        "type": "string",
+                        "pattern": "^(?!.*\\.\\.)[A-Za-z0-9._:/@+-]{1,128}$",
+                        "description": "1 to 128 characters, without `..`."
+                      }
+                    }
+                  }
+                ]
+              },
+              "Replacement": {
+                "type": "object",
+                "required": ["launch_measurement"],
+                "oneOf": [{"required": ["secret"]}, {"required": ["secret_base64"]}],
+                "properties": {
+                  "id": {
+                    "type": ["string", "null"],
+                    "pattern": "^(?!.*\\.\\.)[A-Za-z0-9._:/@+-]{1,128}$",
+                    "description": "1 to 128 characters, without `..`."
+                  },
+                  "launch_measurement": {"type": "string", "pattern": "^([0-9a-fA-F]{96}|[0-9a-fA-F]{64})$"},
+                  "tee_config": {
+                    "type": ["string", "null"],
+                    "maxLength": 16384,
+                    "description": "JSON text; what it permits is the widest that is accepted."
+                  },
+                  "secret": {
+                    "type": "string",
+                    "pattern": "^[^\\u0000]{1,61}$",
+                    "writeOnly": true,
+                    "description": "Up to 245 bytes for SNP and 512 for SEV, without zero bytes; any 61 characters fit."
+                  },
+                  "secret_base64": {
+                    "type": "string",
+                    "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+                    "minLength": 4,
+                    "maxLength": 684,
+                    "writeOnly": true,
+                    "description": "The same, for a secret that is no text."
+                  }
+                }
+              },
+              "WorkloadChange": {"type": "object", "required": ["disabled"], "properties": {"disabled": {"type": "boolean"}}},
+              "Session": {
+                "type": "object",
+                "required": ["id", "workload", "tee", "chip", "opened", "expires"],
+                "properties": {
+                  "id": {
+                    "type": "string",
+                    "pattern": "^[0-9a-f]*$",
+                    "description": "32 digits; logs and the trail show the first eight."
+                  },
+                  "workload": {"type": "string"},
+                  "tee": {"type": "string"},
+                  "chip": {"type": "string", "pattern": "^[0-9a-f]*$", "description": "Empty when the host hides it."},
+                  "opened": {"type": "string", "format": "date-time"},
+                  "expires": {"type": "string", "format": "date-time"}
+                }
+              },
+              "SessionPage": {
+                "type": "object",
+                "required": ["sessions"],
+                "properties": {
+                  "sessions": {"type": "array", "items": {"$ref": "#/components/schemas/Session"}},
+                  "next": {"type": "string"}
+                }
+              },
+              "EndedSessions": {"type": "object", "required": ["ended"], "properties": {"ended": {"type": "integer", "minimum": 0}}},
+              "Attempt": {
+                "type": "object",
+                "required": ["id", "time", "workload", "tee", "session", "chip", "outcome", "failed"],
+                "properties": {
+                  "id": {"type": "integer", "format": "int64"},
+                  "time": {"type": "string", "format": "date-time"},
+                  "workload": {"type": "string"},
+                  "tee": {"type": "string"},
+                  "session": {"type": "string"},
+                  "chip": {"type": "string", "pattern": "^[0-9a-f]*$", "description": "A claim, unless the verdict is genuine."},
+                  "outcome": {"type": "string", "enum": ["accepted", "refused"]},
+                  "code": {"type": "string", "description": "Why it was refused."},
+                  "sentence": {"type": "string", "description": "What the guest was told."},
+                  "failed": {"type": "array", "items": {"type": "string"}, "description": "The checks that failed."}
+                }
+              },
+              "AttemptPage": {
+                "type": "object",
+                "required": ["attempts"],
+                "properties": {
+                  "attempts": {"type": "array", "items": {"$ref": "#/components/schemas/Attempt"}},
+                  "next": {"type": "integer", "format": "int64", "description": "For `before`, when there are more."}
+                }
+              },
+              "AttemptDetail": {
+                "type": "object",
+                "required": ["attempt"],
+                "properties": {
+                  "attempt": {"$ref": "#/components/schemas/Attempt"},
+                  "verdict": {"$ref": "#/components/schemas/Verdict"}
+                }
+              },
+              "Verdict": {
+                "type": "object",
+                "required": ["genuine", "accepted", "checks"],
+                "properties": {
+                  "genuine": {"type": "boolean"},
+                  "accepted": {"type": "boolean"},
+                  "checks": {
+                    "type": "array",
+                    "items": {
+                      "type": "object",
+                      "required": ["check", "outcome", "expected", "found"],
+                      "properties": {
+                        "check": {"type": "string", "description": "Its stable name."},
+                        "outcome": {"type": "string", "enum": ["passed", "failed", "unproven"]},
+                        "expected": {"type": "string"},
+                        "found": {"type": "string"},
+                        "advice": {"type": "string", "description": "What can be done about it."}
+                      }
+                    }
+                  }
+                }
+              },
+              "AppraisalRequest": {
+                "type": "object",
+                "required": ["workload", "report"],
+                "properties": {
+                  "workload": {
+                    "type": "string",
+                    "pattern": "^(?!.*\\.\\.)[A-Za-z0-9._:/@+-]{1,128}$",
+                    "description": "1 to 128 characters, without `..`."
+                  },
+                  "report": {
+                    "type": "string",
+                    "pattern": "^([0-9a-fA-F]{2}){1184}$",
+                    "description": "An SEV-SNP attestation report in hex."
+                  },
+                  "certificates": {
+                    "type": ["array", "null"],
+                    "maxItems": 16,
+                    "items": {"type": "string", "format": "byte"},
+                    "description": "Certificates that go with it, DER."
+                  }
+                }
+              },
+              "Role": {"type": "string", "enum": ["registrar", "auditor", "admin"]},
+              "Token": {
+                "type": "object",
+                "required": ["id", "role", "description", "created", "expires"],
+                "properties": {
+                  "id": {"type": "string"},
+                  "role": {"$ref": "#/components/schemas/Role"},
+                  "description": {"type": "string"},
+                  "created": {"type": "string", "format": "date-time"},
+                  "expires": {"type": "string", "format": "date-time"},
+                  "revoked": {"type": "string", "format": "date-time"}
+                }
+              },
+              "TokenList": {
+                "type": "object",
+                "required": ["tokens"],
+                "properties": {"tokens": {"type": "array", "items": {"$ref": "#/components/schemas/Token"}}}
+              },
+              "TokenRequest": {
+                "type": "object",
+                "required": ["role"],
+                "properties": {
+                  "role": {"$ref": "#/components/schemas/Role"},
+                  "description": {"type": ["string", "null"], "maxLength": 64, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"},
+                  "lifetime": {
+                    "type": ["number", "null"],
+                    "minimum": 1,
+                    "maximum": 315360000,
+                    "default": 7776000,
+                    "description": "In seconds."
+                  }
+                }
+              },
+              "NewToken": {
+                "type": "object",
+                "required": ["token", "summary"],
+                "properties": {
+                  "token": {"type": "string", "description": "What proves it, this once."},
+                  "summary": {"$ref": "#/components/schemas/Token"}
+                }
+              },
+              "AuditPage": {
+                "type": "object",
+                "required": ["records"],
+                "properties": {
+                  "records": {
+                    "type": "array",
+                    "items": {
+                      "type": "object",
+                      "required": ["sequence", "record", "hash"],
+                      "properties": {
+                        "sequence": {"type": "integer", "format": "int64"},
+                        "record": {"type": "string", "description": "Canonical JSON, to the letter."},
+                        "hash": {
+                          "type": "string",
+                          "pattern": "^[0-9a-f]*$",
+                          "description": "SHA-256 over the previous hash and this record."
+                        }
+                      }
+                    }
+                  },
+                  "next": {"type": "integer", "format": "int64"}
+                }
+              },
+              "Checkpoint": {
+                "type": "object",
+                "required": ["sequence", "hash", "time", "public_key", "signature"],
+                "properties": {
+                  "sequence": {"type": "integer", "format": "int64"},
+                  "hash": {"type": "string", "pattern": "^[0-9a-f]*$", "description": "Of the record with this sequence."},
+                  "time": {"type": "string", "format": "date-time"},
+                  "public_key": {"type": "string", "pattern": "^[0-9a-f]*$", "description": "Ed25519."},
+                  "signature": {
+                    "type": "string",
+                    "pattern": "^[0-9a-f]*$",
+                    "description": "Over label, sequence, hash and time; docs/audit.md."
+                  }
+                }
+              },
+              "Certificate": {
+                "type": "object",
+                "required": ["fingerprint", "name", "subject", "not_before", "not_after", "added"],
+                "properties": {
+                  "fingerprint": {"type": "string", "pattern": "^[0-9a-f]*$", "description": "SHA-256 of the DER."},
+                  "name": {"type": "string"},
+                  "subject": {"type": "string"},
+                  "not_before": {"type": "string", "format": "date-time"},
+                  "not_after": {"type": "string", "format": "date-time"},
+                  "added": {"type": "string", "format": "date-time"}
+                }
+              },
+              "CertificatePage": {
+                "type": "object",
+                "required": ["certificates"],
+                "properties": {
+                  "certificates": {"type": "array", "items": {"$ref": "#/components/schemas/Certificate"}},
+                  "next": {"type": "string"}
+                }
+              },
+              "Status": {
+                "type": "object",
+                "required": ["version", "started", "workloads", "sessions", "audit_sequence", "audit_hash"],
+                "properties": {
+                  "version": {"type": "string"},
+                  "started": {"type": "string", "format": "date-time"},
+                  "workloads": {"type": "integer"},
+                  "sessions": {"type": "integer"},
+                  "audit_sequence": {"type": "integer", "format": "int64"},
+                  "audit_hash": {"type": "string", "pattern": "^[0-9a-f]*$", "description": ""}
+                }
+              },
+              "Settings": {
+                "type": "object",
+                "required": ["settings"],
+                "properties": {"settings": {"type": "object", "additionalProperties": {"type": "string"}}}
+              }
+            }
+          }
+        }
+        """#
+}

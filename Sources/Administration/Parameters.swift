@@ -45,17 +45,15 @@ struct Query: Sendable {
     }
 
     func sessions() throws(Refusal) -> SessionSelection {
-        switch (values["workload"], values["chip"]) {
-        case (nil, nil): return .all
-        case (let id?, nil): return .workload(try WorkloadID(id))
-        case (nil, let chip?):
+        var selection = SessionSelection()
+        if let id = values["workload"] { selection.workload = try WorkloadID(id) }
+        if let chip = values["chip"] {
             guard let bytes = Hex.decode(chip), !bytes.isEmpty else {
                 throw Refusal(.invalidField, "chip must be hex digits.")
             }
-            return .chip(Hex.encode(bytes))
-        case (_?, _?):
-            throw Refusal(.malformed, "Either workload or chip can be given, not both.")
+            selection.chip = Hex.encode(bytes)
         }
+        return selection
     }
 }
 
@@ -70,11 +68,10 @@ extension Request {
     /// What `If-Match` asks for: a version, or `nil` when it says `*` or nothing.
     func expectedVersion() throws(Refusal) -> Workload.Version? {
         guard let text = headers[.ifMatch], text != "*" else { return nil }
-        guard text.count > 2, text.hasPrefix("\""), text.hasSuffix("\""),
-            let version = Workload.Version(text.dropFirst().dropLast())
-        else {
+        // Some clients forget the quotation marks.
+        guard let version = Workload.Version(text.trimmingCharacters(in: ["\""])) else {
             // It cannot be the version of anything.
-            throw Refusal(.preconditionFailed, "If-Match must be an ETag that this server gave.")
+            throw Refusal(.preconditionFailed, "If-Match is not an ETag that this server gave.")
         }
         return version
     }
@@ -106,6 +103,7 @@ extension RouterMethods {
     /// Answers 405 to every other method.
     func refuseOtherMethods(on path: RouterPath, than allowed: [HTTPRequest.Method]) {
         let known: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options, .trace]
+            + [HTTPRequest.Method("QUERY")].compactMap(\.self)
         let allow = allowed.map(\.rawValue).joined(separator: ", ")
         for method in known where !allowed.contains(method) {
             on(path, method: method) { _, _ in

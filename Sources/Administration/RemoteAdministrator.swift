@@ -61,7 +61,7 @@ public struct RemoteAdministrator: Administrator {
     }
 
     public func endSessions(_ selection: SessionSelection) async throws -> Int {
-        if case .one(let id) = selection {
+        if let id = selection.id {
             _ = try await send(.DELETE, "sessions/\(Hex.encode(id))")
             return 1
         }
@@ -163,10 +163,9 @@ private struct ProblemMessage: Decodable { let code, detail: String }
 
 extension SessionSelection {
     fileprivate var query: [String: String] {
-        switch self {
-        case .all, .one: [:]
-        case .workload(let id): ["workload": id.text]
-        case .chip(let chip): ["chip": chip]
-        }
+        var query: [String: String] = [:]
+        query["workload"] = workload?.text
+        query["chip"] = chip
+        return query
     }
 }

@@ -163,7 +163,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
             guard let id = Hex.decode(try request.name(after: "sessions")), id.count == 16 else {
                 throw Refusal(.notFound, "There is no such session.")
             }
-            _ = try await administrator.endSessions(.one(id))
+            _ = try await administrator.endSessions(SessionSelection(id: id))
             return Response(status: .noContent)
         }
         calls.refuseOtherMethods(on: "", than: [.get, .delete])

@@ -59,14 +59,10 @@ extension Broker {
     public func endSessions(_ selection: SessionSelection, by actor: Actor) async throws -> Int {
         let time = now()
         let count = try await store.endSessions(selection) { count in
-            var record = AuditRecord(.endSession, by: actor, details: ["count": "\(count)"], at: time)
-            switch selection {
-            case .all: break
-            case .one(let id): record.session = Challenge.shortID(of: id)
-            case .workload(let id): record.workload = id.text
-            case .chip(let chip): record.chip = chip
-            }
-            return record
+            AuditRecord(
+                .endSession, by: actor, workload: selection.workload?.text,
+                session: selection.id.map(Challenge.shortID), chip: selection.chip, details: ["count": "\(count)"],
+                at: time)
         }
         if count > 0 { report(.sessionsEnded(count)) }
         return count

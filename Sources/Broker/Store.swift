@@ -121,14 +121,21 @@ public struct Grant: Sendable {
     }
 }
 
-/// Which sessions are meant.
-public enum SessionSelection: Sendable, Hashable {
-    case all
-    /// By its id, 16 bytes.
-    case one([UInt8])
-    case workload(WorkloadID)
-    /// By its name in hex.
-    case chip(String)
+/// Which sessions are meant: those that have all that is set.
+public struct SessionSelection: Sendable, Hashable {
+    /// 16 bytes.
+    public var id: [UInt8]?
+    public var workload: WorkloadID?
+    /// In hex.
+    public var chip: String?
+
+    public init(id: [UInt8]? = nil, workload: WorkloadID? = nil, chip: String? = nil) {
+        self.id = id
+        self.workload = workload
+        self.chip = chip
+    }
+
+    public static let all = SessionSelection()
 }
 
 /// A session as an operator sees it.

@@ -133,11 +133,20 @@ extension SQLiteStore {
 extension SessionSelection {
     /// SQL over `sessions s` and `workloads w`.
     fileprivate var condition: (sql: String, arguments: StatementArguments) {
-        switch self {
-        case .all: ("1", [:])
-        case .one(let id): ("s.id = :session", ["session": Data(id)])
-        case .workload(let id): ("w.id = :workload", ["workload": id.text])
-        case .chip(let chip): ("s.chip = :chip", ["chip": chip])
+        var conditions: [String] = []
+        var arguments: StatementArguments = [:]
+        if let id {
+            conditions.append("s.id = :session")
+            arguments += ["session": Data(id)]
         }
+        if let workload {
+            conditions.append("w.id = :workload")
+            arguments += ["workload": workload.text]
+        }
+        if let chip {
+            conditions.append("s.chip = :chip")
+            arguments += ["chip": chip]
+        }
+        return (conditions.isEmpty ? "1" : conditions.joined(separator: " AND "), arguments)
     }
 }

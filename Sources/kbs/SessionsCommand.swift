@@ -19,7 +19,7 @@ struct SessionsCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let selection = try selection(workload, chip) ?? .all
+            let selection = try selection(workload, chip)
             let all = try await place.open { administrator in
                 var all: [SessionSummary] = []
                 while true {
@@ -53,26 +53,23 @@ struct SessionsCommand: AsyncParsableCommand {
         func run() async throws {
             var chosen = try selection(workload, chip)
             if let id {
-                guard chosen == nil, let bytes = Hex.decode(id), bytes.count == 16 else {
+                guard chosen == .all, let bytes = Hex.decode(id), bytes.count == 16 else {
                     throw ValidationError("give a session's id of 32 hex digits, --workload or --chip")
                 }
-                chosen = .one(bytes)
+                chosen.id = bytes
             }
-            guard let chosen else { throw ValidationError("say which: a session's id, --workload or --chip") }
-            let ended = try await place.open { try await $0.endSessions(chosen) }
+            guard chosen != .all else { throw ValidationError("say which: a session's id, --workload or --chip") }
+            let ended = try await place.open { [chosen] in try await $0.endSessions(chosen) }
             print("Ended \(ended) \(ended == 1 ? "session" : "sessions").")
         }
     }
 }
 
-/// - Returns: `nil` when neither is given.
-private func selection(_ workload: String?, _ chip: String?) throws -> SessionSelection? {
-    switch (workload, chip) {
-    case (nil, nil): return nil
-    case (let id?, nil): return .workload(try WorkloadID(id))
-    case (nil, let chip?):
+private func selection(_ workload: String?, _ chip: String?) throws -> SessionSelection {
+    var selection = SessionSelection(workload: try workload.map { try WorkloadID($0) })
+    if let chip {
         guard let bytes = Hex.decode(chip), !bytes.isEmpty else { throw ValidationError("--chip is hex digits") }
-        return .chip(Hex.encode(bytes))
-    case (_?, _?): throw ValidationError("give --workload or --chip, not both")
+        selection.chip = Hex.encode(bytes)
     }
+    return selection
 }

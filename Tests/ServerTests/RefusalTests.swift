@@ -163,8 +163,8 @@ struct RefusalTests {
             }
             for (method, path) in [
                 ("GET", "/kbs/v0/auth"), ("PUT", "/kbs/v0/attest"), ("DELETE", "/kbs/v0/register_workload"),
-                ("POST", "/kbs/v0/key/app"), ("POST", "/kbs/v0/"), ("POST", "/api/v1/workloads"),
-                ("PUT", "/api/v1/workloads/app"),
+                ("POST", "/kbs/v0/key/app"), ("POST", "/kbs/v0/"), ("PATCH", "/api/v1/workloads"),
+                ("POST", "/api/v1/workloads/app"),
             ] {
                 let reply = try await server.send(method, path)
                 #expect(

@@ -28,8 +28,8 @@ public struct AccessToken: Sendable, Hashable {
         self.revoked = revoked
     }
 
-    /// Longest description, in bytes.
-    public static let longestDescription = 256
+    /// Longest description, in characters.
+    public static let longestDescription = 64
 
     /// Makes a token.
     ///
@@ -39,11 +39,11 @@ public struct AccessToken: Sendable, Hashable {
     public static func make(
         role: Role, description: String, lifetime: TimeInterval, at time: Date
     ) throws(Refusal) -> (token: AccessToken, text: String) {
-        guard description.utf8.count <= longestDescription,
+        guard description.unicodeScalars.count <= longestDescription,
             !description.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
         else {
             throw Refusal(
-                .invalidField, "description must be at most \(longestDescription) bytes, without control characters.")
+                .invalidField, "description must be at most \(longestDescription) characters, none of them control characters.")
         }
         guard lifetime >= 1, lifetime <= longestLifetime else {
             throw Refusal(.invalidField, "A token lives from one second to ten years.")
