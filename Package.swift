@@ -145,16 +145,9 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "Administration", "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", "Storage",
-                "TestSupport", "kbs",
+                "TestSupport", "kbs", .jwtKit,
                 .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .crypto,
                 .hummingbird, .inMemoryTracing, .tracing,
-            ], swiftSettings: settings),
-        .testTarget(
-            name: "AdministrationTests",
-            dependencies: [
-                "Administration", "Broker", "Evidence", "Server", "SimulatedHardware", "Storage", "TestSupport",
-                .asyncHTTPClient, .certificates, .crypto, .hummingbird, .jwtKit, .logging, .nioCore, .nioHTTP1,
-                .nioSSL,
             ], swiftSettings: settings),
         .testTarget(
             name: "MasterKeysTests",

@@ -3,6 +3,7 @@ public import Broker
 public import Foundation
 import HTTPTypes
 public import Hummingbird
+public import Logging
 import NIOCore
 
 /// Who may administer: the one place where it is decided.
@@ -30,13 +31,13 @@ public struct Gate: Sendable {
     private let now: @Sendable () -> Date
 
     public init(
-        _ configuration: Configuration, broker: Broker, tokens: any TokenStore, client: HTTPClient,
+        _ configuration: Configuration, broker: Broker, tokens: any TokenStore, client: HTTPClient, logger: Logger,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.configuration = configuration
         self.broker = broker
         self.tokens = tokens
-        verifier = configuration.issuer.map { JWTVerifier($0, client: client) }
+        verifier = configuration.issuer.map { JWTVerifier($0, client: client, logger: logger) }
         self.now = now
     }
 
@@ -86,7 +87,8 @@ public struct Gate: Sendable {
         let time = now()
         if let seconds = delay.wait(for: context.remoteAddress, credential, at: time) {
             throw Refusal(
-                .rateLimited, "There were too many wrong tries with this credential from your address: wait.", retryAfter: seconds)
+                .rateLimited, "There were too many wrong tries with this credential from your address: wait.",
+                retryAfter: seconds)
         }
         do {
             let caller = try await authenticate(credential, at: time)

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 public import Broker
 import Foundation
 import JWTKit
+import Logging
 import NIOCore
 import NIOFoundationEssentialsCompat
 import NIOHTTP1
@@ -35,6 +36,7 @@ public struct JWTIssuer: Sendable, Hashable {
 actor JWTVerifier {
     private let issuer: JWTIssuer
     private let client: HTTPClient
+    private let logger: Logger
     private var keys: (known: Set<String>, collection: JWTKeyCollection)?
     private var fetched = Date.distantPast
 
@@ -45,9 +47,10 @@ actor JWTVerifier {
     /// For clocks that differ, in seconds.
     private static let leeway: TimeInterval = 30
 
-    init(_ issuer: JWTIssuer, client: HTTPClient) {
+    init(_ issuer: JWTIssuer, client: HTTPClient, logger: Logger) {
         self.issuer = issuer
         self.client = client
+        self.logger = logger
     }
 
     /// - Returns: who the token is about.
@@ -99,11 +102,10 @@ actor JWTVerifier {
         fetched = time
         do {
             let document = try await document()
-            let set = try JSONDecoder().decode(JWKS.self, from: document)
+            let set = try JSONDecoder().decode(KeySet.self, from: document)
             let collection = JWTKeyCollection()
             var known: Set<String> = []
-            for key in set.keys {
-                // A key of a kind that is not known here verifies nothing, and does not keep others from it.
+            for key in set.keys.compactMap(\.key) {
                 guard let kid = key.keyIdentifier?.string, (try? await collection.add(jwk: key)) != nil else {
                     continue
                 }
@@ -111,6 +113,8 @@ actor JWTVerifier {
             }
             keys = (known, collection)
         } catch {
+            logger.error(
+                "The keys of the JWT issuer cannot be had.", metadata: ["keys": "\(issuer.keys)", "error": "\(error)"])
             // What was known goes on: a provider that is down for a moment locks nobody out.
             guard keys == nil else { return }
             throw Refusal(
@@ -126,6 +130,16 @@ actor JWTVerifier {
         guard response.status == .ok else { throw CocoaError(.fileReadUnknown) }
         return Data(try await response.body.collect(upTo: 1 << 20).readableBytesView)
     }
+}
+
+/// A JWKS, of which keys of kinds that are not known here are left out: they keep no other from being used.
+private struct KeySet: Decodable {
+    struct Entry: Decodable {
+        let key: JWK?
+        init(from decoder: any Decoder) { key = try? JWK(from: decoder) }
+    }
+
+    let keys: [Entry]
 }
 
 /// A JWT's claims, whatever they are. What they must be is looked at by ``JWTVerifier``.

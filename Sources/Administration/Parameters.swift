@@ -65,6 +65,13 @@ extension Request {
         return name
     }
 
+    /// Whether there may be one already: `If-None-Match: *` says not.
+    func mayReplace() throws(Refusal) -> Bool {
+        guard let text = headers[.ifNoneMatch] else { return true }
+        guard text == "*" else { throw Refusal(.malformed, "If-None-Match can be * only.") }
+        return false
+    }
+
     /// What `If-Match` asks for: a version, or `nil` when it says `*` or nothing.
     func expectedVersion() throws(Refusal) -> Workload.Version? {
         guard let text = headers[.ifMatch], text != "*" else { return nil }
@@ -102,7 +109,8 @@ extension NewWorkload {
 extension RouterMethods {
     /// Answers 405 to every other method.
     func refuseOtherMethods(on path: RouterPath, than allowed: [HTTPRequest.Method]) {
-        let known: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options, .trace]
+        let known: [HTTPRequest.Method] =
+            [.get, .head, .post, .put, .patch, .delete, .options, .trace]
             + [HTTPRequest.Method("QUERY")].compactMap(\.self)
         let allow = allowed.map(\.rawValue).joined(separator: ", ")
         for method in known where !allowed.contains(method) {

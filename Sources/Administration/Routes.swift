@@ -91,7 +91,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
             }
             let expected = try request.expectedVersion()
             let outcome = try await administrator.register(
-                try NewWorkload(message, id: id), replacing: request.headers[.ifNoneMatch] != "*", expecting: expected)
+                try NewWorkload(message, id: id), replacing: try request.mayReplace(), expecting: expected)
             return try await reply(with: id, outcome == .added ? .created : .ok, by: administrator)
         }
         calls.patch("**") { request, context in

@@ -93,7 +93,7 @@ public struct KBSServer: Sendable {
     private func application(
         _ broker: Broker, _ store: SQLiteStore, _ trail: Trail
     ) -> some ApplicationProtocol {
-        let gate = Gate(gateConfiguration, broker: broker, tokens: store, client: .shared)
+        let gate = Gate(gateConfiguration, broker: broker, tokens: store, client: .shared, logger: logger)
         let router = Router(context: KBSRequestContext.self)
         router.add(middleware: RefusalMiddleware())
         router.add(middleware: ProblemMiddleware())

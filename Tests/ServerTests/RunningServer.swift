@@ -15,6 +15,7 @@ struct RunningServer {
     let port: Int
     let client: HTTPClient
     let log: LogRecorder
+    let settings: Settings
 
     var transport: GuestTransport { GuestTransport(base: base, client: client) }
 
@@ -43,7 +44,9 @@ struct RunningServer {
                 throw CancellationError()
             }
             try await body(
-                RunningServer(base: "http://\(address)", port: address.port, client: client, log: log))
+                RunningServer(
+                    base: "http://\(address)", port: address.port, client: client, log: log,
+                    settings: settings))
         } catch {
             task.cancel()
             _ = await task.result

@@ -43,7 +43,8 @@ public struct AccessToken: Sendable, Hashable {
             !description.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
         else {
             throw Refusal(
-                .invalidField, "description must be at most \(longestDescription) characters, none of them control characters.")
+                .invalidField,
+                "description must be at most \(longestDescription) characters, none of them control characters.")
         }
         guard lifetime >= 1, lifetime <= longestLifetime else {
             throw Refusal(.invalidField, "A token lives from one second to ten years.")
