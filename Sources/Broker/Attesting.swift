@@ -2,6 +2,7 @@ import Crypto
 import CryptoExtras
 public import Evidence
 import Foundation
+import Tracing
 
 /// What a guest answers a challenge with.
 public enum Answer: Sendable {
@@ -78,7 +79,10 @@ extension Broker {
                 .workloadChanged,
                 "The workload was registered again or removed since the challenge: start again at /auth.")
         }
-        let (binding, attempt) = try await appraise(answer, to: challenge, for: workload, at: time)
+        let (binding, attempt) = try await traced("kbs.appraisal") { span in
+            span?.attributes["kbs.tee"] = challenge.tee.rawValue
+            return try await appraise(answer, to: challenge, for: workload, at: time)
+        }
         let session = Session(
             opening: challenge, workload: workload, binding: binding, chip: attempt.chip,
             expires: time.addingTimeInterval(lifetimes.session), keys: keys)

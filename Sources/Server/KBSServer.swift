@@ -16,7 +16,8 @@ import VirteeDialect
 /// A key broker, put together from its rooms.
 public struct KBSServer: Sendable {
     private let settings: Settings
-    private let logger: Logger
+    private let loggers: Loggers
+    private var logger: Logger { loggers[.kbs] }
     /// Is told the address once the server listens.
     private let onListening: @Sendable (Settings.Address) async -> Void
 
@@ -24,8 +25,15 @@ public struct KBSServer: Sendable {
         _ settings: Settings, logger: Logger,
         onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
     ) {
+        self.init(settings, loggers: Loggers(all: logger), onListening: onListening)
+    }
+
+    public init(
+        _ settings: Settings, loggers: Loggers,
+        onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
+    ) {
         self.settings = settings
-        self.logger = logger
+        self.loggers = loggers
         self.onListening = onListening
     }
 
@@ -46,31 +54,56 @@ public struct KBSServer: Sendable {
     }
 
     private func serve(_ folder: DataFolder, _ client: HTTPClient?) async throws {
-        let log = EventLog(logger: logger)
+        let log = EventLog(logger: loggers[.broker])
+        let endorsementLog = EventLog(logger: loggers[.endorsements])
+        let readiness = Readiness([ReadinessCheck("database") { try await folder.store.probe() }])
+        let monitor = Monitor(folder.store, readiness: readiness)
         let library = EndorsementLibrary(
             cache: folder.store, folder: settings.endorsementsFolder.map(CertificateFolder.init),
             vendor: client.flatMap { client in
-                settings.keyDistribution.map { KeyDistributionService(client: client, configuration: $0) }
-            }, reportingTo: { log($0) })
+                settings.keyDistribution.map {
+                    KeyDistributionService(client: client, configuration: $0, reportingTo: { monitor.broker($0) })
+                }
+            },
+            reportingTo: {
+                endorsementLog($0)
+                monitor.broker($0)
+            })
         let broker = Broker(
             store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
-            policy: settings.policy, lifetimes: settings.lifetimes, reportingTo: { log($0) })
+            policy: settings.policy, lifetimes: settings.lifetimes,
+            reportingTo: {
+                log($0)
+                monitor.broker($0)
+            })
         warn()
         var serving = ServiceGroupConfiguration(
             services: [
                 .init(
-                    service: application(broker, folder.store), successTerminationBehavior: .gracefullyShutdownGroup),
-                .init(service: SessionSweeper(store: folder.store, logger: logger)),
+                    service: application(broker, folder.store, monitor, readiness),
+                    successTerminationBehavior: .gracefullyShutdownGroup),
+                .init(service: SessionSweeper(store: folder.store, logger: loggers[.storage])),
+                // Last, so that it is stopped first.
+                .init(
+                    service: DrainService(
+                        readiness: readiness, delay: .seconds(settings.drainDelay), logger: logger)),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        serving.maximumGracefulShutdownDuration = .seconds(settings.stopTimeout)
+        serving.maximumGracefulShutdownDuration = .seconds(settings.drainDelay + settings.stopTimeout)
         try await ServiceGroup(configuration: serving).run()
         logger.info("Stopped.")
     }
 
-    private func application(_ broker: Broker, _ store: SQLiteStore) -> some ApplicationProtocol {
+    private func application(
+        _ broker: Broker, _ store: SQLiteStore, _ monitor: Monitor, _ readiness: Readiness
+    ) -> some ApplicationProtocol {
         let gate = RegistrationGate(networks: settings.registrationNetworks)
         let router = Router(context: KBSRequestContext.self)
+        router.add(
+            middleware: ObservingMiddleware(
+                metrics: monitor.http, logger: loggers[.http], networks: settings.metricsNetworks))
         router.add(middleware: RefusalMiddleware())
+        router.add(middleware: RefusalCounter(metrics: monitor.broker))
+        HealthRoutes(monitor: monitor, readiness: readiness, networks: settings.metricsNetworks).addRoutes(to: router)
         VirteeDialect(broker: broker, replacesWorkloads: settings.replacesWorkloads) { try gate.admit($0, from: $1) }
             .addRoutes(to: router)
         WorkloadRoutes(broker: broker, store: store, gate: gate).addRoutes(to: router)
@@ -78,11 +111,15 @@ public struct KBSServer: Sendable {
             idleTimeout: .seconds(Int64(settings.idleTimeout)),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: 16 * 1_024, maxHeaderListSize: 32 * 1_024, maxHeaderFieldCount: 100))
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .notice)
+        var quiet = loggers[.http]
+        quiet.logLevel = max(quiet.logLevel, .notice)
         return Application(
             router: router,
-            server: HTTPServerBuilder { PinnedHTTP1Channel(base: HTTP1Channel(responder: $0, configuration: http)) },
+            server: HTTPServerBuilder {
+                CountedChannel(
+                    base: PinnedHTTP1Channel(base: HTTP1Channel(responder: $0, configuration: http)),
+                    open: monitor.connections)
+            },
             configuration: .init(address: .hostname(settings.listen.host, port: settings.listen.port)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? settings.listen.port
