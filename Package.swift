@@ -134,7 +134,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto],
+            dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto, .grdb],
             swiftSettings: settings),
         .testTarget(
             name: "EndorsementsTests",

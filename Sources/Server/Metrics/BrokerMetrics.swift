@@ -21,7 +21,7 @@ struct BrokerMetrics: Sendable {
         }
     }
 
-    private let registry: PrometheusRegistry
+    private let checks: [Check.Name: Counter]
     private let snp: Handshakes
     private let sev: Handshakes
     private let released: Counter
@@ -38,7 +38,7 @@ struct BrokerMetrics: Sendable {
     private let refusals: [Refusal.Code: Counter]
 
     init(_ registry: PrometheusRegistry) {
-        self.registry = registry
+        checks = Self.counters(Check.Name.all) { registry.counter(.refusedChecks, ("check", $0.text)) }
         snp = Handshakes(registry, .snp)
         sev = Handshakes(registry, .sev)
         // A session says nothing of its technology when it is used.
@@ -47,17 +47,20 @@ struct BrokerMetrics: Sendable {
         registered = registry.counter(.workloadChanges, ("change", "registered"))
         replaced = registry.counter(.workloadChanges, ("change", "replaced"))
         removed = registry.counter(.workloadChanges, ("change", "removed"))
-        lookups = Self.counters { registry.counter(.lookups, ("outcome", $0.rawValue)) }
-        kds = Self.counters { registry.counter(.kdsRequests, ("outcome", $0.rawValue)) }
+        lookups = Self.counters(EndorsementLookup.allCases) { registry.counter(.lookups, ("outcome", $0.rawValue)) }
+        kds = Self.counters(KeyDistributionExchange.Outcome.allCases) {
+            registry.counter(.kdsRequests, ("outcome", $0.rawValue))
+        }
         kdsDuration = registry.timer(.kdsDuration)
         batch = registry.sizes(.writeBatch)
         commit = registry.timer(.commitDuration)
         commitFailures = registry.counter(.commitFailures)
-        refusals = Self.counters { registry.counter(.refusals, ("code", $0.rawValue)) }
+        refusals = Self.counters(Refusal.Code.allCases) { registry.counter(.refusals, ("code", $0.rawValue)) }
     }
 
-    private static func counters<Case: CaseIterable & Hashable>(_ make: (Case) -> Counter) -> [Case: Counter] {
-        Dictionary(Case.allCases.map { ($0, make($0)) }, uniquingKeysWith: { first, _ in first })
+    /// Made beforehand: a rate cannot be told of a series that begins with its first event.
+    private static func counters<Label: Hashable>(_ labels: [Label], _ make: (Label) -> Counter) -> [Label: Counter] {
+        Dictionary(labels.map { ($0, make($0)) }, uniquingKeysWith: { first, _ in first })
     }
 
     func callAsFunction(_ event: BrokerEvent) {
@@ -68,7 +71,7 @@ struct BrokerMetrics: Sendable {
         case .attested(let attempt): handshakes(attempt.tee).attested.increment()
         case .platformRefused(let attempt, _), .evidenceRefused(let attempt, _):
             handshakes(attempt.tee).refused.increment()
-            count(attempt.verdict?.failures ?? [])
+            for check in attempt.verdict?.failures ?? [] { checks[check.name]?.increment() }
         case .released: released.increment()
         case .releaseRefused: releaseRefused.increment()
         }
@@ -97,11 +100,6 @@ struct BrokerMetrics: Sendable {
         case .snp: snp
         case .sev: sev
         }
-    }
-
-    /// The names of checks are the verifier's own, so that there are few. A refusal may take a lock.
-    private func count(_ failures: [Check]) {
-        for check in failures { registry.counter(.refusedChecks, ("check", check.name.text)).increment() }
     }
 }
 

@@ -31,7 +31,13 @@ struct Monitor: Sendable {
 
     /// What Prometheus reads. What is not counted as it happens is asked for now.
     func page() async -> String {
-        process.sample()
+        // A listing of ten thousand descriptors would hold an event loop up.
+        await withCheckedContinuation { sampled in
+            DispatchQueue.global(qos: .utility).async {
+                process.sample()
+                sampled.resume()
+            }
+        }
         registry.gauge(.writeQueueDepth).set(Int64(store.waitingWrites))
         // A database that cannot be read shows in the checks, and must not hide all the rest.
         if let workloads = try? await store.countWorkloads() { registry.gauge(.workloads).set(Int64(workloads)) }

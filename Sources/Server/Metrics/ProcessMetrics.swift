@@ -1,11 +1,15 @@
 import CoreMetrics
 import Foundation
 
-/// What this program is.
+/// Which program this is.
 public enum Build {
     public static let version = "0.1.0"
-    /// The oldest compiler that may have made it.
-    static let swift = "6.2"
+    /// The compiler's version.
+    #if compiler(>=6.3)
+        static let swift = "6.3"
+    #else
+        static let swift = "6.2"
+    #endif
 }
 
 /// What the kernel says of this process, read when somebody asks. Where there is no /proc it is left out.
