@@ -70,10 +70,11 @@ let package = Package(
     ],
     targets: [
         .target(name: "Evidence", dependencies: [.asn1, .crypto, .cryptoExtras], swiftSettings: settings),
-        .target(name: "Broker", dependencies: ["Evidence", .crypto, .cryptoExtras], swiftSettings: settings),
+        .target(name: "Broker", dependencies: ["Evidence", .crypto, .cryptoExtras, .tracing], swiftSettings: settings),
         .target(name: "Storage", dependencies: ["Broker", "Evidence", .grdb], swiftSettings: settings),
         .target(
-            name: "Endorsements", dependencies: ["Broker", "Evidence", .asyncHTTPClient, .nioCore, .nioHTTP1],
+            name: "Endorsements",
+            dependencies: ["Broker", "Evidence", .asyncHTTPClient, .nioCore, .nioHTTP1, .tracing],
             swiftSettings: settings),
         .target(
             name: "VirteeDialect", dependencies: ["Broker", "Evidence", .httpTypes, .hummingbird, .logging, .nioCore],
@@ -133,7 +134,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto],
+            dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto, .grdb],
             swiftSettings: settings),
         .testTarget(
             name: "EndorsementsTests",

@@ -35,7 +35,10 @@ package struct Appraiser: Sendable {
         var trial = Trial(report: report, expectations: expectations, time: time)
 
         for identity in candidates where trial.isOpen { trial.hold(against: verified[identity] ?? []) }
-        if let settled = trial.settled { return Result(verdict: settled, missing: nil) }
+        if let settled = trial.settled {
+            source.note(.memory)
+            return Result(verdict: settled, missing: nil)
+        }
         let unproven = trial.unproven
         guard evenIfHopeless || unproven.isWorthProving else {
             return Result(verdict: trial.best ?? unproven, missing: nil)
@@ -48,6 +51,7 @@ package struct Appraiser: Sendable {
             pools[identity] = certificates
             trial.hold(against: await chains(for: identity, among: certificates))
         }
+        if !candidates.isEmpty { source.note(trial.isOpen ? .missed : .atHand) }
         var missing: EndorsementUnavailable?
         for identity in candidates where trial.isOpen {
             do {

@@ -2,6 +2,7 @@ import Crypto
 import CryptoExtras
 public import Evidence
 import Foundation
+import Tracing
 
 /// What a guest answers a challenge with.
 public enum Answer: Sendable {
@@ -81,7 +82,10 @@ extension Broker {
                     "The workload was registered again or removed since the challenge: start again at /auth."))
         }
         guard !workload.isDisabled else { throw refused(.disabled(workload.id)) }
-        let (binding, attempt) = try await appraise(answer, to: challenge, for: workload, at: time)
+        let (binding, attempt) = try await traced("kbs.appraisal") { span in
+            span?.attributes["kbs.tee"] = challenge.tee.rawValue
+            return try await appraise(answer, to: challenge, for: workload, at: time)
+        }
         let session = Session(
             opening: challenge, workload: workload, binding: binding, chip: attempt.chip, at: time,
             lifetime: lifetimes.session, keys: keys)

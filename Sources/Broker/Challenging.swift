@@ -40,6 +40,10 @@ extension Broker {
     /// - Throws: a ``Refusal`` when the workload is unknown, is registered for another technology, or
     ///   the SEV platform is not genuine.
     public func challenge(_ request: ChallengeRequest) async throws -> IssuedChallenge {
+        try await traced("kbs.challenge") { _ in try await issueChallenge(request) }
+    }
+
+    private func issueChallenge(_ request: ChallengeRequest) async throws -> IssuedChallenge {
         guard let workload = try await store.workload(request.workload) else {
             throw Refusal(
                 .workloadUnknown,

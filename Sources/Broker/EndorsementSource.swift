@@ -17,6 +17,13 @@ public protocol EndorsementSource: Sendable {
 
     /// Keeps a chain that was verified to its pin, for the next start.
     func keep(_ chain: EndorsementChain) async
+
+    /// Is told how far each look-up had to go.
+    func note(_ lookup: EndorsementLookup)
+}
+
+extension EndorsementSource {
+    public func note(_ lookup: EndorsementLookup) {}
 }
 
 /// What a report says of the key that signed it: enough to ask for its certificate.

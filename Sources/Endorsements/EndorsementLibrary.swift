@@ -1,5 +1,6 @@
 public import Broker
 public import Evidence
+import Tracing
 
 /// Every place that certificates come from, behind one door: what was kept, the offline folder,
 /// and the vendor.
@@ -46,6 +47,8 @@ public struct EndorsementLibrary: EndorsementSource {
         }
     }
 
+    public func note(_ lookup: EndorsementLookup) { report(.lookedUp(lookup)) }
+
     private func ask<T>(
         for wanted: EndorsementEvent.Wanted, _ body: (KeyDistributionService) async throws -> T
     ) async throws -> T {
@@ -53,7 +56,7 @@ public struct EndorsementLibrary: EndorsementSource {
             guard let vendor else {
                 throw EndorsementUnavailable("this server does not ask AMD (endorsements.kds is empty)")
             }
-            let value = try await body(vendor)
+            let value = try await traced("kbs.endorsements.fetch", ofKind: .client) { _ in try await body(vendor) }
             report(.fetched(wanted))
             return value
         } catch let error as EndorsementUnavailable {
@@ -93,4 +96,5 @@ public enum EndorsementEvent: Sendable {
     case fetched(Wanted)
     case unavailable(Wanted, EndorsementUnavailable)
     case notKept(EndorsementIdentity, reason: String)
+    case lookedUp(EndorsementLookup)
 }

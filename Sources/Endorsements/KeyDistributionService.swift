@@ -27,6 +27,7 @@ public struct KeyDistributionService: Sendable {
 
     private let client: HTTPClient
     private let configuration: Configuration
+    private let report: @Sendable (KeyDistributionExchange) -> Void
     private let flights = Flights()
     private let failures = BoundedCache<String, Failure>(capacity: 4_096)
 
@@ -35,7 +36,12 @@ public struct KeyDistributionService: Sendable {
         let until: ContinuousClock.Instant
     }
 
-    public init(client: HTTPClient, configuration: Configuration) {
+    /// - Parameter report: is told of each request that the service was sent.
+    public init(
+        client: HTTPClient, configuration: Configuration,
+        reportingTo report: @escaping @Sendable (KeyDistributionExchange) -> Void = { _ in }
+    ) {
+        self.report = report
         self.client = client
         self.configuration = configuration
     }
@@ -120,6 +126,15 @@ public struct KeyDistributionService: Sendable {
     }
 
     private func attempt(_ path: String, within time: Duration) async -> Outcome {
+        let start = ContinuousClock.now
+        let (outcome, label) = await exchange(path, within: time)
+        report(KeyDistributionExchange(outcome: label, duration: start.duration(to: .now)))
+        return outcome
+    }
+
+    private func exchange(
+        _ path: String, within time: Duration
+    ) async -> (Outcome, KeyDistributionExchange.Outcome) {
         let host = configuration.baseURL
         do {
             let (response, body) = try await Self.limit(time) {
@@ -129,20 +144,22 @@ public struct KeyDistributionService: Sendable {
             }
             switch response.status.code {
             case 200:
-                return .certificates(try Certificate.read(file: Array(body.readableBytesView)))
+                return (.certificates(try Certificate.read(file: Array(body.readableBytesView))), .fetched)
             case 404:
-                return .refused(EndorsementUnavailable("\(host) does not know it", retryAfter: 600))
+                return (.refused(EndorsementUnavailable("\(host) does not know it", retryAfter: 600)), .unknown)
             case 429, 500...599:
-                return .again(
-                    EndorsementUnavailable(
-                        "\(host) answered \(response.status.code)", retryAfter: Self.retryAfter(response.headers)))
+                let reason = EndorsementUnavailable(
+                    "\(host) answered \(response.status.code)", retryAfter: Self.retryAfter(response.headers))
+                return (.again(reason), response.status.code == 429 ? .limited : .failed)
             default:
-                return .refused(EndorsementUnavailable("\(host) answered \(response.status.code)"))
+                return (.refused(EndorsementUnavailable("\(host) answered \(response.status.code)")), .failed)
             }
         } catch let error as MalformedInput {
-            return .refused(EndorsementUnavailable("\(host) sent something else than a certificate: \(error)"))
+            return (
+                .refused(EndorsementUnavailable("\(host) sent something else than a certificate: \(error)")), .malformed
+            )
         } catch {
-            return .again(EndorsementUnavailable("\(host) cannot be reached: \(error)"))
+            return (.again(EndorsementUnavailable("\(host) cannot be reached: \(error)")), .unreachable)
         }
     }
 
@@ -176,6 +193,23 @@ public struct KeyDistributionService: Sendable {
     private static func seconds(until instant: ContinuousClock.Instant) -> Int {
         max(1, Int(ContinuousClock.now.duration(to: instant).components.seconds))
     }
+}
+
+/// A request that the vendor was sent, and how it went.
+public struct KeyDistributionExchange: Sendable, Hashable {
+    public enum Outcome: String, Sendable, Hashable, CaseIterable {
+        case fetched
+        /// It has no such certificate.
+        case unknown
+        /// It was asked too often.
+        case limited
+        case failed
+        case malformed
+        case unreachable
+    }
+
+    public let outcome: Outcome
+    public let duration: Duration
 }
 
 /// One request for each path at a time: whoever comes later waits for it too.

@@ -71,17 +71,18 @@ struct TrailCheck: Sendable {
     let store: any Store
     let publicKey: [UInt8]
 
-    /// - Returns: what is wrong, or `nil`.
-    func problem() async throws -> String? {
-        guard let last = try file.read().last(where: { $0.isSigned(by: publicKey) }) else { return nil }
+    /// - Throws: what is wrong.
+    @Sendable func run() async throws {
+        guard let last = try file.read().last(where: { $0.isSigned(by: publicKey) }) else { return }
         guard let hash = try await store.auditHash(of: last.head.sequence) else {
-            return "the trail has no record \(last.head.sequence), which the checkpoint of "
-                + "\(last.time.formatted(.iso8601)) has: the database is an older copy, or the trail was cut"
+            throw InvalidSetting(
+                "the trail has no record \(last.head.sequence), which the checkpoint of "
+                + "\(last.time.formatted(.iso8601)) has: the database is an older copy, or the trail was cut")
         }
         guard hash == last.head.hash else {
-            return "record \(last.head.sequence) of the trail is not the one that the checkpoint of "
-                + "\(last.time.formatted(.iso8601)) has: the trail was rewritten"
+            throw InvalidSetting(
+                "record \(last.head.sequence) of the trail is not the one that the checkpoint of "
+                + "\(last.time.formatted(.iso8601)) has: the trail was rewritten")
         }
-        return nil
     }
 }

@@ -47,6 +47,7 @@ struct EventLog: Sendable {
         case .notKept(let identity, let reason):
             logger.error(
                 "A certificate could not be kept.", metadata: ["certificate": "\(identity)", "reason": "\(reason)"])
+        case .lookedUp: break
         }
     }
 

@@ -17,7 +17,8 @@ import VirteeDialect
 /// A key broker, put together from its rooms.
 public struct KBSServer: Sendable {
     private let settings: Settings
-    private let logger: Logger
+    private let loggers: Loggers
+    private var logger: Logger { loggers[.kbs] }
     /// Is told the address once the server listens.
     private let onListening: @Sendable (Settings.Address) async -> Void
 
@@ -25,8 +26,15 @@ public struct KBSServer: Sendable {
         _ settings: Settings, logger: Logger,
         onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
     ) {
+        self.init(settings, loggers: Loggers(all: logger), onListening: onListening)
+    }
+
+    public init(
+        _ settings: Settings, loggers: Loggers,
+        onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
+    ) {
         self.settings = settings
-        self.logger = logger
+        self.loggers = loggers
         self.onListening = onListening
     }
 
@@ -47,35 +55,53 @@ public struct KBSServer: Sendable {
     }
 
     private func serve(_ folder: DataFolder, _ client: HTTPClient?) async throws {
-        let log = EventLog(logger: logger)
+        let log = EventLog(logger: loggers[.broker])
+        let endorsementLog = EventLog(logger: loggers[.endorsements])
+        let trail = try await Trail(folder, settings)
+        let readiness = Readiness([
+            ReadinessCheck("database") { try await folder.store.probe() }, ReadinessCheck("trail", run: trail.check.run),
+        ])
+        let monitor = Monitor(folder.store, readiness: readiness)
         let library = EndorsementLibrary(
             cache: folder.store, folder: settings.endorsementsFolder.map(CertificateFolder.init),
             vendor: client.flatMap { client in
-                settings.keyDistribution.map { KeyDistributionService(client: client, configuration: $0) }
-            }, reportingTo: { log($0) })
+                settings.keyDistribution.map {
+                    KeyDistributionService(client: client, configuration: $0, reportingTo: { monitor.broker($0) })
+                }
+            },
+            reportingTo: {
+                endorsementLog($0)
+                monitor.broker($0)
+            })
         let broker = Broker(
             store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
             policy: settings.policy, lifetimes: settings.lifetimes, recordsPerMinute: settings.refusalsPerMinute,
-            reportingTo: { log($0) })
+            reportingTo: {
+                log($0)
+                monitor.broker($0)
+            })
         warn()
-        let trail = try await Trail(folder, settings)
-        if let problem = try await trail.check.problem() {
-            logger.critical("THE AUDIT TRAIL IS NOT WHAT IT WAS.", metadata: ["problem": "\(problem)"])
+        do { try await trail.check.run() } catch {
+            logger.critical("THE AUDIT TRAIL IS NOT WHAT IT WAS.", metadata: ["problem": "\(error)"])
         }
         try await broker.record(
             AuditRecord(.startServer, by: .server, details: ["version": KBSVersion.text], at: Date()))
         var serving = ServiceGroupConfiguration(
             services: [
                 .init(
-                    service: application(broker, folder.store, trail),
+                    service: application(broker, folder.store, trail, monitor, readiness),
                     successTerminationBehavior: .gracefullyShutdownGroup),
                 .init(
                     service: Housekeeping(
-                        broker: broker, store: folder.store, attemptsKept: settings.attemptsKept, logger: logger)),
+                        broker: broker, store: folder.store, attemptsKept: settings.attemptsKept, logger: loggers[.storage])),
+                // Last, so that it is stopped first.
+                .init(
+                    service: DrainService(
+                        readiness: readiness, delay: .seconds(settings.drainDelay), logger: logger)),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        serving.maximumGracefulShutdownDuration = .seconds(settings.stopTimeout)
+        serving.maximumGracefulShutdownDuration = .seconds(settings.drainDelay + settings.stopTimeout)
         // The last checkpoint is signed when all else has ended, the record of the end too.
-        let signing = Task { await trail.writer(interval: settings.checkpointInterval, logger: logger).run() }
+        let signing = Task { await trail.writer(interval: settings.checkpointInterval, logger: loggers[.audit]).run() }
         let group = Task { try await ServiceGroup(configuration: serving).run() }
         let result = await withTaskCancellationHandler {
             await group.result
@@ -91,12 +117,17 @@ public struct KBSServer: Sendable {
     }
 
     private func application(
-        _ broker: Broker, _ store: SQLiteStore, _ trail: Trail
+        _ broker: Broker, _ store: SQLiteStore, _ trail: Trail, _ monitor: Monitor, _ readiness: Readiness
     ) -> some ApplicationProtocol {
-        let gate = Gate(gateConfiguration, broker: broker, tokens: store, client: .shared, logger: logger)
+        let gate = Gate(gateConfiguration, broker: broker, tokens: store, client: .shared, logger: loggers[.administration])
         let router = Router(context: KBSRequestContext.self)
+        router.add(
+            middleware: ObservingMiddleware(
+                metrics: monitor.http, logger: loggers[.http], networks: settings.metricsNetworks))
         router.add(middleware: RefusalMiddleware())
         router.add(middleware: ProblemMiddleware())
+        router.add(middleware: RefusalCounter(metrics: monitor.broker))
+        HealthRoutes(monitor: monitor, readiness: readiness, networks: settings.metricsNetworks).addRoutes(to: router)
         VirteeDialect<KBSRequestContext>(broker: broker, replacesWorkloads: settings.replacesWorkloads) {
             try await gate.admit($0, $1, to: .changeWorkloads).actor
         }.addRoutes(to: router)
@@ -105,19 +136,23 @@ public struct KBSServer: Sendable {
             LocalAdministrator(broker, store: store, signer: { trail.key }, actor: .server), gate: gate,
             status: {
                 ServerStatus(
-                    version: KBSVersion.text, started: started, workloads: try await store.workloadCount(),
-                    sessions: try await store.sessionCount(at: Date()), head: try await store.auditHead())
+                    version: KBSVersion.text, started: started, workloads: try await store.countWorkloads(),
+                    sessions: try await store.countSessions(at: Date()), head: try await store.auditHead())
             }, settings: settings.texts
         ).addRoutes(to: router)
         let http = HTTP1Channel.Configuration(
             idleTimeout: .seconds(Int64(settings.idleTimeout)),
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: 16 * 1_024, maxHeaderListSize: 32 * 1_024, maxHeaderFieldCount: 100))
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .notice)
+        var quiet = loggers[.http]
+        quiet.logLevel = max(quiet.logLevel, .notice)
         return Application(
             router: router,
-            server: HTTPServerBuilder { PinnedHTTP1Channel(base: HTTP1Channel(responder: $0, configuration: http)) },
+            server: HTTPServerBuilder {
+                CountedChannel(
+                    base: PinnedHTTP1Channel(base: HTTP1Channel(responder: $0, configuration: http)),
+                    open: monitor.connections)
+            },
             configuration: .init(address: .hostname(settings.listen.host, port: settings.listen.port)),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? settings.listen.port

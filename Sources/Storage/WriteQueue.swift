@@ -1,3 +1,4 @@
+import Broker
 import Foundation
 import GRDB
 import Synchronization
@@ -25,13 +26,23 @@ final class WriteQueue: Sendable {
 
     private let writer: DatabaseQueue
     private let state = Mutex(State())
+    private let observer = Mutex<(@Sendable (CommittedBatch) -> Void)?>(nil)
     /// The only thread that writes; it may block on the disk.
     private let thread = DispatchQueue(label: "kbs.writes")
 
     init(_ writer: DatabaseQueue) { self.writer = writer }
 
+    /// How many writes wait for the next transaction.
+    var waiting: Int { state.withLock { $0.waiting.count } }
+
+    func observe(_ body: @escaping @Sendable (CommittedBatch) -> Void) { observer.withLock { $0 = body } }
+
     /// Runs a write, and returns when it is durable.
     func perform<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        try await traced("kbs.store.write") { _ in try await wait(for: body) }
+    }
+
+    private func wait<T: Sendable>(for body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             let outcome = Outcome<T>()
             enqueue(
@@ -71,7 +82,10 @@ final class WriteQueue: Sendable {
                 return state.waiting
             }
             if batch.isEmpty { return }
+            let start = ContinuousClock.now
             let failure = commit(batch)
+            observer.withLock { $0 }?(
+                CommittedBatch(writes: batch.count, duration: start.duration(to: .now), hasFailed: failure != nil))
             for write in batch { write.finish(failure) }
         }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Server
 
 @main
 struct KBS: AsyncParsableCommand {
@@ -9,6 +10,7 @@ struct KBS: AsyncParsableCommand {
             It holds secrets for guests whose memory the host cannot read, and gives each to the guest \
             it was registered for, once hardware has vouched for it.
             """,
+        version: Build.version,
         subcommands: [
             ServeCommand.self, WorkloadCommand.self, AttemptsCommand.self, SessionsCommand.self, TokenCommand.self,
             AuditCommand.self, StatusCommand.self, CertificatesCommand.self, VerifyCommand.self, DemoCommand.self,

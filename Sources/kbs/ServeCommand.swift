@@ -15,12 +15,12 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (settings, unknown) = try options.resolve()
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
-        var logger = Logger(label: "kbs")
-        logger.logLevel = settings.logLevel
+        let loggers = Loggers(settings)
+        LoggingSystem.bootstrap { loggers.handler($0) }
+        let logger = loggers[.kbs]
         for name in unknown {
             logger.warning("The environment has a variable that is no setting.", metadata: ["name": "\(name)"])
         }
-        try await KBSServer(settings, logger: logger).run()
+        try await KBSServer(settings, loggers: loggers).run()
     }
 }

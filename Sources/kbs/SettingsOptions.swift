@@ -14,6 +14,8 @@ struct SettingsOptions: ParsableArguments {
     var data: String?
     @Option(help: ArgumentHelp(SettingKey.logLevel.helpWithDefault, valueName: "level"))
     var logLevel: String?
+    @Option(help: ArgumentHelp(SettingKey.logFormat.helpWithDefault, valueName: "format"))
+    var logFormat: String?
     @Option(help: ArgumentHelp(SettingKey.idleTimeout.helpWithDefault, valueName: "time"))
     var httpIdleTimeout: String?
     @Option(help: ArgumentHelp(SettingKey.stopTimeout.helpWithDefault, valueName: "time"))
@@ -57,7 +59,7 @@ struct SettingsOptions: ParsableArguments {
 
     private var flags: [SettingKey: String] {
         let given: [SettingKey: String?] = [
-            .listen: listen, .data: data, .logLevel: logLevel, .idleTimeout: httpIdleTimeout,
+            .listen: listen, .data: data, .logLevel: logLevel, .logFormat: logFormat, .idleTimeout: httpIdleTimeout,
             .stopTimeout: httpStopTimeout, .registrationNetworks: registrationNetworks,
             .registrationReplace: registrationReplace, .challengeLifetime: challengeLifetime,
             .sessionLifetime: sessionLifetime, .snpAllowDebug: snpAllowDebug,

@@ -71,7 +71,10 @@ final class ServerProcess: Sendable {
     var status: Int32 { process.terminationStatus }
     var log: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
 
-    static func start(_ folder: TemporaryFolder, _ arguments: String...) async throws -> ServerProcess {
+    /// - Parameter longestFile: past so many units of 512 bytes no file grows, as on a disk that is full.
+    static func start(
+        _ folder: TemporaryFolder, longestFile: Int? = nil, _ arguments: String...
+    ) async throws -> ServerProcess {
         let logFile = folder.file("log-\(UUID().uuidString)")
         try Data().write(to: logFile)
         let rootsFile = folder.file("roots.json")
@@ -81,12 +84,17 @@ final class ServerProcess: Sendable {
                 "serve", "--listen", "127.0.0.1:0", "--data", folder.file("data").path, "--trust-simulated-root",
                 rootsFile.path, "--endorsements-kds", "",
             ] + arguments)
+        if let longestFile, let given = process.arguments {
+            process.executableURL = URL(filePath: "/bin/sh")
+            process.arguments =
+                ["-c", #"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, "\(longestFile)", Command.binary.path] + given
+        }
         process.standardError = try FileHandle(forWritingTo: logFile)
         try process.run()
         for _ in 0..<400 {
             try await Task.sleep(for: .milliseconds(25))
             let log = try String(contentsOf: logFile, encoding: .utf8)
-            if let address = log.firstMatch(of: /address=(http:\/\/[0-9.:]+)/) {
+            if let address = log.firstMatch(of: /address(?:=|":")(http:\/\/[0-9.:]+)/) {
                 return ServerProcess(process: process, base: String(address.output.1), logFile: logFile, folder: folder)
             }
         }

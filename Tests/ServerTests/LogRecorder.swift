@@ -1,4 +1,5 @@
 import Logging
+import Server
 import Synchronization
 
 /// Remembers every log line, at every level.
@@ -17,6 +18,7 @@ final class LogRecorder: Sendable {
         let recorder: LogRecorder
         var metadata: Logger.Metadata = [:]
         var logLevel: Logger.Level = .trace
+        var metadataProvider: Logger.MetadataProvider? = .requestID
 
         subscript(metadataKey key: String) -> Logger.Metadata.Value? {
             get { metadata[key] }
@@ -24,7 +26,7 @@ final class LogRecorder: Sendable {
         }
 
         func log(event: LogEvent) {
-            let all = metadata.merging(event.metadata ?? [:]) { $1 }
+            let all = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
             recorder.recorded.withLock { $0.append("\(event.level) \(event.message) \(all)") }
         }
     }

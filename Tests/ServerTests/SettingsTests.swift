@@ -79,7 +79,11 @@ struct SettingsTests {
             ("[endorsements]\nkds = \"ftp://x\"", "endorsements.kds"),
             ("[endorsements]\nfolder = \"/no/such/folder\"", "endorsements.folder"),
             ("[session]\nlifetime = \"1m\"", "session.lifetime"), ("[log]\nlevel = \"loud\"", "log.level"),
-            ("trust_simulated_root = \"x\"", "trust_simulated_root"),
+            ("trust_simulated_root = \"x\"", "trust_simulated_root"), ("[log]\nformat = \"xml\"", "log.format"),
+            ("[log]\nlevels = \"kbs.http\"", "log.levels"), ("[log.levels]\n\"kbs.nothing\" = \"info\"", "kbs.nothing"),
+            ("[log.levels]\n\"kbs.http\" = \"loud\"", "loud"), ("[http]\ndrain_delay = \"-1s\"", "http.drain_delay"),
+            ("[http]\ndrain_delay = \"2h\"", "http.drain_delay"),
+            ("[metrics]\nnetworks = \"everyone\"", "everyone"),
         ])
     func errors(text: String, names: String) throws {
         let (folder, file) = try file(text)

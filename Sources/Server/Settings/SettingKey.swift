@@ -44,7 +44,8 @@ public struct SettingKey: Sendable, Hashable {
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 
     /// Every setting that there is, in the order in which they are documented.
-    public static let allCases: [SettingKey] = listening + guests + endorsements + administration
+    public static let allCases: [SettingKey] =
+        listening + guests + endorsements + administration + observing
 
     public static func named(_ name: String) -> SettingKey? { byName[name] }
 

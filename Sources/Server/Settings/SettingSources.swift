@@ -50,6 +50,12 @@ extension Settings {
         }
         var values: [SettingKey: String] = [:]
         for (path, value) in try flatten(table, under: "", in: name) {
+            if path.hasPrefix("log.levels.") {
+                // A table of levels is the list in another form.
+                let level = "\(path.dropFirst("log.levels.".count))=\(value)"
+                values[.logLevels] = [values[.logLevels], level].compactMap { $0 }.joined(separator: ",")
+                continue
+            }
             guard let key = SettingKey.named(path) else {
                 throw InvalidSetting("\(name): there is no setting \"\(path)\"; docs/settings.md lists them all")
             }

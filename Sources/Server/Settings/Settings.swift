@@ -29,10 +29,16 @@ public struct Settings: Sendable {
     public var listen = Address(host: "127.0.0.1", port: 8080)
     public var dataFolder = URL(filePath: "kbs-data")
     public var logLevel = Logger.Level.info
+    public var logFormat = LogFormat.text
+    /// For the subsystems that have one of their own.
+    public var logLevels: [Subsystem: Logger.Level] = [:]
+    public var metricsNetworks = NetworkList.loopback
     /// Close a connection on which nothing has arrived for so long.
     public var idleTimeout: TimeInterval = 60
     /// After SIGTERM, how long requests in flight have to finish.
     public var stopTimeout: TimeInterval = 30
+    /// After SIGTERM, how long to serve on, not ready.
+    public var drainDelay: TimeInterval = 0
     /// `nil`: anywhere with credentials, and loopback without.
     public var registrationNetworks: NetworkList?
     public var replacesWorkloads = true

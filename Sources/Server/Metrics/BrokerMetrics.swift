@@ -1,0 +1,116 @@
+import Broker
+import CoreMetrics
+import Endorsements
+import Evidence
+import Storage
+import Synchronization
+
+/// Counts what happens, beside ``EventLog`` which tells it. No label is a workload, a chip or an
+/// address: those have no bound.
+struct BrokerMetrics: Sendable {
+    private struct Handshakes: Sendable {
+        let challenged: Counter
+        let attested: Counter
+        let refused: Counter
+
+        init(_ registry: PrometheusRegistry, _ tee: TEE) {
+            func counter(_ outcome: String) -> Counter {
+                registry.counter(.handshakes, ("tee", tee.rawValue), ("outcome", outcome))
+            }
+            (challenged, attested, refused) = (counter("challenged"), counter("attested"), counter("refused"))
+        }
+    }
+
+    private let checks: [Check.Name: Counter]
+    private let snp: Handshakes
+    private let sev: Handshakes
+    private let released: Counter
+    private let releaseRefused: Counter
+    private let registered: Counter
+    private let replaced: Counter
+    private let removed: Counter
+    private let lookups: [EndorsementLookup: Counter]
+    private let kds: [KeyDistributionExchange.Outcome: Counter]
+    private let kdsDuration: Timer
+    private let batch: Recorder
+    private let commit: Timer
+    private let commitFailures: Counter
+    private let refusals: [Refusal.Code: Counter]
+
+    init(_ registry: PrometheusRegistry) {
+        checks = Self.counters(Check.Name.all) { registry.counter(.refusedChecks, ("check", $0.text)) }
+        snp = Handshakes(registry, .snp)
+        sev = Handshakes(registry, .sev)
+        // A session says nothing of its technology when it is used.
+        released = registry.counter(.handshakes, ("tee", "any"), ("outcome", "released"))
+        releaseRefused = registry.counter(.handshakes, ("tee", "any"), ("outcome", "release_refused"))
+        registered = registry.counter(.workloadChanges, ("change", "registered"))
+        replaced = registry.counter(.workloadChanges, ("change", "replaced"))
+        removed = registry.counter(.workloadChanges, ("change", "removed"))
+        lookups = Self.counters(EndorsementLookup.allCases) { registry.counter(.lookups, ("outcome", $0.rawValue)) }
+        kds = Self.counters(KeyDistributionExchange.Outcome.allCases) {
+            registry.counter(.kdsRequests, ("outcome", $0.rawValue))
+        }
+        kdsDuration = registry.timer(.kdsDuration)
+        batch = registry.sizes(.writeBatch)
+        commit = registry.timer(.commitDuration)
+        commitFailures = registry.counter(.commitFailures)
+        refusals = Self.counters(Refusal.Code.allCases) { registry.counter(.refusals, ("code", $0.rawValue)) }
+    }
+
+    /// Made beforehand: a rate cannot be told of a series that begins with its first event.
+    private static func counters<Label: Hashable>(_ labels: [Label], _ make: (Label) -> Counter) -> [Label: Counter] {
+        Dictionary(labels.map { ($0, make($0)) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    func callAsFunction(_ event: BrokerEvent) {
+        switch event {
+        case .registered(_, let isReplacement): (isReplacement ? replaced : registered).increment()
+        case .removed: removed.increment()
+        case .challenged(_, let tee): handshakes(tee).challenged.increment()
+        case .attested(let attempt): handshakes(attempt.tee).attested.increment()
+        case .platformRefused(let attempt, _), .evidenceRefused(let attempt, _):
+            handshakes(attempt.tee).refused.increment()
+            for check in attempt.verdict?.failures ?? [] { checks[check.name]?.increment() }
+        case .released: released.increment()
+        case .releaseRefused: releaseRefused.increment()
+        // Counted as refusals by their codes, and of no use as a rate.
+        case .answerRefused, .disabled, .sessionsEnded: break
+        }
+    }
+
+    func callAsFunction(_ event: EndorsementEvent) {
+        if case .lookedUp(let lookup) = event { lookups[lookup]?.increment() }
+    }
+
+    func callAsFunction(_ exchange: KeyDistributionExchange) {
+        kds[exchange.outcome]?.increment()
+        kdsDuration.recordNanoseconds(exchange.duration.nanoseconds)
+    }
+
+    func callAsFunction(_ commit: CommittedBatch) {
+        batch.record(commit.writes)
+        self.commit.recordNanoseconds(commit.duration.nanoseconds)
+        if commit.hasFailed { commitFailures.increment() }
+    }
+
+    /// A request was refused, by whatever part of the server.
+    func callAsFunction(_ refusal: Refusal) { refusals[refusal.code]?.increment() }
+
+    private func handshakes(_ tee: TEE) -> Handshakes {
+        switch tee {
+        case .snp: snp
+        case .sev: sev
+        }
+    }
+}
+
+extension Duration {
+    /// As many as there are; the largest number if there are more.
+    var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (whole, overflowed) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, isTooLarge) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return overflowed || isTooLarge ? .max : sum
+    }
+}

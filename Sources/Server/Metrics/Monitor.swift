@@ -1,0 +1,51 @@
+import Broker
+import CoreMetrics
+import Foundation
+import Storage
+
+/// All that is counted in one server, and the page that shows it.
+struct Monitor: Sendable {
+    let broker: BrokerMetrics
+    let http: HTTPMetrics
+    let connections: Meter
+    private let registry: PrometheusRegistry
+    private let process: ProcessMetrics
+    private let store: SQLiteStore
+    private let readiness: Readiness
+    private let certificateExpiry: @Sendable () -> Date?
+
+    /// - Parameter certificateExpiry: when the TLS certificate in use expires; `nil` without TLS.
+    init(
+        _ store: SQLiteStore, readiness: Readiness, certificateExpiry: @escaping @Sendable () -> Date? = { nil }
+    ) {
+        registry = PrometheusRegistry()
+        broker = BrokerMetrics(registry)
+        http = HTTPMetrics(registry)
+        connections = registry.gauge(.connections)
+        process = ProcessMetrics(registry)
+        self.store = store
+        self.readiness = readiness
+        self.certificateExpiry = certificateExpiry
+        store.observeCommits { [broker] in broker($0) }
+    }
+
+    /// What Prometheus reads. What is not counted as it happens is asked for now.
+    func page() async -> String {
+        // A listing of ten thousand descriptors would hold an event loop up.
+        await withCheckedContinuation { sampled in
+            DispatchQueue.global(qos: .utility).async {
+                process.sample()
+                sampled.resume()
+            }
+        }
+        registry.gauge(.writeQueueDepth).set(Int64(store.waitingWrites))
+        // A database that cannot be read shows in the checks, and must not hide all the rest.
+        if let workloads = try? await store.countWorkloads() { registry.gauge(.workloads).set(Int64(workloads)) }
+        if let sessions = try? await store.countSessions(at: Date()) { registry.gauge(.sessions).set(Int64(sessions)) }
+        if let expiry = certificateExpiry() { registry.gauge(.certificateExpiry).set(expiry.timeIntervalSince1970) }
+        for result in await readiness.results() {
+            registry.gauge(.readiness, ("check", result.name)).set(result.failure == nil ? 1 : 0)
+        }
+        return registry.render()
+    }
+}

@@ -1,0 +1,53 @@
+public import Broker
+import Dispatch
+public import Foundation
+import GRDB
+import Synchronization
+
+/// A transaction that has ended.
+public struct CommittedBatch: Sendable {
+    /// How many writes shared it.
+    public let writes: Int
+    /// With its flush.
+    public let duration: Duration
+    public let hasFailed: Bool
+}
+
+extension SQLiteStore: StoreStatistics {
+    public func countWorkloads() async throws -> Int {
+        try await count { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM workloads") }
+    }
+
+    public func countSessions(at time: Date) async throws -> Int {
+        try await count {
+            try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM sessions WHERE expires > ?", arguments: [time.seconds])
+        }
+    }
+
+    public func probe() async throws {
+        // The application's own number in the file's header: SQLite and GRDB do not use it, and to set
+        // it takes a real write and a real flush. Its value means nothing.
+        let mark = Int32.random(in: 1...Int32.max)
+        try await writes.perform { try $0.execute(sql: "PRAGMA user_version = \(mark)") }
+        guard try await count({ try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM grdb_migrations") }) > 0 else {
+            throw DatabaseError(message: "the database has no schema")
+        }
+    }
+
+    /// How many writes wait for the transaction under way.
+    public var waitingWrites: Int { writes.waiting }
+
+    /// Has every transaction told to `observer`, on the thread that writes. The last one who asks is told.
+    public func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void) {
+        writes.observe(observer)
+    }
+
+    /// Counting goes through every row, so it does not run where it is called, which is an event loop.
+    private func count(_ body: @escaping @Sendable (Database) throws -> Int?) async throws -> Int {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global(qos: .utility).async {
+                continuation.resume(with: Result { try self.read(body) ?? 0 })
+            }
+        }
+    }
+}

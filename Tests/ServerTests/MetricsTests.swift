@@ -1,0 +1,304 @@
+import Administration
+import CoreMetrics
+import Endorsements
+import Evidence
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import SimulatedHardware
+import TestSupport
+import Testing
+
+@testable import Server
+
+@Suite("The Prometheus page")
+struct PrometheusPageTests {
+    private let counter = MetricDefinition(name: "c_total", help: "A \\ and\na line.", kind: .counter)
+    private let quiet = MetricDefinition(name: "q_total", help: "Quiet.", kind: .counter, omitsZeros: true)
+    private let gauge = MetricDefinition(name: "g", help: "Level.", kind: .gauge)
+    private let seconds = MetricDefinition(
+        name: "s_seconds", help: "Time.", kind: .histogram, buckets: [0.001, 0.5], scale: 1e9)
+
+    @Test("Families have their help and type, and label values are escaped")
+    func escaping() {
+        let registry = PrometheusRegistry([counter])
+        registry.counter(counter, ("a", "quote \" slash \\ line\nend"), ("b", "")).increment(by: 3)
+        #expect(
+            registry.render() == """
+                # HELP c_total A \\\\ and\\na line.
+                # TYPE c_total counter
+                c_total{a="quote \\" slash \\\\ line\\nend",b=""} 3
+
+                """)
+    }
+
+    @Test("A histogram's buckets are cumulative, an upper bound belongs to its bucket, and the sum is in seconds")
+    func histogram() {
+        let registry = PrometheusRegistry([seconds])
+        let timer = registry.timer(seconds, ("e", "x"))
+        for nanoseconds in [1, 1_000_000, 1_000_001, 2_000_000_000] as [Int64] { timer.recordNanoseconds(nanoseconds) }
+        #expect(
+            registry.render() == """
+                # HELP s_seconds Time.
+                # TYPE s_seconds histogram
+                s_seconds_bucket{e="x",le="0.001"} 2
+                s_seconds_bucket{e="x",le="0.5"} 3
+                s_seconds_bucket{e="x",le="+Inf"} 4
+                s_seconds_sum{e="x"} 2.002000002
+                s_seconds_count{e="x"} 4
+
+                """)
+    }
+
+    @Test("A gauge goes up and down")
+    func gauges() {
+        let registry = PrometheusRegistry([gauge])
+        let meter = registry.gauge(gauge)
+        meter.set(2.5)
+        meter.increment(by: 3)
+        meter.decrement()
+        #expect(registry.render().hasSuffix("\ng 4.5\n"))
+    }
+
+    @Test("A series is one, however often it is made, and what is not defined is not exported")
+    func identity() {
+        let registry = PrometheusRegistry([counter])
+        registry.counter(counter, ("a", "1")).increment()
+        registry.counter(counter, ("a", "1")).increment()
+        Counter(label: "library.requests", dimensions: [("url", "/secret")], factory: registry).increment()
+        // Of another kind than the first with these labels.
+        Meter(label: "c_total", dimensions: [("a", "1")], factory: registry).set(99)
+        #expect(registry.render().hasSuffix("counter\nc_total{a=\"1\"} 2\n"))
+    }
+
+    @Test("Zero is shown, except where most series never occur")
+    func zeros() {
+        let registry = PrometheusRegistry([counter, quiet])
+        let first = registry.counter(quiet, ("a", "1"))
+        _ = registry.counter(quiet, ("a", "2"))
+        _ = registry.counter(counter)
+        #expect(registry.render().contains("\nc_total 0\n"))
+        #expect(!registry.render().contains("q_total"))
+        first.increment()
+        #expect(registry.render().hasSuffix("counter\nq_total{a=\"1\"} 1\n"))
+    }
+
+    @Test("Nothing that many threads count is lost")
+    func threads() async {
+        let registry = PrometheusRegistry([counter, gauge, seconds])
+        let (count, level, timer) = (registry.counter(counter), registry.gauge(gauge), registry.timer(seconds))
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    for _ in 0..<1_000 {
+                        count.increment()
+                        level.increment()
+                        timer.recordNanoseconds(1_000)
+                    }
+                }
+            }
+        }
+        let page = registry.render()
+        #expect(page.contains("\nc_total 8000\n") && page.contains("\ng 8000\n"))
+        #expect(page.contains("\ns_seconds_count 8000\n") && page.contains("\ns_seconds_sum 0.008\n"))
+    }
+
+    @Test(
+        "A path counts as what it is about, however long the list of paths becomes",
+        arguments: [
+            ("/kbs/v0/auth", "challenge"), ("//kbs/v0//auth", "challenge"), ("/kbs/v0/attest", "attest"),
+            ("/kbs/v0/key/a/b/c", "release"), ("/kbs/v0", "probe"), ("/kbs/v0/register_workload", "register"),
+            ("/api/v1/workloads/secret-name", "workloads"), ("/api/v1/new-thing", "administration"),
+            ("/metrics", "metrics"), ("/metrics/x", "other"), ("/livez", "live"), ("/readyz", "ready"), ("/", "other"),
+            ("/kbs/v1/auth", "other"), ("/wp-login.php", "other"), ("", "other"), ("/kbs", "other"),
+        ])
+    func endpoints(path: String, name: String) { #expect(Endpoint(path).rawValue == name) }
+}
+
+@Suite("Metrics of a running server")
+struct ServerMetricsTests {
+    /// The value of a series, by its whole name with labels.
+    private func value(_ series: String, on server: RunningServer) async throws -> Double? {
+        let page = try await server.send("GET", "/metrics")
+        #expect(page.status == 200)
+        #expect(page.headers.first(name: "Content-Type") == "text/plain; version=0.0.4; charset=utf-8")
+        return page.body.split(separator: "\n").first { $0.hasPrefix("\(series) ") }
+            .flatMap { Double($0.dropFirst(series.count + 1)) }
+    }
+
+    @Test("A boot is counted at each of its steps")
+    func boot() async throws {
+        try await RunningServer.run { server in
+            try await server.register("app")
+            _ = try await Simulated.guest("app").boot(over: server.transport)
+            for (series, expected) in [
+                (#"kbs_handshakes_total{tee="snp",outcome="challenged"}"#, 1),
+                (#"kbs_handshakes_total{tee="snp",outcome="attested"}"#, 1),
+                (#"kbs_handshakes_total{tee="snp",outcome="refused"}"#, 0),
+                (#"kbs_handshakes_total{tee="any",outcome="released"}"#, 1),
+                (#"kbs_workload_changes_total{change="registered"}"#, 1),
+                (#"kbs_endorsement_lookups_total{outcome="at_hand"}"#, 1), ("kbs_sessions", 1), ("kbs_workloads", 1),
+                (#"kbs_http_requests_total{endpoint="challenge",method="POST",status="2xx"}"#, 1),
+                (#"kbs_http_requests_total{endpoint="attest",method="POST",status="2xx"}"#, 1),
+                (#"kbs_http_requests_total{endpoint="release",method="GET",status="2xx"}"#, 1),
+                (#"kbs_http_request_duration_seconds_count{endpoint="attest"}"#, 1),
+                // The one that reads this.
+                ("kbs_http_requests_in_flight", 1), ("kbs_write_queue_depth", 0),
+                ("kbs_write_commit_failures_total", 0), (#"kbs_readiness_check{check="database"}"#, 1),
+            ] as [(String, Double)] {
+                #expect(try await value(series, on: server) == expected, "\(series)")
+            }
+            // A second boot finds the certificate where the first one left it.
+            _ = try await Simulated.guest("app").boot(over: server.transport)
+            #expect(try await value(#"kbs_endorsement_lookups_total{outcome="memory"}"#, on: server) == 1)
+            #expect(try await value("kbs_sessions", on: server) == 2)
+            #expect(try await #require(value("kbs_connections_open", on: server)) >= 1)
+            #expect(try await #require(value("kbs_write_commit_duration_seconds_count", on: server)) >= 3)
+            #expect(try await #require(value("kbs_process_resident_memory_bytes", on: server)) > 1_000_000)
+            #expect(try await #require(value("kbs_process_open_fds", on: server)) > 3)
+            let started = try await #require(value("kbs_process_start_time_seconds", on: server))
+            #expect(abs(started - Date().timeIntervalSince1970) < 86_400)
+        }
+    }
+
+    @Test("Refused evidence is counted by its code and by each check that failed")
+    func refusal() async throws {
+        try await RunningServer.run { server in
+            try await server.register("app")
+            var changed = try Simulated.guest("app")
+            changed.template.measurement = Simulated.measurement("another")
+            await #expect(throws: GuestTransport.Refused.self) { try await changed.boot(over: server.transport) }
+            #expect(try await value(#"kbs_handshakes_total{tee="snp",outcome="refused"}"#, on: server) == 1)
+            #expect(try await value(#"kbs_refusals_total{code="evidence_refused"}"#, on: server) == 1)
+            #expect(try await value(#"kbs_refused_checks_total{check="snp.measurement"}"#, on: server) == 1)
+            #expect(try await value(#"kbs_refused_checks_total{check="snp.policy"}"#, on: server) == 0)
+            #expect(
+                try await value(
+                    #"kbs_http_requests_total{endpoint="attest",method="POST",status="4xx"}"#, on: server) == 1)
+        }
+    }
+
+    @Test("Requests that no part of the broker sees are counted, under names that do not grow")
+    func strangers() async throws {
+        try await RunningServer.run { server in
+            for path in ["/a", "/b/c", "/kbs/v0/made-up"] { _ = try await server.send("GET", path) }
+            _ = try await server.send("PROPFIND", "/files")
+            #expect(
+                try await value(#"kbs_http_requests_total{endpoint="other",method="GET",status="4xx"}"#, on: server)
+                    == 3)
+            #expect(
+                try await value(#"kbs_http_requests_total{endpoint="other",method="other",status="4xx"}"#, on: server)
+                    == 1)
+            _ = try await server.post("/kbs/v0/auth", "{}")
+            #expect(try await value(#"kbs_refusals_total{code="malformed"}"#, on: server) == 1)
+        }
+    }
+
+    @Test("A connection counts until it is closed")
+    func connections() async throws {
+        try await RunningServer.run { server in
+            let own = try await #require(value("kbs_connections_open", on: server))
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connect(host: "127.0.0.1", port: server.port).get()
+            func reaches(_ count: Double) async throws -> Bool {
+                for _ in 0..<200 {
+                    if try await value("kbs_connections_open", on: server) == count { return true }
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+                return false
+            }
+            #expect(try await reaches(own + 1))
+            try await channel.close()
+            #expect(try await reaches(own))
+        }
+    }
+
+    @Test("What the vendor answered is counted, and how long it took")
+    func vendor() async throws {
+        let (snp, vcek) = (try Simulated.snp, try Simulated.vcek.certificate)
+        let answer: StandInService.Answer = { path, _ in
+            path.contains("cert_chain")
+                ? StandInService.bytes(Array((snp.ask.pem + snp.ark.pem).utf8)) : StandInService.bytes(vcek.der)
+        }
+        try await StandInService.run(answering: answer) { _, base in
+            try await RunningServer.run { settings in
+                settings.keyDistribution = .init()
+                settings.keyDistribution?.baseURL = base
+            } _: { server in
+                try await server.register("app")
+                var guest = try Simulated.guest("app")
+                guest.certificates = []
+                _ = try await guest.boot(over: server.transport)
+                #expect(try await value(#"kbs_endorsement_lookups_total{outcome="missed"}"#, on: server) == 1)
+                #expect(try await value(#"kbs_kds_requests_total{outcome="fetched"}"#, on: server) == 2)
+                #expect(try await value("kbs_kds_request_duration_seconds_count", on: server) == 2)
+            }
+        }
+    }
+
+    @Test("No name of a workload, chip or session is on the page")
+    func secrecy() async throws {
+        try await RunningServer.run { server in
+            try await server.register("a-telling-name")
+            let guest = try Simulated.guest("a-telling-name")
+            let challenge = try await guest.challenge(over: server.transport)
+            try await guest.attest(challenge, over: server.transport)
+            _ = try await server.send("GET", "/kbs/v0/key/a-telling-name")
+            let page = try await server.send("GET", "/metrics").body
+            #expect(!page.contains("telling"))
+            #expect(!page.contains("127.0.0.1"))
+        }
+    }
+
+    @Test("Whoever is in none of the networks is refused, and so is whoever a proxy stands before")
+    func networks() async throws {
+        try await RunningServer.run {
+            $0.metricsNetworks = try NetworkList("192.0.2.0/24")
+        } _: { server in
+            let reply = try await server.send("GET", "/metrics")
+            #expect(reply.status == 403)
+            #expect(!reply.body.contains("kbs_"))
+        }
+        try await RunningServer.run { server in
+            let direct = try await server.send("GET", "/metrics")
+            #expect(direct.status == 200)
+            for mark in ["X-Forwarded-For", "Forwarded", "Via"] {
+                #expect(try await server.send("GET", "/metrics", headers: [(mark, "x")]).status == 403)
+            }
+            #expect(try await server.send("POST", "/metrics").status == 405)
+        }
+    }
+
+    @Test("Every metric that the dashboard and the alerts use is exported")
+    func dashboard() async throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "packaging")
+        let files = [
+            root.appending(path: "grafana/kbs-dashboard.json"), root.appending(path: "prometheus/kbs-alerts.yml"),
+        ]
+        let exported = Set(
+            MetricDefinition.all.flatMap { definition in
+                definition.kind == .histogram
+                    ? ["_bucket", "_sum", "_count"].map { definition.name + $0 } : [definition.name]
+            })
+        for file in files {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            let used = Set(text.matches(of: /\bkbs_[a-z_]+/).map { String($0.output) })
+            // The alerts' prose names a histogram as a whole.
+            let unknown = used.subtracting(exported).subtracting(MetricDefinition.all.map(\.name))
+            #expect(used.count > 5)
+            #expect(unknown == [], "\(file.lastPathComponent)")
+        }
+        let dashboard = try JSONSerialization.jsonObject(with: Data(contentsOf: files[0])) as? [String: Any]
+        #expect((dashboard?["panels"] as? [Any])?.count ?? 0 > 20)
+    }
+
+    @Test("Every metric is in the operator's manual")
+    func manual() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "docs/monitoring.md")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        for definition in MetricDefinition.all { #expect(text.contains("`\(definition.name)`"), "\(definition.name)") }
+    }
+}
