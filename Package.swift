@@ -97,7 +97,7 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "Administration", "Broker", "Endorsements", "Evidence", "MasterKeys", "Storage", "VirteeDialect",
-                .asyncHTTPClient, .certificates, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
+                .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
                 .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .tomlKit,
                 .tracing, .unixSignals,
             ], swiftSettings: settings),

@@ -30,6 +30,10 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case sessionInvalid = "session_invalid"
         /// There is no such key, or it is another workload's.
         case keyUnknown = "key_unknown"
+        /// The caller's address makes too many requests.
+        case rateLimited = "rate_limited"
+        /// More evidence waits to be verified than the server takes on.
+        case overloaded
         /// The server cannot do its work now.
         case unavailable
     }

@@ -31,11 +31,13 @@ public struct KBSServer: Sendable {
 
     /// Serves until SIGTERM or SIGINT, then lets requests in flight finish.
     public func run() async throws {
+        try ListeningRule.check(settings)
+        let tls = try settings.tls.files().map { try CurrentTLS($0) }
         let folder = try DataFolder(settings.dataFolder)
         let client = settings.keyDistribution.map { _ in KeyDistributionService.makeClient() }
         let result: Result<Void, any Error>
         do {
-            try await serve(folder, client)
+            try await serve(folder, client, tls)
             result = .success(())
         } catch {
             result = .failure(error)
@@ -45,7 +47,7 @@ public struct KBSServer: Sendable {
         try result.get()
     }
 
-    private func serve(_ folder: DataFolder, _ client: HTTPClient?) async throws {
+    private func serve(_ folder: DataFolder, _ client: HTTPClient?, _ tls: CurrentTLS?) async throws {
         let log = EventLog(logger: logger)
         let library = EndorsementLibrary(
             cache: folder.store, folder: settings.endorsementsFolder.map(CertificateFolder.init),
@@ -55,24 +57,32 @@ public struct KBSServer: Sendable {
         let broker = Broker(
             store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
             policy: settings.policy, lifetimes: settings.lifetimes, reportingTo: { log($0) })
+        let limits = ServerLimits(settings.limits, logger: logger)
         warn()
         var serving = ServiceGroupConfiguration(
             services: [
                 .init(
-                    service: application(broker, folder.store), successTerminationBehavior: .gracefullyShutdownGroup),
+                    service: application(broker, folder.store, limits, tls), successTerminationBehavior: .gracefullyShutdownGroup),
                 .init(service: SessionSweeper(store: folder.store, logger: logger)),
+                .init(service: TLSReloader(tls: tls, logger: logger)),
+                .init(service: LimitReport(counters: limits.counters, logger: logger)),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         serving.maximumGracefulShutdownDuration = .seconds(settings.stopTimeout)
         try await ServiceGroup(configuration: serving).run()
         logger.info("Stopped.")
     }
 
-    private func application(_ broker: Broker, _ store: SQLiteStore) -> some ApplicationProtocol {
+    private func application(
+        _ broker: Broker, _ store: SQLiteStore, _ limits: ServerLimits, _ tls: CurrentTLS?
+    ) -> some ApplicationProtocol {
         let gate = RegistrationGate(networks: settings.registrationNetworks)
         let router = Router(context: KBSRequestContext.self)
         router.add(middleware: RefusalMiddleware())
-        VirteeDialect(broker: broker, replacesWorkloads: settings.replacesWorkloads) { try gate.admit($0, from: $1) }
-            .addRoutes(to: router)
+        limits.addMiddleware(to: router)
+        VirteeDialect(
+            broker: broker, replacesWorkloads: settings.replacesWorkloads, longestBody: settings.limits.body
+        ) { try gate.admit($0, from: $1) }
+        .addRoutes(to: router)
         WorkloadRoutes(broker: broker, store: store, gate: gate).addRoutes(to: router)
         let http = HTTP1Channel.Configuration(
             idleTimeout: .seconds(Int64(settings.idleTimeout)),
@@ -80,14 +90,20 @@ public struct KBSServer: Sendable {
                 maxHeaderFieldSize: 16 * 1_024, maxHeaderListSize: 32 * 1_024, maxHeaderFieldCount: 100))
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .notice)
+        let front = limits.front(tls, logger: logger)
+        let scheme = tls == nil ? "http" : "https"
         return Application(
             router: router,
-            server: HTTPServerBuilder { PinnedHTTP1Channel(base: HTTP1Channel(responder: $0, configuration: http)) },
-            configuration: .init(address: .hostname(settings.listen.host, port: settings.listen.port)),
+            server: HTTPServerBuilder {
+                PinnedHTTP1Channel(base: HTTP1Channel(responder: $0, configuration: http), front: front)
+            },
+            configuration: .init(
+                address: .hostname(settings.listen.host, port: settings.listen.port), backlog: 4_096,
+                availableConnectionsDelegate: limits.connections.gate),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port ?? settings.listen.port
                 let address = Settings.Address(host: settings.listen.host, port: port)
-                logger.info("Listening.", metadata: ["address": "http://\(address)/kbs/v0"])
+                logger.info("Listening.", metadata: ["address": "\(scheme)://\(address)/kbs/v0"])
                 await onListening(address)
             }, logger: quiet)
     }
@@ -102,6 +118,9 @@ public struct KBSServer: Sendable {
                 Never run it with real ones.
                 """, metadata: ["roots": "\(names)"])
         }
+        if settings.tls.allowsInsecureHTTP && settings.tls.certificate == nil {
+            logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")
+        }
         if settings.policy.allowsSNPDebug || settings.policy.allowsSEVDebug {
             logger.warning("Guests that their host may read are accepted, if they are registered so.")
         }
@@ -111,14 +130,17 @@ public struct KBSServer: Sendable {
     }
 }
 
-/// What a request carries along: the caller's address.
+/// What a request carries along: the caller's address and, with TLS, its certificate.
 struct KBSRequestContext: RequestContext, RemoteAddressRequestContext {
     var coreContext: CoreRequestContextStorage
     let remoteAddress: SocketAddress?
+    /// DER of the client's certificate, which leads to `tls.client_ca` and is valid now; `nil` when it showed none.
+    let peerCertificate: [UInt8]?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         remoteAddress = source.channel.remoteAddress
+        peerCertificate = PeerCertificate.current(of: source.channel)
     }
 }
 

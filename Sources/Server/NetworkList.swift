@@ -63,7 +63,7 @@ public struct NetworkList: Sendable, Hashable, CustomStringConvertible {
 
 extension SocketAddress {
     /// Network order; `nil` for a Unix socket.
-    fileprivate var ipBytes: [UInt8]? {
+    var ipBytes: [UInt8]? {
         switch self {
         case .v4(let address):
             return withUnsafeBytes(of: address.address.sin_addr) { Array($0) }

@@ -6,22 +6,25 @@ public import NIOCore
 
 /// The four calls of the reference KBS under `/kbs/v0`, as its clients speak them.
 public struct VirteeDialect: Sendable {
-    /// Longest body that is read, in bytes: a SEV chain takes about 40 KiB.
+    /// Longest body that is read unless told otherwise, in bytes: a SEV chain takes about 40 KiB.
     public static let longestBody = 256 * 1_024
 
     private let broker: Broker
     private let replacesWorkloads: Bool
+    private let longestBody: Int
     private let admit: @Sendable (Request, SocketAddress?) throws -> Void
 
     /// - Parameters:
     ///   - replacesWorkloads: whether a registered workload may be registered again.
+    ///   - longestBody: in bytes.
     ///   - admit: throws a ``Refusal`` when the caller may not register.
     public init(
-        broker: Broker, replacesWorkloads: Bool,
+        broker: Broker, replacesWorkloads: Bool, longestBody: Int = Self.longestBody,
         admitRegistration admit: @escaping @Sendable (Request, SocketAddress?) throws -> Void
     ) {
         self.broker = broker
         self.replacesWorkloads = replacesWorkloads
+        self.longestBody = longestBody
         self.admit = admit
     }
 
@@ -46,12 +49,12 @@ public struct VirteeDialect: Sendable {
     private func register(_ request: Request, from address: SocketAddress?) async throws -> Response {
         try admit(request, address)
         try await broker.register(
-            try Registration(virteeJSON: try await request.jsonBody()), replacing: replacesWorkloads)
+            try Registration(virteeJSON: try await request.jsonBody(upTo: longestBody)), replacing: replacesWorkloads)
         return Response(status: .ok)
     }
 
     private func challenge(_ request: Request) async throws -> Response {
-        let message = try RequestMessage(json: try await request.jsonBody())
+        let message = try RequestMessage(json: try await request.jsonBody(upTo: longestBody))
         let issued = try await broker.challenge(try message.request())
         var response = Response(json: issued.json(in: message.form))
         // No attributes: one client takes all that follows "session_id=", and has 100 bytes for it.
@@ -61,7 +64,7 @@ public struct VirteeDialect: Sendable {
 
     private func attest(_ request: Request) async throws -> Response {
         try await broker.attest(
-            try Answer(virteeJSON: try await request.jsonBody()), session: request.sessionIDs)
+            try Answer(virteeJSON: try await request.jsonBody(upTo: longestBody)), session: request.sessionIDs)
         // The body stays empty: the client takes any text for an error, whatever the status.
         return Response(status: .ok)
     }
@@ -86,16 +89,16 @@ extension Request {
     }
 
     /// The body of a request that has JSON, or does not say.
-    fileprivate func jsonBody() async throws -> Data {
+    fileprivate func jsonBody(upTo longest: Int) async throws -> Data {
         if let type = headers[.contentType] {
             let essence = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
             guard essence == "application/json" else { throw HTTPError(.unsupportedMediaType) }
         }
         let buffer: ByteBuffer
         do {
-            buffer = try await body.collect(upTo: VirteeDialect.longestBody)
+            buffer = try await body.collect(upTo: longest)
         } catch is NIOTooManyBytesError {
-            throw HTTPError(.contentTooLarge)
+            throw HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
         }
         return Data(buffer.readableBytesView)
     }

@@ -27,6 +27,7 @@ extension Settings {
             // Otherwise a challenge could be answered again after its session was swept.
             throw InvalidSetting("session.lifetime must not be shorter than challenge.lifetime")
         }
+        _ = try settings.tls.files()
         let unknown = environment.keys.filter { $0.hasPrefix("KBS_") && !known.contains($0) }.sorted()
         return (settings, unknown)
     }

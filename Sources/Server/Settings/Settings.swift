@@ -33,6 +33,8 @@ public struct Settings: Sendable {
     public var endorsementsFolder: URL?
     /// `nil`: the vendor is not asked.
     public var keyDistribution: KeyDistributionService.Configuration? = .init()
+    public var tls = TLSSettings()
+    public var limits = LimitSettings()
     /// Set on the command line only: not a thing to be left behind in a file.
     public var simulatedRoots: SimulatedRoots?
 
