@@ -145,8 +145,8 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", "Storage", "TestSupport", "kbs",
-                .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .crypto,
-                .hummingbird, .inMemoryTracing, .tracing,
+                .asn1, .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
+                .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .inMemoryTracing, .tracing,
             ], swiftSettings: settings),
         .testTarget(
             name: "AdministrationTests",

@@ -16,6 +16,13 @@ package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sen
     /// - Parameter capacity: of a generation; there are two.
     package init(capacity: Int) { self.capacity = capacity }
 
+    /// How many are remembered: at most twice the capacity.
+    package var count: Int {
+        generations.withLock { generations in
+            generations.young.count + generations.old.keys.count { generations.young[$0] == nil }
+        }
+    }
+
     package subscript(key: Key) -> Value? {
         get {
             generations.withLock { generations in

@@ -62,7 +62,8 @@ public struct KBSServer: Sendable {
         var serving = ServiceGroupConfiguration(
             services: [
                 .init(
-                    service: application(broker, folder.store, limits, tls), successTerminationBehavior: .gracefullyShutdownGroup),
+                    service: application(broker, folder.store, limits, tls),
+                    successTerminationBehavior: .gracefullyShutdownGroup),
                 .init(service: SessionSweeper(store: folder.store, logger: logger)),
                 .init(service: TLSReloader(tls: tls, logger: logger)),
                 .init(service: LimitReport(counters: limits.counters, logger: logger)),

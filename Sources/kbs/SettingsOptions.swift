@@ -67,7 +67,8 @@ struct SettingsOptions: ParsableArguments {
         let given: [SettingKey: String?] = [
             .listen: listen, .data: data, .logLevel: logLevel, .idleTimeout: httpIdleTimeout,
             .stopTimeout: httpStopTimeout, .tlsCertificate: tlsCertificate, .tlsKey: tlsKey,
-            .tlsClientCA: tlsClientCa, .insecureHTTP: insecureHttp ? "true" : nil, .registrationNetworks: registrationNetworks,
+            .tlsClientCA: tlsClientCa, .insecureHTTP: insecureHttp ? "true" : nil,
+            .registrationNetworks: registrationNetworks,
             .registrationReplace: registrationReplace, .challengeLifetime: challengeLifetime,
             .sessionLifetime: sessionLifetime, .snpAllowDebug: snpAllowDebug,
             .snpAllowMigrationAgent: snpAllowMigrationAgent, .snpVMPL: snpVmpl,

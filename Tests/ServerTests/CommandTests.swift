@@ -71,7 +71,10 @@ final class ServerProcess: Sendable {
     var status: Int32 { process.terminationStatus }
     var log: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
 
-    static func start(_ folder: TemporaryFolder, _ arguments: String...) async throws -> ServerProcess {
+    /// - Parameter softOpenFiles: the soft limit of open files that it starts with; `nil` for this process's.
+    static func start(
+        _ folder: TemporaryFolder, softOpenFiles: Int? = nil, _ arguments: String...
+    ) async throws -> ServerProcess {
         let logFile = folder.file("log-\(UUID().uuidString)")
         try Data().write(to: logFile)
         let rootsFile = folder.file("roots.json")
@@ -81,18 +84,25 @@ final class ServerProcess: Sendable {
                 "serve", "--listen", "127.0.0.1:0", "--data", folder.file("data").path, "--trust-simulated-root",
                 rootsFile.path, "--endorsements-kds", "",
             ] + arguments)
+        if let softOpenFiles {
+            let command = [Command.binary.path] + (process.arguments ?? [])
+            process.executableURL = URL(filePath: "/bin/sh")
+            process.arguments = ["-c", "ulimit -Sn \(softOpenFiles) && exec \"$@\"", "sh"] + command
+        }
         process.standardError = try FileHandle(forWritingTo: logFile)
         try process.run()
         for _ in 0..<400 {
             try await Task.sleep(for: .milliseconds(25))
             let log = try String(contentsOf: logFile, encoding: .utf8)
-            if let address = log.firstMatch(of: /address=(http:\/\/[0-9.:]+)/) {
+            if let address = log.firstMatch(of: /address=(https?:\/\/[0-9.:]+)/) {
                 return ServerProcess(process: process, base: String(address.output.1), logFile: logFile, folder: folder)
             }
         }
         process.terminate()
         throw CocoaError(.featureUnsupported)
     }
+
+    var port: Int { base.split(separator: ":").last.flatMap { Int($0) } ?? 0 }
 
     func send(signal: Int32) { kill(process.processIdentifier, signal) }
 

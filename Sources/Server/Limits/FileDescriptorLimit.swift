@@ -10,9 +10,9 @@ enum FileDescriptorLimit {
     /// - Returns: the limit that then holds; `nil` when it cannot be known.
     static func raise() -> Int? {
         #if os(Linux)
-        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         #else
-        let resource = RLIMIT_NOFILE
+            let resource = RLIMIT_NOFILE
         #endif
         var limit = rlimit()
         guard getrlimit(resource, &limit) == 0 else { return nil }

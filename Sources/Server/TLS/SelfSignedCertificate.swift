@@ -21,7 +21,9 @@ public struct SelfSignedCertificate: Sendable {
     ///   - days: 1 to 3650.
     /// - Throws: ``InvalidSetting`` for a name that is neither.
     public init(names: [String], days: Int, now: Date = Date()) throws {
-        guard let first = names.first else { throw InvalidSetting("a certificate needs a name: --name kbs.example.org") }
+        guard let first = names.first else {
+            throw InvalidSetting("a certificate needs a name: --name kbs.example.org")
+        }
         guard (1...3_650).contains(days) else { throw InvalidSetting("days should be 1 to 3650") }
         let alternatives = try names.map(Self.generalName)
         let key = P256.Signing.PrivateKey()

@@ -47,7 +47,7 @@ struct PeerCertificate: Sendable {
     let der: [UInt8]
     private let expiry: Date
 
-    fileprivate init?(_ der: [UInt8]) {
+    init?(_ der: [UInt8]) {
         guard let certificate = try? Certificate(derEncoded: der) else { return nil }
         self.der = der
         expiry = certificate.notValidAfter

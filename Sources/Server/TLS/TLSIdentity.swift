@@ -36,7 +36,8 @@ struct TLSIdentity: Sendable {
         }
         if let publicKey = Self.publicKey(contents.key), publicKey != leaf.publicKey {
             throw InvalidSetting(
-                "\(keyName) is not the key of the first certificate in \(files.certificate.path(percentEncoded: false))")
+                "\(keyName) is not the key of the first certificate in \(files.certificate.path(percentEncoded: false))"
+            )
         }
         let authorities = try contents.clientAuthorities.map {
             let name = "tls.client_ca: \(files.clientAuthorities?.path(percentEncoded: false) ?? "")"
