@@ -71,7 +71,8 @@ final class ServerProcess: Sendable {
     var status: Int32 { process.terminationStatus }
     var log: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
 
-    /// - Parameter softOpenFiles: the soft limit of open files that it starts with; `nil` for this process's.
+    /// - Parameter softOpenFiles: the soft limit of open files that it starts with, behind all other tests in the
+    ///   queue for the processor; `nil` for this process's.
     static func start(
         _ folder: TemporaryFolder, softOpenFiles: Int? = nil, _ arguments: String...
     ) async throws -> ServerProcess {
@@ -87,7 +88,7 @@ final class ServerProcess: Sendable {
         if let softOpenFiles {
             let command = [Command.binary.path] + (process.arguments ?? [])
             process.executableURL = URL(filePath: "/bin/sh")
-            process.arguments = ["-c", "ulimit -Sn \(softOpenFiles) && exec \"$@\"", "sh"] + command
+            process.arguments = ["-c", "ulimit -Sn \(softOpenFiles) && exec nice -n 10 \"$@\"", "sh"] + command
         }
         process.standardError = try FileHandle(forWritingTo: logFile)
         try process.run()
