@@ -68,7 +68,7 @@ struct ConnectionTests {
     @Test("A head that does not end is cut, whether nothing of it came or some; others are served meanwhile")
     func slowHead() async throws {
         var settings = LimitSettings()
-        settings.headerTimeout = 1
+        settings.headerTimeout = 2
         try await SmallServer.run(settings) { router in
             router.get("/kbs/v0") { _, _ in
                 Response(status: .unauthorized, body: .init(byteBuffer: .init(string: "begins.")))

@@ -132,6 +132,23 @@ struct TLSTests {
         }
     }
 
+    @Test("A handshake that does not end is cut like a head that does not, and others connect meanwhile")
+    func slowHandshake() async throws {
+        let current = try CurrentTLS(try #require(try settings().files()))
+        var limits = LimitSettings()
+        limits.headerTimeout = 2
+        try await SmallServer.run(limits, tls: current, routes: Self.greeting) { server in
+            try await RawConnection.open(server.port) { slow in
+                // The beginning of a record that announces 512 bytes of handshake.
+                try await slow.send("\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}")
+                #expect(
+                    try await TestAuthority.greet(server.port, authority.clientTLS()).text.hasPrefix("HTTP/1.1 200"))
+                #expect(await slow.receive() == nil)
+            }
+            #expect(server.limits.counters[.headerTimeout] == 1)
+        }
+    }
+
     @Test("Without client authorities no certificate is asked for, and none is believed")
     func noAuthorities() async throws {
         let current = try CurrentTLS(try #require(try settings().files()))
