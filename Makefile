@@ -15,6 +15,7 @@ run: packages
 
 test: packages
 	swift test
+	KBS_MANY_CONNECTIONS=1 swift test --skip-build --filter tenThousand
 
 bench: packages
 	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs

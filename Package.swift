@@ -98,7 +98,7 @@ let package = Package(
             name: "Server",
             dependencies: [
                 "Administration", "Broker", "Endorsements", "Evidence", "MasterKeys", "Storage", "VirteeDialect",
-                .asyncHTTPClient, .certificates, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
+                .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
                 .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .tomlKit,
                 .tracing, .unixSignals,
             ], swiftSettings: settings),
@@ -146,9 +146,9 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "Administration", "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", "Storage",
-                "TestSupport", "kbs", .jwtKit,
-                .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .crypto,
-                .hummingbird, .inMemoryTracing, .tracing,
+                "TestSupport", "kbs", .asn1, .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore, .nioHTTP1,
+                .nioPosix, .nioSSL, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .inMemoryTracing, .jwtKit,
+                .tracing,
             ], swiftSettings: settings),
         .testTarget(
             name: "MasterKeysTests",

@@ -1,10 +1,9 @@
 public import Broker
 public import Hummingbird
-public import NIOCore
+import NIOCore
 
 /// What the administration needs to know of a connection.
-public protocol CallerContext: RequestContext {
-    var remoteAddress: SocketAddress? { get }
+public protocol CallerContext: RequestContext, RemoteAddressRequestContext {
     /// The client's certificate, DER, if one was presented and verified to the configured authority.
     var peerCertificate: [UInt8]? { get }
 }

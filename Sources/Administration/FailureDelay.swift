@@ -7,14 +7,13 @@ import Synchronization
 /// be able to lock them out.
 final class FailureDelay: Sendable {
     private struct Key: Hashable {
-        /// Whoever has one IPv6 address has 2⁶⁴ of them.
-        let network: [UInt8]
+        let caller: CallerAddress
         let credential: String
 
         init?(_ address: SocketAddress?, _ credential: Credential) {
             // What has not even the form of a credential is no guess at one.
-            guard let bytes = address?.ipBytes, credential != .unreadable else { return nil }
-            network = bytes.count == 16 ? Array(bytes.prefix(8)) : bytes
+            guard let caller = CallerAddress(address), credential != .unreadable else { return nil }
+            self.caller = caller
             self.credential = if case .token(let id, _) = credential { id } else { "" }
         }
     }

@@ -72,7 +72,7 @@ public struct InvalidNetwork: Error, Sendable, Hashable, CustomStringConvertible
 
 extension SocketAddress {
     /// Network order; `nil` for a Unix socket.
-    var ipBytes: [UInt8]? {
+    package var ipBytes: [UInt8]? {
         switch self {
         case .v4(let address):
             return withUnsafeBytes(of: address.address.sin_addr) { Array($0) }

@@ -16,6 +16,13 @@ package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sen
     /// - Parameter capacity: of a generation; there are two.
     package init(capacity: Int) { self.capacity = capacity }
 
+    /// How many are remembered: at most twice the capacity.
+    package var count: Int {
+        generations.withLock { generations in
+            generations.young.count + generations.old.keys.count { generations.young[$0] == nil }
+        }
+    }
+
     package subscript(key: Key) -> Value? {
         get {
             generations.withLock { generations in
@@ -31,8 +38,20 @@ package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sen
         }
     }
 
+    /// Reads and changes an entry in one step.
+    ///
+    /// - Parameter default: what an entry that is not there begins with.
+    package func update<R>(_ key: Key, default: @autoclosure () -> Value, _ body: (inout Value) -> R) -> R {
+        generations.withLock { generations in
+            var value = generations.young[key] ?? generations.old[key] ?? `default`()
+            let result = body(&value)
+            insert(value, for: key, into: &generations)
+            return result
+        }
+    }
+
     private func insert(_ value: Value, for key: Key, into generations: inout Generations) {
-        if generations.young.count >= capacity {
+        if generations.young.count >= capacity, generations.young[key] == nil {
             generations.old = generations.young
             generations.young = [:]
         }

@@ -40,9 +40,9 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case sessionInvalid = "session_invalid"
         /// There is no such key, or it is another workload's.
         case keyUnknown = "key_unknown"
-        /// Too many requests from one address.
+        /// The caller's address makes too many requests.
         case rateLimited = "rate_limited"
-        /// The server has more to do than it can.
+        /// More evidence waits to be verified than the server takes on.
         case overloaded
         /// The server cannot do its work now.
         case unavailable

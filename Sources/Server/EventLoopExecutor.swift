@@ -21,9 +21,15 @@ final class EventLoopExecutor: TaskExecutor {
 /// An HTTP/1 channel whose requests stay on their connection's event loop.
 struct PinnedHTTP1Channel: ServerChildChannel {
     let base: HTTP1Channel
+    let front: ConnectionFront
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
-        base.setup(channel: channel, logger: logger)
+        channel.eventLoop.makeCompletedFuture { try front.prepare(channel) }
+            .flatMap { base.setup(channel: channel, logger: logger) }
+            .flatMapThrowing { value in
+                try front.finish(channel)
+                return value
+            }
     }
 
     func handle(value: HTTP1Channel.Value, logger: Logger) async {

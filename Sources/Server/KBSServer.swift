@@ -1,20 +1,14 @@
-import Administration
 import AsyncHTTPClient
 import Broker
 import Endorsements
 import Evidence
 import Foundation
-import Hummingbird
-import HummingbirdCore
 public import Logging
-import NIOCore
-import NIOPosix
 import ServiceLifecycle
 import Storage
 import UnixSignals
-import VirteeDialect
 
-/// A key broker, put together from its rooms.
+/// A key broker, put together from its rooms: see ``ServerParts`` for what they are.
 public struct KBSServer: Sendable {
     private let settings: Settings
     private let loggers: Loggers
@@ -40,11 +34,14 @@ public struct KBSServer: Sendable {
 
     /// Serves until SIGTERM or SIGINT, then lets requests in flight finish.
     public func run() async throws {
+        try ListeningRule.check(settings)
+        let tls = try settings.tls.files().map { try CurrentTLS($0) }
         let folder = try DataFolder(settings.dataFolder)
         let client = settings.keyDistribution.map { _ in KeyDistributionService.makeClient() }
         let result: Result<Void, any Error>
         do {
-            try await serve(folder, client)
+            try await serve(
+                try await ServerParts(settings, loggers, folder: folder, vendorClient: client, tls: tls))
             result = .success(())
         } catch {
             result = .failure(error)
@@ -54,121 +51,54 @@ public struct KBSServer: Sendable {
         try result.get()
     }
 
-    private func serve(_ folder: DataFolder, _ client: HTTPClient?) async throws {
-        let log = EventLog(logger: loggers[.broker])
-        let endorsementLog = EventLog(logger: loggers[.endorsements])
-        let trail = try await Trail(folder, settings)
-        let readiness = Readiness([
-            ReadinessCheck("database") { try await folder.store.probe() }, ReadinessCheck("trail", run: trail.check.run),
-        ])
-        let monitor = Monitor(folder.store, readiness: readiness)
-        let library = EndorsementLibrary(
-            cache: folder.store, folder: settings.endorsementsFolder.map(CertificateFolder.init),
-            vendor: client.flatMap { client in
-                settings.keyDistribution.map {
-                    KeyDistributionService(client: client, configuration: $0, reportingTo: { monitor.broker($0) })
-                }
-            },
-            reportingTo: {
-                endorsementLog($0)
-                monitor.broker($0)
-            })
-        let broker = Broker(
-            store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
-            policy: settings.policy, lifetimes: settings.lifetimes, recordsPerMinute: settings.refusalsPerMinute,
-            reportingTo: {
-                log($0)
-                monitor.broker($0)
-            })
+    private func serve(_ parts: ServerParts) async throws {
         warn()
-        do { try await trail.check.run() } catch {
+        do { try await parts.trail.check.run() } catch {
             logger.critical("THE AUDIT TRAIL IS NOT WHAT IT WAS.", metadata: ["problem": "\(error)"])
         }
-        try await broker.record(
-            AuditRecord(.startServer, by: .server, details: ["version": KBSVersion.text], at: Date()))
-        var serving = ServiceGroupConfiguration(
-            services: [
-                .init(
-                    service: application(broker, folder.store, trail, monitor, readiness),
-                    successTerminationBehavior: .gracefullyShutdownGroup),
-                .init(
-                    service: Housekeeping(
-                        broker: broker, store: folder.store, attemptsKept: settings.attemptsKept, logger: loggers[.storage])),
-                // Last, so that it is stopped first.
-                .init(
-                    service: DrainService(
-                        readiness: readiness, delay: .seconds(settings.drainDelay), logger: logger)),
-            ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        serving.maximumGracefulShutdownDuration = .seconds(settings.drainDelay + settings.stopTimeout)
+        try await parts.broker.record(
+            AuditRecord(.startServer, by: .server, details: ["version": Build.version], at: Date()))
         // The last checkpoint is signed when all else has ended, the record of the end too.
-        let signing = Task { await trail.writer(interval: settings.checkpointInterval, logger: loggers[.audit]).run() }
-        let group = Task { try await ServiceGroup(configuration: serving).run() }
+        let signing = Task {
+            await parts.trail.writer(interval: settings.checkpointInterval, logger: loggers[.audit]).run()
+        }
+        let group = Task { try await services(of: parts).run() }
         let result = await withTaskCancellationHandler {
             await group.result
         } onCancel: {
             group.cancel()
         }
-        try? await broker.recordOmissions()
-        try? await broker.record(AuditRecord(.stopServer, by: .server, at: Date()))
+        do {
+            try await parts.broker.recordOmissions()
+            try await parts.broker.record(AuditRecord(.stopServer, by: .server, at: Date()))
+        } catch {
+            logger.error("The end could not be recorded in the trail.", metadata: ["error": "\(error)"])
+        }
         signing.cancel()
         await signing.value
         try result.get()
         logger.info("Stopped.")
     }
 
-    private func application(
-        _ broker: Broker, _ store: SQLiteStore, _ trail: Trail, _ monitor: Monitor, _ readiness: Readiness
-    ) -> some ApplicationProtocol {
-        let gate = Gate(gateConfiguration, broker: broker, tokens: store, client: .shared, logger: loggers[.administration])
-        let router = Router(context: KBSRequestContext.self)
-        router.add(
-            middleware: ObservingMiddleware(
-                metrics: monitor.http, logger: loggers[.http], networks: settings.metricsNetworks))
-        router.add(middleware: RefusalMiddleware())
-        router.add(middleware: ProblemMiddleware())
-        router.add(middleware: RefusalCounter(metrics: monitor.broker))
-        HealthRoutes(monitor: monitor, readiness: readiness, networks: settings.metricsNetworks).addRoutes(to: router)
-        VirteeDialect<KBSRequestContext>(broker: broker, replacesWorkloads: settings.replacesWorkloads) {
-            try await gate.admit($0, $1, to: .changeWorkloads).actor
-        }.addRoutes(to: router)
-        let started = Date()
-        AdministrationAPI<KBSRequestContext>(
-            LocalAdministrator(broker, store: store, signer: { trail.key }, actor: .server), gate: gate,
-            status: {
-                ServerStatus(
-                    version: KBSVersion.text, started: started, workloads: try await store.countWorkloads(),
-                    sessions: try await store.countSessions(at: Date()), head: try await store.auditHead())
-            }, settings: settings.texts
-        ).addRoutes(to: router)
-        let http = HTTP1Channel.Configuration(
-            idleTimeout: .seconds(Int64(settings.idleTimeout)),
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: 16 * 1_024, maxHeaderListSize: 32 * 1_024, maxHeaderFieldCount: 100))
-        var quiet = loggers[.http]
-        quiet.logLevel = max(quiet.logLevel, .notice)
-        return Application(
-            router: router,
-            server: HTTPServerBuilder {
-                CountedChannel(
-                    base: PinnedHTTP1Channel(base: HTTP1Channel(responder: $0, configuration: http)),
-                    open: monitor.connections)
-            },
-            configuration: .init(address: .hostname(settings.listen.host, port: settings.listen.port)),
-            onServerRunning: { channel in
-                let port = channel.localAddress?.port ?? settings.listen.port
-                let address = Settings.Address(host: settings.listen.host, port: port)
-                logger.info("Listening.", metadata: ["address": "http://\(address)/kbs/v0"])
-                await onListening(address)
-            }, logger: quiet)
-    }
-
-    private var gateConfiguration: Gate.Configuration {
-        var configuration = Gate.Configuration()
-        configuration.networks = settings.registrationNetworks
-        configuration.listensOnLoopback = settings.listen.isLoopback
-        configuration.issuer = settings.jwt.issuer.isEmpty ? nil : settings.jwt
-        configuration.certificates = settings.clientCertificates
-        return configuration
+    private func services(of parts: ServerParts) -> ServiceGroup {
+        var serving = ServiceGroupConfiguration(
+            services: [
+                .init(
+                    service: parts.application(onListening: onListening),
+                    successTerminationBehavior: .gracefullyShutdownGroup),
+                .init(
+                    service: Housekeeping(
+                        broker: parts.broker, store: parts.folder.store, attemptsKept: settings.attemptsKept,
+                        logger: loggers[.storage])),
+                .init(service: TLSReloader(tls: parts.tls, logger: loggers[.tls])),
+                .init(service: LimitReport(counters: parts.limits.counters, logger: loggers[.http])),
+                // Last, so that it is stopped first.
+                .init(
+                    service: DrainService(
+                        readiness: parts.readiness, delay: .seconds(settings.drainDelay), logger: logger)),
+            ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        serving.maximumGracefulShutdownDuration = .seconds(settings.drainDelay + settings.stopTimeout)
+        return ServiceGroup(configuration: serving)
     }
 
     /// Says what a security reviewer would want to be told.
@@ -181,23 +111,14 @@ public struct KBSServer: Sendable {
                 Never run it with real ones.
                 """, metadata: ["roots": "\(names)"])
         }
+        if settings.tls.allowsInsecureHTTP && settings.tls.certificate == nil {
+            logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")
+        }
         if settings.policy.allowsSNPDebug || settings.policy.allowsSEVDebug {
             logger.warning("Guests that their host may read are accepted, if they are registered so.")
         }
         if settings.policy.allowsProvisionalFirmware {
             logger.warning("Hosts whose firmware can be rolled back are accepted.")
         }
-    }
-}
-
-/// What a request carries along: the caller's address.
-struct KBSRequestContext: CallerContext {
-    var coreContext: CoreRequestContextStorage
-    let remoteAddress: SocketAddress?
-    let peerCertificate: [UInt8]? = nil
-
-    init(source: ApplicationRequestContextSource) {
-        coreContext = .init(source: source)
-        remoteAddress = source.channel.remoteAddress
     }
 }

@@ -16,7 +16,8 @@ public struct RefusalMiddleware<Context: RequestContext>: RouterMiddleware {
         } catch let refusal as Refusal {
             return RefusalResponse.response(to: refusal)
         } catch let error as HTTPError {
-            return RefusalResponse.text(error.status, RefusalResponse.sentence(for: error.status))
+            return RefusalResponse.text(
+                error.status, error.body ?? RefusalResponse.sentence(for: error.status))
         } catch is CancellationError {
             return RefusalResponse.response(to: Refusal(.unavailable, "The server is stopping.", retryAfter: 5))
         } catch {
@@ -45,7 +46,6 @@ public enum RefusalResponse {
     fileprivate static func sentence(for status: HTTPResponse.Status) -> String {
         switch status.code {
         case 404: "There is nothing here: the calls are under /kbs/v0."
-        case 413: "The body is longer than \(RequestBody.longest / 1_024) KiB."
         case 415: "The body must be application/json."
         default: status.reasonPhrase
         }

@@ -8,17 +8,20 @@ import NIOCore
 public struct VirteeDialect<Context: RequestContext>: Sendable {
     private let broker: Broker
     private let replacesWorkloads: Bool
+    private let longestBody: Int
     private let admit: @Sendable (Request, Context) async throws -> Actor
 
     /// - Parameters:
     ///   - replacesWorkloads: whether a registered workload may be registered again.
+    ///   - longestBody: in bytes.
     ///   - admit: says who the caller is, or throws a ``Refusal`` when they may not register.
     public init(
-        broker: Broker, replacesWorkloads: Bool,
+        broker: Broker, replacesWorkloads: Bool, longestBody: Int = RequestBody.longest,
         admitRegistration admit: @escaping @Sendable (Request, Context) async throws -> Actor
     ) {
         self.broker = broker
         self.replacesWorkloads = replacesWorkloads
+        self.longestBody = longestBody
         self.admit = admit
     }
 
@@ -43,12 +46,13 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
     private func register(_ request: Request, _ context: Context) async throws -> Response {
         let actor = try await admit(request, context)
         try await broker.register(
-            try Registration(virteeJSON: try await request.jsonBody()), replacing: replacesWorkloads, by: actor)
+            try Registration(virteeJSON: try await request.jsonBody(upTo: longestBody)), replacing: replacesWorkloads,
+            by: actor)
         return Response(status: .ok)
     }
 
     private func challenge(_ request: Request) async throws -> Response {
-        let message = try RequestMessage(json: try await request.jsonBody())
+        let message = try RequestMessage(json: try await request.jsonBody(upTo: longestBody))
         let issued = try await broker.challenge(try message.request())
         var response = Response(json: issued.json(in: message.form))
         // No attributes: one client takes all that follows "session_id=", and has 100 bytes for it.
@@ -58,7 +62,7 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
 
     private func attest(_ request: Request) async throws -> Response {
         try await broker.attest(
-            try Answer(virteeJSON: try await request.jsonBody()), session: request.sessionIDs)
+            try Answer(virteeJSON: try await request.jsonBody(upTo: longestBody)), session: request.sessionIDs)
         // The body stays empty: the client takes any text for an error, whatever the status.
         return Response(status: .ok)
     }
@@ -68,7 +72,7 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
     }
 }
 
-/// What is read of a request's body.
+/// What is read of a request's body unless told otherwise.
 public enum RequestBody {
     /// In bytes: an SEV chain takes about 40 KiB.
     public static let longest = 256 * 1_024
@@ -89,16 +93,16 @@ extension Request {
     }
 
     /// The body of a request that has JSON, or does not say.
-    public func jsonBody() async throws -> Data {
+    public func jsonBody(upTo longest: Int = RequestBody.longest) async throws -> Data {
         if let type = headers[.contentType] {
             let essence = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
             guard essence == "application/json" else { throw HTTPError(.unsupportedMediaType) }
         }
         let buffer: ByteBuffer
         do {
-            buffer = try await body.collect(upTo: RequestBody.longest)
+            buffer = try await body.collect(upTo: longest)
         } catch is NIOTooManyBytesError {
-            throw HTTPError(.contentTooLarge)
+            throw HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
         }
         return Data(buffer.readableBytesView)
     }

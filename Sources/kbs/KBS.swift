@@ -14,5 +14,6 @@ struct KBS: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, WorkloadCommand.self, AttemptsCommand.self, SessionsCommand.self, TokenCommand.self,
             AuditCommand.self, StatusCommand.self, CertificatesCommand.self, VerifyCommand.self, DemoCommand.self,
+            TLSCommand.self,
         ])
 }

@@ -20,6 +20,14 @@ struct SettingsOptions: ParsableArguments {
     var httpIdleTimeout: String?
     @Option(help: ArgumentHelp(SettingKey.stopTimeout.helpWithDefault, valueName: "time"))
     var httpStopTimeout: String?
+    @Option(help: ArgumentHelp(SettingKey.tlsCertificate.helpWithDefault, valueName: "file"))
+    var tlsCertificate: String?
+    @Option(help: ArgumentHelp(SettingKey.tlsKey.helpWithDefault, valueName: "file"))
+    var tlsKey: String?
+    @Option(help: ArgumentHelp(SettingKey.tlsClientCA.helpWithDefault, valueName: "file"))
+    var tlsClientCa: String?
+    @Flag(help: ArgumentHelp(SettingKey.insecureHTTP.helpWithDefault))
+    var insecureHttp = false
     @Option(help: ArgumentHelp(SettingKey.registrationNetworks.helpWithDefault, valueName: "networks"))
     var registrationNetworks: String?
     @Option(help: ArgumentHelp(SettingKey.registrationReplace.helpWithDefault, valueName: "bool"))
@@ -60,7 +68,9 @@ struct SettingsOptions: ParsableArguments {
     private var flags: [SettingKey: String] {
         let given: [SettingKey: String?] = [
             .listen: listen, .data: data, .logLevel: logLevel, .logFormat: logFormat, .idleTimeout: httpIdleTimeout,
-            .stopTimeout: httpStopTimeout, .registrationNetworks: registrationNetworks,
+            .stopTimeout: httpStopTimeout, .tlsCertificate: tlsCertificate, .tlsKey: tlsKey,
+            .tlsClientCA: tlsClientCa, .insecureHTTP: insecureHttp ? "true" : nil,
+            .registrationNetworks: registrationNetworks,
             .registrationReplace: registrationReplace, .challengeLifetime: challengeLifetime,
             .sessionLifetime: sessionLifetime, .snpAllowDebug: snpAllowDebug,
             .snpAllowMigrationAgent: snpAllowMigrationAgent, .snpVMPL: snpVmpl,

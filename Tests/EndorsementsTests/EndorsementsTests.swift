@@ -12,7 +12,7 @@ import Testing
 @Suite("AMD's Key Distribution Service")
 struct KeyDistributionTests {
     private func withService(
-        deadline: Duration = .seconds(5), pause: Duration = .seconds(60),
+        deadline: Duration = .seconds(5), requestTimeout: Duration = .seconds(2), pause: Duration = .seconds(60),
         answering answer: @escaping StandInService.Answer,
         _ body: (StandInService, KeyDistributionService) async throws -> Void
     ) async throws {
@@ -20,7 +20,7 @@ struct KeyDistributionTests {
             var configuration = KeyDistributionService.Configuration()
             configuration.baseURL = base
             configuration.deadline = deadline
-            configuration.requestTimeout = .seconds(2)
+            configuration.requestTimeout = requestTimeout
             configuration.pauseAfterFailure = pause
             let client = KeyDistributionService.makeClient()
             do {
@@ -67,7 +67,8 @@ struct KeyDistributionTests {
             try? await Task.sleep(for: .milliseconds(300))
             return StandInService.bytes(der)
         }
-        try await withService(answering: answer) { standIn, service in
+        try await withService(deadline: .seconds(60), requestTimeout: .seconds(50), answering: answer) {
+            standIn, service in
             try await withThrowingTaskGroup { group in
                 for _ in 0..<32 { group.addTask { _ = try await service.key(identity) } }
                 try await group.waitForAll()
@@ -78,11 +79,14 @@ struct KeyDistributionTests {
 
     @Test("Made-up chips cannot make the server flood the service")
     func flood() async throws {
+        // Answers only when all that may not ask have been told so.
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let answer: StandInService.Answer = { _, _ in
-            try? await Task.sleep(for: .milliseconds(500))
+            for await _ in gate {}
             return StandInService.status(404)
         }
-        try await withService(answering: answer) { standIn, service in
+        try await withService(deadline: .seconds(60), requestTimeout: .seconds(50), answering: answer) {
+            standIn, service in
             await withTaskGroup { group in
                 for chip in 0..<100 as Range<UInt8> {
                     group.addTask {
@@ -94,6 +98,8 @@ struct KeyDistributionTests {
                         }
                     }
                 }
+                for _ in 0..<92 { _ = await group.next() }
+                open.finish()
             }
             #expect(standIn.asked.count == 8)
         }

@@ -71,9 +71,12 @@ final class ServerProcess: Sendable {
     var status: Int32 { process.terminationStatus }
     var log: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
 
-    /// - Parameter longestFile: past so many units of 512 bytes no file grows, as on a disk that is full.
+    /// - Parameters:
+    ///   - longestFile: past so many units of 512 bytes no file grows, as on a disk that is full.
+    ///   - softOpenFiles: the soft limit of open files that it starts with, behind all other tests in the queue for
+    ///     the processor; `nil` for this process's.
     static func start(
-        _ folder: TemporaryFolder, longestFile: Int? = nil, _ arguments: String...
+        _ folder: TemporaryFolder, longestFile: Int? = nil, softOpenFiles: Int? = nil, _ arguments: String...
     ) async throws -> ServerProcess {
         let logFile = folder.file("log-\(UUID().uuidString)")
         try Data().write(to: logFile)
@@ -89,18 +92,25 @@ final class ServerProcess: Sendable {
             process.arguments =
                 ["-c", #"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, "\(longestFile)", Command.binary.path] + given
         }
+        if let softOpenFiles {
+            let command = [Command.binary.path] + (process.arguments ?? [])
+            process.executableURL = URL(filePath: "/bin/sh")
+            process.arguments = ["-c", "ulimit -Sn \(softOpenFiles) && exec nice -n 10 \"$@\"", "sh"] + command
+        }
         process.standardError = try FileHandle(forWritingTo: logFile)
         try process.run()
         for _ in 0..<400 {
             try await Task.sleep(for: .milliseconds(25))
             let log = try String(contentsOf: logFile, encoding: .utf8)
-            if let address = log.firstMatch(of: /address(?:=|":")(http:\/\/[0-9.:]+)/) {
+            if let address = log.firstMatch(of: /address(?:=|":")(https?:\/\/[0-9.:]+)/) {
                 return ServerProcess(process: process, base: String(address.output.1), logFile: logFile, folder: folder)
             }
         }
         process.terminate()
         throw CocoaError(.featureUnsupported)
     }
+
+    var port: Int { base.split(separator: ":").last.flatMap { Int($0) } ?? 0 }
 
     func send(signal: Int32) { kill(process.processIdentifier, signal) }
 

@@ -3,6 +3,7 @@ import Broker
 import Evidence
 import Foundation
 import NIOCore
+import NIOSSL
 import Server
 import Storage
 import TestSupport
@@ -199,5 +200,50 @@ struct DataFolderTests {
             let refusal = await #expect(throws: Refusal.self) { try await broker.attest(answer, session: [session]) }
             #expect(refusal?.code == .technologyMismatch)
         }
+    }
+}
+
+@Suite("Settings of TLS and limits")
+struct TransportSettingsTests {
+    @Test(
+        "A value that makes no sense is an error that names the setting",
+        arguments: [
+            "limits.requests_per_second=-1", "limits.requests_per_second=1.5", "limits.burst=0",
+            "limits.connections=0", "limits.connections_per_address=0", "limits.waiting_attestations=0",
+            "limits.body=4095", "limits.body=16777217", "limits.body=64k", "http.header_timeout=0",
+            "http.body_timeout=0s", "http.write_timeout=2h", "tls.minimum_version=1.1", "tls.minimum_version=1",
+            "insecure_http=maybe",
+        ])
+    func wrong(assignment: String) throws {
+        let parts = assignment.split(separator: "=").map(String.init)
+        let key = try #require(SettingKey.named(parts[0]))
+        let error = #expect(throws: InvalidSetting.self) {
+            try Settings.resolve(flags: [key: parts[1]], environment: [:], file: nil)
+        }
+        #expect(error?.description.contains(parts[0]) == true)
+    }
+
+    @Test("The documented defaults are those that hold")
+    func defaults() throws {
+        var settings = Settings()
+        let expected = settings
+        for key in SettingKey.allCases
+        where ["tls.", "limits.", "http.", "insecure"].contains(where: { key.name.hasPrefix($0) }) {
+            try key.apply(key.defaultText, to: &settings)
+        }
+        #expect(settings.tls == expected.tls && settings.limits == expected.limits)
+        #expect(settings.idleTimeout == expected.idleTimeout && settings.stopTimeout == expected.stopTimeout)
+        #expect(!settings.tls.allowsInsecureHTTP)
+    }
+
+    @Test("TLS from the environment and the file")
+    func sources() throws {
+        let folder = try TemporaryFolder()
+        let file = folder.file("kbs.toml")
+        try Data("[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\nminimum_version = \"1.3\"\n".utf8).write(to: file)
+        let settings = try Settings.resolve(flags: [:], environment: ["KBS_TLS_KEY": "other.pem"], file: file).settings
+        #expect(settings.tls.certificate?.lastPathComponent == "c.pem")
+        #expect(settings.tls.key?.lastPathComponent == "other.pem")
+        #expect(settings.tls.minimumVersion == .tlsv13)
     }
 }

@@ -29,6 +29,9 @@ struct MetricDefinition: Sendable, Hashable {
     static let connections = MetricDefinition(
         name: "kbs_connections_open", help: "Connections from clients.", kind: .gauge)
 
+    static let limitsReached = MetricDefinition(
+        name: "kbs_limits_reached", help: "How often each limit was reached since the start.", kind: .gauge)
+
     static let handshakes = MetricDefinition(
         name: "kbs_handshakes_total", help: "Steps of handshakes with guests, by technology and outcome.",
         kind: .counter)
@@ -86,7 +89,7 @@ struct MetricDefinition: Sendable, Hashable {
 
     /// In the order in which they are exported.
     static let all = [
-        httpRequests, httpDuration, httpInFlight, connections, handshakes, refusals, refusedChecks, workloadChanges,
+        httpRequests, httpDuration, httpInFlight, connections, limitsReached, handshakes, refusals, refusedChecks, workloadChanges,
         sessions, workloads, lookups, kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration,
         commitFailures, readiness, certificateExpiry, buildInfo, cpu, memory, descriptors, mostDescriptors, started,
     ]

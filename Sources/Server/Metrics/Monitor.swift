@@ -12,11 +12,13 @@ struct Monitor: Sendable {
     private let process: ProcessMetrics
     private let store: SQLiteStore
     private let readiness: Readiness
+    private let limits: LimitCounters
     private let certificateExpiry: @Sendable () -> Date?
 
     /// - Parameter certificateExpiry: when the TLS certificate in use expires; `nil` without TLS.
     init(
-        _ store: SQLiteStore, readiness: Readiness, certificateExpiry: @escaping @Sendable () -> Date? = { nil }
+        _ store: SQLiteStore, readiness: Readiness, limits: LimitCounters,
+        certificateExpiry: @escaping @Sendable () -> Date? = { nil }
     ) {
         registry = PrometheusRegistry()
         broker = BrokerMetrics(registry)
@@ -25,6 +27,7 @@ struct Monitor: Sendable {
         process = ProcessMetrics(registry)
         self.store = store
         self.readiness = readiness
+        self.limits = limits
         self.certificateExpiry = certificateExpiry
         store.observeCommits { [broker] in broker($0) }
     }
@@ -43,6 +46,9 @@ struct Monitor: Sendable {
         if let workloads = try? await store.countWorkloads() { registry.gauge(.workloads).set(Int64(workloads)) }
         if let sessions = try? await store.countSessions(at: Date()) { registry.gauge(.sessions).set(Int64(sessions)) }
         if let expiry = certificateExpiry() { registry.gauge(.certificateExpiry).set(expiry.timeIntervalSince1970) }
+        for limit in LimitCounters.Limit.allCases {
+            registry.gauge(.limitsReached, ("limit", limit.rawValue)).set(Int64(limits[limit]))
+        }
         for result in await readiness.results() {
             registry.gauge(.readiness, ("check", result.name)).set(result.failure == nil ? 1 : 0)
         }

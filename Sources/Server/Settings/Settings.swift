@@ -56,6 +56,8 @@ public struct Settings: Sendable {
     public var checkpointInterval: TimeInterval = 900
     public var attemptsKept = 10_000
     public var refusalsPerMinute = 600
+    public var tls = TLSSettings()
+    public var limits = LimitSettings()
     /// Set on the command line only: not a thing to be left behind in a file.
     public var simulatedRoots: SimulatedRoots?
 

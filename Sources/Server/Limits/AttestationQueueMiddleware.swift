@@ -1,0 +1,63 @@
+import Broker
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// Sheds load: answers 503 at once to evidence that would wait too long to be verified.
+///
+/// A connection's event loop verifies, so that never more is verified at a time than there are cores. A loop takes
+/// in all requests that have arrived before it goes on with any, so that those in excess are turned away before the
+/// others are verified, and none waits longer than it takes to verify what the room holds.
+struct AttestationQueueMiddleware<Context: RequestContext>: RouterMiddleware {
+    private static var path: String { "/kbs/v0/attest" }
+
+    let room: WaitingRoom
+    let longestBody: Int
+    let counters: LimitCounters
+
+    @concurrent func handle(
+        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        guard request.method == .post, context.endpointPath == Self.path else {
+            return try await next(request, context)
+        }
+        var request = request
+        // Before it counts: otherwise whoever sends slowly would fill the room.
+        do {
+            _ = try await request.collectBody(upTo: longestBody)
+        } catch is NIOTooManyBytesError {
+            throw HTTPError.bodyTooLong(longestBody)
+        }
+        let whole = request
+        let response = try await room.admit {
+            await Task.yield()
+            return try await next(whole, context)
+        }
+        guard let response else {
+            counters.count(.overload)
+            throw Refusal(
+                .overloaded, "The server has more evidence to verify than it can: try again.", retryAfter: 2)
+        }
+        return response
+    }
+}
+
+/// Refuses a body that says it is too long before any of it is read.
+struct BodyLimitMiddleware<Context: RequestContext>: RouterMiddleware {
+    let longestBody: Int
+
+    @concurrent func handle(
+        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        if let length = request.headers[.contentLength], Int(length).map({ $0 > longestBody }) ?? true {
+            throw HTTPError.bodyTooLong(longestBody)
+        }
+        return try await next(request, context)
+    }
+}
+
+extension HTTPError {
+    fileprivate static func bodyTooLong(_ longest: Int) -> HTTPError {
+        HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
+    }
+}
