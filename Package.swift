@@ -88,10 +88,12 @@ let package = Package(
         .systemLibrary(name: "CPKCS11", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
         .target(
             name: "MasterKeys", dependencies: ["Broker", "CPKCS11", "Evidence", .crypto], swiftSettings: settings),
+        // Header of Linux's SNP guest device (Debian's linux-libc-dev).
+        .systemLibrary(name: "CSEVGuest"),
         .target(
             name: "Guest",
             dependencies: [
-                "Evidence", .crypto, .cryptoExtras, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL,
+                "CSEVGuest", "Evidence", .crypto, .cryptoExtras, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL,
             ], swiftSettings: settings),
         .target(
             name: "Server",

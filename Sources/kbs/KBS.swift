@@ -11,5 +11,6 @@ struct KBS: AsyncParsableCommand {
             """,
         subcommands: [
             ServeCommand.self, WorkloadCommand.self, CertificatesCommand.self, VerifyCommand.self, DemoCommand.self,
+            GuestCommand.self,
         ])
 }
