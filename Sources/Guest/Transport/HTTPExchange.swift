@@ -93,8 +93,16 @@ struct HTTPExchange: Sendable {
         case let error as NIOConnectionError where error.connectionErrors.isEmpty:
             "The name \(address.host) has no address (yet): is the network up, and DNS set?"
         case let error as NIOConnectionError:
-            "\(place) cannot be reached: \(error.connectionErrors.map { "\($0.error)" }.joined(separator: "; "))."
-        default: "The exchange with \(place) broke off: \(error)."
+            "\(place) cannot be reached: \(error.connectionErrors.map { reason($0.error) }.joined(separator: "; "))."
+        default: "The exchange with \(place) broke off: \(reason(error))."
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: String(cString: strerror(error.errnoCode))
+        case ChannelError.eof: "it closed the connection"
+        default: "\(error)"
         }
     }
 }

@@ -17,7 +17,10 @@ struct PinnedTLS: Sendable {
         configuration.minimumTLSVersion = .tlsv12
         switch address.trust {
         case .none: return nil
-        case .pins(let pins): self.pins = pins
+        case .pins(let pins):
+            self.pins = pins
+            // NIOSSL would still compare names after the callback. The callback itself is always called.
+            configuration.certificateVerification = .noHostnameVerification
         case .system: pins = nil
         case .authority(let file):
             pins = nil
@@ -48,16 +51,18 @@ struct PinnedTLS: Sendable {
         return pins.contains(Array(SHA256.hash(data: key)))
     }
 
-    /// What to tell when the handshake failed; `nil` when it was not the server's identity that failed.
+    /// What to tell when it was the server's identity that failed, which another try will not change.
     func sentence(for error: any Error) -> String? {
-        guard let error = error as? NIOSSLError else { return nil }
-        guard case .handshakeFailed = error else {
-            return error == .unableToValidateCertificate ? identity(error) : nil
+        switch error {
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname: identity(error)
+        case NIOSSLError.unableToValidateCertificate: identity(error)
+        // BoringSSL's codes are not public; its words are.
+        case NIOSSLError.handshakeFailed where "\(error)".contains("CERTIFICATE_VERIFY_FAILED"): identity(error)
+        default: nil
         }
-        return "\(error)".contains("CERTIFICATE_VERIFY_FAILED") ? identity(error) : nil
     }
 
-    private func identity(_ error: NIOSSLError) -> String {
+    private func identity(_ error: any Error) -> String {
         pins == nil
             ? "The server's certificate was not accepted (\(error)). Check --ca, the host name in --url and this machine's clock."
             : "The server's key is not the one that --pin names. Someone else answers at this address, or the broker has "
