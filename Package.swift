@@ -165,7 +165,7 @@ let package = Package(
             name: "GuestTests",
             dependencies: [
                 "Broker", "Evidence", "Guest", "Server", "SimulatedHardware", "TestSupport", "kbs", .asn1,
-                .asyncHTTPClient, .certificates, .crypto, .logging, .nioCore, .nioPosix, .nioSSL,
+                .asyncHTTPClient, .certificates, .crypto, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
             ], exclude: ["DeviceShim.c"], swiftSettings: settings),
     ]
 )

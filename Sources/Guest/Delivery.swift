@@ -56,9 +56,8 @@ public enum Delivery: Sendable {
 
     private static func open(_ device: String, as name: String, with secret: ReleasedSecret) async throws {
         let process = Process()
-        // Through env(1) for the search in PATH.
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["cryptsetup", "open", "--key-file=-", "--", device, name]
+        process.executableURL = try program("cryptsetup")
+        process.arguments = ["open", "--key-file=-", "--", device, name]
         let pipe = Pipe()
         process.standardInput = pipe
         // Our standard output is for secrets only.
@@ -79,10 +78,17 @@ public enum Delivery: Sendable {
             throw GuestFailure(
                 .undelivered,
                 "cryptsetup: the released secret is not a passphrase of \(device). Is the workload's the right one?")
-        case (.exit, 127):
-            throw GuestFailure(.undelivered, "cryptsetup is not installed here: install it, or use --out.")
         case (_, let status):
             throw GuestFailure(.undelivered, "cryptsetup failed with status \(status); it said why above.")
         }
+    }
+
+    /// Looked for in PATH by hand: an initramfs has no env(1) to do it.
+    private static func program(_ name: String) throws -> URL {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin"
+        for folder in path.split(separator: ":") where access("\(folder)/\(name)", X_OK) == 0 {
+            return URL(filePath: "\(folder)/\(name)")
+        }
+        throw GuestFailure(.undelivered, "\(name) is not in PATH (\(path)): install it, or use --out.")
     }
 }

@@ -22,11 +22,16 @@ public struct Unlock: Sendable {
     /// - Parameter tell: called with a sentence for each try that failed and will be repeated.
     /// - Throws: ``GuestFailure``.
     public func secret(tell: @Sendable (String) -> Void = { _ in }) async throws -> ReleasedSecret {
+        try await secret(from: device.device(), tell: tell)
+    }
+
+    /// The same with a device that was found already.
+    func secret(from device: any EvidenceDevice, tell: @Sendable (String) -> Void) async throws -> ReleasedSecret {
         guard !workload.isEmpty else { throw GuestFailure(.unusable, "--workload is empty.") }
         guard timeout > .zero else { throw GuestFailure(.unusable, "--timeout must be more than nothing.") }
         let deadline = ContinuousClock.now.advanced(by: timeout)
         let handshake = Handshake(
-            workload: workload, exchange: try HTTPExchange(address), device: try device.device(),
+            workload: workload, exchange: try HTTPExchange(address), device: device,
             key: try GuestKeyPair(bits: rsaBits), deadline: deadline)
         var pause = firstPause
         var tries = 0

@@ -21,6 +21,8 @@ struct ServerIdentity {
         }
     }
 
+    var authorityPEM: String { get throws { try authority.serializeAsPEM().pemString } }
+
     init(host: String, from: Date = .now.addingTimeInterval(-3_600), to: Date = .now.addingTimeInterval(3_600)) throws {
         let authorityKey = X509.Certificate.PrivateKey(P256.Signing.PrivateKey())
         let authorityName = try DistinguishedName { CommonName("Test authority") }
