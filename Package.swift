@@ -93,7 +93,8 @@ let package = Package(
         .target(
             name: "Guest",
             dependencies: [
-                "CSEVGuest", "Evidence", .crypto, .cryptoExtras, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL,
+                "CSEVGuest", "Evidence", .crypto, .cryptoExtras, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix,
+                .nioSSL,
             ], swiftSettings: settings),
         .target(
             name: "Server",

@@ -3,7 +3,7 @@ import CryptoExtras
 import Evidence
 import Foundation
 
-/// The RSA key that the secret is encrypted to. It lives in the guest's memory, for one handshake.
+/// The RSA key that the secret is encrypted to. It lives in the guest's memory, and goes with the program.
 struct GuestKeyPair {
     private let key: _RSA.Encryption.PrivateKey
     /// Standard base64 of the unsigned big-endian number, as the report's data is taken over it.
@@ -28,7 +28,7 @@ struct GuestKeyPair {
     func reportData(nonce: String) -> [UInt8] { Array(SHA512.hash(data: Data((nonce + modulus + exponent).utf8))) }
 
     /// RSAES-PKCS1-v1_5, which the protocol prescribes. A padding oracle needs someone who decrypts what
-    /// others send and tells how it went; this key decrypts once and is gone.
+    /// others send and tells how it went; this key decrypts one answer and is gone.
     func decrypt(_ ciphertext: [UInt8]) throws -> ReleasedSecret {
         var plain: Data
         do { plain = try key.decrypt(ciphertext, padding: ._WEAK_AND_INSECURE_PKCS_V1_5) } catch {

@@ -126,6 +126,42 @@ struct UnlockProgramTests {
         }
     }
 
+    @Test(
+        "A real LUKS header takes the released secret, and another workload's is no passphrase for it",
+        .enabled(if: luks))
+    func realCryptsetup() async throws {
+        try await withBroker { port, identity in
+            let folder = try TemporaryFolder()
+            let (disk, key) = (folder.file("disk"), folder.file("key"))
+            try Data(Self.secret.utf8).write(to: key)
+            #expect(FileManager.default.createFile(atPath: disk.path, contents: Data(count: 20 << 20)))
+            let formatted = try await GuestProgram.run(
+                URL(filePath: "/usr/sbin/cryptsetup"),
+                [
+                    "luksFormat", "--batch-mode", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file",
+                    key.path, disk.path,
+                ])
+            #expect(formatted.status == 0, "\(formatted.errors)")
+            // Everything but the mapping, which needs the kernel's device mapper.
+            let wrapper = folder.file("cryptsetup")
+            try Data("#!/bin/sh\nshift\nexec /usr/sbin/cryptsetup open --test-passphrase \"$@\"\n".utf8).write(
+                to: wrapper)
+            try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: wrapper.path)
+            for (workload, status) in [("web", 0), ("other", 4)] as [(String, Int32)] {
+                let got = try await unlock(
+                    tsm(workload),
+                    [
+                        "--url", "https://127.0.0.1:\(port)", "--workload", workload, "--pin", identity.pin,
+                        "--cryptsetup",
+                        disk.path, "root",
+                    ], environment: ["PATH": "\(folder.url.path):/usr/sbin:/usr/bin:/bin"])
+                #expect(got.status == status, "\(workload): \(got.errors)")
+            }
+        }
+    }
+
+    static let luks = access("/usr/sbin/cryptsetup", X_OK) == 0
+
     @Test("A request that another program wrote to is made again, and one that always is so fails")
     func intruded() async throws {
         let once = try tsm("web") { $0.intrusions = 1 }
