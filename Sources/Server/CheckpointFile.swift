@@ -77,12 +77,12 @@ struct TrailCheck: Sendable {
         guard let hash = try await store.auditHash(of: last.head.sequence) else {
             throw InvalidSetting(
                 "the trail has no record \(last.head.sequence), which the checkpoint of "
-                + "\(last.time.formatted(.iso8601)) has: the database is an older copy, or the trail was cut")
+                    + "\(last.time.formatted(.iso8601)) has: the database is an older copy, or the trail was cut")
         }
         guard hash == last.head.hash else {
             throw InvalidSetting(
                 "record \(last.head.sequence) of the trail is not the one that the checkpoint of "
-                + "\(last.time.formatted(.iso8601)) has: the trail was rewritten")
+                    + "\(last.time.formatted(.iso8601)) has: the trail was rewritten")
         }
     }
 }

@@ -89,7 +89,8 @@ struct MetricDefinition: Sendable, Hashable {
 
     /// In the order in which they are exported.
     static let all = [
-        httpRequests, httpDuration, httpInFlight, connections, limitsReached, handshakes, refusals, refusedChecks, workloadChanges,
+        httpRequests, httpDuration, httpInFlight, connections, limitsReached, handshakes, refusals, refusedChecks,
+        workloadChanges,
         sessions, workloads, lookups, kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration,
         commitFailures, readiness, certificateExpiry, buildInfo, cpu, memory, descriptors, mostDescriptors, started,
     ]

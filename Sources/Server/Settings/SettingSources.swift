@@ -35,7 +35,7 @@ extension Settings {
             throw InvalidSetting("jwt.issuer, jwt.audience and jwt.keys belong together: set all of them, or none")
         }
         _ = try settings.tls.files()
-        guard settings.clientCertificates.isEmpty || settings.tls.clientCA != nil else {
+        guard settings.clientCertificates.isEmpty || settings.tls.clientAuthorities != nil else {
             throw InvalidSetting("tls.client_roles needs tls.client_ca: without it no client certificate is looked at")
         }
         let unknown = environment.keys.filter { $0.hasPrefix("KBS_") && !known.contains($0) }.sorted()
