@@ -108,7 +108,7 @@ let package = Package(
         .executableTarget(
             name: "kbs",
             dependencies: [
-                "Administration", "Broker", "Endorsements", "Evidence", "Guest", "MasterKeys", "Server",
+                "Administration", "Broker", "Endorsements", "Evidence", "Guest", "MasterKeys", "Server", "Storage",
                 "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto, .logging,
             ],
             swiftSettings: settings),

@@ -10,7 +10,7 @@ public struct Broker: Sendable {
     public let lifetimes: Lifetimes
     let anchors: Anchors
     let store: any Store
-    let keys: ServerKeys
+    let keys: KeyRing
     let appraiser: Appraiser
     let platforms = BoundedCache<[UInt8], AppraisedSEVChain>(capacity: 512)
     let now: @Sendable () -> Date
@@ -20,7 +20,7 @@ public struct Broker: Sendable {
     ///   - now: the time.
     ///   - report: is told what happens, on the path of the request: it must not wait.
     public init(
-        store: any Store, endorsements: any EndorsementSource, keys: ServerKeys, anchors: Anchors = .vendors,
+        store: any Store, endorsements: any EndorsementSource, keys: KeyRing, anchors: Anchors = .vendors,
         policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
         now: @escaping @Sendable () -> Date = { Date() },
         reportingTo report: @escaping @Sendable (BrokerEvent) -> Void = { _ in }
@@ -39,8 +39,7 @@ public struct Broker: Sendable {
     ///
     /// - Throws: a ``Refusal`` when there is one and `replacing` is false.
     public func register(_ registration: Registration, replacing: Bool = true) async throws {
-        let outcome = try await store.register(
-            registration, sealed: keys.seal(registration), replacing: replacing, at: now())
+        let outcome = try await store(registration, replacing: replacing)
         guard outcome != .exists else {
             throw Refusal(
                 .workloadExists,
@@ -48,6 +47,22 @@ public struct Broker: Sendable {
                     + "(registration.replace = false): remove it first, or use another id.")
         }
         report(.registered(registration.id, replaced: outcome == .replaced))
+    }
+
+    private func store(_ registration: Registration, replacing: Bool) async throws -> RegistrationOutcome {
+        func store() async throws -> RegistrationOutcome {
+            let active = keys.held.active
+            let sealed = Sealed(bytes: try active.seal(registration), masterKey: active.id)
+            return try await self.store.register(registration, sealed: sealed, replacing: replacing, at: now())
+        }
+        let outcome = try await store()
+        guard outcome == .keyRetired else { return outcome }
+        // Another process has rotated the keys, and retired ours, before we noticed.
+        guard try keys.reload(), case let outcome = try await store(), outcome != .keyRetired else {
+            throw Refusal(
+                .unavailable, "The server's master key has been retired: it must be restarted with the new one.")
+        }
+        return outcome
     }
 
     /// - Returns: whether there was one.

@@ -46,6 +46,7 @@ extension Broker {
                 "The workload \(request.workload) is not registered here: register it, or correct the guest's "
                     + "workload id.")
         }
+        let keys = keys.held.active
         let id = Challenge.randomID()
         let expires = now().addingTimeInterval(lifetimes.challenge)
         func issue(_ detail: Challenge.Detail, _ channel: SEVChannelOffer? = nil) -> IssuedChallenge {

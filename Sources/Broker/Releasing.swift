@@ -22,33 +22,36 @@ extension Broker {
         -> WrappedSecret
     {
         let challenges = challenges(among: candidates)
-        guard let (challenge, grant) = try await grant(challenges) else {
+        guard let (opened, grant) = try await grant(challenges) else {
             throw refused(
-                challenges.first,
+                challenges.first?.challenge,
                 Refusal(
                     .sessionInvalid,
                     "There is no attested session for this cookie, or it has ended: start again at /auth."))
         }
+        let challenge = opened.challenge
         guard key == grant.workload.id.text else {
             throw refused(challenge, Refusal(.keyUnknown, "There is no such key for this session's workload."))
         }
-        let wrapped = try wrap(try keys.open(grant.sealedSecret, of: grant.workload), for: grant.session)
+        let secret = try await keys.open(grant.sealedSecret, of: grant.workload)
+        let wrapped = try wrap(secret, for: grant.session, of: opened)
         report(.released(grant.workload.id, session: challenge.shortID))
         return wrapped
     }
 
-    private func grant(_ challenges: [Challenge]) async throws -> (Challenge, Grant)? {
+    private func grant(_ challenges: [OpenedChallenge]) async throws -> (OpenedChallenge, Grant)? {
         let time = now()
-        for challenge in challenges {
-            guard let grant = try await store.grant(session: challenge.id, at: time),
-                grant.workload.row == challenge.workload, keys.isGenuine(grant.session, of: grant.workload)
+        for opened in challenges {
+            guard let grant = try await store.grant(session: opened.challenge.id, at: time),
+                grant.workload.row == opened.challenge.workload,
+                opened.keys.isGenuine(grant.session, of: grant.workload)
             else { continue }
-            return (challenge, grant)
+            return (opened, grant)
         }
         return nil
     }
 
-    private func wrap(_ secret: Secret, for session: Session) throws -> WrappedSecret {
+    private func wrap(_ secret: Secret, for session: Session, of opened: OpenedChallenge) throws -> WrappedSecret {
         switch session.binding {
         case .rsa(let modulus, let exponent):
             let key = try _RSA.Encryption.PublicKey(n: modulus, e: exponent)
@@ -62,7 +65,7 @@ extension Broker {
             let padded = secret.withBytes { bytes in
                 Array(bytes) + Array(repeating: 0, count: SEVSecretSize.bytes - bytes.count)
             }
-            return .sev(try keys.transportKeys(for: session.id).wrap(padded, for: measurement))
+            return .sev(try opened.keys.transportKeys(for: session.id).wrap(padded, for: measurement))
         }
     }
 

@@ -31,7 +31,7 @@ public struct KBSServer: Sendable {
 
     /// Serves until SIGTERM or SIGINT, then lets requests in flight finish.
     public func run() async throws {
-        let folder = try DataFolder(settings.dataFolder)
+        let folder = try DataFolder(settings)
         let client = settings.keyDistribution.map { _ in KeyDistributionService.makeClient() }
         let result: Result<Void, any Error>
         do {
@@ -61,6 +61,7 @@ public struct KBSServer: Sendable {
                 .init(
                     service: application(broker, folder.store), successTerminationBehavior: .gracefullyShutdownGroup),
                 .init(service: SessionSweeper(store: folder.store, logger: logger)),
+                .init(service: KeyRotation(keys: folder.keys, store: folder.store, logger: logger)),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         serving.maximumGracefulShutdownDuration = .seconds(settings.stopTimeout)
         try await ServiceGroup(configuration: serving).run()

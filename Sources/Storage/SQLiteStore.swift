@@ -8,7 +8,7 @@ import GRDB
 /// Reads run where they are called: a lookup of a cached page costs less than a change of thread.
 /// Writes are gathered: see ``WriteQueue``.
 public struct SQLiteStore: Sendable {
-    private let writer: DatabaseQueue
+    let writer: DatabaseQueue
     private let readers: ReaderSet
     let writes: WriteQueue
 
@@ -45,7 +45,7 @@ public struct SQLiteStore: Sendable {
 
 extension SQLiteStore: Store {
     public func register(
-        _ registration: Registration, sealed: [UInt8], replacing: Bool, at time: Date
+        _ registration: Registration, sealed: Sealed, replacing: Bool, at time: Date
     ) async throws -> RegistrationOutcome {
         try await writes.perform { database in
             let id = registration.id.text
@@ -53,6 +53,7 @@ extension SQLiteStore: Store {
                 try Bool.fetchOne(
                     database.cachedStatement(sql: "SELECT 1 FROM workloads WHERE id = ?"), arguments: [id]) != nil
             guard !exists || replacing else { return .exists }
+            guard try !Self.isRetired(sealed.masterKey, in: database) else { return .keyRetired }
             if exists {
                 try database.cachedStatement(sql: "DELETE FROM workloads WHERE id = ?").execute(arguments: [id])
             }
@@ -64,8 +65,8 @@ extension SQLiteStore: Store {
                 .execute(arguments: [row, Data(launch.measurement)])
             try database.cachedStatement(sql: "INSERT INTO configs (workload, tee_config, policy) VALUES (?, ?, ?)")
                 .execute(arguments: [row, registration.configuration, launch.policyColumn])
-            try database.cachedStatement(sql: "INSERT INTO secrets (workload, sealed) VALUES (?, ?)")
-                .execute(arguments: [row, Data(sealed)])
+            try database.cachedStatement(sql: "INSERT INTO secrets (workload, sealed, master_key) VALUES (?, ?, ?)")
+                .execute(arguments: [row, Data(sealed.bytes), sealed.masterKey])
             return exists ? .replaced : .added
         }
     }
@@ -109,15 +110,16 @@ extension SQLiteStore: Store {
             case .sev(let measurement): (measurement, nil)
             }
         return try await writes.perform { database in
+            guard try !Self.isRetired(session.masterKey, in: database) else { return false }
             try database.cachedStatement(
                 sql: """
-                    INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code)
-                    SELECT ?, row, ?, ?, ?, ?, ? FROM workloads WHERE row = ?
+                    INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, master_key)
+                    SELECT ?, row, ?, ?, ?, ?, ?, ? FROM workloads WHERE row = ?
                     ON CONFLICT DO NOTHING
                     """
             ).execute(arguments: [
                 Data(session.id), Data(binding), exponent.map { Data($0) }, session.chip, session.expires.seconds,
-                Data(session.code), session.workload,
+                Data(session.code), session.masterKey, session.workload,
             ])
             return database.changesCount > 0
         }
@@ -127,7 +129,8 @@ extension SQLiteStore: Store {
         try read { database in
             let sql = """
                 SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy,
-                    s.binding, s.exponent, s.chip, s.expires, s.code, x.sealed
+                    s.binding, s.exponent, s.chip, s.expires, s.code, s.master_key,
+                    x.sealed, x.master_key
                 FROM sessions s JOIN workloads w ON w.row = s.workload JOIN measurements m ON m.workload = w.row
                     JOIN configs c ON c.workload = w.row JOIN secrets x ON x.workload = w.row
                 WHERE s.id = ? AND s.expires > ?
@@ -143,8 +146,9 @@ extension SQLiteStore: Store {
                         id: id, workload: workload.row,
                         binding: exponent.map { .rsa(modulus: binding, exponent: Array($0)) }
                             ?? .sev(measurement: binding), chip: row[9], expires: Date(seconds: row[10]),
-                        code: Array(row[11] as Data)),
-                    workload: workload, sealedSecret: Array(row[12] as Data))
+                        code: Array(row[11] as Data), masterKey: row[12]),
+                    workload: workload,
+                    sealedSecret: Sealed(bytes: Array(row[13] as Data), masterKey: row[14]))
             }
         }
     }
@@ -167,7 +171,7 @@ extension SQLiteStore: Store {
         }
     }
 
-    private static let selectWorkload = """
+    static let selectWorkload = """
         SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy
         FROM workloads w JOIN measurements m ON m.workload = w.row JOIN configs c ON c.workload = w.row
         """
@@ -175,7 +179,7 @@ extension SQLiteStore: Store {
 
 extension Workload {
     /// From the first seven columns: row, id, tee, registered, digest, tee_config, policy.
-    fileprivate init(row: GRDB.Row) throws {
+    init(row: GRDB.Row) throws {
         let digest: [UInt8] = Array(row[4] as Data)
         let policy: Int64 = row[6]
         let launch: Launch =

@@ -10,6 +10,7 @@ struct KBS: AsyncParsableCommand {
             it was registered for, once hardware has vouched for it.
             """,
         subcommands: [
-            ServeCommand.self, WorkloadCommand.self, CertificatesCommand.self, VerifyCommand.self, DemoCommand.self,
+            ServeCommand.self, WorkloadCommand.self, CertificatesCommand.self, KeysCommand.self, BackupCommand.self,
+            RestoreCommand.self, VerifyCommand.self, DemoCommand.self,
         ])
 }

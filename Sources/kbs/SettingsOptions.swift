@@ -12,6 +12,8 @@ struct SettingsOptions: ParsableArguments {
     var listen: String?
     @Option(help: ArgumentHelp(SettingKey.data.helpWithDefault, valueName: "folder"))
     var data: String?
+    @Option(help: ArgumentHelp(SettingKey.keysMaster.helpWithDefault, valueName: "source"))
+    var keysMaster: String?
     @Option(help: ArgumentHelp(SettingKey.logLevel.helpWithDefault, valueName: "level"))
     var logLevel: String?
     @Option(help: ArgumentHelp(SettingKey.idleTimeout.helpWithDefault, valueName: "time"))
@@ -57,7 +59,7 @@ struct SettingsOptions: ParsableArguments {
 
     private var flags: [SettingKey: String] {
         let given: [SettingKey: String?] = [
-            .listen: listen, .data: data, .logLevel: logLevel, .idleTimeout: httpIdleTimeout,
+            .listen: listen, .data: data, .keysMaster: keysMaster, .logLevel: logLevel, .idleTimeout: httpIdleTimeout,
             .stopTimeout: httpStopTimeout, .registrationNetworks: registrationNetworks,
             .registrationReplace: registrationReplace, .challengeLifetime: challengeLifetime,
             .sessionLifetime: sessionLifetime, .snpAllowDebug: snpAllowDebug,

@@ -33,7 +33,7 @@ struct WorkloadCommand: AsyncParsableCommand {
                     flags: data.map { [.data: $0] } ?? [:], environment: environment,
                     file: (config ?? environment["KBS_CONFIG"]).map { URL(filePath: $0) }
                 ).settings
-                return try await body(LocalAdministration(DataFolder(settings.dataFolder, create: create)))
+                return try await body(LocalAdministration(DataFolder(settings, create: create)))
             }
             guard let url = URL(string: address), url.host() != nil else {
                 throw ValidationError("\"\(address)\" is not a URL such as http://127.0.0.1:8080")

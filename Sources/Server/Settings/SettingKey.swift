@@ -44,7 +44,7 @@ public struct SettingKey: Sendable, Hashable {
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 
     /// Every setting that there is, in the order in which they are documented.
-    public static let allCases: [SettingKey] = listening + guests + endorsements
+    public static let allCases: [SettingKey] = listening + masterKeys + guests + endorsements
 
     public static func named(_ name: String) -> SettingKey? { byName[name] }
 
