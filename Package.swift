@@ -133,7 +133,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto],
+            dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto, .grdb],
             swiftSettings: settings),
         .testTarget(
             name: "EndorsementsTests",
@@ -144,7 +144,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", "Storage", "TestSupport", "kbs",
+                "Broker", "Endorsements", "Evidence", "MasterKeys", "Server", "SimulatedHardware", "Storage",
+                "TestSupport", "kbs",
                 .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .crypto,
                 .hummingbird, .inMemoryTracing, .tracing,
             ], swiftSettings: settings),

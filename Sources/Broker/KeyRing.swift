@@ -64,25 +64,25 @@ public final class KeyRing: Sendable {
     /// - Returns: nothing when the ring does not hold it.
     func candidates(for id: String) async -> [ServerKeys] {
         let found = held.candidates(for: id)
-        guard found.isEmpty, mayLook(for: id) else { return found }
+        guard found.isEmpty else { return found }
         // A file may be slow to read, and the caller's thread serves others.
-        await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
-                _ = try? self.refresh()
-                continuation.resume()
-            }
+        return await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: self.lookAgain(for: id)) }
         }
-        return held.candidates(for: id)
     }
 
-    private func mayLook(for id: String) -> Bool {
+    private func lookAgain(for id: String) -> [ServerKeys] {
+        // Who comes while another looks waits for what that one finds.
         missed.withLock { missed in
+            let found = held.candidates(for: id)
             let now = ContinuousClock.now
             missed = missed.filter { $0.value > now }
             // More ids than anyone has keys: somebody writes nonsense into the database.
-            guard missed[id] == nil, missed.count < 16 else { return false }
-            missed[id] = now.advanced(by: .seconds(5))
-            return true
+            guard found.isEmpty, missed[id] == nil, missed.count < 16 else { return found }
+            _ = try? refresh()
+            let foundNow = held.candidates(for: id)
+            if foundNow.isEmpty { missed[id] = now.advanced(by: .seconds(5)) }
+            return foundNow
         }
     }
 }

@@ -68,11 +68,9 @@ public final class MasterKeyReader: Sendable {
     }
 
     private static func environment(_ name: String) throws -> [SymmetricKey] {
-        guard let text = ProcessInfo.processInfo.environment[name] else {
+        guard let text = EnvironmentVariable.take(name) else {
             throw MasterKeyError("the environment has no variable \(name) with the master key")
         }
-        // So that no child of ours inherits it.
-        unsetenv(name)
-        return try KeyFile.parse(Data(text.utf8), from: "the variable \(name)")
+        return try KeyFile.parse(Data(text), from: "the variable \(name)")
     }
 }

@@ -35,10 +35,7 @@ extension TokenURI {
 
     private static func environment(_ name: String) throws -> [UInt8] {
         try taken.withLock { taken in
-            if let text = ProcessInfo.processInfo.environment[name], !text.isEmpty {
-                taken[name] = Array(text.utf8)
-                unsetenv(name)
-            }
+            if let pin = EnvironmentVariable.take(name) { taken[name] = pin }
             guard let pin = taken[name] else {
                 throw MasterKeyError("the environment has no variable \(name) with the token's PIN")
             }

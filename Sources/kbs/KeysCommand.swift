@@ -1,5 +1,6 @@
 import ArgumentParser
 import Broker
+import Crypto
 import Foundation
 import MasterKeys
 import Server
@@ -62,6 +63,7 @@ struct KeysCommand: AsyncParsableCommand {
                 )
                 return
             }
+            if !rotation.isNewKey { print("That ends the rotation that was begun. Run this again for another key.") }
             print("When all guests have gone on, give up the old one: `kbs keys retire`.")
         }
     }
@@ -87,18 +89,33 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Create: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a key in a PKCS #11 token, which can never leave it.",
+            abstract: "Make a master key in a PKCS #11 token, which can never leave it, or in a new file.",
             discussion: """
                 pkcs11:token=LABEL;object=LABEL?module-path=/path/to/library.so&pin-source=file:/path/to/pin
+                A server makes its first key file by itself. This is for moving from another source to a file.
                 """)
 
-        @Option(help: "Where to make it, as keys.master will name it.") var pkcs11: String
+        @Option(help: "The token and the key's label, as keys.master will name it.") var pkcs11: String?
+        @Option(help: "A file that is not there yet.") var file: String?
 
         func run() throws {
-            try Token.createKey(TokenURI(pkcs11))
-            print(
-                "Made the key. Its master key has the id \(try ServerKeys(master: Token.deriveMasterKey(TokenURI(pkcs11))).id)."
-            )
+            switch (pkcs11, file) {
+            case (let uri?, nil):
+                let uri = try TokenURI(uri)
+                try Token.createKey(uri)
+                tell(try Token.deriveMasterKey(uri))
+            case (nil, let file?):
+                let file = KeyFile(URL(filePath: file))
+                guard !file.exists else { throw ValidationError("the file is there: choose another name") }
+                let key = SymmetricKey(size: .bits256)
+                try file.write([key])
+                tell(key)
+            default: throw ValidationError("name --pkcs11 URI or --file PATH")
+            }
+        }
+
+        private func tell(_ key: SymmetricKey) {
+            print("Made the master key \(ServerKeys(master: key).id). Name it with keys.master.")
         }
     }
 }

@@ -68,10 +68,13 @@ final class ServerProcess: Sendable {
     }
 
     var isRunning: Bool { process.isRunning }
+    var identifier: Int32 { process.processIdentifier }
     var status: Int32 { process.terminationStatus }
     var log: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
 
-    static func start(_ folder: TemporaryFolder, _ arguments: String...) async throws -> ServerProcess {
+    static func start(
+        _ folder: TemporaryFolder, _ arguments: String..., environment: [String: String] = [:]
+    ) async throws -> ServerProcess {
         let logFile = folder.file("log-\(UUID().uuidString)")
         try Data().write(to: logFile)
         let rootsFile = folder.file("roots.json")
@@ -80,7 +83,7 @@ final class ServerProcess: Sendable {
             [
                 "serve", "--listen", "127.0.0.1:0", "--data", folder.file("data").path, "--trust-simulated-root",
                 rootsFile.path, "--endorsements-kds", "",
-            ] + arguments)
+            ] + arguments, environment: environment)
         process.standardError = try FileHandle(forWritingTo: logFile)
         try process.run()
         for _ in 0..<400 {
