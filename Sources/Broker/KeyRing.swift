@@ -13,6 +13,7 @@ public final class KeyRing: Sendable {
     public typealias Loader = @Sendable (_ fresh: Bool) throws -> [SymmetricKey]
 
     private let load: Loader
+    private let now: @Sendable () -> ContinuousClock.Instant
     private let state: Mutex<HeldKeys>
     /// One thread at a time loads.
     private let loading = Mutex(())
@@ -20,14 +21,20 @@ public final class KeyRing: Sendable {
     private let missed = Mutex<[String: ContinuousClock.Instant]>([:])
 
     /// - Throws: what the loader throws, or ``KeyRingError/empty``.
-    public init(loading load: @escaping Loader) throws {
+    public convenience init(loading load: @escaping Loader) throws {
+        try self.init(now: { .now }, loading: load)
+    }
+
+    init(now: @escaping @Sendable () -> ContinuousClock.Instant, loading load: @escaping Loader) throws {
         self.load = load
+        self.now = now
         state = Mutex(try HeldKeys(try load(true)))
     }
 
     /// A ring that stays as it is.
     public init(master: SymmetricKey, previous: [SymmetricKey] = []) {
         load = { _ in [master] + previous }
+        now = { .now }
         state = Mutex(HeldKeys(active: ServerKeys(master: master), previous: previous.map { ServerKeys(master: $0) }))
     }
 
@@ -75,7 +82,7 @@ public final class KeyRing: Sendable {
         // Who comes while another looks waits for what that one finds.
         missed.withLock { missed in
             let found = held.candidates(for: id)
-            let now = ContinuousClock.now
+            let now = now()
             missed = missed.filter { $0.value > now }
             // More ids than anyone has keys: somebody writes nonsense into the database.
             guard found.isEmpty, missed[id] == nil, missed.count < 16 else { return found }

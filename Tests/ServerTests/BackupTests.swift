@@ -10,7 +10,7 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Backup and restore")
+@Suite("Backup and restore", .serialized)
 struct BackupTests {
     let folder: TemporaryFolder
     private var data: URL { folder.file("data") }
@@ -125,7 +125,7 @@ struct BackupTests {
 
     @Test("A damaged backup is refused, wherever the damage is, and the folder stays as it is")
     func damaged() async throws {
-        try await register((0..<200).map { "w\($0)" })
+        try await register((0..<60).map { "w\($0)" })
         try await makeBackup()
         let good = try Data(contentsOf: backup)
         let target = folder.file("new")

@@ -60,7 +60,7 @@ private struct SoftToken {
     }
 }
 
-@Suite("A master key in a PKCS #11 token", .enabled(if: SoftToken.module != nil))
+@Suite("A master key in a PKCS #11 token", .serialized, .enabled(if: SoftToken.module != nil))
 struct TokenTests {
     let folder: TemporaryFolder
     private let token: SoftToken
