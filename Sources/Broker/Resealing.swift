@@ -28,16 +28,19 @@ public struct Resealing: Sendable {
     public func run(reporting report: (Progress) -> Void = { _ in }) async throws -> Progress {
         var progress = Progress()
         // What another process writes meanwhile, not knowing of the new key, is found by another pass.
-        while true {
-            let before = progress.resealed
+        while try await store.isAnythingSealed(notUnder: keys.held.active.id) {
             progress.unopened = []
-            try await pass(&progress, report)
-            if progress.resealed == before { return progress }
+            let tried = try await pass(&progress, report)
+            // Of what is left, nothing opens.
+            if tried == 0 { break }
         }
+        return progress
     }
 
-    private func pass(_ progress: inout Progress, _ report: (Progress) -> Void) async throws {
+    /// - Returns: how many rows it would have moved, whether or not another process was before it.
+    private func pass(_ progress: inout Progress, _ report: (Progress) -> Void) async throws -> Int {
         let held = keys.held
+        var tried = 0
         var changes: [Resealed] = []
         for key in try await store.serverKeys(notUnder: held.active.id) {
             do {
@@ -52,11 +55,12 @@ public struct Resealing: Sendable {
                 progress.unopened.append("server key \(key.name)/\(key.id)")
             }
         }
+        tried += changes.count
         try await write(changes, held.active, &progress, report)
         var row: Workload.Row = 0
         while true {
             let batch = try await store.secrets(notUnder: held.active.id, after: row, limit: Self.batchSize)
-            guard let last = batch.last else { return }
+            guard let last = batch.last else { return tried }
             row = last.workload.row
             changes = []
             for stored in batch {
@@ -72,6 +76,7 @@ public struct Resealing: Sendable {
                     progress.unopened.append("secret of \(stored.workload.id)")
                 }
             }
+            tried += changes.count
             try await write(changes, held.active, &progress, report)
         }
     }

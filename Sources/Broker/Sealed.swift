@@ -74,6 +74,9 @@ public protocol KeyStore: Sendable {
     /// Secrets that are sealed under another master key, in the order of their workloads' rows, after `row`.
     func secrets(notUnder masterKey: String, after row: Workload.Row, limit: Int) async throws -> [StoredSecret]
 
+    /// Whether anything is sealed under another master key, by a look that costs the same however much there is.
+    func isAnythingSealed(notUnder masterKey: String) async throws -> Bool
+
     /// Every secret, in the same order.
     func secrets(after row: Workload.Row, limit: Int) async throws -> [StoredSecret]
 

@@ -2,9 +2,11 @@ public import Foundation
 
 /// Files that are there whole or not at all, also after a power cut.
 public enum DurableFile {
-    /// Puts contents in the place of a file, readable by its owner only.
+    /// Puts contents in the place of a file, readable by its owner only. One process at a time may do this.
     public static func replace(_ file: URL, with contents: Data) throws {
-        let draft = file.appendingPathExtension("draft-\(getpid())")
+        let draft = file.appendingPathExtension("draft")
+        // One may be left of a process that was killed.
+        unlink(draft.path(percentEncoded: false))
         defer { unlink(draft.path(percentEncoded: false)) }
         try make(draft, contents)
         try move(draft, to: file)

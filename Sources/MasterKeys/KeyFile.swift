@@ -6,7 +6,16 @@ public import Foundation
 public struct KeyFile: Sendable {
     public let file: URL
 
-    public init(_ file: URL) { self.file = file }
+    /// The permissions that it must not have.
+    private let forbidden: mode_t
+
+    public init(_ file: URL) { self.init(file, forbidden: 0o077) }
+
+    /// A file that systemd made for this service alone. It may give the service's user access by a list, whose mask
+    /// shows in the place of the group's permissions.
+    init(credential file: URL) { self.init(file, forbidden: 0o007) }
+
+    private init(_ file: URL, forbidden: mode_t) { (self.file, self.forbidden) = (file, forbidden) }
 
     private var path: String { file.path(percentEncoded: false) }
 
@@ -27,7 +36,7 @@ public struct KeyFile: Sendable {
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw MasterKeyError("\(path) is not a file")
         }
-        guard status.st_mode & 0o077 == 0 else {
+        guard status.st_mode & forbidden == 0 else {
             throw MasterKeyError("\(path) can be read by others than its owner: chmod 600 it, and ask who read it")
         }
         return try Self.parse(try handle.read(upToCount: 65_536) ?? Data(), from: path)

@@ -64,7 +64,7 @@ public final class MasterKeyReader: Sendable {
         guard FileManager.default.fileExists(atPath: file.path(percentEncoded: false)) else {
             throw MasterKeyError("systemd passed no credential \(name): name it with LoadCredential= in the unit")
         }
-        return try KeyFile(file).read()
+        return try KeyFile(credential: file).read()
     }
 
     private static func environment(_ name: String) throws -> [SymmetricKey] {

@@ -76,11 +76,15 @@ public struct KeyCommands: Sendable {
     /// - Returns: whether there is a file to put one into.
     private func addKey() throws -> Bool {
         guard let file = folder.reader.masterFile.map(KeyFile.init) else { return false }
-        try DataFolder.locked(folder.url) {
-            try file.write([SymmetricKey(size: .bits256)] + file.read())
+        let isNewKey = try DataFolder.locked(folder.url) {
+            let keys = try file.read()
+            // Another process may have added one since this one looked.
+            guard keys.first.map({ ServerKeys(master: $0).id }) == folder.keys.held.active.id else { return false }
+            try file.write([SymmetricKey(size: .bits256)] + keys)
+            return true
         }
         try folder.keys.reload()
-        return true
+        return isNewKey
     }
 
     // MARK: Retirement

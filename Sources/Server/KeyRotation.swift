@@ -8,6 +8,8 @@ struct KeyRotation: Service {
     let keys: KeyRing
     let store: any KeyStore
     let logger: Logger
+    /// Is told how many were moved, and the id of the key that they are under now.
+    var onResealed: @Sendable (_ count: Int, _ active: String) async -> Void = { _, _ in }
     /// A rotation by another process is noticed within this time, or when the first of its secrets is asked for.
     static let interval = Duration.seconds(10)
 
@@ -33,6 +35,7 @@ struct KeyRotation: Service {
                     logger.notice(
                         "Sealed under the active master key.",
                         metadata: ["count": "\(progress.resealed)", "active": "\(held.active.id)"])
+                    await onResealed(progress.resealed, held.active.id)
                 }
                 said = tell(progress, unlessSaid: said)
             } catch is CancellationError {

@@ -46,6 +46,18 @@ extension SQLiteStore {
         try secrets("x.workload > ? AND x.master_key <> ?", [row, masterKey], limit)
     }
 
+    public func isAnythingSealed(notUnder masterKey: String) async throws -> Bool {
+        try read { database in
+            // Two ranges each, which an index can find; an inequality it cannot.
+            let sql = """
+                SELECT EXISTS (SELECT 1 FROM secrets WHERE master_key < :id)
+                    OR EXISTS (SELECT 1 FROM secrets WHERE master_key > :id)
+                    OR EXISTS (SELECT 1 FROM server_keys WHERE master_key <> :id)
+                """
+            return try Bool.fetchOne(database.cachedStatement(sql: sql), arguments: ["id": masterKey]) ?? false
+        }
+    }
+
     public func secrets(after row: Workload.Row, limit: Int) async throws -> [StoredSecret] {
         try secrets("x.workload > ?", [row], limit)
     }

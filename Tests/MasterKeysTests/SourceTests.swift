@@ -33,6 +33,8 @@ struct SourceTests {
     func roundTrip() throws {
         let file = KeyFile(folder.file("keys"))
         try file.write([keys[0]])
+        // What a process leaves that is killed while it writes.
+        try Data("half".utf8).write(to: folder.file("keys.draft"))
         try file.write([keys[1], keys[0]])
         #expect(try file.read() == [keys[1], keys[0]])
         let mode = try FileManager.default.attributesOfItem(atPath: file.file.path)[.posixPermissions] as? Int
