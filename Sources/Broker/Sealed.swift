@@ -50,12 +50,17 @@ public struct MasterKeyUsage: Sendable, Hashable {
     public var sessions = 0
     /// When the last of these sessions expires.
     public var lastSession: Date?
+    /// When it became the active one; `nil` when no server has worked with it.
+    public var activated: Date?
     /// When another key became the active one.
     public var superseded: Date?
     /// Since when nothing may be written under it.
     public var retired: Date?
 
     public init(id: String) { self.id = id }
+
+    /// Whether it is the one that servers on this database seal with.
+    public var isActive: Bool { activated != nil && superseded == nil }
 
     public var sealsNothing: Bool { secrets == 0 && serverKeys == 0 }
 }

@@ -82,11 +82,11 @@ public struct DataFolder: Sendable {
     private static func check(_ keys: KeyRing, _ store: SQLiteStore) throws {
         let held = keys.held
         let foreign = try store.masterKeyUsage(at: Date())
-            .filter { !$0.sealsNothing && !$0.id.isEmpty && held.named($0.id) == nil }
+            .filter { (!$0.sealsNothing || $0.isActive) && !$0.id.isEmpty && held.named($0.id) == nil }
         guard foreign.isEmpty else {
             let wanted = foreign.map { "\($0.id) (\($0.secrets) secrets, \($0.serverKeys) server keys)" }
             throw InvalidSetting(
-                "the database is sealed under the master key \(wanted.joined(separator: " and ")), which was not given. "
+                "the database's master key is \(wanted.joined(separator: " and ")), which was not given. "
                     + "keys.master and keys.previous give \(held.all.map(\.id).joined(separator: ", ")): "
                     + "name the right one, or add it to keys.previous")
         }

@@ -69,7 +69,7 @@ public struct KeyCommands: Sendable {
         guard !held.previous.isEmpty else { return false }
         let usages = try folder.store.masterKeyUsage(at: Date())
         // Nobody has worked with the active key yet: it was only just put first.
-        let isNew = !usages.contains { $0.id == held.active.id && $0.superseded == nil && $0.retired == nil }
+        let isNew = !usages.contains { $0.id == held.active.id && $0.isActive }
         return isNew || usages.contains { $0.id != held.active.id && !$0.sealsNothing }
     }
 

@@ -117,7 +117,7 @@ extension SQLiteStore {
             // One statement, so that it sees one state of the database.
             let sql = """
                 SELECT k.id, coalesce(x.count, 0), coalesce(v.count, 0), coalesce(s.count, 0), s.last,
-                    m.superseded, m.retired
+                    m.activated, m.superseded, m.retired
                 FROM (SELECT id FROM master_keys UNION SELECT master_key FROM secrets
                         UNION SELECT master_key FROM server_keys
                         UNION SELECT master_key FROM sessions WHERE expires > :now) k
@@ -134,8 +134,9 @@ extension SQLiteStore {
                 var usage = MasterKeyUsage(id: row[0])
                 (usage.secrets, usage.serverKeys, usage.sessions) = (row[1], row[2], row[3])
                 usage.lastSession = (row[4] as Int64?).map { Date(seconds: $0) }
-                usage.superseded = (row[5] as Int64?).map { Date(seconds: $0) }
-                usage.retired = (row[6] as Int64?).map { Date(seconds: $0) }
+                usage.activated = (row[5] as Int64?).map { Date(seconds: $0) }
+                usage.superseded = (row[6] as Int64?).map { Date(seconds: $0) }
+                usage.retired = (row[7] as Int64?).map { Date(seconds: $0) }
                 return usage
             }
         }

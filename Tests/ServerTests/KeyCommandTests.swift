@@ -226,6 +226,20 @@ struct RotationTests {
         #expect(try await folder.unopened().isEmpty)
     }
 
+    @Test("A database that a server has worked with knows its key, though nothing is sealed yet")
+    func wrongKeyOfEmptyDatabase() async throws {
+        let folder = try TemporaryFolder()
+        let server = try await ServerProcess.start(folder)
+        let keyFile = KeyFile(folder.file("data/master.key"))
+        let id = try ServerKeys(master: #require(keyFile.read().first)).id
+        while !server.log.contains("active=\(id)") { try await Task.sleep(for: .milliseconds(20)) }
+        try keyFile.write([SymmetricKey(size: .bits256)])
+        let result = try await Command.run(
+            "workload", "add", "app", "--data", folder.file("data").path, "--measurement",
+            Hex.encode(Simulated.measurement("app")), input: "s")
+        #expect(result.status != 0 && result.errors.contains(id), "\(result)")
+    }
+
     @Test("A key from a variable is used, and is in the environment no longer")
     func environment() async throws {
         let folder = try TemporaryFolder()
