@@ -113,7 +113,7 @@ let package = Package(
             name: "kbs",
             dependencies: [
                 "Administration", "Broker", "Endorsements", "Evidence", "Guest", "MasterKeys", "Server",
-                "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto, .logging, .nioSSL,
+                "SimulatedHardware", "Storage", .argumentParser, .asyncHTTPClient, .crypto, .logging, .nioSSL,
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -148,8 +148,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Administration", "Broker", "Endorsements", "Evidence", "Server", "SimulatedHardware", "Storage",
-                "TestSupport", "kbs", .asn1, .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore, .nioHTTP1,
+                "Administration", "Broker", "Endorsements", "Evidence", "MasterKeys", "Server", "SimulatedHardware",
+                "Storage", "TestSupport", "kbs", .asn1, .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore, .nioHTTP1,
                 .nioPosix, .nioSSL, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .inMemoryTracing, .jwtKit,
                 .tracing,
             ], swiftSettings: settings),

@@ -10,15 +10,13 @@ extension Broker {
         _ registration: Registration, replacing: Bool = true, expecting expected: Workload.Version? = nil,
         by actor: Actor
     ) async throws -> RegistrationOutcome {
-        let time = now()
-        let (id, tee) = (registration.id, registration.launch.tee)
-        let outcome = try await store.register(
-            registration, sealed: keys.seal(registration), replacing: replacing, expecting: expected, at: time
-        ) { outcome in
-            AuditRecord(
-                .registerWorkload, by: actor, workload: id.text,
-                details: ["tee": tee.rawValue, "replaced": "\(outcome == .replaced)"], at: time)
+        func store() async throws -> RegistrationOutcome {
+            try await self.store(registration, replacing: replacing, expecting: expected, by: actor)
         }
+        let id = registration.id
+        var outcome = try await store()
+        // Another process has rotated the keys, and retired ours, before we noticed.
+        if outcome == .keyRetired, try keys.reload() { outcome = try await store() }
         switch outcome {
         case .added, .replaced: report(.registered(id, replaced: outcome == .replaced))
         case .exists:
@@ -27,8 +25,27 @@ extension Broker {
                 "The workload \(id) is registered and is not to be replaced: remove it first, use another id, or "
                     + "see registration.replace.")
         case .changed: throw Refusal.changed(id)
+        case .keyRetired:
+            throw Refusal(
+                .unavailable, "The server's master key has been retired: it must be restarted with the new one.")
         }
         return outcome
+    }
+
+    private func store(
+        _ registration: Registration, replacing: Bool, expecting expected: Workload.Version?, by actor: Actor
+    ) async throws -> RegistrationOutcome {
+        let time = now()
+        let active = keys.held.active
+        let (id, tee) = (registration.id, registration.launch.tee)
+        return try await store.register(
+            registration, sealed: Sealed(bytes: try active.seal(registration), masterKey: active.id),
+            replacing: replacing, expecting: expected, at: time
+        ) { outcome in
+            AuditRecord(
+                .registerWorkload, by: actor, workload: id.text,
+                details: ["tee": tee.rawValue, "replaced": "\(outcome == .replaced)"], at: time)
+        }
     }
 
     /// Removes a workload, its secret and its sessions.

@@ -63,10 +63,10 @@ extension Broker {
     public func attest(_ answer: Answer, session candidates: [some StringProtocol]) async throws {
         let time = now()
         let challenges = challenges(among: candidates)
-        let open = challenges.filter { time < $0.expires }
+        let open = challenges.filter { time < $0.challenge.expires }
         // A client that began twice may send both cookies: its evidence says which it answers.
         let answered = open.count > 1 ? open.first { isBound(answer, to: $0) } : nil
-        guard let challenge = answered ?? open.first else {
+        guard let opened = answered ?? open.first else {
             throw refused(
                 challenges.isEmpty
                     ? Refusal(
@@ -75,7 +75,7 @@ extension Broker {
                     )
                     : Refusal(.challengeExpired, "The challenge has expired: start again at /auth."))
         }
-        guard let workload = try await store.workload(row: challenge.workload) else {
+        guard let workload = try await store.workload(row: opened.challenge.workload) else {
             throw refused(
                 Refusal(
                     .workloadChanged,
@@ -83,12 +83,12 @@ extension Broker {
         }
         guard !workload.isDisabled else { throw refused(.disabled(workload.id)) }
         let (binding, attempt) = try await traced("kbs.appraisal") { span in
-            span?.attributes["kbs.tee"] = challenge.tee.rawValue
-            return try await appraise(answer, to: challenge, for: workload, at: time)
+            span?.attributes["kbs.tee"] = opened.challenge.tee.rawValue
+            return try await appraise(answer, to: opened, for: workload, at: time)
         }
         let session = Session(
-            opening: challenge, workload: workload, binding: binding, chip: attempt.chip, at: time,
-            lifetime: lifetimes.session, keys: keys)
+            opening: opened, workload: workload, binding: binding, chip: attempt.chip, at: time,
+            lifetime: lifetimes.session)
         let recorded = RecordedAttempt(attempt, nil, at: time)
         guard try await store.insert(session, attempt: recorded, recording: .attest(recorded)) else {
             throw try await refused(
@@ -100,38 +100,40 @@ extension Broker {
         report(.attested(attempt))
     }
 
-    private func isBound(_ answer: Answer, to challenge: Challenge) -> Bool {
+    private func isBound(_ answer: Answer, to opened: OpenedChallenge) -> Bool {
         guard case .snp(let answer) = answer else { return false }
-        return answer.report.reportData == reportData(for: challenge, answer.key)
+        return answer.report.reportData == reportData(for: opened, answer.key)
     }
 
     /// SHA-512 over the nonce's digits and the key's numbers, as they were sent.
-    private func reportData(for challenge: Challenge, _ key: GuestKey) -> [UInt8] {
+    private func reportData(for opened: OpenedChallenge, _ key: GuestKey) -> [UInt8] {
         var hash = SHA512()
-        hash.update(data: Hex.encodeUTF8(keys.nonce(for: challenge.id)))
+        hash.update(data: Hex.encodeUTF8(opened.keys.nonce(for: opened.challenge.id)))
         hash.update(data: key.transcript)
         return Array(hash.finalize())
     }
 
     /// Those of several session ids that this server made. A client may send a stale one too.
-    func challenges(among candidates: [some StringProtocol]) -> [Challenge] {
-        candidates.prefix(8).compactMap { Challenge(sealed: $0, with: keys) }
+    func challenges(among candidates: [some StringProtocol]) -> [OpenedChallenge] {
+        let held = keys.held
+        return candidates.prefix(8).compactMap { OpenedChallenge(sealed: $0, with: held) }
     }
 
     private func appraise(
-        _ answer: Answer, to challenge: Challenge, for workload: Workload, at time: Date
+        _ answer: Answer, to opened: OpenedChallenge, for workload: Workload, at time: Date
     ) async throws -> (Session.Binding, Attempt) {
+        let challenge = opened.challenge
         switch (answer, challenge.detail, workload.launch) {
         case (.snp(let answer), .snp, .snp(let measurement, let policy)):
             let result = try await appraise(
-                answer, challenge: challenge, measurement: measurement, policy: policy, at: time)
+                answer, to: opened, measurement: measurement, policy: policy, at: time)
             let attempt = Attempt(
                 workload: workload.id, tee: .snp, session: challenge.shortID,
                 chip: answer.report.isChipMasked ? "" : Hex.encode(answer.report.chipID), verdict: result.verdict)
             guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
             return (.rsa(modulus: answer.key.modulus, exponent: answer.key.exponent), attempt)
         case (.sev(let measurement, let nonce), .sev(let build), .sev(let digest, let policy)):
-            let expected = keys.transportKeys(for: challenge.id)
+            let expected = opened.keys.transportKeys(for: challenge.id)
                 .measurement(of: digest, build: build, policy: policy, nonce: nonce)
             let verdict = SEVVerifier.verify(measurement: measurement, expected: expected)
             let attempt = Attempt(
@@ -151,10 +153,11 @@ extension Broker {
     }
 
     private func appraise(
-        _ answer: SNPAnswer, challenge: Challenge, measurement: [UInt8], policy registered: GuestPolicy, at time: Date
+        _ answer: SNPAnswer, to opened: OpenedChallenge, measurement: [UInt8], policy registered: GuestPolicy,
+        at time: Date
     ) async throws -> Appraiser.Result {
         var expected = expectations(measurement, registered)
-        expected.reportData = reportData(for: challenge, answer.key)
+        expected.reportData = reportData(for: opened, answer.key)
         expected.generation = answer.generation
         return try await appraiser.appraise(
             answer.report, offered: Array(answer.certificates.prefix(SNPAnswer.mostCertificates)), expecting: expected,

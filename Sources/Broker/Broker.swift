@@ -10,7 +10,7 @@ public struct Broker: Sendable {
     public let lifetimes: Lifetimes
     let anchors: Anchors
     let store: any Store
-    let keys: ServerKeys
+    let keys: KeyRing
     let appraiser: Appraiser
     let platforms = BoundedCache<[UInt8], AppraisedSEVChain>(capacity: 512)
     let now: @Sendable () -> Date
@@ -22,7 +22,7 @@ public struct Broker: Sendable {
     ///   - now: the time.
     ///   - report: is told what happens, on the path of the request: it must not wait.
     public init(
-        store: any Store, endorsements: any EndorsementSource, keys: ServerKeys, anchors: Anchors = .vendors,
+        store: any Store, endorsements: any EndorsementSource, keys: KeyRing, anchors: Anchors = .vendors,
         policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
         recordsPerMinute: Int = 600, now: @escaping @Sendable () -> Date = { Date() },
         reportingTo report: @escaping @Sendable (BrokerEvent) -> Void = { _ in }

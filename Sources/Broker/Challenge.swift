@@ -55,13 +55,19 @@ extension Challenge {
         return Data(body + keys.authenticationCode(for: body)).base64URL
     }
 
-    /// Opens a session id that ``sealed(with:)`` made under the same keys.
-    ///
-    /// - Returns: `nil` for anything else. The expiry is left to the caller.
-    init?(sealed text: some StringProtocol, with keys: ServerKeys) {
-        guard text.utf8.count <= 99, let bytes = Data(base64URL: text), bytes.count > Self.codeSize else { return nil }
-        let body = Array(bytes.dropLast(Self.codeSize))
-        guard keys.isValid(Array(bytes.suffix(Self.codeSize)), for: body) else { return nil }
+    /// The text's body, if one of these keys has sealed it, and which.
+    fileprivate static func unseal(
+        _ text: some StringProtocol, with held: HeldKeys
+    ) -> (body: [UInt8], keys: ServerKeys)? {
+        guard text.utf8.count <= 99, let bytes = Data(base64URL: text), bytes.count > codeSize else { return nil }
+        let (body, code) = (Array(bytes.dropLast(codeSize)), Array(bytes.suffix(codeSize)))
+        if held.active.isValid(code, for: body) { return (body, held.active) }
+        return held.previous.first { $0.isValid(code, for: body) }.map { (body, $0) }
+    }
+
+    /// - Parameter body: what a seal was over.
+    /// - Returns: `nil` when another version wrote it. The expiry is left to the caller.
+    fileprivate init?(body: [UInt8]) {
         do {
             var cursor = ByteCursor(body, subject: "session id")
             guard try cursor.u8() == Self.version else { return nil }
@@ -80,5 +86,22 @@ extension Challenge {
         } catch {
             return nil
         }
+    }
+}
+
+/// A challenge that came back, and the keys that it was sealed with: all that follows from it is
+/// derived from those, whichever are active now.
+struct OpenedChallenge: Sendable {
+    let challenge: Challenge
+    let keys: ServerKeys
+
+    /// Opens a session id that ``Challenge/sealed(with:)`` made under one of these keys.
+    ///
+    /// - Returns: `nil` for anything else. The expiry is left to the caller.
+    init?(sealed text: some StringProtocol, with held: HeldKeys) {
+        guard let (body, keys) = Challenge.unseal(text, with: held), let challenge = Challenge(body: body) else {
+            return nil
+        }
+        (self.challenge, self.keys) = (challenge, keys)
     }
 }

@@ -51,6 +51,7 @@ extension Broker {
                     + "workload id.")
         }
         guard !workload.isDisabled else { throw Refusal.disabled(workload.id) }
+        let keys = keys.held.active
         let id = Challenge.randomID()
         let expires = now().addingTimeInterval(lifetimes.challenge)
         func issue(_ detail: Challenge.Detail, _ channel: SEVChannelOffer? = nil) -> IssuedChallenge {

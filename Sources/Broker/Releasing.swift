@@ -22,21 +22,23 @@ extension Broker {
         -> WrappedSecret
     {
         let challenges = challenges(among: candidates)
-        guard let (challenge, grant) = try await grant(challenges) else {
-            throw refused(challenges.first, .noSession)
+        guard let (opened, grant) = try await grant(challenges) else {
+            throw refused(challenges.first?.challenge, .noSession)
         }
         let time = now()
         func record(_ outcome: AuditRecord.Outcome, _ code: Refusal.Code? = nil) -> AuditRecord {
             AuditRecord(
-                .releaseSecret, by: .guest, outcome, workload: grant.workload.id.text, session: challenge.shortID,
+                .releaseSecret, by: .guest, outcome, workload: grant.workload.id.text, session: opened.challenge.shortID,
                 chip: grant.session.chip.isEmpty ? nil : grant.session.chip, code: code, at: time)
         }
+        let challenge = opened.challenge
         guard key == grant.workload.id.text else {
             try await recordBounded(record(.refused, .keyUnknown), in: budgets.genuine)
             throw refused(challenge, Refusal(.keyUnknown, "There is no such key for this session's workload."))
         }
         guard !grant.workload.isDisabled else { throw refused(challenge, .disabled(grant.workload.id)) }
-        let wrapped = try wrap(try keys.open(grant.sealedSecret, of: grant.workload), for: grant.session)
+        let secret = try await keys.open(grant.sealedSecret, of: grant.workload)
+        let wrapped = try wrap(secret, for: grant.session, of: opened)
         // The secret leaves only after the record of it is on the disk.
         guard try await store.recordRelease(to: challenge.id, at: time, recording: record(.done)) else {
             throw refused(challenge, .noSession)
@@ -45,18 +47,19 @@ extension Broker {
         return wrapped
     }
 
-    private func grant(_ challenges: [Challenge]) async throws -> (Challenge, Grant)? {
+    private func grant(_ challenges: [OpenedChallenge]) async throws -> (OpenedChallenge, Grant)? {
         let time = now()
-        for challenge in challenges {
-            guard let grant = try await store.grant(session: challenge.id, at: time),
-                grant.workload.row == challenge.workload, keys.isGenuine(grant.session, of: grant.workload)
+        for opened in challenges {
+            guard let grant = try await store.grant(session: opened.challenge.id, at: time),
+                grant.workload.row == opened.challenge.workload,
+                opened.keys.isGenuine(grant.session, of: grant.workload)
             else { continue }
-            return (challenge, grant)
+            return (opened, grant)
         }
         return nil
     }
 
-    private func wrap(_ secret: Secret, for session: Session) throws -> WrappedSecret {
+    private func wrap(_ secret: Secret, for session: Session, of opened: OpenedChallenge) throws -> WrappedSecret {
         switch session.binding {
         case .rsa(let modulus, let exponent):
             let key = try _RSA.Encryption.PublicKey(n: modulus, e: exponent)
@@ -70,7 +73,7 @@ extension Broker {
             let padded = secret.withBytes { bytes in
                 Array(bytes) + Array(repeating: 0, count: SEVSecretSize.bytes - bytes.count)
             }
-            return .sev(try keys.transportKeys(for: session.id).wrap(padded, for: measurement))
+            return .sev(try opened.keys.transportKeys(for: session.id).wrap(padded, for: measurement))
         }
     }
 

@@ -4,11 +4,14 @@ import Foundation
 
 /// Every key that a server works with, each derived from the master key for one use.
 public struct ServerKeys: Sendable {
+    /// Names the master key: 16 hex digits, derived, so it says nothing about the key.
+    public let id: String
     private let challengeAuthentication: SymmetricKey
     private let challengeNonce: SymmetricKey
     private let channel: SymmetricKey
     private let sessions: SymmetricKey
     private let secrets: SymmetricKey
+    private let serverKeys: SymmetricKey
 
     /// - Parameter master: 32 random bytes.
     public init(master: SymmetricKey) {
@@ -21,6 +24,10 @@ public struct ServerKeys: Sendable {
         channel = derive("sev channel")
         sessions = derive("session authentication")
         secrets = derive("secrets at rest")
+        serverKeys = derive("server keys at rest")
+        id = HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: master, info: Data("swift-kbs/1 key id".utf8), outputByteCount: 8
+        ).withUnsafeBytes { Hex.encode(Array($0)) }
     }
 
     // MARK: Challenges
@@ -72,17 +79,28 @@ public struct ServerKeys: Sendable {
     /// It opens only beside the workload, measurement and policy it was sealed with, so whoever can
     /// write to the database still cannot hand a secret to another guest.
     func seal(_ registration: Registration) throws -> [UInt8] {
-        let context = Self.context(registration.id, registration.launch)
-        let box = try registration.secret.withBytes { try AES.GCM.seal($0, using: secrets, authenticating: context) }
-        guard let combined = box.combined else { throw Refusal(.unavailable, "The secret could not be sealed.") }
-        return Array(combined)
+        try Self.seal(registration.secret, secrets, Self.context(registration.id, registration.launch))
+    }
+
+    /// The same for a secret that moves from another master key to this one.
+    func seal(_ secret: Secret, of workload: Workload) throws -> [UInt8] {
+        try Self.seal(secret, secrets, Self.context(workload.id, workload.launch))
     }
 
     /// - Throws: when the sealed bytes, or what they belong to, were changed, or under another master key.
     func open(_ sealed: [UInt8], of workload: Workload) throws -> Secret {
+        try Self.open(sealed, secrets, Self.context(workload.id, workload.launch))
+    }
+
+    private static func seal(_ secret: Secret, _ key: SymmetricKey, _ context: [UInt8]) throws -> [UInt8] {
+        let box = try secret.withBytes { try AES.GCM.seal($0, using: key, authenticating: context) }
+        guard let combined = box.combined else { throw Refusal(.unavailable, "The secret could not be sealed.") }
+        return Array(combined)
+    }
+
+    private static func open(_ sealed: [UInt8], _ key: SymmetricKey, _ context: [UInt8]) throws -> Secret {
         let box = try AES.GCM.SealedBox(combined: sealed)
-        var plaintext = try AES.GCM.open(
-            box, using: secrets, authenticating: Self.context(workload.id, workload.launch))
+        var plaintext = try AES.GCM.open(box, using: key, authenticating: context)
         defer { plaintext.resetBytes(in: plaintext.startIndex..<plaintext.endIndex) }
         return Secret(plaintext)
     }
@@ -95,5 +113,21 @@ public struct ServerKeys: Sendable {
             }
         // Only the id varies in length within a technology, and it comes last.
         return Array("secrets/\(launch.tee.rawValue)/".utf8) + launch.measurement + policy + Array(id.text.utf8)
+    }
+
+    // MARK: Server keys
+
+    /// Encrypts one of the server's own keys. It opens under the same name and id only.
+    func seal(_ secret: Secret, for name: String, id: String) throws -> [UInt8] {
+        try Self.seal(secret, serverKeys, Self.context(name, id))
+    }
+
+    func open(_ sealed: [UInt8], for name: String, id: String) throws -> Secret {
+        try Self.open(sealed, serverKeys, Self.context(name, id))
+    }
+
+    private static func context(_ name: String, _ id: String) -> [UInt8] {
+        // The name says its length, so that none of it can be passed off as the id.
+        Array("server_keys/".utf8) + UInt32(clamping: name.utf8.count).bigEndianBytes + Array("\(name)\(id)".utf8)
     }
 }

@@ -24,9 +24,12 @@ public struct Session: Sendable, Hashable {
     /// Made by the broker over all of the above but when it was opened, and the workload as it was when the guest attested: a
     /// session that someone else wrote into the database, or moved to another workload, is none.
     public let code: [UInt8]
+    /// The id of the master key that the code was made under: that of the challenge.
+    public let masterKey: String
 
     public init(
-        id: [UInt8], workload: Workload.Row, binding: Binding, chip: String, opened: Date, expires: Date, code: [UInt8]
+        id: [UInt8], workload: Workload.Row, binding: Binding, chip: String, opened: Date, expires: Date, code: [UInt8],
+        masterKey: String
     ) {
         self.id = id
         self.workload = workload
@@ -35,24 +38,26 @@ public struct Session: Sendable, Hashable {
         self.opened = opened
         self.expires = expires
         self.code = code
+        self.masterKey = masterKey
     }
 }
 
 extension Session {
     /// A session that the broker opens: it gets its code here.
     init(
-        opening challenge: Challenge, workload: Workload, binding: Binding, chip: String, at time: Date,
-        lifetime: TimeInterval, keys: ServerKeys
+        opening challenge: OpenedChallenge, workload: Workload, binding: Binding, chip: String, at time: Date,
+        lifetime: TimeInterval
     ) {
+        let (id, keys) = (challenge.challenge.id, challenge.keys)
         let opened = Date(timeIntervalSince1970: time.timeIntervalSince1970.rounded(.down))
         let expires = Date(
             timeIntervalSince1970: time.addingTimeInterval(lifetime).timeIntervalSince1970.rounded(.down))
         let draft = Session(
-            id: challenge.id, workload: workload.row, binding: binding, chip: chip, opened: opened, expires: expires,
-            code: [])
+            id: id, workload: workload.row, binding: binding, chip: chip, opened: opened, expires: expires, code: [],
+            masterKey: keys.id)
         self.init(
-            id: draft.id, workload: draft.workload, binding: binding, chip: chip, opened: opened, expires: expires,
-            code: keys.authenticationCode(for: draft, of: workload))
+            id: id, workload: workload.row, binding: binding, chip: chip, opened: opened, expires: expires,
+            code: keys.authenticationCode(for: draft, of: workload), masterKey: keys.id)
     }
 
     /// What the code is over; every part has a length of its own or says it.

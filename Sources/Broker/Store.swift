@@ -3,7 +3,7 @@ public import Foundation
 /// What must outlive the process. Acknowledged means durable.
 ///
 /// What changes something takes the record of it along: both are written, or neither.
-public protocol Store: Sendable {
+public protocol Store: KeyStore {
     // MARK: Workloads
 
     /// Writes a workload's measurement, configuration and sealed secret in one transaction. What was
@@ -15,7 +15,7 @@ public protocol Store: Sendable {
     ///   - record: of a registration that was done.
     /// - Returns: whether it was new, replaced one, or was left alone.
     func register(
-        _ registration: Registration, sealed: [UInt8], replacing: Bool, expecting expected: Workload.Version?,
+        _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Version?,
         at time: Date, recording record: @escaping @Sendable (RegistrationOutcome) -> AuditRecord
     ) async throws -> RegistrationOutcome
 
@@ -41,7 +41,8 @@ public protocol Store: Sendable {
 
     /// Opens a session, and keeps the attempt that led to it.
     ///
-    /// - Returns: `false` when there is a session with the same id, or the workload is gone. Then nothing is written.
+    /// - Returns: `false` when there is a session with the same id, the workload is gone, or the session's
+    ///   master key has been retired. Then nothing is written.
     func insert(_ session: Session, attempt: RecordedAttempt, recording record: AuditRecord) async throws -> Bool
 
     /// A session that has not expired, with its workload and the sealed secret.
@@ -99,6 +100,8 @@ public enum RegistrationOutcome: Sendable, Hashable {
     case exists
     /// There is none, or another than was expected.
     case changed
+    /// The master key that the secret is sealed under has been retired.
+    case keyRetired
 }
 
 public enum ChangeOutcome: Sendable, Hashable {
@@ -112,9 +115,9 @@ public enum ChangeOutcome: Sendable, Hashable {
 public struct Grant: Sendable {
     public let session: Session
     public let workload: Workload
-    public let sealedSecret: [UInt8]
+    public let sealedSecret: Sealed
 
-    public init(session: Session, workload: Workload, sealedSecret: [UInt8]) {
+    public init(session: Session, workload: Workload, sealedSecret: Sealed) {
         self.session = session
         self.workload = workload
         self.sealedSecret = sealedSecret

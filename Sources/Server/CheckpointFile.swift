@@ -1,6 +1,7 @@
 public import Broker
 public import Foundation
 import Logging
+import Synchronization
 
 /// A file of signed checkpoints, one on a line, the latest last.
 public struct CheckpointFile: Sendable {
@@ -40,6 +41,7 @@ struct CheckpointWriter: Sendable {
     let interval: TimeInterval
     let store: any Store
     let key: CheckpointKey
+    let check: TrailCheck
     let logger: Logger
 
     /// Until it is cancelled; then once more, for what happened since.
@@ -56,7 +58,11 @@ struct CheckpointWriter: Sendable {
         do {
             let head = try await store.auditHead()
             guard head != last, head != .start else { return }
-            try file.append(try Checkpoint(head, at: Date(), signedBy: key))
+            // A trail that was changed must not be signed as if it were in order.
+            try await check.run()
+            let checkpoint = try Checkpoint(head, at: Date(), signedBy: key)
+            try file.append(checkpoint)
+            check.signed(checkpoint)
             last = head
         } catch {
             logger.error("No checkpoint of the audit trail could be written.", metadata: ["error": "\(error)"])
@@ -66,14 +72,30 @@ struct CheckpointWriter: Sendable {
 
 /// Compares the trail with its last checkpoint: cheap, and enough to notice that an older copy of the database, or a
 /// rewritten one, was put in its place. `kbs audit verify` looks at every record.
-struct TrailCheck: Sendable {
-    let file: CheckpointFile
-    let store: any Store
-    let publicKey: [UInt8]
+final class TrailCheck: Sendable {
+    private let store: any Store
+    /// Read once; what is signed later is told.
+    private let last: Mutex<Result<Checkpoint?, any Error>>
+
+    init(_ file: CheckpointFile, store: any Store, publicKey: [UInt8]) {
+        self.store = store
+        let found = Result {
+            let last = try file.read().last
+            guard let last, !last.isSigned(by: publicKey) else { return last }
+            throw InvalidSetting(
+                "the last checkpoint in \(file.url.path(percentEncoded: false)) is not signed by this server's key: it "
+                    + "is another database's, or this one's key was replaced")
+        }
+        last = Mutex(found)
+    }
+
+    func signed(_ checkpoint: Checkpoint) {
+        last.withLock { if case .success = $0 { $0 = .success(checkpoint) } }
+    }
 
     /// - Throws: what is wrong.
     @Sendable func run() async throws {
-        guard let last = try file.read().last(where: { $0.isSigned(by: publicKey) }) else { return }
+        guard let last = try last.withLock({ $0 }).get() else { return }
         guard let hash = try await store.auditHash(of: last.head.sequence) else {
             throw InvalidSetting(
                 "the trail has no record \(last.head.sequence), which the checkpoint of "

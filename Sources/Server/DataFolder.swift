@@ -4,31 +4,52 @@ import Crypto
 import Endorsements
 import Evidence
 public import Foundation
+public import MasterKeys
 public import Storage
 
-/// A server's folder: `kbs.sqlite` (with SQLite's two files beside it) and `master.key`.
+/// A server's folder: `kbs.sqlite` (with SQLite's two files beside it) and, unless it is elsewhere, `master.key`.
 ///
 /// Whoever has both has every secret; the database alone gives none away.
 public struct DataFolder: Sendable {
-    public let keys: ServerKeys
+    public let keys: KeyRing
     public let store: SQLiteStore
+    let url: URL
+    let reader: MasterKeyReader
+    /// Held for as long as anyone has the folder.
+    private let lock: FolderLock
+
+    /// Opens the folder of a server with these settings.
+    public init(_ settings: Settings, create: Bool = true) throws {
+        try self.init(settings.dataFolder, masterKeys: settings.masterKeys, create: create)
+    }
 
     /// Opens the folder.
     ///
     /// - Parameter create: whether to make it, with a new master key, when it is not there.
-    /// - Throws: ``InvalidSetting`` when the key is missing or readable by others, or the folder cannot be used.
-    public init(_ folder: URL, create: Bool = true) throws {
+    /// - Throws: ``InvalidSetting`` when a master key is missing, readable by others or not the database's, or the
+    ///   folder cannot be used.
+    public init(_ folder: URL, masterKeys: MasterKeySources = MasterKeySources(), create: Bool = true) throws {
         let path = folder.path(percentEncoded: false)
+        url = folder
+        reader = MasterKeyReader(masterKeys, folder: folder)
         do {
             if create {
                 try FileManager.default.createDirectory(
                     at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            } else if !Self.exists(folder.appending(path: "kbs.sqlite")) {
+            } else if !Self.exists(Self.database(in: folder)) {
                 throw InvalidSetting("\(path) is not a data folder: name the server's with --data")
             }
-            (keys, store) = try Self.locked(folder) { try Self.open(folder) }
+            (lock, keys, store) = try Self.locked(folder) { [reader] in
+                guard let lock = try FolderLock(folder, exclusive: false) else {
+                    throw InvalidSetting("the data folder \(path) is being restored: wait until that is done")
+                }
+                let (keys, store) = try Self.open(folder, reader)
+                return (lock, keys, store)
+            }
         } catch let error as InvalidSetting {
             throw error
+        } catch let error as MasterKeyError {
+            throw InvalidSetting(error.description)
         } catch {
             throw InvalidSetting("the data folder \(path) cannot be used: \(error)")
         }
@@ -45,22 +66,53 @@ public struct DataFolder: Sendable {
             broker, store: store, signer: { try await Trail(self, settings).key }, actor: .local(user: getuid()))
     }
 
-    private static func open(_ folder: URL) throws -> (ServerKeys, SQLiteStore) {
-        let database = folder.appending(path: "kbs.sqlite")
-        let keyFile = folder.appending(path: "master.key")
-        guard exists(keyFile) || !exists(database) else {
-            throw InvalidSetting(
-                "\(keyFile.path(percentEncoded: false)) is missing and kbs.sqlite is there: put the key back, "
-                    + "for without it no secret can be read. To start anew, remove the database.")
+    static func database(in folder: URL) -> URL { folder.appending(path: "kbs.sqlite") }
+
+    private static func open(_ folder: URL, _ reader: MasterKeyReader) throws -> (KeyRing, SQLiteStore) {
+        let database = database(in: folder)
+        if let file = reader.masterFile.map(KeyFile.init), !file.exists {
+            guard !exists(database) else {
+                throw InvalidSetting(
+                    "\(file.file.path(percentEncoded: false)) is missing and kbs.sqlite is there: put the key back, "
+                        + "for without it no secret can be read. To start anew, remove the database.")
+            }
+            // On the disk before any secret is sealed with it.
+            try file.write([SymmetricKey(size: .bits256)])
         }
-        if !exists(keyFile) { try makeKey(keyFile) }
-        let keys = ServerKeys(master: try readKey(keyFile))
-        if !exists(database) { try makePrivateFile(database, Data()) }
-        return (keys, try SQLiteStore(file: database))
+        let keys = try KeyRing { try reader.read(fresh: $0) }
+        if !exists(database) { try DurableFile.make(database) }
+        let store = try SQLiteStore(file: database)
+        do {
+            try check(keys, store)
+        } catch {
+            try? store.close()
+            throw error
+        }
+        return (keys, store)
+    }
+
+    /// Nothing is written with a key that is not this database's.
+    private static func check(_ keys: KeyRing, _ store: SQLiteStore) throws {
+        let held = keys.held
+        let foreign = try store.masterKeyUsage(at: Date())
+            .filter { (!$0.sealsNothing || $0.isActive) && !$0.id.isEmpty && held.named($0.id) == nil }
+        guard foreign.isEmpty else {
+            let wanted = foreign.map { "\($0.id) (\($0.secrets) secrets, \($0.serverKeys) server keys)" }
+            throw InvalidSetting(
+                "the database's master key is \(wanted.joined(separator: " and ")), which was not given. "
+                    + "keys.master and keys.previous give \(held.all.map(\.id).joined(separator: ", ")): "
+                    + "name the right one, or add it to keys.previous")
+        }
+        // Secrets of version 1 do not name their key, but one that opens none of them is not theirs.
+        guard try Resealing.opensVersion1(with: keys, store.firstUnnamedSecret()) else {
+            throw InvalidSetting(
+                "the database is sealed under another master key than keys.master and keys.previous give "
+                    + "(\(held.all.map(\.id).joined(separator: ", "))): name the right one")
+        }
     }
 
     /// One process at a time: of several that start on a new folder, one makes the key and the database.
-    private static func locked<T>(_ folder: URL, _ body: () throws -> T) throws -> T {
+    static func locked<T>(_ folder: URL, _ body: () throws -> T) throws -> T {
         let handle = try FileHandle(forReadingFrom: folder)
         defer { try? handle.close() }
         guard flock(handle.fileDescriptor, LOCK_EX) == 0 else {
@@ -69,42 +121,7 @@ public struct DataFolder: Sendable {
         return try body()
     }
 
-    private static func exists(_ file: URL) -> Bool {
+    static func exists(_ file: URL) -> Bool {
         FileManager.default.fileExists(atPath: file.path(percentEncoded: false))
-    }
-
-    /// 32 bytes as hex. The file appears whole or not at all, and is on the disk before any secret is sealed with it.
-    private static func makeKey(_ file: URL) throws {
-        let key = SymmetricKey(size: .bits256).withUnsafeBytes { Hex.encodeUTF8(Array($0)) }
-        let draft = file.appendingPathExtension("draft")
-        try makePrivateFile(draft, Data(key + [0x0A]))
-        try FileManager.default.moveItem(at: draft, to: file)
-        let folder = try FileHandle(forReadingFrom: file.deletingLastPathComponent())
-        try folder.synchronize()
-        try folder.close()
-    }
-
-    private static func makePrivateFile(_ file: URL, _ contents: Data) throws {
-        let path = file.path(percentEncoded: false)
-        guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]) else {
-            throw InvalidSetting("\(path) cannot be made")
-        }
-        let handle = try FileHandle(forWritingTo: file)
-        try handle.write(contentsOf: contents)
-        try handle.synchronize()
-        try handle.close()
-    }
-
-    private static func readKey(_ file: URL) throws -> SymmetricKey {
-        let path = file.path(percentEncoded: false)
-        let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? NSNumber
-        guard let mode, mode.intValue & 0o077 == 0 else {
-            throw InvalidSetting("\(path) can be read by others than its owner: chmod 600 it, and ask who read it")
-        }
-        let text = String(decoding: try Data(contentsOf: file), as: UTF8.self)
-        guard let key = Hex.decode(text.trimmingCharacters(in: .whitespacesAndNewlines)), key.count == 32 else {
-            throw InvalidSetting("\(path) does not hold 64 hex digits")
-        }
-        return SymmetricKey(data: key)
     }
 }

@@ -36,7 +36,7 @@ public struct KBSServer: Sendable {
     public func run() async throws {
         try ListeningRule.check(settings)
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
-        let folder = try DataFolder(settings.dataFolder)
+        let folder = try DataFolder(settings)
         let client = settings.keyDistribution.map { _ in KeyDistributionService.makeClient() }
         let result: Result<Void, any Error>
         do {
@@ -90,6 +90,9 @@ public struct KBSServer: Sendable {
                     service: Housekeeping(
                         broker: parts.broker, store: parts.folder.store, attemptsKept: settings.attemptsKept,
                         logger: loggers[.storage])),
+                .init(
+                    service: KeyRotation(
+                        keys: parts.folder.keys, store: parts.folder.store, logger: loggers[.storage])),
                 .init(service: TLSReloader(tls: parts.tls, logger: loggers[.tls])),
                 .init(service: LimitReport(counters: parts.limits.counters, logger: loggers[.http])),
                 // Last, so that it is stopped first.

@@ -12,13 +12,34 @@ public struct Trail: Sendable {
 
     /// Opens the key, or makes it.
     public init(_ folder: DataFolder, _ settings: Settings) async throws {
-        key = CheckpointKey()
+        key = try await Self.key(folder.keys, folder.store)
         file = settings.checkpoints
         store = folder.store
-        check = TrailCheck(file: file, store: store, publicKey: key.publicKey)
+        check = TrailCheck(file, store: store, publicKey: key.publicKey)
     }
 
     func writer(interval: TimeInterval, logger: Logger) -> CheckpointWriter {
-        CheckpointWriter(file: file, interval: interval, store: store, key: key, logger: logger)
+        CheckpointWriter(file: file, interval: interval, store: store, key: key, check: check, logger: logger)
+    }
+
+    /// What the key is for, in the table of server keys.
+    private static let keyName = "audit checkpoints"
+
+    private static func key(_ keys: KeyRing, _ store: SQLiteStore) async throws -> CheckpointKey {
+        if let stored = try await oldest(in: store) { return try await open(stored, keys) }
+        let made = CheckpointKey()
+        let sealed = try keys.seal(made.secret, for: keyName, id: made.id)
+        try await store.insert(StoredServerKey(name: keyName, id: made.id, sealed: sealed, created: Date()))
+        // Another process may have made one at the same moment: everyone takes the same.
+        guard let stored = try await oldest(in: store) else { return made }
+        return try await open(stored, keys)
+    }
+
+    private static func oldest(in store: SQLiteStore) async throws -> StoredServerKey? {
+        try await store.serverKeys(named: keyName).min { ($0.created, $0.id) < ($1.created, $1.id) }
+    }
+
+    private static func open(_ stored: StoredServerKey, _ keys: KeyRing) async throws -> CheckpointKey {
+        try CheckpointKey(try await keys.open(stored.sealed, for: keyName, id: stored.id))
     }
 }

@@ -8,7 +8,7 @@ import GRDB
 /// Reads run where they are called: a lookup of a cached page costs less than a change of thread.
 /// Writes are gathered: see ``WriteQueue``.
 public struct SQLiteStore: Sendable {
-    private let writer: DatabaseQueue
+    let writer: DatabaseQueue
     private let readers: ReaderSet
     let writes: WriteQueue
 

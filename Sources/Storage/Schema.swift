@@ -6,6 +6,7 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("v1") { try $0.execute(sql: v1) }
         migrator.registerMigration("v2") { try $0.execute(sql: v2) }
+        migrator.registerMigration("v3") { try $0.execute(sql: masterKeys) }
         return migrator
     }
 
@@ -110,6 +111,16 @@ enum Schema {
             master_key TEXT NOT NULL,
             created INTEGER NOT NULL,
             PRIMARY KEY (name, id)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    /// What became of each master key that this database has seen. Of the key itself there is nothing here.
+    private static let masterKeys = """
+        CREATE TABLE master_keys (
+            id TEXT PRIMARY KEY,
+            activated INTEGER NOT NULL, -- seconds since 1970, as all times here
+            superseded INTEGER,         -- when another became the active one
+            retired INTEGER             -- since when nothing may be written under it
         ) STRICT, WITHOUT ROWID;
         """
 }

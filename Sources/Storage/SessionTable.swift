@@ -13,15 +13,16 @@ extension SQLiteStore {
             case .sev(let measurement): (measurement, nil)
             }
         return try await writes.perform { database in
+            guard try !Self.isRetired(session.masterKey, in: database) else { return false }
             try database.cachedStatement(
                 sql: """
-                    INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, opened)
-                    SELECT ?, row, ?, ?, ?, ?, ?, ? FROM workloads WHERE row = ? AND disabled = 0
+                    INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, opened, master_key)
+                    SELECT ?, row, ?, ?, ?, ?, ?, ?, ? FROM workloads WHERE row = ? AND disabled = 0
                     ON CONFLICT DO NOTHING
                     """
             ).execute(arguments: [
                 Data(session.id), Data(binding), exponent.map { Data($0) }, session.chip, session.expires.seconds,
-                Data(session.code), session.opened.seconds, session.workload,
+                Data(session.code), session.opened.seconds, session.masterKey, session.workload,
             ])
             guard database.changesCount > 0 else { return false }
             try database.insert(attempt)
@@ -34,7 +35,8 @@ extension SQLiteStore {
         try read { database in
             let sql = """
                 SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy, w.disabled,
-                    s.binding, s.exponent, s.chip, s.opened, s.expires, s.code, x.sealed
+                    s.binding, s.exponent, s.chip, s.opened, s.expires, s.code, s.master_key,
+                    x.sealed, x.master_key
                 FROM sessions s JOIN workloads w ON w.row = s.workload JOIN measurements m ON m.workload = w.row
                     JOIN configs c ON c.workload = w.row JOIN secrets x ON x.workload = w.row
                 WHERE s.id = ? AND s.expires > ?
@@ -50,8 +52,8 @@ extension SQLiteStore {
                         id: id, workload: workload.row,
                         binding: exponent.map { .rsa(modulus: binding, exponent: Array($0)) }
                             ?? .sev(measurement: binding), chip: row[10], opened: Date(seconds: row[11]),
-                        expires: Date(seconds: row[12]), code: Array(row[13] as Data)),
-                    workload: workload, sealedSecret: Array(row[14] as Data))
+                        expires: Date(seconds: row[12]), code: Array(row[13] as Data), masterKey: row[14]),
+                    workload: workload, sealedSecret: Sealed(bytes: Array(row[15] as Data), masterKey: row[16]))
             }
         }
     }

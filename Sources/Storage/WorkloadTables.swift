@@ -7,7 +7,7 @@ extension SQLiteStore: Store {}
 
 extension SQLiteStore {
     public func register(
-        _ registration: Registration, sealed: [UInt8], replacing: Bool, expecting expected: Workload.Version?,
+        _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Version?,
         at time: Date, recording record: @escaping @Sendable (RegistrationOutcome) -> AuditRecord
     ) async throws -> RegistrationOutcome {
         try await writes.perform { database in
@@ -15,6 +15,7 @@ extension SQLiteStore {
             let version = try Self.version(of: id, in: database)
             if let expected, version != expected { return .changed }
             guard version == nil || replacing else { return .exists }
+            guard try !Self.isRetired(sealed.masterKey, in: database) else { return .keyRetired }
             if version != nil {
                 try database.cachedStatement(sql: "DELETE FROM workloads WHERE id = ?").execute(arguments: [id])
             }
@@ -27,8 +28,8 @@ extension SQLiteStore {
                 .execute(arguments: [row, Data(launch.measurement)])
             try database.cachedStatement(sql: "INSERT INTO configs (workload, tee_config, policy) VALUES (?, ?, ?)")
                 .execute(arguments: [row, registration.configuration, launch.policyColumn])
-            try database.cachedStatement(sql: "INSERT INTO secrets (workload, sealed) VALUES (?, ?)")
-                .execute(arguments: [row, Data(sealed)])
+            try database.cachedStatement(sql: "INSERT INTO secrets (workload, sealed, master_key) VALUES (?, ?, ?)")
+                .execute(arguments: [row, Data(sealed.bytes), sealed.masterKey])
             let outcome: RegistrationOutcome = version == nil ? .added : .replaced
             try database.append(record(outcome))
             return outcome
@@ -100,7 +101,7 @@ extension SQLiteStore {
         }
     }
 
-    private static let selectWorkload = """
+    static let selectWorkload = """
         SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy, w.disabled
         FROM workloads w JOIN measurements m ON m.workload = w.row JOIN configs c ON c.workload = w.row
         """

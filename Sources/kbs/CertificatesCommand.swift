@@ -20,7 +20,7 @@ struct CertificatesCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try options.resolve().settings
             let outcome = try await CertificateCommands.importAll(
-                from: URL(filePath: folder), into: DataFolder(settings.dataFolder), anchors: settings.anchors())
+                from: URL(filePath: folder), into: DataFolder(settings), anchors: settings.anchors())
             for authority in outcome.authorities { print("imported \(authority.commonName)") }
             for key in outcome.keys { print("imported \(key)") }
             for (subject, reason) in outcome.refused { print("refused  \(subject): \(reason)") }
@@ -52,7 +52,7 @@ struct CertificatesCommand: AsyncParsableCommand {
             }
             let settings = try options.resolve().settings
             let identity = try await CertificateCommands.fetch(
-                product: product, chip: chip, tcb: tcb, into: DataFolder(settings.dataFolder), settings: settings)
+                product: product, chip: chip, tcb: tcb, into: DataFolder(settings), settings: settings)
             print("fetched \(identity)")
         }
     }

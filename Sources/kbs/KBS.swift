@@ -13,7 +13,7 @@ struct KBS: AsyncParsableCommand {
         version: Build.version,
         subcommands: [
             ServeCommand.self, WorkloadCommand.self, AttemptsCommand.self, SessionsCommand.self, TokenCommand.self,
-            AuditCommand.self, StatusCommand.self, CertificatesCommand.self, VerifyCommand.self, TLSCommand.self,
-            GuestCommand.self, DemoCommand.self,
+            AuditCommand.self, StatusCommand.self, CertificatesCommand.self, KeysCommand.self, BackupCommand.self,
+            RestoreCommand.self, VerifyCommand.self, TLSCommand.self, GuestCommand.self, DemoCommand.self,
         ])
 }

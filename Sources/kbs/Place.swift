@@ -50,7 +50,7 @@ struct Place: ParsableArguments {
     /// For what a server does not do for others.
     func openFolder<T>(create: Bool = false, _ body: (DataFolder, Settings) async throws -> T) async throws -> T {
         let settings = try settings()
-        return try await body(DataFolder(settings.dataFolder, create: create), settings)
+        return try await body(DataFolder(settings, create: create), settings)
     }
 
     /// Those of the data folder.

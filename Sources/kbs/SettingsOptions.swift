@@ -12,6 +12,8 @@ struct SettingsOptions: ParsableArguments {
     var listen: String?
     @Option(help: ArgumentHelp(SettingKey.data.helpWithDefault, valueName: "folder"))
     var data: String?
+    @Option(help: ArgumentHelp(SettingKey.keysMaster.helpWithDefault, valueName: "source"))
+    var keysMaster: String?
     @Option(help: ArgumentHelp(SettingKey.logLevel.helpWithDefault, valueName: "level"))
     var logLevel: String?
     @Option(help: ArgumentHelp(SettingKey.logFormat.helpWithDefault, valueName: "format"))
@@ -67,7 +69,7 @@ struct SettingsOptions: ParsableArguments {
 
     private var flags: [SettingKey: String] {
         let given: [SettingKey: String?] = [
-            .listen: listen, .data: data, .logLevel: logLevel, .logFormat: logFormat, .idleTimeout: httpIdleTimeout,
+            .listen: listen, .data: data, .keysMaster: keysMaster, .logLevel: logLevel, .logFormat: logFormat, .idleTimeout: httpIdleTimeout,
             .stopTimeout: httpStopTimeout, .tlsCertificate: tlsCertificate, .tlsKey: tlsKey,
             .tlsClientCA: tlsClientCa, .insecureHTTP: insecureHttp ? "true" : nil,
             .registrationNetworks: registrationNetworks,

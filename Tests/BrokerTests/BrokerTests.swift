@@ -28,7 +28,8 @@ final class Bench: Sendable {
 
     func broker(_ policy: AppraisalPolicy = AppraisalPolicy()) throws -> Broker {
         Broker(
-            store: store, endorsements: source, keys: keys, anchors: try Simulated.anchors, policy: policy,
+            store: store, endorsements: source, keys: KeyRing(master: master), anchors: try Simulated.anchors,
+            policy: policy,
             now: { self.clock.withLock { $0 } }, reportingTo: { event in self.events.withLock { $0.append(event) } })
     }
 
@@ -282,14 +283,16 @@ struct BrokerTests {
     func forgedSession() async throws {
         // The thief can have a challenge, as anyone, and writes a session with a key of their own beside it.
         let challenge = try await broker.challenge(request())
-        let opened = try #require(Challenge(sealed: challenge.session, with: bench.keys))
+        let opened = try #require(
+            OpenedChallenge(sealed: challenge.session, with: HeldKeys(active: bench.keys, previous: []))
+        ).challenge
         let thief = try Simulated.guest("app")
         let key = try GuestKey(modulus: thief.modulus, exponent: thief.exponent)
         let forged = Session(
             id: opened.id, workload: opened.workload, binding: .rsa(modulus: key.modulus, exponent: key.exponent),
             chip: "", opened: bench.clock.withLock { $0 },
             expires: bench.clock.withLock { $0 }.addingTimeInterval(1_000),
-            code: Array(repeating: 7, count: 32))
+            code: Array(repeating: 7, count: 32), masterKey: bench.keys.id)
         #expect(try await bench.store.insert(forged))
         #expect(await code { _ = try await broker.release("app", session: [challenge.session]) } == .sessionInvalid)
     }
@@ -595,7 +598,7 @@ struct AppraiserTests {
         let signer = try genoa.vcek(tcb: Simulated.tcb)
         let bench = try Bench(source: RecordingSource(local: [signer.certificate, genoa.ask, genoa.ark]))
         let broker = Broker(
-            store: bench.store, endorsements: bench.source, keys: bench.keys,
+            store: bench.store, endorsements: bench.source, keys: KeyRing(master: bench.master),
             anchors: try Anchors.vendors.trusting(genoa.roots), now: { bench.clock.withLock { $0 } })
         var guest = try SimulatedSNPGuest(
             workload: "app", on: genoa, measurement: Simulated.measurement("app"), tcb: Simulated.tcb, signer: signer)

@@ -68,6 +68,7 @@ final class ServerProcess: Sendable {
     }
 
     var isRunning: Bool { process.isRunning }
+    var identifier: Int32 { process.processIdentifier }
     var status: Int32 { process.terminationStatus }
     var log: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
 
@@ -76,7 +77,8 @@ final class ServerProcess: Sendable {
     ///   - softOpenFiles: the soft limit of open files that it starts with, behind all other tests in the queue for
     ///     the processor; `nil` for this process's.
     static func start(
-        _ folder: TemporaryFolder, longestFile: Int? = nil, softOpenFiles: Int? = nil, _ arguments: String...
+        _ folder: TemporaryFolder, longestFile: Int? = nil, softOpenFiles: Int? = nil, _ arguments: String...,
+        environment: [String: String] = [:]
     ) async throws -> ServerProcess {
         let logFile = folder.file("log-\(UUID().uuidString)")
         try Data().write(to: logFile)
@@ -86,7 +88,7 @@ final class ServerProcess: Sendable {
             [
                 "serve", "--listen", "127.0.0.1:0", "--data", folder.file("data").path, "--trust-simulated-root",
                 rootsFile.path, "--endorsements-kds", "",
-            ] + arguments)
+            ] + arguments, environment: environment)
         if let longestFile, let given = process.arguments {
             process.executableURL = URL(filePath: "/bin/sh")
             process.arguments =

@@ -20,7 +20,9 @@ struct StoreTests {
     }
 
     private func register(_ id: String, replacing: Bool = true) async throws -> RegistrationOutcome {
-        try await store.register(Simulated.registration(id), sealed: Array(id.utf8), replacing: replacing, at: now)
+        try await store.register(
+            Simulated.registration(id), sealed: Sealed(bytes: Array(id.utf8), masterKey: "k"), replacing: replacing,
+            at: now)
     }
 
     private func session(_ id: UInt8, of workload: String, expires: Double = 100) async throws -> Session {
@@ -28,7 +30,7 @@ struct StoreTests {
         return Session(
             id: Array(repeating: id, count: 16), workload: row,
             binding: .rsa(modulus: [1, 2, 3], exponent: [1, 0, 1]),
-            chip: "c0ffee", opened: now, expires: now.addingTimeInterval(expires), code: [4, 5])
+            chip: "c0ffee", opened: now, expires: now.addingTimeInterval(expires), code: [4, 5], masterKey: "k")
     }
 
     @Test("A workload comes back as it was registered, of either technology")
@@ -40,7 +42,7 @@ struct StoreTests {
                 digest: Simulated.digest("vm"),
                 policy: SEVLaunchPolicy(flags: [.noDebug, .domain], minimumFirmware: (1, 55))),
             configuration: #"{"as":"written"}"#, secret: Secret([1] as [UInt8]))
-        _ = try await store.register(registration, sealed: [9], replacing: true, at: now)
+        _ = try await store.register(registration, sealed: Sealed(bytes: [9], masterKey: "k"), replacing: true, at: now)
         let app = try #require(try await store.workload(WorkloadID("app")))
         #expect(app.launch == .snp(measurement: Simulated.measurement("app"), policy: .unstated))
         #expect(app.registered == now)
@@ -56,7 +58,8 @@ struct StoreTests {
             let registration = try Registration(
                 id: WorkloadID("p"), launch: .snp(measurement: Simulated.measurement("p"), policy: policy),
                 configuration: "", secret: Secret([1] as [UInt8]))
-            _ = try await store.register(registration, sealed: [9], replacing: true, at: now)
+            _ = try await store.register(
+                registration, sealed: Sealed(bytes: [9], masterKey: "k"), replacing: true, at: now)
             #expect(try await store.workload(WorkloadID("p"))?.launch == registration.launch)
         }
     }
@@ -93,7 +96,7 @@ struct StoreTests {
         let grant = try #require(try await store.grant(session: session.id, at: now))
         #expect(grant.session == session)
         #expect(grant.workload.id.text == "app")
-        #expect(grant.sealedSecret == Array("app".utf8))
+        #expect(grant.sealedSecret == Sealed(bytes: Array("app".utf8), masterKey: "k"))
         #expect(try await store.grant(session: session.id, at: now.addingTimeInterval(100)) == nil)
         #expect(try await store.grant(session: Array(repeating: 2, count: 16), at: now) == nil)
     }
@@ -113,7 +116,7 @@ struct StoreTests {
                     _ = try await store.insert(
                         Session(
                             id: id, workload: row, binding: .sev(measurement: [1]), chip: "", opened: now,
-                            expires: now.addingTimeInterval(Double(number % 10)), code: []))
+                            expires: now.addingTimeInterval(Double(number % 10)), code: [], masterKey: ""))
                 }
             }
             try await group.waitForAll()
@@ -148,7 +151,9 @@ struct StoreTests {
             for number in 0..<60 {
                 let id = number % 3 == 0 ? "bad\(number)" : "good\(number)"
                 group.addTask {
-                    (try? await store.register(Simulated.registration(id), sealed: [1], replacing: true, at: now))
+                    (try? await store.register(
+                        Simulated.registration(id), sealed: Sealed(bytes: [1], masterKey: "k"), replacing: true, at: now
+                    ))
                         != nil
                 }
             }
@@ -166,7 +171,8 @@ struct StoreTests {
             for number in 0..<200 {
                 group.addTask {
                     _ = try await store.register(
-                        Simulated.registration("w\(number % 100)"), sealed: [1], replacing: number < 100, at: now)
+                        Simulated.registration("w\(number % 100)"), sealed: Sealed(bytes: [1], masterKey: "k"),
+                        replacing: number < 100, at: now)
                 }
             }
             try await group.waitForAll()
@@ -218,6 +224,6 @@ private struct DataFolderFixture {
     init(_ folder: URL) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let store = try SQLiteStore(file: folder.appending(path: "kbs.sqlite"))
-        broker = Broker(store: store, endorsements: NoEndorsements(), keys: ServerKeys(master: .init(size: .bits256)))
+        broker = Broker(store: store, endorsements: NoEndorsements(), keys: KeyRing(master: .init(size: .bits256)))
     }
 }

@@ -19,7 +19,7 @@ struct StoreStatisticsTests {
     }
 
     private func register(_ id: String) async throws {
-        _ = try await store.register(Simulated.registration(id), sealed: [1], replacing: true, at: now)
+        _ = try await store.register(Simulated.registration(id), sealed: Sealed(bytes: [1], masterKey: ""), replacing: true, at: now)
     }
 
     @Test("Workloads are counted, and of the sessions those that have not expired")
@@ -33,7 +33,7 @@ struct StoreStatisticsTests {
             _ = try await store.insert(
                 Session(
                     id: Array(repeating: id, count: 16), workload: row, binding: .sev(measurement: [1]), chip: "",
-                    opened: now, expires: now.addingTimeInterval(seconds), code: [1]))
+                    opened: now, expires: now.addingTimeInterval(seconds), code: [1], masterKey: ""))
         }
         #expect(try await store.countSessions(at: now) == 3)
         #expect(try await store.countSessions(at: now.addingTimeInterval(20)) == 1)

@@ -6,7 +6,7 @@ public import Foundation
 extension Store {
     @discardableResult
     public func register(
-        _ registration: Registration, sealed: [UInt8], replacing: Bool, at time: Date
+        _ registration: Registration, sealed: Sealed, replacing: Bool, at time: Date
     ) async throws -> RegistrationOutcome {
         try await register(registration, sealed: sealed, replacing: replacing, expecting: nil, at: time) { _ in
             AuditRecord(.registerWorkload, by: .server, workload: registration.id.text, at: time)

@@ -74,6 +74,9 @@ public struct CheckpointKey: Sendable {
     /// For sealing: 32 bytes.
     public var secret: Secret { Secret(privateKey.rawRepresentation) }
 
+    /// Names it: the start of its public key's hash, in hex.
+    public var id: String { Hex.encode(Array(SHA256.hash(data: Data(publicKey)).prefix(8))) }
+
     /// 32 bytes: what an auditor needs.
     public var publicKey: [UInt8] { Array(privateKey.publicKey.rawRepresentation) }
 }

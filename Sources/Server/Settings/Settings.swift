@@ -4,6 +4,7 @@ public import Endorsements
 public import Evidence
 public import Foundation
 public import Logging
+public import MasterKeys
 
 /// Everything that an operator can decide about a server. The defaults are safe to run.
 public struct Settings: Sendable {
@@ -28,6 +29,7 @@ public struct Settings: Sendable {
 
     public var listen = Address(host: "127.0.0.1", port: 8080)
     public var dataFolder = URL(filePath: "kbs-data")
+    public var masterKeys = MasterKeySources()
     public var logLevel = Logger.Level.info
     public var logFormat = LogFormat.text
     /// For the subsystems that have one of their own.

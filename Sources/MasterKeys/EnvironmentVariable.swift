@@ -1,0 +1,14 @@
+import Foundation
+
+/// Secrets that an operator passes in the environment.
+enum EnvironmentVariable {
+    /// The variable's value, which is then gone: from the environment that children would inherit, and from
+    /// what `/proc/PID/environ` shows.
+    static func take(_ name: String) -> [UInt8]? {
+        guard let value = getenv(name) else { return nil }
+        let bytes = String(cString: value).utf8.map { $0 }
+        memset(value, 0, strlen(value))
+        unsetenv(name)
+        return bytes.isEmpty ? nil : bytes
+    }
+}

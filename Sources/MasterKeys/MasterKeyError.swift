@@ -1,0 +1,6 @@
+/// Why a master key cannot be had, with what to do.
+public struct MasterKeyError: Error, Sendable, Hashable, CustomStringConvertible {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,122 @@
+import Broker
+public import Foundation
+public import MasterKeys
+public import Storage
+
+/// Makes a data folder of a backup, once everything in it has been tried.
+public enum Restore {
+    public struct Outcome: Sendable {
+        public let summary: DatabaseSummary
+        /// The ids of the master keys that were given, the active one first.
+        public let keys: [String]
+        /// Where the database is that was there before.
+        public let before: URL?
+    }
+
+    /// - Parameters:
+    ///   - masterKeys: must open every secret in the backup.
+    ///   - replacing: whether the folder may have a database; it is kept beside the new one.
+    /// - Throws: ``InvalidSetting`` that says what to do. The folder's database is then as it was.
+    public static func run(
+        _ file: URL, into folder: URL, masterKeys: MasterKeySources, replacing: Bool, at time: Date = Date()
+    ) async throws -> Outcome {
+        let (path, name) = (file.path(percentEncoded: false), folder.path(percentEncoded: false))
+        guard DataFolder.exists(file) else { throw InvalidSetting("\(path) is not there") }
+        do {
+            try FileManager.default.createDirectory(
+                at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw InvalidSetting("the data folder \(name) cannot be made: \(error.localizedDescription)")
+        }
+        guard let lock = try FolderLock(folder, exclusive: true) else {
+            throw InvalidSetting("a server or another command is at work on \(name): stop it first")
+        }
+        defer { withExtendedLifetime(lock) {} }
+        let database = DataFolder.database(in: folder)
+        let isThere = DataFolder.exists(database)
+        guard !isThere || replacing else {
+            throw InvalidSetting(
+                "\(name) has a database: restore into another folder, or add --force, which keeps it beside the new one"
+            )
+        }
+        let draft = folder.appending(path: "kbs.sqlite.restoring")
+        defer { remove(draft) }
+        let (summary, keys) = try await prepare(draft, from: file, masterKeys, folder)
+        do {
+            let before = try isThere ? setAside(database, at: time) : nil
+            try DurableFile.move(draft, to: database)
+            return Outcome(summary: summary, keys: keys.held.all.map(\.id), before: before)
+        } catch {
+            throw InvalidSetting("\(name) cannot be restored into: \(error)")
+        }
+    }
+
+    /// Makes a copy of the backup, of the newest schema, of which everything opens.
+    private static func prepare(
+        _ draft: URL, from file: URL, _ masterKeys: MasterKeySources, _ folder: URL
+    ) async throws -> (DatabaseSummary, KeyRing) {
+        let path = file.path(percentEncoded: false)
+        let summary: DatabaseSummary
+        do {
+            remove(draft)
+            try DurableFile.make(draft, Data(contentsOf: file, options: .alwaysMapped))
+            summary = try DatabaseFile.check(draft)
+        } catch {
+            throw InvalidSetting("\(path) cannot be restored: \(error)")
+        }
+        let wanted = summary.masterKeys.keys.filter { !$0.isEmpty }.sorted()
+        let keys: KeyRing
+        do {
+            let reader = MasterKeyReader(masterKeys, folder: folder)
+            keys = try KeyRing { try reader.read(fresh: $0) }
+        } catch {
+            let which = wanted.isEmpty ? "" : " (\(wanted.joined(separator: ", ")))"
+            throw InvalidSetting("the backup needs its master key\(which), which it does not hold: \(error)")
+        }
+        do {
+            let store = try SQLiteStore(file: draft)
+            defer { try? store.close() }
+            let unopened = try await Resealing.unopened(with: keys, in: store)
+            guard unopened.isEmpty else {
+                let more = unopened.count > 10 ? " and \(unopened.count - 10) more" : ""
+                throw InvalidSetting(
+                    "the master keys that were given (\(keys.held.all.map(\.id).joined(separator: ", "))) do not open: "
+                        + "\(unopened.prefix(10).joined(separator: ", "))\(more). Name the right ones with keys.master "
+                        + "and keys.previous")
+            }
+        } catch let error as InvalidSetting {
+            throw error
+        } catch {
+            throw InvalidSetting("\(path) cannot be restored: \(error)")
+        }
+        do {
+            try DatabaseFile.settle(draft)
+            try DurableFile.synchronize(draft)
+        } catch {
+            throw InvalidSetting("\(path) cannot be restored: \(error)")
+        }
+        return (summary, keys)
+    }
+
+    /// Gives the database that is there a second name, so that there is one under the first at every moment.
+    private static func setAside(_ database: URL, at time: Date) throws -> URL {
+        let stamp = time.formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
+        let before = URL(filePath: database.path(percentEncoded: false) + ".before-restore-\(stamp)")
+        // A damaged one cannot be settled; it keeps its log then, under the name that SQLite looks for.
+        try? DatabaseFile.settle(database)
+        try FileManager.default.linkItem(at: database, to: before)
+        for suffix in ["-wal", "-shm"] {
+            let file = URL(filePath: database.path(percentEncoded: false) + suffix)
+            guard DataFolder.exists(file) else { continue }
+            try DurableFile.move(file, to: URL(filePath: before.path(percentEncoded: false) + suffix))
+        }
+        try DurableFile.synchronizeFolder(of: before)
+        return before
+    }
+
+    private static func remove(_ draft: URL) {
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            try? FileManager.default.removeItem(at: URL(filePath: draft.path(percentEncoded: false) + suffix))
+        }
+    }
+}
