@@ -16,11 +16,18 @@ public struct Resealing: Sendable {
 
     private let keys: KeyRing
     private let store: any KeyStore
-    private static let batchSize = 200
+    private let batchSize: Int
+    /// Few enough that no guest waits long behind the transaction.
+    static let usualBatchSize = 200
 
     public init(keys: KeyRing, store: any KeyStore) {
+        self.init(keys: keys, store: store, batchSize: Self.usualBatchSize)
+    }
+
+    init(keys: KeyRing, store: any KeyStore, batchSize: Int) {
         self.keys = keys
         self.store = store
+        self.batchSize = batchSize
     }
 
     /// - Parameter report: is told after each batch.
@@ -59,7 +66,7 @@ public struct Resealing: Sendable {
         try await write(changes, held.active, &progress, report)
         var row: Workload.Row = 0
         while true {
-            let batch = try await store.secrets(notUnder: held.active.id, after: row, limit: Self.batchSize)
+            let batch = try await store.secrets(notUnder: held.active.id, after: row, limit: batchSize)
             guard let last = batch.last else { return tried }
             row = last.workload.row
             changes = []
@@ -112,7 +119,7 @@ public struct Resealing: Sendable {
             }
         }
         var row: Workload.Row = 0
-        while case let batch = try await store.secrets(after: row, limit: batchSize), let last = batch.last {
+        while case let batch = try await store.secrets(after: row, limit: usualBatchSize), let last = batch.last {
             row = last.workload.row
             for stored in batch {
                 let opened = try? held.candidates(for: stored.sealed.masterKey).open(stored.sealed) {

@@ -128,7 +128,7 @@ struct ResealingTests {
         let ring = KeyRing(master: old)
         let broker = Broker(store: store, endorsements: NoEndorsements(), keys: ring)
         try await withThrowingTaskGroup { group in
-            for number in 0..<210 {
+            for number in 0..<20 {
                 group.addTask { try await broker.register(Simulated.registration("w\(number)", secret: "s\(number)")) }
             }
             try await group.waitForAll()
@@ -151,12 +151,12 @@ struct ResealingTests {
     @Test("Everything moves to the active key, and the old one is not needed any more")
     func everything() async throws {
         try await activate(rotated)
-        let progress = try await Resealing(keys: rotated, store: store).run()
-        #expect(progress.resealed == 211 && progress.unopened.isEmpty)
-        #expect(try count(under: new) == 211 && count(under: old) == 0)
+        let progress = try await Resealing(keys: rotated, store: store, batchSize: 6).run()
+        #expect(progress.resealed == 21 && progress.unopened.isEmpty)
+        #expect(try count(under: new) == 21 && count(under: old) == 0)
         #expect(try await Resealing.unopened(with: KeyRing(master: new), in: store).isEmpty)
-        #expect(try await Resealing.unopened(with: KeyRing(master: old), in: store).count == 211)
-        #expect(try await Resealing(keys: rotated, store: store).run().resealed == 0)
+        #expect(try await Resealing.unopened(with: KeyRing(master: old), in: store).count == 21)
+        #expect(try await Resealing(keys: rotated, store: store, batchSize: 6).run().resealed == 0)
     }
 
     @Test("One that ends in the middle is gone on with, and everything opens at every moment")
@@ -165,13 +165,15 @@ struct ResealingTests {
         let (rotated, store) = (rotated, store)
         let task = Task {
             // It asks after each batch whether it is to go on.
-            try await Resealing(keys: rotated, store: store).run { _ in withUnsafeCurrentTask { $0?.cancel() } }
+            try await Resealing(keys: rotated, store: store, batchSize: 6).run { _ in
+                withUnsafeCurrentTask { $0?.cancel() }
+            }
         }
         await #expect(throws: CancellationError.self) { try await task.value }
         #expect(try count(under: new) > 0 && count(under: old) > 0)
         #expect(try await Resealing.unopened(with: rotated, in: store).isEmpty)
-        let rest = try await Resealing(keys: rotated, store: store).run()
-        #expect(try rest.resealed > 0 && count(under: new) == 211)
+        let rest = try await Resealing(keys: rotated, store: store, batchSize: 6).run()
+        #expect(try rest.resealed > 0 && count(under: new) == 21)
     }
 
     @Test("A row that changed since it was read is left alone")
@@ -186,10 +188,12 @@ struct ResealingTests {
     @Test("A process that does not know of a rotation does not undo it")
     func staleProcess() async throws {
         try await activate(rotated)
-        _ = try await Resealing(keys: rotated, store: store).run()
+        _ = try await Resealing(keys: rotated, store: store, batchSize: 6).run()
         let stale = KeyRing(master: old, previous: [new])
-        await #expect(throws: Resealing.Superseded.self) { try await Resealing(keys: stale, store: store).run() }
-        #expect(try count(under: new) == 211)
+        await #expect(throws: Resealing.Superseded.self) {
+            try await Resealing(keys: stale, store: store, batchSize: 6).run()
+        }
+        #expect(try count(under: new) == 21)
     }
 
     @Test("What does not open is named, and does not hold up the rest")
@@ -197,8 +201,8 @@ struct ResealingTests {
         try store.tamper("UPDATE secrets SET sealed = x'00' WHERE workload = 7")
         let name = try #require(try await store.workload(row: 7)).id
         try await activate(rotated)
-        let progress = try await Resealing(keys: rotated, store: store).run()
-        #expect(progress.resealed == 210 && progress.unopened == ["secret of \(name)"])
+        let progress = try await Resealing(keys: rotated, store: store, batchSize: 6).run()
+        #expect(progress.resealed == 20 && progress.unopened == ["secret of \(name)"])
     }
 
     @Test("What version 1 sealed, which does not name its key, moves too")
@@ -207,7 +211,7 @@ struct ResealingTests {
         #expect(try Resealing.opensVersion1(with: rotated, store.firstUnnamedSecret()))
         #expect(try !Resealing.opensVersion1(with: KeyRing(master: new), store.firstUnnamedSecret()))
         try await activate(rotated)
-        #expect(try await Resealing(keys: rotated, store: store).run().resealed == 211)
+        #expect(try await Resealing(keys: rotated, store: store, batchSize: 6).run().resealed == 21)
         #expect(try store.firstUnnamedSecret() == nil)
     }
 
@@ -216,7 +220,7 @@ struct ResealingTests {
         let id = ServerKeys(master: old).id
         try await activate(rotated)
         #expect(try await !store.retire(id, at: Date()), "secrets are under it")
-        _ = try await Resealing(keys: rotated, store: store).run()
+        _ = try await Resealing(keys: rotated, store: store, batchSize: 6).run()
         #expect(try await !store.retire(rotated.held.active.id, at: Date()), "it is the active one")
         let session = Session(
             id: Array(repeating: 1, count: 16), workload: 1, binding: .sev(measurement: [1]), chip: "",
@@ -236,7 +240,7 @@ struct ResealingTests {
         let source = ChangingSource([old])
         let broker = Broker(store: store, endorsements: NoEndorsements(), keys: try source.ring())
         try await activate(rotated)
-        _ = try await Resealing(keys: rotated, store: store).run()
+        _ = try await Resealing(keys: rotated, store: store, batchSize: 6).run()
         #expect(try await store.retire(ServerKeys(master: old).id, at: Date()))
         source.keys.withLock { $0 = [new, old] }
         try await broker.register(Simulated.registration("late"))
