@@ -149,7 +149,8 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "Administration", "Broker", "Endorsements", "Evidence", "MasterKeys", "Server", "SimulatedHardware",
-                "Storage", "TestSupport", "kbs", .asn1, .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore, .nioHTTP1,
+                "Storage", "TestSupport", "kbs", .asn1, .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore,
+                .nioHTTP1,
                 .nioPosix, .nioSSL, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .inMemoryTracing, .jwtKit,
                 .tracing,
             ], swiftSettings: settings),

@@ -17,7 +17,7 @@ public enum Backup {
     ///
     /// - Parameter replacing: whether there may be a file with this name.
     /// - Throws: ``InvalidSetting`` that says what to do.
-    public static func write(_ folder: URL, to file: URL, replacing: Bool) throws -> Outcome {
+    public static func write(_ folder: URL, to file: URL, replacing: Bool) async throws -> Outcome {
         let (path, database) = (file.path(percentEncoded: false), DataFolder.database(in: folder))
         guard DataFolder.exists(database) else {
             throw InvalidSetting(
@@ -40,6 +40,9 @@ public enum Backup {
             try DurableFile.synchronize(draft)
             let size = try draft.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
             try DurableFile.move(draft, to: file)
+            let store = try SQLiteStore(file: database)
+            defer { try? store.close() }
+            try await store.recordLocally(.backUp, ["file": file.lastPathComponent])
             return Outcome(size: size, summary: summary)
         } catch {
             throw InvalidSetting("the backup \(path) could not be made: \(error)")

@@ -11,7 +11,13 @@ public enum CertificateCommands {
     public static func importAll(
         from folder: URL, into data: DataFolder, anchors: Anchors
     ) async throws -> CertificateImport.Outcome {
-        try await CertificateImport(into: data.store, anchors: anchors.snp).run(CertificateFolder(folder))
+        let outcome = try await CertificateImport(into: data.store, anchors: anchors.snp).run(CertificateFolder(folder))
+        if !outcome.keys.isEmpty || !outcome.authorities.isEmpty {
+            try await data.store.recordLocally(
+                .importCertificate,
+                ["keys": "\(outcome.keys.count)", "authorities": "\(outcome.authorities.count)"])
+        }
+        return outcome
     }
 
     /// Fetches a chip's key and what is above it from the vendor, and keeps them if they are genuine.
@@ -33,6 +39,7 @@ public enum CertificateCommands {
                 AppraisedChain(chain, anchors: try settings.anchors().snp).isGenuine
             else { throw InvalidSetting("\(configuration.baseURL) sent a certificate that is not \(identity)") }
             try await data.store.keep(chain.named)
+            try await data.store.recordLocally(.importCertificate, ["key": "\(identity)"])
             try await client.shutdown()
             return identity
         } catch {

@@ -6,6 +6,8 @@ import Synchronization
 /// A file of signed checkpoints, one on a line, the latest last.
 public struct CheckpointFile: Sendable {
     public let url: URL
+    /// In a data folder.
+    static let usualName = "checkpoints"
 
     public init(_ url: URL) { self.url = url }
 

@@ -92,8 +92,9 @@ public struct KBSServer: Sendable {
                         logger: loggers[.storage])),
                 .init(
                     service: KeyRotation(
-                        keys: parts.folder.keys, store: parts.folder.store, logger: loggers[.storage])),
-                .init(service: TLSReloader(tls: parts.tls, logger: loggers[.tls])),
+                        keys: parts.folder.keys, store: parts.folder.store, logger: loggers[.storage],
+                        onResealed: { count, active in await recordRotation(count, active, parts.broker) })),
+                .init(service: TLSReloader(tls: parts.tls, onHangUp: { reloadKeys(of: parts) }, logger: loggers[.tls])),
                 .init(service: LimitReport(counters: parts.limits.counters, logger: loggers[.http])),
                 // Last, so that it is stopped first.
                 .init(
@@ -102,6 +103,22 @@ public struct KBSServer: Sendable {
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         serving.maximumGracefulShutdownDuration = .seconds(settings.drainDelay + settings.stopTimeout)
         return ServiceGroup(configuration: serving)
+    }
+
+    private func reloadKeys(of parts: ServerParts) {
+        do { try parts.folder.keys.reload() } catch {
+            logger.error("The master keys could not be read again.", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func recordRotation(_ count: Int, _ active: String, _ broker: Broker) async {
+        do {
+            try await broker.record(
+                AuditRecord(
+                    .rotateKeys, by: .server, details: ["active": active, "resealed": "\(count)"], at: Date()))
+        } catch {
+            logger.error("A rotation could not be recorded.", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Says what a security reviewer would want to be told.

@@ -60,6 +60,10 @@ public struct KeyCommands: Sendable {
         let held = keys.held
         try await folder.store.activate(held.active.id, previous: held.previous.map(\.id), at: Date())
         let progress = try await Resealing(keys: keys, store: folder.store).run(reporting: report)
+        if isNewKey || progress.resealed > 0 {
+            try await folder.store.recordLocally(
+                .rotateKeys, ["active": held.active.id, "before": before, "resealed": "\(progress.resealed)"])
+        }
         return Rotation(active: held.active.id, before: before, isNewKey: isNewKey, progress: progress)
     }
 
@@ -114,6 +118,9 @@ public struct KeyCommands: Sendable {
             } else {
                 outcome.kept.append((keys.id, "something was written under it just now: try again"))
             }
+        }
+        if !outcome.retired.isEmpty {
+            try await store.recordLocally(.retireKeys, ["retired": outcome.retired.joined(separator: " ")])
         }
         if let file = folder.reader.masterFile.map(KeyFile.init), !outcome.retired.isEmpty {
             outcome.removedFromFile = try remove(outcome.retired, from: file)

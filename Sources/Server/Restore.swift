@@ -44,7 +44,13 @@ public enum Restore {
         let (summary, keys) = try await prepare(draft, from: file, masterKeys, folder)
         do {
             let before = try isThere ? setAside(database, at: time) : nil
+            // Signed for the database that was there: with the restored one they would tell of a trail that was cut.
+            let checkpoints = folder.appending(path: CheckpointFile.usualName)
+            if DataFolder.exists(checkpoints) { try DurableFile.move(checkpoints, to: aside(checkpoints, at: time)) }
             try DurableFile.move(draft, to: database)
+            let store = try SQLiteStore(file: database)
+            defer { try? store.close() }
+            try await store.recordLocally(.restore, ["file": file.lastPathComponent])
             return Outcome(summary: summary, keys: keys.held.all.map(\.id), before: before)
         } catch {
             throw InvalidSetting("\(name) cannot be restored into: \(error)")
@@ -99,9 +105,13 @@ public enum Restore {
     }
 
     /// Gives the database that is there a second name, so that there is one under the first at every moment.
-    private static func setAside(_ database: URL, at time: Date) throws -> URL {
+    private static func aside(_ file: URL, at time: Date) -> URL {
         let stamp = time.formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
-        let before = URL(filePath: database.path(percentEncoded: false) + ".before-restore-\(stamp)")
+        return URL(filePath: file.path(percentEncoded: false) + ".before-restore-\(stamp)")
+    }
+
+    private static func setAside(_ database: URL, at time: Date) throws -> URL {
+        let before = aside(database, at: time)
         // A damaged one cannot be settled; it keeps its log then, under the name that SQLite looks for.
         try? DatabaseFile.settle(database)
         try FileManager.default.linkItem(at: database, to: before)

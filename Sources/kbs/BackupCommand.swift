@@ -17,7 +17,7 @@ struct BackupCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try options.resolve().settings
-        let outcome = try Backup.write(settings.dataFolder, to: URL(filePath: file), replacing: force)
+        let outcome = try await Backup.write(settings.dataFolder, to: URL(filePath: file), replacing: force)
         print("Wrote \(file), \(outcome.size) bytes, and checked it.")
         print(outcome.summary.lines)
         print("The master key is not in it. Keep it elsewhere: without it no secret can be read.")

@@ -142,11 +142,13 @@ struct AuditTests {
         try await write(1)
         try store.tamper("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END")
         await #expect(throws: (any Error).self) {
-            try await store.register(Simulated.registration("app"), sealed: Sealed(bytes: [1], masterKey: ""), replacing: true, at: time)
+            try await store.register(
+                Simulated.registration("app"), sealed: Sealed(bytes: [1], masterKey: ""), replacing: true, at: time)
         }
         #expect(try await store.workload(WorkloadID("app")) == nil)
         try store.tamper("DROP TRIGGER full")
-        try await store.register(Simulated.registration("app"), sealed: Sealed(bytes: [1], masterKey: ""), replacing: true, at: time)
+        try await store.register(
+            Simulated.registration("app"), sealed: Sealed(bytes: [1], masterKey: ""), replacing: true, at: time)
         try store.tamper("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END")
         await #expect(throws: (any Error).self) { try await store.remove(WorkloadID("app")) }
         #expect(try await store.workload(WorkloadID("app")) != nil)

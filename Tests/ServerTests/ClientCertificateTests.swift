@@ -84,7 +84,8 @@ struct ClientCertificateTests {
         }
         let alone = #expect(throws: InvalidSetting.self) {
             try Settings.resolve(
-                flags: [try #require(SettingKey.named("tls.client_roles")): "cn:ops=admin"], environment: [:], file: nil)
+                flags: [try #require(SettingKey.named("tls.client_roles")): "cn:ops=admin"], environment: [:], file: nil
+            )
         }
         #expect(alone?.description.contains("tls.client_ca") == true)
     }

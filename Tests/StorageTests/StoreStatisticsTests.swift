@@ -19,7 +19,8 @@ struct StoreStatisticsTests {
     }
 
     private func register(_ id: String) async throws {
-        _ = try await store.register(Simulated.registration(id), sealed: Sealed(bytes: [1], masterKey: ""), replacing: true, at: now)
+        _ = try await store.register(
+            Simulated.registration(id), sealed: Sealed(bytes: [1], masterKey: ""), replacing: true, at: now)
     }
 
     @Test("Workloads are counted, and of the sessions those that have not expired")

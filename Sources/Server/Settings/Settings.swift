@@ -70,7 +70,7 @@ public struct Settings: Sendable {
 
     /// Where signed checkpoints of the audit trail are.
     public var checkpoints: CheckpointFile {
-        CheckpointFile(checkpointFile ?? dataFolder.appending(path: "checkpoints"))
+        CheckpointFile(checkpointFile ?? dataFolder.appending(path: CheckpointFile.usualName))
     }
 
     /// The roots that this server believes.

@@ -12,6 +12,8 @@ struct TLSReloader: Service {
 
     /// `nil`: there is nothing to reload, and SIGHUP must not end the process all the same.
     let tls: CurrentTLS?
+    /// What else is read again on SIGHUP.
+    let onHangUp: @Sendable () -> Void
     let logger: Logger
 
     func run() async throws {
@@ -24,6 +26,7 @@ struct TLSReloader: Service {
     }
 
     private func hangUp() {
+        onHangUp()
         guard let tls else { return logger.info("SIGHUP: there is no certificate to reload.") }
         if case .unchanged = look(at: tls) { logger.info("SIGHUP: the certificate is the same as before.") }
     }
