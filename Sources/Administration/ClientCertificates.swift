@@ -42,11 +42,7 @@ public struct ClientCertificates: Sendable {
     func caller(_ der: [UInt8]) -> Caller? {
         guard let certificate = try? Certificate(derEncoded: der) else { return nil }
         let named = Self.names(of: certificate).compactMap { name in roles[name].map { (name, $0) } }
-        let order: [Role] = [.admin, .registrar, .auditor]
-        for role in order {
-            if let (name, _) = named.first(where: { $0.1 == role }) { return Caller(.certificate(name), role) }
-        }
-        return nil
+        return named.max { $0.1 < $1.1 }.map { Caller(.certificate($0.0), $0.1) }
     }
 
     private static func names(of certificate: Certificate) -> [String] {

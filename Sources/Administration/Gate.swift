@@ -37,7 +37,9 @@ public struct Gate: Sendable {
         self.configuration = configuration
         self.broker = broker
         self.tokens = tokens
-        verifier = configuration.issuer.map { JWTVerifier($0, client: client, logger: logger) }
+        verifier = configuration.issuer.map {
+            JWTVerifier($0, keys: JWTKeySource($0.keys, client: client, logger: logger))
+        }
         self.now = now
     }
 
@@ -47,16 +49,18 @@ public struct Gate: Sendable {
     public func admit(
         _ request: Request, _ context: some CallerContext, to permission: Role.Permission
     ) async throws -> Caller {
-        var actor = Actor.anonymous(context.remoteAddress?.ipAddress ?? "")
+        var known: Actor?
         do {
             let caller = try await caller(of: request, context)
-            actor = caller.actor
+            known = caller.actor
             guard caller.role.allows(permission) else {
                 throw Refusal(.forbidden, "The role \(caller.role.rawValue) does not allow this.")
             }
             return caller
         } catch let refusal as Refusal {
-            try await broker.recordDenial(of: "\(request.method) \(request.uri.path.prefix(200))", by: actor, refusal)
+            try await broker.recordDenial(
+                of: "\(request.method) \(request.uri.path.prefix(200))",
+                by: known ?? .anonymous(context.remoteAddress?.ipAddress ?? ""), isKnown: known != nil, refusal)
             throw refusal
         }
     }
@@ -84,18 +88,18 @@ public struct Gate: Sendable {
             if let der = context.peerCertificate, let caller = configuration.certificates.caller(der) { return caller }
             return try await anonymous(request, context)
         }
-        let time = now()
-        if let seconds = delay.wait(for: context.remoteAddress, credential, at: time) {
+        let (time, instant) = (now(), ContinuousClock.now)
+        if let seconds = delay.wait(for: context.remoteAddress, credential, at: instant) {
             throw Refusal(
                 .rateLimited, "There were too many wrong tries with this credential from your address: wait.",
                 retryAfter: seconds)
         }
         do {
             let caller = try await authenticate(credential, at: time)
-            delay.succeeded(context.remoteAddress, credential)
+            delay.succeeded(context.remoteAddress, credential, at: instant)
             return caller
         } catch let refusal as Refusal where refusal.code == .unauthenticated {
-            delay.failed(context.remoteAddress, credential, at: time)
+            delay.failed(context.remoteAddress, credential, at: instant)
             throw refusal
         }
     }
@@ -140,19 +144,32 @@ public struct Gate: Sendable {
                     + "token with `kbs token create`.")
         }
         // Behind a proxy everyone has the proxy's address, so the rule above would let everyone in.
-        guard !request.headers.contains(where: { Self.proxyMarks.contains($0.name.canonicalName) }) else {
+        guard !request.cameThroughProxy else {
             throw Refusal(
                 .registrationForbidden,
                 "The request came through a proxy, so its origin is not known: make a token with `kbs token create`.")
+        }
+        // A page in a browser may give its own name this machine's address, and is then of one origin with us.
+        guard Self.isThisMachine(request.head.authority) else {
+            throw Refusal(
+                .registrationForbidden,
+                "Without credentials the server must be addressed as localhost or by its loopback address.")
         }
         return Caller(.anonymous(context.remoteAddress?.ipAddress ?? ""), .admin)
     }
 
     private static let browserMarks: Set<String> = ["origin", "sec-fetch-site"]
-    private static let proxyMarks: Set<String> = ["forwarded", "via", "x-forwarded-for", "x-real-ip"]
+
+    /// - Parameter authority: what the request was addressed to, with a port or without.
+    private static func isThisMachine(_ authority: String?) -> Bool {
+        guard let host = authority.flatMap({ URL(string: "http://\($0)")?.host() }) else { return false }
+        let literal = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
+        return literal == "localhost"
+            || NetworkList.loopback.contains(try? SocketAddress(ipAddress: literal, port: 0))
+    }
 }
 
 extension Gate.Configuration {
     /// Whether nobody has set up who may administer.
-    fileprivate var isFresh: Bool { listensOnLoopback && issuer == nil && certificates.isEmpty }
+    package var isFresh: Bool { listensOnLoopback && issuer == nil && certificates.isEmpty }
 }

@@ -52,7 +52,7 @@ public struct LocalAdministrator: Administrator {
 
     @discardableResult
     func register(
-        _ workload: NewWorkload, replacing: Bool, expecting expected: Workload.Version?
+        _ workload: NewWorkload, replacing: Bool, expecting expected: Workload.Expectation?
     ) async throws -> RegistrationOutcome {
         try await broker.register(
             Registration(
@@ -64,13 +64,13 @@ public struct LocalAdministrator: Administrator {
         try await setDisabled(isDisabled, workload: id, expecting: nil)
     }
 
-    func setDisabled(_ isDisabled: Bool, workload id: String, expecting expected: Workload.Version?) async throws {
+    func setDisabled(_ isDisabled: Bool, workload id: String, expecting expected: Workload.Expectation?) async throws {
         try await broker.setDisabled(isDisabled, try WorkloadID(id), expecting: expected, by: actor)
     }
 
     public func removeWorkload(_ id: String) async throws { try await removeWorkload(id, expecting: nil) }
 
-    func removeWorkload(_ id: String, expecting expected: Workload.Version?) async throws {
+    func removeWorkload(_ id: String, expecting expected: Workload.Expectation?) async throws {
         try await broker.remove(try WorkloadID(id), expecting: expected, by: actor)
     }
 
@@ -82,7 +82,8 @@ public struct LocalAdministrator: Administrator {
             throw Refusal(.invalidField, "The evidence is not an SEV-SNP report. \(error).")
         }
         return VerdictRecord(
-            try await broker.appraise(recorded: report, certificates: certificates, against: try WorkloadID(id)))
+            try await broker.appraise(
+                recorded: report, certificates: certificates, against: try WorkloadID(id), by: actor))
     }
 
     // MARK: Sessions and attempts
@@ -126,7 +127,11 @@ public struct LocalAdministrator: Administrator {
         let time = now()
         let (token, text) = try AccessToken.make(role: role, description: description, lifetime: lifetime, at: time)
         let record = AuditRecord(
-            .createToken, by: actor, details: ["token": token.id, "role": role.rawValue], at: time)
+            .createToken, by: actor,
+            details: [
+                "token": token.id, "role": role.rawValue, "description": description,
+                "expires": token.expires.formatted(.iso8601),
+            ], at: time)
         try await store.insert(token, recording: record)
         return NewToken(token: text, summary: TokenSummary(token))
     }

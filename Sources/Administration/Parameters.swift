@@ -72,15 +72,16 @@ extension Request {
         return false
     }
 
-    /// What `If-Match` asks for: a version, or `nil` when it says `*` or nothing.
-    func expectedVersion() throws(Refusal) -> Workload.Version? {
-        guard let text = headers[.ifMatch], text != "*" else { return nil }
+    /// What `If-Match` asks for.
+    func expectation() throws(Refusal) -> Workload.Expectation? {
+        guard let text = headers[.ifMatch] else { return nil }
+        guard text != "*" else { return .any }
         // Some clients forget the quotation marks.
         guard let version = Workload.Version(text.trimmingCharacters(in: ["\""])) else {
             // It cannot be the version of anything.
             throw Refusal(.preconditionFailed, "If-Match is not an ETag that this server gave.")
         }
-        return version
+        return .version(version)
     }
 }
 
@@ -107,19 +108,10 @@ extension NewWorkload {
 }
 
 extension RouterMethods {
-    /// Answers 405 to every other method.
+    /// Answers 405 to every other method, with a problem document.
     func refuseOtherMethods(on path: RouterPath, than allowed: [HTTPRequest.Method]) {
-        let known: [HTTPRequest.Method] =
-            [.get, .head, .post, .put, .patch, .delete, .options, .trace]
-            + [HTTPRequest.Method("QUERY")].compactMap(\.self)
-        let allow = allowed.map(\.rawValue).joined(separator: ", ")
-        for method in known where !allowed.contains(method) {
-            on(path, method: method) { _, _ in
-                var problem = Problem(
-                    .methodNotAllowed, code: "http_405", detail: "This path takes \(allow) and not \(method.rawValue).")
-                problem.headers[.allow] = allow
-                return problem.response
-            }
+        refuseOtherMethods(on: path, than: allowed) { sentence in
+            Problem(.methodNotAllowed, code: "http_405", detail: sentence).response
         }
     }
 }

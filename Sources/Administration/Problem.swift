@@ -25,12 +25,7 @@ struct Problem: Sendable {
     init(_ refusal: Refusal) {
         self.init(refusal.code.status, code: refusal.code.rawValue, detail: refusal.sentence)
         if let seconds = refusal.retryAfter { headers[.retryAfter] = "\(seconds)" }
-        if refusal.code == .unauthenticated {
-            // Clients that can only do Basic ask for a password when they see this.
-            headers[values: .wwwAuthenticate] = [
-                "Bearer realm=\"swift-kbs\"", "Basic realm=\"swift-kbs\", charset=\"UTF-8\"",
-            ]
-        }
+        if refusal.code == .unauthenticated { headers[values: .wwwAuthenticate] = RefusalResponse.authentication }
     }
 
     init(_ status: HTTPResponse.Status) {

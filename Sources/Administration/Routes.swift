@@ -13,18 +13,21 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
     private let gate: Gate
     private let status: @Sendable () async throws -> ServerStatus
     private let settings: [String: String]
+    private let replacesWorkloads: Bool
 
     /// - Parameters:
     ///   - status: how the server is.
+    ///   - replacesWorkloads: whether a registered workload may be registered again.
     ///   - settings: every setting with its value, as an operator would write it. No secrets are among them.
     public init(
         _ administrator: LocalAdministrator, gate: Gate, status: @escaping @Sendable () async throws -> ServerStatus,
-        settings: [String: String]
+        replacesWorkloads: Bool, settings: [String: String]
     ) {
         self.administrator = administrator
         self.gate = gate
         self.status = status
         self.settings = settings
+        self.replacesWorkloads = replacesWorkloads
     }
 
     public func addRoutes(to router: Router<Context>) {
@@ -89,23 +92,24 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
             guard message.id == nil || message.id == id else {
                 throw Refusal(.invalidField, "id in the body is another than in the path.")
             }
-            let expected = try request.expectedVersion()
+            let expected = try request.expectation()
+            let mayReplace = try request.mayReplace()
             let outcome = try await administrator.register(
-                try NewWorkload(message, id: id), replacing: try request.mayReplace(), expecting: expected)
+                try NewWorkload(message, id: id), replacing: mayReplace && replacesWorkloads, expecting: expected)
             return try await reply(with: id, outcome == .added ? .created : .ok, by: administrator)
         }
         calls.patch("**") { request, context in
-            let administrator = try await admit(request, context, to: .changeWorkloads)
+            let administrator = try await admit(request, context, to: .disableWorkloads)
             let id = try request.name(after: "workloads")
             let change = try JSON.decode(WorkloadChange.self, try await request.jsonBody())
             try await administrator.setDisabled(
-                change.disabled, workload: id, expecting: try request.expectedVersion())
+                change.disabled, workload: id, expecting: try request.expectation())
             return try await reply(with: id, .ok, by: administrator)
         }
         calls.delete("**") { request, context in
             let administrator = try await admit(request, context, to: .changeWorkloads)
             try await administrator.removeWorkload(
-                try request.name(after: "workloads"), expecting: try request.expectedVersion())
+                try request.name(after: "workloads"), expecting: try request.expectation())
             return Response(status: .noContent)
         }
         calls.refuseOtherMethods(on: "", than: [.get, .post])
@@ -118,7 +122,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
                 throw Refusal(.invalidField, "report must be hex digits.")
             }
             let certificates = (message.certificates ?? []).prefix(16).flatMap {
-                (try? Certificate.read(file: Array($0))) ?? []
+                ((try? Certificate.read(file: Array($0))) ?? []).prefix(4)
             }
             return Response(
                 json: try await administrator.appraise(report, certificates: certificates, against: message.workload))

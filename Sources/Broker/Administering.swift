@@ -1,3 +1,5 @@
+import Evidence
+
 /// What operators do to workloads and sessions. Who may, is decided before.
 extension Broker {
     /// Registers a workload, durably.
@@ -7,7 +9,7 @@ extension Broker {
     /// - Returns: whether it was added or replaced one.
     @discardableResult
     public func register(
-        _ registration: Registration, replacing: Bool = true, expecting expected: Workload.Version? = nil,
+        _ registration: Registration, replacing: Bool = true, expecting expected: Workload.Expectation? = nil,
         by actor: Actor
     ) async throws -> RegistrationOutcome {
         func store() async throws -> RegistrationOutcome {
@@ -33,7 +35,7 @@ extension Broker {
     }
 
     private func store(
-        _ registration: Registration, replacing: Bool, expecting expected: Workload.Version?, by actor: Actor
+        _ registration: Registration, replacing: Bool, expecting expected: Workload.Expectation?, by actor: Actor
     ) async throws -> RegistrationOutcome {
         let time = now()
         let active = keys.held.active
@@ -51,7 +53,8 @@ extension Broker {
     /// Removes a workload, its secret and its sessions.
     ///
     /// - Throws: a ``Refusal`` when there is none, or another than was expected.
-    public func remove(_ id: WorkloadID, expecting expected: Workload.Version? = nil, by actor: Actor) async throws {
+    public func remove(_ id: WorkloadID, expecting expected: Workload.Expectation? = nil, by actor: Actor) async throws
+    {
         let record = AuditRecord(.removeWorkload, by: actor, workload: id.text, at: now())
         try Refusal.check(try await store.remove(id, expecting: expected, recording: record), id)
         report(.removed(id))
@@ -61,7 +64,7 @@ extension Broker {
     ///
     /// - Throws: a ``Refusal`` when there is none, or another than was expected.
     public func setDisabled(
-        _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Version? = nil, by actor: Actor
+        _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Expectation? = nil, by actor: Actor
     ) async throws {
         let record = AuditRecord(
             isDisabled ? .disableWorkload : .enableWorkload, by: actor, workload: id.text, at: now())
@@ -78,7 +81,7 @@ extension Broker {
         let count = try await store.endSessions(selection) { count in
             AuditRecord(
                 .endSession, by: actor, workload: selection.workload?.text,
-                session: selection.id.map(Challenge.shortID), chip: selection.chip, details: ["count": "\(count)"],
+                session: selection.id.map { Hex.encode($0) }, chip: selection.chip, details: ["count": "\(count)"],
                 at: time)
         }
         if count > 0 { report(.sessionsEnded(count)) }
@@ -88,12 +91,14 @@ extension Broker {
     /// Records something that was done outside the broker.
     public func record(_ record: AuditRecord) async throws { try await store.record([record], attempt: nil) }
 
-    /// Records that a caller was turned away, as long as there are not too many of them.
-    public func recordDenial(of action: String, by actor: Actor, _ refusal: Refusal) async throws {
-        try await recordBounded(
-            AuditRecord(
-                .denyAccess, by: actor, .refused, code: refusal.code, details: ["request": action], at: now()),
-            in: budgets.strangers)
+    /// Records that a caller was turned away: one who proved who they are always, strangers as long as there are not
+    /// too many of them.
+    public func recordDenial(
+        of action: String, by actor: Actor, isKnown: Bool, _ refusal: Refusal
+    ) async throws {
+        let record = AuditRecord(
+            .denyAccess, by: actor, .refused, code: refusal.code, details: ["request": action], at: now())
+        if isKnown { try await self.record(record) } else { try await recordBounded(record, in: budgets.strangers) }
     }
 }
 

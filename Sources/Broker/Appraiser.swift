@@ -26,9 +26,10 @@ package struct Appraiser: Sendable {
     ///   - offered: certificates that came with the report.
     ///   - evenIfHopeless: whether to look for certificates for a report that will be refused whoever signed it.
     ///     A stranger can make up any number of those, so a server does not.
+    ///   - asksVendor: whether a certificate that is not at hand is fetched.
     package func appraise(
         _ report: AttestationReport, offered: [Certificate], expecting expectations: SNPExpectations, at time: Date,
-        evenIfHopeless: Bool = false
+        evenIfHopeless: Bool = false, asksVendor: Bool = true
     ) async throws -> Result {
         let candidates = Self.products(of: report, hint: expectations.generation)
             .compactMap { EndorsementIdentity(claimedBy: report, product: $0) }
@@ -53,7 +54,7 @@ package struct Appraiser: Sendable {
         }
         if !candidates.isEmpty { source.note(trial.isOpen ? .missed : .atHand) }
         var missing: EndorsementUnavailable?
-        for identity in candidates where trial.isOpen {
+        for identity in candidates where trial.isOpen && asksVendor {
             do {
                 try await ask(for: identity, have: pools[identity] ?? [], &trial)
             } catch let error as EndorsementUnavailable {

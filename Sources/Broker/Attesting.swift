@@ -128,7 +128,7 @@ extension Broker {
             let result = try await appraise(
                 answer, to: opened, measurement: measurement, policy: policy, at: time)
             let attempt = Attempt(
-                workload: workload.id, tee: .snp, session: challenge.shortID,
+                workload: workload.id, tee: .snp, challenge: challenge.id,
                 chip: answer.report.isChipMasked ? "" : Hex.encode(answer.report.chipID), verdict: result.verdict)
             guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
             return (.rsa(modulus: answer.key.modulus, exponent: answer.key.exponent), attempt)
@@ -137,7 +137,7 @@ extension Broker {
                 .measurement(of: digest, build: build, policy: policy, nonce: nonce)
             let verdict = SEVVerifier.verify(measurement: measurement, expected: expected)
             let attempt = Attempt(
-                workload: workload.id, tee: .sev, session: challenge.shortID, chip: "", verdict: verdict)
+                workload: workload.id, tee: .sev, challenge: challenge.id, chip: "", verdict: verdict)
             guard verdict.isAccepted else {
                 throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
             }
@@ -145,7 +145,7 @@ extension Broker {
         default:
             throw try await refused(
                 Attempt(
-                    workload: workload.id, tee: challenge.tee, session: challenge.shortID, chip: "", verdict: nil),
+                    workload: workload.id, tee: challenge.tee, challenge: challenge.id, chip: "", verdict: nil),
                 Refusal(
                     .technologyMismatch,
                     "The evidence is of another technology than the challenge: start again at /auth."))
@@ -176,12 +176,12 @@ extension Broker {
         return expected
     }
 
-    /// Holds a recorded report against a registered workload. Nothing is released or written, and whether it is
-    /// fresh is not looked at.
+    /// Holds a recorded report against a registered workload. Nothing is released, whether it is fresh is not looked
+    /// at, and no vendor is asked for a certificate.
     ///
     /// - Throws: a ``Refusal`` when the workload is unknown or takes no reports.
     public func appraise(
-        recorded report: AttestationReport, certificates: [Certificate], against id: WorkloadID
+        recorded report: AttestationReport, certificates: [Certificate], against id: WorkloadID, by actor: Actor
     ) async throws -> Verdict {
         guard let workload = try await store.workload(id) else {
             throw Refusal(.workloadUnknown, "The workload \(id) is not registered.")
@@ -192,10 +192,16 @@ extension Broker {
                 "The workload \(id) is registered for SEV, whose measurement is keyed by the handshake it was made in: "
                     + "recorded evidence of it proves nothing.")
         }
-        return try await appraiser.appraise(
+        let verdict = try await appraiser.appraise(
             report, offered: certificates, expecting: expectations(measurement, registered), at: now(),
-            evenIfHopeless: true
+            evenIfHopeless: true, asksVendor: false
         ).verdict
+        let failed = verdict.failures.map(\.name.text).joined(separator: " ")
+        try await record(
+            AuditRecord(
+                .testWorkload, by: actor, workload: id.text,
+                details: failed.isEmpty ? ["accepted": "true"] : ["accepted": "false", "failed": failed], at: now()))
+        return verdict
     }
 
     private func refusal(_ result: Appraiser.Result) -> Refusal {

@@ -16,15 +16,17 @@ public struct Broker: Sendable {
     let now: @Sendable () -> Date
     let report: @Sendable (BrokerEvent) -> Void
     package let budgets: RecordBudgets
+    let releases = ReleaseLimiter()
 
     /// - Parameters:
-    ///   - recordsPerMinute: how many attempts of strangers are recorded, and as many of genuine guests that are refused.
+    ///   - recordsPerMinute: how many refusals are recorded, of strangers and of genuine guests.
     ///   - now: the time.
     ///   - report: is told what happens, on the path of the request: it must not wait.
     public init(
         store: any Store, endorsements: any EndorsementSource, keys: KeyRing, anchors: Anchors = .vendors,
         policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
-        recordsPerMinute: Int = 600, now: @escaping @Sendable () -> Date = { Date() },
+        recordsPerMinute: (strangers: Int, genuine: Int) = (60, 600),
+        now: @escaping @Sendable () -> Date = { Date() },
         reportingTo report: @escaping @Sendable (BrokerEvent) -> Void = { _ in }
     ) {
         self.store = store
@@ -34,7 +36,7 @@ public struct Broker: Sendable {
         self.lifetimes = lifetimes
         self.now = now
         self.report = report
-        budgets = RecordBudgets(perMinute: recordsPerMinute, at: now())
+        budgets = RecordBudgets(strangers: recordsPerMinute.strangers, genuine: recordsPerMinute.genuine)
         appraiser = Appraiser(anchors: anchors.snp, source: endorsements)
     }
 }
@@ -80,8 +82,10 @@ public enum BrokerEvent: Sendable {
 public struct Attempt: Sendable {
     public let workload: WorkloadID
     public let tee: TEE
-    /// The first bytes of the challenge's id, in hex: tells a guest's log lines from another's.
-    public let session: String
+    /// The challenge's id, 16 bytes.
+    let challenge: [UInt8]
+    /// Its first bytes, in hex: tells a guest's log lines from another's.
+    public var session: String { Challenge.shortID(of: challenge) }
     /// In hex; a claim unless the verdict is genuine. Empty when hidden.
     public let chip: String
     /// `nil` when it did not come to one.

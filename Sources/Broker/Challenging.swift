@@ -90,7 +90,7 @@ extension Broker {
         guard verdict.isAccepted else {
             let refusal = Refusal(.evidenceRefused, verdict.sentence)
             let attempt = Attempt(
-                workload: workload.id, tee: .sev, session: Challenge.shortID(of: id),
+                workload: workload.id, tee: .sev, challenge: id,
                 chip: Hex.encode(chain.chipFingerprint), verdict: verdict)
             report(.platformRefused(attempt, refusal))
             try await recordRefusal(attempt, refusal, as: .refusePlatform)

@@ -29,15 +29,23 @@ extension Broker {
         func record(_ outcome: AuditRecord.Outcome, _ code: Refusal.Code? = nil) -> AuditRecord {
             AuditRecord(
                 .releaseSecret, by: .guest, outcome, workload: grant.workload.id.text,
-                session: opened.challenge.shortID,
+                session: Hex.encode(opened.challenge.id),
                 chip: grant.session.chip.isEmpty ? nil : grant.session.chip, code: code, at: time)
         }
         let challenge = opened.challenge
+        if let seconds = releases.wait(for: challenge.id) {
+            throw refused(
+                challenge,
+                Refusal(.rateLimited, "This session has asked for its key too often: wait.", retryAfter: seconds))
+        }
         guard key == grant.workload.id.text else {
             try await recordBounded(record(.refused, .keyUnknown), in: budgets.genuine)
             throw refused(challenge, Refusal(.keyUnknown, "There is no such key for this session's workload."))
         }
-        guard !grant.workload.isDisabled else { throw refused(challenge, .disabled(grant.workload.id)) }
+        guard !grant.workload.isDisabled else {
+            try await recordBounded(record(.refused, .workloadDisabled), in: budgets.genuine)
+            throw refused(challenge, .disabled(grant.workload.id))
+        }
         let secret = try await keys.open(grant.sealedSecret, of: grant.workload)
         let wrapped = try wrap(secret, for: grant.session, of: opened)
         // The secret leaves only after the record of it is on the disk.

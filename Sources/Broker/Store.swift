@@ -15,17 +15,17 @@ public protocol Store: KeyStore {
     ///   - record: of a registration that was done.
     /// - Returns: whether it was new, replaced one, or was left alone.
     func register(
-        _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Version?,
+        _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Expectation?,
         at time: Date, recording record: @escaping @Sendable (RegistrationOutcome) -> AuditRecord
     ) async throws -> RegistrationOutcome
 
     func remove(
-        _ id: WorkloadID, expecting expected: Workload.Version?, recording record: AuditRecord
+        _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
     ) async throws -> ChangeOutcome
 
     /// A disabled workload's guests get nothing, until it is enabled again.
     func setDisabled(
-        _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Version?, recording record: AuditRecord
+        _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
     ) async throws -> ChangeOutcome
 
     func workload(_ id: WorkloadID) async throws -> Workload?

@@ -145,5 +145,20 @@ public struct Workload: Sendable, Hashable {
         public var description: String { isDisabled ? "\(row)d" : "\(row)" }
     }
 
+    /// What a change takes for granted.
+    public enum Expectation: Sendable, Hashable {
+        /// That there is one.
+        case any
+        case version(Version)
+
+        /// - Parameter version: `nil` when there is none.
+        public func holds(for version: Version?) -> Bool {
+            switch self {
+            case .any: version != nil
+            case .version(let expected): version == expected
+            }
+        }
+    }
+
     public var version: Version { Version(row: row, isDisabled: isDisabled) }
 }

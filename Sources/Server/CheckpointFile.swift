@@ -1,6 +1,7 @@
 public import Broker
 public import Foundation
 import Logging
+import MasterKeys
 import Synchronization
 
 /// A file of signed checkpoints, one on a line, the latest last.
@@ -11,30 +12,48 @@ public struct CheckpointFile: Sendable {
 
     public init(_ url: URL) { self.url = url }
 
+    /// An unfinished line at the end, which a full disk may leave, was never acknowledged and does not count.
+    ///
     /// - Throws: ``InvalidSetting`` for a line that is none.
     public func read() throws -> [Checkpoint] {
-        guard FileManager.default.fileExists(atPath: url.path(percentEncoded: false)) else { return [] }
-        let lines = String(decoding: try Data(contentsOf: url), as: UTF8.self).split(separator: "\n")
+        guard FileManager.default.fileExists(atPath: path) else { return [] }
+        let text = String(decoding: try Data(contentsOf: url), as: UTF8.self)
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
         return try lines.enumerated().map { number, line in
             do { return try Checkpoint(line: line) } catch {
-                throw InvalidSetting("\(url.path(percentEncoded: false)), line \(number + 1): \(error)")
+                throw InvalidSetting("\(path), line \(number + 1): \(error)")
             }
         }
     }
 
-    /// Adds a line, on the disk before this returns.
+    /// Adds a line, on the disk before this returns, or nothing.
     func append(_ checkpoint: Checkpoint) throws {
-        let path = url.path(percentEncoded: false)
         if !FileManager.default.fileExists(atPath: path) {
             guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o644])
             else { throw InvalidSetting("\(path) cannot be made") }
         }
-        let handle = try FileHandle(forWritingTo: url)
+        let handle = try FileHandle(forUpdating: url)
         defer { try? handle.close() }
-        try handle.seekToEnd()
-        try handle.write(contentsOf: Data((checkpoint.line + "\n").utf8))
-        try handle.synchronize()
+        let whole = try handle.readToEnd() ?? Data()
+        let end = UInt64(whole.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0)
+        try handle.truncate(atOffset: end)
+        do {
+            try handle.write(contentsOf: Data((checkpoint.line + "\n").utf8))
+            try handle.synchronize()
+        } catch {
+            try? handle.truncate(atOffset: end)
+            throw error
+        }
     }
+
+    /// Gives the file another name, if there is one.
+    func putAside(at time: Date) throws {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        let stamp = time.formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
+        try DurableFile.move(url, to: URL(filePath: "\(path).before-\(stamp)"))
+    }
+
+    private var path: String { url.path(percentEncoded: false) }
 }
 
 /// Signs where the trail is, at intervals and at the end, into a file that can be copied elsewhere.
@@ -79,14 +98,23 @@ final class TrailCheck: Sendable {
     /// Read once; what is signed later is told.
     private let last: Mutex<Result<Checkpoint?, any Error>>
 
-    init(_ file: CheckpointFile, store: any Store, publicKey: [UInt8]) {
+    /// - Parameter hasServed: whether a server has worked with this trail before: then there is a checkpoint.
+    init(_ file: CheckpointFile, store: any Store, publicKey: [UInt8], hasServed: Bool) {
         self.store = store
         let found = Result {
-            let last = try file.read().last
-            guard let last, !last.isSigned(by: publicKey) else { return last }
-            throw InvalidSetting(
-                "the last checkpoint in \(file.url.path(percentEncoded: false)) is not signed by this server's key: it "
-                    + "is another database's, or this one's key was replaced")
+            let path = file.url.path(percentEncoded: false)
+            guard let last = try file.read().last else {
+                guard hasServed else { return nil as Checkpoint? }
+                throw InvalidSetting(
+                    "the checkpoints of the audit trail are missing (\(path)): put them back, or say with "
+                        + "`kbs audit accept` that the trail is as it should be")
+            }
+            guard last.isSigned(by: publicKey) else {
+                throw InvalidSetting(
+                    "the last checkpoint in \(path) is not signed by this server's key: it is another database's, or "
+                        + "this one's key was replaced. If that is as it should be: `kbs audit accept`")
+            }
+            return last
         }
         last = Mutex(found)
     }

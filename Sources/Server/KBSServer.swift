@@ -37,22 +37,22 @@ public struct KBSServer: Sendable {
         try ListeningRule.check(settings)
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
         let folder = try DataFolder(settings)
-        let client = settings.keyDistribution.map { _ in KeyDistributionService.makeClient() }
+        let client = KeyDistributionService.makeClient()
         let result: Result<Void, any Error>
         do {
             try await serve(
-                try await ServerParts(settings, loggers, folder: folder, vendorClient: client, tls: tls))
+                try await ServerParts(settings, loggers, folder: folder, client: client, tls: tls))
             result = .success(())
         } catch {
             result = .failure(error)
         }
-        try? await client?.shutdown()
+        try? await client.shutdown()
         try? folder.store.close()
         try result.get()
     }
 
     private func serve(_ parts: ServerParts) async throws {
-        warn()
+        warn(isOpen: try await parts.isOpen)
         do { try await parts.trail.check.run() } catch {
             logger.critical("THE AUDIT TRAIL IS NOT WHAT IT WAS.", metadata: ["problem": "\(error)"])
         }
@@ -122,7 +122,9 @@ public struct KBSServer: Sendable {
     }
 
     /// Says what a security reviewer would want to be told.
-    private func warn() {
+    ///
+    /// - Parameter isOpen: whether nobody has set up who may administer.
+    private func warn(isOpen: Bool) {
         if let roots = settings.simulatedRoots {
             let names = (Array(roots.snp.keys) + roots.sev.keys).sorted().joined(separator: ", ")
             logger.critical(
@@ -133,6 +135,13 @@ public struct KBSServer: Sendable {
         }
         if settings.tls.allowsInsecureHTTP && settings.tls.certificate == nil {
             logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")
+        }
+        if isOpen {
+            logger.warning(
+                """
+                No credentials are set up: everyone on this machine, and everyone whom a proxy here lets through, is an \
+                administrator. Make a token: kbs token create --role admin
+                """)
         }
         if settings.policy.allowsSNPDebug || settings.policy.allowsSEVDebug {
             logger.warning("Guests that their host may read are accepted, if they are registered so.")

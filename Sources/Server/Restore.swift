@@ -45,12 +45,19 @@ public enum Restore {
         do {
             let before = try isThere ? setAside(database, at: time) : nil
             // Signed for the database that was there: with the restored one they would tell of a trail that was cut.
-            let checkpoints = folder.appending(path: CheckpointFile.usualName)
-            if DataFolder.exists(checkpoints) { try DurableFile.move(checkpoints, to: aside(checkpoints, at: time)) }
+            let checkpoints = CheckpointFile(folder.appending(path: CheckpointFile.usualName))
+            try checkpoints.putAside(at: time)
             try DurableFile.move(draft, to: database)
             let store = try SQLiteStore(file: database)
             defer { try? store.close() }
+            // What was ended or revoked since the backup would be good again.
+            _ = try await store.endSessions(.all) { count in
+                AuditRecord(
+                    .endSession, by: .local(user: getuid()), details: ["count": "\(count)", "for": "restore"], at: time)
+            }
             try await store.recordLocally(.restore, ["file": file.lastPathComponent])
+            let key = try await Trail.key(keys, store)
+            try checkpoints.append(try Checkpoint(try await store.auditHead(), at: time, signedBy: key))
             return Outcome(summary: summary, keys: keys.held.all.map(\.id), before: before)
         } catch {
             throw InvalidSetting("\(name) cannot be restored into: \(error)")

@@ -16,6 +16,8 @@ struct ServerParts: Sendable {
     let settings: Settings
     let loggers: Loggers
     let folder: DataFolder
+    /// Follows no redirects.
+    private let client: HTTPClient
     let broker: Broker
     let trail: Trail
     let readiness: Readiness
@@ -25,7 +27,7 @@ struct ServerParts: Sendable {
     let tls: CurrentTLS?
 
     init(
-        _ settings: Settings, _ loggers: Loggers, folder: DataFolder, vendorClient: HTTPClient?, tls: CurrentTLS?
+        _ settings: Settings, _ loggers: Loggers, folder: DataFolder, client: HTTPClient, tls: CurrentTLS?
     ) async throws {
         let trail = try await Trail(folder, settings)
         let readiness = Readiness(
@@ -47,10 +49,8 @@ struct ServerParts: Sendable {
             folder.store, readiness: readiness, limits: limits.counters, certificateExpiry: { tls?.expiry })
         let log = EventLog(logger: loggers[.broker])
         let endorsementLog = EventLog(logger: loggers[.endorsements])
-        let vendor = vendorClient.flatMap { client in
-            settings.keyDistribution.map {
-                KeyDistributionService(client: client, configuration: $0, reportingTo: { monitor.broker($0) })
-            }
+        let vendor = settings.keyDistribution.map {
+            KeyDistributionService(client: client, configuration: $0, reportingTo: { monitor.broker($0) })
         }
         let library = EndorsementLibrary(
             cache: folder.store, folder: settings.endorsementsFolder.map(CertificateFolder.init), vendor: vendor,
@@ -60,7 +60,8 @@ struct ServerParts: Sendable {
             })
         broker = Broker(
             store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
-            policy: settings.policy, lifetimes: settings.lifetimes, recordsPerMinute: settings.refusalsPerMinute,
+            policy: settings.policy, lifetimes: settings.lifetimes,
+            recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute),
             reportingTo: {
                 log($0)
                 monitor.broker($0)
@@ -68,6 +69,7 @@ struct ServerParts: Sendable {
         self.settings = settings
         self.loggers = loggers
         self.folder = folder
+        self.client = client
         self.trail = trail
         self.readiness = readiness
         self.monitor = monitor
@@ -106,7 +108,7 @@ struct ServerParts: Sendable {
     /// From the outside in: what observes, what turns errors into replies, what limits, and then the calls.
     private var router: Router<KBSRequestContext> {
         let gate = Gate(
-            gateConfiguration, broker: broker, tokens: folder.store, client: .shared, logger: loggers[.administration])
+            gateConfiguration, broker: broker, tokens: folder.store, client: client, logger: loggers[.administration])
         let router = Router(context: KBSRequestContext.self)
         router.add(
             middleware: ObservingMiddleware(
@@ -128,9 +130,14 @@ struct ServerParts: Sendable {
                 ServerStatus(
                     version: Build.version, started: started, workloads: try await store.countWorkloads(),
                     sessions: try await store.countSessions(at: Date()), head: try await store.auditHead())
-            }, settings: settings.texts
+            }, replacesWorkloads: settings.replacesWorkloads, settings: settings.texts
         ).addRoutes(to: router)
         return router
+    }
+
+    /// Whether callers on this machine may administer without credentials.
+    var isOpen: Bool {
+        get async throws { gateConfiguration.isFresh ? try await !folder.store.hasTokens() : false }
     }
 
     private var gateConfiguration: Gate.Configuration {

@@ -15,7 +15,19 @@ public struct Trail: Sendable {
         key = try await Self.key(folder.keys, folder.store)
         file = settings.checkpoints
         store = folder.store
-        check = TrailCheck(file, store: store, publicKey: key.publicKey)
+        check = TrailCheck(
+            file, store: store, publicKey: key.publicKey,
+            hasServed: try await store.hasAuditRecord(of: .startServer))
+    }
+
+    /// Begins a new file of checkpoints with the trail as it is, and says so in the trail.
+    public func accept() async throws -> Checkpoint {
+        let time = Date()
+        try await store.recordLocally(.acceptTrail, [:])
+        try file.putAside(at: time)
+        let checkpoint = try Checkpoint(try await store.auditHead(), at: time, signedBy: key)
+        try file.append(checkpoint)
+        return checkpoint
     }
 
     func writer(interval: TimeInterval, logger: Logger) -> CheckpointWriter {
@@ -25,7 +37,7 @@ public struct Trail: Sendable {
     /// What the key is for, in the table of server keys.
     private static let keyName = "audit checkpoints"
 
-    private static func key(_ keys: KeyRing, _ store: SQLiteStore) async throws -> CheckpointKey {
+    static func key(_ keys: KeyRing, _ store: SQLiteStore) async throws -> CheckpointKey {
         if let stored = try await oldest(in: store) { return try await open(stored, keys) }
         let made = CheckpointKey()
         let sealed = try keys.seal(made.secret, for: keyName, id: made.id)

@@ -70,6 +70,15 @@ extension SQLiteStore {
         }
     }
 
+    /// Whether something was ever done.
+    public func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool {
+        try read { database in
+            try Bool.fetchOne(
+                database.cachedStatement(sql: "SELECT 1 FROM audit WHERE instr(record, ?) > 0 LIMIT 1"),
+                arguments: ["{\"action\":\"\(action.rawValue)\","]) == true
+        }
+    }
+
     public func auditHead() async throws -> AuditHead { try read { try $0.auditHead() } }
 
     public func auditHash(of sequence: Int64) async throws -> [UInt8]? {

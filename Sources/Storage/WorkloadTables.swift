@@ -7,13 +7,13 @@ extension SQLiteStore: Store {}
 
 extension SQLiteStore {
     public func register(
-        _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Version?,
+        _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Expectation?,
         at time: Date, recording record: @escaping @Sendable (RegistrationOutcome) -> AuditRecord
     ) async throws -> RegistrationOutcome {
         try await writes.perform { database in
             let id = registration.id.text
             let version = try Self.version(of: id, in: database)
-            if let expected, version != expected { return .changed }
+            if let expected, !expected.holds(for: version) { return .changed }
             guard version == nil || replacing else { return .exists }
             guard try !Self.isRetired(sealed.masterKey, in: database) else { return .keyRetired }
             if version != nil {
@@ -37,7 +37,7 @@ extension SQLiteStore {
     }
 
     public func remove(
-        _ id: WorkloadID, expecting expected: Workload.Version?, recording record: AuditRecord
+        _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
     ) async throws -> ChangeOutcome {
         try await change(id, expecting: expected, recording: record) { database in
             try database.cachedStatement(sql: "DELETE FROM workloads WHERE id = ?").execute(arguments: [id.text])
@@ -45,7 +45,7 @@ extension SQLiteStore {
     }
 
     public func setDisabled(
-        _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Version?, recording record: AuditRecord
+        _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
     ) async throws -> ChangeOutcome {
         try await change(id, expecting: expected, recording: record) { database in
             try database.cachedStatement(sql: "UPDATE workloads SET disabled = ? WHERE id = ?")
@@ -54,12 +54,12 @@ extension SQLiteStore {
     }
 
     private func change(
-        _ id: WorkloadID, expecting expected: Workload.Version?, recording record: AuditRecord,
+        _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord,
         _ body: @escaping @Sendable (Database) throws -> Void
     ) async throws -> ChangeOutcome {
         try await writes.perform { database in
             guard let version = try Self.version(of: id.text, in: database) else { return .missing }
-            if let expected, version != expected { return .changed }
+            if let expected, !expected.holds(for: version) { return .changed }
             try body(database)
             try database.append(record)
             return .done

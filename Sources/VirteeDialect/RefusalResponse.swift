@@ -30,10 +30,16 @@ public struct RefusalMiddleware<Context: RequestContext>: RouterMiddleware {
 }
 
 public enum RefusalResponse {
+    /// How a caller can prove itself. Clients that can only do Basic ask for a password when they see this.
+    public static var authentication: [String] {
+        ["Bearer realm=\"swift-kbs\"", "Basic realm=\"swift-kbs\", charset=\"UTF-8\""]
+    }
+
     /// The form that a refusal has in this dialect.
     public static func response(to refusal: Refusal) -> Response {
         var response = text(refusal.code.status, refusal.description)
         if let seconds = refusal.retryAfter { response.headers[.retryAfter] = "\(seconds)" }
+        if refusal.code == .unauthenticated { response.headers[values: .wwwAuthenticate] = authentication }
         return response
     }
 
@@ -74,13 +80,19 @@ extension Refusal.Code {
 
 extension RouterMethods {
     /// Answers 405 to every other method.
-    public func refuseOtherMethods(on path: RouterPath, than allowed: [HTTPRequest.Method]) {
-        let known: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
+    ///
+    /// - Parameter reply: makes the answer of a sentence.
+    public func refuseOtherMethods(
+        on path: RouterPath, than allowed: [HTTPRequest.Method],
+        replying reply: @escaping @Sendable (String) -> Response = { RefusalResponse.text(.methodNotAllowed, $0) }
+    ) {
+        let known: [HTTPRequest.Method] =
+            [.get, .head, .post, .put, .patch, .delete, .options, .trace]
+            + [HTTPRequest.Method("QUERY")].compactMap(\.self)
         let allow = allowed.map(\.rawValue).joined(separator: ", ")
         for method in known where !allowed.contains(method) {
             on(path, method: method) { _, _ in
-                var response = RefusalResponse.text(
-                    .methodNotAllowed, "This path takes \(allow) and not \(method.rawValue).")
+                var response = reply("This path takes \(allow) and not \(method.rawValue).")
                 response.headers[.allow] = allow
                 return response
             }

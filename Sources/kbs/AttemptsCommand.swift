@@ -21,6 +21,7 @@ struct AttemptsCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
+            guard (1...1_000).contains(limit) else { throw ValidationError("--limit is a number from 1 to 1000") }
             let selection = AttemptSelection(workload: workload, accepted: refused ? false : nil)
             let page = try await place.open { try await $0.attempts(selection, before: before, limit: limit) }
             if json { return try printJSON(page) }

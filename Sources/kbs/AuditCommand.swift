@@ -8,7 +8,7 @@ import Server
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit", abstract: "Verify and export the audit trail.", discussion: Place.explanation,
-        subcommands: [Verify.self, Export.self, MakeCheckpoint.self])
+        subcommands: [Verify.self, Export.self, MakeCheckpoint.self, Accept.self])
 
     struct Verify: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -73,7 +73,9 @@ struct AuditCommand: AsyncParsableCommand {
                 while true {
                     let entries = try await administrator.auditRecords(after: sequence, limit: 1_000)
                     guard let last = entries.last else { return }
-                    for entry in entries { print(records ? entry.record : entry.exportLine) }
+                    let lines = entries.map { (records ? $0.record : $0.exportLine) + "\n" }
+                    // Not `print`, which goes on when the disk is full.
+                    try FileHandle.standardOutput.write(contentsOf: Data(lines.joined().utf8))
                     sequence = last.sequence
                 }
             }
@@ -88,5 +90,24 @@ struct AuditCommand: AsyncParsableCommand {
         @OptionGroup var place: Place
 
         func run() async throws { print(try await place.open { try await $0.checkpoint() }.line) }
+    }
+
+    struct Accept: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say that the trail is as it should be, though it does not agree with its checkpoints.",
+            discussion: """
+                After an older database was put back by hand, or the checkpoints were lost. The file of checkpoints is \
+                put aside, a new one begins with the trail as it is, and the trail says that you did this. A server \
+                that runs on the folder must be started again.
+                """)
+
+        @OptionGroup var place: Place
+
+        func run() async throws {
+            let accepted = try await place.openFolder { folder, settings in
+                try await Trail(folder, settings).accept()
+            }
+            print("The trail is accepted up to record \(accepted.head.sequence).")
+        }
     }
 }

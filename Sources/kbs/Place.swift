@@ -18,6 +18,8 @@ struct Place: ParsableArguments {
         help: "A file with the certificate authority or the very certificate of the server, PEM (environment: KBS_CA).")
     var ca: String?
 
+    @Flag(help: "Talk to a server on another machine without TLS.") var insecureHttp = false
+
     @Option(help: ArgumentHelp(SettingKey.data.helpWithDefault, valueName: "folder"))
     var data: String?
 
@@ -33,7 +35,7 @@ struct Place: ParsableArguments {
     var isLocal: Bool { address == nil }
 
     /// A flag goes before the environment, of either place.
-    private var address: String? { url ?? (data == nil ? environment["KBS_URL"] : nil) }
+    private var address: String? { url ?? (data == nil && config == nil ? environment["KBS_URL"] : nil) }
 
     private var environment: [String: String] { ProcessInfo.processInfo.environment }
 
@@ -70,7 +72,14 @@ struct Place: ParsableArguments {
         guard let url = URL(string: address), url.host() != nil else {
             throw ValidationError("\"\(address)\" is not a URL such as https://kbs.example.org:8080")
         }
+        let isLocal = Settings.Address(host: url.host() ?? "", port: 0).isLoopback
+        guard url.scheme == "https" || isLocal || insecureHttp else {
+            throw ValidationError(
+                "\(address) would send the token and secrets in the clear: use https, or add --insecure-http")
+        }
         var configuration = HTTPClient.Configuration()
+        // One could lead away from TLS, and would take the secret along.
+        configuration.redirectConfiguration = .disallow
         if let ca = ca ?? environment["KBS_CA"] {
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(ca))

@@ -70,6 +70,9 @@ struct AdministrationTests {
                     try await server.call("PATCH", path, #"{"disabled":true}"#, headers: headers).problem
                         == "precondition_failed")
             }
+            let none = try await server.call(
+                "PUT", "/api/v1/workloads/none", workload(), headers: [("If-Match", "*")])
+            #expect(none.status == 412, "* means that there is one")
             let absent = try await server.call("PUT", path, workload(), headers: [("If-None-Match", "*")])
             #expect(absent.status == 409)
             #expect(try await server.call("GET", path).headers.first(name: "ETag") == etag)
@@ -79,6 +82,17 @@ struct AdministrationTests {
                 try await server.call("DELETE", path, headers: [("If-Match", etag)]).status == 412,
                 "it was disabled since")
             #expect(try await server.call("DELETE", path, headers: [("If-Match", "*")]).status == 204)
+        }
+    }
+
+    @Test("A server that replaces nothing does so on no path")
+    func noReplacing() async throws {
+        try await RunningServer.run({ $0.replacesWorkloads = false }) { server in
+            let path = "/api/v1/workloads/app"
+            let made = try await server.call("PUT", path, workload())
+            #expect(made.status == 201)
+            #expect(try await server.call("PUT", path, workload()).problem == "workload_exists")
+            #expect(try await server.call("PATCH", path, #"{"disabled":true}"#).status == 200)
         }
     }
 
@@ -225,6 +239,9 @@ struct AdministrationTests {
             #expect(try await appraise("app", [1, 2, 3]).status == 400)
             #expect((try await server.call("GET", "/api/v1/attempts").json["attempts"] as? [Any])?.isEmpty == true)
             #expect((try await server.call("GET", "/api/v1/sessions").json["sessions"] as? [Any])?.isEmpty == true)
+            let tests = try await DataFolder(server.settings.dataFolder).store.trail()
+                .filter { $0["action"] == "workload.test" }
+            #expect(tests.map { $0["accepted"] } == ["true", "false"] && tests[1]["failed"]?.isEmpty == false)
         }
     }
 
@@ -251,7 +268,7 @@ struct AdministrationTests {
                     "secret.release refused", "guest.attest refused", "workload.remove done",
                 ])
             #expect(trail[2]["chip"] == Hex.encode(try Simulated.snp.chipID) && trail[2]["tee"] == "snp")
-            #expect(trail[2]["session"] == trail[3]["session"] && trail[2]["session"]?.count == 8)
+            #expect(trail[2]["session"] == trail[3]["session"] && trail[2]["session"]?.count == 32)
             #expect(trail[5]["code"] == "challenge_used")
             #expect(!trail.description.contains("very secret"))
             let page = try await server.call("GET", "/api/v1/audit?after=2&limit=2")

@@ -102,6 +102,37 @@ struct AdministrativeCommandTests {
         try store.close()
     }
 
+    @Test("A server whose checkpoints are missing or foreign says so until an operator accepts the trail")
+    func accept() async throws {
+        let folder = try TemporaryFolder()
+        let first = try await ServerProcess.start(folder)
+        first.send(signal: SIGTERM)
+        #expect(try await first.ends(within: .seconds(10)))
+        let data = folder.file("data").path
+        let file = folder.file("data").appending(path: "checkpoints")
+        // What a full disk leaves of a line does not count, and is written over.
+        let whole = try Data(contentsOf: file)
+        try (whole + Data(#"{"hash":"00"#.utf8)).write(to: file)
+        let torn = try await ServerProcess.start(folder)
+        #expect(!torn.log.contains("THE AUDIT TRAIL"))
+        torn.send(signal: SIGTERM)
+        #expect(try await torn.ends(within: .seconds(10)))
+        #expect(try await Command.run("audit", "verify", "--data", data).status == 0)
+
+        try FileManager.default.removeItem(at: file)
+        let second = try await ServerProcess.start(folder)
+        #expect(second.log.contains("are missing") && second.log.contains("kbs audit accept"))
+        second.send(signal: SIGTERM)
+        #expect(try await second.ends(within: .seconds(10)))
+        #expect(!FileManager.default.fileExists(atPath: file.path), "it does not sign over it by itself")
+        let accepted = try await Command.run("audit", "accept", "--data", data)
+        #expect(accepted.status == 0 && accepted.output.contains("The trail is accepted"), "\(accepted.errors)")
+        let third = try await ServerProcess.start(folder)
+        #expect(!third.log.contains("THE AUDIT TRAIL"))
+        let trail = try await Command.run("audit", "export", "--records", "--data", data)
+        #expect(trail.output.contains("trail.accept"))
+    }
+
     @Test("A server whose trail was cut says so at its start, and is not ready")
     func cutTrail() async throws {
         let folder = try TemporaryFolder()

@@ -58,7 +58,7 @@ struct RoleTests {
             let calls: [(String, String, String, Set<Role>)] = [
                 ("GET", "/api/v1/workloads", "", [.admin, .registrar, .auditor]),
                 ("GET", "/api/v1/workloads/app", "", [.admin, .registrar, .auditor]),
-                ("PATCH", "/api/v1/workloads/app", #"{"disabled":false}"#, [.admin, .registrar]),
+                ("PATCH", "/api/v1/workloads/app", #"{"disabled":false}"#, [.admin]),
                 ("PUT", "/api/v1/workloads/app", workload, [.admin, .registrar]),
                 ("GET", "/api/v1/sessions", "", [.admin, .auditor]),
                 ("DELETE", "/api/v1/sessions?workload=app", "", [.admin]),
@@ -102,6 +102,7 @@ struct RoleTests {
             let nobody = try await server.call("POST", path, body)
             #expect(nobody.status == 401 && nobody.code == "unauthenticated")
             #expect(nobody.headers.first(name: "Content-Type")?.hasPrefix("text/plain") == true)
+            #expect(nobody.headers["WWW-Authenticate"].count == 2, "some clients wait to be asked")
             func basic(_ password: String) -> [(String, String)] {
                 [("Authorization", "Basic " + Data("buildah:\(password)".utf8).base64EncodedString())]
             }
@@ -168,6 +169,24 @@ struct RoleTests {
             #expect(try await server.call("GET", "/api/v1/status", token: other).status == 200)
             try await Task.sleep(for: .seconds(1.2))
             #expect(try await server.call("GET", "/api/v1/status", token: token).status == 200)
+        }
+    }
+
+    @Test("A fresh server is administered under its own address only: not by a page that gives itself this one's")
+    func rebinding() async throws {
+        try await RunningServer.run { server in
+            for host in ["evil.example:8080", "evil.example", "192.0.2.1", "localhost.evil.example", "127.0.0.1.evil"] {
+                let reply = try await server.call("GET", "/api/v1/workloads", headers: [("Host", host)])
+                #expect(reply.status == 403 && reply.problem == "registration_forbidden", "\(host)")
+            }
+            for host in ["localhost:8080", "127.0.0.1", "[::1]:8080", "127.1.2.3:80"] {
+                let reply = try await server.call("GET", "/api/v1/workloads", headers: [("Host", host)])
+                #expect(reply.status == 200, "\(host)")
+            }
+            let token = try await server.token(.auditor)
+            let named = try await server.call(
+                "GET", "/api/v1/workloads", token: token, headers: [("Host", "kbs.example.org")])
+            #expect(named.status == 200, "with credentials any name will do")
         }
     }
 
@@ -337,6 +356,57 @@ struct JWTTests {
             let reply = try await server.call("GET", "/api/v1/workloads", token: token)
             #expect(reply.status == 401 && reply.body.contains("does not publish"))
         }
+    }
+
+    @Test("What a stranger writes into a token's body is not read, however deep it is")
+    func unread() async throws {
+        try await with { server, provider in
+            func part(_ text: String) -> String {
+                Data(text.utf8).base64EncodedString().replacing("=", with: "").replacing("+", with: "-")
+                    .replacing("/", with: "_")
+            }
+            let deep = String(repeating: "[", count: 400) + String(repeating: "]", count: 400)
+            for body in [deep, "not JSON", ""] {
+                let token = "\(part(#"{"alg":"ES256","kid":"k1"}"#)).\(part(body)).AAAA"
+                let reply = try await server.call("GET", "/api/v1/workloads", token: token)
+                #expect(reply.status == 401 && reply.body.contains("is not signed by the key"))
+            }
+            for header in [
+                "", "[]", #"{"alg":"ES256"}"#, #"{"alg":"ES256","kid":5}"#, deep,
+                #"{"alg":"ES256","kid":"k1","crit":["exp"],"exp":1}"#,
+                #"{"kid":"\#(String(repeating: "k", count: 2_000))"}"#,
+            ] {
+                let reply = try await server.call(
+                    "GET", "/api/v1/workloads", token: "\(part(header)).\(part("{}")).AAAA")
+                #expect(reply.status == 401, "\(header.prefix(40))")
+            }
+            let good = try await provider.sign(Token(), kid: "k1")
+            #expect(try await server.call("GET", "/api/v1/workloads", token: good).status == 200)
+        }
+    }
+
+    @Test("A key without an algorithm has one of its own: a token cannot choose it for those after")
+    func pinnedAlgorithm() async throws {
+        let provider = try await Provider(kid: "k1")
+        let folder = try TemporaryFolder()
+        let file = folder.file("jwks.json")
+        try Data(provider.jwks.replacing(#""alg":"ES256","#, with: "").utf8).write(to: file)
+        try await RunningServer.run {
+            $0.jwt = JWTIssuer(
+                issuer: "https://id.example.org", audience: "kbs", keys: file.path(percentEncoded: false))
+        } _: { server in
+            for algorithm in ["ES512", "PS512", "none", "HS256"] {
+                let header = Data(#"{"alg":"\#(algorithm)","kid":"k1"}"#.utf8).base64EncodedString()
+                    .replacing("=", with: "")
+                #expect(try await server.call("GET", "/api/v1/workloads", token: "\(header).e30.AAAA").status == 401)
+            }
+            for _ in 0..<8 { _ = try await server.call("GET", "/api/v1/workloads", token: "a.b.c") }
+            let good = try await provider.sign(Token(), kid: "k1")
+            #expect(
+                try await server.call("GET", "/api/v1/workloads", token: good).status == 200, "and nobody is locked out"
+            )
+        }
+        _ = folder
     }
 
     @Test("A provider's new key is fetched when it is met, and its absence locks nobody out who was known")

@@ -1,5 +1,5 @@
 /// What a caller may do. Each is what the operator of a broker hands out to one kind of person or program.
-public enum Role: String, Sendable, Hashable, CaseIterable, Codable {
+public enum Role: String, Sendable, Hashable, CaseIterable, Codable, Comparable {
     /// Adds, replaces and removes workloads.
     case registrar
     /// Reads workloads, sessions, attempts and the audit trail.
@@ -9,12 +9,24 @@ public enum Role: String, Sendable, Hashable, CaseIterable, Codable {
 }
 
 extension Role {
+    /// By what they may do: an auditor changes nothing, a registrar workloads, an admin everything.
+    public static func < (a: Role, b: Role) -> Bool { a.rank < b.rank }
+
+    private var rank: Int {
+        switch self {
+        case .auditor: 0
+        case .registrar: 1
+        case .admin: 2
+        }
+    }
+
     /// Something that needs a role.
     public enum Permission: Sendable, Hashable, CaseIterable {
         case readWorkloads, changeWorkloads
         /// Sessions, attempts, the trail and the state of the server.
         case audit
         case endSessions
+        case disableWorkloads
         /// Tokens, certificates, keys, settings.
         case administer
     }

@@ -87,8 +87,8 @@ public struct TrailVerifier: Sendable {
         let wanted = head.sequence + 1
         guard entry.sequence == wanted else {
             throw BrokenTrail(
-                "After record \(head.sequence) comes record \(entry.sequence): "
-                    + "\(entry.sequence - wanted) records are missing.")
+                "After record \(head.sequence) comes record \(entry.sequence): those between are missing, or it was put "
+                    + "there.")
         }
         guard entry.hash == AuditEntry.hash(after: head.hash, sequence: wanted, record: entry.record) else {
             throw BrokenTrail(

@@ -7,6 +7,8 @@ public struct AuditRecord: Sendable, Hashable {
     public enum Action: String, Sendable, Hashable, CaseIterable {
         case registerWorkload = "workload.register"
         case removeWorkload = "workload.remove"
+        /// Recorded evidence was held against a workload.
+        case testWorkload = "workload.test"
         case disableWorkload = "workload.disable"
         case enableWorkload = "workload.enable"
         /// A guest's evidence was looked at.
@@ -27,6 +29,8 @@ public struct AuditRecord: Sendable, Hashable {
         case restore = "backup.restore"
         case startServer = "server.start"
         case stopServer = "server.stop"
+        /// An operator has said that the trail is as it should be, though it does not agree with its checkpoints.
+        case acceptTrail = "trail.accept"
         /// Says how many records of strangers' attempts were left out, to bound the trail's growth.
         case omit = "trail.omit"
     }
@@ -41,7 +45,7 @@ public struct AuditRecord: Sendable, Hashable {
     public let actor: Actor
     public let outcome: Outcome
     public var workload: String?
-    /// The start of a session's id.
+    /// A session's id, in hex; logs show its first eight digits.
     public var session: String?
     /// In hex.
     public var chip: String?

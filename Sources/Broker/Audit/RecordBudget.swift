@@ -1,37 +1,30 @@
-public import Foundation
 import Synchronization
 
-/// Bounds what strangers can write into the trail.
+/// Bounds what others can write into the trail.
 ///
 /// Anyone can send evidence that is not genuine or ask without credentials, as often as they like. Such attempts
 /// are recorded up to a number per minute; how many more there were is recorded too, in one record.
 public final class RecordBudget: Sendable {
     private struct State {
-        var available: Double
-        var updated: Date
+        var full: ContinuousClock.Instant
         var omitted = 0
     }
 
-    private let perMinute: Double
+    private let allowance: Allowance
     private let state: Mutex<State>
 
-    public init(perMinute: Int, at time: Date) {
-        self.perMinute = Double(perMinute)
-        state = Mutex(State(available: Double(perMinute), updated: time))
+    /// - Parameter perMinute: above zero.
+    public init(perMinute: Int, at now: ContinuousClock.Instant = .now) {
+        allowance = Allowance(every: .seconds(60) / perMinute, burst: perMinute)
+        state = Mutex(State(full: now))
     }
 
     /// Whether one more may be recorded; if not, it is counted.
-    public func spend(at time: Date) -> Bool {
+    public func spend(at now: ContinuousClock.Instant = .now) -> Bool {
         state.withLock { state in
-            let passed = max(0, time.timeIntervalSince(state.updated))
-            state.available = min(perMinute, state.available + passed * perMinute / 60)
-            state.updated = max(state.updated, time)
-            guard state.available >= 1 else {
-                state.omitted += 1
-                return false
-            }
-            state.available -= 1
-            return true
+            guard allowance.take(from: &state.full, at: now) != nil else { return true }
+            state.omitted += 1
+            return false
         }
     }
 
@@ -42,4 +35,7 @@ public final class RecordBudget: Sendable {
             return state.omitted
         }
     }
+
+    /// Takes a count back that could not be written down.
+    func giveBack(_ count: Int) { state.withLock { $0.omitted += count } }
 }

@@ -8,7 +8,7 @@ public struct RecordedAttempt: Sendable, Hashable {
     public let time: Date
     public let workload: String
     public let tee: TEE
-    /// The start of the session's id.
+    /// The session's id, in hex; logs show its first eight digits.
     public let session: String
     /// In hex; a claim unless the verdict is genuine. Empty when hidden.
     public let chip: String
@@ -40,7 +40,8 @@ public struct RecordedAttempt: Sendable, Hashable {
     init(_ attempt: Attempt, _ refusal: Refusal?, at time: Date) {
         let verdict = attempt.verdict.map(VerdictRecord.init)
         self.init(
-            id: 0, time: time, workload: attempt.workload.text, tee: attempt.tee, session: attempt.session,
+            id: 0, time: time, workload: attempt.workload.text, tee: attempt.tee,
+            session: Hex.encode(attempt.challenge),
             chip: attempt.chip, code: refusal?.code, sentence: refusal?.sentence ?? "",
             verdict: verdict, verdictJSON: verdict?.json ?? "")
     }

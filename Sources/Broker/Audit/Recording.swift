@@ -7,35 +7,41 @@ package struct RecordBudgets: Sendable {
     package let strangers: RecordBudget
     package let genuine: RecordBudget
 
-    init(perMinute: Int, at time: Date) {
-        strangers = RecordBudget(perMinute: perMinute, at: time)
-        genuine = RecordBudget(perMinute: perMinute, at: time)
+    init(strangers: Int, genuine: Int) {
+        self.strangers = RecordBudget(perMinute: strangers)
+        self.genuine = RecordBudget(perMinute: genuine)
     }
-
-    package func takeOmitted() -> Int { strangers.takeOmitted() + genuine.takeOmitted() }
 }
 
 extension Broker {
     /// Records evidence that was refused, as long as there is not too much of it.
     func recordRefusal(_ attempt: Attempt, _ refusal: Refusal, as action: AuditRecord.Action) async throws {
-        let time = now()
         let budget = attempt.verdict?.isGenuine == true ? budgets.genuine : budgets.strangers
-        guard budget.spend(at: time) else { return }
-        let recorded = RecordedAttempt(attempt, refusal, at: time)
+        guard budget.spend() else { return }
+        let recorded = RecordedAttempt(attempt, refusal, at: now())
         try await store.record([.attest(recorded, as: action)], attempt: recorded)
     }
 
     func recordBounded(_ record: AuditRecord, in budget: RecordBudget) async throws {
-        guard budget.spend(at: record.time) else { return }
+        guard budget.spend() else { return }
         try await store.record([record], attempt: nil)
     }
 
     /// Says in the trail how many records were left out since the last time, if any were.
     package func recordOmissions() async throws {
-        let count = budgets.takeOmitted()
-        guard count > 0 else { return }
-        try await store.record(
-            [AuditRecord(.omit, by: .server, details: ["count": "\(count)"], at: now())], attempt: nil)
+        let (strangers, genuine) = (budgets.strangers.takeOmitted(), budgets.genuine.takeOmitted())
+        guard strangers + genuine > 0 else { return }
+        do {
+            try await store.record(
+                [
+                    AuditRecord(
+                        .omit, by: .server, details: ["strangers": "\(strangers)", "genuine": "\(genuine)"], at: now())
+                ], attempt: nil)
+        } catch {
+            budgets.strangers.giveBack(strangers)
+            budgets.genuine.giveBack(genuine)
+            throw error
+        }
     }
 }
 

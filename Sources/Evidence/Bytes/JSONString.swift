@@ -13,7 +13,12 @@ package enum JSONString {
     package static func append(_ text: String, to json: inout String) {
         json += "\""
         defer { json += "\"" }
-        guard text.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) else {
+        // 0xC2 begins U+0080 to U+009F, which terminals take for commands, and others that are harmless.
+        guard
+            text.utf8.contains(where: {
+                $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") || $0 == 0x7F || $0 == 0xC2
+            })
+        else {
             json += text
             return
         }
@@ -21,7 +26,8 @@ package enum JSONString {
             switch scalar {
             case "\"": json += "\\\""
             case "\\": json += "\\\\"
-            case "\0"..<" ": json += "\\u00" + Hex.encode([UInt8(truncatingIfNeeded: scalar.value)])
+            case "\0"..<" ", "\u{7F}"..."\u{9F}":
+                json += "\\u00" + Hex.encode([UInt8(truncatingIfNeeded: scalar.value)])
             default: json.unicodeScalars.append(scalar)
             }
         }

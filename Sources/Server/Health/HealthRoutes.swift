@@ -46,10 +46,3 @@ struct HealthRoutes: Sendable {
         }.joined()
     }
 }
-
-extension Request {
-    /// Whether a proxy says that it passed the request on.
-    var cameThroughProxy: Bool { headers.contains { Self.proxyMarks.contains($0.name.canonicalName) } }
-
-    private static let proxyMarks: Set<String> = ["forwarded", "via", "x-forwarded-for", "x-real-ip"]
-}

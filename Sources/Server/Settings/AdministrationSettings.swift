@@ -6,7 +6,7 @@ import Foundation
 extension SettingKey {
     static let administration = [
         clientRoles, jwtIssuer, jwtAudience, jwtKeys, jwtRoleClaim, jwtRoles, auditCheckpointFile,
-        auditCheckpointInterval, auditAttempts, auditStrangersPerMinute,
+        auditCheckpointInterval, auditAttempts, auditRefusalsPerMinute, auditStrangersPerMinute,
     ]
 
     public static let clientRoles = SettingKey(
@@ -27,11 +27,14 @@ extension SettingKey {
     }
 
     public static let jwtKeys = SettingKey("jwt.keys", "JWKS of the issuer: an https URL, or a file") {
-        let host = URL(string: $0.text)?.host() ?? ""
-        guard !$0.text.hasPrefix("http:") || ["127.0.0.1", "localhost", "::1"].contains(host) else {
-            throw $0.invalid("an https URL: whoever can change these keys is an administrator")
+        guard $0.text.hasPrefix("http") else {
+            $1.jwt.keys = $0.text
+            return
         }
-        $1.jwt.keys = $0.text
+        let text = try $0.url(example: "https://id.example.org/keys", allowsQuery: true)
+        guard text.hasPrefix("https:") || ["127.0.0.1", "localhost", "::1"].contains(URL(string: text)?.host() ?? "")
+        else { throw $0.invalid("an https URL: whoever can change these keys is an administrator") }
+        $1.jwt.keys = text
     }
 
     public static let jwtRoleClaim = SettingKey(
@@ -61,9 +64,14 @@ extension SettingKey {
         "audit.attempts", "How many attempts to attest are kept with all their checks", default: "10000"
     ) { $1.attemptsKept = try $0.number(0...100_000_000) }
 
-    public static let auditStrangersPerMinute = SettingKey(
+    public static let auditRefusalsPerMinute = SettingKey(
         "audit.refusals_per_minute",
-        "How many refusals are recorded in a minute, of strangers and of genuine guests each; the rest is counted",
-        default: "600"
+        "How many refusals of guests on genuine hardware are recorded in a minute; the rest is counted", default: "600"
     ) { $1.refusalsPerMinute = try $0.number(1...1_000_000) }
+
+    public static let auditStrangersPerMinute = SettingKey(
+        "audit.strangers_per_minute",
+        "How many refusals of strangers (evidence that is not genuine, no credentials) are recorded in a minute",
+        default: "60"
+    ) { $1.strangersPerMinute = try $0.number(1...1_000_000) }
 }

@@ -16,7 +16,8 @@ extension SettingKey {
     ) { $1.registrationNetworks = try $0.networks() }
 
     public static let registrationReplace = SettingKey(
-        "registration.replace", "Whether registering an id again replaces it", default: "true"
+        "registration.replace", "Whether a workload that is registered may be replaced, over either protocol",
+        default: "true"
     ) { $1.replacesWorkloads = try $0.bool() }
 
     public static let challengeLifetime = SettingKey(

@@ -67,9 +67,10 @@ public struct SettingValue: Sendable {
         return Settings.Address(host: String(isBracketed ? host.dropFirst().dropLast() : host), port: Int(port))
     }
 
-    func url(example: String) throws -> String {
+    /// Without a name or password in it: settings are shown to administrators.
+    func url(example: String, allowsQuery: Bool = false) throws -> String {
         guard let url = URL(string: text), let scheme = url.scheme, ["https", "http"].contains(scheme),
-            url.host() != nil, url.query() == nil
+            url.host() != nil, allowsQuery || url.query() == nil, url.user() == nil
         else { throw invalid("a URL such as \(example), or nothing") }
         return text.hasSuffix("/") ? String(text.dropLast()) : text
     }

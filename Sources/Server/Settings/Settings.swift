@@ -58,6 +58,7 @@ public struct Settings: Sendable {
     public var checkpointInterval: TimeInterval = 900
     public var attemptsKept = 10_000
     public var refusalsPerMinute = 600
+    public var strangersPerMinute = 60
     public var tls = TLSSettings()
     public var limits = LimitSettings()
     /// Set on the command line only: not a thing to be left behind in a file.

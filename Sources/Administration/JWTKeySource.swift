@@ -1,0 +1,128 @@
+import AsyncHTTPClient
+import Broker
+import Foundation
+import JWTKit
+import Logging
+import NIOCore
+import NIOFoundationEssentialsCompat
+import NIOHTTP1
+
+/// The keys that an identity provider publishes, fetched when they are needed and again now and then.
+actor JWTKeySource {
+    /// One key, with the one algorithm that it is for.
+    struct Key: Sendable {
+        private let collection: JWTKeyCollection
+
+        /// - Returns: `nil` for a key of a kind that is not known here.
+        init?(_ key: JWK) async {
+            guard let pinned = key.withAlgorithm else { return nil }
+            collection = JWTKeyCollection()
+            guard (try? await collection.add(jwk: pinned)) != nil else { return nil }
+        }
+
+        func verify(_ text: String) async throws -> Claims { try await collection.verify(text) }
+    }
+
+    /// A file, or a URL.
+    private let place: String
+    private let client: HTTPClient
+    private let logger: Logger
+    private var keys: [String: Key]?
+    private var fetching: Task<[String: Key]?, Never>?
+    /// When it was last tried, and when it last succeeded.
+    private var tried: ContinuousClock.Instant?
+    private var fetched: ContinuousClock.Instant?
+
+    /// Keys are fetched again after this time.
+    private static let lifetime = Duration.seconds(600)
+    /// And no more often than this, whatever key ids callers make up.
+    private static let pause = Duration.seconds(30)
+    /// A provider that is down locks nobody out for so long; one that cannot be asked for longer may have withdrawn
+    /// its keys.
+    private static let patience = Duration.seconds(86_400)
+
+    /// - Parameter client: must not follow redirects: they could lead away from TLS.
+    init(_ place: String, client: HTTPClient, logger: Logger) {
+        self.place = place
+        self.client = client
+        self.logger = logger
+    }
+
+    /// - Returns: `nil` when the provider publishes no key with this id.
+    /// - Throws: a ``Refusal`` when the keys cannot be had.
+    func key(_ id: String) async throws -> Key? {
+        let now = ContinuousClock.now
+        let age = tried.map { now - $0 } ?? Self.lifetime
+        if age >= Self.lifetime || keys?[id] == nil && age >= Self.pause || fetching != nil { await refresh(now) }
+        guard let keys, let fetched, now - fetched < Self.patience else {
+            throw Refusal(
+                .unavailable,
+                "The identity provider's keys cannot be had, so JWTs cannot be verified: try again later.",
+                retryAfter: 30)
+        }
+        return keys[id]
+    }
+
+    /// Whoever comes while keys are being fetched waits for the same fetch.
+    private func refresh(_ now: ContinuousClock.Instant) async {
+        if let fetching {
+            _ = await fetching.value
+            return
+        }
+        tried = now
+        let task = Task { await fetch() }
+        fetching = task
+        if let found = await task.value { (keys, fetched) = (found, now) }
+        fetching = nil
+    }
+
+    private func fetch() async -> [String: Key]? {
+        do {
+            let set = try JSONDecoder().decode(KeySet.self, from: try await document())
+            var found: [String: Key] = [:]
+            for key in set.keys.compactMap(\.key) {
+                guard let id = key.keyIdentifier?.string, let usable = await Key(key) else { continue }
+                found[id] = usable
+            }
+            return found
+        } catch {
+            logger.error(
+                "The keys of the JWT issuer cannot be had.", metadata: ["keys": "\(place)", "error": "\(error)"])
+            return nil
+        }
+    }
+
+    private func document() async throws -> Data {
+        guard place.hasPrefix("http") else { return try Data(contentsOf: URL(filePath: place)) }
+        let response = try await client.execute(HTTPClientRequest(url: place), timeout: .seconds(10))
+        guard response.status == .ok else { throw CocoaError(.fileReadUnknown) }
+        return Data(try await response.body.collect(upTo: 1 << 20).readableBytesView)
+    }
+}
+
+/// A JWKS, of which keys of kinds that are not known here are left out: they keep no other from being used.
+private struct KeySet: Decodable {
+    struct Entry: Decodable {
+        let key: JWK?
+        init(from decoder: any Decoder) { key = try? JWK(from: decoder) }
+    }
+
+    let keys: [Entry]
+}
+
+extension JWK {
+    /// The key with the algorithm that it is for. A provider may leave that out; a token must not choose it then.
+    fileprivate var withAlgorithm: JWK? {
+        guard algorithm == nil else { return self }
+        var key = self
+        switch (keyType, curve) {
+        case (.rsa, _): key.algorithm = .rs256
+        case (.ecdsa, .some(.ecdsa(.p256))): key.algorithm = .es256
+        case (.ecdsa, .some(.ecdsa(.p384))): key.algorithm = .es384
+        case (.ecdsa, .some(.ecdsa(.p521))): key.algorithm = .es512
+        case (.octetKeyPair, _): key.algorithm = .eddsa
+        default: return nil
+        }
+        return key
+    }
+}

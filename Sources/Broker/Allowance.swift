@@ -1,0 +1,29 @@
+/// How often something may happen: so many times at once, and then at a rate.
+///
+/// A bucket of tokens, kept as one instant: the time at which it will be full again (GCRA, as ATM's traffic contracts
+/// have it). Taking one moves it on by 1 / rate, and is refused when that would be further ahead than the burst allows.
+/// What is refused moves nothing.
+package struct Allowance: Sendable, Hashable {
+    private let interval: Duration
+    private let capacity: Duration
+
+    /// - Parameters:
+    ///   - every: how long until one more is allowed; above zero.
+    ///   - burst: at least one.
+    package init(every interval: Duration, burst: Int) {
+        self.interval = interval
+        capacity = interval * burst
+    }
+
+    /// Takes one.
+    ///
+    /// - Parameter full: the bucket: when it is full again. A new one is full now.
+    /// - Returns: `nil` when there was one; otherwise how long until there is.
+    package func take(from full: inout ContinuousClock.Instant, at now: ContinuousClock.Instant) -> Duration? {
+        let next = max(full, now).advanced(by: interval)
+        let excess = now.duration(to: next) - capacity
+        guard excess <= .zero else { return excess }
+        full = next
+        return nil
+    }
+}
