@@ -118,7 +118,9 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "kbs-bench",
-            dependencies: ["Evidence", "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto, .nioCore],
+            dependencies: [
+                "Evidence", "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto, .nioCore, .nioSSL,
+            ],
             swiftSettings: settings),
 
         .target(

@@ -25,19 +25,25 @@ public struct GuestTransport: Sendable {
 
     private let base: String
     private let client: HTTPClient
+    /// For registering: a token.
+    private let token: String?
 
-    /// - Parameter base: the broker's address, e.g. `http://127.0.0.1:8080`.
-    public init(base: String, client: HTTPClient) {
+    /// - Parameters:
+    ///   - base: the broker's address, e.g. `http://127.0.0.1:8080`.
+    ///   - token: what proves a registrar, when the broker wants it proven.
+    public init(base: String, client: HTTPClient, token: String? = nil) {
         self.base = base
         self.client = client
+        self.token = token
     }
 
     /// - Parameter path: under `/kbs/v0`.
     public func send(
-        _ method: Method, _ path: String, _ body: Data? = nil, cookie: String? = nil
+        _ method: Method, _ path: String, _ body: Data? = nil, cookie: String? = nil, token: String? = nil
     ) async throws -> Reply {
         var request = HTTPClientRequest(url: "\(base)/kbs/v0\(path)")
         request.method = HTTPMethod(rawValue: method.rawValue)
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if let cookie { request.headers.add(name: "Cookie", value: "session_id=\(cookie)") }
         if let body {
             request.headers.add(name: "Content-Type", value: "application/json; charset=utf-8")
@@ -54,9 +60,9 @@ public struct GuestTransport: Sendable {
 
     /// The same, for a request that is meant to succeed.
     func demand(
-        _ method: Method, _ path: String, _ body: Data? = nil, cookie: String? = nil
+        _ method: Method, _ path: String, _ body: Data? = nil, cookie: String? = nil, token: String? = nil
     ) async throws -> Reply {
-        let reply = try await send(method, path, body, cookie: cookie)
+        let reply = try await send(method, path, body, cookie: cookie, token: token)
         guard reply.status == 200 else { throw Refused(status: reply.status, text: reply.text) }
         return reply
     }
@@ -66,6 +72,6 @@ public struct GuestTransport: Sendable {
         let fields = [
             "workload_id": id, "launch_measurement": measurement, "tee_config": configuration, "passphrase": secret,
         ]
-        _ = try await demand(.post, "/register_workload", try JSONEncoder().encode(fields))
+        _ = try await demand(.post, "/register_workload", try JSONEncoder().encode(fields), token: token)
     }
 }

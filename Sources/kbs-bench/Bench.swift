@@ -4,6 +4,7 @@ import Crypto
 import Evidence
 import Foundation
 import NIOCore
+import NIOSSL
 import SimulatedHardware
 
 /// Measures a server as a process of its own, from outside: docs/performance.md explains the figures.
@@ -15,6 +16,8 @@ struct Bench: AsyncParsableCommand {
     @Option(help: "The kbs binary.") var server: String
     @Option(help: "How many simulated guests run at a time.") var guests = 64
     @Option(help: "How long each load runs, in seconds.") var seconds = 20
+    @Flag(help: "Serve over TLS.") var tls = false
+    @Flag(help: "Make a token, so that registering needs one.") var roles = false
     @Option(help: "How many workloads are registered beside the guests' own.") var workloads = 0
 
     func run() async throws {
@@ -22,13 +25,17 @@ struct Bench: AsyncParsableCommand {
         print("bare P-384 verification      \(micro(verification)) of CPU")
 
         let platform = try SimulatedSNPPlatform(product: .milan)
-        let fixture = try await ServerProcess.start(binary: server, roots: platform.roots)
+        let fixture = try await ServerProcess.start(binary: server, roots: platform.roots, tls: tls, roles: roles)
         defer { fixture.stop() }
-        let client = HTTPClient(
-            eventLoopGroupProvider: .singleton,
-            configuration: .init(
-                connectionPool: .init(idleTimeout: .minutes(5), concurrentHTTP1ConnectionsPerHostSoftLimit: guests)))
-        let transport = GuestTransport(base: fixture.base, client: client)
+        var configuration = HTTPClient.Configuration(
+            connectionPool: .init(idleTimeout: .minutes(5), concurrentHTTP1ConnectionsPerHostSoftLimit: guests))
+        if let certificate = fixture.certificate {
+            var trust = TLSConfiguration.makeClientConfiguration()
+            trust.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8)))
+            configuration.tlsConfiguration = trust
+        }
+        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        let transport = GuestTransport(base: fixture.base, client: client, token: fixture.token)
         print("server                       process \(fixture.pid), \(fixture.base), settings as they are by default")
 
         let crowd = try await prepare(platform, transport)

@@ -4,37 +4,68 @@ import Foundation
 /// A server with an empty data folder, and what Linux says about it.
 struct ServerProcess {
     let base: String
+    /// A registrar's, when roles are on.
+    let token: String?
+    /// The server's own certificate, PEM, with TLS.
+    let certificate: String?
     private let process: Process
     private let folder: URL
 
     var pid: Int32 { process.processIdentifier }
 
-    static func start(binary: String, roots: SimulatedRoots) async throws -> ServerProcess {
+    /// - Parameters:
+    ///   - tls: whether it serves over TLS, with a certificate of its own.
+    ///   - roles: whether a token is made, so that registering needs one.
+    static func start(
+        binary: String, roots: SimulatedRoots, tls: Bool, roles: Bool
+    ) async throws -> ServerProcess {
         let folder = FileManager.default.temporaryDirectory.appending(path: "kbs-bench-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let rootsFile = folder.appending(path: "roots.json")
         try JSONEncoder().encode(roots).write(to: rootsFile)
         let logFile = folder.appending(path: "log")
         try Data().write(to: logFile)
+        let data = folder.appending(path: "data").path
+        let token =
+            roles
+            ? try run(binary, "token", "create", "--role", "registrar", "--data", data)
+                .trimmingCharacters(in: .whitespacesAndNewlines) : nil
+        if tls { _ = try run(binary, "tls", "self-signed", "--name", "127.0.0.1", "--out", folder.path) }
+        let files = (folder.appending(path: "tls.crt"), folder.appending(path: "tls.key"))
         let process = Process()
         process.executableURL = URL(filePath: binary)
         process.arguments = [
-            "serve", "--data", folder.appending(path: "data").path, "--listen", "127.0.0.1:0",
+            "serve", "--data", data, "--listen", "127.0.0.1:0",
             "--trust-simulated-root", rootsFile.path, "--endorsements-kds", "",
             // All its load comes from one address.
             "--set", "limits.requests_per_second=0",
-        ]
+        ] + (tls ? ["--tls-certificate", files.0.path, "--tls-key", files.1.path] : [])
         process.standardError = try FileHandle(forWritingTo: logFile)
         try process.run()
         for _ in 0..<100 {
             try await Task.sleep(for: .milliseconds(50))
             let log = try String(contentsOf: logFile, encoding: .utf8)
-            if let address = log.firstMatch(of: /address=(http:\/\/[0-9.:]+)/) {
-                return ServerProcess(base: String(address.output.1), process: process, folder: folder)
+            if let address = log.firstMatch(of: /address=(https?:\/\/[0-9.:]+)/) {
+                return ServerProcess(
+                    base: String(address.output.1), token: token,
+                    certificate: tls ? try String(contentsOf: files.0, encoding: .utf8) : nil, process: process, folder: folder)
             }
         }
         process.terminate()
         throw CocoaError(.featureUnsupported, userInfo: [NSLocalizedDescriptionKey: "the server did not start"])
+    }
+
+    /// - Returns: what a command of the same binary printed.
+    private static func run(_ binary: String, _ arguments: String...) throws -> String {
+        let (process, output) = (Process(), Pipe())
+        process.executableURL = URL(filePath: binary)
+        process.arguments = arguments
+        process.standardOutput = output
+        try process.run()
+        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw CocoaError(.featureUnsupported) }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     func stop() {
