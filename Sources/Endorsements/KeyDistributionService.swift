@@ -28,6 +28,7 @@ public struct KeyDistributionService: Sendable {
     private let client: HTTPClient
     private let configuration: Configuration
     private let report: @Sendable (KeyDistributionExchange) -> Void
+    private let time: Time
     private let flights = Flights()
     private let failures = BoundedCache<String, Failure>(capacity: 4_096)
 
@@ -36,15 +37,32 @@ public struct KeyDistributionService: Sendable {
         let until: ContinuousClock.Instant
     }
 
+    /// Between one request and the next.
+    struct Time: Sendable {
+        var now: @Sendable () -> ContinuousClock.Instant = { .now }
+        var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    }
+
     /// - Parameter report: is told of each request that the service was sent.
     public init(
         client: HTTPClient, configuration: Configuration,
         reportingTo report: @escaping @Sendable (KeyDistributionExchange) -> Void = { _ in }
     ) {
+        self.init(client: client, configuration: configuration, time: Time(), reportingTo: report)
+    }
+
+    init(
+        client: HTTPClient, configuration: Configuration, time: Time,
+        reportingTo report: @escaping @Sendable (KeyDistributionExchange) -> Void = { _ in }
+    ) {
         self.report = report
         self.client = client
         self.configuration = configuration
+        self.time = time
     }
+
+    /// How many callers wait for a certificate that is being fetched.
+    var waiting: Int { get async { await flights.waiting } }
 
     /// A client as this service wants it: it follows no redirects.
     public static func makeClient() -> HTTPClient {
@@ -84,27 +102,27 @@ public struct KeyDistributionService: Sendable {
 
     /// - Parameter limit: gives up at once when so many other requests are under way.
     private func get(limit: Int = .max, _ path: String) async throws -> [Certificate] {
-        if let failure = failures[path], failure.until > .now {
-            throw EndorsementUnavailable(failure.reason, retryAfter: Self.seconds(until: failure.until))
+        if let failure = failures[path], failure.until > time.now() {
+            throw EndorsementUnavailable(failure.reason, retryAfter: seconds(until: failure.until))
         }
         return try await flights.join(path, limit: limit) {
             do {
                 return try await fetch(path)
             } catch let error as EndorsementUnavailable {
                 let pause = max(configuration.pauseAfterFailure, .seconds(error.retryAfter ?? 0))
-                let until = ContinuousClock.now.advanced(by: pause)
+                let until = time.now().advanced(by: pause)
                 failures[path] = Failure(reason: error.reason, until: until)
-                throw EndorsementUnavailable(error.reason, retryAfter: Self.seconds(until: until))
+                throw EndorsementUnavailable(error.reason, retryAfter: seconds(until: until))
             }
         }
     }
 
     /// Asks until there is an answer that will not change, or no time is left.
     private func fetch(_ path: String) async throws -> [Certificate] {
-        let start = ContinuousClock.now
+        let start = time.now()
         var pause = Duration.seconds(1)
         while true {
-            let left = configuration.deadline - start.duration(to: .now)
+            let left = configuration.deadline - start.duration(to: time.now())
             let outcome = await attempt(path, within: min(configuration.requestTimeout, left))
             let failure: EndorsementUnavailable
             switch outcome {
@@ -113,8 +131,8 @@ public struct KeyDistributionService: Sendable {
             case .again(let reason): failure = reason
             }
             let wait = failure.retryAfter.map { Duration.seconds($0) } ?? pause
-            guard start.duration(to: .now) + wait < configuration.deadline else { throw failure }
-            try await Task.sleep(for: wait)
+            guard start.duration(to: time.now()) + wait < configuration.deadline else { throw failure }
+            try await time.sleep(wait)
             pause *= 2
         }
     }
@@ -190,8 +208,8 @@ public struct KeyDistributionService: Sendable {
         return min(max(Int(date.timeIntervalSinceNow.rounded(.up)), 0), 86_400)
     }
 
-    private static func seconds(until instant: ContinuousClock.Instant) -> Int {
-        max(1, Int(ContinuousClock.now.duration(to: instant).components.seconds))
+    private func seconds(until instant: ContinuousClock.Instant) -> Int {
+        max(1, Int(time.now().duration(to: instant).components.seconds))
     }
 }
 
@@ -215,10 +233,13 @@ public struct KeyDistributionExchange: Sendable, Hashable {
 /// One request for each path at a time: whoever comes later waits for it too.
 private actor Flights {
     private var tasks: [String: Task<[Certificate], any Error>] = [:]
+    private(set) var waiting = 0
 
     func join(
         _ path: String, limit: Int, _ fetch: @escaping @Sendable () async throws -> [Certificate]
     ) async throws -> [Certificate] {
+        waiting += 1
+        defer { waiting -= 1 }
         if let task = tasks[path] { return try await task.value }
         guard tasks.count < limit else {
             throw EndorsementUnavailable("too many certificates are being fetched", retryAfter: 5)

@@ -19,10 +19,25 @@ public struct SimulatedSNPGuest: Sendable {
     public let modulus: String
     public let exponent: String
 
-    /// Makes the guest's RSA key, which takes a moment.
+    /// What a secret is encrypted to: RSA, 2,048 bits.
+    public struct Key: Sendable {
+        let der: Data
+        let modulus: Data
+        let exponent: Data
+
+        /// Makes one, which takes a moment.
+        public init() throws {
+            let key = try _RSA.Encryption.PrivateKey(keySize: .bits2048)
+            der = key.derRepresentation
+            let numbers = try key.publicKey.getKeyPrimitives()
+            (modulus, exponent) = (numbers.modulus, numbers.publicExponent)
+        }
+    }
+
+    /// - Parameter key: `nil` for one of its own.
     public init(
         workload: String, on platform: SimulatedSNPPlatform, measurement: [UInt8], tcb: TCBVersion,
-        signer: SimulatedSNPPlatform.SigningKey
+        signer: SimulatedSNPPlatform.SigningKey, key: Key? = nil
     ) throws {
         self.workload = workload
         self.signer = signer
@@ -30,11 +45,10 @@ public struct SimulatedSNPGuest: Sendable {
         template.measurement = measurement
         certificates = [signer.certificate, platform.ask, platform.ark]
         generation = platform.product.rawValue.lowercased()
-        let key = try _RSA.Encryption.PrivateKey(keySize: .bits2048)
-        privateKey = key.derRepresentation
-        let numbers = try key.publicKey.getKeyPrimitives()
-        modulus = numbers.modulus.base64EncodedString()
-        exponent = numbers.publicExponent.base64EncodedString()
+        let key = try key ?? Key()
+        privateKey = key.der
+        modulus = key.modulus.base64EncodedString()
+        exponent = key.exponent.base64EncodedString()
     }
 
     /// What the broker wants answered.

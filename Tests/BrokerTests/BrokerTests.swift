@@ -170,7 +170,7 @@ struct BrokerTests {
         let (first, second) = (try await broker.challenge(request()), try await broker.challenge(request()))
         let answer = try guest.answer(first.nonce)
         #expect(await code { try await broker.attest(answer, session: [second.session]) } == .evidenceRefused)
-        let thief = try Simulated.guest("app")
+        let thief = try Simulated.guest("app", ownKey: true)
         guard case .snp(let stolen) = answer else { return }
         let swapped = Answer.snp(
             SNPAnswer(
@@ -286,7 +286,7 @@ struct BrokerTests {
         let opened = try #require(
             OpenedChallenge(sealed: challenge.session, with: HeldKeys(active: bench.keys, previous: []))
         ).challenge
-        let thief = try Simulated.guest("app")
+        let thief = try Simulated.guest("app", ownKey: true)
         let key = try GuestKey(modulus: thief.modulus, exponent: thief.exponent)
         let forged = Session(
             id: opened.id, workload: opened.workload, binding: .rsa(modulus: key.modulus, exponent: key.exponent),
@@ -300,7 +300,7 @@ struct BrokerTests {
     @Test("A guest that attested as another workload gets nothing of this one's, however rows are moved")
     func movedSession() async throws {
         // The thief runs a genuine guest of their own, and can write to the database.
-        let thief = try Simulated.guest("thief")
+        let thief = try Simulated.guest("thief", ownKey: true)
         try await broker.register(Simulated.registration("thief"))
         let row = try #require(try await bench.store.workload(WorkloadID("app"))).row
         let own = try #require(try await bench.store.workload(WorkloadID("thief"))).row

@@ -43,18 +43,13 @@ enum GuestProgram {
         let folder = try TemporaryFolder()
         let (out, err) = (folder.file("out"), folder.file("err"))
         for file in [out, err] { try Data().write(to: file) }
-        let process = Process()
-        process.executableURL = program
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: out)
-        process.standardError = try FileHandle(forWritingTo: err)
-        let ended = AsyncStream<Void> { stream in process.terminationHandler = { _ in stream.finish() } }
-        try process.run()
-        for await _ in ended {}
+        var plan = SpawnedProcess.Plan(program, arguments)
+        plan.environment.merge(environment) { $1 }
+        plan.output = try FileHandle(forWritingTo: out)
+        plan.errors = try FileHandle(forWritingTo: err)
+        let status = try await SpawnedProcess.run(plan)
         return Result(
-            status: process.terminationStatus, output: Array(try Data(contentsOf: out)),
+            status: status, output: Array(try Data(contentsOf: out)),
             errors: String(decoding: try Data(contentsOf: err), as: UTF8.self))
     }
 }

@@ -66,7 +66,7 @@ extension KeysAndBackups {
             for writer in writers { writer.cancel() }
             for writer in writers { _ = await writer.result }
             server.send(signal: SIGTERM)
-            #expect(try await server.ends(within: .seconds(20)))
+            #expect(try await server.ends(within: .seconds(60)))
 
             let mode = try FileManager.default.attributesOfItem(atPath: backup.path)[.posixPermissions] as? Int
             #expect(mode == 0o600)
@@ -221,7 +221,7 @@ extension KeysAndBackups {
             #expect(
                 try await Command.run("workload", "list", "--data", data.path).status == 0, "others may work beside it")
             server.send(signal: SIGKILL)
-            #expect(try await server.ends(within: .seconds(5)))
+            #expect(try await server.ends(within: .seconds(60)))
             #expect(try await restore("data", "--force").status == 0, "the lock ends with the process")
             let lock = try FileHandle(forUpdating: data.appending(path: "kbs.lock"))
             #expect(flock(lock.fileDescriptor, LOCK_EX | LOCK_NB) == 0)

@@ -45,7 +45,7 @@ struct ClientCertificateTests {
             try await withClient(authority.clientTLS(identity)) { client in
                 var request = HTTPClientRequest(url: "https://127.0.0.1:\(port)\(path)")
                 if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
-                return try await client.execute(request, timeout: .seconds(10)).status.code
+                return try await client.execute(request, timeout: .seconds(60)).status.code
             }
         }
     }

@@ -19,14 +19,11 @@ struct Command {
         return URL(filePath: tests).deletingLastPathComponent().appending(path: "kbs")
     }()
 
-    static func process(_ arguments: [String], environment: [String: String] = [:]) -> Process {
-        let process = Process()
-        process.executableURL = binary
-        process.arguments = arguments
-        var all = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("KBS_") }
-        all.merge(environment) { $1 }
-        process.environment = all
-        return process
+    static func plan(_ arguments: [String], environment: [String: String] = [:]) -> SpawnedProcess.Plan {
+        var plan = SpawnedProcess.Plan(binary, arguments)
+        plan.environment = plan.environment.filter { !$0.key.hasPrefix("KBS_") }
+        plan.environment.merge(environment) { $1 }
+        return plan
     }
 
     static func run(
@@ -42,34 +39,32 @@ struct Command {
         let (out, err, feed) = (folder.file("out"), folder.file("err"), folder.file("in"))
         try Data(input.utf8).write(to: feed)
         for file in [out, err] { try Data().write(to: file) }
-        let process = process(arguments, environment: environment)
-        process.standardInput = try FileHandle(forReadingFrom: feed)
-        process.standardOutput = try FileHandle(forWritingTo: out)
-        process.standardError = try FileHandle(forWritingTo: err)
-        // Not waitUntilExit, which would block one of the few threads that tests share.
-        let ended = AsyncStream<Void> { stream in process.terminationHandler = { _ in stream.finish() } }
-        try process.run()
-        for await _ in ended {}
+        var plan = plan(arguments, environment: environment)
+        plan.input = try FileHandle(forReadingFrom: feed)
+        plan.output = try FileHandle(forWritingTo: out)
+        plan.errors = try FileHandle(forWritingTo: err)
+        let status = try await SpawnedProcess.run(plan)
         return Result(
-            status: process.terminationStatus, output: try String(contentsOf: out, encoding: .utf8),
+            status: status, output: try String(contentsOf: out, encoding: .utf8),
             errors: try String(contentsOf: err, encoding: .utf8))
     }
 }
 
 /// `kbs serve` as a process of its own.
 final class ServerProcess: Sendable {
-    private let process: Process
+    private let process: SpawnedProcess
     let base: String
     private let logFile: URL
     private let folder: TemporaryFolder
 
-    private init(process: Process, base: String, logFile: URL, folder: TemporaryFolder) {
+    private init(process: SpawnedProcess, base: String, logFile: URL, folder: TemporaryFolder) {
         (self.process, self.base, self.logFile, self.folder) = (process, base, logFile, folder)
     }
 
     var isRunning: Bool { process.isRunning }
-    var identifier: Int32 { process.processIdentifier }
-    var status: Int32 { process.terminationStatus }
+    var identifier: Int32 { process.identifier }
+    /// `nil` while it runs.
+    var status: Int32? { process.status }
     var log: String { (try? String(contentsOf: logFile, encoding: .utf8)) ?? "" }
 
     /// - Parameters:
@@ -84,37 +79,40 @@ final class ServerProcess: Sendable {
         try Data().write(to: logFile)
         let rootsFile = folder.file("roots.json")
         try JSONEncoder().encode(Simulated.roots).write(to: rootsFile)
-        let process = Command.process(
+        var plan = Command.plan(
             [
                 "serve", "--listen", "127.0.0.1:0", "--data", folder.file("data").path, "--trust-simulated-root",
                 rootsFile.path, "--endorsements-kds", "",
             ] + arguments, environment: environment)
-        if let longestFile, let given = process.arguments {
-            process.executableURL = URL(filePath: "/bin/sh")
-            process.arguments =
-                ["-c", #"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, "\(longestFile)", Command.binary.path] + given
+        if let longestFile {
+            plan.arguments =
+                ["-c", #"trap "" XFSZ; ulimit -f "$0"; exec "$@""#, "\(longestFile)", Command.binary.path]
+                + plan.arguments
+            plan.program = URL(filePath: "/bin/sh")
         }
         if let softOpenFiles {
-            let command = [Command.binary.path] + (process.arguments ?? [])
-            process.executableURL = URL(filePath: "/bin/sh")
-            process.arguments = ["-c", "ulimit -Sn \(softOpenFiles) && exec nice -n 10 \"$@\"", "sh"] + command
+            plan.arguments =
+                ["-c", "ulimit -Sn \(softOpenFiles) && exec nice -n 10 \"$@\"", "sh", Command.binary.path]
+                + plan.arguments
+            plan.program = URL(filePath: "/bin/sh")
         }
-        process.standardError = try FileHandle(forWritingTo: logFile)
-        try process.run()
-        for _ in 0..<400 {
+        plan.errors = try FileHandle(forWritingTo: logFile)
+        let process = try SpawnedProcess(plan)
+        let started = ContinuousClock.now
+        // Generous: other tests keep the processors busy.
+        while started.duration(to: .now) < .seconds(120), process.isRunning {
             try await Task.sleep(for: .milliseconds(25))
             let log = try String(contentsOf: logFile, encoding: .utf8)
             if let address = log.firstMatch(of: /address(?:=|":")(https?:\/\/[0-9.:]+)/) {
                 return ServerProcess(process: process, base: String(address.output.1), logFile: logFile, folder: folder)
             }
         }
-        process.terminate()
         throw CocoaError(.featureUnsupported)
     }
 
     var port: Int { base.split(separator: ":").last.flatMap { Int($0) } ?? 0 }
 
-    func send(signal: Int32) { kill(process.processIdentifier, signal) }
+    func send(signal: Int32) { process.send(signal) }
 
     /// - Returns: whether it ended within the time.
     func ends(within time: Duration) async throws -> Bool {
@@ -125,8 +123,6 @@ final class ServerProcess: Sendable {
         }
         return true
     }
-
-    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
 }
 
 @Suite("The command line")
@@ -346,7 +342,7 @@ struct ProcessTests {
             acknowledged.append(id)
             if acknowledged.count == 100 {
                 server.send(signal: SIGKILL)
-                #expect(try await server.ends(within: .seconds(5)))
+                #expect(try await server.ends(within: .seconds(60)))
                 // The client would go on trying to connect.
                 for writer in writers { writer.cancel() }
                 for writer in writers { _ = await writer.result }
@@ -384,7 +380,7 @@ struct ProcessTests {
             while standIn.asked.isEmpty { try await Task.sleep(for: .milliseconds(20)) }
             server.send(signal: SIGTERM)
             try await attested
-            #expect(try await server.ends(within: .seconds(10)))
+            #expect(try await server.ends(within: .seconds(60)))
             #expect(server.status == 0)
             #expect(server.log.contains("Stopped."))
             try await client.shutdown()

@@ -148,11 +148,11 @@ struct ConnectionTests {
     @Test("A request that takes the server long is not the caller's fault")
     func slowServer() async throws {
         var settings = LimitSettings()
-        (settings.headerTimeout, settings.bodyTimeout, settings.writeTimeout) = (1, 1, 1)
+        (settings.headerTimeout, settings.bodyTimeout, settings.writeTimeout) = (3, 3, 3)
         try await SmallServer.run(settings) { router in
             router.post("/slow") { request, _ in
                 let body = try await request.body.collect(upTo: 100)
-                try await Task.sleep(for: .milliseconds(2_500))
+                try await Task.sleep(for: .seconds(7))
                 return Response(status: .ok, body: .init(byteBuffer: body))
             }
         } _: { server in

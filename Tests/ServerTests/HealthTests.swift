@@ -60,7 +60,7 @@ struct HealthTests {
         let transport = GuestTransport(base: server.base, client: .shared)
         func status(_ path: String) async throws -> (UInt, String) {
             let reply = try await HTTPClient.shared.execute(
-                HTTPClientRequest(url: server.base + path), timeout: .seconds(5))
+                HTTPClientRequest(url: server.base + path), timeout: .seconds(60))
             return (reply.status.code, String(buffer: try await reply.body.collect(upTo: 1 << 16)))
         }
         #expect(try await status("/readyz").0 == 200)
@@ -157,7 +157,7 @@ struct HealthTests {
         let folder = try TemporaryFolder()
         let server = try await ServerProcess.start(folder, "--set", "http.drain_delay=10m")
         func status(_ path: String) async throws -> UInt {
-            try await HTTPClient.shared.execute(HTTPClientRequest(url: server.base + path), timeout: .seconds(5))
+            try await HTTPClient.shared.execute(HTTPClientRequest(url: server.base + path), timeout: .seconds(60))
                 .status.code
         }
         #expect(try await status("/readyz") == 200)

@@ -123,13 +123,10 @@ extension KeysAndBackups {
             let folder = try await Folder(workloads: 1_000)
             let first = try ServerKeys(master: #require(folder.keyFile.read().first)).id
             for _ in 0..<5 {
-                let process = Command.process(["keys", "rotate", "--data", folder.data.path])
-                process.standardOutput = FileHandle.nullDevice
-                let ended = AsyncStream<Void> { stream in process.terminationHandler = { _ in stream.finish() } }
-                try process.run()
+                let process = try SpawnedProcess(Command.plan(["keys", "rotate", "--data", folder.data.path]))
                 try await Task.sleep(for: .milliseconds(Int.random(in: 10...250)))
-                kill(process.processIdentifier, SIGKILL)
-                for await _ in ended {}
+                process.send(SIGKILL)
+                _ = await process.ended()
                 #expect(try await folder.unopened().isEmpty)
             }
             while true {

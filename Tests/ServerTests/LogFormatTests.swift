@@ -162,10 +162,10 @@ struct LogFormatTests {
         var request = HTTPClientRequest(url: server.base + "/kbs/v0/key/telling-name?token=hush")
         request.headers.add(name: "Cookie", value: "session_id=hush")
         request.headers.add(name: "X-Request-Id", value: "from-the-test")
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(5))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
         #expect(response.status.code == 401)
         server.send(signal: SIGTERM)
-        #expect(try await server.ends(within: .seconds(10)))
+        #expect(try await server.ends(within: .seconds(60)))
         let objects = try server.log.split(separator: "\n").map {
             try JSONDecoder().decode([String: String].self, from: Data($0.utf8))
         }

@@ -286,7 +286,7 @@ struct RefusalTests {
                 }
             }
             group.addTask {
-                try await Task.sleep(for: .seconds(8))
+                try await Task.sleep(for: .seconds(60))
                 return false
             }
             let first = try await group.next() ?? false

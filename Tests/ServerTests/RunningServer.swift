@@ -78,7 +78,7 @@ struct RunningServer {
         request.headers = HTTPHeaders(headers)
         let bytes = Array(body)
         if !bytes.isEmpty { request.body = .bytes(bytes) }
-        let response = try await client.execute(request, timeout: .seconds(30))
+        let response = try await client.execute(request, timeout: .seconds(120))
         let buffer = try await response.body.collect(upTo: 1 << 22)
         return Reply(
             status: response.status.code, headers: response.headers,

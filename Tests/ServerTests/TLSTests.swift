@@ -108,7 +108,7 @@ struct TLSTests {
                 try await withClient(authority.clientTLS(identity, versions: version...version)) { client in
                     var replies: [String] = []
                     for _ in 0..<2 {
-                        let reply = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(10))
+                        let reply = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(60))
                         replies.append(String(buffer: try await reply.body.collect(upTo: 10_000)))
                     }
                     return replies

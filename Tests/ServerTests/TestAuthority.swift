@@ -110,7 +110,7 @@ func withClient<R>(_ tls: TLSConfiguration, _ body: (HTTPClient) async throws ->
     var configuration = HTTPClient.Configuration(tlsConfiguration: tls)
     configuration.httpVersion = .http1Only
     // A refused handshake is an answer, not a reason to try for long.
-    configuration.timeout.connect = .seconds(5)
+    configuration.timeout.connect = .seconds(60)
     configuration.connectionPool.retryConnectionEstablishment = false
     let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     do {

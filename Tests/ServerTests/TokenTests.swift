@@ -47,16 +47,10 @@ private struct SoftToken {
     }
 
     func run(_ program: String, _ arguments: String...) async throws {
-        let process = Process()
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        let ended = AsyncStream<Void> { stream in process.terminationHandler = { _ in stream.finish() } }
-        try process.run()
-        for await _ in ended {}
-        try #require(process.terminationStatus == 0, "\(program) \(arguments)")
+        var plan = SpawnedProcess.Plan(URL(filePath: program), arguments)
+        plan.environment.merge(environment) { $1 }
+        let status = try await SpawnedProcess.run(plan)
+        try #require(status == 0, "\(program) \(arguments)")
     }
 }
 
@@ -85,7 +79,7 @@ extension KeysAndBackups {
             #expect(try await Simulated.guest("app").boot(over: transport) == Array("s".utf8))
             #expect(!server.log.contains("1234"))
             server.send(signal: SIGTERM)
-            #expect(try await server.ends(within: .seconds(20)))
+            #expect(try await server.ends(within: .seconds(60)))
         }
 
         private func active() throws -> String {

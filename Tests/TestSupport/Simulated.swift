@@ -25,9 +25,13 @@ public enum Simulated {
     /// A launch digest of 32 bytes that goes with a name.
     public static func digest(_ name: String) -> [UInt8] { Array(SHA256.hash(data: Data(name.utf8))) }
 
-    public static func guest(_ workload: String) throws -> SimulatedSNPGuest {
+    private static let sharedKey = Result { try SimulatedSNPGuest.Key() }
+
+    /// - Parameter ownKey: whether it must not have the RSA key that the tests' guests share.
+    public static func guest(_ workload: String, ownKey: Bool = false) throws -> SimulatedSNPGuest {
         try SimulatedSNPGuest(
-            workload: workload, on: snp, measurement: measurement(workload), tcb: tcb, signer: vcek)
+            workload: workload, on: snp, measurement: measurement(workload), tcb: tcb, signer: vcek,
+            key: ownKey ? nil : sharedKey.get())
     }
 
     public static func registration(_ workload: String, secret: String = "secret") throws -> Registration {
