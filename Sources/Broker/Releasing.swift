@@ -28,7 +28,8 @@ extension Broker {
         let time = now()
         func record(_ outcome: AuditRecord.Outcome, _ code: Refusal.Code? = nil) -> AuditRecord {
             AuditRecord(
-                .releaseSecret, by: .guest, outcome, workload: grant.workload.id.text, session: opened.challenge.shortID,
+                .releaseSecret, by: .guest, outcome, workload: grant.workload.id.text,
+                session: opened.challenge.shortID,
                 chip: grant.session.chip.isEmpty ? nil : grant.session.chip, code: code, at: time)
         }
         let challenge = opened.challenge

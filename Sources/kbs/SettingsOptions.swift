@@ -69,7 +69,8 @@ struct SettingsOptions: ParsableArguments {
 
     private var flags: [SettingKey: String] {
         let given: [SettingKey: String?] = [
-            .listen: listen, .data: data, .keysMaster: keysMaster, .logLevel: logLevel, .logFormat: logFormat, .idleTimeout: httpIdleTimeout,
+            .listen: listen, .data: data, .keysMaster: keysMaster, .logLevel: logLevel, .logFormat: logFormat,
+            .idleTimeout: httpIdleTimeout,
             .stopTimeout: httpStopTimeout, .tlsCertificate: tlsCertificate, .tlsKey: tlsKey,
             .tlsClientCA: tlsClientCa, .insecureHTTP: insecureHttp ? "true" : nil,
             .registrationNetworks: registrationNetworks,
