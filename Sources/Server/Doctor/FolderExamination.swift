@@ -19,7 +19,9 @@ struct FolderExamination: Examination {
         var parent = folder.absoluteURL.standardizedFileURL.deletingLastPathComponent()
         while !DataFolder.exists(parent), parent.path != "/" { parent.deleteLastPathComponent() }
         let parentPath = parent.path(percentEncoded: false)
-        guard access(parentPath, W_OK) == 0 else {
+        var isFolder: ObjCBool = false
+        _ = FileManager.default.fileExists(atPath: parentPath, isDirectory: &isFolder)
+        guard isFolder.boolValue, access(parentPath, W_OK) == 0 else {
             return [
                 .problem(
                     "data.folder", "\(path) is not there or not to be seen, and \(parentPath) may not be written to",
