@@ -17,8 +17,11 @@ struct FolderExamination: Examination {
 
     private func missing() -> [Finding] {
         var parent = folder.absoluteURL.standardizedFileURL.deletingLastPathComponent()
-        while !DataFolder.exists(parent), parent.path != "/" { parent.deleteLastPathComponent() }
-        let parentPath = parent.path(percentEncoded: false)
+        // `path` has no slash at its end, with which a file would not be seen.
+        while !FileManager.default.fileExists(atPath: parent.path), parent.path != "/" {
+            parent.deleteLastPathComponent()
+        }
+        let parentPath = parent.path
         var isFolder: ObjCBool = false
         _ = FileManager.default.fileExists(atPath: parentPath, isDirectory: &isFolder)
         guard isFolder.boolValue, access(parentPath, W_OK) == 0 else {
