@@ -3,12 +3,21 @@
 # make bench  build for release and measure (docs/performance.md)
 # make fuzz   run each fuzz target for FUZZ_SECONDS
 # make lint   check the format of the sources
+# make release    build what is installed: build/kbs and its manual
+# make install    install it: PREFIX (/usr/local), DESTDIR (none), SYSCONFDIR (/etc); docs/install.md
+# make reference  write the documents that are made from the settings
 
 FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+RELEASE_BUILD = .build-release
+# What is installed; another binary may be named.
+BINARY ?= $(RELEASE_BUILD)/release/kbs
+MANUAL ?= $(RELEASE_BUILD)/kbs.1
 BENCH_BUILD = .build-bench
 BENCH_ARGUMENTS ?=
 
-.PHONY: run test bench fuzz lint packages
+.PHONY: run test bench fuzz lint packages release install reference
 
 run: packages
 	scripts/run
@@ -27,6 +36,19 @@ fuzz: packages
 
 lint:
 	swift format lint --strict --recursive Sources Tests fuzz/Sources Package.swift fuzz/Package.swift
+
+release: packages
+	swift build -c release --static-swift-stdlib --scratch-path $(RELEASE_BUILD) --product kbs
+	scripts/make-manual $(RELEASE_BUILD)/release/kbs $(MANUAL)
+
+# No compiler runs as root: `make release`, then `sudo make install`.
+install:
+	@test -x $(BINARY) || { echo "$(BINARY) is not there: make release first" >&2; exit 1; }
+	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) SYSCONFDIR=$(SYSCONFDIR) scripts/install-files $(BINARY) $(wildcard $(MANUAL))
+
+reference: packages
+	swift build --product kbs
+	scripts/make-reference "$$(swift build --show-bin-path)/kbs"
 
 packages:
 	@scripts/install-packages

@@ -91,6 +91,8 @@ let package = Package(
             name: "MasterKeys", dependencies: ["Broker", "CPKCS11", "Evidence", .crypto], swiftSettings: settings),
         // Header of Linux's SNP guest device (Debian's linux-libc-dev).
         .systemLibrary(name: "CSEVGuest"),
+        // Header of libc that asks the kernel whether its clock is kept right.
+        .systemLibrary(name: "CTimex"),
         .target(
             name: "Guest",
             dependencies: [
@@ -100,7 +102,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "Administration", "Broker", "Endorsements", "Evidence", "MasterKeys", "Storage", "VirteeDialect",
+                "Administration", "Broker", "CTimex", "Endorsements", "Evidence", "MasterKeys", "Storage",
+                "VirteeDialect",
                 .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
                 .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .tomlKit,
                 .tracing, .unixSignals,

@@ -34,6 +34,12 @@ public struct Trail: Sendable {
         CheckpointWriter(file: file, interval: interval, store: store, key: key, check: check, logger: logger)
     }
 
+    /// The key that there is, without making one.
+    static func existingKey(_ keys: KeyRing, _ store: SQLiteStore) async throws -> CheckpointKey? {
+        guard let stored = try await oldest(in: store) else { return nil }
+        return try await open(stored, keys)
+    }
+
     /// What the key is for, in the table of server keys.
     private static let keyName = "audit checkpoints"
 

@@ -9,7 +9,7 @@ import GRDB
 /// Writes are gathered: see ``WriteQueue``.
 public struct SQLiteStore: Sendable {
     let writer: DatabaseQueue
-    private let readers: ReaderSet
+    let readers: ReaderSet
     let writes: WriteQueue
 
     /// Opens or makes the database, readable by its owner only, and brings its schema up to date.

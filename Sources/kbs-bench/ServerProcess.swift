@@ -34,12 +34,13 @@ struct ServerProcess {
         let files = (folder.appending(path: "tls.crt"), folder.appending(path: "tls.key"))
         let process = Process()
         process.executableURL = URL(filePath: binary)
-        process.arguments = [
-            "serve", "--data", data, "--listen", "127.0.0.1:0",
-            "--trust-simulated-root", rootsFile.path, "--endorsements-kds", "",
-            // All its load comes from one address.
-            "--set", "limits.requests_per_second=0",
-        ] + (tls ? ["--tls-certificate", files.0.path, "--tls-key", files.1.path] : [])
+        process.arguments =
+            [
+                "serve", "--data", data, "--listen", "127.0.0.1:0",
+                "--trust-simulated-root", rootsFile.path, "--endorsements-kds", "",
+                // All its load comes from one address.
+                "--set", "limits.requests_per_second=0",
+            ] + (tls ? ["--tls-certificate", files.0.path, "--tls-key", files.1.path] : [])
         process.standardError = try FileHandle(forWritingTo: logFile)
         try process.run()
         for _ in 0..<100 {
@@ -48,7 +49,8 @@ struct ServerProcess {
             if let address = log.firstMatch(of: /address=(https?:\/\/[0-9.:]+)/) {
                 return ServerProcess(
                     base: String(address.output.1), token: token,
-                    certificate: tls ? try String(contentsOf: files.0, encoding: .utf8) : nil, process: process, folder: folder)
+                    certificate: tls ? try String(contentsOf: files.0, encoding: .utf8) : nil, process: process,
+                    folder: folder)
             }
         }
         process.terminate()

@@ -14,6 +14,7 @@ struct KBS: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, WorkloadCommand.self, AttemptsCommand.self, SessionsCommand.self, TokenCommand.self,
             AuditCommand.self, StatusCommand.self, CertificatesCommand.self, KeysCommand.self, BackupCommand.self,
-            RestoreCommand.self, VerifyCommand.self, TLSCommand.self, GuestCommand.self, DemoCommand.self,
+            RestoreCommand.self, VerifyCommand.self, TLSCommand.self, GuestCommand.self, SettingsCommand.self,
+            DoctorCommand.self, HealthCommand.self, DemoCommand.self,
         ])
 }

@@ -24,3 +24,16 @@ enum FileDescriptorLimit {
         return Int(clamping: limit.rlim_cur)
     }
 }
+
+extension FileDescriptorLimit {
+    /// What ``raise()`` can raise it to; `nil` when it cannot be known.
+    static var hard: Int? {
+        #if os(Linux)
+            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        #else
+            let resource = RLIMIT_NOFILE
+        #endif
+        var limit = rlimit()
+        return getrlimit(resource, &limit) == 0 ? Int(clamping: limit.rlim_max) : nil
+    }
+}

@@ -16,13 +16,15 @@ extension Settings {
         flags: [SettingKey: String], environment: [String: String], file: URL?
     ) throws -> (settings: Settings, unknownVariables: [String]) {
         var values = try file.map(readFile) ?? [:]
+        var origins = values.mapValues { _ in SettingOrigin.file }
         var known: Set<String> = ["KBS_CONFIG", "KBS_URL", "KBS_TOKEN", "KBS_CA"]
         for key in SettingKey.allCases {
             known.insert(key.environmentName)
-            if let value = environment[key.environmentName] { values[key] = value }
-            if let value = flags[key] { values[key] = value }
+            if let value = environment[key.environmentName] { (values[key], origins[key]) = (value, .environment) }
+            if let value = flags[key] { (values[key], origins[key]) = (value, .flag) }
         }
         var settings = Settings()
+        settings.origins = origins
         for key in SettingKey.allCases {
             settings.texts[key.name] = values[key] ?? key.defaultText
             if let value = values[key] { try key.apply(value, to: &settings) }

@@ -66,6 +66,8 @@ public struct Settings: Sendable {
 
     /// Each setting that was given, as it was written. None is a secret.
     public internal(set) var texts: [String: String] = [:]
+    /// Where each came from; those that are not here have their default.
+    public internal(set) var origins: [SettingKey: SettingOrigin] = [:]
 
     public init() {}
 

@@ -1,0 +1,37 @@
+public import Foundation
+
+/// Looks at everything that a server needs, and says what is wrong and what to do.
+///
+/// It changes nothing: no folder, key or schema is made, and the database is only read.
+public struct Doctor: Sendable {
+    private let examinations: [any Examination]
+
+    /// - Parameters:
+    ///   - unknownVariables: of the environment, that look like settings and are none.
+    ///   - isOnline: whether services elsewhere may be asked.
+    public init(
+        _ settings: Settings, unknownVariables: [String] = [], isOnline: Bool = false, now: Date = Date()
+    ) {
+        let folder = OpenedFolder(settings)
+        examinations = [
+            SettingsExamination(settings: settings, unknownVariables: unknownVariables),
+            FolderExamination(folder: settings.dataFolder),
+            DatabaseExamination(folder: folder, now: now),
+            MasterKeyExamination(folder: folder),
+            TrailExamination(folder: folder, file: settings.checkpoints.url, now: now),
+            ListeningExamination(settings: settings),
+            TLSExamination(settings: settings, now: now),
+            CredentialExamination(settings: settings, folder: folder, isOnline: isOnline, now: now),
+            EndorsementExamination(settings: settings, folder: folder, isOnline: isOnline),
+            PolicyExamination(settings: settings),
+            SystemExamination(settings: settings),
+        ]
+    }
+
+    /// Everything that there is to say, in a stable order.
+    public func examine() async -> [Finding] {
+        var findings: [Finding] = []
+        for examination in examinations { findings += await examination.findings() }
+        return findings
+    }
+}

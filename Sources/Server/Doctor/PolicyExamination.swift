@@ -1,0 +1,37 @@
+import Broker
+import Evidence
+
+/// Settings that make what is released weaker than it could be.
+struct PolicyExamination: Examination {
+    let settings: Settings
+
+    func findings() -> [Finding] {
+        let policy = settings.policy
+        var findings: [Finding] = []
+        func weak(_ isSet: Bool, _ setting: SettingKey, _ found: String) {
+            guard isSet else { return }
+            findings.append(
+                .warning("policy.\(setting.name)", found, do: "remove \(setting.name), unless you need it"))
+        }
+        weak(policy.allowsSNPDebug, .snpAllowDebug, "the host may read guests that are registered so")
+        weak(policy.allowsSEVDebug, .sevAllowDebug, "the host may read guests that are registered so")
+        weak(
+            policy.allowsSNPMigrationAgent, .snpAllowMigrationAgent, "a migration agent may copy guests to other hosts")
+        weak(policy.allowsProvisionalFirmware, .snpAllowProvisionalFirmware, "the host can roll its firmware back")
+        weak(policy.vmpl != 0, .snpVMPL, "reports are taken from privilege level \(policy.vmpl), not from 0")
+        weak(settings.limits.requestsPerSecond == 0, .limitRequestsPerSecond, "an address may ask without limit")
+        if policy.minimumTCB.isEmpty {
+            findings.append(
+                .warning(
+                    "policy.minimum_tcb", "any firmware will do, unless a workload says otherwise",
+                    do: "set snp.minimum_tcb.milan, .genoa and .turin to what AMD's last security bulletin asks for"))
+        }
+        if settings.simulatedRoots != nil {
+            findings.append(
+                .problem(
+                    "policy.simulated_root", "simulated hardware is trusted: whoever has its keys gets every secret",
+                    do: "never with real secrets: start without --trust-simulated-root"))
+        }
+        return findings.isEmpty ? [.ok("policy", "nothing is weakened")] : findings
+    }
+}

@@ -1,0 +1,79 @@
+public import Foundation
+import GRDB
+
+/// A look at a server's database that changes nothing: no migration, no other journal, no file beside it.
+///
+/// A server may work on it meanwhile.
+public struct DatabaseInspection: Sendable {
+    /// The migrations that made its schema, e.g. `v1`, `v2`.
+    public let schema: [String]
+    /// Whether a later version of this program has written it.
+    public let isNewer: Bool
+    /// Whether the next start of a server will bring it up to date.
+    public let isOlder: Bool
+    /// What SQLite found to be damaged; empty when nothing is.
+    public let damage: [String]
+    /// For more questions; `nil` when the schema is not this program's.
+    public let store: SQLiteStore?
+
+    /// - Throws: when it cannot be read as a database.
+    public init(_ file: URL) throws {
+        let (path, queue) = try Self.open(file)
+        do {
+            let migrator = Schema.migrator
+            (schema, isNewer, isOlder, damage) = try queue.read { database in
+                (
+                    try migrator.completedMigrations(database), try migrator.hasBeenSuperseded(database),
+                    try !migrator.hasCompletedMigrations(database),
+                    try String.fetchAll(database, sql: "PRAGMA quick_check(20)").filter { $0 != "ok" }
+                )
+            }
+            store = isNewer || isOlder ? nil : try SQLiteStore(inspecting: path)
+            try queue.close()
+        } catch {
+            try? queue.close()
+            throw error
+        }
+    }
+
+    /// SQLite makes two files beside a database that nobody has open, even to read it, unless it is told that the file
+    /// will not change.
+    private static func open(_ file: URL) throws -> (path: String, queue: DatabaseQueue) {
+        let path = file.path(percentEncoded: false)
+        let isInUse = FileManager.default.fileExists(atPath: path + "-wal")
+        if !isInUse, let uri = immutable(path), let queue = try? DatabaseQueue(path: uri, configuration: reading),
+            // A library that knows no such names takes it for a file's.
+            (try? queue.read { try $0.tableExists("grdb_migrations") }) != nil
+        {
+            return (uri, queue)
+        }
+        return (path, try DatabaseQueue(path: path, configuration: reading))
+    }
+
+    private static func immutable(_ path: String) -> String? {
+        path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed).map { "file:\($0)?immutable=1" }
+    }
+
+    private static var reading: Configuration {
+        var configuration = Configuration()
+        configuration.label = "kbs.inspection"
+        configuration.readonly = true
+        configuration.busyMode = .timeout(10)
+        return configuration
+    }
+}
+
+extension SQLiteStore {
+    /// A store that reads, and fails when it is to write.
+    ///
+    /// - Parameter path: or a URI; its schema is this program's.
+    fileprivate init(inspecting path: String) throws {
+        var configuration = Configuration()
+        configuration.label = "kbs.inspection"
+        configuration.readonly = true
+        configuration.busyMode = .timeout(10)
+        writer = try DatabaseQueue(path: path, configuration: configuration)
+        writes = WriteQueue(writer)
+        readers = try ReaderSet(path: path, count: 1)
+    }
+}
