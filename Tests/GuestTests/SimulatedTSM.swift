@@ -48,7 +48,12 @@ final class SimulatedTSM: Sendable {
         func put(_ attribute: String, _ bytes: [UInt8]) {
             try? Data(bytes).write(to: URL(filePath: "\(entry)/\(attribute)"))
         }
-        func number(_ value: Int) { put("generation", Array("\(value)\n".utf8)) }
+        // In place, one digit over another: a file that is written anew is empty for a moment, which the kernel's never is.
+        func number(_ value: Int) {
+            let file = open("\(entry)/generation", O_WRONLY | O_CREAT, 0o600)
+            defer { close(file) }
+            _ = Array("\(value)\n".utf8).withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, 0) }
+        }
         number(0)
         put("privlevel", [])
         put("auxblob", behaviour.table)
