@@ -86,7 +86,8 @@ let package = Package(
                 .hummingbird, .jwtKit, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
             ], swiftSettings: settings),
         // Header of the PKCS#11 standard (Debian's libp11-kit-dev); a token's module is loaded when it is used.
-        .systemLibrary(name: "CPKCS11", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
+        // Not by pkg-config, which would have p11-kit's own library linked for it.
+        .systemLibrary(name: "CPKCS11", providers: [.apt(["libp11-kit-dev"])]),
         .target(
             name: "MasterKeys", dependencies: ["Broker", "CPKCS11", "Evidence", .crypto], swiftSettings: settings),
         // Header of Linux's SNP guest device (Debian's linux-libc-dev).

@@ -690,11 +690,6 @@ package enum OpenAPI {
                 "required": ["launch_measurement"],
                 "oneOf": [{"required": ["secret"]}, {"required": ["secret_base64"]}],
                 "properties": {
-                  "id": {
-                    "type": ["string", "null"],
-                    "pattern": "^(?!.*\\.\\.)[A-Za-z0-9._:/@+-]{1,128}$",
-                    "description": "1 to 128 characters, without `..`."
-                  },
                   "launch_measurement": {"type": "string", "pattern": "^([0-9a-fA-F]{96}|[0-9a-fA-F]{64})$"},
                   "tee_config": {
                     "type": ["string", "null"],

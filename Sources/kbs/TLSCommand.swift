@@ -26,10 +26,11 @@ struct TLSCommand: ParsableCommand {
                   --tls-certificate \(files.certificate.path(percentEncoded: false))
                   --tls-key \(files.key.path(percentEncoded: false))
 
-                To pin it (SHA-256):
-                  certificate  \(Hex.encode(made.certificatePin))
-                  public key   \(Hex.encode(made.keyPin))
-                               sha256//\(Data(made.keyPin).base64EncodedString())
+                To pin its public key:
+                  kbs guest unlock --pin sha256:\(Hex.encode(made.keyPin))
+                  curl --pinnedpubkey sha256//\(Data(made.keyPin).base64EncodedString())
+
+                SHA-256 of the certificate: \(Hex.encode(made.certificatePin))
                 """)
         }
     }

@@ -3,7 +3,7 @@ import Foundation
 
 /// Which program this is.
 public enum Build {
-    public static let version = "0.1.0"
+    public static let version = "0.2.0"
     /// The compiler's version.
     #if compiler(>=6.3)
         static let swift = "6.3"
