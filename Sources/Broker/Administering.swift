@@ -75,7 +75,7 @@ extension Broker {
     /// - Returns: how many there were.
     public func endSessions(_ selection: SessionSelection, by actor: Actor) async throws -> Int {
         let time = now()
-        let count = try await store.endSessions(selection) { count in
+        let count = try await store.endSessions(selection, at: time) { count in
             AuditRecord(
                 .endSession, by: actor, workload: selection.workload?.text,
                 session: selection.id.map(Challenge.shortID), chip: selection.chip, details: ["count": "\(count)"],

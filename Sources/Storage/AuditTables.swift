@@ -25,7 +25,7 @@ extension SQLiteStore {
             arguments += ["outcome": accepted ? "accepted" : "refused"]
         }
         let condition = conditions.joined(separator: " AND ")
-        return try read { database in
+        return try await scan { [arguments] database in
             try Row.fetchAll(
                 database.cachedStatement(
                     sql: "\(Self.selectAttempt) WHERE \(condition) ORDER BY id DESC LIMIT :limit"),
@@ -61,7 +61,7 @@ extension SQLiteStore {
     }
 
     public func auditEntries(after sequence: Int64, limit: Int) async throws -> [AuditEntry] {
-        try read { database in
+        try await scan { database in
             try Row.fetchAll(
                 database.cachedStatement(
                     sql: "SELECT seq, record, hash FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"),

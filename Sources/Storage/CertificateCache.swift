@@ -35,7 +35,7 @@ extension SQLiteStore: CertificateStore {
 
 extension SQLiteStore: CertificateInventory {
     public func certificates(after fingerprint: [UInt8], limit: Int) async throws -> [KeptCertificate] {
-        try read { database in
+        try await scan { database in
             try Row.fetchAll(
                 database.cachedStatement(
                     sql: """

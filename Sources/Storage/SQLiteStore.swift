@@ -5,11 +5,13 @@ import GRDB
 
 /// Everything in one SQLite file, in WAL mode, flushed before it is acknowledged.
 ///
-/// Reads run where they are called: a lookup of a cached page costs less than a change of thread.
+/// Lookups run where they are called: one of a cached page costs less than a change of thread. What goes through
+/// many rows does not: see ``OperatorReader``.
 /// Writes are gathered: see ``WriteQueue``.
 public struct SQLiteStore: Sendable {
     let writer: DatabaseQueue
     private let readers: ReaderSet
+    private let operators: OperatorReader
     let writes: WriteQueue
 
     /// Opens or makes the database, readable by its owner only, and brings its schema up to date.
@@ -32,15 +34,23 @@ public struct SQLiteStore: Sendable {
         writes = WriteQueue(writer)
         // Each takes two file descriptors, and there are hosts with hundreds of cores.
         readers = try ReaderSet(path: path, count: min(ProcessInfo.processInfo.activeProcessorCount * 4, 32))
+        operators = try OperatorReader(path: path)
     }
 
     /// Waits for what was begun, and closes the file.
     public func close() throws {
+        try operators.close()
         try readers.close()
         try writer.close()
     }
 
+    /// A lookup, where it is called.
     func read<T>(_ body: (Database) throws -> T) throws -> T { try readers.read(body) }
+
+    /// What goes through many rows, elsewhere.
+    func scan<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        try await operators.read(body)
+    }
 }
 
 extension Date {

@@ -7,6 +7,7 @@ enum Schema {
         migrator.registerMigration("v1") { try $0.execute(sql: v1) }
         migrator.registerMigration("v2") { try $0.execute(sql: v2) }
         migrator.registerMigration("v3") { try $0.execute(sql: masterKeys) }
+        migrator.registerMigration("v4") { try $0.execute(sql: indexes) }
         return migrator
     }
 
@@ -122,5 +123,11 @@ enum Schema {
             superseded INTEGER,         -- when another became the active one
             retired INTEGER             -- since when nothing may be written under it
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// For the inventory of certificates, and for listing what was refused.
+    private static let indexes = """
+        CREATE INDEX certificates_by_fingerprint ON certificates (fingerprint);
+        CREATE INDEX attempts_by_outcome ON attempts (outcome, id);
         """
 }
