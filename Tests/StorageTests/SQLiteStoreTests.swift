@@ -224,6 +224,30 @@ struct StoreTests {
         #expect(try await again.workload(WorkloadID("app")) != nil)
     }
 
+    @Test("A chip's owner cannot fill the cache with its keys: the oldest go, and no other chip's")
+    func manyKeys() async throws {
+        let (snp, vcek) = (try Simulated.snp, try Simulated.vcek.certificate)
+        func name(_ chip: UInt8, _ microcode: UInt8) -> String {
+            EndorsementIdentity(
+                kind: .vcek, product: .milan, hardwareID: Array(repeating: chip, count: 64),
+                tcb: TCBVersion(bootLoader: 1, tee: 0, snp: 1, microcode: microcode)
+            ).keyName
+        }
+        try await store.keep([NamedCertificate(name: name(1, 0), certificate: vcek)])
+        try await store.keep([NamedCertificate(name: "authority/vcek/Milan", certificate: snp.ask)])
+        try store.tamper("UPDATE certificates SET added = added - 10")
+        for microcode in 0..<80 as Range<UInt8> {
+            try await store.keep([NamedCertificate(name: name(2, microcode), certificate: vcek)])
+            try store.tamper("UPDATE certificates SET added = added - 1")
+        }
+        var kept: [UInt8] = []
+        for microcode in 0..<80 as Range<UInt8>
+        where try await !store.certificates(named: [name(2, microcode)]).isEmpty { kept.append(microcode) }
+        #expect(kept == Array(16..<80))
+        #expect(try await store.certificates(named: [name(1, 0)]) == [vcek])
+        #expect(try await store.certificates(named: ["authority/vcek/Milan"]) == [snp.ask])
+    }
+
     @Test("Certificates are kept once under each name, and survive a restart")
     func certificates() async throws {
         let snp = try Simulated.snp
