@@ -18,7 +18,12 @@ public struct AuditEntry: Sendable, Hashable {
     }
 
     /// The entry that a record becomes after another.
-    public init(appending record: String, to previous: AuditHead) {
+    ///
+    /// - Throws: ``BrokenTrail`` when the other has a number that no record ever gets.
+    public init(appending record: String, to previous: AuditHead) throws(BrokenTrail) {
+        guard (0..<Int64.max).contains(previous.sequence) else {
+            throw BrokenTrail("The trail's last record has the number \(previous.sequence): someone wrote it there.")
+        }
         sequence = previous.sequence + 1
         self.record = record
         hash = Self.hash(after: previous.hash, sequence: sequence, record: record)
@@ -88,7 +93,7 @@ public struct TrailVerifier: Sendable {
         guard entry.sequence == wanted else {
             throw BrokenTrail(
                 "After record \(head.sequence) comes record \(entry.sequence): "
-                    + "\(entry.sequence - wanted) records are missing.")
+                    + "\(entry.sequence &- wanted) records are missing.")
         }
         guard entry.hash == AuditEntry.hash(after: head.hash, sequence: wanted, record: entry.record) else {
             throw BrokenTrail(
