@@ -128,7 +128,7 @@ struct ServerParts: Sendable {
                 ServerStatus(
                     version: Build.version, started: started, workloads: try await store.countWorkloads(),
                     sessions: try await store.countSessions(at: Date()), head: try await store.auditHead())
-            }, settings: settings.texts
+            }, settings: settings.texts, longestBody: settings.limits.body
         ).addRoutes(to: router)
         return router
     }
