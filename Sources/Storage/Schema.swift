@@ -1,7 +1,34 @@
 import GRDB
 
+/// The database is of another version than this program.
+public struct OtherSchema: Error, Sendable, Hashable, CustomStringConvertible {
+    public let isLater: Bool
+
+    public var description: String {
+        isLater
+            ? "a later version of kbs has written the database: use that one"
+            : "an earlier version of kbs has written the database: start the server of this version once, "
+                + "or use the earlier version"
+    }
+}
+
 /// What is in the database. A migration that has been released is never edited: another follows it.
 enum Schema {
+    /// Makes the schema, or sees to it that it is this version's.
+    static func prepare(_ writer: DatabaseQueue, migrates: Bool) throws {
+        let migrator = migrator
+        let (isNew, isNewer, isOlder) = try writer.read { database in
+            let done = try migrator.completedMigrations(database)
+            return (
+                done.isEmpty, try migrator.hasBeenSuperseded(database), try !migrator.hasCompletedMigrations(database)
+            )
+        }
+        guard !isNewer else { throw OtherSchema(isLater: true) }
+        guard isNew || isOlder else { return }
+        guard isNew || migrates else { throw OtherSchema(isLater: false) }
+        try migrator.migrate(writer)
+    }
+
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("v1") { try $0.execute(sql: v1) }
