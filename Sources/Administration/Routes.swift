@@ -14,15 +14,18 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
     private let status: @Sendable () async throws -> ServerStatus
     private let settings: [String: String]
     private let replacesWorkloads: Bool
+    private let longestBody: Int
 
     /// - Parameters:
     ///   - status: how the server is.
     ///   - replacesWorkloads: whether a registered workload may be registered again.
     ///   - settings: every setting with its value, as an operator would write it. No secrets are among them.
+    ///   - longestBody: in bytes.
     public init(
         _ administrator: LocalAdministrator, gate: Gate, status: @escaping @Sendable () async throws -> ServerStatus,
-        replacesWorkloads: Bool, settings: [String: String]
+        replacesWorkloads: Bool, settings: [String: String], longestBody: Int
     ) {
+        self.longestBody = longestBody
         self.administrator = administrator
         self.gate = gate
         self.status = status
@@ -76,7 +79,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         }
         calls.post("") { request, context in
             let administrator = try await admit(request, context, to: .changeWorkloads)
-            let message = try JSON.decode(WorkloadMessage.self, try await request.jsonBody())
+            let message = try JSON.decode(WorkloadMessage.self, try await request.jsonBody(upTo: longestBody))
             guard let id = message.id else { throw Refusal(.malformed, "The field id is missing.") }
             try await administrator.register(try NewWorkload(message, id: id), replacing: false)
             return try await reply(with: id, .created, by: administrator)
@@ -88,7 +91,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         calls.put("**") { request, context in
             let administrator = try await admit(request, context, to: .changeWorkloads)
             let id = try request.name(after: "workloads")
-            let message = try JSON.decode(WorkloadMessage.self, try await request.jsonBody())
+            let message = try JSON.decode(WorkloadMessage.self, try await request.jsonBody(upTo: longestBody))
             guard message.id == nil || message.id == id else {
                 throw Refusal(.invalidField, "id in the body is another than in the path.")
             }
@@ -101,7 +104,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         calls.patch("**") { request, context in
             let administrator = try await admit(request, context, to: .disableWorkloads)
             let id = try request.name(after: "workloads")
-            let change = try JSON.decode(WorkloadChange.self, try await request.jsonBody())
+            let change = try JSON.decode(WorkloadChange.self, try await request.jsonBody(upTo: longestBody))
             try await administrator.setDisabled(
                 change.disabled, workload: id, expecting: try request.expectation())
             return try await reply(with: id, .ok, by: administrator)
@@ -117,7 +120,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
 
         api.post("appraisals") { request, context in
             let administrator = try await admit(request, context, to: .readWorkloads)
-            let message = try JSON.decode(AppraisalRequest.self, try await request.jsonBody())
+            let message = try JSON.decode(AppraisalRequest.self, try await request.jsonBody(upTo: longestBody))
             guard let report = Hex.decode(message.report) else {
                 throw Refusal(.invalidField, "report must be hex digits.")
             }
@@ -210,7 +213,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         }
         calls.post("") { request, context in
             let administrator = try await admit(request, context, to: .administer)
-            let message = try JSON.decode(TokenRequest.self, try await request.jsonBody())
+            let message = try JSON.decode(TokenRequest.self, try await request.jsonBody(upTo: longestBody))
             let made = try await administrator.createToken(
                 message.role, description: message.description ?? "",
                 lifetime: message.lifetime ?? AccessToken.usualLifetime)

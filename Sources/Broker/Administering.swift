@@ -78,7 +78,7 @@ extension Broker {
     /// - Returns: how many there were.
     public func endSessions(_ selection: SessionSelection, by actor: Actor) async throws -> Int {
         let time = now()
-        let count = try await store.endSessions(selection) { count in
+        let count = try await store.endSessions(selection, at: time) { count in
             AuditRecord(
                 .endSession, by: actor, workload: selection.workload?.text,
                 session: selection.id.map { Hex.encode($0) }, chip: selection.chip, details: ["count": "\(count)"],

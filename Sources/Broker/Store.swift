@@ -58,15 +58,17 @@ public protocol Store: KeyStore {
         _ selection: SessionSelection, after id: [UInt8], limit: Int, at time: Date
     ) async throws -> [OpenSession]
 
-    /// Ends sessions.
+    /// Ends sessions. They count as expired from `time` on, and are remembered until they are swept, so that the
+    /// challenges that they answered cannot be answered again.
     ///
-    /// - Parameter record: of as many as were ended, if there were any.
+    /// - Parameter record: of as many as are ended, if there are any. It is written before, or with, the first end.
     /// - Returns: how many.
     func endSessions(
-        _ selection: SessionSelection, recording record: @escaping @Sendable (Int) -> AuditRecord
+        _ selection: SessionSelection, at time: Date, recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int
 
-    /// Removes sessions that expired before `time`.
+    /// Removes sessions that expired before `time`, which is so long ago that none of their challenges is good any
+    /// more.
     ///
     /// - Returns: how many there were.
     func sweepSessions(before time: Date) async throws -> Int

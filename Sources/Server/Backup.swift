@@ -40,9 +40,13 @@ public enum Backup {
             try DurableFile.synchronize(draft)
             let size = try draft.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
             try DurableFile.move(draft, to: file)
-            let store = try SQLiteStore(file: database)
-            defer { try? store.close() }
-            try await store.recordLocally(.backUp, ["file": file.lastPathComponent])
+            do {
+                let store = try SQLiteStore(file: database, migrates: false)
+                defer { try? store.close() }
+                try await store.recordLocally(.backUp, ["file": file.lastPathComponent])
+            } catch let other as OtherSchema where !other.isLater {
+                // Before an upgrade: version 1 has no trail, and nothing but its server is to bring it up to date.
+            }
             return Outcome(size: size, summary: summary)
         } catch {
             throw InvalidSetting("the backup \(path) could not be made: \(error)")

@@ -21,9 +21,11 @@ struct ConnectionFront: Sendable {
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(ConnectionDeadlines(times: times, counters: counters))
         if let tls {
-            let handler = tls.makeHandler()
+            let identity = tls.identity
+            let handler = NIOSSLServerHandler(context: identity.context)
             try pipeline.addHandlers([
-                handler, TLSConnectionHandler(handler, counters: counters, logger: logger),
+                handler,
+                TLSConnectionHandler(handler, of: identity, in: tls, counters: counters, logger: logger),
             ])
         }
     }

@@ -19,16 +19,21 @@ public struct DataFolder: Sendable {
     private let lock: FolderLock
 
     /// Opens the folder of a server with these settings.
-    public init(_ settings: Settings, create: Bool = true) throws {
-        try self.init(settings.dataFolder, masterKeys: settings.masterKeys, create: create)
+    public init(_ settings: Settings, create: Bool = true, migrates: Bool = false) throws {
+        try self.init(settings.dataFolder, masterKeys: settings.masterKeys, create: create, migrates: migrates)
     }
 
     /// Opens the folder.
     ///
-    /// - Parameter create: whether to make it, with a new master key, when it is not there.
+    /// - Parameters:
+    ///   - create: whether to make it, with a new master key, when it is not there.
+    ///   - migrates: whether a database of an earlier version becomes one of this version. Only a server does that:
+    ///     another command might do it under a server that goes on with the earlier version.
     /// - Throws: ``InvalidSetting`` when a master key is missing, readable by others or not the database's, or the
     ///   folder cannot be used.
-    public init(_ folder: URL, masterKeys: MasterKeySources = MasterKeySources(), create: Bool = true) throws {
+    public init(
+        _ folder: URL, masterKeys: MasterKeySources = MasterKeySources(), create: Bool = true, migrates: Bool = false
+    ) throws {
         let path = folder.path(percentEncoded: false)
         url = folder
         reader = MasterKeyReader(masterKeys, folder: folder)
@@ -43,7 +48,7 @@ public struct DataFolder: Sendable {
                 guard let lock = try FolderLock(folder, exclusive: false) else {
                     throw InvalidSetting("the data folder \(path) is being restored: wait until that is done")
                 }
-                let (keys, store) = try Self.open(folder, reader)
+                let (keys, store) = try Self.open(folder, reader, migrates: migrates)
                 return (lock, keys, store)
             }
         } catch let error as InvalidSetting {
@@ -68,7 +73,9 @@ public struct DataFolder: Sendable {
 
     static func database(in folder: URL) -> URL { folder.appending(path: "kbs.sqlite") }
 
-    private static func open(_ folder: URL, _ reader: MasterKeyReader) throws -> (KeyRing, SQLiteStore) {
+    private static func open(
+        _ folder: URL, _ reader: MasterKeyReader, migrates: Bool
+    ) throws -> (KeyRing, SQLiteStore) {
         let database = database(in: folder)
         if let file = reader.masterFile.map(KeyFile.init), !file.exists {
             guard !exists(database) else {
@@ -81,7 +88,7 @@ public struct DataFolder: Sendable {
         }
         let keys = try KeyRing { try reader.read(fresh: $0) }
         if !exists(database) { try DurableFile.make(database) }
-        let store = try SQLiteStore(file: database)
+        let store = try SQLiteStore(file: database, migrates: migrates)
         do {
             try check(keys, store)
         } catch {

@@ -13,10 +13,7 @@ struct Housekeeping: Service {
 
     func run() async throws {
         while !Task.isShuttingDownGracefully {
-            await attempt("Sessions could not be swept.") {
-                let swept = try await store.sweepSessions(before: Date())
-                if swept > 0 { logger.debug("Swept sessions.", metadata: ["count": "\(swept)"]) }
-            }
+            await attempt("Sessions could not be swept.") { try await sweep(at: Date()) }
             await attempt("Attempts could not be trimmed.") { try await store.trimAttempts(keeping: attemptsKept) }
             await attempt("The trail could not be written.") { try await broker.recordOmissions() }
             do {
@@ -25,6 +22,13 @@ struct Housekeeping: Service {
                 return
             }
         }
+    }
+
+    /// A session remembers that its challenge was answered. One that an operator ends may do so while its challenge
+    /// could still be answered, so it stays for as long again as a challenge lives.
+    func sweep(at now: Date) async throws {
+        let swept = try await store.sweepSessions(before: now.addingTimeInterval(-broker.lifetimes.challenge))
+        if swept > 0 { logger.debug("Swept sessions.", metadata: ["count": "\(swept)"]) }
     }
 
     private func attempt(_ complaint: Logger.Message, _ body: () async throws -> Void) async {

@@ -36,7 +36,7 @@ public struct KBSServer: Sendable {
     public func run() async throws {
         try ListeningRule.check(settings)
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
-        let folder = try DataFolder(settings)
+        let folder = try DataFolder(settings, migrates: true)
         let client = KeyDistributionService.makeClient()
         let result: Result<Void, any Error>
         do {

@@ -130,7 +130,8 @@ struct ServerParts: Sendable {
                 ServerStatus(
                     version: Build.version, started: started, workloads: try await store.countWorkloads(),
                     sessions: try await store.countSessions(at: Date()), head: try await store.auditHead())
-            }, replacesWorkloads: settings.replacesWorkloads, settings: settings.texts
+            }, replacesWorkloads: settings.replacesWorkloads, settings: settings.texts,
+            longestBody: settings.limits.body
         ).addRoutes(to: router)
         return router
     }

@@ -14,7 +14,10 @@ extension SQLiteStore {
     public func attempts(
         _ selection: AttemptSelection, before id: Int64, limit: Int
     ) async throws -> [RecordedAttempt] {
-        var conditions = ["id < :before"]
+        // One that another version wrote is left out, so that the others are seen.
+        var conditions = [
+            "id < :before", "tee IN (\(TEE.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")))",
+        ]
         var arguments: StatementArguments = ["before": id, "limit": limit]
         if let workload = selection.workload {
             conditions.append("workload = :workload")
@@ -25,7 +28,7 @@ extension SQLiteStore {
             arguments += ["outcome": accepted ? "accepted" : "refused"]
         }
         let condition = conditions.joined(separator: " AND ")
-        return try read { database in
+        return try await scan { [arguments] database in
             try Row.fetchAll(
                 database.cachedStatement(
                     sql: "\(Self.selectAttempt) WHERE \(condition) ORDER BY id DESC LIMIT :limit"),
@@ -61,7 +64,7 @@ extension SQLiteStore {
     }
 
     public func auditEntries(after sequence: Int64, limit: Int) async throws -> [AuditEntry] {
-        try read { database in
+        try await scan { database in
             try Row.fetchAll(
                 database.cachedStatement(
                     sql: "SELECT seq, record, hash FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"),
@@ -72,7 +75,7 @@ extension SQLiteStore {
 
     /// Whether something was ever done.
     public func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool {
-        try read { database in
+        try await scan { database in
             try Bool.fetchOne(
                 database.cachedStatement(sql: "SELECT 1 FROM audit WHERE instr(record, ?) > 0 LIMIT 1"),
                 arguments: ["{\"action\":\"\(action.rawValue)\","]) == true
@@ -95,7 +98,7 @@ extension Database {
     ///
     /// Another process may have written since the last transaction, so the end is read each time.
     func append(_ record: AuditRecord) throws {
-        let entry = AuditEntry(appending: record.canonical, to: try auditHead())
+        let entry = try AuditEntry(appending: record.canonical, to: try auditHead())
         try cachedStatement(sql: "INSERT INTO audit (seq, record, hash) VALUES (?, ?, ?)")
             .execute(arguments: [entry.sequence, entry.record, Data(entry.hash)])
     }
@@ -129,7 +132,8 @@ extension RecordedAttempt {
         self.init(
             id: row[0], time: Date(milliseconds: row[1]), workload: row[2], tee: tee, session: row[4], chip: row[5],
             code: Refusal.Code(rawValue: row[6]), sentence: row[7],
-            verdict: json.isEmpty ? nil : try JSONDecoder().decode(VerdictRecord.self, from: Data(json.utf8)),
+            // One that cannot be read is shown as it is, and does not hide the attempts beside it.
+            verdict: json.isEmpty ? nil : try? JSONDecoder().decode(VerdictRecord.self, from: Data(json.utf8)),
             verdictJSON: json)
     }
 }

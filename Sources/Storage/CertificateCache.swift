@@ -28,14 +28,38 @@ extension SQLiteStore: CertificateStore {
                 ).execute(arguments: [
                     Data(entry.certificate.fingerprint), Data(entry.certificate.der), entry.name, now.seconds,
                 ])
+                try Self.forgetOldest(beside: entry.name, in: database)
             }
         }
     }
 }
 
+extension SQLiteStore {
+    /// Whoever owns a chip can have a genuine key's certificate for each TCB that there ever could be, and offer them
+    /// one by one.
+    static let mostKeysOfChip = 64
+
+    /// - Parameter name: ``EndorsementIdentity/keyName``, which ends in the TCB.
+    private static func forgetOldest(beside name: String, in database: Database) throws {
+        // A VLEK is a cloud's, who does not give one to everybody.
+        guard name.hasPrefix("\(EndorsementKey.Kind.vcek.rawValue)/"), let end = name.lastIndex(of: "/") else { return }
+        // Names that begin with the chip's: "0" comes after "/".
+        let arguments: StatementArguments = [
+            "from": String(name[...end]), "to": name[..<end] + "0", "name": name, "most": mostKeysOfChip,
+        ]
+        try database.cachedStatement(
+            sql: """
+                DELETE FROM certificates WHERE (name, fingerprint) IN
+                    (SELECT name, fingerprint FROM certificates WHERE name >= :from AND name < :to
+                    ORDER BY added DESC, name = :name DESC LIMIT -1 OFFSET :most)
+                """
+        ).execute(arguments: arguments)
+    }
+}
+
 extension SQLiteStore: CertificateInventory {
     public func certificates(after fingerprint: [UInt8], limit: Int) async throws -> [KeptCertificate] {
-        try read { database in
+        try await scan { database in
             try Row.fetchAll(
                 database.cachedStatement(
                     sql: """

@@ -75,5 +75,6 @@ extension SQLiteStore {
         writer = try DatabaseQueue(path: path, configuration: configuration)
         writes = WriteQueue(writer)
         readers = try ReaderSet(path: path, count: 1)
+        operators = try OperatorReader(path: path)
     }
 }

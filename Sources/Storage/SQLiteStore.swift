@@ -5,17 +5,23 @@ import GRDB
 
 /// Everything in one SQLite file, in WAL mode, flushed before it is acknowledged.
 ///
-/// Reads run where they are called: a lookup of a cached page costs less than a change of thread.
+/// Lookups run where they are called: one of a cached page costs less than a change of thread. What goes through
+/// many rows does not: see ``OperatorReader``.
 /// Writes are gathered: see ``WriteQueue``.
 public struct SQLiteStore: Sendable {
     let writer: DatabaseQueue
     let readers: ReaderSet
+    let operators: OperatorReader
     let writes: WriteQueue
 
-    /// Opens or makes the database, readable by its owner only, and brings its schema up to date.
+    /// Opens or makes the database, readable by its owner only.
     ///
-    /// - Parameter file: `…/kbs.sqlite`; SQLite keeps two more files beside it.
-    public init(file: URL) throws {
+    /// - Parameters:
+    ///   - file: `…/kbs.sqlite`; SQLite keeps two more files beside it.
+    ///   - migrates: whether the schema of an earlier version is brought up to date. A server of that version may be at
+    ///     work on it. A database that is new gets its schema in any case.
+    /// - Throws: ``OtherSchema`` when it is of a later version, or of an earlier one that is to stay.
+    public init(file: URL, migrates: Bool = true) throws {
         var configuration = Configuration()
         configuration.label = "kbs"
         configuration.busyMode = .timeout(10)
@@ -28,19 +34,27 @@ public struct SQLiteStore: Sendable {
         // GRDB sets NORMAL when it switches to WAL, after the configuration's own preparations. With it
         // a commit would be acknowledged before it is on the disk.
         try writer.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
-        try Schema.migrator.migrate(writer)
+        try Schema.prepare(writer, migrates: migrates)
         writes = WriteQueue(writer)
         // Each takes two file descriptors, and there are hosts with hundreds of cores.
         readers = try ReaderSet(path: path, count: min(ProcessInfo.processInfo.activeProcessorCount * 4, 32))
+        operators = try OperatorReader(path: path)
     }
 
     /// Waits for what was begun, and closes the file.
     public func close() throws {
+        try operators.close()
         try readers.close()
         try writer.close()
     }
 
+    /// A lookup, where it is called.
     func read<T>(_ body: (Database) throws -> T) throws -> T { try readers.read(body) }
+
+    /// What goes through many rows, elsewhere.
+    func scan<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        try await operators.read(body)
+    }
 }
 
 extension Date {

@@ -1,12 +1,40 @@
 import GRDB
 
+/// The database is of another version than this program.
+public struct OtherSchema: Error, Sendable, Hashable, CustomStringConvertible {
+    public let isLater: Bool
+
+    public var description: String {
+        isLater
+            ? "a later version of kbs has written the database: use that one"
+            : "an earlier version of kbs has written the database: start the server of this version once, "
+                + "or use the earlier version"
+    }
+}
+
 /// What is in the database. A migration that has been released is never edited: another follows it.
 enum Schema {
+    /// Makes the schema, or sees to it that it is this version's.
+    static func prepare(_ writer: DatabaseQueue, migrates: Bool) throws {
+        let migrator = migrator
+        let (isNew, isNewer, isOlder) = try writer.read { database in
+            let done = try migrator.completedMigrations(database)
+            return (
+                done.isEmpty, try migrator.hasBeenSuperseded(database), try !migrator.hasCompletedMigrations(database)
+            )
+        }
+        guard !isNewer else { throw OtherSchema(isLater: true) }
+        guard isNew || isOlder else { return }
+        guard isNew || migrates else { throw OtherSchema(isLater: false) }
+        try migrator.migrate(writer)
+    }
+
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("v1") { try $0.execute(sql: v1) }
         migrator.registerMigration("v2") { try $0.execute(sql: v2) }
         migrator.registerMigration("v3") { try $0.execute(sql: masterKeys) }
+        migrator.registerMigration("v4") { try $0.execute(sql: indexes) }
         return migrator
     }
 
@@ -122,5 +150,11 @@ enum Schema {
             superseded INTEGER,         -- when another became the active one
             retired INTEGER             -- since when nothing may be written under it
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// For the inventory of certificates, and for listing what was refused.
+    private static let indexes = """
+        CREATE INDEX certificates_by_fingerprint ON certificates (fingerprint);
+        CREATE INDEX attempts_by_outcome ON attempts (outcome, id);
         """
 }

@@ -76,7 +76,7 @@ extension SQLiteStore {
         _ selection: SessionSelection, after id: [UInt8], limit: Int, at time: Date
     ) async throws -> [OpenSession] {
         let (condition, arguments) = selection.condition
-        return try read { database in
+        return try await scan { database in
             try Row.fetchAll(
                 database.cachedStatement(
                     sql: """
@@ -97,21 +97,42 @@ extension SQLiteStore {
     }
 
     public func endSessions(
-        _ selection: SessionSelection, recording record: @escaping @Sendable (Int) -> AuditRecord
+        _ selection: SessionSelection, at time: Date, recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int {
         let (condition, arguments) = selection.condition
-        return try await writes.perform { database in
-            try database.cachedStatement(
+        let found = try await scan { database in
+            try Data.fetchAll(
+                database,
                 sql: """
-                    DELETE FROM sessions WHERE id IN
-                        (SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload WHERE \(condition))
-                    """
-            ).execute(arguments: arguments)
-            let count = database.changesCount
-            if count > 0 { try database.append(record(count)) }
-            return count
+                    SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload
+                    WHERE s.expires > :time AND \(condition)
+                    """, arguments: ["time": time.seconds] + arguments)
+        }
+        // In portions, so that guests do not wait behind a long transaction. The record is in the first one's: should
+        // the process end between two, the trail says of more sessions than were ended, and never of fewer.
+        var ended = 0
+        for start in stride(from: 0, to: found.count, by: Self.portion) {
+            let ids = found[start..<min(start + Self.portion, found.count)]
+            let later = found.count - ids.count
+            ended += try await writes.perform { database in
+                let count = try Self.expire(ids, at: time, in: database)
+                if start == 0, count + later > 0 { try database.append(record(count + later)) }
+                return count
+            }
+        }
+        return ended
+    }
+
+    /// A row is not removed: it is what remembers that a challenge was answered.
+    private static func expire(_ ids: ArraySlice<Data>, at time: Date, in database: Database) throws -> Int {
+        let statement = try database.cachedStatement(sql: "UPDATE sessions SET expires = ? WHERE id = ? AND expires > ?")
+        return try ids.reduce(0) { count, id in
+            try statement.execute(arguments: [time.seconds, id, time.seconds])
+            return count + database.changesCount
         }
     }
+
+    private static let portion = 500
 
     public func sweepSessions(before time: Date) async throws -> Int {
         var swept = 0
@@ -121,7 +142,7 @@ extension SQLiteStore {
                 try database.cachedStatement(
                     sql: """
                         DELETE FROM sessions WHERE id IN
-                            (SELECT id FROM sessions INDEXED BY sessions_by_expiry WHERE expires <= ? LIMIT 500)
+                            (SELECT id FROM sessions INDEXED BY sessions_by_expiry WHERE expires <= ? LIMIT \(Self.portion))
                         """
                 ).execute(arguments: [time.seconds])
                 return database.changesCount

@@ -1,5 +1,4 @@
 public import Broker
-import Dispatch
 public import Foundation
 import GRDB
 import Synchronization
@@ -15,12 +14,12 @@ public struct CommittedBatch: Sendable {
 
 extension SQLiteStore: StoreStatistics {
     public func countWorkloads() async throws -> Int {
-        try await count { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM workloads") }
+        try await scan { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM workloads") ?? 0 }
     }
 
     public func countSessions(at time: Date) async throws -> Int {
-        try await count {
-            try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM sessions WHERE expires > ?", arguments: [time.seconds])
+        try await scan {
+            try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM sessions WHERE expires > ?", arguments: [time.seconds]) ?? 0
         }
     }
 
@@ -29,7 +28,7 @@ extension SQLiteStore: StoreStatistics {
         // it takes a real write and a real flush. Its value means nothing.
         let mark = Int32.random(in: 1...Int32.max)
         try await writes.perform { try $0.execute(sql: "PRAGMA user_version = \(mark)") }
-        guard try await count({ try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM grdb_migrations") }) > 0 else {
+        guard try read({ try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM grdb_migrations") ?? 0 }) > 0 else {
             throw DatabaseError(message: "the database has no schema")
         }
     }
@@ -40,14 +39,5 @@ extension SQLiteStore: StoreStatistics {
     /// Has every transaction told to `observer`, on the thread that writes. The last one who asks is told.
     public func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void) {
         writes.observe(observer)
-    }
-
-    /// Counting goes through every row, so it does not run where it is called, which is an event loop.
-    private func count(_ body: @escaping @Sendable (Database) throws -> Int?) async throws -> Int {
-        try await withCheckedThrowingContinuation { continuation in
-            DispatchQueue.global(qos: .utility).async {
-                continuation.resume(with: Result { try self.read(body) ?? 0 })
-            }
-        }
     }
 }

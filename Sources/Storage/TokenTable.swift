@@ -24,7 +24,7 @@ extension SQLiteStore: TokenStore {
     }
 
     public func tokens() async throws -> [AccessToken] {
-        try read { database in
+        try await scan { database in
             try Row.fetchAll(database.cachedStatement(sql: "\(Self.selectToken) ORDER BY created, id"))
                 .map { try AccessToken(row: $0) }
         }

@@ -89,7 +89,7 @@ extension SQLiteStore {
     }
 
     public func workloads(after id: String, search: String, limit: Int) async throws -> [Workload] {
-        try read { database in
+        try await scan { database in
             // instr, not LIKE: an id holds characters that mean something to LIKE.
             let searching = search.isEmpty ? "" : "AND instr(w.id, :search) > 0"
             return try Row.fetchAll(

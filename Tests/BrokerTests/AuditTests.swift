@@ -74,6 +74,31 @@ struct AuditTests {
         #expect(try await verify()?.contains("Record 3") == true)
     }
 
+    @Test("A record that someone gave the last number there is stops the trail, and not the server")
+    func lastNumber() async throws {
+        try await write(2)
+        try store.tamper("UPDATE audit SET seq = \(Int64.max) WHERE seq = 2")
+        await #expect(throws: BrokenTrail.self) { try await write(1) }
+        #expect(try await verify()?.contains("After record 1 comes record \(Int64.max)") == true)
+        try store.tamper("UPDATE audit SET seq = \(Int64.min) WHERE seq = 1")
+        await #expect(throws: BrokenTrail.self) { try await write(1) }
+    }
+
+    @Test("An attempt that cannot be read does not hide the others")
+    func unreadableAttempts() async throws {
+        func attempt(_ sentence: String) -> RecordedAttempt {
+            RecordedAttempt(
+                id: 0, time: time, workload: "app", tee: .snp, session: "s", chip: "", code: nil, sentence: sentence,
+                verdict: nil, verdictJSON: #"{"checks":[]}"#)
+        }
+        for sentence in ["first", "second", "third"] { try await store.record([], attempt: attempt(sentence)) }
+        try store.tamper("UPDATE attempts SET verdict = 'not JSON' WHERE sentence = 'first'")
+        try store.tamper("UPDATE attempts SET tee = 'tdx' WHERE sentence = 'second'")
+        let found = try await store.attempts(AttemptSelection(), before: .max, limit: 10)
+        #expect(found.map(\.sentence) == ["third", "first"])
+        #expect(found.last?.verdict == nil && found.last?.verdictJSON == "not JSON")
+    }
+
     @Test("An inserted record is found")
     func inserted() async throws {
         try await write(3)

@@ -168,11 +168,13 @@ extension KeysAndBackups {
         func foreign() async throws {
             try await register(["app"])
             try await makeBackup()
+            let good = try Data(contentsOf: backup)
             let store = try SQLiteStore(file: backup)
             try store.tamper("INSERT INTO grdb_migrations VALUES ('v99')")
             try store.close()
             let later = try await restore("new", "--keys-master", "file:\(keyFile.path)")
             #expect(later.status != 0 && later.errors.contains("later version"), "\(later)")
+            try good.write(to: backup)
             let other = try SQLiteStore(file: backup)
             try other.tamper("DROP TABLE grdb_migrations")
             try other.close()

@@ -67,6 +67,36 @@ struct ClientCertificateTests {
         }
     }
 
+    @Test("A connection loses its certificate's role when the authorities are replaced")
+    func replacedAuthorities() async throws {
+        try await with(["cn:ops=admin"]) { _, server in
+            let ops = try clients.issue("ops", for: .clientAuth)
+            var configuration = HTTPClient.Configuration(tlsConfiguration: try authority.clientTLS(ops))
+            configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1
+            configuration.connectionPool.idleTimeout = .minutes(10)
+            let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+            func ask() async throws -> UInt {
+                let request = HTTPClientRequest(url: "https://127.0.0.1:\(server.port)/api/v1/tokens")
+                let response = try await client.execute(request, timeout: .seconds(60))
+                _ = try await response.body.collect(upTo: 1 << 16)
+                return response.status.code
+            }
+            do {
+                #expect(try await ask() == 200)
+                // It proves the same name, but not to these.
+                try Data(TestAuthority("Others").pem.utf8).write(to: folder.file("clients.crt"))
+                while !server.log.lines.contains(where: { $0.contains("The TLS certificate was replaced.") }) {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+                #expect(try await ask() == 401)
+            } catch {
+                try await client.shutdown()
+                throw error
+            }
+            try await client.shutdown()
+        }
+    }
+
     @Test("A wrong token is refused though the certificate would do")
     func precedence() async throws {
         try await with(["dns:localhost=admin"]) { ask, _ in

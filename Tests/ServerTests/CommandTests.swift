@@ -1,7 +1,9 @@
 import AsyncHTTPClient
 import Evidence
 import Foundation
+import Server
 import SimulatedHardware
+import Storage
 import TestSupport
 import Testing
 
@@ -395,6 +397,29 @@ struct ProcessTests {
         var guest = try Simulated.guest("app")
         guest.certificates = []
         return guest
+    }
+
+    @Test("A database of an earlier version is brought up to date by a server and by no other command")
+    func earlierSchema() async throws {
+        let folder = try TemporaryFolder()
+        let data = folder.file("data")
+        try DataFolder(data).store.close()
+        let store = try SQLiteStore(file: data.appending(path: "kbs.sqlite"))
+        try store.tamper("DROP INDEX attempts_by_outcome")
+        try store.tamper("DROP INDEX certificates_by_fingerprint")
+        try store.tamper("DELETE FROM grdb_migrations WHERE identifier = 'v4'")
+        try store.close()
+        let list = { try await Command.run("workload", "list", "--data", data.path) }
+        for _ in 0..<2 {
+            let refused = try await list()
+            #expect(refused.status != 0 && refused.errors.contains("start the server of this version once"))
+        }
+        let backup = try await Command.run("backup", folder.file("backup").path, "--data", data.path)
+        #expect(backup.status == 0, "\(backup.errors)")
+        #expect(try await list().status != 0, "a backup does not do it either")
+        let server = try await ServerProcess.start(folder)
+        #expect(try await list().status == 0)
+        withExtendedLifetime(server) {}
     }
 
     @Test("A server that cannot start says why")

@@ -138,6 +138,29 @@ struct HealthTests {
         #expect(await readiness.results().last?.failure?.hasPrefix("no answer within") == true)
     }
 
+    @Test(
+        "However many checks hang, each holds one thread of its own, and none is tried again before it ends",
+        .timeLimit(.minutes(5)))
+    func manyHanging() async throws {
+        let runs = Mutex(0)
+        let disk = DispatchGroup()
+        disk.enter()
+        // More than there are threads that tasks share.
+        let count = ProcessInfo.processInfo.activeProcessorCount * 4
+        let hanging = ReadinessCheck("disk") {
+            runs.withLock { $0 += 1 }
+            disk.wait()
+        }
+        let readiness = Readiness(Array(repeating: hanging, count: count), pause: .zero, patience: .milliseconds(200))
+        for _ in 0..<3 { #expect(await readiness.results().dropFirst().allSatisfy { $0.failure != nil }) }
+        #expect(await readiness.results().last?.failure == "the last trial has not ended")
+        #expect(runs.withLock { $0 } <= count)
+        disk.leave()
+        while await readiness.results().contains(where: { $0.failure != nil }) {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
     private static let held = Mutex<[CheckedContinuation<Void, Never>]>([])
     private static func hold(_ continuation: CheckedContinuation<Void, Never>) {
         held.withLock { $0.append(continuation) }

@@ -140,6 +140,48 @@ struct SheddingTests {
         }
     }
 
+    @Test("Bodies that together take too much memory get 503, and their memory is given back")
+    func bodies() async throws {
+        var settings = LimitSettings()
+        settings.bodies = 250_000
+        try await SmallServer.run(settings) { router in
+            router.post("/kbs/v0/attest") { request, _ in
+                let body = try await request.body.collect(upTo: 200_000)
+                return Response(status: .ok, body: .init(byteBuffer: .init(string: "\(body.readableBytes)")))
+            }
+        } _: { server in
+            let half = String(repeating: "x", count: 100_000)
+            let heads = ["Content-Length: 200000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n186a0\r\n"].map {
+                "POST /kbs/v0/attest HTTP/1.1\r\nHost: x\r\n\($0)"
+            }
+            func reached(_ bytes: Int) async throws {
+                while server.limits.bodies.taken != bytes { try await Task.sleep(for: .milliseconds(2)) }
+            }
+            try await RawConnection.open(server.port) { first in
+                try await first.send(heads[0] + half)
+                try await reached(100_000)
+                try await RawConnection.open(server.port) { second in
+                    try await second.send(heads[1] + half)
+                    try await reached(200_000)
+                    for head in heads {
+                        let refused = try await RawConnection.open(server.port) { third in
+                            try await third.send(head + half)
+                            return await third.receive(until: "overloaded: ")
+                        }
+                        #expect(refused.hasPrefix("HTTP/1.1 503 ") && refused.contains("Retry-After: 2\r\n"))
+                    }
+                    #expect(try await Self.post(server.port, "attest", "short").hasPrefix("HTTP/1.1 200 "))
+                }
+                // The second hung up.
+                try await reached(100_000)
+                try await first.send(half)
+                #expect(await first.receive(until: "200000").hasPrefix("HTTP/1.1 200 "))
+            }
+            try await reached(0)
+            #expect(server.limits.counters[.bodies] == 2)
+        }
+    }
+
     @Test("Whoever sends evidence slowly takes nobody's place")
     func slowSender() async throws {
         var settings = LimitSettings()

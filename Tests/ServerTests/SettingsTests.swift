@@ -210,6 +210,7 @@ struct TransportSettingsTests {
         arguments: [
             "limits.requests_per_second=-1", "limits.requests_per_second=1.5", "limits.burst=0",
             "limits.connections=0", "limits.connections_per_address=0", "limits.waiting_attestations=0",
+            "limits.bodies=16777215",
             "limits.body=4095", "limits.body=16777217", "limits.body=64k", "http.header_timeout=0",
             "http.body_timeout=0s", "http.write_timeout=2h", "tls.minimum_version=1.1", "tls.minimum_version=1",
             "insecure_http=maybe",

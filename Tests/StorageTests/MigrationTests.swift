@@ -50,4 +50,23 @@ struct MigrationTests {
         }
         #expect(try await store.retire(keys.id, at: Date()))
     }
+    @Test("It stays as it is for whoever may not bring it up to date; a new one gets the schema in any case")
+    func unmigrated() async throws {
+        let folder = try TemporaryFolder()
+        let file = folder.file("kbs.sqlite")
+        let queue = try DatabaseQueue(path: file.path)
+        try Schema.migrator.migrate(queue, upTo: "v1")
+        let earlier = #expect(throws: OtherSchema.self) { try SQLiteStore(file: file, migrates: false) }
+        #expect(earlier?.isLater == false)
+        #expect(try await queue.read { try Schema.migrator.completedMigrations($0) } == ["v1"])
+        try SQLiteStore(file: file).close()
+        try SQLiteStore(file: file, migrates: false).close()
+        try await queue.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('v99')") }
+        for migrates in [true, false] {
+            let later = #expect(throws: OtherSchema.self) { try SQLiteStore(file: file, migrates: migrates) }
+            #expect(later?.isLater == true)
+        }
+        let new = try SQLiteStore(file: folder.file("new.sqlite"), migrates: false)
+        #expect(try await new.countWorkloads() == 0)
+    }
 }

@@ -101,6 +101,42 @@ struct StoreTests {
         #expect(try await store.grant(session: Array(repeating: 2, count: 16), at: now) == nil)
     }
 
+    @Test("Many sessions are ended under one record, and are remembered until they are swept")
+    func endMany() async throws {
+        _ = try await register("app")
+        let first = try await session(255, of: "app", expires: 1_000)
+        _ = try await store.insert(first)
+        let (store, now) = (store, now)
+        try await withThrowingTaskGroup { group in
+            for number in 0..<1_199 {
+                group.addTask {
+                    var id = [UInt8](repeating: 0, count: 16)
+                    (id[0], id[1]) = (UInt8(number / 250), UInt8(number % 250))
+                    _ = try await store.insert(
+                        Session(
+                            id: id, workload: first.workload, binding: .sev(measurement: [1]), chip: "", opened: now,
+                            expires: now.addingTimeInterval(1_000), code: [], masterKey: ""))
+                }
+            }
+            try await group.waitForAll()
+        }
+        let later = now.addingTimeInterval(10)
+        func end() async throws -> Int {
+            try await store.endSessions(SessionSelection(workload: WorkloadID("app")), at: later) { count in
+                AuditRecord(.endSession, by: .server, details: ["count": "\(count)"], at: later)
+            }
+        }
+        #expect(try await end() == 1_200)
+        #expect(try await end() == 0)
+        let records = try await store.trail().filter { $0["action"] == "session.end" }
+        #expect(records.map { $0["count"] } == ["1200"])
+        #expect(try await store.countSessions(at: later) == 0)
+        #expect(try await store.grant(session: first.id, at: later) == nil)
+        #expect(try await !store.insert(first), "its challenge was answered")
+        #expect(try await store.sweepSessions(before: later.addingTimeInterval(-1)) == 0)
+        #expect(try await store.sweepSessions(before: later) == 1_200)
+    }
+
     @Test("The sweep takes what has expired, all of it, and nothing else")
     func sweep() async throws {
         _ = try await register("app")
@@ -186,6 +222,30 @@ struct StoreTests {
         try store.close()
         let again = try SQLiteStore(file: folder.file("kbs.sqlite"))
         #expect(try await again.workload(WorkloadID("app")) != nil)
+    }
+
+    @Test("A chip's owner cannot fill the cache with its keys: the oldest go, and no other chip's")
+    func manyKeys() async throws {
+        let (snp, vcek) = (try Simulated.snp, try Simulated.vcek.certificate)
+        func name(_ chip: UInt8, _ microcode: UInt8) -> String {
+            EndorsementIdentity(
+                kind: .vcek, product: .milan, hardwareID: Array(repeating: chip, count: 64),
+                tcb: TCBVersion(bootLoader: 1, tee: 0, snp: 1, microcode: microcode)
+            ).keyName
+        }
+        try await store.keep([NamedCertificate(name: name(1, 0), certificate: vcek)])
+        try await store.keep([NamedCertificate(name: "authority/vcek/Milan", certificate: snp.ask)])
+        try store.tamper("UPDATE certificates SET added = added - 10")
+        for microcode in 0..<80 as Range<UInt8> {
+            try await store.keep([NamedCertificate(name: name(2, microcode), certificate: vcek)])
+            try store.tamper("UPDATE certificates SET added = added - 1")
+        }
+        var kept: [UInt8] = []
+        for microcode in 0..<80 as Range<UInt8>
+        where try await !store.certificates(named: [name(2, microcode)]).isEmpty { kept.append(microcode) }
+        #expect(kept == Array(16..<80))
+        #expect(try await store.certificates(named: [name(1, 0)]) == [vcek])
+        #expect(try await store.certificates(named: ["authority/vcek/Milan"]) == [snp.ask])
     }
 
     @Test("Certificates are kept once under each name, and survive a restart")

@@ -18,7 +18,12 @@ public struct AuditEntry: Sendable, Hashable {
     }
 
     /// The entry that a record becomes after another.
-    public init(appending record: String, to previous: AuditHead) {
+    ///
+    /// - Throws: ``BrokenTrail`` when the other has a number that no record ever gets.
+    public init(appending record: String, to previous: AuditHead) throws(BrokenTrail) {
+        guard (0..<Int64.max).contains(previous.sequence) else {
+            throw BrokenTrail("The trail's last record has the number \(previous.sequence): someone wrote it there.")
+        }
         sequence = previous.sequence + 1
         self.record = record
         hash = Self.hash(after: previous.hash, sequence: sequence, record: record)

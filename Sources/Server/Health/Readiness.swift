@@ -1,3 +1,4 @@
+import Dispatch
 import Synchronization
 
 /// One thing that must work for the server to be of use.
@@ -21,7 +22,7 @@ actor Readiness {
         let failure: String?
     }
 
-    private let checks: [ReadinessCheck]
+    private let checks: [Trials]
     private let pause: Duration
     private let patience: Duration
     private var latest: (results: [Result], at: ContinuousClock.Instant)?
@@ -32,7 +33,7 @@ actor Readiness {
     ///   - pause: how long results are good for.
     ///   - patience: how long a check may take before it counts as failed.
     init(_ checks: [ReadinessCheck], pause: Duration = .seconds(1), patience: Duration = .seconds(2)) {
-        self.checks = checks
+        self.checks = checks.map { Trials($0) }
         self.pause = pause
         self.patience = patience
     }
@@ -52,7 +53,7 @@ actor Readiness {
         let task = Task {
             await withTaskGroup(of: (Int, Result).self) { group in
                 for (place, check) in checks.enumerated() {
-                    group.addTask { (place, await Self.run(check, within: patience)) }
+                    group.addTask { (place, await check.run(within: patience)) }
                 }
                 var results: [(Int, Result)] = []
                 for await result in group { results.append(result) }
@@ -65,24 +66,61 @@ actor Readiness {
         underWay = nil
         return results
     }
+}
 
-    /// A disk that hangs holds its check for as long as it likes, and nobody waits for it: not a task group.
-    private static func run(_ check: ReadinessCheck, within patience: Duration) async -> Result {
-        let (results, report) = AsyncStream.makeStream(of: Result.self, bufferingPolicy: .bufferingOldest(1))
-        let trial = Task {
+/// The trials of one check, one at a time.
+///
+/// A disk that hangs holds a trial for as long as it likes. Nobody waits for it, no other trial is begun meanwhile, and
+/// the thread that it holds is this check's own.
+private final class Trials: Sendable {
+    private typealias Result = Readiness.Result
+
+    private let check: ReadinessCheck
+    private let thread: TrialThread
+    private let isUnderWay = Mutex(false)
+
+    init(_ check: ReadinessCheck) {
+        self.check = check
+        thread = TrialThread(check.name)
+    }
+
+    func run(within patience: Duration) async -> Readiness.Result {
+        let mayBegin = isUnderWay.withLock { isUnderWay in
+            defer { isUnderWay = true }
+            return !isUnderWay
+        }
+        guard mayBegin else { return Result(name: check.name, failure: "the last trial has not ended") }
+        // Not a task group, which would wait for the trial.
+        let (results, report) = AsyncStream.makeStream(of: Readiness.Result.self, bufferingPolicy: .bufferingOldest(1))
+        let trial = Task(executorPreference: thread) { [self] in
+            let failure: String?
             do {
                 try await check.run()
-                report.yield(Result(name: check.name, failure: nil))
+                failure = nil
             } catch {
-                report.yield(Result(name: check.name, failure: "\(error)"))
+                failure = "\(error)"
             }
+            isUnderWay.withLock { $0 = false }
+            report.yield(Result(name: check.name, failure: failure))
         }
-        let limit = Task {
+        let limit = Task { [name = check.name] in
             try await Task.sleep(for: patience)
-            report.yield(Result(name: check.name, failure: "no answer within \(patience)"))
+            report.yield(Result(name: name, failure: "no answer within \(patience)"))
             trial.cancel()
         }
         defer { limit.cancel() }
         return await results.first { _ in true } ?? Result(name: check.name, failure: "it did not end")
+    }
+}
+
+/// Runs tasks one at a time, off the few threads that all tasks share.
+private final class TrialThread: TaskExecutor {
+    private let queue: DispatchQueue
+
+    init(_ name: String) { queue = DispatchQueue(label: "kbs.readiness.\(name)") }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }

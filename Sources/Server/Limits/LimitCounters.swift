@@ -10,6 +10,8 @@ public final class LimitCounters: Sendable {
         case rate
         /// 503 for `limits.waiting_attestations`.
         case overload
+        /// 503 for `limits.bodies`.
+        case bodies
         /// `limits.connections` was reached, and accepting was paused.
         case connections
         /// A connection was closed for `limits.connections_per_address`.

@@ -7,12 +7,14 @@ struct ServerLimits: Sendable {
     let connections: ConnectionLimits
     let counters = LimitCounters()
     private let settings: LimitSettings
+    let bodies: BodyBudget
     private let room: WaitingRoom
     private let rate: RateLimiter?
 
     /// Also raises the process's own limit of open files, and stays below it.
     init(_ settings: LimitSettings, logger: Logger) {
         self.settings = settings
+        bodies = BodyBudget(capacity: settings.bodies)
         room = WaitingRoom(capacity: settings.waitingAttestations)
         rate =
             settings.requestsPerSecond > 0
@@ -32,6 +34,7 @@ struct ServerLimits: Sendable {
     func addMiddleware(to router: Router<KBSRequestContext>) {
         if let rate { router.add(middleware: RateLimitMiddleware(limiter: rate, counters: counters)) }
         router.add(middleware: BodyLimitMiddleware(longestBody: settings.body))
+        router.add(middleware: BodyBudgetMiddleware(budget: bodies, counters: counters))
         router.add(
             middleware: AttestationQueueMiddleware(room: room, longestBody: settings.body, counters: counters))
     }

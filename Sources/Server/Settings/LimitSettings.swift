@@ -14,6 +14,8 @@ public struct LimitSettings: Sendable, Hashable {
     public var waitingAttestations = 1_000
     /// Longest body of a request, in bytes.
     public var body = 256 * 1_024
+    /// Bodies of all requests that are being received and answered, in bytes.
+    public var bodies = 256 * 1_024 * 1_024
 
     /// Time for a request's head, and for TLS's handshake before the first.
     public var headerTimeout: TimeInterval = 15
@@ -28,7 +30,7 @@ public struct LimitSettings: Sendable, Hashable {
 extension SettingKey {
     static let limits = [
         limitRequestsPerSecond, limitBurst, limitConnections, limitConnectionsPerAddress, limitWaitingAttestations,
-        limitBody, headerTimeout, bodyTimeout, writeTimeout,
+        limitBody, limitBodies, headerTimeout, bodyTimeout, writeTimeout,
     ]
 
     public static let limitRequestsPerSecond = SettingKey(
@@ -54,6 +56,11 @@ extension SettingKey {
     public static let limitBody = SettingKey(
         "limits.body", "Longest body of a request, in bytes", default: "262144"
     ) { $1.limits.body = try $0.number(4_096...16_777_216) }
+
+    public static let limitBodies = SettingKey(
+        "limits.bodies", "Bodies of all requests in memory, in bytes; more get 503", default: "268435456"
+            // At least one of the longest that limits.body can allow.
+    ) { $1.limits.bodies = try $0.number(16_777_216...1_099_511_627_776) }
 
     public static let headerTimeout = SettingKey(
         "http.header_timeout", "Time for a request's head to arrive", default: "15s"

@@ -2,7 +2,8 @@ public import Foundation
 import NIOSSL
 import Synchronization
 
-/// What new connections are served with. A connection keeps what it began with.
+/// What new connections are served with. A connection keeps what it began with, but not the role of a certificate
+/// whose authorities were replaced.
 public final class CurrentTLS: Sendable {
     /// What became of a look at the files.
     enum Reload {
@@ -38,9 +39,6 @@ public final class CurrentTLS: Sendable {
 
     /// For metrics and alerts: days until the certificate that is served now expires, negative after that.
     public func daysToExpiry(at now: Date = Date()) -> Double { expiry.timeIntervalSince(now) / 86_400 }
-
-    /// For a new connection.
-    func makeHandler() -> NIOSSLServerHandler { NIOSSLServerHandler(context: identity.context) }
 
     /// Looks at the files, and serves with them if they have changed and are usable.
     func reload() -> Reload {

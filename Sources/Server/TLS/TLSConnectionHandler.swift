@@ -10,19 +10,31 @@ final class TLSConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = NIOAny
 
     private let tls: NIOSSLServerHandler
+    /// Those that a client's certificate was held against.
+    private let authorities: [UInt8]
+    private let current: CurrentTLS
     private let counters: LimitCounters
     private let logger: Logger
     /// `nil` until it was looked for.
     private var found: PeerCertificate??
 
-    init(_ tls: NIOSSLServerHandler, counters: LimitCounters, logger: Logger) {
+    /// - Parameters:
+    ///   - identity: what the connection begins with.
+    ///   - current: where the one that replaces it will be.
+    init(
+        _ tls: NIOSSLServerHandler, of identity: TLSIdentity, in current: CurrentTLS, counters: LimitCounters,
+        logger: Logger
+    ) {
         self.tls = tls
+        authorities = identity.authorities
+        self.current = current
         self.counters = counters
         self.logger = logger
     }
 
-    /// The verified certificate of the client; `nil` when it showed none.
+    /// The verified certificate of the client; `nil` when it showed none, or the authorities were replaced since.
     fileprivate var peerCertificate: PeerCertificate? {
+        guard current.identity.authorities == authorities else { return nil }
         if let found { return found }
         let certificate = tls.peerCertificate.flatMap { try? $0.toDERBytes() }.flatMap(PeerCertificate.init)
         found = .some(certificate)

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import NIOSSL
 import SwiftASN1
@@ -10,6 +11,8 @@ struct TLSIdentity: Sendable {
     let validity: ClosedRange<Date>
     /// For an operator: the certificate's subject and serial number.
     let name: String
+    /// SHA-256 of the file with the clients' authorities.
+    let authorities: [UInt8]
 
     /// Reads what the files held.
     ///
@@ -52,6 +55,7 @@ struct TLSIdentity: Sendable {
         } catch {
             throw InvalidSetting("\(certificateName) and \(keyName) do not go together: \(error)")
         }
+        self.authorities = Array(SHA256.hash(data: contents.clientAuthorities ?? []))
         validity = leaf.notValidBefore...leaf.notValidAfter
         name = "\(leaf.subject), serial \(leaf.serialNumber)"
     }

@@ -1,0 +1,29 @@
+import Dispatch
+import GRDB
+
+/// One more connection for reading, with a thread of its own: for what goes through many rows.
+///
+/// Counts, listings, searches and exports may take long. Here they wait for each other, and neither an event loop nor
+/// a connection that guests need waits for them.
+final class OperatorReader: Sendable {
+    private let database: DatabaseQueue
+    private let queue = DispatchQueue(label: "kbs.operators", qos: .utility)
+
+    /// - Parameter path: a database that exists, in WAL mode.
+    init(path: String) throws {
+        var configuration = Configuration()
+        configuration.label = "kbs.operators"
+        configuration.readonly = true
+        configuration.busyMode = .timeout(10)
+        database = try DatabaseQueue(path: path, configuration: configuration)
+    }
+
+    /// One statement sees one state of the database, so it needs no transaction around it.
+    func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Result { try self.database.unsafeRead(body) }) }
+        }
+    }
+
+    func close() throws { try database.close() }
+}
