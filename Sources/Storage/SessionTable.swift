@@ -125,7 +125,8 @@ extension SQLiteStore {
 
     /// A row is not removed: it is what remembers that a challenge was answered.
     private static func expire(_ ids: ArraySlice<Data>, at time: Date, in database: Database) throws -> Int {
-        let statement = try database.cachedStatement(sql: "UPDATE sessions SET expires = ? WHERE id = ? AND expires > ?")
+        let statement = try database.cachedStatement(
+            sql: "UPDATE sessions SET expires = ? WHERE id = ? AND expires > ?")
         return try ids.reduce(0) { count, id in
             try statement.execute(arguments: [time.seconds, id, time.seconds])
             return count + database.changesCount
@@ -142,7 +143,8 @@ extension SQLiteStore {
                 try database.cachedStatement(
                     sql: """
                         DELETE FROM sessions WHERE id IN
-                            (SELECT id FROM sessions INDEXED BY sessions_by_expiry WHERE expires <= ? LIMIT \(Self.portion))
+                            (SELECT id FROM sessions INDEXED BY sessions_by_expiry WHERE expires <= ?
+                            LIMIT \(Self.portion))
                         """
                 ).execute(arguments: [time.seconds])
                 return database.changesCount
