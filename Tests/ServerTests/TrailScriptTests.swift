@@ -24,7 +24,7 @@ struct TrailScriptTests {
         for number in 1...5 {
             let record = AuditRecord(
                 .registerWorkload, by: .server, workload: "wörk \"\(number)\"\n", at: Date(timeIntervalSince1970: 1e9))
-            entries.append(AuditEntry(appending: record.canonical, to: head))
+            entries.append(try AuditEntry(appending: record.canonical, to: head))
             head = AuditHead(entries[number - 1])
         }
         self.entries = entries
@@ -42,15 +42,9 @@ struct TrailScriptTests {
             arguments.append(checkpoints.path)
         }
         if let key { arguments.append(Hex.encode(key)) }
-        let process = Process()
-        process.executableURL = URL(filePath: Self.python ?? "")
-        process.arguments = arguments
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        let ended = AsyncStream<Void> { stream in process.terminationHandler = { _ in stream.finish() } }
-        try process.run()
-        for await _ in ended {}
-        return process.terminationStatus
+        var plan = SpawnedProcess.Plan(URL(filePath: Self.python ?? ""), arguments)
+        (plan.output, plan.errors) = (.nullDevice, .nullDevice)
+        return try await SpawnedProcess.run(plan)
     }
 
     @Test("A trail as it was exported is intact, with its checkpoint", .enabled(if: hasPython))
@@ -77,8 +71,8 @@ struct TrailScriptTests {
         let checkpoint = AuditHead(entries[4])
         #expect(try await verify(Array(entries.dropLast()), checkpoint: checkpoint) == 1)
         var head = AuditHead.start
-        let anew = entries.map { entry in
-            let next = AuditEntry(appending: entry.record.replacing("done", with: "none"), to: head)
+        let anew = try entries.map { entry in
+            let next = try AuditEntry(appending: entry.record.replacing("done", with: "none"), to: head)
             head = AuditHead(next)
             return next
         }
