@@ -24,9 +24,13 @@ final class WriteQueue: Sendable {
         let result = Mutex<Result<T, any Error>?>(nil)
     }
 
+    /// A closure in a struct: bare in a `Mutex` it would be wrapped once more, as a generic value, each time that it is
+    /// looked at, and after a day's commits a call of it would go through all of these.
+    private struct Observer { let report: @Sendable (CommittedBatch) -> Void }
+
     private let writer: DatabaseQueue
     private let state = Mutex(State())
-    private let observer = Mutex<(@Sendable (CommittedBatch) -> Void)?>(nil)
+    private let observer = Mutex<Observer?>(nil)
     /// The only thread that writes; it may block on the disk.
     private let thread = DispatchQueue(label: "kbs.writes")
 
@@ -35,7 +39,9 @@ final class WriteQueue: Sendable {
     /// How many writes wait for the next transaction.
     var waiting: Int { state.withLock { $0.waiting.count } }
 
-    func observe(_ body: @escaping @Sendable (CommittedBatch) -> Void) { observer.withLock { $0 = body } }
+    func observe(_ body: @escaping @Sendable (CommittedBatch) -> Void) {
+        observer.withLock { $0 = Observer(report: body) }
+    }
 
     /// Runs a write, and returns when it is durable.
     func perform<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
@@ -84,7 +90,7 @@ final class WriteQueue: Sendable {
             if batch.isEmpty { return }
             let start = ContinuousClock.now
             let failure = commit(batch)
-            observer.withLock { $0 }?(
+            observer.withLock { $0 }?.report(
                 CommittedBatch(writes: batch.count, duration: start.duration(to: .now), hasFailed: failure != nil))
             for write in batch { write.finish(failure) }
         }
