@@ -50,14 +50,16 @@ public struct LocalAdministrator: Administrator {
         try await register(workload, replacing: replacing, expecting: nil)
     }
 
+    /// - Returns: the workload as it was registered, whatever became of it since, and whether it replaced one.
     @discardableResult
     func register(
         _ workload: NewWorkload, replacing: Bool, expecting expected: Workload.Expectation?
-    ) async throws -> RegistrationOutcome {
-        try await broker.register(
+    ) async throws -> (workload: WorkloadSummary, replaced: Bool) {
+        let done = try await broker.register(
             Registration(
                 workloadID: workload.id, launchMeasurement: workload.measurement, teeConfig: workload.configuration,
                 secret: workload.secret), replacing: replacing, expecting: expected, by: actor)
+        return (WorkloadSummary(done.workload), done.replaced)
     }
 
     public func setDisabled(_ isDisabled: Bool, workload id: String) async throws {

@@ -81,12 +81,13 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
             let administrator = try await admit(request, context, to: .changeWorkloads)
             let message = try JSON.decode(WorkloadMessage.self, try await request.jsonBody(upTo: longestBody))
             guard let id = message.id else { throw Refusal(.malformed, "The field id is missing.") }
-            try await administrator.register(try NewWorkload(message, id: id), replacing: false)
-            return try await reply(with: id, .created, by: administrator)
+            let done = try await administrator.register(
+                try NewWorkload(message, id: id), replacing: false, expecting: nil)
+            return reply(with: done.workload, .created)
         }
         calls.get("**") { request, context in
             let administrator = try await admit(request, context, to: .readWorkloads)
-            return try await reply(with: try request.name(after: "workloads"), .ok, by: administrator)
+            return reply(with: try await administrator.workload(try request.name(after: "workloads")))
         }
         calls.put("**") { request, context in
             let administrator = try await admit(request, context, to: .changeWorkloads)
@@ -97,9 +98,9 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
             }
             let expected = try request.expectation()
             let mayReplace = try request.mayReplace()
-            let outcome = try await administrator.register(
+            let done = try await administrator.register(
                 try NewWorkload(message, id: id), replacing: mayReplace && replacesWorkloads, expecting: expected)
-            return try await reply(with: id, outcome == .added ? .created : .ok, by: administrator)
+            return reply(with: done.workload, done.replaced ? .ok : .created)
         }
         calls.patch("**") { request, context in
             let administrator = try await admit(request, context, to: .disableWorkloads)
@@ -107,7 +108,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
             let change = try JSON.decode(WorkloadChange.self, try await request.jsonBody(upTo: longestBody))
             try await administrator.setDisabled(
                 change.disabled, workload: id, expecting: try request.expectation())
-            return try await reply(with: id, .ok, by: administrator)
+            return reply(with: try await administrator.workload(id))
         }
         calls.delete("**") { request, context in
             let administrator = try await admit(request, context, to: .changeWorkloads)
@@ -133,14 +134,11 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         api.refuseOtherMethods(on: "appraisals", than: [.post])
     }
 
-    private func reply(
-        with id: String, _ status: HTTPResponse.Status, by administrator: LocalAdministrator
-    ) async throws -> Response {
-        let workload = try await administrator.workload(id)
+    private func reply(with workload: WorkloadSummary, _ status: HTTPResponse.Status = .ok) -> Response {
         var response = Response(json: workload, status: status)
         response.headers[.eTag] = "\"\(workload.version)\""
         if status == .created {
-            let path = id.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+            let path = workload.id.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
             response.headers[.location] = "/api/v1/workloads/\(path)"
         }
         return response

@@ -6,12 +6,12 @@ extension Broker {
     ///
     /// - Parameter expected: the version that must be there, if it matters.
     /// - Throws: a ``Refusal`` when there is one and `replacing` is false, or another than was expected.
-    /// - Returns: whether it was added or replaced one.
+    /// - Returns: the workload as it was registered, and whether it replaced one.
     @discardableResult
     public func register(
         _ registration: Registration, replacing: Bool = true, expecting expected: Workload.Expectation? = nil,
         by actor: Actor
-    ) async throws -> RegistrationOutcome {
+    ) async throws -> (workload: Workload, replaced: Bool) {
         func store() async throws -> RegistrationOutcome {
             try await self.store(registration, replacing: replacing, expecting: expected, by: actor)
         }
@@ -20,7 +20,9 @@ extension Broker {
         // Another process has rotated the keys, and retired ours, before we noticed.
         if outcome == .keyRetired, try keys.reload() { outcome = try await store() }
         switch outcome {
-        case .added, .replaced: report(.registered(id, replaced: outcome == .replaced))
+        case .done(let workload, let replaced):
+            report(.registered(id, replaced: replaced))
+            return (workload, replaced)
         case .exists:
             throw Refusal(
                 .workloadExists,
@@ -31,7 +33,6 @@ extension Broker {
             throw Refusal(
                 .unavailable, "The server's master key has been retired: it must be restarted with the new one.")
         }
-        return outcome
     }
 
     private func store(
@@ -43,10 +44,10 @@ extension Broker {
         return try await store.register(
             registration, sealed: Sealed(bytes: try active.seal(registration), masterKey: active.id),
             replacing: replacing, expecting: expected, at: time
-        ) { outcome in
+        ) { replaced in
             AuditRecord(
                 .registerWorkload, by: actor, workload: id.text,
-                details: ["tee": tee.rawValue, "replaced": "\(outcome == .replaced)"], at: time)
+                details: ["tee": tee.rawValue, "replaced": "\(replaced)"], at: time)
         }
     }
 

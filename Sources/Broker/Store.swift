@@ -16,7 +16,7 @@ public protocol Store: KeyStore {
     /// - Returns: whether it was new, replaced one, or was left alone.
     func register(
         _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Expectation?,
-        at time: Date, recording record: @escaping @Sendable (RegistrationOutcome) -> AuditRecord
+        at time: Date, recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> RegistrationOutcome
 
     func remove(
@@ -97,7 +97,8 @@ public protocol Store: KeyStore {
 }
 
 public enum RegistrationOutcome: Sendable, Hashable {
-    case added, replaced
+    /// The workload as it is now, and whether there was one before.
+    case done(Workload, replaced: Bool)
     /// There is one, and it was not to be replaced.
     case exists
     /// There is none, or another than was expected.

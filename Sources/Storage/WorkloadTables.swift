@@ -8,7 +8,7 @@ extension SQLiteStore: Store {}
 extension SQLiteStore {
     public func register(
         _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Expectation?,
-        at time: Date, recording record: @escaping @Sendable (RegistrationOutcome) -> AuditRecord
+        at time: Date, recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> RegistrationOutcome {
         try await writes.perform { database in
             let id = registration.id.text
@@ -30,9 +30,12 @@ extension SQLiteStore {
                 .execute(arguments: [row, registration.configuration, launch.policyColumn])
             try database.cachedStatement(sql: "INSERT INTO secrets (workload, sealed, master_key) VALUES (?, ?, ?)")
                 .execute(arguments: [row, Data(sealed.bytes), sealed.masterKey])
-            let outcome: RegistrationOutcome = version == nil ? .added : .replaced
-            try database.append(record(outcome))
-            return outcome
+            try database.append(record(version != nil))
+            return .done(
+                Workload(
+                    row: row, id: registration.id, launch: launch, configuration: registration.configuration,
+                    registered: Date(seconds: time.seconds), isDisabled: version?.isDisabled ?? false),
+                replaced: version != nil)
         }
     }
 

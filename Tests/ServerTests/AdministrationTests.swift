@@ -30,6 +30,9 @@ struct AdministrationTests {
             #expect(try await server.call("GET", "/api/v1/workloads/team/app").body == read.body)
             let replaced = try await server.call("PUT", path, workload(secret: "sesame2"))
             #expect(replaced.status == 200 && replaced.headers.first(name: "ETag") != etag)
+            let version = try #require(replaced.json["version"] as? String)
+            #expect(replaced.headers.first(name: "ETag") == "\"\(version)\"")
+            #expect(try await server.call("GET", path).body == replaced.body, "what is answered is what is stored")
             let list = try await server.call("GET", "/api/v1/workloads")
             for reply in [created, read, replaced, list] { #expect(!reply.body.contains("sesame")) }
             let put = try await server.call("PUT", "/api/v1/workloads/new", workload())

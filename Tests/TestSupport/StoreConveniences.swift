@@ -45,3 +45,8 @@ extension Broker {
 
     public func remove(_ id: WorkloadID) async throws { try await remove(id, by: .server) }
 }
+
+extension RegistrationOutcome {
+    /// `nil` when nothing was registered.
+    public var isReplacement: Bool? { if case .done(_, let replaced) = self { replaced } else { nil } }
+}
