@@ -51,9 +51,6 @@ public struct NewWorkload: Sendable {
 }
 
 extension Administrator {
-    /// How many a page holds unless told otherwise.
-    public static var pageSize: Int { 100 }
-
     /// Every workload whose id holds the text.
     public func allWorkloads(search: String = "") async throws -> [WorkloadSummary] {
         var all: [WorkloadSummary] = []

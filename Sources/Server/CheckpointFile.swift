@@ -49,8 +49,7 @@ public struct CheckpointFile: Sendable {
     /// Gives the file another name, if there is one.
     func putAside(at time: Date) throws {
         guard FileManager.default.fileExists(atPath: path) else { return }
-        let stamp = time.formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
-        try DurableFile.move(url, to: URL(filePath: "\(path).before-\(stamp)"))
+        try DurableFile.move(url, to: url.aside("before", at: time))
     }
 
     private var path: String { url.path(percentEncoded: false) }

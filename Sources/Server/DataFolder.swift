@@ -68,7 +68,8 @@ public struct DataFolder: Sendable {
         let broker = Broker(
             store: store, endorsements: library, keys: keys, anchors: try settings.anchors(), policy: settings.policy)
         return LocalAdministrator(
-            broker, store: store, signer: { try await Trail(self, settings).key }, actor: .local(user: getuid()))
+            broker, store: store, signer: { [keys, store] in try await Trail.key(keys, store) },
+            actor: .local(user: getuid()))
     }
 
     static func database(in folder: URL) -> URL { folder.appending(path: "kbs.sqlite") }

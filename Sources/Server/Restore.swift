@@ -112,13 +112,8 @@ public enum Restore {
     }
 
     /// Gives the database that is there a second name, so that there is one under the first at every moment.
-    private static func aside(_ file: URL, at time: Date) -> URL {
-        let stamp = time.formatted(.iso8601.dateSeparator(.omitted).timeSeparator(.omitted))
-        return URL(filePath: file.path(percentEncoded: false) + ".before-restore-\(stamp)")
-    }
-
     private static func setAside(_ database: URL, at time: Date) throws -> URL {
-        let before = aside(database, at: time)
+        let before = database.aside("before-restore", at: time)
         // A damaged one cannot be settled; it keeps its log then, under the name that SQLite looks for.
         try? DatabaseFile.settle(database)
         try FileManager.default.linkItem(at: database, to: before)

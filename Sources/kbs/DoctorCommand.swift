@@ -45,9 +45,3 @@ struct DoctorCommand: AsyncParsableCommand {
         return "\(Terminal.paint(level, colour)) \(finding.check.padding(to: 22))  \(finding.found)\(advice)"
     }
 }
-
-extension String {
-    fileprivate func padding(to width: Int) -> String {
-        self + String(repeating: " ", count: max(0, width - count))
-    }
-}

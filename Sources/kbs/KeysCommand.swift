@@ -22,15 +22,11 @@ struct KeysCommand: AsyncParsableCommand {
             for key in try await KeyCommands(options.resolve().settings).status() {
                 let usage = key.usage
                 let columns = [
-                    pad(usage.id.isEmpty ? "(version 1)" : usage.id, 16), pad(key.state.rawValue, 8),
-                    pad("\(usage.secrets)", 7), pad("\(usage.serverKeys)", 11), "\(usage.sessions)",
+                    (usage.id.isEmpty ? "(version 1)" : usage.id).padding(to: 16), key.state.rawValue.padding(to: 8),
+                    "\(usage.secrets)".padding(to: 7), "\(usage.serverKeys)".padding(to: 11), "\(usage.sessions)",
                 ]
                 print(columns.joined(separator: "  "))
             }
-        }
-
-        private func pad(_ text: String, _ width: Int) -> String {
-            text + String(repeating: " ", count: max(0, width - text.utf8.count))
         }
     }
 

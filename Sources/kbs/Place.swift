@@ -110,19 +110,3 @@ func printJSON(_ value: some Encodable) throws {
     encoder.dateEncodingStrategy = .iso8601
     print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
-
-/// Columns that line up, without spaces at a line's end.
-func printTable(_ rows: [[String]]) {
-    let widths = rows.reduce(into: [Int]()) { widths, row in
-        for (index, cell) in row.enumerated() {
-            if index == widths.count { widths.append(0) }
-            widths[index] = max(widths[index], cell.count)
-        }
-    }
-    for row in rows {
-        let cells = row.enumerated().map { index, cell in
-            index == row.count - 1 ? cell : cell.padding(toLength: widths[index], withPad: " ", startingAt: 0)
-        }
-        print(cells.joined(separator: "  "))
-    }
-}
