@@ -79,7 +79,7 @@ extension Broker {
     /// - Returns: how many there were.
     public func endSessions(_ selection: SessionSelection, by actor: Actor) async throws -> Int {
         let time = now()
-        let count = try await store.endSessions(selection, at: time) { count in
+        let count = try await store.endSessions(selection, at: lifetimes.ending(at: time)) { count in
             AuditRecord(
                 .endSession, by: actor, workload: selection.workload?.text,
                 session: selection.id.map { Hex.encode($0) }, chip: selection.chip, details: ["count": "\(count)"],

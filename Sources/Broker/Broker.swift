@@ -57,8 +57,22 @@ public struct AppraisalPolicy: Sendable, Hashable {
 public struct Lifetimes: Sendable, Hashable {
     public var challenge: TimeInterval = 300
     public var session: TimeInterval = 10_800
+    /// How far the clocks of the servers that share a database may be from the database's own.
+    public var clockTolerance: TimeInterval = 0
 
     public init() {}
+
+    /// A server whose clock is further off than this does not serve beside others.
+    public static let sharedClockTolerance: TimeInterval = 60
+
+    /// When a session that is ended now has expired, on every server's clock.
+    func ending(at now: Date) -> Date { now.addingTimeInterval(-clockTolerance) }
+
+    /// For how long after its expiry a session is remembered, so that no challenge is answered twice.
+    ///
+    /// One that was ended may be remembered by the latest clock, swept by the earliest, and its challenge have been made
+    /// by one and be looked at by the other: each is a tolerance, or two.
+    public var remembrance: TimeInterval { challenge + 5 * clockTolerance }
 }
 
 /// Something that an operator may want to know. It never holds a secret.

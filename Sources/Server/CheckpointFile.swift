@@ -84,6 +84,8 @@ struct CheckpointWriter: Sendable {
             try file.append(checkpoint)
             check.signed(checkpoint)
             last = head
+            // Where logs are collected, a copy is out of reach of whoever can write to the database.
+            logger.info("Signed the audit trail.", metadata: ["checkpoint": "\(checkpoint.line)"])
         } catch {
             logger.error("No checkpoint of the audit trail could be written.", metadata: ["error": "\(error)"])
         }
@@ -97,13 +99,13 @@ final class TrailCheck: Sendable {
     /// Read once; what is signed later is told.
     private let last: Mutex<Result<Checkpoint?, any Error>>
 
-    /// - Parameter hasServed: whether a server has worked with this trail before: then there is a checkpoint.
-    init(_ file: CheckpointFile, store: any Store, publicKey: [UInt8], hasServed: Bool) {
+    /// - Parameter mustBeThere: whether a file without a checkpoint is a failure.
+    init(_ file: CheckpointFile, store: any Store, publicKey: [UInt8], mustBeThere: Bool) {
         self.store = store
         let found = Result {
             let path = file.url.path(percentEncoded: false)
             guard let last = try file.read().last else {
-                guard hasServed else { return nil as Checkpoint? }
+                guard mustBeThere else { return nil as Checkpoint? }
                 throw InvalidSetting(
                     "the checkpoints of the audit trail are missing (\(path)): put them back, or say with "
                         + "`kbs audit accept` that the trail is as it should be")

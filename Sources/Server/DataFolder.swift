@@ -5,22 +5,25 @@ import Endorsements
 import Evidence
 public import Foundation
 public import MasterKeys
-public import Storage
+import Storage
 
 /// A server's folder: `kbs.sqlite` (with SQLite's two files beside it) and, unless it is elsewhere, `master.key`.
 ///
-/// Whoever has both has every secret; the database alone gives none away.
+/// Whoever has both has every secret; the database alone gives none away. With `storage.url` the database is
+/// PostgreSQL's, which other servers share, and of the folder there remain the checkpoints and what locks it.
 public struct DataFolder: Sendable {
     public let keys: KeyRing
-    public let store: SQLiteStore
+    public let store: any ServerStore
     let url: URL
     let reader: MasterKeyReader
     /// Held for as long as anyone has the folder.
     private let lock: FolderLock
 
     /// Opens the folder of a server with these settings.
-    public init(_ settings: Settings, create: Bool = true, migrates: Bool = false) throws {
-        try self.init(settings.dataFolder, masterKeys: settings.masterKeys, create: create, migrates: migrates)
+    public init(_ settings: Settings, create: Bool = true, migrates: Bool = false) async throws {
+        try await self.init(
+            settings.dataFolder, database: try settings.database(), masterKeys: settings.masterKeys, create: create,
+            migrates: migrates)
     }
 
     /// Opens the folder.
@@ -32,29 +35,42 @@ public struct DataFolder: Sendable {
     /// - Throws: ``InvalidSetting`` when a master key is missing, readable by others or not the database's, or the
     ///   folder cannot be used.
     public init(
-        _ folder: URL, masterKeys: MasterKeySources = MasterKeySources(), create: Bool = true, migrates: Bool = false
-    ) throws {
+        _ folder: URL, database: DatabaseLocation = .folder, masterKeys: MasterKeySources = MasterKeySources(),
+        create: Bool = true, migrates: Bool = false
+    ) async throws {
         let path = folder.path(percentEncoded: false)
         url = folder
         reader = MasterKeyReader(masterKeys, folder: folder)
         do {
-            if create {
+            if create || database.isShared {
                 try FileManager.default.createDirectory(
                     at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             } else if !Self.exists(Self.database(in: folder)) {
                 throw InvalidSetting("\(path) is not a data folder: name the server's with --data")
             }
-            (lock, keys, store) = try Self.locked(folder) { [reader] in
-                guard let lock = try FolderLock(folder, exclusive: false) else {
-                    throw InvalidSetting("the data folder \(path) is being restored: wait until that is done")
+            switch database {
+            case .folder:
+                (lock, keys, store) = try Self.locked(folder) { [reader] in
+                    let lock = try Self.lock(folder)
+                    let (keys, store) = try Self.open(folder, reader, migrates: migrates)
+                    return (lock, keys, store)
                 }
-                let (keys, store) = try Self.open(folder, reader, migrates: migrates)
-                return (lock, keys, store)
+            case .postgreSQL(let configuration):
+                lock = try Self.lock(folder)
+                (keys, store) = try await Self.open(configuration, reader, migrates: migrates)
+            }
+            do {
+                try await Self.check(keys, store)
+            } catch {
+                try? await store.close()
+                throw error
             }
         } catch let error as InvalidSetting {
             throw error
         } catch let error as MasterKeyError {
             throw InvalidSetting(error.description)
+        } catch  where database.isShared {
+            throw InvalidSetting("the database of storage.url cannot be used: \(error)")
         } catch {
             throw InvalidSetting("the data folder \(path) cannot be used: \(error)")
         }
@@ -89,20 +105,35 @@ public struct DataFolder: Sendable {
         }
         let keys = try KeyRing { try reader.read(fresh: $0) }
         if !exists(database) { try DurableFile.make(database) }
-        let store = try SQLiteStore(file: database, migrates: migrates)
-        do {
-            try check(keys, store)
-        } catch {
-            try? store.close()
-            throw error
+        return (keys, try SQLiteStore(file: database, migrates: migrates))
+    }
+
+    /// Of several servers that share a database none makes the master key: two that start together would make two.
+    private static func open(
+        _ configuration: PostgreSQLConfiguration, _ reader: MasterKeyReader, migrates: Bool
+    ) async throws -> (KeyRing, any ServerStore) {
+        if let file = reader.masterFile.map(KeyFile.init), !file.exists {
+            let path = file.file.path(percentEncoded: false)
+            throw InvalidSetting(
+                "\(path) is missing, and servers that share a database have one master key: give this one the key that "
+                    + "the others have. For the first server make one: kbs keys create --file \(path)")
         }
-        return (keys, store)
+        let keys = try KeyRing { try reader.read(fresh: $0) }
+        return (keys, try await PostgreSQLStore.open(configuration, migrates: migrates))
+    }
+
+    private static func lock(_ folder: URL) throws -> FolderLock {
+        guard let lock = try FolderLock(folder, exclusive: false) else {
+            throw InvalidSetting(
+                "the data folder \(folder.path(percentEncoded: false)) is being restored: wait until that is done")
+        }
+        return lock
     }
 
     /// Nothing is written with a key that is not this database's.
-    private static func check(_ keys: KeyRing, _ store: SQLiteStore) throws {
+    private static func check(_ keys: KeyRing, _ store: any ServerStore) async throws {
         let held = keys.held
-        let foreign = try store.masterKeyUsage(at: Date())
+        let foreign = try await store.masterKeyUsage(at: Date())
             .filter { (!$0.sealsNothing || $0.isActive) && !$0.id.isEmpty && held.named($0.id) == nil }
         guard foreign.isEmpty else {
             let wanted = foreign.map { "\($0.id) (\($0.secrets) secrets, \($0.serverKeys) server keys)" }
@@ -112,7 +143,7 @@ public struct DataFolder: Sendable {
                     + "name the right one, or add it to keys.previous")
         }
         // Secrets of version 1 do not name their key, but one that opens none of them is not theirs.
-        guard try Resealing.opensVersion1(with: keys, store.firstUnnamedSecret()) else {
+        guard Resealing.opensVersion1(with: keys, try await store.firstUnnamedSecret()) else {
             throw InvalidSetting(
                 "the database is sealed under another master key than keys.master and keys.previous give "
                     + "(\(held.all.map(\.id).joined(separator: ", "))): name the right one")

@@ -27,7 +27,7 @@ struct Housekeeping: Service {
     /// A session remembers that its challenge was answered. One that an operator ends may do so while its challenge
     /// could still be answered, so it stays for as long again as a challenge lives.
     func sweep(at now: Date) async throws {
-        let swept = try await store.sweepSessions(before: now.addingTimeInterval(-broker.lifetimes.challenge))
+        let swept = try await store.sweepSessions(before: now.addingTimeInterval(-broker.lifetimes.remembrance))
         if swept > 0 { logger.debug("Swept sessions.", metadata: ["count": "\(swept)"]) }
     }
 

@@ -36,7 +36,7 @@ public struct KBSServer: Sendable {
     public func run() async throws {
         try ListeningRule.check(settings)
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
-        let folder = try DataFolder(settings, migrates: true)
+        let folder = try await DataFolder(settings, migrates: settings.storage.migrates)
         let client = KeyDistributionService.makeClient()
         let result: Result<Void, any Error>
         do {
@@ -47,7 +47,7 @@ public struct KBSServer: Sendable {
             result = .failure(error)
         }
         try? await client.shutdown()
-        try? folder.store.close()
+        try? await folder.store.close()
         try result.get()
     }
 

@@ -9,9 +9,9 @@ public struct KeyCommands: Sendable {
     private let folder: DataFolder
     private let lifetimes: Lifetimes
 
-    public init(_ settings: Settings) throws {
-        folder = try DataFolder(settings, create: false)
-        lifetimes = settings.lifetimes
+    public init(_ settings: Settings) async throws {
+        folder = try await DataFolder(settings, create: false)
+        lifetimes = settings.lifetimes(on: folder.store)
     }
 
     /// A master key, as an operator sees it.
@@ -25,7 +25,7 @@ public struct KeyCommands: Sendable {
     /// Every key that is held or has been seen, the active one first.
     public func status() async throws -> [Status] {
         let held = folder.keys.held
-        var usages = try folder.store.masterKeyUsage(at: Date())
+        var usages = try await folder.store.masterKeyUsage(at: Date())
         for keys in held.all where !usages.contains(where: { $0.id == keys.id }) {
             usages.append(MasterKeyUsage(id: keys.id))
         }
@@ -71,7 +71,7 @@ public struct KeyCommands: Sendable {
     private func isUnfinished() async throws -> Bool {
         let held = folder.keys.held
         guard !held.previous.isEmpty else { return false }
-        let usages = try folder.store.masterKeyUsage(at: Date())
+        let usages = try await folder.store.masterKeyUsage(at: Date())
         // Nobody has worked with the active key yet: it was only just put first.
         let isNew = !usages.contains { $0.id == held.active.id && $0.isActive }
         return isNew || usages.contains { $0.id != held.active.id && !$0.sealsNothing }
@@ -79,7 +79,8 @@ public struct KeyCommands: Sendable {
 
     /// - Returns: whether there is a file to put one into.
     private func addKey() throws -> Bool {
-        guard let file = folder.reader.masterFile.map(KeyFile.init) else { return false }
+        // What others do not have yet must not become the active key.
+        guard !folder.store.isShared, let file = folder.reader.masterFile.map(KeyFile.init) else { return false }
         let isNewKey = try DataFolder.locked(folder.url) {
             let keys = try file.read()
             // Another process may have added one since this one looked.
@@ -107,7 +108,7 @@ public struct KeyCommands: Sendable {
         var outcome = Retirement()
         let (store, held, now) = (folder.store, folder.keys.held, Date())
         try await store.activate(held.active.id, previous: held.previous.map(\.id), at: now)
-        let usages = try store.masterKeyUsage(at: now)
+        let usages = try await store.masterKeyUsage(at: now)
         let version1 = usages.first { $0.id.isEmpty }
         for keys in held.previous {
             let usage = usages.first { $0.id == keys.id } ?? MasterKeyUsage(id: keys.id)
@@ -137,7 +138,7 @@ public struct KeyCommands: Sendable {
             return "\(usage.secrets) secrets and \(usage.serverKeys) server keys are under it: run `kbs keys rotate`"
         }
         // A server may go on for a moment with a key that was rotated beside it.
-        let challenges = (usage.superseded ?? now).addingTimeInterval(lifetimes.challenge + Self.noticing)
+        let challenges = (usage.superseded ?? now).addingTimeInterval(lifetimes.remembrance + Self.noticing)
         let sessions = [usage.lastSession, version1?.lastSession].compactMap { $0 }.max() ?? .distantPast
         let end = max(challenges, sessions)
         guard end > now else { return nil }

@@ -1,8 +1,7 @@
 import Broker
 import Foundation
-import Storage
 
-extension SQLiteStore {
+extension Store {
     /// Records what someone on this machine did with the data folder.
     func recordLocally(_ action: AuditRecord.Action, _ details: [String: String]) async throws {
         try await record(

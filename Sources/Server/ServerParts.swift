@@ -35,6 +35,7 @@ struct ServerParts: Sendable {
                 ReadinessCheck("database") { try await folder.store.probe() },
                 ReadinessCheck("trail", run: trail.check.run),
             ]
+                + (folder.store.isShared ? [Self.clockCheck(folder.store)] : [])
                 + [
                     tls.map { tls in
                         ReadinessCheck("certificate") {
@@ -60,7 +61,7 @@ struct ServerParts: Sendable {
             })
         broker = Broker(
             store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
-            policy: settings.policy, lifetimes: settings.lifetimes,
+            policy: settings.policy, lifetimes: settings.lifetimes(on: folder.store),
             recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute),
             reportingTo: {
                 log($0)
@@ -75,6 +76,19 @@ struct ServerParts: Sendable {
         self.monitor = monitor
         self.limits = limits
         self.tls = tls
+    }
+
+    /// Servers that share a database agree on when a session ends only as far as their clocks do.
+    private static func clockCheck(_ store: any ServerStore) -> ReadinessCheck {
+        ReadinessCheck("clock") {
+            let offset = try await store.clockOffset()
+            guard abs(offset) <= Lifetimes.sharedClockTolerance else {
+                let seconds = Int(abs(offset).rounded())
+                throw InvalidSetting(
+                    "this machine's clock is \(seconds) seconds \(offset > 0 ? "behind" : "ahead of") the database's: "
+                        + "have both kept by NTP")
+            }
+        }
     }
 
     /// The HTTP server.

@@ -1,14 +1,13 @@
 public import Broker
 import Foundation
 import Logging
-import Storage
 
 /// The audit trail's signing key and its file of checkpoints.
 public struct Trail: Sendable {
     public let key: CheckpointKey
     public let file: CheckpointFile
     let check: TrailCheck
-    private let store: SQLiteStore
+    private let store: any ServerStore
 
     /// Opens the key, or makes it.
     public init(_ folder: DataFolder, _ settings: Settings) async throws {
@@ -16,8 +15,7 @@ public struct Trail: Sendable {
         file = settings.checkpoints
         store = folder.store
         check = TrailCheck(
-            file, store: store, publicKey: key.publicKey,
-            hasServed: try await store.hasAuditRecord(of: .startServer))
+            file, store: store, publicKey: key.publicKey, mustBeThere: try await Self.mustHaveCheckpoint(store))
     }
 
     /// Begins a new file of checkpoints with the trail as it is, and says so in the trail.
@@ -34,8 +32,15 @@ public struct Trail: Sendable {
         CheckpointWriter(file: file, interval: interval, store: store, key: key, check: check, logger: logger)
     }
 
+    /// Whether a checkpoint is missing if there is none. One that works with a file has signed one; of several servers
+    /// that share a database each has its own, and a new one has none yet.
+    static func mustHaveCheckpoint(_ store: any ServerStore) async throws -> Bool {
+        guard !store.isShared else { return false }
+        return try await store.hasAuditRecord(of: .startServer)
+    }
+
     /// The key that there is, without making one.
-    static func existingKey(_ keys: KeyRing, _ store: SQLiteStore) async throws -> CheckpointKey? {
+    static func existingKey(_ keys: KeyRing, _ store: any ServerStore) async throws -> CheckpointKey? {
         guard let stored = try await oldest(in: store) else { return nil }
         return try await open(stored, keys)
     }
@@ -43,7 +48,7 @@ public struct Trail: Sendable {
     /// What the key is for, in the table of server keys.
     private static let keyName = "audit checkpoints"
 
-    static func key(_ keys: KeyRing, _ store: SQLiteStore) async throws -> CheckpointKey {
+    static func key(_ keys: KeyRing, _ store: any ServerStore) async throws -> CheckpointKey {
         if let stored = try await oldest(in: store) { return try await open(stored, keys) }
         let made = CheckpointKey()
         let sealed = try keys.seal(made.secret, for: keyName, id: made.id)
@@ -53,7 +58,7 @@ public struct Trail: Sendable {
         return try await open(stored, keys)
     }
 
-    private static func oldest(in store: SQLiteStore) async throws -> StoredServerKey? {
+    private static func oldest(in store: any ServerStore) async throws -> StoredServerKey? {
         try await store.serverKeys(named: keyName).min { ($0.created, $0.id) < ($1.created, $1.id) }
     }
 

@@ -3,16 +3,12 @@ public import Foundation
 import GRDB
 import Synchronization
 
-/// A transaction that has ended.
-public struct CommittedBatch: Sendable {
-    /// How many writes shared it.
-    public let writes: Int
-    /// With its flush.
-    public let duration: Duration
-    public let hasFailed: Bool
-}
+extension SQLiteStore: ServerStore {
+    /// A file has one machine, and one clock.
+    public var isShared: Bool { false }
 
-extension SQLiteStore: StoreStatistics {
+    public func clockOffset() async throws -> TimeInterval { 0 }
+
     public func countWorkloads() async throws -> Int {
         try await scan { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM workloads") ?? 0 }
     }

@@ -17,6 +17,7 @@ struct BackupCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try options.resolve().settings
+        try settings.needDatabaseFile("back up PostgreSQL with its own tools, or kbs storage copy it into a folder")
         let outcome = try await Backup.write(settings.dataFolder, to: URL(filePath: file), replacing: force)
         print("Wrote \(file), \(outcome.size) bytes, and checked it.")
         print(outcome.summary.lines)
@@ -38,6 +39,7 @@ struct RestoreCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try options.resolve().settings
+        try settings.needDatabaseFile("restore into a folder, and kbs storage copy that to PostgreSQL")
         let outcome = try await Restore.run(
             URL(filePath: file), into: settings.dataFolder, masterKeys: settings.masterKeys, replacing: force)
         print("Restored \(file) into \(settings.dataFolder.path(percentEncoded: false)). Every secret in it opens.")

@@ -263,7 +263,7 @@ struct AdministrationTests {
                 try await guest.attest(challenge, over: server.transport)
             }
             _ = try await server.call("DELETE", "/api/v1/workloads/app")
-            let store = try DataFolder(server.settings.dataFolder).store
+            let store = try await DataFolder(server.settings.dataFolder).store
             let trail = try await store.trail()
             #expect(
                 trail.map { "\($0["action"] ?? "") \($0["outcome"] ?? "")" } == [
@@ -289,7 +289,7 @@ struct AdministrationTests {
             let guest = try Simulated.guest("app")
             let challenge = try await guest.challenge(over: server.transport)
             try await guest.attest(challenge, over: server.transport)
-            let store = try DataFolder(server.settings.dataFolder).store
+            let store = try SQLiteStore(file: server.settings.dataFolder.appending(path: "kbs.sqlite"))
             try store.tamper("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END")
             let refused = await #expect(throws: GuestTransport.Refused.self) {
                 try await guest.fetchKey(cookie: challenge.cookie, over: server.transport)

@@ -21,10 +21,10 @@ extension KeysAndBackups {
         init() throws { folder = try TemporaryFolder() }
 
         private func register(_ ids: [String]) async throws {
-            let data = try DataFolder(data)
+            let data = try await DataFolder(data)
             let broker = Broker(store: data.store, endorsements: NoEndorsements(), keys: data.keys)
             for id in ids { try await broker.register(Simulated.registration(id, secret: "secret of \(id)")) }
-            try data.store.close()
+            try await data.store.close()
         }
 
         private func makeBackup() async throws {

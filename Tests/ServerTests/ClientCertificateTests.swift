@@ -61,7 +61,7 @@ struct ClientCertificateTests {
             #expect(try await ask("/api/v1/workloads", as: try clients.issue("other", for: .clientAuth)) == 401)
             #expect(try await ask("/api/v1/workloads") == 401, "roles are set up, so nobody comes without")
             #expect(try await ask("/livez") == 200)
-            let store = try DataFolder(server.settings.dataFolder).store
+            let store = try await DataFolder(server.settings.dataFolder).store
             let denied = try await store.trail().first { $0["code"] == "forbidden" }
             #expect(denied?["actor"] == "certificate:cn:watcher")
         }

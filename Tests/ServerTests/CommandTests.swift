@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Broker
 import Evidence
 import Foundation
 import Server
@@ -403,7 +404,7 @@ struct ProcessTests {
     func earlierSchema() async throws {
         let folder = try TemporaryFolder()
         let data = folder.file("data")
-        try DataFolder(data).store.close()
+        try await DataFolder(data).store.close()
         let store = try SQLiteStore(file: data.appending(path: "kbs.sqlite"))
         try store.tamper("DROP INDEX attempts_by_outcome")
         try store.tamper("DROP INDEX certificates_by_fingerprint")

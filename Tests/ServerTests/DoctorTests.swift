@@ -24,7 +24,7 @@ private struct Installation {
         settings.dataFolder = folder.file("data")
         settings.listen = .init(host: "127.0.0.1", port: 0)
         settings.policy.minimumTCB[.milan] = TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209)
-        let opened = try DataFolder(settings)
+        let opened = try await DataFolder(settings)
         let broker = Broker(store: opened.store, endorsements: NoEndorsements(), keys: opened.keys)
         try await broker.register(Simulated.registration("web"))
         let (token, _) = try AccessToken.make(role: .admin, description: "", lifetime: 3_600, at: Date())
@@ -32,7 +32,7 @@ private struct Installation {
         let trail = try await Trail(opened, settings)
         try settings.checkpoints.append(
             try Checkpoint(try await opened.store.auditHead(), at: Date(), signedBy: trail.key))
-        try opened.store.close()
+        try await opened.store.close()
     }
 
     /// What is not well, apart from the clock, which is the machine's.

@@ -27,7 +27,7 @@ struct EndedSessionTests {
             #expect(try await server.send("DELETE", "/api/v1/sessions?workload=app").status == 200)
             #expect(try await key().status == 401)
             // As the server does once a minute.
-            let store = try DataFolder(server.settings.dataFolder).store
+            let store = try await DataFolder(server.settings.dataFolder).store
             let broker = Broker(
                 store: store, endorsements: NoEndorsements(), keys: KeyRing(master: .init(size: .bits256)),
                 anchors: try Simulated.anchors)

@@ -18,7 +18,7 @@ private struct Folder {
 
     init(workloads: Int) async throws {
         folder = try TemporaryFolder()
-        let data = try DataFolder(folder.file("data"))
+        let data = try await DataFolder(folder.file("data"))
         let broker = Broker(store: data.store, endorsements: NoEndorsements(), keys: data.keys)
         try await withThrowingTaskGroup { group in
             for number in 0..<workloads {
@@ -26,7 +26,7 @@ private struct Folder {
             }
             try await group.waitForAll()
         }
-        try data.store.close()
+        try await data.store.close()
     }
 
     func kbs(_ arguments: String..., environment: [String: String] = [:]) async throws -> Command.Result {
@@ -35,7 +35,7 @@ private struct Folder {
 
     /// - Returns: what does not open.
     func unopened(_ sources: MasterKeySources = MasterKeySources()) async throws -> [String] {
-        let data = try DataFolder(data, masterKeys: sources, create: false)
+        let data = try await DataFolder(data, masterKeys: sources, create: false)
         return try await Resealing.unopened(with: data.keys, in: data.store)
     }
 

@@ -19,7 +19,7 @@ extension RunningServer {
         try await administrator().createToken(role, description: "test", lifetime: lifetime).token
     }
 
-    func administrator() throws -> any Administrator { try DataFolder(settings.dataFolder).administrator(settings) }
+    func administrator() async throws -> any Administrator { try await DataFolder(settings.dataFolder).administrator(settings) }
 
     func call(
         _ method: String, _ path: String, _ body: String = "", token: String? = nil, headers: [(String, String)] = []
@@ -201,7 +201,7 @@ struct RoleTests {
             let token = try await server.token(.auditor)
             _ = try await server.call("POST", "/api/v1/tokens", #"{"role":"admin"}"#, token: token)
             _ = try await server.call("GET", "/api/v1/status", token: "kbs_000000000000_" + token.suffix(43))
-            let store = try DataFolder(server.settings.dataFolder).store
+            let store = try await DataFolder(server.settings.dataFolder).store
             let denied = try await store.trail().filter { $0["action"] == "access.deny" }
             #expect(denied.map { $0["code"] } == ["forbidden", "unauthenticated"])
             #expect(denied.first?["actor"] == "token:\(token.dropFirst(4).prefix(12))")
@@ -278,7 +278,7 @@ struct JWTTests {
             #expect(try await server.call("GET", "/api/v1/workloads", token: token).status == 200)
             #expect(try await server.call("GET", "/api/v1/tokens", token: token).status == 403)
             #expect(try await server.call("GET", "/api/v1/workloads").status == 401, "no longer open to all")
-            let store = try DataFolder(server.settings.dataFolder).store
+            let store = try await DataFolder(server.settings.dataFolder).store
             let actor = try await store.trail().last { $0["code"] == "forbidden" }?["actor"]
             #expect(actor == "jwt:alice from https://id.example.org")
         }

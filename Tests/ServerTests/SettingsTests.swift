@@ -142,37 +142,37 @@ struct DataFolderTests {
     }
 
     @Test("A new folder has a key and a database that only their owner can read, and is opened again")
-    func creation() throws {
-        let first = try DataFolder(data)
-        try first.store.close()
+    func creation() async throws {
+        let first = try await DataFolder(data)
+        try await first.store.close()
         #expect(try mode("") == 0o700)
         #expect(try mode("master.key") == 0o600)
         #expect(try mode("kbs.sqlite") == 0o600)
         let key = try Data(contentsOf: data.appending(path: "master.key"))
         #expect(key.count == 65)
-        try DataFolder(data).store.close()
+        try await DataFolder(data).store.close()
         #expect(try Data(contentsOf: data.appending(path: "master.key")) == key)
     }
 
     @Test("A database without its key is not opened, and no new key is made for it")
-    func missingKey() throws {
-        try DataFolder(data).store.close()
+    func missingKey() async throws {
+        try await DataFolder(data).store.close()
         try FileManager.default.removeItem(at: data.appending(path: "master.key"))
-        let error = #expect(throws: InvalidSetting.self) { try DataFolder(data) }
+        let error = await #expect(throws: InvalidSetting.self) { try await DataFolder(data) }
         #expect(error?.description.contains("master.key") == true)
         #expect(!FileManager.default.fileExists(atPath: data.appending(path: "master.key").path))
     }
 
     @Test("A key that others can read, or that is none, is refused", arguments: [0o640, 0o604, 0o644])
-    func openKey(mode: Int) throws {
-        try DataFolder(data).store.close()
+    func openKey(mode: Int) async throws {
+        try await DataFolder(data).store.close()
         let key = data.appending(path: "master.key")
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: key.path)
-        #expect(throws: InvalidSetting.self) { try DataFolder(data) }
+        await #expect(throws: InvalidSetting.self) { try await DataFolder(data) }
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key.path)
         try Data("short".utf8).write(to: key)
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key.path)
-        #expect(throws: InvalidSetting.self) { try DataFolder(data) }
+        await #expect(throws: InvalidSetting.self) { try await DataFolder(data) }
     }
 
     @Test("Of many that start at once on a new folder all have the same key")
@@ -181,17 +181,18 @@ struct DataFolderTests {
         let sessions = try await withThrowingTaskGroup(of: String.self) { group in
             for number in 0..<8 {
                 group.addTask {
-                    let folder = try DataFolder(data)
+                    let folder = try await DataFolder(data)
                     let broker = Broker(store: folder.store, endorsements: NoEndorsements(), keys: folder.keys)
                     try await broker.register(Simulated.registration("w\(number)"))
                     let request = ChallengeRequest(workload: try WorkloadID("w\(number)"), platform: .snp)
-                    defer { try? folder.store.close() }
-                    return try await broker.challenge(request).session
+                    let session = try await broker.challenge(request).session
+                    try await folder.store.close()
+                    return session
                 }
             }
             return try await group.reduce(into: []) { $0.append($1) }
         }
-        let folder = try DataFolder(data)
+        let folder = try await DataFolder(data)
         #expect(try await folder.store.workloads(after: "", limit: 10).count == 8)
         // A challenge opens under the key that sealed it; what is wrong with this answer is only its technology.
         let broker = Broker(store: folder.store, endorsements: NoEndorsements(), keys: folder.keys)

@@ -154,7 +154,7 @@ extension KeysAndBackups {
                     result.status != 0 && result.errors.contains(words), "\(result)", sourceLocation: sourceLocation)
                 #expect(!result.errors.contains("8642"), sourceLocation: sourceLocation)
             }
-            _ = try DataFolder(folder.file("data"))
+            _ = try await DataFolder(folder.file("data"))
             try await refused(token.uri(), "kbs keys create --pkcs11")
             try await refused(token.uri(token: "other"), "the module shows \"kbs\"")
             try await refused(token.uri(module: "/usr/lib/no-such-module.so"), "install it")
@@ -180,7 +180,7 @@ extension KeysAndBackups {
                 "/usr/bin/softhsm2-util", "--import", folder.file("aes").path, "--aes", "--token", "kbs", "--label",
                 "aes",
                 "--id", "01", "--pin", "1234")
-            _ = try DataFolder(folder.file("data"))
+            _ = try await DataFolder(folder.file("data"))
             let result = try await token.kbs(
                 "keys", "status", "--data", data, "--keys-master", token.uri(object: "aes"))
             #expect(result.status != 0 && result.errors.contains("CKM_SHA256_HMAC"), "\(result)")

@@ -1,3 +1,4 @@
+import Broker
 import GRDB
 import Synchronization
 import Testing

@@ -10,6 +10,7 @@ struct DatabaseExamination: Examination {
     func findings() async -> [Finding] {
         let path = folder.database.path(percentEncoded: false)
         let inspection: DatabaseInspection
+        guard folder.shared == nil else { return [] }
         switch folder.inspection {
         case nil: return [.ok("database", "\(path) is not there: the first start makes it")]
         case .failure(let error)?:

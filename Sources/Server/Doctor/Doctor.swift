@@ -4,7 +4,10 @@ public import Foundation
 ///
 /// It changes nothing: no folder, key or schema is made, and the database is only read.
 public struct Doctor: Sendable {
-    private let examinations: [any Examination]
+    private let settings: Settings
+    private let unknownVariables: [String]
+    private let isOnline: Bool
+    private let now: Date
 
     /// - Parameters:
     ///   - unknownVariables: of the environment, that look like settings and are none.
@@ -12,11 +15,18 @@ public struct Doctor: Sendable {
     public init(
         _ settings: Settings, unknownVariables: [String] = [], isOnline: Bool = false, now: Date = Date()
     ) {
-        let folder = OpenedFolder(settings)
-        examinations = [
+        self.settings = settings
+        self.unknownVariables = unknownVariables
+        self.isOnline = isOnline
+        self.now = now
+    }
+
+    private func examinations(of folder: OpenedFolder) -> [any Examination] {
+        [
             SettingsExamination(settings: settings, unknownVariables: unknownVariables),
             FolderExamination(folder: settings.dataFolder),
             DatabaseExamination(folder: folder, now: now),
+            SharedDatabaseExamination(folder: folder, settings: settings.storage, now: now),
             MasterKeyExamination(folder: folder),
             TrailExamination(folder: folder, file: settings.checkpoints.url, now: now),
             ListeningExamination(settings: settings),
@@ -30,8 +40,10 @@ public struct Doctor: Sendable {
 
     /// Everything that there is to say, in a stable order.
     public func examine() async -> [Finding] {
+        let folder = await OpenedFolder(settings)
         var findings: [Finding] = []
-        for examination in examinations { findings += await examination.findings() }
+        for examination in examinations(of: folder) { findings += await examination.findings() }
+        await folder.close()
         return findings
     }
 }

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Broker
 import Endorsements
 import Evidence
 import Foundation

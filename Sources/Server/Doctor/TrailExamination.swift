@@ -17,7 +17,7 @@ struct TrailExamination: Examination {
         let place = DataFolder.exists(file) ? path : file.deletingLastPathComponent().path(percentEncoded: false)
         // A data folder that is not there yet is made by the first start.
         let isMadeLater =
-            folder.inspection == nil
+            folder.inspection == nil && folder.shared == nil
             && file.deletingLastPathComponent().standardizedFileURL
                 == folder.database.deletingLastPathComponent().standardizedFileURL
         guard isMadeLater || access(place, W_OK) == 0 else {
@@ -36,7 +36,7 @@ struct TrailExamination: Examination {
             }
             try await TrailCheck(
                 CheckpointFile(file), store: store, publicKey: key.publicKey,
-                hasServed: try await store.hasAuditRecord(of: .startServer)
+                mustBeThere: try await Trail.mustHaveCheckpoint(store)
             ).run()
             let head = try await store.auditHead()
             return .ok("audit.trail", "\(head.sequence) records; the last checkpoint agrees")

@@ -1,7 +1,6 @@
 import Broker
 import CoreMetrics
 import Foundation
-import Storage
 
 /// All that is counted in one server, and the page that shows it.
 struct Monitor: Sendable {
@@ -10,14 +9,14 @@ struct Monitor: Sendable {
     let connections: Meter
     private let registry: PrometheusRegistry
     private let process: ProcessMetrics
-    private let store: SQLiteStore
+    private let store: any ServerStore
     private let readiness: Readiness
     private let limits: LimitCounters
     private let certificateExpiry: @Sendable () -> Date?
 
     /// - Parameter certificateExpiry: when the TLS certificate in use expires; `nil` without TLS.
     init(
-        _ store: SQLiteStore, readiness: Readiness, limits: LimitCounters,
+        _ store: any ServerStore, readiness: Readiness, limits: LimitCounters,
         certificateExpiry: @escaping @Sendable () -> Date? = { nil }
     ) {
         registry = PrometheusRegistry()

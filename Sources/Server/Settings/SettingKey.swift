@@ -10,15 +10,19 @@ public struct SettingKey: Sendable, Hashable {
     public let help: String
     /// As it would be written; `""` when there is none.
     public let defaultText: String
+    /// A value as others may see it: without a password that is in it.
+    let shown: @Sendable (String) -> String
     private let put: @Sendable (SettingValue, inout Settings) throws -> Void
 
     init(
         _ name: String, _ help: String, default defaultText: String = "",
+        shown: @escaping @Sendable (String) -> String = { $0 },
         put: @escaping @Sendable (SettingValue, inout Settings) throws -> Void
     ) {
         self.name = name
         self.help = help
         self.defaultText = defaultText
+        self.shown = shown
         self.put = put
     }
 
@@ -45,7 +49,7 @@ public struct SettingKey: Sendable, Hashable {
 
     /// Every setting that there is, in the order in which they are documented.
     public static let allCases: [SettingKey] =
-        listening + transport + limits + masterKeys + guests + endorsements + administration + observing
+        listening + storage + transport + limits + masterKeys + guests + endorsements + administration + observing
 
     public static func named(_ name: String) -> SettingKey? { byName[name] }
 

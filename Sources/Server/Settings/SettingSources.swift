@@ -26,7 +26,7 @@ extension Settings {
         var settings = Settings()
         settings.origins = origins
         for key in SettingKey.allCases {
-            settings.texts[key.name] = values[key] ?? key.defaultText
+            settings.texts[key.name] = key.shown(values[key] ?? key.defaultText)
             if let value = values[key] { try key.apply(value, to: &settings) }
         }
         guard settings.lifetimes.session >= settings.lifetimes.challenge else {

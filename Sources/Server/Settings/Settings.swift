@@ -29,6 +29,7 @@ public struct Settings: Sendable {
 
     public var listen = Address(host: "127.0.0.1", port: 8080)
     public var dataFolder = URL(filePath: "kbs-data")
+    public var storage = StorageSettings()
     public var masterKeys = MasterKeySources()
     public var logLevel = Logger.Level.info
     public var logFormat = LogFormat.text
@@ -74,6 +75,13 @@ public struct Settings: Sendable {
     /// Where signed checkpoints of the audit trail are.
     public var checkpoints: CheckpointFile {
         CheckpointFile(checkpointFile ?? dataFolder.appending(path: CheckpointFile.usualName))
+    }
+
+    /// How long challenges and sessions live, where others may work on the same database.
+    func lifetimes(on store: any ServerStore) -> Lifetimes {
+        var lifetimes = lifetimes
+        if store.isShared { lifetimes.clockTolerance = Lifetimes.sharedClockTolerance }
+        return lifetimes
     }
 
     /// The roots that this server believes.
