@@ -1,16 +1,6 @@
 public import Broker
 public import Foundation
 import GRDB
-import Synchronization
-
-/// A transaction that has ended.
-public struct CommittedBatch: Sendable {
-    /// How many writes shared it.
-    public let writes: Int
-    /// With its flush.
-    public let duration: Duration
-    public let hasFailed: Bool
-}
 
 extension SQLiteStore: StoreStatistics {
     public func countWorkloads() async throws -> Int {

@@ -1,0 +1,21 @@
+public import Broker
+public import Foundation
+
+extension PostgreSQLStore: StoreStatistics {
+    public func countWorkloads() async throws -> Int {
+        try await scan("SELECT count(*) FROM workloads").first?.int(0) ?? 0
+    }
+
+    public func countSessions(at time: Date) async throws -> Int {
+        try await scan("SELECT count(*) FROM sessions WHERE expires > $1", [.integer(time.seconds)]).first?.int(0) ?? 0
+    }
+
+    public func probe() async throws {
+        // A row that means nothing: to change it takes a real write and a real flush.
+        let mark = Int64.random(in: 1...Int64.max)
+        try await change { _ = try $0.run("UPDATE probe SET mark = $1", [.integer(mark)]) }
+        guard try await lookUp("SELECT max(version) FROM schema_versions").first?.optionalInteger(0) != nil else {
+            throw PostgreSQLUnusable(description: "The database has no schema.")
+        }
+    }
+}
