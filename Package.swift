@@ -71,7 +71,9 @@ let package = Package(
     targets: [
         .target(name: "Evidence", dependencies: [.asn1, .crypto, .cryptoExtras], swiftSettings: settings),
         .target(name: "Broker", dependencies: ["Evidence", .crypto, .cryptoExtras, .tracing], swiftSettings: settings),
-        .target(name: "Storage", dependencies: ["Broker", "Evidence", .grdb], swiftSettings: settings),
+        // PostgreSQL's client library (Debian's libpq-dev). Not by pkg-config: its header finds it.
+        .systemLibrary(name: "CLibPQ", providers: [.apt(["libpq-dev"])]),
+        .target(name: "Storage", dependencies: ["Broker", "CLibPQ", "Evidence", .grdb], swiftSettings: settings),
         .target(
             name: "Endorsements",
             dependencies: ["Broker", "Evidence", .asyncHTTPClient, .nioCore, .nioHTTP1, .tracing],

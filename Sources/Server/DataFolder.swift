@@ -119,7 +119,7 @@ public struct DataFolder: Sendable {
                     + "the others have. For the first server make one: kbs keys create --file \(path)")
         }
         let keys = try KeyRing { try reader.read(fresh: $0) }
-        return (keys, try await PostgreSQLStore.open(configuration, migrates: migrates))
+        return (keys, try await PostgreSQLStore(configuration, migrates: migrates))
     }
 
     private static func lock(_ folder: URL) throws -> FolderLock {

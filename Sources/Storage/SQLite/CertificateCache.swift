@@ -35,18 +35,9 @@ extension SQLiteStore: CertificateStore {
 }
 
 extension SQLiteStore {
-    /// Whoever owns a chip can have a genuine key's certificate for each TCB that there ever could be, and offer them
-    /// one by one.
-    static let mostKeysOfChip = 64
-
-    /// - Parameter name: ``EndorsementIdentity/keyName``, which ends in the TCB.
     private static func forgetOldest(beside name: String, in database: Database) throws {
-        // A VLEK is a cloud's, who does not give one to everybody.
-        guard name.hasPrefix("\(EndorsementKey.Kind.vcek.rawValue)/"), let end = name.lastIndex(of: "/") else { return }
-        // Names that begin with the chip's: "0" comes after "/".
-        let arguments: StatementArguments = [
-            "from": String(name[...end]), "to": name[..<end] + "0", "name": name, "most": mostKeysOfChip,
-        ]
+        guard let (from, to) = KeysOfChip.names(beside: name) else { return }
+        let arguments: StatementArguments = ["from": from, "to": to, "name": name, "most": KeysOfChip.most]
         try database.cachedStatement(
             sql: """
                 DELETE FROM certificates WHERE (name, fingerprint) IN

@@ -113,35 +113,11 @@ extension SQLiteStore {
 extension Workload {
     /// From the first eight columns: row, id, tee, registered, digest, tee_config, policy, disabled.
     init(row: GRDB.Row) throws {
-        let digest: [UInt8] = Array(row[4] as Data)
-        let policy: Int64 = row[6]
-        let launch: Launch =
-            switch TEE(rawValue: row[2]) {
-            case .snp: .snp(measurement: digest, policy: GuestPolicy(rawValue: UInt64(bitPattern: policy)))
-            case .sev: .sev(digest: digest, policy: SEVLaunchPolicy(column: policy))
-            case nil: throw DatabaseError(message: "the workload \(row[1] as String) has an unknown technology")
-            }
+        guard let launch = Launch(tee: row[2], digest: Array(row[4] as Data), policy: row[6]) else {
+            throw DatabaseError(message: "the workload \(row[1] as String) has an unknown technology")
+        }
         self.init(
             row: row[0], id: try WorkloadID(row[1]), launch: launch, configuration: row[5],
             registered: Date(seconds: row[3]), isDisabled: row[7])
-    }
-}
-
-extension Launch {
-    fileprivate var policyColumn: Int64 {
-        switch self {
-        case .snp(_, let policy): Int64(bitPattern: policy.rawValue)
-        case .sev(_, let policy):
-            Int64(policy.flags.rawValue) | Int64(policy.minimumFirmware.major) << 16
-                | Int64(policy.minimumFirmware.minor) << 24
-        }
-    }
-}
-
-extension SEVLaunchPolicy {
-    fileprivate init(column: Int64) {
-        self.init(
-            flags: Flags(rawValue: UInt16(truncatingIfNeeded: column)),
-            minimumFirmware: (UInt8(truncatingIfNeeded: column >> 16), UInt8(truncatingIfNeeded: column >> 24)))
     }
 }

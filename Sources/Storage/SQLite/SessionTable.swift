@@ -7,11 +7,7 @@ extension SQLiteStore {
     public func insert(
         _ session: Session, attempt: RecordedAttempt, recording record: AuditRecord
     ) async throws -> Bool {
-        let (binding, exponent): ([UInt8], [UInt8]?) =
-            switch session.binding {
-            case .rsa(let modulus, let exponent): (modulus, exponent)
-            case .sev(let measurement): (measurement, nil)
-            }
+        let (binding, exponent) = session.binding.columns
         return try await writes.perform { database in
             guard try !Self.isRetired(session.masterKey, in: database) else { return false }
             try database.cachedStatement(
@@ -45,14 +41,12 @@ extension SQLiteStore {
                 database.cachedStatement(sql: sql), arguments: [Data(id), time.seconds]
             ).map { row in
                 let workload = try Workload(row: row)
-                let binding: [UInt8] = Array(row[8] as Data)
-                let exponent: Data? = row[9]
                 return Grant(
                     session: Session(
                         id: id, workload: workload.row,
-                        binding: exponent.map { .rsa(modulus: binding, exponent: Array($0)) }
-                            ?? .sev(measurement: binding), chip: row[10], opened: Date(seconds: row[11]),
-                        expires: Date(seconds: row[12]), code: Array(row[13] as Data), masterKey: row[14]),
+                        binding: .init(binding: Array(row[8] as Data), exponent: (row[9] as Data?).map { Array($0) }),
+                        chip: row[10], opened: Date(seconds: row[11]), expires: Date(seconds: row[12]),
+                        code: Array(row[13] as Data), masterKey: row[14]),
                     workload: workload, sealedSecret: Sealed(bytes: Array(row[15] as Data), masterKey: row[16]))
             }
         }

@@ -57,16 +57,6 @@ public struct SQLiteStore: Sendable {
     }
 }
 
-extension Date {
-    var seconds: Int64 { Int64(timeIntervalSince1970) }
-
-    var milliseconds: Int64 { Int64((timeIntervalSince1970 * 1_000).rounded(.down)) }
-
-    init(milliseconds: Int64) { self.init(timeIntervalSince1970: Double(milliseconds) / 1_000) }
-
-    init(seconds: Int64) { self.init(timeIntervalSince1970: Double(seconds)) }
-}
-
 extension SQLiteStore {
     /// 2 is FULL.
     package var synchronous: Int? {

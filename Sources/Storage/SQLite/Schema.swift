@@ -1,17 +1,5 @@
 import GRDB
 
-/// The database is of another version than this program.
-public struct OtherSchema: Error, Sendable, Hashable, CustomStringConvertible {
-    public let isLater: Bool
-
-    public var description: String {
-        isLater
-            ? "a later version of kbs has written the database: use that one"
-            : "an earlier version of kbs has written the database: start the server of this version once, "
-                + "or use the earlier version"
-    }
-}
-
 /// What is in the database. A migration that has been released is never edited: another follows it.
 enum Schema {
     /// Makes the schema, or sees to it that it is this version's.

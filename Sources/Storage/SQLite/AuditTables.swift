@@ -116,7 +116,7 @@ extension Database {
                 """
         ).execute(arguments: [
             attempt.time.milliseconds, attempt.workload, attempt.tee.rawValue, attempt.session, attempt.chip,
-            attempt.isAccepted ? "accepted" : "refused", attempt.code?.rawValue ?? "", attempt.sentence,
+            attempt.outcomeColumn, attempt.code?.rawValue ?? "", attempt.sentence,
             attempt.verdictJSON,
         ])
     }
@@ -132,8 +132,6 @@ extension RecordedAttempt {
         self.init(
             id: row[0], time: Date(milliseconds: row[1]), workload: row[2], tee: tee, session: row[4], chip: row[5],
             code: Refusal.Code(rawValue: row[6]), sentence: row[7],
-            // One that cannot be read is shown as it is, and does not hide the attempts beside it.
-            verdict: json.isEmpty ? nil : try? JSONDecoder().decode(VerdictRecord.self, from: Data(json.utf8)),
-            verdictJSON: json)
+            verdict: Self.verdict(column: json), verdictJSON: json)
     }
 }

@@ -1,7 +1,6 @@
 public import Broker
 public import Foundation
 import GRDB
-import Synchronization
 
 extension SQLiteStore: ServerStore {
     /// A file has one machine, and one clock.

@@ -1,0 +1,107 @@
+import Broker
+import Foundation
+
+/// Connections for reading, each with a thread.
+///
+/// A thread takes all lookups that wait and sends them at once: the more there are, the less each costs.
+final class Lookups: Sendable {
+    private struct Lookup: Sendable {
+        let query: Query
+        let request: Request<QueryResult>
+    }
+
+    private let queue = WorkQueue<Lookup>()
+    private let deadlines: Deadlines
+    private let timeout: Duration
+    private let threads: ThreadGroup
+
+    /// - Parameter timeout: of each lookup.
+    init(
+        _ configuration: PostgreSQLConfiguration, connections: Int, timeout: Duration, scansTables: Bool,
+        _ signals: StoreSignals, _ deadlines: Deadlines
+    ) {
+        self.deadlines = deadlines
+        self.timeout = timeout
+        let limits = Connection.Limits(statement: timeout, scansTables: scansTables)
+        threads = ThreadGroup()
+        let queue = queue
+        for number in 0..<connections {
+            threads.start("kbs.\(scansTables ? "scan" : "lookup").\(number)") {
+                Self.serve(queue, Link(configuration, limits, signals), atMost: scansTables ? 1 : Self.most)
+            }
+        }
+    }
+
+    /// Few enough that the answers to one do not keep the others waiting.
+    private static let most = 64
+
+    func run(_ query: Query) async throws -> QueryResult {
+        try await withCheckedThrowingContinuation { continuation in
+            let request = Request(continuation, deadline: .now + timeout)
+            guard queue.add(Lookup(query: query, request: request)) else { return request.fail(Refusal.tooManyWait) }
+            deadlines.watch(request)
+        }
+    }
+
+    /// Ends when all that waits is done.
+    func stop() { queue.close() }
+
+    func close() async {
+        stop()
+        await threads.ended()
+        for lookup in queue.takeAll() { lookup.request.expire() }
+    }
+
+    private static func serve(_ queue: WorkQueue<Lookup>, _ link: Link, atMost most: Int) {
+        while let connection = link.connect(), let batch = queue.take(atMost: most) {
+            queue.putBack(answer(batch, connection, link))
+        }
+    }
+
+    /// - Returns: what is to be tried again.
+    private static func answer(_ batch: [Lookup], _ connection: Connection, _ link: Link) -> [Lookup] {
+        let batch = batch.filter { !$0.request.isFinished }
+        guard let deadline = batch.map(\.request.deadline).max() else { return [] }
+        do {
+            let answers = try connection.run(batch.map(\.query), until: deadline)
+            var again: [Lookup] = []
+            for (lookup, answer) in zip(batch, answers) {
+                switch answer {
+                case .result(let result):
+                    link.succeed()
+                    lookup.request.finish(.success(result))
+                case .error(let error):
+                    switch link.judge(error) {
+                    case .again: again.append(lookup)
+                    case .fail(let error): lookup.request.fail(error)
+                    }
+                case .skipped: again.append(lookup)
+                }
+            }
+            return again
+        } catch {
+            // A lookup changes nothing: it can be asked twice.
+            link.lose(error)
+            return batch
+        }
+    }
+}
+
+/// Threads that block, and who waits for their end.
+final class ThreadGroup: Sendable {
+    private let group = DispatchGroup()
+
+    func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
+        group.enter()
+        let thread = Thread { [group] in
+            body()
+            group.leave()
+        }
+        thread.name = name
+        thread.start()
+    }
+
+    func ended() async {
+        await withCheckedContinuation { continuation in group.notify(queue: .global()) { continuation.resume() } }
+    }
+}

@@ -1,0 +1,32 @@
+public import Broker
+public import Foundation
+
+extension PostgreSQLStore: ServerStore {
+    public var isShared: Bool { true }
+
+    public func clockOffset() async throws -> TimeInterval {
+        let before = Date()
+        let theirs = try await lookUp("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+            .first?.integer(0) ?? 0
+        let after = Date()
+        // The answer was made some time between the two.
+        return Date(milliseconds: theirs).timeIntervalSince(before.addingTimeInterval(after.timeIntervalSince(before) / 2))
+    }
+
+    public func countWorkloads() async throws -> Int {
+        try await scan("SELECT count(*) FROM workloads").first?.int(0) ?? 0
+    }
+
+    public func countSessions(at time: Date) async throws -> Int {
+        try await scan("SELECT count(*) FROM sessions WHERE expires > $1", [.integer(time.seconds)]).first?.int(0) ?? 0
+    }
+
+    public func probe() async throws {
+        // A row that means nothing: to change it takes a real write and a real flush.
+        let mark = Int64.random(in: 1...Int64.max)
+        try await change { _ = try $0.run("UPDATE probe SET mark = $1", [.integer(mark)]) }
+        guard try await lookUp("SELECT max(version) FROM schema_versions").first?.optionalInteger(0) != nil else {
+            throw PostgreSQLUnusable(description: "The database has no schema.")
+        }
+    }
+}

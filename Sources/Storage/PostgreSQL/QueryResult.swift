@@ -1,0 +1,71 @@
+import CLibPQ
+
+/// What a statement returned. libpq does not change a result, so threads may share it.
+final class QueryResult: @unchecked Sendable {
+    private let result: OpaquePointer
+
+    /// - Parameter result: is freed with this.
+    init(_ result: OpaquePointer) { self.result = result }
+
+    deinit { PQclear(result) }
+
+    var rows: [ResultRow] { (0..<Int(PQntuples(result))).map { ResultRow(result: self, index: Int32($0)) } }
+
+    var first: ResultRow? { PQntuples(result) > 0 ? ResultRow(result: self, index: 0) : nil }
+
+    /// How many rows it inserted, changed or deleted.
+    var changes: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
+
+    /// E.g. `COMMIT`.
+    var tag: String { String(cString: PQcmdStatus(result)) }
+
+    /// The bytes of a value, or `nil` for NULL.
+    ///
+    /// - Parameter type: the number that the column must have.
+    fileprivate func value<T>(
+        _ row: Int32, _ column: Int, _ types: Set<UInt32>, _ body: (UnsafeRawBufferPointer) throws -> T
+    ) throws -> T? {
+        guard let column = Int32(exactly: column), (0..<PQnfields(result)).contains(column),
+            types.contains(PQftype(result, column)), PQfformat(result, column) == 1
+        else { throw UnexpectedAnswer(description: "column \(column) of the database's answer has another type") }
+        guard PQgetisnull(result, row, column) == 0 else { return nil }
+        return try body(UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(PQgetlength(result, row, column))))
+    }
+}
+
+/// One row. Columns count from 0.
+struct ResultRow {
+    let result: QueryResult
+    let index: Int32
+
+    func integer(_ column: Int) throws -> Int64 { try present(optionalInteger(column), column) }
+
+    func int(_ column: Int) throws -> Int { Int(try integer(column)) }
+
+    func text(_ column: Int) throws -> String {
+        let text = try result.value(index, column, [25]) { String(validating: $0, as: UTF8.self) }
+        return try present(text ?? nil, column)
+    }
+
+    func bytes(_ column: Int) throws -> [UInt8] { try present(optionalBytes(column), column) }
+
+    func bool(_ column: Int) throws -> Bool {
+        try present(result.value(index, column, [16]) { $0.first == 1 }, column)
+    }
+
+    func optionalBytes(_ column: Int) throws -> [UInt8]? { try result.value(index, column, [17]) { Array($0) } }
+
+    func optionalInteger(_ column: Int) throws -> Int64? {
+        try result.value(index, column, [20]) { bytes in
+            guard bytes.count == 8 else { throw UnexpectedAnswer(description: "a BIGINT has \(bytes.count) bytes") }
+            return Int64(bitPattern: bytes.reduce(0) { $0 << 8 | UInt64($1) })
+        }
+    }
+
+    private func present<T>(_ value: T?, _ column: Int) throws -> T {
+        guard let value else {
+            throw UnexpectedAnswer(description: "column \(column) of the database's answer has no value, or is no text")
+        }
+        return value
+    }
+}
