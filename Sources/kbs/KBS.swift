@@ -15,6 +15,6 @@ struct KBS: AsyncParsableCommand {
             ServeCommand.self, WorkloadCommand.self, AttemptsCommand.self, SessionsCommand.self, TokenCommand.self,
             AuditCommand.self, StatusCommand.self, CertificatesCommand.self, KeysCommand.self, BackupCommand.self,
             RestoreCommand.self, VerifyCommand.self, TLSCommand.self, GuestCommand.self, SettingsCommand.self,
-            DoctorCommand.self, HealthCommand.self, DemoCommand.self,
+            DoctorCommand.self, HealthCommand.self, MigrateCommand.self, StorageCommand.self, DemoCommand.self,
         ])
 }

@@ -27,6 +27,7 @@ public struct AuditRecord: Sendable, Hashable {
         case retireKeys = "keys.retire"
         case backUp = "backup.create"
         case restore = "backup.restore"
+        case copyStorage = "storage.copy"
         case startServer = "server.start"
         case stopServer = "server.stop"
         /// An operator has said that the trail is as it should be, though it does not agree with its checkpoints.

@@ -26,7 +26,8 @@ final class PostgreSQLCopyEnd: CopyEnd {
                 """)
             guard try others.first?.integer(0) == 0 else {
                 throw StorageCopy.Failure(
-                    description: "servers are at work on \(configuration), and what they do from now on would not be in "
+                    description:
+                        "servers are at work on \(configuration), and what they do from now on would not be in "
                         + "the copy: stop them, or copy a moment's state with --snapshot")
             }
             try run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")

@@ -31,7 +31,8 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
         // What libpq says of one that it cannot read holds the text itself, with the password in it.
         guard !uri.utf8.contains(0), let options = Self.parse(uri) else {
             throw Unusable(
-                "libpq cannot read it: percent-encode what is special in names and the password, and look at the options")
+                "libpq cannot read it: percent-encode what is special in names and the password, and look at the options"
+            )
         }
         guard timeout >= .milliseconds(100) else { throw Unusable("the timeout must be 100 ms or more") }
         guard passwordFile == nil || options["password"] == nil else {
@@ -55,7 +56,8 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
 
     /// The hosts and the database, without the user's password.
     public var description: String {
-        let hosts = (options["host"] ?? options["hostaddr"] ?? "").split(separator: ",", omittingEmptySubsequences: false)
+        let hosts = (options["host"] ?? options["hostaddr"] ?? "").split(
+            separator: ",", omittingEmptySubsequences: false)
         let ports = (options["port"] ?? "").split(separator: ",", omittingEmptySubsequences: false)
         let places = hosts.enumerated().map { index, host in
             let port = ports.count == hosts.count ? ports[index] : ports.first ?? ""
@@ -81,7 +83,9 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
             ("keepalives_idle", "5"), ("keepalives_interval", "2"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "\(Int(timeout / .milliseconds(1)))"),
         ]
-        return try usual + password() + [("dbname", uri), ("client_encoding", "UTF8"), ("options", options["options"] ?? "")]
+        return try usual + password() + [
+            ("dbname", uri), ("client_encoding", "UTF8"), ("options", options["options"] ?? ""),
+        ]
     }
 
     private func password() throws -> [(String, String)] {
@@ -103,7 +107,8 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
             && places.allSatisfy { place in
                 // A Unix socket, also one without a file.
                 place.hasPrefix("/") || place.hasPrefix("@") || place == "localhost" || place == "::1"
-                    || place.hasPrefix("127.") && place.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
+                    || place.hasPrefix("127.")
+                        && place.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
             }
     }
 

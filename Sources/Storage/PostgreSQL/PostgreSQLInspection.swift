@@ -97,7 +97,9 @@ private struct Answers: Sendable {
             try PostgreSQLSchema.current(connection, until: deadline), PostgreSQLSchema.version
         )
         schema =
-            if found.version == 0 { .none } else if found.version == version { .current(version) } else if found.version
+            if found.version == 0 { .none } else if found.version == version {
+                .current(version)
+            } else if found.version
                 < version
             { .earlier(found.version) } else if found.compatibleFrom <= version {
                 .laterAndCompatible(found.version)

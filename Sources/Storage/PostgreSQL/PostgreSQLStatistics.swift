@@ -6,11 +6,13 @@ extension PostgreSQLStore: ServerStore {
 
     public func clockOffset() async throws -> TimeInterval {
         let before = Date()
-        let theirs = try await lookUp("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+        let theirs =
+            try await lookUp("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
             .first?.integer(0) ?? 0
         let after = Date()
         // The answer was made some time between the two.
-        return Date(milliseconds: theirs).timeIntervalSince(before.addingTimeInterval(after.timeIntervalSince(before) / 2))
+        return Date(milliseconds: theirs).timeIntervalSince(
+            before.addingTimeInterval(after.timeIntervalSince(before) / 2))
     }
 
     public func countWorkloads() async throws -> Int {
