@@ -34,7 +34,8 @@ final class Connection {
         }
         guard Self.parameter("server_encoding", handle) == "UTF8" else {
             throw PostgreSQLUnusable(
-                description: "The database's encoding is not UTF8: create one with `CREATE DATABASE … ENCODING 'UTF8'`.")
+                description: "The database's encoding is not UTF8: create one with `CREATE DATABASE … ENCODING 'UTF8'`."
+            )
         }
         // Otherwise notices would go to the standard error.
         PQsetNoticeProcessor(handle, { _, _ in }, nil)

@@ -26,7 +26,8 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
         // What libpq says of one that it cannot read holds the text itself, with the password in it.
         guard !uri.utf8.contains(0), let options = Self.parse(uri) else {
             throw Unusable(
-                "libpq cannot read it: percent-encode what is special in names and the password, and look at the options")
+                "libpq cannot read it: percent-encode what is special in names and the password, and look at the options"
+            )
         }
         guard timeout >= .milliseconds(100) else { throw Unusable("the timeout must be 100 ms or more") }
         self.uri = uri
@@ -46,7 +47,8 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
 
     /// The hosts and the database, without the user's password.
     public var description: String {
-        let hosts = (options["host"] ?? options["hostaddr"] ?? "").split(separator: ",", omittingEmptySubsequences: false)
+        let hosts = (options["host"] ?? options["hostaddr"] ?? "").split(
+            separator: ",", omittingEmptySubsequences: false)
         let ports = (options["port"] ?? "").split(separator: ",", omittingEmptySubsequences: false)
         let places = hosts.enumerated().map { index, host in
             let port = ports.count == hosts.count ? ports[index] : ports.first ?? ""
@@ -81,7 +83,8 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
             && places.allSatisfy { place in
                 // A Unix socket, also one without a file.
                 place.hasPrefix("/") || place.hasPrefix("@") || place == "localhost" || place == "::1"
-                    || place.hasPrefix("127.") && place.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
+                    || place.hasPrefix("127.")
+                        && place.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
             }
     }
 

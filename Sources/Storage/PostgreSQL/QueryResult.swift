@@ -29,7 +29,9 @@ final class QueryResult: @unchecked Sendable {
             types.contains(PQftype(result, column)), PQfformat(result, column) == 1
         else { throw UnexpectedAnswer(description: "column \(column) of the database's answer has another type") }
         guard PQgetisnull(result, row, column) == 0 else { return nil }
-        return try body(UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(PQgetlength(result, row, column))))
+        return try body(
+            UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(PQgetlength(result, row, column)))
+        )
     }
 }
 
