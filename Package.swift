@@ -132,9 +132,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Broker", "Evidence", "SimulatedHardware", .crypto, .httpTypes, .hummingbird, .hummingbirdCore,
-                .logging,
-                .nioCore,
+                "Broker", "Evidence", "SimulatedHardware", "Storage", .crypto, .httpTypes, .hummingbird,
+                .hummingbirdCore, .logging, .nioCore,
             ], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "EvidenceTests", dependencies: ["Evidence", "SimulatedHardware", "TestSupport", .crypto],

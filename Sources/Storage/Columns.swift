@@ -66,7 +66,9 @@ enum KeysOfChip {
     /// - Parameter name: ``EndorsementIdentity/keyName``, which ends in the TCB.
     /// - Returns: `nil` for what is no chip's. A VLEK is a cloud's, who does not give one to everybody.
     static func names(beside name: String) -> (from: String, to: String)? {
-        guard name.hasPrefix("\(EndorsementKey.Kind.vcek.rawValue)/"), let end = name.lastIndex(of: "/") else { return nil }
+        guard name.hasPrefix("\(EndorsementKey.Kind.vcek.rawValue)/"), let end = name.lastIndex(of: "/") else {
+            return nil
+        }
         // Names that begin with the chip's: "0" comes after "/".
         return (String(name[...end]), name[..<end] + "0")
     }

@@ -1,6 +1,5 @@
 import Broker
 import Foundation
-import GRDB
 import Synchronization
 import TestSupport
 import Testing
@@ -9,24 +8,12 @@ import Testing
 
 @Suite("A store's statistics")
 struct StoreStatisticsTests {
-    let folder: TemporaryFolder
-    let store: SQLiteStore
-    let now = Date(timeIntervalSince1970: 1_760_000_000)
-
-    init() throws {
-        folder = try TemporaryFolder()
-        store = try SQLiteStore(file: folder.file("kbs.sqlite"))
-    }
-
-    private func register(_ id: String) async throws {
-        _ = try await store.register(
-            Simulated.registration(id), sealed: Sealed(bytes: [1], masterKey: ""), replacing: true, at: now)
-    }
-
-    @Test("Workloads are counted, and of the sessions those that have not expired")
-    func counts() async throws {
+    @Test("Workloads are counted, and of the sessions those that have not expired", arguments: TestedStore.allCases)
+    func counts(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let (store, now) = (place.store, place.now)
         #expect(try await store.countWorkloads() == 0)
-        for id in ["a", "b", "c"] { try await register(id) }
+        for id in ["a", "b", "c"] { _ = try await place.register(id) }
         _ = try await store.remove(WorkloadID("b"))
         #expect(try await store.countWorkloads() == 2)
         let row = try #require(try await store.workload(WorkloadID("a"))).row
@@ -40,25 +27,30 @@ struct StoreStatisticsTests {
         #expect(try await store.countSessions(at: now.addingTimeInterval(20)) == 1)
     }
 
-    @Test("A probe writes to the disk, and leaves what is stored alone")
-    func probe() async throws {
-        try await register("a")
-        let marks = try await [mark(), mark(), mark()]
+    @Test("A probe writes to the disk, and leaves what is stored alone", arguments: TestedStore.allCases)
+    func probe(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let store = place.store
+        _ = try await place.register("a")
+        var marks: [String] = []
+        for _ in 0..<3 {
+            try await store.probe()
+            marks.append(try await place.probeMark())
+        }
         #expect(Set(marks).count == 3)
         #expect(try await store.countWorkloads() == 1)
     }
 
-    private func mark() async throws -> Int {
-        try await store.probe()
-        return try store.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
-    }
-
-    @Test("Each transaction is told of, with its writes, and nothing waits when it is done")
-    func commits() async throws {
+    @Test(
+        "Each transaction is told of, with its writes, and nothing waits when it is done",
+        arguments: TestedStore.allCases)
+    func commits(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let store = place.store
         let told = Mutex<[CommittedBatch]>([])
         store.observeCommits { batch in told.withLock { $0.append(batch) } }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for number in 0..<40 { group.addTask { try await register("app-\(number)") } }
+            for number in 0..<40 { group.addTask { _ = try await place.register("app-\(number)") } }
             try await group.waitForAll()
         }
         let batches = told.withLock { $0 }

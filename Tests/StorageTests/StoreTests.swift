@@ -1,0 +1,256 @@
+import Broker
+import Evidence
+import Foundation
+import SimulatedHardware
+import TestSupport
+import Testing
+
+@testable import Storage
+
+/// What any store must do.
+@Suite("The store")
+struct StoreTests {
+    @Test("A workload comes back as it was registered, of either technology", arguments: TestedStore.allCases)
+    func roundTrip(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let (store, now) = (place.store, place.now)
+        #expect(try await place.register("app").isReplacement == false)
+        let registration = try Registration(
+            id: WorkloadID("vm"),
+            launch: .sev(
+                digest: Simulated.digest("vm"),
+                policy: SEVLaunchPolicy(flags: [.noDebug, .domain], minimumFirmware: (1, 55))),
+            configuration: #"{"as":"written"}"#, secret: Secret([1] as [UInt8]))
+        _ = try await store.register(registration, sealed: Sealed(bytes: [9], masterKey: "k"), replacing: true, at: now)
+        let app = try #require(try await store.workload(WorkloadID("app")))
+        #expect(app.launch == .snp(measurement: Simulated.measurement("app"), policy: .unstated))
+        #expect(app.registered == now)
+        #expect(try await store.workload(row: app.row) == app)
+        let vm = try #require(try await store.workload(WorkloadID("vm")))
+        #expect(vm.launch == registration.launch)
+        #expect(vm.configuration == #"{"as":"written"}"#)
+    }
+
+    @Test("Every guest policy survives, with its highest bits", arguments: TestedStore.allCases)
+    func policies(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let (store, now) = (place.store, place.now)
+        for policy in [GuestPolicy(rawValue: .max), GuestPolicy(rawValue: 1 << 63), .unstated] {
+            let registration = try Registration(
+                id: WorkloadID("p"), launch: .snp(measurement: Simulated.measurement("p"), policy: policy),
+                configuration: "", secret: Secret([1] as [UInt8]))
+            _ = try await store.register(
+                registration, sealed: Sealed(bytes: [9], masterKey: "k"), replacing: true, at: now)
+            #expect(try await store.workload(WorkloadID("p"))?.launch == registration.launch)
+        }
+    }
+
+    @Test("Registering again gives a new row, and ends the sessions of the old one", arguments: TestedStore.allCases)
+    func replacing(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let (store, now) = (place.store, place.now)
+        _ = try await place.register("app")
+        let session = try await place.session(1, of: "app")
+        #expect(try await store.insert(session))
+        #expect(try await place.register("app", replacing: false) == .exists)
+        #expect(try await store.grant(session: session.id, at: now) != nil)
+        #expect(try await place.register("app").isReplacement == true)
+        #expect(try await store.grant(session: session.id, at: now) == nil)
+        #expect(try await store.workload(row: session.workload) == nil)
+        #expect(try await !store.insert(session), "a session of a row that is gone")
+        _ = try await store.remove(WorkloadID("app"))
+        _ = try await place.register("app")
+        #expect(try await store.workload(WorkloadID("app"))?.row != session.workload, "a row is never used again")
+    }
+
+    @Test("A session id is taken once", arguments: TestedStore.allCases)
+    func uniqueSession(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let store = place.store
+        _ = try await place.register("app")
+        let session = try await place.session(1, of: "app")
+        #expect(try await store.insert(session))
+        #expect(try await !store.insert(session))
+    }
+
+    @Test("A grant holds the session, its workload and its secret, until it expires", arguments: TestedStore.allCases)
+    func grant(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let (store, now) = (place.store, place.now)
+        _ = try await place.register("app")
+        let session = try await place.session(1, of: "app", expires: 100)
+        _ = try await store.insert(session)
+        let grant = try #require(try await store.grant(session: session.id, at: now))
+        #expect(grant.session == session)
+        #expect(grant.workload.id.text == "app")
+        #expect(grant.sealedSecret == Sealed(bytes: Array("app".utf8), masterKey: "k"))
+        #expect(try await store.grant(session: session.id, at: now.addingTimeInterval(100)) == nil)
+        #expect(try await store.grant(session: Array(repeating: 2, count: 16), at: now) == nil)
+    }
+
+    @Test(
+        "Many sessions are ended under one record, and are remembered until they are swept",
+        arguments: TestedStore.allCases)
+    func endMany(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let (store, now) = (place.store, place.now)
+        _ = try await place.register("app")
+        let first = try await place.session(255, of: "app", expires: 1_000)
+        _ = try await store.insert(first)
+        try await withThrowingTaskGroup { group in
+            for number in 0..<1_199 {
+                group.addTask {
+                    var id = [UInt8](repeating: 0, count: 16)
+                    (id[0], id[1]) = (UInt8(number / 250), UInt8(number % 250))
+                    _ = try await store.insert(
+                        Session(
+                            id: id, workload: first.workload, binding: .sev(measurement: [1]), chip: "", opened: now,
+                            expires: now.addingTimeInterval(1_000), code: [], masterKey: ""))
+                }
+            }
+            try await group.waitForAll()
+        }
+        let later = now.addingTimeInterval(10)
+        func end() async throws -> Int {
+            try await store.endSessions(SessionSelection(workload: WorkloadID("app")), at: later) { count in
+                AuditRecord(.endSession, by: .server, details: ["count": "\(count)"], at: later)
+            }
+        }
+        #expect(try await end() == 1_200)
+        #expect(try await end() == 0)
+        let records = try await store.trail().filter { $0["action"] == "session.end" }
+        #expect(records.map { $0["count"] } == ["1200"])
+        #expect(try await store.countSessions(at: later) == 0)
+        #expect(try await store.grant(session: first.id, at: later) == nil)
+        #expect(try await !store.insert(first), "its challenge was answered")
+        #expect(try await store.sweepSessions(before: later.addingTimeInterval(-1)) == 0)
+        #expect(try await store.sweepSessions(before: later) == 1_200)
+    }
+
+    @Test("The sweep takes what has expired, all of it, and nothing else", arguments: TestedStore.allCases)
+    func sweep(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let (store, now) = (place.store, place.now)
+        _ = try await place.register("app")
+        let live = try await place.session(255, of: "app", expires: 1_000)
+        _ = try await store.insert(live)
+        let row = live.workload
+        try await withThrowingTaskGroup { group in
+            for number in 0..<1_200 {
+                group.addTask {
+                    var id = [UInt8](repeating: 0, count: 16)
+                    (id[0], id[1]) = (UInt8(number / 250), UInt8(number % 250))
+                    _ = try await store.insert(
+                        Session(
+                            id: id, workload: row, binding: .sev(measurement: [1]), chip: "", opened: now,
+                            expires: now.addingTimeInterval(Double(number % 10)), code: [], masterKey: ""))
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await store.sweepSessions(before: now.addingTimeInterval(500)) == 1_200)
+        #expect(try await store.sweepSessions(before: now.addingTimeInterval(500)) == 0)
+        #expect(try await store.grant(session: live.id, at: now) != nil)
+    }
+
+    @Test("Workloads are listed in order, page by page", arguments: TestedStore.allCases)
+    func listing(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let store = place.store
+        for id in ["b", "a", "d", "c"] { _ = try await place.register(id) }
+        #expect(try await store.workloads(after: "", limit: 3).map(\.id.text) == ["a", "b", "c"])
+        #expect(try await store.workloads(after: "c", limit: 3).map(\.id.text) == ["d"])
+        #expect(try await store.remove(WorkloadID("a")))
+        #expect(try await !store.remove(WorkloadID("a")))
+    }
+
+    @Test("A write that fails takes no other with it", arguments: TestedStore.allCases)
+    func failingWrite(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let (store, now) = (place.store, place.now)
+        try await kind.refuseBadWorkloads(store)
+        let outcomes = await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<60 {
+                let id = number % 3 == 0 ? "bad\(number)" : "good\(number)"
+                group.addTask {
+                    (try? await store.register(
+                        Simulated.registration(id), sealed: Sealed(bytes: [1], masterKey: "k"), replacing: true, at: now
+                    ))
+                        != nil
+                }
+            }
+            return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(outcomes == 40)
+        #expect(try await store.workloads(after: "", limit: 500).count == 40)
+    }
+
+    @Test("Many writers at once lose nothing", arguments: TestedStore.allCases)
+    func groupCommit(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let (store, now) = (place.store, place.now)
+        try await withThrowingTaskGroup { group in
+            for number in 0..<200 {
+                group.addTask {
+                    _ = try await store.register(
+                        Simulated.registration("w\(number % 100)"), sealed: Sealed(bytes: [1], masterKey: "k"),
+                        replacing: number < 100, at: now)
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await store.workloads(after: "", limit: 500).count == 100)
+    }
+
+    @Test("What was written is there when the file is opened again", arguments: TestedStore.allCases)
+    func reopening(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        _ = try await place.register("app")
+        let again = try await place.reopen()
+        #expect(try await again.workload(WorkloadID("app")) != nil)
+    }
+
+    @Test(
+        "A chip's owner cannot fill the cache with its keys: the oldest go, and no other chip's",
+        arguments: TestedStore.allCases)
+    func manyKeys(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let store = place.store
+        let (snp, vcek) = (try Simulated.snp, try Simulated.vcek.certificate)
+        func name(_ chip: UInt8, _ microcode: UInt8) -> String {
+            EndorsementIdentity(
+                kind: .vcek, product: .milan, hardwareID: Array(repeating: chip, count: 64),
+                tcb: TCBVersion(bootLoader: 1, tee: 0, snp: 1, microcode: microcode)
+            ).keyName
+        }
+        try await store.keep([NamedCertificate(name: name(1, 0), certificate: vcek)])
+        try await store.keep([NamedCertificate(name: "authority/vcek/Milan", certificate: snp.ask)])
+        try await store.tamper("UPDATE certificates SET added = added - 10")
+        for microcode in 0..<80 as Range<UInt8> {
+            try await store.keep([NamedCertificate(name: name(2, microcode), certificate: vcek)])
+            try await store.tamper("UPDATE certificates SET added = added - 1")
+        }
+        var kept: [UInt8] = []
+        for microcode in 0..<80 as Range<UInt8>
+        where try await !store.certificates(named: [name(2, microcode)]).isEmpty { kept.append(microcode) }
+        #expect(kept == Array(16..<80))
+        #expect(try await store.certificates(named: [name(1, 0)]) == [vcek])
+        #expect(try await store.certificates(named: ["authority/vcek/Milan"]) == [snp.ask])
+    }
+
+    @Test("Certificates are kept once under each name, and survive a restart", arguments: TestedStore.allCases)
+    func certificates(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let store = place.store
+        let snp = try Simulated.snp
+        let entries = [
+            NamedCertificate(name: "x", certificate: snp.ask), NamedCertificate(name: "x", certificate: snp.ark),
+            NamedCertificate(name: "y", certificate: snp.ark),
+        ]
+        try await store.keep(entries)
+        try await store.keep(entries)
+        let again = try await place.reopen()
+        #expect(Set(try await again.certificates(named: ["x"])) == [snp.ask, snp.ark])
+        #expect(try await again.certificates(named: ["y", "z"]) == [snp.ark])
+    }
+}

@@ -1,0 +1,110 @@
+import Broker
+import Foundation
+import GRDB
+import TestSupport
+import Testing
+
+@testable import Storage
+
+/// The kinds of store that the same tests run against.
+enum TestedStore: CaseIterable, CustomTestStringConvertible {
+    case sqlite, postgresql
+
+    var testDescription: String { self == .sqlite ? "SQLite" : "PostgreSQL" }
+
+    /// Has the database refuse workloads whose ids begin with `bad`.
+    func refuseBadWorkloads(_ store: any ExaminedStore) async throws {
+        switch self {
+        case .sqlite:
+            try await store.tamper(
+                """
+                CREATE TRIGGER fail BEFORE INSERT ON workloads WHEN NEW.id LIKE 'bad%'
+                BEGIN SELECT RAISE(ABORT, 'no'); END
+                """)
+        case .postgresql:
+            try await store.tamper(
+                "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
+            try await store.tamper(
+                """
+                CREATE TRIGGER fail BEFORE INSERT ON workloads FOR EACH ROW WHEN (NEW.id LIKE 'bad%')
+                EXECUTE FUNCTION fail()
+                """)
+        }
+    }
+}
+
+/// A store as tests see it.
+protocol ExaminedStore: Store, TokenStore, CertificateStore, CertificateInventory, StoreStatistics {
+    var waitingWrites: Int { get }
+    func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void)
+    func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool
+    func firstUnnamedSecret() async throws -> StoredSecret?
+    func tamper(_ sql: String) async throws
+}
+
+extension SQLiteStore: ExaminedStore {}
+extension PostgreSQLStore: ExaminedStore {}
+
+/// A database of a test's own, with a store.
+struct StorePlace: Sendable {
+    let kind: TestedStore
+    let now = Date(timeIntervalSince1970: 1_760_000_000)
+    let store: any ExaminedStore
+    private let folder: TemporaryFolder
+    /// PostgreSQL's.
+    private let database: String
+
+    init(_ kind: TestedStore) async throws {
+        self.kind = kind
+        folder = try TemporaryFolder()
+        database = kind == .postgresql ? try await PostgreSQLCluster.shared.newStoreDatabase() : ""
+        store = try await Self.open(kind, folder, database)
+    }
+
+    private static func open(
+        _ kind: TestedStore, _ folder: TemporaryFolder, _ database: String
+    ) async throws -> any ExaminedStore {
+        switch kind {
+        case .sqlite: try SQLiteStore(file: folder.file("kbs.sqlite"))
+        case .postgresql: try await .connected(to: database)
+        }
+    }
+
+    /// Closes it, and opens it again.
+    func reopen() async throws -> any ExaminedStore {
+        try (store as? SQLiteStore)?.close()
+        await (store as? PostgreSQLStore)?.close()
+        return try await Self.open(kind, folder, database)
+    }
+
+    /// What the last probe wrote.
+    func probeMark() async throws -> String {
+        if let store = store as? SQLiteStore {
+            return try store.read { try String.fetchOne($0, sql: "PRAGMA user_version") ?? "" }
+        }
+        return try await PostgreSQLCluster.shared.sql("SELECT mark FROM probe", in: database)
+    }
+
+    func register(_ id: String, replacing: Bool = true) async throws -> RegistrationOutcome {
+        try await store.register(
+            Simulated.registration(id), sealed: Sealed(bytes: Array(id.utf8), masterKey: "k"), replacing: replacing,
+            at: now)
+    }
+
+    func session(_ id: UInt8, of workload: String, expires: Double = 100) async throws -> Session {
+        let row = try #require(try await store.workload(WorkloadID(workload))).row
+        return Session(
+            id: Array(repeating: id, count: 16), workload: row,
+            binding: .rsa(modulus: [1, 2, 3], exponent: [1, 0, 1]),
+            chip: "c0ffee", opened: now, expires: now.addingTimeInterval(expires), code: [4, 5], masterKey: "k")
+    }
+}
+
+extension ExaminedStore where Self == PostgreSQLStore {
+    /// On the cluster that all tests share. It waits for long: a machine that runs many tests is slow.
+    static func connected(to database: String) async throws -> PostgreSQLStore {
+        try await PostgreSQLStore(
+            PostgreSQLConfiguration(
+                uri: PostgreSQLCluster.shared.uri(database), connections: 4, timeout: .seconds(30)))
+    }
+}
