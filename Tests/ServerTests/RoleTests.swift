@@ -19,7 +19,9 @@ extension RunningServer {
         try await administrator().createToken(role, description: "test", lifetime: lifetime).token
     }
 
-    func administrator() async throws -> any Administrator { try await DataFolder(settings.dataFolder).administrator(settings) }
+    func administrator() async throws -> any Administrator {
+        try await DataFolder(settings.dataFolder).administrator(settings)
+    }
 
     func call(
         _ method: String, _ path: String, _ body: String = "", token: String? = nil, headers: [(String, String)] = []
