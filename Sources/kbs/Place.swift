@@ -52,7 +52,11 @@ struct Place: ParsableArguments {
     /// For what a server does not do for others.
     func openFolder<T>(create: Bool = false, _ body: (DataFolder, Settings) async throws -> T) async throws -> T {
         let settings = try settings()
-        return try await body(DataFolder(settings, create: create), settings)
+        let folder = try await DataFolder(settings, create: create)
+        let result: Result<T, any Error>
+        do { result = .success(try await body(folder, settings)) } catch { result = .failure(error) }
+        try await folder.store.close()
+        return try result.get()
     }
 
     /// Those of the data folder.

@@ -44,7 +44,12 @@ enum PostgreSQLSchema {
     static func current(_ connection: Connection, until deadline: ContinuousClock.Instant) throws -> Found {
         // Two statements: one that names a table which is not there cannot even be read.
         let exists = try connection.run(
-            Query("SELECT to_regclass('schema_versions') IS NOT NULL", isPrepared: false), until: deadline)
+            Query(
+                // Not to_regclass: that a table was not there is remembered, also when another server has made it.
+                """
+                SELECT EXISTS (SELECT 1 FROM pg_tables
+                    WHERE tablename = 'schema_versions' AND schemaname = ANY (current_schemas(false)))
+                """, isPrepared: false), until: deadline)
         guard try exists.first?.bool(0) == true else { return Found() }
         let found = try connection.run(
             Query(
