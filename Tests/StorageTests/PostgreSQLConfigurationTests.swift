@@ -72,17 +72,17 @@ struct PostgreSQLConfigurationTests {
         let another = folder.file("root.crt")
         let pem = Data(try Simulated.snp.ark.der).base64EncodedString(options: .lineLength64Characters)
         try Data("-----BEGIN CERTIFICATE-----\n\(pem)\n-----END CERTIFICATE-----\n".utf8).write(to: another)
-        func open(_ host: String, _ root: URL) async throws {
+        func open(_ host: String, _ root: URL, waiting timeout: Duration = .seconds(1)) async throws {
             let uri = cluster.uri(
                 database, host: host, options: ["sslmode=verify-full", "sslrootcert=\(root.path)"])
             let store = try await PostgreSQLStore(
-                PostgreSQLConfiguration(uri: uri, connections: 4, timeout: .seconds(2)))
+                PostgreSQLConfiguration(uri: uri, connections: 4, timeout: timeout))
             let found = try await store.lookUp("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").first
             let isEncrypted = try found?.bool(0)
             #expect(isEncrypted == true)
             await store.close()
         }
-        try await open("localhost", cluster.certificate)
+        try await open("localhost", cluster.certificate, waiting: .seconds(30))
         await #expect(throws: PostgreSQLUnusable.self) { try await open("localhost", another) }
         await #expect(throws: PostgreSQLUnusable.self) { try await open("127.0.0.1", cluster.certificate) }
     }
@@ -95,7 +95,9 @@ struct PostgreSQLConfigurationTests {
         let store = try await PostgreSQLStore.connected(to: database)
         let setting = try await store.lookUp("SELECT current_setting('synchronous_commit')")
         #expect(try setting.rows.map { try $0.text(0) } == ["on"])
-        let written = try await store.change { try $0.run("SELECT current_setting('synchronous_commit')").first?.text(0) }
+        let written = try await store.change {
+            try $0.run("SELECT current_setting('synchronous_commit')").first?.text(0)
+        }
         #expect(written == "on")
     }
 }

@@ -12,7 +12,8 @@ struct PostgreSQLFailureTests {
     let now = Date(timeIntervalSince1970: 1_760_000_000)
 
     private func store(
-        _ cluster: PostgreSQLCluster, _ database: String, through proxy: TCPProxy? = nil, timeout: Duration = .seconds(30)
+        _ cluster: PostgreSQLCluster, _ database: String, through proxy: TCPProxy? = nil,
+        timeout: Duration = .seconds(30)
     ) async throws -> PostgreSQLStore {
         try await PostgreSQLStore(
             PostgreSQLConfiguration(
@@ -53,7 +54,7 @@ struct PostgreSQLFailureTests {
         let database = try await cluster.newStoreDatabase()
         let proxy = try TCPProxy(to: cluster.port)
         let store = try await store(cluster, database, through: proxy, timeout: .seconds(1))
-        _ = try await store.workload(WorkloadID("a"))
+        #expect(try await eventually { try await store.workload(WorkloadID("a")) == nil })
         proxy.set(.swallow)
         let lookup = await #expect(throws: Refusal.self) { try await store.workload(WorkloadID("a")) }
         let write = await #expect(throws: Refusal.self) { try await store.record([record("x")], attempt: nil) }
