@@ -22,7 +22,7 @@ final class Connection {
     /// - Throws: ``ConnectionBroken`` when no host can be used now, ``PostgreSQLUnusable`` when the database is not one
     ///   that this program can use.
     init(_ configuration: PostgreSQLConfiguration, _ limits: Limits) throws {
-        let parameters = configuration.parameters.filter { !$0.value.isEmpty }
+        let parameters = configuration.parameters
         let handle = Self.withStrings(parameters.map(\.keyword)) { keywords in
             Self.withStrings(parameters.map(\.value)) { values in PQconnectdbParams(keywords, values, 1) }
         }

@@ -29,7 +29,9 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
                 "libpq cannot read it: percent-encode what is special in names and the password, and look at the options"
             )
         }
-        guard timeout >= .milliseconds(100) else { throw Unusable("the timeout must be 100 ms or more") }
+        guard (.milliseconds(100)...(.seconds(3_600))).contains(timeout) else {
+            throw Unusable("the timeout must be from 100 ms to an hour")
+        }
         self.uri = uri
         self.options = options
         self.connections = max(connections, Self.fewestConnections)
@@ -42,6 +44,7 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
     /// A URI that is none.
     public struct Unusable: Error, Sendable, Hashable, CustomStringConvertible {
         public let description: String
+
         init(_ reason: String) { description = "The database's URI cannot be used: \(reason)." }
     }
 
@@ -72,7 +75,7 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
             ("keepalives_idle", "5"), ("keepalives_interval", "2"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "\(Int(timeout / .milliseconds(1)))"),
         ]
-        return usual + [("dbname", uri), ("client_encoding", "UTF8"), ("options", options["options"] ?? "")]
+        return usual + [("dbname", uri), ("client_encoding", "UTF8")]
     }
 
     /// Whether what is sent cannot be seen on a network, nor answered from there.
