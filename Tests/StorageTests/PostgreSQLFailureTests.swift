@@ -36,6 +36,8 @@ struct PostgreSQLFailureTests {
         let cluster = try await PostgreSQLCluster(.init())
         let store = try await store(cluster, try await cluster.newStoreDatabase())
         #expect(try await register("a", in: store).isReplacement == false)
+        let told = Mutex<[ConnectionEvent]>([])
+        store.observeConnections { event in told.withLock { $0.append(event) } }
         try await cluster.stop(.immediate)
         async let found = store.workload(WorkloadID("a"))
         async let recorded: Void = store.record([record("after")], attempt: nil)
@@ -46,6 +48,9 @@ struct PostgreSQLFailureTests {
         #expect(try await registered.isReplacement == false)
         #expect(try await store.trail().compactMap { $0["what"] }.sorted() == ["after", "marked a", "marked b"])
         await store.close()
+        let events = told.withLock { $0 }
+        #expect(events.contains(.connected))
+        #expect(events.contains { if case .lost = $0 { true } else { false } })
     }
 
     @Test("Whoever waits for longer than a request may is told to come back")

@@ -71,7 +71,13 @@ public final class PostgreSQLCluster: Sendable {
     }
 
     deinit {
-        try? running.withLock { $0 }?.leash.close()
+        guard let running = running.withLock({ $0 }) else {
+            try? FileManager.default.removeItem(at: folder)
+            return
+        }
+        try? running.leash.close()
+        // Who holds the leash ends the server, and must not be ended before.
+        Task { _ = await running.process.ended() }
     }
 
     /// A standby that follows this one.

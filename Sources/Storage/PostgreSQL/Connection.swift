@@ -23,7 +23,7 @@ final class Connection {
     ///   that this program can use.
     init(_ configuration: PostgreSQLConfiguration, _ limits: Limits) throws {
         OpenSSL.keepUntilExit
-        let parameters = try configuration.parameters().filter { !$0.value.isEmpty }
+        let parameters = try configuration.parameters()
         let handle = Self.withStrings(parameters.map(\.keyword)) { keywords in
             Self.withStrings(parameters.map(\.value)) { values in PQconnectdbParams(keywords, values, 1) }
         }

@@ -60,7 +60,7 @@ final class Lookups: Sendable {
 
     /// - Returns: what is to be tried again.
     private static func answer(_ batch: [Lookup], _ connection: Connection, _ link: Link) -> [Lookup] {
-        let batch = batch.filter { !$0.request.isFinished }
+        let batch = batch.filter(\.request.isWaiting)
         guard let deadline = batch.map(\.request.deadline).max() else { return [] }
         do {
             let answers = try connection.run(batch.map(\.query), until: deadline)

@@ -34,7 +34,9 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
                 "libpq cannot read it: percent-encode what is special in names and the password, and look at the options"
             )
         }
-        guard timeout >= .milliseconds(100) else { throw Unusable("the timeout must be 100 ms or more") }
+        guard (.milliseconds(100)...(.seconds(3_600))).contains(timeout) else {
+            throw Unusable("the timeout must be from 100 ms to an hour")
+        }
         guard passwordFile == nil || options["password"] == nil else {
             throw Unusable("it holds a password, and a file with one is named: remove one of the two")
         }
@@ -51,6 +53,7 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
     /// A URI that is none.
     public struct Unusable: Error, Sendable, Hashable, CustomStringConvertible {
         public let description: String
+
         init(_ reason: String) { description = "The database's URI cannot be used: \(reason)." }
     }
 
@@ -83,9 +86,7 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
             ("keepalives_idle", "5"), ("keepalives_interval", "2"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "\(Int(timeout / .milliseconds(1)))"),
         ]
-        return try usual + password() + [
-            ("dbname", uri), ("client_encoding", "UTF8"), ("options", options["options"] ?? ""),
-        ]
+        return try usual + password() + [("dbname", uri), ("client_encoding", "UTF8")]
     }
 
     private func password() throws -> [(String, String)] {

@@ -36,6 +36,14 @@ protocol Expiring: AnyObject, Sendable {
     func fail(_ error: any Error)
 }
 
+extension Expiring {
+    /// Whether an answer is still of use. Who has waited for too long is told so.
+    var isWaiting: Bool {
+        if deadline <= .now { expire() }
+        return !isFinished
+    }
+}
+
 /// Answers everyone in time, also while all threads wait for a server that does not answer, or for a name server.
 final class Deadlines: Sendable {
     private struct State {

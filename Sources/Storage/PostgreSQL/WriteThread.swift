@@ -73,7 +73,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
 
     private func serve(_ link: Link) {
         while let connection = link.connect(), let batch = queue.take(atMost: Self.most) {
-            let batch = batch.filter { !$0.request.isFinished }
+            let batch = batch.filter(\.request.isWaiting)
             if !batch.isEmpty { perform(batch, connection, link) }
         }
     }
@@ -102,7 +102,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
     }
 
     private func performAlone(_ writes: [Write], _ link: Link) {
-        for write in writes where !write.request.isFinished {
+        for write in writes where write.request.isWaiting {
             guard let connection = link.connect() else { return write.request.expire() }
             perform([write], connection, link)
         }
@@ -137,7 +137,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
 
     /// Whether a transaction was committed whose answer got lost, asked until there is an answer or nobody who waits.
     private func wasCommitted(_ proof: TrailEnd.Proof, _ batch: [Write], _ link: Link) -> Bool {
-        while batch.contains(where: { !$0.request.isFinished }), let connection = link.connect() {
+        while batch.contains(where: \.request.isWaiting), let connection = link.connect() {
             do { return try TrailEnd.holds(proof, connection) } catch { link.lose(error) }
         }
         return false
