@@ -53,6 +53,8 @@ public enum StorageCommands {
         reporting report: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> StorageCopy.Outcome {
         let (from, fromLock) = try end(source, isTarget: false)
+        let isMade =
+            if case .folder(let folder) = target { !DataFolder.exists(DataFolder.database(in: folder)) } else { false }
         let (to, toLock) = try end(target, isTarget: true)
         defer { withExtendedLifetime((fromLock, toLock)) {} }
         do {
@@ -67,6 +69,12 @@ public enum StorageCommands {
             try await store.close()
             return outcome
         } catch {
+            // An empty database would pass for an installation without workloads.
+            if isMade, case .sqlite(let file) = to {
+                for suffix in ["", "-wal", "-shm"] {
+                    try? FileManager.default.removeItem(atPath: file.path(percentEncoded: false) + suffix)
+                }
+            }
             throw InvalidSetting("\(from) was not copied to \(to): \(error)")
         }
     }

@@ -83,6 +83,12 @@ final class PostgreSQLCopyEnd: CopyEnd {
     }
 
     func lastNumber(_ table: CopiedTable) throws -> Int64 {
+        let isAllowed = try run("SELECT has_sequence_privilege('\(sequence(table))', 'SELECT')")
+        guard try isAllowed.first?.bool(0) == true else {
+            throw StorageCopy.Failure(
+                description: "this role may not read the sequence \(sequence(table)) of \(configuration): copy as the "
+                    + "owner of the tables")
+        }
         let found = try run("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM \(sequence(table))")
         return try found.first?.integer(0) ?? 0
     }
