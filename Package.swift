@@ -79,10 +79,25 @@ let package = Package(
         .target(
             name: "VirteeDialect", dependencies: ["Broker", "Evidence", .httpTypes, .hummingbird, .logging, .nioCore],
             swiftSettings: settings),
+        // OpenSSL's libcrypto (Debian's libssl-dev), for what swift-crypto does not have: KMAC256.
+        // Not by pkg-config, whose flags would reach every target.
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .target(
+            name: "JSONWebTokens",
+            dependencies: [
+                "Broker", "Evidence", .asyncHTTPClient, .jwtKit, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "CoCoDialect",
+            dependencies: [
+                "Broker", "COpenSSL", "Evidence", "JSONWebTokens", .crypto, .cryptoExtras, .httpTypes, .hummingbird,
+                .jwtKit, .logging, .nioCore, .tomlKit,
+            ], swiftSettings: settings),
         .target(
             name: "Administration",
             dependencies: [
-                "Broker", "Evidence", "VirteeDialect", .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes,
+                "Broker", "Evidence", "JSONWebTokens", "VirteeDialect", .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes,
                 .hummingbird, .jwtKit, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
             ], swiftSettings: settings),
         // Header of the PKCS#11 standard (Debian's libp11-kit-dev); a token's module is loaded when it is used.
@@ -103,8 +118,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "Administration", "Broker", "CTimex", "Endorsements", "Evidence", "MasterKeys", "Storage",
-                "VirteeDialect",
+                "Administration", "Broker", "CoCoDialect", "CTimex", "Endorsements", "Evidence", "JSONWebTokens", "MasterKeys",
+                "Storage", "VirteeDialect",
                 .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
                 .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .tomlKit,
                 .tracing, .unixSignals,
@@ -141,6 +156,12 @@ let package = Package(
             name: "BrokerTests",
             dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto],
             swiftSettings: settings),
+        .testTarget(
+            name: "CoCoDialectTests",
+            dependencies: [
+                "Broker", "CoCoDialect", "Evidence", "JSONWebTokens", "SimulatedHardware", "Storage", "TestSupport",
+                .crypto, .cryptoExtras, .jwtKit,
+            ], exclude: ["independent.py"], swiftSettings: settings),
         .testTarget(
             name: "StorageTests",
             dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto, .grdb],
