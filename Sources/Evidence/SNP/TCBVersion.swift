@@ -31,6 +31,11 @@ public struct TCBVersion: Sendable, Hashable, CustomStringConvertible {
             fmc: fmc, bootLoader: components[0], tee: components[1], snp: components[2], microcode: components[3])
     }
 
+    /// Reads the text form of a version whose product is not known: five numbers are Turin's.
+    public init?(_ text: some StringProtocol) {
+        self.init(text, product: text.split(separator: ".").count == 5 ? .turin : .genoa)
+    }
+
     /// Whether no component is lower than the other's. Two versions may each fail this of the other.
     public func isAtLeast(_ other: TCBVersion) -> Bool {
         fmc ?? 0 >= other.fmc ?? 0 && bootLoader >= other.bootLoader && tee >= other.tee && snp >= other.snp
