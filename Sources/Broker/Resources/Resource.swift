@@ -10,7 +10,7 @@ public struct Resource: Sendable, Hashable {
     public let row: Row
     public let path: ResourcePath
     /// The policy that decides who gets it. Without one nobody does.
-    public let policy: String?
+    public let policy: PolicyName?
     /// The version that is given out.
     public let current: Version
     /// Counts what was done to it: puts, rollbacks, other policies, disabling.
@@ -22,7 +22,7 @@ public struct Resource: Sendable, Hashable {
     public let changed: Date
 
     public init(
-        row: Row, path: ResourcePath, policy: String?, current: Version, change: Int64, isDisabled: Bool, created: Date,
+        row: Row, path: ResourcePath, policy: PolicyName?, current: Version, change: Int64, isDisabled: Bool, created: Date,
         changed: Date
     ) {
         self.row = row
