@@ -1,6 +1,6 @@
-import Broker
-public import Foundation
-import JWTKit
+package import Broker
+package import Foundation
+package import JWTKit
 
 /// Verifies the JWTs of one issuer with the keys that it publishes.
 ///
