@@ -68,7 +68,7 @@ extension Refusal.Code {
         case .registrationForbidden, .forbidden, .workloadDisabled: .forbidden
         case .unauthenticated: .unauthorized
         case .preconditionFailed: .preconditionFailed
-        case .workloadExists: .conflict
+        case .workloadExists, .inUse: .conflict
         case .workloadUnknown, .keyUnknown, .notFound: .notFound
         case .evidenceRefused: .forbidden
         case .sessionInvalid: .unauthorized
