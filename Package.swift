@@ -79,10 +79,16 @@ let package = Package(
         .target(
             name: "VirteeDialect", dependencies: ["Broker", "Evidence", .httpTypes, .hummingbird, .logging, .nioCore],
             swiftSettings: settings),
+        // What operators write: policies and reference values.
+        .target(name: "Policies", dependencies: ["Broker", "Evidence", .tomlKit], swiftSettings: settings),
+        .target(
+            name: "OpenPolicyAgent",
+            dependencies: ["Broker", .asyncHTTPClient, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioSSL],
+            swiftSettings: settings),
         .target(
             name: "Administration",
             dependencies: [
-                "Broker", "Evidence", "VirteeDialect", .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes,
+                "Broker", "Evidence", "Policies", "VirteeDialect", .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes,
                 .hummingbird, .jwtKit, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
             ], swiftSettings: settings),
         // Header of the PKCS#11 standard (Debian's libp11-kit-dev); a token's module is loaded when it is used.
