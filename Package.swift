@@ -94,10 +94,17 @@ let package = Package(
                 "Broker", "COpenSSL", "Evidence", "JSONWebTokens", .crypto, .cryptoExtras, .httpTypes, .hummingbird,
                 .jwtKit, .logging, .nioCore, .tomlKit,
             ], swiftSettings: settings),
+        // What operators write: policies and reference values.
+        .target(name: "Policies", dependencies: ["Broker", "Evidence", .tomlKit], swiftSettings: settings),
+        .target(
+            name: "OpenPolicyAgent",
+            dependencies: ["Broker", .asyncHTTPClient, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioSSL],
+            swiftSettings: settings),
         .target(
             name: "Administration",
             dependencies: [
-                "Broker", "Evidence", "JSONWebTokens", "VirteeDialect", .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes,
+                "Broker", "Evidence", "JSONWebTokens", "Policies", "VirteeDialect", .asn1, .asyncHTTPClient,
+                .certificates, .crypto, .httpTypes,
                 .hummingbird, .jwtKit, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
             ], swiftSettings: settings),
         // Header of the PKCS#11 standard (Debian's libp11-kit-dev); a token's module is loaded when it is used.

@@ -25,6 +25,8 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case forbidden
         /// There is nothing under that name.
         case notFound = "not_found"
+        /// Something else depends on it.
+        case inUse = "in_use"
         /// The workload is registered for another technology.
         case technologyMismatch = "tee_mismatch"
         /// No challenge came with the evidence, or not one that this server made.

@@ -97,10 +97,14 @@ extension Database {
     /// Adds a record to the end of the trail, in the transaction that is open.
     ///
     /// Another process may have written since the last transaction, so the end is read each time.
-    func append(_ record: AuditRecord) throws {
+    ///
+    /// - Returns: its sequence number.
+    @discardableResult
+    func append(_ record: AuditRecord) throws -> Int64 {
         let entry = try AuditEntry(appending: record.canonical, to: try auditHead())
         try cachedStatement(sql: "INSERT INTO audit (seq, record, hash) VALUES (?, ?, ?)")
             .execute(arguments: [entry.sequence, entry.record, Data(entry.hash)])
+        return entry.sequence
     }
 
     fileprivate func auditHead() throws -> AuditHead {

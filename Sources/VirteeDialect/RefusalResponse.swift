@@ -68,7 +68,7 @@ extension Refusal.Code {
         case .registrationForbidden, .forbidden, .workloadDisabled, .policyRefused, .resourceDisabled: .forbidden
         case .unauthenticated: .unauthorized
         case .preconditionFailed: .preconditionFailed
-        case .workloadExists, .resourceExists: .conflict
+        case .workloadExists, .resourceExists, .inUse: .conflict
         case .workloadUnknown, .keyUnknown, .notFound: .notFound
         case .evidenceRefused: .forbidden
         case .sessionInvalid: .unauthorized

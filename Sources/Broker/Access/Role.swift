@@ -27,6 +27,9 @@ extension Role {
         case audit
         case endSessions
         case disableWorkloads
+        /// Policies and reference values. Who puts resources there needs to see which policies there are.
+        case readPolicies
+        case changePolicies
         /// Tokens, certificates, keys, settings.
         case administer
     }
@@ -34,8 +37,8 @@ extension Role {
     public func allows(_ permission: Permission) -> Bool {
         switch self {
         case .admin: true
-        case .registrar: [.readWorkloads, .changeWorkloads].contains(permission)
-        case .auditor: [.readWorkloads, .audit].contains(permission)
+        case .registrar: [.readWorkloads, .changeWorkloads, .readPolicies].contains(permission)
+        case .auditor: [.readWorkloads, .audit, .readPolicies].contains(permission)
         }
     }
 }

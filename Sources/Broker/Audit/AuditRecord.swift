@@ -21,6 +21,12 @@ public struct AuditRecord: Sendable, Hashable {
         case revokeToken = "token.revoke"
         /// An administrative request without the right to it.
         case denyAccess = "access.deny"
+        case setPolicy = "policy.set"
+        case removePolicy = "policy.remove"
+        /// Recorded evidence was held against a policy.
+        case testPolicy = "policy.test"
+        case setReferenceValues = "reference.set"
+        case removeReferenceValues = "reference.remove"
         case importCertificate = "certificate.import"
         case removeCertificate = "certificate.remove"
         case rotateKeys = "keys.rotate"

@@ -96,31 +96,6 @@ public struct StoredReferenceValues: Sendable, Hashable {
     }
 }
 
-/// A policy and all that it refers to.
-public struct PolicyInForce: Sendable, Hashable {
-    public let policy: ResourcePolicy
-    public let references: ReferenceValues
-    /// Changes when the policy does, or one of the sets that it names.
-    public let stamp: Stamp
-
-    /// The policy's revision and those of its sets, in the order of their names.
-    public struct Stamp: Sendable, Hashable {
-        public let policy: Revision
-        public let references: [Revision]
-
-        public init(policy: Revision, references: [Revision]) {
-            self.policy = policy
-            self.references = references
-        }
-    }
-
-    public init(policy: ResourcePolicy, references: ReferenceValues, stamp: Stamp) {
-        self.policy = policy
-        self.references = references
-        self.stamp = stamp
-    }
-}
-
 public enum PolicySetOutcome: Sendable, Hashable {
     case done(Revision, replaced: Bool)
     /// There is another than was expected, or none, or one where none was expected.

@@ -14,3 +14,16 @@ public struct PlatformFeatures: OptionSet, Sendable, Hashable {
     /// The firmware has looked for memory modules that lie about their size (BadRAM).
     public static let aliasCheckComplete = PlatformFeatures(rawValue: 1 << 5)
 }
+
+extension PlatformFeatures {
+    /// What of `wanted` is not here.
+    public func missing(from wanted: PlatformFeatures) -> PlatformFeatures { wanted.subtracting(self) }
+
+    /// In words, of those that are known.
+    public var names: [String] { Self.named.filter { contains($0.feature) }.map(\.name) }
+
+    private static let named: [(feature: PlatformFeatures, name: String)] = [
+        (.smt, "SMT"), (.tsme, "TSME"), (.ecc, "ECC"), (.raplDisabled, "RAPL disabled"),
+        (.ciphertextHiding, "ciphertext hiding"), (.aliasCheckComplete, "alias check complete"),
+    ]
+}
