@@ -49,6 +49,8 @@ public struct AppraisalPolicy: Sendable, Hashable {
     public var vmpl: UInt32 = 0
     public var minimumTCB: [Product: TCBVersion] = [:]
     public var allowsProvisionalFirmware = false
+    /// Whether guests without hardware are attested: whoever can reach the server is then one.
+    public var allowsSample = false
 
     public init() {}
 }

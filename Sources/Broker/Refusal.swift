@@ -12,6 +12,8 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case registrationForbidden = "registration_forbidden"
         /// The workload is registered and may not be replaced.
         case workloadExists = "workload_exists"
+        /// There is a resource of this name, and it may not be replaced, or not by a workload.
+        case resourceExists = "resource_exists"
         case workloadUnknown = "workload_unknown"
         /// The operator has disabled the workload for now.
         case workloadDisabled = "workload_disabled"
@@ -42,6 +44,10 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case sessionInvalid = "session_invalid"
         /// There is no such key, or it is another workload's.
         case keyUnknown = "key_unknown"
+        /// The resource's policy does not give it to this guest.
+        case policyRefused = "policy_refused"
+        /// The operator has disabled the resource for now.
+        case resourceDisabled = "resource_disabled"
         /// The caller's address makes too many requests.
         case rateLimited = "rate_limited"
         /// More evidence waits to be verified than the server takes on.

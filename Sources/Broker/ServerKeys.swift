@@ -7,7 +7,9 @@ public struct ServerKeys: Sendable {
     /// Names the master key: 16 hex digits, derived, so it says nothing about the key.
     public let id: String
     private let challengeAuthentication: SymmetricKey
+    private let guestChallengeAuthentication: SymmetricKey
     private let challengeNonce: SymmetricKey
+    private let guestChallengeNonce: SymmetricKey
     private let channel: SymmetricKey
     private let sessions: SymmetricKey
     private let secrets: SymmetricKey
@@ -20,7 +22,9 @@ public struct ServerKeys: Sendable {
                 inputKeyMaterial: master, info: Data("swift-kbs/1 \(use)".utf8), outputByteCount: 32)
         }
         challengeAuthentication = derive("challenge authentication")
+        guestChallengeAuthentication = derive("guest challenge authentication")
         challengeNonce = derive("challenge nonce")
+        guestChallengeNonce = derive("guest challenge nonce")
         channel = derive("sev channel")
         sessions = derive("session authentication")
         secrets = derive("secrets at rest")
@@ -32,18 +36,38 @@ public struct ServerKeys: Sendable {
 
     // MARK: Challenges
 
-    /// 32 bytes.
-    func authenticationCode(for body: [UInt8]) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: body, using: challengeAuthentication))
+    /// What a challenge is for. Each has a key of its own, so that none is ever taken for the other.
+    enum ChallengeUse {
+        /// ``Challenge``.
+        case workload
+        /// ``GuestChallenge``.
+        case guest
     }
 
-    func isValid(_ code: [UInt8], for body: [UInt8]) -> Bool {
-        HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: body, using: challengeAuthentication)
+    /// 32 bytes.
+    func authenticationCode(for body: [UInt8], _ use: ChallengeUse) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: body, using: authentication(use)))
+    }
+
+    func isValid(_ code: [UInt8], for body: [UInt8], _ use: ChallengeUse) -> Bool {
+        HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: body, using: authentication(use))
+    }
+
+    private func authentication(_ use: ChallengeUse) -> SymmetricKey {
+        switch use {
+        case .workload: challengeAuthentication
+        case .guest: guestChallengeAuthentication
+        }
     }
 
     /// 16 bytes that only this server can tell from a challenge's id.
     func nonce(for id: [UInt8]) -> [UInt8] {
         Array(HMAC<SHA256>.authenticationCode(for: id, using: challengeNonce).prefix(16))
+    }
+
+    /// 32 bytes, in the same way, for a guest that names no workload.
+    func guestNonce(for id: [UInt8]) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: id, using: guestChallengeNonce))
     }
 
     /// The keys of the channel that belongs to a challenge: the same each time, so nobody stores them.
