@@ -3,6 +3,9 @@ import JSONWebTokens
 
 // The messages as they stand on the wire, and nothing else. ../../docs/coco.md describes them.
 
+/// What both dialects' `POST /auth` may begin with.
+struct VersionMessage: Decodable, Sendable { let version: String }
+
 /// `POST /auth`.
 struct RequestMessage: Decodable, Sendable {
     struct Parameters: Decodable, Sendable {
