@@ -109,8 +109,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "Administration", "Broker", "CTimex", "Endorsements", "Evidence", "MasterKeys", "Storage",
-                "VirteeDialect",
+                "Administration", "Broker", "CTimex", "Endorsements", "Evidence", "MasterKeys", "OpenPolicyAgent",
+                "Storage", "VirteeDialect",
                 .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
                 .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .tomlKit,
                 .tracing, .unixSignals,
@@ -122,7 +122,7 @@ let package = Package(
         .executableTarget(
             name: "kbs",
             dependencies: [
-                "Administration", "Broker", "Endorsements", "Evidence", "Guest", "MasterKeys", "Server",
+                "Administration", "Broker", "Endorsements", "Evidence", "Guest", "MasterKeys", "Policies", "Server",
                 "SimulatedHardware", "Storage", .argumentParser, .asyncHTTPClient, .crypto, .logging, .nioSSL,
             ],
             swiftSettings: settings),
