@@ -125,7 +125,8 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "Administration", "Broker", "CoCoDialect", "CTimex", "Endorsements", "Evidence", "JSONWebTokens", "MasterKeys",
+                "Administration", "Broker", "CoCoDialect", "CTimex", "Endorsements", "Evidence", "JSONWebTokens",
+                "MasterKeys", "OpenPolicyAgent",
                 "Storage", "VirteeDialect",
                 .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
                 .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .tomlKit,
@@ -138,7 +139,7 @@ let package = Package(
         .executableTarget(
             name: "kbs",
             dependencies: [
-                "Administration", "Broker", "Endorsements", "Evidence", "Guest", "MasterKeys", "Server",
+                "Administration", "Broker", "Endorsements", "Evidence", "Guest", "MasterKeys", "Policies", "Server",
                 "SimulatedHardware", "Storage", .argumentParser, .asyncHTTPClient, .crypto, .logging, .nioSSL,
             ],
             swiftSettings: settings),

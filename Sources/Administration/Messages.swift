@@ -221,13 +221,61 @@ public struct CertificatePage: Codable, Sendable {
     public let next: String?
 }
 
-/// Evidence to be held against a workload.
+/// Evidence to be held against a workload or a policy.
 struct AppraisalRequest: Codable, Sendable {
-    let workload: String
+    /// One of the three.
+    var workload: String?
+    var policy: String?
+    /// TOML.
+    var policyDocument: String?
     /// A report: 1,184 bytes in hex.
     let report: String
     /// DER in base64.
     let certificates: [Data]?
+
+    enum CodingKeys: String, CodingKey {
+        case workload, policy, report, certificates
+        case policyDocument = "policy_document"
+    }
+
+    init(_ subject: Subject, report: [UInt8], certificates: [Certificate]) {
+        switch subject {
+        case .workload(let id): workload = id
+        case .policy(.named(let name)): policy = name
+        case .policy(.document(let text)): policyDocument = text
+        }
+        self.report = Hex.encode(report)
+        self.certificates = certificates.map { Data($0.der) }
+    }
+
+    /// What evidence is held against.
+    enum Subject {
+        case workload(String)
+        case policy(TestedPolicy)
+
+        func appraise(
+            _ report: [UInt8], certificates: [Certificate], with administrator: LocalAdministrator
+        ) async throws -> VerdictRecord {
+            switch self {
+            case .workload(let id):
+                try await administrator.appraise(report, certificates: certificates, against: id)
+            case .policy(let policy):
+                try await administrator.appraise(report, certificates: certificates, against: policy)
+            }
+        }
+    }
+
+    /// - Throws: a ``Refusal`` unless there is one.
+    var subject: Subject {
+        get throws(Refusal) {
+            switch (workload, policy, policyDocument) {
+            case (let id?, nil, nil): .workload(id)
+            case (nil, let name?, nil): .policy(.named(name))
+            case (nil, nil, let text?): .policy(.document(text))
+            default: throw Refusal(.malformed, "One of workload, policy and policy_document must be given.")
+            }
+        }
+    }
 }
 
 /// How a server is.

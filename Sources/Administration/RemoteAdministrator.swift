@@ -49,9 +49,50 @@ public struct RemoteAdministrator: Administrator {
     public func appraise(
         _ report: [UInt8], certificates: [Certificate], against id: String
     ) async throws -> VerdictRecord {
-        let request = AppraisalRequest(
-            workload: id, report: Hex.encode(report), certificates: certificates.map { Data($0.der) })
+        let request = AppraisalRequest(.workload(id), report: report, certificates: certificates)
         return try JSON.decode(VerdictRecord.self, try await send(.POST, "appraisals", JSON.encode(request)))
+    }
+
+    // MARK: Policies and reference values
+
+    public func policies(after name: String, limit: Int) async throws -> PolicyPage {
+        try await get("policies", ["after": name, "limit": "\(limit)"])
+    }
+
+    public func policy(_ name: String) async throws -> PolicySummary { try await get("policies/\(escaped(name))") }
+
+    public func setPolicy(_ name: String, document: String) async throws -> PolicySummary {
+        try JSON.decode(
+            PolicySummary.self,
+            try await send(.PUT, "policies/\(escaped(name))", JSON.encode(PolicyMessage(document: document))))
+    }
+
+    public func removePolicy(_ name: String) async throws { _ = try await send(.DELETE, "policies/\(escaped(name))") }
+
+    public func appraise(
+        _ report: [UInt8], certificates: [Certificate], against policy: TestedPolicy
+    ) async throws -> VerdictRecord {
+        let request = AppraisalRequest(.policy(policy), report: report, certificates: certificates)
+        return try JSON.decode(VerdictRecord.self, try await send(.POST, "appraisals", JSON.encode(request)))
+    }
+
+    public func referenceValues(after name: String, limit: Int) async throws -> ReferenceValuesPage {
+        try await get("reference-values", ["after": name, "limit": "\(limit)"])
+    }
+
+    public func referenceValues(_ name: String) async throws -> ReferenceValuesSummary {
+        try await get("reference-values/\(escaped(name))")
+    }
+
+    public func setReferenceValues(_ set: ReferenceValueSet) async throws -> ReferenceValuesSummary {
+        try JSON.decode(
+            ReferenceValuesSummary.self,
+            try await send(
+                .PUT, "reference-values/\(escaped(set.name.text))", JSON.encode(ReferenceValuesMessage(set))))
+    }
+
+    public func removeReferenceValues(_ name: String) async throws {
+        _ = try await send(.DELETE, "reference-values/\(escaped(name))")
     }
 
     // MARK: Sessions and attempts

@@ -9,12 +9,12 @@ import VirteeDialect
 
 /// The administration API under `/api/v1`. `/openapi.json` describes it to programs, docs/administration.md to people.
 public struct AdministrationAPI<Context: CallerContext>: Sendable {
-    private let administrator: LocalAdministrator
-    private let gate: Gate
+    let administrator: LocalAdministrator
+    let gate: Gate
     private let status: @Sendable () async throws -> ServerStatus
     private let settings: [String: String]
     private let replacesWorkloads: Bool
-    private let longestBody: Int
+    let longestBody: Int
 
     /// - Parameters:
     ///   - status: how the server is.
@@ -47,6 +47,8 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         addTokens(to: api)
         addAudit(to: api)
         addCertificates(to: api)
+        addPolicies(to: api)
+        addReferenceValues(to: api)
         api.get("status") { request, context in
             _ = try await gate.admit(request, context, to: .audit)
             return Response(json: try await status())
@@ -60,7 +62,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
     }
 
     /// The administrator, on behalf of a caller who may do this.
-    private func admit(
+    func admit(
         _ request: Request, _ context: Context, to permission: Role.Permission
     ) async throws -> LocalAdministrator {
         administrator.acting(as: try await gate.admit(request, context, to: permission).actor)
@@ -129,7 +131,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
                 ((try? Certificate.read(file: Array($0))) ?? []).prefix(4)
             }
             return Response(
-                json: try await administrator.appraise(report, certificates: certificates, against: message.workload))
+                json: try await message.subject.appraise(report, certificates: certificates, with: administrator))
         }
         api.refuseOtherMethods(on: "appraisals", than: [.post])
     }

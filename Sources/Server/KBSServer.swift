@@ -133,6 +133,13 @@ public struct KBSServer: Sendable {
                 Never run it with real ones.
                 """, metadata: ["roots": "\(names)"])
         }
+        if settings.policy.allowsSample {
+            logger.critical(
+                """
+                THIS SERVER ATTESTS GUESTS WITHOUT HARDWARE (--allow-sample). Anyone can be one. \
+                Never run it with real secrets.
+                """)
+        }
         if settings.tls.allowsInsecureHTTP && settings.tls.certificate == nil {
             logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")
         }

@@ -26,7 +26,7 @@ enum Endpoint: String, CaseIterable {
         case "register_workload": .register
         case "auth": .challenge
         case "attest": .attest
-        case "key": .release
+        case "key", "resource": .release
         default: .other
         }
     }

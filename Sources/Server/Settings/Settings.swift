@@ -61,6 +61,7 @@ public struct Settings: Sendable {
     public var strangersPerMinute = 60
     public var tls = TLSSettings()
     public var limits = LimitSettings()
+    public var guestComponents = GuestComponentSettings()
     /// Set on the command line only: not a thing to be left behind in a file.
     public var simulatedRoots: SimulatedRoots?
 
