@@ -153,9 +153,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Broker", "Evidence", "SimulatedHardware", .crypto, .httpTypes, .hummingbird, .hummingbirdCore,
-                .logging,
-                .nioCore,
+                "Broker", "Evidence", "SimulatedHardware", .asyncHTTPClient, .crypto, .cryptoExtras, .httpTypes,
+                .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1,
             ], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "EvidenceTests", dependencies: ["Evidence", "SimulatedHardware", "TestSupport", .crypto],

@@ -53,7 +53,7 @@ extension CoCoDialect {
     /// - Throws: a ``Failure``.
     public func attest(_ request: Request) async throws -> Response {
         try await answering {
-            let answer = try Answer(try await request.bytes(upTo: settings.longestBody), keys: settings.keys)
+            let answer = try GuestComponentAnswer(try await request.bytes(upTo: settings.longestBody), keys: settings.keys)
             let sessions = request.guestSessions
             let guest = try await broker.attestGuest(answer.guest, session: sessions) { guest in
                 try await tokens.token(of: guest, answer)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Broker
 import Evidence
 import Foundation
 import Server

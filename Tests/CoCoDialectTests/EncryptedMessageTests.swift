@@ -117,7 +117,7 @@ struct KeyDerivationTests {
             ),
             (
                 200, "My Tagged Application",
-                "b58618f71f92e1d56c1b8c55ddd7cd188b97b4ca4d99831eb2699a837da2e1d9"
+                "b58618f71f92e1d56c1b8c55ddd7cd188b97b4ca4d99831eb2699a837da2e4d9"
                     + "70fbacfde50033aea585f1a2708510c32d07880801bd182898fe476876fc8965"
             ),
         ])

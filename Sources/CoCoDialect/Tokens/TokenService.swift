@@ -48,7 +48,7 @@ public struct TokenService: Sendable {
         return String(decoding: try encoder.encode(["keys": try await keys.keySet()]), as: UTF8.self)
     }
 
-    func token(of guest: AttestedGuest, _ answer: Answer) async throws -> String {
+    func token(of guest: AttestedGuest, _ answer: GuestComponentAnswer) async throws -> String {
         let vector: TrustworthinessVector =
             if let measurement = guest.claims.snp?.measurement {
                 .snp(isKnownMeasurement: try await isKnownMeasurement(measurement))

@@ -57,7 +57,7 @@ struct BodyLimitMiddleware<Context: RequestContext>: RouterMiddleware {
 }
 
 extension HTTPError {
-    fileprivate static func bodyTooLong(_ longest: Int) -> HTTPError {
+    static func bodyTooLong(_ longest: Int) -> HTTPError {
         HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
     }
 }

@@ -1,6 +1,5 @@
-import CoCoDialect
-import Foundation
-import JSONWebTokens
+public import CoCoDialect
+public import Foundation
 
 /// What concerns guests that run Confidential Containers' components.
 public struct GuestComponentSettings: Sendable {

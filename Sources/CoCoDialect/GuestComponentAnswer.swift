@@ -4,7 +4,7 @@ import Foundation
 import JSONWebTokens
 
 /// What came with `POST /attest`: the evidence, and what it must be bound to.
-struct Answer: Sendable {
+struct GuestComponentAnswer: Sendable {
     let guest: GuestAnswer
     let binding: RuntimeBinding
     /// The document; `nil` without init data.
