@@ -12,8 +12,10 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
     /// What an operator decides.
     public struct Settings: Sendable {
         public var keys = RecipientKey.Rules()
-        /// In bytes: of a message, and of a resource that is put.
+        /// Of a message, in bytes.
         public var longestBody = 256 * 1_024
+        /// Of a resource that is put, in bytes.
+        public var longestResource = 1 << 20
         /// Whether clients come over TLS.
         public var isSecure = false
 
@@ -56,21 +58,25 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
 
     /// `GET /resource/<repository>/<type>/<tag>`.
     private func release(_ request: Request) async throws -> Response {
-        let reader = try await reader(of: request)
+        let (reader, token) = try await reader(of: request)
         // Whoever is attested learns that there is none; a path that cannot be is none.
         guard let path = try? ResourcePath(request.rest(after: Self.resources)) else {
             throw Refusal(.notFound, "A resource's path is repository/type/tag.")
         }
         let keys = settings.keys
-        let message = try await broker.releaseResource(path, to: reader) { secret, key in
-            try EncryptedMessage(secret, to: RecipientKey(json: key, rules: keys)).json
-        }
+        let message = try await broker.releaseResource(
+            path, to: reader, stating: { try TokenService.claims(of: token) },
+            wrappedBy: { secret, key in
+                try EncryptedMessage(secret, to: RecipientKey(json: key, rules: keys)).json
+            })
         return Response(json: message)
     }
 
-    private func reader(of request: Request) async throws -> ResourceReader {
-        if let token = request.bearerToken { return try await tokens.reader(token, broker) }
-        return .attested(try await broker.guest(session: request.guestSessions))
+    /// - Returns: who asks, and the token that says so: what came along, or what the guest was given.
+    private func reader(of request: Request) async throws -> (ResourceReader, token: String) {
+        if let token = request.bearerToken { return (try await tokens.reader(token, broker), token) }
+        let guest = try await broker.guest(session: request.guestSessions)
+        return (.attested(guest), guest.token ?? "")
     }
 
     static var resources: String { "/kbs/v0/resource/" }
@@ -79,7 +85,7 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
     private func put(_ request: Request, _ context: Context) async throws -> Response {
         let actor = try await admit(request, context, .changeWorkloads)
         let path = try ResourcePath(request.rest(after: Self.resources))
-        let bytes = try await request.bytes(upTo: settings.longestBody)
+        let bytes = try await request.bytes(upTo: settings.longestResource)
         try await broker.putResource(path, Secret(Array(bytes)), by: actor)
         return Response(status: .ok)
     }

@@ -157,6 +157,7 @@ struct ServerParts: Sendable {
         var guests = CoCoDialect<KBSRequestContext>.Settings()
         guests.keys = settings.guestComponents.keys
         guests.longestBody = settings.limits.body
+        guests.longestResource = settings.limits.resource
         guests.isSecure = tls != nil
         return guests
     }

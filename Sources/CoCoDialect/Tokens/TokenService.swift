@@ -76,6 +76,15 @@ public struct TokenService: Sendable {
         }
     }
 
+    /// The claims of a token that was verified, as they stand there: a JSON object.
+    static func claims(of token: String) throws(Refusal) -> Data {
+        let parts = token.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, let claims = Data(base64URL: parts[1]) else {
+            throw Refusal(.unavailable, "The guest's token cannot be read.")
+        }
+        return claims
+    }
+
     private func guest(of token: String, _ key: TokenKey, _ broker: Broker) async throws -> AttestedGuest {
         guard let claims: Claims = try? await key.verify(token) else {
             throw Refusal(.unauthenticated, "The token is not signed by the key that it names.")
