@@ -83,7 +83,7 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
 
     /// `POST`: the bytes as they are.
     private func put(_ request: Request, _ context: Context) async throws -> Response {
-        let actor = try await admit(request, context, .changeWorkloads)
+        let actor = try await admit(request, context, .changeResources)
         let path = try ResourcePath(request.rest(after: Self.resources))
         let bytes = try await request.bytes(upTo: settings.longestResource)
         try await broker.putResource(path, Secret(Array(bytes)), by: actor)
@@ -91,7 +91,7 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
     }
 
     private func remove(_ request: Request, _ context: Context) async throws -> Response {
-        let actor = try await admit(request, context, .changeWorkloads)
+        let actor = try await admit(request, context, .changeResources)
         try await broker.removeResource(try ResourcePath(request.rest(after: Self.resources)), by: actor)
         return Response(status: .ok)
     }

@@ -15,7 +15,9 @@ package actor JWTKeySource {
 
         /// - Returns: `nil` for a key of a kind that is not known here.
         init?(_ key: JWK) async {
-            guard let pinned = key.withAlgorithm else { return nil }
+            guard var pinned = key.withAlgorithm else { return nil }
+            // JWTKit wants one, and the collection has no other key.
+            pinned.keyIdentifier = pinned.keyIdentifier ?? "only"
             collection = JWTKeyCollection()
             guard (try? await collection.add(jwk: pinned)) != nil else { return nil }
         }

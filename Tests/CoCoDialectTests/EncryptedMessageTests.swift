@@ -3,6 +3,7 @@ import Broker
 import Crypto
 import Evidence
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("What a guest is given, as a JWE")

@@ -87,7 +87,84 @@ def verify_token(request):
     return {"claims": claims, "header": jwt.get_unverified_header(token)}
 
 
-COMMANDS = {f.__name__: f for f in (joserfc_decrypt, mlkem_decrypt, mlkem_generate, generate, mac, verify_token)}
+def forge(request):
+    """A token with the claims of another, signed with a key of the forger's own, which the header brings along."""
+    import jwt
+    from joserfc import jwk
+
+    key = jwk.generate_key("EC", "P-256", private=True)
+    claims = jwt.decode(request["token"], options={"verify_signature": False})
+    headers = {"jwk": key.as_dict(private=False)}
+    if request["kid"]:
+        headers["kid"] = jwt.get_unverified_header(request["token"])["kid"]
+    signed = jwt.encode(claims, key.as_pem(private=True), algorithm="ES256", headers=headers)
+    unsigned = jwt.encode(claims, None, algorithm="none", headers=headers)
+    return {"signed": signed, "unsigned": unsigned}
+
+
+def issue(request):
+    """A token of another verifier, as Trustee makes them: no kid, and the key in the header."""
+    import time
+
+    import jwt
+    from joserfc import jwk
+
+    key = jwk.generate_key("EC", "P-256", private=True)
+    claims = request["claims"] | {"exp": int(time.time()) + request["lifetime"], "iat": int(time.time())}
+    token = jwt.encode(claims, key.as_pem(private=True), algorithm="ES256", headers={"jwk": key.as_dict(private=False)})
+    return {"token": token, "keys": {"keys": [key.as_dict(private=False) | {"alg": "ES256"}]}}
+
+
+def boot(request):
+    """All that a guest without hardware does, with a key of the kind that is asked for: attests, and fetches a resource
+    with its cookie and with its token."""
+    import hashlib
+    import urllib.request
+
+    base, kind = request["base"] + "/kbs/v0", request["kind"]
+    if kind == "ML-KEM-768+A192KW":
+        pair = mlkem_generate({})
+        public = {"kty": "AKP", "alg": kind, "pub": pair["pub"]}
+    else:
+        kty, parameter, algorithm = {
+            "P-256": ("EC", "P-256", "ECDH-ES+A256KW"),
+            "P-521": ("EC", "P-521", "ECDH-ES+A256KW"),
+            "RSA": ("RSA", "3072", "RSA-OAEP-256"),
+        }[kind]
+        pair = generate({"kty": kty, "parameter": parameter})
+        names = ("kty", "crv", "x", "y", "n", "e")
+        public = {name: pair["public"][name] for name in names if name in pair["public"]} | {"alg": algorithm}
+
+    def call(path, body=None, **headers):
+        data = None if body is None else json.dumps(body).encode()
+        asked = urllib.request.Request(base + path, data, {"Content-Type": "application/json", **headers})
+        with urllib.request.urlopen(asked, timeout=60) as reply:
+            return json.load(reply), reply.headers
+
+    challenge, headers = call("/auth", {"version": "0.4.0", "tee": "sample", "extra-params": ""})
+    cookie = headers["Set-Cookie"].split(";")[0]
+    bound = {"tee-pubkey": public, "nonce": challenge["nonce"], "additional-evidence": ""}
+    digest = hashlib.sha384(json.dumps(bound, sort_keys=True, separators=(",", ":")).encode()).digest()
+    evidence = {"svn": "1", "report_data": base64.b64encode(digest).decode()}
+    answer = {
+        "init-data": None,
+        "runtime-data": {"nonce": challenge["nonce"], "tee-pubkey": public},
+        "tee-evidence": {"primary_evidence": evidence, "additional_evidence": ""},
+    }
+    token = call("/attest", answer, Cookie=cookie)[0]["token"]
+    plain = []
+    for proof in ({"Cookie": cookie}, {"Authorization": "Bearer " + token}):
+        message = call("/resource/" + request["path"], **proof)[0]
+        if kind == "ML-KEM-768+A192KW":
+            plain.append(mlkem_decrypt({"message": message, "seed": pair["seed"]})["plaintext"])
+        else:
+            plain.append(joserfc_decrypt({"message": message, "key": pair["private"]})["plaintext"])
+    return {"plaintexts": plain}
+
+
+COMMANDS = {
+    f.__name__: f for f in (joserfc_decrypt, mlkem_decrypt, mlkem_generate, generate, mac, verify_token, boot, forge, issue)
+}
 
 if __name__ == "__main__":
     asked = json.load(sys.stdin)

@@ -1,24 +1,23 @@
 import Foundation
-import TestSupport
 
 /// JOSE by others: independent.py in the Python that scripts/make-jose-environment makes.
-enum Independent {
+public enum Independent {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
     private static let python = root.appending(path: ".build-jose/bin/python3")
 
-    static var isThere: Bool { FileManager.default.isExecutableFile(atPath: python.path(percentEncoded: false)) }
+    public static var isThere: Bool { FileManager.default.isExecutableFile(atPath: python.path(percentEncoded: false)) }
 
-    struct Failed: Error {
-        let status: Int32
-        let errors: String
+    public struct Failed: Error {
+        public let status: Int32
+        public let errors: String
     }
 
     /// - Parameters:
     ///   - command: a function of independent.py.
     ///   - request: what else it is told, as JSON.
     /// - Returns: what it answers.
-    static func run(_ command: String, _ request: [String: any Sendable] = [:]) async throws -> [String: Any] {
+    public static func run(_ command: String, _ request: [String: any Sendable] = [:]) async throws -> [String: Any] {
         let folder = try TemporaryFolder()
         let (input, output, errors) = (folder.file("in"), folder.file("out"), folder.file("errors"))
         var request: [String: Any] = request
