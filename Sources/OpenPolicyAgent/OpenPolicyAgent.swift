@@ -1,9 +1,10 @@
-public import AsyncHTTPClient
+import AsyncHTTPClient
 public import Broker
 public import Foundation
 import NIOCore
 import NIOFoundationEssentialsCompat
 import NIOHTTP1
+import NIOSSL
 
 /// An Open Policy Agent (OPA) server, over its REST API.
 ///
@@ -18,6 +19,8 @@ public struct OpenPolicyAgent: PolicyAgent {
         public var timeout: Duration = .seconds(5)
         /// PEM. `nil`: the system's certificate authorities.
         public var authorities: URL?
+        /// A file with the bearer token that the agent asks for. It is read anew for each request.
+        public var tokenFile: URL?
 
         public init(baseURL: String) { self.baseURL = baseURL }
     }
@@ -27,11 +30,23 @@ public struct OpenPolicyAgent: PolicyAgent {
     /// Of what it answers.
     private static let longestReply = 1 << 20
 
-    /// - Parameter client: one that follows no redirects and trusts what `configuration` says.
-    public init(client: HTTPClient, configuration: Configuration) {
-        self.client = client
+    /// - Throws: when the file of authorities cannot be read.
+    public init(_ configuration: Configuration) throws {
+        var settings = HTTPClient.Configuration()
+        // One could lead to someone else's answer.
+        settings.redirectConfiguration = .disallow
+        if let authorities = configuration.authorities {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .certificates(
+                try NIOSSLCertificate.fromPEMFile(authorities.path(percentEncoded: false)))
+            settings.tlsConfiguration = tls
+        }
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
         self.configuration = configuration
     }
+
+    /// Ends its connections. It must be called before the last of it goes.
+    public func shutdown() async throws { try await client.shutdown() }
 
     public func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool {
         let body = try Self.body(asking: question)
@@ -121,11 +136,19 @@ public struct OpenPolicyAgent: PolicyAgent {
         request.method = method
         if let type { request.headers.add(name: "Content-Type", value: type) }
         if let body { request.body = .bytes(body) }
-        let timeout = TimeAmount(configuration.timeout)
+        if let file = configuration.tokenFile {
+            guard let token = try? String(contentsOf: file, encoding: .utf8) else {
+                throw unavailable("cannot be asked (its token in policy.opa.token_file cannot be read)")
+            }
+            request.headers.add(
+                name: "Authorization", value: "Bearer \(token.trimmingCharacters(in: .whitespacesAndNewlines))")
+        }
         do {
-            let response = try await client.execute(request, timeout: timeout)
+            let response = try await client.execute(request, timeout: TimeAmount(configuration.timeout))
             let reply = try await response.body.collect(upTo: Self.longestReply)
             return (response.status.code, Data(reply.readableBytesView))
+        } catch is CancellationError {
+            throw CancellationError()
         } catch {
             throw unavailable("cannot be asked (\(error))")
         }
@@ -136,19 +159,5 @@ public struct OpenPolicyAgent: PolicyAgent {
             .unavailable,
             "The Open Policy Agent \(problem). Nothing is released that it decides over: see that it runs at "
                 + "policy.opa.url, and has the policy.")
-    }
-}
-
-extension OpenPolicyAgent {
-    /// A client as an agent wants it: it follows no redirects, and trusts the given authorities only.
-    ///
-    /// - Throws: when their file cannot be read.
-    public static func makeClient(_ configuration: Configuration) throws -> HTTPClient {
-        var settings = HTTPClient.Configuration()
-        settings.redirectConfiguration = .disallow
-        if let authorities = configuration.authorities {
-            settings.tlsConfiguration = try .trusting(authorities)
-        }
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 }

@@ -18,6 +18,8 @@ struct ServerParts: Sendable {
     let folder: DataFolder
     /// Follows no redirects.
     private let client: HTTPClient
+    /// What policies may ask beside their rules, and the routes for Trustee's policies pass them on to.
+    let agent: (any PolicyAgent)?
     let broker: Broker
     let trail: Trail
     let readiness: Readiness
@@ -27,7 +29,8 @@ struct ServerParts: Sendable {
     let tls: CurrentTLS?
 
     init(
-        _ settings: Settings, _ loggers: Loggers, folder: DataFolder, client: HTTPClient, tls: CurrentTLS?
+        _ settings: Settings, _ loggers: Loggers, folder: DataFolder, client: HTTPClient,
+        agent: (any PolicyAgent)?, tls: CurrentTLS?
     ) async throws {
         let trail = try await Trail(folder, settings)
         let readiness = Readiness(
@@ -71,6 +74,7 @@ struct ServerParts: Sendable {
         self.loggers = loggers
         self.folder = folder
         self.client = client
+        self.agent = agent
         self.trail = trail
         self.readiness = readiness
         self.monitor = monitor

@@ -45,7 +45,7 @@ public struct SettingKey: Sendable, Hashable {
 
     /// Every setting that there is, in the order in which they are documented.
     public static let allCases: [SettingKey] =
-        listening + transport + limits + masterKeys + guests + endorsements + administration + observing
+        listening + transport + limits + masterKeys + guests + policyAgent + endorsements + administration + observing
 
     public static func named(_ name: String) -> SettingKey? { byName[name] }
 
