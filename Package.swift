@@ -174,6 +174,10 @@ let package = Package(
             dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto, .grdb],
             swiftSettings: settings),
         .testTarget(
+            name: "PoliciesTests",
+            dependencies: ["Broker", "Evidence", "OpenPolicyAgent", "Policies", "TestSupport", .hummingbird, .nioCore],
+            swiftSettings: settings),
+        .testTarget(
             name: "EndorsementsTests",
             dependencies: [
                 "Broker", "Endorsements", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .asyncHTTPClient,

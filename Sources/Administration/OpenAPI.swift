@@ -680,8 +680,8 @@ package enum OpenAPI {
                 ]
               }
             },
-            "/api/v1/reference-values/{referenceValues}": {
-              "parameters": [{"$ref": "#/components/parameters/referenceValues"}],
+            "/api/v1/reference-values/{set}": {
+              "parameters": [{"$ref": "#/components/parameters/set"}],
               "get": {
                 "operationId": "readReferenceValues",
                 "summary": "Read a set of reference values",
@@ -829,8 +829,8 @@ package enum OpenAPI {
                 "required": true,
                 "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
               },
-              "referenceValues": {
-                "name": "referenceValues",
+              "set": {
+                "name": "set",
                 "in": "path",
                 "required": true,
                 "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}

@@ -36,7 +36,10 @@ extension ReferenceValueSet {
     static func time(_ text: String) -> Date? {
         // TOML may have a space between the day and the time.
         let text = text.replacing(" ", with: "T", maxReplacements: 1)
-        return try? Date(text.contains("T") ? text : text + "T00:00:00Z", strategy: .iso8601)
+        guard text.contains("T") else { return try? Date(text + "T00:00:00Z", strategy: .iso8601) }
+        // Foundation would take one without a zone too.
+        guard text.wholeMatch(of: /.*(Z|[+-]\d\d:\d\d)/) != nil else { return nil }
+        return try? Date(text, strategy: .iso8601)
     }
 
     /// Reads the payload of a Trustee reference value message: a JSON map of names to lists of hex digits.

@@ -251,7 +251,11 @@ struct AccessTokenTests {
     func roles() {
         let all: Set<Role.Permission> = Set(Role.Permission.allCases)
         #expect(Set(all.filter(Role.admin.allows)) == all)
-        #expect(Set(all.filter(Role.registrar.allows)) == [.readWorkloads, .changeWorkloads])
-        #expect(Set(all.filter(Role.auditor.allows)) == [.readWorkloads, .audit])
+        #expect(
+            Set(all.filter(Role.registrar.allows)) == [
+                .readWorkloads, .changeWorkloads, .readResources, .changeResources, .readPolicies,
+            ])
+        #expect(
+            Set(all.filter(Role.auditor.allows)) == [.readWorkloads, .readResources, .readPolicies, .audit])
     }
 }
