@@ -5,7 +5,7 @@ import VirteeDialect
 
 /// Works on a store. A server may run on it at the same time, and sees changes at once.
 public struct LocalAdministrator: Administrator {
-    public typealias Storage = Store & TokenStore & CertificateInventory & PolicyStore
+    public typealias Storage = Broker.Storage & TokenStore & CertificateInventory
 
     let broker: Broker
     let store: any Storage

@@ -159,7 +159,7 @@ public struct RemoteAdministrator: Administrator {
 
     // MARK: HTTP
 
-    private func get<T: Decodable>(_ path: String, _ query: [String: String] = [:]) async throws -> T {
+    func get<T: Decodable>(_ path: String, _ query: [String: String] = [:]) async throws -> T {
         try JSON.decode(T.self, try await send(.GET, path + queryText(query)))
     }
 
@@ -168,16 +168,20 @@ public struct RemoteAdministrator: Administrator {
         return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
     }
 
-    private func escaped(_ text: String) -> String {
+    func escaped(_ text: String) -> String {
         text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
     }
 
-    private func send(_ method: HTTPMethod, _ path: String, _ body: Data? = nil) async throws -> Data {
+    func send(
+        _ method: HTTPMethod, _ path: String, _ body: Data? = nil, type: String = "application/json",
+        headers: [String: String] = [:]
+    ) async throws -> Data {
         var request = HTTPClientRequest(url: "\(base)/api/v1/\(path)")
         request.method = method
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body {
-            request.headers.add(name: "Content-Type", value: "application/json")
+            request.headers.add(name: "Content-Type", value: type)
             request.body = .bytes(body)
         }
         let response = try await client.execute(request, timeout: .seconds(60))

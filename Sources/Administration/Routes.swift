@@ -15,17 +15,20 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
     private let settings: [String: String]
     private let replacesWorkloads: Bool
     let longestBody: Int
+    let longestResource: Int
 
     /// - Parameters:
     ///   - status: how the server is.
     ///   - replacesWorkloads: whether a registered workload may be registered again.
     ///   - settings: every setting with its value, as an operator would write it. No secrets are among them.
     ///   - longestBody: in bytes.
+    ///   - longestResource: in bytes.
     public init(
         _ administrator: LocalAdministrator, gate: Gate, status: @escaping @Sendable () async throws -> ServerStatus,
-        replacesWorkloads: Bool, settings: [String: String], longestBody: Int
+        replacesWorkloads: Bool, settings: [String: String], longestBody: Int, longestResource: Int
     ) {
         self.longestBody = longestBody
+        self.longestResource = longestResource
         self.administrator = administrator
         self.gate = gate
         self.status = status
@@ -47,6 +50,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         addTokens(to: api)
         addAudit(to: api)
         addCertificates(to: api)
+        addResources(to: api)
         addPolicies(to: api)
         addReferenceValues(to: api)
         api.get("status") { request, context in

@@ -12,7 +12,9 @@ public struct ServerKeys: Sendable {
     private let guestChallengeNonce: SymmetricKey
     private let channel: SymmetricKey
     private let sessions: SymmetricKey
+    private let guests: SymmetricKey
     private let secrets: SymmetricKey
+    private let resources: SymmetricKey
     private let serverKeys: SymmetricKey
 
     /// - Parameter master: 32 random bytes.
@@ -27,7 +29,9 @@ public struct ServerKeys: Sendable {
         guestChallengeNonce = derive("guest challenge nonce")
         channel = derive("sev channel")
         sessions = derive("session authentication")
+        guests = derive("guest authentication")
         secrets = derive("secrets at rest")
+        resources = derive("resources at rest")
         serverKeys = derive("server keys at rest")
         id = HKDF<SHA256>.deriveKey(
             inputKeyMaterial: master, info: Data("swift-kbs/1 key id".utf8), outputByteCount: 8
@@ -94,6 +98,34 @@ public struct ServerKeys: Sendable {
 
     private static func authenticated(_ session: Session, _ workload: Workload) -> [UInt8] {
         session.authenticatedBytes + context(workload.id, workload.launch)
+    }
+
+    // MARK: Guests
+
+    /// 32 bytes.
+    func authenticationCode(for guest: StoredGuest) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: guest.authenticatedBytes, using: guests))
+    }
+
+    /// Whether this broker attested the guest, as all of it says.
+    func isGenuine(_ guest: StoredGuest) -> Bool {
+        HMAC<SHA256>.isValidAuthenticationCode(guest.code, authenticating: guest.authenticatedBytes, using: guests)
+    }
+
+    // MARK: Resources
+
+    /// Encrypts one version of a resource for the database. It opens under the same path and version only, so whoever
+    /// can write to the database cannot pass one off as another.
+    func seal(_ secret: Secret, for path: ResourcePath, version: Int) throws -> [UInt8] {
+        try Self.seal(secret, resources, Self.context(path, version))
+    }
+
+    func open(_ sealed: [UInt8], for path: ResourcePath, version: Int) throws -> Secret {
+        try Self.open(sealed, resources, Self.context(path, version))
+    }
+
+    private static func context(_ path: ResourcePath, _ version: Int) -> [UInt8] {
+        Array("resources/".utf8) + UInt64(clamping: version).bigEndianBytes + Array(path.text.utf8)
     }
 
     // MARK: Secrets

@@ -14,10 +14,7 @@ extension SQLiteStore {
     public func attempts(
         _ selection: AttemptSelection, before id: Int64, limit: Int
     ) async throws -> [RecordedAttempt] {
-        // One that another version wrote is left out, so that the others are seen.
-        var conditions = [
-            "id < :before", "tee IN (\(TEE.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")))",
-        ]
+        var conditions = ["id < :before"]
         var arguments: StatementArguments = ["before": id, "limit": limit]
         if let workload = selection.workload {
             conditions.append("workload = :workload")
@@ -33,7 +30,7 @@ extension SQLiteStore {
                 database.cachedStatement(
                     sql: "\(Self.selectAttempt) WHERE \(condition) ORDER BY id DESC LIMIT :limit"),
                 arguments: arguments
-            ).map { try RecordedAttempt(row: $0) }
+            ).map { RecordedAttempt(row: $0) }
         }
     }
 
@@ -41,12 +38,12 @@ extension SQLiteStore {
         try read { database in
             try Row.fetchOne(
                 database.cachedStatement(sql: "\(Self.selectAttempt) WHERE id = ?"), arguments: [id]
-            ).map { try RecordedAttempt(row: $0) }
+            ).map { RecordedAttempt(row: $0) }
         }
     }
 
     private static let selectAttempt =
-        "SELECT id, time, workload, tee, session, chip, code, sentence, verdict FROM attempts"
+        "SELECT id, time, workload, tee, session, chip, code, sentence, verdict, action FROM attempts"
 
     public func trimAttempts(keeping count: Int) async throws {
         while true {
@@ -115,11 +112,11 @@ extension Database {
     func insert(_ attempt: RecordedAttempt) throws {
         try cachedStatement(
             sql: """
-                INSERT INTO attempts (time, workload, tee, session, chip, outcome, code, sentence, verdict)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO attempts (time, action, workload, tee, session, chip, outcome, code, sentence, verdict)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
-            attempt.time.milliseconds, attempt.workload, attempt.tee.rawValue, attempt.session, attempt.chip,
+            attempt.time.milliseconds, attempt.action, attempt.workload, attempt.tee, attempt.session, attempt.chip,
             attempt.isAccepted ? "accepted" : "refused", attempt.code?.rawValue ?? "", attempt.sentence,
             attempt.verdictJSON,
         ])
@@ -127,15 +124,12 @@ extension Database {
 }
 
 extension RecordedAttempt {
-    /// From the columns id, time, workload, tee, session, chip, code, sentence, verdict.
-    fileprivate init(row: GRDB.Row) throws {
-        guard let tee = TEE(rawValue: row[3]) else {
-            throw DatabaseError(message: "the attempt \(row[0] as Int64) has an unknown technology")
-        }
+    /// From the columns id, time, workload, tee, session, chip, code, sentence, verdict, action.
+    fileprivate init(row: GRDB.Row) {
         let json: String = row[8]
         self.init(
-            id: row[0], time: Date(milliseconds: row[1]), workload: row[2], tee: tee, session: row[4], chip: row[5],
-            code: Refusal.Code(rawValue: row[6]), sentence: row[7],
+            id: row[0], time: Date(milliseconds: row[1]), action: row[9], workload: row[2], tee: row[3],
+            session: row[4], chip: row[5], code: Refusal.Code(rawValue: row[6]), sentence: row[7],
             // One that cannot be read is shown as it is, and does not hide the attempts beside it.
             verdict: json.isEmpty ? nil : try? JSONDecoder().decode(VerdictRecord.self, from: Data(json.utf8)),
             verdictJSON: json)

@@ -39,9 +39,13 @@ public struct AttestedGuest: Sendable, Hashable {
     /// Names the guest in logs; it opens nothing.
     public var shortID: String { Challenge.shortID(of: id) }
 
+    var chip: String { claims.chip }
+}
+
+extension GuestClaims {
     /// Names the chip, in hex. Empty when the host hides it, or there is none.
-    var chip: String {
-        guard let chip = claims.snp?.chipID, chip.contains(where: { $0 != 0 }) else { return "" }
+    fileprivate var chip: String {
+        guard let chip = snp?.chipID, !chip.isAllZero else { return "" }
         return Hex.encode(chip)
     }
 }
@@ -89,6 +93,8 @@ public enum ResourceReader: Sendable, Hashable {
         case .foreign(let guest): guest.expires
         }
     }
+
+    var chip: String { claims.chip }
 
     /// Tells one reader from another: 16 bytes.
     var id: [UInt8] {

@@ -5,7 +5,7 @@ public import Foundation
 ///
 /// As with ``Challenge``, the server keeps nothing of it: see docs/decisions/0001-sealed-challenges.md.
 public struct GuestChallenge: Sendable, Hashable {
-    /// Names the session, and is what the guest sends back with its evidence: 74 characters of base64url.
+    /// Names the session, and is what the guest sends back with its evidence: 72 characters of base64url.
     public let sealed: String
     /// 32 bytes.
     public let nonce: [UInt8]

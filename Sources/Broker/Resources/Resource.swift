@@ -13,6 +13,8 @@ public struct Resource: Sendable, Hashable {
     public let policy: PolicyName?
     /// The version that is given out.
     public let current: Version
+    /// The number of the version that was put last.
+    public let latest: Int
     /// Counts what was done to it: puts, rollbacks, other policies, disabling.
     public let change: Int64
     /// Whether guests get nothing for now.
@@ -22,13 +24,14 @@ public struct Resource: Sendable, Hashable {
     public let changed: Date
 
     public init(
-        row: Row, path: ResourcePath, policy: PolicyName?, current: Version, change: Int64, isDisabled: Bool, created: Date,
-        changed: Date
+        row: Row, path: ResourcePath, policy: PolicyName?, current: Version, latest: Int, change: Int64,
+        isDisabled: Bool, created: Date, changed: Date
     ) {
         self.row = row
         self.path = path
         self.policy = policy
         self.current = current
+        self.latest = latest
         self.change = change
         self.isDisabled = isDisabled
         self.created = created
