@@ -81,10 +81,32 @@ let package = Package(
         .target(
             name: "VirteeDialect", dependencies: ["Broker", "Evidence", .httpTypes, .hummingbird, .logging, .nioCore],
             swiftSettings: settings),
+        // OpenSSL's libcrypto (Debian's libssl-dev), for what swift-crypto does not have: KMAC256.
+        // Not by pkg-config, whose flags would reach every target.
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .target(
+            name: "JSONWebTokens",
+            dependencies: [
+                "Broker", "Evidence", .asyncHTTPClient, .jwtKit, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "CoCoDialect",
+            dependencies: [
+                "Broker", "COpenSSL", "Evidence", "JSONWebTokens", .crypto, .cryptoExtras, .httpTypes, .hummingbird,
+                .jwtKit, .logging, .nioCore, .tomlKit,
+            ], swiftSettings: settings),
+        // What operators write: policies and reference values.
+        .target(name: "Policies", dependencies: ["Broker", "Evidence", .tomlKit], swiftSettings: settings),
+        .target(
+            name: "OpenPolicyAgent",
+            dependencies: ["Broker", .asyncHTTPClient, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioSSL],
+            swiftSettings: settings),
         .target(
             name: "Administration",
             dependencies: [
-                "Broker", "Evidence", "VirteeDialect", .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes,
+                "Broker", "Evidence", "JSONWebTokens", "Policies", "VirteeDialect", .asn1, .asyncHTTPClient,
+                .certificates, .crypto, .httpTypes,
                 .hummingbird, .jwtKit, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
             ], swiftSettings: settings),
         // Header of the PKCS#11 standard (Debian's libp11-kit-dev); a token's module is loaded when it is used.
@@ -105,8 +127,9 @@ let package = Package(
         .target(
             name: "Server",
             dependencies: [
-                "Administration", "Broker", "CTimex", "Endorsements", "Evidence", "MasterKeys", "Storage",
-                "VirteeDialect",
+                "Administration", "Broker", "CoCoDialect", "CTimex", "Endorsements", "Evidence", "JSONWebTokens",
+                "MasterKeys", "OpenPolicyAgent",
+                "Storage", "VirteeDialect",
                 .asn1, .asyncHTTPClient, .certificates, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .logging,
                 .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .tomlKit,
                 .tracing, .unixSignals,
@@ -118,7 +141,7 @@ let package = Package(
         .executableTarget(
             name: "kbs",
             dependencies: [
-                "Administration", "Broker", "Endorsements", "Evidence", "Guest", "MasterKeys", "Server",
+                "Administration", "Broker", "Endorsements", "Evidence", "Guest", "MasterKeys", "Policies", "Server",
                 "SimulatedHardware", "Storage", .argumentParser, .asyncHTTPClient, .crypto, .logging, .nioSSL,
             ],
             swiftSettings: settings),
@@ -132,8 +155,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "Broker", "Evidence", "SimulatedHardware", "Storage", .crypto, .httpTypes, .hummingbird,
-                .hummingbirdCore, .logging, .nioCore,
+                "Broker", "Evidence", "SimulatedHardware", "Storage", .asyncHTTPClient, .crypto, .cryptoExtras,
+                .httpTypes, .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1,
             ], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "EvidenceTests", dependencies: ["Evidence", "SimulatedHardware", "TestSupport", .crypto],
@@ -143,8 +166,18 @@ let package = Package(
             dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto],
             swiftSettings: settings),
         .testTarget(
+            name: "CoCoDialectTests",
+            dependencies: [
+                "Broker", "CoCoDialect", "Evidence", "JSONWebTokens", "SimulatedHardware", "Storage", "TestSupport",
+                .crypto, .cryptoExtras, .jwtKit,
+            ], exclude: ["independent.py"], swiftSettings: settings),
+        .testTarget(
             name: "StorageTests",
             dependencies: ["Broker", "Evidence", "SimulatedHardware", "Storage", "TestSupport", .crypto, .grdb],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PoliciesTests",
+            dependencies: ["Broker", "Evidence", "OpenPolicyAgent", "Policies", "TestSupport", .hummingbird, .nioCore],
             swiftSettings: settings),
         .testTarget(
             name: "EndorsementsTests",
@@ -155,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Administration", "Broker", "Endorsements", "Evidence", "MasterKeys", "Server", "SimulatedHardware",
+                "Administration", "Broker", "Endorsements", "Evidence", "MasterKeys", "OpenPolicyAgent", "Server",
+                "SimulatedHardware",
                 "Storage", "TestSupport", "kbs", .asn1, .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore,
                 .nioHTTP1,
                 .nioPosix, .nioSSL, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .inMemoryTracing, .jwtKit,

@@ -14,6 +14,36 @@ public protocol Administrator: Sendable {
     /// Holds a recorded report, 1,184 bytes, against a workload. Nothing is released.
     func appraise(_ report: [UInt8], certificates: [Certificate], against id: String) async throws -> VerdictRecord
 
+    func policies(after name: String, limit: Int) async throws -> PolicyPage
+    func policy(_ name: String) async throws -> PolicySummary
+    /// - Parameter document: TOML.
+    func setPolicy(_ name: String, document: String) async throws -> PolicySummary
+    func removePolicy(_ name: String) async throws
+    /// Holds a recorded report, 1,184 bytes, against a policy. Nothing is released.
+    func appraise(
+        _ report: [UInt8], certificates: [Certificate], against policy: TestedPolicy
+    ) async throws -> VerdictRecord
+
+    func referenceValues(after name: String, limit: Int) async throws -> ReferenceValuesPage
+    func referenceValues(_ name: String) async throws -> ReferenceValuesSummary
+    func setReferenceValues(_ set: ReferenceValueSet) async throws -> ReferenceValuesSummary
+    func removeReferenceValues(_ name: String) async throws
+
+    func resources(after path: String, search: String, limit: Int) async throws -> ResourcePage
+    func resource(_ path: ResourcePath) async throws -> ResourceSummary
+    /// Those that are kept, latest first.
+    func versions(ofResource path: ResourcePath) async throws -> ResourceVersionList
+    /// Puts the next version of a resource.
+    ///
+    /// - Parameters:
+    ///   - policy: `nil` leaves what is there.
+    ///   - replacing: whether there may be one.
+    func putResource(
+        _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice?, replacing: Bool
+    ) async throws -> ResourceSummary
+    func editResource(_ path: ResourcePath, _ edit: ResourceEdit) async throws -> ResourceSummary
+    func removeResource(_ path: ResourcePath) async throws
+
     func sessions(_ selection: SessionSelection, after id: String, limit: Int) async throws -> SessionPage
     /// - Returns: how many there were.
     func endSessions(_ selection: SessionSelection) async throws -> Int

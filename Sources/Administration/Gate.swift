@@ -3,6 +3,7 @@ public import Broker
 public import Foundation
 import HTTPTypes
 public import Hummingbird
+import JSONWebTokens
 public import Logging
 import NIOCore
 

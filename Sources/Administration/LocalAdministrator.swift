@@ -5,14 +5,14 @@ import VirteeDialect
 
 /// Works on a store. A server may run on it at the same time, and sees changes at once.
 public struct LocalAdministrator: Administrator {
-    public typealias Storage = Store & TokenStore & CertificateInventory
+    public typealias Storage = Broker.Storage & TokenStore & CertificateInventory
 
-    private let broker: Broker
-    private let store: any Storage
+    let broker: Broker
+    let store: any Storage
     private let signer: @Sendable () async throws -> CheckpointKey
     /// On whose behalf.
-    private let actor: Actor
-    private let now: @Sendable () -> Date
+    let actor: Actor
+    let now: @Sendable () -> Date
 
     /// - Parameters:
     ///   - signer: gives the key that checkpoints are signed with.
@@ -180,7 +180,7 @@ public struct LocalAdministrator: Administrator {
 
 extension Array {
     /// The first `limit` elements, and the last of them if there are more.
-    fileprivate func page(_ limit: Int) -> (page: [Element], next: Element?) {
+    func page(_ limit: Int) -> (page: [Element], next: Element?) {
         let page = Array(prefix(limit))
         return (page, count > limit ? page.last : nil)
     }

@@ -72,7 +72,8 @@ struct WorkloadChange: Codable, Sendable { let disabled: Bool }
 public struct SessionSummary: Codable, Sendable {
     /// In hex; logs and the trail show its first eight digits.
     public let id: String
-    public let workload: String
+    /// Absent for a guest that named none: policies decide what it gets.
+    public let workload: String?
     public let tee: String
     public let chip: String
     public let opened: Date
@@ -80,8 +81,8 @@ public struct SessionSummary: Codable, Sendable {
 
     init(_ session: OpenSession) {
         id = Hex.encode(session.id)
-        workload = session.workload.text
-        tee = session.tee.rawValue
+        workload = session.workload?.text
+        tee = session.tee
         chip = session.chip
         opened = session.opened
         expires = session.expires
@@ -99,6 +100,9 @@ struct EndedSessions: Codable, Sendable { let ended: Int }
 public struct AttemptSummary: Codable, Sendable {
     public let id: Int64
     public let time: Date
+    /// `guest.attest`, `platform.refuse` or `resource.release`.
+    public let action: String
+    /// The workload or resource; empty for a guest that attests without saying what it wants.
     public let workload: String
     public let tee: String
     public let session: String
@@ -115,8 +119,9 @@ public struct AttemptSummary: Codable, Sendable {
     init(_ attempt: RecordedAttempt) {
         id = attempt.id
         time = attempt.time
+        action = attempt.action
         workload = attempt.workload
-        tee = attempt.tee.rawValue
+        tee = attempt.tee
         session = attempt.session
         chip = attempt.chip
         outcome = attempt.isAccepted ? "accepted" : "refused"
@@ -221,13 +226,61 @@ public struct CertificatePage: Codable, Sendable {
     public let next: String?
 }
 
-/// Evidence to be held against a workload.
+/// Evidence to be held against a workload or a policy.
 struct AppraisalRequest: Codable, Sendable {
-    let workload: String
+    /// One of the three.
+    var workload: String?
+    var policy: String?
+    /// TOML.
+    var policyDocument: String?
     /// A report: 1,184 bytes in hex.
     let report: String
     /// DER in base64.
     let certificates: [Data]?
+
+    enum CodingKeys: String, CodingKey {
+        case workload, policy, report, certificates
+        case policyDocument = "policy_document"
+    }
+
+    init(_ subject: Subject, report: [UInt8], certificates: [Certificate]) {
+        switch subject {
+        case .workload(let id): workload = id
+        case .policy(.named(let name)): policy = name
+        case .policy(.document(let text)): policyDocument = text
+        }
+        self.report = Hex.encode(report)
+        self.certificates = certificates.map { Data($0.der) }
+    }
+
+    /// What evidence is held against.
+    enum Subject {
+        case workload(String)
+        case policy(TestedPolicy)
+
+        func appraise(
+            _ report: [UInt8], certificates: [Certificate], with administrator: LocalAdministrator
+        ) async throws -> VerdictRecord {
+            switch self {
+            case .workload(let id):
+                try await administrator.appraise(report, certificates: certificates, against: id)
+            case .policy(let policy):
+                try await administrator.appraise(report, certificates: certificates, against: policy)
+            }
+        }
+    }
+
+    /// - Throws: a ``Refusal`` unless there is one.
+    var subject: Subject {
+        get throws(Refusal) {
+            switch (workload, policy, policyDocument) {
+            case (let id?, nil, nil): .workload(id)
+            case (nil, let name?, nil): .policy(.named(name))
+            case (nil, nil, let text?): .policy(.document(text))
+            default: throw Refusal(.malformed, "One of workload, policy and policy_document must be given.")
+            }
+        }
+    }
 }
 
 /// How a server is.
@@ -235,21 +288,23 @@ public struct ServerStatus: Codable, Sendable {
     public let version: String
     public let started: Date
     public let workloads: Int
+    public let resources: Int
     public let sessions: Int
     /// The trail's last record.
     public let auditSequence: Int64
     public let auditHash: String
 
     enum CodingKeys: String, CodingKey {
-        case version, started, workloads, sessions
+        case version, started, workloads, resources, sessions
         case auditSequence = "audit_sequence"
         case auditHash = "audit_hash"
     }
 
-    public init(version: String, started: Date, workloads: Int, sessions: Int, head: AuditHead) {
+    public init(version: String, started: Date, workloads: Int, resources: Int, sessions: Int, head: AuditHead) {
         self.version = version
         self.started = started
         self.workloads = workloads
+        self.resources = resources
         self.sessions = sessions
         auditSequence = head.sequence
         auditHash = Hex.encode(head.hash)

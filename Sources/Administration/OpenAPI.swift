@@ -21,6 +21,7 @@ package enum OpenAPI {
             {"name": "tokens"},
             {"name": "audit"},
             {"name": "certificates"},
+            {"name": "policies"},
             {"name": "server"}
           ],
           "paths": {
@@ -194,7 +195,7 @@ package enum OpenAPI {
             "/api/v1/appraisals": {
               "post": {
                 "operationId": "appraise",
-                "summary": "Hold recorded evidence against a workload",
+                "summary": "Hold recorded evidence against a workload or a policy",
                 "description": "Nothing is released, and whether the evidence is fresh is not looked at. Role: registrar, auditor or admin.",
                 "tags": ["workloads"],
                 "responses": {
@@ -556,6 +557,206 @@ package enum OpenAPI {
                 }
               }
             },
+            "/api/v1/policies": {
+              "get": {
+                "operationId": "listPolicies",
+                "summary": "List the policies",
+                "description": "In the order of their names, a page at a time. Role: registrar, auditor or admin.",
+                "tags": ["policies"],
+                "responses": {
+                  "200": {
+                    "description": "A page.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PolicyPage"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {"name": "after", "in": "query", "description": "Begin after this name.", "schema": {"type": "string"}},
+                  {"$ref": "#/components/parameters/limit"}
+                ]
+              }
+            },
+            "/api/v1/policies/{policy}": {
+              "parameters": [{"$ref": "#/components/parameters/policy"}],
+              "get": {
+                "operationId": "readPolicy",
+                "summary": "Read a policy",
+                "description": "Role: registrar, auditor or admin.",
+                "tags": ["policies"],
+                "responses": {
+                  "200": {
+                    "description": "It.",
+                    "headers": {"ETag": {"description": "The policy's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Policy"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                }
+              },
+              "put": {
+                "operationId": "setPolicy",
+                "summary": "Set a policy",
+                "description": "It decides over the resources that have it from then on. Role: admin.",
+                "tags": ["policies"],
+                "responses": {
+                  "200": {
+                    "description": "Replaced.",
+                    "headers": {"ETag": {"description": "The policy's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Policy"}}}
+                  },
+                  "201": {
+                    "description": "New.",
+                    "headers": {"ETag": {"description": "The policy's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Policy"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "412": {"$ref": "#/components/responses/Problem"},
+                  "413": {"$ref": "#/components/responses/Problem"},
+                  "415": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {"$ref": "#/components/parameters/ifMatchVersion"},
+                  {"$ref": "#/components/parameters/ifNoneMatch"}
+                ],
+                "requestBody": {
+                  "required": true,
+                  "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewPolicy"}}}
+                }
+              },
+              "delete": {
+                "operationId": "removePolicy",
+                "summary": "Remove a policy",
+                "description": "Not while something depends on it. Role: admin.",
+                "tags": ["policies"],
+                "responses": {
+                  "204": {"description": "Removed."},
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "409": {"$ref": "#/components/responses/Problem"},
+                  "412": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {"$ref": "#/components/parameters/ifMatchVersion"}
+                ]
+              }
+            },
+            "/api/v1/reference-values": {
+              "get": {
+                "operationId": "listReferenceValueSets",
+                "summary": "List the sets of reference values",
+                "description": "In the order of their names, a page at a time. Role: registrar, auditor or admin.",
+                "tags": ["policies"],
+                "responses": {
+                  "200": {
+                    "description": "A page.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ReferenceValuesPage"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {"name": "after", "in": "query", "description": "Begin after this name.", "schema": {"type": "string"}},
+                  {"$ref": "#/components/parameters/limit"}
+                ]
+              }
+            },
+            "/api/v1/reference-values/{set}": {
+              "parameters": [{"$ref": "#/components/parameters/set"}],
+              "get": {
+                "operationId": "readReferenceValues",
+                "summary": "Read a set of reference values",
+                "description": "Role: registrar, auditor or admin.",
+                "tags": ["policies"],
+                "responses": {
+                  "200": {
+                    "description": "It.",
+                    "headers": {"ETag": {"description": "The set's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ReferenceValues"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                }
+              },
+              "put": {
+                "operationId": "setReferenceValues",
+                "summary": "Set a set of reference values",
+                "description": "The policies that name it go by it from then on. Role: admin.",
+                "tags": ["policies"],
+                "responses": {
+                  "200": {
+                    "description": "Replaced.",
+                    "headers": {"ETag": {"description": "The set's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ReferenceValues"}}}
+                  },
+                  "201": {
+                    "description": "New.",
+                    "headers": {"ETag": {"description": "The set's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ReferenceValues"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "412": {"$ref": "#/components/responses/Problem"},
+                  "413": {"$ref": "#/components/responses/Problem"},
+                  "415": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {"$ref": "#/components/parameters/ifMatchVersion"},
+                  {"$ref": "#/components/parameters/ifNoneMatch"}
+                ],
+                "requestBody": {
+                  "required": true,
+                  "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewReferenceValues"}}}
+                }
+              },
+              "delete": {
+                "operationId": "removeReferenceValues",
+                "summary": "Remove a set of reference values",
+                "description": "Not while something depends on it. Role: admin.",
+                "tags": ["policies"],
+                "responses": {
+                  "204": {"description": "Removed."},
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "409": {"$ref": "#/components/responses/Problem"},
+                  "412": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {"$ref": "#/components/parameters/ifMatchVersion"}
+                ]
+              }
+            },
             "/api/v1/status": {
               "get": {
                 "operationId": "readStatus",
@@ -621,6 +822,30 @@ package enum OpenAPI {
                   "pattern": "^(?!.*\\.\\.)[A-Za-z0-9._:/@+-]{1,128}$",
                   "description": "1 to 128 characters, without `..`."
                 }
+              },
+              "policy": {
+                "name": "policy",
+                "in": "path",
+                "required": true,
+                "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
+              },
+              "set": {
+                "name": "set",
+                "in": "path",
+                "required": true,
+                "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
+              },
+              "ifMatchVersion": {
+                "name": "If-Match",
+                "in": "header",
+                "description": "Only if its ETag is this; `*`: only if there is one.",
+                "schema": {"type": "string"}
+              },
+              "ifNoneMatch": {
+                "name": "If-None-Match",
+                "in": "header",
+                "description": "`*`: only if there is none.",
+                "schema": {"type": "string", "enum": ["*"]}
               },
               "ifMatch": {
                 "name": "If-Match",
@@ -794,13 +1019,16 @@ package enum OpenAPI {
               },
               "AppraisalRequest": {
                 "type": "object",
-                "required": ["workload", "report"],
+                "required": ["report"],
+                "oneOf": [{"required": ["workload"]}, {"required": ["policy"]}, {"required": ["policy_document"]}],
                 "properties": {
                   "workload": {
                     "type": "string",
                     "pattern": "^(?!.*\\.\\.)[A-Za-z0-9._:/@+-]{1,128}$",
                     "description": "1 to 128 characters, without `..`."
                   },
+                  "policy": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "description": "One that is kept."},
+                  "policy_document": {"type": "string", "maxLength": 65536, "description": "TOML, to be tried out."},
                   "report": {
                     "type": "string",
                     "pattern": "^([0-9a-fA-F]{2}){1184}$",
@@ -911,6 +1139,73 @@ package enum OpenAPI {
                 "properties": {
                   "certificates": {"type": "array", "items": {"$ref": "#/components/schemas/Certificate"}},
                   "next": {"type": "string"}
+                }
+              },
+              "Policy": {
+                "type": "object",
+                "required": ["name", "description", "document", "explanation", "reference_values", "changed", "version"],
+                "properties": {
+                  "name": {"type": "string"},
+                  "description": {"type": "string"},
+                  "document": {"type": "string", "description": "TOML, as it was set. docs/policies.md says what may stand there."},
+                  "explanation": {"type": "string", "description": "Who gets in, in words."},
+                  "reference_values": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "description": "The sets that it names."
+                  },
+                  "changed": {"type": "string", "format": "date-time"},
+                  "version": {"type": "string", "description": "The ETag without its quotation marks."}
+                }
+              },
+              "PolicyPage": {
+                "type": "object",
+                "required": ["policies"],
+                "properties": {
+                  "policies": {"type": "array", "items": {"$ref": "#/components/schemas/Policy"}},
+                  "next": {"type": "string", "description": "For `after`, when there are more."}
+                }
+              },
+              "NewPolicy": {
+                "type": "object",
+                "required": ["document"],
+                "properties": {"document": {"type": "string", "maxLength": 65536, "description": "TOML."}}
+              },
+              "ReferenceValueKind": {"type": "string", "enum": ["measurement", "host_data", "id_key", "author_key"]},
+              "ReferenceValues": {
+                "type": "object",
+                "required": ["name", "kind", "values", "source", "changed", "version"],
+                "properties": {
+                  "name": {"type": "string"},
+                  "kind": {"$ref": "#/components/schemas/ReferenceValueKind"},
+                  "values": {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]*$"}},
+                  "source": {"type": "string", "description": "Who says so."},
+                  "expires": {"type": "string", "format": "date-time"},
+                  "changed": {"type": "string", "format": "date-time"},
+                  "version": {"type": "string", "description": "The ETag without its quotation marks."}
+                }
+              },
+              "ReferenceValuesPage": {
+                "type": "object",
+                "required": ["reference_values"],
+                "properties": {
+                  "reference_values": {"type": "array", "items": {"$ref": "#/components/schemas/ReferenceValues"}},
+                  "next": {"type": "string", "description": "For `after`, when there are more."}
+                }
+              },
+              "NewReferenceValues": {
+                "type": "object",
+                "required": ["kind", "values"],
+                "properties": {
+                  "kind": {"$ref": "#/components/schemas/ReferenceValueKind"},
+                  "values": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": "string", "pattern": "^([0-9a-fA-F]{96}|[0-9a-fA-F]{64})$"},
+                    "description": "64 hex digits for host data, 96 for the others."
+                  },
+                  "source": {"type": ["string", "null"], "description": "Who says so, where and when: for people."},
+                  "expires": {"type": ["string", "null"], "format": "date-time"}
                 }
               },
               "Status": {

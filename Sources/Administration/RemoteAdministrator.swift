@@ -49,9 +49,50 @@ public struct RemoteAdministrator: Administrator {
     public func appraise(
         _ report: [UInt8], certificates: [Certificate], against id: String
     ) async throws -> VerdictRecord {
-        let request = AppraisalRequest(
-            workload: id, report: Hex.encode(report), certificates: certificates.map { Data($0.der) })
+        let request = AppraisalRequest(.workload(id), report: report, certificates: certificates)
         return try JSON.decode(VerdictRecord.self, try await send(.POST, "appraisals", JSON.encode(request)))
+    }
+
+    // MARK: Policies and reference values
+
+    public func policies(after name: String, limit: Int) async throws -> PolicyPage {
+        try await get("policies", ["after": name, "limit": "\(limit)"])
+    }
+
+    public func policy(_ name: String) async throws -> PolicySummary { try await get("policies/\(escaped(name))") }
+
+    public func setPolicy(_ name: String, document: String) async throws -> PolicySummary {
+        try JSON.decode(
+            PolicySummary.self,
+            try await send(.PUT, "policies/\(escaped(name))", JSON.encode(PolicyMessage(document: document))))
+    }
+
+    public func removePolicy(_ name: String) async throws { _ = try await send(.DELETE, "policies/\(escaped(name))") }
+
+    public func appraise(
+        _ report: [UInt8], certificates: [Certificate], against policy: TestedPolicy
+    ) async throws -> VerdictRecord {
+        let request = AppraisalRequest(.policy(policy), report: report, certificates: certificates)
+        return try JSON.decode(VerdictRecord.self, try await send(.POST, "appraisals", JSON.encode(request)))
+    }
+
+    public func referenceValues(after name: String, limit: Int) async throws -> ReferenceValuesPage {
+        try await get("reference-values", ["after": name, "limit": "\(limit)"])
+    }
+
+    public func referenceValues(_ name: String) async throws -> ReferenceValuesSummary {
+        try await get("reference-values/\(escaped(name))")
+    }
+
+    public func setReferenceValues(_ set: ReferenceValueSet) async throws -> ReferenceValuesSummary {
+        try JSON.decode(
+            ReferenceValuesSummary.self,
+            try await send(
+                .PUT, "reference-values/\(escaped(set.name.text))", JSON.encode(ReferenceValuesMessage(set))))
+    }
+
+    public func removeReferenceValues(_ name: String) async throws {
+        _ = try await send(.DELETE, "reference-values/\(escaped(name))")
     }
 
     // MARK: Sessions and attempts
@@ -118,7 +159,7 @@ public struct RemoteAdministrator: Administrator {
 
     // MARK: HTTP
 
-    private func get<T: Decodable>(_ path: String, _ query: [String: String] = [:]) async throws -> T {
+    func get<T: Decodable>(_ path: String, _ query: [String: String] = [:]) async throws -> T {
         try JSON.decode(T.self, try await send(.GET, path + queryText(query)))
     }
 
@@ -127,16 +168,20 @@ public struct RemoteAdministrator: Administrator {
         return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
     }
 
-    private func escaped(_ text: String) -> String {
+    func escaped(_ text: String) -> String {
         text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
     }
 
-    private func send(_ method: HTTPMethod, _ path: String, _ body: Data? = nil) async throws -> Data {
+    func send(
+        _ method: HTTPMethod, _ path: String, _ body: Data? = nil, type: String = "application/json",
+        headers: [String: String] = [:]
+    ) async throws -> Data {
         var request = HTTPClientRequest(url: "\(base)/api/v1/\(path)")
         request.method = method
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body {
-            request.headers.add(name: "Content-Type", value: "application/json")
+            request.headers.add(name: "Content-Type", value: type)
             request.body = .bytes(body)
         }
         let response = try await client.execute(request, timeout: .seconds(60))

@@ -9,23 +9,26 @@ import VirteeDialect
 
 /// The administration API under `/api/v1`. `/openapi.json` describes it to programs, docs/administration.md to people.
 public struct AdministrationAPI<Context: CallerContext>: Sendable {
-    private let administrator: LocalAdministrator
-    private let gate: Gate
+    let administrator: LocalAdministrator
+    let gate: Gate
     private let status: @Sendable () async throws -> ServerStatus
     private let settings: [String: String]
     private let replacesWorkloads: Bool
-    private let longestBody: Int
+    let longestBody: Int
+    let longestResource: Int
 
     /// - Parameters:
     ///   - status: how the server is.
     ///   - replacesWorkloads: whether a registered workload may be registered again.
     ///   - settings: every setting with its value, as an operator would write it. No secrets are among them.
     ///   - longestBody: in bytes.
+    ///   - longestResource: in bytes.
     public init(
         _ administrator: LocalAdministrator, gate: Gate, status: @escaping @Sendable () async throws -> ServerStatus,
-        replacesWorkloads: Bool, settings: [String: String], longestBody: Int
+        replacesWorkloads: Bool, settings: [String: String], longestBody: Int, longestResource: Int
     ) {
         self.longestBody = longestBody
+        self.longestResource = longestResource
         self.administrator = administrator
         self.gate = gate
         self.status = status
@@ -47,6 +50,9 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         addTokens(to: api)
         addAudit(to: api)
         addCertificates(to: api)
+        addResources(to: api)
+        addPolicies(to: api)
+        addReferenceValues(to: api)
         api.get("status") { request, context in
             _ = try await gate.admit(request, context, to: .audit)
             return Response(json: try await status())
@@ -60,7 +66,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
     }
 
     /// The administrator, on behalf of a caller who may do this.
-    private func admit(
+    func admit(
         _ request: Request, _ context: Context, to permission: Role.Permission
     ) async throws -> LocalAdministrator {
         administrator.acting(as: try await gate.admit(request, context, to: permission).actor)
@@ -129,7 +135,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
                 ((try? Certificate.read(file: Array($0))) ?? []).prefix(4)
             }
             return Response(
-                json: try await administrator.appraise(report, certificates: certificates, against: message.workload))
+                json: try await message.subject.appraise(report, certificates: certificates, with: administrator))
         }
         api.refuseOtherMethods(on: "appraisals", than: [.post])
     }

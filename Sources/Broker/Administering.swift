@@ -28,10 +28,13 @@ extension Broker {
                 .workloadExists,
                 "The workload \(id) is registered and is not to be replaced: remove it first, use another id, or "
                     + "see registration.replace.")
-        case .changed: throw Refusal.changed(id)
-        case .keyRetired:
+        case .isResource:
             throw Refusal(
-                .unavailable, "The server's master key has been retired: it must be restarted with the new one.")
+                .resourceExists,
+                "There is a resource \(id), and workloads and resources share their names: remove it first, or use "
+                    + "another id.")
+        case .changed: throw Refusal.changed(id)
+        case .keyRetired: throw Refusal.masterKeyRetired
         }
     }
 
@@ -117,6 +120,9 @@ extension Refusal {
         case .changed: throw .changed(id)
         }
     }
+
+    static let masterKeyRetired = Refusal(
+        .unavailable, "The server's master key has been retired: it must be restarted with the new one.")
 
     /// To an operator who asks for a workload that is not there.
     public static func notRegistered(_ id: some CustomStringConvertible) -> Refusal {

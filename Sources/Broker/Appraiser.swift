@@ -16,6 +16,8 @@ package struct Appraiser: Sendable {
     /// What came of it.
     package struct Result {
         package let verdict: Verdict
+        /// The key that the report was held against, when there was a certificate that settled the matter.
+        package var key: EndorsementKey? = nil
         /// Set when no certificate could be had, for lack of which the verdict is what it is.
         package let missing: EndorsementUnavailable?
     }
@@ -38,7 +40,7 @@ package struct Appraiser: Sendable {
         for identity in candidates where trial.isOpen { trial.hold(against: verified[identity] ?? []) }
         if let settled = trial.settled {
             source.note(.memory)
-            return Result(verdict: settled, missing: nil)
+            return Result(verdict: settled, key: trial.key, missing: nil)
         }
         let unproven = trial.unproven
         guard evenIfHopeless || unproven.isWorthProving else {
@@ -61,7 +63,7 @@ package struct Appraiser: Sendable {
                 missing = error
             }
         }
-        if let settled = trial.settled { return Result(verdict: settled, missing: nil) }
+        if let settled = trial.settled { return Result(verdict: settled, key: trial.key, missing: nil) }
         return Result(verdict: trial.best ?? unproven, missing: trial.best == nil ? missing : nil)
     }
 
@@ -123,6 +125,8 @@ private struct Trial {
     let expectations: SNPExpectations
     let time: Date
     private(set) var settled: Verdict?
+    /// The one that settled it.
+    private(set) var key: EndorsementKey?
     /// The first verdict with a certificate that did not settle it.
     private(set) var best: Verdict?
 
@@ -142,7 +146,7 @@ private struct Trial {
             let verdict = SNPVerifier.verify(report, endorsement: chain, expecting: expectations, at: time)
             // A chip has one key for a TCB: once its certificate is known no other can say more.
             if verdict.isGenuine || chain.chain.key.kind == .vcek && chain.isGenuine(at: time) {
-                settled = verdict
+                (settled, key) = (verdict, chain.chain.key)
             } else if best == nil {
                 best = verdict
             }

@@ -204,7 +204,7 @@ extension Broker {
         return verdict
     }
 
-    private func refusal(_ result: Appraiser.Result) -> Refusal {
+    func refusal(_ result: Appraiser.Result) -> Refusal {
         guard let missing = result.missing else { return Refusal(.evidenceRefused, result.verdict.sentence) }
         return Refusal(
             .endorsementUnavailable,

@@ -9,7 +9,7 @@ public struct Broker: Sendable {
     public let policy: AppraisalPolicy
     public let lifetimes: Lifetimes
     let anchors: Anchors
-    let store: any Store
+    let store: any Storage
     let keys: KeyRing
     let appraiser: Appraiser
     let platforms = BoundedCache<[UInt8], AppraisedSEVChain>(capacity: 512)
@@ -17,15 +17,25 @@ public struct Broker: Sendable {
     let report: @Sendable (BrokerEvent) -> Void
     package let budgets: RecordBudgets
     let releases = ReleaseLimiter()
+    let resourceReleases = ReleaseLimiter()
+    let agent: (any PolicyAgent)?
+    /// The longest resource that is taken, in bytes.
+    public let longestResource: Int
+
+    /// All that a broker keeps.
+    public typealias Storage = Store & GuestStore & ResourceStore & PolicyStore
 
     /// - Parameters:
     ///   - recordsPerMinute: how many refusals are recorded, of strangers and of genuine guests.
+    ///   - agent: is asked where a policy says so.
+    ///   - longestResource: in bytes.
     ///   - now: the time.
     ///   - report: is told what happens, on the path of the request: it must not wait.
     public init(
-        store: any Store, endorsements: any EndorsementSource, keys: KeyRing, anchors: Anchors = .vendors,
+        store: any Storage, endorsements: any EndorsementSource, keys: KeyRing, anchors: Anchors = .vendors,
         policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
-        recordsPerMinute: (strangers: Int, genuine: Int) = (60, 600),
+        recordsPerMinute: (strangers: Int, genuine: Int) = (60, 600), asking agent: (any PolicyAgent)? = nil,
+        longestResource: Int = Broker.usualLongestResource,
         now: @escaping @Sendable () -> Date = { Date() },
         reportingTo report: @escaping @Sendable (BrokerEvent) -> Void = { _ in }
     ) {
@@ -35,10 +45,17 @@ public struct Broker: Sendable {
         self.policy = policy
         self.lifetimes = lifetimes
         self.now = now
+        self.agent = agent
+        self.longestResource = longestResource
         self.report = report
         budgets = RecordBudgets(strangers: recordsPerMinute.strangers, genuine: recordsPerMinute.genuine)
         appraiser = Appraiser(anchors: anchors.snp, source: endorsements)
     }
+}
+
+extension Broker {
+    /// 1 MiB: keys, certificates and configurations are smaller.
+    public static let usualLongestResource = 1_048_576
 }
 
 /// What the server accepts, whatever a workload's registration says.
@@ -49,6 +66,8 @@ public struct AppraisalPolicy: Sendable, Hashable {
     public var vmpl: UInt32 = 0
     public var minimumTCB: [Product: TCBVersion] = [:]
     public var allowsProvisionalFirmware = false
+    /// Whether guests without hardware are attested: whoever can reach the server is then one.
+    public var allowsSample = false
 
     public init() {}
 }
@@ -90,6 +109,13 @@ public enum BrokerEvent: Sendable {
     case answerRefused(Refusal)
     case disabled(WorkloadID, Bool)
     case sessionsEnded(Int)
+    case guestChallenged(GuestTEE)
+    case guestAttested(GuestAttempt)
+    case guestRefused(GuestAttempt, Refusal)
+    case resourceReleased(ResourcePath, session: String)
+    /// - Parameter verdict: the policy's, if it came to one.
+    case resourceRefused(ResourcePath, session: String, Verdict?, Refusal)
+    case resourceChanged(ResourcePath, AuditRecord.Action)
 }
 
 /// Evidence that was looked at.

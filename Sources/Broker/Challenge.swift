@@ -40,7 +40,6 @@ extension Challenge {
 
     /// Format and key of the seal. Another number follows when either changes.
     private static let version: UInt8 = 1
-    private static let codeSize = 32
 
     /// version ‖ id ‖ expiry (seconds since 1970, u32) ‖ workload row (i64) ‖ technology ‖ detail ‖ HMAC-SHA256,
     /// big-endian, as base64url without padding: 83 characters for SNP, 87 for SEV; clients have room for 99.
@@ -52,17 +51,7 @@ extension Challenge {
         case .snp: body += [0]
         case .sev(let build): body += [1, build.major, build.minor, build.build]
         }
-        return Data(body + keys.authenticationCode(for: body)).base64URL
-    }
-
-    /// The text's body, if one of these keys has sealed it, and which.
-    fileprivate static func unseal(
-        _ text: some StringProtocol, with held: HeldKeys
-    ) -> (body: [UInt8], keys: ServerKeys)? {
-        guard text.utf8.count <= 99, let bytes = Data(base64URL: text), bytes.count > codeSize else { return nil }
-        let (body, code) = (Array(bytes.dropLast(codeSize)), Array(bytes.suffix(codeSize)))
-        if held.active.isValid(code, for: body) { return (body, held.active) }
-        return held.previous.first { $0.isValid(code, for: body) }.map { (body, $0) }
+        return SealedText.seal(body, for: .workload, with: keys)
     }
 
     /// - Parameter body: what a seal was over.
@@ -99,7 +88,7 @@ struct OpenedChallenge: Sendable {
     ///
     /// - Returns: `nil` for anything else. The expiry is left to the caller.
     init?(sealed text: some StringProtocol, with held: HeldKeys) {
-        guard let (body, keys) = Challenge.unseal(text, with: held), let challenge = Challenge(body: body) else {
+        guard let (body, keys) = SealedText.open(text, for: .workload, with: held), let challenge = Challenge(body: body) else {
             return nil
         }
         (self.challenge, self.keys) = (challenge, keys)

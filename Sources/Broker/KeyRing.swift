@@ -149,6 +149,17 @@ extension KeyRing {
         try await candidates(for: sealed.masterKey).open(sealed) { try $0.open($1, of: workload) }
     }
 
+    /// Seals a version of a resource, under the active master key.
+    func seal(_ secret: Secret, for path: ResourcePath, version: Int) throws -> Sealed {
+        let keys = held.active
+        return Sealed(bytes: try keys.seal(secret, for: path, version: version), masterKey: keys.id)
+    }
+
+    /// Opens what ``seal(_:for:version:)`` sealed.
+    func open(_ sealed: Sealed, for path: ResourcePath, version: Int) async throws -> Secret {
+        try await candidates(for: sealed.masterKey).open(sealed) { try $0.open($1, for: path, version: version) }
+    }
+
     /// Seals one of the server's own keys for the table of server keys, under the active master key.
     ///
     /// - Parameters:

@@ -12,6 +12,8 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case registrationForbidden = "registration_forbidden"
         /// The workload is registered and may not be replaced.
         case workloadExists = "workload_exists"
+        /// There is a resource of this name, and it may not be replaced, or not by a workload.
+        case resourceExists = "resource_exists"
         case workloadUnknown = "workload_unknown"
         /// The operator has disabled the workload for now.
         case workloadDisabled = "workload_disabled"
@@ -23,6 +25,8 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case forbidden
         /// There is nothing under that name.
         case notFound = "not_found"
+        /// Something else depends on it.
+        case inUse = "in_use"
         /// The workload is registered for another technology.
         case technologyMismatch = "tee_mismatch"
         /// No challenge came with the evidence, or not one that this server made.
@@ -40,6 +44,10 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case sessionInvalid = "session_invalid"
         /// There is no such key, or it is another workload's.
         case keyUnknown = "key_unknown"
+        /// The resource's policy does not give it to this guest.
+        case policyRefused = "policy_refused"
+        /// The operator has disabled the resource for now.
+        case resourceDisabled = "resource_disabled"
         /// The caller's address makes too many requests.
         case rateLimited = "rate_limited"
         /// More evidence waits to be verified than the server takes on.

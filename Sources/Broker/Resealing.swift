@@ -19,6 +19,8 @@ public struct Resealing: Sendable {
     private let batchSize: Int
     /// Few enough that no guest waits long behind the transaction.
     static let usualBatchSize = 200
+    /// A resource may have a megabyte.
+    static let resourceBatchSize = 8
 
     public init(keys: KeyRing, store: any KeyStore) {
         self.init(keys: keys, store: store, batchSize: Self.usualBatchSize)
@@ -64,6 +66,7 @@ public struct Resealing: Sendable {
         }
         tried += changes.count
         try await write(changes, held.active, &progress, report)
+        tried += try await passOverResources(held, &progress, report)
         var row: Workload.Row = 0
         while true {
             let batch = try await store.secrets(notUnder: held.active.id, after: row, limit: batchSize)
@@ -88,6 +91,39 @@ public struct Resealing: Sendable {
         }
     }
 
+    private func passOverResources(
+        _ held: HeldKeys, _ progress: inout Progress, _ report: (Progress) -> Void
+    ) async throws -> Int {
+        var tried = 0
+        var place = ResourcePlace.start
+        let limit = min(batchSize, Self.resourceBatchSize)
+        while true {
+            let batch = try await store.resourceVersions(notUnder: held.active.id, after: place, limit: limit)
+            guard let last = batch.last else { return tried }
+            place = last.place
+            var changes: [Resealed] = []
+            for stored in batch {
+                do {
+                    let secret = try Self.open(stored, with: held)
+                    changes.append(
+                        Resealed(
+                            place: .resource(stored.place), old: stored.sealed.bytes,
+                            new: try held.active.seal(secret, for: stored.path, version: stored.place.version)))
+                } catch {
+                    progress.unopened.append("version \(stored.place.version) of the resource \(stored.path)")
+                }
+            }
+            tried += changes.count
+            try await write(changes, held.active, &progress, report)
+        }
+    }
+
+    private static func open(_ stored: StoredResourceVersion, with held: HeldKeys) throws -> Secret {
+        try held.candidates(for: stored.sealed.masterKey).open(stored.sealed) {
+            try $0.open($1, for: stored.path, version: stored.place.version)
+        }
+    }
+
     private func write(
         _ changes: [Resealed], _ active: ServerKeys, _ progress: inout Progress, _ report: (Progress) -> Void
     ) async throws {
@@ -103,7 +139,7 @@ public struct Resealing: Sendable {
         public let description = "another master key became the active one meanwhile"
     }
 
-    /// Tries every secret and server key, without a change.
+    /// Tries every secret, resource and server key, without a change.
     ///
     /// - Returns: the names of what does not open.
     public static func unopened(with keys: KeyRing, in store: any KeyStore) async throws -> [String] {
@@ -116,6 +152,17 @@ public struct Resealing: Sendable {
             }
             if opened == nil {
                 unopened.append("server key \(key.name)/\(key.id) (master key \(key.sealed.masterKey))")
+            }
+        }
+        var place = ResourcePlace.start
+        while case let batch = try await store.resourceVersions(after: place, limit: resourceBatchSize),
+            let last = batch.last
+        {
+            place = last.place
+            for stored in batch where (try? open(stored, with: held)) == nil {
+                unopened.append(
+                    "version \(stored.place.version) of the resource \(stored.path) (master key "
+                        + "\(stored.sealed.masterKey))")
             }
         }
         var row: Workload.Row = 0

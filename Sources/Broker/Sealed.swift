@@ -45,6 +45,8 @@ public struct MasterKeyUsage: Sendable, Hashable {
     /// Empty for rows that version 1 wrote, which do not name their key.
     public let id: String
     public var secrets = 0
+    /// Versions of resources.
+    public var resources = 0
     public var serverKeys = 0
     /// That have not expired.
     public var sessions = 0
@@ -62,7 +64,7 @@ public struct MasterKeyUsage: Sendable, Hashable {
     /// Whether it is the one that servers on this database seal with.
     public var isActive: Bool { activated != nil && superseded == nil }
 
-    public var sealsNothing: Bool { secrets == 0 && serverKeys == 0 }
+    public var sealsNothing: Bool { secrets == 0 && resources == 0 && serverKeys == 0 }
 }
 
 /// What must outlive the process of master keys and of what is sealed under them.
@@ -85,6 +87,15 @@ public protocol KeyStore: Sendable {
     /// Every secret, in the same order.
     func secrets(after row: Workload.Row, limit: Int) async throws -> [StoredSecret]
 
+    /// Versions of resources that are sealed under another master key, in the order of their rows and numbers, after
+    /// one of them.
+    func resourceVersions(
+        notUnder masterKey: String, after place: ResourcePlace, limit: Int
+    ) async throws -> [StoredResourceVersion]
+
+    /// Every version of every resource, in the same order.
+    func resourceVersions(after place: ResourcePlace, limit: Int) async throws -> [StoredResourceVersion]
+
     /// Puts sealed bytes in the place of others, in one transaction, where those are still there.
     ///
     /// - Returns: how many were still there, or `nil`, with nothing written, when `masterKey` is not the active one.
@@ -106,6 +117,7 @@ public protocol KeyStore: Sendable {
 public struct Resealed: Sendable {
     public enum Place: Sendable, Hashable {
         case secret(Workload.Row)
+        case resource(ResourcePlace)
         case serverKey(name: String, id: String)
     }
 

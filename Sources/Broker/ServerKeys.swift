@@ -7,10 +7,14 @@ public struct ServerKeys: Sendable {
     /// Names the master key: 16 hex digits, derived, so it says nothing about the key.
     public let id: String
     private let challengeAuthentication: SymmetricKey
+    private let guestChallengeAuthentication: SymmetricKey
     private let challengeNonce: SymmetricKey
+    private let guestChallengeNonce: SymmetricKey
     private let channel: SymmetricKey
     private let sessions: SymmetricKey
+    private let guests: SymmetricKey
     private let secrets: SymmetricKey
+    private let resources: SymmetricKey
     private let serverKeys: SymmetricKey
 
     /// - Parameter master: 32 random bytes.
@@ -20,10 +24,14 @@ public struct ServerKeys: Sendable {
                 inputKeyMaterial: master, info: Data("swift-kbs/1 \(use)".utf8), outputByteCount: 32)
         }
         challengeAuthentication = derive("challenge authentication")
+        guestChallengeAuthentication = derive("guest challenge authentication")
         challengeNonce = derive("challenge nonce")
+        guestChallengeNonce = derive("guest challenge nonce")
         channel = derive("sev channel")
         sessions = derive("session authentication")
+        guests = derive("guest authentication")
         secrets = derive("secrets at rest")
+        resources = derive("resources at rest")
         serverKeys = derive("server keys at rest")
         id = HKDF<SHA256>.deriveKey(
             inputKeyMaterial: master, info: Data("swift-kbs/1 key id".utf8), outputByteCount: 8
@@ -32,18 +40,38 @@ public struct ServerKeys: Sendable {
 
     // MARK: Challenges
 
-    /// 32 bytes.
-    func authenticationCode(for body: [UInt8]) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: body, using: challengeAuthentication))
+    /// What a challenge is for. Each has a key of its own, so that none is ever taken for the other.
+    enum ChallengeUse {
+        /// ``Challenge``.
+        case workload
+        /// ``GuestChallenge``.
+        case guest
     }
 
-    func isValid(_ code: [UInt8], for body: [UInt8]) -> Bool {
-        HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: body, using: challengeAuthentication)
+    /// 32 bytes.
+    func authenticationCode(for body: [UInt8], _ use: ChallengeUse) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: body, using: authentication(use)))
+    }
+
+    func isValid(_ code: [UInt8], for body: [UInt8], _ use: ChallengeUse) -> Bool {
+        HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: body, using: authentication(use))
+    }
+
+    private func authentication(_ use: ChallengeUse) -> SymmetricKey {
+        switch use {
+        case .workload: challengeAuthentication
+        case .guest: guestChallengeAuthentication
+        }
     }
 
     /// 16 bytes that only this server can tell from a challenge's id.
     func nonce(for id: [UInt8]) -> [UInt8] {
         Array(HMAC<SHA256>.authenticationCode(for: id, using: challengeNonce).prefix(16))
+    }
+
+    /// 32 bytes, in the same way, for a guest that names no workload.
+    func guestNonce(for id: [UInt8]) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: id, using: guestChallengeNonce))
     }
 
     /// The keys of the channel that belongs to a challenge: the same each time, so nobody stores them.
@@ -70,6 +98,34 @@ public struct ServerKeys: Sendable {
 
     private static func authenticated(_ session: Session, _ workload: Workload) -> [UInt8] {
         session.authenticatedBytes + context(workload.id, workload.launch)
+    }
+
+    // MARK: Guests
+
+    /// 32 bytes.
+    func authenticationCode(for guest: StoredGuest) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: guest.authenticatedBytes, using: guests))
+    }
+
+    /// Whether this broker attested the guest, as all of it says.
+    func isGenuine(_ guest: StoredGuest) -> Bool {
+        HMAC<SHA256>.isValidAuthenticationCode(guest.code, authenticating: guest.authenticatedBytes, using: guests)
+    }
+
+    // MARK: Resources
+
+    /// Encrypts one version of a resource for the database. It opens under the same path and version only, so whoever
+    /// can write to the database cannot pass one off as another.
+    func seal(_ secret: Secret, for path: ResourcePath, version: Int) throws -> [UInt8] {
+        try Self.seal(secret, resources, Self.context(path, version))
+    }
+
+    func open(_ sealed: [UInt8], for path: ResourcePath, version: Int) throws -> Secret {
+        try Self.open(sealed, resources, Self.context(path, version))
+    }
+
+    private static func context(_ path: ResourcePath, _ version: Int) -> [UInt8] {
+        Array("resources/".utf8) + UInt64(clamping: version).bigEndianBytes + Array(path.text.utf8)
     }
 
     // MARK: Secrets

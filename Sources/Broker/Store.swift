@@ -101,6 +101,8 @@ public enum RegistrationOutcome: Sendable, Hashable {
     case done(Workload, replaced: Bool)
     /// There is one, and it was not to be replaced.
     case exists
+    /// There is a resource of this name.
+    case isResource
     /// There is none, or another than was expected.
     case changed
     /// The master key that the secret is sealed under has been retired.
@@ -144,16 +146,18 @@ public struct SessionSelection: Sendable, Hashable {
     public static let all = SessionSelection()
 }
 
-/// A session as an operator sees it.
+/// A session as an operator sees it: one for a workload, or an attested guest's.
 public struct OpenSession: Sendable, Hashable {
     public let id: [UInt8]
-    public let workload: WorkloadID
-    public let tee: TEE
+    /// `nil` for a guest that named none when it attested: policies decide what it may have.
+    public let workload: WorkloadID?
+    /// ``TEE`` or ``GuestTEE``.
+    public let tee: String
     public let chip: String
     public let opened: Date
     public let expires: Date
 
-    public init(id: [UInt8], workload: WorkloadID, tee: TEE, chip: String, opened: Date, expires: Date) {
+    public init(id: [UInt8], workload: WorkloadID?, tee: String, chip: String, opened: Date, expires: Date) {
         self.id = id
         self.workload = workload
         self.tee = tee

@@ -4,7 +4,9 @@ public import Foundation
 public protocol StoreStatistics: Sendable {
     func countWorkloads() async throws -> Int
 
-    /// Sessions that have not expired.
+    func countResources() async throws -> Int
+
+    /// Sessions that have not expired, those of guests that named no workload too.
     func countSessions(at time: Date) async throws -> Int
 
     /// Writes and reads something, and returns when it is on the disk.

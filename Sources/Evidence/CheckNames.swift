@@ -1,10 +1,12 @@
 extension Check.Name {
     /// Every check that there is, so that whoever counts by them knows beforehand what may come.
-    public static let all: [Check.Name] = [
-        .snpEndorsement, .snpRoot, .snpRootSignature, .snpIntermediate, .snpEndorsementKey, .snpValidity, .snpVersion,
-        .snpLayout, .snpSignatureAlgorithm, .snpSignatureEncoding, .snpProduct, .snpSigningKey, .snpReportedTCB,
-        .snpChip, .snpSignature, .snpGeneration, .snpReportData, .snpMeasurement, .snpPolicy, .snpDebug,
-        .snpMigrationAgent, .snpVMPL, .snpMinimumTCB, .snpProvisional, .sevRoot, .sevASK, .sevCEK, .sevOCA, .sevPEK,
-        .sevPDH, .sevPDHKey, .sevDebug, .sevFirmware, .sevMeasurement,
-    ]
+    public static let all: [Check.Name] =
+        [
+            .snpEndorsement, .snpRoot, .snpRootSignature, .snpIntermediate, .snpEndorsementKey, .snpValidity,
+            .snpVersion,
+            .snpLayout, .snpSignatureAlgorithm, .snpSignatureEncoding, .snpProduct, .snpSigningKey, .snpReportedTCB,
+            .snpChip, .snpSignature, .snpGeneration, .snpReportData, .snpMeasurement, .snpHostData, .snpPolicy, .snpDebug,
+            .snpMigrationAgent, .snpVMPL, .snpMinimumTCB, .snpProvisional, .sevRoot, .sevASK, .sevCEK, .sevOCA, .sevPEK,
+            .sevPDH, .sevPDHKey, .sevDebug, .sevFirmware, .sevMeasurement, .sampleAllowed, .sampleReportData,
+        ] + policies
 }

@@ -82,7 +82,8 @@ public struct DataFolder: Sendable {
             cache: store, folder: settings.endorsementsFolder.map(CertificateFolder.init), vendor: nil,
             reportingTo: { _ in })
         let broker = Broker(
-            store: store, endorsements: library, keys: keys, anchors: try settings.anchors(), policy: settings.policy)
+            store: store, endorsements: library, keys: keys, anchors: try settings.anchors(), policy: settings.policy,
+            longestResource: settings.limits.resource)
         return LocalAdministrator(
             broker, store: store, signer: { [keys, store] in try await Trail.key(keys, store) },
             actor: .local(user: getuid()))
@@ -136,7 +137,9 @@ public struct DataFolder: Sendable {
         let foreign = try await store.masterKeyUsage(at: Date())
             .filter { (!$0.sealsNothing || $0.isActive) && !$0.id.isEmpty && held.named($0.id) == nil }
         guard foreign.isEmpty else {
-            let wanted = foreign.map { "\($0.id) (\($0.secrets) secrets, \($0.serverKeys) server keys)" }
+            let wanted = foreign.map {
+                "\($0.id) (\($0.secrets) secrets, \($0.resources) versions of resources, \($0.serverKeys) server keys)"
+            }
             throw InvalidSetting(
                 "the database's master key is \(wanted.joined(separator: " and ")), which was not given. "
                     + "keys.master and keys.previous give \(held.all.map(\.id).joined(separator: ", ")): "

@@ -18,9 +18,9 @@ struct EventLog: Sendable {
         case .attested(let attempt):
             logger.info("Attested.", metadata: metadata(attempt))
         case .platformRefused(let attempt, let refusal):
-            logRefusal("Platform refused.", attempt, refusal)
+            logRefusal("Platform refused.", metadata(attempt), attempt.verdict, refusal)
         case .evidenceRefused(let attempt, let refusal):
-            logRefusal("Evidence refused.", attempt, refusal)
+            logRefusal("Evidence refused.", metadata(attempt), attempt.verdict, refusal)
         case .released(let id, let session):
             logger.info("Released.", metadata: ["workload": "\(id)", "session": "\(session)"])
         case .answerRefused(let refusal):
@@ -29,6 +29,19 @@ struct EventLog: Sendable {
             logger.info(isDisabled ? "Disabled." : "Enabled.", metadata: ["workload": "\(id)"])
         case .sessionsEnded(let count):
             logger.info("Ended sessions.", metadata: ["count": "\(count)"])
+        case .guestChallenged(let tee):
+            logger.debug("Challenged a guest.", metadata: ["tee": "\(tee.rawValue)"])
+        case .guestAttested(let attempt):
+            logger.info("Attested a guest.", metadata: metadata(attempt))
+        case .guestRefused(let attempt, let refusal):
+            logRefusal("Guest refused.", metadata(attempt), attempt.verdict, refusal)
+        case .resourceReleased(let path, let session):
+            logger.info("Released a resource.", metadata: ["resource": "\(path)", "session": "\(session)"])
+        case .resourceRefused(let path, let session, let verdict, let refusal):
+            logRefusal(
+                "Resource refused.", ["resource": "\(path)", "session": "\(session)"], verdict, refusal)
+        case .resourceChanged(let path, let action):
+            logger.info("Changed a resource.", metadata: ["resource": "\(path)", "action": "\(action.rawValue)"])
         case .releaseRefused(let session, let refusal):
             logger.notice("Release refused.", metadata: ["session": "\(session)", "code": "\(refusal.code.rawValue)"])
         }
@@ -51,14 +64,20 @@ struct EventLog: Sendable {
         }
     }
 
-    private func logRefusal(_ message: Logger.Message, _ attempt: Attempt, _ refusal: Refusal) {
-        var metadata = metadata(attempt)
+    private func logRefusal(
+        _ message: Logger.Message, _ metadata: Logger.Metadata, _ verdict: Verdict?, _ refusal: Refusal
+    ) {
+        var metadata = metadata
         metadata["code"] = "\(refusal.code.rawValue)"
         metadata["reason"] = "\(refusal.sentence)"
-        for check in attempt.verdict?.failures ?? [] {
+        for check in verdict?.failures ?? [] {
             metadata["check.\(check.name)"] = "expected \(check.expected), found \(check.found)"
         }
         logger.notice(message, metadata: metadata)
+    }
+
+    private func metadata(_ attempt: GuestAttempt) -> Logger.Metadata {
+        ["tee": "\(attempt.tee.rawValue)", "session": "\(attempt.session)", "chip": "\(attempt.chip.prefix(16))"]
     }
 
     private func metadata(_ attempt: Attempt) -> Logger.Metadata {

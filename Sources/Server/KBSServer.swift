@@ -4,6 +4,7 @@ import Endorsements
 import Evidence
 import Foundation
 public import Logging
+import OpenPolicyAgent
 import ServiceLifecycle
 import Storage
 import UnixSignals
@@ -37,16 +38,22 @@ public struct KBSServer: Sendable {
         try ListeningRule.check(settings)
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
         let folder = try await DataFolder(settings, migrates: settings.storage.migrates)
+        let agent = try settings.policyAgent.map { configuration in
+            do { return try OpenPolicyAgent(configuration) } catch {
+                throw InvalidSetting("policy.opa.ca cannot be read: \(error)")
+            }
+        }
         let client = KeyDistributionService.makeClient()
         let result: Result<Void, any Error>
         do {
             try await serve(
-                try await ServerParts(settings, loggers, folder: folder, client: client, tls: tls))
+                try await ServerParts(settings, loggers, folder: folder, client: client, agent: agent, tls: tls))
             result = .success(())
         } catch {
             result = .failure(error)
         }
         try? await client.shutdown()
+        try? await agent?.shutdown()
         try? await folder.store.close()
         try result.get()
     }
@@ -132,6 +139,13 @@ public struct KBSServer: Sendable {
                 THIS SERVER TRUSTS SIMULATED HARDWARE. Whoever holds its keys gets every secret. \
                 Never run it with real ones.
                 """, metadata: ["roots": "\(names)"])
+        }
+        if settings.policy.allowsSample {
+            logger.critical(
+                """
+                THIS SERVER ATTESTS GUESTS WITHOUT HARDWARE (--allow-sample). Anyone can be one. \
+                Never run it with real secrets.
+                """)
         }
         if settings.tls.allowsInsecureHTTP && settings.tls.certificate == nil {
             logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")

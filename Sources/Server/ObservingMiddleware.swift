@@ -1,5 +1,6 @@
 import Administration
 import Broker
+import CoCoDialect
 import CoreMetrics
 import HTTPTypes
 import Hummingbird
@@ -89,6 +90,9 @@ struct RefusalCounter: RouterMiddleware {
         } catch let refusal as Refusal {
             metrics(refusal)
             throw refusal
+        } catch let failure as Failure {
+            metrics(failure.refusal)
+            throw failure
         }
     }
 }

@@ -1,10 +1,12 @@
 import Administration
 import AsyncHTTPClient
 import Broker
+import CoCoDialect
 import Endorsements
 import Foundation
 import Hummingbird
 import HummingbirdCore
+import JSONWebTokens
 import Logging
 import NIOCore
 import NIOPosix
@@ -18,6 +20,8 @@ struct ServerParts: Sendable {
     let folder: DataFolder
     /// Follows no redirects.
     private let client: HTTPClient
+    /// What policies may ask beside their rules, and the routes for Trustee's policies pass them on to.
+    let agent: (any PolicyAgent)?
     let broker: Broker
     let trail: Trail
     let readiness: Readiness
@@ -27,7 +31,8 @@ struct ServerParts: Sendable {
     let tls: CurrentTLS?
 
     init(
-        _ settings: Settings, _ loggers: Loggers, folder: DataFolder, client: HTTPClient, tls: CurrentTLS?
+        _ settings: Settings, _ loggers: Loggers, folder: DataFolder, client: HTTPClient,
+        agent: (any PolicyAgent)?, tls: CurrentTLS?
     ) async throws {
         let trail = try await Trail(folder, settings)
         let readiness = Readiness(
@@ -63,6 +68,7 @@ struct ServerParts: Sendable {
             store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
             policy: settings.policy, lifetimes: settings.lifetimes(on: folder.store),
             recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute),
+            longestResource: settings.limits.resource,
             reportingTo: {
                 log($0)
                 monitor.broker($0)
@@ -71,6 +77,7 @@ struct ServerParts: Sendable {
         self.loggers = loggers
         self.folder = folder
         self.client = client
+        self.agent = agent
         self.trail = trail
         self.readiness = readiness
         self.monitor = monitor
@@ -129,25 +136,60 @@ struct ServerParts: Sendable {
                 metrics: monitor.http, logger: loggers[.http], networks: settings.metricsNetworks))
         router.add(middleware: RefusalMiddleware())
         router.add(middleware: ProblemMiddleware())
+        router.add(middleware: FailureMiddleware())
         router.add(middleware: RefusalCounter(metrics: monitor.broker))
         limits.addMiddleware(to: router)
         HealthRoutes(monitor: monitor, readiness: readiness, networks: settings.metricsNetworks).addRoutes(to: router)
-        VirteeDialect<KBSRequestContext>(
+        let virtee = VirteeDialect<KBSRequestContext>(
             broker: broker, replacesWorkloads: settings.replacesWorkloads, longestBody: settings.limits.body
         ) {
             try await gate.admit($0, $1, to: .changeWorkloads).actor
-        }.addRoutes(to: router)
+        }
+        let policies = PolicyLibrary(folder.store)
+        let coco = CoCoDialect<KBSRequestContext>(
+            broker: broker, tokens: tokens(policies), policies: policies, agent: agent, settings: guestComponents
+        ) {
+            try await gate.admit($0, $1, to: $2).actor
+        }
+        virtee.addRoutes(to: router)
+        coco.addRoutes(to: router)
+        SharedHandshake(virtee: virtee, coco: coco, longestBody: settings.limits.body).addRoutes(to: router)
         let (store, trail, started) = (folder.store, trail, Date())
         AdministrationAPI<KBSRequestContext>(
             LocalAdministrator(broker, store: store, signer: { trail.key }, actor: .server), gate: gate,
             status: {
                 ServerStatus(
                     version: Build.version, started: started, workloads: try await store.countWorkloads(),
-                    sessions: try await store.countSessions(at: Date()), head: try await store.auditHead())
+                    resources: try await store.countResources(), sessions: try await store.countSessions(at: Date()), head: try await store.auditHead())
             }, replacesWorkloads: settings.replacesWorkloads, settings: settings.texts,
-            longestBody: settings.limits.body
+            longestBody: settings.limits.body, longestResource: settings.limits.resource
         ).addRoutes(to: router)
         return router
+    }
+
+    private var guestComponents: CoCoDialect<KBSRequestContext>.Settings {
+        var guests = CoCoDialect<KBSRequestContext>.Settings()
+        guests.keys = settings.guestComponents.keys
+        guests.longestBody = settings.limits.body
+        guests.longestResource = settings.limits.resource
+        guests.isSecure = tls != nil
+        return guests
+    }
+
+    private func tokens(_ policies: PolicyLibrary) -> TokenService {
+        var rules = TokenKeys.Rules(longestToken: settings.lifetimes.session)
+        rules.rotation = settings.guestComponents.keyRotation
+        let guests = settings.guestComponents
+        let audience = guests.trustedAudience.isEmpty ? nil : guests.trustedAudience
+        let known = KnownMeasurements(policies)
+        return TokenService(
+            keys: TokenKeys(store: folder.store, keys: folder.keys, rules: rules), issuer: guests.tokenIssuer,
+            software: "swift-kbs \(Build.version)",
+            foreign: guests.trustedIssuers.map {
+                TokenVerifier(
+                    TokenService.rules(issuer: $0.issuer, audience: audience),
+                    keys: JWTKeySource($0.keys, client: client, logger: loggers[.broker]))
+            }, keyRules: guests.keys, isKnownMeasurement: { try await known.contains($0) })
     }
 
     /// Whether callers on this machine may administer without credentials.

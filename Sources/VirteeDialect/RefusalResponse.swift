@@ -65,10 +65,10 @@ extension Refusal.Code {
         case .malformed, .invalidField, .challengeInvalid, .challengeExpired, .challengeUsed, .workloadChanged,
             .technologyMismatch:
             .badRequest
-        case .registrationForbidden, .forbidden, .workloadDisabled: .forbidden
+        case .registrationForbidden, .forbidden, .workloadDisabled, .policyRefused, .resourceDisabled: .forbidden
         case .unauthenticated: .unauthorized
         case .preconditionFailed: .preconditionFailed
-        case .workloadExists: .conflict
+        case .workloadExists, .resourceExists, .inUse: .conflict
         case .workloadUnknown, .keyUnknown, .notFound: .notFound
         case .evidenceRefused: .forbidden
         case .sessionInvalid: .unauthorized

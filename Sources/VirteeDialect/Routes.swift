@@ -25,7 +25,8 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
         self.admit = admit
     }
 
-    /// Adds the calls to a router.
+    /// Adds the calls to a router, but for the handshake, of which the paths are another dialect's too: ``challenge(_:)``
+    /// and ``attest(_:)``.
     public func addRoutes(to router: Router<Context>) {
         let calls = router.group("kbs/v0")
         // The reference's own answer; some clients probe with it.
@@ -33,12 +34,8 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
             RefusalResponse.text(.unauthorized, "This is a key broker: POST /kbs/v0/auth begins.")
         }
         calls.post("register_workload") { try await register($0, $1) }
-        calls.post("auth") { request, _ in try await challenge(request) }
-        calls.post("attest") { request, _ in try await attest(request) }
         calls.get("key/**") { request, _ in try await release(request, key: request.path(after: "/kbs/v0/key/")) }
-        for path: RouterPath in ["register_workload", "auth", "attest"] {
-            calls.refuseOtherMethods(on: path, than: [.post])
-        }
+        calls.refuseOtherMethods(on: "register_workload", than: [.post])
         calls.refuseOtherMethods(on: "key/**", than: [.get])
         calls.refuseOtherMethods(on: "", than: [.get])
     }
@@ -51,7 +48,10 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
         return Response(status: .ok)
     }
 
-    private func challenge(_ request: Request) async throws -> Response {
+    /// `POST /auth`.
+    ///
+    /// - Throws: a ``Refusal``.
+    public func challenge(_ request: Request) async throws -> Response {
         let message = try RequestMessage(json: try await request.jsonBody(upTo: longestBody))
         let issued = try await broker.challenge(try message.request())
         var response = Response(json: issued.json(in: message.form))
@@ -60,7 +60,10 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
         return response
     }
 
-    private func attest(_ request: Request) async throws -> Response {
+    /// `POST /attest`.
+    ///
+    /// - Throws: a ``Refusal``.
+    public func attest(_ request: Request) async throws -> Response {
         try await broker.attest(
             try Answer(virteeJSON: try await request.jsonBody(upTo: longestBody)), session: request.sessionIDs)
         // The body stays empty: the client takes any text for an error, whatever the status.

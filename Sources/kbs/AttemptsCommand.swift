@@ -7,14 +7,14 @@ import Server
 
 struct AttemptsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "attempts", abstract: "Why was my guest refused? The last attempts to attest.",
+        commandName: "attempts", abstract: "Why was my guest refused? The last attempts to attest and to get resources.",
         discussion: Place.explanation, subcommands: [List.self, Show.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the last attempts, latest first.")
 
         @OptionGroup var place: Place
-        @Option(help: "Only those for this workload.") var workload: String?
+        @Option(help: "Only those for this workload, or for the resource with this path.") var workload: String?
         @Flag(help: "Only those that were refused.") var refused = false
         @Option(help: "How many.") var limit = 20
         @Option(help: "Go on before this attempt.") var before: Int64?
@@ -27,11 +27,11 @@ struct AttemptsCommand: AsyncParsableCommand {
             if json { return try printJSON(page) }
             guard !page.attempts.isEmpty else { return print("There are no attempts.") }
             printTable(
-                [["ID", "TIME", "WORKLOAD", "TEE", "OUTCOME", "WHY"]]
+                [["ID", "TIME", "ACTION", "WORKLOAD", "TEE", "OUTCOME", "WHY"]]
                     + page.attempts.map { attempt in
                         [
-                            "\(attempt.id)", attempt.time.formatted(.iso8601), attempt.workload, attempt.tee,
-                            attempt.outcome,
+                            "\(attempt.id)", attempt.time.formatted(.iso8601), attempt.action,
+                            attempt.workload.isEmpty ? "-" : attempt.workload, attempt.tee, attempt.outcome,
                             attempt.failed.isEmpty ? attempt.code ?? "" : attempt.failed.joined(separator: ", "),
                         ]
                     })
@@ -54,7 +54,8 @@ struct AttemptsCommand: AsyncParsableCommand {
             print(
                 """
                 attempt   \(attempt.id), \(attempt.time.formatted(.iso8601))
-                workload  \(attempt.workload) (\(attempt.tee))
+                action    \(attempt.action)
+                workload  \(attempt.workload.isEmpty ? "none" : attempt.workload) (\(attempt.tee))
                 session   \(attempt.session)
                 chip      \(attempt.chip.isEmpty ? "not known" : attempt.chip)
                 outcome   \(attempt.outcome)\(attempt.code.map { ": \($0)" } ?? "")

@@ -18,12 +18,12 @@ struct KeysCommand: AsyncParsableCommand {
         @OptionGroup var options: SettingsOptions
 
         func run() async throws {
-            print("key               state     secrets  server keys  live sessions")
+            print("key               state     secrets  resources  server keys  live sessions")
             for key in try await KeyCommands(options.resolve().settings).status() {
                 let usage = key.usage
                 let columns = [
                     (usage.id.isEmpty ? "(version 1)" : usage.id).padding(to: 16), key.state.rawValue.padding(to: 8),
-                    "\(usage.secrets)".padding(to: 7), "\(usage.serverKeys)".padding(to: 11), "\(usage.sessions)",
+                    "\(usage.secrets)".padding(to: 7), "\(usage.resources)".padding(to: 9), "\(usage.serverKeys)".padding(to: 11), "\(usage.sessions)",
                 ]
                 print(columns.joined(separator: "  "))
             }

@@ -7,7 +7,7 @@ import Server
 
 struct SessionsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sessions", abstract: "List and end the sessions of attested guests.",
+        commandName: "sessions", abstract: "List and end the sessions of attested guests. Those without a workload get what policies give them.",
         discussion: Place.explanation, subcommands: [List.self, End.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
@@ -34,7 +34,7 @@ struct SessionsCommand: AsyncParsableCommand {
                 [["ID", "WORKLOAD", "TEE", "CHIP", "OPENED", "EXPIRES"]]
                     + all.map {
                         [
-                            $0.id, $0.workload, $0.tee, $0.chip.isEmpty ? "-" : "\($0.chip.prefix(16))…",
+                            $0.id, $0.workload ?? "-", $0.tee, $0.chip.isEmpty ? "-" : "\($0.chip.prefix(16))…",
                             $0.opened.formatted(.iso8601), $0.expires.formatted(.iso8601),
                         ]
                     })

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Broker
 import Evidence
 import Foundation
 import Server
@@ -64,6 +65,9 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "A JSON file with roots of simulated hardware to trust. For trials only: never with real secrets.")
     var trustSimulatedRoot: String?
 
+    @Flag(help: "Attest guests that show no hardware at all (sample evidence). For trials only: anyone can be such a guest.")
+    var allowSample = false
+
     @Option(name: .customLong("set"), help: "Any setting, by its name in the file. May be repeated.")
     var set: [SettingAssignment] = []
 
@@ -93,6 +97,7 @@ struct SettingsOptions: ParsableArguments {
         var (settings, unknown) = try Settings.resolve(
             flags: flags, environment: environment, file: file.map { URL(filePath: $0) })
         if let trustSimulatedRoot { settings.simulatedRoots = try SimulatedRoots(file: trustSimulatedRoot) }
+        settings.policy.allowsSample = allowSample
         return (settings, unknown)
     }
 }

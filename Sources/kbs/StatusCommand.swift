@@ -18,6 +18,7 @@ struct StatusCommand: AsyncParsableCommand {
             version    \(status.version)
             started    \(status.started.formatted(.iso8601))
             workloads  \(status.workloads)
+            resources  \(status.resources)
             sessions   \(status.sessions)
             trail      \(status.auditSequence) records, \(status.auditHash)
             """)

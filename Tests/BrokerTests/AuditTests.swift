@@ -88,14 +88,14 @@ struct AuditTests {
     func unreadableAttempts() async throws {
         func attempt(_ sentence: String) -> RecordedAttempt {
             RecordedAttempt(
-                id: 0, time: time, workload: "app", tee: .snp, session: "s", chip: "", code: nil, sentence: sentence,
-                verdict: nil, verdictJSON: #"{"checks":[]}"#)
+                id: 0, time: time, action: "guest.attest", workload: "app", tee: "snp", session: "s", chip: "",
+                code: nil, sentence: sentence, verdict: nil, verdictJSON: #"{"checks":[]}"#)
         }
         for sentence in ["first", "second", "third"] { try await store.record([], attempt: attempt(sentence)) }
         try store.tamper("UPDATE attempts SET verdict = 'not JSON' WHERE sentence = 'first'")
         try store.tamper("UPDATE attempts SET tee = 'tdx' WHERE sentence = 'second'")
         let found = try await store.attempts(AttemptSelection(), before: .max, limit: 10)
-        #expect(found.map(\.sentence) == ["third", "first"])
+        #expect(found.map(\.sentence) == ["third", "second", "first"])
         #expect(found.last?.verdict == nil && found.last?.verdictJSON == "not JSON")
     }
 
@@ -251,7 +251,11 @@ struct AccessTokenTests {
     func roles() {
         let all: Set<Role.Permission> = Set(Role.Permission.allCases)
         #expect(Set(all.filter(Role.admin.allows)) == all)
-        #expect(Set(all.filter(Role.registrar.allows)) == [.readWorkloads, .changeWorkloads])
-        #expect(Set(all.filter(Role.auditor.allows)) == [.readWorkloads, .audit])
+        #expect(
+            Set(all.filter(Role.registrar.allows)) == [
+                .readWorkloads, .changeWorkloads, .readResources, .changeResources, .readPolicies,
+            ])
+        #expect(
+            Set(all.filter(Role.auditor.allows)) == [.readWorkloads, .readResources, .readPolicies, .audit])
     }
 }

@@ -108,6 +108,9 @@ struct SNPCheckTests {
         Case("another `gen`", .snpGeneration) { $0.expected.generation = .genoa },
         Case("other report data", .snpReportData) { $0.template.reportData[63] ^= 1 },
         Case("another measurement", .snpMeasurement) { $0.template.measurement[0] ^= 1 },
+        Case("init data that the guest was not launched with", .snpHostData) {
+            $0.expected.hostData = Array(repeating: 1, count: 32)
+        },
         Case("SMT, where it was not registered", .snpPolicy) { $0.expected.policy = .reservedOne },
         Case("a migration agent, where none was registered", .snpPolicy) {
             $0.template.policy.formUnion(.migrationAgentAllowed)
@@ -115,24 +118,24 @@ struct SNPCheckTests {
         },
         Case("a migration agent that only the workload allows", .snpMigrationAgent) {
             $0.template.policy.formUnion(.migrationAgentAllowed)
-            $0.expected.policy.formUnion(.migrationAgentAllowed)
+            $0.expected.policy?.formUnion(.migrationAgentAllowed)
         },
-        Case("RAPL, where it was registered to be off", .snpPolicy) { $0.expected.policy.formUnion(.raplDisabled) },
+        Case("RAPL, where it was registered to be off", .snpPolicy) { $0.expected.policy?.formUnion(.raplDisabled) },
         Case("page swap, where it was registered to be off", .snpPolicy) {
-            $0.expected.policy.formUnion(.pageSwapDisabled)
+            $0.expected.policy?.formUnion(.pageSwapDisabled)
         },
         Case("CXL", .snpPolicy) { $0.template.policy.formUnion(.cxlAllowed) },
-        Case("sockets, where a single one was registered", .snpPolicy) { $0.expected.policy.formUnion(.singleSocket) },
-        Case("no AES-256-XTS, where it was registered", .snpPolicy) { $0.expected.policy.formUnion(.memoryAES256XTS) },
+        Case("sockets, where a single one was registered", .snpPolicy) { $0.expected.policy?.formUnion(.singleSocket) },
+        Case("no AES-256-XTS, where it was registered", .snpPolicy) { $0.expected.policy?.formUnion(.memoryAES256XTS) },
         Case("no ciphertext hiding, where it was registered", .snpPolicy) {
-            $0.expected.policy.formUnion(.ciphertextHiding)
+            $0.expected.policy?.formUnion(.ciphertextHiding)
         },
         Case("an ABI floor under the registered one", .snpPolicy) {
-            $0.expected.policy.formUnion(GuestPolicy(rawValue: 0x0137))
+            $0.expected.policy?.formUnion(GuestPolicy(rawValue: 0x0137))
         },
         Case("debug that only the workload allows", .snpDebug) {
             $0.template.policy.formUnion(.debugAllowed)
-            $0.expected.policy.formUnion(.debugAllowed)
+            $0.expected.policy?.formUnion(.debugAllowed)
         },
         Case("debug that only the server allows", .snpPolicy) {
             $0.template.policy.formUnion(.debugAllowed)

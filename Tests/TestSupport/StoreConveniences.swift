@@ -20,7 +20,8 @@ extension Store {
 
     public func insert(_ session: Session) async throws -> Bool {
         let attempt = RecordedAttempt(
-            id: 0, time: session.opened, workload: "app", tee: .snp, session: "s", chip: session.chip, code: nil,
+            id: 0, time: session.opened, action: "guest.attest", workload: "app", tee: "snp", session: "s",
+            chip: session.chip, code: nil,
             sentence: "", verdict: nil, verdictJSON: "")
         let record = AuditRecord(.attest, by: .guest, session: "s", at: session.opened)
         return try await insert(session, attempt: attempt, recording: record)

@@ -1,8 +1,8 @@
 /// What a caller may do. Each is what the operator of a broker hands out to one kind of person or program.
 public enum Role: String, Sendable, Hashable, CaseIterable, Codable, Comparable {
-    /// Adds, replaces and removes workloads.
+    /// Adds, replaces and removes workloads and resources.
     case registrar
-    /// Reads workloads, sessions, attempts and the audit trail.
+    /// Reads workloads, resources, sessions, attempts and the audit trail.
     case auditor
     /// All of that, and tokens, keys and settings.
     case admin
@@ -27,6 +27,15 @@ extension Role {
         case audit
         case endSessions
         case disableWorkloads
+        case readResources
+        /// To put new ones and new versions, and to remove them.
+        case changeResources
+        /// To say what becomes of what is there: another policy, an old version, disabling. It may give a secret to
+        /// somebody else than whoever put it meant.
+        case steerResources
+        /// Policies and reference values. Who puts resources there needs to see which policies there are.
+        case readPolicies
+        case changePolicies
         /// Tokens, certificates, keys, settings.
         case administer
     }
@@ -34,8 +43,8 @@ extension Role {
     public func allows(_ permission: Permission) -> Bool {
         switch self {
         case .admin: true
-        case .registrar: [.readWorkloads, .changeWorkloads].contains(permission)
-        case .auditor: [.readWorkloads, .audit].contains(permission)
+        case .registrar: [.readWorkloads, .changeWorkloads, .readResources, .changeResources, .readPolicies].contains(permission)
+        case .auditor: [.readWorkloads, .readResources, .audit, .readPolicies].contains(permission)
         }
     }
 }

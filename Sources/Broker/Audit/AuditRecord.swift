@@ -16,11 +16,26 @@ public struct AuditRecord: Sendable, Hashable {
         /// An SEV host's certificates were looked at, and refused.
         case refusePlatform = "platform.refuse"
         case releaseSecret = "secret.release"
+        case putResource = "resource.put"
+        case removeResource = "resource.remove"
+        case disableResource = "resource.disable"
+        case enableResource = "resource.enable"
+        /// Another version was made the current one.
+        case rollBackResource = "resource.rollback"
+        /// Another policy decides who gets it.
+        case assignPolicy = "resource.policy"
+        case releaseResource = "resource.release"
         case endSession = "session.end"
         case createToken = "token.create"
         case revokeToken = "token.revoke"
         /// An administrative request without the right to it.
         case denyAccess = "access.deny"
+        case setPolicy = "policy.set"
+        case removePolicy = "policy.remove"
+        /// Recorded evidence was held against a policy.
+        case testPolicy = "policy.test"
+        case setReferenceValues = "reference.set"
+        case removeReferenceValues = "reference.remove"
         case importCertificate = "certificate.import"
         case removeCertificate = "certificate.remove"
         case rotateKeys = "keys.rotate"
@@ -46,6 +61,8 @@ public struct AuditRecord: Sendable, Hashable {
     public let actor: Actor
     public let outcome: Outcome
     public var workload: String?
+    /// A resource's path.
+    public var resource: String?
     /// A session's id, in hex; logs show its first eight digits.
     public var session: String?
     /// In hex.
@@ -57,7 +74,7 @@ public struct AuditRecord: Sendable, Hashable {
 
     public init(
         _ action: Action, by actor: Actor, _ outcome: Outcome = .done, workload: String? = nil,
-        session: String? = nil, chip: String? = nil, code: Refusal.Code? = nil, details: [String: String] = [:],
+        resource: String? = nil, session: String? = nil, chip: String? = nil, code: Refusal.Code? = nil, details: [String: String] = [:],
         at time: Date
     ) {
         self.time = time
@@ -65,6 +82,7 @@ public struct AuditRecord: Sendable, Hashable {
         self.actor = actor
         self.outcome = outcome
         self.workload = workload
+        self.resource = resource
         self.session = session
         self.chip = chip
         self.code = code
@@ -80,6 +98,7 @@ public struct AuditRecord: Sendable, Hashable {
         members["actor"] = actor.description
         members["outcome"] = outcome.rawValue
         members["workload"] = workload
+        members["resource"] = resource
         members["session"] = session
         members["chip"] = chip
         members["code"] = code?.rawValue

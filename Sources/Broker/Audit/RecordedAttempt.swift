@@ -1,13 +1,18 @@
 public import Evidence
 public import Foundation
 
-/// An attempt to attest as it is kept: what an operator needs to answer "why was my guest refused?".
+/// An attempt to attest, or to get a resource, as it is kept: what an operator needs to answer "why was my guest
+/// refused?".
 public struct RecordedAttempt: Sendable, Hashable {
     /// Counts up. 0 until it is kept.
     public let id: Int64
     public let time: Date
+    /// What was attempted: ``AuditRecord/Action/attest``, or another of the trail's actions.
+    public let action: String
+    /// The workload's id or the resource's path; empty for a guest that attests without saying what it wants.
     public let workload: String
-    public let tee: TEE
+    /// ``TEE`` or ``GuestTEE``.
+    public let tee: String
     /// The session's id, in hex; logs show its first eight digits.
     public let session: String
     /// In hex; a claim unless the verdict is genuine. Empty when hidden.
@@ -22,11 +27,12 @@ public struct RecordedAttempt: Sendable, Hashable {
     public let verdictJSON: String
 
     public init(
-        id: Int64, time: Date, workload: String, tee: TEE, session: String, chip: String, code: Refusal.Code?,
+        id: Int64, time: Date, action: String, workload: String, tee: String, session: String, chip: String, code: Refusal.Code?,
         sentence: String, verdict: VerdictRecord?, verdictJSON: String
     ) {
         self.id = id
         self.time = time
+        self.action = action
         self.workload = workload
         self.tee = tee
         self.session = session
@@ -37,13 +43,31 @@ public struct RecordedAttempt: Sendable, Hashable {
         self.verdictJSON = verdictJSON
     }
 
-    init(_ attempt: Attempt, _ refusal: Refusal?, at time: Date) {
-        let verdict = attempt.verdict.map(VerdictRecord.init)
+    init(_ attempt: Attempt, _ refusal: Refusal?, as action: AuditRecord.Action = .attest, at time: Date) {
         self.init(
-            id: 0, time: time, workload: attempt.workload.text, tee: attempt.tee,
-            session: Hex.encode(attempt.challenge),
-            chip: attempt.chip, code: refusal?.code, sentence: refusal?.sentence ?? "",
-            verdict: verdict, verdictJSON: verdict?.json ?? "")
+            action, of: attempt.workload.text, tee: attempt.tee.rawValue, session: attempt.challenge,
+            chip: attempt.chip, attempt.verdict, refusal, at: time)
+    }
+
+    /// - Parameter subject: the path of the resource that was asked for.
+    init(
+        _ attempt: GuestAttempt, _ refusal: Refusal?, as action: AuditRecord.Action = .attest, of subject: String = "",
+        at time: Date
+    ) {
+        self.init(
+            action, of: subject, tee: attempt.tee.rawValue, session: attempt.guest, chip: attempt.chip, attempt.verdict,
+            refusal, at: time)
+    }
+
+    private init(
+        _ action: AuditRecord.Action, of subject: String, tee: String, session: [UInt8], chip: String,
+        _ verdict: Verdict?, _ refusal: Refusal?, at time: Date
+    ) {
+        let verdict = verdict.map(VerdictRecord.init)
+        self.init(
+            id: 0, time: time, action: action.rawValue, workload: subject, tee: tee, session: Hex.encode(session),
+            chip: chip, code: refusal?.code, sentence: refusal?.sentence ?? "", verdict: verdict,
+            verdictJSON: verdict?.json ?? "")
     }
 
     public var isAccepted: Bool { code == nil }

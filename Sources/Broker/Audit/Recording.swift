@@ -18,7 +18,7 @@ extension Broker {
     func recordRefusal(_ attempt: Attempt, _ refusal: Refusal, as action: AuditRecord.Action) async throws {
         let budget = attempt.verdict?.isGenuine == true ? budgets.genuine : budgets.strangers
         guard budget.spend() else { return }
-        let recorded = RecordedAttempt(attempt, refusal, at: now())
+        let recorded = RecordedAttempt(attempt, refusal, as: action, at: now())
         try await store.record([.attest(recorded, as: action)], attempt: recorded)
     }
 
@@ -50,14 +50,20 @@ extension AuditRecord {
     /// the one that was reached.
     static func attest(_ attempt: RecordedAttempt, as action: Action = .attest) -> AuditRecord {
         var record = AuditRecord(
-            action, by: .guest, attempt.isAccepted ? .done : .refused, workload: attempt.workload,
+            action, by: .guest, attempt.isAccepted ? .done : .refused,
+            workload: attempt.workload.isEmpty ? nil : attempt.workload,
             session: attempt.session, chip: attempt.chip.isEmpty ? nil : attempt.chip, code: attempt.code,
-            details: ["tee": attempt.tee.rawValue], at: attempt.time)
-        if let verdict = attempt.verdict {
-            record.details["verdict_sha256"] = Hex.encode(Array(SHA256.hash(data: Data(attempt.verdictJSON.utf8))))
-            let failed = verdict.failures.map(\.check).joined(separator: " ")
-            if !failed.isEmpty { record.details["failed"] = failed }
-        }
+            details: ["tee": attempt.tee], at: attempt.time)
+        record.note(attempt)
         return record
+    }
+
+    /// Says what verdict was reached.
+    mutating func note(_ attempt: RecordedAttempt) {
+        if let verdict = attempt.verdict {
+            details["verdict_sha256"] = Hex.encode(Array(SHA256.hash(data: Data(attempt.verdictJSON.utf8))))
+            let failed = verdict.failures.map(\.check).joined(separator: " ")
+            if !failed.isEmpty { details["failed"] = failed }
+        }
     }
 }

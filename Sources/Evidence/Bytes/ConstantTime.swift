@@ -9,5 +9,5 @@ public func equalInConstantTime(_ a: [UInt8], _ b: [UInt8]) -> Bool {
 
 extension Sequence<UInt8> {
     /// Whether every byte is zero.
-    var isAllZero: Bool { allSatisfy { $0 == 0 } }
+    package var isAllZero: Bool { allSatisfy { $0 == 0 } }
 }

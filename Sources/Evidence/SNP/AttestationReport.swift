@@ -26,7 +26,12 @@ public struct AttestationReport: Sendable, Hashable {
     /// The whole report.
     public let bytes: [UInt8]
     public let version: UInt32
+    /// The guest's security version: a number that its owner chose and an ID block signed.
+    public let guestSVN: UInt32
     public let policy: GuestPolicy
+    /// 16 bytes, from the ID block; zero without one.
+    public let familyID: [UInt8]
+    public let imageID: [UInt8]
     /// 0–3, or 0xFFFFFFFF when the host asked for the report.
     public let vmpl: UInt32
     /// 1 is ECDSA P-384 with SHA-384.
@@ -43,6 +48,8 @@ public struct AttestationReport: Sendable, Hashable {
     public let hostData: [UInt8]
     public let idKeyDigest: [UInt8]
     public let authorKeyDigest: [UInt8]
+    /// Which guest this is, 32 random bytes that its firmware chose at launch.
+    public let reportID: [UInt8]
     /// The TCB that the signing certificate is for.
     public let reportedTCB: RawTCBVersion
     let productClaim: ProductClaim
@@ -69,9 +76,10 @@ public struct AttestationReport: Sendable, Hashable {
         var cursor = ByteCursor(bytes, subject: "SNP report")
 
         version = try cursor.u32()
-        try cursor.skip(4)  // GUEST_SVN
+        guestSVN = try cursor.u32()
         policy = GuestPolicy(rawValue: try cursor.u64())
-        try cursor.skip(32)  // FAMILY_ID, IMAGE_ID
+        familyID = try cursor.take(16)
+        imageID = try cursor.take(16)
         vmpl = try cursor.u32()
         signatureAlgorithm = try cursor.u32()
         currentTCB = RawTCBVersion(try cursor.take(8))
@@ -83,7 +91,8 @@ public struct AttestationReport: Sendable, Hashable {
         hostData = try cursor.take(32)
         idKeyDigest = try cursor.take(48)
         authorKeyDigest = try cursor.take(48)
-        try cursor.skip(64)  // REPORT_ID, REPORT_ID_MA
+        reportID = try cursor.take(32)
+        try cursor.skip(32)  // REPORT_ID_MA
         reportedTCB = RawTCBVersion(try cursor.take(8))
         let (family, model) = (try cursor.u8(), try cursor.u8())
         let stepping = try cursor.u8()

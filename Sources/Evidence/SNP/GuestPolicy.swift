@@ -10,9 +10,9 @@ public struct GuestPolicy: Sendable, Hashable, RawRepresentable {
     public static let unstated: GuestPolicy = [.smtAllowed, .reservedOne]
 
     /// Bits that let the host do more: a guest may have no more of them than registered.
-    static let permissions: GuestPolicy = [.smtAllowed, .migrationAgentAllowed, .debugAllowed, .cxlAllowed]
+    public static let permissions: GuestPolicy = [.smtAllowed, .migrationAgentAllowed, .debugAllowed, .cxlAllowed]
     /// Bits that demand more of the host: a guest must have all that are registered.
-    static let restrictions: GuestPolicy = [
+    public static let restrictions: GuestPolicy = [
         .singleSocket, .memoryAES256XTS, .raplDisabled, .ciphertextHiding, .pageSwapDisabled,
     ]
 
@@ -24,7 +24,7 @@ public struct GuestPolicy: Sendable, Hashable, RawRepresentable {
     var isWellFormed: Bool { contains(.reservedOne) && rawValue >> 26 == 0 }
 
     /// What this policy allows that `registered` does not, in words; empty when it is no wider.
-    func excess(over registered: GuestPolicy) -> [String] {
+    public func excess(over registered: GuestPolicy) -> [String] {
         let added = intersection(.permissions).subtracting(registered)
         let dropped = registered.intersection(.restrictions).subtracting(self)
         var excess = Self.names.filter { added.contains($0.bit) }.map { "\($0.name) is on" }

@@ -31,10 +31,22 @@ public struct TCBVersion: Sendable, Hashable, CustomStringConvertible {
             fmc: fmc, bootLoader: components[0], tee: components[1], snp: components[2], microcode: components[3])
     }
 
+    /// Reads the text form of a version whose product is not known: five numbers are Turin's.
+    public init?(_ text: some StringProtocol) {
+        self.init(text, product: text.split(separator: ".").count == 5 ? .turin : .genoa)
+    }
+
     /// Whether no component is lower than the other's. Two versions may each fail this of the other.
     public func isAtLeast(_ other: TCBVersion) -> Bool {
         fmc ?? 0 >= other.fmc ?? 0 && bootLoader >= other.bootLoader && tee >= other.tee && snp >= other.snp
             && microcode >= other.microcode
+    }
+
+    /// The higher of each component.
+    public func raised(to other: TCBVersion) -> TCBVersion {
+        TCBVersion(
+            fmc: fmc.map { max($0, other.fmc ?? 0) } ?? other.fmc, bootLoader: max(bootLoader, other.bootLoader),
+            tee: max(tee, other.tee), snp: max(snp, other.snp), microcode: max(microcode, other.microcode))
     }
 
     public var description: String {

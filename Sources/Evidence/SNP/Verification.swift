@@ -20,6 +20,7 @@ extension Check.Name {
     static let snpGeneration = Self("snp.generation", .acceptability)
     static let snpReportData = Self("snp.report_data", .acceptability)
     static let snpMeasurement = Self("snp.measurement", .acceptability)
+    static let snpHostData = Self("snp.host_data", .acceptability)
     static let snpPolicy = Self("snp.policy", .acceptability)
     static let snpDebug = Self("snp.debug", .acceptability)
     static let snpMigrationAgent = Self("snp.migration_agent", .acceptability)
@@ -30,12 +31,15 @@ extension Check.Name {
 
 /// What a report must say to be acceptable.
 public struct SNPExpectations: Sendable, Hashable {
-    /// The registered launch measurement, 48 bytes. `nil` only where nobody registered one (`kbs verify`).
+    /// The registered launch measurement, 48 bytes. `nil` only where nobody registered one: `kbs verify`, and guests
+    /// that name no workload.
     public var measurement: [UInt8]?
     /// What binds the report to a challenge and a key, 64 bytes. `nil` only where there was no challenge.
     public var reportData: [UInt8]?
-    /// The widest guest policy that is acceptable.
-    public var policy: GuestPolicy = .unstated
+    /// The digest of the guest's init data, 32 bytes. `nil` where there are none.
+    public var hostData: [UInt8]?
+    /// The widest guest policy that is acceptable. `nil` where that is decided later, by a resource's policy.
+    public var policy: GuestPolicy? = .unstated
     /// The server's own word on debuggable guests; the workload's is in `policy`. Both must agree.
     public var allowsDebug = false
     /// The server's word on migration agents, in the same way.
@@ -61,6 +65,7 @@ extension Verdict {
     public var isWorthProving: Bool {
         let decisive: Set<Check.Name> = [
             .snpVersion, .snpLayout, .snpSignatureAlgorithm, .snpSignatureEncoding, .snpReportData, .snpMeasurement,
+            .snpHostData,
         ]
         return failures.allSatisfy { !decisive.contains($0.name) }
     }
@@ -201,11 +206,20 @@ public enum SNPVerifier {
                 advice: "The guest is not what was registered: register the new image's measurement, "
                     + "or find out who changed the guest.")
         }
-        let excess = report.policy.excess(over: expected.policy)
-        list.check(
-            .snpPolicy, expected: .bits(expected.policy.rawValue), found: .bits(report.policy.rawValue), excess.isEmpty,
-            advice: "The guest's policy is wider than registered (\(excess.joined(separator: ", "))): "
-                + "launch it with the registered policy, or register this one.")
+        if let hostData = expected.hostData {
+            list.check(
+                .snpHostData, expected: .bytes(hostData), found: .bytes(report.hostData),
+                equalInConstantTime(hostData, report.hostData),
+                advice: "The guest was not launched with the init data that it sent: launch it with their digest as its "
+                    + "host data, or find out who changed them.")
+        }
+        if let policy = expected.policy {
+            let excess = report.policy.excess(over: policy)
+            list.check(
+                .snpPolicy, expected: .bits(policy.rawValue), found: .bits(report.policy.rawValue), excess.isEmpty,
+                advice: "The guest's policy is wider than registered (\(excess.joined(separator: ", "))): "
+                    + "launch it with the registered policy, or register this one.")
+        }
         /// A permission that is refused unless the server allows it too, whatever was registered.
         func gate(_ name: Check.Name, _ permission: GuestPolicy, allowed: Bool, advice: String) {
             let isOn = report.policy.contains(permission)

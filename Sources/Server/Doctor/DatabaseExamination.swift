@@ -34,8 +34,10 @@ struct DatabaseExamination: Examination {
     private func contents(_ inspection: DatabaseInspection) async -> Finding {
         guard let store = inspection.store else { return .ok("database", "it is whole") }
         do {
-            let (workloads, sessions) = (try await store.countWorkloads(), try await store.countSessions(at: now))
-            return .ok("database", "it is whole: \(workloads) workloads, \(sessions) open sessions")
+            let (workloads, resources) = (try await store.countWorkloads(), try await store.countResources())
+            let sessions = try await store.countSessions(at: now)
+            return .ok(
+                "database", "it is whole: \(workloads) workloads, \(resources) resources, \(sessions) open sessions")
         } catch {
             return .problem("database", "it cannot be read: \(error)", do: "kbs restore a backup (docs/backup.md)")
         }

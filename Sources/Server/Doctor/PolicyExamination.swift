@@ -32,6 +32,12 @@ struct PolicyExamination: Examination {
                     "policy.simulated_root", "simulated hardware is trusted: whoever has its keys gets every secret",
                     do: "never with real secrets: start without --trust-simulated-root"))
         }
+        if policy.allowsSample {
+            findings.append(
+                .problem(
+                    "policy.sample", "guests without hardware are attested: anyone can be one",
+                    do: "never with real secrets: start without --allow-sample"))
+        }
         return findings.isEmpty ? [.ok("policy", "nothing is weakened")] : findings
     }
 }

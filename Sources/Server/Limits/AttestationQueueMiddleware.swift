@@ -45,19 +45,22 @@ struct AttestationQueueMiddleware<Context: RequestContext>: RouterMiddleware {
 /// Refuses a body that says it is too long before any of it is read.
 struct BodyLimitMiddleware<Context: RequestContext>: RouterMiddleware {
     let longestBody: Int
+    let longestResource: Int
 
     @concurrent func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
-        if let length = request.headers[.contentLength], Int(length).map({ $0 > longestBody }) ?? true {
-            throw HTTPError.bodyTooLong(longestBody)
+        let isResource = [.resources, .resource].contains(Endpoint(request.uri.path))
+        let longest = isResource ? max(longestBody, longestResource) : longestBody
+        if let length = request.headers[.contentLength], Int(length).map({ $0 > longest }) ?? true {
+            throw HTTPError.bodyTooLong(longest)
         }
         return try await next(request, context)
     }
 }
 
 extension HTTPError {
-    fileprivate static func bodyTooLong(_ longest: Int) -> HTTPError {
+    static func bodyTooLong(_ longest: Int) -> HTTPError {
         HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
     }
 }

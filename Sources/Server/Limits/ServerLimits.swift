@@ -33,7 +33,7 @@ struct ServerLimits: Sendable {
     /// Behind what turns refusals into replies.
     func addMiddleware(to router: Router<KBSRequestContext>) {
         if let rate { router.add(middleware: RateLimitMiddleware(limiter: rate, counters: counters)) }
-        router.add(middleware: BodyLimitMiddleware(longestBody: settings.body))
+        router.add(middleware: BodyLimitMiddleware(longestBody: settings.body, longestResource: settings.resource))
         router.add(middleware: BodyBudgetMiddleware(budget: bodies, counters: counters))
         router.add(
             middleware: AttestationQueueMiddleware(room: room, longestBody: settings.body, counters: counters))

@@ -13,9 +13,9 @@ struct BrokerMetrics: Sendable {
         let attested: Counter
         let refused: Counter
 
-        init(_ registry: PrometheusRegistry, _ tee: TEE) {
+        init(_ registry: PrometheusRegistry, _ definition: MetricDefinition, tee: String) {
             func counter(_ outcome: String) -> Counter {
-                registry.counter(.handshakes, ("tee", tee.rawValue), ("outcome", outcome))
+                registry.counter(definition, ("tee", tee), ("outcome", outcome))
             }
             (challenged, attested, refused) = (counter("challenged"), counter("attested"), counter("refused"))
         }
@@ -24,6 +24,10 @@ struct BrokerMetrics: Sendable {
     private let checks: [Check.Name: Counter]
     private let snp: Handshakes
     private let sev: Handshakes
+    private let guests: [GuestTEE: Handshakes]
+    private let resourceReleased: Counter
+    private let resourceRefused: Counter
+    private let resourceChanges: [AuditRecord.Action: Counter]
     private let released: Counter
     private let releaseRefused: Counter
     private let registered: Counter
@@ -39,8 +43,17 @@ struct BrokerMetrics: Sendable {
 
     init(_ registry: PrometheusRegistry) {
         checks = Self.counters(Check.Name.all) { registry.counter(.refusedChecks, ("check", $0.text)) }
-        snp = Handshakes(registry, .snp)
-        sev = Handshakes(registry, .sev)
+        snp = Handshakes(registry, .handshakes, tee: TEE.snp.rawValue)
+        sev = Handshakes(registry, .handshakes, tee: TEE.sev.rawValue)
+        guests = Dictionary(
+            uniqueKeysWithValues: GuestTEE.allCases.map {
+                ($0, Handshakes(registry, .guestHandshakes, tee: $0.rawValue))
+            })
+        resourceReleased = registry.counter(.resourceReleases, ("outcome", "released"))
+        resourceRefused = registry.counter(.resourceReleases, ("outcome", "refused"))
+        resourceChanges = Self.counters([
+            .putResource, .removeResource, .disableResource, .enableResource, .rollBackResource, .assignPolicy,
+        ]) { registry.counter(.resourceChanges, ("change", $0.rawValue)) }
         // A session says nothing of its technology when it is used.
         released = registry.counter(.handshakes, ("tee", "any"), ("outcome", "released"))
         releaseRefused = registry.counter(.handshakes, ("tee", "any"), ("outcome", "release_refused"))
@@ -71,9 +84,19 @@ struct BrokerMetrics: Sendable {
         case .attested(let attempt): handshakes(attempt.tee).attested.increment()
         case .platformRefused(let attempt, _), .evidenceRefused(let attempt, _):
             handshakes(attempt.tee).refused.increment()
-            for check in attempt.verdict?.failures ?? [] { checks[check.name]?.increment() }
+            count(attempt.verdict)
         case .released: released.increment()
         case .releaseRefused: releaseRefused.increment()
+        case .guestChallenged(let tee): guests[tee]?.challenged.increment()
+        case .guestAttested(let attempt): guests[attempt.tee]?.attested.increment()
+        case .guestRefused(let attempt, _):
+            guests[attempt.tee]?.refused.increment()
+            count(attempt.verdict)
+        case .resourceReleased: resourceReleased.increment()
+        case .resourceRefused(_, _, let verdict, _):
+            resourceRefused.increment()
+            count(verdict)
+        case .resourceChanged(_, let action): resourceChanges[action]?.increment()
         // Counted as refusals by their codes, and of no use as a rate.
         case .answerRefused, .disabled, .sessionsEnded: break
         }
@@ -96,6 +119,10 @@ struct BrokerMetrics: Sendable {
 
     /// A request was refused, by whatever part of the server.
     func callAsFunction(_ refusal: Refusal) { refusals[refusal.code]?.increment() }
+
+    private func count(_ verdict: Verdict?) {
+        for check in verdict?.failures ?? [] { checks[check.name]?.increment() }
+    }
 
     private func handshakes(_ tee: TEE) -> Handshakes {
         switch tee {

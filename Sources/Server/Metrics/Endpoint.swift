@@ -3,8 +3,8 @@ import Hummingbird
 
 /// What a path is about. A label of a metric needs a list that nobody outside can lengthen.
 enum Endpoint: String, CaseIterable {
-    case probe, register, challenge, attest, release
-    case workloads, sessions, attempts, certificates, tokens, audit, status, administration
+    case probe, register, challenge, attest, release, resource
+    case workloads, resources, sessions, attempts, certificates, tokens, audit, status, administration
     case metrics, live, ready, other
 
     init(_ path: String) {
@@ -27,6 +27,7 @@ enum Endpoint: String, CaseIterable {
         case "auth": .challenge
         case "attest": .attest
         case "key": .release
+        case "resource": .resource
         default: .other
         }
     }
@@ -34,6 +35,7 @@ enum Endpoint: String, CaseIterable {
     private static func administration(_ resource: Substring) -> Endpoint {
         switch resource {
         case "workloads": .workloads
+        case "resources": .resources
         case "sessions": .sessions
         case "attempts": .attempts
         case "certificates": .certificates

@@ -35,6 +35,15 @@ struct MetricDefinition: Sendable, Hashable {
     static let handshakes = MetricDefinition(
         name: "kbs_handshakes_total", help: "Steps of handshakes with guests, by technology and outcome.",
         kind: .counter)
+    static let guestHandshakes = MetricDefinition(
+        name: "kbs_guest_handshakes_total",
+        help: "Steps of handshakes with guests that name no workload (Confidential Containers), by technology and outcome.",
+        kind: .counter)
+    static let resourceReleases = MetricDefinition(
+        name: "kbs_resource_releases_total", help: "Resources that guests asked for, by outcome.", kind: .counter)
+    static let resourceChanges = MetricDefinition(
+        name: "kbs_resource_changes_total", help: "What operators did to resources.", kind: .counter)
+    static let resources = MetricDefinition(name: "kbs_resources", help: "Resources there are now.", kind: .gauge)
     static let refusals = MetricDefinition(
         name: "kbs_refusals_total", help: "Requests refused, by the refusal's code.", kind: .counter)
     static let refusedChecks = MetricDefinition(
@@ -90,8 +99,8 @@ struct MetricDefinition: Sendable, Hashable {
     /// In the order in which they are exported.
     static let all = [
         httpRequests, httpDuration, httpInFlight, connections, limitsReached, handshakes, refusals, refusedChecks,
-        workloadChanges,
-        sessions, workloads, lookups, kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration,
+        workloadChanges, guestHandshakes, resourceReleases, resourceChanges, sessions, workloads, resources,
+        lookups, kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration,
         commitFailures, readiness, certificateExpiry, buildInfo, cpu, memory, descriptors, mostDescriptors, started,
     ]
 }

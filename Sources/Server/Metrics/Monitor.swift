@@ -43,6 +43,7 @@ struct Monitor: Sendable {
         registry.gauge(.writeQueueDepth).set(Int64(store.waitingWrites))
         // A database that cannot be read shows in the checks, and must not hide all the rest.
         if let workloads = try? await store.countWorkloads() { registry.gauge(.workloads).set(Int64(workloads)) }
+        if let resources = try? await store.countResources() { registry.gauge(.resources).set(Int64(resources)) }
         if let sessions = try? await store.countSessions(at: Date()) { registry.gauge(.sessions).set(Int64(sessions)) }
         if let expiry = certificateExpiry() { registry.gauge(.certificateExpiry).set(expiry.timeIntervalSince1970) }
         for limit in LimitCounters.Limit.allCases {

@@ -27,14 +27,7 @@ extension SettingKey {
     }
 
     public static let jwtKeys = SettingKey("jwt.keys", "JWKS of the issuer: an https URL, or a file") {
-        guard $0.text.hasPrefix("http") else {
-            $1.jwt.keys = $0.text
-            return
-        }
-        let text = try $0.url(example: "https://id.example.org/keys", allowsQuery: true)
-        guard text.hasPrefix("https:") || ["127.0.0.1", "localhost", "::1"].contains(URL(string: text)?.host() ?? "")
-        else { throw $0.invalid("an https URL: whoever can change these keys is an administrator") }
-        $1.jwt.keys = text
+        $1.jwt.keys = try $0.keySetPlace()
     }
 
     public static let jwtRoleClaim = SettingKey(

@@ -1,3 +1,4 @@
+import Broker
 public import Foundation
 
 /// What a caller may take. docs/limits.md explains each default.
@@ -14,6 +15,8 @@ public struct LimitSettings: Sendable, Hashable {
     public var waitingAttestations = 1_000
     /// Longest body of a request, in bytes.
     public var body = 256 * 1_024
+    /// Longest resource, in bytes.
+    public var resource = Broker.usualLongestResource
     /// Bodies of all requests that are being received and answered, in bytes.
     public var bodies = 256 * 1_024 * 1_024
 
@@ -30,7 +33,7 @@ public struct LimitSettings: Sendable, Hashable {
 extension SettingKey {
     static let limits = [
         limitRequestsPerSecond, limitBurst, limitConnections, limitConnectionsPerAddress, limitWaitingAttestations,
-        limitBody, limitBodies, headerTimeout, bodyTimeout, writeTimeout,
+        limitBody, limitResource, limitBodies, headerTimeout, bodyTimeout, writeTimeout,
     ]
 
     public static let limitRequestsPerSecond = SettingKey(
@@ -56,6 +59,10 @@ extension SettingKey {
     public static let limitBody = SettingKey(
         "limits.body", "Longest body of a request, in bytes", default: "262144"
     ) { $1.limits.body = try $0.number(4_096...16_777_216) }
+
+    public static let limitResource = SettingKey(
+        "limits.resource", "Longest resource that may be put, in bytes", default: "1048576"
+    ) { $1.limits.resource = try $0.number(1...16_777_216) }
 
     public static let limitBodies = SettingKey(
         "limits.bodies", "Bodies of all requests in memory, in bytes; more get 503", default: "268435456"

@@ -49,7 +49,8 @@ public struct SettingKey: Sendable, Hashable {
 
     /// Every setting that there is, in the order in which they are documented.
     public static let allCases: [SettingKey] =
-        listening + storage + transport + limits + masterKeys + guests + endorsements + administration + observing
+        listening + storage + transport + limits + masterKeys + guests + guestComponents + policyAgent + endorsements
+        + administration + observing
 
     public static func named(_ name: String) -> SettingKey? { byName[name] }
 

@@ -75,6 +75,15 @@ public struct SettingValue: Sendable {
         return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
+    /// Where a JWKS is: a file, or a URL that nobody on the way can change.
+    func keySetPlace() throws -> String {
+        guard text.hasPrefix("http") else { return text }
+        let text = try url(example: "https://id.example.org/keys", allowsQuery: true)
+        guard text.hasPrefix("https:") || ["127.0.0.1", "localhost", "::1"].contains(URL(string: text)?.host() ?? "")
+        else { throw invalid("an https URL: whoever can change these keys can sign what is believed") }
+        return text
+    }
+
     func networks() throws -> NetworkList {
         do { return try NetworkList(text) } catch { throw InvalidSetting("\(name): \(error)") }
     }

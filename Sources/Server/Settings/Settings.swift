@@ -5,6 +5,7 @@ public import Evidence
 public import Foundation
 public import Logging
 public import MasterKeys
+public import OpenPolicyAgent
 
 /// Everything that an operator can decide about a server. The defaults are safe to run.
 public struct Settings: Sendable {
@@ -50,6 +51,8 @@ public struct Settings: Sendable {
     public var endorsementsFolder: URL?
     /// `nil`: the vendor is not asked.
     public var keyDistribution: KeyDistributionService.Configuration? = .init()
+    /// Counts only when it has a URL.
+    var agent = OpenPolicyAgent.Configuration(baseURL: "")
     public var clientCertificates = ClientCertificates.none
     /// Counts only when it has an issuer.
     public var jwt = JWTIssuer(issuer: "", audience: "", keys: "")
@@ -62,6 +65,7 @@ public struct Settings: Sendable {
     public var strangersPerMinute = 60
     public var tls = TLSSettings()
     public var limits = LimitSettings()
+    public var guestComponents = GuestComponentSettings()
     /// Set on the command line only: not a thing to be left behind in a file.
     public var simulatedRoots: SimulatedRoots?
 
@@ -71,6 +75,9 @@ public struct Settings: Sendable {
     public internal(set) var origins: [SettingKey: SettingOrigin] = [:]
 
     public init() {}
+
+    /// The Open Policy Agent that policies may ask; `nil` when there is none.
+    public var policyAgent: OpenPolicyAgent.Configuration? { agent.baseURL.isEmpty ? nil : agent }
 
     /// Where signed checkpoints of the audit trail are.
     public var checkpoints: CheckpointFile {

@@ -14,10 +14,7 @@ extension SQLiteStore {
     public func attempts(
         _ selection: AttemptSelection, before id: Int64, limit: Int
     ) async throws -> [RecordedAttempt] {
-        // One that another version wrote is left out, so that the others are seen.
-        var conditions = [
-            "id < :before", "tee IN (\(TEE.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")))",
-        ]
+        var conditions = ["id < :before"]
         var arguments: StatementArguments = ["before": id, "limit": limit]
         if let workload = selection.workload {
             conditions.append("workload = :workload")
@@ -33,7 +30,7 @@ extension SQLiteStore {
                 database.cachedStatement(
                     sql: "\(Self.selectAttempt) WHERE \(condition) ORDER BY id DESC LIMIT :limit"),
                 arguments: arguments
-            ).map { try RecordedAttempt(row: $0) }
+            ).map { RecordedAttempt(row: $0) }
         }
     }
 
@@ -41,12 +38,12 @@ extension SQLiteStore {
         try read { database in
             try Row.fetchOne(
                 database.cachedStatement(sql: "\(Self.selectAttempt) WHERE id = ?"), arguments: [id]
-            ).map { try RecordedAttempt(row: $0) }
+            ).map { RecordedAttempt(row: $0) }
         }
     }
 
     private static let selectAttempt =
-        "SELECT id, time, workload, tee, session, chip, code, sentence, verdict FROM attempts"
+        "SELECT id, time, workload, tee, session, chip, code, sentence, verdict, action FROM attempts"
 
     public func trimAttempts(keeping count: Int) async throws {
         while true {
@@ -97,10 +94,14 @@ extension Database {
     /// Adds a record to the end of the trail, in the transaction that is open.
     ///
     /// Another process may have written since the last transaction, so the end is read each time.
-    func append(_ record: AuditRecord) throws {
+    ///
+    /// - Returns: its sequence number.
+    @discardableResult
+    func append(_ record: AuditRecord) throws -> Int64 {
         let entry = try AuditEntry(appending: record.canonical, to: try auditHead())
         try cachedStatement(sql: "INSERT INTO audit (seq, record, hash) VALUES (?, ?, ?)")
             .execute(arguments: [entry.sequence, entry.record, Data(entry.hash)])
+        return entry.sequence
     }
 
     fileprivate func auditHead() throws -> AuditHead {
@@ -111,11 +112,11 @@ extension Database {
     func insert(_ attempt: RecordedAttempt) throws {
         try cachedStatement(
             sql: """
-                INSERT INTO attempts (time, workload, tee, session, chip, outcome, code, sentence, verdict)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO attempts (time, action, workload, tee, session, chip, outcome, code, sentence, verdict)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: [
-            attempt.time.milliseconds, attempt.workload, attempt.tee.rawValue, attempt.session, attempt.chip,
+            attempt.time.milliseconds, attempt.action, attempt.workload, attempt.tee, attempt.session, attempt.chip,
             attempt.outcomeColumn, attempt.code?.rawValue ?? "", attempt.sentence,
             attempt.verdictJSON,
         ])
@@ -123,15 +124,12 @@ extension Database {
 }
 
 extension RecordedAttempt {
-    /// From the columns id, time, workload, tee, session, chip, code, sentence, verdict.
-    fileprivate init(row: GRDB.Row) throws {
-        guard let tee = TEE(rawValue: row[3]) else {
-            throw DatabaseError(message: "the attempt \(row[0] as Int64) has an unknown technology")
-        }
+    /// From the columns id, time, workload, tee, session, chip, code, sentence, verdict, action.
+    fileprivate init(row: GRDB.Row) {
         let json: String = row[8]
         self.init(
-            id: row[0], time: Date(milliseconds: row[1]), workload: row[2], tee: tee, session: row[4], chip: row[5],
-            code: Refusal.Code(rawValue: row[6]), sentence: row[7],
+            id: row[0], time: Date(milliseconds: row[1]), action: row[9], workload: row[2], tee: row[3],
+            session: row[4], chip: row[5], code: Refusal.Code(rawValue: row[6]), sentence: row[7],
             verdict: Self.verdict(column: json), verdictJSON: json)
     }
 }

@@ -52,6 +52,8 @@ extension SQLiteStore {
             let sql = """
                 SELECT EXISTS (SELECT 1 FROM secrets WHERE master_key < :id)
                     OR EXISTS (SELECT 1 FROM secrets WHERE master_key > :id)
+                    OR EXISTS (SELECT 1 FROM resource_versions WHERE master_key < :id)
+                    OR EXISTS (SELECT 1 FROM resource_versions WHERE master_key > :id)
                     OR EXISTS (SELECT 1 FROM server_keys WHERE master_key <> :id)
                 """
             return try Bool.fetchOne(database.cachedStatement(sql: sql), arguments: ["id": masterKey]) ?? false
@@ -96,6 +98,13 @@ extension SQLiteStore {
                     try database.cachedStatement(
                         sql: "UPDATE secrets SET sealed = ?, master_key = ? WHERE workload = ? AND sealed = ?"
                     ).execute(arguments: [Data(change.new), masterKey, row, Data(change.old)])
+                case .resource(let place):
+                    try database.cachedStatement(
+                        sql: """
+                            UPDATE resource_versions SET sealed = ?, master_key = ?
+                            WHERE resource = ? AND version = ? AND sealed = ?
+                            """
+                    ).execute(arguments: [Data(change.new), masterKey, place.row, place.version, Data(change.old)])
                 case .serverKey(let name, let id):
                     try database.cachedStatement(
                         sql: """
@@ -117,15 +126,20 @@ extension SQLiteStore {
             // One statement, so that it sees one state of the database.
             let sql = """
                 SELECT k.id, coalesce(x.count, 0), coalesce(v.count, 0), coalesce(s.count, 0), s.last,
-                    m.activated, m.superseded, m.retired
+                    m.activated, m.superseded, m.retired, coalesce(r.count, 0)
                 FROM (SELECT id FROM master_keys UNION SELECT master_key FROM secrets
-                        UNION SELECT master_key FROM server_keys
+                        UNION SELECT master_key FROM server_keys UNION SELECT master_key FROM resource_versions
+                        UNION SELECT master_key FROM guests WHERE expires > :now
                         UNION SELECT master_key FROM sessions WHERE expires > :now) k
                     LEFT JOIN master_keys m ON m.id = k.id
                     LEFT JOIN (SELECT master_key, count(*) count FROM secrets GROUP BY 1) x ON x.master_key = k.id
                     LEFT JOIN (SELECT master_key, count(*) count FROM server_keys GROUP BY 1) v ON v.master_key = k.id
-                    LEFT JOIN (SELECT master_key, count(*) count, max(expires) last FROM sessions
-                        WHERE expires > :now GROUP BY 1) s ON s.master_key = k.id
+                    LEFT JOIN (SELECT master_key, count(*) count FROM resource_versions GROUP BY 1) r
+                        ON r.master_key = k.id
+                    LEFT JOIN (SELECT master_key, count(*) count, max(expires) last
+                        FROM (SELECT master_key, expires FROM sessions WHERE expires > :now
+                            UNION ALL SELECT master_key, expires FROM guests WHERE expires > :now) GROUP BY 1) s
+                        ON s.master_key = k.id
                 ORDER BY m.activated, k.id
                 """
             return try Row.fetchAll(
@@ -137,6 +151,7 @@ extension SQLiteStore {
                 usage.activated = (row[5] as Int64?).map { Date(seconds: $0) }
                 usage.superseded = (row[6] as Int64?).map { Date(seconds: $0) }
                 usage.retired = (row[7] as Int64?).map { Date(seconds: $0) }
+                usage.resources = row[8]
                 return usage
             }
         }
@@ -170,6 +185,8 @@ extension SQLiteStore {
                     database,
                     sql: """
                         SELECT EXISTS (SELECT 1 FROM secrets WHERE master_key IN (:id, ''))
+                            OR EXISTS (SELECT 1 FROM resource_versions WHERE master_key = :id)
+                            OR EXISTS (SELECT 1 FROM guests WHERE master_key = :id AND expires > :now)
                             OR EXISTS (SELECT 1 FROM server_keys WHERE master_key IN (:id, ''))
                             OR EXISTS (SELECT 1 FROM sessions WHERE master_key IN (:id, '') AND expires > :now)
                         """, arguments: ["id": id, "now": time.seconds]) ?? true

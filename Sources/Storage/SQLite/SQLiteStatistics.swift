@@ -14,8 +14,17 @@ extension SQLiteStore: ServerStore {
 
     public func countSessions(at time: Date) async throws -> Int {
         try await scan {
-            try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM sessions WHERE expires > ?", arguments: [time.seconds]) ?? 0
+            try Int.fetchOne(
+                $0,
+                sql: """
+                    SELECT (SELECT COUNT(*) FROM sessions WHERE expires > :time)
+                        + (SELECT COUNT(*) FROM guests WHERE expires > :time)
+                    """, arguments: ["time": time.seconds]) ?? 0
         }
+    }
+
+    public func countResources() async throws -> Int {
+        try await scan { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM resources") ?? 0 }
     }
 
     public func probe() async throws {

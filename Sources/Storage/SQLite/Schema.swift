@@ -23,6 +23,7 @@ enum Schema {
         migrator.registerMigration("v2") { try $0.execute(sql: v2) }
         migrator.registerMigration("v3") { try $0.execute(sql: masterKeys) }
         migrator.registerMigration("v4") { try $0.execute(sql: indexes) }
+        migrator.registerMigration("v5") { try $0.execute(sql: policies + guestsAndResources) }
         return migrator
     }
 

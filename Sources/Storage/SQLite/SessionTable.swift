@@ -71,21 +71,27 @@ extension SQLiteStore {
     ) async throws -> [OpenSession] {
         let (condition, arguments) = selection.condition
         return try await scan { database in
+            // Each half in the order of its key, so that neither is read further than the page.
             try Row.fetchAll(
                 database.cachedStatement(
                     sql: """
-                        SELECT s.id, w.id, w.tee, s.chip, s.opened, s.expires
-                        FROM sessions s JOIN workloads w ON w.row = s.workload
-                        WHERE s.id > :after AND s.expires > :time AND \(condition) ORDER BY s.id LIMIT :limit
+                        SELECT id, workload, tee, chip, opened, expires FROM (
+                            SELECT * FROM (SELECT s.id, w.id workload, w.tee, s.chip, s.opened, s.expires
+                                FROM sessions s JOIN workloads w ON w.row = s.workload
+                                WHERE s.id > :after AND s.expires > :time AND \(condition)
+                                ORDER BY s.id LIMIT :limit)
+                            UNION ALL
+                            SELECT * FROM (SELECT s.id, NULL, s.tee, s.chip, s.opened, s.expires
+                                FROM guests s
+                                WHERE s.id > :after AND s.expires > :time AND \(selection.guestCondition)
+                                ORDER BY s.id LIMIT :limit))
+                        ORDER BY id LIMIT :limit
                         """),
                 arguments: ["after": Data(id), "time": time.seconds, "limit": limit] + arguments
             ).map { row in
-                guard let tee = TEE(rawValue: row[2]) else {
-                    throw DatabaseError(message: "the workload \(row[1] as String) has an unknown technology")
-                }
-                return OpenSession(
-                    id: Array(row[0] as Data), workload: try WorkloadID(row[1] as String), tee: tee, chip: row[3],
-                    opened: Date(seconds: row[4]), expires: Date(seconds: row[5]))
+                OpenSession(
+                    id: Array(row[0] as Data), workload: try (row[1] as String?).map { try WorkloadID($0) },
+                    tee: row[2], chip: row[3], opened: Date(seconds: row[4]), expires: Date(seconds: row[5]))
             }
         }
     }
@@ -100,6 +106,8 @@ extension SQLiteStore {
                 sql: """
                     SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload
                     WHERE s.expires > :time AND \(condition)
+                    UNION ALL
+                    SELECT s.id FROM guests s WHERE s.expires > :time AND \(selection.guestCondition)
                     """, arguments: ["time": time.seconds] + arguments)
         }
         // In portions, so that guests do not wait behind a long transaction. The record is in the first one's: should
@@ -119,25 +127,35 @@ extension SQLiteStore {
 
     /// A row is not removed: it is what remembers that a challenge was answered.
     private static func expire(_ ids: ArraySlice<Data>, at time: Date, in database: Database) throws -> Int {
-        let statement = try database.cachedStatement(
-            sql: "UPDATE sessions SET expires = ? WHERE id = ? AND expires > ?")
-        return try ids.reduce(0) { count, id in
-            try statement.execute(arguments: [time.seconds, id, time.seconds])
-            return count + database.changesCount
+        // An id is random: it is in one of the tables.
+        let statements = try ["sessions", "guests"].map {
+            try database.cachedStatement(sql: "UPDATE \($0) SET expires = ? WHERE id = ? AND expires > ?")
         }
+        var count = 0
+        for id in ids {
+            for statement in statements {
+                try statement.execute(arguments: [time.seconds, id, time.seconds])
+                count += database.changesCount
+            }
+        }
+        return count
     }
 
     private static let portion = 500
 
     public func sweepSessions(before time: Date) async throws -> Int {
+        try await sweep("sessions", before: time) + sweep("guests", before: time)
+    }
+
+    private func sweep(_ table: String, before time: Date) async throws -> Int {
         var swept = 0
         while true {
             // In portions, so that guests do not wait behind a long transaction.
             let portion = try await writes.perform { database in
                 try database.cachedStatement(
                     sql: """
-                        DELETE FROM sessions WHERE id IN
-                            (SELECT id FROM sessions INDEXED BY sessions_by_expiry WHERE expires <= ?
+                        DELETE FROM \(table) WHERE id IN
+                            (SELECT id FROM \(table) INDEXED BY \(table)_by_expiry WHERE expires <= ?
                             LIMIT \(Self.portion))
                         """
                 ).execute(arguments: [time.seconds])
@@ -167,5 +185,12 @@ extension SessionSelection {
             arguments += ["chip": chip]
         }
         return (conditions.isEmpty ? "1" : conditions.joined(separator: " AND "), arguments)
+    }
+
+    /// The same over `guests s`, which have no workload. Its arguments are among those of ``condition``.
+    fileprivate var guestCondition: String {
+        guard workload == nil else { return "0" }
+        let conditions = [id.map { _ in "s.id = :session" }, chip.map { _ in "s.chip = :chip" }].compactMap(\.self)
+        return conditions.isEmpty ? "1" : conditions.joined(separator: " AND ")
     }
 }

@@ -15,6 +15,7 @@ extension SQLiteStore {
             let version = try Self.version(of: id, in: database)
             if let expected, !expected.holds(for: version) { return .changed }
             guard version == nil || replacing else { return .exists }
+            guard try !database.hasResource(named: id) else { return .isResource }
             guard try !Self.isRetired(sealed.masterKey, in: database) else { return .keyRetired }
             if version != nil {
                 try database.cachedStatement(sql: "DELETE FROM workloads WHERE id = ?").execute(arguments: [id])

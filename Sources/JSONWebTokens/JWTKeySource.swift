@@ -1,34 +1,36 @@
-import AsyncHTTPClient
+package import AsyncHTTPClient
 import Broker
 import Foundation
 import JWTKit
-import Logging
+package import Logging
 import NIOCore
 import NIOFoundationEssentialsCompat
 import NIOHTTP1
 
 /// The keys that an identity provider publishes, fetched when they are needed and again now and then.
-actor JWTKeySource {
+package actor JWTKeySource {
     /// One key, with the one algorithm that it is for.
-    struct Key: Sendable {
+    package struct Key: Sendable {
         private let collection: JWTKeyCollection
 
         /// - Returns: `nil` for a key of a kind that is not known here.
         init?(_ key: JWK) async {
-            guard let pinned = key.withAlgorithm else { return nil }
+            guard var pinned = key.withAlgorithm else { return nil }
+            // JWTKit wants one, and the collection has no other key.
+            pinned.keyIdentifier = pinned.keyIdentifier ?? "only"
             collection = JWTKeyCollection()
             guard (try? await collection.add(jwk: pinned)) != nil else { return nil }
         }
 
-        func verify(_ text: String) async throws -> Claims { try await collection.verify(text) }
+        package func verify(_ text: String) async throws -> Claims { try await collection.verify(text) }
     }
 
     /// A file, or a URL.
     private let place: String
     private let client: HTTPClient
     private let logger: Logger
-    private var keys: [String: Key]?
-    private var fetching: Task<[String: Key]?, Never>?
+    private var keys: Published?
+    private var fetching: Task<Published?, Never>?
     /// When it was last tried, and when it last succeeded.
     private var tried: ContinuousClock.Instant?
     private var fetched: ContinuousClock.Instant?
@@ -42,25 +44,45 @@ actor JWTKeySource {
     private static let patience = Duration.seconds(86_400)
 
     /// - Parameter client: must not follow redirects: they could lead away from TLS.
-    init(_ place: String, client: HTTPClient, logger: Logger) {
+    package init(_ place: String, client: HTTPClient, logger: Logger) {
         self.place = place
         self.client = client
         self.logger = logger
     }
 
+    /// What a provider publishes: its keys, of which some have an id.
+    private struct Published: Sendable {
+        var named: [String: Key] = [:]
+        /// At most ``mostTried``.
+        var all: [Key] = []
+    }
+
+    /// How many keys are tried on a token that names none.
+    private static let mostTried = 8
+
     /// - Returns: `nil` when the provider publishes no key with this id.
     /// - Throws: a ``Refusal`` when the keys cannot be had.
-    func key(_ id: String) async throws -> Key? {
+    package func key(_ id: String) async throws -> Key? { try await published { $0.named[id] == nil }.named[id] }
+
+    /// The keys to try on a token that does not say which.
+    ///
+    /// - Throws: a ``Refusal`` when the keys cannot be had.
+    package func all() async throws -> [Key] { try await published { _ in false }.all }
+
+    /// - Parameter isStale: whether what was published before should be asked for again, if it was not just asked for.
+    private func published(unless isStale: (Published) -> Bool) async throws -> Published {
         let now = ContinuousClock.now
         let age = tried.map { now - $0 } ?? Self.lifetime
-        if age >= Self.lifetime || keys?[id] == nil && age >= Self.pause || fetching != nil { await refresh(now) }
+        if age >= Self.lifetime || keys.map(isStale) ?? true && age >= Self.pause || fetching != nil {
+            await refresh(now)
+        }
         guard let keys, let fetched, now - fetched < Self.patience else {
             throw Refusal(
                 .unavailable,
                 "The identity provider's keys cannot be had, so JWTs cannot be verified: try again later.",
                 retryAfter: 30)
         }
-        return keys[id]
+        return keys
     }
 
     /// Whoever comes while keys are being fetched waits for the same fetch.
@@ -76,13 +98,14 @@ actor JWTKeySource {
         fetching = nil
     }
 
-    private func fetch() async -> [String: Key]? {
+    private func fetch() async -> Published? {
         do {
             let set = try JSONDecoder().decode(KeySet.self, from: try await document())
-            var found: [String: Key] = [:]
+            var found = Published()
             for key in set.keys.compactMap(\.key) {
-                guard let id = key.keyIdentifier?.string, let usable = await Key(key) else { continue }
-                found[id] = usable
+                guard let usable = await Key(key) else { continue }
+                if let id = key.keyIdentifier?.string { found.named[id] = usable }
+                if found.all.count < Self.mostTried { found.all.append(usable) }
             }
             return found
         } catch {

@@ -1,5 +1,5 @@
 /// Any JSON.
-enum JSONValue: Sendable, Codable {
+package enum JSONValue: Sendable, Hashable, Codable {
     case null
     case bool(Bool)
     case number(Double)
@@ -7,7 +7,7 @@ enum JSONValue: Sendable, Codable {
     case array([JSONValue])
     case object([String: JSONValue])
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
             self = .null
@@ -24,7 +24,7 @@ enum JSONValue: Sendable, Codable {
         }
     }
 
-    func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {
         case .null: try container.encodeNil()
@@ -36,23 +36,25 @@ enum JSONValue: Sendable, Codable {
         }
     }
 
-    subscript(name: String) -> JSONValue? {
+    package subscript(name: String) -> JSONValue? { members?[name] }
+
+    package var members: [String: JSONValue]? {
         guard case .object(let members) = self else { return nil }
-        return members[name]
+        return members
     }
 
-    var text: String? {
+    package var text: String? {
         guard case .text(let text) = self else { return nil }
         return text
     }
 
-    var number: Double? {
+    package var number: Double? {
         guard case .number(let number) = self else { return nil }
         return number
     }
 
     /// One text, or the texts of an array.
-    var list: [String] {
+    package var list: [String] {
         switch self {
         case .text(let text): [text]
         case .array(let values): values.compactMap(\.text)

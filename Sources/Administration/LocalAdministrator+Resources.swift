@@ -1,0 +1,63 @@
+public import Broker
+
+extension LocalAdministrator {
+    public func resources(after path: String, search: String, limit: Int) async throws -> ResourcePage {
+        let (page, next) = try await store.resources(after: path, search: search, limit: limit + 1).page(limit)
+        return ResourcePage(resources: page.map(ResourceSummary.init), next: next?.path.text)
+    }
+
+    public func resource(_ path: ResourcePath) async throws -> ResourceSummary {
+        guard let resource = try await store.resource(path) else { throw Refusal.noResource(path) }
+        return ResourceSummary(resource)
+    }
+
+    public func versions(ofResource path: ResourcePath) async throws -> ResourceVersionList {
+        // The versions first: a resource that is not there has none.
+        let versions = try await store.versions(of: path)
+        guard let resource = try await store.resource(path) else { throw Refusal.noResource(path) }
+        return ResourceVersionList(
+            versions: versions.map {
+                ResourceVersionSummary(
+                    number: $0.number, size: $0.size, stored: $0.stored, current: $0.number == resource.current.number)
+            })
+    }
+
+    public func putResource(
+        _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice?, replacing: Bool
+    ) async throws -> ResourceSummary {
+        let expected: Resource.Expectation? = replacing ? nil : Resource.Expectation.none
+        return try await putResource(path, secret, policy: policy, expecting: expected).resource
+    }
+
+    /// - Returns: the resource as it was put, and whether there was one.
+    func putResource(
+        _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice?, expecting expected: Resource.Expectation?
+    ) async throws -> (resource: ResourceSummary, replaced: Bool) {
+        let done = try await broker.putResource(path, secret, policy: policy, expecting: expected, by: actor)
+        return (ResourceSummary(done.resource), done.replaced)
+    }
+
+    public func editResource(_ path: ResourcePath, _ edit: ResourceEdit) async throws -> ResourceSummary {
+        try await editResource(path, edit, expecting: nil)
+    }
+
+    func editResource(
+        _ path: ResourcePath, _ edit: ResourceEdit, expecting expected: Resource.Expectation?
+    ) async throws -> ResourceSummary {
+        switch edit {
+        case .disabled(let isDisabled):
+            try await broker.setDisabled(isDisabled, resource: path, expecting: expected, by: actor)
+        case .policy(let policy):
+            try await broker.setPolicy(policy, ofResource: path, expecting: expected, by: actor)
+        case .current(let version):
+            try await broker.rollBackResource(path, to: version, expecting: expected, by: actor)
+        }
+        return try await resource(path)
+    }
+
+    public func removeResource(_ path: ResourcePath) async throws { try await removeResource(path, expecting: nil) }
+
+    func removeResource(_ path: ResourcePath, expecting expected: Resource.Expectation?) async throws {
+        try await broker.removeResource(path, expecting: expected, by: actor)
+    }
+}

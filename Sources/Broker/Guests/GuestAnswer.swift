@@ -1,0 +1,50 @@
+public import Evidence
+
+/// A guest's evidence, and what it says that the evidence is bound to. A dialect decodes it and computes the binding;
+/// the broker holds the evidence against it.
+public struct GuestAnswer: Sendable {
+    public enum Proof: Sendable {
+        /// - Parameter certificates: those that came along.
+        case snp(AttestationReport, certificates: [Certificate])
+        /// - Parameters:
+        ///   - reportData: what it says that it is bound to; zeros at its end may be missing.
+        ///   - svn: as the guest wrote it.
+        case sample(reportData: [UInt8], svn: String)
+
+        var tee: GuestTEE {
+            switch self {
+            case .snp: .snp
+            case .sample: .sample
+            }
+        }
+    }
+
+    /// Init data that came with the evidence.
+    public struct InitData: Sendable, Hashable {
+        /// What HOST_DATA must be, 32 bytes.
+        public let digest: [UInt8]
+        public let claims: [String: String]
+
+        public init(digest: [UInt8], claims: [String: String]) {
+            self.digest = digest
+            self.claims = claims
+        }
+    }
+
+    public let proof: Proof
+    /// As the guest says it was challenged: 32 bytes.
+    public let nonce: [UInt8]
+    /// What the report's data must be, 64 bytes: the dialect's binding of nonce, key and other evidence.
+    public let reportData: [UInt8]
+    /// The guest's public key, which its secrets are encrypted to: a JWK in canonical JSON.
+    public let key: String
+    public let initData: InitData?
+
+    public init(proof: Proof, nonce: [UInt8], reportData: [UInt8], key: String, initData: InitData?) {
+        self.proof = proof
+        self.nonce = nonce
+        self.reportData = reportData
+        self.key = key
+        self.initData = initData
+    }
+}

@@ -1,0 +1,55 @@
+public import Evidence
+
+/// What an attested guest must show to get a resource. Every rule must be met; within a rule, any of its values will do.
+///
+/// `nil` is "not asked". A list that is there is never empty.
+public struct ResourcePolicy: Sendable, Hashable {
+    /// A digest, or the name of a set of them.
+    public enum Reference: Sendable, Hashable {
+        case value([UInt8])
+        /// Written `@name`.
+        case set(PolicyName)
+    }
+
+    /// Which privilege levels a report may be made at.
+    public enum VMPL: Sendable, Hashable, Codable {
+        case exactly(UInt32)
+        case atMost(UInt32)
+    }
+
+    public let name: PolicyName
+    public var description = ""
+    public var tees: [GuestTEE] = [.snp]
+    public var products: [Product]?
+    /// Launch measurements, 48 bytes each.
+    public var measurements: [Reference]?
+    /// Says that a policy without measurements, ID key, author key and host data is meant so.
+    public var acceptsAnyMeasurement = false
+    /// 32 bytes each.
+    public var hostData: [Reference]?
+    public var idKeyDigests: [Reference]?
+    public var authorKeyDigests: [Reference]?
+    /// 16 bytes each.
+    public var familyIDs: [[UInt8]]?
+    public var imageIDs: [[UInt8]]?
+    /// As reports name them: 64 bytes, or Turin's 8.
+    public var chips: [[UInt8]]?
+    public var endorsements: [EndorsementKey.Kind]?
+    /// For the products that it has; the others have none but the server's.
+    public var minimumTCB: [Product: TCBVersion] = [:]
+    /// `nil`: what the server asks for.
+    public var vmpl: VMPL?
+    public var minimumGuestSVN: UInt32?
+    /// The most that the guest may let its host do. Debugging and migration need the server's word too.
+    public var allows: GuestPolicy = [.smtAllowed]
+    /// What the guest must demand of its host.
+    public var requires: GuestPolicy = []
+    /// PLATFORM_INFO bits that must be set.
+    public var platform: PlatformFeatures = []
+    /// Claims of the guest's init data, and what each must be.
+    public var initData: [String: String] = [:]
+    /// The decision that an Open Policy Agent must give too, e.g. `policy/allow`.
+    public var agentDecision: String?
+
+    public init(name: PolicyName) { self.name = name }
+}

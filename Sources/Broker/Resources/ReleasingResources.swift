@@ -1,0 +1,183 @@
+import Evidence
+public import Foundation
+
+extension Broker {
+    /// Gives a guest a resource, if the resource's policy says so. The record of it is in the trail before the resource
+    /// leaves.
+    ///
+    /// - Parameters:
+    ///   - path: of a resource, or the id of a workload that has the form of a path: then a guest gets the workload's
+    ///     secret that was launched as the workload says.
+    ///   - claims: the claims of the guest's token in JSON, for an agent. It is called only when one is asked.
+    ///   - wrap: encrypts the secret to the guest's key, which is passed along.
+    /// - Returns: what `wrap` made.
+    /// - Throws: a ``Refusal``: `notFound` when there is nothing there, `policyRefused`, `resourceDisabled` or
+    ///   `workloadDisabled`, `sessionInvalid` when the guest's session has ended meanwhile, `rateLimited`, `unavailable`;
+    ///   or what `claims` and `wrap` throw.
+    public func releaseResource<Wrapped: Sendable>(
+        _ path: ResourcePath, to reader: ResourceReader, stating claims: () throws -> Data,
+        wrappedBy wrap: (_ secret: Secret, _ key: String) throws -> Wrapped
+    ) async throws -> Wrapped {
+        if let seconds = resourceReleases.wait(for: reader.id + Array(path.text.utf8)) {
+            throw refused(
+                path, reader, nil,
+                Refusal(.rateLimited, "This guest has asked for \(path) too often: wait.", retryAfter: seconds))
+        }
+        // What it was decided on may change before the record is written: then it is decided again.
+        for _ in 0..<8 {
+            let time = now()
+            guard time < reader.expires else { throw refused(path, reader, nil, .guestEnded) }
+            let offer = try await offer(path, to: reader, stating: claims, at: time)
+            let wrapped = try wrap(offer.secret, reader.key)
+            let release = ResourceRelease(offer.source, to: reader.session)
+            switch try await store.record(release, at: time, recording: record(path, reader, offer.verdict, at: time)) {
+            case .done:
+                report(.resourceReleased(path, session: Challenge.shortID(of: reader.id)))
+                return wrapped
+            case .ended: throw refused(path, reader, nil, .guestEnded)
+            case .changed: continue
+            }
+        }
+        throw refused(
+            path, reader, nil, Refusal(.unavailable, "The resource is being changed: try again.", retryAfter: 1))
+    }
+
+    /// What may be given, once it was decided.
+    private struct Offer {
+        let secret: Secret
+        let source: ResourceRelease.Source
+        let verdict: Verdict
+    }
+
+    private func offer(
+        _ path: ResourcePath, to reader: ResourceReader, stating claims: () throws -> Data, at time: Date
+    ) async throws -> Offer {
+        if let found = try await store.sealedResource(path) {
+            return try await offer(found, to: reader, stating: claims, at: time)
+        }
+        if let id = path.workloadID, let found = try await store.sealedSecret(of: id) {
+            return try await offer(found, at: path, to: reader, at: time)
+        }
+        throw try await refused(
+            path, reader, nil, Refusal(.notFound, "There is no resource \(path)."), at: time)
+    }
+
+    private func offer(
+        _ found: SealedResource, to reader: ResourceReader, stating claims: () throws -> Data, at time: Date
+    ) async throws -> Offer {
+        let (resource, path) = (found.resource, found.resource.path)
+        guard !resource.isDisabled else {
+            throw try await refused(
+                path, reader, nil,
+                Refusal(.resourceDisabled, "The operator has disabled the resource \(path): ask why."), at: time)
+        }
+        guard let name = resource.policy, let policy = try await store.policyInForce(name) else {
+            throw try await refused(
+                path, reader, nil, .policyRefused(path), because: "the resource has no policy: give it one", at: time)
+        }
+        let verdict = try await policy.decide(on: reader.claims, under: self.policy, at: time, asking: agent) {
+            PolicyQuestion(claims: try claims(), path: [path.repository, path.type, path.tag])
+        }
+        guard verdict.isAccepted else {
+            throw try await refused(path, reader, verdict, .policyRefused(path), because: "policy \(name)", at: time)
+        }
+        return Offer(
+            secret: try await keys.open(found.sealed, for: path, version: resource.current.number),
+            source: .resource(resource, policy: policy.stamp), verdict: verdict)
+    }
+
+    /// A workload is a resource with a policy of one measurement.
+    private func offer(
+        _ found: StoredSecret, at path: ResourcePath, to reader: ResourceReader, at time: Date
+    ) async throws -> Offer {
+        let workload = found.workload
+        guard !workload.isDisabled else {
+            throw try await refused(path, reader, nil, .disabled(workload.id), at: time)
+        }
+        guard let policy = try ResourcePolicy(of: workload) else {
+            throw try await refused(
+                path, reader, nil, .policyRefused(path),
+                because: "the workload is registered for SEV, whose guests speak another protocol", at: time)
+        }
+        let verdict = policy.evaluate(reader.claims, references: [:], under: self.policy, at: time)
+        guard verdict.isAccepted else {
+            throw try await refused(
+                path, reader, verdict, .policyRefused(path), because: "the workload's registration", at: time)
+        }
+        return Offer(
+            secret: try await keys.open(found.sealed, of: workload), source: .workload(workload), verdict: verdict)
+    }
+
+    // MARK: Records
+
+    private func record(
+        _ path: ResourcePath, _ reader: ResourceReader, _ verdict: Verdict?, _ refusal: Refusal? = nil, at time: Date
+    ) -> AuditRecord {
+        let chip = reader.chip
+        var record = AuditRecord(
+            .releaseResource, by: .guest, refusal == nil ? .done : .refused, resource: path.text,
+            session: Hex.encode(reader.id), chip: chip.isEmpty ? nil : chip, code: refusal?.code,
+            details: ["tee": reader.claims.tee.rawValue], at: time)
+        if case .foreign(let guest) = reader { record.details["issuer"] = guest.issuer }
+        if let measurement = reader.claims.snp?.measurement { record.details["measurement"] = Hex.encode(measurement) }
+        if let verdict { record.note(RecordedAttempt(attempt(reader, verdict), refusal, at: time)) }
+        return record
+    }
+
+    private func attempt(_ reader: ResourceReader, _ verdict: Verdict?) -> GuestAttempt {
+        GuestAttempt(tee: reader.claims.tee, guest: reader.id, chip: reader.chip, verdict: verdict)
+    }
+
+    /// Records a refusal, as long as there are not too many.
+    ///
+    /// - Parameter reason: what the operator should know and the guest need not.
+    private func refused(
+        _ path: ResourcePath, _ reader: ResourceReader, _ verdict: Verdict?, _ refusal: Refusal,
+        because reason: String? = nil, at time: Date
+    ) async throws -> Refusal {
+        let told = refused(path, reader, verdict, refusal)
+        guard budgets.genuine.spend() else { return told }
+        var record = record(path, reader, verdict, refusal, at: time)
+        record.details["reason"] = reason
+        try await store.record(
+            [record],
+            attempt: RecordedAttempt(attempt(reader, verdict), refusal, as: .releaseResource, of: path.text, at: time))
+        return told
+    }
+
+    private func refused(
+        _ path: ResourcePath, _ reader: ResourceReader, _ verdict: Verdict?, _ refusal: Refusal
+    ) -> Refusal {
+        report(.resourceRefused(path, session: Challenge.shortID(of: reader.id), verdict, refusal))
+        return refusal
+    }
+}
+
+extension ResourceReader {
+    /// The session that a release needs; `nil` when another verifier vouches.
+    fileprivate var session: [UInt8]? { if case .attested(let guest) = self { guest.id } else { nil } }
+}
+
+extension ResourcePolicy {
+    /// What a registration amounts to: one measurement, and its guest policy as the widest.
+    ///
+    /// - Returns: `nil` when it is not for SNP.
+    fileprivate init?(of workload: Workload) throws {
+        guard case .snp(let measurement, let policy) = workload.launch else { return nil }
+        self.init(name: try PolicyName("registration"))
+        measurements = [.value(measurement)]
+        allows = policy.intersection(.permissions)
+        // Its least firmware ABI too, which is part of a guest policy.
+        requires = policy.subtracting(.permissions)
+    }
+}
+
+extension Refusal {
+    fileprivate static func policyRefused(_ path: ResourcePath) -> Refusal {
+        Refusal(
+            .policyRefused,
+            "The policy of \(path) does not give it to this guest: the operator sees why with `kbs attempts`.")
+    }
+
+    fileprivate static let guestEnded = Refusal(.sessionInvalid, "The guest's session has ended: attest again.")
+}

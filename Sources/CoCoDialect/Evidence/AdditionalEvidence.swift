@@ -1,0 +1,22 @@
+import Broker
+import JSONWebTokens
+
+/// Evidence of devices beside the processor. None is verified here, so none is let through: a guest that says that it has
+/// a device must not be believed without it.
+enum AdditionalEvidence {
+    /// - Parameter text: a JSON object with a member for each device, or nothing.
+    /// - Throws: a ``Refusal`` that names the devices.
+    static func check(_ text: String) throws(Refusal) {
+        guard !text.isEmpty else { return }
+        guard let devices = try? StrictJSON.read(text.utf8).members else {
+            throw Refusal(.malformed, "tee-evidence.additional_evidence is neither empty nor a JSON object in a text.")
+        }
+        guard devices.isEmpty else {
+            let names = devices.keys.sorted().prefix(4).map { String($0.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }.prefix(20)) }
+            throw Refusal(
+                .technologyMismatch,
+                "Evidence of these devices is not verified here: \(names.joined(separator: ", ")). "
+                    + "Have the guest attest without them.")
+        }
+    }
+}

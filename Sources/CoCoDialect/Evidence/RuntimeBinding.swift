@@ -1,0 +1,54 @@
+import Broker
+import Evidence
+import Foundation
+import JSONWebTokens
+
+/// What a guest's evidence is bound to: the nonce, its key, and the evidence of other devices.
+struct RuntimeBinding: Sendable {
+    /// As the guest wrote it, base64.
+    let nonceText: String
+    /// 32 bytes.
+    let nonce: [UInt8]
+    let key: RecipientKey
+    private let jwk: JSONValue
+    /// As it was sent.
+    let additionalEvidence: String
+
+    /// - Parameters:
+    ///   - runtimeData: `nonce` and `tee-pubkey`.
+    ///   - additionalEvidence: the text as it was sent.
+    /// - Throws: a ``Refusal``.
+    init(
+        _ runtimeData: JSONValue?, additionalEvidence: String, keys: RecipientKey.Rules
+    ) throws(Refusal) {
+        guard let text = runtimeData?["nonce"]?.text, let nonce = Data(base64Encoded: text), nonce.count == 32 else {
+            throw Refusal(.malformed, "runtime-data.nonce must be the challenge's nonce: base64 of 32 bytes.")
+        }
+        guard let jwk = runtimeData?["tee-pubkey"] else {
+            throw Refusal(.malformed, "The field runtime-data.tee-pubkey is missing.")
+        }
+        key = try RecipientKey(jwk, rules: keys)
+        (nonceText, self.nonce, self.jwk) = (text, Array(nonce), jwk)
+        self.additionalEvidence = additionalEvidence
+    }
+
+    /// What the token says of it, and what the digest is over.
+    var claims: JSONValue {
+        .object([
+            "tee-pubkey": jwk, "nonce": .text(nonceText), "additional-evidence": .text(additionalEvidence),
+        ])
+    }
+
+    /// What the report data must be, 64 bytes.
+    ///
+    /// The guest was told an algorithm that it knows, and which is not kept: any of those that are offered will do, for none
+    /// of them can be made to collide.
+    ///
+    /// - Parameter found: what it is, as far as is known.
+    func reportData(like found: [UInt8]) throws(MalformedInput) -> [UInt8] {
+        let text = Data(try CanonicalJSON.text(claims).utf8)
+        let padded = found + Array(repeating: 0, count: max(0, 64 - found.count))
+        let candidates = HashAlgorithm.allCases.lazy.map { $0.digest(of: text, filling: 64) }
+        return candidates.first { $0 == padded } ?? HashAlgorithm.usual.digest(of: text, filling: 64)
+    }
+}

@@ -1,0 +1,100 @@
+public import Broker
+public import HTTPTypes
+public import Hummingbird
+import Evidence
+import Logging
+import NIOCore
+
+/// What went wrong while a request of this dialect was answered, and is to be told in its form.
+///
+/// The two dialects share paths, so that a path does not always say which form an error has.
+public struct Failure: Error, Sendable {
+    public let refusal: Refusal
+    public let status: HTTPResponse.Status
+
+    /// - Parameter status: `nil` for that of the refusal.
+    init(_ refusal: Refusal, status: HTTPResponse.Status? = nil) {
+        self.refusal = refusal
+        self.status = status ?? refusal.code.guestStatus
+    }
+
+    /// `{"type": URI, "detail": TEXT}`.
+    var response: Response {
+        // What a guest's library knows of an error is its type; ours is as stable as the code.
+        let type = "urn:swift-kbs:problem:\(refusal.code.rawValue)"
+        let json = "{\"type\":\(JSONString.quoted(type)),\"detail\":\(JSONString.quoted(refusal.sentence))}"
+        var response = Response(json: json, status: status)
+        if let seconds = refusal.retryAfter { response.headers[.retryAfter] = "\(seconds)" }
+        return response
+    }
+}
+
+extension Refusal.Code {
+    /// The status by which a guest's library decides what to do next: after 401 it attests again and retries, 404 is "there
+    /// is none", and any other is final.
+    var guestStatus: HTTPResponse.Status {
+        switch self {
+        case .challengeInvalid, .challengeExpired, .challengeUsed, .sessionInvalid, .unauthenticated, .workloadChanged:
+            .unauthorized
+        case .malformed, .invalidField, .technologyMismatch: .badRequest
+        case .evidenceRefused, .policyRefused, .resourceDisabled, .workloadDisabled, .forbidden, .registrationForbidden:
+            .forbidden
+        case .notFound, .workloadUnknown, .keyUnknown: .notFound
+        case .workloadExists, .resourceExists, .inUse: .conflict
+        case .preconditionFailed: .preconditionFailed
+        case .rateLimited: .tooManyRequests
+        case .endorsementUnavailable, .overloaded, .unavailable: .serviceUnavailable
+        }
+    }
+}
+
+extension Request {
+    /// Whether it is one of this dialect, as far as that can be told without its body.
+    fileprivate var isOfGuestComponents: Bool {
+        let parts = uri.path.split(separator: "/", maxSplits: 3)
+        guard parts.count >= 3, parts[0] == "kbs", parts[1] == "v0" else { return false }
+        return switch parts[2] {
+        case "auth", "attest": hasGuestCookie
+        case "register_workload", "key": false
+        default: true
+        }
+    }
+}
+
+/// Turns everything that goes wrong in this dialect into its JSON.
+public struct FailureMiddleware<Context: RequestContext>: RouterMiddleware {
+    public init() {}
+
+    @concurrent public func handle(
+        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let failure as Failure {
+            return failure.response
+        } catch let refusal as Refusal where request.isOfGuestComponents {
+            return Failure(refusal).response
+        } catch let error as HTTPError where request.isOfGuestComponents {
+            return Failure(Refusal(error), status: error.status).response
+        }
+    }
+}
+
+extension Refusal {
+    /// What the framework, or reading a body, has thrown.
+    init(_ error: HTTPError) {
+        switch error.status {
+        case .notFound:
+            self.init(.notFound, "There is nothing here: of Trustee's plugins only resource is served.")
+        default: self.init(.malformed, error.body ?? error.status.reasonPhrase)
+        }
+    }
+}
+
+extension Response {
+    init(json: String, status: HTTPResponse.Status = .ok) {
+        self.init(
+            status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: json)))
+    }
+}

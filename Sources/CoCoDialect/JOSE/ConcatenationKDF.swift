@@ -1,0 +1,26 @@
+import Crypto
+import Evidence
+import Foundation
+
+/// The one-step key derivation that ECDH-ES uses, with SHA-256.
+///
+/// Source: RFC 7518, section 4.6.2; NIST SP 800-56A revision 3, section 5.8.2.1.
+enum ConcatenationKDF {
+    /// - Parameters:
+    ///   - algorithm: the key-wrapping `alg`, or the `enc` where the key encrypts by itself.
+    ///   - partyU: what `apu` holds.
+    ///   - partyV: what `apv` holds.
+    ///   - byteCount: at most 32.
+    static func derive(
+        _ shared: SharedSecret, algorithm: String, partyU: [UInt8] = [], partyV: [UInt8] = [], byteCount: Int
+    ) -> SymmetricKey {
+        var hash = SHA256()
+        hash.update(data: UInt32(1).bigEndianBytes)  // One block is enough for 256 bits.
+        shared.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        for part in [Array(algorithm.utf8), partyU, partyV] {
+            hash.update(data: UInt32(clamping: part.count).bigEndianBytes + part)
+        }
+        hash.update(data: UInt32(clamping: byteCount * 8).bigEndianBytes)
+        return SymmetricKey(data: Data(hash.finalize()).prefix(byteCount))
+    }
+}

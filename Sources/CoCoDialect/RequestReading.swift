@@ -1,0 +1,48 @@
+import Broker
+import Foundation
+import HTTPTypes
+public import Hummingbird
+import NIOCore
+
+extension Request {
+    /// The name is fixed: guests' libraries look for it.
+    static let guestCookie = "kbs-session-id"
+
+    /// Every value of the guests' cookie: one may send several, on one header line or on more.
+    var guestSessions: [Substring] {
+        headers[values: .cookie].flatMap { line in
+            line.split(separator: ";").compactMap { pair in
+                let pair = pair.drop { $0 == " " }
+                let name = Self.guestCookie + "="
+                return pair.hasPrefix(name) ? pair.dropFirst(name.count) : nil
+            }
+        }
+    }
+
+    /// Whether a client of this dialect sent it: only those have the cookie.
+    public var hasGuestCookie: Bool { !guestSessions.isEmpty }
+
+    /// The token in `Authorization: Bearer`.
+    var bearerToken: String? {
+        guard let header = headers[.authorization] else { return nil }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        return parts[1].trimmingCharacters(in: .whitespaces)
+    }
+
+    /// - Throws: an `HTTPError` when the body is longer.
+    func bytes(upTo longest: Int) async throws -> Data {
+        do {
+            return Data(try await body.collect(upTo: longest).readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
+        }
+    }
+
+    /// What follows a prefix of the path, as it stands there: nothing that is served has characters to be escaped.
+    func rest(after prefix: String) -> String {
+        let path = uri.path
+        guard path.hasPrefix(prefix) else { return "" }
+        return String(path.dropFirst(prefix.count))
+    }
+}

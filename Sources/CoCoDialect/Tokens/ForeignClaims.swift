@@ -1,0 +1,86 @@
+import Broker
+import Evidence
+import Foundation
+import JSONWebTokens
+
+/// What another verifier's token says of a guest.
+extension ForeignGuest {
+    /// - Parameter claims: of a token whose signature, issuer and times have been verified.
+    /// - Throws: a ``Refusal``.
+    init(_ claims: Claims, issuer: String, keys: RecipientKey.Rules) throws(Refusal) {
+        guard let cpu = claims["submods"]?["cpu0"], let evidence = cpu["ear.veraison.annotated-evidence"] else {
+            throw Refusal(.unauthenticated, "The token says nothing of a processor (submods.cpu0).")
+        }
+        guard cpu["ear.status"]?.text != TrustworthinessVector.Status.contraindicated.rawValue else {
+            throw Refusal(.policyRefused, "\(issuer) says that this guest is not to be trusted.")
+        }
+        guard let jwk = evidence["runtime_data_claims"]?["tee-pubkey"] else {
+            throw Refusal(.unauthenticated, "The token has no key of the guest's.")
+        }
+        guard let expiry = claims["exp"]?.number else {
+            throw Refusal(.unauthenticated, "The token never expires.")
+        }
+        guard let snp = evidence["snp"], let stated = SNPClaims(tokenClaims: snp) else {
+            throw Refusal(.technologyMismatch, "The token is of no technology that is known here: snp is.")
+        }
+        var initData: [String: String] = [:]
+        for (name, value) in evidence["init_data_claims"]?.members ?? [:] { initData[name] = value.text }
+        self.init(
+            issuer: issuer, claims: GuestClaims(.snp(stated), initData: initData),
+            key: try RecipientKey(jwk, rules: keys).json, expires: Date(timeIntervalSince1970: expiry))
+    }
+}
+
+extension SNPClaims {
+    /// What is not said stays unsaid, and a policy that asks for it is not met.
+    fileprivate init?(tokenClaims claims: JSONValue) {
+        func bytes(_ name: String, _ count: Int) -> [UInt8] {
+            guard let text = claims[name]?.text, let bytes = Hex.decode(text), bytes.count == count else { return [] }
+            return bytes
+        }
+        // Some verifiers write numbers as texts.
+        func number<N: FixedWidthInteger>(_ name: String) -> N? {
+            switch claims[name] {
+            case .number(let number): N(exactly: number)
+            case .text(let text): N(text)
+            case .bool(let bool): bool ? 1 : 0
+            default: nil
+            }
+        }
+        func bit(_ name: String) -> Bool? { number(name).map { (n: UInt8) in n != 0 } }
+        func version(_ prefix: String) -> TCBVersion? {
+            guard let bootLoader: UInt8 = number("\(prefix)_bootloader"), let tee: UInt8 = number("\(prefix)_tee"),
+                let snp: UInt8 = number("\(prefix)_snp"), let microcode: UInt8 = number("\(prefix)_microcode")
+            else { return nil }
+            return TCBVersion(
+                fmc: number("\(prefix)_fmc"), bootLoader: bootLoader, tee: tee, snp: snp, microcode: microcode)
+        }
+        let measurement = bytes("measurement", 48)
+        // Debugging is never allowed by leaving it out.
+        guard !measurement.isEmpty, let debug = bit("policy_debug_allowed"),
+            let major: UInt8 = number("policy_abi_major"), let minor: UInt8 = number("policy_abi_minor"),
+            let smt = bit("policy_smt_allowed"), let migration = bit("policy_migrate_ma"),
+            let socket = bit("policy_single_socket")
+        else { return nil }
+        var policy = GuestPolicy(rawValue: UInt64(major) << 8 | UInt64(minor)).union(.reservedOne)
+        if smt { policy.formUnion(.smtAllowed) }
+        if migration { policy.formUnion(.migrationAgentAllowed) }
+        if debug { policy.formUnion(.debugAllowed) }
+        if socket { policy.formUnion(.singleSocket) }
+        self.init(measurement: measurement, policy: policy)
+        product = claims["product"]?.text.flatMap { Product(name: $0) }
+        chipID = bytes("chip_id", 64)
+        hostData = bytes("host_data", 32)
+        reportID = bytes("report_id", 32)
+        idKeyDigest = bytes("id_key_digest", 48)
+        authorKeyDigest = bytes("author_key_digest", 48)
+        familyID = bytes("family_id", 16)
+        imageID = bytes("image_id", 16)
+        vmpl = number("vmpl")
+        guestSVN = number("guest_svn")
+        reportedTCB = version("reported_tcb")
+        currentTCB = version("current_tcb")
+        committedTCB = version("committed_tcb")
+        launchTCB = version("launch_tcb")
+    }
+}

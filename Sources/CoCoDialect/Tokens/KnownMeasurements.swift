@@ -1,0 +1,41 @@
+public import Broker
+public import Foundation
+
+/// Which launch measurements reference values have, for what a token says of a guest's executables.
+///
+/// Read at most every few seconds: each attestation asks, and a token that is a little behind says "not recognised" of
+/// what was added just now. Whether a guest gets a resource is decided by the resource's policy, which is never behind.
+public actor KnownMeasurements {
+    private static let lifetime: TimeInterval = 10
+    private let policies: PolicyLibrary
+    private let now: @Sendable () -> Date
+    private var known: Set<[UInt8]> = []
+    private var read: Date?
+
+    public init(_ policies: PolicyLibrary, now: @escaping @Sendable () -> Date = { Date() }) {
+        self.policies = policies
+        self.now = now
+    }
+
+    /// - Parameter measurement: 48 bytes.
+    public func contains(_ measurement: [UInt8]) async throws -> Bool {
+        let time = now()
+        if read.map({ time.timeIntervalSince($0) >= Self.lifetime }) ?? true {
+            read = time
+            known = try await all(at: time)
+        }
+        return known.contains(measurement)
+    }
+
+    private func all(at time: Date) async throws -> Set<[UInt8]> {
+        var (found, name): (Set<[UInt8]>, String?) = ([], "")
+        while let after = name {
+            let page = try await policies.references(after: after, limit: 100)
+            for stored in page where stored.set.kind == .measurement && stored.set.expires.map({ time < $0 }) ?? true {
+                found.formUnion(stored.set.values)
+            }
+            name = page.count == 100 ? page.last?.set.name.text : nil
+        }
+        return found
+    }
+}

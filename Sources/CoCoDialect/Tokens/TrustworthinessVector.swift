@@ -1,0 +1,44 @@
+/// What a verifier thinks of each side of an attester.
+///
+/// Source: draft-ietf-rats-ar4si, section 2.3; the status is draft-ietf-rats-ear's.
+struct TrustworthinessVector: Sendable, Hashable {
+    /// Names by which claims go into the token, and their values. What was not looked at is 0.
+    private(set) var claims: [String: Int] = [
+        "instance-identity": 0, "configuration": 0, "executables": 0, "file-system": 0, "hardware": 0,
+        "runtime-opaque": 0, "storage-opaque": 0, "sourced-data": 0,
+    ]
+
+    enum Status: String, Sendable {
+        case none, affirming, warning, contraindicated
+    }
+
+    /// - Parameter isKnownMeasurement: whether reference values have the guest's launch measurement.
+    static func snp(isKnownMeasurement: Bool) -> TrustworthinessVector {
+        var vector = TrustworthinessVector()
+        // The report is genuine, and what the server asks of every guest holds.
+        vector.claims["hardware"] = 2
+        vector.claims["configuration"] = 2
+        vector.claims["runtime-opaque"] = 2  // Memory is encrypted.
+        // 3: what booted is approved. 33: it is not recognised. Never nothing: a relying party that looks at the status only
+        // must not take any guest on genuine hardware for a good one.
+        vector.claims["executables"] = isKnownMeasurement ? 3 : 33
+        return vector
+    }
+
+    /// 97: there is no hardware that the verifier recognises.
+    static var sample: TrustworthinessVector {
+        var vector = TrustworthinessVector()
+        vector.claims["hardware"] = 97
+        return vector
+    }
+
+    /// The worst tier of all claims.
+    var status: Status {
+        switch claims.values.max() ?? 0 {
+        case ..<2: .none
+        case ..<32: .affirming
+        case ..<96: .warning
+        default: .contraindicated
+        }
+    }
+}

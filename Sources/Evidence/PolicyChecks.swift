@@ -1,0 +1,33 @@
+/// What a policy may ask of claims. Each is one check.
+extension Check.Name {
+    public static let policyTechnology = Self("policy.tee", .acceptability)
+    public static let policyProduct = Self("policy.product", .acceptability)
+    public static let policyMeasurement = Self("policy.measurement", .acceptability)
+    public static let policyHostData = Self("policy.host_data", .acceptability)
+    public static let policyIDKey = Self("policy.id_key", .acceptability)
+    public static let policyAuthorKey = Self("policy.author_key", .acceptability)
+    public static let policyFamilyID = Self("policy.family_id", .acceptability)
+    public static let policyImageID = Self("policy.image_id", .acceptability)
+    public static let policyChip = Self("policy.chip_id", .acceptability)
+    public static let policyEndorsement = Self("policy.endorsement", .acceptability)
+    public static let policyMinimumTCB = Self("policy.minimum_tcb", .acceptability)
+    public static let policyVMPL = Self("policy.vmpl", .acceptability)
+    public static let policyGuestSVN = Self("policy.guest_svn", .acceptability)
+    public static let policyDebug = Self("policy.debug", .acceptability)
+    public static let policyMigrationAgent = Self("policy.migration_agent", .acceptability)
+    /// What else the guest lets the host do.
+    public static let policyPermissions = Self("policy.permissions", .acceptability)
+    /// What the guest demands of the host.
+    public static let policyRestrictions = Self("policy.restrictions", .acceptability)
+    public static let policyPlatform = Self("policy.platform", .acceptability)
+    public static let policyInitData = Self("policy.init_data", .acceptability)
+    /// An Open Policy Agent's word.
+    public static let policyAgent = Self("policy.opa", .acceptability)
+
+    static let policies: [Check.Name] = [
+        .policyTechnology, .policyProduct, .policyMeasurement, .policyHostData, .policyIDKey, .policyAuthorKey,
+        .policyFamilyID, .policyImageID, .policyChip, .policyEndorsement, .policyMinimumTCB, .policyVMPL,
+        .policyGuestSVN, .policyDebug, .policyMigrationAgent, .policyPermissions, .policyRestrictions,
+        .policyPlatform, .policyInitData, .policyAgent,
+    ]
+}

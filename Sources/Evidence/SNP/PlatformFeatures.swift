@@ -1,0 +1,29 @@
+/// What a report says of its host, 64 bits. Source: AMD 56860, "PLATFORM_INFO".
+public struct PlatformFeatures: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    public static let smt = PlatformFeatures(rawValue: 1 << 0)
+    /// Transparent memory encryption.
+    public static let tsme = PlatformFeatures(rawValue: 1 << 1)
+    /// Memory with error correction.
+    public static let ecc = PlatformFeatures(rawValue: 1 << 2)
+    public static let raplDisabled = PlatformFeatures(rawValue: 1 << 3)
+    public static let ciphertextHiding = PlatformFeatures(rawValue: 1 << 4)
+    /// The firmware has looked for memory modules that lie about their size (BadRAM).
+    public static let aliasCheckComplete = PlatformFeatures(rawValue: 1 << 5)
+}
+
+extension PlatformFeatures {
+    /// What of `wanted` is not here.
+    public func missing(from wanted: PlatformFeatures) -> PlatformFeatures { wanted.subtracting(self) }
+
+    /// In words, of those that are known.
+    public var names: [String] { Self.named.filter { contains($0.feature) }.map(\.name) }
+
+    private static let named: [(feature: PlatformFeatures, name: String)] = [
+        (.smt, "SMT"), (.tsme, "TSME"), (.ecc, "ECC"), (.raplDisabled, "RAPL disabled"),
+        (.ciphertextHiding, "ciphertext hiding"), (.aliasCheckComplete, "alias check complete"),
+    ]
+}

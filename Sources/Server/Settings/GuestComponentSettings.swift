@@ -1,0 +1,52 @@
+public import CoCoDialect
+public import Foundation
+
+/// What concerns guests that run Confidential Containers' components.
+public struct GuestComponentSettings: Sendable {
+    public var keys = RecipientKey.Rules()
+    /// `iss` of the tokens.
+    public var tokenIssuer = "swift-kbs"
+    /// How long a key signs tokens, in seconds.
+    public var keyRotation: TimeInterval = 30 * 86_400
+    /// Other verifiers whose tokens are taken, and where their keys are.
+    public var trustedIssuers: [(issuer: String, keys: String)] = []
+    /// What must be in those tokens' `aud`; empty when it is not looked at.
+    public var trustedAudience = ""
+
+    public init() {}
+}
+
+extension SettingKey {
+    static let guestComponents = [
+        tokenIssuer, tokenKeyRotation, tokenTrusted, tokenTrustedAudience, cocoAllowRSA1_5,
+    ]
+
+    public static let tokenIssuer = SettingKey(
+        "token.issuer", "iss of the tokens that attested guests get: best this server's URL", default: "swift-kbs"
+    ) { $1.guestComponents.tokenIssuer = try $0.nonEmpty("a name or URL") }
+
+    public static let tokenKeyRotation = SettingKey(
+        "token.key_rotation", "How long a key signs tokens until the next is made", default: "30d"
+    ) { $1.guestComponents.keyRotation = try $0.duration() }
+
+    public static let tokenTrusted = SettingKey(
+        "token.trusted",
+        "Other verifiers whose tokens guests may come with, e.g. https://as.example.org=/etc/kbs/as.jwks; the keys are a "
+            + "JWKS in a file or at an https URL"
+    ) {
+        for entry in $0.list() {
+            let parts = entry.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { throw $0.invalid("a list of ISSUER=KEYS") }
+            let keys = SettingValue(name: $0.name, text: parts[1])
+            $1.guestComponents.trustedIssuers.append((parts[0], try keys.keySetPlace()))
+        }
+    }
+
+    public static let tokenTrustedAudience = SettingKey(
+        "token.trusted_audience", "What must be in the aud of other verifiers' tokens (when it is not set: anything)"
+    ) { $1.guestComponents.trustedAudience = $0.text }
+
+    public static let cocoAllowRSA1_5 = SettingKey(
+        "coco.allow_rsa1_5", "Encrypt to guests' keys with RSA1_5 too, for old guest components", default: "false"
+    ) { $1.guestComponents.keys.allowsRSA1_5 = try $0.bool() }
+}

@@ -1,0 +1,338 @@
+import Broker
+import Evidence
+import Foundation
+import TestSupport
+import Testing
+
+/// Each case breaks one thing, and the one check that looks at it must fail.
+@Suite("Policies against claims")
+struct PolicyEvaluationTests {
+    static let time = Date(timeIntervalSince1970: 1_760_000_000)
+
+    /// A guest, a policy of everything that it meets, and the reference values that the policy names.
+    struct Scene: Sendable {
+        var claims: SNPClaims
+        var initData = ["aa.toml": "x", "other": "y"]
+        var policy: ResourcePolicy
+        var references: ReferenceValues
+        var server = AppraisalPolicy()
+
+        init() throws {
+            claims = SNPClaims(measurement: Simulated.measurement("app"), policy: .unstated)
+            claims.product = .genoa
+            claims.hostData = Simulated.digest("host")
+            claims.idKeyDigest = Simulated.measurement("id key")
+            claims.authorKeyDigest = Simulated.measurement("author key")
+            claims.familyID = Array(repeating: 1, count: 16)
+            claims.imageID = Array(repeating: 2, count: 16)
+            claims.chipID = Array(repeating: 3, count: 64)
+            claims.vmpl = 0
+            claims.guestSVN = 7
+            claims.platformInfo = 1 << 5 | 1
+            claims.reportedTCB = TCBVersion("03.00.20.209")
+            claims.endorsement = .vcek
+            claims.policy.formUnion([.singleSocket])
+
+            policy = ResourcePolicy(name: try PolicyName("web"))
+            policy.products = [.milan, .genoa]
+            policy.measurements = [.value(Simulated.measurement("other")), .set(try PolicyName("web-1"))]
+            policy.hostData = [.value(claims.hostData)]
+            policy.idKeyDigests = [.value(claims.idKeyDigest)]
+            policy.authorKeyDigests = [.value(claims.authorKeyDigest)]
+            policy.familyIDs = [claims.familyID]
+            policy.imageIDs = [claims.imageID]
+            policy.chips = [claims.chipID]
+            policy.endorsements = [.vcek]
+            policy.minimumTCB = [.genoa: try #require(TCBVersion("03.00.20.209"))]
+            policy.vmpl = .atMost(1)
+            policy.minimumGuestSVN = 7
+            policy.requires = [.singleSocket]
+            policy.platform = [.aliasCheckComplete]
+            policy.initData = ["aa.toml": "x"]
+            references = [:]
+            try keep(["app", "third"])
+        }
+
+        mutating func keep(
+            _ names: [String], kind: ReferenceValueSet.Kind = .measurement, expires: Date? = nil
+        ) throws {
+            let set = try ReferenceValueSet(
+                name: PolicyName("web-1"), kind: kind, values: names.map(Simulated.measurement), source: "a test",
+                expires: expires)
+            references[set.name] = set
+        }
+
+        var verdict: Verdict {
+            policy.evaluate(
+                GuestClaims(.snp(claims), initData: initData), references: references, under: server,
+                at: PolicyEvaluationTests.time)
+        }
+    }
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let fails: Check.Name
+        let change: @Sendable (inout Scene) throws -> Void
+
+        init(_ name: String, _ fails: Check.Name, _ change: @escaping @Sendable (inout Scene) throws -> Void) {
+            testDescription = name
+            self.fails = fails
+            self.change = change
+        }
+    }
+
+    @Test("A guest that has all that a policy asks for gets in")
+    func accepted() throws {
+        let scene = try Scene()
+        try scene.policy.check()
+        #expect(scene.verdict.isAccepted, "\(scene.verdict.failures)")
+        #expect(scene.verdict.checks.count == 19, "every rule is a check")
+    }
+
+    static let cases: [Case] = [
+        Case("another technology", .policyTechnology) { $0.policy.tees = [.sample] },
+        Case("another processor", .policyProduct) { $0.policy.products = [.milan] },
+        Case("no word on the processor", .policyProduct) {
+            $0.claims.product = nil
+            $0.policy.minimumTCB = [:]
+        },
+        Case("another image", .policyMeasurement) { $0.claims.measurement = Simulated.measurement("changed") },
+        Case("a measurement that is cut", .policyMeasurement) { $0.claims.measurement.removeLast() },
+        Case("another ID key", .policyIDKey) { $0.claims.idKeyDigest[47] ^= 1 },
+        Case("no word on the ID key", .policyIDKey) { $0.claims.idKeyDigest = [] },
+        Case("another author key", .policyAuthorKey) { $0.claims.authorKeyDigest[0] ^= 1 },
+        Case("other host data", .policyHostData) { $0.claims.hostData[31] ^= 1 },
+        Case("another family", .policyFamilyID) { $0.claims.familyID[0] ^= 1 },
+        Case("another image id", .policyImageID) { $0.claims.imageID[0] ^= 1 },
+        Case("another chip", .policyChip) { $0.claims.chipID[63] ^= 1 },
+        Case("no word on the chip", .policyChip) { $0.claims.chipID = [] },
+        Case("a chip of which the policy has the beginning", .policyChip) {
+            $0.policy.chips = [Array(repeating: 3, count: 8)]
+        },
+        Case("another kind of key", .policyEndorsement) { $0.claims.endorsement = .vlek },
+        Case("no word on the key", .policyEndorsement) { $0.claims.endorsement = nil },
+        Case("an old boot loader", .policyMinimumTCB) { $0.claims.reportedTCB = TCBVersion("02.00.20.209") },
+        Case("an old TEE", .policyMinimumTCB) { $0.policy.minimumTCB[.genoa] = TCBVersion("03.01.20.209") },
+        Case("old SNP firmware", .policyMinimumTCB) { $0.claims.reportedTCB = TCBVersion("03.00.19.255") },
+        Case("old microcode", .policyMinimumTCB) { $0.claims.reportedTCB = TCBVersion("09.09.99.208") },
+        Case("a processor without a minimum", .policyMinimumTCB) { $0.claims.product = .milan },
+        Case("no word on the TCB", .policyMinimumTCB) { $0.claims.reportedTCB = nil },
+        Case("less than the server's minimum", .policyMinimumTCB) {
+            $0.server.minimumTCB = [.genoa: try #require(TCBVersion("04.00.00.00"))]
+        },
+        Case("the server's minimum, and a policy without", .policyMinimumTCB) {
+            $0.policy.minimumTCB = [:]
+            $0.server.minimumTCB = [.genoa: try #require(TCBVersion("04.00.00.00"))]
+        },
+        Case("too low a privilege", .policyVMPL) { $0.claims.vmpl = 2 },
+        Case("another privilege level", .policyVMPL) { $0.policy.vmpl = .exactly(1) },
+        Case("another privilege level than the server's", .policyVMPL) {
+            $0.policy.vmpl = nil
+            $0.claims.vmpl = 1
+        },
+        Case("a report for the host", .policyVMPL) { $0.claims.vmpl = .max },
+        Case("no word on the privilege level", .policyVMPL) { $0.claims.vmpl = nil },
+        Case("an old guest", .policyGuestSVN) { $0.claims.guestSVN = 6 },
+        Case("no word on the guest's version", .policyGuestSVN) { $0.claims.guestSVN = nil },
+        Case("debugging", .policyDebug) { $0.claims.policy.formUnion(.debugAllowed) },
+        Case("debugging that only the policy allows", .policyDebug) {
+            $0.claims.policy.formUnion(.debugAllowed)
+            $0.policy.allows.formUnion(.debugAllowed)
+        },
+        Case("debugging that only the server allows", .policyDebug) {
+            $0.claims.policy.formUnion(.debugAllowed)
+            $0.server.allowsSNPDebug = true
+        },
+        Case("a migration agent", .policyMigrationAgent) { $0.claims.policy.formUnion(.migrationAgentAllowed) },
+        Case("a migration agent that only the policy allows", .policyMigrationAgent) {
+            $0.claims.policy.formUnion(.migrationAgentAllowed)
+            $0.policy.allows.formUnion(.migrationAgentAllowed)
+        },
+        Case("a migration agent that only the server allows", .policyMigrationAgent) {
+            $0.claims.policy.formUnion(.migrationAgentAllowed)
+            $0.server.allowsSNPMigrationAgent = true
+        },
+        Case("SMT", .policyPermissions) { $0.policy.allows = [] },
+        Case("CXL", .policyPermissions) { $0.claims.policy.formUnion(.cxlAllowed) },
+        Case("more than one socket", .policyRestrictions) { $0.claims.policy.subtract(.singleSocket) },
+        Case("no check for aliases", .policyPlatform) { $0.claims.platformInfo = 1 },
+        Case("no word on the platform", .policyPlatform) { $0.claims.platformInfo = nil },
+        Case("other init data", .policyInitData) { $0.initData["aa.toml"] = "z" },
+        Case("no init data", .policyInitData) { $0.initData = [:] },
+    ]
+
+    @Test("A guest that falls short in one thing is refused, and told in what", arguments: cases)
+    func refused(one: Case) throws {
+        var scene = try Scene()
+        try one.change(&scene)
+        #expect(scene.verdict.failures.map(\.name) == [one.fails])
+        #expect(!scene.verdict.isAccepted && !scene.verdict.sentence.isEmpty)
+    }
+
+    static let allowed: [(String, @Sendable (inout Scene) throws -> Void)] = [
+        (
+            "debugging that both allow",
+            {
+                $0.claims.policy.formUnion(.debugAllowed)
+                $0.policy.allows.formUnion(.debugAllowed)
+                $0.server.allowsSNPDebug = true
+            }
+        ),
+        (
+            "a migration agent that both allow",
+            {
+                $0.claims.policy.formUnion(.migrationAgentAllowed)
+                $0.policy.allows.formUnion(.migrationAgentAllowed)
+                $0.server.allowsSNPMigrationAgent = true
+            }
+        ),
+        (
+            "a newer TCB and guest",
+            {
+                $0.claims.reportedTCB = TCBVersion("04.01.21.210")
+                $0.claims.guestSVN = 8
+            }
+        ),
+        (
+            "a Turin chip, whose name is eight bytes",
+            {
+                $0.policy.chips = [Array(repeating: 3, count: 8)]
+                $0.claims.chipID = Array(repeating: 3, count: 8) + Array(repeating: 0, count: 56)
+            }
+        ),
+        ("the highest privilege level that is asked for", { $0.claims.vmpl = 1 }),
+        ("more restrictions than are asked for", { $0.claims.policy.formUnion(.ciphertextHiding) }),
+    ]
+
+    @Test("What a policy allows is let in", arguments: allowed.indices)
+    func permitted(index: Int) throws {
+        var scene = try Scene()
+        try Self.allowed[index].1(&scene)
+        #expect(scene.verdict.isAccepted, "\(Self.allowed[index].0): \(scene.verdict.failures)")
+    }
+
+    // MARK: Reference values
+
+    @Test("Reference values that have expired let nobody in, and the guest's operator is told that they did")
+    func expired() throws {
+        var scene = try Scene()
+        try scene.keep(["app"], expires: Self.time)
+        #expect(scene.verdict.failures.map(\.name) == [.policyMeasurement])
+        #expect(scene.verdict.sentence.contains("@web-1, which have it, expired on 2025-10-09"))
+        try scene.keep(["app"], expires: Self.time.addingTimeInterval(1))
+        #expect(scene.verdict.isAccepted)
+    }
+
+    @Test("Reference values that are not there let nobody in, and are named")
+    func missing() throws {
+        var scene = try Scene()
+        scene.references = [:]
+        #expect(scene.verdict.failures.map(\.name) == [.policyMeasurement])
+        #expect(scene.verdict.sentence.contains("@web-1 are not there"))
+    }
+
+    @Test("Reference values of another kind let nobody in, whatever they hold")
+    func otherKind() throws {
+        var scene = try Scene()
+        try scene.keep(["app"], kind: .idKey)
+        #expect(scene.verdict.failures.map(\.name) == [.policyMeasurement])
+        #expect(scene.verdict.sentence.contains("of the kind id_key and not measurement"))
+    }
+
+    @Test("A value beside a set that does not count is enough")
+    func eitherValue() throws {
+        var scene = try Scene()
+        scene.references = [:]
+        scene.policy.measurements?.append(.value(scene.claims.measurement))
+        #expect(scene.verdict.isAccepted)
+    }
+
+    // MARK: Samples
+
+    @Test("A sample gets in by a policy that is for samples, and by no other")
+    func samples() throws {
+        let claims = GuestClaims(.sample(svn: "1"))
+        func verdict(_ policy: ResourcePolicy) -> Verdict {
+            policy.evaluate(claims, references: [:], under: AppraisalPolicy(), at: Self.time)
+        }
+        var policy = ResourcePolicy(name: try PolicyName("trial"))
+        policy.acceptsAnyMeasurement = true
+        #expect(verdict(policy).failures.map(\.name) == [.policyTechnology])
+        policy.tees = [.snp, .sample]
+        #expect(verdict(policy).isAccepted)
+        policy.acceptsAnyMeasurement = false
+        policy.measurements = [.value(Simulated.measurement("app"))]
+        #expect(verdict(policy).failures.map(\.name) == [.policyMeasurement])
+    }
+
+    // MARK: Policies that mean nothing
+
+    static let broken: [(String, @Sendable (inout ResourcePolicy) throws -> Void)] = [
+        (
+            "accepts_any_measurement",
+            {
+                ($0.measurements, $0.idKeyDigests, $0.authorKeyDigests) = (nil, nil, nil)
+            }
+        ),
+        ("accepts_any_measurement", { $0.acceptsAnyMeasurement = true }),
+        ("measurements", { $0.measurements = [] }),
+        ("measurements", { $0.measurements = [.value(Array(repeating: 1, count: 32))] }),
+        ("id_key_digests", { $0.idKeyDigests = [.value(Array(repeating: 0, count: 48))] }),
+        ("author_key_digests", { $0.authorKeyDigests = [.value(Array(repeating: 0, count: 48))] }),
+        ("host_data", { $0.hostData = [.value(Array(repeating: 1, count: 48))] }),
+        ("family_ids", { $0.familyIDs = [[1]] }), ("image_ids", { $0.imageIDs = [] }),
+        ("chips", { $0.chips = [Array(repeating: 0, count: 64)] }),
+        ("chips", { $0.chips = [Array(repeating: 1, count: 63)] }), ("tee", { $0.tees = [] }),
+        ("products", { $0.products = [] }), ("endorsements", { $0.endorsements = [] }),
+        ("max_vmpl", { $0.vmpl = .atMost(4) }), ("vmpl", { $0.vmpl = .exactly(4) }),
+        ("minimum_tcb", { $0.minimumTCB[.turin] = TCBVersion("03.00.20.209") }),
+        ("opa", { $0.agentDecision = "../policies" }), ("opa", { $0.agentDecision = "policy/1allow" }),
+        ("opa", { $0.agentDecision = "" }), ("opa", { $0.agentDecision = "policy/allow?x" }),
+    ]
+
+    @Test("A policy that means nothing, or everyone, is refused, and the rule is named", arguments: broken.indices)
+    func senseless(index: Int) throws {
+        var policy = try Scene().policy
+        try Self.broken[index].1(&policy)
+        let refusal = #expect(throws: Refusal.self) { try policy.check() }
+        #expect(refusal?.code == .invalidField && refusal?.sentence.contains(": \(Self.broken[index].0) ") == true)
+    }
+
+    @Test("A policy with nothing but what a host chooses needs to say that it takes any measurement")
+    func hostChosen() throws {
+        var policy = ResourcePolicy(name: try PolicyName("web"))
+        policy.hostData = [.value(Simulated.digest("x"))]
+        policy.familyIDs = [Array(repeating: 1, count: 16)]
+        #expect(throws: Refusal.self) { try policy.check() }
+        policy.acceptsAnyMeasurement = true
+        try policy.check()
+    }
+
+    // MARK: As they are kept
+
+    @Test("A policy comes back from its JSON as it was, and one of another form is refused")
+    func codable() throws {
+        var policy = try Scene().policy
+        policy.description = "The \"web\""
+        policy.agentDecision = "policy/allow"
+        for vmpl in [nil, .exactly(0), .atMost(3)] as [ResourcePolicy.VMPL?] {
+            policy.vmpl = vmpl
+            let json = try JSONEncoder().encode(policy)
+            #expect(try JSONDecoder().decode(ResourcePolicy.self, from: json) == policy)
+            let later = String(decoding: json, as: UTF8.self).replacing("\"form\":1", with: "\"form\":2")
+            #expect(throws: (any Error).self) {
+                try JSONDecoder().decode(ResourcePolicy.self, from: Data(later.utf8))
+            }
+        }
+    }
+
+    @Test("Claims come back from their JSON as they were, all of them and the least of them")
+    func claims() throws {
+        let all = GuestClaims(.snp(try Scene().claims), initData: ["a": "b"])
+        let least = GuestClaims(.snp(SNPClaims(measurement: [1, 2], policy: GuestPolicy(rawValue: .max))))
+        for claims in [all, least, GuestClaims(.sample(svn: "1"))] {
+            let json = try JSONEncoder().encode(claims)
+            #expect(try JSONDecoder().decode(GuestClaims.self, from: json) == claims)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import Broker
+import Evidence
+import Foundation
+import Policies
+import TestSupport
+import Testing
+
+@Suite("Reference values in TOML and JSON")
+struct ReferenceDocumentTests {
+    private let name: PolicyName
+    private let value = Hex.encode(Simulated.measurement("app"))
+
+    init() throws { name = try PolicyName("web-1") }
+
+    private func read(_ text: String) throws -> ReferenceValueSet { try ReferenceValueSet(toml: text, name: name) }
+
+    @Test("A set is read with its source and expiry")
+    func everything() throws {
+        let set = try read(
+            """
+            kind = "measurement"
+            values = ["\(value)", "\(Hex.encode(Simulated.measurement("b")))"]
+            source = "CI job 17, https://ci.example.org/17"
+            expires = 2027-01-31
+            """)
+        #expect(set.kind == .measurement && set.source == "CI job 17, https://ci.example.org/17")
+        #expect(set.values == [Simulated.measurement("app"), Simulated.measurement("b")])
+        #expect(set.expires == (try Date("2027-01-31T00:00:00Z", strategy: .iso8601)))
+    }
+
+    @Test(
+        "An expiry is a day in UTC, or a time with its zone",
+        arguments: [
+            ("2027-01-31", "2027-01-31T00:00:00Z"), ("\"2027-01-31\"", "2027-01-31T00:00:00Z"),
+            ("2027-01-31T12:00:00Z", "2027-01-31T12:00:00Z"), ("2027-01-31 12:00:00Z", "2027-01-31T12:00:00Z"),
+            ("2027-01-31T12:00:00+02:00", "2027-01-31T10:00:00Z"),
+        ])
+    func expiry(written: String, means: String) throws {
+        let set = try read("kind = \"measurement\"\nvalues = [\"\(value)\"]\nexpires = \(written)")
+        #expect(set.expires == (try Date(means, strategy: .iso8601)))
+    }
+
+    @Test(
+        "What cannot be used is named",
+        arguments: [
+            ("values = [\"00\"]", "`kind` is missing"), ("kind = \"digest\"", "should be one of measurement"),
+            ("kind = \"measurement\"", "`values` is missing"), ("kind = \"measurement\"\nvalues = []", "empty list"),
+            ("kind = \"measurement\"\nvalues = [\"00\"]", "a measurement has 96 hex digits"),
+            ("kind = \"host_data\"\nvalues = [\"00\"]", "a host_data has 64 hex digits"),
+            ("kind = \"measurement\"\nexpires = \"soon\"", "`expires` must be a day"),
+            ("kind = \"measurement\"\nexpires = 2027-01-31T12:00:00", "`expires` must be a day"),
+            ("kind = \"measurement\"\nexpire = 2027-01-31", "`expire` is not known"),
+        ])
+    func faults(text: String, says: String) {
+        let refusal = #expect(throws: Refusal.self) { try read(text) }
+        #expect(refusal?.sentence.contains(says) == true, "\(refusal?.sentence ?? "")")
+    }
+
+    @Test("A Trustee map becomes sets, whose kind is told by their length")
+    func trustee() throws {
+        let host = Hex.encode(Simulated.digest("host"))
+        let sets = try ReferenceValueSet.sets(
+            trusteeJSON: Data(#"{"web":["\#(value)"],"data":["\#(host)"]}"#.utf8), source: "kbs-client")
+        #expect(sets.map(\.name.text) == ["data", "web"] && sets.map(\.kind) == [.hostData, .measurement])
+        #expect(sets.map(\.values) == [[Simulated.digest("host")], [Simulated.measurement("app")]])
+        #expect(sets.allSatisfy { $0.source == "kbs-client" && $0.expires == nil })
+    }
+
+    @Test(
+        "A Trustee map that holds anything else is refused whole",
+        arguments: [
+            "[]", "{}", "", "{\"a\":[]}", "{\"a\":[\"zz\"]}", "{\"a\":[\"00\"]}", "{\"a\":[true]}",
+            "{\"a b\":[\"VALUE\"]}",
+            "{\"a\":[\"VALUE\"],\"b\":[\"1\"]}",
+        ])
+    func trusteeFaults(json: String) {
+        let json = json.replacing("VALUE", with: value)
+        let refusal = #expect(throws: Refusal.self) {
+            try ReferenceValueSet.sets(trusteeJSON: Data(json.utf8), source: "")
+        }
+        #expect(refusal?.code == .invalidField)
+    }
+}

@@ -1,0 +1,194 @@
+import Broker
+import Foundation
+import Server
+import SimulatedHardware
+import TestSupport
+import Testing
+
+@Suite("What a guest's token says, and whose tokens are taken")
+struct AttestationTokenTests {
+    private static func keys(_ server: RunningServer) async throws -> String {
+        try await server.send("GET", "/.well-known/jwks.json").body
+    }
+
+    private static func object(_ json: String) throws -> [String: [[String: String]]] {
+        try JSONDecoder().decode([String: [[String: String]]].self, from: Data(json.utf8))
+    }
+
+    private static func claims(_ token: String) throws -> [String: Any] {
+        let bytes = try #require(Data(base64URL: token.split(separator: ".")[1]))
+        return try #require(try JSONSerialization.jsonObject(with: bytes) as? [String: Any])
+    }
+
+    private static func cpu(_ claims: [String: Any]) throws -> [String: Any] {
+        try #require((claims["submods"] as? [String: Any])?["cpu0"] as? [String: Any])
+    }
+
+    @Test("PyJWT and joserfc verify it with the published keys, and read the same", .enabled(if: Independent.isThere))
+    func verified() async throws {
+        try await RunningServer.run {
+            $0.guestComponents.tokenIssuer = "https://kbs.example.org"
+        } _: { server in
+            let guest = try server.components()
+            let token = try await guest.attest(try await guest.challenge())
+            let keys = try Self.object(try await Self.keys(server))
+            let answer = try await Independent.run(
+                "verify_token", ["token": token, "keys": keys, "issuer": "https://kbs.example.org"])
+            let claims = try #require(answer["claims"] as? [String: Any])
+            #expect(claims["eat_profile"] is String)
+            let evidence = try Self.cpu(claims)["ear.veraison.annotated-evidence"] as? [String: Any]
+            let runtime = evidence?["runtime_data_claims"] as? [String: Any]
+            #expect(runtime?["tee-pubkey"] as? [String: String] == (try guest.key.jwk))
+            let header = answer["header"] as? [String: Any]
+            #expect(header?["alg"] as? String == "ES256")
+        }
+    }
+
+    @Test("A guest whose measurement is no reference value is not affirmed; one whose is, is")
+    func status() async throws {
+        try await RunningServer.run { server in
+            let guest = try server.components()
+            let token = try await guest.attest(try await guest.challenge())
+            #expect(try Self.cpu(Self.claims(token))["ear.status"] as? String == "warning")
+        }
+        try await RunningServer.run { server in
+            let value = Simulated.measurement("guest").map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+            let payload = Data("{\"measurement\":[\"\(value)\"]}".utf8).base64EncodedString()
+            let set = try await server.post(
+                "/kbs/v0/reference-value", #"{"version":"0.1.0","type":"sample","payload":"\#(payload)"}"#)
+            #expect(set.status == 200)
+            let shown = try await server.send("GET", "/kbs/v0/reference-value/measurement")
+            #expect(shown.body == "[\"\(value)\"]")
+            let guest = try server.components()
+            let token = try await guest.attest(try await guest.challenge())
+            #expect(try Self.cpu(Self.claims(token))["ear.status"] as? String == "affirming")
+        }
+    }
+
+    @Test(
+        "A token that is signed with a key of its own, or not at all, is refused, whatever its header says",
+        .enabled(if: Independent.isThere), arguments: [true, false])
+    func forged(_ namesOurKey: Bool) async throws {
+        try await RunningServer.run { server in
+            try await server.put("default/key/1")
+            let guest = try server.components()
+            let token = try await guest.attest(try await guest.challenge())
+            let forged = try await Independent.run("forge", ["token": token, "kid": namesOurKey])
+            for name in ["signed", "unsigned"] {
+                let forgery = try #require(forged[name] as? String)
+                let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: forgery) }
+                #expect(refused.status == 401)
+            }
+        }
+    }
+
+    @Test("A token of which a claim was changed is refused")
+    func changed() async throws {
+        try await RunningServer.run { server in
+            try await server.put("default/key/1")
+            let guest = try server.components()
+            let token = try await guest.attest(try await guest.challenge())
+            var parts = token.split(separator: ".").map(String.init)
+            let claims = String(decoding: try #require(Data(base64URL: parts[1])), as: UTF8.self)
+            parts[1] = Data(claims.replacing("\"iat\"", with: "\"iax\"").utf8).base64URL
+            let changed = parts.joined(separator: ".")
+            let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: changed) }
+            #expect(refused.status == 401)
+        }
+    }
+
+    // MARK: Other verifiers
+
+    private static func claims(of guest: GuestComponents, issuer: String, _ change: (inout [String: any Sendable]) -> Void = { _ in })
+        throws -> [String: any Sendable]
+    {
+        let measurement = Simulated.measurement("guest").map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        var snp: [String: any Sendable] = [
+            "measurement": measurement, "policy_abi_major": 0, "policy_abi_minor": 31, "policy_smt_allowed": 1,
+            "policy_migrate_ma": 0, "policy_debug_allowed": 0, "policy_single_socket": 0, "reported_tcb_bootloader": 4,
+            "reported_tcb_tee": 0, "reported_tcb_snp": 22, "reported_tcb_microcode": 213, "vmpl": 0,
+        ]
+        change(&snp)
+        let evidence: [String: any Sendable] = [
+            "runtime_data_claims": ["tee-pubkey": try guest.key.jwk], "snp": snp,
+        ]
+        let cpu: [String: any Sendable] = ["ear.status": "affirming", "ear.veraison.annotated-evidence": evidence]
+        return ["iss": issuer, "submods": ["cpu0": cpu]]
+    }
+
+    /// A server that takes tokens of `https://as.example.org`, and a token of it.
+    private static func withForeign(
+        lifetime: Int = 300, issuer: String = "https://as.example.org", _ change: @escaping (inout [String: any Sendable]) -> Void = { _ in },
+        _ body: (RunningServer, GuestComponents, _ token: String) async throws -> Void
+    ) async throws {
+        let folder = try TemporaryFolder()
+        let keys = folder.file("keys")
+        try await RunningServer.run {
+            $0.guestComponents.trustedIssuers = [("https://as.example.org", keys.path)]
+        } _: { server in
+            try await server.put("default/key/1")
+            let guest = try server.components()
+            let made = try await Independent.run(
+                "issue", ["claims": try claims(of: guest, issuer: issuer, change), "lifetime": lifetime])
+            try JSONSerialization.data(withJSONObject: try #require(made["keys"])).write(to: keys)
+            try await body(server, guest, try #require(made["token"] as? String))
+        }
+    }
+
+    @Test("A guest with a trusted verifier's token gets what its claims allow", .enabled(if: Independent.isThere))
+    func foreign() async throws {
+        try await Self.withForeign { _, guest, token in
+            let resource = try await guest.fetch("default/key/1", token: token)
+            #expect(resource == Array("secret".utf8))
+        }
+    }
+
+    @Test("Another measurement in a trusted token is refused by the policy", .enabled(if: Independent.isThere))
+    func foreignMeasurement() async throws {
+        try await Self.withForeign({ $0["measurement"] = String(repeating: "ab", count: 48) }) { _, guest, token in
+            let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+            #expect(refused.status == 403)
+        }
+    }
+
+    @Test("A trusted token of a guest that may be debugged is refused", .enabled(if: Independent.isThere))
+    func foreignDebug() async throws {
+        try await Self.withForeign({ $0["policy_debug_allowed"] = 1 }) { _, guest, token in
+            let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+            #expect(refused.status == 403)
+        }
+    }
+
+    @Test("A trusted token that has expired, or of another issuer, is refused", .enabled(if: Independent.isThere))
+    func foreignExpired() async throws {
+        try await Self.withForeign(lifetime: -120) { _, guest, token in
+            let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+            #expect(refused.status == 401)
+        }
+        try await Self.withForeign(issuer: "https://evil.example.org") { _, guest, token in
+            let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+            #expect(refused.status == 401)
+        }
+    }
+
+    @Test(
+        "A guest in Python, with libraries that are not ours, attests and gets its resource", .enabled(if: Independent.isThere),
+        arguments: ["P-256", "P-521", "RSA", "ML-KEM-768+A192KW"])
+    func python(_ kind: String) async throws {
+        try await RunningServer.run {
+            $0.policy.allowsSample = true
+        } _: { server in
+            try await server.put("default/key/1", for: nil)
+            for (method, path, body) in [
+                ("PUT", "/api/v1/policies/trial", #"{"document":"tee = [\"sample\"]\naccepts_any_measurement = true"}"#),
+                ("PATCH", "/api/v1/resources/default/key/1", #"{"policy":"trial"}"#),
+            ] {
+                let done = try await server.send(method, path, body.utf8, headers: [("Content-Type", "application/json")])
+                try #require([200, 201].contains(done.status), "\(done.body)")
+            }
+            let answer = try await Independent.run("boot", ["base": server.base, "kind": kind, "path": "default/key/1"])
+            let secret = Data("secret".utf8).map { String($0, radix: 16) }.joined()
+            #expect(answer["plaintexts"] as? [String] == [secret, secret])
+        }
+    }
+}
