@@ -55,10 +55,29 @@ struct TOMLDocument {
         if let bool = value.bool { return .bool(bool) }
         if let array = value.array { return .list(array.map { read($0) }) }
         if let table = value.table { return .table(read(table)) }
-        // Times as they are written: the library would read them in the zone of the machine.
-        if let date = value.date { return .text(date.debugDescription) }
-        if let time = value.dateTime { return .text(time.debugDescription) }
+        if let date = value.date { return .text(text(of: date)) }
+        if let time = value.dateTime { return .text(text(of: time)) }
         return .other(value.type.description)
+    }
+
+    /// Times as they are written: the library would read them in the zone of the machine, and writes one without a zone as
+    /// if it had one.
+    private static func text(of time: TOMLDateTime) -> String {
+        let clock = [time.time.hour, time.time.minute, time.time.second].map { pad($0) }.joined(separator: ":")
+        let zone = time.offset.map { zone in
+            let minutes = abs(zone.offset)
+            return "\(zone.offset < 0 ? "-" : "+")\(pad(minutes / 60)):\(pad(minutes % 60))"
+        }
+        return "\(text(of: time.date))T\(clock)\(zone ?? "")"
+    }
+
+    private static func text(of date: TOMLDate) -> String {
+        "\(pad(date.year, 4))-\(pad(date.month))-\(pad(date.day))"
+    }
+
+    private static func pad(_ number: Int, _ width: Int = 2) -> String {
+        let digits = "\(number)"
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 
     // MARK: Taking

@@ -6,17 +6,29 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// A stand-in for AMD's Key Distribution Service on loopback: answers what it is told, and remembers what it was asked.
+/// A stand-in for a service on loopback, such as AMD's Key Distribution Service: answers what it is told, and remembers
+/// what it was asked.
 public final class StandInService: Sendable {
     public typealias Answer = @Sendable (_ path: String, _ count: Int) async -> Response
 
-    private let requests = Mutex<[String]>([])
+    /// What it was asked.
+    public struct Exchange: Sendable {
+        public let method: String
+        /// With the query.
+        public let path: String
+        public let authorization: String?
+        public let body: [UInt8]
+    }
+
+    private let requests = Mutex<[Exchange]>([])
     private let answer: Answer
 
     private init(_ answer: @escaping Answer) { self.answer = answer }
 
     /// Paths with their queries, in the order in which they came.
-    public var asked: [String] { requests.withLock { $0 } }
+    public var asked: [String] { exchanges.map(\.path) }
+
+    public var exchanges: [Exchange] { requests.withLock { $0 } }
 
     /// Runs the service for as long as `body` does.
     public static func run(
@@ -24,13 +36,18 @@ public final class StandInService: Sendable {
     ) async throws {
         let service = StandInService(answer)
         let router = Router()
-        router.get("**") { request, _ in
-            let path = request.uri.string
-            let count = service.requests.withLock { requests in
-                requests.append(path)
-                return requests.count
+        for method in [HTTPRequest.Method.get, .post, .put] {
+            router.on("**", method: method) { request, _ in
+                let body = try await request.body.collect(upTo: 1 << 20)
+                let exchange = Exchange(
+                    method: method.rawValue, path: request.uri.string, authorization: request.headers[.authorization],
+                    body: Array(body.readableBytesView))
+                let count = service.requests.withLock { requests in
+                    requests.append(exchange)
+                    return requests.count
+                }
+                return await service.answer(exchange.path, count)
             }
-            return await service.answer(path, count)
         }
         var logger = Logger(label: "kds")
         logger.logLevel = .critical
