@@ -68,7 +68,7 @@ struct ServerParts: Sendable {
             store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
             policy: settings.policy, lifetimes: settings.lifetimes(on: folder.store),
             recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute),
-            longestResource: settings.limits.resource,
+            asking: agent, longestResource: settings.limits.resource,
             reportingTo: {
                 log($0)
                 monitor.broker($0)
@@ -160,7 +160,8 @@ struct ServerParts: Sendable {
             status: {
                 ServerStatus(
                     version: Build.version, started: started, workloads: try await store.countWorkloads(),
-                    resources: try await store.countResources(), sessions: try await store.countSessions(at: Date()), head: try await store.auditHead())
+                    resources: try await store.countResources(), sessions: try await store.countSessions(at: Date()),
+                    head: try await store.auditHead())
             }, replacesWorkloads: settings.replacesWorkloads, settings: settings.texts,
             longestBody: settings.limits.body, longestResource: settings.limits.resource
         ).addRoutes(to: router)

@@ -186,7 +186,9 @@ struct ResourceTests {
         let secret = try await broker.releaseResource(path, to: .attested(guest), stating: { Data("{}".utf8) }) {
             secret, _ in
             // After the decision, and before the record of it.
-            if isFirst.withLock({ first in defer { first = false }; return first }) {
+            if isFirst.withLock({ first in
+                defer { first = false }; return first
+            }) {
                 try bench.store.tamper("UPDATE resources SET change = change + 1")
             }
             return secret.withBytes { String(decoding: $0, as: UTF8.self) }
@@ -201,7 +203,8 @@ struct ResourceTests {
         func set(_ measurement: String) async throws {
             try await library.set(
                 ReferenceValueSet(
-                    name: name, kind: .measurement, values: [Simulated.measurement(measurement)], source: "", expires: nil),
+                    name: name, kind: .measurement, values: [Simulated.measurement(measurement)], source: "",
+                    expires: nil),
                 by: .server)
         }
         try await set("app")
@@ -237,7 +240,8 @@ struct ResourceTests {
         func register(_ measurement: String, _ policy: GuestPolicy) async throws {
             try await broker.register(
                 Registration(
-                    id: WorkloadID(path.text), launch: .snp(measurement: Simulated.measurement(measurement), policy: policy),
+                    id: WorkloadID(path.text),
+                    launch: .snp(measurement: Simulated.measurement(measurement), policy: policy),
                     configuration: "", secret: Secret(Array("passphrase".utf8))))
         }
         func failures() async throws -> [String]? {
@@ -321,7 +325,8 @@ struct ResourceTests {
             await code {
                 try await broker.putResource(path, secret, expecting: Resource.Expectation.none, by: .server)
             } == .resourceExists)
-        #expect(await code { try await broker.removeResource(path, expecting: stale, by: .server) } == .preconditionFailed)
+        #expect(
+            await code { try await broker.removeResource(path, expecting: stale, by: .server) } == .preconditionFailed)
         #expect(
             await code { try await broker.setDisabled(true, resource: path, expecting: stale, by: .server) }
                 == .preconditionFailed)
@@ -419,7 +424,8 @@ struct ResourcePathTests {
     @Test(
         "Nothing else is",
         arguments: [
-            "", "/", "a", "a/b", "a/b/c/d", "/a/b/c", "a/b/c/", "a//c", "./b/c", "a/../c", "a/b/..", "a b/c/d", "a/b/ü", "a/b/c%2F",
+            "", "/", "a", "a/b", "a/b/c/d", "/a/b/c", "a/b/c/", "a//c", "./b/c", "a/../c", "a/b/..", "a b/c/d", "a/b/ü",
+            "a/b/c%2F",
             "a/b/c\n", "a/b/\0", "a\\b/c/d", String(repeating: "a", count: 101) + "/b/c",
         ])
     func others(_ text: String) {

@@ -56,7 +56,8 @@ extension Broker {
             opened: Date(timeIntervalSince1970: start.rounded(.down)),
             expires: Date(timeIntervalSince1970: (start + lifetimes.session).rounded(.down)), token: nil)
         let attested = guest.stating(try await token(guest))
-        let stored = try StoredGuest(guest, token: attested.token ?? "", verdictJSON: recorded.verdictJSON, with: opened.keys)
+        let stored = try StoredGuest(
+            guest, token: attested.token ?? "", verdictJSON: recorded.verdictJSON, with: opened.keys)
         guard try await store.insert(stored, attempt: recorded, recording: .attest(recorded, stating: claims)) else {
             // The same guest may have been answered in another connection meanwhile.
             if let known = try await known(opened, at: time), known.key == answer.key { return known }
