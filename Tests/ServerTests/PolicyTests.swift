@@ -3,6 +3,7 @@ import Broker
 import Evidence
 import Foundation
 import NIOHTTP1
+import OpenPolicyAgent
 import Server
 import SimulatedHardware
 import TestSupport
