@@ -73,7 +73,8 @@ extension Broker {
         }
         guard let name = resource.policy, let policy = try await store.policyInForce(name) else {
             throw try await refused(
-                path, reader, nil, .policyRefused(path), ["reason": "the resource has no policy: give it one"], at: time)
+                path, reader, nil, .policyRefused(path), ["reason": "the resource has no policy: give it one"], at: time
+            )
         }
         let decision = ["policy": name.text, "policy_revision": "\(policy.stamp.policy)"]
         let verdict = try await policy.decide(on: reader.claims, under: self.policy, at: time, asking: agent) {
