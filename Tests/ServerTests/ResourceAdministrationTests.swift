@@ -66,6 +66,10 @@ struct ResourceAdministrationTests {
             let other = "/api/v1/resources/default/key/2"
             #expect(try await server.send("PUT", other, [3], headers: [("If-Match", "*")]).status == 412)
             #expect(try await server.send("PUT", other, [3], headers: [("If-None-Match", "*")]).status == 201)
+            let both = [("If-Match", "*"), ("If-None-Match", "*")]
+            #expect(try await server.send("PUT", path, [3], headers: both).status == 412)
+            let named = try await server.send("PUT", path, [3], headers: [("If-None-Match", first)])
+            #expect(named.status == 400 && named.problem == "malformed")
             #expect(try await server.call("GET", path).body == second.body)
         }
     }
