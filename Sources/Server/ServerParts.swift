@@ -125,7 +125,10 @@ struct ServerParts: Sendable {
         router.add(middleware: FailureMiddleware())
         router.add(middleware: RefusalCounter(metrics: monitor.broker))
         limits.addMiddleware(to: router)
-        HealthRoutes(monitor: monitor, readiness: readiness, networks: settings.metricsNetworks).addRoutes(to: router)
+        HealthRoutes(
+            monitor: monitor, readiness: readiness, networks: settings.metricsNetworks,
+            warnings: settings.policy.allowsSample ? ["guests without hardware are attested (--allow-sample)"] : []
+        ).addRoutes(to: router)
         let virtee = VirteeDialect<KBSRequestContext>(
             broker: broker, replacesWorkloads: settings.replacesWorkloads, longestBody: settings.limits.body
         ) {
@@ -146,7 +149,8 @@ struct ServerParts: Sendable {
             status: {
                 ServerStatus(
                     version: Build.version, started: started, workloads: try await store.countWorkloads(),
-                    resources: try await store.countResources(), sessions: try await store.countSessions(at: Date()), head: try await store.auditHead())
+                    resources: try await store.countResources(), sessions: try await store.countSessions(at: Date()),
+                    head: try await store.auditHead())
             }, replacesWorkloads: settings.replacesWorkloads, settings: settings.texts,
             longestBody: settings.limits.body, longestResource: settings.limits.resource
         ).addRoutes(to: router)
