@@ -33,7 +33,7 @@ struct TokenKeysTests {
     }
 
     private func published(_ keys: TokenKeys) async throws -> [String] {
-        try await keys.keySet().compactMap { $0["kid"] }
+        try await keys.keySet().compactMap { $0["kid"]?.text }
     }
 
     @Test("A key is made once, and another process signs with the same")

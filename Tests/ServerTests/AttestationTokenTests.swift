@@ -98,6 +98,56 @@ struct AttestationTokenTests {
         }
     }
 
+    // MARK: With a certificate
+
+    @Test(
+        "A key with a certificate signs in place of the server's own, and its chain goes along",
+        .enabled(if: Independent.isThere))
+    func certificate() async throws {
+        let folder = try TemporaryFolder()
+        let files = try TestAuthority().issue("kbs.example.org").write(folder, "token")
+        try await RunningServer.run {
+            $0.guestComponents.tokenCertificate = files.certificate
+            $0.guestComponents.tokenKey = files.key
+        } _: { server in
+            let guest = try server.components()
+            let token = try await guest.attest(try await guest.challenge())
+            let keys = try #require(
+                try JSONSerialization.jsonObject(with: Data(try await Self.keys(server).utf8)) as? [String: Any])
+            let published = try #require((keys["keys"] as? [[String: Any]])?.first)
+            let x5c = try #require(published["x5c"] as? [String])
+            let pem = try String(contentsOf: files.certificate, encoding: .utf8)
+            #expect(pem.replacing("\n", with: "").contains(try #require(x5c.first)))
+            let bare = published.compactMapValues { $0 as? String }
+            let answer = try await Independent.run(
+                "verify_token", ["token": token, "keys": ["keys": [bare]], "issuer": "swift-kbs"])
+            let header = answer["header"] as? [String: Any]
+            #expect((header?["jwk"] as? [String: Any])?["x5c"] as? [String] == x5c)
+            try await server.put("default/key/1")
+            let resource = try await guest.fetch("default/key/1", token: token)
+            #expect(resource == Array("secret".utf8))
+        }
+    }
+
+    @Test("A server does not start with a token's certificate of another key, or without its key")
+    func otherCertificate() async throws {
+        let folder = try TemporaryFolder()
+        let authority = try TestAuthority()
+        let (one, other) = (
+            try authority.issue("a.example.org").write(folder, "one"),
+            try authority.issue("b.example.org").write(folder, "other")
+        )
+        for key in [other.key, nil] {
+            await #expect(throws: InvalidSetting.self) {
+                try await RunningServer.run {
+                    $0.guestComponents.tokenCertificate = one.certificate
+                    $0.guestComponents.tokenKey = key
+                } _: { _ in
+                }
+            }
+        }
+    }
+
     // MARK: Other verifiers
 
     private static func claims(
