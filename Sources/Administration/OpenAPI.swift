@@ -9,13 +9,14 @@ package enum OpenAPI {
           "info": {
             "title": "swift-kbs administration",
             "version": "1.0.0",
-            "summary": "Workloads, sessions, attempts, tokens and the audit trail of a key broker.",
+            "summary": "Workloads, resources, sessions, attempts, tokens and the audit trail of a key broker.",
             "description": "A caller proves itself with an access token or a JWT (`Authorization: Bearer`), with a token as the password of HTTP Basic, or with a client certificate. A fresh installation that listens on loopback takes callers from the same machine without. Errors are problem documents (RFC 9457). The guests' own calls are under /kbs/v0 and are not described here."
           },
           "servers": [{"url": "/"}],
           "security": [{"bearer": []}, {"basic": []}],
           "tags": [
             {"name": "workloads"},
+            {"name": "resources"},
             {"name": "sessions"},
             {"name": "attempts"},
             {"name": "tokens"},
@@ -325,7 +326,7 @@ package enum OpenAPI {
             "/api/v1/attempts": {
               "get": {
                 "operationId": "listAttempts",
-                "summary": "List attempts to attest",
+                "summary": "List attempts to attest and to get resources",
                 "description": "Latest first; refused ones too. Role: auditor or admin.",
                 "tags": ["attempts"],
                 "responses": {
@@ -343,7 +344,7 @@ package enum OpenAPI {
                   {
                     "name": "workload",
                     "in": "query",
-                    "description": "Only those for this workload.",
+                    "description": "Only those for this workload, or for the resource with this path.",
                     "schema": {"type": "string"}
                   },
                   {
@@ -548,6 +549,166 @@ package enum OpenAPI {
                 "tags": ["certificates"],
                 "responses": {
                   "204": {"description": "Removed."},
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"}
+                }
+              }
+            },
+            "/api/v1/resources": {
+              "get": {
+                "operationId": "listResources",
+                "summary": "List the resources",
+                "description": "In the order of their paths, a page at a time. Never what they hold. Role: registrar, auditor or admin.",
+                "tags": ["resources"],
+                "responses": {
+                  "200": {
+                    "description": "A page.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ResourcePage"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {"name": "after", "in": "query", "description": "Begin after this path.", "schema": {"type": "string"}},
+                  {"name": "search", "in": "query", "description": "Only those whose path holds this.", "schema": {"type": "string"}},
+                  {"$ref": "#/components/parameters/limit"}
+                ]
+              }
+            },
+            "/api/v1/resources/{repository}/{type}/{tag}": {
+              "parameters": [
+                {"$ref": "#/components/parameters/repository"},
+                {"$ref": "#/components/parameters/type"},
+                {"$ref": "#/components/parameters/tag"}
+              ],
+              "get": {
+                "operationId": "readResource",
+                "summary": "Read what there is to know of a resource",
+                "description": "Never what it holds. Role: registrar, auditor or admin.",
+                "tags": ["resources"],
+                "responses": {
+                  "200": {
+                    "description": "It.",
+                    "headers": {"ETag": {"description": "The resource's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Resource"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"}
+                }
+              },
+              "put": {
+                "operationId": "putResource",
+                "summary": "Put the next version of a resource",
+                "description": "It is given out from then on, to the guests whom the policy lets. Role: registrar or admin.",
+                "tags": ["resources"],
+                "responses": {
+                  "200": {
+                    "description": "The next version.",
+                    "headers": {"ETag": {"description": "The resource's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Resource"}}}
+                  },
+                  "201": {
+                    "description": "New.",
+                    "headers": {"ETag": {"description": "The resource's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Resource"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "409": {"$ref": "#/components/responses/Problem"},
+                  "412": {"$ref": "#/components/responses/Problem"},
+                  "413": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {
+                    "name": "policy",
+                    "in": "query",
+                    "description": "The policy that decides who gets it; empty for none, which gives it to nobody. Without it, what is there stays.",
+                    "schema": {"type": "string", "pattern": "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"}
+                  },
+                  {"$ref": "#/components/parameters/ifMatchVersion"},
+                  {"$ref": "#/components/parameters/ifNoneMatch"}
+                ],
+                "requestBody": {
+                  "required": true,
+                  "description": "The bytes, as they are to be given out.",
+                  "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}}
+                }
+              },
+              "patch": {
+                "operationId": "editResource",
+                "summary": "Disable a resource, give it another policy or roll it back",
+                "description": "Role: admin.",
+                "tags": ["resources"],
+                "responses": {
+                  "200": {
+                    "description": "It is so.",
+                    "headers": {"ETag": {"description": "The resource's version, for If-Match.", "schema": {"type": "string"}}},
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Resource"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "412": {"$ref": "#/components/responses/Problem"},
+                  "413": {"$ref": "#/components/responses/Problem"},
+                  "415": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [{"$ref": "#/components/parameters/ifMatchVersion"}],
+                "requestBody": {
+                  "required": true,
+                  "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ResourceEdit"}}}
+                }
+              },
+              "delete": {
+                "operationId": "removeResource",
+                "summary": "Remove a resource with all its versions",
+                "description": "Role: registrar or admin.",
+                "tags": ["resources"],
+                "responses": {
+                  "204": {"description": "Removed."},
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"},
+                  "412": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [{"$ref": "#/components/parameters/ifMatchVersion"}]
+              }
+            },
+            "/api/v1/resources/{repository}/{type}/{tag}/versions": {
+              "parameters": [
+                {"$ref": "#/components/parameters/repository"},
+                {"$ref": "#/components/parameters/type"},
+                {"$ref": "#/components/parameters/tag"}
+              ],
+              "get": {
+                "operationId": "listResourceVersions",
+                "summary": "List the versions of a resource that are kept",
+                "description": "Latest first, never what they hold. Role: registrar, auditor or admin.",
+                "tags": ["resources"],
+                "responses": {
+                  "200": {
+                    "description": "All of them.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ResourceVersionList"}}}
+                  },
                   "400": {"$ref": "#/components/responses/Problem"},
                   "401": {"$ref": "#/components/responses/Problem"},
                   "403": {"$ref": "#/components/responses/Problem"},
@@ -823,6 +984,24 @@ package enum OpenAPI {
                   "description": "1 to 128 characters, without `..`."
                 }
               },
+              "repository": {
+                "name": "repository",
+                "in": "path",
+                "required": true,
+                "schema": {"type": "string", "pattern": "^(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,100}$"}
+              },
+              "type": {
+                "name": "type",
+                "in": "path",
+                "required": true,
+                "schema": {"type": "string", "pattern": "^(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,100}$"}
+              },
+              "tag": {
+                "name": "tag",
+                "in": "path",
+                "required": true,
+                "schema": {"type": "string", "pattern": "^(?!\\.{1,2}$)[A-Za-z0-9_.-]{1,100}$"}
+              },
               "policy": {
                 "name": "policy",
                 "in": "path",
@@ -940,14 +1119,14 @@ package enum OpenAPI {
               "WorkloadChange": {"type": "object", "required": ["disabled"], "properties": {"disabled": {"type": "boolean"}}},
               "Session": {
                 "type": "object",
-                "required": ["id", "workload", "tee", "chip", "opened", "expires"],
+                "required": ["id", "tee", "chip", "opened", "expires"],
                 "properties": {
                   "id": {
                     "type": "string",
                     "pattern": "^[0-9a-f]*$",
                     "description": "32 digits; logs and the trail show the first eight."
                   },
-                  "workload": {"type": "string"},
+                  "workload": {"type": "string", "description": "Absent for a guest that named none: policies decide what it gets."},
                   "tee": {"type": "string"},
                   "chip": {"type": "string", "pattern": "^[0-9a-f]*$", "description": "Empty when the host hides it."},
                   "opened": {"type": "string", "format": "date-time"},
@@ -965,11 +1144,15 @@ package enum OpenAPI {
               "EndedSessions": {"type": "object", "required": ["ended"], "properties": {"ended": {"type": "integer", "minimum": 0}}},
               "Attempt": {
                 "type": "object",
-                "required": ["id", "time", "workload", "tee", "session", "chip", "outcome", "failed"],
+                "required": ["id", "time", "action", "workload", "tee", "session", "chip", "outcome", "failed"],
                 "properties": {
                   "id": {"type": "integer", "format": "int64"},
                   "time": {"type": "string", "format": "date-time"},
-                  "workload": {"type": "string"},
+                  "action": {"type": "string", "description": "`guest.attest`, `platform.refuse` or `resource.release`."},
+                  "workload": {
+                    "type": "string",
+                    "description": "The workload, or the path of the resource; empty for a guest that attests without saying what it wants."
+                  },
                   "tee": {"type": "string"},
                   "session": {"type": "string"},
                   "chip": {"type": "string", "pattern": "^[0-9a-f]*$", "description": "A claim, unless the verdict is genuine."},
@@ -1141,6 +1324,63 @@ package enum OpenAPI {
                   "next": {"type": "string"}
                 }
               },
+              "Resource": {
+                "type": "object",
+                "required": ["path", "current", "latest", "size", "disabled", "created", "changed", "version"],
+                "properties": {
+                  "path": {"type": "string"},
+                  "policy": {"type": "string", "description": "This policy decides who gets it. Absent: nobody does."},
+                  "current": {"type": "integer", "description": "The number of the version that is given out."},
+                  "latest": {"type": "integer", "description": "The number of the version that was put last."},
+                  "size": {"type": "integer", "description": "Of the current version, in bytes."},
+                  "disabled": {"type": "boolean"},
+                  "created": {"type": "string", "format": "date-time"},
+                  "changed": {"type": "string", "format": "date-time"},
+                  "version": {"type": "string", "description": "The ETag without its quotation marks."}
+                }
+              },
+              "ResourcePage": {
+                "type": "object",
+                "required": ["resources"],
+                "properties": {
+                  "resources": {"type": "array", "items": {"$ref": "#/components/schemas/Resource"}},
+                  "next": {"type": "string", "description": "For `after`, when there are more."}
+                }
+              },
+              "ResourceVersionList": {
+                "type": "object",
+                "required": ["versions"],
+                "properties": {
+                  "versions": {
+                    "type": "array",
+                    "items": {
+                      "type": "object",
+                      "required": ["number", "size", "stored", "current"],
+                      "properties": {
+                        "number": {"type": "integer"},
+                        "size": {"type": "integer", "description": "In bytes."},
+                        "stored": {"type": "string", "format": "date-time"},
+                        "current": {"type": "boolean", "description": "Whether it is the one that is given out."}
+                      }
+                    }
+                  }
+                }
+              },
+              "ResourceEdit": {
+                "type": "object",
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": false,
+                "properties": {
+                  "disabled": {"type": "boolean"},
+                  "policy": {
+                    "type": ["string", "null"],
+                    "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+                    "description": "`null`: nobody gets it."
+                  },
+                  "current": {"type": "integer", "minimum": 1, "description": "The number of a version that is kept."}
+                }
+              },
               "Policy": {
                 "type": "object",
                 "required": ["name", "description", "document", "explanation", "reference_values", "changed", "version"],
@@ -1210,11 +1450,12 @@ package enum OpenAPI {
               },
               "Status": {
                 "type": "object",
-                "required": ["version", "started", "workloads", "sessions", "audit_sequence", "audit_hash"],
+                "required": ["version", "started", "workloads", "resources", "sessions", "audit_sequence", "audit_hash"],
                 "properties": {
                   "version": {"type": "string"},
                   "started": {"type": "string", "format": "date-time"},
                   "workloads": {"type": "integer"},
+                  "resources": {"type": "integer"},
                   "sessions": {"type": "integer"},
                   "audit_sequence": {"type": "integer", "format": "int64"},
                   "audit_hash": {"type": "string", "pattern": "^[0-9a-f]*$", "description": ""}

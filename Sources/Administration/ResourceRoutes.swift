@@ -70,8 +70,9 @@ extension Request {
     /// What `If-Match` or `If-None-Match` asks for.
     fileprivate func resourceExpectation() throws(Refusal) -> Resource.Expectation? {
         if let text = headers[.ifNoneMatch] {
-            guard text == "*", headers[.ifMatch] == nil else {
-                throw Refusal(.malformed, "If-None-Match can be * only, and not stand beside If-Match.")
+            guard text == "*" else { throw Refusal(.malformed, "If-None-Match can be * only.") }
+            guard headers[.ifMatch] == nil else {
+                throw Refusal(.preconditionFailed, "If-Match and If-None-Match cannot both hold.")
             }
             return Resource.Expectation.none
         }

@@ -164,8 +164,9 @@ extension Broker {
             at: time)
     }
 
-    /// What the server and the registration ask of a report, but for what binds it to a challenge.
-    private func expectations(_ measurement: [UInt8], _ registered: GuestPolicy) -> SNPExpectations {
+    /// What the server and the registration ask of a report, but for what binds it to a challenge. Of a guest that names
+    /// no workload nothing is registered: what it must be, the policy of each resource says.
+    func expectations(_ measurement: [UInt8]?, _ registered: GuestPolicy?) -> SNPExpectations {
         var expected = SNPExpectations(measurement: measurement, reportData: nil)
         expected.policy = registered
         expected.allowsDebug = policy.allowsSNPDebug

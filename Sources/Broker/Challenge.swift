@@ -88,7 +88,9 @@ struct OpenedChallenge: Sendable {
     ///
     /// - Returns: `nil` for anything else. The expiry is left to the caller.
     init?(sealed text: some StringProtocol, with held: HeldKeys) {
-        guard let (body, keys) = SealedText.open(text, for: .workload, with: held), let challenge = Challenge(body: body) else {
+        guard let (body, keys) = SealedText.open(text, for: .workload, with: held),
+            let challenge = Challenge(body: body)
+        else {
             return nil
         }
         (self.challenge, self.keys) = (challenge, keys)

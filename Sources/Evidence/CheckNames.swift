@@ -5,7 +5,8 @@ extension Check.Name {
             .snpEndorsement, .snpRoot, .snpRootSignature, .snpIntermediate, .snpEndorsementKey, .snpValidity,
             .snpVersion,
             .snpLayout, .snpSignatureAlgorithm, .snpSignatureEncoding, .snpProduct, .snpSigningKey, .snpReportedTCB,
-            .snpChip, .snpSignature, .snpGeneration, .snpReportData, .snpMeasurement, .snpHostData, .snpPolicy, .snpDebug,
+            .snpChip, .snpSignature, .snpGeneration, .snpReportData, .snpMeasurement, .snpHostData, .snpPolicy,
+            .snpDebug,
             .snpMigrationAgent, .snpVMPL, .snpMinimumTCB, .snpProvisional, .sevRoot, .sevASK, .sevCEK, .sevOCA, .sevPEK,
             .sevPDH, .sevPDHKey, .sevDebug, .sevFirmware, .sevMeasurement, .sampleAllowed, .sampleReportData,
         ] + policies

@@ -134,7 +134,8 @@ public struct KeyCommands: Sendable {
             return "\(version1.secrets) secrets of version 1 may be under it: run `kbs keys rotate`"
         }
         guard usage.sealsNothing else {
-            return "\(usage.secrets) secrets, \(usage.resources) versions of resources and \(usage.serverKeys) server keys are "
+            return
+                "\(usage.secrets) secrets, \(usage.resources) versions of resources and \(usage.serverKeys) server keys are "
                 + "under it: run `kbs keys rotate`"
         }
         // A server may go on for a moment with a key that was rotated beside it.

@@ -69,7 +69,7 @@ struct ServerParts: Sendable {
             store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
             policy: settings.policy, lifetimes: settings.lifetimes,
             recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute),
-            longestResource: settings.limits.resource,
+            asking: agent, longestResource: settings.limits.resource,
             reportingTo: {
                 log($0)
                 monitor.broker($0)

@@ -7,7 +7,8 @@ import Server
 
 struct AttemptsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "attempts", abstract: "Why was my guest refused? The last attempts to attest and to get resources.",
+        commandName: "attempts",
+        abstract: "Why was my guest refused? The last attempts to attest and to get resources.",
         discussion: Place.explanation, subcommands: [List.self, Show.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {

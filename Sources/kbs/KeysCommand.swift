@@ -23,7 +23,8 @@ struct KeysCommand: AsyncParsableCommand {
                 let usage = key.usage
                 let columns = [
                     (usage.id.isEmpty ? "(version 1)" : usage.id).padding(to: 16), key.state.rawValue.padding(to: 8),
-                    "\(usage.secrets)".padding(to: 7), "\(usage.resources)".padding(to: 9), "\(usage.serverKeys)".padding(to: 11), "\(usage.sessions)",
+                    "\(usage.secrets)".padding(to: 7), "\(usage.resources)".padding(to: 9),
+                    "\(usage.serverKeys)".padding(to: 11), "\(usage.sessions)",
                 ]
                 print(columns.joined(separator: "  "))
             }

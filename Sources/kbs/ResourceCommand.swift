@@ -18,9 +18,11 @@ struct ResourceCommand: AsyncParsableCommand {
             discussion: "The bytes come from the file, or from standard input, and are kept as they are.")
 
         @OptionGroup var place: Place
-        @Argument(help: "The resource's path: repository/type/tag.", transform: { try ResourcePath($0) }) var path: ResourcePath
+        @Argument(help: "The resource's path: repository/type/tag.", transform: { try ResourcePath($0) }) var path:
+            ResourcePath
         @Argument(help: "A file with the bytes; - is standard input.") var file = "-"
-        @Option(help: "The policy that decides who gets it. Without one nobody does; a new version keeps what is there.")
+        @Option(
+            help: "The policy that decides who gets it. Without one nobody does; a new version keeps what is there.")
         var policy: String?
         @Flag(help: "Refuse to put it when there is one.") var new = false
 
@@ -31,7 +33,9 @@ struct ResourceCommand: AsyncParsableCommand {
                 try await $0.putResource(path, secret, policy: choice, replacing: !new)
             }
             print("Put \(resource.path), version \(resource.current).")
-            if resource.policy == nil { print("It has no policy, so nobody gets it: `kbs resource assign \(path) POLICY`.") }
+            if resource.policy == nil {
+                print("It has no policy, so nobody gets it: `kbs resource assign \(path) POLICY`.")
+            }
         }
 
         private static func read(_ file: String) throws -> Secret {

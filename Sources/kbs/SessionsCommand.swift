@@ -7,7 +7,8 @@ import Server
 
 struct SessionsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "sessions", abstract: "List and end the sessions of attested guests. Those without a workload get what policies give them.",
+        commandName: "sessions",
+        abstract: "List and end the sessions of attested guests. Those without a workload get what policies give them.",
         discussion: Place.explanation, subcommands: [List.self, End.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {

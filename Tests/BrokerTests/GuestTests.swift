@@ -96,7 +96,8 @@ struct GuestTests {
         // Long after the challenge has expired too: the session lives longer.
         bench.wait(broker.lifetimes.challenge + 1)
         let changes = try bench.store.totalChanges
-        let again = try await broker.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { _ in "another" }
+        let again = try await broker.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { _ in "another"
+        }
         #expect(again == first && again.token == "token")
         #expect(try bench.store.totalChanges == changes)
     }
@@ -148,7 +149,9 @@ struct GuestTests {
             ChallengeRequest(workload: try WorkloadID("app"), platform: .snp))
         let forGuest = try broker.challengeGuest(.snp)
         #expect(
-            await code { _ = try await broker.attestGuest(guest.answer(forGuest), session: [forWorkload.session]) { _ in "" } }
+            await code {
+                _ = try await broker.attestGuest(guest.answer(forGuest), session: [forWorkload.session]) { _ in "" }
+            }
                 == .challengeInvalid)
         #expect(
             await code {
@@ -161,7 +164,9 @@ struct GuestTests {
         let challenge = try broker.challengeGuest(.snp)
         let other = try Bench().broker()
         #expect(
-            await code { _ = try await other.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { _ in "" } }
+            await code {
+                _ = try await other.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { _ in "" }
+            }
                 == .challengeInvalid)
         var bytes = Array(challenge.sealed.utf8)
         for index in [0, 8, 25, 40] {

@@ -69,4 +69,52 @@ struct MigrationTests {
         let new = try SQLiteStore(file: folder.file("new.sqlite"), migrates: false)
         #expect(try await new.countWorkloads() == 0)
     }
+
+    @Test(
+        "What a database of version 4 holds is there after it is brought up to date, beside room for guests and resources"
+    )
+    func version4() async throws {
+        let folder = try TemporaryFolder()
+        let file = folder.file("kbs.sqlite")
+        let (keys, now) = (ServerKeys(master: SymmetricKey(size: .bits256)), Date(timeIntervalSince1970: 1_760_000_000))
+        let registration = try Simulated.registration("default/key/1", secret: "sesame")
+        let queue = try DatabaseQueue(path: file.path)
+        try Schema.migrator.migrate(queue, upTo: "v4")
+        try await queue.write { database in
+            try database.execute(
+                sql: """
+                    INSERT INTO workloads (row, id, tee, registered) VALUES (1, 'default/key/1', 'snp', 0);
+                    INSERT INTO measurements (workload, digest) VALUES (1, ?);
+                    INSERT INTO configs (workload, tee_config, policy) VALUES (1, '', ?);
+                    INSERT INTO secrets (workload, sealed, master_key) VALUES (1, ?, ?);
+                    INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, opened, master_key)
+                        VALUES (x'00112233445566778899aabbccddeeff', 1, x'01', x'03', '', 1760000100, x'', 0, 'k');
+                    INSERT INTO attempts (time, workload, tee, session, chip, outcome, code, sentence, verdict)
+                        VALUES (0, 'default/key/1', 'snp', '', '', 'refused', 'evidence_refused', 'why', '');
+                    """,
+                arguments: [
+                    Data(registration.launch.measurement), Int64(bitPattern: GuestPolicy.unstated.rawValue),
+                    Data(keys.seal(registration)), keys.id,
+                ])
+        }
+        try queue.close()
+
+        let store = try SQLiteStore(file: file)
+        let found = try #require(try await store.sealedSecret(of: registration.id))
+        #expect(try keys.open(found.sealed.bytes, of: found.workload).withBytes { Array($0) } == Array("sesame".utf8))
+        #expect(try await store.sessions(.all, after: [], limit: 10, at: now).map(\.workload) == [registration.id])
+        let attempt = try #require(try await store.attempts(AttemptSelection(), before: .max, limit: 10).first)
+        #expect(attempt.action == "guest.attest" && attempt.sentence == "why")
+        let version = NewResourceVersion(
+            path: try ResourcePath("default/key/2"), number: 1, sealed: Sealed(bytes: [1], masterKey: keys.id), size: 1,
+            policy: nil)
+        let outcome = try await store.put(version, expecting: nil, at: now) { _ in
+            AuditRecord(.putResource, by: .server, at: now)
+        }
+        guard case .done = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(try await store.countResources() == 1)
+    }
 }

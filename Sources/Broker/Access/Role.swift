@@ -43,7 +43,8 @@ extension Role {
     public func allows(_ permission: Permission) -> Bool {
         switch self {
         case .admin: true
-        case .registrar: [.readWorkloads, .changeWorkloads, .readResources, .changeResources, .readPolicies].contains(permission)
+        case .registrar:
+            [.readWorkloads, .changeWorkloads, .readResources, .changeResources, .readPolicies].contains(permission)
         case .auditor: [.readWorkloads, .readResources, .audit, .readPolicies].contains(permission)
         }
     }

@@ -73,7 +73,8 @@ public struct AuditRecord: Sendable, Hashable {
 
     public init(
         _ action: Action, by actor: Actor, _ outcome: Outcome = .done, workload: String? = nil,
-        resource: String? = nil, session: String? = nil, chip: String? = nil, code: Refusal.Code? = nil, details: [String: String] = [:],
+        resource: String? = nil, session: String? = nil, chip: String? = nil, code: Refusal.Code? = nil,
+        details: [String: String] = [:],
         at time: Date
     ) {
         self.time = time

@@ -27,7 +27,8 @@ public struct RecordedAttempt: Sendable, Hashable {
     public let verdictJSON: String
 
     public init(
-        id: Int64, time: Date, action: String, workload: String, tee: String, session: String, chip: String, code: Refusal.Code?,
+        id: Int64, time: Date, action: String, workload: String, tee: String, session: String, chip: String,
+        code: Refusal.Code?,
         sentence: String, verdict: VerdictRecord?, verdictJSON: String
     ) {
         self.id = id

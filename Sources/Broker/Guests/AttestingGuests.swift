@@ -56,7 +56,8 @@ extension Broker {
             opened: Date(timeIntervalSince1970: start.rounded(.down)),
             expires: Date(timeIntervalSince1970: (start + lifetimes.session).rounded(.down)), token: nil)
         let attested = guest.stating(try await token(guest))
-        let stored = try StoredGuest(guest, token: attested.token ?? "", verdictJSON: recorded.verdictJSON, with: opened.keys)
+        let stored = try StoredGuest(
+            guest, token: attested.token ?? "", verdictJSON: recorded.verdictJSON, with: opened.keys)
         guard try await store.insert(stored, attempt: recorded, recording: .attest(recorded, stating: claims)) else {
             // The same guest may have been answered in another connection meanwhile.
             if let known = try await known(opened, at: time), known.key == answer.key { return known }
@@ -129,16 +130,9 @@ extension Broker {
         let initData = answer.initData?.claims ?? [:]
         switch answer.proof {
         case .snp(let report, let certificates):
-            var expected = SNPExpectations(measurement: nil, reportData: answer.reportData)
-            // What the guest may let its host do, the policy of each resource says; of debugging and migration
-            // the server has its own word.
-            expected.policy = nil
+            var expected = expectations(nil, nil)
+            expected.reportData = answer.reportData
             expected.hostData = answer.initData?.digest
-            expected.allowsDebug = policy.allowsSNPDebug
-            expected.allowsMigrationAgent = policy.allowsSNPMigrationAgent
-            expected.vmpl = policy.vmpl
-            expected.minimumTCB = policy.minimumTCB
-            expected.allowsProvisionalFirmware = policy.allowsProvisionalFirmware
             let result = try await appraiser.appraise(
                 report, offered: Array(certificates.prefix(SNPAnswer.mostCertificates)), expecting: expected, at: time)
             let claims = GuestClaims(

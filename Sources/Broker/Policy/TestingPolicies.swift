@@ -12,7 +12,7 @@ extension Broker {
     ) async throws -> Verdict {
         let time = now()
         let result = try await appraiser.appraise(
-            report, offered: certificates, expecting: .anyGuest(under: self.policy), at: time, evenIfHopeless: true,
+            report, offered: certificates, expecting: expectations(nil, nil), at: time, evenIfHopeless: true,
             asksVendor: false)
         let claims = GuestClaims(.snp(SNPClaims(report, product: result.key?.product ?? report.product)))
         let verdict = result.verdict.holding(
@@ -24,20 +24,5 @@ extension Broker {
         if !isKept { record.details["draft"] = "true" }
         try await self.record(record)
         return verdict
-    }
-}
-
-extension SNPExpectations {
-    /// What a report must say of whatever guest it is: what the server asks for. The rest is a policy's.
-    static func anyGuest(under server: AppraisalPolicy, reportData: [UInt8]? = nil) -> SNPExpectations {
-        var expected = SNPExpectations(measurement: nil, reportData: reportData)
-        // Nothing is registered: every permission may be there, and no restriction need be.
-        expected.policy = .permissions
-        expected.allowsDebug = server.allowsSNPDebug
-        expected.allowsMigrationAgent = server.allowsSNPMigrationAgent
-        expected.vmpl = server.vmpl
-        expected.minimumTCB = server.minimumTCB
-        expected.allowsProvisionalFirmware = server.allowsProvisionalFirmware
-        return expected
     }
 }

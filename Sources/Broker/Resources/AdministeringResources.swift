@@ -65,7 +65,8 @@ extension Broker {
 
     /// Lets nobody have a resource, or again those whom its policy lets.
     public func setDisabled(
-        _ isDisabled: Bool, resource path: ResourcePath, expecting expected: Resource.Expectation? = nil, by actor: Actor
+        _ isDisabled: Bool, resource path: ResourcePath, expecting expected: Resource.Expectation? = nil,
+        by actor: Actor
     ) async throws {
         try await change(
             path, .disabled(isDisabled), isDisabled ? .disableResource : .enableResource, [:], expected, by: actor)

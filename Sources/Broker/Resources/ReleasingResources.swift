@@ -30,7 +30,8 @@ extension Broker {
             let offer = try await offer(path, to: reader, stating: claims, at: time)
             let wrapped = try wrap(offer.secret, reader.key)
             let release = ResourceRelease(offer.source, to: reader.session)
-            switch try await store.record(release, at: time, recording: record(path, reader, offer.verdict, at: time)) {
+            let record = record(path, reader, offer.decision, at: time)
+            switch try await store.record(release, at: time, recording: record) {
             case .done:
                 report(.resourceReleased(path, session: Challenge.shortID(of: reader.id)))
                 return wrapped
@@ -46,7 +47,7 @@ extension Broker {
     private struct Offer {
         let secret: Secret
         let source: ResourceRelease.Source
-        let verdict: Verdict
+        let decision: [String: String]
     }
 
     private func offer(
@@ -58,8 +59,7 @@ extension Broker {
         if let id = path.workloadID, let found = try await store.sealedSecret(of: id) {
             return try await offer(found, at: path, to: reader, at: time)
         }
-        throw try await refused(
-            path, reader, nil, Refusal(.notFound, "There is no resource \(path)."), at: time)
+        throw try await refused(path, reader, nil, Refusal(.notFound, "There is no resource \(path)."), at: time)
     }
 
     private func offer(
@@ -73,17 +73,19 @@ extension Broker {
         }
         guard let name = resource.policy, let policy = try await store.policyInForce(name) else {
             throw try await refused(
-                path, reader, nil, .policyRefused(path), because: "the resource has no policy: give it one", at: time)
+                path, reader, nil, .policyRefused(path), ["reason": "the resource has no policy: give it one"], at: time)
         }
+        let decision = ["policy": name.text, "policy_revision": "\(policy.stamp.policy)"]
         let verdict = try await policy.decide(on: reader.claims, under: self.policy, at: time, asking: agent) {
             PolicyQuestion(claims: try claims(), path: [path.repository, path.type, path.tag])
         }
         guard verdict.isAccepted else {
-            throw try await refused(path, reader, verdict, .policyRefused(path), because: "policy \(name)", at: time)
+            throw try await refused(path, reader, verdict, .policyRefused(path), decision, at: time)
         }
         return Offer(
             secret: try await keys.open(found.sealed, for: path, version: resource.current.number),
-            source: .resource(resource, policy: policy.stamp), verdict: verdict)
+            source: .resource(resource, policy: policy.stamp),
+            decision: decision.merging(["version": "\(resource.current.number)"]) { $1 })
     }
 
     /// A workload is a resource with a policy of one measurement.
@@ -97,51 +99,50 @@ extension Broker {
         guard let policy = try ResourcePolicy(of: workload) else {
             throw try await refused(
                 path, reader, nil, .policyRefused(path),
-                because: "the workload is registered for SEV, whose guests speak another protocol", at: time)
+                ["reason": "the workload is registered for SEV, whose guests speak another protocol"], at: time)
         }
+        let decision = ["workload": workload.id.text]
         let verdict = policy.evaluate(reader.claims, references: [:], under: self.policy, at: time)
         guard verdict.isAccepted else {
-            throw try await refused(
-                path, reader, verdict, .policyRefused(path), because: "the workload's registration", at: time)
+            throw try await refused(path, reader, verdict, .policyRefused(path), decision, at: time)
         }
         return Offer(
-            secret: try await keys.open(found.sealed, of: workload), source: .workload(workload), verdict: verdict)
+            secret: try await keys.open(found.sealed, of: workload), source: .workload(workload), decision: decision)
     }
 
     // MARK: Records
 
     private func record(
-        _ path: ResourcePath, _ reader: ResourceReader, _ verdict: Verdict?, _ refusal: Refusal? = nil, at time: Date
+        _ path: ResourcePath, _ reader: ResourceReader, _ decision: [String: String], _ refusal: Refusal? = nil,
+        at time: Date
     ) -> AuditRecord {
         let chip = reader.chip
+        var details = decision
         var record = AuditRecord(
-            .releaseResource, by: .guest, refusal == nil ? .done : .refused, resource: path.text,
-            session: Hex.encode(reader.id), chip: chip.isEmpty ? nil : chip, code: refusal?.code,
-            details: ["tee": reader.claims.tee.rawValue], at: time)
+            .releaseResource, by: .guest, refusal == nil ? .done : .refused,
+            workload: details.removeValue(forKey: "workload"), resource: path.text, session: Hex.encode(reader.id),
+            chip: chip.isEmpty ? nil : chip, code: refusal?.code, details: details, at: time)
+        record.details["tee"] = reader.claims.tee.rawValue
         if case .foreign(let guest) = reader { record.details["issuer"] = guest.issuer }
         if let measurement = reader.claims.snp?.measurement { record.details["measurement"] = Hex.encode(measurement) }
-        if let verdict { record.note(RecordedAttempt(attempt(reader, verdict), refusal, at: time)) }
         return record
-    }
-
-    private func attempt(_ reader: ResourceReader, _ verdict: Verdict?) -> GuestAttempt {
-        GuestAttempt(tee: reader.claims.tee, guest: reader.id, chip: reader.chip, verdict: verdict)
     }
 
     /// Records a refusal, as long as there are not too many.
     ///
-    /// - Parameter reason: what the operator should know and the guest need not.
+    /// - Parameter decision: what it was decided on, which the operator should know and the guest need not.
     private func refused(
         _ path: ResourcePath, _ reader: ResourceReader, _ verdict: Verdict?, _ refusal: Refusal,
-        because reason: String? = nil, at time: Date
+        _ decision: [String: String] = [:], at time: Date
     ) async throws -> Refusal {
         let told = refused(path, reader, verdict, refusal)
         guard budgets.genuine.spend() else { return told }
-        var record = record(path, reader, verdict, refusal, at: time)
-        record.details["reason"] = reason
-        try await store.record(
-            [record],
-            attempt: RecordedAttempt(attempt(reader, verdict), refusal, as: .releaseResource, of: path.text, at: time))
+        let attempt = RecordedAttempt(
+            GuestAttempt(tee: reader.claims.tee, guest: reader.id, chip: reader.chip, verdict: verdict), refusal,
+            as: .releaseResource, of: path.text, at: time)
+        var record = record(path, reader, decision, refusal, at: time)
+        record.note(attempt)
+        try await store.record([record], attempt: attempt)
         return told
     }
 

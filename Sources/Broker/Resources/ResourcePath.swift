@@ -9,7 +9,9 @@ public struct ResourcePath: Sendable, Hashable, CustomStringConvertible {
     /// - Parameter text: the path without a slash before or after it.
     /// - Throws: a ``Refusal`` that says what is wrong with it.
     public init(_ text: some StringProtocol) throws(Refusal) {
-        let segments = String(text).split(separator: "/" as Character, omittingEmptySubsequences: false).map { String($0) }
+        let segments = String(text).split(separator: "/" as Character, omittingEmptySubsequences: false).map {
+            String($0)
+        }
         guard segments.count == 3 else {
             throw Refusal(.invalidField, "A resource's path has three segments: repository/type/tag.")
         }

@@ -210,7 +210,8 @@ public enum SNPVerifier {
             list.check(
                 .snpHostData, expected: .bytes(hostData), found: .bytes(report.hostData),
                 equalInConstantTime(hostData, report.hostData),
-                advice: "The guest was not launched with the init data that it sent: launch it with their digest as its "
+                advice:
+                    "The guest was not launched with the init data that it sent: launch it with their digest as its "
                     + "host data, or find out who changed them.")
         }
         if let policy = expected.policy {

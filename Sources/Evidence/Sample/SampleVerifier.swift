@@ -14,7 +14,8 @@ public enum SampleVerifier {
         var list = CheckList()
         list.check(
             .sampleAllowed, expected: .text("hardware, or samples allowed"), found: .text("a sample"), isAllowed,
-            advice: "This server takes no sample evidence, behind which there is no hardware: run the guest on SEV-SNP.")
+            advice: "This server takes no sample evidence, behind which there is no hardware: run the guest on SEV-SNP."
+        )
         let found = reportData + Array(repeating: 0, count: max(0, expected.count - reportData.count))
         list.check(
             .sampleReportData, expected: .bytes(expected), found: .bytes(found), equalInConstantTime(expected, found),

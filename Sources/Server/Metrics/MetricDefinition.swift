@@ -37,7 +37,8 @@ struct MetricDefinition: Sendable, Hashable {
         kind: .counter)
     static let guestHandshakes = MetricDefinition(
         name: "kbs_guest_handshakes_total",
-        help: "Steps of handshakes with guests that name no workload (Confidential Containers), by technology and outcome.",
+        help:
+            "Steps of handshakes with guests that name no workload (Confidential Containers), by technology and outcome.",
         kind: .counter)
     static let resourceReleases = MetricDefinition(
         name: "kbs_resource_releases_total", help: "Resources that guests asked for, by outcome.", kind: .counter)
