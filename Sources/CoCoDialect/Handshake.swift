@@ -23,8 +23,8 @@ extension CoCoDialect {
                 throw Failure(
                     Refusal(
                         .malformed,
-                        "Version \(Self.printable(message.version)) of the KBS protocol is not spoken here, 0.4.0 is: use "
-                            + "guest components of Trustee 0.11 or later."), status: .unauthorized)
+                        "Version \(Self.printable(message.version)) of the KBS protocol is not spoken here, 0.4.0 is: update "
+                            + "the guest components."), status: .unauthorized)
             }
             guard let tee = GuestTEE(rawValue: message.tee) else {
                 throw Refusal(
@@ -53,7 +53,8 @@ extension CoCoDialect {
     /// - Throws: a ``Failure``.
     public func attest(_ request: Request) async throws -> Response {
         try await answering {
-            let answer = try GuestComponentAnswer(try await request.bytes(upTo: settings.longestBody), keys: settings.keys)
+            let answer = try GuestComponentAnswer(
+                try await request.bytes(upTo: settings.longestBody), keys: settings.keys)
             let sessions = request.guestSessions
             let guest = try await broker.attestGuest(answer.guest, session: sessions) { guest in
                 try await tokens.token(of: guest, answer)
@@ -67,12 +68,14 @@ extension CoCoDialect {
 
     /// The cookie is a secret of the guest's; it goes back to this server only.
     private func cookie(_ session: some StringProtocol) -> String {
-        "\(Request.guestCookie)=\(session); Path=/kbs/v0; HttpOnly; SameSite=Strict" + (settings.isSecure ? "; Secure" : "")
+        "\(Request.guestCookie)=\(session); Path=/kbs/v0; HttpOnly; SameSite=Strict"
+            + (settings.isSecure ? "; Secure" : "")
     }
 
     /// What a stranger wrote, for a sentence.
     private static func printable(_ text: String) -> String {
-        "\"" + text.unicodeScalars.filter { (" "..."~").contains($0) && $0 != "\"" }.prefix(24).map(String.init).joined()
+        "\""
+            + text.unicodeScalars.filter { (" "..."~").contains($0) && $0 != "\"" }.prefix(24).map(String.init).joined()
             + "\""
     }
 }

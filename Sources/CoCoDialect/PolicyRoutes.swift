@@ -106,7 +106,9 @@ extension ReferenceValueSet {
         }
         let digests = list.map { $0.text.flatMap { Hex.decode($0) } ?? [] }
         let kind: Kind =
-            if digests.first?.count == 32 { .hostData } else if name.contains("id_key") { .idKey } else if name.contains(
+            if digests.first?.count == 32 { .hostData } else if name.contains("id_key") {
+                .idKey
+            } else if name.contains(
                 "author_key")
             { .authorKey } else { .measurement }
         try self.init(

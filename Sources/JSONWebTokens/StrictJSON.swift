@@ -168,7 +168,8 @@ package struct StrictJSON {
     }
 
     private mutating func codeUnit() throws(MalformedInput) -> UInt16 {
-        guard bytes.count - position >= 4, let pair = Hex.decode(String(decoding: bytes[position..<position + 4], as: UTF8.self))
+        guard bytes.count - position >= 4,
+            let pair = Hex.decode(String(decoding: bytes[position..<position + 4], as: UTF8.self))
         else { throw malformed("an escape needs four hex digits") }
         position += 4
         return UInt16(pair[0]) << 8 | UInt16(pair[1])

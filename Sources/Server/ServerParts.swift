@@ -29,11 +29,13 @@ struct ServerParts: Sendable {
     let limits: ServerLimits
     /// `nil`: plain HTTP.
     let tls: CurrentTLS?
+    private let tokenIdentity: TokenIdentity?
 
     init(
         _ settings: Settings, _ loggers: Loggers, folder: DataFolder, client: HTTPClient,
         agent: (any PolicyAgent)?, tls: CurrentTLS?
     ) async throws {
+        tokenIdentity = try settings.guestComponents.identity()
         let trail = try await Trail(folder, settings)
         let readiness = Readiness(
             [
@@ -139,7 +141,10 @@ struct ServerParts: Sendable {
         router.add(middleware: FailureMiddleware())
         router.add(middleware: RefusalCounter(metrics: monitor.broker))
         limits.addMiddleware(to: router)
-        HealthRoutes(monitor: monitor, readiness: readiness, networks: settings.metricsNetworks).addRoutes(to: router)
+        HealthRoutes(
+            monitor: monitor, readiness: readiness, networks: settings.metricsNetworks,
+            warnings: settings.policy.allowsSample ? ["guests without hardware are attested (--allow-sample)"] : []
+        ).addRoutes(to: router)
         let virtee = VirteeDialect<KBSRequestContext>(
             broker: broker, replacesWorkloads: settings.replacesWorkloads, longestBody: settings.limits.body
         ) {
@@ -184,7 +189,8 @@ struct ServerParts: Sendable {
         let audience = guests.trustedAudience.isEmpty ? nil : guests.trustedAudience
         let known = KnownMeasurements(policies)
         return TokenService(
-            keys: TokenKeys(store: folder.store, keys: folder.keys, rules: rules), issuer: guests.tokenIssuer,
+            keys: TokenKeys(store: folder.store, keys: folder.keys, rules: rules, identity: tokenIdentity),
+            issuer: guests.tokenIssuer,
             software: "swift-kbs \(Build.version)",
             foreign: guests.trustedIssuers.map {
                 TokenVerifier(

@@ -65,7 +65,10 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "A JSON file with roots of simulated hardware to trust. For trials only: never with real secrets.")
     var trustSimulatedRoot: String?
 
-    @Flag(help: "Attest guests that show no hardware at all (sample evidence). For trials only: anyone can be such a guest.")
+    @Flag(
+        help:
+            "Attest guests that show no hardware at all (sample evidence). For trials only: anyone can be such a guest."
+    )
     var allowSample = false
 
     @Option(name: .customLong("set"), help: "Any setting, by its name in the file. May be repeated.")

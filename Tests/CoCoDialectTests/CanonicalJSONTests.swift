@@ -34,10 +34,14 @@ struct CanonicalJSONTests {
 
     @Test("White space goes, words and whole numbers stay")
     func values() throws {
-        #expect(try Self.canonical(" [ 1 , -20, 0, 1e2, true, false, null, {} , [ ] ] ") == "[1,-20,0,100,true,false,null,{},[]]")
+        #expect(
+            try Self.canonical(" [ 1 , -20, 0, 1e2, true, false, null, {} , [ ] ] ")
+                == "[1,-20,0,100,true,false,null,{},[]]")
     }
 
-    @Test("A number that is not whole, or too large to be the same for all, is refused", arguments: ["0.5", "9007199254740993"])
+    @Test(
+        "A number that is not whole, or too large to be the same for all, is refused",
+        arguments: ["0.5", "9007199254740993"])
     func numbers(_ text: String) {
         #expect(throws: MalformedInput.self) { try Self.canonical(text) }
     }
@@ -45,8 +49,10 @@ struct CanonicalJSONTests {
     @Test(
         "What readers may understand differently is refused",
         arguments: [
-            #"{"a":1,"a":2}"#, #"{"a":1,"\u0061":2}"#, #""\ud800""#, #""\ud800\u0041""#, "01", "1.", "+1", "NaN", "1e999", "[1,]",
-            "{\"a\":1,}", "'a'", "\"\u{1}\"", "\"\\x\"", "\"\\u12\"", "[1] 2", "", "tru", "{\"a\" 1}", "[", "\"", "{1:2}",
+            #"{"a":1,"a":2}"#, #"{"a":1,"\u0061":2}"#, #""\ud800""#, #""\ud800\u0041""#, "01", "1.", "+1", "NaN",
+            "1e999", "[1,]",
+            "{\"a\":1,}", "'a'", "\"\u{1}\"", "\"\\x\"", "\"\\u12\"", "[1] 2", "", "tru", "{\"a\" 1}", "[", "\"",
+            "{1:2}",
         ])
     func refused(_ text: String) {
         #expect(throws: MalformedInput.self) { try StrictJSON.read(text.utf8) }

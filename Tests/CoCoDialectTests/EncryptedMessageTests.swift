@@ -93,7 +93,8 @@ struct KeyDerivationTests {
     func concatenation() throws {
         let alice = try P256.KeyAgreement.PrivateKey(
             rawRepresentation: #require(Data(base64URL: "0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo")))
-        let bob = try #require(Data(base64URL: "weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ"))
+        let bob =
+            try #require(Data(base64URL: "weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ"))
             + #require(Data(base64URL: "e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck"))
         let shared = try alice.sharedSecretFromKeyAgreement(
             with: P256.KeyAgreement.PublicKey(rawRepresentation: bob))

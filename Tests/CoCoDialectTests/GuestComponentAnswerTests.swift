@@ -37,7 +37,8 @@ struct AnswerTests {
         bytes.replaceSubrange(0..<4, with: [5, 0, 0, 0])
         // What is reserved is zero, in Turin's TCBs too.
         for range in [
-            0x4C..<0x50, 0x18B..<0x1A0, 0x1EB..<0x1EC, 0x1EF..<0x1F0, 0x208..<0x2A0, 0x330..<0x4A0, 0x3C..<0x3F, 0x184..<0x187,
+            0x4C..<0x50, 0x18B..<0x1A0, 0x1EB..<0x1EC, 0x1EF..<0x1F0, 0x208..<0x2A0, 0x330..<0x4A0, 0x3C..<0x3F,
+            0x184..<0x187,
             0x1E4..<0x1E7, 0x1F4..<0x1F7,
         ] { for index in range { bytes[index] = 0 } }
         #expect(try Self.report(ReportFields.json(of: bytes, isTurin: true)).bytes == bytes)
@@ -76,7 +77,9 @@ struct AnswerTests {
         return try JSONSerialization.data(withJSONObject: message)
     }
 
-    private static func answer(_ body: Data) throws -> GuestComponentAnswer { try GuestComponentAnswer(body, keys: RecipientKey.Rules()) }
+    private static func answer(_ body: Data) throws -> GuestComponentAnswer {
+        try GuestComponentAnswer(body, keys: RecipientKey.Rules())
+    }
 
     private static func bound(additional: String = "") throws -> Data {
         let bound: [String: Any] = ["tee-pubkey": jwk, "nonce": nonce, "additional-evidence": additional]
@@ -154,7 +157,8 @@ struct AnswerTests {
     @Test(
         "Init data that is not as it should be is refused",
         arguments: [
-            document("sm3"), document("sha256", data: "a = 1"), "version = \"0.1.0\"\nalgorithm = \"sha256\"", "= no toml",
+            document("sm3"), document("sha256", data: "a = 1"), "version = \"0.1.0\"\nalgorithm = \"sha256\"",
+            "= no toml",
             "algorithm = \"sha256\"\n[data]\n",
         ])
     func badInitData(_ document: String) {

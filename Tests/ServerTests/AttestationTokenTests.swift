@@ -52,7 +52,8 @@ struct AttestationTokenTests {
             #expect(try Self.cpu(Self.claims(token))["ear.status"] as? String == "warning")
         }
         try await RunningServer.run { server in
-            let value = Simulated.measurement("guest").map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+            let value = Simulated.measurement("guest").map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+                .joined()
             let payload = Data("{\"measurement\":[\"\(value)\"]}".utf8).base64EncodedString()
             let set = try await server.post(
                 "/kbs/v0/reference-value", #"{"version":"0.1.0","type":"sample","payload":"\#(payload)"}"#)
@@ -97,12 +98,65 @@ struct AttestationTokenTests {
         }
     }
 
+    // MARK: With a certificate
+
+    @Test(
+        "A key with a certificate signs in place of the server's own, and its chain goes along",
+        .enabled(if: Independent.isThere))
+    func certificate() async throws {
+        let folder = try TemporaryFolder()
+        let files = try TestAuthority().issue("kbs.example.org").write(folder, "token")
+        try await RunningServer.run {
+            $0.guestComponents.tokenCertificate = files.certificate
+            $0.guestComponents.tokenKey = files.key
+        } _: { server in
+            let guest = try server.components()
+            let token = try await guest.attest(try await guest.challenge())
+            let keys = try #require(
+                try JSONSerialization.jsonObject(with: Data(try await Self.keys(server).utf8)) as? [String: Any])
+            let published = try #require((keys["keys"] as? [[String: Any]])?.first)
+            let x5c = try #require(published["x5c"] as? [String])
+            let pem = try String(contentsOf: files.certificate, encoding: .utf8)
+            #expect(pem.replacing("\n", with: "").contains(try #require(x5c.first)))
+            let bare = published.compactMapValues { $0 as? String }
+            let answer = try await Independent.run(
+                "verify_token", ["token": token, "keys": ["keys": [bare]], "issuer": "swift-kbs"])
+            let header = answer["header"] as? [String: Any]
+            #expect((header?["jwk"] as? [String: Any])?["x5c"] as? [String] == x5c)
+            try await server.put("default/key/1")
+            let resource = try await guest.fetch("default/key/1", token: token)
+            #expect(resource == Array("secret".utf8))
+        }
+    }
+
+    @Test("A server does not start with a token's certificate of another key, or without its key")
+    func otherCertificate() async throws {
+        let folder = try TemporaryFolder()
+        let authority = try TestAuthority()
+        let (one, other) = (
+            try authority.issue("a.example.org").write(folder, "one"),
+            try authority.issue("b.example.org").write(folder, "other")
+        )
+        for key in [other.key, nil] {
+            await #expect(throws: InvalidSetting.self) {
+                try await RunningServer.run {
+                    $0.guestComponents.tokenCertificate = one.certificate
+                    $0.guestComponents.tokenKey = key
+                } _: { _ in
+                }
+            }
+        }
+    }
+
     // MARK: Other verifiers
 
-    private static func claims(of guest: GuestComponents, issuer: String, _ change: (inout [String: any Sendable]) -> Void = { _ in })
+    private static func claims(
+        of guest: GuestComponents, issuer: String, _ change: (inout [String: any Sendable]) -> Void = { _ in }
+    )
         throws -> [String: any Sendable]
     {
-        let measurement = Simulated.measurement("guest").map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+        let measurement = Simulated.measurement("guest").map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+            .joined()
         var snp: [String: any Sendable] = [
             "measurement": measurement, "policy_abi_major": 0, "policy_abi_minor": 31, "policy_smt_allowed": 1,
             "policy_migrate_ma": 0, "policy_debug_allowed": 0, "policy_single_socket": 0, "reported_tcb_bootloader": 4,
@@ -118,7 +172,8 @@ struct AttestationTokenTests {
 
     /// A server that takes tokens of `https://as.example.org`, and a token of it.
     private static func withForeign(
-        lifetime: Int = 300, issuer: String = "https://as.example.org", _ change: @escaping (inout [String: any Sendable]) -> Void = { _ in },
+        lifetime: Int = 300, issuer: String = "https://as.example.org",
+        _ change: @escaping (inout [String: any Sendable]) -> Void = { _ in },
         _ body: (RunningServer, GuestComponents, _ token: String) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
@@ -172,7 +227,8 @@ struct AttestationTokenTests {
     }
 
     @Test(
-        "A guest in Python, with libraries that are not ours, attests and gets its resource", .enabled(if: Independent.isThere),
+        "A guest in Python, with libraries that are not ours, attests and gets its resource",
+        .enabled(if: Independent.isThere),
         arguments: ["P-256", "P-521", "RSA", "ML-KEM-768+A192KW"])
     func python(_ kind: String) async throws {
         try await RunningServer.run {
@@ -180,13 +236,18 @@ struct AttestationTokenTests {
         } _: { server in
             try await server.put("default/key/1", for: nil)
             for (method, path, body) in [
-                ("PUT", "/api/v1/policies/trial", #"{"document":"tee = [\"sample\"]\naccepts_any_measurement = true"}"#),
+                (
+                    "PUT", "/api/v1/policies/trial",
+                    #"{"document":"tee = [\"sample\"]\naccepts_any_measurement = true"}"#
+                ),
                 ("PATCH", "/api/v1/resources/default/key/1", #"{"policy":"trial"}"#),
             ] {
-                let done = try await server.send(method, path, body.utf8, headers: [("Content-Type", "application/json")])
+                let done = try await server.send(
+                    method, path, body.utf8, headers: [("Content-Type", "application/json")])
                 try #require([200, 201].contains(done.status), "\(done.body)")
             }
-            let answer = try await Independent.run("boot", ["base": server.base, "kind": kind, "path": "default/key/1"])
+            let answer = try await Independent.run(
+                "boot", ["base": server.base, "kind": kind, "path": "default/key/1"])
             let secret = Data("secret".utf8).map { String($0, radix: 16) }.joined()
             #expect(answer["plaintexts"] as? [String] == [secret, secret])
         }

@@ -11,7 +11,8 @@ import Testing
 extension RunningServer {
     /// A guest on the tests' SNP platform.
     func components(
-        _ name: String = "guest", key: GuestComponentKey = .elliptic, _ change: (inout ReportTemplate) -> Void = { _ in }
+        _ name: String = "guest", key: GuestComponentKey = .elliptic,
+        _ change: (inout ReportTemplate) -> Void = { _ in }
     ) throws -> GuestComponents {
         let platform = try Simulated.snp
         var template = ReportTemplate(of: platform, tcb: Simulated.tcb)
@@ -19,7 +20,8 @@ extension RunningServer {
         change(&template)
         let signer = try Simulated.vcek
         return GuestComponents(
-            .snp(template, signer, certificates: [signer.certificate, platform.ask, platform.ark]), key: key, base: base,
+            .snp(template, signer, certificates: [signer.certificate, platform.ask, platform.ark]), key: key,
+            base: base,
             client: client)
     }
 
@@ -55,7 +57,9 @@ func refusal(_ body: () async throws -> Void) async throws -> GuestComponents.Re
 
 @Suite("Confidential Containers' guest components")
 struct GuestComponentTests {
-    @Test("A guest attests and gets what its policy gives it, with a key of each kind", arguments: ["P-256", "P-521", "RSA"])
+    @Test(
+        "A guest attests and gets what its policy gives it, with a key of each kind",
+        arguments: ["P-256", "P-521", "RSA"])
     func resource(_ kind: String) async throws {
         let key: GuestComponentKey =
             switch kind {
@@ -154,7 +158,9 @@ struct GuestComponentTests {
         }
     }
 
-    @Test("Another version of the protocol is refused with 401 and what is spoken", arguments: ["0.1.0", "0.2.0", "0.3.0", "1.0.0"])
+    @Test(
+        "Another version of the protocol is refused with 401 and what is spoken",
+        arguments: ["0.1.0", "0.2.0", "0.3.0", "1.0.0"])
     func version(_ version: String) async throws {
         try await RunningServer.run { server in
             var guest = try server.components()
@@ -166,7 +172,8 @@ struct GuestComponentTests {
         }
     }
 
-    @Test("A technology that is not verified here is refused with those that are", arguments: ["tdx", "sev", "azsnpvtpm"])
+    @Test(
+        "A technology that is not verified here is refused with those that are", arguments: ["tdx", "sev", "azsnpvtpm"])
     func technology(_ tee: String) async throws {
         try await RunningServer.run { server in
             let reply = try await server.post("/kbs/v0/auth", #"{"version":"0.4.0","tee":"\#(tee)","extra-params":""}"#)
@@ -175,7 +182,9 @@ struct GuestComponentTests {
         }
     }
 
-    @Test("The digest is one that the guest knows; SM3 alone will not do", arguments: ["sha256", "sha384", "sha512", "sm3"])
+    @Test(
+        "The digest is one that the guest knows; SM3 alone will not do",
+        arguments: ["sha256", "sha384", "sha512", "sm3"])
     func digests(_ algorithm: String) async throws {
         try await RunningServer.run { server in
             var guest = try server.components()
@@ -270,6 +279,8 @@ struct GuestComponentTests {
             let token = try await guest.attest(try await guest.challenge())
             #expect(try Self.claims(token).contains(#""ear.status":"contraindicated""#))
             #expect(server.log.lines.contains { $0.contains("WITHOUT HARDWARE") })
+            let ready = try await server.send("GET", "/readyz")
+            #expect(ready.body.contains("warning guests without hardware are attested"))
         }
     }
 

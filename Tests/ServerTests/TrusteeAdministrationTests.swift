@@ -19,7 +19,9 @@ struct TrusteeAdministrationTests {
         }
     }
 
-    @Test("A path that no resource can have is refused", arguments: ["default/key", "default/../key", "a/b/c/d", "default/key/%20"])
+    @Test(
+        "A path that no resource can have is refused",
+        arguments: ["default/key", "default/../key", "a/b/c/d", "default/key/%20"])
     func path(_ path: String) async throws {
         try await RunningServer.run { server in
             let put = try await server.send("POST", "/kbs/v0/resource/\(path)", "x".utf8)
@@ -64,7 +66,8 @@ struct TrusteeAdministrationTests {
     @Test("A reference value that is no digest is refused, and none of its set is kept")
     func noDigest() async throws {
         try await RunningServer.run { server in
-            let payload = Data(#"{"good":["\#(String(repeating: "ab", count: 48))"],"bad":["1.2"]}"#.utf8).base64EncodedString()
+            let payload = Data(#"{"good":["\#(String(repeating: "ab", count: 48))"],"bad":["1.2"]}"#.utf8)
+                .base64EncodedString()
             let reply = try await server.post(
                 "/kbs/v0/reference-value", #"{"version":"0.1.0","type":"sample","payload":"\#(payload)"}"#)
             #expect(reply.status == 400)

@@ -12,7 +12,9 @@ enum AdditionalEvidence {
             throw Refusal(.malformed, "tee-evidence.additional_evidence is neither empty nor a JSON object in a text.")
         }
         guard devices.isEmpty else {
-            let names = devices.keys.sorted().prefix(4).map { String($0.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }.prefix(20)) }
+            let names = devices.keys.sorted().prefix(4).map {
+                String($0.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }.prefix(20))
+            }
             throw Refusal(
                 .technologyMismatch,
                 "Evidence of these devices is not verified here: \(names.joined(separator: ", ")). "

@@ -16,7 +16,8 @@ struct AttestationToken: JWTPayload {
     ///   - issuer: `iss`.
     ///   - software: this program and its version.
     init(
-        _ guest: AttestedGuest, _ answer: GuestComponentAnswer, vector: TrustworthinessVector, issuer: String, software: String,
+        _ guest: AttestedGuest, _ answer: GuestComponentAnswer, vector: TrustworthinessVector, issuer: String,
+        software: String,
         at time: Date
     ) {
         var evidence: [String: JSONValue] = [

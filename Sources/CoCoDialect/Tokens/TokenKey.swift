@@ -1,6 +1,7 @@
 import Broker
 import Crypto
 import Foundation
+import JSONWebTokens
 import JWTKit
 
 /// A key that tokens are signed with: ECDSA on P-256.
@@ -9,10 +10,13 @@ struct TokenKey: Sendable {
     let id: String
     let created: Date
     private let key: P256.Signing.PrivateKey
+    /// DER of its certificate and those above; empty without one.
+    private let chain: [Data]
 
-    init(_ key: P256.Signing.PrivateKey = P256.Signing.PrivateKey(), created: Date) {
+    init(_ key: P256.Signing.PrivateKey = P256.Signing.PrivateKey(), created: Date, chain: [Data] = []) {
         self.key = key
         self.created = created
+        self.chain = chain
         let point = key.publicKey.rawRepresentation
         let canonical =
             #"{"crv":"P-256","kty":"EC","x":"\#(point.prefix(32).base64URL)","y":"\#(point.suffix(32).base64URL)"}"#
@@ -27,13 +31,16 @@ struct TokenKey: Sendable {
     /// 32 bytes.
     var secret: Secret { Secret(key.rawRepresentation) }
 
-    /// The public key as a JWK.
-    var jwk: [String: String] {
+    /// The public key as a JWK, with its certificates.
+    var jwk: [String: JSONValue] {
         let point = key.publicKey.rawRepresentation
-        return [
-            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": id,
-            "x": point.prefix(32).base64URL, "y": point.suffix(32).base64URL,
+        var members: [String: JSONValue] = [
+            "kty": .text("EC"), "crv": .text("P-256"), "alg": .text("ES256"), "use": .text("sig"), "kid": .text(id),
+            "x": .text(point.prefix(32).base64URL), "y": .text(point.suffix(32).base64URL),
         ]
+        // RFC 7517, section 4.7: base64 proper, not base64url.
+        if !chain.isEmpty { members["x5c"] = .array(chain.map { .text($0.base64EncodedString()) }) }
+        return members
     }
 
     func sign(_ payload: some JWTPayload) async throws -> String {
@@ -41,7 +48,9 @@ struct TokenKey: Sendable {
         var header = JWTHeader()
         header.kid = id
         // For those who know the key already and look for it here: Trustee's tokens have it. Nobody should believe it.
-        header.jwk = jwk.mapValues { .string($0) }
+        header.jwk = jwk.mapValues { value in
+            value.text.map { .string($0) } ?? .array(value.list.map { .string($0) })
+        }
         return try await keys.sign(payload, header: header)
     }
 

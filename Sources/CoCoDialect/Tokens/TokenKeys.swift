@@ -1,5 +1,6 @@
 public import Broker
 public import Foundation
+import JSONWebTokens
 
 /// The keys that tokens are signed with: kept sealed in the database, which all replicas share, and replaced by age.
 ///
@@ -25,20 +26,25 @@ public actor TokenKeys {
     private let store: any KeyStore
     private let keyRing: KeyRing
     private let rules: Rules
+    private let identity: TokenIdentity?
     private let now: @Sendable () -> Date
     /// Oldest first.
     private var keys: [TokenKey] = []
     private var read: Date?
 
+    /// - Parameter identity: what to sign with in place of keys that are made here. These stay good as long as their
+    ///   tokens are.
     public init(
-        store: any KeyStore, keys: KeyRing, rules: Rules, now: @escaping @Sendable () -> Date = { Date() }
+        store: any KeyStore, keys: KeyRing, rules: Rules, identity: TokenIdentity? = nil,
+        now: @escaping @Sendable () -> Date = { Date() }
     ) {
-        (self.store, self.rules, self.now) = (store, rules, now)
+        (self.store, self.rules, self.identity, self.now) = (store, rules, identity, now)
         keyRing = keys
     }
 
     /// The key to sign with now. It is made when there is none, or the last has signed for long enough.
     func current() async throws -> TokenKey {
+        if let identity { return identity.key }
         let time = now()
         func usable() -> TokenKey? { keys.last { time < $0.created.addingTimeInterval(rules.rotation) } }
         if let key = usable() { return key }
@@ -56,6 +62,7 @@ public actor TokenKeys {
 
     /// The key with an id, if tokens of it may still be valid.
     func key(_ id: String) async throws -> TokenKey? {
+        if let key = identity?.key, key.id == id { return key }
         let time = now()
         if let key = published(at: time).first(where: { $0.id == id }) { return key }
         guard read.map({ time.timeIntervalSince($0) >= Self.pause }) ?? true else { return nil }
@@ -64,7 +71,7 @@ public actor TokenKeys {
     }
 
     /// What is published: a JWK Set, with every key of which tokens may still be valid.
-    func keySet() async throws -> [[String: String]] {
+    func keySet() async throws -> [[String: JSONValue]] {
         let time = now()
         if read.map({ time.timeIntervalSince($0) >= Self.lifetime }) ?? true || keys.isEmpty {
             try await readAgain(at: time)

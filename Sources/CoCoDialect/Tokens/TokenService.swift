@@ -98,7 +98,8 @@ public struct TokenService: Sendable {
 
     private func foreignGuest(_ token: String) async throws -> ForeignGuest {
         var refusal = Refusal(
-            .unauthenticated, "The token is signed by nobody whose tokens are taken here: attest here, or have the "
+            .unauthenticated,
+            "The token is signed by nobody whose tokens are taken here: attest here, or have the "
                 + "operator add its issuer.")
         for verifier in foreign {
             do {

@@ -9,6 +9,8 @@ struct HealthRoutes: Sendable {
     let monitor: Monitor
     let readiness: Readiness
     let networks: NetworkList
+    /// What an operator should not forget, one line each; told to operators only.
+    let warnings: [String]
 
     func addRoutes(to router: Router<KBSRequestContext>) {
         router.get("livez") { _, _ in RefusalResponse.text(.ok, "ok\n") }
@@ -17,7 +19,9 @@ struct HealthRoutes: Sendable {
             let isReady = results.allSatisfy { $0.failure == nil }
             let showsReasons = isOperator(request, context)
             return RefusalResponse.text(
-                isReady ? .ok : .serviceUnavailable, Self.page(results, showsReasons: showsReasons))
+                isReady ? .ok : .serviceUnavailable,
+                Self.page(results, showsReasons: showsReasons)
+                    + (showsReasons ? warnings.map { "warning \($0)\n" }.joined() : ""))
         }
         router.get("metrics") { request, context in
             guard isOperator(request, context) else {

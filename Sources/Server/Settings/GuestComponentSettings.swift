@@ -6,6 +6,9 @@ public struct GuestComponentSettings: Sendable {
     public var keys = RecipientKey.Rules()
     /// `iss` of the tokens.
     public var tokenIssuer = "swift-kbs"
+    /// With their key, what an operator's authority says of this server; `nil`: the server makes its own keys.
+    public var tokenCertificate: URL?
+    public var tokenKey: URL?
     /// How long a key signs tokens, in seconds.
     public var keyRotation: TimeInterval = 30 * 86_400
     /// Other verifiers whose tokens are taken, and where their keys are.
@@ -18,7 +21,7 @@ public struct GuestComponentSettings: Sendable {
 
 extension SettingKey {
     static let guestComponents = [
-        tokenIssuer, tokenKeyRotation, tokenTrusted, tokenTrustedAudience, cocoAllowRSA1_5,
+        tokenIssuer, tokenKeyRotation, tokenCertificate, tokenKey, tokenTrusted, tokenTrustedAudience, cocoAllowRSA1_5,
     ]
 
     public static let tokenIssuer = SettingKey(
@@ -28,6 +31,16 @@ extension SettingKey {
     public static let tokenKeyRotation = SettingKey(
         "token.key_rotation", "How long a key signs tokens until the next is made", default: "30d"
     ) { $1.guestComponents.keyRotation = try $0.duration() }
+
+    public static let tokenCertificate = SettingKey(
+        "token.certificate",
+        "PEM chain of a certificate for the key that tokens are signed with, which goes into them as x5c "
+            + "(default: keys of the server's own, without certificates)"
+    ) { $1.guestComponents.tokenCertificate = $0.file() }
+
+    public static let tokenKey = SettingKey(
+        "token.key", "The certificate's private key on P-256, in PEM; it stands with token.certificate"
+    ) { $1.guestComponents.tokenKey = $0.file() }
 
     public static let tokenTrusted = SettingKey(
         "token.trusted",
@@ -49,4 +62,15 @@ extension SettingKey {
     public static let cocoAllowRSA1_5 = SettingKey(
         "coco.allow_rsa1_5", "Encrypt to guests' keys with RSA1_5 too, for old guest components", default: "false"
     ) { $1.guestComponents.keys.allowsRSA1_5 = try $0.bool() }
+}
+
+extension GuestComponentSettings {
+    /// - Throws: ``InvalidSetting``, also when one is set without the other.
+    func identity() throws -> TokenIdentity? {
+        switch (tokenCertificate, tokenKey) {
+        case (let certificate?, let key?): try TokenCertificate(certificate: certificate, key: key).identity()
+        case (nil, nil): nil
+        default: throw InvalidSetting("token.certificate and token.key stand together: set both, or neither")
+        }
+    }
 }

@@ -104,7 +104,8 @@ public enum GuestComponentKey: Sendable {
 
     static func bytes(_ text: String?) throws -> Data {
         let digits = (text ?? "").replacing("-", with: "+").replacing("_", with: "/")
-        guard text != nil, let data = Data(base64Encoded: digits + String(repeating: "=", count: (4 - digits.count % 4) % 4))
+        guard text != nil,
+            let data = Data(base64Encoded: digits + String(repeating: "=", count: (4 - digits.count % 4) % 4))
         else { throw Unreadable(description: "this is no base64url") }
         return data
     }

@@ -102,7 +102,9 @@ public struct GuestComponents: Sendable {
             let kinds = ["VCEK", "ASK", "ARK"]
             return [
                 "attestation_report": ReportFields.json(of: report),
-                "cert_chain": zip(kinds, certificates).map { ["cert_type": $0, "data": $1.der.map(Int.init)] as [String: Any] },
+                "cert_chain": zip(kinds, certificates).map {
+                    ["cert_type": $0, "data": $1.der.map(Int.init)] as [String: Any]
+                },
             ]
         }
     }
@@ -115,7 +117,9 @@ public struct GuestComponents: Sendable {
     }
 
     /// - Returns: the token.
-    public func attest(_ challenge: Challenge) async throws -> String { try await attest(challenge, evidence(for: challenge)) }
+    public func attest(_ challenge: Challenge) async throws -> String {
+        try await attest(challenge, evidence(for: challenge))
+    }
 
     public func attest(_ challenge: Challenge, _ body: Data) async throws -> String {
         let reply = try await send("POST", "/attest", body, cookie: challenge.cookie)
@@ -137,7 +141,9 @@ public struct GuestComponents: Sendable {
     /// Attests and fetches, as the attestation agent does: after 401 it begins again, up to three times.
     ///
     /// - Returns: the resource, and how often it attested.
-    public func get(_ path: String, startingWith cookie: String? = nil) async throws -> (resource: [UInt8], attestations: Int) {
+    public func get(_ path: String, startingWith cookie: String? = nil) async throws -> (
+        resource: [UInt8], attestations: Int
+    ) {
         var (cookie, attestations) = (cookie, 0)
         while true {
             do {
@@ -175,7 +181,9 @@ public struct GuestComponents: Sendable {
         let response = try await client.execute(request, timeout: .seconds(60))
         let bytes = try await response.body.collect(upTo: 1 << 22)
         let set = response.headers.first(name: "Set-Cookie")?.split(separator: ";").first
-        let value = set.flatMap { $0.hasPrefix("kbs-session-id=") ? String($0.dropFirst("kbs-session-id=".count)) : nil }
+        let value = set.flatMap {
+            $0.hasPrefix("kbs-session-id=") ? String($0.dropFirst("kbs-session-id=".count)) : nil
+        }
         return Reply(status: response.status.code, cookie: value, body: Data(bytes.readableBytesView))
     }
 }

@@ -1,0 +1,127 @@
+import Broker
+@testable import CoCoDialect
+import Crypto
+import Foundation
+import JSONWebTokens
+import Storage
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("The keys that tokens are signed with")
+struct TokenKeysTests {
+    private final class Clock: Sendable {
+        private let time = Mutex(Date(timeIntervalSince1970: 1_800_000_000))
+        var now: Date { time.withLock { $0 } }
+        func advance(_ seconds: TimeInterval) { time.withLock { $0 += seconds } }
+    }
+
+    private let folder: TemporaryFolder
+    private let store: SQLiteStore
+    private let ring = KeyRing(master: SymmetricKey(size: .bits256))
+    private let clock = Clock()
+
+    init() throws {
+        folder = try TemporaryFolder()
+        store = try SQLiteStore(file: folder.file("kbs.sqlite"))
+    }
+
+    private func replica(_ ring: KeyRing? = nil) -> TokenKeys {
+        var rules = TokenKeys.Rules(longestToken: 3_600)
+        rules.rotation = 86_400
+        return TokenKeys(store: store, keys: ring ?? self.ring, rules: rules, now: { [clock] in clock.now })
+    }
+
+    private func published(_ keys: TokenKeys) async throws -> [String] {
+        try await keys.keySet().compactMap { $0["kid"]?.text }
+    }
+
+    @Test("A key is made once, and another process signs with the same")
+    func shared() async throws {
+        let first = try await replica().current().id
+        let second = try await replica().current().id
+        #expect(first == second)
+        let stored = try await store.serverKeys(named: "attestation tokens")
+        #expect(stored.count == 1)
+    }
+
+    @Test("The database holds no key in the clear, and its rows open under no other name")
+    func sealed() async throws {
+        _ = try await replica().current()
+        let stored = try #require(try await store.serverKeys(named: "attestation tokens").first)
+        let secret = try await ring.open(stored.sealed, for: stored.name, id: stored.id).withBytes { Data($0) }
+        #expect(!Data(stored.sealed.bytes).contains(secret))
+        await #expect(throws: (any Error).self) {
+            try await ring.open(stored.sealed, for: "audit checkpoints", id: stored.id)
+        }
+    }
+
+    @Test("A key signs until it is too old, and is published until its last token has expired")
+    func rotation() async throws {
+        let keys = replica()
+        let old = try await keys.current().id
+        clock.advance(86_399)
+        let same = try await keys.current().id
+        #expect(same == old)
+        clock.advance(1)
+        let new = try await keys.current().id
+        #expect(new != old)
+        let both = try await published(keys)
+        #expect(Set(both) == [old, new])
+        clock.advance(3_600)
+        let one = try await published(keys)
+        #expect(one == [new])
+        let gone = try await keys.key(old)
+        #expect(gone == nil)
+    }
+
+    @Test("A key that another replica has made is found when its id is seen")
+    func otherReplica() async throws {
+        let (mine, theirs) = (replica(), replica())
+        _ = try await mine.current()
+        clock.advance(86_400)
+        let made = try await theirs.current().id
+        let found = try await mine.key(made)
+        #expect(found?.id == made)
+    }
+
+    @Test("Ids that were made up do not have the database read again and again")
+    func madeUp() async throws {
+        let (mine, theirs) = (replica(), replica())
+        _ = try await mine.current()
+        clock.advance(86_400)
+        let nothing = try await mine.key("made up")
+        #expect(nothing == nil)
+        let made = try await theirs.current().id
+        let tooSoon = try await mine.key(made)
+        #expect(tooSoon == nil)
+        clock.advance(5)
+        let found = try await mine.key(made)
+        #expect(found?.id == made)
+    }
+
+    @Test("Whoever looks the keys up before the first guest finds one, and it is the one that signs")
+    func early() async throws {
+        let keys = replica()
+        let ids = try await published(keys)
+        let current = try await keys.current().id
+        #expect(ids == [current])
+    }
+
+    @Test("What is published has no private part")
+    func publicOnly() async throws {
+        let set = try await replica().keySet()
+        #expect(set.allSatisfy { Set($0.keys) == ["kty", "crv", "alg", "use", "kid", "x", "y"] })
+    }
+}
+
+@Suite("The trustworthiness vector")
+struct TrustworthinessVectorTests {
+    @Test("The status is that of the worst claim")
+    func status() {
+        #expect(TrustworthinessVector().status == .none)
+        #expect(TrustworthinessVector.snp(isKnownMeasurement: true).status == .affirming)
+        #expect(TrustworthinessVector.snp(isKnownMeasurement: false).status == .warning)
+        #expect(TrustworthinessVector.sample.status == .contraindicated)
+    }
+}
