@@ -35,8 +35,8 @@ public protocol PolicyStore: Sendable {
     func references(after name: String, limit: Int) async throws -> [StoredReferenceValues]
 }
 
-/// Tells one state of a policy or a set of reference values from every other: the number of the trail's record of the
-/// change that made it.
+/// Tells one state of a policy or a set of reference values from every other: a number that counts up with each change
+/// of any of them, and never comes again, not in a copy of the database either.
 public struct Revision: Sendable, Hashable, CustomStringConvertible {
     public let number: Int64
 

@@ -16,9 +16,11 @@ struct CopiedTable: Sendable {
     let key: [String]
     /// Whether the database numbers its rows, and never uses a number again.
     let isNumbered: Bool
+    /// How many rows are in memory at once: few where each may have a megabyte.
+    let portion: Int
 
     /// - Parameter columns: `name`, with `#` before it for a number and `*` for bytes.
-    private init(_ name: String, _ columns: String, key: String..., isNumbered: Bool = false) {
+    private init(_ name: String, _ columns: String, key: String..., isNumbered: Bool = false, portion: Int = 500) {
         self.name = name
         self.columns = columns.split(separator: " ").map { text in
             switch text.first {
@@ -29,6 +31,7 @@ struct CopiedTable: Sendable {
         }
         self.key = key
         self.isNumbered = isNumbered
+        self.portion = portion
     }
 
     /// All that there is, each after those that it refers to. What PostgreSQL has beside them (the trail's head) is
@@ -40,9 +43,21 @@ struct CopiedTable: Sendable {
         CopiedTable("secrets", "#workload *sealed master_key", key: "workload"),
         CopiedTable(
             "sessions", "*id #workload *binding *exponent chip #expires *code #opened master_key", key: "id"),
+        CopiedTable("reference_values", "name kind *digests source #expires #revision #changed", key: "name"),
+        CopiedTable("policies", "name document rules #revision #changed", key: "name"),
+        CopiedTable("policy_references", "policy reference_values", key: "policy", "reference_values"),
+        CopiedTable("revisions", "#one #last", key: "one"),
+        CopiedTable(
+            "resources", "#row path policy #current #latest #change #disabled #created #changed", key: "row",
+            isNumbered: true),
+        CopiedTable(
+            "resource_versions", "#resource #version #size #stored master_key *sealed", key: "resource", "version",
+            portion: 16),
+        CopiedTable(
+            "guests", "*id tee chip #opened #expires master_key *code claims key verdict token", key: "id"),
         CopiedTable("certificates", "name *fingerprint *der #added", key: "name", "fingerprint"),
         CopiedTable(
-            "attempts", "#id #time workload tee session chip outcome code sentence verdict", key: "id",
+            "attempts", "#id #time action workload tee session chip outcome code sentence verdict", key: "id",
             isNumbered: true),
         CopiedTable("audit", "#seq record *hash", key: "seq"),
         CopiedTable("tokens", "id *digest role description #created #expires #revoked", key: "id"),

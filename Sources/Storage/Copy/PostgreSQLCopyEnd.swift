@@ -57,13 +57,13 @@ final class PostgreSQLCopyEnd: CopyEnd {
     func forEachRow(of table: CopiedTable, _ body: ([CopiedValue]) throws -> Void) throws {
         try run(
             "DECLARE copied NO SCROLL CURSOR FOR SELECT \(table.columnList) FROM \(table.name) ORDER BY \(table.order)")
-        while case let rows = try run("FETCH 500 FROM copied").rows, !rows.isEmpty {
+        while case let rows = try run("FETCH \(table.portion) FROM copied").rows, !rows.isEmpty {
             for row in rows {
                 try body(
                     table.columns.indices.map { index in
                         switch table.columns[index].kind {
                         case .integer: try row.optionalInteger(index).map { .integer($0) } ?? .none
-                        case .text: .text(try row.text(index))
+                        case .text: try row.optionalText(index).map { .text($0) } ?? .none
                         case .bytes: try row.optionalBytes(index).map { .bytes($0) } ?? .none
                         }
                     })
@@ -124,8 +124,7 @@ extension Value {
             switch kind {
             case .integer: self = .integer(nil as Int64?)
             case .bytes: self = .bytes(nil)
-            // No text in the schema may be NULL.
-            case .text: self = .text("")
+            case .text: self = .text(nil)
             }
         }
     }

@@ -66,7 +66,7 @@ public enum StorageCopy {
         try reader.forEachRow(of: table) { row in
             hasher.add(row)
             portion.append(row)
-            guard portion.count == 500 else { return }
+            guard portion.count == table.portion else { return }
             try writer.insert(portion, into: table)
             portion = []
         }

@@ -53,6 +53,8 @@ extension PostgreSQLStore {
         let sql = """
             SELECT EXISTS (SELECT 1 FROM secrets WHERE master_key < $1)
                 OR EXISTS (SELECT 1 FROM secrets WHERE master_key > $1)
+                OR EXISTS (SELECT 1 FROM resource_versions WHERE master_key < $1)
+                OR EXISTS (SELECT 1 FROM resource_versions WHERE master_key > $1)
                 OR EXISTS (SELECT 1 FROM server_keys WHERE master_key <> $1)
             """
         return try await lookUp(sql, [.text(masterKey)]).first?.bool(0) ?? false
@@ -95,6 +97,12 @@ extension PostgreSQLStore {
                             """
                             UPDATE secrets SET sealed = $1, master_key = $2 WHERE sealed IN ($3, $1) AND workload = $4
                             """, values + [.integer(row)])
+                    case .resource(let place):
+                        try transaction.run(
+                            """
+                            UPDATE resource_versions SET sealed = $1, master_key = $2
+                            WHERE sealed IN ($3, $1) AND resource = $4 AND version = $5
+                            """, values + [.integer(place.row), .integer(place.version)])
                     case .serverKey(let name, let id):
                         try transaction.run(
                             """
@@ -114,15 +122,20 @@ extension PostgreSQLStore {
         // One statement, so that it sees one state of the database.
         let sql = """
             SELECT k.id, coalesce(x.count, 0), coalesce(v.count, 0), coalesce(s.count, 0), s.last,
-                m.activated, m.superseded, m.retired
+                m.activated, m.superseded, m.retired, coalesce(r.count, 0)
             FROM (SELECT id FROM master_keys UNION SELECT master_key FROM secrets
-                    UNION SELECT master_key FROM server_keys
+                    UNION SELECT master_key FROM server_keys UNION SELECT master_key FROM resource_versions
+                    UNION SELECT master_key FROM guests WHERE expires > $1
                     UNION SELECT master_key FROM sessions WHERE expires > $1) k
                 LEFT JOIN master_keys m ON m.id = k.id
                 LEFT JOIN (SELECT master_key, count(*) count FROM secrets GROUP BY 1) x ON x.master_key = k.id
                 LEFT JOIN (SELECT master_key, count(*) count FROM server_keys GROUP BY 1) v ON v.master_key = k.id
-                LEFT JOIN (SELECT master_key, count(*) count, max(expires) last FROM sessions
-                    WHERE expires > $1 GROUP BY 1) s ON s.master_key = k.id
+                LEFT JOIN (SELECT master_key, count(*) count FROM resource_versions GROUP BY 1) r
+                    ON r.master_key = k.id
+                LEFT JOIN (SELECT master_key, count(*) count, max(expires) last
+                    FROM (SELECT master_key, expires FROM sessions WHERE expires > $1
+                        UNION ALL SELECT master_key, expires FROM guests WHERE expires > $1) o GROUP BY 1) s
+                    ON s.master_key = k.id
             ORDER BY m.activated NULLS FIRST, k.id
             """
         return try await scan(sql, [.integer(time.seconds)]).rows.map { row in
@@ -132,6 +145,7 @@ extension PostgreSQLStore {
             usage.activated = try row.optionalInteger(5).map { Date(seconds: $0) }
             usage.superseded = try row.optionalInteger(6).map { Date(seconds: $0) }
             usage.retired = try row.optionalInteger(7).map { Date(seconds: $0) }
+            usage.resources = try row.int(8)
             return usage
         }
     }
@@ -164,6 +178,8 @@ extension PostgreSQLStore {
             let isUsed = try transaction.run(
                 """
                 SELECT EXISTS (SELECT 1 FROM secrets WHERE master_key IN ($1, ''))
+                    OR EXISTS (SELECT 1 FROM resource_versions WHERE master_key = $1)
+                    OR EXISTS (SELECT 1 FROM guests WHERE master_key = $1 AND expires > $2)
                     OR EXISTS (SELECT 1 FROM server_keys WHERE master_key IN ($1, ''))
                     OR EXISTS (SELECT 1 FROM sessions WHERE master_key IN ($1, '') AND expires > $2)
                 """, [.text(id), .integer(time.seconds)])

@@ -15,7 +15,10 @@ enum PostgreSQLSchema {
     }
 
     /// Their places, from 1, are the schema's versions.
-    static let migrations = [Migration(name: "first", compatibleFrom: 1, statements: first)]
+    static let migrations = [
+        Migration(name: "first", compatibleFrom: 1, statements: first),
+        Migration(name: "guests and resources", compatibleFrom: 1, statements: guestsAndResources),
+    ]
 
     static var version: Int { migrations.count }
 

@@ -1,5 +1,4 @@
 public import Broker
-import Evidence
 public import Foundation
 
 /// What a guest's request and an operator's change both depend on is locked by both, so that the trail has them in the
@@ -27,8 +26,8 @@ extension PostgreSQLStore {
                 SELECT $1, w.row, $3, $4, $5, $6, $7, $8, $9 FROM w
                 WHERE NOT EXISTS (SELECT FROM k WHERE retired IS NOT NULL)
                 ON CONFLICT DO NOTHING RETURNING 1),
-            a AS (INSERT INTO attempts (time, workload, tee, session, chip, outcome, code, sentence, verdict)
-                SELECT $10, $11, $12, $13, $14, $15, $16, $17, $18 FROM s)
+            a AS (INSERT INTO attempts (\(RecordedAttempt.columnList))
+                SELECT $10, $11, $12, $13, $14, $15, $16, $17, $18, $19 FROM s)
         SELECT 1 FROM s
         """
 
@@ -68,49 +67,63 @@ extension PostgreSQLStore {
     public func sessions(
         _ selection: SessionSelection, after id: [UInt8], limit: Int, at time: Date
     ) async throws -> [OpenSession] {
-        let (condition, values) = selection.condition(from: 4)
+        let condition = SessionCondition(selection, from: 4)
+        // Each half in the order of its key, so that neither is read further than the page.
         return try await scan(
             """
-            SELECT s.id, w.id, w.tee, s.chip, s.opened, s.expires
-            FROM sessions s JOIN workloads w ON w.row = s.workload
-            WHERE s.id > $1 AND s.expires > $2 AND \(condition) ORDER BY s.id LIMIT $3
-            """, [.bytes(id), .integer(time.seconds), .integer(limit)] + values
+            SELECT id, workload, tee, chip, opened, expires FROM (
+                (SELECT s.id, w.id AS workload, w.tee, s.chip, s.opened, s.expires
+                    FROM sessions s JOIN workloads w ON w.row = s.workload
+                    WHERE s.id > $1 AND s.expires > $2 AND \(condition.ofSessions) ORDER BY s.id LIMIT $3)
+                UNION ALL
+                (SELECT s.id, NULL, s.tee, s.chip, s.opened, s.expires FROM guests s
+                    WHERE s.id > $1 AND s.expires > $2 AND \(condition.ofGuests) ORDER BY s.id LIMIT $3)) o
+            ORDER BY id LIMIT $3
+            """, [.bytes(id), .integer(time.seconds), .integer(limit)] + condition.values
         ).rows.map { row in
-            guard let tee = TEE(rawValue: try row.text(2)) else {
-                throw UnexpectedAnswer(description: "the workload \(try row.text(1)) has an unknown technology")
-            }
-            return OpenSession(
-                id: try row.bytes(0), workload: try WorkloadID(row.text(1)), tee: tee, chip: try row.text(3),
-                opened: Date(seconds: try row.integer(4)), expires: Date(seconds: try row.integer(5)))
+            OpenSession(
+                id: try row.bytes(0), workload: try row.optionalText(1).map { try WorkloadID($0) },
+                tee: try row.text(2), chip: try row.text(3), opened: Date(seconds: try row.integer(4)),
+                expires: Date(seconds: try row.integer(5)))
         }
     }
 
     public func endSessions(
         _ selection: SessionSelection, at time: Date, recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int {
-        let (condition, values) = selection.condition(from: 2)
+        let condition = SessionCondition(selection, from: 2)
         // In one transaction, other than with SQLite: it holds up nobody but these sessions. A row is not removed, as
         // it is what remembers that a challenge was answered. In the order of their ids, as guests' writes have them.
-        let sql = """
+        let sessions = """
             WITH ended AS MATERIALIZED (SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload
-                WHERE s.expires > $1 AND \(condition) ORDER BY s.id FOR UPDATE OF s)
+                WHERE s.expires > $1 AND \(condition.ofSessions) ORDER BY s.id FOR UPDATE OF s)
             UPDATE sessions SET expires = $1 FROM ended WHERE sessions.id = ended.id
             """
+        let guests = """
+            WITH ended AS MATERIALIZED (SELECT s.id FROM guests s
+                WHERE s.expires > $1 AND \(condition.ofGuests) ORDER BY s.id FOR UPDATE OF s)
+            UPDATE guests SET expires = $1 FROM ended WHERE guests.id = ended.id
+            """
         return try await change(takesLong: true) { transaction in
-            let count = try transaction.run(sql, [.integer(time.seconds)] + values).changes
+            let values = [.integer(time.seconds)] + condition.values
+            let count = try transaction.run(sessions, values).changes + transaction.run(guests, values).changes
             if count > 0 { transaction.append(record(count)) }
             return count
         }
     }
 
     public func sweepSessions(before time: Date) async throws -> Int {
+        try await sweep("sessions", before: time) + sweep("guests", before: time)
+    }
+
+    private func sweep(_ table: String, before time: Date) async throws -> Int {
         var swept = 0
         while true {
             // In portions, so that no transaction takes long. What another server sweeps is left to it.
             let portion = try await change(takesLong: true) { transaction in
                 try transaction.run(
                     """
-                    DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= $1
+                    DELETE FROM \(table) WHERE id IN (SELECT id FROM \(table) WHERE expires <= $1
                         ORDER BY expires LIMIT 2000 FOR UPDATE SKIP LOCKED)
                     """, [.integer(time.seconds)]
                 ).changes
@@ -121,20 +134,29 @@ extension PostgreSQLStore {
     }
 }
 
-extension SessionSelection {
-    /// SQL over `sessions s` and `workloads w`.
-    ///
+/// Which sessions are meant, in SQL.
+private struct SessionCondition: Sendable {
+    /// Over `sessions s` and `workloads w`.
+    let ofSessions: String
+    /// Over `guests s`, which have no workload.
+    let ofGuests: String
+    let values: [Value]
+
     /// - Parameter number: of the first parameter.
-    fileprivate func condition(from number: Int) -> (sql: String, values: [Value]) {
+    init(_ selection: SessionSelection, from number: Int) {
         var conditions: [String] = []
         var values: [Value] = []
         func add(_ column: String, _ value: Value) {
             conditions.append("\(column) = $\(number + values.count)")
             values.append(value)
         }
-        if let id { add("s.id", .bytes(id)) }
-        if let workload { add("w.id", .text(workload.text)) }
-        if let chip { add("s.chip", .text(chip)) }
-        return (conditions.isEmpty ? "true" : conditions.joined(separator: " AND "), values)
+        if let id = selection.id { add("s.id", .bytes(id)) }
+        if let chip = selection.chip { add("s.chip", .text(chip)) }
+        let common = conditions.isEmpty ? "true" : conditions.joined(separator: " AND ")
+        if let workload = selection.workload { add("w.id", .text(workload.text)) }
+        ofSessions = conditions.isEmpty ? "true" : conditions.joined(separator: " AND ")
+        // A parameter must be somewhere in each statement that it is sent with.
+        ofGuests = selection.workload == nil ? common : "\(common) AND $\(number + values.count - 1)::text IS NULL"
+        self.values = values
     }
 }

@@ -20,7 +20,15 @@ extension PostgreSQLStore: ServerStore {
     }
 
     public func countSessions(at time: Date) async throws -> Int {
-        try await scan("SELECT count(*) FROM sessions WHERE expires > $1", [.integer(time.seconds)]).first?.int(0) ?? 0
+        let sql = """
+            SELECT (SELECT count(*) FROM sessions WHERE expires > $1)
+                + (SELECT count(*) FROM guests WHERE expires > $1)
+            """
+        return try await scan(sql, [.integer(time.seconds)]).first?.int(0) ?? 0
+    }
+
+    public func countResources() async throws -> Int {
+        try await scan("SELECT count(*) FROM resources").first?.int(0) ?? 0
     }
 
     public func probe() async throws {

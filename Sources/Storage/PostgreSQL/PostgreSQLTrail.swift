@@ -1,5 +1,4 @@
 public import Broker
-import Evidence
 import Foundation
 
 extension PostgreSQLStore {
@@ -7,8 +6,8 @@ extension PostgreSQLStore {
         let query = attempt.map { attempt in
             Query(
                 """
-                INSERT INTO attempts (time, workload, tee, session, chip, outcome, code, sentence, verdict)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING 1
+                INSERT INTO attempts (\(RecordedAttempt.columnList))
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING 1
                 """, attempt.columns)
         }
         _ = try await write(query, recording: records)
@@ -17,9 +16,8 @@ extension PostgreSQLStore {
     public func attempts(
         _ selection: AttemptSelection, before id: Int64, limit: Int
     ) async throws -> [RecordedAttempt] {
-        // One that another version wrote is left out, so that the others are seen.
-        var conditions = ["id < $1", "tee = ANY ($2)"]
-        var values: [Value] = [.integer(id), .texts(TEE.allCases.map(\.rawValue)), .integer(limit)]
+        var conditions = ["id < $1"]
+        var values: [Value] = [.integer(id), .integer(limit)]
         func add(_ column: String, _ value: String) {
             values.append(.text(value))
             conditions.append("\(column) = $\(values.count)")
@@ -27,7 +25,7 @@ extension PostgreSQLStore {
         if let workload = selection.workload { add("workload", workload) }
         if let accepted = selection.accepted { add("outcome", accepted ? "accepted" : "refused") }
         return try await scan(
-            "\(Self.selectAttempt) WHERE \(conditions.joined(separator: " AND ")) ORDER BY id DESC LIMIT $3", values
+            "\(Self.selectAttempt) WHERE \(conditions.joined(separator: " AND ")) ORDER BY id DESC LIMIT $2", values
         ).rows.map { try RecordedAttempt(row: $0) }
     }
 
@@ -38,7 +36,7 @@ extension PostgreSQLStore {
     }
 
     private static let selectAttempt =
-        "SELECT id, time, workload, tee, session, chip, code, sentence, verdict FROM attempts"
+        "SELECT id, time, workload, tee, session, chip, code, sentence, verdict, action FROM attempts"
 
     public func trimAttempts(keeping count: Int) async throws {
         while true {
@@ -81,23 +79,22 @@ extension PostgreSQLStore {
 }
 
 extension RecordedAttempt {
-    /// time, workload, tee, session, chip, outcome, code, sentence, verdict.
+    static let columnList = "time, action, workload, tee, session, chip, outcome, code, sentence, verdict"
+
+    /// In the order of ``columnList``.
     var columns: [Value] {
         [
-            .integer(time.milliseconds), .text(workload), .text(tee.rawValue), .text(session), .text(chip),
+            .integer(time.milliseconds), .text(action), .text(workload), .text(tee), .text(session), .text(chip),
             .text(outcomeColumn), .text(code?.rawValue ?? ""), .text(sentence), .text(verdictJSON),
         ]
     }
 
-    /// From the columns id, time, workload, tee, session, chip, code, sentence, verdict.
+    /// From the columns id, time, workload, tee, session, chip, code, sentence, verdict, action.
     fileprivate init(row: ResultRow) throws {
-        guard let tee = TEE(rawValue: try row.text(3)) else {
-            throw UnexpectedAnswer(description: "the attempt \(try row.integer(0)) has an unknown technology")
-        }
         let json = try row.text(8)
         self.init(
-            id: try row.integer(0), time: Date(milliseconds: try row.integer(1)), workload: try row.text(2), tee: tee,
-            session: try row.text(4), chip: try row.text(5), code: Refusal.Code(rawValue: try row.text(6)),
+            id: try row.integer(0), time: Date(milliseconds: try row.integer(1)), action: try row.text(9),
+            workload: try row.text(2), tee: try row.text(3), session: try row.text(4), chip: try row.text(5), code: Refusal.Code(rawValue: try row.text(6)),
             sentence: try row.text(7), verdict: Self.verdict(column: json), verdictJSON: json)
     }
 }

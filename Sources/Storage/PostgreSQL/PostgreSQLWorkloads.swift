@@ -11,9 +11,13 @@ extension PostgreSQLStore {
     ) async throws -> RegistrationOutcome {
         try await change { transaction in
             let id = registration.id.text
+            // A name that a resource can have too: nobody puts one meanwhile.
+            let isPath = (try? ResourcePath(id)) != nil
+            if isPath { try transaction.takeTurn(at: id) }
             let version = try transaction.lockedVersion(of: id)
             if let expected, !expected.holds(for: version) { return .changed }
             guard version == nil || replacing else { return .exists }
+            if isPath, try transaction.hasResource(named: id) { return .isResource }
             guard try !transaction.isRetired(sealed.masterKey) else { return .keyRetired }
             if version != nil { try transaction.run("DELETE FROM workloads WHERE id = $1", [.text(id)]) }
             let launch = registration.launch

@@ -4,7 +4,7 @@ import Foundation
 enum Value: Sendable {
     /// BIGINT.
     case integer(Int64?)
-    case text(String)
+    case text(String?)
     /// BYTEA.
     case bytes([UInt8]?)
     case integers([Int64])
@@ -28,7 +28,7 @@ enum Value: Sendable {
     fileprivate var encoded: [UInt8]? {
         switch self {
         case .integer(let value): value.map { Self.bytes(of: UInt64(bitPattern: $0)) }
-        case .text(let text): Self.bytes(of: text)
+        case .text(let text): text.map(Self.bytes(of:))
         case .bytes(let bytes): bytes
         case .integers(let values): Self.array(values.map { Self.bytes(of: UInt64(bitPattern: $0)) }, of: 20)
         case .texts(let texts): Self.array(texts.map(Self.bytes(of:)), of: 25)

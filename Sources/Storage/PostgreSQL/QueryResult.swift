@@ -44,15 +44,21 @@ struct ResultRow {
 
     func int(_ column: Int) throws -> Int { Int(try integer(column)) }
 
-    func text(_ column: Int) throws -> String {
-        let text = try result.value(index, column, [25]) { String(validating: $0, as: UTF8.self) }
-        return try present(text ?? nil, column)
-    }
+    func text(_ column: Int) throws -> String { try present(optionalText(column), column) }
 
     func bytes(_ column: Int) throws -> [UInt8] { try present(optionalBytes(column), column) }
 
     func bool(_ column: Int) throws -> Bool {
         try present(result.value(index, column, [16]) { $0.first == 1 }, column)
+    }
+
+    func optionalText(_ column: Int) throws -> String? {
+        try result.value(index, column, [25]) { bytes in
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                throw UnexpectedAnswer(description: "column \(column) of the database's answer is no text")
+            }
+            return text
+        }
     }
 
     func optionalBytes(_ column: Int) throws -> [UInt8]? { try result.value(index, column, [17]) { Array($0) } }
@@ -66,7 +72,7 @@ struct ResultRow {
 
     private func present<T>(_ value: T?, _ column: Int) throws -> T {
         guard let value else {
-            throw UnexpectedAnswer(description: "column \(column) of the database's answer has no value, or is no text")
+            throw UnexpectedAnswer(description: "column \(column) of the database's answer has no value")
         }
         return value
     }

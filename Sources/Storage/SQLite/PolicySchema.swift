@@ -1,7 +1,7 @@
 extension Schema {
     /// Policies, and the reference values that they name.
     ///
-    /// A revision is the `seq` of the trail's record of the change. What is named by something else cannot go.
+    /// What is named by something else cannot go.
     static let policies = """
         CREATE TABLE policies (
             name TEXT PRIMARY KEY,
@@ -27,5 +27,11 @@ extension Schema {
             PRIMARY KEY (policy, reference_values)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX policy_references_by_values ON policy_references (reference_values);
+
+        -- One row, once there was a policy: the last number that was given to a state of any.
+        CREATE TABLE revisions (
+            one INTEGER PRIMARY KEY DEFAULT 1 CHECK (one = 1),
+            last INTEGER NOT NULL
+        ) STRICT;
         """
 }

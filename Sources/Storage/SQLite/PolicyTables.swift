@@ -7,7 +7,7 @@ extension SQLiteStore: PolicyStore {
         _ policy: ResourcePolicy, document: String, expecting expected: Revision.Expectation?, at time: Date,
         recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> PolicySetOutcome {
-        let rules = String(decoding: try JSONEncoder().encode(policy), as: UTF8.self)
+        let rules = try policy.rulesColumn
         return try await writes.perform { database in
             let name = policy.name.text
             let revision = try database.revision(of: name, in: .policies)
@@ -16,7 +16,7 @@ extension SQLiteStore: PolicyStore {
                 try database.revision(of: $0.text, in: .referenceValues) == nil
             }
             guard unknown.isEmpty else { return .unknownReferences(unknown) }
-            let written = Revision(try database.append(record(revision != nil)))
+            let written = try database.nextRevision()
             // An update, not a deletion: resources refer to it.
             try database.cachedStatement(
                 sql: """
@@ -32,6 +32,7 @@ extension SQLiteStore: PolicyStore {
                     sql: "INSERT INTO policy_references (policy, reference_values) VALUES (?, ?)"
                 ).execute(arguments: [name, reference.text])
             }
+            try database.append(record(revision != nil))
             return .done(written, replaced: revision != nil)
         }
     }
@@ -76,7 +77,7 @@ extension SQLiteStore: PolicyStore {
             var revisions: [Revision] = []
             for row in rows where row[2] as String? != nil {
                 let set = try ReferenceValueSet(
-                    name: row[2], kind: row[3], digests: row[4], source: row[5], expires: row[6])
+                    name: row[2], kind: row[3], digests: Array(row[4] as Data), source: row[5], expires: row[6])
                 references[set.name] = set
                 revisions.append(Revision(row[7]))
             }
@@ -98,7 +99,7 @@ extension SQLiteStore: PolicyStore {
             let name = references.name.text
             let revision = try database.revision(of: name, in: .referenceValues)
             if let expected, !expected.holds(for: revision) { return .changed }
-            let written = Revision(try database.append(record(revision != nil)))
+            let written = try database.nextRevision()
             try database.cachedStatement(
                 sql: """
                     INSERT INTO reference_values (name, kind, digests, source, expires, revision, changed)
@@ -111,6 +112,7 @@ extension SQLiteStore: PolicyStore {
                 name, references.kind.rawValue, Data(references.values.joined()), references.source,
                 references.expires?.seconds, written.number, time.seconds,
             ])
+            try database.append(record(revision != nil))
             return .done(written, replaced: revision != nil)
         }
     }
@@ -167,6 +169,14 @@ private enum NamedTable: String {
 }
 
 extension Database {
+    /// A number that no state of a policy or of reference values ever had.
+    fileprivate func nextRevision() throws -> Revision {
+        guard let number = try Int64.fetchOne(cachedStatement(sql: Revision.next)) else {
+            throw DatabaseError(message: "there is no next revision")
+        }
+        return Revision(number)
+    }
+
     fileprivate func revision(of name: String, in table: NamedTable) throws -> Revision? {
         try Int64.fetchOne(
             cachedStatement(sql: "SELECT revision FROM \(table.rawValue) WHERE name = ?"), arguments: [name]
@@ -186,12 +196,6 @@ extension Database {
     }
 }
 
-extension ResourcePolicy {
-    fileprivate init(rules json: String) throws {
-        self = try JSONDecoder().decode(ResourcePolicy.self, from: Data(json.utf8))
-    }
-}
-
 extension StoredPolicy {
     /// From the columns rules, document, revision, changed.
     fileprivate init(row: GRDB.Row) throws {
@@ -205,20 +209,8 @@ extension StoredReferenceValues {
     /// From the columns name, kind, digests, source, expires, revision, changed.
     fileprivate init(row: GRDB.Row) throws {
         self.init(
-            set: try ReferenceValueSet(name: row[0], kind: row[1], digests: row[2], source: row[3], expires: row[4]),
+            set: try ReferenceValueSet(
+                name: row[0], kind: row[1], digests: Array(row[2] as Data), source: row[3], expires: row[4]),
             revision: Revision(row[5]), changed: Date(seconds: row[6]))
-    }
-}
-
-extension ReferenceValueSet {
-    fileprivate init(name: String, kind: String, digests: Data, source: String, expires: Int64?) throws {
-        guard let kind = Kind(rawValue: kind), digests.count.isMultiple(of: kind.length) else {
-            throw DatabaseError(message: "the reference values \(name) cannot be read")
-        }
-        let bytes = Array(digests)
-        let values = stride(from: 0, to: bytes.count, by: kind.length).map { Array(bytes[$0..<$0 + kind.length]) }
-        try self.init(
-            name: try PolicyName(name), kind: kind, values: values, source: source,
-            expires: expires.map { Date(seconds: $0) })
     }
 }
