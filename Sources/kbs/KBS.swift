@@ -12,7 +12,8 @@ struct KBS: AsyncParsableCommand {
             """,
         version: Build.version,
         subcommands: [
-            ServeCommand.self, WorkloadCommand.self, ResourceCommand.self, PolicyCommand.self, ReferenceCommand.self, AttemptsCommand.self,
+            ServeCommand.self, WorkloadCommand.self, ResourceCommand.self, PolicyCommand.self, ReferenceCommand.self,
+            AttemptsCommand.self,
             SessionsCommand.self, TokenCommand.self,
             AuditCommand.self, StatusCommand.self, CertificatesCommand.self, KeysCommand.self, BackupCommand.self,
             RestoreCommand.self, VerifyCommand.self, TLSCommand.self, GuestCommand.self, SettingsCommand.self,
