@@ -20,7 +20,10 @@ extension ResourcePolicy {
         imageIDs = try document.list("image_ids", of: "an image id has 32 hex digits") { Self.bytes($0, [16]) }
         minimumGuestSVN = try document.number("min_guest_svn")
         vmpl = try Self.vmpl(&document)
-        if let list = try document.list("allow", of: Words.permissions.wanted, { Words.permissions[$0] }) {
+        // None at all is the strictest that there is.
+        if let list = try document.list(
+            "allow", of: Words.permissions.wanted, mayBeEmpty: true, { Words.permissions[$0] })
+        {
             allows = GuestPolicy(list)
         }
         if let list = try document.list("require", of: Words.restrictions.wanted, { Words.restrictions[$0] }) {

@@ -103,13 +103,15 @@ struct TOMLDocument {
     }
 
     /// A list of texts. One text alone is a list of one.
-    mutating func list(_ key: String) throws(Refusal) -> [String]? {
+    ///
+    /// - Parameter mayBeEmpty: whether an empty list means something.
+    mutating func list(_ key: String, mayBeEmpty: Bool = false) throws(Refusal) -> [String]? {
         guard let value = take(key) else { return nil }
         let wanted = "must be a list of texts, such as \(key) = [\"…\"]"
         switch value {
         case .text(let text): return [text]
         case .list(let values):
-            guard !values.isEmpty else {
+            guard mayBeEmpty || !values.isEmpty else {
                 throw refuse(key, "is an empty list, which nobody can meet: give a value, or leave it out")
             }
             var texts: [String] = []
@@ -125,9 +127,9 @@ struct TOMLDocument {
 
     /// A list of texts, each of which means something.
     mutating func list<T>(
-        _ key: String, of wanted: String, _ read: (String) throws(Refusal) -> T?
+        _ key: String, of wanted: String, mayBeEmpty: Bool = false, _ read: (String) throws(Refusal) -> T?
     ) throws(Refusal) -> [T]? {
-        guard let texts = try list(key) else { return nil }
+        guard let texts = try list(key, mayBeEmpty: mayBeEmpty) else { return nil }
         var values: [T] = []
         for text in texts {
             let value: T?

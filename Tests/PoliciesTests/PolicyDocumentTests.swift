@@ -88,6 +88,11 @@ struct PolicyDocumentTests {
         #expect(policy.tees == [.snp] && policy.allows == [.smtAllowed] && policy.vmpl == nil)
     }
 
+    @Test("A guest may be let do nothing at all")
+    func nothing() throws {
+        #expect(try read("measurements = [\"\(measurement)\"]\nallow = []").allows.isEmpty)
+    }
+
     @Test("A policy that any genuine guest meets is refused, unless it says that it is meant so")
     func anyone() throws {
         #expect(sentence("products = [\"Genoa\"]").contains("accepts_any_measurement"))
