@@ -1,8 +1,10 @@
 import Broker
+import Crypto
 import Evidence
 import Foundation
+import MasterKeys
 import Server
-import Storage
+import SimulatedHardware
 import TestSupport
 import Testing
 
@@ -14,7 +16,7 @@ struct ReplicaTests {
         let url = try await PostgreSQLCluster.shared.uri(database)
         let folder = try TemporaryFolder()
         let key = folder.file("master.key")
-        try KeyFile(key).write([Data(repeating: 7, count: 32)].map { .init(data: $0) })
+        try KeyFile(key).write([SymmetricKey(size: .bits256)])
         func settings(_ settings: inout Settings) {
             settings.storage.url = url
             settings.masterKeys.master = .file(key)
@@ -28,9 +30,10 @@ struct ReplicaTests {
     func handshake() async throws {
         try await replicas { one, other in
             try await other.put("default/key/1", "a key")
-            let challenge = try await one.components().challenge()
-            let token = try await other.components().attest(challenge)
-            let (here, there) = (try one.components(), try other.components())
+            let key = GuestComponentKey.elliptic
+            let (here, there) = (try one.components(key: key), try other.components(key: key))
+            let challenge = try await here.challenge()
+            let token = try await there.attest(challenge)
             #expect(try await here.fetch("default/key/1", cookie: challenge.cookie) == Array("a key".utf8))
             #expect(try await there.fetch("default/key/1", cookie: challenge.cookie) == Array("a key".utf8))
             #expect(try await here.fetch("default/key/1", token: token) == Array("a key".utf8))
@@ -41,14 +44,16 @@ struct ReplicaTests {
     func ended() async throws {
         try await replicas { one, other in
             try await one.put("default/key/1")
-            let guest = try one.components()
+            let key = GuestComponentKey.elliptic
+            let guest = try one.components(key: key)
             let token = try await guest.attest(try await guest.challenge())
+            #expect(try await guest.fetch("default/key/1", token: token) == Array("secret".utf8))
             let chip = Hex.encode(try Simulated.snp.chipID)
             let ended = try await other.send("DELETE", "/api/v1/sessions?chip=\(chip)")
             #expect(ended.status == 200)
             for server in [one, other] {
                 let refused = try await refusal {
-                    _ = try await server.components().fetch("default/key/1", token: token)
+                    _ = try await server.components(key: key).fetch("default/key/1", token: token)
                 }
                 #expect(refused.status == 401)
             }

@@ -11,7 +11,9 @@ import Testing
 struct PolicyTableTests {
     // MARK: Keeping
 
-    @Test("A policy comes back as it was set, with its document, and is replaced as a whole", arguments: TestedStore.allCases)
+    @Test(
+        "A policy comes back as it was set, with its document, and is replaced as a whole",
+        arguments: TestedStore.allCases)
     func policyRoundTrip(_ kind: TestedStore) async throws {
         let place = try await PolicyPlace(kind)
         try await place.set(place.values("web-1", "app", "b"))
@@ -58,7 +60,9 @@ struct PolicyTableTests {
 
     // MARK: In force
 
-    @Test("A policy in force has the values that it names, and another stamp when any of them changes", arguments: TestedStore.allCases)
+    @Test(
+        "A policy in force has the values that it names, and another stamp when any of them changes",
+        arguments: TestedStore.allCases)
     func stamps(_ kind: TestedStore) async throws {
         let place = try await PolicyPlace(kind)
         try await place.set(place.values("z", "app"))
@@ -81,7 +85,9 @@ struct PolicyTableTests {
 
     // MARK: What depends on what
 
-    @Test("A policy that names values that are not there is refused, and nothing is written", arguments: TestedStore.allCases)
+    @Test(
+        "A policy that names values that are not there is refused, and nothing is written",
+        arguments: TestedStore.allCases)
     func unknownValues(_ kind: TestedStore) async throws {
         let place = try await PolicyPlace(kind)
         let before = try await place.store.auditHead()
@@ -126,7 +132,9 @@ struct PolicyTableTests {
         #expect(await place.refused { try await place.set(policy, expecting: .any) } == .preconditionFailed)
         let first = try await place.set(policy, expecting: Revision.Expectation.none)
         let stale = Revision.Expectation.revision(first.revision)
-        #expect(await place.refused { try await place.set(policy, expecting: Revision.Expectation.none) } == .preconditionFailed)
+        #expect(
+            await place.refused { try await place.set(policy, expecting: Revision.Expectation.none) }
+                == .preconditionFailed)
         let second = try await place.set(policy, expecting: stale)
         #expect(await place.refused { try await place.set(policy, expecting: stale) } == .preconditionFailed)
         #expect(
@@ -146,7 +154,8 @@ struct PolicyTableTests {
         let second = try await place.set(values).revision
         let stale = Revision.Expectation.revision(first)
         #expect(
-            await place.refused { _ = try await place.library.set(values, expecting: stale, by: .server) } == .preconditionFailed)
+            await place.refused { _ = try await place.library.set(values, expecting: stale, by: .server) }
+                == .preconditionFailed)
         #expect(
             await place.refused { try await place.library.removeReferences(values.name, expecting: stale, by: .server) }
                 == .preconditionFailed)

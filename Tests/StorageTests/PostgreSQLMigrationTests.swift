@@ -63,7 +63,8 @@ struct PostgreSQLMigrationTests {
         #expect(try await store.countResources() == 1)
     }
 
-    @Test("A program of version 1 goes on beside the new ones, and cannot give up a key that resources are sealed under")
+    @Test(
+        "A program of version 1 goes on beside the new ones, and cannot give up a key that resources are sealed under")
     func besides() async throws {
         let database = try await database()
         let store = try await PostgreSQLStore.connected(to: database)
@@ -77,7 +78,8 @@ struct PostgreSQLMigrationTests {
         }
         #expect(failure?.description.contains("resources are sealed under the master key k") == true)
         _ = try await store.removeResource(
-            ResourcePath("default/key/2"), expecting: nil, recording: AuditRecord(.removeResource, by: .server, at: now))
+            ResourcePath("default/key/2"), expecting: nil, recording: AuditRecord(.removeResource, by: .server, at: now)
+        )
         try await PostgreSQLCluster.shared.sql(retire, in: database)
         #expect(try await put(1, on: store) == .keyRetired)
     }

@@ -72,7 +72,8 @@ struct PostgreSQLResourceTests {
     }
 
     /// Decides anew each time, and says in the record what it decided on.
-    private func release(_ pair: Pair, on store: PostgreSQLStore, to id: Int = 1) async throws -> ResourceReleaseOutcome {
+    private func release(_ pair: Pair, on store: PostgreSQLStore, to id: Int = 1) async throws -> ResourceReleaseOutcome
+    {
         guard let resource = try await store.resource(pair.path), let name = resource.policy, !resource.isDisabled,
             let policy = try await store.policyInForce(name)
         else { return .changed }
@@ -87,7 +88,8 @@ struct PostgreSQLResourceTests {
     }
 
     /// Releases on both stores while something is changed on the second.
-    private func race(_ pair: Pair, rounds: Int, _ change: @escaping @Sendable (Int) async throws -> Void) async throws {
+    private func race(_ pair: Pair, rounds: Int, _ change: @escaping @Sendable (Int) async throws -> Void) async throws
+    {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for store in pair.stores {
                 for _ in 0..<3 {

@@ -18,7 +18,9 @@ struct ResourceStoreTests {
         #expect(try await place.store.guest(place.guest(2).id, at: place.now) == nil)
     }
 
-    @Test("A guest's id is taken once, also when its session has ended, and a second insert records nothing", arguments: TestedStore.allCases)
+    @Test(
+        "A guest's id is taken once, also when its session has ended, and a second insert records nothing",
+        arguments: TestedStore.allCases)
     func guestOnce(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
         #expect(try await place.insert(place.guest(1, expires: -1)))
@@ -54,12 +56,15 @@ struct ResourceStoreTests {
         let moved = Resealed(
             place: .resource(ResourcePlace(row: resource.row, version: 1)), old: [1], new: [9])
         #expect(try await place.store.reseal([moved], under: "new") == 1)
-        #expect(try await place.store.reseal([moved], under: "new") == 0, "it is no longer what it was")
+        let stale = Resealed(place: moved.place, old: [1], new: [8])
+        #expect(try await place.store.reseal([stale], under: "new") == 0, "it is no longer what it was")
         #expect(try await !place.store.isAnythingSealed(notUnder: "new"))
         #expect(try await place.store.retire("k", at: place.now.addingTimeInterval(100)))
     }
 
-    @Test("Sessions of both kinds are listed in one order, page by page, and counted together", arguments: TestedStore.allCases)
+    @Test(
+        "Sessions of both kinds are listed in one order, page by page, and counted together",
+        arguments: TestedStore.allCases)
     func listing(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
         _ = try await place.store.register(
@@ -73,13 +78,16 @@ struct ResourceStoreTests {
                     try await place.store.insert(
                         Session(
                             id: Array(repeating: id, count: 16), workload: row, binding: .sev(measurement: [1]),
-                            chip: "", opened: place.now, expires: place.now.addingTimeInterval(100), code: [], masterKey: "k")))
+                            chip: "", opened: place.now, expires: place.now.addingTimeInterval(100), code: [],
+                            masterKey: "k")))
             }
         }
         #expect(try await place.insert(place.guest(7, expires: 0)))
         var ids: [UInt8] = []
         var last: [UInt8] = []
-        while case let page = try await place.store.sessions(.all, after: last, limit: 2, at: place.now), let end = page.last {
+        while case let page = try await place.store.sessions(.all, after: last, limit: 2, at: place.now),
+            let end = page.last
+        {
             #expect(page.allSatisfy { ($0.workload == nil) == $0.id[0].isMultiple(of: 2) })
             ids += page.map { $0.id[0] }
             last = end.id
@@ -87,12 +95,17 @@ struct ResourceStoreTests {
         #expect(ids == [1, 2, 3, 4, 5, 6])
         #expect(try await place.store.countSessions(at: place.now) == 6)
         let ofWorkload = SessionSelection(workload: try WorkloadID("app"))
-        #expect(try await place.store.sessions(ofWorkload, after: [], limit: 10, at: place.now).map { $0.id[0] } == [1, 3, 5])
+        #expect(
+            try await place.store.sessions(ofWorkload, after: [], limit: 10, at: place.now).map { $0.id[0] } == [
+                1, 3, 5,
+            ])
         let ofChip = SessionSelection(chip: "c0ffee")
-        #expect(try await place.store.sessions(ofChip, after: [], limit: 10, at: place.now).map { $0.id[0] } == [2, 4, 6])
+        #expect(
+            try await place.store.sessions(ofChip, after: [], limit: 10, at: place.now).map { $0.id[0] } == [2, 4, 6])
     }
 
-    @Test("Ending sessions ends guests, and the sweep takes them when they have expired", arguments: TestedStore.allCases)
+    @Test(
+        "Ending sessions ends guests, and the sweep takes them when they have expired", arguments: TestedStore.allCases)
     func ending(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
         for id in UInt8(1)...3 { #expect(try await place.insert(place.guest(id, chip: "\(id)"))) }
@@ -133,25 +146,34 @@ struct ResourceStoreTests {
     func removed(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
         let first = try await place.done(place.put(1))
-        #expect(try await place.store.removeResource(place.path, expecting: nil, recording: place.record(.removeResource)) == .done)
-        #expect(try await place.store.removeResource(place.path, expecting: nil, recording: place.record(.removeResource)) == .missing)
+        #expect(
+            try await place.store.removeResource(place.path, expecting: nil, recording: place.record(.removeResource))
+                == .done)
+        #expect(
+            try await place.store.removeResource(place.path, expecting: nil, recording: place.record(.removeResource))
+                == .missing)
         #expect(try await place.store.resourceVersions(after: .start, limit: 10).isEmpty)
         let second = try await place.done(place.put(1))
         #expect(second.row != first.row)
         #expect(try await place.put(2, expecting: .stamp(first.stamp)) == .changed)
     }
 
-    @Test("Resources are listed in order, page by page, and found by what their paths hold", arguments: TestedStore.allCases)
+    @Test(
+        "Resources are listed in order, page by page, and found by what their paths hold",
+        arguments: TestedStore.allCases)
     func list(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
-        for tag in ["c", "a", "b", "%"] where tag != "%" { _ = try await place.put(1, at: try ResourcePath("r/t/\(tag)")) }
+        for tag in ["c", "a", "b", "%"] where tag != "%" {
+            _ = try await place.put(1, at: try ResourcePath("r/t/\(tag)"))
+        }
         #expect(try await place.store.resources(after: "", search: "", limit: 2).map(\.path.tag) == ["a", "b"])
         #expect(try await place.store.resources(after: "r/t/b", search: "", limit: 2).map(\.path.tag) == ["c"])
         #expect(try await place.store.resources(after: "", search: "/a", limit: 10).map(\.path.tag) == ["a"])
         #expect(try await place.store.resources(after: "", search: "%", limit: 10).isEmpty)
     }
 
-    @Test("Versions are read in the order of their places, all of them, for a rotation", arguments: TestedStore.allCases)
+    @Test(
+        "Versions are read in the order of their places, all of them, for a rotation", arguments: TestedStore.allCases)
     func places(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
         let other = try ResourcePath("default/key/2")
@@ -163,7 +185,9 @@ struct ResourceStoreTests {
         {
             read += batch
         }
-        #expect(read.map(\.place.version) == [1, 2, 3, 1] && read.map(\.path) == [place.path, place.path, place.path, other])
+        #expect(
+            read.map(\.place.version) == [1, 2, 3, 1]
+                && read.map(\.path) == [place.path, place.path, place.path, other])
         let old = try await place.store.resourceVersions(notUnder: "new", after: .start, limit: 10)
         #expect(old.map(\.sealed.bytes) == [[1], [2], [3]])
     }
@@ -176,7 +200,9 @@ struct ResourceStoreTests {
         var policy = ResourcePolicy(name: name)
         policy.acceptsAnyMeasurement = true
         func setPolicy() async throws {
-            _ = try await place.store.set(policy, document: "", expecting: nil, at: place.now) { _ in place.record(.setPolicy) }
+            _ = try await place.store.set(policy, document: "", expecting: nil, at: place.now) { _ in
+                place.record(.setPolicy)
+            }
         }
         try await setPolicy()
         let resource = try await place.done(place.put(1, policy: .named(name)))
@@ -202,7 +228,8 @@ struct ResourceStoreTests {
             let before = try #require(try await place.store.resource(place.path))
             #expect(
                 try await place.store.changeResource(
-                    place.path, change, expecting: nil, at: place.now, recording: place.record(.disableResource)) == .done)
+                    place.path, change, expecting: nil, at: place.now, recording: place.record(.disableResource))
+                    == .done)
             #expect(try await release(before) == .changed, "\(change)")
         }
     }
@@ -217,7 +244,8 @@ struct ResourceStoreTests {
         #expect(found.sealed == Sealed(bytes: [7], masterKey: "k"))
         func release() async throws -> ResourceReleaseOutcome {
             try await place.store.record(
-                ResourceRelease(.workload(found.workload), to: nil), at: place.now, recording: place.record(.releaseResource))
+                ResourceRelease(.workload(found.workload), to: nil), at: place.now,
+                recording: place.record(.releaseResource))
         }
         #expect(try await release() == .done)
         _ = try await place.store.setDisabled(true, id, expecting: nil, recording: place.record(.disableWorkload))
