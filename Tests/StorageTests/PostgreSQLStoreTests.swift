@@ -250,7 +250,7 @@ struct PostgreSQLStoreTests {
     @Test("A database that a later version has written is left alone")
     func laterSchema() async throws {
         let database = try await PostgreSQLCluster.shared.newStoreDatabase()
-        try await PostgreSQLCluster.shared.sql("INSERT INTO schema_versions VALUES (99, 'x', 0)", in: database)
+        try await PostgreSQLCluster.shared.sql("INSERT INTO schema_versions VALUES (99, 'x', 99, 0)", in: database)
         let error = await #expect(throws: OtherSchema.self) { try await PostgreSQLStore.connected(to: database) }
         #expect(error?.isLater == true)
     }

@@ -12,7 +12,8 @@ import Testing
 struct StoreTrailTests {
     private func attempt(_ workload: String, _ code: Refusal.Code?, at time: Date) -> RecordedAttempt {
         RecordedAttempt(
-            id: 0, time: time, workload: workload, tee: .snp, session: "s", chip: "c", code: code,
+            id: 0, time: time, action: "guest.attest", workload: workload, tee: "snp", session: "s", chip: "c",
+            code: code,
             sentence: code == nil ? "" : "no", verdict: nil, verdictJSON: "{}")
     }
 

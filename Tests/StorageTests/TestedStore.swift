@@ -34,7 +34,9 @@ enum TestedStore: CaseIterable, CustomTestStringConvertible {
 }
 
 /// A store as tests see it.
-protocol ExaminedStore: Store, TokenStore, CertificateStore, CertificateInventory, StoreStatistics {
+protocol ExaminedStore: Store, GuestStore, ResourceStore, PolicyStore, TokenStore, CertificateStore,
+    CertificateInventory, StoreStatistics
+{
     var waitingWrites: Int { get }
     func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void)
     func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool
@@ -49,6 +51,8 @@ extension PostgreSQLStore: ExaminedStore {}
 struct StorePlace: Sendable {
     let kind: TestedStore
     let now = Date(timeIntervalSince1970: 1_760_000_000)
+    /// Of the resource that most tests are about.
+    let path: ResourcePath
     let store: any ExaminedStore
     private let folder: TemporaryFolder
     /// PostgreSQL's.
@@ -56,6 +60,7 @@ struct StorePlace: Sendable {
 
     init(_ kind: TestedStore) async throws {
         self.kind = kind
+        path = try ResourcePath("default/key/1")
         folder = try TemporaryFolder()
         database = kind == .postgresql ? try await PostgreSQLCluster.shared.newStoreDatabase() : ""
         store = try await Self.open(kind, folder, database)
@@ -70,11 +75,23 @@ struct StorePlace: Sendable {
         }
     }
 
-    /// Closes it, and opens it again.
-    func reopen() async throws -> any ExaminedStore {
+    func close() async throws {
         try (store as? SQLiteStore)?.close()
         await (store as? PostgreSQLStore)?.close()
+    }
+
+    /// Closes it, and opens it again.
+    func reopen() async throws -> any ExaminedStore {
+        try await close()
         return try await Self.open(kind, folder, database)
+    }
+
+    func copyPlace() async throws -> CopyPlace {
+        switch kind {
+        case .sqlite: .sqlite(folder.file("kbs.sqlite"))
+        case .postgresql:
+            .postgreSQL(try await PostgreSQLConfiguration(uri: PostgreSQLCluster.shared.uri(database)))
+        }
     }
 
     /// What the last probe wrote.

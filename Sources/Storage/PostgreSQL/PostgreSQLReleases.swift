@@ -12,9 +12,10 @@ extension PostgreSQLStore {
         if try await write(query, orderedBy: order, recording: [record]) { return .done }
         // Nothing was written. Why not?
         guard let guest = release.guest else { return .changed }
-        let isOpen = try await lookUp(
-            "SELECT 1 FROM guests WHERE id = $1 AND expires > $2", [.bytes(guest), .integer(time.seconds)]
-        ).first != nil
+        let isOpen =
+            try await lookUp(
+                "SELECT 1 FROM guests WHERE id = $1 AND expires > $2", [.bytes(guest), .integer(time.seconds)]
+            ).first != nil
         return isOpen ? .changed : .ended
     }
 

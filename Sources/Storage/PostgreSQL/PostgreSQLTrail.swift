@@ -94,7 +94,8 @@ extension RecordedAttempt {
         let json = try row.text(8)
         self.init(
             id: try row.integer(0), time: Date(milliseconds: try row.integer(1)), action: try row.text(9),
-            workload: try row.text(2), tee: try row.text(3), session: try row.text(4), chip: try row.text(5), code: Refusal.Code(rawValue: try row.text(6)),
+            workload: try row.text(2), tee: try row.text(3), session: try row.text(4), chip: try row.text(5),
+            code: Refusal.Code(rawValue: try row.text(6)),
             sentence: try row.text(7), verdict: Self.verdict(column: json), verdictJSON: json)
     }
 }
