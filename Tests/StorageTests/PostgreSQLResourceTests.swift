@@ -87,20 +87,25 @@ struct PostgreSQLResourceTests {
                 ]))
     }
 
-    /// Releases on both stores while something is changed on the second.
+    /// Releases on both stores while something is changed on the second, each time after a release.
     private func race(_ pair: Pair, rounds: Int, _ change: @escaping @Sendable (Int) async throws -> Void) async throws
     {
+        let releases = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        var released = releases.stream.makeAsyncIterator()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for store in pair.stores {
                 for _ in 0..<3 {
                     group.addTask {
                         while !Task.isCancelled {
-                            _ = try await release(pair, on: store)
+                            if try await release(pair, on: store) == .done { releases.continuation.yield() }
                         }
                     }
                 }
             }
-            for round in 0..<rounds { try await change(round) }
+            for round in 0..<rounds {
+                _ = await released.next()
+                try await change(round)
+            }
             group.cancelAll()
             try await group.waitForAll()
         }
@@ -248,11 +253,12 @@ struct PostgreSQLResourceTests {
         let pair = try await Pair()
         try await fill(pair)
         let now = now
-        try await race(pair, rounds: 20) { round in
-            let change: ResourceChange = .disabled(round.isMultiple(of: 2))
-            let outcome = try await pair.stores[1].changeResource(
-                pair.path, change, expecting: nil, at: now, recording: record(.disableResource))
-            #expect(outcome == .done)
+        try await race(pair, rounds: 20) { _ in
+            for isDisabled in [true, false] {
+                let outcome = try await pair.stores[1].changeResource(
+                    pair.path, .disabled(isDisabled), expecting: nil, at: now, recording: record(.disableResource))
+                #expect(outcome == .done)
+            }
         }
         expectOrder(try await pair.stores[0].trail(), "stamp", after: "resource.disable")
     }
