@@ -15,15 +15,16 @@ extension Transaction {
     /// which everyone queues; guests then wait until this transaction has ended.
     @discardableResult
     func run(_ sql: String, _ values: [Value], alone table: SharedRows) throws -> QueryResult {
-        let usual = try run("SELECT current_setting('lock_timeout')").first?.text(0) ?? "0"
+        let usual = try run("SELECT current_setting('statement_timeout')").first?.text(0) ?? "0"
         try run("SAVEPOINT waiting")
         do {
-            try setLockTimeout("\(SharedRows.patience)")
+            // Not `lock_timeout`: the row's sharers are waited for one by one, each for a moment only.
+            try setTimeout("\(SharedRows.patience)")
             let result = try run(sql, values)
-            try setLockTimeout(usual)
+            try setTimeout(usual)
             try run("RELEASE waiting")
             return result
-        } catch let error as PostgreSQLError where error.sqlState == PostgreSQLError.lockNotAvailable {
+        } catch let error as PostgreSQLError where error.sqlState == PostgreSQLError.queryCancelled {
             // The timeout is as it was before.
             try run("ROLLBACK TO waiting")
             try run("RELEASE waiting")
@@ -32,7 +33,7 @@ extension Transaction {
         }
     }
 
-    private func setLockTimeout(_ value: String) throws {
-        try run("SELECT set_config('lock_timeout', $1, true)", [.text(value)])
+    private func setTimeout(_ value: String) throws {
+        try run("SELECT set_config('statement_timeout', $1, true)", [.text(value)])
     }
 }
