@@ -13,13 +13,14 @@ struct PostgreSQLResourceTests {
 
     /// Two stores on one database.
     private struct Pair: Sendable {
+        let database: String
         let stores: [PostgreSQLStore]
         let path: ResourcePath
         let policy: PolicyName
         let values: PolicyName
 
         init() async throws {
-            let database = try await PostgreSQLCluster.shared.newStoreDatabase()
+            database = try await PostgreSQLCluster.shared.newStoreDatabase()
             stores = [try await .connected(to: database), try await .connected(to: database)]
             path = try ResourcePath("default/key/1")
             policy = try PolicyName("guests")
@@ -87,20 +88,25 @@ struct PostgreSQLResourceTests {
                 ]))
     }
 
-    /// Releases on both stores while something is changed on the second.
+    /// Releases on both stores while something is changed on the second, each time after a release.
     private func race(_ pair: Pair, rounds: Int, _ change: @escaping @Sendable (Int) async throws -> Void) async throws
     {
+        let releases = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        var released = releases.stream.makeAsyncIterator()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for store in pair.stores {
-                for _ in 0..<3 {
+                for _ in 0..<2 {
                     group.addTask {
                         while !Task.isCancelled {
-                            _ = try await release(pair, on: store)
+                            if try await release(pair, on: store) == .done { releases.continuation.yield() }
                         }
                     }
                 }
             }
-            for round in 0..<rounds { try await change(round) }
+            for round in 0..<rounds {
+                _ = await released.next()
+                try await change(round)
+            }
             group.cancelAll()
             try await group.waitForAll()
         }
@@ -248,11 +254,12 @@ struct PostgreSQLResourceTests {
         let pair = try await Pair()
         try await fill(pair)
         let now = now
-        try await race(pair, rounds: 20) { round in
-            let change: ResourceChange = .disabled(round.isMultiple(of: 2))
-            let outcome = try await pair.stores[1].changeResource(
-                pair.path, change, expecting: nil, at: now, recording: record(.disableResource))
-            #expect(outcome == .done)
+        try await race(pair, rounds: 10) { _ in
+            for isDisabled in [true, false] {
+                let outcome = try await pair.stores[1].changeResource(
+                    pair.path, .disabled(isDisabled), expecting: nil, at: now, recording: record(.disableResource))
+                #expect(outcome == .done)
+            }
         }
         expectOrder(try await pair.stores[0].trail(), "stamp", after: "resource.disable")
     }
@@ -261,7 +268,7 @@ struct PostgreSQLResourceTests {
     func orderOfRemoval() async throws {
         let pair = try await Pair()
         try await fill(pair)
-        try await race(pair, rounds: 20) { _ in
+        try await race(pair, rounds: 10) { _ in
             let outcome = try await pair.stores[1].removeResource(
                 pair.path, expecting: nil, recording: record(.removeResource))
             #expect(outcome == .done)
@@ -284,7 +291,7 @@ struct PostgreSQLResourceTests {
     func orderOfPolicy() async throws {
         let pair = try await Pair()
         try await fill(pair)
-        try await race(pair, rounds: 20) { _ in _ = try await setPolicy(pair, on: pair.stores[1]) }
+        try await race(pair, rounds: 10) { _ in _ = try await setPolicy(pair, on: pair.stores[1]) }
         expectOrder(try await pair.stores[0].trail(), "policy", after: "policy.set")
     }
 
@@ -292,7 +299,48 @@ struct PostgreSQLResourceTests {
     func orderOfValues() async throws {
         let pair = try await Pair()
         try await fill(pair)
-        try await race(pair, rounds: 20) { round in try await setValues(pair, on: pair.stores[1], "guest\(round)") }
+        try await race(pair, rounds: 10) { round in try await setValues(pair, on: pair.stores[1], "guest\(round)") }
         expectOrder(try await pair.stores[0].trail(), "values", after: "reference.set")
+    }
+
+    @Test(
+        "An operator's change gets through while there is always a server that has the row for its guests",
+        arguments: ["workloads", "resources", "policies", "reference_values"])
+    func neverFree(_ table: String) async throws {
+        let pair = try await Pair()
+        try await fill(pair)
+        let id = try WorkloadID("app")
+        try await pair.stores[0].register(
+            Simulated.registration(id.text), sealed: Sealed(bytes: [1], masterKey: "k"), replacing: false, at: now)
+        let others = [
+            try await PostgreSQLStore.connected(to: pair.database), try await .connected(to: pair.database),
+        ]
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (number, store) in others.enumerated() {
+                group.addTask {
+                    try await Task.sleep(for: .milliseconds(250 * number))
+                    while !Task.isCancelled {
+                        try await store.tamper(
+                            "WITH held AS MATERIALIZED (SELECT 1 FROM \(table) FOR SHARE) SELECT pg_sleep(0.5) FROM held"
+                        )
+                    }
+                }
+            }
+            try await Task.sleep(for: .milliseconds(600))
+            switch table {
+            case "workloads":
+                let outcome = try await pair.stores[0].setDisabled(
+                    true, id, expecting: nil, recording: record(.disableWorkload))
+                #expect(outcome == .done)
+            case "resources":
+                let outcome = try await pair.stores[0].changeResource(
+                    pair.path, .disabled(true), expecting: nil, at: now, recording: record(.disableResource))
+                #expect(outcome == .done)
+            case "policies": _ = try await setPolicy(pair, on: pair.stores[0])
+            default: try await setValues(pair, on: pair.stores[0], "other")
+            }
+            group.cancelAll()
+            try await group.waitForAll()
+        }
     }
 }

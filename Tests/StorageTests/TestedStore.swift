@@ -90,7 +90,9 @@ struct StorePlace: Sendable {
         switch kind {
         case .sqlite: .sqlite(folder.file("kbs.sqlite"))
         case .postgresql:
-            .postgreSQL(try await PostgreSQLConfiguration(uri: PostgreSQLCluster.shared.uri(database)))
+            .postgreSQL(
+                try await PostgreSQLConfiguration(
+                    uri: PostgreSQLCluster.shared.uri(database), timeout: .seconds(30)))
         }
     }
 

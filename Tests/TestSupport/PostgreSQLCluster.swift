@@ -150,7 +150,8 @@ public final class PostgreSQLCluster: Sendable {
         settings["unix_socket_directories"] = folder.path
         settings["fsync"] = plan.fsync ? "on" : "off"
         settings["ssl"] = plan.usesTLS ? "on" : "off"
-        settings["max_connections"] = settings["max_connections"] ?? "300"
+        // All tests of a process may run at once, each with a store or four.
+        settings["max_connections"] = settings["max_connections"] ?? "1000"
         let arguments = try [Self.program("postgres").path, "-D", data] + settings.flatMap { ["-c", "\($0)=\($1)"] }
         let leash = Pipe()
         // Waits for the end of what it reads, and has the server crash.

@@ -11,6 +11,8 @@ public struct PostgreSQLError: Error, Sendable, Hashable, CustomStringConvertibl
     public var description: String { "PostgreSQL: \(message) (\(sqlState))" }
 
     static let uniqueViolation = "23505"
+    /// Not within `statement_timeout`.
+    static let queryCancelled = "57014"
 }
 
 /// A connection that cannot be used any more. Whether what was sent last was done is not known.

@@ -25,7 +25,8 @@ extension PostgreSQLStore: PolicyStore {
                 ON CONFLICT (name) DO UPDATE SET document = excluded.document, rules = excluded.rules,
                     revision = excluded.revision, changed = excluded.changed
                 """,
-                [.text(name), .text(document), .text(rules), .integer(written.number), .integer(time.seconds)])
+                [.text(name), .text(document), .text(rules), .integer(written.number), .integer(time.seconds)],
+                alone: .policies)
             try transaction.run("DELETE FROM policy_references WHERE policy = $1", [.text(name)])
             try transaction.run(
                 "INSERT INTO policy_references (policy, reference_values) SELECT $1, unnest($2::text[])",
@@ -107,7 +108,7 @@ extension PostgreSQLStore: PolicyStore {
                     .text(name), .text(references.kind.rawValue), .bytes(Array(references.values.joined())),
                     .text(references.source), .integer(references.expires?.seconds), .integer(written.number),
                     .integer(time.seconds),
-                ])
+                ], alone: .referenceValues)
             transaction.append(record(revision != nil))
             return .done(written, replaced: revision != nil)
         }
@@ -139,14 +140,14 @@ extension PostgreSQLStore: PolicyStore {
 
     /// - Parameter use: finds what refers to it.
     private func remove(
-        _ name: PolicyName, from table: NamedTable, unless use: String, expecting expected: Revision.Expectation?,
+        _ name: PolicyName, from table: SharedRows, unless use: String, expecting expected: Revision.Expectation?,
         recording record: AuditRecord
     ) async throws -> PolicyRemoveOutcome {
         try await change { transaction in
             _ = try transaction.nextRevision()
             // From here until the commit nobody makes anything refer to it; who was about to has done so.
             let found = try transaction.run(
-                "SELECT revision FROM \(table.rawValue) WHERE name = $1 FOR UPDATE", [.text(name.text)])
+                "SELECT revision FROM \(table.rawValue) WHERE name = $1 FOR UPDATE", [.text(name.text)], alone: table)
             guard let revision = try found.first?.integer(0) else { return .missing }
             if let expected, !expected.holds(for: Revision(revision)) { return .changed }
             guard try transaction.run(use, [.text(name.text)]).first == nil else { return .inUse }
@@ -155,11 +156,6 @@ extension PostgreSQLStore: PolicyStore {
             return .done
         }
     }
-}
-
-private enum NamedTable: String {
-    case policies
-    case referenceValues = "reference_values"
 }
 
 extension Transaction {
@@ -171,7 +167,7 @@ extension Transaction {
         return Revision(try first.integer(0))
     }
 
-    fileprivate func revision(of name: String, in table: NamedTable) throws -> Revision? {
+    fileprivate func revision(of name: String, in table: SharedRows) throws -> Revision? {
         try run("SELECT revision FROM \(table.rawValue) WHERE name = $1", [.text(name)]).first.map {
             Revision(try $0.integer(0))
         }

@@ -25,7 +25,7 @@ extension PostgreSQLStore: ResourceStore {
                     """
                     UPDATE resources SET policy = $1, current = $2, latest = $2, change = change + 1, changed = $3
                     WHERE row = $4
-                    """, [policy, number, now, .integer(row)])
+                    """, [policy, number, now, .integer(row)], alone: .resources)
             } else {
                 let inserted = try transaction.run(
                     """
@@ -62,7 +62,7 @@ extension PostgreSQLStore: ResourceStore {
             try transaction.takeTurn(at: path.text)
             guard let found = try transaction.resource(path) else { return .missing }
             if let expected, !expected.holds(for: found.stamp) { return .changed }
-            try transaction.run("DELETE FROM resources WHERE row = $1", [.integer(found.row)])
+            try transaction.run("DELETE FROM resources WHERE row = $1", [.integer(found.row)], alone: .resources)
             transaction.append(record)
             return .done
         }
@@ -91,7 +91,7 @@ extension PostgreSQLStore: ResourceStore {
             }
             try transaction.run(
                 "UPDATE resources SET \(column) = $1, change = change + 1, changed = $2 WHERE row = $3",
-                [value, .integer(time.seconds), .integer(found.row)])
+                [value, .integer(time.seconds), .integer(found.row)], alone: .resources)
             transaction.append(record)
             return .done
         }

@@ -116,7 +116,9 @@ extension PostgreSQLStore {
 extension Transaction {
     /// What there is under an id, which nobody else changes, nor opens a session of, before this is committed.
     func lockedVersion(of id: String) throws -> Workload.Version? {
-        try run("SELECT row, disabled FROM workloads WHERE id = $1 FOR UPDATE", [.text(id)]).first.map {
+        try run(
+            "SELECT row, disabled FROM workloads WHERE id = $1 FOR UPDATE", [.text(id)], alone: .workloads
+        ).first.map {
             Workload.Version(row: try $0.integer(0), isDisabled: try $0.integer(1) != 0)
         }
     }
