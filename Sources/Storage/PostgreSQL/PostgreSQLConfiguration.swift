@@ -131,3 +131,8 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
 
     public func hash(into hasher: inout Hasher) { hasher.combine(uri) }
 }
+
+extension PostgreSQLConfiguration: CustomReflectable {
+    /// Whoever prints all that something holds must not print a password either.
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}

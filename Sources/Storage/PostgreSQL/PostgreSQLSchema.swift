@@ -42,9 +42,14 @@ enum PostgreSQLSchema {
     }
 
     static func current(_ connection: Connection, until deadline: ContinuousClock.Instant) throws -> Found {
-        // Two statements: one that names a table which is not there cannot even be read.
+        // Two statements: one that names a table which is not there cannot even be read. Not to_regclass, which may
+        // answer from what this connection knew before it waited for another server's migration.
         let exists = try connection.run(
-            Query("SELECT to_regclass('schema_versions') IS NOT NULL", isPrepared: false), until: deadline)
+            Query(
+                """
+                SELECT EXISTS (SELECT FROM pg_catalog.pg_tables
+                    WHERE tablename = 'schema_versions' AND schemaname = ANY (current_schemas(false)))
+                """, isPrepared: false), until: deadline)
         guard try exists.first?.bool(0) == true else { return Found() }
         let found = try connection.run(
             Query(

@@ -1,0 +1,269 @@
+import Broker
+import Evidence
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Storage
+
+/// What several servers on one database must be able to rely on.
+@Suite("Stores that share a PostgreSQL database")
+struct PostgreSQLStoreTests {
+    let now = Date(timeIntervalSince1970: 1_760_000_000)
+
+    private func stores(_ count: Int) async throws -> [PostgreSQLStore] {
+        let database = try await PostgreSQLCluster.shared.newStoreDatabase()
+        var stores: [PostgreSQLStore] = []
+        for _ in 0..<count { stores.append(try await .connected(to: database)) }
+        return stores
+    }
+
+    private func session(_ number: Int, of row: Workload.Row, expires: Double = 1_000) -> Session {
+        Session(
+            id: Array(repeating: 0, count: 14) + [UInt8(number / 256), UInt8(number % 256)], workload: row,
+            binding: .sev(measurement: [1]), chip: "c0ffee", opened: now, expires: now.addingTimeInterval(expires),
+            code: [1], masterKey: "k")
+    }
+
+    private func record(_ action: AuditRecord.Action, _ session: Session, by number: Int = 0) -> AuditRecord {
+        AuditRecord(
+            action, by: .guest, session: Hex.encode(session.id), details: ["number": "\(number)"], at: session.opened)
+    }
+
+    private func workload(_ store: PostgreSQLStore) async throws -> Workload.Row {
+        try await store.register(
+            Simulated.registration("app"), sealed: Sealed(bytes: [1], masterKey: "k"), replacing: false, at: now)
+        return try #require(try await store.workload(WorkloadID("app"))).row
+    }
+
+    @Test("Of two that open the same session at once exactly one does")
+    func sameSession() async throws {
+        let stores = try await stores(2)
+        let row = try await workload(stores[0])
+        try await withThrowingTaskGroup(of: [Bool].self) { group in
+            for number in 0..<50 {
+                group.addTask {
+                    let session = session(number, of: row)
+                    async let one = stores[0].insert(session)
+                    async let other = stores[1].insert(session)
+                    return try await [one, other]
+                }
+            }
+            for try await outcomes in group { #expect(outcomes[0] != outcomes[1]) }
+        }
+        #expect(try await stores[0].countSessions(at: now) == 50)
+        #expect(try await stores[0].trail().filter { $0["action"] == "guest.attest" }.count == 50)
+    }
+
+    @Test("Of two that register the same name at once one does, and the other finds it there")
+    func sameWorkload() async throws {
+        let stores = try await stores(2)
+        for number in 0..<10 {
+            let now = now
+            let registration = try Simulated.registration("w\(number)")
+            async let one = stores[0].register(
+                registration, sealed: Sealed(bytes: [1], masterKey: "k"), replacing: false, at: now)
+            async let other = stores[1].register(
+                registration, sealed: Sealed(bytes: [2], masterKey: "k"), replacing: false, at: now)
+            let outcomes = try await [one, other]
+            #expect(outcomes.filter { $0 == .exists }.count == 1)
+            #expect(outcomes.filter { $0.isReplacement == false }.count == 1)
+        }
+        for _ in 0..<10 {
+            let now = now
+            let registration = try Simulated.registration("w0")
+            async let one = stores[0].register(
+                registration, sealed: Sealed(bytes: [1], masterKey: "k"), replacing: true, at: now)
+            async let other = stores[1].register(
+                registration, sealed: Sealed(bytes: [2], masterKey: "k"), replacing: true, at: now)
+            #expect(try await [one, other].map(\.isReplacement) == [true, true])
+        }
+    }
+
+    @Test("A workload that is replaced while another server disables it is not missed")
+    func replacedWhileDisabled() async throws {
+        let stores = try await stores(2)
+        _ = try await workload(stores[0])
+        let now = now
+        for _ in 0..<20 {
+            let registration = try Simulated.registration("app")
+            async let replaced = stores[0].register(
+                registration, sealed: Sealed(bytes: [1], masterKey: "k"), replacing: true, at: now)
+            async let disabled = stores[1].setDisabled(
+                true, registration.id, expecting: nil,
+                recording: AuditRecord(.disableWorkload, by: .server, workload: "app", at: now))
+            #expect(try await replaced.isReplacement == true)
+            #expect(try await disabled == .done)
+        }
+    }
+
+    @Test("Many that write at once make one trail without gaps, with everything that was done, once")
+    func oneChain() async throws {
+        let stores = try await stores(4)
+        let row = try await workload(stores[0])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<400 {
+                group.addTask {
+                    let session = session(number, of: row)
+                    #expect(try await stores[number % 4].insert(session))
+                    let isRecorded = try await stores[(number + 1) % 4].recordRelease(
+                        to: session.id, at: now, recording: record(.releaseSecret, session))
+                    #expect(isRecorded)
+                }
+            }
+            for number in 0..<40 {
+                group.addTask {
+                    try await stores[number % 4].register(
+                        Simulated.registration("w\(number)"), sealed: Sealed(bytes: [1], masterKey: "k"),
+                        replacing: false, at: now)
+                }
+            }
+            try await group.waitForAll()
+        }
+        let entries = try await stores[0].auditEntries(after: 0, limit: 10_000)
+        var verifier = TrailVerifier(checkpoints: [])
+        for entry in entries { try verifier.read(entry) }
+        #expect(entries.count == 841)
+        #expect(try await stores[3].auditHead() == verifier.head)
+        let actions = try await stores[0].trail().map { $0["action"] }
+        #expect(actions.filter { $0 == "secret.release" }.count == 400)
+        #expect(actions.filter { $0 == "guest.attest" }.count == 400)
+    }
+
+    @Test("No release comes after the end of its session in the trail, whichever server ends it")
+    func orderOfEnds() async throws {
+        let stores = try await stores(2)
+        let row = try await workload(stores[0])
+        let now = now
+        let released = try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<60 {
+                let session = session(number, of: row)
+                #expect(try await stores[0].insert(session))
+                for attempt in 0..<8 {
+                    group.addTask {
+                        try await stores[attempt % 2].recordRelease(
+                            to: session.id, at: now, recording: record(.releaseSecret, session, by: attempt)) ? 1 : 0
+                    }
+                }
+                group.addTask {
+                    let ended = try await stores[number % 2].endSessions(SessionSelection(id: session.id), at: now) {
+                        _ in
+                        record(.endSession, session)
+                    }
+                    #expect(ended == 1)
+                    return 0
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+        let trail = try await stores[0].trail()
+        var ended: Set<String> = []
+        for record in trail {
+            let session = record["session"] ?? ""
+            if record["action"] == "session.end" { ended.insert(session) }
+            if record["action"] == "secret.release" { #expect(!ended.contains(session)) }
+        }
+        #expect(ended.count == 60)
+        #expect(trail.filter { $0["action"] == "secret.release" }.count == released)
+    }
+
+    @Test("Nor does one come while its workload is disabled")
+    func orderOfDisabling() async throws {
+        let stores = try await stores(2)
+        let row = try await workload(stores[0])
+        let session = session(1, of: row)
+        #expect(try await stores[0].insert(session))
+        let (id, now) = (try WorkloadID("app"), now)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for number in 0..<200 {
+                    _ = try await stores[0].recordRelease(
+                        to: session.id, at: now, recording: record(.releaseSecret, session, by: number))
+                }
+            }
+            group.addTask {
+                for _ in 0..<20 {
+                    for (isDisabled, action) in [(true, AuditRecord.Action.disableWorkload), (false, .enableWorkload)] {
+                        _ = try await stores[1].setDisabled(
+                            isDisabled, id, expecting: nil, recording: AuditRecord(action, by: .server, at: now))
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        var isDisabled = false
+        for record in try await stores[0].trail() {
+            switch record["action"] {
+            case "workload.disable": isDisabled = true
+            case "workload.enable": isDisabled = false
+            case "secret.release": #expect(!isDisabled)
+            default: break
+            }
+        }
+    }
+
+    @Test("A workload that is replaced while its guests are served holds nobody up for long, and loses nothing")
+    func replacingUnderLoad() async throws {
+        let stores = try await stores(2)
+        _ = try await workload(stores[0])
+        let now = now
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for _ in 0..<20 {
+                    try await stores[1].register(
+                        Simulated.registration("app"), sealed: Sealed(bytes: [1], masterKey: "k"), replacing: true,
+                        at: now)
+                }
+            }
+            for number in 0..<100 {
+                group.addTask {
+                    let row = try #require(try await stores[0].workload(WorkloadID("app"))).row
+                    let session = session(number, of: row)
+                    guard try await stores[0].insert(session) else { return }
+                    _ = try await stores[0].recordRelease(
+                        to: session.id, at: now, recording: record(.releaseSecret, session))
+                }
+            }
+            try await group.waitForAll()
+        }
+        var verifier = TrailVerifier(checkpoints: [])
+        for entry in try await stores[0].auditEntries(after: 0, limit: 10_000) { try verifier.read(entry) }
+    }
+
+    @Test("Several that start on a new database make its tables once")
+    func migrating() async throws {
+        let database = try await PostgreSQLCluster.shared.newDatabase()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    let store = try await PostgreSQLStore.connected(to: database)
+                    #expect(try await store.countWorkloads() == 0)
+                    await store.close()
+                }
+            }
+            try await group.waitForAll()
+        }
+        let versions = try await PostgreSQLCluster.shared.sql("SELECT version FROM schema_versions", in: database)
+        #expect(versions.split(separator: "\n").count == PostgreSQLSchema.version)
+    }
+
+    @Test("A database that a later version has written is left alone")
+    func laterSchema() async throws {
+        let database = try await PostgreSQLCluster.shared.newStoreDatabase()
+        try await PostgreSQLCluster.shared.sql("INSERT INTO schema_versions VALUES (99, 'x', 0)", in: database)
+        let error = await #expect(throws: OtherSchema.self) { try await PostgreSQLStore.connected(to: database) }
+        #expect(error?.isLater == true)
+    }
+
+    @Test("Without the trail's head nothing is recorded, and so nothing is released")
+    func missingHead() async throws {
+        let stores = try await stores(1)
+        let row = try await workload(stores[0])
+        let session = session(1, of: row)
+        #expect(try await stores[0].insert(session))
+        try await stores[0].tamper("DELETE FROM audit_head")
+        await #expect(throws: UnexpectedAnswer.self) {
+            try await stores[0].recordRelease(to: session.id, at: now, recording: record(.releaseSecret, session))
+        }
+    }
+}
