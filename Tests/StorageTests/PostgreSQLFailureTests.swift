@@ -12,7 +12,8 @@ struct PostgreSQLFailureTests {
     let now = Date(timeIntervalSince1970: 1_760_000_000)
 
     private func store(
-        _ cluster: PostgreSQLCluster, _ database: String, through proxy: TCPProxy? = nil, timeout: Duration = .seconds(30)
+        _ cluster: PostgreSQLCluster, _ database: String, through proxy: TCPProxy? = nil,
+        timeout: Duration = .seconds(30)
     ) async throws -> PostgreSQLStore {
         try await PostgreSQLStore(
             PostgreSQLConfiguration(
