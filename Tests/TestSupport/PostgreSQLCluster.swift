@@ -71,7 +71,12 @@ public final class PostgreSQLCluster: Sendable {
     }
 
     deinit {
-        try? running.withLock { $0 }?.leash.close()
+        if let running = running.withLock({ $0 }) {
+            // It removes its folder itself.
+            try? running.leash.close()
+        } else {
+            try? FileManager.default.removeItem(at: folder)
+        }
     }
 
     /// A standby that follows this one.
