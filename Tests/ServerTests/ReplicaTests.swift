@@ -9,7 +9,8 @@ import Storage
 import TestSupport
 import Testing
 
-@Suite("Replicas") enum Replicas {}
+/// One at a time: each has several servers under load, and tests of time limits run beside them.
+@Suite("Replicas", .serialized) enum Replicas {}
 
 extension Replicas {
     @Suite("Any replica takes any request")
