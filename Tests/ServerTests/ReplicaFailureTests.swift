@@ -103,6 +103,8 @@ extension Replicas {
             try await database.register(["app"])
             let guest = try Simulated.guest("app")
             try await RunningServer.replicas(2, on: database) { number, settings in
+                // Less than it takes PostgreSQL to find out by itself that nobody is at the other end.
+                settings.storage.timeout = 9
                 guard number == 0 else { return }
                 settings.storage.url = database.uri(port: proxy.port)
                 settings.storage.timeout = 3

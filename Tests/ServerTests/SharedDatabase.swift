@@ -109,6 +109,10 @@ extension RunningServer {
             database.apply(to: &settings)
             try change(servers.count, &settings)
         } _: { server in
+            // Of two that start at once either may be the last to say which master key is the active one.
+            try await eventually("it has made its master key the active one") {
+                server.log.lines.contains { $0.hasPrefix("info Master key.") }
+            }
             try await replicas(count, on: database, change, after: servers + [server], body)
         }
     }
