@@ -78,6 +78,15 @@ final class ServerProcess: Sendable {
         _ folder: TemporaryFolder, longestFile: Int? = nil, softOpenFiles: Int? = nil, _ arguments: String...,
         environment: [String: String] = [:]
     ) async throws -> ServerProcess {
+        try await start(
+            folder, longestFile: longestFile, softOpenFiles: softOpenFiles, arguments: arguments,
+            environment: environment)
+    }
+
+    static func start(
+        _ folder: TemporaryFolder, longestFile: Int? = nil, softOpenFiles: Int? = nil, arguments: [String],
+        environment: [String: String] = [:]
+    ) async throws -> ServerProcess {
         let logFile = folder.file("log-\(UUID().uuidString)")
         try Data().write(to: logFile)
         let rootsFile = folder.file("roots.json")

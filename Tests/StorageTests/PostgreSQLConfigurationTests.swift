@@ -9,7 +9,7 @@ import Testing
 @Suite("How PostgreSQL is connected to")
 struct PostgreSQLConfigurationTests {
     private func mode(_ uri: String) throws -> String? {
-        try PostgreSQLConfiguration(uri: uri).parameters.first { $0.keyword == "sslmode" }?.value
+        try PostgreSQLConfiguration(uri: uri).parameters().first { $0.keyword == "sslmode" }?.value
     }
 
     @Test(
@@ -34,7 +34,7 @@ struct PostgreSQLConfigurationTests {
 
     @Test("What the URI says comes after what is usual, so that it holds")
     func order() throws {
-        let keywords = try PostgreSQLConfiguration(uri: "postgres://h/d?sslmode=disable").parameters.map(\.keyword)
+        let keywords = try PostgreSQLConfiguration(uri: "postgres://h/d?sslmode=disable").parameters().map(\.keyword)
         let uri = try #require(keywords.firstIndex(of: "dbname"))
         for usual in ["sslmode", "target_session_attrs", "connect_timeout"] {
             let place = try #require(keywords.firstIndex(of: usual))

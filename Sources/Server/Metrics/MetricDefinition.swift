@@ -68,6 +68,11 @@ struct MetricDefinition: Sendable, Hashable {
     static let commitFailures = MetricDefinition(
         name: "kbs_write_commit_failures_total", help: "Transactions that could not be written.", kind: .counter)
 
+    static let databaseConnections = MetricDefinition(
+        name: "kbs_database_connections", help: "Connections to PostgreSQL. Absent with SQLite.", kind: .gauge)
+    static let lostConnections = MetricDefinition(
+        name: "kbs_database_connections_lost_total", help: "Connections to PostgreSQL that were lost.", kind: .counter)
+
     static let readiness = MetricDefinition(
         name: "kbs_readiness_check", help: "Whether a check of /readyz passes: 1 or 0.", kind: .gauge)
     static let certificateExpiry = MetricDefinition(
@@ -92,6 +97,7 @@ struct MetricDefinition: Sendable, Hashable {
         httpRequests, httpDuration, httpInFlight, connections, limitsReached, handshakes, refusals, refusedChecks,
         workloadChanges,
         sessions, workloads, lookups, kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration,
-        commitFailures, readiness, certificateExpiry, buildInfo, cpu, memory, descriptors, mostDescriptors, started,
+        commitFailures, databaseConnections, lostConnections, readiness, certificateExpiry, buildInfo, cpu, memory,
+        descriptors, mostDescriptors, started,
     ]
 }

@@ -1,6 +1,7 @@
 import Broker
 import CoreMetrics
 import Foundation
+import Storage
 
 /// All that is counted in one server, and the page that shows it.
 struct Monitor: Sendable {
@@ -14,10 +15,13 @@ struct Monitor: Sendable {
     private let limits: LimitCounters
     private let certificateExpiry: @Sendable () -> Date?
 
-    /// - Parameter certificateExpiry: when the TLS certificate in use expires; `nil` without TLS.
+    /// - Parameters:
+    ///   - certificateExpiry: when the TLS certificate in use expires; `nil` without TLS.
+    ///   - databaseLog: is told of PostgreSQL's connections too.
     init(
         _ store: any ServerStore, readiness: Readiness, limits: LimitCounters,
-        certificateExpiry: @escaping @Sendable () -> Date? = { nil }
+        certificateExpiry: @escaping @Sendable () -> Date? = { nil },
+        databaseLog: DatabaseLog? = nil
     ) {
         registry = PrometheusRegistry()
         broker = BrokerMetrics(registry)
@@ -29,6 +33,13 @@ struct Monitor: Sendable {
         self.limits = limits
         self.certificateExpiry = certificateExpiry
         store.observeCommits { [broker] in broker($0) }
+        if let store = store as? PostgreSQLStore {
+            let lost = registry.counter(.lostConnections)
+            store.observeConnections { event in
+                if case .lost = event { lost.increment() }
+                databaseLog?(event)
+            }
+        }
     }
 
     /// What Prometheus reads. What is not counted as it happens is asked for now.
@@ -41,6 +52,9 @@ struct Monitor: Sendable {
             }
         }
         registry.gauge(.writeQueueDepth).set(Int64(store.waitingWrites))
+        if let store = store as? PostgreSQLStore {
+            registry.gauge(.databaseConnections).set(Int64(store.openConnections))
+        }
         // A database that cannot be read shows in the checks, and must not hide all the rest.
         if let workloads = try? await store.countWorkloads() { registry.gauge(.workloads).set(Int64(workloads)) }
         if let sessions = try? await store.countSessions(at: Date()) { registry.gauge(.sessions).set(Int64(sessions)) }

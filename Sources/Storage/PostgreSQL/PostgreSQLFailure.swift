@@ -10,6 +10,8 @@ public struct PostgreSQLError: Error, Sendable, Hashable, CustomStringConvertibl
 
     public var description: String { "PostgreSQL: \(message) (\(sqlState))" }
 
+    package init(sqlState: String, message: String) { (self.sqlState, self.message) = (sqlState, message) }
+
     static let uniqueViolation = "23505"
 }
 

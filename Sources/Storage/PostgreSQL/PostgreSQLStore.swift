@@ -133,6 +133,9 @@ public final class PostgreSQLStore: Sendable {
         changes.observe(observer)
     }
 
+    /// How many connections there are. One that is lost while nobody uses it counts until somebody does.
+    public var openConnections: Int { signals.openConnections }
+
     /// Has it told when connections are made and lost, on any thread. The last one who asks is told.
     public func observeConnections(_ observer: @escaping @Sendable (ConnectionEvent) -> Void) {
         signals.observe(observer)
