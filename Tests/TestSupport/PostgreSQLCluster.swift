@@ -72,8 +72,9 @@ public final class PostgreSQLCluster: Sendable {
 
     deinit {
         if let running = running.withLock({ $0 }) {
-            // It removes its folder itself.
+            // It removes its folder itself, unless its process is let go of before, and killed.
             try? running.leash.close()
+            Task.detached { _ = await running.process.ended() }
         } else {
             try? FileManager.default.removeItem(at: folder)
         }
