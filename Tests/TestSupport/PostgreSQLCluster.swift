@@ -75,9 +75,9 @@ public final class PostgreSQLCluster: Sendable {
             try? FileManager.default.removeItem(at: folder)
             return
         }
+        // Who holds the leash ends the server and removes the folder, and must not be ended before.
         try? running.leash.close()
-        // Who holds the leash ends the server, and must not be ended before.
-        Task { _ = await running.process.ended() }
+        Task.detached { _ = await running.process.ended() }
     }
 
     /// A standby that follows this one.
