@@ -71,13 +71,18 @@ struct ServerProcess: Sendable {
     }
 
     /// - Returns: what a command of the same binary printed.
-    static func run(_ binary: String, _ arguments: String...) async throws -> String {
+    ///
+    /// - Parameter environment: beside this process's own.
+    static func run(
+        _ binary: String, _ arguments: String..., environment: [String: String] = [:]
+    ) async throws -> String {
         let file = FileManager.default.temporaryDirectory.appending(path: "kbs-bench-\(UUID().uuidString)")
         try Data().write(to: file)
         defer { try? FileManager.default.removeItem(at: file) }
         var plan = SpawnedProcess.Plan(URL(filePath: binary), arguments)
         plan.output = try FileHandle(forWritingTo: file)
         plan.errors = .standardError
+        plan.environment.merge(environment) { $1 }
         let status = try await SpawnedProcess.run(plan)
         guard status == 0 else { throw Failure(description: "kbs \(arguments[0]) ended with \(status)") }
         return try String(contentsOf: file, encoding: .utf8)

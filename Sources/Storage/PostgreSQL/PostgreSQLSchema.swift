@@ -124,6 +124,7 @@ enum PostgreSQLSchema {
         )
         """,
         "CREATE INDEX secrets_by_master_key ON secrets (master_key)",
+        // All of it is replaced with time. A fifth of it, PostgreSQL's usual measure, would be much to clear away at once.
         """
         CREATE TABLE sessions (
             id BYTEA PRIMARY KEY,
@@ -135,7 +136,7 @@ enum PostgreSQLSchema {
             code BYTEA NOT NULL,    -- the broker's, over the rest
             opened BIGINT NOT NULL DEFAULT 0,
             master_key TEXT COLLATE "C" NOT NULL DEFAULT ''
-        )
+        ) WITH (autovacuum_vacuum_scale_factor = 0.02)
         """,
         "CREATE INDEX sessions_by_expiry ON sessions (expires)",
         "CREATE INDEX sessions_by_workload ON sessions (workload)",
@@ -166,13 +167,15 @@ enum PostgreSQLSchema {
         """,
         "CREATE INDEX attempts_by_workload ON attempts (workload, id)",
         "CREATE INDEX attempts_by_outcome ON attempts (outcome, id)",
-        // Each record with SHA-256 over the previous hash and itself.
+        // Each record with SHA-256 over the previous hash and itself. Nothing in it changes: it is frozen soon after it is
+        // written, so that no vacuum ever has to go through all of it again.
         """
         CREATE TABLE audit (
             seq BIGINT PRIMARY KEY,
             record TEXT NOT NULL, -- canonical JSON
             hash BYTEA NOT NULL
-        )
+        ) WITH (autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 500000,
+            autovacuum_freeze_min_age = 0)
         """,
         // One row: the last of the trail, and the lock at which all who add to it take turns. With room for new
         // versions of itself in its page.

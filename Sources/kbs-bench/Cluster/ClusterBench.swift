@@ -56,6 +56,8 @@ struct ClusterBench: AsyncParsableCommand {
             let (measured, _) = try await measure(count, plan, population, Self.few, database)
             report(measured.row("PostgreSQL, \(count) replicas"))
         }
+        let (alone, _) = try await measure(most, plan, population, Self.few, database, guests: 1)
+        report(alone.row("\(most) replicas, one guest at a time"))
 
         try await database.countStatements(true)
         let (_, handshakes) = try await measure(most, plan, population, Self.few, database)
@@ -75,7 +77,7 @@ struct ClusterBench: AsyncParsableCommand {
         for line in statements { report("- \(line)") }
         report("\n\(workloads) workloads were loaded in \(Int(loaded)) s.")
         if storm > 0 { try await runStorm(most, plan, population, database) }
-        try await examine(database, plan)
+        try await examine(database, keyFile)
         try await database.stop()
     }
 
@@ -88,26 +90,29 @@ struct ClusterBench: AsyncParsableCommand {
         // All are one workload's: with SQLite this makes no difference, as the rows are in memory.
         let crowd = try (0..<guests).map { try population.guest(0, sendsCertificates: $0 == 0) }
         for guest in crowd { try await servers.boot(guest, expecting: Population.secret(0)) }
-        let measured = try await load(servers, nil) { _ in (try population.guest(0), Population.secret(0)) }
+        let measured = try await load(servers, nil, guests) { _ in (try population.guest(0), Population.secret(0)) }
         try await servers.stop()
         return measured
     }
 
     /// - Returns: what was measured, and how many handshakes there were in all.
     private func measure(
-        _ count: Int, _ plan: ServerProcess.Plan, _ population: Population, _ workloads: Int, _ database: DatabaseServer
+        _ count: Int, _ plan: ServerProcess.Plan, _ population: Population, _ workloads: Int,
+        _ database: DatabaseServer,
+        guests: Int? = nil
     ) async throws -> (ClusterMeasurement, Int) {
         // The trail and what it has left behind are cleared away before and not meanwhile.
         _ = try await database.sql("VACUUM")
         _ = try await database.sql("CHECKPOINT")
         let before = try await database.counters()
+        let guests = guests ?? self.guests
         let servers = try await Replicas.start(count, plan, connections: guests * count)
         let warming = 8 * count
         for number in 0..<warming {
             let guest = try population.guest(number, sendsCertificates: number < 2 * count)
             try await servers.boot(guest, expecting: Population.secret(number))
         }
-        var measured = try await load(servers, database) { _ in
+        var measured = try await load(servers, database, guests) { _ in
             let number = Int.random(in: 0..<workloads)
             return (try population.guest(number), Population.secret(number))
         }
@@ -125,7 +130,7 @@ struct ClusterBench: AsyncParsableCommand {
     }
 
     private func load(
-        _ servers: Replicas, _ database: DatabaseServer?,
+        _ servers: Replicas, _ database: DatabaseServer?, _ guests: Int,
         _ guest: @escaping @Sendable (Int) throws -> (SimulatedSNPGuest, String)
     ) async throws -> ClusterMeasurement {
         let before = (servers.cpuTime, database?.cpuTime ?? 0, ProcessStatistics.ownCPUTime)
@@ -193,7 +198,7 @@ struct ClusterBench: AsyncParsableCommand {
     }
 
     /// How large the tables are, and how long it takes to go through them.
-    private func examine(_ database: DatabaseServer, _ plan: ServerProcess.Plan) async throws {
+    private func examine(_ database: DatabaseServer, _ keyFile: URL) async throws {
         report("\n| table | rows | bytes of a row | and in indexes |\n| --- | --- | --- | --- |")
         for line in try await database.sizes() { report(line) }
         func timed<T>(_ name: String, _ body: () async throws -> T) async throws {
@@ -209,7 +214,7 @@ struct ClusterBench: AsyncParsableCommand {
             try await store.workloads(after: "bench/5", search: "", limit: 100).count
         }
         try await timed("sweeping all sessions, as if they had expired") {
-            try await store.sweepSessions(before: Date().addingTimeInterval(7_200))
+            try await store.sweepSessions(before: .distantFuture)
         }
         try await timed("trimming attempts to 10,000") { try await store.trimAttempts(keeping: 10_000) }
         await store.close()
@@ -217,8 +222,8 @@ struct ClusterBench: AsyncParsableCommand {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try await timed("kbs audit verify") {
             try await ServerProcess.run(
-                server, "audit", "verify", "--data", folder, "--set", "storage.url=\(database.uri)", "--set",
-                "keys.master=\(plan.arguments.last ?? "")"
+                server, "audit", "verify", "--data", folder,
+                environment: ["KBS_STORAGE_URL": database.uri, "KBS_KEYS_MASTER": "file:\(keyFile.path)"]
             ).split(separator: "\n").first ?? ""
         }
     }
