@@ -18,10 +18,16 @@ struct DatabaseServer {
         "pg_stat_statements.track": "none", "pg_stat_statements.track_utility": "on",
     ]
 
-    static func start() async throws -> DatabaseServer {
+    /// - Parameter changes: to these settings, `name=value`.
+    static func start(_ changes: [String] = []) async throws -> DatabaseServer {
         var plan = PostgreSQLCluster.Plan()
         plan.fsync = true
         plan.settings = settings
+        for change in changes {
+            let parts = change.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { throw ServerProcess.Failure(description: "\(change) is not name=value") }
+            plan.settings[parts[0]] = parts[1]
+        }
         let cluster = try await PostgreSQLCluster(plan)
         let database = try await cluster.newStoreDatabase()
         try await cluster.sql(

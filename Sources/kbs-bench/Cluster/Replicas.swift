@@ -33,6 +33,20 @@ struct Replicas: Sendable {
     /// In seconds, of all servers.
     var cpuTime: Double { servers.reduce(0) { $0 + $1.statistics.cpuTime.total } }
 
+    /// How often each limit was reached, of all servers.
+    func limitsReached() async throws -> [String] {
+        var counts: [String: Int] = [:]
+        for server in servers {
+            let reply = try await client.execute(
+                HTTPClientRequest(url: "\(server.base)/metrics"), timeout: .seconds(30))
+            let page = String(buffer: try await reply.body.collect(upTo: 1 << 22))
+            for match in page.matches(of: /kbs_limits_reached\{limit="(\w+)"\} ([0-9]+)/) {
+                counts[String(match.output.1), default: 0] += Int(match.output.2) ?? 0
+            }
+        }
+        return counts.filter { $0.value > 0 }.sorted { $0.key < $1.key }.map { "\($0.value) × \($0.key)" }
+    }
+
     /// Three replicas in turn, for a guest's three requests: the same one if there is no other.
     func route() -> (challenge: GuestTransport, attest: GuestTransport, key: GuestTransport) {
         let start = Int.random(in: 0..<transports.count)
