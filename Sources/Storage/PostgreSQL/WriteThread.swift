@@ -75,6 +75,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
         while let connection = link.connect(), let batch = queue.take(atMost: Self.most) {
             let batch = batch.filter { !$0.request.isFinished }
             if !batch.isEmpty { perform(batch, connection, link) }
+            queue.finish()
         }
     }
 
