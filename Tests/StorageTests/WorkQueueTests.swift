@@ -105,3 +105,22 @@ struct WorkQueueTests {
         #expect(queue.take(atMost: 9) == nil)
     }
 }
+
+@Suite("Deadlines")
+struct DeadlineTests {
+    @Test("While someone waits, whoever observes is told again and again", .timeLimit(.minutes(1)))
+    func ticks() async throws {
+        let deadlines = Deadlines()
+        let (ticks, continuation) = AsyncStream.makeStream(of: Void.self)
+        deadlines.observe { continuation.yield() }
+        let answer: Int = try await withCheckedThrowingContinuation { waiting in
+            let request = Request(waiting, deadline: .now + .seconds(30))
+            deadlines.watch(request)
+            Task {
+                for await _ in ticks.prefix(2) {}
+                request.finish(.success(1))
+            }
+        }
+        #expect(answer == 1)
+    }
+}

@@ -124,7 +124,6 @@ enum PostgreSQLSchema {
         )
         """,
         "CREATE INDEX secrets_by_master_key ON secrets (master_key)",
-        // All of it is replaced with time. A fifth of it, PostgreSQL's usual measure, would be much to clear away at once.
         """
         CREATE TABLE sessions (
             id BYTEA PRIMARY KEY,
@@ -136,7 +135,7 @@ enum PostgreSQLSchema {
             code BYTEA NOT NULL,    -- the broker's, over the rest
             opened BIGINT NOT NULL DEFAULT 0,
             master_key TEXT COLLATE "C" NOT NULL DEFAULT ''
-        ) WITH (autovacuum_vacuum_scale_factor = 0.02)
+        )
         """,
         "CREATE INDEX sessions_by_expiry ON sessions (expires)",
         "CREATE INDEX sessions_by_workload ON sessions (workload)",

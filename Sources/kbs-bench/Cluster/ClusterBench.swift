@@ -87,6 +87,7 @@ struct ClusterBench: AsyncParsableCommand {
         for line in statements { report("- \(line)") }
         if loaded > 0 { report("\n\(workloads) workloads were loaded in \(Int(loaded)) s.") }
         if storm > 0 { try await runStorm(most, plan, population, database) }
+        try await appendToTrail(most, database)
         try await examine(database, keyFile)
         try await database.stop()
     }
@@ -179,6 +180,27 @@ struct ClusterBench: AsyncParsableCommand {
         report("Limits reached: \(limits.isEmpty ? "none" : limits.joined(separator: ", ")).")
         report("Most memory of a server: \((servers.servers.map(\.statistics.peakMemory).max() ?? 0) / 1_024) MiB.")
         try await servers.stop()
+    }
+
+    /// Nothing but records, from as many stores as there are replicas: what the turns at the trail's head allow.
+    private func appendToTrail(_ count: Int, _ database: DatabaseServer) async throws {
+        var stores: [PostgreSQLStore] = []
+        for _ in 0..<count { stores.append(try await database.store()) }
+        let before = (try await database.counters(), database.cpuTime)
+        let load = try await Load.run(workers: 512 * count, seconds: seconds) { [stores] worker in
+            let record = AuditRecord(.attest, by: .guest, workload: Population.id(worker), session: "bench", at: Date())
+            try await stores[worker % stores.count].record([record], attempt: nil)
+        }
+        let cpu = database.cpuTime - before.1
+        for store in stores { await store.close() }
+        let transactions = try await database.counters().transactions - before.0.transactions
+        report(
+            """
+
+            The trail alone, \(count) writers with 512 records at a time each: \(Int(load.rate)) records/s, \
+            \(load.requests / max(1, transactions)) in a transaction, PostgreSQL CPU \
+            \(micro(cpu / Double(max(1, load.requests)))) each.
+            """)
     }
 
     // MARK: The database
