@@ -30,6 +30,7 @@ struct ClusterBench: AsyncParsableCommand {
 
     private static let few = 1_000
 
+    private var most: Int { counts.max() ?? 1 }
     private var counts: [Int] { replicas.split(separator: ",").compactMap { Int($0) }.filter { $0 > 0 } }
 
     func validate() throws {
@@ -45,7 +46,6 @@ struct ClusterBench: AsyncParsableCommand {
         let keyFile = FileManager.default.temporaryDirectory.appending(path: "kbs-bench-\(UUID().uuidString)")
         try KeyFile(keyFile).write([master])
         defer { try? FileManager.default.removeItem(at: keyFile) }
-        let most = counts.max() ?? 1
 
         report("\n\(ClusterMeasurement.heading)")
         var plan = ServerProcess.Plan(binary: server, roots: platform.roots)
@@ -55,7 +55,23 @@ struct ClusterBench: AsyncParsableCommand {
 
         let database = try await DatabaseServer.start(databaseSetting)
         plan.arguments += ["--set", "storage.url=\(database.uri)", "--keys-master", "file:\(keyFile.path)"]
-        let keys = ServerKeys(master: master)
+        do {
+            try await measureHandshakes(plan, population, database, ServerKeys(master: master))
+            if storm > 0 { try await runStorm(plan, population, database) }
+            try await examine(database, keyFile)
+            try await appendToTrail(database)
+        } catch {
+            try await database.remove()
+            throw error
+        }
+        try await database.remove()
+    }
+
+    // MARK: Loads
+
+    private func measureHandshakes(
+        _ plan: ServerProcess.Plan, _ population: Population, _ database: DatabaseServer, _ keys: ServerKeys
+    ) async throws {
         try await register(Self.few, plan, database, keys)
         for count in counts {
             let (measured, _) = try await measure(count, plan, population, Self.few, database)
@@ -82,17 +98,10 @@ struct ClusterBench: AsyncParsableCommand {
             let (crowded, _) = try await measure(most, plan, population, workloads, database)
             report(crowded.row("\(most) replicas, and \(sessions) live sessions"))
         }
-
         report("\nStatements of a handshake, \(most) replicas, 1,000 workloads:\n")
         for line in statements { report("- \(line)") }
         if loaded > 0 { report("\n\(workloads) workloads were loaded in \(Int(loaded)) s.") }
-        if storm > 0 { try await runStorm(most, plan, population, database) }
-        try await appendToTrail(most, database)
-        try await examine(database, keyFile)
-        try await database.stop()
     }
-
-    // MARK: Loads
 
     private func measureSQLite(_ plan: ServerProcess.Plan, _ population: Population) async throws -> ClusterMeasurement
     {
@@ -157,9 +166,9 @@ struct ClusterBench: AsyncParsableCommand {
     }
 
     private func runStorm(
-        _ count: Int, _ plan: ServerProcess.Plan, _ population: Population, _ database: DatabaseServer
+        _ plan: ServerProcess.Plan, _ population: Population, _ database: DatabaseServer
     ) async throws {
-        let servers = try await Replicas.start(count, plan, connections: storm)
+        let servers = try await Replicas.start(most, plan, connections: storm)
         try await servers.boot(population.guest(0, sendsCertificates: true), expecting: Population.secret(0))
         let before = (servers.cpuTime, database.cpuTime, ProcessStatistics.ownCPUTime)
         let outcome = try await BootStorm.run(storm, workloads: workloads, of: population, on: servers)
@@ -170,7 +179,7 @@ struct ClusterBench: AsyncParsableCommand {
         report(
             """
 
-            Boot storm of \(storm) guests at once, \(count) replicas: half had their key after \(share(0.5)), \
+            Boot storm of \(storm) guests at once, \(most) replicas: half had their key after \(share(0.5)), \
             99 % after \(share(0.99)), the last after \(share(1)). CPU of each: kbs \(each(servers.cpuTime - before.0)), \
             PostgreSQL \(each(database.cpuTime - before.1)), the guests \(each(ProcessStatistics.ownCPUTime - before.2)).
             """)
@@ -183,11 +192,11 @@ struct ClusterBench: AsyncParsableCommand {
     }
 
     /// Nothing but records, from as many stores as there are replicas: what the turns at the trail's head allow.
-    private func appendToTrail(_ count: Int, _ database: DatabaseServer) async throws {
+    private func appendToTrail(_ database: DatabaseServer) async throws {
         var stores: [PostgreSQLStore] = []
-        for _ in 0..<count { stores.append(try await database.store()) }
+        for _ in 0..<most { stores.append(try await database.store()) }
         let before = (try await database.counters(), database.cpuTime)
-        let load = try await Load.run(workers: 512 * count, seconds: seconds) { [stores] worker in
+        let load = try await Load.run(workers: 512 * most, seconds: seconds) { [stores] worker in
             let record = AuditRecord(.attest, by: .guest, workload: Population.id(worker), session: "bench", at: Date())
             try await stores[worker % stores.count].record([record], attempt: nil)
         }
@@ -197,7 +206,7 @@ struct ClusterBench: AsyncParsableCommand {
         report(
             """
 
-            The trail alone, \(count) writers with 512 records at a time each: \(Int(load.rate)) records/s, \
+            The trail alone, \(most) writers with 512 records at a time each: \(Int(load.rate)) records/s, \
             \(load.requests / max(1, transactions)) in a transaction, PostgreSQL CPU \
             \(micro(cpu / Double(max(1, load.requests)))) each.
             """)

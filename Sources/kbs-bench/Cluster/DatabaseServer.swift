@@ -40,7 +40,7 @@ struct DatabaseServer {
         return DatabaseServer(cluster: cluster, database: database, process: ProcessStatistics(pid: parent))
     }
 
-    func stop() async throws { try await cluster.stop(.fast) }
+    func remove() async throws { try await cluster.remove() }
 
     var uri: String { cluster.uri(database) }
 
