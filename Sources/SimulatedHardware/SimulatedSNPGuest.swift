@@ -101,7 +101,7 @@ public struct SimulatedSNPGuest: Sendable {
         let reply = try await transport.demand(
             .post, "/attest", try evidence(for: challenge.nonce), cookie: challenge.cookie)
         // libkrun's client takes any text for an error.
-        guard reply.body.isEmpty else { throw GuestTransport.Refused(status: reply.status, text: reply.text) }
+        guard reply.body.isEmpty else { throw GuestTransport.Refused(reply) }
     }
 
     /// `GET /key/<id>`, decrypted.

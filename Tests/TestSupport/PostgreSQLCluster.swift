@@ -190,6 +190,12 @@ public final class PostgreSQLCluster: Sendable {
         _ = await stopped?.process.ended()
     }
 
+    /// Stops the server for good, and removes all that it wrote.
+    public func remove() async throws {
+        try await stop(.immediate)
+        try FileManager.default.removeItem(at: folder)
+    }
+
     private var data: String { folder.appending(path: "data").path }
 
     // MARK: Programs

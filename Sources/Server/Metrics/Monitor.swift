@@ -13,6 +13,8 @@ struct Monitor: Sendable {
     private let store: any ServerStore
     private let readiness: Readiness
     private let limits: LimitCounters
+    private let workloads = CostlyCount()
+    private let sessions = CostlyCount()
     private let certificateExpiry: @Sendable () -> Date?
 
     /// - Parameters:
@@ -56,8 +58,12 @@ struct Monitor: Sendable {
             registry.gauge(.databaseConnections).set(Int64(store.openConnections))
         }
         // A database that cannot be read shows in the checks, and must not hide all the rest.
-        if let workloads = try? await store.countWorkloads() { registry.gauge(.workloads).set(Int64(workloads)) }
-        if let sessions = try? await store.countSessions(at: Date()) { registry.gauge(.sessions).set(Int64(sessions)) }
+        if let count = await workloads.value(counting: { try await store.countWorkloads() }) {
+            registry.gauge(.workloads).set(Int64(count))
+        }
+        if let count = await sessions.value(counting: { try await store.countSessions(at: Date()) }) {
+            registry.gauge(.sessions).set(Int64(count))
+        }
         if let expiry = certificateExpiry() { registry.gauge(.certificateExpiry).set(expiry.timeIntervalSince1970) }
         for limit in LimitCounters.Limit.allCases {
             registry.gauge(.limitsReached, ("limit", limit.rawValue)).set(Int64(limits[limit]))

@@ -171,13 +171,15 @@ enum PostgreSQLSchema {
         """,
         "CREATE INDEX attempts_by_workload ON attempts (workload, id)",
         "CREATE INDEX attempts_by_outcome ON attempts (outcome, id)",
-        // Each record with SHA-256 over the previous hash and itself.
+        // Each record with SHA-256 over the previous hash and itself. Nothing in it changes: it is frozen soon after it is
+        // written, so that no vacuum ever has to go through all of it again.
         """
         CREATE TABLE audit (
             seq BIGINT PRIMARY KEY,
             record TEXT NOT NULL, -- canonical JSON
             hash BYTEA NOT NULL
-        )
+        ) WITH (autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 500000,
+            autovacuum_freeze_min_age = 0)
         """,
         // One row: the last of the trail, and the lock at which all who add to it take turns. With room for new
         // versions of itself in its page.

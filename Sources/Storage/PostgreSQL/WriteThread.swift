@@ -75,6 +75,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
         while let connection = link.connect(), let batch = queue.take(atMost: Self.most) {
             let batch = batch.filter(\.request.isWaiting)
             if !batch.isEmpty { perform(batch, connection, link) }
+            queue.finish()
         }
     }
 
