@@ -119,8 +119,11 @@ final class ServerProcess: Sendable {
                 return ServerProcess(process: process, base: String(address.output.1), logFile: logFile, folder: folder)
             }
         }
-        throw CocoaError(.featureUnsupported)
+        throw NotStarted(log: try String(contentsOf: logFile, encoding: .utf8))
     }
+
+    /// A server that ended, or did not listen in time.
+    struct NotStarted: Error { let log: String }
 
     var port: Int { base.split(separator: ":").last.flatMap { Int($0) } ?? 0 }
 

@@ -50,7 +50,7 @@ struct SharedDatabase: Sendable {
     /// The same for `kbs`.
     var arguments: [String] {
         [
-            "--set", "storage.url=\(uri())", "--set", "storage.connections=4", "--set", "storage.timeout=30s",
+            "--set", "storage.url=\(uri())", "--set", "storage.connections=5", "--set", "storage.timeout=30s",
             "--keys-master", "file:\(keyFile.path)",
         ]
     }

@@ -27,8 +27,9 @@ extension KeysAndBackups {
             let result = try await Command.run("migrate")
             #expect(result.status != 0 && result.errors.contains("there is no storage.url"))
             let unreachable = try await Command.run(
-                "migrate", "--set", "storage.url=\(database.uri(port: 1))", "--set", "storage.timeout=200ms")
-            #expect(unreachable.status != 0 && !unreachable.errors.contains(PostgreSQLCluster.password))
+                "migrate", "--set", "storage.url=\(database.uri(port: 1))", "--set", "storage.timeout=1s")
+            #expect(unreachable.status != 0 && unreachable.errors.contains("cannot connect"))
+            #expect(!unreachable.errors.contains(PostgreSQLCluster.password))
             #expect(!unreachable.errors.contains("not%20a"))
         }
 

@@ -58,7 +58,7 @@ struct PostgreSQLFailureTests {
         let cluster = try await PostgreSQLCluster.shared
         let database = try await cluster.newStoreDatabase()
         let proxy = try TCPProxy(to: cluster.port)
-        let store = try await store(cluster, database, through: proxy, timeout: .seconds(1))
+        let store = try await store(cluster, database, through: proxy, timeout: .seconds(3))
         #expect(try await eventually { try await store.workload(WorkloadID("a")) == nil })
         proxy.set(.swallow)
         let lookup = await #expect(throws: Refusal.self) { try await store.workload(WorkloadID("a")) }

@@ -97,7 +97,7 @@ struct StorageCopyTests {
             """
             SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_identity
             FROM information_schema.columns WHERE table_schema = 'public'
-                AND table_name NOT IN ('schema_versions', 'audit_head', 'probe')
+                AND table_name NOT IN ('schema_versions', 'audit_head')
             """, in: database
         ).split(separator: "\n").map { $0.split(separator: " ") }
         #expect(copied == Set(rows.map { "\($0[0]) \(kinds[String($0[1])] ?? "\($0[1])")" }))

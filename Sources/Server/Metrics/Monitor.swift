@@ -58,12 +58,10 @@ struct Monitor: Sendable {
             registry.gauge(.databaseConnections).set(Int64(store.openConnections))
         }
         // A database that cannot be read shows in the checks, and must not hide all the rest.
-        if let count = await workloads.value(counting: { try await store.countWorkloads() }) {
-            registry.gauge(.workloads).set(Int64(count))
-        }
-        if let count = await sessions.value(counting: { try await store.countSessions(at: Date()) }) {
-            registry.gauge(.sessions).set(Int64(count))
-        }
+        async let workloads = workloads.value { [store] in try await store.countWorkloads() }
+        async let sessions = sessions.value { [store] in try await store.countSessions(at: Date()) }
+        if let count = await workloads { registry.gauge(.workloads).set(Int64(count)) }
+        if let count = await sessions { registry.gauge(.sessions).set(Int64(count)) }
         if let expiry = certificateExpiry() { registry.gauge(.certificateExpiry).set(expiry.timeIntervalSince1970) }
         for limit in LimitCounters.Limit.allCases {
             registry.gauge(.limitsReached, ("limit", limit.rawValue)).set(Int64(limits[limit]))

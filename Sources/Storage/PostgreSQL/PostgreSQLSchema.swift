@@ -24,9 +24,12 @@ enum PostgreSQLSchema {
     /// - Throws: ``OtherSchema`` as SQLite's store does.
     static func prepare(_ connection: Connection, migrates: Bool, timeout: Duration) throws {
         var found = try current(connection, until: .now + timeout)
-        let isNew = found.version == 0
         while found.version < version {
-            guard isNew || migrates else { throw OtherSchema(isLater: false) }
+            guard migrates else {
+                // Not made on the way: the URL may name another database than was meant.
+                guard found.version > 0 else { throw PostgreSQLUnusable.isEmpty }
+                throw OtherSchema(isLater: false)
+            }
             try migrate(connection)
             found = try current(connection, until: .now + timeout)
         }
@@ -222,8 +225,5 @@ enum PostgreSQLSchema {
             retired BIGINT             -- since when nothing may be written under it
         )
         """,
-        // What is written to see whether it can be.
-        "CREATE TABLE probe (one BIGINT PRIMARY KEY DEFAULT 1 CHECK (one = 1), mark BIGINT NOT NULL)",
-        "INSERT INTO probe (mark) VALUES (0)",
     ]
 }
