@@ -1,6 +1,7 @@
 # make run    build, start a server that trusts simulated hardware, and run the demonstration against it
 # make test   build and run all tests
 # make bench  build for release and measure (docs/performance.md)
+# make bench-cluster  the same for replicas on a PostgreSQL that it starts (docs/scale.md)
 # make fuzz   run each fuzz target for FUZZ_SECONDS
 # make lint   check the format of the sources
 # make release    build what is installed: build/kbs and its manual
@@ -17,7 +18,7 @@ MANUAL ?= $(RELEASE_BUILD)/kbs.1
 BENCH_BUILD = .build-bench
 BENCH_ARGUMENTS ?=
 
-.PHONY: run test bench fuzz lint packages release install reference
+.PHONY: run test bench bench-build bench-cluster fuzz lint packages release install reference
 
 run: packages
 	scripts/run
@@ -26,10 +27,15 @@ test: packages
 	swift test
 	KBS_MANY_CONNECTIONS=1 swift test --skip-build --filter tenThousand
 
-bench: packages
+bench-build: packages
 	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs
 	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs-bench
-	$(BENCH_BUILD)/release/kbs-bench --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)
+
+bench: bench-build
+	$(BENCH_BUILD)/release/kbs-bench single --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)
+
+bench-cluster: bench-build
+	$(BENCH_BUILD)/release/kbs-bench cluster --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)
 
 fuzz: packages
 	scripts/fuzz $(FUZZ_SECONDS)

@@ -148,7 +148,8 @@ let package = Package(
         .executableTarget(
             name: "kbs-bench",
             dependencies: [
-                "Evidence", "SimulatedHardware", .argumentParser, .asyncHTTPClient, .crypto, .nioCore, .nioSSL,
+                "Broker", "Evidence", "MasterKeys", "SimulatedHardware", "Storage", "TestSupport", .argumentParser,
+                .asyncHTTPClient, .crypto, .nioCore, .nioSSL,
             ],
             swiftSettings: settings),
 

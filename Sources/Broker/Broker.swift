@@ -81,17 +81,17 @@ public struct Lifetimes: Sendable, Hashable {
 
     public init() {}
 
-    /// A server whose clock is further off than this does not serve beside others.
+    /// A server whose clock is further off the database's than this is not ready, and sweeps nothing.
     public static let sharedClockTolerance: TimeInterval = 60
 
-    /// When a session that is ended now has expired, on every server's clock.
-    func ending(at now: Date) -> Date { now.addingTimeInterval(-clockTolerance) }
+    /// When a session that is ended now has expired, on every server's clock: two may be two tolerances apart.
+    func ending(at now: Date) -> Date { now.addingTimeInterval(-2 * clockTolerance) }
 
     /// For how long after its expiry a session is remembered, so that no challenge is answered twice.
     ///
-    /// One that was ended may be remembered by the latest clock, swept by the earliest, and its challenge have been made
-    /// by one and be looked at by the other: each is a tolerance, or two.
-    public var remembrance: TimeInterval { challenge + 5 * clockTolerance }
+    /// One may be ended by the latest clock, whose end lies two tolerances before that, and swept by the earliest; and
+    /// its challenge may have been made by the earliest and be looked at by the latest: six tolerances in all.
+    public var remembrance: TimeInterval { challenge + 6 * clockTolerance }
 }
 
 /// Something that an operator may want to know. It never holds a secret.

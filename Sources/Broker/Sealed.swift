@@ -72,6 +72,11 @@ public protocol KeyStore: Sendable {
     /// - Throws: when there is one with this name and id.
     func insert(_ key: StoredServerKey) async throws
 
+    /// Stores a key unless there is one for its purpose: of several servers that start together, all get the same.
+    ///
+    /// - Returns: the oldest that there is.
+    func insertFirst(_ key: StoredServerKey) async throws -> StoredServerKey
+
     /// The server's own keys for one purpose, oldest first.
     func serverKeys(named name: String) async throws -> [StoredServerKey]
 

@@ -134,7 +134,7 @@ public struct ServerKeys: Sendable {
     ///
     /// It opens only beside the workload, measurement and policy it was sealed with, so whoever can
     /// write to the database still cannot hand a secret to another guest.
-    func seal(_ registration: Registration) throws -> [UInt8] {
+    package func seal(_ registration: Registration) throws -> [UInt8] {
         try Self.seal(registration.secret, secrets, Self.context(registration.id, registration.launch))
     }
 

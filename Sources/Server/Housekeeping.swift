@@ -7,7 +7,7 @@ import ServiceLifecycle
 /// records were left out.
 struct Housekeeping: Service {
     let broker: Broker
-    let store: any Store
+    let store: any ServerStore
     let attemptsKept: Int
     let logger: Logger
 
@@ -26,7 +26,15 @@ struct Housekeeping: Service {
 
     /// A session remembers that its challenge was answered. One that an operator ends may do so while its challenge
     /// could still be answered, so it stays for as long again as a challenge lives.
+    ///
+    /// A clock that is further off than others allow for would have it forget what they still need.
     func sweep(at now: Date) async throws {
+        let offset = try await store.clockOffset()
+        guard abs(offset) <= Lifetimes.sharedClockTolerance else {
+            return logger.error(
+                "Sessions are not swept: this machine's clock and the database's differ.",
+                metadata: ["seconds": "\(Int(offset))"])
+        }
         let swept = try await store.sweepSessions(before: now.addingTimeInterval(-broker.lifetimes.remembrance))
         if swept > 0 { logger.debug("Swept sessions.", metadata: ["count": "\(swept)"]) }
     }

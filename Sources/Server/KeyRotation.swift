@@ -6,7 +6,7 @@ import ServiceLifecycle
 /// Notices a new master key in its file, and moves what is sealed under others to it, while the server serves.
 struct KeyRotation: Service {
     let keys: KeyRing
-    let store: any KeyStore
+    let store: any ServerStore
     let logger: Logger
     /// Is told how many were moved, and the id of the key that they are under now.
     var onResealed: @Sendable (_ count: Int, _ active: String) async -> Void = { _, _ in }
@@ -16,12 +16,19 @@ struct KeyRotation: Service {
     func run() async throws {
         var activated = ""
         var said = ""
+        var (isFirst, hasWarned) = (true, false)
         while !Task.isShuttingDownGracefully {
             do {
                 // At the start the ring has just been read.
-                if !activated.isEmpty { try keys.refresh() }
+                if !isFirst { try keys.refresh() }
+                isFirst = false
                 let held = keys.held
                 if held.active.id != activated {
+                    guard try await !isSuperseded(held.active.id) else {
+                        warn(held.active.id, unless: &hasWarned)
+                        if await hasEnded() { return }
+                        continue
+                    }
                     try await store.activate(held.active.id, previous: held.previous.map(\.id), at: Date())
                     activated = held.active.id
                     logger.info(
@@ -40,15 +47,46 @@ struct KeyRotation: Service {
                 said = tell(progress, unlessSaid: said)
             } catch is CancellationError {
                 return
+            } catch is Resealing.Superseded where store.isShared {
+                warn(activated, unless: &hasWarned)
             } catch {
                 logger.error("The master keys could not be rotated or read again.", metadata: ["error": "\(error)"])
             }
-            do {
-                try await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.interval) }
-            } catch is CancellationError {
-                return
-            }
+            if await hasEnded() { return }
         }
+    }
+
+    /// Waits until it is time to look again.
+    ///
+    /// - Returns: whether the server ends.
+    private func hasEnded() async -> Bool {
+        do {
+            try await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.interval) }
+            return Task.isShuttingDownGracefully
+        } catch {
+            return true
+        }
+    }
+
+    /// Whether another of several servers has made another key the active one after this: a server that was not told
+    /// of it yet must not turn that back. On a server's own database, the settings say.
+    private func isSuperseded(_ id: String) async throws -> Bool {
+        guard store.isShared else { return false }
+        return try await store.masterKeyUsage(at: Date()).contains { usage in
+            // One that was only made known beforehand, as a previous key, has the same time for both.
+            guard usage.id == id, let activated = usage.activated, let superseded = usage.superseded else { return false }
+            return superseded > activated
+        }
+    }
+
+    private func warn(_ id: String, unless hasWarned: inout Bool) {
+        guard !hasWarned else { return }
+        hasWarned = true
+        logger.warning(
+            """
+            Another server seals under another master key than this one's: put that first in keys.master here too. To go \
+            back to this one, run kbs keys rotate.
+            """, metadata: ["active": "\(id)"])
     }
 
     private func tell(_ progress: Resealing.Progress, unlessSaid said: String) -> String {

@@ -54,7 +54,8 @@ struct ServerParts: Sendable {
                 ].compactMap(\.self))
         let limits = ServerLimits(settings.limits, logger: loggers[.http])
         let monitor = Monitor(
-            folder.store, readiness: readiness, limits: limits.counters, certificateExpiry: { tls?.expiry })
+            folder.store, readiness: readiness, limits: limits.counters, certificateExpiry: { tls?.expiry },
+            databaseLog: DatabaseLog(loggers[.storage]))
         let log = EventLog(logger: loggers[.broker])
         let endorsementLog = EventLog(logger: loggers[.endorsements])
         let vendor = settings.keyDistribution.map {

@@ -52,14 +52,13 @@ public struct Trail: Sendable {
         if let stored = try await oldest(in: store) { return try await open(stored, keys) }
         let made = CheckpointKey()
         let sealed = try keys.seal(made.secret, for: keyName, id: made.id)
-        try await store.insert(StoredServerKey(name: keyName, id: made.id, sealed: sealed, created: Date()))
-        // Another process may have made one at the same moment: everyone takes the same.
-        guard let stored = try await oldest(in: store) else { return made }
+        let stored = try await store.insertFirst(
+            StoredServerKey(name: keyName, id: made.id, sealed: sealed, created: Date()))
         return try await open(stored, keys)
     }
 
     private static func oldest(in store: any ServerStore) async throws -> StoredServerKey? {
-        try await store.serverKeys(named: keyName).min { ($0.created, $0.id) < ($1.created, $1.id) }
+        try await store.serverKeys(named: keyName).first
     }
 
     private static func open(_ stored: StoredServerKey, _ keys: KeyRing) async throws -> CheckpointKey {

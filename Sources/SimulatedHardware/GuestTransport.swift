@@ -11,6 +11,8 @@ public struct GuestTransport: Sendable {
     public struct Reply: Sendable {
         public let status: UInt
         public let cookie: String?
+        /// `Retry-After`, in seconds.
+        public let retryAfter: Int?
         public let body: Data
 
         public var text: String { String(decoding: body, as: UTF8.self) }
@@ -20,7 +22,11 @@ public struct GuestTransport: Sendable {
     public struct Refused: Error, CustomStringConvertible {
         public let status: UInt
         public let text: String
+        /// After how many seconds it may be asked again, if it said so.
+        public let retryAfter: Int?
         public var description: String { "\(status) \(text)" }
+
+        init(_ reply: Reply) { (status, text, retryAfter) = (reply.status, reply.text, reply.retryAfter) }
     }
 
     private let base: String
@@ -55,7 +61,10 @@ public struct GuestTransport: Sendable {
             let parts = header.split(separator: "=", maxSplits: 1)
             return parts.count == 2 && parts[0] == "session_id" ? String(parts[1]) : nil
         }
-        return Reply(status: response.status.code, cookie: cookie, body: Data(bytes.readableBytesView))
+        return Reply(
+            status: response.status.code, cookie: cookie,
+            retryAfter: response.headers.first(name: "Retry-After").flatMap { Int($0) },
+            body: Data(bytes.readableBytesView))
     }
 
     /// The same, for a request that is meant to succeed.
@@ -63,7 +72,7 @@ public struct GuestTransport: Sendable {
         _ method: Method, _ path: String, _ body: Data? = nil, cookie: String? = nil, token: String? = nil
     ) async throws -> Reply {
         let reply = try await send(method, path, body, cookie: cookie, token: token)
-        guard reply.status == 200 else { throw Refused(status: reply.status, text: reply.text) }
+        guard reply.status == 200 else { throw Refused(reply) }
         return reply
     }
 

@@ -66,7 +66,7 @@ public struct SimulatedSEVGuest: Sendable {
             \\"mnonce\\":\(nonce)}"}
             """
         let reply = try await transport.demand(.post, "/attest", Data(body.utf8), cookie: launched.cookie)
-        guard reply.body.isEmpty else { throw GuestTransport.Refused(status: reply.status, text: reply.text) }
+        guard reply.body.isEmpty else { throw GuestTransport.Refused(reply) }
         return measurement
     }
 

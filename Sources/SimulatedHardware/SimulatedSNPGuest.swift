@@ -101,13 +101,17 @@ public struct SimulatedSNPGuest: Sendable {
         let reply = try await transport.demand(
             .post, "/attest", try evidence(for: challenge.nonce), cookie: challenge.cookie)
         // libkrun's client takes any text for an error.
-        guard reply.body.isEmpty else { throw GuestTransport.Refused(status: reply.status, text: reply.text) }
+        guard reply.body.isEmpty else { throw GuestTransport.Refused(reply) }
     }
 
     /// `GET /key/<id>`, decrypted.
     public func fetchKey(_ id: String? = nil, cookie: String, over transport: GuestTransport) async throws -> [UInt8] {
-        let reply = try await transport.demand(.get, "/key/\(id ?? workload)", cookie: cookie)
-        let text = try JSONDecoder().decode(String.self, from: reply.body)
+        try decrypt(try await transport.demand(.get, "/key/\(id ?? workload)", cookie: cookie).text)
+    }
+
+    /// What the reply to `GET /key/<id>` holds.
+    public func decrypt(_ reply: String) throws -> [UInt8] {
+        let text = try JSONDecoder().decode(String.self, from: Data(reply.utf8))
         guard let ciphertext = Hex.decode(text) else { throw MalformedInput("reply to /key", "it is not hex") }
         let key = try _RSA.Encryption.PrivateKey(derRepresentation: privateKey)
         return Array(try key.decrypt(ciphertext, padding: ._WEAK_AND_INSECURE_PKCS_V1_5))

@@ -6,12 +6,12 @@ enum BareVerification {
     /// - Returns: CPU time of one, in seconds, while every core does the same: so it is when the server is under load.
     static func measure() async throws -> Double {
         let cores = ProcessInfo.processInfo.activeProcessorCount
-        let start = cpuTime()
+        let start = ProcessStatistics.ownCPUTime
         try await withThrowingTaskGroup { group in
             for _ in 0..<cores { group.addTask { try verify(count: 2_000) } }
             try await group.waitForAll()
         }
-        return (cpuTime() - start) / Double(2_000 * cores)
+        return (ProcessStatistics.ownCPUTime - start) / Double(2_000 * cores)
     }
 
     private static func verify(count: Int) throws {
@@ -24,12 +24,5 @@ enum BareVerification {
                 throw CocoaError(.featureUnsupported)
             }
         }
-    }
-
-    /// Of this process, in seconds.
-    private static func cpuTime() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }

@@ -78,6 +78,15 @@ final class ServerProcess: Sendable {
         _ folder: TemporaryFolder, longestFile: Int? = nil, softOpenFiles: Int? = nil, _ arguments: String...,
         environment: [String: String] = [:]
     ) async throws -> ServerProcess {
+        try await start(
+            folder, longestFile: longestFile, softOpenFiles: softOpenFiles, arguments: arguments,
+            environment: environment)
+    }
+
+    static func start(
+        _ folder: TemporaryFolder, longestFile: Int? = nil, softOpenFiles: Int? = nil, arguments: [String],
+        environment: [String: String] = [:]
+    ) async throws -> ServerProcess {
         let logFile = folder.file("log-\(UUID().uuidString)")
         try Data().write(to: logFile)
         let rootsFile = folder.file("roots.json")
@@ -110,8 +119,11 @@ final class ServerProcess: Sendable {
                 return ServerProcess(process: process, base: String(address.output.1), logFile: logFile, folder: folder)
             }
         }
-        throw CocoaError(.featureUnsupported)
+        throw NotStarted(log: try String(contentsOf: logFile, encoding: .utf8))
     }
+
+    /// A server that ended, or did not listen in time.
+    struct NotStarted: Error { let log: String }
 
     var port: Int { base.split(separator: ":").last.flatMap { Int($0) } ?? 0 }
 

@@ -7,6 +7,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import SimulatedHardware
+import Synchronization
 import TestSupport
 import Testing
 
@@ -300,5 +301,83 @@ struct ServerMetricsTests {
             .deletingLastPathComponent().appending(path: "docs/monitoring.md")
         let text = try String(contentsOf: file, encoding: .utf8)
         for definition in MetricDefinition.all { #expect(text.contains("`\(definition.name)`"), "\(definition.name)") }
+    }
+}
+
+@Suite("Counts that go through a whole table")
+struct CostlyCountTests {
+    private struct Unreadable: Error {}
+
+    /// A clock that a test sets.
+    private final class TestClock: Sendable {
+        private let time = Mutex(ContinuousClock.now)
+        var now: ContinuousClock.Instant { time.withLock { $0 } }
+        func advance(by duration: Duration) { time.withLock { $0 += duration } }
+    }
+
+    private let clock = TestClock()
+    private let count = CostlyCount()
+
+    /// Has a count asked for that takes this long.
+    private func ask(_ result: Int?, taking duration: Duration) async -> Int? {
+        await count.value(now: { [clock] in clock.now }) { [clock] in
+            clock.advance(by: duration)
+            guard let result else { throw Unreadable() }
+            return result
+        }
+    }
+
+    @Test("A quick one is taken each time")
+    func quick() async {
+        #expect(await ask(1, taking: .milliseconds(200)) == 1)
+        #expect(await ask(2, taking: .milliseconds(200)) == 2)
+    }
+
+    @Test("A slow one is kept for a hundred times as long as it took, a minute at most, and then taken again")
+    func slow() async {
+        #expect(await ask(1, taking: .milliseconds(300)) == 1)
+        clock.advance(by: .seconds(29))
+        #expect(await ask(2, taking: .seconds(2)) == 1)
+        clock.advance(by: .seconds(1))
+        #expect(await ask(3, taking: .seconds(2)) == 3)
+        clock.advance(by: .seconds(59))
+        #expect(await ask(4, taking: .seconds(2)) == 3)
+        clock.advance(by: .seconds(1))
+        #expect(await ask(5, taking: .seconds(2)) == 5)
+    }
+
+    @Test("Nobody waits for one that does not end")
+    func endless() async {
+        let count = CostlyCount(patience: .milliseconds(10))
+        #expect(await count.value { 1 } == 1)
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        #expect(
+            await count.value {
+                _ = await gate.first { _ in true }
+                return 2
+            } == 1)
+        open.yield()
+    }
+
+    @Test("One that fails leaves the last that there was")
+    func failed() async {
+        #expect(await ask(nil, taking: .zero) == nil)
+        #expect(await ask(1, taking: .zero) == 1)
+        #expect(await ask(nil, taking: .zero) == 1)
+    }
+
+    @Test("One that fails slowly is not tried again at once")
+    func failedSlowly() async {
+        #expect(await ask(nil, taking: .seconds(60)) == nil)
+        clock.advance(by: .seconds(4))
+        #expect(await ask(1, taking: .zero) == nil)
+        clock.advance(by: .seconds(1))
+        #expect(await ask(1, taking: .zero) == 1)
+    }
+
+    @Test("While one is under way, nobody else begins another")
+    func underWay() async {
+        let inner = await count.value { [self] in await ask(5, taking: .zero) ?? 7 }
+        #expect(inner == 7)
     }
 }

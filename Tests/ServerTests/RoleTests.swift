@@ -20,7 +20,7 @@ extension RunningServer {
     }
 
     func administrator() async throws -> any Administrator {
-        try await DataFolder(settings.dataFolder).administrator(settings)
+        try await DataFolder(settings).administrator(settings)
     }
 
     func call(

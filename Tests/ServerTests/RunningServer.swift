@@ -73,7 +73,15 @@ struct RunningServer {
     func send(
         _ method: String, _ path: String, _ body: some Sequence<UInt8> = [], headers: [(String, String)] = []
     ) async throws -> Reply {
-        var request = HTTPClientRequest(url: base + path)
+        try await Self.send(method, to: base + path, body, headers: headers, over: client)
+    }
+
+    /// To any server.
+    static func send(
+        _ method: String, to url: String, _ body: some Sequence<UInt8> = [], headers: [(String, String)] = [],
+        over client: HTTPClient
+    ) async throws -> Reply {
+        var request = HTTPClientRequest(url: url)
         request.method = HTTPMethod(rawValue: method)
         request.headers = HTTPHeaders(headers)
         let bytes = Array(body)

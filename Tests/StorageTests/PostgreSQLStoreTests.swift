@@ -230,6 +230,27 @@ struct PostgreSQLStoreTests {
         for entry in try await stores[0].auditEntries(after: 0, limit: 10_000) { try verifier.read(entry) }
     }
 
+    @Test("All that make a server key for the same purpose at once get the same one")
+    func sameServerKey() async throws {
+        let stores = try await stores(4)
+        let now = now
+        for purpose in 0..<10 {
+            let found = try await withThrowingTaskGroup(of: StoredServerKey.self) { group in
+                for number in 0..<4 {
+                    group.addTask {
+                        try await stores[number].insertFirst(
+                            StoredServerKey(
+                                name: "purpose \(purpose)", id: "\(number)",
+                                sealed: Sealed(bytes: [UInt8(number)], masterKey: "k"), created: now))
+                    }
+                }
+                return try await group.reduce(into: [String]()) { $0.append($1.id) }
+            }
+            #expect(found.count == 4 && Set(found).count == 1)
+            #expect(try await stores[0].serverKeys(named: "purpose \(purpose)").count == 1)
+        }
+    }
+
     @Test("Several that start on a new database make its tables once")
     func migrating() async throws {
         let database = try await PostgreSQLCluster.shared.newDatabase()
@@ -247,12 +268,24 @@ struct PostgreSQLStoreTests {
         #expect(versions.split(separator: "\n").count == PostgreSQLSchema.version)
     }
 
-    @Test("A database that a later version has written is left alone")
+    @Test("A database that a later version has changed is worked on for as long as that version says it can be")
     func laterSchema() async throws {
-        let database = try await PostgreSQLCluster.shared.newStoreDatabase()
-        try await PostgreSQLCluster.shared.sql("INSERT INTO schema_versions VALUES (99, 'x', 99, 0)", in: database)
-        let error = await #expect(throws: OtherSchema.self) { try await PostgreSQLStore.connected(to: database) }
-        #expect(error?.isLater == true)
+        let cluster = try await PostgreSQLCluster.shared
+        let database = try await cluster.newStoreDatabase()
+        let next = PostgreSQLSchema.version + 1
+        try await cluster.sql(
+            "INSERT INTO schema_versions VALUES (\(next), 'next', \(PostgreSQLSchema.version), 0)", in: database)
+        let store = try await PostgreSQLStore.connected(to: database)
+        _ = try await workload(store)
+        await store.close()
+        try await cluster.sql("INSERT INTO schema_versions VALUES (\(next + 1), 'later', \(next), 0)", in: database)
+        for migrates in [true, false] {
+            let error = await #expect(throws: OtherSchema.self) {
+                try await PostgreSQLStore(
+                    PostgreSQLConfiguration(uri: cluster.uri(database), timeout: .seconds(30)), migrates: migrates)
+            }
+            #expect(error?.isLater == true)
+        }
     }
 
     @Test("Without the trail's head nothing is recorded, and so nothing is released")

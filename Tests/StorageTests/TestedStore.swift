@@ -96,12 +96,12 @@ struct StorePlace: Sendable {
         }
     }
 
-    /// What the last probe wrote.
+    /// What is another after each probe.
     func probeMark() async throws -> String {
         if let store = store as? SQLiteStore {
             return try store.read { try String.fetchOne($0, sql: "PRAGMA user_version") ?? "" }
         }
-        return try await PostgreSQLCluster.shared.sql("SELECT mark FROM probe", in: database)
+        return try await PostgreSQLCluster.shared.sql("SELECT pg_current_wal_flush_lsn()", in: database)
     }
 
     func register(_ id: String, replacing: Bool = true) async throws -> RegistrationOutcome {

@@ -75,9 +75,9 @@ public final class PostgreSQLCluster: Sendable {
             try? FileManager.default.removeItem(at: folder)
             return
         }
+        // Who holds the leash ends the server and removes the folder, and must not be ended before.
         try? running.leash.close()
-        // Who holds the leash ends the server, and must not be ended before.
-        Task { _ = await running.process.ended() }
+        Task.detached { _ = await running.process.ended() }
     }
 
     /// A standby that follows this one.
@@ -189,6 +189,12 @@ public final class PostgreSQLCluster: Sendable {
         }
         try stopped?.leash.close()
         _ = await stopped?.process.ended()
+    }
+
+    /// Stops the server for good, and removes all that it wrote.
+    public func remove() async throws {
+        try await stop(.immediate)
+        try FileManager.default.removeItem(at: folder)
     }
 
     private var data: String { folder.appending(path: "data").path }

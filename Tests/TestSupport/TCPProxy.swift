@@ -100,6 +100,8 @@ public final class TCPProxy: Sendable {
             case .swallow: break
             }
         }
+        // Nor does anybody hear over a network that is down that the other has hung up.
+        if case .swallow = rule.withLock({ $0 }).decide(direction, []) { return }
         pair.end()
     }
 

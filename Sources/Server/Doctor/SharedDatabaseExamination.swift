@@ -22,7 +22,7 @@ struct SharedDatabaseExamination: Examination {
         case .success(let found)?:
             return [
                 await contents(found), schema(found), version(found), transport(found), durability(found),
-                privileges(found), connections(found), clock(found),
+                privileges(found), trail(found), connections(found), clock(found),
             ]
         }
     }
@@ -68,6 +68,11 @@ struct SharedDatabaseExamination: Examination {
 
     private func transport(_ found: PostgreSQLInspection) -> Finding {
         switch found.transport {
+        case .tls where !found.provesServer:
+            .warning(
+                "database.tls",
+                "\(found.transport), with whoever answers: sslmode does not ask the server to prove itself",
+                do: "use sslmode=verify-full, with sslrootcert, in storage.url")
         case .localSocket, .tls: .ok("database.tls", found.transport.description)
         case .plain where found.isOnThisMachine: .ok("database.tls", "not used, on this machine")
         case .plain:
@@ -92,6 +97,14 @@ struct SharedDatabaseExamination: Examination {
                 "database.role", "\(found.role) is a superuser, who may do anything to the whole server",
                 do: "make a role that owns this database only (docs/replicas.md)")
             : .ok("database.role", found.role)
+    }
+
+    private func trail(_ found: PostgreSQLInspection) -> Finding {
+        found.mayChangeTrail
+            ? .warning(
+                "database.trail", "\(found.role) may change and remove records of the trail",
+                do: "as the tables' owner, another role: REVOKE UPDATE, DELETE ON audit FROM \(found.role)")
+            : .ok("database.trail", "\(found.role) may only add to it")
     }
 
     private func connections(_ found: PostgreSQLInspection) -> Finding {

@@ -78,6 +78,11 @@ struct MetricDefinition: Sendable, Hashable {
     static let commitFailures = MetricDefinition(
         name: "kbs_write_commit_failures_total", help: "Transactions that could not be written.", kind: .counter)
 
+    static let databaseConnections = MetricDefinition(
+        name: "kbs_database_connections", help: "Connections to PostgreSQL. Absent with SQLite.", kind: .gauge)
+    static let lostConnections = MetricDefinition(
+        name: "kbs_database_connections_lost_total", help: "Connections to PostgreSQL that were lost.", kind: .counter)
+
     static let readiness = MetricDefinition(
         name: "kbs_readiness_check", help: "Whether a check of /readyz passes: 1 or 0.", kind: .gauge)
     static let certificateExpiry = MetricDefinition(
@@ -100,8 +105,8 @@ struct MetricDefinition: Sendable, Hashable {
     /// In the order in which they are exported.
     static let all = [
         httpRequests, httpDuration, httpInFlight, connections, limitsReached, handshakes, refusals, refusedChecks,
-        workloadChanges, guestHandshakes, resourceReleases, resourceChanges, sessions, workloads, resources,
-        lookups, kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration,
-        commitFailures, readiness, certificateExpiry, buildInfo, cpu, memory, descriptors, mostDescriptors, started,
+        workloadChanges, guestHandshakes, resourceReleases, resourceChanges, sessions, workloads, resources, lookups,
+        kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration, commitFailures, databaseConnections,
+        lostConnections, readiness, certificateExpiry, buildInfo, cpu, memory, descriptors, mostDescriptors, started,
     ]
 }

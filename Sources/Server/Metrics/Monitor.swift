@@ -1,6 +1,7 @@
 import Broker
 import CoreMetrics
 import Foundation
+import Storage
 
 /// All that is counted in one server, and the page that shows it.
 struct Monitor: Sendable {
@@ -12,12 +13,18 @@ struct Monitor: Sendable {
     private let store: any ServerStore
     private let readiness: Readiness
     private let limits: LimitCounters
+    private let workloads = CostlyCount()
+    private let resources = CostlyCount()
+    private let sessions = CostlyCount()
     private let certificateExpiry: @Sendable () -> Date?
 
-    /// - Parameter certificateExpiry: when the TLS certificate in use expires; `nil` without TLS.
+    /// - Parameters:
+    ///   - certificateExpiry: when the TLS certificate in use expires; `nil` without TLS.
+    ///   - databaseLog: is told of PostgreSQL's connections too.
     init(
         _ store: any ServerStore, readiness: Readiness, limits: LimitCounters,
-        certificateExpiry: @escaping @Sendable () -> Date? = { nil }
+        certificateExpiry: @escaping @Sendable () -> Date? = { nil },
+        databaseLog: DatabaseLog? = nil
     ) {
         registry = PrometheusRegistry()
         broker = BrokerMetrics(registry)
@@ -29,6 +36,13 @@ struct Monitor: Sendable {
         self.limits = limits
         self.certificateExpiry = certificateExpiry
         store.observeCommits { [broker] in broker($0) }
+        if let store = store as? PostgreSQLStore {
+            let lost = registry.counter(.lostConnections)
+            store.observeConnections { event in
+                if case .lost = event { lost.increment() }
+                databaseLog?(event)
+            }
+        }
     }
 
     /// What Prometheus reads. What is not counted as it happens is asked for now.
@@ -41,10 +55,16 @@ struct Monitor: Sendable {
             }
         }
         registry.gauge(.writeQueueDepth).set(Int64(store.waitingWrites))
+        if let store = store as? PostgreSQLStore {
+            registry.gauge(.databaseConnections).set(Int64(store.openConnections))
+        }
         // A database that cannot be read shows in the checks, and must not hide all the rest.
-        if let workloads = try? await store.countWorkloads() { registry.gauge(.workloads).set(Int64(workloads)) }
-        if let resources = try? await store.countResources() { registry.gauge(.resources).set(Int64(resources)) }
-        if let sessions = try? await store.countSessions(at: Date()) { registry.gauge(.sessions).set(Int64(sessions)) }
+        async let workloads = workloads.value { [store] in try await store.countWorkloads() }
+        async let resources = resources.value { [store] in try await store.countResources() }
+        async let sessions = sessions.value { [store] in try await store.countSessions(at: Date()) }
+        if let count = await workloads { registry.gauge(.workloads).set(Int64(count)) }
+        if let count = await resources { registry.gauge(.resources).set(Int64(count)) }
+        if let count = await sessions { registry.gauge(.sessions).set(Int64(count)) }
         if let expiry = certificateExpiry() { registry.gauge(.certificateExpiry).set(expiry.timeIntervalSince1970) }
         for limit in LimitCounters.Limit.allCases {
             registry.gauge(.limitsReached, ("limit", limit.rawValue)).set(Int64(limits[limit]))

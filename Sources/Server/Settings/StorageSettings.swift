@@ -67,7 +67,7 @@ extension SettingKey {
 
     public static let storageConnections = SettingKey(
         "storage.connections", "Connections to PostgreSQL that a server keeps", default: "8"
-    ) { $1.storage.connections = try $0.number(2...200) }
+    ) { $1.storage.connections = try $0.number(PostgreSQLConfiguration.fewestConnections...200) }
 
     public static let storageTimeout = SettingKey(
         "storage.timeout", "How long a request may wait for PostgreSQL before it is refused for now", default: "5s"

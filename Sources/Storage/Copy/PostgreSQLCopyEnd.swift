@@ -4,12 +4,14 @@ import Foundation
 final class PostgreSQLCopyEnd: CopyEnd {
     private let connection: Connection
     private let configuration: PostgreSQLConfiguration
+    private var isSnapshot = true
 
-    init(_ configuration: PostgreSQLConfiguration) throws {
+    /// - Parameter isTarget: whether an empty database gets its tables.
+    init(_ configuration: PostgreSQLConfiguration, isTarget: Bool) throws {
         self.configuration = configuration
         connection = try Connection(
             configuration, Connection.Limits(statement: Self.patience, scansTables: true))
-        try PostgreSQLSchema.prepare(connection, migrates: false, timeout: configuration.timeout)
+        try PostgreSQLSchema.prepare(connection, migrates: isTarget, timeout: configuration.timeout)
         // Between two portions the other end may take its time.
         try run("SET idle_in_transaction_session_timeout = 0")
     }
@@ -18,28 +20,32 @@ final class PostgreSQLCopyEnd: CopyEnd {
     private static let patience = Duration.seconds(600)
 
     func beginReading(isSnapshot: Bool) throws {
-        guard isSnapshot else {
-            let others = try run(
-                """
-                SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                    AND application_name = 'kbs' AND pid <> pg_backend_pid()
-                """)
-            guard try others.first?.integer(0) == 0 else {
-                throw StorageCopy.Failure(
-                    description:
-                        "servers are at work on \(configuration), and what they do from now on would not be in "
-                        + "the copy: stop them, or copy a moment's state with --snapshot")
-            }
-            try run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            return
-        }
         try run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self.isSnapshot = isSnapshot
+        try checkThatNobodyWorks()
+    }
+
+    func finishReading() throws { try checkThatNobodyWorks() }
+
+    private func checkThatNobodyWorks() throws {
+        guard !isSnapshot else { return }
+        let others = try run(
+            """
+            SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                AND application_name = 'kbs' AND pid <> pg_backend_pid()
+            """)
+        guard try others.first?.integer(0) == 0 else {
+            throw StorageCopy.Failure(
+                description: "servers are at work on \(configuration), and what they do from now on would not be in "
+                    + "the copy: stop them, or copy a moment's state with --snapshot")
+        }
     }
 
     func beginWriting() throws {
         try run("BEGIN")
         // A server that starts meanwhile waits, and finds what was copied.
-        try run("LOCK TABLE audit_head, workloads IN ACCESS EXCLUSIVE MODE")
+        let tables = CopiedTable.all.map(\.name) + ["audit_head"]
+        try run("LOCK TABLE \(tables.joined(separator: ", ")) IN ACCESS EXCLUSIVE MODE")
     }
 
     func finishWriting() throws {

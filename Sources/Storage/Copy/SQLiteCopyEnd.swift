@@ -17,6 +17,9 @@ final class SQLiteCopyEnd: CopyEnd {
 
     func beginReading(isSnapshot: Bool) throws { try run("BEGIN") }
 
+    /// Nobody else can have it.
+    func finishReading() throws {}
+
     func beginWriting() throws { try run("BEGIN IMMEDIATE") }
 
     func finishWriting() throws { try run("COMMIT") }

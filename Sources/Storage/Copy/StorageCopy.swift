@@ -39,9 +39,9 @@ public enum StorageCopy {
         reporting report: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> Outcome {
         try await onThread {
-            let reader = try open(source)
+            let reader = try open(source, isTarget: false)
             defer { reader.close() }
-            let writer = try open(target)
+            let writer = try open(target, isTarget: true)
             defer { writer.close() }
             try reader.beginReading(isSnapshot: isSnapshot)
             try writer.beginWriting()
@@ -54,6 +54,7 @@ public enum StorageCopy {
                 report(table.name)
                 tables.append(try copy(table, reader, writer))
             }
+            try reader.finishReading()
             try writer.finishWriting()
             try verify(tables, at: target)
             return Outcome(tables: tables)
@@ -76,7 +77,7 @@ public enum StorageCopy {
     }
 
     private static func verify(_ expected: [TableDigest], at place: CopyPlace) throws {
-        let reader = try open(place)
+        let reader = try open(place, isTarget: false)
         defer { reader.close() }
         try reader.beginReading(isSnapshot: true)
         for (table, expected) in zip(CopiedTable.all, expected) {
@@ -91,10 +92,10 @@ public enum StorageCopy {
         }
     }
 
-    private static func open(_ place: CopyPlace) throws -> any CopyEnd {
+    private static func open(_ place: CopyPlace, isTarget: Bool) throws -> any CopyEnd {
         switch place {
         case .sqlite(let file): try SQLiteCopyEnd(file)
-        case .postgreSQL(let configuration): try PostgreSQLCopyEnd(configuration)
+        case .postgreSQL(let configuration): try PostgreSQLCopyEnd(configuration, isTarget: isTarget)
         }
     }
 }
@@ -103,6 +104,8 @@ public enum StorageCopy {
 protocol CopyEnd {
     /// From here on all is read as it is at this moment.
     func beginReading(isSnapshot: Bool) throws
+    /// Throws when what was read is not all that there is by now, and was to be.
+    func finishReading() throws
     func beginWriting() throws
     func finishWriting() throws
     func forEachRow(of table: CopiedTable, _ body: ([CopiedValue]) throws -> Void) throws

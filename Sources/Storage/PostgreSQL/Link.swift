@@ -18,6 +18,7 @@ final class StoreSignals: Sendable {
     private struct Observer { let report: @Sendable (ConnectionEvent) -> Void }
 
     private let observer = Mutex<Observer?>(nil)
+    private let connections = Atomic(0)
     private let closing = Atomic(false)
 
     var isClosing: Bool { closing.load(ordering: .acquiring) }
@@ -28,7 +29,17 @@ final class StoreSignals: Sendable {
         observer.withLock { $0 = Observer(report: body) }
     }
 
-    func report(_ event: ConnectionEvent) { observer.withLock { $0 }?.report(event) }
+    /// Connections that are made and not known to be lost.
+    var openConnections: Int { connections.load(ordering: .relaxed) }
+
+    func report(_ event: ConnectionEvent) {
+        switch event {
+        case .connected: connections.add(1, ordering: .relaxed)
+        case .lost: connections.subtract(1, ordering: .relaxed)
+        case .notConnected, .trouble: break
+        }
+        observer.withLock { $0 }?.report(event)
+    }
 }
 
 /// A thread's connection, which is made again when it is lost.
@@ -77,8 +88,10 @@ final class Link {
     func succeed() { failures = 0 }
 
     func lose(_ reason: any Error) {
-        connection = nil
         failures += 1
+        // What is lost can be found out twice: by a statement, and by the rollback after it.
+        guard connection != nil else { return }
+        connection = nil
         signals.report(.lost(reason: "\(reason)"))
     }
 

@@ -3,14 +3,15 @@ import Foundation
 
 /// Connections for reading, each with a thread.
 ///
-/// A thread takes all lookups that wait and sends them at once: the more there are, the less each costs.
+/// A thread takes all lookups that wait and sends them at once: the more there are, the less each costs, here and in the
+/// database. The first thread does all the work that it can.
 final class Lookups: Sendable {
     private struct Lookup: Sendable {
         let query: Query
         let request: Request<QueryResult>
     }
 
-    private let queue = WorkQueue<Lookup>()
+    private let queue: WorkQueue<Lookup>
     private let deadlines: Deadlines
     private let timeout: Duration
     private let threads: ThreadGroup
@@ -24,7 +25,9 @@ final class Lookups: Sendable {
         self.timeout = timeout
         let limits = Connection.Limits(statement: timeout, scansTables: scansTables)
         threads = ThreadGroup()
-        let queue = queue
+        let queue = WorkQueue<Lookup>(wakingMoreAt: scansTables ? 1 : Self.most)
+        self.queue = queue
+        deadlines.observe { queue.wakeForWhatWaits() }
         for number in 0..<connections {
             threads.start("kbs.\(scansTables ? "scan" : "lookup").\(number)") {
                 Self.serve(queue, Link(configuration, limits, signals), atMost: scansTables ? 1 : Self.most)
@@ -54,7 +57,9 @@ final class Lookups: Sendable {
 
     private static func serve(_ queue: WorkQueue<Lookup>, _ link: Link, atMost most: Int) {
         while let connection = link.connect(), let batch = queue.take(atMost: most) {
-            queue.putBack(answer(batch, connection, link))
+            let again = answer(batch, connection, link)
+            queue.finish()
+            queue.putBack(again)
         }
     }
 

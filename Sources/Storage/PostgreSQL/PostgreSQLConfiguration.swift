@@ -7,8 +7,8 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
     let uri: String
     /// Read at each connection, so that a password can be changed while servers run.
     let passwordFile: URL?
-    /// Connections that one process holds: one for sessions and releases, one for other writes, one for what goes
-    /// through many rows, and the rest for lookups. At least ``fewestConnections``.
+    /// Connections that one process holds: one for sessions and releases, one for other writes, two for what goes
+    /// through many rows, to read and to write, and the rest for lookups. At least ``fewestConnections``.
     public let connections: Int
     /// How long a request may wait in all, for a connection, for others and for its answer.
     public let timeout: Duration
@@ -48,7 +48,7 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
     }
 
     /// One for each kind of work.
-    public static let fewestConnections = 4
+    public static let fewestConnections = 5
 
     /// A URI that is none.
     public struct Unusable: Error, Sendable, Hashable, CustomStringConvertible {
@@ -98,6 +98,11 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
             throw ConnectionBroken(
                 description: "the password cannot be read from \(passwordFile.path(percentEncoded: false))")
         }
+    }
+
+    /// Whether a server that is not the named one is noticed.
+    var provesServer: Bool {
+        isOnThisMachine || ["verify-full", "verify-ca"].contains(options["sslmode"] ?? "verify-full")
     }
 
     /// Whether what is sent cannot be seen on a network, nor answered from there.

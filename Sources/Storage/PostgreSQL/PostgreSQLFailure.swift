@@ -10,6 +10,8 @@ public struct PostgreSQLError: Error, Sendable, Hashable, CustomStringConvertibl
 
     public var description: String { "PostgreSQL: \(message) (\(sqlState))" }
 
+    package init(sqlState: String, message: String) { (self.sqlState, self.message) = (sqlState, message) }
+
     static let uniqueViolation = "23505"
     /// Not within `statement_timeout`.
     static let queryCancelled = "57014"
@@ -28,6 +30,11 @@ struct UnexpectedAnswer: Error, CustomStringConvertible {
 /// The database that was asked for cannot be used, for a reason that an operator has to look at.
 public struct PostgreSQLUnusable: Error, Sendable, Hashable, CustomStringConvertible {
     public let description: String
+
+    static let isEmpty = PostgreSQLUnusable(
+        description:
+            "The database has no tables of a broker: see that storage.url names the right one, and then start a "
+            + "server on it, or run `kbs migrate`.")
 }
 
 /// What to do about an error that PostgreSQL answered with.

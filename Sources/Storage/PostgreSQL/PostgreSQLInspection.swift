@@ -34,11 +34,15 @@ public struct PostgreSQLInspection: Sendable {
     public let address: String
     public let isOnThisMachine: Bool
     public let transport: Transport
+    /// Whether a server that is not the named one is noticed.
+    public let provesServer: Bool
     /// E.g. 150008 for 15.8.
     public let serverVersion: Int
     public let schema: SchemaState
     public let role: String
     public let isSuperuser: Bool
+    /// Whether the role may change or remove records of the trail.
+    public let mayChangeTrail: Bool
     /// Whether what the server says is on the disk is on the disk.
     public let isFlushed: Bool
     /// What a commit waits for: `on`, `local`, `remote_write`, `remote_apply`.
@@ -56,10 +60,12 @@ public struct PostgreSQLInspection: Sendable {
         address = configuration.description
         isOnThisMachine = configuration.isOnThisMachine
         transport = found.transport
+        provesServer = configuration.provesServer
         serverVersion = found.serverVersion
         schema = found.schema
         role = found.role
         isSuperuser = found.isSuperuser
+        mayChangeTrail = found.mayChangeTrail
         isFlushed = found.isFlushed
         synchronousCommit = found.synchronousCommit
         openConnections = found.openConnections
@@ -83,6 +89,7 @@ private struct Answers: Sendable {
     let schema: PostgreSQLInspection.SchemaState
     let role: String
     let isSuperuser: Bool
+    let mayChangeTrail: Bool
     let isFlushed: Bool
     let synchronousCommit: String
     let openConnections: Int
@@ -113,7 +120,10 @@ private struct Answers: Sendable {
                     current_setting('synchronous_commit'), (SELECT count(*) FROM pg_stat_activity
                     WHERE backend_type = 'client backend'), current_setting('max_connections')::bigint,
                     coalesce((SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl), ''),
-                    inet_server_addr() IS NULL, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+                    inet_server_addr() IS NULL, (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+                    coalesce((SELECT bool_or(has_table_privilege(c.oid, 'UPDATE, DELETE')) FROM pg_class c
+                    JOIN pg_namespace n ON n.oid = c.relnamespace
+                    WHERE c.relname = 'audit' AND n.nspname = ANY (current_schemas(false))), false)
                 """, isPrepared: false), until: deadline)
         guard let row = settings.first else { throw UnexpectedAnswer(description: "the server says nothing of itself") }
         serverVersion = try row.int(0)
@@ -125,6 +135,7 @@ private struct Answers: Sendable {
         mostConnections = try row.int(6)
         let tls = try row.text(7)
         transport = try row.bool(8) ? .localSocket : tls.isEmpty ? .plain : .tls(version: tls)
+        mayChangeTrail = try row.bool(10)
         roughClockOffset = Date(milliseconds: try row.integer(9)).timeIntervalSinceNow
     }
 }

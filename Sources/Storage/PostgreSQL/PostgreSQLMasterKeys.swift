@@ -4,24 +4,16 @@ public import Foundation
 
 /// What is sealed under which master key.
 extension PostgreSQLStore {
-    public func insert(_ key: StoredServerKey) async throws {
+    public func insert(_ key: StoredServerKey) async throws { try await change { try $0.insert(key) } }
+
+    public func insertFirst(_ key: StoredServerKey) async throws -> StoredServerKey {
         try await change { transaction in
-            guard try !transaction.isRetired(key.sealed.masterKey) else {
-                throw PostgreSQLUnusable(description: "The master key \(key.sealed.masterKey) has been retired.")
-            }
-            // What is sealed is sealed with a random number: the same bytes are there when this was done already, and
-            // the answer got lost.
-            let isThere = try transaction.run(
-                "SELECT 1 FROM server_keys WHERE name = $1 AND id = $2 AND sealed = $3",
-                [.text(key.name), .text(key.id), .bytes(key.sealed.bytes)])
-            guard isThere.first == nil else { return }
-            try transaction.run(
-                "INSERT INTO server_keys (name, id, sealed, master_key, created) VALUES ($1, $2, $3, $4, $5)",
-                [
-                    .text(key.name), .text(key.id), .bytes(key.sealed.bytes), .text(key.sealed.masterKey),
-                    .integer(key.created.seconds),
-                ])
+            // Otherwise another server could be about to insert one, which nobody else sees yet.
+            try transaction.run("LOCK TABLE server_keys IN SHARE ROW EXCLUSIVE MODE")
+            let isThere = try transaction.run("SELECT 1 FROM server_keys WHERE name = $1", [.text(key.name)])
+            if isThere.first == nil { try transaction.insert(key) }
         }
+        return try await serverKeys(named: key.name).first ?? key
     }
 
     public func serverKeys(named name: String) async throws -> [StoredServerKey] {
@@ -189,5 +181,25 @@ extension PostgreSQLStore {
                 [.integer(time.seconds), .text(id)]
             ).changes > 0
         }
+    }
+}
+
+extension Transaction {
+    fileprivate func insert(_ key: StoredServerKey) throws {
+        guard try !isRetired(key.sealed.masterKey) else {
+            throw PostgreSQLUnusable(description: "The master key \(key.sealed.masterKey) has been retired.")
+        }
+        // What is sealed is sealed with a random number: the same bytes are there when this was done already, and
+        // the answer got lost.
+        let isThere = try run(
+            "SELECT 1 FROM server_keys WHERE name = $1 AND id = $2 AND sealed = $3",
+            [.text(key.name), .text(key.id), .bytes(key.sealed.bytes)])
+        guard isThere.first == nil else { return }
+        try run(
+            "INSERT INTO server_keys (name, id, sealed, master_key, created) VALUES ($1, $2, $3, $4, $5)",
+            [
+                .text(key.name), .text(key.id), .bytes(key.sealed.bytes), .text(key.sealed.masterKey),
+                .integer(key.created.seconds),
+            ])
     }
 }

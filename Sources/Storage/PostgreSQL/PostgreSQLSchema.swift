@@ -27,9 +27,12 @@ enum PostgreSQLSchema {
     /// - Throws: ``OtherSchema`` as SQLite's store does.
     static func prepare(_ connection: Connection, migrates: Bool, timeout: Duration) throws {
         var found = try current(connection, until: .now + timeout)
-        let isNew = found.version == 0
         while found.version < version {
-            guard isNew || migrates else { throw OtherSchema(isLater: false) }
+            guard migrates else {
+                // Not made on the way: the URL may name another database than was meant.
+                guard found.version > 0 else { throw PostgreSQLUnusable.isEmpty }
+                throw OtherSchema(isLater: false)
+            }
             try migrate(connection)
             found = try current(connection, until: .now + timeout)
         }
@@ -174,13 +177,15 @@ enum PostgreSQLSchema {
         """,
         "CREATE INDEX attempts_by_workload ON attempts (workload, id)",
         "CREATE INDEX attempts_by_outcome ON attempts (outcome, id)",
-        // Each record with SHA-256 over the previous hash and itself.
+        // Each record with SHA-256 over the previous hash and itself. Nothing in it changes: it is frozen soon after it is
+        // written, so that no vacuum ever has to go through all of it again.
         """
         CREATE TABLE audit (
             seq BIGINT PRIMARY KEY,
             record TEXT NOT NULL, -- canonical JSON
             hash BYTEA NOT NULL
-        )
+        ) WITH (autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 500000,
+            autovacuum_freeze_min_age = 0)
         """,
         // One row: the last of the trail, and the lock at which all who add to it take turns. With room for new
         // versions of itself in its page.
@@ -223,8 +228,5 @@ enum PostgreSQLSchema {
             retired BIGINT             -- since when nothing may be written under it
         )
         """,
-        // What is written to see whether it can be.
-        "CREATE TABLE probe (one BIGINT PRIMARY KEY DEFAULT 1 CHECK (one = 1), mark BIGINT NOT NULL)",
-        "INSERT INTO probe (mark) VALUES (0)",
     ]
 }

@@ -92,25 +92,41 @@ extension PostgreSQLStore {
         _ selection: SessionSelection, at time: Date, recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int {
         let condition = SessionCondition(selection, from: 2)
-        // In one transaction, other than with SQLite: it holds up nobody but these sessions. A row is not removed, as
-        // it is what remembers that a challenge was answered. In the order of their ids, as guests' writes have them.
-        let sessions = """
-            WITH ended AS MATERIALIZED (SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload
-                WHERE s.expires > $1 AND \(condition.ofSessions) ORDER BY s.id FOR UPDATE OF s)
-            UPDATE sessions SET expires = $1 FROM ended WHERE sessions.id = ended.id
+        let found = try await scan(
             """
-        let guests = """
-            WITH ended AS MATERIALIZED (SELECT s.id FROM guests s
-                WHERE s.expires > $1 AND \(condition.ofGuests) ORDER BY s.id FOR UPDATE OF s)
-            UPDATE guests SET expires = $1 FROM ended WHERE guests.id = ended.id
-            """
-        return try await change(takesLong: true) { transaction in
-            let values = [.integer(time.seconds)] + condition.values
-            let count = try transaction.run(sessions, values).changes + transaction.run(guests, values).changes
-            if count > 0 { transaction.append(record(count)) }
-            return count
+            SELECT id FROM (
+                (SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload
+                    WHERE s.expires > $1 AND \(condition.ofSessions))
+                UNION ALL (SELECT s.id FROM guests s WHERE s.expires > $1 AND \(condition.ofGuests))) o ORDER BY id
+            """, [.integer(time.seconds)] + condition.values
+        ).rows.map { try $0.bytes(0) }
+        // In portions, so that guests' writes do not wait behind a long transaction. The record is in the first one's:
+        // should the process end between two, the trail says of more sessions than were ended, and never of fewer.
+        var ended = 0
+        for start in stride(from: 0, to: found.count, by: Self.portion) {
+            let ids = Array(found[start..<min(start + Self.portion, found.count)])
+            let later = found.count - ids.count
+            ended += try await change { transaction in
+                let count = try ["sessions", "guests"].reduce(0) { count, table in
+                    // A row is not removed, as it is what remembers that a challenge was answered. In the order of
+                    // their ids, as guests' writes have them.
+                    try count
+                        + transaction.run(
+                            """
+                            WITH ended AS MATERIALIZED (SELECT id FROM \(table) WHERE id = ANY ($2) AND expires > $1
+                                ORDER BY id FOR UPDATE)
+                            UPDATE \(table) SET expires = $1 FROM ended WHERE \(table).id = ended.id
+                            """, [.integer(time.seconds), .blobs(ids)]
+                        ).changes
+                }
+                if start == 0, count + later > 0 { transaction.append(record(count + later)) }
+                return count
+            }
         }
+        return ended
     }
+
+    private static let portion = 500
 
     public func sweepSessions(before time: Date) async throws -> Int {
         try await sweep("sessions", before: time) + sweep("guests", before: time)

@@ -32,9 +32,9 @@ extension PostgreSQLStore: ServerStore {
     }
 
     public func probe() async throws {
-        // A row that means nothing: to change it takes a real write and a real flush.
-        let mark = Int64.random(in: 1...Int64.max)
-        try await change { _ = try $0.run("UPDATE probe SET mark = $1", [.integer(mark)]) }
+        // A message to nobody in the write-ahead log: it takes a real write and a real flush, and no row, at which all
+        // servers would meet.
+        try await change { _ = try $0.run(TrailEnd.messageToNobody) }
         guard try await lookUp("SELECT max(version) FROM schema_versions").first?.optionalInteger(0) != nil else {
             throw PostgreSQLUnusable(description: "The database has no schema.")
         }

@@ -13,6 +13,8 @@ public final class PostgreSQLStore: Sendable {
     private let scans: Lookups
     private let guests: WriteThread<PipelinedWrite>
     private let changes: WriteThread<TransactionalWrite>
+    /// What goes through many rows, for which nobody else is to wait.
+    private let sweeps: WriteThread<TransactionalWrite>
     private let scanTimeout: Duration
 
     /// Connects, and makes the schema if the database has none.
@@ -28,13 +30,14 @@ public final class PostgreSQLStore: Sendable {
         // Through many rows, for an operator who can wait.
         scanTimeout = max(configuration.timeout, .seconds(60))
         lookups = Lookups(
-            configuration, connections: configuration.connections - 3, timeout: configuration.timeout,
+            configuration, connections: configuration.connections - 4, timeout: configuration.timeout,
             scansTables: false, signals, deadlines)
         scans = Lookups(
             configuration, connections: 1, timeout: scanTimeout, scansTables: true, signals, deadlines)
         guests = WriteThread(
             "kbs.writes.guests", configuration, statement: configuration.timeout, signals, deadlines)
-        changes = WriteThread("kbs.writes", configuration, statement: scanTimeout, signals, deadlines)
+        changes = WriteThread("kbs.writes", configuration, statement: configuration.timeout, signals, deadlines)
+        sweeps = WriteThread("kbs.writes.sweeps", configuration, statement: scanTimeout, signals, deadlines)
     }
 
     /// Whoever has not closed it has nothing to wait for.
@@ -44,6 +47,7 @@ public final class PostgreSQLStore: Sendable {
         scans.stop()
         guests.stop()
         changes.stop()
+        sweeps.stop()
     }
 
     /// Waits for what was begun, and closes the connections.
@@ -51,6 +55,7 @@ public final class PostgreSQLStore: Sendable {
         signals.close()
         await guests.close()
         await changes.close()
+        await sweeps.close()
         await lookups.close()
         await scans.close()
     }
@@ -112,7 +117,7 @@ public final class PostgreSQLStore: Sendable {
             try await withCheckedThrowingContinuation { continuation in
                 let request = Request<T>(
                     continuation, deadline: .now + (takesLong ? scanTimeout : configuration.timeout))
-                changes.add(
+                (takesLong ? sweeps : changes).add(
                     TransactionalWrite(
                         body: { transaction in
                             let value = try body(transaction)
@@ -125,13 +130,17 @@ public final class PostgreSQLStore: Sendable {
     // MARK: Watching
 
     /// How many writes wait for the transactions under way.
-    public var waitingWrites: Int { guests.waiting + changes.waiting }
+    public var waitingWrites: Int { guests.waiting + changes.waiting + sweeps.waiting }
 
     /// Has every transaction told to `observer`, on the thread that writes. The last one who asks is told.
     public func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void) {
         guests.observe(observer)
         changes.observe(observer)
+        sweeps.observe(observer)
     }
+
+    /// How many connections there are. One that is lost while nobody uses it counts until somebody does.
+    public var openConnections: Int { signals.openConnections }
 
     /// Has it told when connections are made and lost, on any thread. The last one who asks is told.
     public func observeConnections(_ observer: @escaping @Sendable (ConnectionEvent) -> Void) {

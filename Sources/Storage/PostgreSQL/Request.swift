@@ -46,9 +46,12 @@ extension Expiring {
 
 /// Answers everyone in time, also while all threads wait for a server that does not answer, or for a name server.
 final class Deadlines: Sendable {
+    private struct Observer { let tick: @Sendable () -> Void }
+
     private struct State {
         var waiting: [any Expiring] = []
         var isWatching = false
+        var observers: [Observer] = []
     }
 
     private let state = Mutex(State())
@@ -63,72 +66,110 @@ final class Deadlines: Sendable {
         if mustStart { schedule() }
     }
 
+    /// Has something called ten times a second while anybody waits.
+    func observe(_ tick: @escaping @Sendable () -> Void) {
+        state.withLock { $0.observers.append(Observer(tick: tick)) }
+    }
+
     private func schedule() {
         queue.asyncAfter(deadline: .now() + .milliseconds(100)) { self.look() }
     }
 
     private func look() {
         let now = ContinuousClock.now
-        let (expired, goesOn) = state.withLock { state in
+        let (expired, observers, goesOn) = state.withLock { state in
             state.waiting.removeAll(where: \.isFinished)
             let expired = state.waiting.filter { $0.deadline <= now }
             state.waiting.removeAll { $0.deadline <= now }
             state.isWatching = !state.waiting.isEmpty
-            return (expired, state.isWatching)
+            return (expired, state.observers, state.isWatching)
         }
         for request in expired { request.expire() }
+        for observer in observers { observer.tick() }
         if goesOn { schedule() }
     }
 }
 
 /// Work that waits for a thread.
+///
+/// Each takes all that waits, and what is sent to the database together costs less. So while one is at work another is
+/// woken only when there is more than that one will take, or when it does not come back: see ``wakeForWhatWaits()``.
 final class WorkQueue<Item: Sendable>: Sendable {
     private struct State {
         var items: [Item] = []
+        /// Threads that have taken something and are not back.
+        var working = 0
         /// Threads that wait for the semaphore, and whom nobody has woken yet.
         var idle = 0
+        /// Threads that were woken and have not looked yet.
+        var woken = 0
         var isClosed = false
+
+        /// - Returns: as many as the semaphore is to be signalled for.
+        mutating func wake(atMost count: Int) -> Int {
+            let count = min(idle, count)
+            idle -= count
+            woken += count
+            return count
+        }
     }
 
     private let state = Mutex(State())
     private let semaphore = DispatchSemaphore(value: 0)
     /// More than a server answers within a request's time.
     private let mostWaiting = 20_000
+    /// How much must wait for another thread to be woken.
+    private let backlog: Int
+
+    /// - Parameter backlog: how much must wait for another thread to be woken while one is at work.
+    init(wakingMoreAt backlog: Int = 1) { self.backlog = backlog }
 
     var count: Int { state.withLock { $0.items.count } }
+
+    /// How many threads wait.
+    var idle: Int { state.withLock { $0.idle } }
 
     var isClosed: Bool { state.withLock { $0.isClosed } }
 
     /// - Returns: `false` when there are too many already, or it is closed.
     func add(_ item: Item) -> Bool {
-        let (isAdded, mustWake) = state.withLock { state in
-            guard !state.isClosed, state.items.count < mostWaiting else { return (false, false) }
+        let (isAdded, woken) = state.withLock { state in
+            guard !state.isClosed, state.items.count < mostWaiting else { return (false, 0) }
             state.items.append(item)
-            guard state.idle > 0 else { return (true, false) }
-            state.idle -= 1
-            return (true, true)
+            let isNeeded = state.working + state.woken == 0 || state.items.count >= backlog
+            return (true, isNeeded ? state.wake(atMost: 1) : 0)
         }
-        if mustWake { semaphore.signal() }
+        signal(woken)
         return isAdded
     }
 
+    /// Wakes another thread if something waits, whoever is at work: to be called now and then.
+    func wakeForWhatWaits() { signal(state.withLock { $0.items.isEmpty ? 0 : $0.wake(atMost: 1) }) }
+
+    private func signal(_ count: Int) {
+        for _ in 0..<count { semaphore.signal() }
+    }
+
+    /// Is called by a thread when it is done with what it took.
+    func finish() { state.withLock { $0.working -= 1 } }
+
     /// Puts back what could not be done now, before all others. It is taken also when the queue is closed.
     func putBack(_ items: [Item]) {
-        let woken = state.withLock { state in
-            state.items.insert(contentsOf: items, at: 0)
-            let woken = min(state.idle, items.count)
-            state.idle -= woken
-            return woken
-        }
-        for _ in 0..<woken { semaphore.signal() }
+        signal(
+            state.withLock { state in
+                state.items.insert(contentsOf: items, at: 0)
+                return state.wake(atMost: items.count)
+            })
     }
 
     /// Waits until there is something, and takes it in the order in which it came.
     ///
     /// - Returns: `nil` when the queue is closed and empty.
     func take(atMost count: Int) -> [Item]? {
+        var wasWoken = false
         while true {
             let taken: [Item]?? = state.withLock { state in
+                if wasWoken { state.woken -= 1 }
                 if state.items.isEmpty {
                     if state.isClosed { return .some(nil) }
                     state.idle += 1
@@ -136,21 +177,22 @@ final class WorkQueue<Item: Sendable>: Sendable {
                 }
                 let taken = Array(state.items.prefix(count))
                 state.items.removeFirst(taken.count)
+                state.working += 1
                 return .some(taken)
             }
             if let taken { return taken }
             semaphore.wait()
+            wasWoken = true
         }
     }
 
     /// Nothing more is added; what waits is done.
     func close() {
-        let woken = state.withLock { state in
-            state.isClosed = true
-            defer { state.idle = 0 }
-            return state.idle
-        }
-        for _ in 0..<woken { semaphore.signal() }
+        signal(
+            state.withLock { state in
+                state.isClosed = true
+                return state.wake(atMost: state.idle)
+            })
     }
 
     /// What still waits, of a queue that nobody takes from any more.

@@ -38,6 +38,9 @@ enum TrailEnd {
     static let hold = Query(
         "SELECT seq, hash, (pg_current_xact_id()::text::numeric % 4294967296)::text FROM audit_head FOR UPDATE")
 
+    /// Makes a transaction one that has written something, without a row.
+    static let messageToNobody = "SELECT pg_logical_emit_message(true, 'kbs', '')::text"
+
     /// The entries that records become, and the statements that add them.
     static func append(_ records: [String], after held: Held) throws -> (queries: [Query], proof: Proof?) {
         var head = held.head
@@ -68,7 +71,7 @@ enum TrailEnd {
                 Query("SELECT hash, xmin::text FROM audit WHERE seq = $1", [.integer(proof.sequence)]),
                 // A restart makes visible what no synchronous standby has yet. A commit that changes something waits
                 // for the standby to have all that came before.
-                Query("UPDATE probe SET mark = 0"), commit,
+                Query(messageToNobody), commit,
             ], until: .now + .seconds(20))
         guard let row = answers[4].first else { return false }
         return try row.bytes(0) == proof.hash && row.text(1) == proof.transaction

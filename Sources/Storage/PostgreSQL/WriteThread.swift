@@ -75,6 +75,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
         while let connection = link.connect(), let batch = queue.take(atMost: Self.most) {
             let batch = batch.filter(\.request.isWaiting)
             if !batch.isEmpty { perform(batch, connection, link) }
+            queue.finish()
         }
     }
 
@@ -88,7 +89,6 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
             queue.putBack(staged.again)
             performAlone(staged.alone, link)
         } catch {
-            report(batch.count, since: start, hasFailed: true)
             let verdict = link.judge(error)
             if batch.count > 1, let error = error as? PostgreSQLError, [.again, .none].contains(Remedy(error)) {
                 // One of them is to blame: the others must not suffer for it.
@@ -96,7 +96,10 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
             }
             switch verdict {
             case .again: queue.putBack(batch)
-            case .fail(let error): for write in batch { write.request.fail(error) }
+            case .fail(let error):
+                // What is tried again has not failed.
+                report(batch.count, since: start, hasFailed: true)
+                for write in batch { write.request.fail(error) }
             }
         }
     }

@@ -6,16 +6,27 @@ import GRDB
 /// What is sealed under which master key.
 extension SQLiteStore {
     public func insert(_ key: StoredServerKey) async throws {
+        try await writes.perform { try Self.insert(key, into: $0) }
+    }
+
+    public func insertFirst(_ key: StoredServerKey) async throws -> StoredServerKey {
         try await writes.perform { database in
-            guard try !Self.isRetired(key.sealed.masterKey, in: database) else {
-                throw DatabaseError(message: "the master key \(key.sealed.masterKey) has been retired")
-            }
-            try database.cachedStatement(
-                sql: "INSERT INTO server_keys (name, id, sealed, master_key, created) VALUES (?, ?, ?, ?, ?)"
-            ).execute(arguments: [
-                key.name, key.id, Data(key.sealed.bytes), key.sealed.masterKey, key.created.seconds,
-            ])
+            let isThere = try Bool.fetchOne(
+                database, sql: "SELECT 1 FROM server_keys WHERE name = ?", arguments: [key.name])
+            if isThere == nil { try Self.insert(key, into: database) }
         }
+        return try await serverKeys(named: key.name).first ?? key
+    }
+
+    private static func insert(_ key: StoredServerKey, into database: Database) throws {
+        guard try !isRetired(key.sealed.masterKey, in: database) else {
+            throw DatabaseError(message: "the master key \(key.sealed.masterKey) has been retired")
+        }
+        try database.cachedStatement(
+            sql: "INSERT INTO server_keys (name, id, sealed, master_key, created) VALUES (?, ?, ?, ?, ?)"
+        ).execute(arguments: [
+            key.name, key.id, Data(key.sealed.bytes), key.sealed.masterKey, key.created.seconds,
+        ])
     }
 
     public func serverKeys(named name: String) async throws -> [StoredServerKey] {
