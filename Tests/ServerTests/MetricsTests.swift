@@ -153,7 +153,8 @@ struct ServerMetricsTests {
             // A second boot finds the certificate where the first one left it.
             _ = try await Simulated.guest("app").boot(over: server.transport)
             #expect(try await value(#"kbs_endorsement_lookups_total{outcome="memory"}"#, on: server) == 1)
-            #expect(try await value("kbs_sessions", on: server) == 2)
+            // On a busy machine the first count may have been slow enough to be remembered.
+            try await eventually("two sessions") { try await value("kbs_sessions", on: server) == 2 }
             #expect(try await #require(value("kbs_connections_open", on: server)) >= 1)
             #expect(try await #require(value("kbs_write_commit_duration_seconds_count", on: server)) >= 3)
             #expect(try await #require(value("kbs_process_resident_memory_bytes", on: server)) > 1_000_000)

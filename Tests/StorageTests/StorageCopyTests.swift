@@ -69,7 +69,12 @@ struct StorageCopyTests {
         let again = try await StorageCopy.run(from: .postgreSQL(database), to: .sqlite(back))
         #expect(there == again)
         #expect(there.tables.map(\.table) == CopiedTable.all.map(\.name))
-        #expect(there.tables.allSatisfy { $0.rows > 0 })
+        // The others are filled, and copied, in ResourceCopyTests.
+        let others = CopiedTable.all.map(\.name).filter {
+            $0.hasPrefix("resource") || $0.hasPrefix("polic") || $0.hasPrefix("reference")
+                || ["guests", "revisions"].contains($0)
+        }
+        #expect(there.tables.allSatisfy { $0.rows > 0 || others.contains($0.table) })
         #expect(there.tables.first?.rows == 3)
 
         let stores: [any ExaminedStore] = [

@@ -36,7 +36,7 @@ public struct OwnServer: Sendable {
             eventLoopGroupProvider: .singleton, configuration: HTTPClient.Configuration(tlsConfiguration: tls))
         let result: Result<(HTTPResponseStatus, String), any Error>
         do {
-            let response = try await client.execute(HTTPClientRequest(url: base + path), timeout: .seconds(5))
+            let response = try await client.execute(HTTPClientRequest(url: base + path), timeout: .seconds(10))
             result = .success((response.status, String(buffer: try await response.body.collect(upTo: 65_536))))
         } catch {
             result = .failure(error)
