@@ -264,8 +264,8 @@ package enum OpenAPI {
               },
               "delete": {
                 "operationId": "endSessions",
-                "summary": "End all sessions of a workload or of a chip",
-                "description": "With both, those of the workload on the chip; one of them must be given. Role: admin.",
+                "summary": "End all sessions, or all of a workload or of a chip",
+                "description": "With workload and chip, those of the workload on the chip; `all` is given alone. Role: admin.",
                 "tags": ["sessions"],
                 "responses": {
                   "200": {
@@ -294,6 +294,12 @@ package enum OpenAPI {
                     "in": "query",
                     "description": "Those of this chip, in hex.",
                     "schema": {"type": "string", "pattern": "^([0-9a-fA-F]{2}){1,64}$"}
+                  },
+                  {
+                    "name": "all",
+                    "in": "query",
+                    "description": "Every session that there is.",
+                    "schema": {"type": "string", "enum": ["true"]}
                   }
                 ]
               }

@@ -107,7 +107,8 @@ public struct RemoteAdministrator: Administrator {
             return 1
         }
         return try JSON.decode(
-            EndedSessions.self, try await send(.DELETE, "sessions\(queryText(selection.query))")
+            EndedSessions.self,
+            try await send(.DELETE, "sessions\(queryText(selection == .all ? ["all": "true"] : selection.query))")
         ).ended
     }
 

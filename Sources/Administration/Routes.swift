@@ -163,9 +163,11 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         }
         calls.delete("") { request, context in
             let administrator = try await admit(request, context, to: .endSessions)
-            let selection = try Query(request, ["workload", "chip"]).sessions()
-            guard selection != .all else {
-                throw Refusal(.malformed, "Say whose sessions to end: workload=ID or chip=HEX.")
+            let query = try Query(request, ["workload", "chip", "all"])
+            let selection = try query.sessions()
+            // Not by leaving something out: all guests would have to attest again.
+            guard (selection == .all) == (query["all"] == "true"), [nil, "true"].contains(query["all"]) else {
+                throw Refusal(.malformed, "Say whose sessions to end: workload=ID, chip=HEX, or all=true alone.")
             }
             return Response(json: EndedSessions(ended: try await administrator.endSessions(selection)))
         }

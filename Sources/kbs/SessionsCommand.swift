@@ -44,12 +44,13 @@ struct SessionsCommand: AsyncParsableCommand {
 
     struct End: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "End one session, or all of a workload or a chip. Their guests must attest again.")
+            abstract: "End one session, all of a workload or a chip, or all. Their guests must attest again.")
 
         @OptionGroup var place: Place
         @Argument(help: "The session's id.") var id: String?
         @Option(help: "End all of this workload.") var workload: String?
         @Option(help: "End all of this chip, in hex.") var chip: String?
+        @Flag(help: "End all that there are.") var all = false
 
         func run() async throws {
             var chosen = try selection(workload, chip)
@@ -59,7 +60,9 @@ struct SessionsCommand: AsyncParsableCommand {
                 }
                 chosen.id = bytes
             }
-            guard chosen != .all else { throw ValidationError("say which: a session's id, --workload or --chip") }
+            guard (chosen == .all) == all else {
+                throw ValidationError("say which: a session's id, --workload, --chip, or --all alone")
+            }
             let ended = try await place.open { [chosen] in try await $0.endSessions(chosen) }
             print("Ended \(ended) \(ended == 1 ? "session" : "sessions").")
         }
