@@ -1451,7 +1451,11 @@ package enum OpenAPI {
                     "description": "64 hex digits for host data, 96 for the others."
                   },
                   "source": {"type": ["string", "null"], "description": "Who says so, where and when: for people."},
-                  "expires": {"type": ["string", "null"], "format": "date-time"}
+                  "expires": {
+                    "type": ["string", "null"],
+                    "format": "date-time",
+                    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$"
+                  }
                 }
               },
               "Status": {

@@ -115,3 +115,32 @@ extension RouterMethods {
         }
     }
 }
+
+/// What `If-Match` or `If-None-Match` asks for.
+enum Precondition<Tag> {
+    /// That there is one.
+    case any
+    /// That there is none.
+    case absent
+    case tag(Tag)
+}
+
+extension Request {
+    /// - Parameter read: an ETag without its quotation marks.
+    func precondition<Tag>(_ read: (String) -> Tag?) throws(Refusal) -> Precondition<Tag>? {
+        if let text = headers[.ifNoneMatch] {
+            guard text == "*" else { throw Refusal(.malformed, "If-None-Match can be * only.") }
+            guard headers[.ifMatch] == nil else {
+                throw Refusal(.preconditionFailed, "If-Match and If-None-Match cannot both hold.")
+            }
+            return .absent
+        }
+        guard let text = headers[.ifMatch] else { return nil }
+        guard text != "*" else { return .any }
+        // Some clients forget the quotation marks.
+        guard let tag = read(text.trimmingCharacters(in: ["\""])) else {
+            throw Refusal(.preconditionFailed, "If-Match is not an ETag that this server gave.")
+        }
+        return .tag(tag)
+    }
+}

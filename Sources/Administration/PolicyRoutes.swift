@@ -83,20 +83,12 @@ extension Response {
 }
 
 extension Request {
-    /// What `If-Match` or `If-None-Match` asks for.
     fileprivate func revisionExpectation() throws(Refusal) -> Revision.Expectation? {
-        if let text = headers[.ifNoneMatch] {
-            guard text == "*", headers[.ifMatch] == nil else {
-                throw Refusal(.malformed, "If-None-Match can be * only, and not stand beside If-Match.")
-            }
-            return Revision.Expectation.none
+        switch try precondition({ Revision($0) }) {
+        case nil: nil
+        case .any: .any
+        case .absent: Revision.Expectation.none
+        case .tag(let revision): .revision(revision)
         }
-        guard let text = headers[.ifMatch] else { return nil }
-        guard text != "*" else { return .any }
-        // Some clients forget the quotation marks.
-        guard let revision = Revision(text.trimmingCharacters(in: ["\""])) else {
-            throw Refusal(.preconditionFailed, "If-Match is not an ETag that this server gave.")
-        }
-        return .revision(revision)
     }
 }

@@ -67,22 +67,13 @@ extension RequestContext {
 }
 
 extension Request {
-    /// What `If-Match` or `If-None-Match` asks for.
     fileprivate func resourceExpectation() throws(Refusal) -> Resource.Expectation? {
-        if let text = headers[.ifNoneMatch] {
-            guard text == "*" else { throw Refusal(.malformed, "If-None-Match can be * only.") }
-            guard headers[.ifMatch] == nil else {
-                throw Refusal(.preconditionFailed, "If-Match and If-None-Match cannot both hold.")
-            }
-            return Resource.Expectation.none
+        switch try precondition({ Resource.Stamp($0) }) {
+        case nil: nil
+        case .any: .any
+        case .absent: Resource.Expectation.none
+        case .tag(let stamp): .stamp(stamp)
         }
-        guard let text = headers[.ifMatch] else { return nil }
-        guard text != "*" else { return .any }
-        // Some clients forget the quotation marks.
-        guard let stamp = Resource.Stamp(text.trimmingCharacters(in: ["\""])) else {
-            throw Refusal(.preconditionFailed, "If-Match is not an ETag that this server gave.")
-        }
-        return .stamp(stamp)
     }
 
     /// The body as it is, whatever it is.
