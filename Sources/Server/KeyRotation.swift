@@ -74,7 +74,9 @@ struct KeyRotation: Service {
         guard store.isShared else { return false }
         return try await store.masterKeyUsage(at: Date()).contains { usage in
             // One that was only made known beforehand, as a previous key, has the same time for both.
-            guard usage.id == id, let activated = usage.activated, let superseded = usage.superseded else { return false }
+            guard usage.id == id, let activated = usage.activated, let superseded = usage.superseded else {
+                return false
+            }
             return superseded > activated
         }
     }
