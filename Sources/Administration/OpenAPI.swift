@@ -1360,7 +1360,11 @@ package enum OpenAPI {
                         "number": {"type": "integer"},
                         "size": {"type": "integer", "description": "In bytes."},
                         "stored": {"type": "string", "format": "date-time"},
-                        "current": {"type": "boolean", "description": "Whether it is the one that is given out."}
+                        "current": {"type": "boolean", "description": "Whether it is the one that is given out."},
+                        "policy": {
+                          "type": "string",
+                          "description": "The policy that decides when it is given out; absent when nobody gets it."
+                        }
                       }
                     }
                   }

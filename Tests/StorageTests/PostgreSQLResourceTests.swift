@@ -251,7 +251,8 @@ struct PostgreSQLResourceTests {
         try await race(pair, rounds: 20) { round in
             let change: ResourceChange = .disabled(round.isMultiple(of: 2))
             let outcome = try await pair.stores[1].changeResource(
-                pair.path, change, expecting: nil, at: now, recording: record(.disableResource))
+                pair.path, change, expecting: nil, at: now
+            ) { _ in record(.disableResource) }
             #expect(outcome == .done)
         }
         expectOrder(try await pair.stores[0].trail(), "stamp", after: "resource.disable")
