@@ -3,6 +3,7 @@ import Evidence
 import Foundation
 import Hummingbird
 import NIOCore
+import OpenPolicyAgent
 import TestSupport
 import Testing
 
