@@ -53,9 +53,11 @@ extension CoCoDialect {
     /// - Throws: a ``Failure``.
     public func attest(_ request: Request) async throws -> Response {
         try await answering {
-            let answer = try GuestComponentAnswer(
-                try await request.bytes(upTo: settings.longestBody), keys: settings.keys)
             let sessions = request.guestSessions
+            let body = try AttestationBody(try await request.bytes(upTo: settings.longestBody))
+            // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.
+            try broker.expectsAnswer(body.challenge, session: sessions)
+            let answer = try GuestComponentAnswer(body, keys: settings.keys)
             let guest = try await broker.attestGuest(answer.guest, session: sessions) { guest in
                 try await tokens.token(of: guest, answer)
             }
