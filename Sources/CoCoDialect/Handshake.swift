@@ -12,6 +12,11 @@ extension CoCoDialect {
         return !version.hasPrefix("0.0.")
     }
 
+    /// Whether a body of `POST /attest` is of this dialect, for one that came without the cookie.
+    public static func attests(_ body: Data) -> Bool {
+        (try? JSONDecoder().decode(AttestationProbe.self, from: body)) != nil
+    }
+
     /// `POST /auth`.
     ///
     /// - Throws: a ``Failure``.
