@@ -105,7 +105,8 @@ let package = Package(
         .target(
             name: "Administration",
             dependencies: [
-                "Broker", "Evidence", "JSONWebTokens", "Policies", "VirteeDialect", .asn1, .asyncHTTPClient,
+                "Broker", "CoCoDialect", "Evidence", "JSONWebTokens", "Policies", "VirteeDialect", .asn1,
+                .asyncHTTPClient,
                 .certificates, .crypto, .httpTypes,
                 .hummingbird, .jwtKit, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
             ], swiftSettings: settings),

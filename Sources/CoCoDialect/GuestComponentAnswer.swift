@@ -75,7 +75,7 @@ struct GuestComponentAnswer: Sendable {
 
 extension SNPEvidenceMessage {
     /// An honest guest sends three certificates. What cannot be read proves nothing.
-    fileprivate var endorsements: [Certificate] {
+    var endorsements: [Certificate] {
         (certificates ?? []).prefix(8).flatMap { ((try? Certificate.read(file: $0.data)) ?? []).prefix(4) }
     }
 }
