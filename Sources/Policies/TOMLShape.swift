@@ -29,7 +29,8 @@ struct TOMLShape {
         while let byte = byte(at: 0) {
             switch byte {
             case UInt8(ascii: "\n"): (line, dots) = (line + 1, 0)
-            case UInt8(ascii: "#"): while let next = self.byte(at: 1), next != UInt8(ascii: "\n") { position += 1 }
+            case UInt8(ascii: "#"):
+                while let next = self.byte(at: 1), next != UInt8(ascii: "\n"), next != 0 { position += 1 }
             case UInt8(ascii: "\""), UInt8(ascii: "'"):
                 try skipText(in: byte)
                 continue
