@@ -19,6 +19,7 @@ public struct Broker: Sendable {
     let releases = ReleaseLimiter(.perSecret)
     let resourceReleases = ReleaseLimiter(.perSecret)
     let guestReleases = ReleaseLimiter(.perGuest)
+    let guestRoom = GuestRoom()
     let agent: (any PolicyAgent)?
     /// The longest resource that is taken, in bytes.
     public let longestResource: Int
