@@ -1,6 +1,6 @@
 public import Broker
 import Evidence
-public import Foundation
+import Foundation
 
 extension ReferenceValueSet {
     /// Reads a set from TOML. docs/policies.md says what may stand there.
