@@ -105,7 +105,8 @@ let package = Package(
         .target(
             name: "Administration",
             dependencies: [
-                "Broker", "Evidence", "JSONWebTokens", "Policies", "VirteeDialect", .asn1, .asyncHTTPClient,
+                "Broker", "CoCoDialect", "Evidence", "JSONWebTokens", "Policies", "VirteeDialect", .asn1,
+                .asyncHTTPClient,
                 .certificates, .crypto, .httpTypes,
                 .hummingbird, .jwtKit, .logging, .nioCore, .nioFoundationCompat, .nioHTTP1,
             ], swiftSettings: settings),
@@ -189,8 +190,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Administration", "Broker", "Endorsements", "Evidence", "MasterKeys", "OpenPolicyAgent", "Server",
-                "SimulatedHardware",
+                "Administration", "Broker", "CoCoDialect", "Endorsements", "Evidence", "MasterKeys", "OpenPolicyAgent",
+                "Server", "SimulatedHardware",
                 "Storage", "TestSupport", "kbs", .asn1, .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore,
                 .nioHTTP1,
                 .nioPosix, .nioSSL, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .inMemoryTracing, .jwtKit,

@@ -19,10 +19,8 @@ public protocol Administrator: Sendable {
     /// - Parameter document: TOML.
     func setPolicy(_ name: String, document: String) async throws -> PolicySummary
     func removePolicy(_ name: String) async throws
-    /// Holds a recorded report, 1,184 bytes, against a policy. Nothing is released.
-    func appraise(
-        _ report: [UInt8], certificates: [Certificate], against policy: TestedPolicy
-    ) async throws -> VerdictRecord
+    /// Holds recorded evidence against a policy. Nothing is released.
+    func appraise(_ evidence: RecordedEvidence, against policy: TestedPolicy) async throws -> VerdictRecord
 
     func referenceValues(after name: String, limit: Int) async throws -> ReferenceValuesPage
     func referenceValues(_ name: String) async throws -> ReferenceValuesSummary

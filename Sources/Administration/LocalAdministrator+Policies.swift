@@ -38,13 +38,7 @@ extension LocalAdministrator {
         try await library.removePolicy(try PolicyName(name), expecting: expected, by: actor)
     }
 
-    public func appraise(
-        _ bytes: [UInt8], certificates: [Certificate], against tested: TestedPolicy
-    ) async throws -> VerdictRecord {
-        let report: AttestationReport
-        do { report = try AttestationReport(bytes: bytes) } catch {
-            throw Refusal(.invalidField, "The evidence is not an SEV-SNP report. \(error).")
-        }
+    public func appraise(_ evidence: RecordedEvidence, against tested: TestedPolicy) async throws -> VerdictRecord {
         let (policy, isKept): (ResourcePolicy, Bool) =
             switch tested {
             case .named(let name): (try await library.policy(try PolicyName(name)).policy, true)
@@ -52,8 +46,9 @@ extension LocalAdministrator {
             }
         return VerdictRecord(
             try await broker.appraise(
-                recorded: report, certificates: certificates, against: policy, library.references(of: policy),
-                isKept: isKept, by: actor))
+                recorded: evidence.report, certificates: evidence.certificates, initData: evidence.initData,
+                boundTo: evidence.reportData, against: policy, library.references(of: policy), isKept: isKept, by: actor
+            ))
     }
 
     private func summary(of stored: StoredPolicy) async throws -> PolicySummary {

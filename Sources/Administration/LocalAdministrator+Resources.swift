@@ -18,7 +18,8 @@ extension LocalAdministrator {
         return ResourceVersionList(
             versions: versions.map {
                 ResourceVersionSummary(
-                    number: $0.number, size: $0.size, stored: $0.stored, current: $0.number == resource.current.number)
+                    number: $0.number, size: $0.size, stored: $0.stored, current: $0.number == resource.current.number,
+                    policy: $0.policy?.text)
             })
     }
 

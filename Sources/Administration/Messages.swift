@@ -233,24 +233,51 @@ struct AppraisalRequest: Codable, Sendable {
     var policy: String?
     /// TOML.
     var policyDocument: String?
-    /// A report: 1,184 bytes in hex.
-    let report: String
+    /// This or `evidence`. A report: 1,184 bytes in hex.
+    let report: String?
+    /// JSON in a text, as the guest sent it.
+    let evidence: String?
+    /// TOML, where the evidence has no init data.
+    let initData: String?
     /// DER in base64.
     let certificates: [Data]?
 
     enum CodingKeys: String, CodingKey {
-        case workload, policy, report, certificates
+        case workload, policy, report, evidence, certificates
         case policyDocument = "policy_document"
+        case initData = "init_data"
     }
 
-    init(_ subject: Subject, report: [UInt8], certificates: [Certificate]) {
+    init(_ subject: Subject, _ recorded: RecordedEvidence) {
         switch subject {
         case .workload(let id): workload = id
         case .policy(.named(let name)): policy = name
         case .policy(.document(let text)): policyDocument = text
         }
-        self.report = Hex.encode(report)
-        self.certificates = certificates.map { Data($0.der) }
+        evidence = recorded.source.evidence
+        report = evidence == nil ? Hex.encode(recorded.report.bytes) : nil
+        initData = recorded.source.initData
+        certificates = recorded.certificates.map { Data($0.der) }
+    }
+
+    /// - Throws: a ``Refusal`` when there is none, or it cannot be used.
+    func recordedEvidence() throws -> RecordedEvidence {
+        let contents: [UInt8]
+        switch (report, evidence) {
+        case (let text?, nil):
+            guard let bytes = Hex.decode(text) else { throw Refusal(.invalidField, "report must be hex digits.") }
+            contents = bytes
+        case (nil, let text?): contents = Array(text.utf8)
+        default: throw Refusal(.malformed, "One of report and evidence must be given.")
+        }
+        let certificates = (certificates ?? []).prefix(16).flatMap {
+            ((try? Certificate.read(file: Array($0))) ?? []).prefix(4)
+        }
+        do {
+            return try RecordedEvidence(contents, certificates: certificates, initData: initData)
+        } catch let error as MalformedInput {
+            throw Refusal(.invalidField, "The evidence is not an SEV-SNP report. \(error).")
+        }
     }
 
     /// What evidence is held against.
@@ -259,13 +286,13 @@ struct AppraisalRequest: Codable, Sendable {
         case policy(TestedPolicy)
 
         func appraise(
-            _ report: [UInt8], certificates: [Certificate], with administrator: LocalAdministrator
+            _ evidence: RecordedEvidence, with administrator: LocalAdministrator
         ) async throws -> VerdictRecord {
             switch self {
             case .workload(let id):
-                try await administrator.appraise(report, certificates: certificates, against: id)
-            case .policy(let policy):
-                try await administrator.appraise(report, certificates: certificates, against: policy)
+                try await administrator.appraise(
+                    evidence.report.bytes, certificates: evidence.certificates, against: id)
+            case .policy(let policy): try await administrator.appraise(evidence, against: policy)
             }
         }
     }

@@ -1208,8 +1208,10 @@ package enum OpenAPI {
               },
               "AppraisalRequest": {
                 "type": "object",
-                "required": ["report"],
-                "oneOf": [{"required": ["workload"]}, {"required": ["policy"]}, {"required": ["policy_document"]}],
+                "allOf": [
+                  {"oneOf": [{"required": ["workload"]}, {"required": ["policy"]}, {"required": ["policy_document"]}]},
+                  {"oneOf": [{"required": ["report"]}, {"required": ["evidence"]}]}
+                ],
                 "properties": {
                   "workload": {
                     "type": "string",
@@ -1222,6 +1224,14 @@ package enum OpenAPI {
                     "type": "string",
                     "pattern": "^([0-9a-fA-F]{2}){1184}$",
                     "description": "An SEV-SNP attestation report in hex."
+                  },
+                  "evidence": {
+                    "type": "string",
+                    "description": "JSON in a text, as an SEV-SNP guest sent it: the body of its POST /attest in either protocol, or its evidence alone. What it is bound to is looked at where it says so."
+                  },
+                  "init_data": {
+                    "type": ["string", "null"],
+                    "description": "Init data in TOML, where the evidence has none. Their digest must be HOST_DATA. For policies."
                   },
                   "certificates": {
                     "type": ["array", "null"],
@@ -1366,7 +1376,11 @@ package enum OpenAPI {
                         "number": {"type": "integer"},
                         "size": {"type": "integer", "description": "In bytes."},
                         "stored": {"type": "string", "format": "date-time"},
-                        "current": {"type": "boolean", "description": "Whether it is the one that is given out."}
+                        "current": {"type": "boolean", "description": "Whether it is the one that is given out."},
+                        "policy": {
+                          "type": "string",
+                          "description": "The policy that decides when it is given out; absent when nobody gets it."
+                        }
                       }
                     }
                   }

@@ -14,7 +14,7 @@ public struct PolicySummary: Codable, Sendable {
     /// The reference values that it names.
     public let referenceValues: [String]
     public let changed: Date
-    /// For `If-Match`, without its quotation marks: the number of the trail's record of the change.
+    /// For `If-Match`, without its quotation marks: counts the changes of all policies and reference values.
     public let version: String
 
     enum CodingKeys: String, CodingKey {

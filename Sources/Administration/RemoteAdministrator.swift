@@ -49,7 +49,8 @@ public struct RemoteAdministrator: Administrator {
     public func appraise(
         _ report: [UInt8], certificates: [Certificate], against id: String
     ) async throws -> VerdictRecord {
-        let request = AppraisalRequest(.workload(id), report: report, certificates: certificates)
+        let evidence = try RecordedEvidence(report, certificates: certificates)
+        let request = AppraisalRequest(.workload(id), evidence)
         return try JSON.decode(VerdictRecord.self, try await send(.POST, "appraisals", JSON.encode(request)))
     }
 
@@ -69,10 +70,8 @@ public struct RemoteAdministrator: Administrator {
 
     public func removePolicy(_ name: String) async throws { _ = try await send(.DELETE, "policies/\(escaped(name))") }
 
-    public func appraise(
-        _ report: [UInt8], certificates: [Certificate], against policy: TestedPolicy
-    ) async throws -> VerdictRecord {
-        let request = AppraisalRequest(.policy(policy), report: report, certificates: certificates)
+    public func appraise(_ evidence: RecordedEvidence, against policy: TestedPolicy) async throws -> VerdictRecord {
+        let request = AppraisalRequest(.policy(policy), evidence)
         return try JSON.decode(VerdictRecord.self, try await send(.POST, "appraisals", JSON.encode(request)))
     }
 

@@ -48,6 +48,8 @@ public struct ResourceVersionSummary: Codable, Sendable {
     public let stored: Date
     /// Whether this is the one that is given out.
     public let current: Bool
+    /// The policy that decides when it is; absent when nobody gets it.
+    public let policy: String?
 }
 
 public struct ResourceVersionList: Codable, Sendable { public let versions: [ResourceVersionSummary] }

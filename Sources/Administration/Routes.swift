@@ -128,14 +128,8 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         api.post("appraisals") { request, context in
             let administrator = try await admit(request, context, to: .readWorkloads)
             let message = try JSON.decode(AppraisalRequest.self, try await request.jsonBody(upTo: longestBody))
-            guard let report = Hex.decode(message.report) else {
-                throw Refusal(.invalidField, "report must be hex digits.")
-            }
-            let certificates = (message.certificates ?? []).prefix(16).flatMap {
-                ((try? Certificate.read(file: Array($0))) ?? []).prefix(4)
-            }
             return Response(
-                json: try await message.subject.appraise(report, certificates: certificates, with: administrator))
+                json: try await message.subject.appraise(try message.recordedEvidence(), with: administrator))
         }
         api.refuseOtherMethods(on: "appraisals", than: [.post])
     }

@@ -16,8 +16,10 @@ public struct Broker: Sendable {
     let now: @Sendable () -> Date
     let report: @Sendable (BrokerEvent) -> Void
     package let budgets: RecordBudgets
-    let releases = ReleaseLimiter()
-    let resourceReleases = ReleaseLimiter()
+    let releases = ReleaseLimiter(.perSecret)
+    let resourceReleases = ReleaseLimiter(.perSecret)
+    let guestReleases = ReleaseLimiter(.perGuest)
+    let guestRoom = GuestRoom()
     let agent: (any PolicyAgent)?
     /// The longest resource that is taken, in bytes.
     public let longestResource: Int

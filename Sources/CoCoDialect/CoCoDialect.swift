@@ -58,25 +58,23 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
 
     /// `GET /resource/<repository>/<type>/<tag>`.
     private func release(_ request: Request) async throws -> Response {
-        let (reader, token) = try await reader(of: request)
+        let reader = try await reader(of: request)
         // Whoever is attested learns that there is none; a path that cannot be is none.
         guard let path = try? ResourcePath(request.rest(after: Self.resources)) else {
             throw Refusal(.notFound, "A resource's path is repository/type/tag.")
         }
         let keys = settings.keys
         let message = try await broker.releaseResource(
-            path, to: reader, stating: { try TokenService.claims(of: token) },
+            path, to: reader, stating: { try TokenService.claims(of: reader, token: request.bearerToken) },
             wrappedBy: { secret, key in
                 try EncryptedMessage(secret, to: RecipientKey(json: key, rules: keys)).json
             })
         return Response(json: message)
     }
 
-    /// - Returns: who asks, and the token that says so: what came along, or what the guest was given.
-    private func reader(of request: Request) async throws -> (ResourceReader, token: String) {
-        if let token = request.bearerToken { return (try await tokens.reader(token, broker), token) }
-        let guest = try await broker.guest(session: request.guestSessions)
-        return (.attested(guest), guest.token ?? "")
+    private func reader(of request: Request) async throws -> ResourceReader {
+        if let token = request.bearerToken { return try await tokens.reader(token, broker) }
+        return .attested(try await broker.guest(session: request.guestSessions))
     }
 
     static var resources: String { "/kbs/v0/resource/" }
@@ -100,10 +98,8 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
     func answering(_ body: () async throws -> Response) async throws -> Response {
         do {
             return try await body()
-        } catch let refusal as Refusal {
-            throw Failure(refusal)
-        } catch let error as HTTPError {
-            throw Failure(Refusal(error), status: error.status)
+        } catch {
+            throw Failure(error)
         }
     }
 }

@@ -11,11 +11,32 @@ import NIOCore
 public struct Failure: Error, Sendable {
     public let refusal: Refusal
     public let status: HTTPResponse.Status
+    /// What nobody expected and only the log is told of; `nil` for what is meant to be refused.
+    let cause: (any Error)?
 
     /// - Parameter status: `nil` for that of the refusal.
     init(_ refusal: Refusal, status: HTTPResponse.Status? = nil) {
+        self.init(refusal, status: status, cause: nil)
+    }
+
+    private init(_ refusal: Refusal, status: HTTPResponse.Status?, cause: (any Error)?) {
         self.refusal = refusal
         self.status = status ?? refusal.code.guestStatus
+        self.cause = cause
+    }
+
+    /// Whatever was thrown. Nothing fails open, and nobody outside learns the details.
+    init(_ error: any Error) {
+        switch error {
+        case let failure as Failure: self = failure
+        case let refusal as Refusal: self.init(refusal)
+        case let error as HTTPError: self.init(Refusal(error), status: error.status)
+        case is CancellationError: self.init(Refusal(.unavailable, "The server is stopping.", retryAfter: 5))
+        default:
+            self.init(
+                Refusal(.unavailable, "The server could not do this; its log says why.", retryAfter: 5), status: nil,
+                cause: error)
+        }
     }
 
     /// `{"type": URI, "detail": TEXT}`.
@@ -70,12 +91,13 @@ public struct FailureMiddleware<Context: RequestContext>: RouterMiddleware {
     ) async throws -> Response {
         do {
             return try await next(request, context)
-        } catch let failure as Failure {
+        } catch  where error is Failure || request.isOfGuestComponents {
+            let failure = Failure(error)
+            if let cause = failure.cause {
+                context.logger.error(
+                    "A request failed.", metadata: ["error": "\(cause)", "path": "\(request.uri.path)"])
+            }
             return failure.response
-        } catch let refusal as Refusal where request.isOfGuestComponents {
-            return Failure(refusal).response
-        } catch let error as HTTPError where request.isOfGuestComponents {
-            return Failure(Refusal(error), status: error.status).response
         }
     }
 }

@@ -3,26 +3,40 @@ import Evidence
 import Foundation
 import JSONWebTokens
 
+/// The body of `POST /attest`, of which nothing but the nonce was looked at: enough to see whether it answers a challenge.
+struct AttestationBody: Sendable {
+    fileprivate let bytes: Data
+    fileprivate let json: JSONValue
+    fileprivate let nonce: RuntimeBinding.Nonce
+
+    /// As the guest says it was challenged: 32 bytes.
+    var challenge: [UInt8] { nonce.bytes }
+
+    /// - Throws: a ``Refusal`` that names the field.
+    init(_ bytes: Data) throws(Refusal) {
+        self.bytes = bytes
+        // First strictly: what follows must not read another of two members.
+        do { json = try StrictJSON.read(bytes) } catch {
+            throw Refusal(.malformed, "The body is not JSON that can be used: \(error.reason).")
+        }
+        nonce = try RuntimeBinding.Nonce(json["runtime-data"])
+    }
+}
+
 /// What came with `POST /attest`: the evidence, and what it must be bound to.
 struct GuestComponentAnswer: Sendable {
     let guest: GuestAnswer
     let binding: RuntimeBinding
-    /// The document; `nil` without init data.
-    let initialData: String?
 
-    /// - Parameter json: the body.
     /// - Throws: a ``Refusal`` that names the field.
-    init(_ json: Data, keys: RecipientKey.Rules) throws(Refusal) {
-        let body: JSONValue
-        // First strictly: what follows must not read another of two members.
-        do { body = try StrictJSON.read(json) } catch {
-            throw Refusal(.malformed, "The body is not JSON that can be used: \(error.reason).")
-        }
+    init(_ attestation: AttestationBody, keys: RecipientKey.Rules) throws(Refusal) {
+        let (json, body) = (attestation.bytes, attestation.json)
         let message: AttestationMessage = try decode(json)
         let initialData = try message.initialData.map { data throws(Refusal) in try InitialData(data) }
         let additional = body["tee-evidence"]?["additional_evidence"]?.text ?? ""
         try AdditionalEvidence.check(additional)
-        binding = try RuntimeBinding(body["runtime-data"], additionalEvidence: additional, keys: keys)
+        binding = try RuntimeBinding(
+            attestation.nonce, body["runtime-data"]?["tee-pubkey"], additionalEvidence: additional, keys: keys)
         let primary = body["tee-evidence"]?["primary_evidence"]
         let proof: GuestAnswer.Proof
         let found: [UInt8]
@@ -39,26 +53,29 @@ struct GuestComponentAnswer: Sendable {
             guard let data = Data(base64Encoded: message.evidence.primary.reportData), data.count <= 64 else {
                 throw Refusal(.malformed, "report_data must be base64 of at most 64 bytes.")
             }
+            // It goes into the database and the token as it is.
+            guard message.evidence.primary.svn.utf8.count <= 64 else {
+                throw Refusal(.malformed, "svn may have 64 bytes.")
+            }
             found = Array(data)
             proof = .sample(reportData: found, svn: message.evidence.primary.svn)
         } else {
             throw Refusal(
                 .technologyMismatch, "tee-evidence.primary_evidence is of no technology that is verified here: snp is.")
         }
-        self.initialData = message.initialData?.body
         let expected: [UInt8]
         do { expected = try binding.reportData(like: found) } catch {
             throw Refusal(.malformed, "runtime-data cannot be used: \(error.reason).")
         }
         guest = GuestAnswer(
-            proof: proof, nonce: binding.nonce, reportData: expected, key: binding.key.json,
+            proof: proof, nonce: attestation.challenge, reportData: expected, key: binding.key.json,
             initData: initialData.map { .init(digest: $0.digest, claims: $0.claims) })
     }
 }
 
 extension SNPEvidenceMessage {
     /// An honest guest sends three certificates. What cannot be read proves nothing.
-    fileprivate var endorsements: [Certificate] {
+    var endorsements: [Certificate] {
         (certificates ?? []).prefix(8).flatMap { ((try? Certificate.read(file: $0.data)) ?? []).prefix(4) }
     }
 }

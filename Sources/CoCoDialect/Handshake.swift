@@ -12,6 +12,11 @@ extension CoCoDialect {
         return !version.hasPrefix("0.0.")
     }
 
+    /// Whether a body of `POST /attest` is of this dialect, for one that came without the cookie.
+    public static func attests(_ body: Data) -> Bool {
+        (try? JSONDecoder().decode(AttestationProbe.self, from: body)) != nil
+    }
+
     /// `POST /auth`.
     ///
     /// - Throws: a ``Failure``.
@@ -53,9 +58,11 @@ extension CoCoDialect {
     /// - Throws: a ``Failure``.
     public func attest(_ request: Request) async throws -> Response {
         try await answering {
-            let answer = try GuestComponentAnswer(
-                try await request.bytes(upTo: settings.longestBody), keys: settings.keys)
             let sessions = request.guestSessions
+            let body = try AttestationBody(try await request.bytes(upTo: settings.longestBody))
+            // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.
+            try broker.expectsAnswer(body.challenge, session: sessions)
+            let answer = try GuestComponentAnswer(body, keys: settings.keys)
             let guest = try await broker.attestGuest(answer.guest, session: sessions) { guest in
                 try await tokens.token(of: guest, answer)
             }

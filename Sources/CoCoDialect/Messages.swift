@@ -54,6 +54,17 @@ struct AttestationMessage: Decodable, Sendable {
     enum CodingKeys: String, CodingKey { case initialData = "init-data" }
 }
 
+/// What only this dialect's `POST /attest` has.
+struct AttestationProbe: Decodable, Sendable {
+    private struct Anything: Decodable { init(from decoder: any Decoder) {} }
+
+    enum CodingKeys: String, CodingKey { case evidence = "tee-evidence" }
+
+    init(from decoder: any Decoder) throws {
+        _ = try decoder.container(keyedBy: CodingKeys.self).decode(Anything.self, forKey: .evidence)
+    }
+}
+
 /// The evidence of one technology in `POST /attest`.
 struct EvidenceMessage<Primary: Decodable & Sendable>: Decodable, Sendable {
     let evidence: AttestationMessage.Evidence<Primary>

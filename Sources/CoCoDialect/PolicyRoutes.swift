@@ -11,9 +11,9 @@ extension CoCoDialect {
     func addPolicyRoutes(to calls: RouterGroup<Context>) {
         calls.post("resource-policy") { request, context in
             try await answering {
-                _ = try await admit(request, context, .changePolicies)
+                let actor = try await admit(request, context, .changePolicies)
                 let message: ResourcePolicyMessage = try await decode(request.bytes(upTo: settings.longestBody))
-                try await putModule(message.policy, id: "resource-policy")
+                try await putModule(message.policy, id: "resource-policy", by: actor)
                 return Response(status: .ok)
             }
         }
@@ -28,10 +28,11 @@ extension CoCoDialect {
         }
         calls.post("attestation-policy") { request, context in
             try await answering {
-                _ = try await admit(request, context, .changePolicies)
+                let actor = try await admit(request, context, .changePolicies)
                 let message: AttestationPolicyMessage = try await decode(request.bytes(upTo: settings.longestBody))
                 guard message.type == "rego" else { throw Refusal(.malformed, "type must be \"rego\".") }
-                try await putModule(message.policy, id: "attestation-policy.\(try PolicyName(message.id).text)")
+                let name = try PolicyName(message.id)
+                try await putModule(message.policy, id: "attestation-policy.\(name)", by: actor)
                 return Response(status: .ok)
             }
         }
@@ -53,18 +54,18 @@ extension CoCoDialect {
             throw Failure(
                 Refusal(
                     .unavailable,
-                    "Policies in Rego need an Open Policy Agent: set policy.opa_url, or write the policy in TOML "
+                    "Policies in Rego need an Open Policy Agent: set policy.opa.url, or write the policy in TOML "
                         + "(`kbs policy set`)."), status: .notImplemented)
         }
         return agent
     }
 
-    private func putModule(_ encoded: String, id: String) async throws {
+    private func putModule(_ encoded: String, id: String, by actor: Actor) async throws {
         let agent = try wantedAgent()
         guard let bytes = Data(base64URL: encoded), let text = String(validating: bytes, as: UTF8.self) else {
             throw Refusal(.malformed, "policy must be base64url of a text in UTF-8.")
         }
-        try await agent.put(module: text, id: id)
+        try await broker.put(module: text, id: id, to: agent, by: actor)
     }
 
     private func setReferenceValues(_ request: Request, _ context: Context) async throws -> Response {
@@ -76,10 +77,8 @@ extension CoCoDialect {
             throw Refusal(
                 .malformed, "Reference values must be of type \"sample\": base64 of a JSON object of names and lists.")
         }
-        // All are looked at before the first is kept.
-        for set in try sets.map({ name, values in try ReferenceValueSet(trusteeName: name, values) }) {
-            try await policies.set(set, by: actor)
-        }
+        let all = try sets.map { name, values in try ReferenceValueSet(trusteeName: name, values) }
+        try await policies.set(all.sorted { $0.name < $1.name }, by: actor)
         return Response(status: .ok)
     }
 }

@@ -19,6 +19,8 @@ public struct KeyDistributionService: Sendable {
         public var deadline: Duration = .seconds(25)
         /// For how many chips it is asked at a time. Strangers can make chips up, and the service limits its rate.
         public var mostRequests = 8
+        /// For how many chips' keys it is asked for one caller in a minute, and at once after a pause.
+        public var mostPerCaller = 60
         /// How long a failure is remembered.
         public var pauseAfterFailure: Duration = .seconds(60)
 
@@ -31,6 +33,7 @@ public struct KeyDistributionService: Sendable {
     private let time: Time
     private let flights = Flights()
     private let failures = BoundedCache<String, Failure>(capacity: 4_096)
+    private let callers = BoundedCache<String, ContinuousClock.Instant>(capacity: 4_096)
 
     private struct Failure: Sendable {
         let reason: String
@@ -86,7 +89,7 @@ public struct KeyDistributionService: Sendable {
             ]
         let query = levels.map { "\($0)=\($1 < 10 ? "0" : "")\($1)" }.joined(separator: "&")
         let certificates = try await get(
-            limit: configuration.mostRequests, "/vcek/v1/\(identity.product.rawValue)/\(Hex.encode(chip))?\(query)")
+            isKey: true, "/vcek/v1/\(identity.product.rawValue)/\(Hex.encode(chip))?\(query)")
         guard let certificate = certificates.first else {
             throw EndorsementUnavailable("\(configuration.baseURL) sent no certificate")
         }
@@ -100,12 +103,15 @@ public struct KeyDistributionService: Sendable {
         try await get("/\(kind.rawValue)/v1/\(product.rawValue)/cert_chain")
     }
 
-    /// - Parameter limit: gives up at once when so many other requests are under way.
-    private func get(limit: Int = .max, _ path: String) async throws -> [Certificate] {
+    /// - Parameter isKey: whether strangers can make up what is asked for. Then one caller can take neither more than its
+    ///   share of the requests that are under way, nor more than its allowance.
+    private func get(isKey: Bool = false, _ path: String) async throws -> [Certificate] {
         if let failure = failures[path], failure.until > time.now() {
             throw EndorsementUnavailable(failure.reason, retryAfter: seconds(until: failure.until))
         }
-        return try await flights.join(path, limit: limit) {
+        let caller = isKey ? EndorsementCaller.current : nil
+        let limit = isKey ? configuration.mostRequests : .max
+        return try await flights.join(path, limit: limit, for: caller, admitting: { try spend(caller) }) {
             do {
                 return try await fetch(path)
             } catch let error as EndorsementUnavailable {
@@ -115,6 +121,16 @@ public struct KeyDistributionService: Sendable {
                 throw EndorsementUnavailable(error.reason, retryAfter: seconds(until: until))
             }
         }
+    }
+
+    /// Takes a request's share of what a caller may have asked for.
+    private func spend(_ caller: String?) throws(EndorsementUnavailable) {
+        guard let caller else { return }
+        let now = time.now()
+        let allowance = Allowance(every: .seconds(60) / configuration.mostPerCaller, burst: configuration.mostPerCaller)
+        guard let wait = callers.update(caller, default: now, { allowance.take(from: &$0, at: now) }) else { return }
+        throw EndorsementUnavailable(
+            "this address has had too many chips' certificates asked for", retryAfter: Int(wait.components.seconds) + 1)
     }
 
     /// Asks until there is an answer that will not change, or no time is left.
@@ -230,24 +246,40 @@ public struct KeyDistributionExchange: Sendable, Hashable {
     public let duration: Duration
 }
 
+/// Whose request has a certificate asked for. A caller whose address is not known shares with nobody.
+public enum EndorsementCaller {
+    @TaskLocal public static var current: String?
+}
+
 /// One request for each path at a time: whoever comes later waits for it too.
 private actor Flights {
-    private var tasks: [String: Task<[Certificate], any Error>] = [:]
+    private struct Flight {
+        let task: Task<[Certificate], any Error>
+        let caller: String?
+    }
+
+    private var flights: [String: Flight] = [:]
     private(set) var waiting = 0
 
+    /// - Parameters:
+    ///   - limit: gives up at once when so many others are under way, or half as many of one caller.
+    ///   - admit: is asked before one begins.
     func join(
-        _ path: String, limit: Int, _ fetch: @escaping @Sendable () async throws -> [Certificate]
+        _ path: String, limit: Int, for caller: String?, admitting admit: @Sendable () throws -> Void,
+        _ fetch: @escaping @Sendable () async throws -> [Certificate]
     ) async throws -> [Certificate] {
         waiting += 1
         defer { waiting -= 1 }
-        if let task = tasks[path] { return try await task.value }
-        guard tasks.count < limit else {
+        if let flight = flights[path] { return try await flight.task.value }
+        let own = caller == nil ? 0 : flights.values.count { $0.caller == caller }
+        guard flights.count < limit, own < max(1, limit / 2) else {
             throw EndorsementUnavailable("too many certificates are being fetched", retryAfter: 5)
         }
+        try admit()
         // A task of its own: the first guest may hang up while others wait.
         let task = Task { try await fetch() }
-        tasks[path] = task
-        defer { tasks[path] = nil }
+        flights[path] = Flight(task: task, caller: caller)
+        defer { flights[path] = nil }
         return try await task.value
     }
 }

@@ -125,7 +125,17 @@ public struct OpenPolicyAgent: PolicyAgent {
         }
     }
 
-    private static func checked(_ id: String) throws(Refusal) -> String { try PolicyName(id).text }
+    /// One segment of a path, as it is: a kind of module, a dot and a policy's name fit.
+    private static func checked(_ id: String) throws(Refusal) -> String {
+        guard id.utf8.count <= 128, id.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-]*/.asciiOnlyWordCharacters()) != nil
+        else {
+            throw Refusal(
+                .invalidField,
+                "\"\(id.prefix(128))\" cannot be a module's id: it must have 1 to 128 characters of A-Z a-z 0-9 . _ - and "
+                    + "begin with a letter or digit.")
+        }
+        return id
+    }
 
     // MARK: HTTP
 

@@ -1,6 +1,6 @@
 public import Broker
 import Evidence
-public import Foundation
+import Foundation
 
 extension ReferenceValueSet {
     /// Reads a set from TOML. docs/policies.md says what may stand there.
@@ -40,40 +40,5 @@ extension ReferenceValueSet {
         // Foundation would take one without a zone too.
         guard text.wholeMatch(of: /.*(Z|[+-]\d\d:\d\d)/) != nil else { return nil }
         return try? Date(text, strategy: .iso8601)
-    }
-
-    /// Reads the payload of a Trustee reference value message: a JSON map of names to lists of hex digits.
-    ///
-    /// It does not say what the values are, so their length does: 48 bytes are launch measurements, 32 are host data.
-    ///
-    /// - Throws: a ``Refusal`` that names the entry. Then none of them is to be kept.
-    public static func sets(trusteeJSON json: Data, source: String) throws(Refusal) -> [ReferenceValueSet] {
-        guard json.count <= TOMLDocument.longest,
-            let map = try? JSONDecoder().decode([String: [String]].self, from: json),
-            !map.isEmpty
-        else {
-            throw Refusal(
-                .invalidField,
-                "Reference values must be a JSON object of names and lists of hex digits, such as "
-                    + "{\"web-2026.1\": [\"…\"]}.")
-        }
-        var sets: [ReferenceValueSet] = []
-        for (name, texts) in map.sorted(by: { $0.key < $1.key }) {
-            let values = texts.compactMap { Hex.decode($0) }
-            guard values.count == texts.count,
-                let kind = [Kind.measurement, .hostData].first(where: { kind in
-                    !values.isEmpty && values.allSatisfy { $0.count == kind.length }
-                })
-            else {
-                throw Refusal(
-                    .invalidField,
-                    "The values of \(name.prefix(64)) must all have 96 hex digits (launch measurements) or all 64 (host "
-                        + "data). For other kinds use `kbs reference set`.")
-            }
-            sets.append(
-                try ReferenceValueSet(
-                    name: try PolicyName(name), kind: kind, values: values, source: source, expires: nil))
-        }
-        return sets
     }
 }

@@ -27,7 +27,9 @@ struct TOMLDocument {
         guard text.utf8.count <= Self.longest else {
             throw Refusal(.invalidField, "\(subject) has \(text.utf8.count) bytes and may have \(Self.longest).")
         }
-        guard !text.utf8.contains(0) else { throw Refusal(.invalidField, "\(subject) is not text.") }
+        do throws(TOMLShape.Fault) { try TOMLShape.check(text) } catch {
+            throw Refusal(.invalidField, "\(subject), line \(error.line), \(error.problem).")
+        }
         self.subject = subject
         self.text = text
         do {
@@ -44,7 +46,8 @@ struct TOMLDocument {
     private static func read(_ table: TOMLTable) -> [String: Value] {
         var values: [String: Value] = [:]
         for key in table.keys {
-            if let value = table[key] { values[key] = read(value) }
+            // What cannot be read is known to be there, so that it is refused.
+            values[key] = table[key].map { read($0) } ?? .other("unreadable")
         }
         return values
     }

@@ -36,6 +36,7 @@ struct ServerParts: Sendable {
         agent: (any PolicyAgent)?, tls: CurrentTLS?
     ) async throws {
         tokenIdentity = try settings.guestComponents.identity()
+        try settings.guestComponents.checkAssumptions()
         let trail = try await Trail(folder, settings)
         let readiness = Readiness(
             [
@@ -194,9 +195,11 @@ struct ServerParts: Sendable {
             issuer: guests.tokenIssuer,
             software: "swift-kbs \(Build.version)",
             foreign: guests.trustedIssuers.map {
-                TokenVerifier(
-                    TokenService.rules(issuer: $0.issuer, audience: audience),
-                    keys: JWTKeySource($0.keys, client: client, logger: loggers[.broker]))
+                ForeignVerifier(
+                    TokenVerifier(
+                        TokenService.rules(issuer: $0.issuer, audience: audience),
+                        keys: JWTKeySource($0.keys, client: client, logger: loggers[.broker])),
+                    assuming: guests.trustedAssumptions[$0.issuer] ?? ForeignAssumptions())
             }, keyRules: guests.keys, isKnownMeasurement: { try await known.contains($0) })
     }
 

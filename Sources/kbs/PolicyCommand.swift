@@ -93,9 +93,9 @@ struct PolicyCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Hold recorded evidence against a policy. Nothing is released.",
             discussion: """
-                The evidence is a report (1,184 bytes or hex) or the body of a guest's POST /attest. Whether it is fresh \
-                is not looked at, and no Open Policy Agent is asked. Exits with 0 when it is accepted, 1 when it is \
-                refused.
+                The evidence is a report (1,184 bytes or hex), the body of a guest's POST /attest in either protocol, or \
+                the evidence of a guest component in JSON. Whether it is fresh is not looked at, and no Open Policy Agent \
+                is asked. Exits with 0 when it is accepted, 1 when it is refused.
                 """)
 
         @OptionGroup var place: Place
@@ -103,18 +103,18 @@ struct PolicyCommand: AsyncParsableCommand {
         @Option(help: "The file with the evidence.") var report: String
         @Option(help: "A file with certificates that go with it, PEM or DER. May be repeated.")
         var certificates: [String] = []
+        @Option(help: "The TOML file with the guest's init data, where the evidence has none.") var initData: String?
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let recorded = try RecordedEvidence(Array(try Data(contentsOf: URL(filePath: report))))
             let more = try certificates.flatMap {
                 try Certificate.read(file: Array(try Data(contentsOf: URL(filePath: $0))))
             }
+            let recorded = try RecordedEvidence(
+                Array(try Data(contentsOf: URL(filePath: report))), certificates: more,
+                initData: try initData.map { try TextFile.read($0) })
             let tested = try PolicyFile(policy).map { TestedPolicy.document($0.document) } ?? .named(policy)
-            let verdict = try await place.open {
-                try await $0.appraise(
-                    recorded.report.bytes, certificates: more + recorded.certificates, against: tested)
-            }
+            let verdict = try await place.open { try await $0.appraise(recorded, against: tested) }
             let table = VerdictTable(
                 verdict, title: "Evidence against the policy \(policy)", claims: ReportSummary(recorded.report))
             print(json ? try table.json() : table.text(emphasise: Terminal.emphasise))

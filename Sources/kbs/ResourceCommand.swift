@@ -96,9 +96,12 @@ struct ResourceCommand: AsyncParsableCommand {
 
                 """)
             printTable(
-                [["VERSION", "SIZE", "STORED", "STATE"]]
+                [["VERSION", "SIZE", "POLICY", "STORED", "STATE"]]
                     + list.versions.map {
-                        ["\($0.number)", "\($0.size)", $0.stored.formatted(.iso8601), $0.current ? "current" : "kept"]
+                        [
+                            "\($0.number)", "\($0.size)", $0.policy ?? "-", $0.stored.formatted(.iso8601),
+                            $0.current ? "current" : "kept",
+                        ]
                     })
         }
 
@@ -126,15 +129,17 @@ struct ResourceCommand: AsyncParsableCommand {
 
     struct Rollback: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make an old version the current one.", discussion: "`kbs resource show` lists the versions.")
+            abstract: "Make an old version the current one.",
+            discussion: "Its policy becomes the resource's again. `kbs resource show` lists the versions.")
 
         @OptionGroup var place: Place
         @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
         @Argument(help: "The version's number.") var version: Int
 
         func run() async throws {
-            _ = try await place.open { try await $0.editResource(path, .current(version)) }
-            print("Version \(version) of \(path) is the current one.")
+            let resource = try await place.open { try await $0.editResource(path, .current(version)) }
+            let policy = resource.policy.map { "under the policy \($0)" } ?? "without a policy: nobody gets it"
+            print("Version \(version) of \(path) is the current one, \(policy).")
         }
     }
 

@@ -252,8 +252,10 @@ struct PolicyEvaluationTests {
     @Test("A sample gets in by a policy that is for samples, and by no other")
     func samples() throws {
         let claims = GuestClaims(.sample(svn: "1"))
+        var server = AppraisalPolicy()
+        server.allowsSample = true
         func verdict(_ policy: ResourcePolicy) -> Verdict {
-            policy.evaluate(claims, references: [:], under: AppraisalPolicy(), at: Self.time)
+            policy.evaluate(claims, references: [:], under: server, at: Self.time)
         }
         var policy = ResourcePolicy(name: try PolicyName("trial"))
         policy.acceptsAnyMeasurement = true
@@ -263,6 +265,30 @@ struct PolicyEvaluationTests {
         policy.acceptsAnyMeasurement = false
         policy.measurements = [.value(Simulated.measurement("app"))]
         #expect(verdict(policy).failures.map(\.name) == [.policyMeasurement])
+    }
+
+    @Test("A sample that attested where samples are taken gets in nowhere else, whatever the policy says")
+    func samplesElsewhere() throws {
+        var policy = ResourcePolicy(name: try PolicyName("trial"))
+        policy.acceptsAnyMeasurement = true
+        policy.tees = [.snp, .sample]
+        let verdict = policy.evaluate(
+            GuestClaims(.sample(svn: "1")), references: [:], under: AppraisalPolicy(), at: Self.time)
+        #expect(verdict.failures.map(\.name) == [.policyTechnology])
+    }
+
+    @Test(
+        "Reference values of zeros, by which reports say none, are no set", arguments: ReferenceValueSet.Kind.allCases)
+    func zeros(_ kind: ReferenceValueSet.Kind) throws {
+        let values = [Array(repeating: UInt8(1), count: kind.length), Array(repeating: 0, count: kind.length)]
+        let name = try PolicyName("zeros")
+        func make() throws {
+            _ = try ReferenceValueSet(name: name, kind: kind, values: values, source: "", expires: nil)
+        }
+        // Host data of zeros are a host's that gave none: a policy may ask for that.
+        if kind == .hostData { return try make() }
+        let refusal = #expect(throws: Refusal.self) { try make() }
+        #expect(refusal?.sentence.contains("zeros") == true)
     }
 
     // MARK: Policies that mean nothing

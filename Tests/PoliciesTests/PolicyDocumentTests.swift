@@ -21,6 +21,54 @@ struct PolicyDocumentTests {
         } catch { return error.code == .invalidField ? error.sentence : "\(error)" }
     }
 
+    static let deep: [(String, String)] = [
+        ("a dotted key that an error follows", String(repeating: "a.", count: 30_000) + "a=1\n="),
+        ("a dotted key", String(repeating: "a.", count: 30_000) + "a=1"),
+        ("a header", "[" + String(repeating: "a.", count: 30_000) + "a]"),
+        ("a dotted key with quotation marks", String(repeating: "\"a\" . ", count: 9_000) + "a=1"),
+        ("lists", "a=" + String(repeating: "[", count: 60_000)),
+        ("lists over lines", "a=" + String(repeating: "[\n", count: 30_000)),
+        ("tables", String(repeating: "{a=", count: 20_000)),
+    ]
+
+    @Test("A document that is nested deeply is refused before anything recurses over it", arguments: deep.indices)
+    func nesting(_ index: Int) {
+        let sentence = sentence(Self.deep[index].1)
+        #expect(sentence.contains("is nested deeper than 16 levels"), "\(Self.deep[index].0): \(sentence)")
+    }
+
+    @Test("Dots and brackets in texts and comments nest nothing")
+    func textsAreFlat() throws {
+        let flat = String(repeating: "a.[{", count: 100)
+        let policy = try read(
+            #"""
+            accepts_any_measurement = true # \#(flat) it's "fine
+            description = "\#(flat) \" \#(flat)"
+            [init_data]
+            a = '''
+            \#(flat) '' "
+            \#(flat)'''''
+            b = '\#(flat)\' # \#(flat)
+            c = """"
+            \""" \#(flat) \
+            \#(flat)"""
+            """#)
+        #expect(policy.initData.count == 3 && policy.initData["b"]?.hasSuffix("\\") == true)
+        #expect(policy.initData["a"]?.hasSuffix("''") == true && policy.initData["c"]?.hasPrefix("\"") == true)
+    }
+
+    @Test(
+        "A NUL is refused with its line, written out or not, for the rule behind it would be lost",
+        arguments: [
+            "\n[init_data]\n\"a\\u0000b\" = \"x\"", "\n\ndescription = \"a\\U00000000b\"",
+            "\n\ndescription = \"a\u{0}b\"",
+            "\n\n\u{0}tee = [\"sample\"]", "\n\ndescription = 'a\u{0}'",
+        ])
+    func nul(_ text: String) {
+        let sentence = sentence("accepts_any_measurement = true" + text)
+        #expect(sentence.contains("line 3, holds a") && sentence.contains("NUL"), "\(sentence)")
+    }
+
     @Test("Every rule is read as it is meant")
     func everything() throws {
         let (key, host) = (Hex.encode(Simulated.measurement("key")), Hex.encode(Simulated.digest("host")))
@@ -136,6 +184,6 @@ struct PolicyDocumentTests {
     @Test("A document that no policy needs to be is not read")
     func size() {
         #expect(sentence(String(repeating: "#", count: 65_537)).contains("may have 65536"))
-        #expect(sentence("tee = \"snp\" # \0").contains("is not text"))
+        #expect(sentence("tee = \"snp\" # \0").contains("holds a NUL"))
     }
 }

@@ -55,29 +55,4 @@ struct ReferenceDocumentTests {
         let refusal = #expect(throws: Refusal.self) { try read(text) }
         #expect(refusal?.sentence.contains(says) == true, "\(refusal?.sentence ?? "")")
     }
-
-    @Test("A Trustee map becomes sets, whose kind is told by their length")
-    func trustee() throws {
-        let host = Hex.encode(Simulated.digest("host"))
-        let sets = try ReferenceValueSet.sets(
-            trusteeJSON: Data(#"{"web":["\#(value)"],"data":["\#(host)"]}"#.utf8), source: "kbs-client")
-        #expect(sets.map(\.name.text) == ["data", "web"] && sets.map(\.kind) == [.hostData, .measurement])
-        #expect(sets.map(\.values) == [[Simulated.digest("host")], [Simulated.measurement("app")]])
-        #expect(sets.allSatisfy { $0.source == "kbs-client" && $0.expires == nil })
-    }
-
-    @Test(
-        "A Trustee map that holds anything else is refused whole",
-        arguments: [
-            "[]", "{}", "", "{\"a\":[]}", "{\"a\":[\"zz\"]}", "{\"a\":[\"00\"]}", "{\"a\":[true]}",
-            "{\"a b\":[\"VALUE\"]}",
-            "{\"a\":[\"VALUE\"],\"b\":[\"1\"]}",
-        ])
-    func trusteeFaults(json: String) {
-        let json = json.replacing("VALUE", with: value)
-        let refusal = #expect(throws: Refusal.self) {
-            try ReferenceValueSet.sets(trusteeJSON: Data(json.utf8), source: "")
-        }
-        #expect(refusal?.code == .invalidField)
-    }
 }

@@ -220,6 +220,64 @@ struct PolicyCommandTests {
         #expect(refused.status == 1 && refused.output.contains("Genuine, but refused: policy.product."))
     }
 
+    @Test("What a guest component sent is held against a policy, with its init data and what it is bound to")
+    func guestComponents() async throws {
+        let document = "version = \"0.1.0\"\nalgorithm = \"sha256\"\n\n[data]\n\"policy.rego\" = \"package x\"\n"
+        let measurement = Hex.encode(Simulated.measurement("app"))
+        let policy = try write(
+            "policy.toml", "measurements = [\"\(measurement)\"]\n[init_data]\n\"policy.rego\" = \"package x\"\n")
+        let (initData, other) = (
+            try write("initdata.toml", document), try write("other.toml", document + "# changed\n")
+        )
+        try await RunningServer.run { server in
+            var guest = try server.components("app") { template in
+                for (index, byte) in Simulated.digest(document).enumerated() { template.patches[0xC0 + index] = byte }
+            }
+            guest.initData = document
+            let challenge = try await guest.challenge()
+            let body = String(decoding: try guest.evidence(for: challenge), as: UTF8.self)
+            func test(_ evidence: String, _ more: [String] = []) async throws -> Command.Result {
+                let file = try write("evidence.json", evidence)
+                return try await Command.runAll(
+                    ["policy", "test", policy, "--report", file] + more, environment: ["KBS_URL": server.base])
+            }
+            let accepted = try await test(body)
+            #expect(accepted.status == 0 && accepted.output.contains("policy.init_data"), "\(accepted)")
+            #expect(accepted.output.contains("snp.report_data") && accepted.output.contains("snp.host_data"))
+            let nonce = Data(repeating: 7, count: 32).base64EncodedString()
+            let unbound = try await test(body.replacing(challenge.nonce.replacing("/", with: "\\/"), with: nonce))
+            #expect(unbound.status == 1 && unbound.output.contains("Genuine, but refused: snp.report_data"))
+            let both = try await test(body, ["--init-data", initData])
+            #expect(both.status != 0 && both.errors.contains("init data of its own"))
+
+            let message = try JSONSerialization.jsonObject(with: Data(body.utf8)) as? [String: Any]
+            let whole = try #require(message?["tee-evidence"] as? [String: Any])
+            for evidence in [whole, try #require(whole["primary_evidence"] as? [String: Any])] {
+                let bare = String(decoding: try JSONSerialization.data(withJSONObject: evidence), as: UTF8.self)
+                let lacking = try await test(bare)
+                #expect(lacking.status == 1 && lacking.output.contains("Genuine, but refused: policy.init_data"))
+                #expect(try await test(bare, ["--init-data", initData]).status == 0)
+                let changed = try await test(bare, ["--init-data", other])
+                #expect(changed.status == 1 && changed.output.contains("Genuine, but refused: snp.host_data"))
+            }
+        }
+    }
+
+    @Test(
+        "Evidence of another kind is refused with what is taken", arguments: ["{}", "{\"tee-evidence\":{}}", "{", "[]"])
+    func otherEvidence(_ evidence: String) async throws {
+        try await RunningServer.run { server in
+            let text = String(decoding: try JSONEncoder().encode(evidence), as: UTF8.self)
+            let reply = try await server.call(
+                "POST", "/api/v1/appraisals",
+                #"{"policy_document":"accepts_any_measurement = true","evidence":\#(text)}"#)
+            #expect(reply.status == 400 && reply.problem != nil, "\(reply.body)")
+            let none = try await server.call(
+                "POST", "/api/v1/appraisals", #"{"policy_document":"accepts_any_measurement = true"}"#)
+            #expect(none.problem == "malformed" && none.body.contains("report and evidence"))
+        }
+    }
+
     @Test("A policy in a file is explained without a server or a data folder, and its faults are named")
     func explain() async throws {
         let open = try await Command.run("policy", "explain", try write("open.toml", "accepts_any_measurement = true"))

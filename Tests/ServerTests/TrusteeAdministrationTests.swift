@@ -1,8 +1,13 @@
 import Broker
+import Evidence
 import Foundation
-import Server
+import Hummingbird
+import NIOCore
+import OpenPolicyAgent
 import TestSupport
 import Testing
+
+@testable import Server
 
 @Suite("Trustee's administration, as kbs-client does it")
 struct TrusteeAdministrationTests {
@@ -42,6 +47,37 @@ struct TrusteeAdministrationTests {
             }
             let shown = try await server.send("GET", "/kbs/v0/resource-policy")
             #expect(shown.status == 501)
+        }
+    }
+
+    @Test(
+        "A policy in Rego that is handed on is in the trail: who did it, which, and its digest; also if it was not taken"
+    )
+    func regoTrail() async throws {
+        try await StandInService.run { _, count in
+            Response(status: count == 1 ? .ok : .badRequest, body: .init(byteBuffer: ByteBuffer(string: "{}")))
+        } _: { agent, base in
+            try await RunningServer.run {
+                $0.agent.baseURL = base
+            } _: { server in
+                let admin = try await server.token(.admin)
+                // The longest id that a policy can have.
+                let id = String(repeating: "a", count: 64)
+                let body = #"{"type":"rego","policy_id":"\#(id)","policy":"\#(Self.policy)"}"#
+                let taken = try await server.call("POST", "/kbs/v0/attestation-policy", body, token: admin)
+                #expect(taken.status == 200, "\(taken.body)")
+                let refused = try await server.call(
+                    "POST", "/kbs/v0/resource-policy", #"{"policy":"\#(Self.policy)"}"#, token: admin)
+                #expect(refused.status == 400)
+                #expect(agent.exchanges.map(\.path).first == "/v1/policies/attestation-policy.\(id)")
+                let records = try await DataFolder(server.settings.dataFolder).store.trail()
+                    .filter { $0["action"] == "module.set" }
+                #expect(
+                    records.map { $0["module"] } == ["attestation-policy.\(id)", "resource-policy", "resource-policy"])
+                #expect(records.map { $0["outcome"] } == ["done", "done", "refused"])
+                let digest = Hex.encode(Simulated.digest("package policy"))
+                #expect(records.allSatisfy { $0["sha256"] == digest && $0["actor"]?.hasPrefix("token:") == true })
+            }
         }
     }
 

@@ -162,6 +162,24 @@ struct PolicyTableTests {
         #expect(try await place.library.references(values.name).revision == second)
     }
 
+    @Test("Several sets are written together, or none of them", arguments: TestedStore.allCases)
+    func together(_ kind: TestedStore) async throws {
+        let place = try await PolicyPlace(kind)
+        let first = try await place.set(place.values("a", "app"))
+        try await place.library.set([place.values("a", "b"), place.values("b", "b")], by: .server)
+        #expect(try await place.library.references(after: "", limit: 9).map(\.set.name.text) == ["a", "b"])
+        let second = try await place.library.references(PolicyName("a"))
+        #expect(second.set.values == [Simulated.measurement("b")] && second.revision != first.revision)
+        #expect(try await place.store.trail().map { $0["replaced"] } == ["false", "true", "false"])
+
+        try await place.refuseValues(named: "d")
+        await #expect(throws: (any Error).self) {
+            try await place.library.set([place.values("c", "b"), place.values("d", "b")], by: .server)
+        }
+        #expect(try await place.library.references(after: "", limit: 9).map(\.set.name.text) == ["a", "b"])
+        #expect(try await place.store.trail().count == 3)
+    }
+
     // MARK: The trail
 
     @Test("Each change is in the trail", arguments: TestedStore.allCases)
@@ -192,6 +210,20 @@ private struct PolicyPlace {
     let store: any ExaminedStore
     let library: PolicyLibrary
     private let place: StorePlace
+
+    /// Has the database refuse sets with this name.
+    func refuseValues(named name: String) async throws {
+        switch place.kind {
+        case .sqlite:
+            try await store.tamper(
+                """
+                CREATE TRIGGER fail BEFORE INSERT ON reference_values WHEN NEW.name = '\(name)'
+                BEGIN SELECT RAISE(ABORT, 'no'); END
+                """)
+        case .postgresql:
+            try await store.tamper("ALTER TABLE reference_values ADD CHECK (name <> '\(name)')")
+        }
+    }
 
     init(_ kind: TestedStore) async throws {
         place = try await StorePlace(kind)

@@ -257,7 +257,8 @@ struct PostgreSQLResourceTests {
         try await race(pair, rounds: 10) { _ in
             for isDisabled in [true, false] {
                 let outcome = try await pair.stores[1].changeResource(
-                    pair.path, .disabled(isDisabled), expecting: nil, at: now, recording: record(.disableResource))
+                    pair.path, .disabled(isDisabled), expecting: nil, at: now
+                ) { _ in record(.disableResource) }
                 #expect(outcome == .done)
             }
         }

@@ -130,7 +130,9 @@ struct ResourceStoreTests {
         #expect(try await place.store.resource(place.path) == second)
         let sealed = try #require(try await place.store.sealedResource(place.path))
         #expect(sealed.resource == second && sealed.sealed == Sealed(bytes: [2], masterKey: "k"))
-        #expect(second.current == Resource.Version(number: 2, size: 2, stored: place.now) && second.latest == 2)
+        #expect(
+            second.current == Resource.Version(number: 2, size: 2, stored: place.now, policy: second.policy)
+                && second.latest == 2)
         #expect(try await place.store.resource(try ResourcePath("default/key/2")) == nil)
     }
 
@@ -228,10 +230,52 @@ struct ResourceStoreTests {
             let before = try #require(try await place.store.resource(place.path))
             #expect(
                 try await place.store.changeResource(
-                    place.path, change, expecting: nil, at: place.now, recording: place.record(.disableResource))
-                    == .done)
+                    place.path, change, expecting: nil, at: place.now
+                ) { _ in place.record(.disableResource) } == .done)
             #expect(try await release(before) == .changed, "\(change)")
         }
+    }
+
+    @Test(
+        "Each version keeps the policy that it was put under, an operator's counts for all, and a removed one for none",
+        arguments: TestedStore.allCases)
+    func policiesOfVersions(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let library = PolicyLibrary(place.store)
+        let names = try ["a", "b"].map { try PolicyName($0) }
+        for name in names {
+            var policy = ResourcePolicy(name: name)
+            policy.acceptsAnyMeasurement = true
+            try await library.set(policy, document: "", by: .server)
+        }
+        func change(_ change: ResourceChange) async throws -> String? {
+            let outcome = try await place.store.changeResource(place.path, change, expecting: nil, at: place.now) {
+                AuditRecord(.rollBackResource, by: .server, details: ["policy": $0?.text ?? ""], at: place.now)
+            }
+            #expect(outcome == .done)
+            let resource = try #require(try await place.store.resource(place.path))
+            #expect(resource.current.policy == resource.policy)
+            #expect(try await place.store.trail().last?["policy"] == resource.policy?.text ?? "")
+            return resource.policy?.text
+        }
+        func policies() async throws -> [String?] {
+            try await place.store.versions(of: place.path).map(\.policy?.text)
+        }
+        _ = try await place.put(1)
+        _ = try await place.put(2, policy: .named(names[0]))
+        _ = try await place.put(3, policy: .named(names[1]))
+        _ = try await place.put(4)
+        #expect(try await policies() == ["b", "b", "a", nil])
+        #expect(try await change(.current(1)) == nil)
+        #expect(try await change(.current(2)) == "a")
+        #expect(try await change(.current(3)) == "b")
+        // No resource has it now, and an old version does not keep it.
+        try await library.removePolicy(names[0], by: .server)
+        #expect(try await policies() == ["b", "b", nil, nil])
+        #expect(try await change(.current(2)) == nil)
+        #expect(try await change(.policy(.named(names[1]))) == "b")
+        #expect(try await policies() == ["b", "b", "b", "b"])
+        #expect(try await change(.disabled(true)) == "b")
     }
 
     @Test("A workload's secret is released only while it is registered and enabled", arguments: TestedStore.allCases)

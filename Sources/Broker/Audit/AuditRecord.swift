@@ -34,6 +34,8 @@ public struct AuditRecord: Sendable, Hashable {
         case removePolicy = "policy.remove"
         /// Recorded evidence was held against a policy.
         case testPolicy = "policy.test"
+        /// A module in Rego was handed on to an Open Policy Agent.
+        case setModule = "module.set"
         case setReferenceValues = "reference.set"
         case removeReferenceValues = "reference.remove"
         case importCertificate = "certificate.import"

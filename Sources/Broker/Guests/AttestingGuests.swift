@@ -17,6 +17,16 @@ extension Broker {
             sealed: body.sealed(with: keys), nonce: keys.guestNonce(for: body.id), tee: tee, expires: body.expires)
     }
 
+    /// Says whether a guest was challenged with a nonce, before anything else is read of what it answers.
+    ///
+    /// - Parameters:
+    ///   - nonce: as it says it was challenged, 32 bytes.
+    ///   - candidates: every session cookie that came with the answer.
+    /// - Throws: a ``Refusal`` (`challengeInvalid`).
+    public func expectsAnswer(_ nonce: [UInt8], session candidates: [some StringProtocol]) throws(Refusal) {
+        _ = try answered(nonce, among: candidates)
+    }
+
     /// Verifies a guest's evidence and opens its session.
     ///
     /// A guest that is attested already, and answers again with the same key, is given what it was given.
@@ -30,7 +40,7 @@ extension Broker {
         token: (AttestedGuest) async throws -> String
     ) async throws -> AttestedGuest {
         let time = now()
-        let opened = try answered(answer, among: candidates)
+        let opened = try answered(answer.nonce, among: candidates)
         if let known = try await known(opened, at: time) {
             guard known.key == answer.key else { throw refused(guest: .challengeUsed) }
             return known
@@ -58,6 +68,13 @@ extension Broker {
         let attested = guest.stating(try await token(guest))
         let stored = try StoredGuest(
             guest, token: attested.token ?? "", verdictJSON: recorded.verdictJSON, with: opened.keys)
+        if let seconds = guestRoom.wait(for: stored) {
+            throw try await refused(
+                attempt,
+                Refusal(
+                    .rateLimited, "This chip's guests attest too often: keep the session, or wait.", retryAfter: seconds
+                ))
+        }
         guard try await store.insert(stored, attempt: recorded, recording: .attest(recorded, stating: claims)) else {
             // The same guest may have been answered in another connection meanwhile.
             if let known = try await known(opened, at: time), known.key == answer.key { return known }
@@ -98,7 +115,7 @@ extension Broker {
 
     /// The challenge whose nonce was answered.
     private func answered(
-        _ answer: GuestAnswer, among candidates: [some StringProtocol]
+        _ nonce: [UInt8], among candidates: [some StringProtocol]
     ) throws(Refusal) -> OpenedGuestChallenge {
         let challenges = guestChallenges(among: candidates)
         guard !challenges.isEmpty else {
@@ -108,7 +125,7 @@ extension Broker {
                     "The cookie kbs-session-id is missing or not from this server: start again at /auth and send it back."
                 ))
         }
-        guard let opened = challenges.first(where: { equalInConstantTime($0.nonce, answer.nonce) }) else {
+        guard let opened = challenges.first(where: { equalInConstantTime($0.nonce, nonce) }) else {
             throw refused(
                 guest: Refusal(.challengeInvalid, "The nonce is not this session's: start again at /auth."))
         }

@@ -22,8 +22,6 @@ struct GuestChallengeBody: Sendable, Hashable {
     let expires: Date
     let tee: GuestTEE
 
-    var shortID: String { Challenge.shortID(of: id) }
-
     /// Format of the seal. Another number follows when it changes.
     private static let version: UInt8 = 1
 

@@ -18,7 +18,7 @@ extension ResourcePolicy {
     public func requirements(
         on claims: GuestClaims, references: ReferenceValues, under server: AppraisalPolicy, at time: Date
     ) -> [Requirement] {
-        var list = [technology(claims)]
+        var list = [technology(claims, under: server)]
         if !initData.isEmpty { list.append(initData(claims)) }
         switch claims.platform {
         case .snp(let claims):
@@ -51,13 +51,20 @@ extension ResourcePolicy {
 
     // MARK: Rules of all technologies
 
-    private func technology(_ claims: GuestClaims) -> Requirement {
-        Requirement(
-            .policyTechnology, expected: .text(tees.map(\.rawValue).joined(separator: " or ")),
-            found: .text(claims.tee.rawValue), isMet: tees.contains(claims.tee),
-            advice:
-                "The policy \(name) is not for \(claims.tee.rawValue) guests: add \(claims.tee.rawValue) to its `tee`, "
-                + "if they may have this.")
+    /// A sample needs the server's word each time, not only when it attested: it may have attested at another server, or
+    /// before this one was started without.
+    private func technology(_ claims: GuestClaims, under server: AppraisalPolicy) -> Requirement {
+        let isTakenByServer = claims.tee != .sample || server.allowsSample
+        return Requirement(
+            .policyTechnology,
+            expected: .text(
+                isTakenByServer ? tees.map(\.rawValue).joined(separator: " or ") : "a guest with hardware behind it"),
+            found: .text(claims.tee.rawValue), isMet: tees.contains(claims.tee) && isTakenByServer,
+            advice: isTakenByServer
+                ? "The policy \(name) is not for \(claims.tee.rawValue) guests: add \(claims.tee.rawValue) to its `tee`, "
+                    + "if they may have this."
+                : "This server takes no samples, behind which there is no hardware, whatever the policy \(name) says: run "
+                    + "the guest on SEV-SNP.")
     }
 
     private func initData(_ claims: GuestClaims) -> Requirement {

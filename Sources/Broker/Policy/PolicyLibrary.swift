@@ -93,18 +93,18 @@ public struct PolicyLibrary: Sendable {
     ) async throws -> (stored: StoredReferenceValues, replaced: Bool) {
         let time = now()
         let outcome = try await store.set(references, expecting: expected, at: time) { replaced in
-            AuditRecord(
-                .setReferenceValues, by: actor,
-                details: [
-                    "reference_values": references.name.text, "kind": references.kind.rawValue,
-                    "count": "\(references.values.count)", "sha256": references.digest, "source": references.source,
-                    "replaced": "\(replaced)",
-                ], at: time)
+            .set(references, replaced, by: actor, at: time)
         }
         guard case .done(let revision, let replaced) = outcome else {
             throw Refusal.policyChanged("set of reference values \(references.name)")
         }
         return (StoredReferenceValues(set: references, revision: revision, changed: time), replaced)
+    }
+
+    /// Writes several sets, whatever is there under their names: all of them or none.
+    public func set(_ references: [ReferenceValueSet], by actor: Actor) async throws {
+        let time = now()
+        try await store.set(references, at: time) { .set($0, $1, by: actor, at: time) }
     }
 
     public func removeReferences(
@@ -128,6 +128,20 @@ public struct PolicyLibrary: Sendable {
 
     public func references(after name: String, limit: Int) async throws -> [StoredReferenceValues] {
         try await store.references(after: name, limit: limit)
+    }
+}
+
+extension AuditRecord {
+    fileprivate static func set(
+        _ references: ReferenceValueSet, _ replaced: Bool, by actor: Actor, at time: Date
+    ) -> AuditRecord {
+        AuditRecord(
+            .setReferenceValues, by: actor,
+            details: [
+                "reference_values": references.name.text, "kind": references.kind.rawValue,
+                "count": "\(references.values.count)", "sha256": references.digest, "source": references.source,
+                "replaced": "\(replaced)",
+            ], at: time)
     }
 }
 

@@ -26,6 +26,12 @@ public protocol PolicyStore: Sendable {
         recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> PolicySetOutcome
 
+    /// Writes several sets, each new or in place of the one with its name: all of them or none.
+    func set(
+        _ references: [ReferenceValueSet], at time: Date,
+        recording record: @escaping @Sendable (ReferenceValueSet, _ replaced: Bool) -> AuditRecord
+    ) async throws
+
     func removeReferences(
         _ name: PolicyName, expecting expected: Revision.Expectation?, recording record: AuditRecord
     ) async throws -> PolicyRemoveOutcome

@@ -1,3 +1,4 @@
+import Evidence
 public import Foundation
 
 /// Digests that an operator knows by a name: `web-2026.1` rather than 96 hex digits.
@@ -22,7 +23,8 @@ public struct ReferenceValueSet: Sendable, Hashable, Codable {
     /// From then on a policy that names the set lets nobody in by it.
     public let expires: Date?
 
-    /// - Throws: a ``Refusal`` when there are no values, or one has another length than its kind.
+    /// - Throws: a ``Refusal`` when there are no values, or one has another length than its kind, or is of zeros where that
+    ///   means "none".
     public init(
         name: PolicyName, kind: Kind, values: [[UInt8]], source: String, expires: Date?
     ) throws(Refusal) {
@@ -35,6 +37,12 @@ public struct ReferenceValueSet: Sendable, Hashable, Codable {
                 .invalidField,
                 "A value of \(name) has \(value.count) bytes and a \(kind.rawValue) has \(kind.length): "
                     + "give it in \(kind.length * 2) hex digits.")
+        }
+        // A guest that nobody signed for shows zeros: they would let in everyone's. Host data of zeros are a host that gave none.
+        guard kind == .hostData || !values.contains(where: \.isAllZero) else {
+            throw Refusal(
+                .invalidField,
+                "The reference values \(name) hold a value of zeros, which is how reports say \"none\": remove it.")
         }
         self.name = name
         self.kind = kind

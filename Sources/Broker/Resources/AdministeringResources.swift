@@ -69,33 +69,38 @@ extension Broker {
         by actor: Actor
     ) async throws {
         try await change(
-            path, .disabled(isDisabled), isDisabled ? .disableResource : .enableResource, [:], expected, by: actor)
+            path, .disabled(isDisabled), isDisabled ? .disableResource : .enableResource, expected, by: actor)
     }
 
-    /// Has another policy decide who gets a resource.
+    /// Has another policy decide who gets a resource, whichever of its versions.
     public func setPolicy(
         _ policy: PolicyChoice, ofResource path: ResourcePath, expecting expected: Resource.Expectation? = nil,
         by actor: Actor
     ) async throws {
-        try await change(
-            path, .policy(policy), .assignPolicy, ["policy": policy.name?.text ?? ""], expected, by: actor)
+        try await change(path, .policy(policy), .assignPolicy, expected, by: actor)
     }
 
-    /// Makes an old version that is still kept the current one. The later ones are kept too.
+    /// Makes an old version that is still kept the current one, under the policy that it had. The later ones are kept too.
     public func rollBackResource(
         _ path: ResourcePath, to version: Int, expecting expected: Resource.Expectation? = nil, by actor: Actor
     ) async throws {
-        try await change(path, .current(version), .rollBackResource, ["version": "\(version)"], expected, by: actor)
+        try await change(path, .current(version), .rollBackResource, expected, by: actor)
     }
 
     private func change(
-        _ path: ResourcePath, _ change: ResourceChange, _ action: AuditRecord.Action, _ details: [String: String],
+        _ path: ResourcePath, _ change: ResourceChange, _ action: AuditRecord.Action,
         _ expected: Resource.Expectation?, by actor: Actor
     ) async throws {
         let time = now()
-        let outcome = try await store.changeResource(
-            path, change, expecting: expected, at: time,
-            recording: AuditRecord(action, by: actor, resource: path.text, details: details, at: time))
+        let outcome = try await store.changeResource(path, change, expecting: expected, at: time) { policy in
+            let details: [String: String] =
+                switch change {
+                case .disabled: [:]
+                case .policy: ["policy": policy?.text ?? ""]
+                case .current(let version): ["version": "\(version)", "policy": policy?.text ?? ""]
+                }
+            return AuditRecord(action, by: actor, resource: path.text, details: details, at: time)
+        }
         try check(outcome, path, expected, change)
         report(.resourceChanged(path, action))
     }

@@ -18,6 +18,12 @@ extension Broker {
         _ path: ResourcePath, to reader: ResourceReader, stating claims: () throws -> Data,
         wrappedBy wrap: (_ secret: Secret, _ key: String) throws -> Wrapped
     ) async throws -> Wrapped {
+        // All of a guest's first: who makes up paths must not make the limiter forget the others.
+        if let seconds = guestReleases.wait(for: reader.id) {
+            throw refused(
+                path, reader, nil,
+                Refusal(.rateLimited, "This guest has asked for too many resources: wait.", retryAfter: seconds))
+        }
         if let seconds = resourceReleases.wait(for: reader.id + Array(path.text.utf8)) {
             throw refused(
                 path, reader, nil,
@@ -30,8 +36,11 @@ extension Broker {
             let offer = try await offer(path, to: reader, stating: claims, at: time)
             let wrapped = try wrap(offer.secret, reader.key)
             let release = ResourceRelease(offer.source, to: reader.session)
-            let record = record(path, reader, offer.decision, at: time)
-            switch try await store.record(release, at: time, recording: record) {
+            // An agent may have taken its time, and the session have ended meanwhile.
+            let end = now()
+            guard end < reader.expires else { throw refused(path, reader, nil, .guestEnded) }
+            let record = record(path, reader, offer.decision, at: end)
+            switch try await store.record(release, at: end, recording: record) {
             case .done:
                 report(.resourceReleased(path, session: Challenge.shortID(of: reader.id)))
                 return wrapped

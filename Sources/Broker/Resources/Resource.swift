@@ -45,11 +45,15 @@ public struct Resource: Sendable, Hashable {
         /// Of what was put, in bytes.
         public let size: Int
         public let stored: Date
+        /// The policy that it was put under, or that an operator gave the resource since: it decides whenever this version
+        /// is the current one. So going back to what was put under a strict policy gives it to nobody else.
+        public let policy: PolicyName?
 
-        public init(number: Int, size: Int, stored: Date) {
+        public init(number: Int, size: Int, stored: Date, policy: PolicyName?) {
             self.number = number
             self.size = size
             self.stored = stored
+            self.policy = policy
         }
     }
 

@@ -13,9 +13,10 @@ public protocol ResourceStore: Sendable {
         _ path: ResourcePath, expecting expected: Resource.Expectation?, recording record: AuditRecord
     ) async throws -> ResourceChangeOutcome
 
+    /// - Parameter record: is made with the policy that the resource has then.
     func changeResource(
         _ path: ResourcePath, _ change: ResourceChange, expecting expected: Resource.Expectation?, at time: Date,
-        recording record: AuditRecord
+        recording record: @escaping @Sendable (_ policy: PolicyName?) -> AuditRecord
     ) async throws -> ResourceChangeOutcome
 
     func resource(_ path: ResourcePath) async throws -> Resource?
@@ -85,8 +86,9 @@ public enum ResourcePutOutcome: Sendable, Hashable {
 /// What can be done to a resource beside giving it another version.
 public enum ResourceChange: Sendable, Hashable {
     case disabled(Bool)
+    /// For all versions that are kept.
     case policy(PolicyChoice)
-    /// Makes a version that is kept the current one.
+    /// Makes a version that is kept the current one, and its policy the resource's.
     case current(Int)
 }
 

@@ -4,6 +4,9 @@ import JSONWebTokens
 /// Evidence of devices beside the processor. None is verified here, so none is let through: a guest that says that it has
 /// a device must not be believed without it.
 enum AdditionalEvidence {
+    /// Of an object without devices, which may have white space in it.
+    private static let longest = 64
+
     /// - Parameter text: a JSON object with a member for each device, or nothing.
     /// - Throws: a ``Refusal`` that names the devices.
     static func check(_ text: String) throws(Refusal) {
@@ -19,6 +22,11 @@ enum AdditionalEvidence {
                 .technologyMismatch,
                 "Evidence of these devices is not verified here: \(names.joined(separator: ", ")). "
                     + "Have the guest attest without them.")
+        }
+        // It goes into the token as it was sent.
+        guard text.utf8.count <= longest else {
+            throw Refusal(
+                .malformed, "tee-evidence.additional_evidence has no devices, and more than \(longest) bytes.")
         }
     }
 }

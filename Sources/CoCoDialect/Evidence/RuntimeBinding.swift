@@ -5,37 +5,49 @@ import JSONWebTokens
 
 /// What a guest's evidence is bound to: the nonce, its key, and the evidence of other devices.
 struct RuntimeBinding: Sendable {
-    /// As the guest wrote it, base64.
-    let nonceText: String
-    /// 32 bytes.
-    let nonce: [UInt8]
+    /// The challenge that it says it answers.
+    struct Nonce: Sendable {
+        /// As the guest wrote it, base64.
+        let text: String
+        /// 32 bytes.
+        let bytes: [UInt8]
+
+        /// - Parameter runtimeData: has `nonce`.
+        /// - Throws: a ``Refusal``.
+        init(_ runtimeData: JSONValue?) throws(Refusal) {
+            guard let text = runtimeData?["nonce"]?.text, let bytes = Data(base64Encoded: text), bytes.count == 32
+            else {
+                throw Refusal(.malformed, "runtime-data.nonce must be the challenge's nonce: base64 of 32 bytes.")
+            }
+            (self.text, self.bytes) = (text, Array(bytes))
+        }
+    }
+
+    private let nonce: Nonce
     let key: RecipientKey
     private let jwk: JSONValue
     /// As it was sent.
     let additionalEvidence: String
 
     /// - Parameters:
-    ///   - runtimeData: `nonce` and `tee-pubkey`.
+    ///   - jwk: `tee-pubkey`.
     ///   - additionalEvidence: the text as it was sent.
     /// - Throws: a ``Refusal``.
     init(
-        _ runtimeData: JSONValue?, additionalEvidence: String, keys: RecipientKey.Rules
+        _ nonce: Nonce, _ jwk: JSONValue?, additionalEvidence: String, keys: RecipientKey.Rules
     ) throws(Refusal) {
-        guard let text = runtimeData?["nonce"]?.text, let nonce = Data(base64Encoded: text), nonce.count == 32 else {
-            throw Refusal(.malformed, "runtime-data.nonce must be the challenge's nonce: base64 of 32 bytes.")
-        }
-        guard let jwk = runtimeData?["tee-pubkey"] else {
+        guard let jwk else {
             throw Refusal(.malformed, "The field runtime-data.tee-pubkey is missing.")
         }
         key = try RecipientKey(jwk, rules: keys)
-        (nonceText, self.nonce, self.jwk) = (text, Array(nonce), jwk)
+        (self.nonce, self.jwk) = (nonce, jwk)
         self.additionalEvidence = additionalEvidence
     }
 
     /// What the token says of it, and what the digest is over.
     var claims: JSONValue {
         .object([
-            "tee-pubkey": jwk, "nonce": .text(nonceText), "additional-evidence": .text(additionalEvidence),
+            "tee-pubkey": jwk, "nonce": .text(nonce.text), "additional-evidence": .text(additionalEvidence),
         ])
     }
 

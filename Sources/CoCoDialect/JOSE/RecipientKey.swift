@@ -46,6 +46,7 @@ public struct RecipientKey: Sendable {
         guard jwk.members != nil else { throw .key("it is not an object") }
         // A guest that sends its private key is mistaken about more than this.
         guard jwk["d"] == nil, jwk["priv"] == nil else { throw .key("it has a private part") }
+        try Self.checkMembers(jwk)
         do { json = try CanonicalJSON.text(jwk) } catch { throw .key(error.reason) }
         switch (jwk["kty"]?.text, jwk["alg"]?.text) {
         case ("EC", "ECDH-ES+A256KW"): kind = try Self.ellipticCurve(jwk)
@@ -65,6 +66,25 @@ public struct RecipientKey: Sendable {
                 "kty and alg must be EC with ECDH-ES+A256KW, RSA with RSA-OAEP-256, or AKP with ML-KEM-768+A192KW")
         }
     }
+
+    /// All of it is kept, and goes into the token: nothing may be in it that is not looked at.
+    private static func checkMembers(_ jwk: JSONValue) throws(Refusal) {
+        for (name, value) in jwk.members ?? [:] {
+            guard let longest = longestMembers[name] else {
+                throw .key(
+                    "it has a member that no key needs: \(longestMembers.keys.sorted().joined(separator: ", ")) are known"
+                )
+            }
+            guard let text = value.text, text.utf8.count <= longest else {
+                throw .key("\(name) is not a text of at most \(longest) bytes")
+            }
+        }
+    }
+
+    /// In bytes of text.
+    private static let longestMembers = [
+        "kty": 8, "alg": 32, "use": 8, "kid": 128, "crv": 8, "x": 88, "y": 88, "n": 684, "e": 8, "pub": 1_584,
+    ]
 
     private static func bytes(_ member: String, _ jwk: JSONValue) throws(Refusal) -> Data {
         guard let text = jwk[member]?.text, let bytes = Data(base64URL: text), !bytes.isEmpty else {

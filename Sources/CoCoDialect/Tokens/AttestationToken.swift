@@ -15,17 +15,19 @@ struct AttestationToken: JWTPayload {
     /// - Parameters:
     ///   - issuer: `iss`.
     ///   - software: this program and its version.
+    ///   - statesInitData: whether the entries of the init data go along with their digest.
     init(
         _ guest: AttestedGuest, _ answer: GuestComponentAnswer, vector: TrustworthinessVector, issuer: String,
-        software: String,
-        at time: Date
+        software: String, statesInitData: Bool, at time: Date
     ) {
         var evidence: [String: JSONValue] = [
             "report_data": .text(Hex.encode(answer.guest.reportData)), "runtime_data_claims": answer.binding.claims,
         ]
         if let initData = answer.guest.initData {
             evidence["init_data"] = .text(Hex.encode(initData.digest))
-            evidence["init_data_claims"] = .object(initData.claims.mapValues { .text($0) })
+            if statesInitData {
+                evidence["init_data_claims"] = .object(initData.claims.mapValues { .text($0) })
+            }
         }
         switch guest.claims.platform {
         case .snp(let claims): evidence["snp"] = .object(claims.tokenClaims)

@@ -5,14 +5,25 @@ import JSONWebTokens
 
 /// What another verifier's token says of a guest.
 extension ForeignGuest {
-    /// - Parameter claims: of a token whose signature, issuer and times have been verified.
+    /// - Parameters:
+    ///   - claims: of a token whose signature, issuer and times have been verified.
+    ///   - assumptions: what an operator knows of the issuer's guests.
+    ///   - server: what this server accepts at all.
     /// - Throws: a ``Refusal``.
-    init(_ claims: Claims, issuer: String, keys: RecipientKey.Rules) throws(Refusal) {
+    init(
+        _ claims: Claims, issuer: String, assuming assumptions: ForeignAssumptions, keys: RecipientKey.Rules,
+        under server: AppraisalPolicy
+    ) throws(Refusal) {
         guard let cpu = claims["submods"]?["cpu0"], let evidence = cpu["ear.veraison.annotated-evidence"] else {
             throw Refusal(.unauthenticated, "The token says nothing of a processor (submods.cpu0).")
         }
-        guard cpu["ear.status"]?.text != TrustworthinessVector.Status.contraindicated.rawValue else {
-            throw Refusal(.policyRefused, "\(issuer) says that this guest is not to be trusted.")
+        // A number, or another word, is no verdict that is known here.
+        guard let status = cpu["ear.status"]?.text.flatMap(TrustworthinessVector.Status.init),
+            status == .affirming || status == .warning
+        else {
+            throw Refusal(
+                .policyRefused,
+                "\(issuer) does not vouch for this guest: its ear.status is neither affirming nor warning.")
         }
         guard let jwk = evidence["runtime_data_claims"]?["tee-pubkey"] else {
             throw Refusal(.unauthenticated, "The token has no key of the guest's.")
@@ -20,8 +31,14 @@ extension ForeignGuest {
         guard let expiry = claims["exp"]?.number else {
             throw Refusal(.unauthenticated, "The token never expires.")
         }
-        guard let snp = evidence["snp"], let stated = SNPClaims(tokenClaims: snp) else {
+        guard let snp = evidence["snp"], let stated = SNPClaims(tokenClaims: snp, assuming: assumptions) else {
             throw Refusal(.technologyMismatch, "The token is of no technology that is known here: snp is.")
+        }
+        guard server.allowsProvisionalFirmware || stated.hasCommittedFirmware || assumptions.hasCommittedFirmware else {
+            throw Refusal(
+                .policyRefused,
+                "The token does not say that the host's firmware is committed (committed_tcb as high as current_tcb): "
+                    + "have the operator say so of its issuer (token.trusted_assume).")
         }
         var initData: [String: String] = [:]
         for (name, value) in evidence["init_data_claims"]?.members ?? [:] { initData[name] = value.text }
@@ -33,7 +50,7 @@ extension ForeignGuest {
 
 extension SNPClaims {
     /// What is not said stays unsaid, and a policy that asks for it is not met.
-    fileprivate init?(tokenClaims claims: JSONValue) {
+    fileprivate init?(tokenClaims claims: JSONValue, assuming assumptions: ForeignAssumptions) {
         func bytes(_ name: String, _ count: Int) -> [UInt8] {
             guard let text = claims[name]?.text, let bytes = Hex.decode(text), bytes.count == count else { return [] }
             return bytes
@@ -67,8 +84,11 @@ extension SNPClaims {
         if migration { policy.formUnion(.migrationAgentAllowed) }
         if debug { policy.formUnion(.debugAllowed) }
         if socket { policy.formUnion(.singleSocket) }
+        // What is not denied may be: a resource's policy must allow it then.
+        let isCXLStated = claims["policy_cxl_allowed"] != nil
+        if isCXLStated ? bit("policy_cxl_allowed") ?? true : !assumptions.forbidsCXL { policy.formUnion(.cxlAllowed) }
         self.init(measurement: measurement, policy: policy)
-        product = claims["product"]?.text.flatMap { Product(name: $0) }
+        product = claims["product"].map { $0.text.flatMap { Product(name: $0) } } ?? assumptions.product
         chipID = bytes("chip_id", 64)
         hostData = bytes("host_data", 32)
         reportID = bytes("report_id", 32)
@@ -76,11 +96,17 @@ extension SNPClaims {
         authorKeyDigest = bytes("author_key_digest", 48)
         familyID = bytes("family_id", 16)
         imageID = bytes("image_id", 16)
-        vmpl = number("vmpl")
+        vmpl = claims["vmpl"] == nil ? assumptions.vmpl : number("vmpl")
         guestSVN = number("guest_svn")
         reportedTCB = version("reported_tcb")
         currentTCB = version("current_tcb")
         committedTCB = version("committed_tcb")
         launchTCB = version("launch_tcb")
+    }
+
+    /// As far as a token can say: it does not have the firmware's own versions.
+    fileprivate var hasCommittedFirmware: Bool {
+        guard let committedTCB, let currentTCB else { return false }
+        return committedTCB.isAtLeast(currentTCB)
     }
 }

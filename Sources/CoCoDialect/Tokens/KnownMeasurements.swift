@@ -7,27 +7,44 @@ public import Foundation
 /// what was added just now. Whether a guest gets a resource is decided by the resource's policy, which is never behind.
 public actor KnownMeasurements {
     private static let lifetime: TimeInterval = 10
-    private let policies: PolicyLibrary
+    private let all: @Sendable (_ time: Date) async throws -> Set<[UInt8]>
     private let now: @Sendable () -> Date
     private var known: Set<[UInt8]> = []
     private var read: Date?
+    /// One that is under way, for all who wait for it.
+    private var reading: Task<Set<[UInt8]>, any Error>?
 
     public init(_ policies: PolicyLibrary, now: @escaping @Sendable () -> Date = { Date() }) {
-        self.policies = policies
+        self.init(now: now) { try await Self.all(in: policies, at: $0) }
+    }
+
+    init(now: @escaping @Sendable () -> Date, reading all: @escaping @Sendable (Date) async throws -> Set<[UInt8]>) {
         self.now = now
+        self.all = all
     }
 
     /// - Parameter measurement: 48 bytes.
     public func contains(_ measurement: [UInt8]) async throws -> Bool {
         let time = now()
-        if read.map({ time.timeIntervalSince($0) >= Self.lifetime }) ?? true {
-            read = time
-            known = try await all(at: time)
-        }
+        if read.map({ time.timeIntervalSince($0) >= Self.lifetime }) ?? true { try await readAgain(at: time) }
         return known.contains(measurement)
     }
 
-    private func all(at time: Date) async throws -> Set<[UInt8]> {
+    /// What could not be read is read again by whoever asks next.
+    private func readAgain(at time: Date) async throws {
+        if let reading {
+            known = try await reading.value
+            return
+        }
+        // A task of its own: the guest that asked first may hang up.
+        let task = Task { [all] in try await all(time) }
+        reading = task
+        defer { reading = nil }
+        known = try await task.value
+        read = time
+    }
+
+    private static func all(in policies: PolicyLibrary, at time: Date) async throws -> Set<[UInt8]> {
         var (found, name): (Set<[UInt8]>, String?) = ([], "")
         while let after = name {
             let page = try await policies.references(after: after, limit: 100)

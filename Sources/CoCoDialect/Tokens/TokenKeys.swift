@@ -73,7 +73,7 @@ public actor TokenKeys {
     /// What is published: a JWK Set, with every key of which tokens may still be valid.
     func keySet() async throws -> [[String: JSONValue]] {
         let time = now()
-        if read.map({ time.timeIntervalSince($0) >= Self.lifetime }) ?? true || keys.isEmpty {
+        if read.map({ time.timeIntervalSince($0) >= Self.lifetime }) ?? true {
             try await readAgain(at: time)
         }
         // One is made for whoever asks before the first guest: relying parties are set up first.

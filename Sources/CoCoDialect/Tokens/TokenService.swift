@@ -9,7 +9,7 @@ public struct TokenService: Sendable {
     private let keys: TokenKeys
     private let issuer: String
     private let software: String
-    private let foreign: [TokenVerifier]
+    private let foreign: [ForeignVerifier]
     private let keyRules: RecipientKey.Rules
     private let isKnownMeasurement: @Sendable ([UInt8]) async throws -> Bool
     private let now: @Sendable () -> Date
@@ -21,7 +21,8 @@ public struct TokenService: Sendable {
     ///   - keyRules: which of their guests' keys are taken.
     ///   - isKnownMeasurement: whether reference values have a launch measurement.
     package init(
-        keys: TokenKeys, issuer: String, software: String, foreign: [TokenVerifier] = [], keyRules: RecipientKey.Rules,
+        keys: TokenKeys, issuer: String, software: String, foreign: [ForeignVerifier] = [],
+        keyRules: RecipientKey.Rules,
         isKnownMeasurement: @escaping @Sendable ([UInt8]) async throws -> Bool,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
@@ -48,16 +49,27 @@ public struct TokenService: Sendable {
         return String(decoding: try encoder.encode(["keys": try await keys.keySet()]), as: UTF8.self)
     }
 
+    /// Of a token, in bytes: what proxies commonly take of a header field is 8 KiB. Only init data can make one longer.
+    private static let longest = 8_000
+
     func token(of guest: AttestedGuest, _ answer: GuestComponentAnswer) async throws -> String {
         let vector: TrustworthinessVector =
-            if let measurement = guest.claims.snp?.measurement {
-                .snp(isKnownMeasurement: try await isKnownMeasurement(measurement))
+            if let snp = guest.claims.snp {
+                .snp(snp.policy, isKnownMeasurement: try await isKnownMeasurement(snp.measurement))
             } else {
                 .sample
             }
-        let token = AttestationToken(
-            guest, answer, vector: vector, issuer: issuer, software: software, at: now())
-        return try await keys.current().sign(token)
+        let (key, time) = (try await keys.current(), now())
+        func token(statingInitData: Bool) async throws -> String {
+            try await key.sign(
+                AttestationToken(
+                    guest, answer, vector: vector, issuer: issuer, software: software, statesInitData: statingInitData,
+                    at: time))
+        }
+        let whole = try await token(statingInitData: true)
+        // A policy.rego alone may be longer than any header field. The digest says which they are, and here they are in the
+        // database.
+        return whole.utf8.count <= Self.longest ? whole : try await token(statingInitData: false)
     }
 
     /// Who comes with a token: one of our own, or another verifier's.
@@ -70,14 +82,28 @@ public struct TokenService: Sendable {
             if let kid = header.keyID, let key = try await keys.key(kid) {
                 return .attested(try await guest(of: token, key, broker))
             }
-            return .foreign(try await foreignGuest(token))
+            return .foreign(try await foreignGuest(token, under: broker.policy))
         } catch let refusal as Refusal where refusal.code == .unauthenticated {
             throw Refusal(.sessionInvalid, refusal.sentence)
         }
     }
 
-    /// The claims of a token that was verified, as they stand there: a JSON object.
-    static func claims(of token: String) throws(Refusal) -> Data {
+    /// What an agent is told of a guest: a JSON object with its token's claims. Those of our own guests are the
+    /// database's, as everything about them is, with the init data that a token may lack.
+    ///
+    /// - Parameter token: what came along, which was verified.
+    static func claims(of reader: ResourceReader, token: String?) throws -> Data {
+        guard case .attested(let guest) = reader else { return try claims(of: token ?? "") }
+        let stated = try claims(of: guest.token ?? "")
+        guard !guest.claims.initData.isEmpty else { return stated }
+        let claims = try StrictJSON.read(stated).replacing(
+            ["submods", "cpu0", "ear.veraison.annotated-evidence", "init_data_claims"],
+            with: .object(guest.claims.initData.mapValues { .text($0) }))
+        return try JSONEncoder().encode(claims)
+    }
+
+    /// The claims as they stand in a token.
+    private static func claims(of token: String) throws(Refusal) -> Data {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3, let claims = Data(base64URL: parts[1]) else {
             throw Refusal(.unavailable, "The guest's token cannot be read.")
@@ -96,20 +122,27 @@ public struct TokenService: Sendable {
         return try await broker.guest(id: id)
     }
 
-    private func foreignGuest(_ token: String) async throws -> ForeignGuest {
-        var refusal = Refusal(
-            .unauthenticated,
-            "The token is signed by nobody whose tokens are taken here: attest here, or have the "
-                + "operator add its issuer.")
-        for verifier in foreign {
-            do {
-                let claims = try await verifier.claims(of: token, at: now())
-                return try ForeignGuest(claims, issuer: verifier.rules.issuer, keys: keyRules)
-            } catch let reason as Refusal {
-                // Which of several issuers it should have been, nobody knows; with one, its reason is the one.
-                if foreign.count == 1 { refusal = reason }
-            }
+    private func foreignGuest(_ token: String, under server: AppraisalPolicy) async throws -> ForeignGuest {
+        // Whom to ask is all that is taken from a token before it is verified.
+        let issuer = (try? StrictJSON.read(try Self.claims(of: token)))?["iss"]?.text
+        guard let verifier = foreign.first(where: { $0.issuer == issuer }) else {
+            throw Refusal(
+                .unauthenticated,
+                "The token is signed by nobody whose tokens are taken here: attest here, or have the "
+                    + "operator add its issuer.")
         }
-        throw refusal
+        return try ForeignGuest(
+            try await verifier.tokens.claims(of: token, at: now()), issuer: verifier.issuer,
+            assuming: verifier.assumptions, keys: keyRules, under: server)
+    }
+}
+
+extension JSONValue {
+    /// - Returns: the same with another value at a path of members.
+    fileprivate func replacing(_ path: ArraySlice<String>, with value: JSONValue) -> JSONValue {
+        guard let name = path.first else { return value }
+        var members = members ?? [:]
+        members[name] = (members[name] ?? .object([:])).replacing(path.dropFirst(), with: value)
+        return .object(members)
     }
 }

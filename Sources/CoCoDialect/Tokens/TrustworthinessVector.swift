@@ -1,3 +1,5 @@
+import Evidence
+
 /// What a verifier thinks of each side of an attester.
 ///
 /// Source: draft-ietf-rats-ar4si, section 2.3; the status is draft-ietf-rats-ear's.
@@ -12,13 +14,18 @@ struct TrustworthinessVector: Sendable, Hashable {
         case none, affirming, warning, contraindicated
     }
 
-    /// - Parameter isKnownMeasurement: whether reference values have the guest's launch measurement.
-    static func snp(isKnownMeasurement: Bool) -> TrustworthinessVector {
+    /// - Parameters:
+    ///   - policy: what the guest lets its host do.
+    ///   - isKnownMeasurement: whether reference values have the guest's launch measurement.
+    static func snp(_ policy: GuestPolicy, isKnownMeasurement: Bool) -> TrustworthinessVector {
         var vector = TrustworthinessVector()
         // The report is genuine, and what the server asks of every guest holds.
         vector.claims["hardware"] = 2
-        vector.claims["configuration"] = 2
-        vector.claims["runtime-opaque"] = 2  // Memory is encrypted.
+        // Memory is encrypted; but a host that may debug reads it all the same (96), and one that may have it migrated
+        // chooses who does (32), whether or not this server lets such guests in.
+        let opacity = policy.contains(.debugAllowed) ? 96 : policy.contains(.migrationAgentAllowed) ? 32 : 2
+        vector.claims["configuration"] = opacity
+        vector.claims["runtime-opaque"] = opacity
         // 3: what booted is approved. 33: it is not recognised. Never nothing: a relying party that looks at the status only
         // must not take any guest on genuine hardware for a good one.
         vector.claims["executables"] = isKnownMeasurement ? 3 : 33

@@ -1,4 +1,5 @@
 public import CoCoDialect
+import Evidence
 public import Foundation
 
 /// What concerns guests that run Confidential Containers' components.
@@ -13,6 +14,8 @@ public struct GuestComponentSettings: Sendable {
     public var keyRotation: TimeInterval = 30 * 86_400
     /// Other verifiers whose tokens are taken, and where their keys are.
     public var trustedIssuers: [(issuer: String, keys: String)] = []
+    /// By issuer.
+    public var trustedAssumptions: [String: ForeignAssumptions] = [:]
     /// What must be in those tokens' `aud`; empty when it is not looked at.
     public var trustedAudience = ""
 
@@ -21,7 +24,8 @@ public struct GuestComponentSettings: Sendable {
 
 extension SettingKey {
     static let guestComponents = [
-        tokenIssuer, tokenKeyRotation, tokenCertificate, tokenKey, tokenTrusted, tokenTrustedAudience, cocoAllowRSA1_5,
+        tokenIssuer, tokenKeyRotation, tokenCertificate, tokenKey, tokenTrusted, tokenTrustedAudience,
+        tokenTrustedAssume, cocoAllowRSA1_5,
     ]
 
     public static let tokenIssuer = SettingKey(
@@ -59,12 +63,57 @@ extension SettingKey {
         "token.trusted_audience", "What must be in the aud of other verifiers' tokens (when it is not set: anything)"
     ) { $1.guestComponents.trustedAudience = $0.text }
 
+    public static let tokenTrustedAssume = SettingKey(
+        "token.trusted_assume",
+        "What holds of all guests of other verifiers though their tokens do not say so, e.g. "
+            + "https://as.example.org=vmpl:0+cxl:off+firmware:committed+product:Genoa"
+    ) {
+        for entry in $0.list() {
+            let parts = entry.split(separator: "=", maxSplits: 1).map(String.init)
+            var assumptions = ForeignAssumptions()
+            guard parts.count == 2, parts[1].split(separator: "+").allSatisfy({ assumptions.take($0) }) else {
+                throw $0.invalid(
+                    "a list of ISSUER=CLAIM+CLAIM of vmpl:0 to 3, cxl:off, firmware:committed, product:NAME")
+            }
+            $1.guestComponents.trustedAssumptions[parts[0]] = assumptions
+        }
+    }
+
     public static let cocoAllowRSA1_5 = SettingKey(
         "coco.allow_rsa1_5", "Encrypt to guests' keys with RSA1_5 too, for old guest components", default: "false"
     ) { $1.guestComponents.keys.allowsRSA1_5 = try $0.bool() }
 }
 
+extension ForeignAssumptions {
+    /// - Parameter word: a claim and its value.
+    /// - Returns: `false` when it is none.
+    fileprivate mutating func take(_ word: some StringProtocol) -> Bool {
+        let parts = word.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2 else { return false }
+        switch (parts[0], parts[1]) {
+        case ("vmpl", let text):
+            vmpl = UInt32(text).flatMap { (0...3).contains($0) ? $0 : nil }
+            return vmpl != nil
+        case ("product", let text):
+            product = Product(name: text)
+            return product != nil
+        case ("cxl", "off"): forbidsCXL = true
+        case ("firmware", "committed"): hasCommittedFirmware = true
+        default: return false
+        }
+        return true
+    }
+}
+
 extension GuestComponentSettings {
+    /// - Throws: ``InvalidSetting`` when something is assumed of an issuer whose tokens are not taken: its name is mistyped.
+    func checkAssumptions() throws {
+        let known = Set(trustedIssuers.map(\.issuer))
+        if let stranger = trustedAssumptions.keys.sorted().first(where: { !known.contains($0) }) {
+            throw InvalidSetting("token.trusted_assume is for \(stranger), which token.trusted does not have")
+        }
+    }
+
     /// - Throws: ``InvalidSetting``, also when one is set without the other.
     func identity() throws -> TokenIdentity? {
         switch (tokenCertificate, tokenKey) {

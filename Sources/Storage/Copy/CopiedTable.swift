@@ -51,7 +51,8 @@ struct CopiedTable: Sendable {
             "resources", "#row path policy #current #latest #change #disabled #created #changed", key: "row",
             isNumbered: true),
         CopiedTable(
-            "resource_versions", "#resource #version #size #stored master_key *sealed", key: "resource", "version",
+            "resource_versions", "#resource #version #size #stored policy master_key *sealed", key: "resource",
+            "version",
             portion: 16),
         CopiedTable(
             "guests", "*id tee chip #opened #expires master_key *code claims key verdict token", key: "id"),

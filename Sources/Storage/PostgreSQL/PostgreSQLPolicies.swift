@@ -96,21 +96,23 @@ extension PostgreSQLStore: PolicyStore {
             let written = try transaction.nextRevision()
             let revision = try transaction.revision(of: name, in: .referenceValues)
             if let expected, !expected.holds(for: revision) { return .changed }
-            try transaction.run(
-                """
-                INSERT INTO reference_values (name, kind, digests, source, expires, revision, changed)
-                VALUES ($1, $2, $3, $4, $5, $6, $7)
-                ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, digests = excluded.digests,
-                    source = excluded.source, expires = excluded.expires, revision = excluded.revision,
-                    changed = excluded.changed
-                """,
-                [
-                    .text(name), .text(references.kind.rawValue), .bytes(Array(references.values.joined())),
-                    .text(references.source), .integer(references.expires?.seconds), .integer(written.number),
-                    .integer(time.seconds),
-                ], alone: .referenceValues)
+            try transaction.write(references, as: written, at: time)
             transaction.append(record(revision != nil))
             return .done(written, replaced: revision != nil)
+        }
+    }
+
+    public func set(
+        _ references: [ReferenceValueSet], at time: Date,
+        recording record: @escaping @Sendable (ReferenceValueSet, _ replaced: Bool) -> AuditRecord
+    ) async throws {
+        try await change { transaction in
+            for set in references {
+                let written = try transaction.nextRevision()
+                let isThere = try transaction.revision(of: set.name.text, in: .referenceValues) != nil
+                try transaction.write(set, as: written, at: time)
+                transaction.append(record(set, isThere))
+            }
         }
     }
 
@@ -165,6 +167,22 @@ extension Transaction {
         let next = try run(Revision.next)
         guard let first = next.first else { throw UnexpectedAnswer(description: "there is no next revision") }
         return Revision(try first.integer(0))
+    }
+
+    fileprivate func write(_ references: ReferenceValueSet, as written: Revision, at time: Date) throws {
+        try run(
+            """
+            INSERT INTO reference_values (name, kind, digests, source, expires, revision, changed)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, digests = excluded.digests,
+                source = excluded.source, expires = excluded.expires, revision = excluded.revision,
+                changed = excluded.changed
+            """,
+            [
+                .text(references.name.text), .text(references.kind.rawValue), .bytes(Array(references.values.joined())),
+                .text(references.source), .integer(references.expires?.seconds), .integer(written.number),
+                .integer(time.seconds),
+            ], alone: .referenceValues)
     }
 
     fileprivate func revision(of name: String, in table: SharedRows) throws -> Revision? {

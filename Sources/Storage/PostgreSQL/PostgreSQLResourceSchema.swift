@@ -78,6 +78,8 @@ extension PostgreSQLSchema {
             version BIGINT NOT NULL,
             size BIGINT NOT NULL, -- of what is sealed
             stored BIGINT NOT NULL,
+            -- The resource's, while this is the current one.
+            policy TEXT COLLATE "C" REFERENCES policies (name) ON DELETE SET NULL,
             master_key TEXT COLLATE "C" NOT NULL,
             sealed BYTEA NOT NULL, -- AES-256-GCM
             PRIMARY KEY (resource, version)
@@ -86,6 +88,7 @@ extension PostgreSQLSchema {
         // What is sealed is as good as random: to try to compress it is in vain.
         "ALTER TABLE resource_versions ALTER COLUMN sealed SET STORAGE EXTERNAL",
         "CREATE INDEX resource_versions_by_master_key ON resource_versions (master_key)",
+        "CREATE INDEX resource_versions_by_policy ON resource_versions (policy)",
         "ALTER TABLE attempts ADD COLUMN action TEXT NOT NULL DEFAULT 'guest.attest'",
         // A program of the first version looks for what is sealed under a key everywhere but here. It must not tell its
         // operator that the key can be destroyed.

@@ -39,11 +39,11 @@ extension PostgreSQLStore: ResourceStore {
             }
             try transaction.run(
                 """
-                INSERT INTO resource_versions (resource, version, size, stored, master_key, sealed)
-                VALUES ($1, $2, $3, $4, $5, $6)
+                INSERT INTO resource_versions (resource, version, size, stored, policy, master_key, sealed)
+                VALUES ($1, $2, $3, $4, $5, $6, $7)
                 """,
                 [
-                    .integer(row), number, .integer(new.size), now, .text(new.sealed.masterKey),
+                    .integer(row), number, .integer(new.size), now, policy, .text(new.sealed.masterKey),
                     .bytes(new.sealed.bytes),
                 ])
             if found != nil { try transaction.forgetOldVersions(of: row, current: new.number) }
@@ -70,29 +70,37 @@ extension PostgreSQLStore: ResourceStore {
 
     public func changeResource(
         _ path: ResourcePath, _ change: ResourceChange, expecting expected: Resource.Expectation?, at time: Date,
-        recording record: AuditRecord
+        recording record: @escaping @Sendable (_ policy: PolicyName?) -> AuditRecord
     ) async throws -> ResourceChangeOutcome {
         try await self.change { transaction in
             try transaction.takeTurn(at: path.text)
             guard let found = try transaction.resource(path) else { return .missing }
             if let expected, !expected.holds(for: found.stamp) { return .changed }
-            let (column, value): (String, Value)
+            var (policy, current, isDisabled) = (found.policy, found.current.number, found.isDisabled)
             switch change {
-            case .disabled(let isDisabled): (column, value) = ("disabled", .integer(isDisabled ? 1 : 0))
-            case .policy(let policy):
-                guard try transaction.knows(policy) else { return .unknownPolicy }
-                (column, value) = ("policy", .text(policy.name?.text))
-            case .current(let version):
-                let kept = try transaction.run(
-                    "SELECT 1 FROM resource_versions WHERE resource = $1 AND version = $2",
-                    [.integer(found.row), .integer(version)])
-                guard kept.first != nil else { return .unknownVersion }
-                (column, value) = ("current", .integer(version))
+            case .disabled(let value): isDisabled = value
+            case .policy(let choice):
+                guard try transaction.knows(choice) else { return .unknownPolicy }
+                policy = choice.name
+                try transaction.run(
+                    "UPDATE resource_versions SET policy = $1 WHERE resource = $2",
+                    [.text(policy?.text), .integer(found.row)])
+            case .current(let number):
+                guard let kept = try transaction.policy(ofVersion: number, of: found.row) else {
+                    return .unknownVersion
+                }
+                (policy, current) = (kept.name, number)
             }
             try transaction.run(
-                "UPDATE resources SET \(column) = $1, change = change + 1, changed = $2 WHERE row = $3",
-                [value, .integer(time.seconds), .integer(found.row)], alone: .resources)
-            transaction.append(record)
+                """
+                UPDATE resources SET policy = $1, current = $2, disabled = $3, change = change + 1, changed = $4
+                WHERE row = $5
+                """,
+                [
+                    .text(policy?.text), .integer(current), .integer(isDisabled ? 1 : 0), .integer(time.seconds),
+                    .integer(found.row),
+                ], alone: .resources)
+            transaction.append(record(policy))
             return .done
         }
     }
@@ -113,12 +121,13 @@ extension PostgreSQLStore: ResourceStore {
     public func versions(of path: ResourcePath) async throws -> [Resource.Version] {
         try await lookUp(
             """
-            SELECT v.version, v.size, v.stored FROM resource_versions v JOIN resources r ON r.row = v.resource
+            SELECT v.version, v.size, v.stored, v.policy FROM resource_versions v JOIN resources r ON r.row = v.resource
             WHERE r.path = $1 ORDER BY v.version DESC
             """, [.text(path.text)]
         ).rows.map { row in
             Resource.Version(
-                number: try row.int(0), size: try row.int(1), stored: Date(seconds: try row.integer(2)))
+                number: try row.int(0), size: try row.int(1), stored: Date(seconds: try row.integer(2)),
+                policy: try row.optionalText(3).map { try PolicyName($0) })
         }
     }
 
@@ -214,6 +223,18 @@ extension Transaction {
         return try run("SELECT 1 FROM policies WHERE name = $1 FOR KEY SHARE", [.text(name.text)]).first != nil
     }
 
+    /// The policy of a version that is kept, which nobody removes before this is committed; `nil` when it is not kept.
+    fileprivate func policy(ofVersion number: Int, of row: Resource.Row) throws -> PolicyChoice? {
+        let kept = try run(
+            "SELECT policy FROM resource_versions WHERE resource = $1 AND version = $2",
+            [.integer(row), .integer(number)])
+        guard let version = kept.first else { return nil }
+        guard let name = try version.optionalText(0) else { return PolicyChoice.none }
+        let choice = PolicyChoice.named(try PolicyName(name))
+        // Another server may have removed it since: then the version has none.
+        return try knows(choice) ? choice : PolicyChoice.none
+    }
+
     fileprivate func forgetOldVersions(of row: Resource.Row, current: Int) throws {
         try run(
             """
@@ -228,10 +249,12 @@ extension Resource {
     /// From the columns row, path, policy, latest, change, disabled, created, changed, and the current version's
     /// version, size, stored.
     fileprivate init(row: ResultRow) throws {
+        let policy = try row.optionalText(2).map { try PolicyName($0) }
         self.init(
-            row: try row.integer(0), path: try ResourcePath(try row.text(1)),
-            policy: try row.optionalText(2).map { try PolicyName($0) },
-            current: Version(number: try row.int(8), size: try row.int(9), stored: Date(seconds: try row.integer(10))),
+            row: try row.integer(0), path: try ResourcePath(try row.text(1)), policy: policy,
+            current: Version(
+                number: try row.int(8), size: try row.int(9), stored: Date(seconds: try row.integer(10)),
+                policy: policy),
             latest: try row.int(3), change: try row.integer(4), isDisabled: try row.integer(5) != 0,
             created: Date(seconds: try row.integer(6)), changed: Date(seconds: try row.integer(7)))
     }

@@ -99,21 +99,22 @@ extension SQLiteStore: PolicyStore {
             let name = references.name.text
             let revision = try database.revision(of: name, in: .referenceValues)
             if let expected, !expected.holds(for: revision) { return .changed }
-            let written = try database.nextRevision()
-            try database.cachedStatement(
-                sql: """
-                    INSERT INTO reference_values (name, kind, digests, source, expires, revision, changed)
-                    VALUES (?, ?, ?, ?, ?, ?, ?)
-                    ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, digests = excluded.digests,
-                        source = excluded.source, expires = excluded.expires, revision = excluded.revision,
-                        changed = excluded.changed
-                    """
-            ).execute(arguments: [
-                name, references.kind.rawValue, Data(references.values.joined()), references.source,
-                references.expires?.seconds, written.number, time.seconds,
-            ])
+            let written = try database.write(references, at: time)
             try database.append(record(revision != nil))
             return .done(written, replaced: revision != nil)
+        }
+    }
+
+    public func set(
+        _ references: [ReferenceValueSet], at time: Date,
+        recording record: @escaping @Sendable (ReferenceValueSet, _ replaced: Bool) -> AuditRecord
+    ) async throws {
+        try await writes.perform { database in
+            for set in references {
+                let isThere = try database.revision(of: set.name.text, in: .referenceValues) != nil
+                _ = try database.write(set, at: time)
+                try database.append(record(set, isThere))
+            }
         }
     }
 
@@ -175,6 +176,24 @@ extension Database {
             throw DatabaseError(message: "there is no next revision")
         }
         return Revision(number)
+    }
+
+    /// - Returns: the revision that the set has from now on.
+    fileprivate func write(_ references: ReferenceValueSet, at time: Date) throws -> Revision {
+        let written = try nextRevision()
+        try cachedStatement(
+            sql: """
+                INSERT INTO reference_values (name, kind, digests, source, expires, revision, changed)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, digests = excluded.digests,
+                    source = excluded.source, expires = excluded.expires, revision = excluded.revision,
+                    changed = excluded.changed
+                """
+        ).execute(arguments: [
+            references.name.text, references.kind.rawValue, Data(references.values.joined()), references.source,
+            references.expires?.seconds, written.number, time.seconds,
+        ])
+        return written
     }
 
     fileprivate func revision(of name: String, in table: NamedTable) throws -> Revision? {

@@ -36,11 +36,13 @@ extension Schema {
             version INTEGER NOT NULL,
             size INTEGER NOT NULL, -- of what is sealed
             stored INTEGER NOT NULL,
+            policy TEXT REFERENCES policies (name) ON DELETE SET NULL, -- the resource's, while this is the current one
             master_key TEXT NOT NULL,
             sealed BLOB NOT NULL,  -- AES-256-GCM; last, as it may go on over many pages
             PRIMARY KEY (resource, version)
         ) STRICT;
         CREATE INDEX resource_versions_by_master_key ON resource_versions (master_key);
+        CREATE INDEX resource_versions_by_policy ON resource_versions (policy);
 
         ALTER TABLE attempts ADD COLUMN action TEXT NOT NULL DEFAULT 'guest.attest';
         """

@@ -37,11 +37,11 @@ extension SQLiteStore: ResourceStore {
             }
             try database.cachedStatement(
                 sql: """
-                    INSERT INTO resource_versions (resource, version, size, stored, master_key, sealed)
-                    VALUES (?, ?, ?, ?, ?, ?)
+                    INSERT INTO resource_versions (resource, version, size, stored, policy, master_key, sealed)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
                     """
             ).execute(arguments: [
-                row, new.number, new.size, time.seconds, new.sealed.masterKey, Data(new.sealed.bytes),
+                row, new.number, new.size, time.seconds, policy, new.sealed.masterKey, Data(new.sealed.bytes),
             ])
             try database.forgetOldVersions(of: row, current: new.number)
             try database.append(record(found != nil))
@@ -66,27 +66,32 @@ extension SQLiteStore: ResourceStore {
 
     public func changeResource(
         _ path: ResourcePath, _ change: ResourceChange, expecting expected: Resource.Expectation?, at time: Date,
-        recording record: AuditRecord
+        recording record: @escaping @Sendable (_ policy: PolicyName?) -> AuditRecord
     ) async throws -> ResourceChangeOutcome {
         try await writes.perform { database in
             guard let found = try database.resource(path) else { return .missing }
             if let expected, !expected.holds(for: found.stamp) { return .changed }
-            let (column, value): (String, (any DatabaseValueConvertible)?)
+            var (policy, current, isDisabled) = (found.policy, found.current.number, found.isDisabled)
             switch change {
-            case .disabled(let isDisabled): (column, value) = ("disabled", isDisabled)
-            case .policy(let policy):
-                guard try database.knows(policy) else { return .unknownPolicy }
-                (column, value) = ("policy", policy.name?.text)
-            case .current(let version):
-                guard try database.versions(of: path).contains(where: { $0.number == version }) else {
+            case .disabled(let value): isDisabled = value
+            case .policy(let choice):
+                guard try database.knows(choice) else { return .unknownPolicy }
+                policy = choice.name
+                try database.cachedStatement(sql: "UPDATE resource_versions SET policy = ? WHERE resource = ?")
+                    .execute(arguments: [policy?.text, found.row])
+            case .current(let number):
+                guard let version = try database.versions(of: path).first(where: { $0.number == number }) else {
                     return .unknownVersion
                 }
-                (column, value) = ("current", version)
+                (policy, current) = (version.policy, version.number)
             }
             try database.cachedStatement(
-                sql: "UPDATE resources SET \(column) = ?, change = change + 1, changed = ? WHERE row = ?"
-            ).execute(arguments: [value, time.seconds, found.row])
-            try database.append(record)
+                sql: """
+                    UPDATE resources SET policy = ?, current = ?, disabled = ?, change = change + 1, changed = ?
+                    WHERE row = ?
+                    """
+            ).execute(arguments: [policy?.text, current, isDisabled, time.seconds, found.row])
+            try database.append(record(policy))
             return .done
         }
     }
@@ -211,11 +216,15 @@ extension Database {
         try Row.fetchAll(
             cachedStatement(
                 sql: """
-                    SELECT v.version, v.size, v.stored
+                    SELECT v.version, v.size, v.stored, v.policy
                     FROM resource_versions v JOIN resources r ON r.row = v.resource
                     WHERE r.path = ? ORDER BY v.version DESC
                     """), arguments: [path.text]
-        ).map { Resource.Version(number: $0[0], size: $0[1], stored: Date(seconds: $0[2])) }
+        ).map { row in
+            Resource.Version(
+                number: row[0], size: row[1], stored: Date(seconds: row[2]),
+                policy: try (row[3] as String?).map { try PolicyName($0) })
+        }
     }
 
     fileprivate func forgetOldVersions(of row: Resource.Row, current: Int) throws {
@@ -250,10 +259,11 @@ extension Resource {
     /// From the columns row, path, policy, latest, change, disabled, created, changed, and the current version's
     /// version, size, stored.
     fileprivate init(row: GRDB.Row) throws {
+        let policy = try (row[2] as String?).map { try PolicyName($0) }
         self.init(
-            row: row[0], path: try ResourcePath(row[1] as String),
-            policy: try (row[2] as String?).map { try PolicyName($0) },
-            current: Version(number: row[8], size: row[9], stored: Date(seconds: row[10])), latest: row[3],
-            change: row[4], isDisabled: row[5], created: Date(seconds: row[6]), changed: Date(seconds: row[7]))
+            row: row[0], path: try ResourcePath(row[1] as String), policy: policy,
+            current: Version(number: row[8], size: row[9], stored: Date(seconds: row[10]), policy: policy),
+            latest: row[3], change: row[4], isDisabled: row[5], created: Date(seconds: row[6]),
+            changed: Date(seconds: row[7]))
     }
 }

@@ -1,0 +1,28 @@
+public import Evidence
+package import JSONWebTokens
+
+/// A verifier of others whose tokens are taken, and what an operator knows of it.
+package struct ForeignVerifier: Sendable {
+    package let tokens: TokenVerifier
+    package let assumptions: ForeignAssumptions
+
+    package init(_ tokens: TokenVerifier, assuming assumptions: ForeignAssumptions = ForeignAssumptions()) {
+        self.tokens = tokens
+        self.assumptions = assumptions
+    }
+
+    package var issuer: String { tokens.rules.issuer }
+}
+
+/// What holds of every guest of a verifier though its tokens do not say so: because it checks that, or because of the
+/// hosts that it is for. What a token does say counts, whatever is assumed.
+public struct ForeignAssumptions: Sendable, Hashable {
+    public var vmpl: UInt32?
+    public var product: Product?
+    /// The guest's policy does not allow CXL.
+    public var forbidsCXL = false
+    /// The host's firmware is committed: it cannot be rolled back.
+    public var hasCommittedFirmware = false
+
+    public init() {}
+}
