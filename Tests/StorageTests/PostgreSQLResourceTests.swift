@@ -335,7 +335,7 @@ struct PostgreSQLResourceTests {
                 #expect(outcome == .done)
             case "resources":
                 let outcome = try await pair.stores[0].changeResource(
-                    pair.path, .disabled(true), expecting: nil, at: now, recording: record(.disableResource))
+                    pair.path, .disabled(true), expecting: nil, at: now, recording: { _ in record(.disableResource) })
                 #expect(outcome == .done)
             case "policies": _ = try await setPolicy(pair, on: pair.stores[0])
             default: try await setValues(pair, on: pair.stores[0], "other")
