@@ -188,8 +188,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "Administration", "Broker", "Endorsements", "Evidence", "MasterKeys", "OpenPolicyAgent", "Server",
-                "SimulatedHardware",
+                "Administration", "Broker", "CoCoDialect", "Endorsements", "Evidence", "MasterKeys", "OpenPolicyAgent",
+                "Server", "SimulatedHardware",
                 "Storage", "TestSupport", "kbs", .asn1, .asyncHTTPClient, .certificates, .logging, .metrics, .nioCore,
                 .nioHTTP1,
                 .nioPosix, .nioSSL, .crypto, .httpTypes, .hummingbird, .hummingbirdCore, .inMemoryTracing, .jwtKit,

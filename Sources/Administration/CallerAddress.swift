@@ -13,4 +13,7 @@ package struct CallerAddress: Sendable, Hashable {
         isIPv6 = bytes.count == 16
         bits = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     }
+
+    /// One text for each.
+    package var text: String { "\(isIPv6 ? "v6" : "v4"):\(String(bits, radix: 16))" }
 }

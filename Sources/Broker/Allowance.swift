@@ -15,12 +15,16 @@ package struct Allowance: Sendable, Hashable {
         capacity = interval * burst
     }
 
-    /// Takes one.
+    /// Takes one, or several at once.
     ///
-    /// - Parameter full: the bucket: when it is full again. A new one is full now.
-    /// - Returns: `nil` when there was one; otherwise how long until there is.
-    package func take(from full: inout ContinuousClock.Instant, at now: ContinuousClock.Instant) -> Duration? {
-        let next = max(full, now).advanced(by: interval)
+    /// - Parameters:
+    ///   - full: the bucket: when it is full again. A new one is full now.
+    ///   - count: no more than the burst, or there never is enough.
+    /// - Returns: `nil` when there was enough; otherwise how long until there is.
+    package func take(
+        _ count: Int = 1, from full: inout ContinuousClock.Instant, at now: ContinuousClock.Instant
+    ) -> Duration? {
+        let next = max(full, now).advanced(by: interval * count)
         let excess = now.duration(to: next) - capacity
         guard excess <= .zero else { return excess }
         full = next

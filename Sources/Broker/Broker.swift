@@ -18,6 +18,7 @@ public struct Broker: Sendable {
     package let budgets: RecordBudgets
     let releases = ReleaseLimiter()
     let resourceReleases = ReleaseLimiter()
+    let guestRoom = GuestRoom()
     let agent: (any PolicyAgent)?
     /// The longest resource that is taken, in bytes.
     public let longestResource: Int

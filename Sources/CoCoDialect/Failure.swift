@@ -91,7 +91,7 @@ public struct FailureMiddleware<Context: RequestContext>: RouterMiddleware {
     ) async throws -> Response {
         do {
             return try await next(request, context)
-        } catch where error is Failure || request.isOfGuestComponents {
+        } catch  where error is Failure || request.isOfGuestComponents {
             let failure = Failure(error)
             if let cause = failure.cause {
                 context.logger.error(

@@ -30,8 +30,9 @@ struct SharedHandshake<Context: RequestContext>: Sendable {
 
     /// The body, which says whose it is. The dialect reads it again.
     private func body(of request: inout Request) async throws -> Data {
-        do { return Data(try await request.collectBody(upTo: longestBody).readableBytesView) } catch is NIOTooManyBytesError
-        {
+        do {
+            return Data(try await request.collectBody(upTo: longestBody).readableBytesView)
+        } catch is NIOTooManyBytesError {
             throw HTTPError.bodyTooLong(longestBody)
         }
     }

@@ -8,6 +8,9 @@ import Testing
 
 @Suite("What a guest is given, as a JWE")
 struct EncryptedMessageTests {
+    @Test("Where it must be, JOSE by others is there to hold ours against", .enabled(if: Independent.isRequired))
+    func independent() { #expect(Independent.isThere, "run scripts/make-jose-environment") }
+
     private static let plaintext = "a disk's passphrase"
 
     private static func message(to key: [String: String], _ plaintext: String = plaintext) throws -> [String: String] {

@@ -78,7 +78,7 @@ struct AnswerTests {
     }
 
     private static func answer(_ body: Data) throws -> GuestComponentAnswer {
-        try GuestComponentAnswer(body, keys: RecipientKey.Rules())
+        try GuestComponentAnswer(AttestationBody(body), keys: RecipientKey.Rules())
     }
 
     private static func bound(additional: String = "") throws -> Data {
@@ -159,10 +159,39 @@ struct AnswerTests {
         arguments: [
             document("sm3"), document("sha256", data: "a = 1"), "version = \"0.1.0\"\nalgorithm = \"sha256\"",
             "= no toml",
-            "algorithm = \"sha256\"\n[data]\n",
+            "algorithm = \"sha256\"\n[data]\n", "other = \"x\"\n" + document("sha256"),
         ])
     func badInitData(_ document: String) {
         #expect(throws: Refusal.self) { try Self.initialData(document) }
+    }
+
+    @Test("White space in place of devices is bounded: it goes into the token")
+    func longAdditional() throws {
+        let body = try Self.body(additional: "{" + String(repeating: " ", count: 100) + "}")
+        #expect(throws: Refusal.self) { try Self.answer(body) }
+    }
+
+    @Test("A sample's security version is bounded: it goes into the token")
+    func longSVN() throws {
+        let body = try Self.body {
+            $0["tee-evidence"] = [
+                "primary_evidence": ["svn": String(repeating: "1", count: 65), "report_data": "AQ=="]
+            ]
+        }
+        #expect(throws: Refusal.self) { try Self.answer(body) }
+    }
+
+    @Test("A key with NUL in it, which ends a C string, is refused and ends nothing else")
+    func nulKey() {
+        #expect(throws: Refusal.self) {
+            try Self.initialData(Self.document("sha256", data: #""a\u0000b" = "x""#))
+        }
+    }
+
+    @Test("A key of very many dots is refused and ends nothing")
+    func dottedKey() {
+        let dotted = String(repeating: "a.", count: 60_000) + "a = 1"
+        #expect(throws: Refusal.self) { try Self.initialData(Self.document("sha256", data: dotted + "\n!")) }
     }
 
     @Test("Init data in another format is refused")

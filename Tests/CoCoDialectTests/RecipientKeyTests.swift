@@ -94,6 +94,18 @@ struct RecipientKeyTests {
         }
     }
 
+    @Test("A member that no key needs, or that is too long, is refused: all of it would be kept")
+    func members() throws {
+        var key = Self.ellipticCurve()
+        key["kid"] = "guest"
+        _ = try Self.key(key)
+        for (name, value) in [("note", "x"), ("kid", String(repeating: "x", count: 129))] {
+            var other = key
+            other[name] = value
+            #expect(throws: Refusal.self) { try Self.key(other) }
+        }
+    }
+
     @Test("The key is remembered in canonical form")
     func canonical() throws {
         let key = Self.ellipticCurve()

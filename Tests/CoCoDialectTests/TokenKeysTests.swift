@@ -1,6 +1,7 @@
 import Broker
 @testable import CoCoDialect
 import Crypto
+import Evidence
 import Foundation
 import JSONWebTokens
 import Storage
@@ -108,6 +109,22 @@ struct TokenKeysTests {
         #expect(ids == [current])
     }
 
+    @Test("With a certificate the keys are published without reading the database each time")
+    func publishedWithCertificate() async throws {
+        let identity = TokenIdentity(P256.Signing.PrivateKey(), chain: [])
+        let keys = TokenKeys(
+            store: store, keys: ring, rules: .init(longestToken: 3_600), identity: identity,
+            now: { [clock] in clock.now })
+        _ = try await published(keys)
+        // Another replica, which has no certificate yet.
+        let made = try await replica().current().id
+        let early = try await published(keys)
+        #expect(!early.contains(made))
+        clock.advance(300)
+        let late = try await published(keys)
+        #expect(late.contains(made))
+    }
+
     @Test("What is published has no private part")
     func publicOnly() async throws {
         let set = try await replica().keySet()
@@ -120,8 +137,21 @@ struct TrustworthinessVectorTests {
     @Test("The status is that of the worst claim")
     func status() {
         #expect(TrustworthinessVector().status == .none)
-        #expect(TrustworthinessVector.snp(isKnownMeasurement: true).status == .affirming)
-        #expect(TrustworthinessVector.snp(isKnownMeasurement: false).status == .warning)
+        #expect(TrustworthinessVector.snp(.smtAllowed, isKnownMeasurement: true).status == .affirming)
+        #expect(TrustworthinessVector.snp(.smtAllowed, isKnownMeasurement: false).status == .warning)
         #expect(TrustworthinessVector.sample.status == .contraindicated)
+    }
+
+    @Test("A guest that its host may debug is contraindicated, whatever its measurement")
+    func debugged() {
+        let vector = TrustworthinessVector.snp([.smtAllowed, .debugAllowed], isKnownMeasurement: true)
+        #expect(vector.status == .contraindicated)
+        #expect(vector.claims["configuration"] == 96 && vector.claims["runtime-opaque"] == 96)
+    }
+
+    @Test("A guest that its host may have migrated is no more than a warning")
+    func migrated() {
+        let vector = TrustworthinessVector.snp([.smtAllowed, .migrationAgentAllowed], isKnownMeasurement: true)
+        #expect(vector.status == .warning)
     }
 }

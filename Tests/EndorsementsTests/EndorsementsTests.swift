@@ -129,6 +129,54 @@ struct KeyDistributionTests {
         }
     }
 
+    private func madeUp(_ number: UInt8) -> EndorsementIdentity {
+        EndorsementIdentity(
+            kind: .vcek, product: .milan, hardwareID: Array(repeating: number, count: 64), tcb: Simulated.tcb)
+    }
+
+    @Test("A caller that makes chips up uses up its own allowance, which comes back, and nobody else's")
+    func oneCaller() async throws {
+        let time = ManualTime()
+        func ask(_ number: UInt8, for caller: String, of service: KeyDistributionService) async {
+            await EndorsementCaller.$current.withValue(caller) {
+                _ = await #expect(throws: EndorsementUnavailable.self) { try await service.key(madeUp(number)) }
+            }
+        }
+        try await withService(time, answering: { _, _ in StandInService.status(404) }) { standIn, service in
+            for number in 0..<70 as Range<UInt8> { await ask(number, for: "stranger", of: service) }
+            #expect(standIn.asked.count == 60)
+            time.advance(by: .seconds(1))
+            await ask(100, for: "stranger", of: service)
+            #expect(standIn.asked.count == 61)
+            await ask(101, for: "other", of: service)
+            #expect(standIn.asked.count == 62)
+        }
+    }
+
+    @Test("A caller has no more than half of the requests that are under way at a time")
+    func halfTheRequests() async throws {
+        let der = try Simulated.vcek.certificate.der
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let answer: StandInService.Answer = { _, _ in
+            for await _ in gate {}
+            return StandInService.bytes(der)
+        }
+        try await withService(answering: answer) { standIn, service in
+            await withTaskGroup(of: Void.self) { group in
+                for number in 0..<20 as Range<UInt8> {
+                    let identity = madeUp(number)
+                    group.addTask {
+                        await EndorsementCaller.$current.withValue("stranger") { _ = try? await service.key(identity) }
+                    }
+                }
+                // The others are turned away at once.
+                for _ in 0..<16 { _ = await group.next() }
+                open.finish()
+            }
+            #expect(standIn.asked.count == 4)
+        }
+    }
+
     @Test("Retry-After is waited for, in seconds and as a date")
     func retryAfter() async throws {
         let (der, identity) = (try Simulated.vcek.certificate.der, try identity())

@@ -1,4 +1,6 @@
 import Broker
+import CoCoDialect
+import Evidence
 import Foundation
 import Server
 import SimulatedHardware
@@ -151,7 +153,8 @@ struct AttestationTokenTests {
     // MARK: Other verifiers
 
     private static func claims(
-        of guest: GuestComponents, issuer: String, _ change: (inout [String: any Sendable]) -> Void = { _ in }
+        of guest: GuestComponents, issuer: String, status: any Sendable = "affirming",
+        _ change: (inout [String: any Sendable]) -> Void = { _ in }
     )
         throws -> [String: any Sendable]
     {
@@ -160,31 +163,46 @@ struct AttestationTokenTests {
         var snp: [String: any Sendable] = [
             "measurement": measurement, "policy_abi_major": 0, "policy_abi_minor": 31, "policy_smt_allowed": 1,
             "policy_migrate_ma": 0, "policy_debug_allowed": 0, "policy_single_socket": 0, "reported_tcb_bootloader": 4,
-            "reported_tcb_tee": 0, "reported_tcb_snp": 22, "reported_tcb_microcode": 213, "vmpl": 0,
+            "reported_tcb_tee": 0, "reported_tcb_snp": 22, "reported_tcb_microcode": 213,
+            "platform_tsme_enabled": 0, "platform_smt_enabled": 1, "chip_id": String(repeating: "0", count: 128),
         ]
         change(&snp)
         let evidence: [String: any Sendable] = [
             "runtime_data_claims": ["tee-pubkey": try guest.key.jwk], "snp": snp,
         ]
-        let cpu: [String: any Sendable] = ["ear.status": "affirming", "ear.veraison.annotated-evidence": evidence]
+        let cpu: [String: any Sendable] = ["ear.status": status, "ear.veraison.annotated-evidence": evidence]
         return ["iss": issuer, "submods": ["cpu0": cpu]]
     }
 
-    /// A server that takes tokens of `https://as.example.org`, and a token of it.
+    /// What a token of Trustee leaves out, said by an operator.
+    private static var assumptions: ForeignAssumptions {
+        var assumptions = ForeignAssumptions()
+        (assumptions.vmpl, assumptions.forbidsCXL, assumptions.hasCommittedFirmware) = (0, true, true)
+        return assumptions
+    }
+
+    /// A server that takes tokens of `https://as.example.org` (and of another verifier), and a token of it with the claims
+    /// that the protocol names.
     private static func withForeign(
-        lifetime: Int = 300, issuer: String = "https://as.example.org",
+        lifetime: Int = 300, issuer: String = "https://as.example.org", status: any Sendable = "affirming",
+        assuming assumptions: ForeignAssumptions = assumptions, document: String? = nil,
         _ change: @escaping (inout [String: any Sendable]) -> Void = { _ in },
         _ body: (RunningServer, GuestComponents, _ token: String) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
         let keys = folder.file("keys")
         try await RunningServer.run {
-            $0.guestComponents.trustedIssuers = [("https://as.example.org", keys.path)]
+            $0.guestComponents.trustedIssuers = [
+                ("https://first.example.org", keys.path), ("https://as.example.org", keys.path),
+            ]
+            $0.guestComponents.trustedAssumptions = ["https://as.example.org": assumptions]
         } _: { server in
             try await server.put("default/key/1")
+            if let document { try await server.setPolicy("guests", document) }
             let guest = try server.components()
             let made = try await Independent.run(
-                "issue", ["claims": try claims(of: guest, issuer: issuer, change), "lifetime": lifetime])
+                "issue",
+                ["claims": try claims(of: guest, issuer: issuer, status: status, change), "lifetime": lifetime])
             try JSONSerialization.data(withJSONObject: try #require(made["keys"])).write(to: keys)
             try await body(server, guest, try #require(made["token"] as? String))
         }
@@ -195,6 +213,66 @@ struct AttestationTokenTests {
         try await Self.withForeign { _, guest, token in
             let resource = try await guest.fetch("default/key/1", token: token)
             #expect(resource == Array("secret".utf8))
+        }
+    }
+
+    @Test(
+        "What a trusted token does not say is not so, unless the operator says that its issuer sees to it",
+        .enabled(if: Independent.isThere), arguments: ["vmpl", "cxl", "firmware"])
+    func unstated(_ claim: String) async throws {
+        var assumptions = Self.assumptions
+        switch claim {
+        case "vmpl": assumptions.vmpl = nil
+        case "cxl": assumptions.forbidsCXL = false
+        default: assumptions.hasCommittedFirmware = false
+        }
+        try await Self.withForeign(assuming: assumptions) { _, guest, token in
+            let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+            #expect(refused.status == 403)
+        }
+    }
+
+    @Test(
+        "What a trusted token does say counts, whatever is assumed", .enabled(if: Independent.isThere),
+        arguments: [("vmpl", 2), ("policy_cxl_allowed", 1)])
+    func stated(_ claim: String, _ value: Int) async throws {
+        try await Self.withForeign({ $0[claim] = value }) { _, guest, token in
+            let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+            #expect(refused.status == 403)
+        }
+    }
+
+    @Test(
+        "A minimum TCB is met by a trusted token that has it, if it is known of which processor",
+        .enabled(if: Independent.isThere),
+        arguments: [
+            (Product.milan, "04.00.22.213", true), (.milan, "04.00.22.214", false), (nil, "04.00.22.213", false),
+        ])
+    func foreignTCB(_ product: Product?, _ minimum: String, _ isMet: Bool) async throws {
+        let measurement = Simulated.measurement("guest").map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+            .joined()
+        let document = "measurements = [\"\(measurement)\"]\n[minimum_tcb]\nmilan = \"\(minimum)\""
+        var assumptions = Self.assumptions
+        assumptions.product = product
+        try await Self.withForeign(assuming: assumptions, document: document) { _, guest, token in
+            if isMet {
+                let resource = try await guest.fetch("default/key/1", token: token)
+                #expect(resource == Array("secret".utf8))
+            } else {
+                let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+                #expect(refused.status == 403)
+            }
+        }
+    }
+
+    @Test(
+        "A trusted token whose status is not affirming or warning is refused", .enabled(if: Independent.isThere),
+        arguments: ["none", "contraindicated", "Affirming", "96", ""])
+    func foreignStatus(_ status: String) async throws {
+        let value: any Sendable = if let number = Int(status) { number } else { status }
+        try await Self.withForeign(status: value) { _, guest, token in
+            let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+            #expect(refused.status == 403)
         }
     }
 

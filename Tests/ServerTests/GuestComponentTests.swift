@@ -25,16 +25,19 @@ extension RunningServer {
             client: client)
     }
 
+    func setPolicy(_ name: String, _ document: String) async throws {
+        let body = String(decoding: try JSONEncoder().encode(["document": document]), as: UTF8.self)
+        let set = try await send(
+            "PUT", "/api/v1/policies/\(name)", body.utf8, headers: [("Content-Type", "application/json")])
+        try #require([200, 201].contains(set.status), "\(set.body)")
+    }
+
     /// Puts a resource as `kbs-client` does, and lets guests of a measurement have it.
     func put(_ path: String, _ bytes: String = "secret", for name: String? = "guest", named policy: String = "guests")
         async throws
     {
         if let name {
-            let document = "measurements = [\"\(Hex.encode(Simulated.measurement(name)))\"]"
-            let body = String(decoding: try JSONEncoder().encode(["document": document]), as: UTF8.self)
-            let set = try await send(
-                "PUT", "/api/v1/policies/\(policy)", body.utf8, headers: [("Content-Type", "application/json")])
-            try #require([200, 201].contains(set.status), "\(set.body)")
+            try await setPolicy(policy, "measurements = [\"\(Hex.encode(Simulated.measurement(name)))\"]")
         }
         let put = try await send(
             "POST", "/kbs/v0/resource/\(path)", bytes.utf8, headers: [("Content-Type", "application/octet-stream")])
@@ -83,6 +86,64 @@ struct GuestComponentTests {
             let token = try await guest.attest(try await guest.challenge())
             let resource = try await guest.fetch("default/key/1", token: token)
             #expect(resource == Array("a key".utf8))
+        }
+    }
+
+    @Test("A guest with long init data gets a token that it can come back with, and the claims are kept all the same")
+    func passportWithInitData() async throws {
+        let document =
+            "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"policy.rego\" = '''\n"
+            + String(repeating: "allow = true # \"always\"\n", count: 1_250) + "'''\n\"aa.toml\" = \"x\"\n"
+        try await RunningServer.run { server in
+            try await server.put("default/key/1", "a key")
+            let rules =
+                "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]\n[init_data]\n\"aa.toml\" = \"x\""
+            try await server.setPolicy("guests", rules)
+            let digest = Array(SHA256.hash(data: Data(document.utf8)))
+            var guest = try server.components { template in
+                for (index, byte) in digest.enumerated() { template.patches[0xC0 + index] = byte }
+            }
+            guest.initData = document
+            let token = try await guest.attest(try await guest.challenge())
+            #expect(document.utf8.count > 30_000 && token.utf8.count < 8_000)
+            #expect(try Self.claims(token).contains("\"init_data\":\"\(Hex.encode(digest))\""))
+            let resource = try await guest.fetch("default/key/1", token: token)
+            #expect(resource == Array("a key".utf8))
+        }
+    }
+
+    @Test("A guest that starts with a stale token attests, and goes on with the new one")
+    func staleToken() async throws {
+        try await RunningServer.run { server in
+            try await server.put("default/key/1", "a key")
+            let got = try await server.components().getWithToken("default/key/1", startingWith: "stale")
+            #expect(got.resource == Array("a key".utf8))
+            #expect(got.attestations == 1)
+        }
+    }
+
+    @Test("Evidence without the cookie is refused in this dialect's form")
+    func noCookie() async throws {
+        try await RunningServer.run { server in
+            let guest = try server.components()
+            let evidence = try guest.evidence(for: try await guest.challenge())
+            let reply = try await server.post("/kbs/v0/attest", String(decoding: evidence, as: UTF8.self))
+            #expect(reply.status == 401)
+            #expect(reply.body.contains("\"type\":\"urn:swift-kbs:problem:challenge_invalid\""))
+        }
+    }
+
+    @Test("Nothing else of an answer is read unless it is one: the nonce first")
+    func nonceFirst() async throws {
+        try await RunningServer.run { server in
+            let guest = try server.components()
+            let (mine, other) = (try await guest.challenge(), try await guest.challenge())
+            let evidence = String(decoding: try guest.evidence(for: other), as: UTF8.self)
+            let body = Data(evidence.replacing("\"tee-pubkey\":{", with: "\"tee-pubkey\":{\"d\":\"x\",").utf8)
+            let early = try await refusal { _ = try await guest.attest(mine, body) }
+            #expect(early.type == "urn:swift-kbs:problem:challenge_invalid")
+            let late = try await refusal { _ = try await guest.attest(other, body) }
+            #expect(late.type == "urn:swift-kbs:problem:malformed")
         }
     }
 

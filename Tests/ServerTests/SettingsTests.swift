@@ -1,5 +1,6 @@
 import Administration
 import Broker
+import CoCoDialect
 import Evidence
 import Foundation
 import NIOCore
@@ -49,6 +50,21 @@ struct SettingsTests {
         #expect(settings.policy.minimumTCB[.milan] == TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209))
         #expect(unknown == ["KBS_TYPO"])
         _ = folder
+    }
+
+    @Test("What is assumed of other verifiers' guests is said for each, and mistakes are refused")
+    func assumptions() throws {
+        func resolve(_ text: String) throws -> Settings {
+            try Settings.resolve(flags: [.tokenTrustedAssume: text], environment: [:], file: nil).settings
+        }
+        let found = try resolve("https://a=vmpl:1+product:Genoa, https://b=cxl:off+firmware:committed")
+            .guestComponents.trustedAssumptions
+        #expect(found["https://a"]?.vmpl == 1 && found["https://a"]?.product == .genoa)
+        #expect(found["https://a"]?.forbidsCXL == false && found["https://a"]?.hasCommittedFirmware == false)
+        #expect(found["https://b"]?.forbidsCXL == true && found["https://b"]?.hasCommittedFirmware == true)
+        for text in ["https://a", "https://a=vmpl:4", "https://a=vmpl", "https://a=cxl:on", "https://a=product:Rome"] {
+            #expect(throws: InvalidSetting.self) { try resolve(text) }
+        }
     }
 
     @Test("The defaults need no file and are safe")

@@ -6,7 +6,21 @@ public enum Independent {
         .deletingLastPathComponent()
     private static let python = root.appending(path: ".build-jose/bin/python3")
 
-    public static var isThere: Bool { FileManager.default.isExecutableFile(atPath: python.path(percentEncoded: false)) }
+    /// Tests that need it are skipped without it. Said once, for a run that looks complete and is not.
+    public static let isThere: Bool = {
+        guard !FileManager.default.isExecutableFile(atPath: python.path(percentEncoded: false)) else { return true }
+        FileHandle.standardError.write(
+            Data(
+                """
+                WARNING: nothing here is held against JOSE implementations that are not ours, as .build-jose is missing: \
+                run scripts/make-jose-environment.
+
+                """.utf8))
+        return false
+    }()
+
+    /// Whether it must be there: as in continuous integration, which says so by treating warnings as errors.
+    public static var isRequired: Bool { ProcessInfo.processInfo.environment["KBS_STRICT"] == "1" }
 
     public struct Failed: Error {
         public let status: Int32

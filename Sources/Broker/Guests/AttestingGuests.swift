@@ -68,6 +68,13 @@ extension Broker {
         let attested = guest.stating(try await token(guest))
         let stored = try StoredGuest(
             guest, token: attested.token ?? "", verdictJSON: recorded.verdictJSON, with: opened.keys)
+        if let seconds = guestRoom.wait(for: stored) {
+            throw try await refused(
+                attempt,
+                Refusal(
+                    .rateLimited, "This chip's guests attest too often: keep the session, or wait.", retryAfter: seconds
+                ))
+        }
         guard try await store.insert(stored, attempt: recorded, recording: .attest(recorded, stating: claims)) else {
             // The same guest may have been answered in another connection meanwhile.
             if let known = try await known(opened, at: time), known.key == answer.key { return known }

@@ -97,7 +97,9 @@ struct InitialDataReader {
             guard position > start else { throw malformed("a key was expected") }
             key = String(decoding: bytes[start..<position], as: UTF8.self)
         }
-        guard key.utf8.count <= Self.longestKey else { throw malformed("a key is longer than \(Self.longestKey) bytes") }
+        guard key.utf8.count <= Self.longestKey else {
+            throw malformed("a key is longer than \(Self.longestKey) bytes")
+        }
         return key
     }
 
@@ -217,7 +219,9 @@ struct InitialDataReader {
     }
 
     private mutating func takeVisible(_ byte: UInt8) throws(MalformedInput) {
-        guard byte == .tab || byte >= 0x20 && byte != 0x7F else { throw malformed("a control character is not escaped") }
+        guard byte == .tab || byte >= 0x20 && byte != 0x7F else {
+            throw malformed("a control character is not escaped")
+        }
         position += 1
     }
 
@@ -237,7 +241,9 @@ struct InitialDataReader {
         return true
     }
 
-    private func count(of byte: UInt8, upTo most: Int) -> Int { bytes[position...].prefix(most).prefix { $0 == byte }.count }
+    private func count(of byte: UInt8, upTo most: Int) -> Int {
+        bytes[position...].prefix(most).prefix { $0 == byte }.count
+    }
 }
 
 extension InitialDataReader.Document {

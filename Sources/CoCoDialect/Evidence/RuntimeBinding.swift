@@ -15,7 +15,8 @@ struct RuntimeBinding: Sendable {
         /// - Parameter runtimeData: has `nonce`.
         /// - Throws: a ``Refusal``.
         init(_ runtimeData: JSONValue?) throws(Refusal) {
-            guard let text = runtimeData?["nonce"]?.text, let bytes = Data(base64Encoded: text), bytes.count == 32 else {
+            guard let text = runtimeData?["nonce"]?.text, let bytes = Data(base64Encoded: text), bytes.count == 32
+            else {
                 throw Refusal(.malformed, "runtime-data.nonce must be the challenge's nonce: base64 of 32 bytes.")
             }
             (self.text, self.bytes) = (text, Array(bytes))

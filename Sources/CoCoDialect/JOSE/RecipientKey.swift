@@ -71,7 +71,9 @@ public struct RecipientKey: Sendable {
     private static func checkMembers(_ jwk: JSONValue) throws(Refusal) {
         for (name, value) in jwk.members ?? [:] {
             guard let longest = longestMembers[name] else {
-                throw .key("it has a member that no key needs: \(longestMembers.keys.sorted().joined(separator: ", ")) are known")
+                throw .key(
+                    "it has a member that no key needs: \(longestMembers.keys.sorted().joined(separator: ", ")) are known"
+                )
             }
             guard let text = value.text, text.utf8.count <= longest else {
                 throw .key("\(name) is not a text of at most \(longest) bytes")

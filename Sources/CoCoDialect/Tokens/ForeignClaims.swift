@@ -22,7 +22,8 @@ extension ForeignGuest {
             status == .affirming || status == .warning
         else {
             throw Refusal(
-                .policyRefused, "\(issuer) does not vouch for this guest: its ear.status is neither affirming nor warning.")
+                .policyRefused,
+                "\(issuer) does not vouch for this guest: its ear.status is neither affirming nor warning.")
         }
         guard let jwk = evidence["runtime_data_claims"]?["tee-pubkey"] else {
             throw Refusal(.unauthenticated, "The token has no key of the guest's.")

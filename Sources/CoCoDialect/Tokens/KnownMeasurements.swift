@@ -7,7 +7,7 @@ public import Foundation
 /// what was added just now. Whether a guest gets a resource is decided by the resource's policy, which is never behind.
 public actor KnownMeasurements {
     private static let lifetime: TimeInterval = 10
-    private let policies: PolicyLibrary
+    private let all: @Sendable (_ time: Date) async throws -> Set<[UInt8]>
     private let now: @Sendable () -> Date
     private var known: Set<[UInt8]> = []
     private var read: Date?
@@ -15,8 +15,12 @@ public actor KnownMeasurements {
     private var reading: Task<Set<[UInt8]>, any Error>?
 
     public init(_ policies: PolicyLibrary, now: @escaping @Sendable () -> Date = { Date() }) {
-        self.policies = policies
+        self.init(now: now) { try await Self.all(in: policies, at: $0) }
+    }
+
+    init(now: @escaping @Sendable () -> Date, reading all: @escaping @Sendable (Date) async throws -> Set<[UInt8]>) {
         self.now = now
+        self.all = all
     }
 
     /// - Parameter measurement: 48 bytes.
@@ -33,7 +37,7 @@ public actor KnownMeasurements {
             return
         }
         // A task of its own: the guest that asked first may hang up.
-        let task = Task { [policies] in try await Self.all(in: policies, at: time) }
+        let task = Task { [all] in try await all(time) }
         reading = task
         defer { reading = nil }
         known = try await task.value

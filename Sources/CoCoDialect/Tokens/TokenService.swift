@@ -21,7 +21,8 @@ public struct TokenService: Sendable {
     ///   - keyRules: which of their guests' keys are taken.
     ///   - isKnownMeasurement: whether reference values have a launch measurement.
     package init(
-        keys: TokenKeys, issuer: String, software: String, foreign: [ForeignVerifier] = [], keyRules: RecipientKey.Rules,
+        keys: TokenKeys, issuer: String, software: String, foreign: [ForeignVerifier] = [],
+        keyRules: RecipientKey.Rules,
         isKnownMeasurement: @escaping @Sendable ([UInt8]) async throws -> Bool,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {

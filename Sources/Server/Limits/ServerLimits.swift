@@ -35,6 +35,7 @@ struct ServerLimits: Sendable {
         if let rate { router.add(middleware: RateLimitMiddleware(limiter: rate, counters: counters)) }
         router.add(middleware: BodyLimitMiddleware(longestBody: settings.body, longestResource: settings.resource))
         router.add(middleware: BodyBudgetMiddleware(budget: bodies, counters: counters))
+        router.add(middleware: EndorsementCallerMiddleware())
         router.add(
             middleware: AttestationQueueMiddleware(room: room, longestBody: settings.body, counters: counters))
     }

@@ -4,7 +4,9 @@ import Foundation
 
 /// Where certificates come from.
 extension SettingKey {
-    static let endorsements = [endorsementsFolder, endorsementsKDS, endorsementsTimeout]
+    static let endorsements = [
+        endorsementsFolder, endorsementsKDS, endorsementsKDSPerCaller, endorsementsTimeout,
+    ]
 
     public static let endorsementsFolder = SettingKey(
         "endorsements.folder", "Folder with certificates for hosts whose certificates cannot be fetched"
@@ -26,6 +28,11 @@ extension SettingKey {
         }
         $1.keyDistribution?.baseURL = try $0.url(example: "https://kdsintf.amd.com")
     }
+
+    public static let endorsementsKDSPerCaller = SettingKey(
+        "endorsements.kds_per_caller", "Chips whose certificates are asked for there, for one address in a minute",
+        default: "60"
+    ) { $1.keyDistribution?.mostPerCaller = try $0.number(1...100_000) }
 
     public static let endorsementsTimeout = SettingKey(
         "endorsements.timeout", "How long to wait for a certificate from there, with all retries", default: "25s"

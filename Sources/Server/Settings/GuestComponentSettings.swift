@@ -24,7 +24,8 @@ public struct GuestComponentSettings: Sendable {
 
 extension SettingKey {
     static let guestComponents = [
-        tokenIssuer, tokenKeyRotation, tokenCertificate, tokenKey, tokenTrusted, tokenTrustedAudience, tokenTrustedAssume, cocoAllowRSA1_5,
+        tokenIssuer, tokenKeyRotation, tokenCertificate, tokenKey, tokenTrusted, tokenTrustedAudience,
+        tokenTrustedAssume, cocoAllowRSA1_5,
     ]
 
     public static let tokenIssuer = SettingKey(
@@ -71,7 +72,8 @@ extension SettingKey {
             let parts = entry.split(separator: "=", maxSplits: 1).map(String.init)
             var assumptions = ForeignAssumptions()
             guard parts.count == 2, parts[1].split(separator: "+").allSatisfy({ assumptions.take($0) }) else {
-                throw $0.invalid("a list of ISSUER=CLAIM+CLAIM of vmpl:0 to 3, cxl:off, firmware:committed, product:NAME")
+                throw $0.invalid(
+                    "a list of ISSUER=CLAIM+CLAIM of vmpl:0 to 3, cxl:off, firmware:committed, product:NAME")
             }
             $1.guestComponents.trustedAssumptions[parts[0]] = assumptions
         }

@@ -150,10 +150,38 @@ public struct GuestComponents: Sendable {
                 guard let session = cookie else { throw Refused(status: 401, body: "") }
                 return (try await fetch(path, cookie: session), attestations)
             } catch let refused as Refused where refused.status == 401 && attestations < 3 {
-                let challenge = try await challenge()
-                _ = try await attest(challenge)
-                cookie = challenge.cookie
+                cookie = try await attested().cookie
                 attestations += 1
+            }
+        }
+    }
+
+    /// The same with a token, which it may have from another time.
+    public func getWithToken(_ path: String, startingWith token: String) async throws -> (
+        resource: [UInt8], attestations: Int
+    ) {
+        var (token, attestations) = (token, 0)
+        while true {
+            do {
+                return (try await fetch(path, token: token), attestations)
+            } catch let refused as Refused where refused.status == 401 && attestations < 3 {
+                token = try await attested().token
+                attestations += 1
+            }
+        }
+    }
+
+    /// Attests, and begins again when it is told to, up to five times in all.
+    private func attested() async throws -> (cookie: String, token: String) {
+        var attempts = 0
+        while true {
+            attempts += 1
+            do {
+                let challenge = try await challenge()
+                return (challenge.cookie, try await attest(challenge))
+            } catch let refused as Refused where refused.status == 401 && attempts < 5 {
+                // The real one waits for a second.
+                try await Task.sleep(for: .milliseconds(10))
             }
         }
     }
