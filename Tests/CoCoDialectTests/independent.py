@@ -178,7 +178,8 @@ def boot(request):
 
 
 COMMANDS = {
-    f.__name__: f for f in (joserfc_decrypt, mlkem_decrypt, mlkem_generate, generate, mac, verify_token, boot, forge, issue)
+    f.__name__: f
+    for f in (joserfc_decrypt, mlkem_decrypt, mlkem_generate, generate, mac, verify_token, boot, forge, issue, toml)
 }
 
 if __name__ == "__main__":
