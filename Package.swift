@@ -94,7 +94,7 @@ let package = Package(
             name: "CoCoDialect",
             dependencies: [
                 "Broker", "COpenSSL", "Evidence", "JSONWebTokens", .crypto, .cryptoExtras, .httpTypes, .hummingbird,
-                .jwtKit, .logging, .nioCore, .tomlKit,
+                .jwtKit, .logging, .nioCore,
             ], swiftSettings: settings),
         // What operators write: policies and reference values.
         .target(name: "Policies", dependencies: ["Broker", "Evidence", .tomlKit], swiftSettings: settings),

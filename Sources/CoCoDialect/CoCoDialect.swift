@@ -99,7 +99,7 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
         do {
             return try await body()
         } catch {
-            throw Failure(error)
+            throw Failure(thrown: error)
         }
     }
 }

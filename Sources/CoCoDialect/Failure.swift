@@ -26,7 +26,7 @@ public struct Failure: Error, Sendable {
     }
 
     /// Whatever was thrown. Nothing fails open, and nobody outside learns the details.
-    init(_ error: any Error) {
+    init(thrown error: any Error) {
         switch error {
         case let failure as Failure: self = failure
         case let refusal as Refusal: self.init(refusal)
@@ -92,7 +92,7 @@ public struct FailureMiddleware<Context: RequestContext>: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch  where error is Failure || request.isOfGuestComponents {
-            let failure = Failure(error)
+            let failure = Failure(thrown: error)
             if let cause = failure.cause {
                 context.logger.error(
                     "A request failed.", metadata: ["error": "\(cause)", "path": "\(request.uri.path)"])

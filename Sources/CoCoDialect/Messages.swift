@@ -54,15 +54,21 @@ struct AttestationMessage: Decodable, Sendable {
     enum CodingKeys: String, CodingKey { case initialData = "init-data" }
 }
 
-/// What only this dialect's `POST /attest` has.
+/// What of both dialects' `POST /attest` only this one has.
 struct AttestationProbe: Decodable, Sendable {
-    private struct Anything: Decodable { init(from decoder: any Decoder) {} }
+    struct Evidence: Decodable, Sendable {
+        private struct Anything: Decodable { init(from decoder: any Decoder) {} }
+
+        private enum CodingKeys: String, CodingKey { case primary = "primary_evidence" }
+
+        init(from decoder: any Decoder) throws {
+            _ = try decoder.container(keyedBy: CodingKeys.self).decode(Anything.self, forKey: .primary)
+        }
+    }
+
+    let evidence: Evidence
 
     enum CodingKeys: String, CodingKey { case evidence = "tee-evidence" }
-
-    init(from decoder: any Decoder) throws {
-        _ = try decoder.container(keyedBy: CodingKeys.self).decode(Anything.self, forKey: .evidence)
-    }
 }
 
 /// The evidence of one technology in `POST /attest`.

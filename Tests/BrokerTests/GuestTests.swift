@@ -256,6 +256,23 @@ struct GuestTests {
         #expect(try await broker.guest(id: attested.id).claims.initData == initData.claims)
     }
 
+    @Test("A chip's guests fill only so much of the database")
+    func room() async throws {
+        let initData = GuestAnswer.InitData(
+            digest: Array(repeating: 7, count: 32), claims: ["large": String(repeating: "x", count: 16 << 20)])
+        func attestLargely() async throws {
+            let challenge = try broker.challengeGuest(.snp)
+            _ = try await attest(
+                guest.answer(challenge, initData: initData) { report in
+                    for index in 0..<32 { report.patches[0xC0 + index] = 7 }
+                }, challenge)
+        }
+        for _ in 0..<3 { try await attestLargely() }
+        // The fourth would be over 64 MiB, with what else is in a row.
+        let refused = await refusal { try await attestLargely() }
+        #expect(refused?.code == .rateLimited && refused?.retryAfter != nil)
+    }
+
     @Test("A sample is neither challenged nor attested, unless the operator takes samples")
     func samples() async throws {
         #expect(await code { _ = try broker.challengeGuest(.sample) } == .technologyMismatch)

@@ -53,7 +53,7 @@ struct FailureTests {
 
     @Test("What nobody expected is said in this dialect's form; what it was is for the log alone")
     func unexpected() {
-        let failure = Failure(Damaged())
+        let failure = Failure(thrown: Damaged())
         #expect(failure.refusal.code == .unavailable)
         #expect(failure.cause is Damaged && !failure.refusal.sentence.contains("Damaged"))
     }

@@ -1,5 +1,6 @@
 @testable import CoCoDialect
 import Evidence
+import TestSupport
 import Testing
 
 @Suite("Init data, as TOML 1.0.0 has them")
@@ -151,5 +152,50 @@ struct InitialDataReaderTests {
         }
         #expect(error?.reason.contains("line 4") == true)
         #expect(error?.reason.contains("hush") == false)
+    }
+
+    @Test(
+        "Whatever is read, Python's tomllib reads the same, also of documents that nobody would write",
+        .enabled(if: Independent.isThere))
+    func tomllib() async throws {
+        let parts = [
+            "a", "b", "'c d'", "\"e.f\"", "=", " = ", "\"", "\"\"\"", "'", "'''", "\n", "\r\n", "\\", "\\n", "\\u00e9",
+            "\\U0001F511", "\\\n", "\\ \t\n ", "# x", "[data]", "[", "]", ".", " ", "\t", "x", "é", "=\"x\"\n",
+            "='y'\n",
+            "='''\nz'''\n", "=\"\"\"\nw\\\n  v\"\"\"\n", ",", "1",
+        ]
+        var random = Sequence(seed: 42)
+        var documents: [(text: String, found: InitialDataReader.Document)] = []
+        for _ in 0..<60_000 {
+            let text = (0..<Int.random(in: 1...10, using: &random)).map { _ in
+                parts.randomElement(using: &random) ?? ""
+            }.joined()
+            if let found = try? InitialDataReader.read(text.utf8) { documents.append((text, found)) }
+        }
+        try #require(documents.count > 500)
+        let answer = try await Independent.run("toml", ["documents": documents.map(\.text)])
+        let theirs = try #require(answer["documents"] as? [Any])
+        for (document, other) in zip(documents, theirs) {
+            var members = try #require(other as? [String: Any], "\(document.text.debugDescription) is no TOML")
+            let data = members.removeValue(forKey: "data").map { $0 as? [String: String] ?? ["not": "texts"] }
+            #expect(members as? [String: String] == document.found.head, "\(document.text.debugDescription)")
+            #expect(data == document.found.data, "\(document.text.debugDescription)")
+        }
+    }
+
+    /// The same numbers each time.
+    private struct Sequence: RandomNumberGenerator {
+        private var state: UInt64
+
+        init(seed: UInt64) { state = seed }
+
+        // SplitMix64.
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var mixed = state
+            mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+            return mixed ^ (mixed >> 31)
+        }
     }
 }

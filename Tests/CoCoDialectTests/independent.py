@@ -117,6 +117,19 @@ def issue(request):
     return {"token": token, "keys": {"keys": [key.as_dict(private=False) | {"alg": "ES256"}]}}
 
 
+def toml(request):
+    """What the standard library's reader makes of each document; null when it refuses it."""
+    import tomllib
+
+    def read(text):
+        try:
+            return tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            return None
+
+    return {"documents": [read(text) for text in request["documents"]]}
+
+
 def boot(request):
     """All that a guest without hardware does, with a key of the kind that is asked for: attests, and fetches a resource
     with its cookie and with its token."""
@@ -165,7 +178,8 @@ def boot(request):
 
 
 COMMANDS = {
-    f.__name__: f for f in (joserfc_decrypt, mlkem_decrypt, mlkem_generate, generate, mac, verify_token, boot, forge, issue)
+    f.__name__: f
+    for f in (joserfc_decrypt, mlkem_decrypt, mlkem_generate, generate, mac, verify_token, boot, forge, issue, toml)
 }
 
 if __name__ == "__main__":

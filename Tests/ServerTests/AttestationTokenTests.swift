@@ -208,6 +208,17 @@ struct AttestationTokenTests {
         }
     }
 
+    @Test("A server does not start that assumes something of a verifier whose tokens it does not take")
+    func mistypedIssuer() async {
+        await #expect(throws: InvalidSetting.self) {
+            try await RunningServer.run {
+                $0.guestComponents.trustedIssuers = [("https://as.example.org", "/keys")]
+                $0.guestComponents.trustedAssumptions = ["https://as.example.com": Self.assumptions]
+            } _: { _ in
+            }
+        }
+    }
+
     @Test("A guest with a trusted verifier's token gets what its claims allow", .enabled(if: Independent.isThere))
     func foreign() async throws {
         try await Self.withForeign { _, guest, token in
