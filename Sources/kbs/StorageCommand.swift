@@ -44,7 +44,7 @@ struct StorageCommand: AsyncParsableCommand {
                 from: StorageCommands.Place(from, settings), to: StorageCommands.Place(to, settings),
                 isSnapshot: snapshot)
             for table in outcome.tables {
-                print("\(table.table.padding(to: 13))  \("\(table.rows)".padding(to: 10))  \(Hex.encode(table.hash))")
+                print("\(table.table.padding(to: 17))  \("\(table.rows)".padding(to: 10))  \(Hex.encode(table.hash))")
             }
             print("Read again and compared: number and SHA-256 of each table's rows are the same.")
             print("Take the master key along: without it no secret can be read.")
