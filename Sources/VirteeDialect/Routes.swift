@@ -110,6 +110,9 @@ extension Request {
         return Data(buffer.readableBytesView)
     }
 
+    /// Whether it comes from a guest that this dialect has challenged.
+    public var hasSessionCookie: Bool { !sessionIDs.isEmpty }
+
     /// Every value of the cookie `session_id`: clients send several, on one header line or on more.
     fileprivate var sessionIDs: [Substring] {
         headers[values: .cookie].flatMap { line in
