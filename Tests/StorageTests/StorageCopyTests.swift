@@ -169,6 +169,29 @@ struct StorageCopyTests {
         await server.close()
     }
 
+    @Test("A server that begins to work while it is copied is noticed, and the copy is none")
+    func lateServer() async throws {
+        let database = try await configuration(PostgreSQLCluster.shared.newStoreDatabase())
+        let target = CopyPlace.sqlite(folder.file("late.sqlite"))
+        let (begun, begin) = AsyncStream.makeStream(of: Void.self)
+        // The copy has a thread of its own, which may be held up.
+        let opened = DispatchSemaphore(value: 0)
+        async let server = {
+            _ = await begun.first { _ in true }
+            defer { opened.signal() }
+            return try await PostgreSQLStore(database)
+        }()
+        let failure = await #expect(throws: StorageCopy.Failure.self) {
+            try await StorageCopy.run(from: .postgreSQL(database), to: target) { table in
+                guard table == "audit" else { return }
+                begin.yield()
+                opened.wait()
+            }
+        }
+        #expect(failure?.description.contains("servers are at work") == true)
+        try await server.close()
+    }
+
     @Test(
         "A copy that is not what was copied is found out",
         arguments: ["NEW.added := NEW.added + 1; RETURN NEW", "RETURN NULL"])

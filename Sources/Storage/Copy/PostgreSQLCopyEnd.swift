@@ -12,6 +12,11 @@ final class PostgreSQLCopyEnd: CopyEnd {
         connection = try Connection(
             configuration, Connection.Limits(statement: Self.patience, scansTables: true))
         try PostgreSQLSchema.prepare(connection, migrates: isTarget, timeout: configuration.timeout)
+        // A later one may be one to work on, but has what would not be copied.
+        guard
+            try PostgreSQLSchema.current(connection, until: .now + configuration.timeout).version
+                == PostgreSQLSchema.version
+        else { throw OtherSchema(isLater: true) }
         // Between two portions the other end may take its time.
         try run("SET idle_in_transaction_session_timeout = 0")
     }
@@ -29,6 +34,8 @@ final class PostgreSQLCopyEnd: CopyEnd {
 
     private func checkThatNobodyWorks() throws {
         guard !isSnapshot else { return }
+        // Within a transaction it shows what it showed the first time.
+        try run("SELECT pg_stat_clear_snapshot()")
         let others = try run(
             """
             SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()

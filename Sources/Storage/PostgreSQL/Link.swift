@@ -85,6 +85,9 @@ final class Link {
         while ContinuousClock.now < until, !signals.isClosing { Thread.sleep(forTimeInterval: 0.01) }
     }
 
+    /// Whether the connection that was given out last is not to be used any more.
+    var isLost: Bool { connection == nil }
+
     func succeed() { failures = 0 }
 
     func lose(_ reason: any Error) {

@@ -9,6 +9,8 @@ final class Lookups: Sendable {
     private struct Lookup: Sendable {
         let query: Query
         let request: Request<QueryResult>
+        /// Whether the answer may have megabytes.
+        let isLarge: Bool
     }
 
     private let queue: WorkQueue<Lookup>
@@ -38,10 +40,12 @@ final class Lookups: Sendable {
     /// Few enough that the answers to one do not keep the others waiting.
     private static let most = 64
 
-    func run(_ query: Query) async throws -> QueryResult {
+    /// - Parameter isLarge: whether the answer may have megabytes.
+    func run(_ query: Query, isLarge: Bool = false) async throws -> QueryResult {
         try await withCheckedThrowingContinuation { continuation in
             let request = Request(continuation, deadline: .now + timeout)
-            guard queue.add(Lookup(query: query, request: request)) else { return request.fail(Refusal.tooManyWait) }
+            let lookup = Lookup(query: query, request: request, isLarge: isLarge)
+            guard queue.add(lookup) else { return request.fail(Refusal.tooManyWait) }
             deadlines.watch(request)
         }
     }
@@ -57,7 +61,11 @@ final class Lookups: Sendable {
 
     private static func serve(_ queue: WorkQueue<Lookup>, _ link: Link, atMost most: Int) {
         while let connection = link.connect(), let batch = queue.take(atMost: most) {
-            let again = answer(batch, connection, link)
+            // Large answers one by one, so that sixty of them are not in memory at once, nor late together.
+            var again = answer(batch.filter { !$0.isLarge }, connection, link)
+            for lookup in batch where lookup.isLarge {
+                again += link.isLost ? [lookup] : answer([lookup], connection, link)
+            }
             queue.finish()
             queue.putBack(again)
         }

@@ -80,13 +80,13 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
         let wait = max(2, Int(timeout.components.seconds) / 2)
         let usual = [
             // For each host; libpq takes no less than two seconds.
-            ("connect_timeout", "\(wait)"), ("application_name", "kbs"), ("target_session_attrs", "read-write"),
+            ("connect_timeout", "\(wait)"), ("target_session_attrs", "read-write"),
             ("sslmode", isOnThisMachine ? "prefer" : "verify-full"), ("gssencmode", "disable"),
             // A connection that a network has forgotten is found out, also one that waits.
             ("keepalives_idle", "5"), ("keepalives_interval", "2"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "\(Int(timeout / .milliseconds(1)))"),
         ]
-        return try usual + password() + [("dbname", uri), ("client_encoding", "UTF8")]
+        return try usual + password() + [("dbname", uri), ("client_encoding", "UTF8"), ("application_name", "kbs")]
     }
 
     private func password() throws -> [(String, String)] {

@@ -145,13 +145,24 @@ extension PostgreSQLStore {
     public func activate(_ active: String, previous: [String], at time: Date) async throws {
         try await change { transaction in
             let now = Value.integer(time.seconds)
-            try transaction.run(
-                "UPDATE master_keys SET superseded = $1 WHERE id <> $2 AND superseded IS NULL", [now, .text(active)])
-            try transaction.run(
-                """
-                INSERT INTO master_keys (id, activated) VALUES ($1, $2)
-                ON CONFLICT (id) DO UPDATE SET superseded = NULL, retired = NULL
-                """, [.text(active), now])
+            // Each session that is opened shares the active key's row: it is left alone if it is as it should be.
+            let isActive =
+                try transaction.run(
+                    """
+                    SELECT 1 FROM master_keys WHERE id = $1 AND superseded IS NULL AND retired IS NULL
+                        AND NOT EXISTS (SELECT FROM master_keys WHERE id <> $1 AND superseded IS NULL)
+                    """, [.text(active)]
+                ).first != nil
+            if !isActive {
+                try transaction.run(
+                    "UPDATE master_keys SET superseded = $1 WHERE id <> $2 AND superseded IS NULL",
+                    [now, .text(active)], alone: .masterKeys)
+                try transaction.run(
+                    """
+                    INSERT INTO master_keys (id, activated) VALUES ($1, $2)
+                    ON CONFLICT (id) DO UPDATE SET superseded = NULL, retired = NULL
+                    """, [.text(active), now], alone: .masterKeys)
+            }
             // Keys from before there was this table: they were active until now at most.
             for id in previous {
                 try transaction.run(
@@ -165,7 +176,8 @@ extension PostgreSQLStore {
     public func retire(_ id: String, at time: Date) async throws -> Bool {
         try await change(takesLong: true) { transaction in
             // From here until the commit nobody writes anything under it.
-            try transaction.run("SELECT 1 FROM master_keys WHERE id = $1 FOR UPDATE", [.text(id)])
+            try transaction.run(
+                "SELECT 1 FROM master_keys WHERE id = $1 FOR UPDATE", [.text(id)], alone: .masterKeys)
             // What version 1 wrote may be under any key.
             let isUsed = try transaction.run(
                 """

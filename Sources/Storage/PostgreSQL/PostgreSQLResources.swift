@@ -135,7 +135,7 @@ extension PostgreSQLStore: ResourceStore {
         let sql = """
             SELECT \(Self.resourceColumns), v.master_key, v.sealed FROM \(Self.resourceTables) WHERE r.path = $1
             """
-        return try await lookUp(sql, [.text(path.text)]).first.map { row in
+        return try await lookUp(sql, [.text(path.text)], isLarge: true).first.map { row in
             SealedResource(
                 resource: try Resource(row: row),
                 sealed: Sealed(bytes: try row.bytes(12), masterKey: try row.text(11)))

@@ -33,7 +33,7 @@ enum PostgreSQLSchema {
                 guard found.version > 0 else { throw PostgreSQLUnusable.isEmpty }
                 throw OtherSchema(isLater: false)
             }
-            try migrate(connection)
+            try migrateInTurn(connection)
             found = try current(connection, until: .now + timeout)
         }
         guard found.compatibleFrom <= version else { throw OtherSchema(isLater: true) }
@@ -64,6 +64,17 @@ enum PostgreSQLSchema {
         return try found.first.map { Found(version: try $0.int(0), compatibleFrom: try $0.int(1)) } ?? Found()
     }
 
+    /// Runs the next migration, and begins again when it and others were in each other's way.
+    private static func migrateInTurn(_ connection: Connection) throws {
+        let end = ContinuousClock.now + .seconds(3_600)
+        while true {
+            do { return try migrate(connection) } catch let error as PostgreSQLError {
+                guard Remedy(error) == .again, .now < end else { throw error }
+                Thread.sleep(forTimeInterval: Double.random(in: 0.5...2))
+            }
+        }
+    }
+
     /// The next migration that has not run yet, if there is one, in a transaction.
     private static func migrate(_ connection: Connection) throws {
         // An index on a large table takes its time.
@@ -77,6 +88,9 @@ enum PostgreSQLSchema {
             try run("SET LOCAL lock_timeout = 0")
             // Who comes second waits here, and then finds that it is done. The number means nothing.
             try run("SELECT pg_advisory_xact_lock(5281726154870713)")
+            // Whoever waits for a table has all others wait behind him. Behind a long read, of a backup say, no guest
+            // of the servers at work would get anything: rather this begins again.
+            try run("SET LOCAL lock_timeout = 1000")
             let found = try current(connection, until: deadline).version
             if found < version {
                 let migration = migrations[found]

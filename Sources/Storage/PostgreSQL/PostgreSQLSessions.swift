@@ -103,25 +103,23 @@ extension PostgreSQLStore {
         // In portions, so that guests' writes do not wait behind a long transaction. The record is in the first one's:
         // should the process end between two, the trail says of more sessions than were ended, and never of fewer.
         var ended = 0
+        var left: [[UInt8]] = []
         for start in stride(from: 0, to: found.count, by: Self.portion) {
             let ids = Array(found[start..<min(start + Self.portion, found.count)])
             let later = found.count - ids.count
-            ended += try await change { transaction in
-                let count = try ["sessions", "guests"].reduce(0) { count, table in
-                    // A row is not removed, as it is what remembers that a challenge was answered. In the order of
-                    // their ids, as guests' writes have them.
-                    try count
-                        + transaction.run(
-                            """
-                            WITH ended AS MATERIALIZED (SELECT id FROM \(table) WHERE id = ANY ($2) AND expires > $1
-                                ORDER BY id FOR UPDATE)
-                            UPDATE \(table) SET expires = $1 FROM ended WHERE \(table).id = ended.id
-                            """, [.integer(time.seconds), .blobs(ids)]
-                        ).changes
-                }
-                if start == 0, count + later > 0 { transaction.append(record(count + later)) }
-                return count
+            let done = try await change { transaction in
+                // With the record, so that no release of these comes after it in the trail.
+                let done = try transaction.endSessions(ids, at: time, waits: start == 0)
+                if start == 0, done.count + later > 0 { transaction.append(record(done.count + later)) }
+                return done
             }
+            ended += done.count
+            if start > 0 { left += Set(ids).subtracting(done) }
+        }
+        // Those that guests' writes had just then, one at a time: with several, this and a guest's could wait for each
+        // other.
+        for id in left {
+            ended += try await change { try $0.endSessions([id], at: time, waits: true).count }
         }
         return ended
     }
@@ -146,6 +144,24 @@ extension PostgreSQLStore {
             }
             swept += portion
             if portion == 0 { return swept }
+        }
+    }
+}
+
+extension Transaction {
+    /// A row is not removed, as it is what remembers that a challenge was answered.
+    ///
+    /// - Parameter waits: whether those are waited for that another transaction has.
+    /// - Returns: the ids of those that were ended.
+    fileprivate func endSessions(_ ids: [[UInt8]], at time: Date, waits: Bool) throws -> [[UInt8]] {
+        try ["sessions", "guests"].flatMap { table in
+            try run(
+                """
+                WITH ended AS MATERIALIZED (SELECT id FROM \(table) WHERE id = ANY ($2) AND expires > $1
+                    ORDER BY id FOR UPDATE \(waits ? "" : "SKIP LOCKED"))
+                UPDATE \(table) SET expires = $1 FROM ended WHERE \(table).id = ended.id RETURNING \(table).id
+                """, [.integer(time.seconds), .blobs(ids)]
+            ).rows.map { try $0.bytes(0) }
         }
     }
 }

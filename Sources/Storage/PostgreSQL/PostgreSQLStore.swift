@@ -81,8 +81,10 @@ public final class PostgreSQLStore: Sendable {
     // MARK: Reading
 
     /// By key, or a few rows by an index.
-    func lookUp(_ sql: String, _ values: [Value] = []) async throws -> QueryResult {
-        try await lookups.run(Query(sql, values))
+    ///
+    /// - Parameter isLarge: whether the answer may have megabytes.
+    func lookUp(_ sql: String, _ values: [Value] = [], isLarge: Bool = false) async throws -> QueryResult {
+        try await lookups.run(Query(sql, values), isLarge: isLarge)
     }
 
     /// Through many rows.

@@ -5,6 +5,7 @@
 enum SharedRows: String {
     case workloads, resources, policies
     case referenceValues = "reference_values"
+    case masterKeys = "master_keys"
 
     /// In milliseconds: some transactions of guests.
     fileprivate static let patience = 300

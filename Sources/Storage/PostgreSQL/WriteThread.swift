@@ -105,8 +105,11 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
     }
 
     private func performAlone(_ writes: [Write], _ link: Link) {
-        for write in writes where write.request.isWaiting {
-            guard let connection = link.connect() else { return write.request.expire() }
+        for (index, write) in writes.enumerated() where write.request.isWaiting {
+            guard let connection = link.connect() else {
+                for write in writes[index...] { write.request.expire() }
+                return
+            }
             perform([write], connection, link)
         }
     }

@@ -69,8 +69,12 @@ public enum DatabaseFile {
         var summary = DatabaseSummary()
         summary.schema = try migrator.completedMigrations(database)
         guard !summary.schema.isEmpty else { throw DatabaseDamaged(description: "it is not the database of a broker") }
-        for table in ["workloads", "secrets", "sessions", "certificates", "server_keys", "tokens", "audit"]
-        where try database.tableExists(table) {
+        let tables = [
+            "workloads", "secrets", "resources", "resource_versions", "policies", "reference_values", "sessions",
+            "guests",
+            "certificates", "server_keys", "tokens", "audit",
+        ]
+        for table in tables where try database.tableExists(table) {
             summary.counts[table] = try Int.fetchOne(database, sql: "SELECT count(*) FROM \(table)") ?? 0
         }
         let complete = try Int.fetchOne(
@@ -83,11 +87,13 @@ public enum DatabaseFile {
             throw DatabaseDamaged(description: "it is damaged: some workloads are not whole")
         }
         let hasKeys = try database.columns(in: "secrets").contains { $0.name == "master_key" }
+        let versions =
+            try database.tableExists("resource_versions") ? "UNION ALL SELECT master_key FROM resource_versions" : ""
         let sql =
             hasKeys
             ? """
             SELECT master_key, count(*) FROM
-                (SELECT master_key FROM secrets UNION ALL SELECT master_key FROM server_keys) GROUP BY 1
+                (SELECT master_key FROM secrets UNION ALL SELECT master_key FROM server_keys \(versions)) GROUP BY 1
             """ : "SELECT '', count(*) FROM secrets HAVING count(*) > 0"
         for row in try Row.fetchAll(database, sql: sql) { summary.masterKeys[row[0]] = row[1] }
         return summary
