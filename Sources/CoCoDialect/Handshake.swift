@@ -8,13 +8,15 @@ public import Hummingbird
 extension CoCoDialect {
     /// Whether a body of `POST /auth` is of this dialect. The other one's clients say version 0.0.0, or none.
     public static func speaks(_ body: Data) -> Bool {
-        guard let version = try? JSONDecoder().decode(VersionMessage.self, from: body).version else { return false }
+        guard let message: VersionMessage = try? decode(body) else { return false }
+        let version = message.version
         return !version.hasPrefix("0.0.")
     }
 
     /// Whether a body of `POST /attest` is of this dialect, for one that came without the cookie.
     public static func attests(_ body: Data) -> Bool {
-        (try? JSONDecoder().decode(AttestationProbe.self, from: body)) != nil
+        let probe: AttestationProbe? = try? decode(body)
+        return probe != nil
     }
 
     /// `POST /auth`.

@@ -1,4 +1,5 @@
 import Broker
+import Evidence
 import TOMLKit
 
 /// A TOML document of which every key is taken, or is an error.
@@ -26,6 +27,9 @@ struct TOMLDocument {
     init(_ text: String, subject: String) throws(Refusal) {
         guard text.utf8.count <= Self.longest else {
             throw Refusal(.invalidField, "\(subject) has \(text.utf8.count) bytes and may have \(Self.longest).")
+        }
+        do { try CombiningMarks.check(text.utf8) } catch {
+            throw Refusal(.invalidField, "\(subject) is not text that can be used: \(error.reason).")
         }
         do throws(TOMLShape.Fault) { try TOMLShape.check(text) } catch {
             throw Refusal(.invalidField, "\(subject), line \(error.line), \(error.problem).")
