@@ -63,14 +63,14 @@ extension CoCoDialect {
             let sessions = request.guestSessions
             let body = try AttestationBody(try await request.bytes(upTo: settings.longestBody))
             // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.
-            try broker.expectsAnswer(body.challenge, session: sessions)
+            let session = try broker.expectsAnswer(body.challenge, session: sessions)
             let answer = try GuestComponentAnswer(body, keys: settings.keys)
-            let guest = try await broker.attestGuest(answer.guest, session: sessions) { guest in
+            let guest = try await broker.attestGuest(answer.guest, session: [session]) { guest in
                 try await tokens.token(of: guest, answer)
             }
             guard let token = guest.token else { throw Refusal(.unavailable, "The guest has no token.") }
             var response = Response(json: "{\"token\":\(JSONString.quoted(token))}")
-            if let session = sessions.first { response.headers[.setCookie] = cookie(session) }
+            response.headers[.setCookie] = cookie(session)
             return response
         }
     }
