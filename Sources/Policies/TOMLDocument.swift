@@ -28,11 +28,11 @@ struct TOMLDocument {
         guard text.utf8.count <= Self.longest else {
             throw Refusal(.invalidField, "\(subject) has \(text.utf8.count) bytes and may have \(Self.longest).")
         }
-        do { try CombiningMarks.check(text.utf8) } catch {
-            throw Refusal(.invalidField, "\(subject) is not text that can be used: \(error.reason).")
-        }
         do throws(TOMLShape.Fault) { try TOMLShape.check(text) } catch {
             throw Refusal(.invalidField, "\(subject), line \(error.line), \(error.problem).")
+        }
+        do { try CombiningMarks.check(text.utf8) } catch {
+            throw Refusal(.invalidField, "\(subject) is not text that can be used: \(error.reason).")
         }
         self.subject = subject
         self.text = text
