@@ -1,4 +1,5 @@
 public import Broker
+import Evidence
 public import Hummingbird
 import NIOCore
 
@@ -31,6 +32,10 @@ enum Credential: Sendable, Hashable {
     /// - Returns: `nil` when there is none.
     init?(_ request: Request) {
         guard let header = request.headers[.authorization] else { return nil }
+        guard CombiningMarks.isASCII(header) else {
+            self = .unreadable
+            return
+        }
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2 else {
             self = .unreadable

@@ -95,6 +95,9 @@ enum JSON {
 
     /// - Throws: a ``Refusal`` that says where it is wrong without repeating any of it: it may hold a secret.
     static func decode<T: Decodable>(_ type: T.Type, _ data: Data) throws(Refusal) -> T {
+        do { try CombiningMarks.check(data) } catch {
+            throw Refusal(.malformed, "The body is not text that can be used: \(error.reason).")
+        }
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
         do {

@@ -85,6 +85,9 @@ func decode<Message: Decodable>(_ json: Data) throws(Refusal) -> Message {
     func path(_ keys: [any CodingKey]) -> String {
         keys.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
     }
+    do { try CombiningMarks.check(json) } catch {
+        throw Refusal(.malformed, "The body is not text that can be used: \(error.reason).")
+    }
     do {
         return try JSONDecoder().decode(Message.self, from: json)
     } catch DecodingError.keyNotFound(let key, let context) {

@@ -8,13 +8,15 @@ public import Hummingbird
 extension CoCoDialect {
     /// Whether a body of `POST /auth` is of this dialect. The other one's clients say version 0.0.0, or none.
     public static func speaks(_ body: Data) -> Bool {
-        guard let version = try? JSONDecoder().decode(VersionMessage.self, from: body).version else { return false }
+        guard let message: VersionMessage = try? decode(body) else { return false }
+        let version = message.version
         return !version.hasPrefix("0.0.")
     }
 
     /// Whether a body of `POST /attest` is of this dialect, for one that came without the cookie.
     public static func attests(_ body: Data) -> Bool {
-        (try? JSONDecoder().decode(AttestationProbe.self, from: body)) != nil
+        let probe: AttestationProbe? = try? decode(body)
+        return probe != nil
     }
 
     /// `POST /auth`.
@@ -61,14 +63,14 @@ extension CoCoDialect {
             let sessions = request.guestSessions
             let body = try AttestationBody(try await request.bytes(upTo: settings.longestBody))
             // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.
-            try broker.expectsAnswer(body.challenge, session: sessions)
+            let session = try broker.expectsAnswer(body.challenge, session: sessions)
             let answer = try GuestComponentAnswer(body, keys: settings.keys)
-            let guest = try await broker.attestGuest(answer.guest, session: sessions) { guest in
+            let guest = try await broker.attestGuest(answer.guest, session: [session]) { guest in
                 try await tokens.token(of: guest, answer)
             }
             guard let token = guest.token else { throw Refusal(.unavailable, "The guest has no token.") }
             var response = Response(json: "{\"token\":\(JSONString.quoted(token))}")
-            if let session = sessions.first { response.headers[.setCookie] = cookie(session) }
+            response.headers[.setCookie] = cookie(session)
             return response
         }
     }

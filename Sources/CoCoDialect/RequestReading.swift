@@ -1,4 +1,5 @@
 import Broker
+import Evidence
 import Foundation
 import HTTPTypes
 public import Hummingbird
@@ -10,7 +11,7 @@ extension Request {
 
     /// Every value of the guests' cookie: one may send several, on one header line or on more.
     var guestSessions: [Substring] {
-        headers[values: .cookie].flatMap { line in
+        headers[values: .cookie].filter { CombiningMarks.isASCII($0) }.flatMap { line in
             line.split(separator: ";").compactMap { pair in
                 let pair = pair.drop { $0 == " " }
                 let name = Self.guestCookie + "="
@@ -24,7 +25,7 @@ extension Request {
 
     /// The token in `Authorization: Bearer`.
     var bearerToken: String? {
-        guard let header = headers[.authorization] else { return nil }
+        guard let header = headers[.authorization], CombiningMarks.isASCII(header) else { return nil }
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
         return parts[1].trimmingCharacters(in: .whitespaces)

@@ -3,7 +3,7 @@ package import Evidence
 /// Reads JSON of which two readers must not think differently: what a signature or a digest is over.
 ///
 /// Stricter than Foundation's reader: a member that comes twice is refused, and so are halves of surrogate pairs, numbers
-/// that are not finite, and what is nested deeper than anyone's messages.
+/// that are not finite, names longer and what is nested deeper than anyone's messages have them.
 /// Source: RFC 8259; RFC 7493 (I-JSON) for what is refused.
 package struct StrictJSON {
     private let bytes: [UInt8]
@@ -11,10 +11,14 @@ package struct StrictJSON {
 
     /// How deep arrays and objects may lie in one another.
     package static let deepest = 32
+    /// Of a member's name, in bytes.
+    package static let longestName = 256
 
     /// - Throws: ``MalformedInput`` that says where, and repeats nothing of it.
     package static func read(_ bytes: some Sequence<UInt8>) throws(MalformedInput) -> JSONValue {
-        var reader = StrictJSON(bytes: Array(bytes))
+        let bytes = Array(bytes)
+        do { try CombiningMarks.check(bytes) } catch { throw MalformedInput("JSON", error.reason) }
+        var reader = StrictJSON(bytes: bytes)
         let value = try reader.value(depth: 0)
         reader.skipSpace()
         guard reader.position == reader.bytes.count else { throw reader.malformed("something follows its end") }
@@ -69,6 +73,9 @@ package struct StrictJSON {
             skipSpace()
             guard next == UInt8(ascii: "\"") else { throw malformed("a member's name was expected") }
             let name = try string()
+            guard name.utf8.count <= Self.longestName else {
+                throw malformed("a member's name is longer than \(Self.longestName) bytes")
+            }
             skipSpace()
             guard take(UInt8(ascii: ":")) else { throw malformed("a colon was expected") }
             // Which of two counts is every reader's own decision.

@@ -1,4 +1,5 @@
 package import Broker
+import Evidence
 package import Foundation
 package import JWTKit
 
@@ -90,9 +91,14 @@ package struct TokenHeader: Sendable {
 
     /// - Throws: a ``Refusal`` unless it is the header of a JWT that can be read safely.
     package init(of text: String, longest: Int, longestHeader: Int) throws(Refusal) {
+        guard text.utf8.count <= longest, CombiningMarks.isASCII(text) else {
+            throw Refusal(.unauthenticated, "The JWT cannot be read.")
+        }
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard text.utf8.count <= longest, parts.count == 3, parts[0].utf8.count <= longestHeader,
-            let json = Data(base64URL: parts[0]), let members = try? StrictJSON.read(json).members
+        // The claims too: the library parses them to verify the signature.
+        guard parts.count == 3, parts[0].utf8.count <= longestHeader,
+            let json = Data(base64URL: parts[0]), let members = try? StrictJSON.read(json).members,
+            let claims = Data(base64URL: parts[1]), (try? CombiningMarks.check(claims)) != nil
         else { throw Refusal(.unauthenticated, "The JWT cannot be read.") }
         // RFC 7515, section 4.1.11: what is critical must be understood, and nothing is.
         guard members["crit"] == nil else {

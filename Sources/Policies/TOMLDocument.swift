@@ -1,4 +1,5 @@
 import Broker
+import Evidence
 import TOMLKit
 
 /// A TOML document of which every key is taken, or is an error.
@@ -29,6 +30,9 @@ struct TOMLDocument {
         }
         do throws(TOMLShape.Fault) { try TOMLShape.check(text) } catch {
             throw Refusal(.invalidField, "\(subject), line \(error.line), \(error.problem).")
+        }
+        do { try CombiningMarks.check(text.utf8) } catch {
+            throw Refusal(.invalidField, "\(subject) is not text that can be used: \(error.reason).")
         }
         self.subject = subject
         self.text = text

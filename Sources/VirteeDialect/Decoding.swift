@@ -38,7 +38,7 @@ extension Launch {
                     ? "launch_measurement is empty: measure the image (krunfw_measure, sevctl) and register again."
                     : "launch_measurement must have 96 hex digits for SEV-SNP, or 64 for SEV and SEV-ES.")
         }
-        let stated = try? JSONDecoder().decode(ConfigurationMessage.self, from: Data(configuration.utf8))
+        let stated: ConfigurationMessage? = try? decodeMessage(Data(configuration.utf8))
         if measurement.count == 48 {
             self = .snp(measurement: measurement, policy: stated.map(GuestPolicy.init) ?? .unstated)
         } else {
@@ -174,6 +174,9 @@ extension CertificateText {
 
 /// Reads JSON, and says where it is wrong without repeating any of it: it may hold a secret.
 private func decodeMessage<Message: Decodable>(_ json: Data) throws(Refusal) -> Message {
+    do { try CombiningMarks.check(json) } catch {
+        throw Refusal(.malformed, "The body is not text that can be used: \(error.reason).")
+    }
     do {
         return try JSONDecoder().decode(Message.self, from: json)
     } catch DecodingError.keyNotFound(let key, let context) {

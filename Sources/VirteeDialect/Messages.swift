@@ -1,3 +1,4 @@
+import Evidence
 import Foundation
 
 // The messages as they stand on the wire, and nothing else. ../../docs/virtee.md describes them.
@@ -12,6 +13,10 @@ struct Embedded<Value: Decodable & Sendable>: Decodable, Sendable {
     init(from decoder: any Decoder) throws {
         if let text = try? decoder.singleValueContainer().decode(String.self) {
             form = .string
+            do { try CombiningMarks.check(text.utf8) } catch {
+                throw DecodingError.dataCorrupted(
+                    .init(codingPath: decoder.codingPath, debugDescription: error.reason))
+            }
             value = try JSONDecoder().decode(Value.self, from: Data(text.utf8))
         } else {
             form = .object

@@ -1,4 +1,5 @@
 public import Broker
+import Evidence
 public import Foundation
 import HTTPTypes
 public import Hummingbird
@@ -98,6 +99,7 @@ extension Request {
     /// The body of a request that has JSON, or does not say.
     public func jsonBody(upTo longest: Int = RequestBody.longest) async throws -> Data {
         if let type = headers[.contentType] {
+            guard CombiningMarks.isASCII(type) else { throw HTTPError(.unsupportedMediaType) }
             let essence = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
             guard essence == "application/json" else { throw HTTPError(.unsupportedMediaType) }
         }
@@ -115,7 +117,7 @@ extension Request {
 
     /// Every value of the cookie `session_id`: clients send several, on one header line or on more.
     fileprivate var sessionIDs: [Substring] {
-        headers[values: .cookie].flatMap { line in
+        headers[values: .cookie].filter { CombiningMarks.isASCII($0) }.flatMap { line in
             line.split(separator: ";").compactMap { pair in
                 let pair = pair.drop { $0 == " " }
                 return pair.hasPrefix("session_id=") ? pair.dropFirst("session_id=".count) : nil

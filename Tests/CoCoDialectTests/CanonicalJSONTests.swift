@@ -32,6 +32,15 @@ struct CanonicalJSONTests {
                 == #"["A/\b\t\n\f\r\u001f\"\\"# + "\u{7F}\u{E9}\"]")
     }
 
+    @Test("A member's name may have 256 bytes, and 32 combining marks in a row")
+    func names() throws {
+        func read(_ name: String) throws { _ = try StrictJSON.read("{\"\(name)\":1}".utf8) }
+        try read(String(repeating: "n", count: 256))
+        #expect(throws: MalformedInput.self) { try read(String(repeating: "n", count: 257)) }
+        try read("n" + String(repeating: "\u{301}", count: 32))
+        #expect(throws: MalformedInput.self) { try read("n" + String(repeating: "\u{301}", count: 33)) }
+    }
+
     @Test("White space goes, words and whole numbers stay")
     func values() throws {
         #expect(

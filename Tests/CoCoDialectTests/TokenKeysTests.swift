@@ -46,6 +46,31 @@ struct TokenKeysTests {
         #expect(stored.count == 1)
     }
 
+    @Test("Guests that come at once, to two replicas, have one key made between them")
+    func together() async throws {
+        let replicas = [replica(), replica()]
+        let ids = try await withThrowingTaskGroup(of: String.self) { group in
+            for number in 0..<32 { group.addTask { try await replicas[number % 2].current().id } }
+            return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+        }
+        #expect(ids.count == 1)
+        let first = try await store.serverKeys(named: "attestation tokens")
+        #expect(first.count == 1)
+    }
+
+    @Test("Guests that come at once when a key is too old have one made between them")
+    func togetherAgain() async throws {
+        let keys = replica()
+        _ = try await keys.current()
+        clock.advance(86_400)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<32 { group.addTask { _ = try await keys.current() } }
+            try await group.waitForAll()
+        }
+        let stored = try await store.serverKeys(named: "attestation tokens")
+        #expect(stored.count == 2)
+    }
+
     @Test("The database holds no key in the clear, and its rows open under no other name")
     func sealed() async throws {
         _ = try await replica().current()
@@ -123,6 +148,20 @@ struct TokenKeysTests {
         clock.advance(300)
         let late = try await published(keys)
         #expect(late.contains(made))
+    }
+
+    @Test(
+        "A chain of certificates goes into tokens as long as they can be read with it, and is published in any case",
+        arguments: [(2_048, true), (2_049, false), (12_000, false)])
+    func chain(_ length: Int, _ goesAlong: Bool) async throws {
+        let key = TokenIdentity(P256.Signing.PrivateKey(), chain: [Data(count: length)]).key
+        let token = try await key.sign(try JSONDecoder().decode(Claims.self, from: Data("{}".utf8)))
+        let rules = TokenService.rules(issuer: "kbs", audience: nil)
+        let header = try TokenHeader(of: token, longest: rules.longest, longestHeader: rules.longestHeader)
+        #expect(header.keyID == key.id)
+        let json = try #require(Data(base64URL: token.prefix { $0 != "." }))
+        #expect((try StrictJSON.read(json)["jwk"]?["x5c"] != nil) == goesAlong)
+        #expect(key.jwk["x5c"]?.list.count == 1)
     }
 
     @Test("What is published has no private part")

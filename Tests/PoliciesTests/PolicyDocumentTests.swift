@@ -37,6 +37,14 @@ struct PolicyDocumentTests {
         #expect(sentence.contains("is nested deeper than 16 levels"), "\(Self.deep[index].0): \(sentence)")
     }
 
+    @Test(
+        "Rows of combining marks are refused before a key is compared, written or escaped",
+        arguments: ["\u{301}", #"\u0301"#])
+    func combiningMarks(_ mark: String) {
+        let sentence = sentence("\"\(String(repeating: mark, count: 5_000))\" = 1")
+        #expect(sentence.contains("combining marks"), "\(sentence.prefix(200))")
+    }
+
     @Test("Dots and brackets in texts and comments nest nothing")
     func textsAreFlat() throws {
         let flat = String(repeating: "a.[{", count: 100)

@@ -253,6 +253,32 @@ struct AttestationTokenTests {
         }
     }
 
+    private static func version(_ prefix: String, snp: any Sendable) -> [String: any Sendable] {
+        [
+            "\(prefix)_tcb_bootloader": 4, "\(prefix)_tcb_tee": 0, "\(prefix)_tcb_snp": snp,
+            "\(prefix)_tcb_microcode": 213,
+        ]
+    }
+
+    @Test(
+        "Firmware that a trusted token states as not committed is refused, though the operator says it always is",
+        .enabled(if: Independent.isThere),
+        arguments: [("22", "22", true), ("21", "22", false), ("new", "22", false), ("22", "", true)])
+    func statedFirmware(_ committed: String, _ current: String, _ isTaken: Bool) async throws {
+        try await Self.withForeign({
+            $0.merge(Self.version("committed", snp: committed)) { $1 }
+            if !current.isEmpty { $0.merge(Self.version("current", snp: current)) { $1 } }
+        }) { _, guest, token in
+            if isTaken {
+                let resource = try await guest.fetch("default/key/1", token: token)
+                #expect(resource == Array("secret".utf8))
+            } else {
+                let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+                #expect(refused.status == 403)
+            }
+        }
+    }
+
     @Test(
         "A minimum TCB is met by a trusted token that has it, if it is known of which processor",
         .enabled(if: Independent.isThere),

@@ -2,6 +2,7 @@ import Broker
 import Crypto
 import Evidence
 import Foundation
+import NIOHTTP1
 import Server
 import SimulatedHardware
 import TestSupport
@@ -270,6 +271,22 @@ struct GuestComponentTests {
             let challenge = try await guest.challenge()
             #expect(challenge.hashAlgorithm == "sha384")
             _ = try await guest.attest(challenge)
+        }
+    }
+
+    @Test("Of several cookies the one whose nonce was answered goes back")
+    func answeredCookie() async throws {
+        try await RunningServer.run { server in
+            let guest = try server.components()
+            let (other, mine) = (try await guest.challenge(), try await guest.challenge())
+            let reply = try await server.send(
+                "POST", "/kbs/v0/attest", try guest.evidence(for: mine),
+                headers: [
+                    ("Cookie", "kbs-session-id=\(other.cookie); kbs-session-id=\(mine.cookie)"),
+                    ("Content-Type", "application/json"),
+                ])
+            #expect(reply.status == 200, "\(reply.body)")
+            #expect(reply.headers["Set-Cookie"].first?.hasPrefix("kbs-session-id=\(mine.cookie);") == true)
         }
     }
 

@@ -22,6 +22,44 @@ struct RefusalTests {
             ]), as: UTF8.self)
     }
 
+    @Test("Names that would take hours to put in order are refused by both dialects and the administration")
+    func combiningMarks() async throws {
+        let written = String(repeating: "\u{301}", count: 65_000) + String(repeating: "\u{316}", count: 65_000)
+        let escaped = String(repeating: #"\u0301"#, count: 20_000) + String(repeating: #"\u0316"#, count: 20_000)
+        try await RunningServer.run { server in
+            for marks in [written, escaped] {
+                let body = "{\"\(marks)\":1}"
+                for (method, path, headers) in [
+                    ("POST", "/kbs/v0/auth", []), ("POST", "/kbs/v0/attest", []),
+                    ("POST", "/kbs/v0/attest", [("Cookie", "kbs-session-id=x")]),
+                    ("POST", "/kbs/v0/attest", [("Cookie", "session_id=x")]),
+                    ("POST", "/kbs/v0/register_workload", []), ("PUT", "/api/v1/workloads/app", []),
+                ] as [(String, String, [(String, String)])] {
+                    let reply = try await server.send(
+                        method, path, body.utf8, headers: headers + [("Content-Type", "application/json")])
+                    #expect(reply.status == 400, "\(path): \(reply.body)")
+                    #expect(reply.body.contains("combining marks"), "\(path): \(reply.body)")
+                }
+            }
+        }
+    }
+
+    @Test("So are texts that hold JSON with such names, and credentials that are not ASCII")
+    func combiningMarksWithin() async throws {
+        let marks = String(repeating: #"\\u0301"#, count: 20_000)
+        try await RunningServer.run { server in
+            let attest = try await server.post(
+                "/kbs/v0/attest", "{\"tee-evidence\":\"{\\\"\(marks)\\\":1}\"}")
+            #expect(attest.status == 400 && attest.body.contains("tee-evidence"), "\(attest.body)")
+            let guest = try await server.send(
+                "GET", "/kbs/v0/resource/a/b/c", "".utf8, headers: [("Authorization", "Bearer e\u{301}.e.e")])
+            #expect(guest.status == 401)
+            let registrar = try await server.send(
+                "GET", "/api/v1/workloads", "".utf8, headers: [("Authorization", "Bearer e\u{301}.e.e")])
+            #expect(registrar.status == 401)
+        }
+    }
+
     @Test("A registration that cannot be used is refused with the field's name")
     func registrations() async throws {
         try await RunningServer.run { server in

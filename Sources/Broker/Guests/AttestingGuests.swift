@@ -22,9 +22,12 @@ extension Broker {
     /// - Parameters:
     ///   - nonce: as it says it was challenged, 32 bytes.
     ///   - candidates: every session cookie that came with the answer.
+    /// - Returns: the cookie whose nonce it is.
     /// - Throws: a ``Refusal`` (`challengeInvalid`).
-    public func expectsAnswer(_ nonce: [UInt8], session candidates: [some StringProtocol]) throws(Refusal) {
-        _ = try answered(nonce, among: candidates)
+    public func expectsAnswer<Session: StringProtocol>(
+        _ nonce: [UInt8], session candidates: [Session]
+    ) throws(Refusal) -> Session {
+        try answered(nonce, among: candidates).session
     }
 
     /// Verifies a guest's evidence and opens its session.
@@ -40,7 +43,7 @@ extension Broker {
         token: (AttestedGuest) async throws -> String
     ) async throws -> AttestedGuest {
         let time = now()
-        let opened = try answered(answer.nonce, among: candidates)
+        let opened = try answered(answer.nonce, among: candidates).opened
         if let known = try await known(opened, at: time) {
             guard known.key == answer.key else { throw refused(guest: .challengeUsed) }
             return known
@@ -90,7 +93,7 @@ extension Broker {
     /// - Throws: a ``Refusal`` (`sessionInvalid`) when there is none, or it has ended.
     public func guest(session candidates: [some StringProtocol]) async throws -> AttestedGuest {
         let time = now()
-        for opened in guestChallenges(among: candidates) {
+        for (_, opened) in guestChallenges(among: candidates) {
             if let guest = try await known(opened, at: time) { return guest }
         }
         throw refused(guest: .noGuest)
@@ -108,15 +111,19 @@ extension Broker {
 
     // MARK: Challenges that come back
 
-    private func guestChallenges(among candidates: [some StringProtocol]) -> [OpenedGuestChallenge] {
+    private func guestChallenges<Session: StringProtocol>(
+        among candidates: [Session]
+    ) -> [(session: Session, opened: OpenedGuestChallenge)] {
         let held = keys.held
-        return candidates.prefix(8).compactMap { OpenedGuestChallenge(sealed: $0, with: held) }
+        return candidates.prefix(8).compactMap { session in
+            OpenedGuestChallenge(sealed: session, with: held).map { (session, $0) }
+        }
     }
 
     /// The challenge whose nonce was answered.
-    private func answered(
-        _ nonce: [UInt8], among candidates: [some StringProtocol]
-    ) throws(Refusal) -> OpenedGuestChallenge {
+    private func answered<Session: StringProtocol>(
+        _ nonce: [UInt8], among candidates: [Session]
+    ) throws(Refusal) -> (session: Session, opened: OpenedGuestChallenge) {
         let challenges = guestChallenges(among: candidates)
         guard !challenges.isEmpty else {
             throw refused(
@@ -125,7 +132,7 @@ extension Broker {
                     "The cookie kbs-session-id is missing or not from this server: start again at /auth and send it back."
                 ))
         }
-        guard let opened = challenges.first(where: { equalInConstantTime($0.nonce, nonce) }) else {
+        guard let opened = challenges.first(where: { equalInConstantTime($0.opened.nonce, nonce) }) else {
             throw refused(
                 guest: Refusal(.challengeInvalid, "The nonce is not this session's: start again at /auth."))
         }

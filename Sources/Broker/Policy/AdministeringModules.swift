@@ -15,9 +15,11 @@ extension Broker {
                 .setModule, by: actor, outcome, code: code, details: ["module": id, "sha256": digest], at: now())
         }
         try await self.record(record(.done))
-        do { try await agent.put(module: text, id: id) } catch let refusal as Refusal {
-            try await self.record(record(.refused, refusal.code))
-            throw refusal
+        do { try await agent.put(module: text, id: id) } catch {
+            // Of a task of its own: a caller that hangs up does not take the record along.
+            let refused = record(.refused, (error as? Refusal)?.code ?? .unavailable)
+            try await Task { try await self.record(refused) }.value
+            throw error
         }
     }
 }

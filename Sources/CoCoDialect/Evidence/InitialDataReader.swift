@@ -28,7 +28,9 @@ struct InitialDataReader {
 
     /// - Throws: ``MalformedInput``, which names the line and repeats nothing of it.
     static func read(_ text: some Sequence<UInt8>) throws(MalformedInput) -> Document {
-        var reader = InitialDataReader(bytes: Array(text))
+        let bytes = Array(text)
+        do { try CombiningMarks.check(bytes) } catch { throw MalformedInput("init data", error.reason) }
+        var reader = InitialDataReader(bytes: bytes)
         return try reader.document()
     }
 

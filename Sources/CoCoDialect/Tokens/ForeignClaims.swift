@@ -34,7 +34,8 @@ extension ForeignGuest {
         guard let snp = evidence["snp"], let stated = SNPClaims(tokenClaims: snp, assuming: assumptions) else {
             throw Refusal(.technologyMismatch, "The token is of no technology that is known here: snp is.")
         }
-        guard server.allowsProvisionalFirmware || stated.hasCommittedFirmware || assumptions.hasCommittedFirmware else {
+        guard server.allowsProvisionalFirmware || stated.hasCommittedFirmware(claims: snp, assuming: assumptions)
+        else {
             throw Refusal(
                 .policyRefused,
                 "The token does not say that the host's firmware is committed (committed_tcb as high as current_tcb): "
@@ -104,8 +105,13 @@ extension SNPClaims {
         launchTCB = version("launch_tcb")
     }
 
-    /// As far as a token can say: it does not have the firmware's own versions.
-    fileprivate var hasCommittedFirmware: Bool {
+    /// As far as a token can say: it does not have the firmware's own versions. What is assumed counts only where it says
+    /// nothing of one of the two; what it says and cannot be read is not committed.
+    fileprivate func hasCommittedFirmware(claims: JSONValue, assuming assumptions: ForeignAssumptions) -> Bool {
+        func isStated(_ prefix: String) -> Bool {
+            claims.members?.keys.contains { $0 == prefix || $0.hasPrefix(prefix + "_") } ?? false
+        }
+        guard isStated("committed_tcb"), isStated("current_tcb") else { return assumptions.hasCommittedFirmware }
         guard let committedTCB, let currentTCB else { return false }
         return committedTCB.isAtLeast(currentTCB)
     }

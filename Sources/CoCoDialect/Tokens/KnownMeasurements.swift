@@ -44,15 +44,31 @@ public actor KnownMeasurements {
         read = time
     }
 
+    /// A row that cannot be used is refused for what it says, which is nothing that the guest sent, or is to know.
+    private static func page(of policies: PolicyLibrary, after name: String) async throws -> [StoredReferenceValues] {
+        do { return try await policies.references(after: name, limit: 100) } catch let refusal as Refusal {
+            throw UnusableReferenceValues(reason: refusal.sentence)
+        }
+    }
+
     private static func all(in policies: PolicyLibrary, at time: Date) async throws -> Set<[UInt8]> {
         var (found, name): (Set<[UInt8]>, String?) = ([], "")
         while let after = name {
-            let page = try await policies.references(after: after, limit: 100)
+            let page = try await page(of: policies, after: after)
             for stored in page where stored.set.kind == .measurement && stored.set.expires.map({ time < $0 }) ?? true {
                 found.formUnion(stored.set.values)
             }
             name = page.count == 100 ? page.last?.set.name.text : nil
         }
         return found
+    }
+}
+
+/// For the log: a guest is told that the server cannot do it now.
+struct UnusableReferenceValues: Error, CustomStringConvertible {
+    let reason: String
+
+    var description: String {
+        "Reference values in the database cannot be used, set them again or remove them: \(reason)"
     }
 }

@@ -31,6 +31,8 @@ public actor TokenKeys {
     /// Oldest first.
     private var keys: [TokenKey] = []
     private var read: Date?
+    /// One that is being made, for all who wait for it.
+    private var making: Task<TokenKey, any Error>?
 
     /// - Parameter identity: what to sign with in place of keys that are made here. These stay good as long as their
     ///   tokens are.
@@ -46,17 +48,31 @@ public actor TokenKeys {
     func current() async throws -> TokenKey {
         if let identity { return identity.key }
         let time = now()
-        func usable() -> TokenKey? { keys.last { time < $0.created.addingTimeInterval(rules.rotation) } }
-        if let key = usable() { return key }
+        if let key = usable(at: time) { return key }
+        if let making { return try await making.value }
+        // A task of its own: the guest that asked first may hang up.
+        let task = Task { try await made(at: time) }
+        making = task
+        defer { making = nil }
+        return try await task.value
+    }
+
+    private func usable(at time: Date) -> TokenKey? {
+        keys.last { time < $0.created.addingTimeInterval(rules.rotation) }
+    }
+
+    private func made(at time: Date) async throws -> TokenKey {
         // Another replica may have made it by now.
-        try await readAgain(at: time)
-        if let key = usable() { return key }
+        let isFirst = try await readAgain(at: time)
+        if let key = usable(at: time) { return key }
         let made = TokenKey(created: Date(timeIntervalSince1970: time.timeIntervalSince1970.rounded(.down)))
         let sealed = try keyRing.seal(made.secret, for: Self.name, id: made.id)
-        try await store.insert(StoredServerKey(name: Self.name, id: made.id, sealed: sealed, created: made.created))
+        let row = StoredServerKey(name: Self.name, id: made.id, sealed: sealed, created: made.created)
+        // Replicas that start together get the same.
+        if isFirst { _ = try await store.insertFirst(row) } else { try await store.insert(row) }
         try await readAgain(at: time)
         // It is in the database and thus published, or it must not sign.
-        guard let key = usable() else { throw Refusal(.unavailable, "The key for tokens could not be kept.") }
+        guard let key = usable(at: time) else { throw Refusal(.unavailable, "The key for tokens could not be kept.") }
         return key
     }
 
@@ -86,7 +102,9 @@ public actor TokenKeys {
         keys.filter { time < $0.created.addingTimeInterval(rules.rotation + rules.longestToken) }
     }
 
-    private func readAgain(at time: Date) async throws {
+    /// - Returns: whether there has never been one.
+    @discardableResult
+    private func readAgain(at time: Date) async throws -> Bool {
         let stored = try await store.serverKeys(named: Self.name)
         var found: [TokenKey] = []
         for row in stored where time < row.created.addingTimeInterval(rules.rotation + rules.longestToken) {
@@ -99,5 +117,6 @@ public actor TokenKeys {
         }
         keys = found.sorted { ($0.created, $0.id) < ($1.created, $1.id) }
         read = time
+        return stored.isEmpty
     }
 }
