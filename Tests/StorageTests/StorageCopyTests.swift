@@ -179,7 +179,10 @@ struct StorageCopyTests {
         async let server = {
             _ = await begun.first { _ in true }
             defer { opened.signal() }
-            return try await PostgreSQLStore(database)
+            let store = try await PostgreSQLStore(database)
+            // By now it has a connection.
+            _ = try await store.workload(WorkloadID("any"))
+            return store
         }()
         let failure = await #expect(throws: StorageCopy.Failure.self) {
             try await StorageCopy.run(from: .postgreSQL(database), to: target) { table in
