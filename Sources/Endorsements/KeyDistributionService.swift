@@ -171,9 +171,8 @@ public struct KeyDistributionService: Sendable {
     ) async -> (Outcome, KeyDistributionExchange.Outcome) {
         let host = configuration.baseURL
         do {
-            let (response, body) = try await Self.limit(time) {
+            let (response, body) = try await withTimeLimit(time) {
                 let response = try await client.execute(HTTPClientRequest(url: host + path), timeout: TimeAmount(time))
-                // The client's own limit ends with the headers.
                 return (response, try await response.body.collect(upTo: 256 * 1_024))
             }
             switch response.status.code {
@@ -194,21 +193,6 @@ public struct KeyDistributionService: Sendable {
             )
         } catch {
             return (.again(EndorsementUnavailable("\(host) cannot be reached: \(error)")), .unreachable)
-        }
-    }
-
-    private static func limit<T: Sendable>(
-        _ time: Duration, _ body: @escaping @Sendable () async throws -> T
-    ) async throws -> T {
-        try await withThrowingTaskGroup(of: T.self) { group in
-            defer { group.cancelAll() }
-            group.addTask { try await body() }
-            group.addTask {
-                try await Task.sleep(for: time)
-                throw EndorsementUnavailable("no answer in time")
-            }
-            guard let first = try await group.next() else { throw CancellationError() }
-            return first
         }
     }
 

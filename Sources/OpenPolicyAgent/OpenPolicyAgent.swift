@@ -154,9 +154,8 @@ public struct OpenPolicyAgent: PolicyAgent {
                 name: "Authorization", value: "Bearer \(token.trimmingCharacters(in: .whitespacesAndNewlines))")
         }
         do {
-            return try await Self.limit(configuration.timeout) { [client, configuration, request] in
+            return try await withTimeLimit(configuration.timeout) { [client, configuration, request] in
                 let response = try await client.execute(request, timeout: TimeAmount(configuration.timeout))
-                // The client's own limit ends with the headers.
                 let reply = try await response.body.collect(upTo: Self.longestReply)
                 return (response.status.code, Data(reply.readableBytesView))
             }
@@ -164,23 +163,6 @@ public struct OpenPolicyAgent: PolicyAgent {
             throw CancellationError()
         } catch {
             throw unavailable("cannot be asked (\(error))")
-        }
-    }
-
-    private struct NoAnswerInTime: Error, CustomStringConvertible { let description = "no answer in time" }
-
-    private static func limit<T: Sendable>(
-        _ time: Duration, _ body: @escaping @Sendable () async throws -> T
-    ) async throws -> T {
-        try await withThrowingTaskGroup(of: T.self) { group in
-            defer { group.cancelAll() }
-            group.addTask { try await body() }
-            group.addTask {
-                try await Task.sleep(for: time)
-                throw NoAnswerInTime()
-            }
-            guard let first = try await group.next() else { throw CancellationError() }
-            return first
         }
     }
 
