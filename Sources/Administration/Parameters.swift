@@ -74,14 +74,12 @@ extension Request {
 
     /// What `If-Match` asks for.
     func expectation() throws(Refusal) -> Workload.Expectation? {
-        guard let text = headers[.ifMatch] else { return nil }
-        guard text != "*" else { return .any }
-        // Some clients forget the quotation marks.
-        guard let version = Workload.Version(text.trimmingCharacters(in: ["\""])) else {
-            // It cannot be the version of anything.
-            throw Refusal(.preconditionFailed, "If-Match is not an ETag that this server gave.")
+        switch try ifMatch({ Workload.Version($0) }) {
+        // Absence is asked for by `mayReplace()`.
+        case nil, .absent: nil
+        case .any: .any
+        case .tag(let version): .version(version)
         }
-        return .version(version)
     }
 }
 
@@ -128,17 +126,22 @@ enum Precondition<Tag> {
 extension Request {
     /// - Parameter read: an ETag without its quotation marks.
     func precondition<Tag>(_ read: (String) -> Tag?) throws(Refusal) -> Precondition<Tag>? {
-        if let text = headers[.ifNoneMatch] {
-            guard text == "*" else { throw Refusal(.malformed, "If-None-Match can be * only.") }
+        guard try mayReplace() else {
             guard headers[.ifMatch] == nil else {
                 throw Refusal(.preconditionFailed, "If-Match and If-None-Match cannot both hold.")
             }
             return .absent
         }
+        return try ifMatch(read)
+    }
+
+    /// What `If-Match` alone asks for.
+    private func ifMatch<Tag>(_ read: (String) -> Tag?) throws(Refusal) -> Precondition<Tag>? {
         guard let text = headers[.ifMatch] else { return nil }
         guard text != "*" else { return .any }
         // Some clients forget the quotation marks.
         guard let tag = read(text.trimmingCharacters(in: ["\""])) else {
+            // It cannot be the version of anything.
             throw Refusal(.preconditionFailed, "If-Match is not an ETag that this server gave.")
         }
         return .tag(tag)
