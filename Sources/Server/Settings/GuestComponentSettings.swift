@@ -38,7 +38,7 @@ extension SettingKey {
 
     public static let tokenCertificate = SettingKey(
         "token.certificate",
-        "PEM chain of a certificate for the key that tokens are signed with, which goes into them as x5c "
+        "PEM chain of a certificate for the key that tokens are signed with: their x5c, and if it is long that of the JWKS only "
             + "(default: keys of the server's own, without certificates)"
     ) { $1.guestComponents.tokenCertificate = $0.file() }
 
