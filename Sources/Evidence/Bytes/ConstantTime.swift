@@ -6,8 +6,3 @@ import Crypto
 public func equalInConstantTime(_ a: [UInt8], _ b: [UInt8]) -> Bool {
     SymmetricKey(data: a) == SymmetricKey(data: b)
 }
-
-extension Sequence<UInt8> {
-    /// Whether every byte is zero.
-    package var isAllZero: Bool { allSatisfy { $0 == 0 } }
-}

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Remembers what was used lately, in bounded memory.
 ///
 /// Two generations: when the young one is full it becomes the old one and what was old is
@@ -10,7 +8,7 @@ package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sen
         var old: [Key: Value] = [:]
     }
 
-    private let generations = Mutex(Generations())
+    private let generations = Lock(Generations())
     private let capacity: Int
 
     /// - Parameter capacity: of a generation; there are two.

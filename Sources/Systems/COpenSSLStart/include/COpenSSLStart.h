@@ -1,0 +1,2 @@
+// Nothing to call: what this target links runs before main.
+#pragma once
