@@ -105,6 +105,7 @@ let testTargets: [Target] = [
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
+    tests("Base", "MetricsTests", ["Metrics"]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target.
