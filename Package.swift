@@ -104,6 +104,7 @@ let supports: [Target] = [
 let testTargets: [Target] = [
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
+    tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
 ]
