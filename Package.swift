@@ -104,6 +104,7 @@ let supports: [Target] = [
 let testTargets: [Target] = [
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
+    tests("Base", "FormatsTests", ["Bytes", "Formats"]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target.
