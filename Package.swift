@@ -67,7 +67,7 @@ let rooms: [Target] = [
     base("X509", ["Bytes", "COpenSSL", "Crypto", "Files", "Formats"]),
     base("TLS", ["Bytes", "COpenSSL", "COpenSSLStart", "Concurrency", "Crypto", "Files", "X509"]),
     base("HTTP", ["Bytes"], memorySafe: true),
-    base("Logging", ["Bytes", "Concurrency", "Formats"]),
+    base("Logging", ["Concurrency"]),
     base("Metrics", ["Concurrency"]),
     base("Tracing", ["Concurrency"]),
     base("Lifecycle", ["CEpoll", "Concurrency", "Logging"]),
@@ -105,6 +105,8 @@ let supports: [Target] = [
 let testTargets: [Target] = [
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
+    tests("Base", "LoggingTests", ["Bytes", "Logging"]),
+    tests("Base", "MetricsTests", ["Metrics"]),
     tests("Base", "TracingTests", ["InMemoryTracing", "Tracing"]),
 ]
 
