@@ -71,7 +71,7 @@ let rooms: [Target] = [
     base("Metrics", ["Concurrency"]),
     base("Tracing", ["Concurrency"]),
     base("Lifecycle", ["CEpoll", "Concurrency", "Logging"]),
-    base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP", "Logging", "TLS", "X509"]),
+    base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP"]),
     base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
     base("SQLite", ["CSQLite", "Concurrency"]),
     base("Arguments", ["Bytes"]),
