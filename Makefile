@@ -17,6 +17,8 @@ BINARY ?= $(RELEASE_BUILD)/release/kbs
 MANUAL ?= $(RELEASE_BUILD)/kbs.1
 BENCH_BUILD = .build-bench
 BENCH_ARGUMENTS ?=
+# Until everything stands on the new rooms, what has not moved yet is in no target and not linted.
+LINTED = $(wildcard Sources/Base Sources/Domain Sources/Edge Sources/Programs Tests/Base Tests/Domain Tests/Edge Tests/Support)
 # All tests at once would keep a small machine so busy that servers' own time limits are reached.
 FEWER = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=12
 
@@ -43,7 +45,7 @@ fuzz: packages
 	scripts/fuzz $(FUZZ_SECONDS)
 
 lint:
-	swift format lint --strict --recursive Sources Tests fuzz/Sources Package.swift fuzz/Package.swift
+	swift format lint --strict --parallel --recursive $(LINTED) fuzz/Sources Package.swift fuzz/Package.swift
 
 release: packages
 	swift build -c release --static-swift-stdlib --scratch-path $(RELEASE_BUILD) --product kbs
