@@ -60,7 +60,7 @@ let rooms: [Target] = [
     base("Bytes"),
     base("Concurrency"),
     base("Files", ["Bytes"]),
-    base("Crypto", ["Bytes", "COpenSSL", "COpenSSLStart", "Concurrency"]),
+    base("Crypto", ["Bytes", "COpenSSL", "COpenSSLStart", "Concurrency", "Formats"]),
     base("FastP384", ["Bytes", "CNettle", "Crypto"]),
     base("Formats", ["Bytes"], memorySafe: true),
     base("JOSE", ["Bytes", "Crypto", "Formats"]),
