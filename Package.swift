@@ -99,12 +99,15 @@ let rooms: [Target] = [
 
 let supports: [Target] = [
     support("TestSupport", ["Bytes"]),
+    support("Wycheproof", ["Bytes"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
 ]
 
 let testTargets: [Target] = [
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
+    tests("Base", "CryptoTests", ["Bytes", "Crypto", "Wycheproof"]),
+    tests("Base", "FastP384Tests", ["Bytes", "Crypto", "FastP384", "Wycheproof"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "FormatsTests", ["Bytes", "Formats"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),

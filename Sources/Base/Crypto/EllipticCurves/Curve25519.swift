@@ -22,7 +22,9 @@ public enum Curve25519 {
                 rawRepresentation = Array(bytes)
             }
 
-            fileprivate init(_ object: KeyObject, _ bytes: [UInt8]) { (self.object, rawRepresentation) = (object, bytes) }
+            fileprivate init(_ object: KeyObject, _ bytes: [UInt8]) {
+                (self.object, rawRepresentation) = (object, bytes)
+            }
 
             /// - Parameter message: not its digest: Ed25519 hashes it by itself.
             public func isValidSignature(

@@ -131,7 +131,9 @@ extension AES {
             return message
         }
 
-        private static func authenticate(_ additional: some Collection<UInt8>, _ context: borrowing CipherContext) -> Bool {
+        private static func authenticate(_ additional: some Collection<UInt8>, _ context: borrowing CipherContext)
+            -> Bool
+        {
             let pointer = context.pointer
             return additional.withBytes { start, count in
                 var written: Int32 = 0
