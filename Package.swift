@@ -107,7 +107,7 @@ let testTargets: [Target] = [
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
     tests("Base", "CryptoTests", ["Bytes", "Crypto", "Wycheproof"]),
-    tests("Base", "FastP384Tests", ["Bytes", "Crypto", "FastP384", "Wycheproof"]),
+    tests("Base", "FastP384Tests", ["Bytes", "Crypto", "FastP384", "Formats", "Wycheproof"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "FormatsTests", ["Bytes", "Formats"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
