@@ -70,7 +70,7 @@ let rooms: [Target] = [
     base("Logging", ["Concurrency"]),
     base("Metrics", ["Concurrency"]),
     base("Tracing", ["Bytes", "Concurrency", "Formats", "Logging"]),
-    base("Lifecycle", ["CEpoll", "Concurrency", "Logging"]),
+    base("Lifecycle", ["Concurrency", "Logging"]),
     base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP", "Logging", "TLS", "X509"]),
     base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
     base("SQLite", ["Bytes", "CSQLite", "Concurrency"]),
@@ -104,6 +104,7 @@ let supports: [Target] = [
 let testTargets: [Target] = [
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
+    tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
 ]
