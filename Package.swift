@@ -106,6 +106,7 @@ let testTargets: [Target] = [
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
     tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),
+    tests("Base", "HTTPTests", ["Bytes", "HTTP"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "FormatsTests", ["Bytes", "Formats"]),
