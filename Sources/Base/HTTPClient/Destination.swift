@@ -1,3 +1,5 @@
+import HTTP
+
 /// Where a request goes: read strictly, once, and written out anew for libcurl, so that the two cannot read it
 /// differently.
 struct Destination: Sendable, Hashable {
@@ -50,7 +52,7 @@ struct Destination: Sendable, Hashable {
     /// Whether it is on this machine by its name.
     var isLocal: Bool {
         if socket != nil || host == "localhost" || host.hasSuffix(".localhost") { return true }
-        return IPNumber(host)?.isLoopback ?? false
+        return IPAddress(host)?.isLoopback ?? false
     }
 
     private static func scheme(of url: String) throws(HTTPClientError) -> (Scheme, Substring) {
@@ -72,7 +74,7 @@ struct Destination: Sendable, Hashable {
         if let bracket = authority.lastIndex(of: "]"), authority.hasPrefix("[") {
             host = authority[authority.index(after: authority.startIndex)..<bracket]
             let behind = authority[authority.index(after: bracket)...]
-            guard IPNumber(host)?.bytes.count == 16 else { throw unusableHost }
+            guard host.contains(":"), IPAddress(host) != nil else { throw unusableHost }
             if !behind.isEmpty {
                 guard behind.hasPrefix(":") else { throw unusableHost }
                 port = try number(behind.dropFirst())
@@ -119,7 +121,7 @@ struct Destination: Sendable, Hashable {
                     }
             }
         }
-        return IPNumber(host)?.bytes.count == 4
+        return !host.contains(":") && IPAddress(host) != nil
     }
 
     private static func checked(socket path: Substring) throws(HTTPClientError) -> String {

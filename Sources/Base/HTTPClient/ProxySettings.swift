@@ -1,5 +1,6 @@
 import Bytes
 import Glibc
+import HTTP
 
 /// Through which proxy requests go, as the usual variables of the environment say: `https_proxy`, `http_proxy` and
 /// `no_proxy`.
@@ -122,7 +123,7 @@ private struct Exception: Sendable {
     private enum Host {
         case any
         case name(String)
-        case network(IPNumber, length: Int)
+        case network(IPNetwork)
     }
 
     private let host: Host
@@ -133,26 +134,14 @@ private struct Exception: Sendable {
             (host, port) = (.any, nil)
             return
         }
-        let network = entry.split(separator: "/", omittingEmptySubsequences: false)
-        if network.count == 2 {
-            guard let address = IPNumber(network[0]), let length = Int(network[1]),
-                (0...address.bytes.count * 8).contains(length)
-            else { return nil }
-            (host, port) = (.network(address, length: length), nil)
-            return
-        }
-        if let address = IPNumber(entry) {
-            (host, port) = (.network(address.unmapped, length: address.unmapped.bytes.count * 8), nil)
+        if let network = IPNetwork(entry) {
+            (host, port) = (.network(network), nil)
             return
         }
         let name = entry.hasPrefix(".") ? entry.dropFirst() : entry
         guard let (found, port) = try? Destination.hostAndPort(String(name), 0) else { return nil }
         self.port = port == 0 ? nil : port
-        if let address = IPNumber(found)?.unmapped {
-            host = .network(address, length: address.bytes.count * 8)
-        } else {
-            host = .name(Self.withoutDot(found))
-        }
+        host = IPNetwork(found).map { .network($0) } ?? .name(Self.withoutDot(found))
     }
 
     func covers(_ destination: Destination) -> Bool {
@@ -162,8 +151,7 @@ private struct Exception: Sendable {
         case .name(let name):
             let other = Self.withoutDot(destination.host)
             return other == name || other.hasSuffix("." + name)
-        case .network(let network, let length):
-            return IPNumber(destination.host)?.unmapped.isIn(network, length: length) ?? false
+        case .network(let network): return IPAddress(destination.host).map(network.contains) ?? false
         }
     }
 
