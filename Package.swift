@@ -110,6 +110,7 @@ let testTargets: [Target] = [
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
     tests("Base", "TracingTests", ["InMemoryTracing", "Tracing"]),
+    tests("Base", "X509Tests", ["Bytes", "X509"]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target.
