@@ -98,14 +98,14 @@ let rooms: [Target] = [
 ]
 
 let supports: [Target] = [
-    support("TestSupport", ["Bytes"]),
+    support("TestSupport", ["Bytes", "Concurrency"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
 ]
 
 let testTargets: [Target] = [
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
-    tests("Base", "FormatsTests", ["Bytes", "Formats"]),
+    tests("Base", "FormatsTests", ["Bytes", "Formats", "TestSupport"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
     tests("Base", "TracingTests", ["InMemoryTracing", "Tracing"]),
