@@ -117,4 +117,8 @@ func isThere(_ target: Target) -> Bool {
 }
 let targets = (systems + rooms + supports + testTargets).filter(isThere)
 
-let package = Package(name: "swift-kbs", targets: targets)
+// For fuzz/, which is a package of its own.
+let products: [Product] = ["Bytes", "Formats", "Evidence"].filter { name in targets.contains { $0.name == name } }
+    .map { .library(name: $0, targets: [$0]) }
+
+let package = Package(name: "swift-kbs", products: products, targets: targets)

@@ -5,17 +5,18 @@ extension JSONReader {
     ///
     /// - Returns: what stands between them, in the text where it has no escapes, else in the pool.
     mutating func stringContent(_ text: Span<UInt8>) throws(MalformedInput) -> (Range<Int>, isPooled: Bool) {
-        position += 1
-        let start = position
-        while position < text.count {
-            let byte = text[position]
+        let start = position + 1
+        var cursor = start
+        while cursor < text.count {
+            let byte = text[cursor]
             if byte == UInt8(ascii: "\"") {
-                position += 1
-                return (start..<(position - 1), false)
+                position = cursor + 1
+                return (start..<cursor, false)
             }
             guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\\") else { break }
-            position += 1
+            cursor += 1
         }
+        position = cursor
         return try unusualContent(text, start)
     }
 
@@ -23,7 +24,7 @@ extension JSONReader {
     private mutating func unusualContent(
         _ text: Span<UInt8>, _ start: Int
     ) throws(MalformedInput) -> (Range<Int>, isPooled: Bool) {
-        let first = pool.count
+        let first = poolCount
         var isPooled = false
         var marks = 0
         while position < text.count {
@@ -31,30 +32,35 @@ extension JSONReader {
             switch byte {
             case UInt8(ascii: "\""):
                 position += 1
-                return isPooled ? (first..<pool.count, true) : (start..<(position - 1), false)
+                return isPooled ? (first..<poolCount, true) : (start..<(position - 1), false)
             case 0..<0x20: throw malformed(text, "a control character is not escaped")
             case UInt8(ascii: "\\"):
                 if !isPooled {
-                    for index in start..<position { pool.append(text[index]) }
+                    for index in start..<position { keep(text[index]) }
                     isPooled = true
                 }
                 let scalar = try escaped(text)
                 try count(text, scalar, &marks)
-                UTF8Scalar.append(scalar, to: &pool)
+                for byte in scalar.utf8 { keep(byte) }
             case 0x80...:
                 guard let (scalar, length) = UTF8Scalar.read(text, at: position) else {
                     throw malformed(text, "it is not UTF-8")
                 }
                 try count(text, scalar, &marks)
-                if isPooled { for index in 0..<length { pool.append(text[position + index]) } }
+                if isPooled { for index in 0..<length { keep(text[position + index]) } }
                 position += length
             default:
                 marks = 0
-                if isPooled { pool.append(byte) }
+                if isPooled { keep(byte) }
                 position += 1
             }
         }
         throw malformed(text, "it ends within a text")
+    }
+
+    private mutating func keep(_ byte: UInt8) {
+        pool[poolCount] = byte
+        poolCount += 1
     }
 
     /// Rows of combining marks make it slow to compare the text later: see ``CombiningMarks``.

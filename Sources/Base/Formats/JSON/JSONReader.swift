@@ -5,7 +5,9 @@ import Bytes
 /// The text is handed to each method as a span, with the position in it; the reader keeps what it has found.
 struct JSONReader {
     private(set) var nodes: [JSONDocument.Node] = []
-    var pool: [UInt8] = []
+    /// As large as the text: what is written here is never longer than what it was made of.
+    var pool: [UInt8]
+    var poolCount = 0
     let limits: JSON.Limits
     var position = 0
 
@@ -14,14 +16,16 @@ struct JSONReader {
         guard text.count <= min(limits.bytes, Int(UInt32.max) - 1) else {
             throw MalformedInput("JSON", "it has \(text.count) bytes, more than \(limits.bytes)")
         }
-        var reader = JSONReader(limits: limits)
-        reader.nodes.reserveCapacity(64)
-        reader.pool.reserveCapacity(text.count / 4)
+        var reader = JSONReader(limits: limits, size: text.count)
         try reader.whole(text.span)
         return JSONDocument(source: text, nodes: reader.nodes, pool: reader.pool, place: place)
     }
 
-    private init(limits: JSON.Limits) { self.limits = limits }
+    private init(limits: JSON.Limits, size: Int) {
+        self.limits = limits
+        pool = [UInt8](repeating: 0, count: size)
+        nodes.reserveCapacity(64)
+    }
 
     private mutating func whole(_ text: Span<UInt8>) throws(MalformedInput) {
         if text.count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF {
@@ -38,12 +42,7 @@ struct JSONReader {
     }
 
     private mutating func skipSpace(_ text: Span<UInt8>) {
-        while position < text.count {
-            switch text[position] {
-            case 0x20, 0x0A, 0x0D, 0x09: position += 1
-            default: return
-            }
-        }
+        while position < text.count, Self.isSpace(text[position]) { position += 1 }
     }
 
     private mutating func take(_ text: Span<UInt8>, _ wanted: UInt8) -> Bool {
@@ -117,28 +116,53 @@ struct JSONReader {
     ///
     /// - Returns: where its bytes are in the pool; nil, with nothing read, for any other array.
     private mutating func smallNumbers(_ text: Span<UInt8>) -> Range<Int>? {
-        let (start, first) = (position, pool.count)
-        position += 1
-        while true {
-            skipSpace(text)
-            let digits = position
-            var number = 0
-            while position < text.count, text[position] &- 0x30 < 10, position - digits < 3 {
-                number = number * 10 + Int(text[position] &- 0x30)
-                position += 1
-            }
-            // A zero before other digits is no number, three digits may be too large.
-            guard position > digits, number < 256, text[digits] != 0x30 || position == digits + 1 else { break }
-            pool.append(UInt8(number))
-            skipSpace(text)
-            if take(text, UInt8(ascii: ",")) { continue }
-            if take(text, UInt8(ascii: "]")) { return first..<pool.count }
-            break
-        }
-        position = start
-        pool.removeLast(pool.count - first)
-        return nil
+        let first = poolCount
+        guard let ends = Self.smallNumbers(text, behind: position, into: &pool, from: first) else { return nil }
+        (position, poolCount) = ends
+        return first..<poolCount
     }
+
+    /// - Returns: the positions behind the array in the text, and behind its bytes.
+    private static func smallNumbers(
+        _ text: Span<UInt8>, behind bracket: Int, into pool: inout [UInt8], from first: Int
+    ) -> (Int, Int)? {
+        let count = text.count
+        var (cursor, last) = (bracket + 1, first)
+        var pool = pool.mutableSpan
+        func skipSpace() {
+            while cursor < count, text[cursor] <= 0x20, isSpace(text[cursor]) { cursor += 1 }
+        }
+        while true {
+            skipSpace()
+            guard cursor < count else { return nil }
+            var number = UInt16(text[cursor] &- 0x30)
+            guard number < 10 else { return nil }
+            cursor += 1
+            // A zero has no other digit behind it, and a number of four is too large.
+            if number > 0 {
+                var digits = 1
+                while digits < 3, cursor < count, text[cursor] &- 0x30 < 10 {
+                    number = number &* 10 &+ UInt16(text[cursor] &- 0x30)
+                    cursor += 1
+                    digits += 1
+                }
+                guard number < 256 else { return nil }
+            }
+            pool[last] = UInt8(truncatingIfNeeded: number)
+            last += 1
+            skipSpace()
+            guard cursor < count else { return nil }
+            if text[cursor] == UInt8(ascii: ",") {
+                cursor += 1
+            } else if text[cursor] == UInt8(ascii: "]") {
+                return (cursor + 1, last)
+            } else {
+                return nil
+            }
+        }
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
 
     private mutating func object(_ text: Span<UInt8>, parent: Int, depth: Int) throws(MalformedInput) {
         guard depth < limits.depth else { throw malformed(text, "it is nested deeper than \(limits.depth)") }

@@ -24,27 +24,6 @@ enum UTF8Scalar {
         guard value >= least, let scalar = Unicode.Scalar(value) else { return nil }
         return (scalar, length)
     }
-
-    /// Appends a character as UTF-8.
-    static func append(_ scalar: Unicode.Scalar, to bytes: inout [UInt8]) {
-        let value = scalar.value
-        func rest(_ shift: UInt32) -> UInt8 { 0x80 | UInt8(value >> shift & 0x3F) }
-        switch value {
-        case 0..<0x80: bytes.append(UInt8(value))
-        case 0x80..<0x800:
-            bytes.append(0xC0 | UInt8(value >> 6))
-            bytes.append(rest(0))
-        case 0x800..<0x10000:
-            bytes.append(0xE0 | UInt8(value >> 12))
-            bytes.append(rest(6))
-            bytes.append(rest(0))
-        default:
-            bytes.append(0xF0 | UInt8(value >> 18 & 0x07))
-            bytes.append(rest(12))
-            bytes.append(rest(6))
-            bytes.append(rest(0))
-        }
-    }
 }
 
 /// Where something stands in text: a line and a column, both from 1.
