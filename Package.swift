@@ -60,7 +60,7 @@ let rooms: [Target] = [
     base("Bytes"),
     base("Concurrency"),
     base("Files", ["Bytes"]),
-    base("Crypto", ["Bytes", "COpenSSL", "COpenSSLStart"]),
+    base("Crypto", ["Bytes", "COpenSSL", "COpenSSLStart", "Concurrency", "Formats"]),
     base("FastP384", ["Bytes", "CNettle", "Crypto"]),
     base("Formats", ["Bytes"], memorySafe: true),
     base("JOSE", ["Bytes", "Crypto", "Formats"]),
@@ -69,11 +69,11 @@ let rooms: [Target] = [
     base("HTTP", ["Bytes"], memorySafe: true),
     base("Logging", ["Concurrency"]),
     base("Metrics", ["Concurrency"]),
+    base("Lifecycle", ["Concurrency", "Logging"]),
     base("Tracing", ["Concurrency"]),
-    base("Lifecycle", ["CEpoll", "Concurrency", "Logging"]),
     base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP", "Logging", "TLS", "X509"]),
     base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
-    base("SQLite", ["Bytes", "CSQLite", "Concurrency"]),
+    base("SQLite", ["CSQLite", "Concurrency"]),
     base("Arguments", ["Bytes"]),
 
     domain("Evidence", ["Bytes", "Crypto", "Formats"]),
@@ -99,6 +99,8 @@ let rooms: [Target] = [
 
 let supports: [Target] = [
     support("TestSupport", ["Bytes", "Concurrency"]),
+    support("TestSupport", ["Bytes"]),
+    support("Wycheproof", ["Bytes"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
 ]
 
@@ -106,6 +108,13 @@ let testTargets: [Target] = [
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
     tests("Base", "FormatsTests", ["Bytes", "Formats", "TestSupport"]),
+    tests("Base", "CryptoTests", ["Bytes", "Crypto", "Wycheproof"]),
+    tests("Base", "FastP384Tests", ["Bytes", "Crypto", "FastP384", "Formats", "Wycheproof"]),
+    tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),
+    tests("Base", "HTTPTests", ["Bytes", "HTTP"]),
+    tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
+    tests("Base", "FilesTests", ["Bytes", "Files"]),
+    tests("Base", "FormatsTests", ["Bytes", "Formats"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
     tests("Base", "TracingTests", ["InMemoryTracing", "Tracing"]),
