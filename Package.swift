@@ -99,7 +99,6 @@ let rooms: [Target] = [
 
 let supports: [Target] = [
     support("TestSupport", ["Bytes", "Concurrency"]),
-    support("TestSupport", ["Bytes"]),
     support("Wycheproof", ["Bytes"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
 ]
@@ -114,7 +113,6 @@ let testTargets: [Target] = [
     tests("Base", "HTTPTests", ["Bytes", "HTTP"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
-    tests("Base", "FormatsTests", ["Bytes", "Formats"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
     tests("Base", "TracingTests", ["InMemoryTracing", "Tracing"]),
