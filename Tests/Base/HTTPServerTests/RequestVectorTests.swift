@@ -71,7 +71,7 @@ struct RequestVectorTests {
     }
 
     private func check(_ answer: String, _ vector: Case, _ seen: [String]) throws {
-        let statuses = answer.matches(of: /HTTP\/1\.1 (\d{3}) /).compactMap { Int($0.1) }
+        let statuses = answer.matches(of: #/HTTP/1\.1 (\d{3}) /#).compactMap { Int($0.1) }
         let first = try #require(statuses.first, "no answer to \(vector.name)")
         if let wanted = vector.answer {
             #expect(first == wanted, "\(vector.why)")

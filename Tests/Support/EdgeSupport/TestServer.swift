@@ -1,5 +1,5 @@
 import Concurrency
-public import HTTP
+import HTTP
 public import HTTPServer
 
 /// A server on a free port of this machine, with a handler of the test's own, that keeps what happened to it.

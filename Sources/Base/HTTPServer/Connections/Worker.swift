@@ -200,14 +200,14 @@ private final class Acceptor: Watched {
     /// - Returns: whether another one may be there.
     private func failed(_ code: Int32) -> Bool {
         switch code {
-        case EAGAIN: return false
+        // One that ended before it was taken up.
+        case ECONNABORTED, EPROTO, EINTR, EPERM, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH: return true
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
             end()
             worker.loop.arm(self, at: worker.loop.now + Self.pause.nanoseconds)
             worker.service.observe(.acceptFailed(SocketFailure("No connection can be accepted", code)))
             return false
-        // A connection that ended before it was taken up.
-        default: return true
+        default: return false
         }
     }
 
