@@ -99,6 +99,7 @@ let rooms: [Target] = [
 
 let supports: [Target] = [
     support("TestSupport", ["Bytes", "Concurrency"]),
+    support("EvidenceSupport", ["Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
     support("Wycheproof", ["Bytes"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
 ]
@@ -117,6 +118,9 @@ let testTargets: [Target] = [
     tests("Base", "MetricsTests", ["Metrics"]),
     tests("Base", "TracingTests", ["InMemoryTracing", "Tracing"]),
     tests("Base", "X509Tests", ["Bytes", "X509"]),
+    tests(
+        "Domain", "EvidenceTests",
+        ["Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "TestSupport"]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target.
