@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 
 /// Secrets that an operator passes in the environment.
 enum EnvironmentVariable {
@@ -6,8 +6,9 @@ enum EnvironmentVariable {
     /// what `/proc/PID/environ` shows.
     static func take(_ name: String) -> [UInt8]? {
         guard let value = getenv(name) else { return nil }
-        let bytes = String(cString: value).utf8.map { $0 }
-        memset(value, 0, strlen(value))
+        let length = strlen(value)
+        let bytes = Array(UnsafeRawBufferPointer(start: value, count: length))
+        explicit_bzero(value, length)
         unsetenv(name)
         return bytes.isEmpty ? nil : bytes
     }

@@ -1,4 +1,4 @@
-import Evidence
+import Bytes
 
 /// Key derivation in counter mode, for a pseudorandom function that a token computes.
 ///

@@ -1,14 +1,15 @@
+import Bytes
+import Concurrency
 public import Crypto
-import Evidence
-public import Foundation
-import Synchronization
+import Files
+public import FoundationEssentials
 
 /// Reads the master keys from their sources.
 public final class MasterKeyReader: Sendable {
     private let sources: MasterKeySources
     private let defaultFile: URL
     /// Keys of sources that are asked once: a variable is gone after that, and a token takes its time.
-    private let remembered = Mutex<[MasterKeySource: [SymmetricKey]]>([:])
+    private let remembered = Lock<[MasterKeySource: [SymmetricKey]]>([:])
 
     /// - Parameter folder: the data folder, for `file:`.
     public init(_ sources: MasterKeySources, folder: URL) {
@@ -61,7 +62,7 @@ public final class MasterKeyReader: Sendable {
                     + "(LoadCredential=\(name):/path or LoadCredentialEncrypted= in the unit)")
         }
         let file = URL(filePath: folder).appending(path: name)
-        guard FileManager.default.fileExists(atPath: file.path(percentEncoded: false)) else {
+        guard File.exists(file.filePath) else {
             throw MasterKeyError("systemd passed no credential \(name): name it with LoadCredential= in the unit")
         }
         return try KeyFile(credential: file).read()
@@ -71,6 +72,6 @@ public final class MasterKeyReader: Sendable {
         guard let text = EnvironmentVariable.take(name) else {
             throw MasterKeyError("the environment has no variable \(name) with the master key")
         }
-        return try KeyFile.parse(Data(text), from: "the variable \(name)")
+        return try KeyFile.parse(Secret(text), from: "the variable \(name)")
     }
 }

@@ -1,4 +1,4 @@
-public import Foundation
+public import FoundationEssentials
 
 /// Where a master key comes from.
 public enum MasterKeySource: Sendable, Hashable {

@@ -1,7 +1,6 @@
+import Bytes
 import CPKCS11
 public import Crypto
-import Evidence
-import Foundation
 
 /// A session with a PKCS #11 token, logged in.
 public struct Token {
@@ -110,7 +109,7 @@ public struct Token {
     private func logIn(_ pin: [UInt8]?) throws {
         guard var pin else { return }
         // The copy that is handed over is ours, and does not stay.
-        defer { for index in pin.indices { pin[index] = 0 } }
+        defer { pin.wipe() }
         let result = try module.call(module.functions.C_Login, "C_Login") { function in
             pin.withUnsafeMutableBufferPointer {
                 function(session, CK_USER_TYPE(CKU_USER), $0.baseAddress, CK_ULONG($0.count))

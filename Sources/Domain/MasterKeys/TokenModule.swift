@@ -1,6 +1,7 @@
 import CPKCS11
-import Foundation
-import Synchronization
+import Concurrency
+import Files
+import Glibc
 
 /// A vendor's PKCS #11 library, initialised for as long as `body` runs.
 ///
@@ -8,12 +9,12 @@ import Synchronization
 struct TokenModule {
     let functions: CK_FUNCTION_LIST
 
-    private static let oneAtATime = Mutex(())
+    private static let oneAtATime = Lock(())
 
     /// - Throws: ``MasterKeyError`` when there is no such library or it does not work.
     static func with<T: Sendable>(_ path: String, _ body: (TokenModule) throws -> T) throws -> T {
         try oneAtATime.withLock { _ in
-            guard FileManager.default.fileExists(atPath: path) else {
+            guard File.exists(path) else {
                 throw MasterKeyError("the PKCS #11 module \(path) is not there: install it, or correct module-path")
             }
             // It stays loaded: few libraries can be unloaded and loaded again.

@@ -1,6 +1,6 @@
-import Evidence
-import Foundation
-import Synchronization
+import Bytes
+import Concurrency
+import Files
 
 /// A token's PIN. Like a secret, it cannot be printed.
 extension TokenURI {
@@ -15,23 +15,18 @@ extension TokenURI {
     }
 
     private static func read(_ path: String) throws -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw MasterKeyError("the PIN's file \(path) cannot be read: \(String(cString: strerror(errno)))")
+        let contents: PrivateFile.Contents
+        do { contents = try PrivateFile.read(path, atMost: 4_096) } catch {
+            throw MasterKeyError("the token's PIN: \(error)")
         }
-        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & 0o077 == 0 else {
-            throw MasterKeyError("the PIN's file \(path) can be read by others: chmod 600 it, and change the PIN")
-        }
-        var pin = Array(try handle.read(upToCount: 4_096) ?? Data())
+        var pin = contents.secret.withBytes { Array($0) }
         while pin.last == UInt8(ascii: "\n") || pin.last == UInt8(ascii: "\r") { pin.removeLast() }
         guard !pin.isEmpty else { throw MasterKeyError("the PIN's file \(path) is empty") }
         return pin
     }
 
     /// PINs that came from the environment, from which they are removed.
-    private static let taken = Mutex<[String: [UInt8]]>([:])
+    private static let taken = Lock<[String: [UInt8]]>([:])
 
     private static func environment(_ name: String) throws -> [UInt8] {
         try taken.withLock { taken in

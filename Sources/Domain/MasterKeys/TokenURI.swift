@@ -1,5 +1,4 @@
-import Evidence
-import Foundation
+import Bytes
 
 /// A PKCS #11 URI that names a key in a token. Source: RFC 7512.
 ///
