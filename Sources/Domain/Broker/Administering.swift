@@ -1,3 +1,4 @@
+import Bytes
 import Evidence
 
 /// What operators do to workloads and sessions. Who may, is decided before.

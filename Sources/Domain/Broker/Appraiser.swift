@@ -1,5 +1,6 @@
+import Concurrency
 package import Evidence
-package import Foundation
+package import FoundationEssentials
 
 /// Holds SNP reports against their certificates, wherever those come from.
 package struct Appraiser: Sendable {

@@ -1,7 +1,7 @@
+import Bytes
 import Crypto
-import CryptoExtras
 public import Evidence
-import Foundation
+import FoundationEssentials
 import Tracing
 
 /// What a guest answers a challenge with.
@@ -41,17 +41,17 @@ public struct GuestKey: Sendable {
     ///   - exponent: the same.
     /// - Throws: a ``Refusal`` unless they are an RSA key of 2,048 or 4,096 bits.
     public init(modulus: String, exponent: String) throws(Refusal) {
-        guard let n = Data(base64Encoded: modulus), let e = Data(base64Encoded: exponent) else {
+        guard let n = Base64.decode(modulus), let e = Base64.decode(exponent) else {
             throw Refusal(.malformed, "k-mod and k-exp of tee-pubkey must be base64.")
         }
         // The report binds the two texts one after the other, without a mark between them. The base64 of
         // these sizes is padded, so none of the modulus's end can be passed off as the exponent's beginning.
         // Above 4,096 bits the reply would not fit the clients' buffers.
-        guard let key = try? _RSA.Encryption.PublicKey(n: n, e: e), [2_048, 4_096].contains(key.keySizeInBits) else {
+        guard let key = try? RSA.Encryption.PublicKey(n: n, e: e), [2_048, 4_096].contains(key.keySizeInBits) else {
             throw Refusal(.malformed, "tee-pubkey must be an RSA key of 2,048 or 4,096 bits.")
         }
         transcript = Array(modulus.utf8) + Array(exponent.utf8)
-        (self.modulus, self.exponent) = (Array(n), Array(e))
+        (self.modulus, self.exponent) = (n, e)
     }
 }
 

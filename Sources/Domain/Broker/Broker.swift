@@ -1,5 +1,6 @@
+import Concurrency
 public import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// Gives each secret to the guest it was registered for, and to nobody else.
 ///

@@ -1,5 +1,5 @@
 public import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// A certificate in the cache.
 public struct KeptCertificate: Sendable, Hashable {

@@ -1,5 +1,6 @@
+import Bytes
 import Evidence
-import Foundation
+import FoundationEssentials
 
 /// What a server wants answered, before hardware has answered it.
 ///

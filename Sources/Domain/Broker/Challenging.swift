@@ -1,5 +1,5 @@
+import Bytes
 public import Evidence
-import Foundation
 
 /// A guest's, or for SEV its host's, wish to be challenged.
 public struct ChallengeRequest: Sendable {

@@ -1,3 +1,4 @@
+import Bytes
 public import Evidence
 
 /// Where certificates come from. What a source returns is not believed: the broker verifies it.

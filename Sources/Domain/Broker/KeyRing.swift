@@ -1,7 +1,7 @@
+import Bytes
+import Concurrency
 public import Crypto
 import Dispatch
-import Foundation
-import Synchronization
 
 /// The master keys that a broker holds: one that it seals with, and those that it still opens with.
 ///
@@ -14,11 +14,11 @@ public final class KeyRing: Sendable {
 
     private let load: Loader
     private let now: @Sendable () -> ContinuousClock.Instant
-    private let state: Mutex<HeldKeys>
+    private let state: Lock<HeldKeys>
     /// One thread at a time loads.
-    private let loading = Mutex(())
+    private let loading = Lock(())
     /// Ids that were looked for and not found, and until when that is believed.
-    private let missed = Mutex<[String: ContinuousClock.Instant]>([:])
+    private let missed = Lock<[String: ContinuousClock.Instant]>([:])
 
     /// - Throws: what the loader throws, or ``KeyRingError/empty``.
     public convenience init(loading load: @escaping Loader) throws {
@@ -28,14 +28,14 @@ public final class KeyRing: Sendable {
     init(now: @escaping @Sendable () -> ContinuousClock.Instant, loading load: @escaping Loader) throws {
         self.load = load
         self.now = now
-        state = Mutex(try HeldKeys(try load(true)))
+        state = Lock(try HeldKeys(try load(true)))
     }
 
     /// A ring that stays as it is.
     public init(master: SymmetricKey, previous: [SymmetricKey] = []) {
         load = { _ in [master] + previous }
         now = { .now }
-        state = Mutex(HeldKeys(active: ServerKeys(master: master), previous: previous.map { ServerKeys(master: $0) }))
+        state = Lock(HeldKeys(active: ServerKeys(master: master), previous: previous.map { ServerKeys(master: $0) }))
     }
 
     /// The keys at this moment. Whatever belongs together is done with one of these.

@@ -1,3 +1,5 @@
+import Concurrency
+
 /// Bounds how often one session may ask for what it may have. A guest asks once; each answer is a record in the trail, and
 /// whoever relays a guest's messages can repeat them.
 final class ReleaseLimiter: Sendable {

@@ -1,6 +1,6 @@
-import CryptoExtras
+import Bytes
+import Crypto
 public import Evidence
-import Foundation
 
 /// A secret, encrypted to the guest that attested.
 public enum WrappedSecret: Sendable {
@@ -71,13 +71,10 @@ extension Broker {
     private func wrap(_ secret: Secret, for session: Session, of opened: OpenedChallenge) throws -> WrappedSecret {
         switch session.binding {
         case .rsa(let modulus, let exponent):
-            let key = try _RSA.Encryption.PublicKey(n: modulus, e: exponent)
+            let key = try RSA.Encryption.PublicKey(n: modulus, e: exponent)
             // The clients know no other padding. Only whoever holds the private key could mount an
             // attack on it, and that is the guest itself.
-            let encrypted = try secret.withBytes {
-                try key.encrypt($0, padding: ._WEAK_AND_INSECURE_PKCS_V1_5)
-            }
-            return .rsa(Array(encrypted))
+            return .rsa(try secret.withBytes { try key.encrypt($0, padding: .insecurePKCS1v1_5) })
         case .sev(let measurement):
             let padded = secret.withBytes { bytes in
                 Array(bytes) + Array(repeating: 0, count: SEVSecretSize.bytes - bytes.count)

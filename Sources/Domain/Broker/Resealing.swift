@@ -1,4 +1,4 @@
-import Foundation
+import Bytes
 
 /// Moves everything that is sealed to the active master key, while the broker works.
 ///

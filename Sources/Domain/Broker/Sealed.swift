@@ -1,4 +1,4 @@
-public import Foundation
+public import FoundationEssentials
 
 /// Bytes that are encrypted for the database, and the master key that they open under.
 public struct Sealed: Sendable, Hashable {

@@ -1,6 +1,6 @@
+import Bytes
 public import Crypto
 import Evidence
-import Foundation
 
 /// Every key that a server works with, each derived from the master key for one use.
 public struct ServerKeys: Sendable {
@@ -21,7 +21,7 @@ public struct ServerKeys: Sendable {
     public init(master: SymmetricKey) {
         func derive(_ use: String) -> SymmetricKey {
             HKDF<SHA256>.deriveKey(
-                inputKeyMaterial: master, info: Data("swift-kbs/1 \(use)".utf8), outputByteCount: 32)
+                inputKeyMaterial: master, info: "swift-kbs/1 \(use)".utf8, outputByteCount: 32)
         }
         challengeAuthentication = derive("challenge authentication")
         guestChallengeAuthentication = derive("guest challenge authentication")
@@ -34,8 +34,8 @@ public struct ServerKeys: Sendable {
         resources = derive("resources at rest")
         serverKeys = derive("server keys at rest")
         id = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: master, info: Data("swift-kbs/1 key id".utf8), outputByteCount: 8
-        ).withUnsafeBytes { Hex.encode(Array($0)) }
+            inputKeyMaterial: master, info: "swift-kbs/1 key id".utf8, outputByteCount: 8
+        ).withUnsafeBytes { Hex.encode($0) }
     }
 
     // MARK: Challenges
@@ -78,7 +78,7 @@ public struct ServerKeys: Sendable {
     func transportKeys(for id: [UInt8]) -> SEVTransportKeys {
         func derive(_ name: String) -> SymmetricKey {
             HKDF<SHA256>.deriveKey(
-                inputKeyMaterial: channel, salt: id, info: Data(name.utf8), outputByteCount: 16)
+                inputKeyMaterial: channel, salt: id, info: name.utf8, outputByteCount: 16)
         }
         return SEVTransportKeys(encryption: derive("tek"), integrity: derive("tik"))
     }
@@ -149,16 +149,13 @@ public struct ServerKeys: Sendable {
     }
 
     private static func seal(_ secret: Secret, _ key: SymmetricKey, _ context: [UInt8]) throws -> [UInt8] {
-        let box = try secret.withBytes { try AES.GCM.seal($0, using: key, authenticating: context) }
-        guard let combined = box.combined else { throw Refusal(.unavailable, "The secret could not be sealed.") }
-        return Array(combined)
+        try secret.withBytes { try AES.GCM.seal($0, using: key, authenticating: context) }.combined
     }
 
     private static func open(_ sealed: [UInt8], _ key: SymmetricKey, _ context: [UInt8]) throws -> Secret {
         let box = try AES.GCM.SealedBox(combined: sealed)
         var plaintext = try AES.GCM.open(box, using: key, authenticating: context)
-        defer { plaintext.resetBytes(in: plaintext.startIndex..<plaintext.endIndex) }
-        return Secret(plaintext)
+        return Secret(wiping: &plaintext)
     }
 
     private static func context(_ id: WorkloadID, _ launch: Launch) -> [UInt8] {

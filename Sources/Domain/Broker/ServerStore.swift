@@ -1,4 +1,4 @@
-public import Foundation
+public import FoundationEssentials
 
 /// Everything that a server, or a command on its data, asks of a database.
 ///

@@ -1,5 +1,6 @@
+import Bytes
 import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// A guest that hardware has vouched for. There is no other kind.
 public struct Session: Sendable, Hashable {

@@ -1,4 +1,4 @@
-public import Foundation
+public import FoundationEssentials
 
 /// What must outlive the process. Acknowledged means durable.
 ///

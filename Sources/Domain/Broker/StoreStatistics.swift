@@ -1,4 +1,4 @@
-public import Foundation
+public import FoundationEssentials
 
 /// How much a store holds, for whoever watches the server. Asked now and then, not for each request.
 public protocol StoreStatistics: Sendable {

@@ -1,5 +1,6 @@
+import Bytes
 public import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// A technology that makes evidence.
 public enum TEE: String, Sendable, Hashable, CaseIterable, Codable {

@@ -1,6 +1,6 @@
 import Broker
 import Evidence
-import Foundation
+import FoundationEssentials
 
 /// How the domain's values are kept in columns, in any database.
 extension Launch {
@@ -75,11 +75,19 @@ enum KeysOfChip {
 }
 
 extension Date {
-    var seconds: Int64 { Int64(timeIntervalSince1970) }
+    var seconds: Int64 { Int64(bounding: timeIntervalSince1970) }
 
-    var milliseconds: Int64 { Int64((timeIntervalSince1970 * 1_000).rounded(.down)) }
+    var milliseconds: Int64 { Int64(bounding: (timeIntervalSince1970 * 1_000).rounded(.down)) }
 
     init(milliseconds: Int64) { self.init(timeIntervalSince1970: Double(milliseconds) / 1_000) }
 
     init(seconds: Int64) { self.init(timeIntervalSince1970: Double(seconds)) }
+}
+
+extension Int64 {
+    /// Without what is behind the point. A number that is too large for this type, as a damaged row may have led to, is
+    /// its last or first one.
+    fileprivate init(bounding number: Double) {
+        self = Int64(exactly: number.rounded(.towardZero)) ?? (number < 0 ? .min : .max)
+    }
 }

@@ -1,5 +1,5 @@
 import Broker
-import Foundation
+import FoundationEssentials
 
 /// How policies and reference values are kept in columns, in any database.
 extension ResourcePolicy {

@@ -1,6 +1,7 @@
+import Bytes
 import Crypto
 import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// A token that an operator hands out: who holds it has its role. Only a digest of it is kept.
 public struct AccessToken: Sendable, Hashable {
@@ -49,8 +50,8 @@ public struct AccessToken: Sendable, Hashable {
         guard lifetime >= 1, lifetime <= longestLifetime else {
             throw Refusal(.invalidField, "A token lives from one second to ten years.")
         }
-        let id = Hex.encode(SymmetricKey(size: .bits128).withUnsafeBytes { Array($0.prefix(6)) })
-        let secret = SymmetricKey(size: .bits256).withUnsafeBytes { Data($0).base64URL }
+        let id = Hex.encode(SecureRandom.bytes(6))
+        let secret = SymmetricKey(size: .bits256).withUnsafeBytes { $0.base64URL }
         let token = AccessToken(
             id: id, digest: digest(of: secret), role: role, description: description, created: time,
             expires: time.addingTimeInterval(lifetime), revoked: nil)
@@ -75,7 +76,7 @@ public struct AccessToken: Sendable, Hashable {
 
     public func isUsable(at time: Date) -> Bool { revoked == nil && time < expires }
 
-    private static func digest(of secret: String) -> [UInt8] { Array(SHA256.hash(data: Data(secret.utf8))) }
+    private static func digest(of secret: String) -> [UInt8] { Array(SHA256.hash(data: secret.utf8)) }
 }
 
 /// Where tokens are kept.

@@ -1,6 +1,7 @@
+import Bytes
 import Crypto
 import Evidence
-import Foundation
+import Formats
 
 /// A record in its place in the trail.
 public struct AuditEntry: Sendable, Hashable {
@@ -32,10 +33,10 @@ public struct AuditEntry: Sendable, Hashable {
     /// SHA-256(label ‖ previous hash, 32 bytes ‖ sequence, 8 bytes big-endian ‖ record in UTF-8).
     static func hash(after previous: [UInt8], sequence: Int64, record: String) -> [UInt8] {
         var hash = SHA256()
-        hash.update(data: Data("swift-kbs audit 1\n".utf8))
+        hash.update(data: "swift-kbs audit 1\n".utf8)
         hash.update(data: previous)
         hash.update(data: UInt64(bitPattern: sequence).bigEndianBytes)
-        hash.update(data: Data(record.utf8))
+        hash.update(data: record.utf8)
         return Array(hash.finalize())
     }
 

@@ -1,5 +1,7 @@
 import Evidence
-public import Foundation
+import Formats
+public import FoundationEssentials
+import Glibc
 
 /// One thing that happened: a line of the audit trail. It never holds a secret.
 public struct AuditRecord: Sendable, Hashable {

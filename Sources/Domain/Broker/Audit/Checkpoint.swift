@@ -1,6 +1,7 @@
+import Bytes
 import Crypto
 public import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// A signed statement of where the trail was at a time. Kept away from the database, it shows later that nothing
 /// before it was changed or cut off.
@@ -18,7 +19,7 @@ public struct Checkpoint: Sendable, Hashable {
         let time = Date(timeIntervalSince1970: time.timeIntervalSince1970.rounded(.down))
         self.head = head
         self.time = time
-        signature = Array(try key.privateKey.signature(for: Self.signed(head, time)))
+        signature = try key.privateKey.signature(for: Self.signed(head, time))
         publicKey = key.publicKey
     }
 
@@ -68,17 +69,20 @@ public struct CheckpointKey: Sendable {
 
     /// - Parameter secret: what ``secret`` gave.
     public init(_ secret: Secret) throws {
-        privateKey = try secret.withBytes { try Curve25519.Signing.PrivateKey(rawRepresentation: Data($0)) }
+        privateKey = try secret.withBytes { try Curve25519.Signing.PrivateKey(rawRepresentation: $0) }
     }
 
     /// For sealing: 32 bytes.
-    public var secret: Secret { Secret(privateKey.rawRepresentation) }
+    public var secret: Secret {
+        var bytes = privateKey.rawRepresentation
+        return Secret(wiping: &bytes)
+    }
 
     /// Names it: the start of its public key's hash, in hex.
-    public var id: String { Hex.encode(Array(SHA256.hash(data: Data(publicKey)).prefix(8))) }
+    public var id: String { Hex.encode(SHA256.hash(data: publicKey).prefix(8)) }
 
     /// 32 bytes: what an auditor needs.
-    public var publicKey: [UInt8] { Array(privateKey.publicKey.rawRepresentation) }
+    public var publicKey: [UInt8] { privateKey.publicKey.rawRepresentation }
 }
 
 private struct CheckpointMessage: Decodable {

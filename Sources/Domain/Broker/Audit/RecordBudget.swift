@@ -1,4 +1,4 @@
-import Synchronization
+import Concurrency
 
 /// Bounds what others can write into the trail.
 ///
@@ -11,12 +11,12 @@ public final class RecordBudget: Sendable {
     }
 
     private let allowance: Allowance
-    private let state: Mutex<State>
+    private let state: Lock<State>
 
     /// - Parameter perMinute: above zero.
     public init(perMinute: Int, at now: ContinuousClock.Instant = .now) {
         allowance = Allowance(every: .seconds(60) / perMinute, burst: perMinute)
-        state = Mutex(State(full: now))
+        state = Lock(State(full: now))
     }
 
     /// Whether one more may be recorded; if not, it is counted.

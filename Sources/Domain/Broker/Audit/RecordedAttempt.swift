@@ -1,5 +1,6 @@
+import Bytes
 public import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// An attempt to attest, or to get a resource, as it is kept: what an operator needs to answer "why was my guest
 /// refused?".

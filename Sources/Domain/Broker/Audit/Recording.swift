@@ -1,6 +1,6 @@
+import Bytes
 import Crypto
 import Evidence
-import Foundation
 
 /// Two budgets, so that noise from strangers leaves room for what genuine guests are refused.
 package struct RecordBudgets: Sendable {
@@ -61,7 +61,7 @@ extension AuditRecord {
     /// Says what verdict was reached.
     mutating func note(_ attempt: RecordedAttempt) {
         if let verdict = attempt.verdict {
-            details["verdict_sha256"] = Hex.encode(Array(SHA256.hash(data: Data(attempt.verdictJSON.utf8))))
+            details["verdict_sha256"] = Hex.encode(SHA256.hash(data: attempt.verdictJSON.utf8))
             let failed = verdict.failures.map(\.check).joined(separator: " ")
             if !failed.isEmpty { details["failed"] = failed }
         }

@@ -1,6 +1,7 @@
+import Bytes
 import Crypto
 public import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// A guest whose evidence was accepted, whichever resource it will ask for.
 public struct AttestedGuest: Sendable, Hashable {
@@ -101,7 +102,7 @@ public enum ResourceReader: Sendable, Hashable {
         switch self {
         case .attested(let guest): guest.id
         case .foreign(let guest):
-            Array(SHA256.hash(data: Data("\(guest.issuer)\n\(guest.key)".utf8)).prefix(16))
+            Array(SHA256.hash(data: "\(guest.issuer)\n\(guest.key)".utf8).prefix(16))
         }
     }
 }

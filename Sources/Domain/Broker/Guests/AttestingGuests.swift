@@ -1,5 +1,7 @@
+import Bytes
+import Crypto
 public import Evidence
-import Foundation
+import FoundationEssentials
 import Tracing
 
 extension Broker {

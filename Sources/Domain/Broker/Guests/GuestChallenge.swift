@@ -1,5 +1,6 @@
+import Bytes
 import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// What a guest that names no workload is to answer: its evidence must be bound to the nonce.
 ///

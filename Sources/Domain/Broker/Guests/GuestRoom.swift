@@ -1,3 +1,5 @@
+import Concurrency
+
 /// Bounds how much of the database a chip's guests can fill. Whoever rents one machine is genuine on it, and may attest as
 /// often as it likes; each time leaves a row until the session ends.
 ///

@@ -1,5 +1,6 @@
+import Bytes
 import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// Where attested guests are kept that named no workload. As with ``Store``: acknowledged means durable.
 ///

@@ -1,3 +1,4 @@
+import Bytes
 public import Evidence
 
 /// What an SEV-SNP report says of its guest.

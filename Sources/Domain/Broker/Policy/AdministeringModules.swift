@@ -1,6 +1,6 @@
+import Bytes
 import Crypto
 import Evidence
-import Foundation
 
 extension Broker {
     /// Hands a module in Rego on to an Open Policy Agent, in place of the one with this id. The record of it comes first: no
@@ -9,7 +9,7 @@ extension Broker {
     /// - Throws: a ``Refusal``: `invalidField` with the agent's words when the module does not compile, `unavailable` when
     ///   the agent does not answer.
     public func put(module text: String, id: String, to agent: any PolicyAgent, by actor: Actor) async throws {
-        let digest = Hex.encode(Array(SHA256.hash(data: Data(text.utf8))))
+        let digest = Hex.encode(SHA256.hash(data: text.utf8))
         func record(_ outcome: AuditRecord.Outcome, _ code: Refusal.Code? = nil) -> AuditRecord {
             AuditRecord(
                 .setModule, by: actor, outcome, code: code, details: ["module": id, "sha256": digest], at: now())

@@ -1,5 +1,7 @@
+import Bytes
+import Crypto
 import Evidence
-import Foundation
+import FoundationEssentials
 
 /// A rule that a digest must be one of some: values themselves, or those of named sets.
 struct DigestRule {

@@ -1,5 +1,6 @@
+import Bytes
 public import Evidence
-public import Foundation
+public import FoundationEssentials
 
 extension ResourcePolicy {
     /// Holds claims against every rule, and those of the server that hold whatever a policy says.

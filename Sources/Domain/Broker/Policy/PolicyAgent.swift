@@ -1,5 +1,3 @@
-public import Foundation
-
 /// An Open Policy Agent that is asked about guests, beside the rules of a policy.
 public protocol PolicyAgent: Sendable {
     /// Asks for a decision.
@@ -21,11 +19,11 @@ public protocol PolicyAgent: Sendable {
 /// What an agent is told.
 public struct PolicyQuestion: Sendable, Hashable {
     /// The claims of the guest's token: a JSON object.
-    public let claims: Data
+    public let claims: [UInt8]
     /// The segments of what it asks for: `["repository", "type", "tag"]`.
     public let path: [String]
 
-    public init(claims: Data, path: [String]) {
+    public init(claims: [UInt8], path: [String]) {
         self.claims = claims
         self.path = path
     }

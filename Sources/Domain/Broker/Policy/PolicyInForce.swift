@@ -1,5 +1,5 @@
 public import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// A policy and all that it refers to, of one moment.
 public struct PolicyInForce: Sendable, Hashable {

@@ -1,6 +1,7 @@
+import Bytes
 import Crypto
 import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// What operators do to policies and reference values. Who may, is decided before.
 public struct PolicyLibrary: Sendable {
@@ -26,7 +27,7 @@ public struct PolicyLibrary: Sendable {
     ) async throws -> (stored: StoredPolicy, replaced: Bool) {
         try policy.check()
         let time = now()
-        let digest = Hex.encode(Array(SHA256.hash(data: Data(document.utf8))))
+        let digest = Hex.encode(SHA256.hash(data: document.utf8))
         let outcome = try await store.set(policy, document: document, expecting: expected, at: time) { replaced in
             AuditRecord(
                 .setPolicy, by: actor,
@@ -149,7 +150,7 @@ extension ReferenceValueSet {
     /// SHA-256 over the values in hex, one a line, in hex: for the trail, which has no room for thousands of them.
     fileprivate var digest: String {
         let lines = values.map { Hex.encode($0) + "\n" }.joined()
-        return Hex.encode(Array(SHA256.hash(data: Data(lines.utf8))))
+        return Hex.encode(SHA256.hash(data: lines.utf8))
     }
 }
 

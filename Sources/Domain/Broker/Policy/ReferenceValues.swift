@@ -1,5 +1,6 @@
+import Bytes
 import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// Digests that an operator knows by a name: `web-2026.1` rather than 96 hex digits.
 public struct ReferenceValueSet: Sendable, Hashable, Codable {

@@ -1,3 +1,4 @@
+import Bytes
 import Evidence
 
 /// As a policy is kept: values as an operator writes them.

@@ -1,5 +1,4 @@
 public import Evidence
-import Foundation
 
 extension Broker {
     /// Holds a recorded report against a policy: whether it is genuine, and whether it has what the policy asks for.

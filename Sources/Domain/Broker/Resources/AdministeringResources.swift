@@ -1,3 +1,5 @@
+import Bytes
+
 /// What operators do to resources. Who may, is decided before.
 extension Broker {
     /// Stores the next version of a resource, durably, and makes it the current one.

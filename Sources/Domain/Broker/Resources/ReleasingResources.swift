@@ -1,5 +1,6 @@
+import Bytes
 import Evidence
-public import Foundation
+public import FoundationEssentials
 
 extension Broker {
     /// Gives a guest a resource, if the resource's policy says so. The record of it is in the trail before the resource
@@ -15,7 +16,7 @@ extension Broker {
     ///   `workloadDisabled`, `sessionInvalid` when the guest's session has ended meanwhile, `rateLimited`, `unavailable`;
     ///   or what `claims` and `wrap` throw.
     public func releaseResource<Wrapped: Sendable>(
-        _ path: ResourcePath, to reader: ResourceReader, stating claims: () throws -> Data,
+        _ path: ResourcePath, to reader: ResourceReader, stating claims: () throws -> [UInt8],
         wrappedBy wrap: (_ secret: Secret, _ key: String) throws -> Wrapped
     ) async throws -> Wrapped {
         // All of a guest's first: who makes up paths must not make the limiter forget the others.
@@ -60,7 +61,7 @@ extension Broker {
     }
 
     private func offer(
-        _ path: ResourcePath, to reader: ResourceReader, stating claims: () throws -> Data, at time: Date
+        _ path: ResourcePath, to reader: ResourceReader, stating claims: () throws -> [UInt8], at time: Date
     ) async throws -> Offer {
         if let found = try await store.sealedResource(path) {
             return try await offer(found, to: reader, stating: claims, at: time)
@@ -72,7 +73,7 @@ extension Broker {
     }
 
     private func offer(
-        _ found: SealedResource, to reader: ResourceReader, stating claims: () throws -> Data, at time: Date
+        _ found: SealedResource, to reader: ResourceReader, stating claims: () throws -> [UInt8], at time: Date
     ) async throws -> Offer {
         let (resource, path) = (found.resource, found.resource.path)
         guard !resource.isDisabled else {

@@ -1,4 +1,4 @@
-public import Foundation
+public import FoundationEssentials
 
 /// A resource as operators see it: never its bytes.
 ///

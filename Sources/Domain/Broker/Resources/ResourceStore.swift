@@ -1,4 +1,4 @@
-public import Foundation
+public import FoundationEssentials
 
 /// Where resources are kept. As with ``Store``: acknowledged means durable, and a change takes its record along.
 public protocol ResourceStore: Sendable {

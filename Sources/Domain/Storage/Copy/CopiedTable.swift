@@ -1,5 +1,4 @@
 import Crypto
-import Foundation
 
 /// A table of the schema, as a copy between two databases sees it: the same in both.
 struct CopiedTable: Sendable {

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A PostgreSQL database, as one end of a copy.
 final class PostgreSQLCopyEnd: CopyEnd {
     private let connection: Connection

@@ -1,4 +1,5 @@
-public import Foundation
+import Concurrency
+public import FoundationEssentials
 
 /// A database that is copied from or to.
 public enum CopyPlace: Sendable, CustomStringConvertible {
@@ -38,7 +39,7 @@ public enum StorageCopy {
         from source: CopyPlace, to target: CopyPlace, isSnapshot: Bool = false,
         reporting report: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> Outcome {
-        try await onThread {
+        try await BlockingThread.run("kbs.copy") {
             let reader = try open(source, isTarget: false)
             defer { reader.close() }
             let writer = try open(target, isTarget: true)

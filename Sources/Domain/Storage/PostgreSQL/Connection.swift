@@ -1,5 +1,5 @@
 import CLibPQ
-import Foundation
+import Glibc
 
 /// One connection. Only the thread that owns it uses it.
 ///
@@ -22,7 +22,6 @@ final class Connection {
     /// - Throws: ``ConnectionBroken`` when no host can be used now, ``PostgreSQLUnusable`` when the database is not one
     ///   that this program can use.
     init(_ configuration: PostgreSQLConfiguration, _ limits: Limits) throws {
-        OpenSSL.keepUntilExit
         let parameters = try configuration.parameters()
         let handle = Self.withStrings(parameters.map(\.keyword)) { keywords in
             Self.withStrings(parameters.map(\.value)) { values in PQconnectdbParams(keywords, values, 1) }

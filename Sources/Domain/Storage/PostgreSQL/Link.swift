@@ -1,5 +1,5 @@
 import Broker
-import Foundation
+import Concurrency
 import Synchronization
 
 /// What happened to a connection, for logs and metrics.
@@ -17,7 +17,7 @@ public enum ConnectionEvent: Sendable, Hashable {
 final class StoreSignals: Sendable {
     private struct Observer { let report: @Sendable (ConnectionEvent) -> Void }
 
-    private let observer = Mutex<Observer?>(nil)
+    private let observer = Lock<Observer?>(nil)
     private let connections = Atomic(0)
     private let closing = Atomic(false)
 
@@ -80,9 +80,9 @@ final class Link {
     /// Up to a second, and never all threads of all replicas at the same moment.
     private func pause() {
         guard failures > 0 else { return }
-        let longest = min(1, 0.025 * pow(2, Double(min(failures, 10))))
+        let longest = min(1, 0.025 * Double(1 << min(failures, 10)))
         let until = ContinuousClock.now + .seconds(Double.random(in: longest / 2...longest))
-        while ContinuousClock.now < until, !signals.isClosing { Thread.sleep(forTimeInterval: 0.01) }
+        while ContinuousClock.now < until, !signals.isClosing { BlockingThread.sleep(for: .milliseconds(10)) }
     }
 
     /// Whether the connection that was given out last is not to be used any more.
@@ -109,7 +109,7 @@ final class Link {
         switch Remedy(error) {
         case .again:
             // They met once, and should not meet again.
-            Thread.sleep(forTimeInterval: Double.random(in: 0.001...0.02))
+            BlockingThread.sleep(for: .seconds(Double.random(in: 0.001...0.02)))
             return .again
         case .elsewhere:
             lose(error)

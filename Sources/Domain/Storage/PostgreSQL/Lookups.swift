@@ -1,5 +1,6 @@
 import Broker
-import Foundation
+import Concurrency
+import Dispatch
 
 /// Connections for reading, each with a thread.
 ///
@@ -22,7 +23,7 @@ final class Lookups: Sendable {
     init(
         _ configuration: PostgreSQLConfiguration, connections: Int, timeout: Duration, scansTables: Bool,
         _ signals: StoreSignals, _ deadlines: Deadlines
-    ) {
+    ) throws {
         self.deadlines = deadlines
         self.timeout = timeout
         let limits = Connection.Limits(statement: timeout, scansTables: scansTables)
@@ -31,7 +32,7 @@ final class Lookups: Sendable {
         self.queue = queue
         deadlines.observe { queue.wakeForWhatWaits() }
         for number in 0..<connections {
-            threads.start("kbs.\(scansTables ? "scan" : "lookup").\(number)") {
+            try threads.start("kbs.\(scansTables ? "scan" : "lookup").\(number)") {
                 Self.serve(queue, Link(configuration, limits, signals), atMost: scansTables ? 1 : Self.most)
             }
         }
@@ -104,14 +105,17 @@ final class Lookups: Sendable {
 final class ThreadGroup: Sendable {
     private let group = DispatchGroup()
 
-    func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
+    func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws {
         group.enter()
-        let thread = Thread { [group] in
-            body()
+        do {
+            try BlockingThread.start(name) { [group] in
+                body()
+                group.leave()
+            }
+        } catch {
             group.leave()
+            throw error
         }
-        thread.name = name
-        thread.start()
     }
 
     func ended() async {

@@ -1,5 +1,4 @@
 import Broker
-import Foundation
 
 /// What each guest needs: a session, a release, an attempt. One statement makes the check and the change.
 ///

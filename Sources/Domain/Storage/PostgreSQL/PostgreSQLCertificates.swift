@@ -1,6 +1,6 @@
 public import Broker
 public import Evidence
-import Foundation
+import FoundationEssentials
 
 extension PostgreSQLStore: CertificateStore {
     public func certificates(named names: [String]) async throws -> [Certificate] {

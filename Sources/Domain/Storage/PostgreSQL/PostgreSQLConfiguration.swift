@@ -1,5 +1,6 @@
 import CLibPQ
-public import Foundation
+import Files
+public import FoundationEssentials
 
 /// Where the database is, and how it is used.
 public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible {
@@ -92,11 +93,12 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
     private func password() throws -> [(String, String)] {
         guard let passwordFile else { return [] }
         do {
-            let text = try String(contentsOf: passwordFile, encoding: .utf8)
-            return [("password", text.trimmingCharacters(in: .whitespacesAndNewlines))]
+            let text = try File.readText(passwordFile.filePath, atMost: 65_536)
+            let start = text.drop(while: \.isWhitespace)
+            let end = start.lastIndex { !$0.isWhitespace }.map { start.index(after: $0) } ?? start.startIndex
+            return [("password", String(start[..<end]))]
         } catch {
-            throw ConnectionBroken(
-                description: "the password cannot be read from \(passwordFile.path(percentEncoded: false))")
+            throw ConnectionBroken(description: "the password cannot be read: \(error)")
         }
     }
 

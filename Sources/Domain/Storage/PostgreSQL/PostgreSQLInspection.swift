@@ -1,6 +1,7 @@
 import Broker
 import CLibPQ
-public import Foundation
+import Concurrency
+public import FoundationEssentials
 
 /// A look at a PostgreSQL database and its server that changes nothing.
 public struct PostgreSQLInspection: Sendable {
@@ -56,7 +57,7 @@ public struct PostgreSQLInspection: Sendable {
 
     /// - Throws: when the database cannot be reached or asked.
     public init(_ configuration: PostgreSQLConfiguration) async throws {
-        let found = try await onThread { try Answers(configuration) }
+        let found = try await BlockingThread.run("kbs.inspection") { try Answers(configuration) }
         address = configuration.description
         isOnThisMachine = configuration.isOnThisMachine
         transport = found.transport

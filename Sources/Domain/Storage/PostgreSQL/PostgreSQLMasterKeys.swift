@@ -1,6 +1,6 @@
 public import Broker
 import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// What is sealed under which master key.
 extension PostgreSQLStore {

@@ -1,5 +1,5 @@
 public import Broker
-public import Foundation
+public import FoundationEssentials
 
 /// Changes of policies and reference values take turns at the row that numbers them: they are few, and each looks at
 /// others than the one that it changes.

@@ -1,5 +1,6 @@
 import Broker
-import Foundation
+import Concurrency
+import FoundationEssentials
 
 /// What is in the database: the tables of SQLite's `Schema`, with the trail's head, which many servers take turns at.
 ///
@@ -70,7 +71,7 @@ enum PostgreSQLSchema {
         while true {
             do { return try migrate(connection) } catch let error as PostgreSQLError {
                 guard Remedy(error) == .again, .now < end else { throw error }
-                Thread.sleep(forTimeInterval: Double.random(in: 0.5...2))
+                BlockingThread.sleep(for: .seconds(Double.random(in: 0.5...2)))
             }
         }
     }

@@ -1,5 +1,5 @@
 public import Broker
-public import Foundation
+public import FoundationEssentials
 
 extension PostgreSQLStore: ServerStore {
     public var isShared: Bool { true }

@@ -1,5 +1,5 @@
 public import Broker
-import Foundation
+import Concurrency
 
 /// Everything in a PostgreSQL database (15 or later) that any number of servers share.
 ///
@@ -25,19 +25,19 @@ public final class PostgreSQLStore: Sendable {
     ///   ``PostgreSQLUnusable`` when there is no connection within the configuration's timeout, or another version or
     ///   encoding at its end; ``PostgreSQLError``, e.g. when there is no right to make tables.
     public init(_ configuration: PostgreSQLConfiguration, migrates: Bool = true) async throws {
-        try await onThread { try Self.prepare(configuration, migrates: migrates) }
+        try await BlockingThread.run("kbs.open") { try Self.prepare(configuration, migrates: migrates) }
         self.configuration = configuration
         // Through many rows, for an operator who can wait.
         scanTimeout = max(configuration.timeout, .seconds(60))
-        lookups = Lookups(
+        lookups = try Lookups(
             configuration, connections: configuration.connections - 4, timeout: configuration.timeout,
             scansTables: false, signals, deadlines)
-        scans = Lookups(
+        scans = try Lookups(
             configuration, connections: 1, timeout: scanTimeout, scansTables: true, signals, deadlines)
-        guests = WriteThread(
+        guests = try WriteThread(
             "kbs.writes.guests", configuration, statement: configuration.timeout, signals, deadlines)
-        changes = WriteThread("kbs.writes", configuration, statement: configuration.timeout, signals, deadlines)
-        sweeps = WriteThread("kbs.writes.sweeps", configuration, statement: scanTimeout, signals, deadlines)
+        changes = try WriteThread("kbs.writes", configuration, statement: configuration.timeout, signals, deadlines)
+        sweeps = try WriteThread("kbs.writes.sweeps", configuration, statement: scanTimeout, signals, deadlines)
     }
 
     /// Whoever has not closed it has nothing to wait for.
@@ -73,7 +73,7 @@ public final class PostgreSQLStore: Sendable {
                     throw PostgreSQLUnusable(
                         description: "The database \(configuration) cannot be used: \(error.description)")
                 }
-                Thread.sleep(forTimeInterval: Double.random(in: 0.1...0.3))
+                BlockingThread.sleep(for: .seconds(Double.random(in: 0.1...0.3)))
             }
         }
     }
@@ -153,11 +153,4 @@ public final class PostgreSQLStore: Sendable {
 extension PostgreSQLStore {
     /// Runs SQL that the store itself never would: for tests of what a thief with the database can do.
     package func tamper(_ sql: String) async throws { try await change { _ = try $0.run(sql) } }
-}
-
-/// Runs what blocks on a thread of its own.
-func onThread<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-    try await withCheckedThrowingContinuation { continuation in
-        Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }
-    }
 }

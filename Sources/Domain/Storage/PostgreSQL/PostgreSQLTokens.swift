@@ -1,5 +1,5 @@
 public import Broker
-public import Foundation
+public import FoundationEssentials
 
 extension PostgreSQLStore: TokenStore {
     public func insert(_ token: AccessToken, recording record: AuditRecord) async throws {

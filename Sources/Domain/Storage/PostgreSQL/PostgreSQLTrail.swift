@@ -1,5 +1,5 @@
 public import Broker
-import Foundation
+import FoundationEssentials
 
 extension PostgreSQLStore {
     public func record(_ records: [AuditRecord], attempt: RecordedAttempt?) async throws {

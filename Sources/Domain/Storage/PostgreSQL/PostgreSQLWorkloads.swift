@@ -1,6 +1,6 @@
 public import Broker
 import Evidence
-public import Foundation
+public import FoundationEssentials
 
 extension PostgreSQLStore: Store {}
 

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A value for a parameter of a statement, in PostgreSQL's binary format.
 enum Value: Sendable {
     /// BIGINT.

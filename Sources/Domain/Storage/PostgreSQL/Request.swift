@@ -1,16 +1,15 @@
 import Broker
+import Concurrency
 import Dispatch
-import Foundation
-import Synchronization
 
 /// Someone who waits for an answer, until a deadline. The first answer counts.
 final class Request<T: Sendable>: Expiring {
     let deadline: ContinuousClock.Instant
-    private let continuation: Mutex<CheckedContinuation<T, any Error>?>
+    private let continuation: Lock<CheckedContinuation<T, any Error>?>
 
     init(_ continuation: CheckedContinuation<T, any Error>, deadline: ContinuousClock.Instant) {
         self.deadline = deadline
-        self.continuation = Mutex(continuation)
+        self.continuation = Lock(continuation)
     }
 
     var isFinished: Bool { continuation.withLock { $0 == nil } }
@@ -54,7 +53,7 @@ final class Deadlines: Sendable {
         var observers: [Observer] = []
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let queue = DispatchQueue(label: "kbs.postgresql.deadlines")
 
     func watch(_ request: any Expiring) {
@@ -114,7 +113,7 @@ final class WorkQueue<Item: Sendable>: Sendable {
         }
     }
 
-    private let state = Mutex(State())
+    private let state = Lock(State())
     private let semaphore = DispatchSemaphore(value: 0)
     /// More than a server answers within a request's time.
     private let mostWaiting = 20_000

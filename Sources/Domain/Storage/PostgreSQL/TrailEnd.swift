@@ -1,5 +1,4 @@
 import Broker
-import Foundation
 
 /// The end of a transaction that adds to the trail.
 ///

@@ -1,6 +1,4 @@
 import Broker
-import Foundation
-import Synchronization
 
 /// What operators and the server itself change: statements in a row, in a savepoint of their own.
 struct TransactionalWrite: QueuedWrite {

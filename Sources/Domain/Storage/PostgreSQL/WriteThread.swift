@@ -1,6 +1,5 @@
 import Broker
-import Foundation
-import Synchronization
+import Concurrency
 
 /// A change, as it waits for its transaction.
 protocol QueuedWrite: Sendable {
@@ -35,17 +34,17 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
     private struct Observer { let report: @Sendable (CommittedBatch) -> Void }
 
     private let queue = WorkQueue<Write>()
-    private let observer = Mutex<Observer?>(nil)
+    private let observer = Lock<Observer?>(nil)
     private let deadlines: Deadlines
     private let threads = ThreadGroup()
 
     init(
         _ name: String, _ configuration: PostgreSQLConfiguration, statement: Duration, _ signals: StoreSignals,
         _ deadlines: Deadlines
-    ) {
+    ) throws {
         self.deadlines = deadlines
         let limits = Connection.Limits(statement: statement, scansTables: false)
-        threads.start(name) { self.serve(Link(configuration, limits, signals)) }
+        try threads.start(name) { self.serve(Link(configuration, limits, signals)) }
     }
 
     var waiting: Int { queue.count }

@@ -1,7 +1,7 @@
 public import Broker
 import Evidence
-import Foundation
-import GRDB
+import FoundationEssentials
+import SQLite
 
 extension SQLiteStore {
     public func record(_ records: [AuditRecord], attempt: RecordedAttempt?) async throws {
@@ -30,7 +30,7 @@ extension SQLiteStore {
                 database.cachedStatement(
                     sql: "\(Self.selectAttempt) WHERE \(condition) ORDER BY id DESC LIMIT :limit"),
                 arguments: arguments
-            ).map { RecordedAttempt(row: $0) }
+            ).map { try RecordedAttempt(row: $0) }
         }
     }
 
@@ -38,7 +38,7 @@ extension SQLiteStore {
         try read { database in
             try Row.fetchOne(
                 database.cachedStatement(sql: "\(Self.selectAttempt) WHERE id = ?"), arguments: [id]
-            ).map { RecordedAttempt(row: $0) }
+            ).map { try RecordedAttempt(row: $0) }
         }
     }
 
@@ -66,7 +66,7 @@ extension SQLiteStore {
                 database.cachedStatement(
                     sql: "SELECT seq, record, hash FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"),
                 arguments: [sequence, limit]
-            ).map { AuditEntry(sequence: $0[0], record: $0[1], hash: Array($0[2] as Data)) }
+            ).map { try AuditEntry(sequence: $0[0], record: $0[1], hash: $0[2]) }
         }
     }
 
@@ -83,9 +83,8 @@ extension SQLiteStore {
 
     public func auditHash(of sequence: Int64) async throws -> [UInt8]? {
         try read { database in
-            try Data.fetchOne(
-                database.cachedStatement(sql: "SELECT hash FROM audit WHERE seq = ?"), arguments: [sequence]
-            ).map { Array($0) }
+            try [UInt8].fetchOne(
+                database.cachedStatement(sql: "SELECT hash FROM audit WHERE seq = ?"), arguments: [sequence])
         }
     }
 }
@@ -100,13 +99,13 @@ extension Database {
     func append(_ record: AuditRecord) throws -> Int64 {
         let entry = try AuditEntry(appending: record.canonical, to: try auditHead())
         try cachedStatement(sql: "INSERT INTO audit (seq, record, hash) VALUES (?, ?, ?)")
-            .execute(arguments: [entry.sequence, entry.record, Data(entry.hash)])
+            .execute(arguments: [entry.sequence, entry.record, entry.hash])
         return entry.sequence
     }
 
     fileprivate func auditHead() throws -> AuditHead {
         try Row.fetchOne(cachedStatement(sql: "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"))
-            .map { AuditHead(sequence: $0[0], hash: Array($0[1] as Data)) } ?? .start
+            .map { try AuditHead(sequence: $0[0], hash: $0[1]) } ?? .start
     }
 
     func insert(_ attempt: RecordedAttempt) throws {
@@ -125,9 +124,9 @@ extension Database {
 
 extension RecordedAttempt {
     /// From the columns id, time, workload, tee, session, chip, code, sentence, verdict, action.
-    fileprivate init(row: GRDB.Row) {
-        let json: String = row[8]
-        self.init(
+    fileprivate init(row: SQLite.Row) throws {
+        let json: String = try row[8]
+        try self.init(
             id: row[0], time: Date(milliseconds: row[1]), action: row[9], workload: row[2], tee: row[3],
             session: row[4], chip: row[5], code: Refusal.Code(rawValue: row[6]), sentence: row[7],
             verdict: Self.verdict(column: json), verdictJSON: json)

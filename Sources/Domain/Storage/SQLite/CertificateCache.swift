@@ -1,19 +1,19 @@
 public import Broker
 public import Evidence
-import Foundation
-import GRDB
+import FoundationEssentials
+import SQLite
 
 extension SQLiteStore: CertificateStore {
     public func certificates(named names: [String]) async throws -> [Certificate] {
         let found = try read { database in
             try names.flatMap { name in
-                try Data.fetchAll(
+                try [UInt8].fetchAll(
                     database.cachedStatement(sql: "SELECT der FROM certificates WHERE name = ? ORDER BY added DESC"),
                     arguments: [name])
             }
         }
         // A damaged entry is as good as none: what is missing is found elsewhere and verified anyway.
-        return found.compactMap { try? Certificate(der: Array($0)) }
+        return found.compactMap { try? Certificate(der: $0) }
     }
 
     public func keep(_ certificates: [NamedCertificate]) async throws {
@@ -26,7 +26,7 @@ extension SQLiteStore: CertificateStore {
                         ON CONFLICT DO NOTHING
                         """
                 ).execute(arguments: [
-                    Data(entry.certificate.fingerprint), Data(entry.certificate.der), entry.name, now.seconds,
+                    entry.certificate.fingerprint, entry.certificate.der, entry.name, now.seconds,
                 ])
                 try Self.forgetOldest(beside: entry.name, in: database)
             }
@@ -56,10 +56,12 @@ extension SQLiteStore: CertificateInventory {
                     sql: """
                         SELECT min(name), der, min(added) FROM certificates WHERE fingerprint > ?
                         GROUP BY fingerprint ORDER BY fingerprint LIMIT ?
-                        """), arguments: [Data(fingerprint), limit]
+                        """), arguments: [fingerprint, limit]
             ).compactMap { row in
-                guard let certificate = try? Certificate(der: Array(row[1] as Data)) else { return nil }
-                return KeptCertificate(name: row[0], certificate: certificate, added: Date(seconds: row[2]))
+                let der: [UInt8] = try row[1]
+                // Whoever asks for a list is not helped by an error for a damaged entry.
+                guard let certificate = try? Certificate(der: der) else { return nil }
+                return try KeptCertificate(name: row[0], certificate: certificate, added: Date(seconds: row[2]))
             }
         }
     }
@@ -67,7 +69,7 @@ extension SQLiteStore: CertificateInventory {
     public func removeCertificate(_ fingerprint: [UInt8], recording record: AuditRecord) async throws -> Bool {
         try await writes.perform { database in
             try database.cachedStatement(sql: "DELETE FROM certificates WHERE fingerprint = ?")
-                .execute(arguments: [Data(fingerprint)])
+                .execute(arguments: [fingerprint])
             guard database.changesCount > 0 else { return false }
             try database.append(record)
             return true

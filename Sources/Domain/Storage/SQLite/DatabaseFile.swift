@@ -1,6 +1,6 @@
 import Broker
-public import Foundation
-import GRDB
+public import FoundationEssentials
+import SQLite
 
 /// What is in a database file, as far as it can be said without a master key.
 public struct DatabaseSummary: Sendable, Hashable {
@@ -26,8 +26,6 @@ public enum DatabaseFile {
     ///   - copy: an empty file. What was deleted from the database is not in it.
     public static func copy(_ database: URL, to copy: URL) throws {
         var configuration = Configuration()
-        configuration.label = "kbs.backup"
-        configuration.busyMode = .timeout(10)
         configuration.readonly = true
         let queue = try DatabaseQueue(path: database.path(percentEncoded: false), configuration: configuration)
         defer { try? queue.close() }
@@ -48,7 +46,7 @@ public enum DatabaseFile {
             defer { try? queue.close() }
             return try queue.writeWithoutTransaction { try summary(of: $0) }
         } catch let error as DatabaseError {
-            throw DatabaseDamaged(description: "it is no usable database: \(error.message ?? "\(error)")")
+            throw DatabaseDamaged(description: "it is no usable database: \(error.message)")
         }
     }
 
@@ -86,7 +84,7 @@ public enum DatabaseFile {
         guard complete == summary.counts["workloads"] else {
             throw DatabaseDamaged(description: "it is damaged: some workloads are not whole")
         }
-        let hasKeys = try database.columns(in: "secrets").contains { $0.name == "master_key" }
+        let hasKeys = try database.columns(in: "secrets").contains("master_key")
         let versions =
             try database.tableExists("resource_versions") ? "UNION ALL SELECT master_key FROM resource_versions" : ""
         let sql =
@@ -95,14 +93,13 @@ public enum DatabaseFile {
             SELECT master_key, count(*) FROM
                 (SELECT master_key FROM secrets UNION ALL SELECT master_key FROM server_keys \(versions)) GROUP BY 1
             """ : "SELECT '', count(*) FROM secrets HAVING count(*) > 0"
-        for row in try Row.fetchAll(database, sql: sql) { summary.masterKeys[row[0]] = row[1] }
+        for row in try Row.fetchAll(database, sql: sql) { summary.masterKeys[try row[0]] = try row[1] }
         return summary
     }
 
     /// Puts what is still in a database's write-ahead log into the database, so that it is one file.
     public static func settle(_ file: URL) throws {
         var configuration = Configuration()
-        configuration.busyMode = .timeout(10)
         let queue = try DatabaseQueue(path: file.path(percentEncoded: false), configuration: configuration)
         defer { try? queue.close() }
         try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }

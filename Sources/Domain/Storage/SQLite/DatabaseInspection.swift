@@ -1,5 +1,6 @@
-public import Foundation
-import GRDB
+import Files
+public import FoundationEssentials
+import SQLite
 
 /// A look at a server's database that changes nothing: no migration, no other journal, no file beside it.
 ///
@@ -18,7 +19,7 @@ public struct DatabaseInspection: Sendable {
 
     /// - Throws: when it cannot be read as a database.
     public init(_ file: URL) throws {
-        let (path, queue) = try Self.open(file)
+        let (configuration, queue) = try Self.open(file)
         do {
             let migrator = Schema.migrator
             (schema, isNewer, isOlder, damage) = try queue.read { database in
@@ -28,7 +29,8 @@ public struct DatabaseInspection: Sendable {
                     try String.fetchAll(database, sql: "PRAGMA quick_check(20)").filter { $0 != "ok" }
                 )
             }
-            store = isNewer || isOlder ? nil : try SQLiteStore(inspecting: path)
+            store =
+                isNewer || isOlder ? nil : try SQLiteStore(inspecting: file.path(percentEncoded: false), configuration)
             try queue.close()
         } catch {
             try? queue.close()
@@ -38,43 +40,28 @@ public struct DatabaseInspection: Sendable {
 
     /// SQLite makes two files beside a database that nobody has open, even to read it, unless it is told that the file
     /// will not change.
-    private static func open(_ file: URL) throws -> (path: String, queue: DatabaseQueue) {
+    private static func open(_ file: URL) throws -> (configuration: Configuration, queue: DatabaseQueue) {
         let path = file.path(percentEncoded: false)
-        let isInUse = FileManager.default.fileExists(atPath: path + "-wal")
-        if !isInUse, let uri = immutable(path), let queue = try? DatabaseQueue(path: uri, configuration: reading),
-            // A library that knows no such names takes it for a file's.
-            (try? queue.read { try $0.tableExists("grdb_migrations") }) != nil
-        {
-            return (uri, queue)
-        }
-        return (path, try DatabaseQueue(path: path, configuration: reading))
-    }
-
-    private static func immutable(_ path: String) -> String? {
-        path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed).map { "file:\($0)?immutable=1" }
-    }
-
-    private static var reading: Configuration {
         var configuration = Configuration()
-        configuration.label = "kbs.inspection"
         configuration.readonly = true
-        configuration.busyMode = .timeout(10)
-        return configuration
+        configuration.isImmutable = !File.exists(path + "-wal")
+        // A server that begins to work just now changes it under these eyes.
+        if configuration.isImmutable, let queue = try? DatabaseQueue(path: path, configuration: configuration) {
+            return (configuration, queue)
+        }
+        configuration.isImmutable = false
+        return (configuration, try DatabaseQueue(path: path, configuration: configuration))
     }
 }
 
 extension SQLiteStore {
     /// A store that reads, and fails when it is to write.
     ///
-    /// - Parameter path: or a URI; its schema is this program's.
-    fileprivate init(inspecting path: String) throws {
-        var configuration = Configuration()
-        configuration.label = "kbs.inspection"
-        configuration.readonly = true
-        configuration.busyMode = .timeout(10)
+    /// - Parameter path: its schema is this program's.
+    fileprivate init(inspecting path: String, _ configuration: Configuration) throws {
         writer = try DatabaseQueue(path: path, configuration: configuration)
         writes = WriteQueue(writer)
-        readers = try ReaderSet(path: path, count: 1)
-        operators = try OperatorReader(path: path)
+        readers = try ReaderSet(path: path, count: 1, configuration)
+        operators = try OperatorReader(path: path, configuration)
     }
 }

@@ -1,6 +1,6 @@
 public import Broker
-public import Foundation
-import GRDB
+public import FoundationEssentials
+import SQLite
 
 extension SQLiteStore: GuestStore {
     public func insert(
@@ -14,8 +14,8 @@ extension SQLiteStore: GuestStore {
                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
                     """
             ).execute(arguments: [
-                Data(guest.id), guest.tee, guest.chip, guest.opened.seconds, guest.expires.seconds, guest.masterKey,
-                Data(guest.code), guest.claims, guest.key, guest.verdict, guest.token,
+                guest.id, guest.tee, guest.chip, guest.opened.seconds, guest.expires.seconds, guest.masterKey,
+                guest.code, guest.claims, guest.key, guest.verdict, guest.token,
             ])
             guard database.changesCount > 0 else { return false }
             try database.insert(attempt)
@@ -31,11 +31,11 @@ extension SQLiteStore: GuestStore {
                     sql: """
                         SELECT claims, key, verdict, token, tee, chip, opened, expires, code, master_key FROM guests
                         WHERE id = ? AND expires > ?
-                        """), arguments: [Data(id), time.seconds]
+                        """), arguments: [id, time.seconds]
             ).map { row in
-                StoredGuest(
+                try StoredGuest(
                     id: id, claims: row[0], key: row[1], verdict: row[2], token: row[3], tee: row[4], chip: row[5],
-                    opened: Date(seconds: row[6]), expires: Date(seconds: row[7]), code: Array(row[8] as Data),
+                    opened: Date(seconds: row[6]), expires: Date(seconds: row[7]), code: row[8],
                     masterKey: row[9])
             }
         }

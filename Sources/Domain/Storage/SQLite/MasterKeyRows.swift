@@ -1,7 +1,7 @@
 public import Broker
 import Evidence
-public import Foundation
-import GRDB
+public import FoundationEssentials
+import SQLite
 
 /// What is sealed under which master key.
 extension SQLiteStore {
@@ -25,7 +25,7 @@ extension SQLiteStore {
         try database.cachedStatement(
             sql: "INSERT INTO server_keys (name, id, sealed, master_key, created) VALUES (?, ?, ?, ?, ?)"
         ).execute(arguments: [
-            key.name, key.id, Data(key.sealed.bytes), key.sealed.masterKey, key.created.seconds,
+            key.name, key.id, key.sealed.bytes, key.sealed.masterKey, key.created.seconds,
         ])
     }
 
@@ -44,8 +44,8 @@ extension SQLiteStore {
                     sql: "SELECT name, id, sealed, master_key, created FROM server_keys \(condition)"),
                 arguments: arguments
             ).map { row in
-                StoredServerKey(
-                    name: row[0], id: row[1], sealed: Sealed(bytes: Array(row[2] as Data), masterKey: row[3]),
+                try StoredServerKey(
+                    name: row[0], id: row[1], sealed: Sealed(bytes: row[2], masterKey: row[3]),
                     created: Date(seconds: row[4]))
             }
         }
@@ -82,17 +82,16 @@ extension SQLiteStore {
         _ condition: String, _ arguments: StatementArguments, _ limit: Int
     ) throws -> [StoredSecret] {
         try read { database in
-            // The workload's seven columns come first.
+            // The workload's eight columns come first.
             let sql = """
-                SELECT * FROM (\(Self.selectWorkload)) w JOIN secrets x ON x.workload = w.row
+                SELECT w.*, x.sealed, x.master_key FROM (\(Self.selectWorkload)) w JOIN secrets x ON x.workload = w.row
                 WHERE \(condition) ORDER BY x.workload LIMIT ?
                 """
             return try Row.fetchAll(
                 database.cachedStatement(sql: sql), arguments: arguments + [limit]
             ).map { row in
                 StoredSecret(
-                    workload: try Workload(row: row),
-                    sealed: Sealed(bytes: Array(row["sealed"] as Data), masterKey: row["master_key"]))
+                    workload: try Workload(row: row), sealed: try Sealed(bytes: row[8], masterKey: row[9]))
             }
         }
     }
@@ -108,21 +107,21 @@ extension SQLiteStore {
                 case .secret(let row):
                     try database.cachedStatement(
                         sql: "UPDATE secrets SET sealed = ?, master_key = ? WHERE workload = ? AND sealed = ?"
-                    ).execute(arguments: [Data(change.new), masterKey, row, Data(change.old)])
+                    ).execute(arguments: [change.new, masterKey, row, change.old])
                 case .resource(let place):
                     try database.cachedStatement(
                         sql: """
                             UPDATE resource_versions SET sealed = ?, master_key = ?
                             WHERE resource = ? AND version = ? AND sealed = ?
                             """
-                    ).execute(arguments: [Data(change.new), masterKey, place.row, place.version, Data(change.old)])
+                    ).execute(arguments: [change.new, masterKey, place.row, place.version, change.old])
                 case .serverKey(let name, let id):
                     try database.cachedStatement(
                         sql: """
                             UPDATE server_keys SET sealed = ?, master_key = ?
                             WHERE name = ? AND id = ? AND sealed = ?
                             """
-                    ).execute(arguments: [Data(change.new), masterKey, name, id, Data(change.old)])
+                    ).execute(arguments: [change.new, masterKey, name, id, change.old])
                 }
                 return moved + database.changesCount
             }
@@ -156,13 +155,13 @@ extension SQLiteStore {
             return try Row.fetchAll(
                 database.cachedStatement(sql: sql), arguments: ["now": time.seconds]
             ).map { row in
-                var usage = MasterKeyUsage(id: row[0])
-                (usage.secrets, usage.serverKeys, usage.sessions) = (row[1], row[2], row[3])
-                usage.lastSession = (row[4] as Int64?).map { Date(seconds: $0) }
-                usage.activated = (row[5] as Int64?).map { Date(seconds: $0) }
-                usage.superseded = (row[6] as Int64?).map { Date(seconds: $0) }
-                usage.retired = (row[7] as Int64?).map { Date(seconds: $0) }
-                usage.resources = row[8]
+                var usage = MasterKeyUsage(id: try row[0])
+                (usage.secrets, usage.serverKeys, usage.sessions) = (try row[1], try row[2], try row[3])
+                usage.lastSession = (try row[4] as Int64?).map { Date(seconds: $0) }
+                usage.activated = (try row[5] as Int64?).map { Date(seconds: $0) }
+                usage.superseded = (try row[6] as Int64?).map { Date(seconds: $0) }
+                usage.retired = (try row[7] as Int64?).map { Date(seconds: $0) }
+                usage.resources = try row[8]
                 return usage
             }
         }

@@ -1,5 +1,5 @@
 import Dispatch
-import GRDB
+import SQLite
 
 /// One more connection for reading, with a thread of its own: for what goes through many rows.
 ///
@@ -10,18 +10,14 @@ final class OperatorReader: Sendable {
     private let queue = DispatchQueue(label: "kbs.operators", qos: .utility)
 
     /// - Parameter path: a database that exists, in WAL mode.
-    init(path: String) throws {
-        var configuration = Configuration()
-        configuration.label = "kbs.operators"
-        configuration.readonly = true
-        configuration.busyMode = .timeout(10)
+    init(path: String, _ configuration: Configuration) throws {
         database = try DatabaseQueue(path: path, configuration: configuration)
     }
 
     /// One statement sees one state of the database, so it needs no transaction around it.
     func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
-            queue.async { continuation.resume(with: Result { try self.database.unsafeRead(body) }) }
+            queue.async { continuation.resume(with: Result { try self.database.readWithoutTransaction(body) }) }
         }
     }
 

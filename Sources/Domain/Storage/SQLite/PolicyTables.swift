@@ -1,6 +1,6 @@
 public import Broker
-public import Foundation
-import GRDB
+public import FoundationEssentials
+import SQLite
 
 extension SQLiteStore: PolicyStore {
     public func set(
@@ -75,15 +75,16 @@ extension SQLiteStore: PolicyStore {
             guard let first = rows.first else { return nil }
             var references: ReferenceValues = [:]
             var revisions: [Revision] = []
-            for row in rows where row[2] as String? != nil {
+            for row in rows {
+                guard let name = try row[2] as String? else { continue }
                 let set = try ReferenceValueSet(
-                    name: row[2], kind: row[3], digests: Array(row[4] as Data), source: row[5], expires: row[6])
+                    name: name, kind: row[3], digests: row[4], source: row[5], expires: row[6])
                 references[set.name] = set
-                revisions.append(Revision(row[7]))
+                revisions.append(Revision(try row[7]))
             }
             return PolicyInForce(
                 policy: try ResourcePolicy(rules: first[0]), references: references,
-                stamp: PolicyInForce.Stamp(policy: Revision(first[1]), references: revisions))
+                stamp: PolicyInForce.Stamp(policy: Revision(try first[1]), references: revisions))
         }
     }
 
@@ -154,7 +155,7 @@ extension SQLiteStore: PolicyStore {
             do {
                 try database.cachedStatement(sql: "DELETE FROM \(table.rawValue) WHERE name = ?")
                     .execute(arguments: [name.text])
-            } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+            } catch let error as DatabaseError where error.resultCode == .constraint {
                 // Something refers to it, and the row is still there.
                 return .inUse
             }
@@ -190,7 +191,7 @@ extension Database {
                     changed = excluded.changed
                 """
         ).execute(arguments: [
-            references.name.text, references.kind.rawValue, Data(references.values.joined()), references.source,
+            references.name.text, references.kind.rawValue, Array(references.values.joined()), references.source,
             references.expires?.seconds, written.number, time.seconds,
         ])
         return written
@@ -217,19 +218,19 @@ extension Database {
 
 extension StoredPolicy {
     /// From the columns rules, document, revision, changed.
-    fileprivate init(row: GRDB.Row) throws {
-        self.init(
-            policy: try ResourcePolicy(rules: row[0]), document: row[1], revision: Revision(row[2]),
+    fileprivate init(row: SQLite.Row) throws {
+        try self.init(
+            policy: ResourcePolicy(rules: row[0]), document: row[1], revision: Revision(row[2]),
             changed: Date(seconds: row[3]))
     }
 }
 
 extension StoredReferenceValues {
     /// From the columns name, kind, digests, source, expires, revision, changed.
-    fileprivate init(row: GRDB.Row) throws {
-        self.init(
-            set: try ReferenceValueSet(
-                name: row[0], kind: row[1], digests: Array(row[2] as Data), source: row[3], expires: row[4]),
+    fileprivate init(row: SQLite.Row) throws {
+        try self.init(
+            set: ReferenceValueSet(
+                name: row[0], kind: row[1], digests: row[2], source: row[3], expires: row[4]),
             revision: Revision(row[5]), changed: Date(seconds: row[6]))
     }
 }

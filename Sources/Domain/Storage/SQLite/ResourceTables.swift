@@ -1,6 +1,6 @@
 public import Broker
-public import Foundation
-import GRDB
+public import FoundationEssentials
+import SQLite
 
 extension SQLiteStore: ResourceStore {
     public func put(
@@ -41,7 +41,7 @@ extension SQLiteStore: ResourceStore {
                     VALUES (?, ?, ?, ?, ?, ?, ?)
                     """
             ).execute(arguments: [
-                row, new.number, new.size, time.seconds, policy, new.sealed.masterKey, Data(new.sealed.bytes),
+                row, new.number, new.size, time.seconds, policy, new.sealed.masterKey, new.sealed.bytes,
             ])
             try database.forgetOldVersions(of: row, current: new.number)
             try database.append(record(found != nil))
@@ -125,9 +125,9 @@ extension SQLiteStore: ResourceStore {
                         WHERE r.path = ?
                         """), arguments: [path.text]
             ).map { row in
-                SealedResource(
-                    resource: try Resource(row: row),
-                    sealed: Sealed(bytes: Array(row[12] as Data), masterKey: row[11]))
+                try SealedResource(
+                    resource: Resource(row: row),
+                    sealed: Sealed(bytes: row[12], masterKey: row[11]))
             }
         }
     }
@@ -139,7 +139,7 @@ extension SQLiteStore: ResourceStore {
             if let guest = release.guest {
                 let isOpen = try Bool.fetchOne(
                     database.cachedStatement(sql: "SELECT 1 FROM guests WHERE id = ? AND expires > ?"),
-                    arguments: [Data(guest), time.seconds])
+                    arguments: [guest, time.seconds])
                 guard isOpen == true else { return .ended }
             }
             switch release.source {
@@ -192,9 +192,9 @@ extension SQLiteStore {
                         """),
                 arguments: ["row": place.row, "version": place.version, "limit": limit] + arguments
             ).map { row in
-                StoredResourceVersion(
-                    place: ResourcePlace(row: row[0], version: row[1]), path: try ResourcePath(row[2] as String),
-                    sealed: Sealed(bytes: Array(row[4] as Data), masterKey: row[3]))
+                try StoredResourceVersion(
+                    place: ResourcePlace(row: row[0], version: row[1]), path: ResourcePath(row[2] as String),
+                    sealed: Sealed(bytes: row[4], masterKey: row[3]))
             }
         }
     }
@@ -221,9 +221,9 @@ extension Database {
                     WHERE r.path = ? ORDER BY v.version DESC
                     """), arguments: [path.text]
         ).map { row in
-            Resource.Version(
+            try Resource.Version(
                 number: row[0], size: row[1], stored: Date(seconds: row[2]),
-                policy: try (row[3] as String?).map { try PolicyName($0) })
+                policy: (row[3] as String?).map { try PolicyName($0) })
         }
     }
 
@@ -258,10 +258,10 @@ extension Database {
 extension Resource {
     /// From the columns row, path, policy, latest, change, disabled, created, changed, and the current version's
     /// version, size, stored.
-    fileprivate init(row: GRDB.Row) throws {
+    fileprivate init(row: SQLite.Row) throws {
         let policy = try (row[2] as String?).map { try PolicyName($0) }
-        self.init(
-            row: row[0], path: try ResourcePath(row[1] as String), policy: policy,
+        try self.init(
+            row: row[0], path: ResourcePath(row[1] as String), policy: policy,
             current: Version(number: row[8], size: row[9], stored: Date(seconds: row[10]), policy: policy),
             latest: row[3], change: row[4], isDisabled: row[5], created: Date(seconds: row[6]),
             changed: Date(seconds: row[7]))

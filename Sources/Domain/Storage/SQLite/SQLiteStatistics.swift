@@ -1,6 +1,6 @@
 public import Broker
-public import Foundation
-import GRDB
+public import FoundationEssentials
+import SQLite
 
 extension SQLiteStore: ServerStore {
     /// A file has one machine, and one clock.
@@ -28,7 +28,7 @@ extension SQLiteStore: ServerStore {
     }
 
     public func probe() async throws {
-        // The application's own number in the file's header: SQLite and GRDB do not use it, and to set
+        // The application's own number in the file's header: SQLite does not use it, and to set
         // it takes a real write and a real flush. Its value means nothing.
         let mark = Int32.random(in: 1...Int32.max)
         try await writes.perform { try $0.execute(sql: "PRAGMA user_version = \(mark)") }

@@ -1,7 +1,7 @@
 import Broker
 import Evidence
-public import Foundation
-import GRDB
+public import FoundationEssentials
+import SQLite
 
 /// Everything in one SQLite file, in WAL mode, flushed before it is acknowledged.
 ///
@@ -23,22 +23,20 @@ public struct SQLiteStore: Sendable {
     /// - Throws: ``OtherSchema`` when it is of a later version, or of an earlier one that is to stay.
     public init(file: URL, migrates: Bool = true) throws {
         var configuration = Configuration()
-        configuration.label = "kbs"
-        configuration.busyMode = .timeout(10)
         configuration.journalMode = .wal
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA secure_delete = ON")
         }
         let path = file.path(percentEncoded: false)
         writer = try DatabaseQueue(path: path, configuration: configuration)
-        // GRDB sets NORMAL when it switches to WAL, after the configuration's own preparations. With it
-        // a commit would be acknowledged before it is on the disk.
-        try writer.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
         try Schema.prepare(writer, migrates: migrates)
         writes = WriteQueue(writer)
         // Each takes two file descriptors, and there are hosts with hundreds of cores.
-        readers = try ReaderSet(path: path, count: min(ProcessInfo.processInfo.activeProcessorCount * 4, 32))
-        operators = try OperatorReader(path: path)
+        let count = min(ProcessInfo.processInfo.activeProcessorCount * 4, 32)
+        var reading = Configuration()
+        reading.readonly = true
+        readers = try ReaderSet(path: path, count: count, reading)
+        operators = try OperatorReader(path: path, reading)
     }
 
     /// Waits for what was begun, and closes the file.

@@ -1,4 +1,4 @@
-import GRDB
+import SQLite
 
 /// What is in the database. A migration that has been released is never edited: another follows it.
 enum Schema {

@@ -1,7 +1,7 @@
 public import Broker
 import Evidence
-public import Foundation
-import GRDB
+public import FoundationEssentials
+import SQLite
 
 extension SQLiteStore {
     public func insert(
@@ -17,8 +17,8 @@ extension SQLiteStore {
                     ON CONFLICT DO NOTHING
                     """
             ).execute(arguments: [
-                Data(session.id), Data(binding), exponent.map { Data($0) }, session.chip, session.expires.seconds,
-                Data(session.code), session.opened.seconds, session.masterKey, session.workload,
+                session.id, binding, exponent, session.chip, session.expires.seconds,
+                session.code, session.opened.seconds, session.masterKey, session.workload,
             ])
             guard database.changesCount > 0 else { return false }
             try database.insert(attempt)
@@ -38,16 +38,16 @@ extension SQLiteStore {
                 WHERE s.id = ? AND s.expires > ?
                 """
             return try Row.fetchOne(
-                database.cachedStatement(sql: sql), arguments: [Data(id), time.seconds]
+                database.cachedStatement(sql: sql), arguments: [id, time.seconds]
             ).map { row in
                 let workload = try Workload(row: row)
-                return Grant(
+                return try Grant(
                     session: Session(
                         id: id, workload: workload.row,
-                        binding: .init(binding: Array(row[8] as Data), exponent: (row[9] as Data?).map { Array($0) }),
+                        binding: .init(binding: row[8], exponent: row[9]),
                         chip: row[10], opened: Date(seconds: row[11]), expires: Date(seconds: row[12]),
-                        code: Array(row[13] as Data), masterKey: row[14]),
-                    workload: workload, sealedSecret: Sealed(bytes: Array(row[15] as Data), masterKey: row[16]))
+                        code: row[13], masterKey: row[14]),
+                    workload: workload, sealedSecret: Sealed(bytes: row[15], masterKey: row[16]))
             }
         }
     }
@@ -59,7 +59,7 @@ extension SQLiteStore {
                     sql: """
                         SELECT 1 FROM sessions s JOIN workloads w ON w.row = s.workload
                         WHERE s.id = ? AND s.expires > ? AND w.disabled = 0
-                        """), arguments: [Data(session), time.seconds])
+                        """), arguments: [session, time.seconds])
             guard isOpen == true else { return false }
             try database.append(record)
             return true
@@ -87,10 +87,10 @@ extension SQLiteStore {
                                 ORDER BY s.id LIMIT :limit))
                         ORDER BY id LIMIT :limit
                         """),
-                arguments: ["after": Data(id), "time": time.seconds, "limit": limit] + arguments
+                arguments: ["after": id, "time": time.seconds, "limit": limit] + arguments
             ).map { row in
-                OpenSession(
-                    id: Array(row[0] as Data), workload: try (row[1] as String?).map { try WorkloadID($0) },
+                try OpenSession(
+                    id: row[0], workload: (row[1] as String?).map { try WorkloadID($0) },
                     tee: row[2], chip: row[3], opened: Date(seconds: row[4]), expires: Date(seconds: row[5]))
             }
         }
@@ -101,7 +101,7 @@ extension SQLiteStore {
     ) async throws -> Int {
         let (condition, arguments) = selection.condition
         let found = try await scan { database in
-            try Data.fetchAll(
+            try [UInt8].fetchAll(
                 database,
                 sql: """
                     SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload
@@ -126,7 +126,7 @@ extension SQLiteStore {
     }
 
     /// A row is not removed: it is what remembers that a challenge was answered.
-    private static func expire(_ ids: ArraySlice<Data>, at time: Date, in database: Database) throws -> Int {
+    private static func expire(_ ids: ArraySlice<[UInt8]>, at time: Date, in database: Database) throws -> Int {
         // An id is random: it is in one of the tables.
         let statements = try ["sessions", "guests"].map {
             try database.cachedStatement(sql: "UPDATE \($0) SET expires = ? WHERE id = ? AND expires > ?")
@@ -174,7 +174,7 @@ extension SessionSelection {
         var arguments: StatementArguments = [:]
         if let id {
             conditions.append("s.id = :session")
-            arguments += ["session": Data(id)]
+            arguments += ["session": id]
         }
         if let workload {
             conditions.append("w.id = :workload")

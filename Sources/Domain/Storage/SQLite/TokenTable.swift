@@ -1,6 +1,6 @@
 public import Broker
-public import Foundation
-import GRDB
+public import FoundationEssentials
+import SQLite
 
 extension SQLiteStore: TokenStore {
     public func insert(_ token: AccessToken, recording record: AuditRecord) async throws {
@@ -8,7 +8,7 @@ extension SQLiteStore: TokenStore {
             try database.cachedStatement(
                 sql: "INSERT INTO tokens (id, digest, role, description, created, expires) VALUES (?, ?, ?, ?, ?, ?)"
             ).execute(arguments: [
-                token.id, Data(token.digest), token.role.rawValue, token.description, token.created.seconds,
+                token.id, token.digest, token.role.rawValue, token.description, token.created.seconds,
                 token.expires.seconds,
             ])
             try database.append(record)
@@ -50,12 +50,12 @@ extension SQLiteStore: TokenStore {
 }
 
 extension AccessToken {
-    fileprivate init(row: GRDB.Row) throws {
-        guard let role = Role(rawValue: row[2]) else {
-            throw DatabaseError(message: "the token \(row[0] as String) has an unknown role")
+    fileprivate init(row: SQLite.Row) throws {
+        guard let role = Role(rawValue: try row[2]) else {
+            throw DatabaseError(message: "the token \(try row[0] as String) has an unknown role")
         }
-        self.init(
-            id: row[0], digest: Array(row[1] as Data), role: role, description: row[3], created: Date(seconds: row[4]),
+        try self.init(
+            id: row[0], digest: row[1], role: role, description: row[3], created: Date(seconds: row[4]),
             expires: Date(seconds: row[5]), revoked: (row[6] as Int64?).map { Date(seconds: $0) })
     }
 }

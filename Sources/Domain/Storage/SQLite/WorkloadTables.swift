@@ -1,7 +1,7 @@
 public import Broker
 import Evidence
-public import Foundation
-import GRDB
+public import FoundationEssentials
+import SQLite
 
 extension SQLiteStore: Store {}
 
@@ -26,11 +26,11 @@ extension SQLiteStore {
             ).execute(arguments: [id, launch.tee.rawValue, time.seconds, version?.isDisabled ?? false])
             let row = database.lastInsertedRowID
             try database.cachedStatement(sql: "INSERT INTO measurements (workload, digest) VALUES (?, ?)")
-                .execute(arguments: [row, Data(launch.measurement)])
+                .execute(arguments: [row, launch.measurement])
             try database.cachedStatement(sql: "INSERT INTO configs (workload, tee_config, policy) VALUES (?, ?, ?)")
                 .execute(arguments: [row, registration.configuration, launch.policyColumn])
             try database.cachedStatement(sql: "INSERT INTO secrets (workload, sealed, master_key) VALUES (?, ?, ?)")
-                .execute(arguments: [row, Data(sealed.bytes), sealed.masterKey])
+                .execute(arguments: [row, sealed.bytes, sealed.masterKey])
             try database.append(record(version != nil))
             return .done(
                 Workload(
@@ -73,7 +73,7 @@ extension SQLiteStore {
     private static func version(of id: String, in database: Database) throws -> Workload.Version? {
         try Row.fetchOne(
             database.cachedStatement(sql: "SELECT row, disabled FROM workloads WHERE id = ?"), arguments: [id]
-        ).map { Workload.Version(row: $0[0], isDisabled: $0[1]) }
+        ).map { try Workload.Version(row: $0[0], isDisabled: $0[1]) }
     }
 
     public func workload(_ id: WorkloadID) async throws -> Workload? {
@@ -113,12 +113,12 @@ extension SQLiteStore {
 
 extension Workload {
     /// From the first eight columns: row, id, tee, registered, digest, tee_config, policy, disabled.
-    init(row: GRDB.Row) throws {
-        guard let launch = Launch(tee: row[2], digest: Array(row[4] as Data), policy: row[6]) else {
-            throw DatabaseError(message: "the workload \(row[1] as String) has an unknown technology")
+    init(row: SQLite.Row) throws {
+        guard let launch = try Launch(tee: row[2], digest: row[4], policy: row[6]) else {
+            throw DatabaseError(message: "the workload \(try row[1] as String) has an unknown technology")
         }
-        self.init(
-            row: row[0], id: try WorkloadID(row[1]), launch: launch, configuration: row[5],
+        try self.init(
+            row: row[0], id: WorkloadID(row[1]), launch: launch, configuration: row[5],
             registered: Date(seconds: row[3]), isDisabled: row[7])
     }
 }

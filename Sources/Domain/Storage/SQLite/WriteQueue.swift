@@ -1,7 +1,7 @@
 import Broker
-import Foundation
-import GRDB
-import Synchronization
+import Concurrency
+import Dispatch
+import SQLite
 
 /// Group commit: what arrives while a transaction is being flushed goes into the next one, so
 /// that a flush to disk is shared by everyone who waits for it.
@@ -21,16 +21,16 @@ final class WriteQueue: Sendable {
     }
 
     private final class Outcome<T: Sendable>: Sendable {
-        let result = Mutex<Result<T, any Error>?>(nil)
+        let result = Lock<Result<T, any Error>?>(nil)
     }
 
-    /// A closure in a struct: bare in a `Mutex` it would be wrapped once more, as a generic value, each time that it is
+    /// A closure in a struct: bare in a lock it would be wrapped once more, as a generic value, each time that it is
     /// looked at, and after a day's commits a call of it would go through all of these.
     private struct Observer { let report: @Sendable (CommittedBatch) -> Void }
 
     private let writer: DatabaseQueue
-    private let state = Mutex(State())
-    private let observer = Mutex<Observer?>(nil)
+    private let state = Lock(State())
+    private let observer = Lock<Observer?>(nil)
     /// The only thread that writes; it may block on the disk.
     private let thread = DispatchQueue(label: "kbs.writes")
 
@@ -53,15 +53,7 @@ final class WriteQueue: Sendable {
             let outcome = Outcome<T>()
             enqueue(
                 Write { database in
-                    let result = Result {
-                        var value: T?
-                        try database.inSavepoint {
-                            value = try body(database)
-                            return .commit
-                        }
-                        guard let value else { throw DatabaseError(message: "the write did not run") }
-                        return value
-                    }
+                    let result = Result { try database.inSavepoint { try body(database) } }
                     outcome.result.withLock { $0 = result }
                 } finish: { failure in
                     let result = failure.map { .failure($0) } ?? outcome.result.withLock { $0 }
@@ -100,10 +92,7 @@ final class WriteQueue: Sendable {
     private func commit(_ batch: [Write]) -> (any Error)? {
         do {
             try writer.writeWithoutTransaction { database in
-                try database.inTransaction(.immediate) {
-                    for write in batch { write.run(database) }
-                    return .commit
-                }
+                try database.inTransaction(.immediate) { for write in batch { write.run(database) } }
             }
             return nil
         } catch {
