@@ -71,7 +71,7 @@ let rooms: [Target] = [
     base("Logging", ["Concurrency"]),
     base("Metrics", ["Concurrency"]),
     base("Lifecycle", ["Concurrency", "Logging"]),
-    base("Tracing", ["Concurrency"]),
+    base("Tracing", ["Concurrency", "Formats"]),
     base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP", "Logging", "TLS", "X509"]),
     base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
     base("SQLite", ["CSQLite", "Concurrency"]),
@@ -116,7 +116,7 @@ let testTargets: [Target] = [
     tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
-    tests("Base", "TracingTests", ["InMemoryTracing", "Tracing"]),
+    tests("Base", "TracingTests", ["Bytes", "Concurrency", "Formats", "InMemoryTracing", "Tracing"]),
     tests("Base", "X509Tests", ["Bytes", "X509"]),
     tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient"]),
 ]
