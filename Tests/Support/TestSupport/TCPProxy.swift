@@ -1,5 +1,5 @@
+import Concurrency
 import Foundation
-import Synchronization
 
 /// Stands between clients and a server on loopback. It cuts, or holds up, what goes through when it is told to.
 public final class TCPProxy: Sendable {
@@ -29,7 +29,7 @@ public final class TCPProxy: Sendable {
 
     public let port: Int
     private let listener: Int32
-    private let rule = Mutex(Rule.pass)
+    private let rule = Lock(Rule.pass)
 
     /// - Parameter port: the server's, on 127.0.0.1.
     public init(to port: Int) throws {

@@ -3,9 +3,9 @@
 /// Swift compares and hashes texts beyond ASCII in a normal form, for which it puts each row of combining marks in order:
 /// in a time that grows with the square of the row. A member's name of 256 KiB of them would hold a thread for minutes. Text
 /// that people write has a handful in a row; Unicode's own limit for text streams is 30 (UAX #15, section 13).
-package enum CombiningMarks {
+public enum CombiningMarks {
     /// In a row.
-    package static let most = 32
+    public static let most = 32
 
     /// Goes over the bytes once.
     ///
@@ -13,7 +13,7 @@ package enum CombiningMarks {
     /// is refused, and so is a zero byte: readers take both for UTF-16 or UTF-32, where marks would not be seen here.
     ///
     /// - Throws: ``MalformedInput`` that says where, and repeats nothing of it.
-    package static func check(_ text: some Sequence<UInt8>) throws(MalformedInput) {
+    public static func check(_ text: some Sequence<UInt8>) throws(MalformedInput) {
         let bytes = Array(text)
         var (position, row) = (0, 0)
         while position < bytes.count {
@@ -32,14 +32,16 @@ package enum CombiningMarks {
     }
 
     /// Whether text is ASCII, as all is that goes into a header field: there is nothing to put in order.
-    package static func isASCII(_ text: some StringProtocol) -> Bool { text.utf8.allSatisfy { $0 < 0x80 } }
+    public static func isASCII(_ text: some StringProtocol) -> Bool { text.utf8.allSatisfy { $0 < 0x80 } }
 
     private static func malformed(_ reason: String, _ position: Int) -> MalformedInput {
         MalformedInput("text", "\(reason) (at byte \(position))")
     }
 
+    /// Whether it is put in order among its neighbours.
+    ///
     /// Four have no class of their own but are taken apart into marks that do. Source: UAX #15, "non-starter decompositions".
-    private static func isMark(_ scalar: Unicode.Scalar) -> Bool {
+    public static func isMark(_ scalar: Unicode.Scalar) -> Bool {
         guard scalar.value >= 0x300 else { return false }
         return switch scalar {
         case "\u{344}", "\u{F73}", "\u{F75}", "\u{F81}": true

@@ -3,7 +3,7 @@ import Foundation
 /// JOSE by others: independent.py in the Python that scripts/make-jose-environment makes.
 public enum Independent {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
     private static let python = root.appending(path: ".build-jose/bin/python3")
 
     /// Tests that need it are skipped without it. Said once, for a run that looks complete and is not.

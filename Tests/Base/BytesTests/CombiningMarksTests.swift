@@ -1,4 +1,4 @@
-import Evidence
+import Bytes
 import Testing
 
 @Suite("Rows of combining marks")

@@ -1,5 +1,5 @@
+import Concurrency
 public import Foundation
-import Synchronization
 
 /// Another program as a child of the tests.
 ///
@@ -35,7 +35,7 @@ public final class SpawnedProcess: Sendable {
 
     /// Shared with the thread that waits, so that the process itself can go, and end its child.
     private final class End: Sendable {
-        let state = Mutex(State())
+        let state = Lock(State())
     }
 
     public let identifier: pid_t
