@@ -1,6 +1,6 @@
 public import Broker
-import Evidence
-public import Foundation
+import Bytes
+public import FoundationEssentials
 import Policies
 
 /// A policy of resources.
@@ -39,11 +39,6 @@ public struct PolicyPage: Codable, Sendable {
     public let next: String?
 }
 
-struct PolicyMessage: Codable, Sendable {
-    /// TOML.
-    let document: String
-}
-
 /// A set of reference values.
 public struct ReferenceValuesSummary: Codable, Sendable {
     public let name: String
@@ -74,33 +69,6 @@ public struct ReferenceValuesPage: Codable, Sendable {
     enum CodingKeys: String, CodingKey {
         case next
         case referenceValues = "reference_values"
-    }
-}
-
-struct ReferenceValuesMessage: Codable, Sendable {
-    let kind: ReferenceValueSet.Kind
-    /// In hex.
-    let values: [String]
-    let source: String?
-    let expires: Date?
-
-    init(_ set: ReferenceValueSet) {
-        kind = set.kind
-        values = set.values.map { Hex.encode($0) }
-        source = set.source
-        expires = set.expires
-    }
-
-    /// - Throws: a ``Refusal`` that names the field.
-    func set(_ name: PolicyName) throws(Refusal) -> ReferenceValueSet {
-        var digests: [[UInt8]] = []
-        for text in values {
-            guard let digest = Hex.decode(text) else {
-                throw Refusal(.invalidField, "values holds \"\(text.prefix(100))\", which is not hex digits.")
-            }
-            digests.append(digest)
-        }
-        return try ReferenceValueSet(name: name, kind: kind, values: digests, source: source ?? "", expires: expires)
     }
 }
 

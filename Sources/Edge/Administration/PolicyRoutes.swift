@@ -1,8 +1,8 @@
 import Broker
 import Evidence
-import Foundation
-import HTTPTypes
-import Hummingbird
+import FoundationEssentials
+import HTTP
+import HTTPEdge
 import VirteeDialect
 
 /// Policies and reference values: admins change them, the others read them.
@@ -22,7 +22,7 @@ extension AdministrationAPI {
         calls.put(":name") { request, context in
             let administrator = try await admit(request, context, to: .changePolicies)
             let name = try request.name(after: "policies")
-            let message = try JSON.decode(PolicyMessage.self, try await request.jsonBody(upTo: longestBody))
+            let message = try PolicyMessage(body: try await request.jsonBody(upTo: longestBody))
             let done = try await administrator.setPolicy(
                 name, document: message.document, expecting: try request.revisionExpectation())
             return Response(versioned: done.policy, status: done.replaced ? .ok : .created)
@@ -53,7 +53,7 @@ extension AdministrationAPI {
         calls.put(":name") { request, context in
             let administrator = try await admit(request, context, to: .changePolicies)
             let name = try PolicyName(try request.name(after: "reference-values"))
-            let message = try JSON.decode(ReferenceValuesMessage.self, try await request.jsonBody(upTo: longestBody))
+            let message = try ReferenceValuesMessage(body: try await request.jsonBody(upTo: longestBody))
             let done = try await administrator.setReferenceValues(
                 try message.set(name), expecting: try request.revisionExpectation())
             return Response(versioned: done.values, status: done.replaced ? .ok : .created)

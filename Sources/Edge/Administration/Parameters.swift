@@ -1,10 +1,8 @@
 import Broker
 import Evidence
-import Foundation
-import HTTPTypes
-import Hummingbird
-import NIOCore
-import NIOFoundationEssentialsCompat
+import FoundationEssentials
+import HTTP
+import HTTPEdge
 import VirteeDialect
 
 /// A request's query, of which every name is known.
@@ -87,21 +85,15 @@ extension Response {
     init(json value: some Encodable, status: HTTPResponse.Status = .ok) {
         self.init(
             status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"],
-            body: .init(byteBuffer: ByteBuffer(data: JSON.encode(value))))
+            body: .init(bytes: Replies.encode(value)))
     }
 }
 
 extension NewWorkload {
-    /// - Throws: a ``Refusal`` unless there is one secret.
-    init(_ message: WorkloadMessage, id: String) throws(Refusal) {
-        let secret: Secret
-        switch (message.secret, message.secretBase64) {
-        case (let text?, nil): secret = Secret(Array(text.utf8))
-        case (nil, let bytes?): secret = Secret(bytes)
-        default: throw Refusal(.malformed, "Either secret or secret_base64 must be given.")
-        }
+    init(_ message: WorkloadMessage, id: String) {
         self.init(
-            id: id, measurement: message.launchMeasurement, configuration: message.teeConfig ?? "", secret: secret)
+            id: id, measurement: message.launchMeasurement, configuration: message.teeConfig ?? "",
+            secret: message.secret)
     }
 }
 
@@ -140,7 +132,7 @@ extension Request {
         guard let text = headers[.ifMatch] else { return nil }
         guard text != "*" else { return .any }
         // Some clients forget the quotation marks.
-        guard let tag = read(text.trimmingCharacters(in: ["\""])) else {
+        guard let tag = read(String(text.drop { $0 == "\"" }.reversed().drop { $0 == "\"" }.reversed())) else {
             // It cannot be the version of anything.
             throw Refusal(.preconditionFailed, "If-Match is not an ETag that this server gave.")
         }

@@ -1,5 +1,5 @@
-import HTTPTypes
-package import Hummingbird
+import HTTP
+package import HTTPEdge
 
 extension Request {
     /// Whether a proxy says that it passed the request on. Not every proxy does.

@@ -1,8 +1,9 @@
 public import Broker
+import Bytes
 public import Evidence
-public import Foundation
+public import FoundationEssentials
 
-// The messages of the administration API, as they stand on the wire: snake case, times in RFC 3339, bytes in hex.
+// Replies of the administration API, as they stand on the wire: snake case, times in RFC 3339, bytes in hex.
 // OpenAPI.swift describes them.
 
 /// A workload. Never its secret.
@@ -48,25 +49,6 @@ public struct WorkloadPage: Codable, Sendable {
     /// For `after`, when there are more.
     public let next: String?
 }
-
-/// A workload to be registered. It is not printed: it holds the secret.
-struct WorkloadMessage: Codable, Sendable {
-    let id: String?
-    let launchMeasurement: String
-    let teeConfig: String?
-    /// One of the two.
-    let secret: String?
-    let secretBase64: Data?
-
-    enum CodingKeys: String, CodingKey {
-        case id, secret
-        case launchMeasurement = "launch_measurement"
-        case teeConfig = "tee_config"
-        case secretBase64 = "secret_base64"
-    }
-}
-
-struct WorkloadChange: Codable, Sendable { let disabled: Bool }
 
 /// An attested guest.
 public struct SessionSummary: Codable, Sendable {
@@ -164,13 +146,6 @@ public struct TokenSummary: Codable, Sendable {
 
 public struct TokenList: Codable, Sendable { public let tokens: [TokenSummary] }
 
-struct TokenRequest: Codable, Sendable {
-    let role: Role
-    let description: String?
-    /// In seconds.
-    let lifetime: Double?
-}
-
 /// A new token, with the text that is shown this once.
 public struct NewToken: Codable, Sendable {
     public let token: String
@@ -224,90 +199,6 @@ public struct CertificateSummary: Codable, Sendable {
 public struct CertificatePage: Codable, Sendable {
     public let certificates: [CertificateSummary]
     public let next: String?
-}
-
-/// Evidence to be held against a workload or a policy.
-struct AppraisalRequest: Codable, Sendable {
-    /// One of the three.
-    var workload: String?
-    var policy: String?
-    /// TOML.
-    var policyDocument: String?
-    /// This or `evidence`. A report: 1,184 bytes in hex.
-    let report: String?
-    /// JSON in a text, as the guest sent it.
-    let evidence: String?
-    /// TOML, where the evidence has no init data.
-    let initData: String?
-    /// DER in base64.
-    let certificates: [Data]?
-
-    enum CodingKeys: String, CodingKey {
-        case workload, policy, report, evidence, certificates
-        case policyDocument = "policy_document"
-        case initData = "init_data"
-    }
-
-    init(_ subject: Subject, _ recorded: RecordedEvidence) {
-        switch subject {
-        case .workload(let id): workload = id
-        case .policy(.named(let name)): policy = name
-        case .policy(.document(let text)): policyDocument = text
-        }
-        evidence = recorded.source.evidence
-        report = evidence == nil ? Hex.encode(recorded.report.bytes) : nil
-        initData = recorded.source.initData
-        certificates = recorded.certificates.map { Data($0.der) }
-    }
-
-    /// - Throws: a ``Refusal`` when there is none, or it cannot be used.
-    func recordedEvidence() throws -> RecordedEvidence {
-        let contents: [UInt8]
-        switch (report, evidence) {
-        case (let text?, nil):
-            guard let bytes = Hex.decode(text) else { throw Refusal(.invalidField, "report must be hex digits.") }
-            contents = bytes
-        case (nil, let text?): contents = Array(text.utf8)
-        default: throw Refusal(.malformed, "One of report and evidence must be given.")
-        }
-        let certificates = (certificates ?? []).prefix(16).flatMap {
-            ((try? Certificate.read(file: Array($0))) ?? []).prefix(4)
-        }
-        do {
-            return try RecordedEvidence(contents, certificates: certificates, initData: initData)
-        } catch let error as MalformedInput {
-            throw Refusal(.invalidField, "The evidence is not an SEV-SNP report. \(error).")
-        }
-    }
-
-    /// What evidence is held against.
-    enum Subject {
-        case workload(String)
-        case policy(TestedPolicy)
-
-        func appraise(
-            _ evidence: RecordedEvidence, with administrator: LocalAdministrator
-        ) async throws -> VerdictRecord {
-            switch self {
-            case .workload(let id):
-                try await administrator.appraise(
-                    evidence.report.bytes, certificates: evidence.certificates, against: id)
-            case .policy(let policy): try await administrator.appraise(evidence, against: policy)
-            }
-        }
-    }
-
-    /// - Throws: a ``Refusal`` unless there is one.
-    var subject: Subject {
-        get throws(Refusal) {
-            switch (workload, policy, policyDocument) {
-            case (let id?, nil, nil): .workload(id)
-            case (nil, let name?, nil): .policy(.named(name))
-            case (nil, nil, let text?): .policy(.document(text))
-            default: throw Refusal(.malformed, "One of workload, policy and policy_document must be given.")
-            }
-        }
-    }
 }
 
 /// How a server is.

@@ -1,10 +1,10 @@
-public import AsyncHTTPClient
 public import Broker
+import Bytes
 public import Evidence
-public import Foundation
-import NIOCore
-import NIOFoundationEssentialsCompat
-import NIOHTTP1
+import Formats
+public import FoundationEssentials
+import HTTP
+public import HTTPClient
 
 /// Asks a running server.
 public struct RemoteAdministrator: Administrator {
@@ -13,11 +13,10 @@ public struct RemoteAdministrator: Administrator {
     private let client: HTTPClient
 
     /// - Parameters:
-    ///   - url: the server's, without a path.
+    ///   - url: the server's, without a path; or `unix:` and a socket's path.
     ///   - token: a token or JWT.
-    public init(url: URL, token: String?, client: HTTPClient) {
-        let text = url.absoluteString
-        base = text.hasSuffix("/") ? String(text.dropLast()) : text
+    public init(url: String, token: String?, client: HTTPClient) {
+        base = url.hasSuffix("/") ? String(url.dropLast()) : url
         self.token = token
         self.client = client
     }
@@ -31,27 +30,25 @@ public struct RemoteAdministrator: Administrator {
     public func workload(_ id: String) async throws -> WorkloadSummary { try await get("workloads/\(escaped(id))") }
 
     public func register(_ workload: NewWorkload, replacing: Bool) async throws {
-        let message = WorkloadMessage(
-            id: workload.id, launchMeasurement: workload.measurement, teeConfig: workload.configuration, secret: nil,
-            secretBase64: workload.secret.withBytes { Data($0) })
+        let message = WorkloadMessage.body(workload)
         _ =
             replacing
-            ? try await send(.PUT, "workloads/\(escaped(workload.id))", JSON.encode(message))
-            : try await send(.POST, "workloads", JSON.encode(message))
+            ? try await send(.put, "workloads/\(escaped(workload.id))", message)
+            : try await send(.post, "workloads", message)
     }
 
     public func setDisabled(_ isDisabled: Bool, workload id: String) async throws {
-        _ = try await send(.PATCH, "workloads/\(escaped(id))", JSON.encode(WorkloadChange(disabled: isDisabled)))
+        _ = try await send(.patch, "workloads/\(escaped(id))", WorkloadChange.body(disabled: isDisabled))
     }
 
-    public func removeWorkload(_ id: String) async throws { _ = try await send(.DELETE, "workloads/\(escaped(id))") }
+    public func removeWorkload(_ id: String) async throws { _ = try await send(.delete, "workloads/\(escaped(id))") }
 
     public func appraise(
         _ report: [UInt8], certificates: [Certificate], against id: String
     ) async throws -> VerdictRecord {
         let evidence = try RecordedEvidence(report, certificates: certificates)
-        let request = AppraisalRequest(.workload(id), evidence)
-        return try JSON.decode(VerdictRecord.self, try await send(.POST, "appraisals", JSON.encode(request)))
+        let request = AppraisalRequest.body(.workload(id), evidence)
+        return try Replies.decode(VerdictRecord.self, try await send(.post, "appraisals", request))
     }
 
     // MARK: Policies and reference values
@@ -63,16 +60,16 @@ public struct RemoteAdministrator: Administrator {
     public func policy(_ name: String) async throws -> PolicySummary { try await get("policies/\(escaped(name))") }
 
     public func setPolicy(_ name: String, document: String) async throws -> PolicySummary {
-        try JSON.decode(
+        try Replies.decode(
             PolicySummary.self,
-            try await send(.PUT, "policies/\(escaped(name))", JSON.encode(PolicyMessage(document: document))))
+            try await send(.put, "policies/\(escaped(name))", PolicyMessage.body(document: document)))
     }
 
-    public func removePolicy(_ name: String) async throws { _ = try await send(.DELETE, "policies/\(escaped(name))") }
+    public func removePolicy(_ name: String) async throws { _ = try await send(.delete, "policies/\(escaped(name))") }
 
     public func appraise(_ evidence: RecordedEvidence, against policy: TestedPolicy) async throws -> VerdictRecord {
-        let request = AppraisalRequest(.policy(policy), evidence)
-        return try JSON.decode(VerdictRecord.self, try await send(.POST, "appraisals", JSON.encode(request)))
+        let request = AppraisalRequest.body(.policy(policy), evidence)
+        return try Replies.decode(VerdictRecord.self, try await send(.post, "appraisals", request))
     }
 
     public func referenceValues(after name: String, limit: Int) async throws -> ReferenceValuesPage {
@@ -84,14 +81,14 @@ public struct RemoteAdministrator: Administrator {
     }
 
     public func setReferenceValues(_ set: ReferenceValueSet) async throws -> ReferenceValuesSummary {
-        try JSON.decode(
+        try Replies.decode(
             ReferenceValuesSummary.self,
             try await send(
-                .PUT, "reference-values/\(escaped(set.name.text))", JSON.encode(ReferenceValuesMessage(set))))
+                .put, "reference-values/\(escaped(set.name.text))", ReferenceValuesMessage(set).body))
     }
 
     public func removeReferenceValues(_ name: String) async throws {
-        _ = try await send(.DELETE, "reference-values/\(escaped(name))")
+        _ = try await send(.delete, "reference-values/\(escaped(name))")
     }
 
     // MARK: Sessions and attempts
@@ -102,12 +99,12 @@ public struct RemoteAdministrator: Administrator {
 
     public func endSessions(_ selection: SessionSelection) async throws -> Int {
         if let id = selection.id {
-            _ = try await send(.DELETE, "sessions/\(Hex.encode(id))")
+            _ = try await send(.delete, "sessions/\(Hex.encode(id))")
             return 1
         }
-        return try JSON.decode(
+        return try Replies.decode(
             EndedSessions.self,
-            try await send(.DELETE, "sessions\(queryText(selection == .all ? ["all": "true"] : selection.query))")
+            try await send(.delete, "sessions\(queryText(selection == .all ? ["all": "true"] : selection.query))")
         ).ended
     }
 
@@ -129,10 +126,10 @@ public struct RemoteAdministrator: Administrator {
 
     public func createToken(_ role: Role, description: String, lifetime: TimeInterval) async throws -> NewToken {
         let request = TokenRequest(role: role, description: description, lifetime: lifetime)
-        return try JSON.decode(NewToken.self, try await send(.POST, "tokens", JSON.encode(request)))
+        return try Replies.decode(NewToken.self, try await send(.post, "tokens", request.body))
     }
 
-    public func revokeToken(_ id: String) async throws { _ = try await send(.DELETE, "tokens/\(escaped(id))") }
+    public func revokeToken(_ id: String) async throws { _ = try await send(.delete, "tokens/\(escaped(id))") }
 
     // MARK: The trail
 
@@ -142,7 +139,7 @@ public struct RemoteAdministrator: Administrator {
     }
 
     public func checkpoint() async throws -> Checkpoint {
-        try Checkpoint(line: String(decoding: try await send(.GET, "audit/checkpoint"), as: UTF8.self))
+        try Checkpoint(line: String(decoding: try await send(.get, "audit/checkpoint"), as: UTF8.self))
     }
 
     // MARK: Certificates
@@ -152,7 +149,7 @@ public struct RemoteAdministrator: Administrator {
     }
 
     public func removeCertificate(_ fingerprint: String) async throws {
-        _ = try await send(.DELETE, "certificates/\(escaped(fingerprint))")
+        _ = try await send(.delete, "certificates/\(escaped(fingerprint))")
     }
 
     public func status() async throws -> ServerStatus { try await get("status") }
@@ -160,7 +157,7 @@ public struct RemoteAdministrator: Administrator {
     // MARK: HTTP
 
     func get<T: Decodable>(_ path: String, _ query: [String: String] = [:]) async throws -> T {
-        try JSON.decode(T.self, try await send(.GET, path + queryText(query)))
+        try Replies.decode(T.self, try await send(.get, path + queryText(query)))
     }
 
     private func queryText(_ query: [String: String]) -> String {
@@ -169,42 +166,39 @@ public struct RemoteAdministrator: Administrator {
     }
 
     func escaped(_ text: String) -> String {
-        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+        PercentEncoding.encode(text)
     }
 
     func send(
-        _ method: HTTPMethod, _ path: String, _ body: Data? = nil, type: String = "application/json",
-        headers: [String: String] = [:]
-    ) async throws -> Data {
-        var request = HTTPClientRequest(url: "\(base)/api/v1/\(path)")
-        request.method = method
-        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
-        if let body {
-            request.headers.add(name: "Content-Type", value: type)
-            request.body = .bytes(body)
-        }
-        let response = try await client.execute(request, timeout: .seconds(60))
-        let reply = Data(try await response.body.collect(upTo: 1 << 26).readableBytesView)
+        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, type: String = "application/json",
+        headers: [HTTPField.Name: String] = [:]
+    ) async throws -> [UInt8] {
+        var request = HTTPClientRequest(method, url: base, path: "/api/v1/\(path)", body: body)
+        if let token { try request.add(.authorization, "Bearer \(token)") }
+        for (name, value) in headers { try request.add(name, value) }
+        if body != nil { try request.add(.contentType, type) }
+        let response = try await client.execute(request, timeout: .seconds(60), upTo: 1 << 26)
         guard (200..<300).contains(response.status.code) else {
-            let problem = try? JSONDecoder().decode(ProblemMessage.self, from: reply)
+            let problem = try? JSON(response.body)
             throw RemoteFailure(
                 status: response.status.code,
-                description: problem.map { "\($0.code): \($0.detail)" }
-                    ?? "the server answered \(response.status.code): \(String(decoding: reply.prefix(500), as: UTF8.self))"
-            )
+                description: problem.flatMap { problem in
+                    problem["code"]?.asText.flatMap { code in
+                        problem["detail"]?.asText.map { "\(code): \($0)" }
+                    }
+                }
+                    ?? "the server answered \(response.status.code): "
+                    + String(decoding: response.body.prefix(500), as: UTF8.self))
         }
-        return reply
+        return response.body
     }
 }
 
 /// What a server answered instead.
 public struct RemoteFailure: Error, CustomStringConvertible {
-    public let status: UInt
+    public let status: Int
     public let description: String
 }
-
-private struct ProblemMessage: Decodable { let code, detail: String }
 
 extension SessionSelection {
     fileprivate var query: [String: String] {

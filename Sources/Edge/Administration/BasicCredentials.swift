@@ -1,5 +1,4 @@
-import Evidence
-import Foundation
+import Bytes
 
 /// A user's name and password. Only the password counts: it is a token, in ASCII. Buildah can send
 /// nothing else.
@@ -8,7 +7,7 @@ struct BasicCredentials: Sendable, Hashable {
 
     /// - Parameter text: base64 of `name:password`. Source: RFC 7617, section 2.
     init?(_ text: String) {
-        guard let bytes = Data(base64Encoded: text), let pair = String(bytes: bytes, encoding: .utf8),
+        guard let bytes = Base64.decode(text), let pair = String(validating: bytes, as: UTF8.self),
             CombiningMarks.isASCII(pair), let colon = pair.firstIndex(of: ":")
         else { return nil }
         password = String(pair[pair.index(after: colon)...])

@@ -1,11 +1,9 @@
 import Broker
 import Evidence
-import Foundation
-import HTTPTypes
-public import Hummingbird
+import FoundationEssentials
+import HTTP
+public import HTTPEdge
 import Logging
-import NIOCore
-import NIOFoundationEssentialsCompat
 import VirteeDialect
 
 /// An error as RFC 9457 has it: `application/problem+json`.
@@ -51,7 +49,7 @@ struct Problem: Sendable {
         headers[.contentType] = "application/problem+json"
         headers[.cacheControl] = "no-store"
         return Response(
-            status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(data: JSON.encode(document))))
+            status: status, headers: headers, body: .init(bytes: Replies.encode(document)))
     }
 }
 
@@ -83,36 +81,37 @@ public struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
     }
 }
 
-/// How the API writes and reads JSON.
-enum JSON {
-    static func encode(_ value: some Encodable) -> Data {
+/// Replies of the API in JSON, as the server writes them and ``RemoteAdministrator`` reads them.
+enum Replies {
+    static func encode(_ value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .iso8601
         // The messages hold nothing that cannot be written.
-        return (try? encoder.encode(value)) ?? Data("{}".utf8)
+        return (try? encoder.encode(value)).map { Array($0) } ?? Array("{}".utf8)
     }
 
-    /// - Throws: a ``Refusal`` that says where it is wrong without repeating any of it: it may hold a secret.
-    static func decode<T: Decodable>(_ type: T.Type, _ data: Data) throws(Refusal) -> T {
-        do { try CombiningMarks.check(data) } catch {
-            throw Refusal(.malformed, "The body is not text that can be used: \(error.reason).")
-        }
+    /// - Throws: an error that says which member of a server's reply cannot be used.
+    static func decode<T: Decodable>(_ type: T.Type, _ reply: [UInt8]) throws -> T {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
         do {
-            return try decoder.decode(type, from: data)
-        } catch DecodingError.keyNotFound(let key, _) {
-            throw Refusal(.malformed, "The field \(key.stringValue) is missing.")
-        } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
-            DecodingError.dataCorrupted(let context)
-        {
-            let path = context.codingPath.map(\.stringValue).joined(separator: ".")
-            throw Refusal(
-                .malformed,
-                path.isEmpty ? "The body is not a JSON object in UTF-8." : "The field \(path) cannot be used.")
-        } catch {
-            throw Refusal(.malformed, "The body cannot be read.")
+            return try decoder.decode(type, from: Data(reply))
+        } catch let error as DecodingError {
+            throw MalformedInput("the server's answer", error.sentence)
+        }
+    }
+}
+
+extension DecodingError {
+    fileprivate var sentence: String {
+        func place(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+        return switch self {
+        case .keyNotFound(let key, let context): "\(place(context.codingPath + [key])) is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
+            context.codingPath.isEmpty
+                ? "it is not the JSON of this API" : "\(place(context.codingPath)) cannot be used"
+        @unknown default: "it cannot be read"
         }
     }
 }

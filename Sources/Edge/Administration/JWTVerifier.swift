@@ -1,5 +1,5 @@
 import Broker
-import Foundation
+import FoundationEssentials
 import JSONWebTokens
 
 /// Turns an issuer's JWTs into callers.

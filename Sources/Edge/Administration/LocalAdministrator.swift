@@ -1,6 +1,6 @@
 public import Broker
 public import Evidence
-public import Foundation
+public import FoundationEssentials
 import VirteeDialect
 
 /// Works on a store. A server may run on it at the same time, and sees changes at once.

@@ -1,11 +1,10 @@
-public import AsyncHTTPClient
+public import HTTPClient
 public import Broker
-public import Foundation
-import HTTPTypes
-public import Hummingbird
+public import FoundationEssentials
+import HTTP
+public import HTTPEdge
 import JSONWebTokens
 public import Logging
-import NIOCore
 
 /// Who may administer: the one place where it is decided.
 ///
@@ -61,7 +60,7 @@ public struct Gate: Sendable {
         } catch let refusal as Refusal {
             try await broker.recordDenial(
                 of: "\(request.method) \(request.uri.path.prefix(200))",
-                by: known ?? .anonymous(context.remoteAddress?.ipAddress ?? ""), isKnown: known != nil, refusal)
+                by: known ?? .anonymous(context.remoteAddress?.description ?? ""), isKnown: known != nil, refusal)
             throw refusal
         }
     }
@@ -156,7 +155,7 @@ public struct Gate: Sendable {
                 .registrationForbidden,
                 "Without credentials the server must be addressed as localhost or by its loopback address.")
         }
-        return Caller(.anonymous(context.remoteAddress?.ipAddress ?? ""), .admin)
+        return Caller(.anonymous(context.remoteAddress?.description ?? ""), .admin)
     }
 
     private static let browserMarks: Set<String> = ["origin", "sec-fetch-site"]
@@ -165,8 +164,7 @@ public struct Gate: Sendable {
     private static func isThisMachine(_ authority: String?) -> Bool {
         guard let host = authority.flatMap({ URL(string: "http://\($0)")?.host() }) else { return false }
         let literal = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
-        return literal == "localhost"
-            || NetworkList.loopback.contains(try? SocketAddress(ipAddress: literal, port: 0))
+        return literal == "localhost" || IPAddress(literal)?.isLoopback == true
     }
 }
 

@@ -1,5 +1,6 @@
 public import Broker
-public import Foundation
+import Formats
+public import FoundationEssentials
 
 // Resources, as they stand on the wire.
 
@@ -62,32 +63,26 @@ public enum ResourceEdit: Sendable, Hashable {
     case current(Int)
 }
 
-extension ResourceEdit: Codable {
-    private enum Member: String, CodingKey { case disabled, policy, current }
-
-    public init(from decoder: any Decoder) throws {
-        let members = try decoder.container(keyedBy: Member.self)
-        let given = members.allKeys
-        guard given.count == 1, let member = given.first else {
-            throw Refusal(.malformed, "One of disabled, policy and current must be given.")
+extension ResourceEdit: RequestMessage {
+    init(_ json: JSON) throws {
+        let given = ["disabled", "policy", "current"].filter { json[$0] != nil }
+        guard given.count == 1 else { throw Refusal(.malformed, "One of disabled, policy and current must be given.") }
+        switch given[0] {
+        case "disabled": self = .disabled(try json.member("disabled").bool())
+        case "current": self = .current(try json.member("current").integer())
+        default:
+            let name = try json.optional("policy")?.text()
+            self = .policy(try name.map { .named(try PolicyName($0)) } ?? PolicyChoice.none)
         }
-        self =
-            switch member {
-            case .disabled: .disabled(try members.decode(Bool.self, forKey: .disabled))
-            case .policy:
-                .policy(
-                    try members.decodeIfPresent(String.self, forKey: .policy).map { .named(try PolicyName($0)) }
-                        ?? PolicyChoice.none)
-            case .current: .current(try members.decode(Int.self, forKey: .current))
-            }
     }
 
-    public func encode(to encoder: any Encoder) throws {
-        var members = encoder.container(keyedBy: Member.self)
-        switch self {
-        case .disabled(let isDisabled): try members.encode(isDisabled, forKey: .disabled)
-        case .policy(let policy): try members.encode(policy.name, forKey: .policy)
-        case .current(let version): try members.encode(version, forKey: .current)
-        }
+    var body: [UInt8] {
+        let member: JSONValue.Member =
+            switch self {
+            case .disabled(let isDisabled): .init("disabled", .bool(isDisabled))
+            case .policy(let policy): .init("policy", policy.name.map { .text($0) } ?? .null)
+            case .current(let version): .init("current", .integer(version))
+            }
+        return JSONValue.object([member]).encoded
     }
 }

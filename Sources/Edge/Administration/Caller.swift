@@ -1,7 +1,6 @@
 public import Broker
 import Evidence
-public import Hummingbird
-import NIOCore
+public import HTTPEdge
 
 /// What the administration needs to know of a connection.
 public protocol CallerContext: RequestContext, RemoteAddressRequestContext {

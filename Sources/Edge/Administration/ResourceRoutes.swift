@@ -1,9 +1,7 @@
 import Broker
-import Foundation
-import HTTPTypes
-import Hummingbird
-import NIOCore
-import NIOFoundationEssentialsCompat
+import FoundationEssentials
+import HTTP
+import HTTPEdge
 import VirteeDialect
 
 /// Resources: registrars put and remove them, admins say who gets what is there already. Nobody reads one back.
@@ -37,7 +35,7 @@ extension AdministrationAPI {
         }
         calls.patch(Self.one) { request, context in
             let administrator = try await admit(request, context, to: .steerResources)
-            let edit = try JSON.decode(ResourceEdit.self, try await request.jsonBody(upTo: longestBody))
+            let edit = try ResourceEdit(body: try await request.jsonBody(upTo: longestBody))
             return Response(
                 resource: try await administrator.editResource(
                     try context.resourcePath(), edit, expecting: try request.resourceExpectation()))
@@ -60,7 +58,7 @@ extension RequestContext {
     /// The resource that the path names.
     fileprivate func resourcePath() throws -> ResourcePath {
         let segments = try ["repository", "type", "tag"].map { name in
-            (try parameters.require(name)).removingPercentEncoding ?? ""
+            PercentEncoding.decode(try parameters.require(name)) ?? ""
         }
         return try ResourcePath(repository: segments[0], type: segments[1], tag: segments[2])
     }
@@ -79,8 +77,9 @@ extension Request {
     /// The body as it is, whatever it is.
     fileprivate func secretBody(upTo longest: Int) async throws -> Secret {
         do {
-            return Secret(Data(try await body.collect(upTo: longest).readableBytesView))
-        } catch is NIOTooManyBytesError {
+            var bytes = try await body.collect(upTo: longest)
+            return Secret(wiping: &bytes)
+        } catch is BodyTooLong {
             throw HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
         }
     }

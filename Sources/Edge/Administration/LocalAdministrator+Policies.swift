@@ -1,6 +1,6 @@
 public import Broker
 public import Evidence
-import Foundation
+import FoundationEssentials
 import Policies
 
 extension LocalAdministrator {

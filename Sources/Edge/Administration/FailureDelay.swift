@@ -1,5 +1,4 @@
 import Broker
-import NIOCore
 
 /// Slows down whoever guesses at a token: after a few failures an address must wait before it may try the same one
 /// again, twice as long each time.
@@ -8,11 +7,11 @@ import NIOCore
 /// not be able to lock others out.
 final class FailureDelay: Sendable {
     private struct Key: Hashable {
-        let caller: CallerAddress
+        let caller: IPAddress
         let token: String
 
-        init?(_ address: SocketAddress?, _ credential: Credential) {
-            guard let caller = CallerAddress(address), case .token(let id, _) = credential else { return nil }
+        init?(_ address: IPAddress?, _ credential: Credential) {
+            guard let caller = address?.limited, case .token(let id, _) = credential else { return nil }
             (self.caller, token) = (caller, id)
         }
     }
@@ -30,14 +29,14 @@ final class FailureDelay: Sendable {
     static let longest = 300
 
     /// - Returns: how many seconds it must wait, or `nil`.
-    func wait(for address: SocketAddress?, _ credential: Credential, at now: ContinuousClock.Instant) -> Int? {
+    func wait(for address: IPAddress?, _ credential: Credential, at now: ContinuousClock.Instant) -> Int? {
         guard let key = Key(address, credential), let known = failures[key], known.count > Self.free,
             now < known.until
         else { return nil }
         return Int((known.until - now).components.seconds) + 1
     }
 
-    func failed(_ address: SocketAddress?, _ credential: Credential, at now: ContinuousClock.Instant) {
+    func failed(_ address: IPAddress?, _ credential: Credential, at now: ContinuousClock.Instant) {
         guard let key = Key(address, credential) else { return }
         failures.update(key, default: Failures(until: now)) { known in
             // An hour of silence is forgiven.
@@ -48,7 +47,7 @@ final class FailureDelay: Sendable {
         }
     }
 
-    func succeeded(_ address: SocketAddress?, _ credential: Credential, at now: ContinuousClock.Instant) {
+    func succeeded(_ address: IPAddress?, _ credential: Credential, at now: ContinuousClock.Instant) {
         guard let key = Key(address, credential), failures[key] != nil else { return }
         failures[key] = Failures(until: now)
     }

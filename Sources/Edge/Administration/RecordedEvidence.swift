@@ -1,7 +1,7 @@
 public import Broker
 import CoCoDialect
 public import Evidence
-import Foundation
+import FoundationEssentials
 import VirteeDialect
 
 /// An SEV-SNP guest's evidence that was kept: a bare report, or JSON as a guest sends it.

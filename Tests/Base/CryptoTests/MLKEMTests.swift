@@ -1,21 +1,46 @@
+import Bytes
 import Crypto
-import Evidence
-import Foundation
 import Testing
 
 /// That the library's ML-KEM-768 is FIPS 203's, and not an earlier Kyber: the first of the known answers that
 /// implementations share.
-@Suite("ML-KEM-768")
-struct MLKEMVectorTests {
+@Suite("ML-KEM-768 where libcrypto has it", .enabled(if: MLKEM768.isAvailable))
+struct MLKEMTests {
     @Test("From the known seed comes the known key, and the known ciphertext opens to the known secret")
     func knownAnswer() throws {
         let seed = try #require(Hex.decode(Self.seed))
-        let key = try MLKEM768.PrivateKey(seedRepresentation: seed, publicKey: nil)
+        let key = try MLKEM768.PrivateKey(seedRepresentation: seed)
         #expect(Hex.encode(Array(SHA256.hash(data: key.publicKey.rawRepresentation))) == Self.publicKeyHash)
         let ciphertext = try #require(Hex.decode(Self.ciphertext.filter { !$0.isWhitespace }))
         #expect(ciphertext.count == 1_088)
-        let secret = try key.decapsulate(Data(ciphertext)).withUnsafeBytes { Array($0) }
+        let secret = try key.decapsulate(ciphertext).withUnsafeBytes { Array($0) }
         #expect(Hex.encode(secret) == Self.secret)
+    }
+
+    @Test("What is encapsulated to a public key, its private half has too; changed bytes are another secret")
+    func roundTrip() throws {
+        let key = try MLKEM768.PrivateKey()
+        let publicKey = try MLKEM768.PublicKey(rawRepresentation: key.publicKey.rawRepresentation)
+        let (secret, sent) = try publicKey.encapsulate()
+        #expect(try sent.count == 1_088 && secret.bitCount == 256 && key.decapsulate(sent) == secret)
+        var changed = sent
+        changed[0] ^= 1
+        #expect(try key.decapsulate(changed) != secret)
+        #expect(try publicKey.encapsulate().sharedSecret != secret)
+    }
+
+    @Test("Keys, seeds and ciphertexts of another length, and keys out of range, are refused")
+    func refused() throws {
+        let key = try MLKEM768.PrivateKey()
+        let bytes = key.publicKey.rawRepresentation
+        #expect(throws: CryptoError.self) { try MLKEM768.PublicKey(rawRepresentation: bytes.dropLast()) }
+        #expect(throws: CryptoError.self) { try MLKEM768.PublicKey(rawRepresentation: bytes + [0]) }
+        #expect(throws: CryptoError.self, "FIPS 203, 7.2: coefficients not below q") {
+            try MLKEM768.PublicKey(rawRepresentation: Array(repeating: 0xFF, count: 1_184))
+        }
+        #expect(throws: CryptoError.self) { try MLKEM768.PrivateKey(seedRepresentation: [1]) }
+        #expect(throws: CryptoError.self) { try key.decapsulate([1]) }
+        #expect(!CryptoLibrary.hasPendingError)
     }
 
     /// d ‖ z.
@@ -49,4 +74,21 @@ struct MLKEMVectorTests {
         5cf9de10bada5627f9d3328362d6ada08f70f0c65c5a155b2da66156a6aae555c0371328924928e046135daaf48b86c1
         ea78b56f40afb2794fb74b9627e2a43aabf3e17a84ee7ad30cf79eb20a72ac69
         """
+}
+
+@Suite("ML-KEM-768 where libcrypto has none", .disabled(if: MLKEM768.isAvailable))
+struct MLKEMAbsenceTests {
+    @Test("A key is refused with the version that has it, and the one that is there")
+    func refused() {
+        let error = #expect(throws: CryptoError.self) {
+            try MLKEM768.PublicKey(rawRepresentation: Array(repeating: 0, count: 1_184))
+        }
+        #expect(error?.description.contains("OpenSSL 3.5") == true)
+        #expect(error?.description.contains(CryptoLibrary.version) == true)
+        #expect(throws: CryptoError.self) { try MLKEM768.PrivateKey() }
+        #expect(throws: CryptoError.self) {
+            try MLKEM768.PrivateKey(seedRepresentation: Array(repeating: 0, count: 64))
+        }
+        #expect(!CryptoLibrary.hasPendingError)
+    }
 }

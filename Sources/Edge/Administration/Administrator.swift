@@ -1,6 +1,6 @@
 public import Broker
 public import Evidence
-public import Foundation
+public import FoundationEssentials
 
 /// What an operator can do, in the terms of the administration API. One implementation works on a server's own
 /// store, the other asks a running server; the command line does not care which it has.

@@ -1,6 +1,4 @@
 public import Broker
-import Foundation
-import SwiftASN1
 import X509
 
 /// Which client certificates have which role. That a certificate is genuine, TLS has verified before.
@@ -40,26 +38,20 @@ public struct ClientCertificates: Sendable {
     /// - Parameter der: verified already.
     /// - Returns: `nil` when no name of it has a role; the one with the most rights otherwise.
     func caller(_ der: [UInt8]) -> Caller? {
-        guard let certificate = try? Certificate(derEncoded: der) else { return nil }
+        guard let certificate = try? X509Certificate(der: der) else { return nil }
         let named = Self.names(of: certificate).compactMap { name in roles[name].map { (name, $0) } }
         return named.max { $0.1 < $1.1 }.map { Caller(.certificate($0.0), $0.1) }
     }
 
-    private static func names(of certificate: Certificate) -> [String] {
-        var names: [String] = []
-        for relative in certificate.subject {
-            for attribute in relative where attribute.type == .RDNAttributeType.commonName {
-                names.append("cn:\(attribute.value)")
+    private static func names(of certificate: X509Certificate) -> [String] {
+        certificate.subject.commonNames.map { "cn:\($0)" }
+            + certificate.alternativeNames.compactMap { name in
+                switch name {
+                case .dns(let name): "dns:\(name)"
+                case .uri(let uri): "uri:\(uri)"
+                case .email(let address): "email:\(address)"
+                default: nil
+                }
             }
-        }
-        for name in (try? certificate.extensions.subjectAlternativeNames) ?? SubjectAlternativeNames() {
-            switch name {
-            case .dnsName(let name): names.append("dns:\(name)")
-            case .uniformResourceIdentifier(let uri): names.append("uri:\(uri)")
-            case .rfc822Name(let address): names.append("email:\(address)")
-            default: break
-            }
-        }
-        return names
     }
 }

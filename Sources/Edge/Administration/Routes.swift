@@ -1,10 +1,8 @@
 import Broker
 import Evidence
-import Foundation
-import HTTPTypes
-public import Hummingbird
-import NIOCore
-import NIOFoundationEssentialsCompat
+import FoundationEssentials
+import HTTP
+public import HTTPEdge
 import VirteeDialect
 
 /// The administration API under `/api/v1`. `/openapi.json` describes it to programs, docs/administration.md to people.
@@ -40,7 +38,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         router.get("openapi.json") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "application/json"],
-                body: .init(byteBuffer: ByteBuffer(string: OpenAPI.document)))
+                body: .init(bytes: Array(OpenAPI.document.utf8)))
         }
         router.refuseOtherMethods(on: "openapi.json", than: [.get])
         let api = router.group("api/v1")
@@ -85,10 +83,10 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         }
         calls.post("") { request, context in
             let administrator = try await admit(request, context, to: .changeWorkloads)
-            let message = try JSON.decode(WorkloadMessage.self, try await request.jsonBody(upTo: longestBody))
+            let message = try WorkloadMessage(body: try await request.jsonBody(upTo: longestBody))
             guard let id = message.id else { throw Refusal(.malformed, "The field id is missing.") }
             let done = try await administrator.register(
-                try NewWorkload(message, id: id), replacing: false, expecting: nil)
+                NewWorkload(message, id: id), replacing: false, expecting: nil)
             return reply(with: done.workload, .created)
         }
         calls.get("**") { request, context in
@@ -98,20 +96,20 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         calls.put("**") { request, context in
             let administrator = try await admit(request, context, to: .changeWorkloads)
             let id = try request.name(after: "workloads")
-            let message = try JSON.decode(WorkloadMessage.self, try await request.jsonBody(upTo: longestBody))
+            let message = try WorkloadMessage(body: try await request.jsonBody(upTo: longestBody))
             guard message.id == nil || message.id == id else {
                 throw Refusal(.invalidField, "id in the body is another than in the path.")
             }
             let expected = try request.expectation()
             let mayReplace = try request.mayReplace()
             let done = try await administrator.register(
-                try NewWorkload(message, id: id), replacing: mayReplace && replacesWorkloads, expecting: expected)
+                NewWorkload(message, id: id), replacing: mayReplace && replacesWorkloads, expecting: expected)
             return reply(with: done.workload, done.replaced ? .ok : .created)
         }
         calls.patch("**") { request, context in
             let administrator = try await admit(request, context, to: .disableWorkloads)
             let id = try request.name(after: "workloads")
-            let change = try JSON.decode(WorkloadChange.self, try await request.jsonBody(upTo: longestBody))
+            let change = try WorkloadChange(body: try await request.jsonBody(upTo: longestBody))
             try await administrator.setDisabled(
                 change.disabled, workload: id, expecting: try request.expectation())
             return reply(with: try await administrator.workload(id))
@@ -127,7 +125,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
 
         api.post("appraisals") { request, context in
             let administrator = try await admit(request, context, to: .readWorkloads)
-            let message = try JSON.decode(AppraisalRequest.self, try await request.jsonBody(upTo: longestBody))
+            let message = try AppraisalRequest(body: try await request.jsonBody(upTo: longestBody))
             return Response(
                 json: try await message.subject.appraise(try message.recordedEvidence(), with: administrator))
         }
@@ -138,7 +136,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         var response = Response(json: workload, status: status)
         response.headers[.eTag] = "\"\(workload.version)\""
         if status == .created {
-            let path = workload.id.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+            let path = PercentEncoding.encode(workload.id)
             response.headers[.location] = "/api/v1/workloads/\(path)"
         }
         return response
@@ -213,7 +211,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         }
         calls.post("") { request, context in
             let administrator = try await admit(request, context, to: .administer)
-            let message = try JSON.decode(TokenRequest.self, try await request.jsonBody(upTo: longestBody))
+            let message = try TokenRequest(body: try await request.jsonBody(upTo: longestBody))
             let made = try await administrator.createToken(
                 message.role, description: message.description ?? "",
                 lifetime: message.lifetime ?? AccessToken.usualLifetime)
@@ -245,7 +243,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
             let administrator = try await admit(request, context, to: .audit)
             return Response(
                 status: .ok, headers: [.contentType: "application/json"],
-                body: .init(byteBuffer: ByteBuffer(string: try await administrator.checkpoint().line)))
+                body: .init(bytes: Array(try await administrator.checkpoint().line.utf8)))
         }
         calls.refuseOtherMethods(on: "", than: [.get])
         calls.refuseOtherMethods(on: "checkpoint", than: [.get])

@@ -1,6 +1,6 @@
 public import Broker
-import Foundation
-import NIOHTTP1
+import Bytes
+import HTTP
 
 extension RemoteAdministrator {
     public func resources(after path: String, search: String, limit: Int) async throws -> ResourcePage {
@@ -19,14 +19,14 @@ extension RemoteAdministrator {
         // An empty name is "none", which is not the same as no name.
         let query = policy.map { "?policy=\(escaped($0.name?.text ?? ""))" } ?? ""
         let reply = try await send(
-            .PUT, "resources/\(path)\(query)", secret.withBytes { Data($0) }, type: "application/octet-stream",
-            headers: replacing ? [:] : ["If-None-Match": "*"])
-        return try JSON.decode(ResourceSummary.self, reply)
+            .put, "resources/\(path)\(query)", secret.withBytes { Array($0) }, type: "application/octet-stream",
+            headers: replacing ? [:] : [.ifNoneMatch: "*"])
+        return try Replies.decode(ResourceSummary.self, reply)
     }
 
     public func editResource(_ path: ResourcePath, _ edit: ResourceEdit) async throws -> ResourceSummary {
-        try JSON.decode(ResourceSummary.self, try await send(.PATCH, "resources/\(path)", JSON.encode(edit)))
+        try Replies.decode(ResourceSummary.self, try await send(.patch, "resources/\(path)", edit.body))
     }
 
-    public func removeResource(_ path: ResourcePath) async throws { _ = try await send(.DELETE, "resources/\(path)") }
+    public func removeResource(_ path: ResourcePath) async throws { _ = try await send(.delete, "resources/\(path)") }
 }
