@@ -5,7 +5,7 @@ public import HTTP
 ///
 /// It follows no redirect, since one could lead away from TLS with the credentials, keeps no cookies, and asks for no
 /// compression. All clients share one thread and its idle connections; there is nothing to shut down.
-public struct HTTPClient: Sendable {
+public struct HTTP1Client: Sendable {
     public struct Configuration: Sendable {
         /// Whom to trust, in PEM: authorities, or the very certificate of a server. nil: the system's authorities.
         public var authorities: [UInt8]?
