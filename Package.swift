@@ -74,7 +74,7 @@ let rooms: [Target] = [
     base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP", "Logging", "TLS", "X509"]),
     base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
     base("SQLite", ["Bytes", "CSQLite", "Concurrency"]),
-    base("Arguments", ["Bytes"]),
+    base("Arguments", ["Bytes", "Concurrency", "Files"]),
 
     domain("Evidence", ["Bytes", "Crypto", "Formats"]),
     domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats"]),
