@@ -1,9 +1,8 @@
 import Broker
-import CoreMetrics
 import Endorsements
 import Evidence
+import Metrics
 import Storage
-import Synchronization
 
 /// Counts what happens, beside ``EventLog`` which tells it. No label is a workload, a chip or an
 /// address: those have no bound.
@@ -35,9 +34,9 @@ struct BrokerMetrics: Sendable {
     private let removed: Counter
     private let lookups: [EndorsementLookup: Counter]
     private let kds: [KeyDistributionExchange.Outcome: Counter]
-    private let kdsDuration: Timer
-    private let batch: Recorder
-    private let commit: Timer
+    private let kdsDuration: Histogram
+    private let batch: Histogram
+    private let commit: Histogram
     private let commitFailures: Counter
     private let refusals: [Refusal.Code: Counter]
 
@@ -64,9 +63,9 @@ struct BrokerMetrics: Sendable {
         kds = Self.counters(KeyDistributionExchange.Outcome.allCases) {
             registry.counter(.kdsRequests, ("outcome", $0.rawValue))
         }
-        kdsDuration = registry.timer(.kdsDuration)
-        batch = registry.sizes(.writeBatch)
-        commit = registry.timer(.commitDuration)
+        kdsDuration = registry.histogram(.kdsDuration)
+        batch = registry.histogram(.writeBatch)
+        commit = registry.histogram(.commitDuration)
         commitFailures = registry.counter(.commitFailures)
         refusals = Self.counters(Refusal.Code.allCases) { registry.counter(.refusals, ("code", $0.rawValue)) }
     }
@@ -108,12 +107,12 @@ struct BrokerMetrics: Sendable {
 
     func callAsFunction(_ exchange: KeyDistributionExchange) {
         kds[exchange.outcome]?.increment()
-        kdsDuration.recordNanoseconds(exchange.duration.nanoseconds)
+        kdsDuration.record(exchange.duration)
     }
 
     func callAsFunction(_ commit: CommittedBatch) {
         batch.record(commit.writes)
-        self.commit.recordNanoseconds(commit.duration.nanoseconds)
+        self.commit.record(commit.duration)
         if commit.hasFailed { commitFailures.increment() }
     }
 
@@ -129,15 +128,5 @@ struct BrokerMetrics: Sendable {
         case .snp: snp
         case .sev: sev
         }
-    }
-}
-
-extension Duration {
-    /// As many as there are; the largest number if there are more.
-    var nanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (whole, overflowed) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, isTooLarge) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return overflowed || isTooLarge ? .max : sum
     }
 }

@@ -1,18 +1,7 @@
-/// A metric that this server exports: what docs/monitoring.md, the dashboard and the alerts may rely on.
-struct MetricDefinition: Sendable, Hashable {
-    enum Kind: String, Sendable, Hashable { case counter, gauge, histogram }
+import Metrics
 
-    let name: String
-    let help: String
-    let kind: Kind
-    /// A histogram's upper bounds, in its unit.
-    var buckets: [Double] = []
-    /// How many recorded units make one exported: nanoseconds are recorded, seconds exported.
-    var scale: Double = 1
-    /// Whether series that were never touched are left out: of all methods with all paths few ever occur.
-    var omitsZeros = false
-
-    private static let nanoseconds = 1e9
+/// The metrics of this server: what docs/monitoring.md, the dashboard and the alerts rely on.
+extension MetricDefinition {
     /// From a warm handshake's hundred microseconds to a vendor that does not answer.
     private static let latencies = [
         0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,

@@ -1,5 +1,4 @@
-import Foundation
-import Logging
+import Glibc
 
 /// How a log line is written.
 public enum LogFormat: String, Sendable, Hashable, CaseIterable {
@@ -10,33 +9,26 @@ public enum LogFormat: String, Sendable, Hashable, CaseIterable {
 }
 
 /// Writes each event as one line. What came from outside cannot begin another: control characters are escaped.
-struct LineLogHandler: LogHandler {
-    let label: String
-    let format: LogFormat
-    let sink: LogSink
-    var metadataProvider: Logger.MetadataProvider?
-    var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.info
+public struct LineLogHandler: LogHandler {
+    public let label: String
+    public let format: LogFormat
+    public let sink: LogSink
+    public var metadata: Logger.Metadata = [:]
+    public var metadataProvider: Logger.MetadataProvider?
+    public var logLevel = Logger.Level.info
 
-    init(label: String, format: LogFormat, sink: LogSink, metadataProvider: Logger.MetadataProvider?) {
+    public init(
+        label: String, format: LogFormat, sink: LogSink, metadataProvider: Logger.MetadataProvider? = nil
+    ) {
         self.label = label
         self.format = format
         self.sink = sink
         self.metadataProvider = metadataProvider
     }
 
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-        var all = metadata
-        if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
-        if let given = event.metadata { all.merge(given) { $1 } }
-        if let error = event.error { all["error"] = "\(error)" }
-        let fields = LogLine.flatten(all)
-        let (level, message, now) = (event.level.rawValue, event.message.description, Date())
+    public func log(event: LogEvent) {
+        let fields = LogLine.flatten(allMetadata(event))
+        let (level, message, now) = (event.level.rawValue, event.message.description, LogLine.now())
         switch format {
         case .text:
             let rest = fields.map { " \(LogLine.visible($0))=\(LogLine.visible($1))" }.joined()
@@ -111,20 +103,24 @@ enum LogLine {
         }
     }
 
+    /// The wall clock's time.
+    static func now() -> timespec {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return now
+    }
+
     /// RFC 3339, to the millisecond: `2026-01-31T12:00:00.123Z`.
-    static func utc(_ date: Date) -> String {
-        let milliseconds = Int64((date.timeIntervalSince1970 * 1_000).rounded(.down))
-        var seconds = time_t(milliseconds / 1_000)
-        var parts = tm()
+    static func utc(_ time: timespec) -> String {
+        var (seconds, parts) = (time.tv_sec, tm())
         gmtime_r(&seconds, &parts)
-        let fraction = String(1_000 + milliseconds % 1_000).dropFirst()
+        let fraction = String(1_000 + time.tv_nsec / 1_000_000).dropFirst()
         return "\(format(&parts, "%Y-%m-%dT%H:%M:%S")).\(fraction)Z"
     }
 
     /// In the machine's time zone, to the second.
-    static func local(_ date: Date) -> String {
-        var seconds = time_t(date.timeIntervalSince1970)
-        var parts = tm()
+    static func local(_ time: timespec) -> String {
+        var (seconds, parts) = (time.tv_sec, tm())
         localtime_r(&seconds, &parts)
         return format(&parts, "%Y-%m-%dT%H:%M:%S%z")
     }

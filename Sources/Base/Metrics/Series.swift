@@ -1,17 +1,7 @@
-import CoreMetrics
 import Synchronization
 
-/// A number that many threads add to. A class, because atomics cannot be elements of an array.
-final class AtomicCell: Sendable {
-    private let value = Atomic<Int64>(0)
-
-    var count: Int64 { value.load(ordering: .relaxed) }
-
-    func add(_ amount: Int64) { value.wrappingAdd(amount, ordering: .relaxed) }
-}
-
 /// What a series adds to its family's part of the page.
-protocol PrometheusSeries: AnyObject, Sendable {
+protocol Series: AnyObject, Sendable {
     /// Lines, each with its line feed.
     ///
     /// - Parameter labels: `a="b",c="d"`, escaped; may be empty.
@@ -19,32 +9,29 @@ protocol PrometheusSeries: AnyObject, Sendable {
 }
 
 /// Only goes up.
-final class PrometheusCounter: CounterHandler, PrometheusSeries {
-    private let cell = AtomicCell()
+public final class Counter: Series {
+    private let value = Atomic<Int64>(0)
 
-    func increment(by amount: Int64) { if amount > 0 { cell.add(amount) } }
-
-    /// Prometheus's counters begin again with the process only.
-    func reset() {}
+    public func increment(by amount: Int64 = 1) {
+        if amount > 0 { value.wrappingAdd(amount, ordering: .relaxed) }
+    }
 
     func render(_ definition: MetricDefinition, labels: String, into page: inout String) {
-        let count = cell.count
+        let count = value.load(ordering: .relaxed)
         guard count != 0 || !definition.omitsZeros else { return }
         page += "\(definition.name)\(labels.inBraces) \(count)\n"
     }
 }
 
-/// Goes up and down.
-final class PrometheusGauge: MeterHandler, RecorderHandler, PrometheusSeries {
+/// Goes up and down, or is set to what was read elsewhere.
+public final class Gauge: Series {
     private let bits = Atomic<UInt64>(0)
 
-    func set(_ value: Int64) { set(Double(value)) }
-    func set(_ value: Double) { bits.store(value.bitPattern, ordering: .relaxed) }
-    func record(_ value: Int64) { set(value) }
-    func record(_ value: Double) { set(value) }
-    func decrement(by amount: Double) { increment(by: -amount) }
+    public func set(_ value: Double) { bits.store(value.bitPattern, ordering: .relaxed) }
+    public func set(_ value: Int) { set(Double(value)) }
+    public func decrement(by amount: Double = 1) { increment(by: -amount) }
 
-    func increment(by amount: Double) {
+    public func increment(by amount: Double = 1) {
         var old = bits.load(ordering: .relaxed)
         while true {
             let new = (Double(bitPattern: old) + amount).bitPattern
@@ -63,7 +50,7 @@ final class PrometheusGauge: MeterHandler, RecorderHandler, PrometheusSeries {
 ///
 /// It counts whole units (nanoseconds, writes), so that adding needs no lock. A scrape amid an
 /// addition may see the bucket before the sum: Prometheus takes that for granted.
-final class PrometheusHistogram: TimerHandler, RecorderHandler, PrometheusSeries {
+public final class Histogram: Series {
     /// Upper bounds in recorded units, ascending.
     private let bounds: [Int64]
     /// One more than bounds: the last is for all that is larger.
@@ -75,14 +62,16 @@ final class PrometheusHistogram: TimerHandler, RecorderHandler, PrometheusSeries
         cells = (0...bounds.count).map { _ in AtomicCell() }
     }
 
-    func recordNanoseconds(_ duration: Int64) { record(duration) }
-
-    func record(_ value: Int64) {
+    /// - Parameter value: in whole units.
+    public func record(_ value: Int64) {
         cells[bounds.firstIndex { value <= $0 } ?? bounds.count].add(1)
         sum.add(value)
     }
 
-    func record(_ value: Double) { record(Int64(exactly: value.rounded()) ?? 0) }
+    public func record(_ value: Int) { record(Int64(value)) }
+
+    /// In nanoseconds.
+    public func record(_ duration: Duration) { record(duration.nanoseconds) }
 
     func render(_ definition: MetricDefinition, labels: String, into page: inout String) {
         let counts = cells.map(\.count)
@@ -98,9 +87,28 @@ final class PrometheusHistogram: TimerHandler, RecorderHandler, PrometheusSeries
     }
 }
 
+/// A number that many threads add to. A class, because atomics cannot be elements of an array.
+private final class AtomicCell: Sendable {
+    private let value = Atomic<Int64>(0)
+
+    var count: Int64 { value.load(ordering: .relaxed) }
+
+    func add(_ amount: Int64) { value.wrappingAdd(amount, ordering: .relaxed) }
+}
+
+extension Duration {
+    /// As many as there are; the largest number if there are more.
+    public var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (whole, overflowed) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, isTooLarge) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return overflowed || isTooLarge ? .max : sum
+    }
+}
+
 extension Double {
     /// A whole number without its point, as people write it.
-    var exported: String {
+    fileprivate var exported: String {
         if isNaN { return "NaN" }
         if isInfinite { return self > 0 ? "+Inf" : "-Inf" }
         return Int64(exactly: self).map(String.init) ?? String(self)
@@ -108,5 +116,5 @@ extension Double {
 }
 
 extension String {
-    var inBraces: String { isEmpty ? "" : "{\(self)}" }
+    fileprivate var inBraces: String { isEmpty ? "" : "{\(self)}" }
 }

@@ -1,0 +1,56 @@
+import Glibc
+
+/// A user of this machine.
+public struct Account: Hashable, Sendable, CustomStringConvertible {
+    public let id: UInt32
+
+    public init(id: UInt32) { self.id = id }
+
+    /// The one with whose rights this process works.
+    public static var ofProcess: Account { Account(id: geteuid()) }
+
+    /// As the machine's list of users has it; nil for a number without a name, as in many containers.
+    public var name: String? {
+        var entry = passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        var room = [CChar](repeating: 0, count: 16_384)
+        guard getpwuid_r(id, &entry, &room, room.count, &found) == 0, found != nil, let name = entry.pw_name else {
+            return nil
+        }
+        return String(cString: name)
+    }
+
+    public var description: String { name ?? "user \(id)" }
+
+    /// As `sudo -u` and `chown` take it.
+    var shellName: String { name ?? "#\(id)" }
+}
+
+/// A group of this machine.
+public struct AccountGroup: Hashable, Sendable, CustomStringConvertible {
+    public let id: UInt32
+
+    public init(id: UInt32) { self.id = id }
+
+    /// Whether this process is in it.
+    public var isOfProcess: Bool {
+        if id == getegid() { return true }
+        let count = getgroups(0, nil)
+        guard count > 0 else { return false }
+        var groups = [gid_t](repeating: 0, count: Int(count))
+        let filled = getgroups(count, &groups)
+        return filled > 0 && groups.prefix(Int(filled)).contains(id)
+    }
+
+    public var name: String? {
+        var entry = group()
+        var found: UnsafeMutablePointer<group>?
+        var room = [CChar](repeating: 0, count: 65_536)
+        guard getgrgid_r(id, &entry, &room, room.count, &found) == 0, found != nil, let name = entry.gr_name else {
+            return nil
+        }
+        return String(cString: name)
+    }
+
+    public var description: String { "group \(name ?? "\(id)")" }
+}

@@ -1,0 +1,62 @@
+import Bytes
+import Glibc
+
+/// Whole reads and writes on a descriptor, whatever pieces the system makes of them.
+enum DescriptorIO {
+    static func read(_ descriptor: Int32, _ path: String, atMost limit: Int) throws(FileError) -> [UInt8] {
+        var all: [UInt8] = []
+        // One more than is allowed, to see whether there is more.
+        var chunk = [UInt8](repeating: 0, count: min(max(limit, 0) + 1, 65_536))
+        // It may have held a secret.
+        defer { chunk.wipe() }
+        while true {
+            let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            guard count >= 0 else {
+                let code = errno
+                if code == EINTR { continue }
+                if code == EAGAIN, wait(descriptor, POLLIN) { continue }
+                throw failure(path, .read, code)
+            }
+            if count == 0 { return all }
+            guard all.count + count <= limit else {
+                all.wipe()
+                throw FileError(
+                    path: path, code: EFBIG,
+                    description: "\(path) cannot be read: it holds more than the \(limit) bytes that it may")
+            }
+            all += chunk.prefix(count)
+        }
+    }
+
+    static func write(_ bytes: [UInt8], _ descriptor: Int32, _ path: String) throws(FileError) {
+        let result = bytes.withUnsafeBytes { buffer in
+            Result { () throws(FileError) in try write(buffer, descriptor, path) }
+        }
+        try result.get()
+    }
+
+    static func write(_ bytes: UnsafeRawBufferPointer, _ descriptor: Int32, _ path: String) throws(FileError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+            guard count > 0 else {
+                let code = count < 0 ? errno : EIO
+                if code == EINTR { continue }
+                if code == EAGAIN, wait(descriptor, POLLOUT) { continue }
+                throw failure(path, .write, code)
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// A pipe may have been made non-blocking by the other program that has it.
+    private static func wait(_ descriptor: Int32, _ event: Int32) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(event), revents: 0)
+        return poll(&entry, 1, -1) >= 0 || errno == EINTR
+    }
+
+    private static func failure(_ path: String, _ action: FileAction, _ code: Int32) -> FileError {
+        guard StandardStream.names.contains(path) else { return FileError(path, action, code) }
+        return FileError(path: path, code: code, description: "\(path): \(String(cString: strerror(code)))")
+    }
+}

@@ -1,0 +1,69 @@
+/// One line of a message's header: a name and a value.
+public struct HTTPField: Sendable, Hashable {
+    public var name: Name
+    public var value: String
+
+    public init(name: Name, value: String) {
+        self.name = name
+        self.value = value
+    }
+
+    /// Whether a value can be written: nothing in it begins another line or ends the text. The writer refuses one that
+    /// is not.
+    public static func isValidValue(_ value: String) -> Bool { value.utf8.allSatisfy(\.isFieldCharacter) }
+
+    /// A field's name. Upper and lower case are the same.
+    public struct Name: Sendable, Hashable, LosslessStringConvertible {
+        /// As it came, or as it is written.
+        public let rawName: String
+
+        /// - Returns: nil unless it is a token (RFC 9110, section 5.6.2).
+        public init?(_ name: String) {
+            guard !name.isEmpty, name.utf8.allSatisfy(\.isTokenCharacter) else { return nil }
+            rawName = name
+        }
+
+        /// - Parameter token: checked already.
+        init(token: String) { rawName = token }
+
+        /// In lower case.
+        public var canonicalName: String { String(decoding: rawName.utf8.map(\.lowercased), as: UTF8.self) }
+
+        public var description: String { rawName }
+
+        public static func == (one: Self, other: Self) -> Bool {
+            let (one, other) = (one.rawName.utf8, other.rawName.utf8)
+            guard one.count == other.count else { return false }
+            return one.elementsEqual(other) { $0 == $1 || $0.lowercased == $1.lowercased }
+        }
+
+        public func hash(into hasher: inout Hasher) { for byte in rawName.utf8 { hasher.combine(byte.lowercased) } }
+    }
+}
+
+extension HTTPField.Name {
+    public static var accept: Self { Self(token: "Accept") }
+    public static var allow: Self { Self(token: "Allow") }
+    public static var authorization: Self { Self(token: "Authorization") }
+    public static var cacheControl: Self { Self(token: "Cache-Control") }
+    public static var connection: Self { Self(token: "Connection") }
+    public static var contentLength: Self { Self(token: "Content-Length") }
+    public static var contentType: Self { Self(token: "Content-Type") }
+    public static var cookie: Self { Self(token: "Cookie") }
+    public static var date: Self { Self(token: "Date") }
+    public static var eTag: Self { Self(token: "ETag") }
+    public static var expect: Self { Self(token: "Expect") }
+    public static var forwarded: Self { Self(token: "Forwarded") }
+    public static var host: Self { Self(token: "Host") }
+    public static var ifMatch: Self { Self(token: "If-Match") }
+    public static var ifNoneMatch: Self { Self(token: "If-None-Match") }
+    public static var keepAlive: Self { Self(token: "Keep-Alive") }
+    public static var location: Self { Self(token: "Location") }
+    public static var retryAfter: Self { Self(token: "Retry-After") }
+    public static var setCookie: Self { Self(token: "Set-Cookie") }
+    public static var transferEncoding: Self { Self(token: "Transfer-Encoding") }
+    public static var userAgent: Self { Self(token: "User-Agent") }
+    public static var wwwAuthenticate: Self { Self(token: "WWW-Authenticate") }
+    public static var xForwardedFor: Self { Self(token: "X-Forwarded-For") }
+    public static var xRequestID: Self { Self(token: "X-Request-Id") }
+}

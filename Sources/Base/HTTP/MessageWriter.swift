@@ -1,0 +1,75 @@
+/// A field that cannot be written: its value holds a character that would end the line, or the text.
+public struct UnwritableField: Error, Hashable, Sendable, CustomStringConvertible {
+    public let name: HTTPField.Name
+
+    /// The value stays out of it: it may be a secret.
+    public var description: String { "The value of the header field \(name) holds a control character." }
+}
+
+extension [UInt8] {
+    /// Appends `HTTP/1.1 200 OK`.
+    public mutating func appendStatusLine(_ status: HTTPResponse.Status) {
+        append(contentsOf: "HTTP/1.1 ".utf8)
+        appendDecimal(status.code)
+        append(.space)
+        append(contentsOf: status.reasonPhrase.utf8)
+        appendLineEnd()
+    }
+
+    /// Appends `GET /path HTTP/1.1`. The target is the caller's own: it must hold neither spaces nor control characters.
+    ///
+    /// - Throws: when it does.
+    public mutating func appendRequestLine(_ method: HTTPRequest.Method, _ target: String) throws(MalformedMessage) {
+        guard !target.isEmpty, target.utf8.allSatisfy(\.isTargetCharacter) else {
+            throw MalformedMessage(.target, "The target holds a character that is not percent-encoded.")
+        }
+        append(contentsOf: method.rawValue.utf8)
+        append(.space)
+        append(contentsOf: target.utf8)
+        append(contentsOf: " HTTP/1.1".utf8)
+        appendLineEnd()
+    }
+
+    /// Appends `Name: value`.
+    public mutating func appendField(_ name: HTTPField.Name, _ value: String) throws(UnwritableField) {
+        guard HTTPField.isValidValue(value) else { throw UnwritableField(name: name) }
+        append(contentsOf: name.rawName.utf8)
+        append(.colon)
+        append(.space)
+        append(contentsOf: value.utf8)
+        appendLineEnd()
+    }
+
+    /// Appends each field on a line of its own.
+    public mutating func append(_ fields: HTTPFields) throws(UnwritableField) {
+        for field in fields { try appendField(field.name, field.value) }
+    }
+
+    /// Appends `Content-Length: 5`.
+    public mutating func appendContentLength(_ length: Int) {
+        append(contentsOf: "Content-Length: ".utf8)
+        appendDecimal(length)
+        appendLineEnd()
+    }
+
+    /// Ends a line; an empty one ends a head.
+    public mutating func appendLineEnd() {
+        append(.carriageReturn)
+        append(.lineFeed)
+    }
+
+    /// Appends a part of a chunked body. An empty one would be the end, and is nothing.
+    public mutating func appendChunk(_ bytes: some Collection<UInt8>) {
+        guard !bytes.isEmpty else { return }
+        append(contentsOf: String(bytes.count, radix: 16).utf8)
+        appendLineEnd()
+        append(contentsOf: bytes)
+        appendLineEnd()
+    }
+
+    /// Ends a chunked body.
+    public mutating func appendLastChunk() { append(contentsOf: "0\r\n\r\n".utf8) }
+
+    /// - Parameter number: not negative.
+    private mutating func appendDecimal(_ number: Int) { append(contentsOf: String(number).utf8) }
+}

@@ -1,0 +1,51 @@
+/// Where a logger's events go.
+public protocol LogHandler: Sendable {
+    /// Fields of every line.
+    var metadata: Logger.Metadata { get set }
+    /// Asked for more fields at each event.
+    var metadataProvider: Logger.MetadataProvider? { get set }
+    /// The least severe level that is written.
+    var logLevel: Logger.Level { get set }
+
+    /// Writes an event. Its level has been looked at.
+    func log(event: LogEvent)
+}
+
+/// One thing that is logged.
+public struct LogEvent: Sendable {
+    public let level: Logger.Level
+    public let message: Logger.Message
+    /// The event's own fields.
+    public let metadata: Logger.Metadata?
+    /// The module that logs, e.g. "Server".
+    public let source: String
+
+    /// - Parameter fileID: as `#fileID` is: the module, a slash and the file.
+    public init(level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, fileID: StaticString) {
+        self.level = level
+        self.message = message
+        self.metadata = metadata
+        source = String("\(fileID)".prefix { $0 != "/" })
+    }
+}
+
+extension LogHandler {
+    /// The handler's fields, what its provider adds, and the event's own, where later ones win.
+    public func allMetadata(_ event: LogEvent) -> Logger.Metadata {
+        var all = metadata
+        if let provided = metadataProvider?.get(), !provided.isEmpty { all.merge(provided) { $1 } }
+        if let given = event.metadata { all.merge(given) { $1 } }
+        return all
+    }
+}
+
+/// Drops everything.
+public struct NoOpLogHandler: LogHandler {
+    public var metadata: Logger.Metadata = [:]
+    public var metadataProvider: Logger.MetadataProvider?
+    public var logLevel = Logger.Level.critical
+
+    public init() {}
+
+    public func log(event: LogEvent) {}
+}

@@ -1,0 +1,36 @@
+import Concurrency
+import Glibc
+
+/// Where log lines go.
+///
+/// A line is one write(2), under a lock, so that no two are mixed. A reader that does not read would
+/// hold the writer, as with any log to a pipe: journald and Docker do read.
+public final class LogSink: Sendable {
+    public static let standardError = LogSink(descriptor: STDERR_FILENO)
+
+    private let descriptor: Int32
+    private let turn = Lock(())
+
+    /// - Parameter descriptor: an open file, for as long as the sink is used.
+    public init(descriptor: Int32) { self.descriptor = descriptor }
+
+    /// - Parameter line: without a line feed.
+    public func write(_ line: String) {
+        var rest = ArraySlice("\(line)\n".utf8)
+        turn.withLock { _ in
+            while !rest.isEmpty {
+                let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+                if written < 0, errno == EINTR { continue }
+                // Who shares the descriptor may have made it non-blocking: half a line would spoil the next.
+                if written < 0, errno == EAGAIN {
+                    var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    _ = poll(&wanted, 1, -1)
+                    continue
+                }
+                // There is nobody left to tell.
+                guard written > 0 else { return }
+                rest = rest.dropFirst(written)
+            }
+        }
+    }
+}

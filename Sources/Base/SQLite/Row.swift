@@ -1,0 +1,117 @@
+import CSQLite
+
+/// A row that was read, with all its values: it stays as it is when the statement goes on.
+public struct Row: Hashable, Sendable {
+    private let values: [DatabaseValue]
+    /// For errors.
+    private let sql: String
+
+    /// Copies the row at which a statement stands.
+    init(of statement: OpaquePointer, _ sql: String) throws {
+        var values: [DatabaseValue] = []
+        let count = sqlite3_data_count(statement)
+        values.reserveCapacity(Int(count))
+        for index in 0..<count { values.append(try Row.value(index, of: statement, sql)) }
+        self.values = values
+        self.sql = sql
+    }
+
+    /// How many columns it has.
+    public var count: Int { values.count }
+
+    /// The value of a column, the first being 0.
+    ///
+    /// - Throws: `DatabaseError` when there is no such column, or when it holds a value of another type. A row is
+    ///   outside bytes: whoever can write to the file can have put anything into it.
+    public subscript<Value: DatabaseValueConvertible>(index: Int) -> Value {
+        get throws {
+            guard values.indices.contains(index) else {
+                throw DatabaseError(message: "there is no column \(index): the row has \(values.count)", sql: sql)
+            }
+            guard let value = Value(databaseValue: values[index]) else {
+                throw DatabaseError(
+                    .mismatch, message: "column \(index) holds \(values[index].kind) and should be \(Value.self)",
+                    sql: sql)
+            }
+            return value
+        }
+    }
+
+    private static func value(
+        _ index: Int32, of statement: OpaquePointer, _ sql: String
+    ) throws -> DatabaseValue {
+        switch sqlite3_column_type(statement, index) {
+        case SQLITE_NULL: return .null
+        case SQLITE_INTEGER: return .integer(sqlite3_column_int64(statement, index))
+        case SQLITE_FLOAT: return .real(sqlite3_column_double(statement, index))
+        case SQLITE_TEXT:
+            // The text first: asked for it, SQLite may change what it has, and its length with it.
+            guard let text = sqlite3_column_text(statement, index) else {
+                throw DatabaseError(ResultCode(rawValue: SQLITE_NOMEM), message: "out of memory", sql: sql)
+            }
+            let bytes = UnsafeBufferPointer(start: text, count: Int(sqlite3_column_bytes(statement, index)))
+            guard let text = String(validating: bytes, as: UTF8.self) else {
+                throw DatabaseError(.mismatch, message: "column \(index) holds text that is not UTF-8", sql: sql)
+            }
+            return .text(text)
+        default:
+            // Of no bytes, it has no address either.
+            guard let bytes = sqlite3_column_blob(statement, index) else { return .blob([]) }
+            let count = Int(sqlite3_column_bytes(statement, index))
+            return .blob(Array(UnsafeRawBufferPointer(start: bytes, count: count)))
+        }
+    }
+}
+
+extension Row {
+    public static func fetchAll(_ statement: Statement, arguments: StatementArguments = []) throws -> [Row] {
+        var rows: [Row] = []
+        try statement.forEachRow(arguments) { rows.append($0) }
+        return rows
+    }
+
+    public static func fetchAll(
+        _ database: Database, sql: String, arguments: StatementArguments = []
+    ) throws -> [Row] {
+        try fetchAll(database.makeStatement(sql: sql), arguments: arguments)
+    }
+
+    /// Returns nil when there is no row.
+    public static func fetchOne(_ statement: Statement, arguments: StatementArguments = []) throws -> Row? {
+        try statement.firstRow(arguments)
+    }
+
+    /// Returns nil when there is no row.
+    public static func fetchOne(
+        _ database: Database, sql: String, arguments: StatementArguments = []
+    ) throws -> Row? {
+        try fetchOne(database.makeStatement(sql: sql), arguments: arguments)
+    }
+}
+
+/// The first column of what is found.
+extension DatabaseValueConvertible {
+    /// - Throws: `DatabaseError`, also when one of them is of another type or NULL.
+    public static func fetchAll(_ statement: Statement, arguments: StatementArguments = []) throws -> [Self] {
+        try Row.fetchAll(statement, arguments: arguments).map { try $0[0] }
+    }
+
+    public static func fetchAll(
+        _ database: Database, sql: String, arguments: StatementArguments = []
+    ) throws -> [Self] {
+        try fetchAll(database.makeStatement(sql: sql), arguments: arguments)
+    }
+
+    /// Returns nil when there is no row, or when NULL is in it.
+    public static func fetchOne(_ statement: Statement, arguments: StatementArguments = []) throws -> Self? {
+        guard let row = try statement.firstRow(arguments) else { return nil }
+        return try row[0] as Self?
+    }
+
+    /// Returns nil when there is no row, or when NULL is in it.
+    public static func fetchOne(
+        _ database: Database, sql: String, arguments: StatementArguments = []
+    ) throws -> Self? {
+        try fetchOne(database.makeStatement(sql: sql), arguments: arguments)
+    }
+}

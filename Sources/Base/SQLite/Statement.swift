@@ -1,0 +1,131 @@
+import CSQLite
+
+/// A compiled statement. It is reset, and forgets its arguments, whenever it has run.
+///
+/// It belongs to one ``Database``, and like it to whoever has that one's lock.
+public final class Statement {
+    /// As it was written.
+    let sql: String
+    private let connection: Connection
+    /// nil once it is finalised.
+    private var pointer: OpaquePointer?
+    private var isRunning = false
+
+    init(_ pointer: OpaquePointer, _ sql: String, _ connection: Connection) {
+        self.pointer = pointer
+        self.sql = sql
+        self.connection = connection
+    }
+
+    deinit { sqlite3_finalize(pointer) }
+
+    /// What cannot be run again: a connection closes only when it has no statements.
+    func finalize() {
+        sqlite3_finalize(pointer)
+        pointer = nil
+    }
+
+    /// How many parameters it has.
+    var parameterCount: Int { pointer.map { Int(sqlite3_bind_parameter_count($0)) } ?? 0 }
+
+    /// Runs it to its end. Rows that it returns are dropped.
+    public func execute(arguments: StatementArguments = []) throws {
+        try run(arguments) { _ in true }
+    }
+
+    /// Runs it to its end, and hands over each row while it stands at it: for more rows than should be in memory.
+    public func forEachRow(_ arguments: StatementArguments = [], _ body: (Row) throws -> Void) throws {
+        try run(arguments) { statement in
+            try body(try Row(of: statement, sql))
+            return true
+        }
+    }
+
+    func firstRow(_ arguments: StatementArguments) throws -> Row? {
+        var first: Row?
+        try run(arguments) { statement in
+            first = try Row(of: statement, sql)
+            return false
+        }
+        return first
+    }
+
+    /// - Parameter body: is called at each row, and says whether it wants more of them.
+    private func run(_ arguments: StatementArguments, _ body: (OpaquePointer) throws -> Bool) throws {
+        guard let pointer else { throw DatabaseError(message: "the database is closed", sql: sql) }
+        guard !isRunning else { throw DatabaseError(message: "the statement is still running", sql: sql) }
+        try connection.checkTransaction(before: sql)
+        isRunning = true
+        defer {
+            // Its result is that of the last step, which was looked at.
+            _ = sqlite3_reset(pointer)
+            // A cached statement does not keep secrets, or a megabyte.
+            sqlite3_clear_bindings(pointer)
+            isRunning = false
+        }
+        try bind(arguments, to: pointer)
+        var wantsMore = true
+        while true {
+            switch sqlite3_step(pointer) {
+            case SQLITE_ROW:
+                if wantsMore { wantsMore = try body(pointer) }
+                // One that writes is run to its end, so that all is written.
+                if !wantsMore, sqlite3_stmt_readonly(pointer) != 0 { return }
+            case SQLITE_DONE: return
+            case let code: throw connection.error(code, sql)
+            }
+        }
+    }
+
+    private func bind(_ arguments: StatementArguments, to pointer: OpaquePointer) throws {
+        let count = parameterCount
+        guard arguments.named.isEmpty else { return try bindNamed(arguments, count, to: pointer) }
+        guard arguments.values.count == count else {
+            throw DatabaseError(
+                message: "there are \(arguments.values.count) arguments for \(count) parameters", sql: sql)
+        }
+        for (index, value) in arguments.values.enumerated() { try bind(value, Int32(index + 1), to: pointer) }
+    }
+
+    private func bindNamed(_ arguments: StatementArguments, _ count: Int, to pointer: OpaquePointer) throws {
+        guard arguments.values.isEmpty, arguments.named.count == count else {
+            let given = arguments.values.count + arguments.named.count
+            throw DatabaseError(message: "there are \(given) arguments for \(count) named parameters", sql: sql)
+        }
+        for (name, value) in arguments.named {
+            // A name that is given twice leaves another without a value, and their number is right: look at all.
+            let index = sqlite3_bind_parameter_index(pointer, ":" + name)
+            guard index > 0, arguments.named.count(where: { $0.name == name }) == 1 else {
+                throw DatabaseError(message: "the argument :\(name) belongs to no parameter of its own", sql: sql)
+            }
+            try bind(value, index, to: pointer)
+        }
+    }
+
+    private func bind(_ value: DatabaseValue, _ index: Int32, to pointer: OpaquePointer) throws {
+        let code: Int32
+        switch value {
+        case .null: code = sqlite3_bind_null(pointer, index)
+        case .integer(let number): code = sqlite3_bind_int64(pointer, index, number)
+        case .real(let number): code = sqlite3_bind_double(pointer, index, number)
+        case .text(var text):
+            code = text.withUTF8 { bytes in
+                bytes.withMemoryRebound(to: CChar.self) { characters in
+                    guard let start = characters.baseAddress else {
+                        return kbs_sqlite3_bind_text(pointer, index, "", 0)
+                    }
+                    return kbs_sqlite3_bind_text(pointer, index, start, UInt64(characters.count))
+                }
+            }
+        case .blob(let bytes):
+            // Bound by an address that is none, a blob without bytes would be NULL.
+            code =
+                bytes.isEmpty
+                ? sqlite3_bind_zeroblob(pointer, index, 0)
+                : bytes.withUnsafeBytes {
+                    kbs_sqlite3_bind_blob(pointer, index, $0.baseAddress, UInt64($0.count))
+                }
+        }
+        guard code == SQLITE_OK else { throw connection.error(code, sql) }
+    }
+}

@@ -1,0 +1,18 @@
+/// What goes along with a task, through every call that it makes: the request that it answers, and the trace that it is
+/// part of.
+public struct ServiceContext: Sendable {
+    /// The current task's.
+    @TaskLocal public static var current: ServiceContext?
+
+    /// Of a task that nothing led to.
+    public static let topLevel = ServiceContext()
+
+    /// Of the request that is being answered.
+    public var requestID: RequestID?
+    /// The span that new ones are children of, here or in the caller's process.
+    public var spanContext: SpanContext?
+    /// Who records this task's spans in the place of the process' tracer: ``withTracer(_:_:)``.
+    public var tracer: (any Tracer)?
+
+    public init() {}
+}
