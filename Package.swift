@@ -99,10 +99,15 @@ let rooms: [Target] = [
 
 let supports: [Target] = [
     support("TestSupport", ["Bytes"]),
+    support("SampleCommands", ["Arguments", "Bytes"]),
+    .executableTarget(
+        name: "sample-program", dependencies: ["SampleCommands", "Arguments"], path: "Tests/Support/sample-program",
+        swiftSettings: settings),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
 ]
 
 let testTargets: [Target] = [
+    tests("Base", "ArgumentsTests", ["Arguments", "SampleCommands", "sample-program"]),
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
     tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),

@@ -59,7 +59,9 @@ extension ParsableArguments {
 
     /// The groups that it includes, the innermost first, and itself.
     var validated: [any ParsableArguments] {
-        Mirror(reflecting: self).children.flatMap { ($0.value as? any DeclaredGroup)?.arguments.validated ?? [] } + [self]
+        Mirror(reflecting: self).children.flatMap { ($0.value as? any DeclaredGroup)?.arguments.validated ?? [] } + [
+            self
+        ]
     }
 }
 

@@ -1,5 +1,5 @@
 /// A value that is read from one word of the command line.
-public protocol ExpressibleByArgument: SendableMetatype {
+public protocol ExpressibleByArgument: Sendable {
     /// - Returns: nil for a word that is no such value.
     init?(argument: String)
 

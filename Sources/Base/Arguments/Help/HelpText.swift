@@ -21,7 +21,8 @@ struct HelpText {
         if !configuration.discussion.isEmpty { sections.append(configuration.discussion.wrapped(to: width)) }
         sections.append(["USAGE: \(Usage(path).line)"])
         let declarations = path.declarations
-        append("ARGUMENTS", declarations.filter { $0.form == .positional }.map { ($0.label, $0.explanation) }, &sections)
+        append(
+            "ARGUMENTS", declarations.filter { $0.form == .positional }.map { ($0.label, $0.explanation) }, &sections)
         let options = declarations.filter { $0.form != .positional }.map { ($0.label, $0.explanation) }
         append("OPTIONS", options + BuiltIn.options(of: path).map { ($0.label, $0.abstract) }, &sections)
         append("SUBCOMMANDS", path.subcommands.map { (label($0), $0.configuration.abstract) }, &sections)

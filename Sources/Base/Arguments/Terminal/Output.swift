@@ -36,4 +36,11 @@ public enum Output {
 
     /// Why standard output cannot be written to, since the first failure.
     public static var failure: FileError? { failed.withLock { $0 } }
+
+    /// The same once what a library has printed in Swift's way is out too.
+    static func flushed() -> FileError? {
+        if let failure { return failure }
+        do { try StandardStream.output.flush() } catch { failed.withLock { $0 = error } }
+        return failure
+    }
 }

@@ -9,7 +9,7 @@ extension ParsableCommand {
         Terminal.prepare()
         var ending = await ending(of: arguments, width: Terminal.width)
         if !ending.output.isEmpty { Output.print(ending.output, terminator: "") }
-        if let failure = Output.failure {
+        if let failure = Output.flushed() {
             if failure.code == EPIPE { Terminal.endWithoutReader() }
             // A command that was told has said so itself.
             if !ending.errors.contains(failure.description) { ending.errors += "Error: \(failure)\n" }
