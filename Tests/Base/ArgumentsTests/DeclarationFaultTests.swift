@@ -5,13 +5,13 @@ import Testing
 @Suite("Declarations that could not be used are found")
 struct DeclarationFaultTests {
     private struct Twice: ParsableCommand {
-        @Option var name: String?
+        @Option(help: "") var name: String?
         @Flag(name: .customLong("name")) var other = false
         @Flag var help = false
     }
 
     private struct Places: ParsableCommand {
-        @Argument var first: String?
+        @Argument(help: "") var first: String?
         @Argument var all: [String] = []
         @Argument var last: String
     }
