@@ -24,7 +24,8 @@ struct DemoCommand: AsyncParsableCommand {
             try File.replace(
                 "\(folder)/platforms.json", with: Array(try JSONEncoder().encode(SavedPlatforms(snp: snp, sev: sev))))
             try File.replace(
-                "\(folder)/roots.json", with: Array(try JSONEncoder().encode(snp.roots.merging(sev.roots))), mode: 0o644)
+                "\(folder)/roots.json", with: Array(try JSONEncoder().encode(snp.roots.merging(sev.roots))), mode: 0o644
+            )
             print("Simulated hardware is in \(URL(filePath: folder).path(percentEncoded: false)).")
         }
     }
