@@ -115,6 +115,7 @@ let testTargets: [Target] = [
     tests("Base", "FormatsTests", ["Bytes", "Formats"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
+    tests("Base", "TLSTests", ["Bytes", "COpenSSL", "Crypto", "TLS", "X509"]),
     tests("Base", "TracingTests", ["InMemoryTracing", "Tracing"]),
     tests("Base", "X509Tests", ["Bytes", "X509"]),
 ]
