@@ -1,5 +1,7 @@
+import Bytes
 public import Evidence
-public import Foundation
+import Files
+public import FoundationEssentials
 
 /// An offline store: a folder that an operator fills by hand or with another tool.
 ///
@@ -17,56 +19,46 @@ public struct CertificateFolder: Sendable {
         case (.vcek, let chip?):
             // Tools differ in the case of the digits.
             let names = [Hex.encode(chip), Hex.encode(chip).uppercased()]
-            return names.flatMap { Self.certificates(in: folder.appending(path: "vcek/\($0)")) }
-        case (.vcek, nil):
-            return []
-        case (.vlek, _):
-            return Self.certificates(in: folder.appending(path: "vlek"))
+            return names.flatMap { certificates(below: "\(path)/vcek/\($0)") }
+        case (.vcek, nil): return []
+        case (.vlek, _): return certificates(below: "\(path)/vlek")
         }
     }
 
     /// Everything that is not in `vcek/` or `vlek/`.
-    public var authorities: [Certificate] {
-        Self.certificates(in: folder, skipping: ["vcek", "vlek"])
-    }
+    public var authorities: [Certificate] { certificates(below: path, skipping: ["vcek", "vlek"]) }
 
     /// Every certificate in the folder, and the files that could not be read.
     public var contents: (certificates: [Certificate], unreadable: [(file: String, reason: String)]) {
         var certificates: [Certificate] = []
         var unreadable: [(String, String)] = []
-        for file in Self.files(in: folder, skipping: []) {
+        for file in Self.files(below: path) {
             do {
                 certificates += try Self.read(file)
             } catch {
-                unreadable.append((file.path(percentEncoded: false), "\(error)"))
+                unreadable.append((file, "\(error)"))
             }
         }
         return (certificates, unreadable)
     }
 
-    private static func certificates(in folder: URL, skipping: Set<String> = []) -> [Certificate] {
-        files(in: folder, skipping: skipping).flatMap { (try? read($0)) ?? [] }
+    private var path: String { folder.path(percentEncoded: false) }
+
+    private func certificates(below path: String, skipping: Set<String> = []) -> [Certificate] {
+        Self.files(below: path, skipping: skipping).flatMap { (try? Self.read($0)) ?? [] }
     }
 
-    private static func read(_ file: URL) throws -> [Certificate] {
-        let size = try file.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
-        guard size <= 1 << 20 else { throw MalformedInput("certificate file", "it is larger than 1 MiB") }
-        return try Certificate.read(file: Array(try Data(contentsOf: file)))
+    private static func read(_ file: String) throws -> [Certificate] {
+        try Certificate.read(file: try File.read(file, atMost: 1 << 20))
     }
 
     /// Files that are certificates by their name, in a stable order.
-    private static func files(in folder: URL, skipping: Set<String>) -> [URL] {
-        let manager = FileManager.default
-        guard let walk = manager.enumerator(at: folder, includingPropertiesForKeys: [.isRegularFileKey]) else {
-            return []
-        }
-        var files: [URL] = []
-        for case let file as URL in walk {
-            if walk.level == 1, skipping.contains(file.lastPathComponent) { walk.skipDescendants() }
-            if endings.contains(file.pathExtension.lowercased()) { files.append(file) }
-        }
-        return files.sorted { $0.path < $1.path }
+    private static func files(below path: String, skipping: Set<String> = []) -> [String] {
+        let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        return Folder.files(below: path, skipping: skipping).filter { file in
+            endings.contains { file.lowercased().hasSuffix($0) }
+        }.map { "\(path)/\($0)" }
     }
 
-    private static let endings: Set<String> = ["pem", "der", "crt", "cer"]
+    private static let endings = [".pem", ".der", ".crt", ".cer"]
 }

@@ -1,10 +1,10 @@
-import AsyncHTTPClient
 public import Broker
-public import Foundation
-import NIOCore
-import NIOFoundationEssentialsCompat
-import NIOHTTP1
-import NIOSSL
+import Bytes
+import Files
+import Formats
+public import FoundationEssentials
+import HTTP
+import HTTPClient
 
 /// An Open Policy Agent (OPA) server, over its REST API.
 ///
@@ -25,104 +25,80 @@ public struct OpenPolicyAgent: PolicyAgent {
         public init(baseURL: String) { self.baseURL = baseURL }
     }
 
-    private let client: HTTPClient
+    private let client: HTTP1Client
     private let configuration: Configuration
     /// Of what it answers.
     private static let longestReply = 1 << 20
 
     /// - Throws: when the file of authorities cannot be read.
     public init(_ configuration: Configuration) throws {
-        var settings = HTTPClient.Configuration()
-        // One could lead to someone else's answer.
-        settings.redirectConfiguration = .disallow
-        if let authorities = configuration.authorities {
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.trustRoots = .certificates(
-                try NIOSSLCertificate.fromPEMFile(authorities.path(percentEncoded: false)))
-            settings.tlsConfiguration = tls
+        var settings = HTTP1Client.Configuration()
+        settings.trustAdvice = "name its authority in policy.opa.ca"
+        if let file = configuration.authorities?.path(percentEncoded: false) {
+            let authorities = try File.read(file, atMost: 1 << 20)
+            guard try PEMDocument.read(authorities).contains(where: { $0.label == "CERTIFICATE" }) else {
+                throw MalformedInput(file, "it holds no certificate in PEM")
+            }
+            settings.authorities = authorities
         }
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+        client = HTTP1Client(settings)
         self.configuration = configuration
     }
 
-    /// Ends its connections. It must be called before the last of it goes.
-    public func shutdown() async throws { try await client.shutdown() }
-
     public func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool {
         let body = try Self.body(asking: question)
-        let reply = try await send(.POST, "data/\(decision)", body, "application/json")
+        let reply = try await send(.post, "data/\(decision)", body, "application/json")
         guard reply.status == 200 else { throw unavailable("answered \(reply.status) to the question \(decision)") }
-        guard let answer = try? JSONDecoder().decode(Decision.self, from: reply.body) else {
+        guard let answer = try? JSON(reply.body), answer.kind == .object else {
             throw unavailable("did not answer the question \(decision) in JSON")
         }
-        return answer.isTrue
+        // A rule without a value has no result.
+        return answer["result"]?.asBool == true
     }
 
     public func put(module: String, id: String) async throws {
-        let reply = try await send(.PUT, "policies/\(try Self.checked(id))", Data(module.utf8), "text/plain")
+        let reply = try await send(.put, "policies/\(try Self.checked(id))", Array(module.utf8), "text/plain")
         if reply.status == 400 {
-            let fault = (try? JSONDecoder().decode(Fault.self, from: reply.body))?.text ?? "it does not say why"
-            throw Refusal(.invalidField, "The Open Policy Agent does not take the policy: \(fault).")
+            throw Refusal(
+                .invalidField, "The Open Policy Agent does not take the policy: \(Self.fault(of: reply.body)).")
         }
         guard reply.status == 200 else { throw unavailable("answered \(reply.status) to a policy") }
     }
 
     public func module(_ id: String) async throws -> String? {
-        let reply = try await send(.GET, "policies/\(try Self.checked(id))")
+        let reply = try await send(.get, "policies/\(try Self.checked(id))")
         if reply.status == 404 { return nil }
-        guard reply.status == 200, let module = try? JSONDecoder().decode(Module.self, from: reply.body) else {
+        guard reply.status == 200, let module = (try? JSON(reply.body))?["result"]?["raw"]?.asText else {
             throw unavailable("answered \(reply.status), and not with a policy")
         }
-        return module.result.raw
+        return module
     }
 
     // MARK: Messages
 
     /// `{"input": {claims, "plugin", "resource-path", "query"}}`. What is asked for goes over claims of those names.
-    private static func body(asking question: PolicyQuestion) throws -> Data {
-        guard var input = try? JSONSerialization.jsonObject(with: question.claims) as? [String: Any] else {
+    private static func body(asking question: PolicyQuestion) throws -> [UInt8] {
+        guard let claims = (try? JSON(question.claims)).map({ JSONValue($0) }), let members = claims.members else {
             throw Refusal(
                 .unavailable, "The guest's claims are not a JSON object, so no agent can be asked about them.")
         }
+        var input: [String: JSONValue] = [:]
+        for member in members { input[member.name] = member.value }
         input["plugin"] = "resource"
-        input["resource-path"] = question.path
-        input["query"] = [String: String]()
-        return try JSONSerialization.data(withJSONObject: ["input": input], options: [.sortedKeys])
-    }
-
-    /// `{"result": true}`. A rule without a value has no result.
-    private struct Decision: Decodable {
-        let isTrue: Bool
-
-        private enum Member: CodingKey { case result }
-
-        init(from decoder: any Decoder) throws {
-            let members = try decoder.container(keyedBy: Member.self)
-            isTrue = (try? members.decode(Bool.self, forKey: .result)) == true
-        }
-    }
-
-    private struct Module: Decodable {
-        struct Result: Decodable { let raw: String }
-        let result: Result
+        input["resource-path"] = .array(question.path.map { .text($0) })
+        input["query"] = [:]
+        return JSONValue(["input": JSONValue(input)]).encoded
     }
 
     /// What OPA says of a module that does not compile.
-    private struct Fault: Decodable {
-        struct Detail: Decodable {
-            struct Location: Decodable { let row: Int }
-            let message: String?
-            let location: Location?
+    private static func fault(of body: [UInt8]) -> String {
+        guard let answer = try? JSON(body), answer.kind == .object else { return "it does not say why" }
+        let details = (answer["errors"]?.asArray ?? []).prefix(5).map { detail in
+            let row: Int? = try? detail["location"]?["row"]?.integer()
+            return (row.map { "line \($0): " } ?? "") + (detail["message"]?.asText ?? "")
         }
-        let message: String?
-        let errors: [Detail]?
-
-        var text: String {
-            let details = (errors ?? []).prefix(5).map { detail in
-                (detail.location.map { "line \($0.row): " } ?? "") + (detail.message ?? "")
-            }
-            return (details.isEmpty ? [message ?? ""] : details).joined(separator: "; ").prefix(1_000).description
-        }
+        let text = details.isEmpty ? answer["message"]?.asText ?? "" : details.joined(separator: "; ")
+        return String(text.prefix(1_000))
     }
 
     /// One segment of a path, as it is: a kind of module, a dot and a policy's name fit.
@@ -140,30 +116,31 @@ public struct OpenPolicyAgent: PolicyAgent {
     // MARK: HTTP
 
     private func send(
-        _ method: HTTPMethod, _ path: String, _ body: Data? = nil, _ type: String? = nil
-    ) async throws -> (status: UInt, body: Data) {
-        var request = HTTPClientRequest(url: "\(configuration.baseURL)/v1/\(path)")
-        request.method = method
-        if let type { request.headers.add(name: "Content-Type", value: type) }
-        if let body { request.body = .bytes(body) }
-        if let file = configuration.tokenFile {
-            guard let token = try? String(contentsOf: file, encoding: .utf8) else {
+        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, _ type: String? = nil
+    ) async throws -> (status: Int, body: [UInt8]) {
+        var request = HTTPClientRequest(method, url: configuration.baseURL, path: "/v1/\(path)", body: body)
+        request.headers[.contentType] = type
+        if let file = configuration.tokenFile?.path(percentEncoded: false) {
+            guard let token = try? File.readText(file, atMost: 65_536) else {
                 throw unavailable("cannot be asked (its token in policy.opa.token_file cannot be read)")
             }
-            request.headers.add(
-                name: "Authorization", value: "Bearer \(token.trimmingCharacters(in: .whitespacesAndNewlines))")
+            request.headers[.authorization] = "Bearer \(Self.trimmed(token))"
         }
         do {
-            return try await withTimeLimit(configuration.timeout) { [client, configuration, request] in
-                let response = try await client.execute(request, timeout: TimeAmount(configuration.timeout))
-                let reply = try await response.body.collect(upTo: Self.longestReply)
-                return (response.status.code, Data(reply.readableBytesView))
-            }
+            let response = try await client.execute(request, timeout: configuration.timeout, upTo: Self.longestReply)
+            return (response.status.code, response.body)
         } catch is CancellationError {
             throw CancellationError()
         } catch {
             throw unavailable("cannot be asked (\(error))")
         }
+    }
+
+    /// Without the white space at its ends, such as a file's last line end.
+    private static func trimmed(_ text: String) -> String {
+        let start = text.drop(while: \.isWhitespace)
+        guard let last = start.lastIndex(where: { !$0.isWhitespace }) else { return "" }
+        return String(start[...last])
     }
 
     private func unavailable(_ problem: String) -> Refusal {
