@@ -78,7 +78,7 @@ let rooms: [Target] = [
     base("Arguments", ["Bytes"]),
 
     domain("Evidence", ["Bytes", "Crypto", "Formats"]),
-    domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats"]),
+    domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient"]),
     domain("Broker", ["Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "JOSE", "Tracing"]),
     domain("Policies", ["Broker", "Bytes", "Evidence", "Formats"]),
     domain("MasterKeys", ["Bytes", "CPKCS11", "Concurrency", "Crypto", "Files"]),
