@@ -123,7 +123,7 @@ let testTargets: [Target] = [
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
     tests("Base", "TLSTests", ["Bytes", "COpenSSL", "Crypto", "TLS", "X509"]),
-    tests("Base", "TracingTests", ["Bytes", "Concurrency", "Formats", "InMemoryTracing", "Tracing"]),
+    tests("Base", "TracingTests", ["Bytes", "Concurrency", "Formats", "InMemoryTracing", "TestSupport", "Tracing"]),
     tests("Base", "X509Tests", ["Bytes", "X509"]),
     tests(
         "Domain", "EvidenceTests",
