@@ -130,7 +130,7 @@ let testTargets: [Target] = [
         ["Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "TestSupport"]),
 
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
-    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient"]),
+    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "X509"]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target, nor has
