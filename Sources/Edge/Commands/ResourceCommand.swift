@@ -1,7 +1,7 @@
 import Administration
-import ArgumentParser
+import Arguments
 import Broker
-import Foundation
+import FoundationEssentials
 import Server
 
 struct ResourceCommand: AsyncParsableCommand {
@@ -28,7 +28,8 @@ struct ResourceCommand: AsyncParsableCommand {
 
         func run() async throws {
             let choice: PolicyChoice? = try policy.map { .named(try PolicyName($0)) }
-            let secret = try Self.read(file)
+            // More than a server can be set to take is refused by the put itself.
+            let secret = try InputFile.secret(file, atMost: 16_777_217)
             let resource = try await place.open(create: true) {
                 try await $0.putResource(path, secret, policy: choice, replacing: !new)
             }
@@ -36,12 +37,6 @@ struct ResourceCommand: AsyncParsableCommand {
             if resource.policy == nil {
                 print("It has no policy, so nobody gets it: `kbs resource assign \(path) POLICY`.")
             }
-        }
-
-        private static func read(_ file: String) throws -> Secret {
-            let handle = try file == "-" ? FileHandle.standardInput : FileHandle(forReadingFrom: URL(filePath: file))
-            // More than a server can be set to take is refused by the put itself.
-            return Secret(try handle.read(upToCount: 16_777_217) ?? Data())
         }
     }
 

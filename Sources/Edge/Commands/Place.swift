@@ -1,9 +1,7 @@
 import Administration
-import ArgumentParser
-import AsyncHTTPClient
+import Arguments
 import Broker
-import Foundation
-import NIOSSL
+import FoundationEssentials
 import Server
 
 /// Where an administrative command works: on a running server, or on a data folder.
@@ -73,44 +71,33 @@ struct Place: ParsableArguments {
     }
 
     private func withServer<T>(_ address: String, _ body: (RemoteAdministrator) async throws -> T) async throws -> T {
-        guard let url = URL(string: address), url.host() != nil else {
+        try checkAddress(address)
+        var configuration = HTTP1Client.Configuration()
+        configuration.trustAdvice = "name its authority, or the certificate itself, with --ca or KBS_CA"
+        if let ca = ca ?? environment["KBS_CA"] { configuration.authorities = try File.read(ca, atMost: 1 << 20) }
+        return try await body(
+            RemoteAdministrator(url: address, token: try token(), client: HTTP1Client(configuration)))
+    }
+
+    private func checkAddress(_ address: String) throws {
+        if address.hasPrefix("unix:") { return }
+        guard let url = URL(string: address), let host = url.host() else {
             throw ValidationError("\"\(address)\" is not a URL such as https://kbs.example.org:8080")
         }
-        let isLocal = Settings.Address(host: url.host() ?? "", port: 0).isLoopback
-        guard url.scheme == "https" || isLocal || insecureHttp else {
+        guard url.scheme == "https" || Settings.Address(host: host, port: 0).isLoopback || insecureHttp else {
             throw ValidationError(
                 "\(address) would send the token and secrets in the clear: use https, or add --insecure-http")
         }
-        var configuration = HTTPClient.Configuration()
-        // One could lead away from TLS, and would take the secret along.
-        configuration.redirectConfiguration = .disallow
-        if let ca = ca ?? environment["KBS_CA"] {
-            var tls = TLSConfiguration.makeClientConfiguration()
-            tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(ca))
-            configuration.tlsConfiguration = tls
-        }
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        let result: Result<T, any Error>
-        do {
-            result = .success(try await body(RemoteAdministrator(url: url, token: try token(), client: client)))
-        } catch {
-            result = .failure(error)
-        }
-        try await client.shutdown()
-        return try result.get()
     }
 
     private func token() throws -> String? {
-        guard let tokenFile else { return environment["KBS_TOKEN"] }
-        return try String(contentsOf: URL(filePath: tokenFile), encoding: .utf8)
-            .trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let tokenFile else {
+            // A variable that is set to nothing is as good as none.
+            return try environment["KBS_TOKEN"].flatMap { try BearerToken($0, from: "KBS_TOKEN") }?.text
+        }
+        guard let token = try BearerToken(try File.readText(tokenFile, atMost: 65_536), from: tokenFile) else {
+            throw CommandFailure("\(tokenFile) is empty: it should hold a token")
+        }
+        return token.text
     }
-}
-
-/// JSON for a program: sorted, indented, times in RFC 3339.
-func printJSON(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    encoder.dateEncodingStrategy = .iso8601
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }

@@ -1,6 +1,6 @@
 import Administration
-import ArgumentParser
-import Foundation
+import Arguments
+import FoundationEssentials
 import Server
 
 struct StatusCommand: AsyncParsableCommand {

@@ -1,7 +1,7 @@
 import Administration
-public import ArgumentParser
+public import Arguments
 public import Broker
-import Foundation
+import FoundationEssentials
 import Server
 
 struct TokenCommand: AsyncParsableCommand {
@@ -28,18 +28,25 @@ struct TokenCommand: AsyncParsableCommand {
             guard let lifetime = SettingValue.duration(expires) else {
                 throw ValidationError("--expires is a time such as 12h or 30d")
             }
-            let made = try await place.open(create: true) {
-                try await $0.createToken(role, description: description, lifetime: lifetime)
+            try await place.open(create: true) { administrator in
+                let made = try await administrator.createToken(role, description: description, lifetime: lifetime)
+                do { try show(made) } catch {
+                    // Nobody has seen it, and it would be good for as long as if somebody had.
+                    try await administrator.revokeToken(made.summary.id)
+                    tell("The token \(made.summary.id) could not be shown, and is revoked again.")
+                    throw error
+                }
             }
-            if json { return try printJSON(made) }
-            FileHandle.standardError.write(
-                Data(
-                    """
-                    Token \(made.summary.id), \(role.rawValue), until \(made.summary.expires.formatted(.iso8601)). \
-                    It is shown this once:
+        }
 
-                    """.utf8))
-            print(made.token)
+        private func show(_ made: NewToken) throws {
+            if json { return try Output.write(Array((try text(ofJSON: made) + "\n").utf8)) }
+            tell(
+                """
+                Token \(made.summary.id), \(role.rawValue), until \(made.summary.expires.formatted(.iso8601)). \
+                It is shown this once:
+                """)
+            try Output.write(Array("\(made.token)\n".utf8))
         }
     }
 

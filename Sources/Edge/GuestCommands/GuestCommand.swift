@@ -1,15 +1,18 @@
-import ArgumentParser
-import Foundation
+package import Arguments
+import Files
 import Guest
 
-struct GuestCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+/// `kbs guest`, and all of `kbs-guest`.
+package struct GuestCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "guest", abstract: "Inside a confidential guest: get its secret, or its evidence.",
         discussion: """
             Exits with 1 when the broker refused, 2 when an argument or a device cannot be used, 3 when no \
             broker to be trusted answered in time, and 4 when the secret could not be put to use.
             """,
         subcommands: [Unlock.self, Evidence.self, Status.self])
+
+    package init() {}
 
     struct Unlock: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -76,7 +79,7 @@ struct GuestCommand: AsyncParsableCommand {
         func run() async throws {
             try await reporting {
                 let status = try devices.settings().status()
-                for line in status.lines { print(line) }
+                for line in status.lines { Output.print(line) }
                 guard status.isUsable else { throw ExitCode(GuestFailure.Kind.unusable.rawValue) }
             }
         }
@@ -98,7 +101,8 @@ struct GuestCommand: AsyncParsableCommand {
 }
 
 @Sendable private func say(_ sentence: String) {
-    FileHandle.standardError.write(Data("kbs guest: \(sentence)\n".utf8))
+    // There is nowhere to tell that this failed.
+    try? StandardStream.errors.write(Array("kbs guest: \(sentence)\n".utf8))
 }
 
 /// Runs with the process hardened, and ends with the failure's own status.

@@ -1,8 +1,8 @@
-import ArgumentParser
+import Arguments
 import Broker
 import Endorsements
 import Evidence
-import Foundation
+import FoundationEssentials
 import Server
 
 struct CertificatesCommand: AsyncParsableCommand {
@@ -20,7 +20,7 @@ struct CertificatesCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try options.resolve().settings
             let outcome = try await CertificateCommands.importAll(
-                from: URL(filePath: folder), into: DataFolder(settings), anchors: settings.anchors())
+                from: URL(filePath: folder), into: try await DataFolder(settings), anchors: settings.anchors())
             for authority in outcome.authorities { print("imported \(authority.commonName)") }
             for key in outcome.keys { print("imported \(key)") }
             for (subject, reason) in outcome.refused { print("refused  \(subject): \(reason)") }

@@ -1,7 +1,7 @@
 import Administration
-import ArgumentParser
+import Arguments
 import Broker
-import Foundation
+import FoundationEssentials
 import Policies
 
 struct ReferenceCommand: AsyncParsableCommand {
@@ -19,7 +19,7 @@ struct ReferenceCommand: AsyncParsableCommand {
         @Argument(help: "A TOML file; - is standard input.") var file: String
 
         func run() async throws {
-            let set = try ReferenceValueSet(toml: try TextFile.read(file), name: try PolicyName(name))
+            let set = try ReferenceValueSet(toml: try InputFile.text(file), name: try PolicyName(name))
             let done = try await place.open(create: true) { try await $0.setReferenceValues(set) }
             let count = done.values.count
             print(
@@ -65,10 +65,11 @@ struct ReferenceCommand: AsyncParsableCommand {
                 }
             }
             if json { return try printJSON(all) }
-            for set in all {
-                let end = set.expires.map { $0 <= Date() ? "\texpired" : "\tuntil \($0.formatted(.iso8601))" } ?? ""
-                print("\(set.name)\t\(set.kind.rawValue)\t\(set.values.count)\(end)")
-            }
+            printLines(
+                all.map { set in
+                    let end = set.expires.map { $0 <= Date() ? "\texpired" : "\tuntil \($0.formatted(.iso8601))" } ?? ""
+                    return "\(set.name)\t\(set.kind.rawValue)\t\(set.values.count)\(end)"
+                })
         }
     }
 
@@ -98,16 +99,4 @@ func everyPage<Page, Element>(
         after = next
     }
     return all
-}
-
-enum TextFile {
-    /// - Parameter file: `-` is standard input.
-    static func read(_ file: String) throws -> String {
-        let handle = try file == "-" ? FileHandle.standardInput : FileHandle(forReadingFrom: URL(filePath: file))
-        let bytes = try handle.read(upToCount: 1 << 20) ?? Data()
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw ValidationError("\(file) is not text in UTF-8.")
-        }
-        return text
-    }
 }

@@ -1,7 +1,7 @@
-import ArgumentParser
+import Arguments
 import Broker
 import Evidence
-import Foundation
+import FoundationEssentials
 import Server
 
 /// Every setting as a flag. Names, meaning and defaults are those of ``SettingKey``.
@@ -108,7 +108,7 @@ struct SettingsOptions: ParsableArguments {
 extension SimulatedRoots {
     init(file: String) throws {
         do {
-            self = try JSONDecoder().decode(Self.self, from: Data(contentsOf: URL(filePath: file)))
+            self = try JSONDecoder().decode(Self.self, from: Data(try File.read(file, atMost: 1 << 20)))
         } catch {
             throw InvalidSetting("\(file) is not a file of simulated roots (`kbs demo prepare` makes one)")
         }

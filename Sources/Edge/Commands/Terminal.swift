@@ -1,5 +1,5 @@
 import Evidence
-import Foundation
+import FoundationEssentials
 
 /// Colours, on a terminal only.
 enum Terminal {

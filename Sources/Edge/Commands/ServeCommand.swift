@@ -1,5 +1,5 @@
-import ArgumentParser
-import Foundation
+import Arguments
+import FoundationEssentials
 import Logging
 import Server
 
@@ -15,8 +15,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (settings, unknown) = try options.resolve()
+        KBSServer.prepareProcess(settings.logFormat)
         let loggers = Loggers(settings)
-        LoggingSystem.bootstrap { loggers.handler($0) }
         let logger = loggers[.kbs]
         for name in unknown {
             logger.warning("The environment has a variable that is no setting.", metadata: ["name": "\(name)"])

@@ -1,8 +1,8 @@
 import Administration
-import ArgumentParser
+import Arguments
 import Broker
 import Evidence
-import Foundation
+import FoundationEssentials
 import Policies
 import Server
 
@@ -20,7 +20,7 @@ struct PolicyCommand: AsyncParsableCommand {
         @Argument(help: "A TOML file; - is standard input.") var file: String
 
         func run() async throws {
-            let document = try TextFile.read(file)
+            let document = try InputFile.text(file)
             let policy = try await place.open(create: true) { try await $0.setPolicy(name, document: document) }
             print("Set the policy \(policy.name), version \(policy.version).\n\n\(policy.explanation)")
         }
@@ -55,7 +55,7 @@ struct PolicyCommand: AsyncParsableCommand {
                 }
             }
             if json { return try printJSON(all) }
-            for policy in all { print("\(policy.name)\t\(policy.changed.formatted(.iso8601))\t\(policy.description)") }
+            printLines(all.map { "\($0.name)\t\($0.changed.formatted(.iso8601))\t\($0.description)" })
         }
     }
 
@@ -107,12 +107,10 @@ struct PolicyCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let more = try certificates.flatMap {
-                try Certificate.read(file: Array(try Data(contentsOf: URL(filePath: $0))))
-            }
+            let more = try certificates.flatMap { try Certificate.read(file: try InputFile.evidence($0)) }
             let recorded = try RecordedEvidence(
-                Array(try Data(contentsOf: URL(filePath: report))), certificates: more,
-                initData: try initData.map { try TextFile.read($0) })
+                try InputFile.evidence(report), certificates: more,
+                initData: try initData.map { try InputFile.text($0) })
             let tested = try PolicyFile(policy).map { TestedPolicy.document($0.document) } ?? .named(policy)
             let verdict = try await place.open { try await $0.appraise(recorded, against: tested) }
             let table = VerdictTable(
@@ -130,6 +128,6 @@ private struct PolicyFile {
     /// - Returns: `nil` when it is a policy's name.
     init?(_ argument: String) throws {
         guard argument == "-" || argument.contains("/") || argument.hasSuffix(".toml") else { return nil }
-        document = try TextFile.read(argument)
+        document = try InputFile.text(argument)
     }
 }

@@ -1,5 +1,5 @@
-import ArgumentParser
-import Foundation
+import Arguments
+import FoundationEssentials
 import Server
 import Storage
 
@@ -55,7 +55,7 @@ extension DatabaseSummary {
     fileprivate var lines: String {
         var lines = ["schema             \(schema.joined(separator: ", "))"]
         for (table, count) in counts.sorted(by: { $0.key < $1.key }) {
-            lines.append(table.padding(toLength: 19, withPad: " ", startingAt: 0) + "\(count)")
+            lines.append(table.padding(to: 19) + "\(count)")
         }
         for (id, count) in masterKeys.sorted(by: { $0.key < $1.key }) {
             lines.append("master key         \(id.isEmpty ? "(of version 1, not named)" : id), of \(count) rows")

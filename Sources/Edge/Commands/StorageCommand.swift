@@ -1,4 +1,4 @@
-import ArgumentParser
+import Arguments
 import Evidence
 import Server
 import Storage

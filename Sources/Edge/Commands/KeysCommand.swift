@@ -1,7 +1,7 @@
-import ArgumentParser
+import Arguments
 import Broker
 import Crypto
-import Foundation
+import FoundationEssentials
 import MasterKeys
 import Server
 

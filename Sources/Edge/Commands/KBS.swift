@@ -1,9 +1,10 @@
-import ArgumentParser
+package import Arguments
+import GuestCommands
 import Server
 
-@main
-struct KBS: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+/// The program `kbs`.
+package struct KBS: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "kbs",
         abstract: "A key broker for confidential workloads.",
         discussion: """
@@ -19,4 +20,6 @@ struct KBS: AsyncParsableCommand {
             RestoreCommand.self, VerifyCommand.self, TLSCommand.self, GuestCommand.self, SettingsCommand.self,
             DoctorCommand.self, HealthCommand.self, MigrateCommand.self, StorageCommand.self, DemoCommand.self,
         ])
+
+    package init() {}
 }

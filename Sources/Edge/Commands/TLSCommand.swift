@@ -1,6 +1,6 @@
-import ArgumentParser
+import Arguments
 import Evidence
-import Foundation
+import FoundationEssentials
 import Server
 
 struct TLSCommand: ParsableCommand {
@@ -28,7 +28,7 @@ struct TLSCommand: ParsableCommand {
 
                 To pin its public key:
                   kbs guest unlock --pin sha256:\(Hex.encode(made.keyPin))
-                  curl --pinnedpubkey sha256//\(Data(made.keyPin).base64EncodedString())
+                  curl --pinnedpubkey sha256//\(made.keyPin.base64)
 
                 SHA-256 of the certificate: \(Hex.encode(made.certificatePin))
                 """)

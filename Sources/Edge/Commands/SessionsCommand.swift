@@ -1,8 +1,8 @@
 import Administration
-import ArgumentParser
+import Arguments
 import Broker
 import Evidence
-import Foundation
+import FoundationEssentials
 import Server
 
 struct SessionsCommand: AsyncParsableCommand {

@@ -1,6 +1,6 @@
 import Crypto
 import Evidence
-import Foundation
+import FoundationEssentials
 import SimulatedHardware
 
 /// Two boots and three attacks, told as they happen.

@@ -1,7 +1,6 @@
-import ArgumentParser
-import AsyncHTTPClient
+import Arguments
 import Evidence
-import Foundation
+import FoundationEssentials
 import SimulatedHardware
 
 struct DemoCommand: AsyncParsableCommand {
@@ -21,13 +20,13 @@ struct DemoCommand: AsyncParsableCommand {
 
         func run() throws {
             let (snp, sev) = (try SimulatedSNPPlatform(product: .milan), try SimulatedSEVPlatform())
-            let folder = URL(filePath: folder)
-            try FileManager.default.createDirectory(
-                at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            try JSONEncoder().encode(SavedPlatforms(snp: snp, sev: sev))
-                .write(to: folder.appending(path: "platforms.json"), options: .atomic)
-            try JSONEncoder().encode(snp.roots.merging(sev.roots)).write(to: folder.appending(path: "roots.json"))
-            print("Simulated hardware is in \(folder.path(percentEncoded: false)).")
+            try Folder.make(folder)
+            try File.replace(
+                "\(folder)/platforms.json", with: Array(try JSONEncoder().encode(SavedPlatforms(snp: snp, sev: sev))))
+            try File.replace(
+                "\(folder)/roots.json", with: Array(try JSONEncoder().encode(snp.roots.merging(sev.roots))), mode: 0o644
+            )
+            print("Simulated hardware is in \(URL(filePath: folder).path(percentEncoded: false)).")
         }
     }
 
@@ -38,12 +37,18 @@ struct DemoCommand: AsyncParsableCommand {
         @Option(help: "The server.") var url = "http://127.0.0.1:8080"
 
         func run() async throws {
-            let file = URL(filePath: folder).appending(path: "platforms.json")
-            let saved = try JSONDecoder().decode(SavedPlatforms.self, from: Data(contentsOf: file))
+            let saved = try read("\(folder)/platforms.json")
             let demo = Demonstration(
                 snp: try saved.restoreSNP(), sev: try saved.restoreSEV(),
-                transport: GuestTransport(base: url, client: .shared))
+                transport: GuestTransport(base: url, client: HTTP1Client()))
             guard try await demo.run() else { throw ExitCode(1) }
+        }
+
+        private func read(_ file: String) throws -> SavedPlatforms {
+            let bytes = try File.read(file, atMost: 1 << 20)
+            do { return try JSONDecoder().decode(SavedPlatforms.self, from: Data(bytes)) } catch {
+                throw CommandFailure("\(file) is not what `kbs demo prepare` makes")
+            }
         }
     }
 }

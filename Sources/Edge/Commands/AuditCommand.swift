@@ -1,8 +1,8 @@
 import Administration
-import ArgumentParser
+import Arguments
 import Broker
 import Evidence
-import Foundation
+import FoundationEssentials
 import Server
 
 struct AuditCommand: AsyncParsableCommand {
@@ -74,8 +74,8 @@ struct AuditCommand: AsyncParsableCommand {
                     let entries = try await administrator.auditRecords(after: sequence, limit: 1_000)
                     guard let last = entries.last else { return }
                     let lines = entries.map { (records ? $0.record : $0.exportLine) + "\n" }
-                    // Not `print`, which goes on when the disk is full.
-                    try FileHandle.standardOutput.write(contentsOf: Data(lines.joined().utf8))
+                    // Not `print`: when nobody reads on, the rest need not be asked for.
+                    try Output.write(Array(lines.joined().utf8))
                     sequence = last.sequence
                 }
             }

@@ -1,6 +1,6 @@
-import ArgumentParser
+import Arguments
 import Evidence
-import Foundation
+import FoundationEssentials
 import Server
 
 struct VerifyCommand: AsyncParsableCommand {
@@ -109,8 +109,7 @@ struct VerifyCommand: AsyncParsableCommand {
             do {
                 return try await body()
             } catch {
-                let text = (error as? CocoaError)?.localizedDescription ?? "\(error)"
-                FileHandle.standardError.write(Data("Error: \(text)\n".utf8))
+                tell("Error: \(error)")
                 throw ExitCode(2)
             }
         }

@@ -1,8 +1,8 @@
 import Administration
-import ArgumentParser
+import Arguments
 import Broker
 import Evidence
-import Foundation
+import FoundationEssentials
 import Server
 
 struct WorkloadCommand: AsyncParsableCommand {
@@ -25,22 +25,14 @@ struct WorkloadCommand: AsyncParsableCommand {
         @Flag(help: "Replace the workload if it is registered.") var replace = false
 
         func run() async throws {
-            let secret = try Self.readSecret(secretFile)
+            // More than any guest can receive is refused by the registration itself.
+            let secret = try InputFile.secret(secretFile, atMost: 1 << 20, droppingLineEnd: true)
             try await place.open(create: true) {
                 try await $0.register(
                     NewWorkload(id: id, measurement: measurement, configuration: teeConfig, secret: secret),
                     replacing: replace)
             }
             print("Registered \(id).")
-        }
-
-        private static func readSecret(_ file: String) throws -> Secret {
-            let handle = try file == "-" ? FileHandle.standardInput : FileHandle(forReadingFrom: URL(filePath: file))
-            // More than any guest can receive is refused by the registration itself.
-            var bytes = try handle.read(upToCount: 65_536) ?? Data()
-            if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
-            if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
-            return Secret(bytes)
         }
     }
 
@@ -54,10 +46,11 @@ struct WorkloadCommand: AsyncParsableCommand {
         func run() async throws {
             let all = try await place.open { try await $0.allWorkloads(search: search) }
             if json { return try printJSON(all) }
-            for workload in all {
-                let state = workload.disabled ? "\tdisabled" : ""
-                print("\(workload.id)\t\(workload.tee)\t\(workload.registered.formatted(.iso8601))\(state)")
-            }
+            printLines(
+                all.map { workload in
+                    let state = workload.disabled ? "\tdisabled" : ""
+                    return "\(workload.id)\t\(workload.tee)\t\(workload.registered.formatted(.iso8601))\(state)"
+                })
         }
     }
 
@@ -124,8 +117,8 @@ struct WorkloadCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let recorded = try RecordedEvidence(Array(try Data(contentsOf: URL(filePath: evidence))))
-            let more = try vcek.flatMap { try Certificate.read(file: Array(try Data(contentsOf: URL(filePath: $0)))) }
+            let recorded = try RecordedEvidence(try InputFile.evidence(evidence))
+            let more = try vcek.flatMap { try Certificate.read(file: try InputFile.evidence($0)) }
             let verdict = try await place.open {
                 try await $0.appraise(recorded.report.bytes, certificates: more + recorded.certificates, against: id)
             }
