@@ -110,7 +110,7 @@ let supports: [Target] = [
 ]
 
 let testTargets: [Target] = [
-    tests("Base", "ArgumentsTests", ["Arguments", "SampleCommands", "sample-program"]),
+    tests("Base", "ArgumentsTests", ["Arguments", "SampleCommands", "TestSupport", "sample-program"]),
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
     tests("Base", "FormatsTests", ["Bytes", "Formats", "TestSupport"]),
