@@ -54,7 +54,7 @@ final class Connection: Watched, @unchecked Sendable {
     var mustAdvance = false
 
     var loop: EventLoop { worker.loop }
-    var configuration: ServerConfiguration { worker.service.configuration }
+    var service: Service { worker.service }
 
     init(_ socket: Int32, _ peer: Peer, isTCP: Bool, _ worker: Worker) {
         self.socket = socket
@@ -65,7 +65,7 @@ final class Connection: Watched, @unchecked Sendable {
     }
 
     func start() {
-        expect(.head, within: configuration.headTimeout)
+        expect(.head, within: service.times.head)
         advance()
     }
 
@@ -112,7 +112,7 @@ final class Connection: Watched, @unchecked Sendable {
     private func readHead() {
         while phase == .head {
             if !input.isEmpty {
-                if case .request = awaited { expect(.head, within: configuration.headTimeout) }
+                if case .request = awaited { expect(.head, within: service.times.head) }
                 do {
                     if let (head, end) = try reader.read(input) {
                         consume(end)
@@ -123,7 +123,7 @@ final class Connection: Watched, @unchecked Sendable {
                 }
             }
             // Not more than a head takes: a body goes where it is collected, or nowhere.
-            switch receive(into: &input, atMost: Self.headPiece) {
+            switch receiveInput(atMost: Self.headPiece) {
             case .some: break
             case .nothing:
                 if worker.isStopping, input.isEmpty { endIdle() }
@@ -135,13 +135,13 @@ final class Connection: Watched, @unchecked Sendable {
 
     /// Answers what is no request, and ends the connection.
     private func refuse(_ fault: MalformedMessage) {
-        worker.service.observe(.malformed(fault, peer))
+        service.observe(.malformed(fault, peer))
         input = []
         expect(.nothing)
-        let response = worker.service.refusal(fault)
+        let response = service.refusal(fault)
         var bytes: [UInt8] = []
-        if (try? bytes.appendResponse(response, date: loop.date, framing: .ended)) != nil { output.append(bytes) }
         (phase, mustLinger, mustAdvance) = (.ending, true, true)
+        if (try? bytes.appendResponse(response, date: loop.date, framing: .ended)) != nil { emit(bytes) }
     }
 
     /// Removes what was read from the front of the input.
@@ -157,9 +157,9 @@ final class Connection: Watched, @unchecked Sendable {
         guard !isDead, mustLinger || mayRead || !input.isEmpty else { return close() }
         phase = .lingering
         input = []
-        lingerLeft = configuration.lingered
+        lingerLeft = service.configuration.lingered
         shutdown(socket, Int32(SHUT_WR))
-        expect(.end, within: configuration.lingerTimeout)
+        expect(.end, within: service.times.linger)
         mustAdvance = true
     }
 
@@ -205,7 +205,7 @@ final class Connection: Watched, @unchecked Sendable {
 
     /// On a connection that has just begun the request may be on its way.
     private func endIdle() {
-        if hasServed { close() } else { expect(.end, within: .seconds(1)) }
+        if hasServed { close() } else { expect(.end, within: Times.beginning) }
     }
 
     /// The server ends: a connection on which nothing is asked is closed, the others after their response.
@@ -222,15 +222,16 @@ final class Connection: Watched, @unchecked Sendable {
 
     // MARK: Time
 
-    func expect(_ what: Awaited, within time: Duration = .zero) {
+    /// - Parameter time: in nanoseconds.
+    func expect(_ what: Awaited, within time: UInt64 = 0) {
         awaited = what
-        if case .nothing = what { readDeadline = .max } else { readDeadline = loop.now + time.nanoseconds }
+        if case .nothing = what { readDeadline = .max } else { readDeadline = loop.now + time }
     }
 
     func expect(_ what: Awaited, until deadline: UInt64) { (awaited, readDeadline) = (what, deadline) }
 
     /// Some of the output was taken, or the client must take some from now on.
-    func expectTaking() { writeDeadline = loop.now + configuration.writeTimeout.nanoseconds }
+    func expectTaking() { writeDeadline = loop.now + service.times.write }
 
     func expectNoTaking() { writeDeadline = .max }
 
@@ -244,7 +245,7 @@ final class Connection: Watched, @unchecked Sendable {
             if output.hasProgressed(socket) {
                 expectTaking()
             } else {
-                worker.service.observe(.writeTimedOut(peer))
+                service.observe(.writeTimedOut(peer))
                 cut()
             }
         }
@@ -257,10 +258,10 @@ final class Connection: Watched, @unchecked Sendable {
         case .nothing: readDeadline = .max
         case .request, .end: close()
         case .head:
-            worker.service.observe(.headTimedOut(peer))
+            service.observe(.headTimedOut(peer))
             cut()
         case .body:
-            worker.service.observe(.bodyTimedOut(peer))
+            service.observe(.bodyTimedOut(peer))
             cut()
         }
     }
@@ -269,13 +270,24 @@ final class Connection: Watched, @unchecked Sendable {
 
     enum Received { case some(Int), nothing, end }
 
+    /// Appends what the socket holds to the input.
+    func receiveInput(atMost count: Int) -> Received {
+        // Taken out meanwhile, so that it is one access after another.
+        var bytes = input
+        input = []
+        defer { input = bytes }
+        return receive(into: &bytes, atMost: count)
+    }
+
     /// Appends what the socket holds.
     func receive(into bytes: inout [UInt8], atMost count: Int) -> Received {
         guard mayRead else { return .nothing }
         var received = 0
         bytes.append(addingCapacity: count) { span in
             span.withUnsafeMutableBufferPointer { buffer, initialized in
-                received = recv(socket, buffer.baseAddress?.advanced(by: initialized), count, 0)
+                repeat {
+                    received = recv(socket, buffer.baseAddress?.advanced(by: initialized), count, 0)
+                } while received < 0 && errno == EINTR
                 initialized += max(0, received)
             }
         }
@@ -289,7 +301,9 @@ final class Connection: Watched, @unchecked Sendable {
             var bytes: [UInt8] = []
             return receive(into: &bytes, atMost: min(count, 16_384))
         }
-        return note(recv(socket, nil, count, Int32(MSG_TRUNC)), of: count)
+        var received = 0
+        repeat { received = recv(socket, nil, count, Int32(MSG_TRUNC)) } while received < 0 && errno == EINTR
+        return note(received, of: count)
     }
 
     private func note(_ received: Int, of wanted: Int) -> Received {
@@ -302,7 +316,6 @@ final class Connection: Watched, @unchecked Sendable {
             mayRead = false
             return .nothing
         }
-        if received < 0, errno == EINTR { return .nothing }
         mayRead = false
         return .end
     }
@@ -310,9 +323,14 @@ final class Connection: Watched, @unchecked Sendable {
     /// - Returns: how many bytes were taken; 0 when the socket is full, nil when it is broken.
     func send(_ bytes: ArraySlice<UInt8>, hasMore: Bool) -> Int? {
         let flags = Int32(MSG_NOSIGNAL) | (hasMore ? Int32(MSG_MORE) : 0)
-        let sent = bytes.withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, flags) }
+        var sent = 0
+        bytes.withUnsafeBytes { buffer in
+            repeat {
+                sent = Glibc.send(socket, buffer.baseAddress, buffer.count, flags)
+            } while sent < 0 && errno == EINTR
+        }
         if sent >= 0 { return sent }
-        return errno == EAGAIN || errno == EINTR ? 0 : nil
+        return errno == EAGAIN ? 0 : nil
     }
 }
 

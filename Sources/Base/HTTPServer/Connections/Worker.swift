@@ -7,6 +7,7 @@ final class Service: Sendable {
     typealias Handler = @Sendable (IncomingRequest) async -> OutgoingResponse
 
     let configuration: ServerConfiguration
+    let times: Times
     let counts: ConnectionCounts
     let budget: BodyBudget
     let handler: Handler
@@ -21,6 +22,7 @@ final class Service: Sendable {
         refusal: @escaping @Sendable (MalformedMessage) -> OutgoingResponse, resume: @escaping @Sendable () -> Void
     ) {
         self.configuration = configuration
+        times = Times(configuration)
         self.handler = handler
         self.observe = observe
         self.refusal = refusal
@@ -28,6 +30,22 @@ final class Service: Sendable {
         counts = ConnectionCounts(
             most: configuration.connections, mostPerAddress: configuration.connectionsPerAddress)
         budget = BodyBudget(capacity: configuration.bodies)
+    }
+}
+
+/// A configuration's times, in nanoseconds.
+struct Times: Sendable {
+    let handshake, head, body, write, idle, linger: UInt64
+    /// For the first request of a connection when the server stops.
+    static let beginning: UInt64 = 1_000_000_000
+
+    init(_ configuration: ServerConfiguration) {
+        handshake = configuration.handshakeTimeout.nanoseconds
+        head = configuration.headTimeout.nanoseconds
+        body = configuration.bodyTimeout.nanoseconds
+        write = configuration.writeTimeout.nanoseconds
+        idle = configuration.idleTimeout.nanoseconds
+        linger = configuration.lingerTimeout.nanoseconds
     }
 }
 

@@ -2,6 +2,7 @@ import CEpoll
 import Concurrency
 import Glibc
 import HTTP
+import Synchronization
 
 /// What an event loop wakes: a listening or a connected socket. It is touched on its loop's thread only.
 class Watched {
@@ -37,6 +38,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Wakes the loop when work came from another thread.
     private let bell: Int32
     private let fromOthers = Lock<[Work]>([])
+    /// Whether there is any, so that a loop on which nobody else calls never locks.
+    private let hasOthers = Atomic(false)
     // From here on: of the loop's thread alone.
     private var own: [Work] = []
     private var round: [Work] = []
@@ -86,6 +89,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
         let isFirst = fromOthers.withLock { waiting in
             waiting.append(work)
+            hasOthers.store(true, ordering: .releasing)
             return waiting.count == 1
         }
         guard isFirst else { return }
@@ -201,10 +205,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private func runWork() {
         let executor = asUnownedTaskExecutor()
         swap(&own, &round)
-        fromOthers.withLock { others in
-            guard !others.isEmpty else { return }
-            round += others
-            others.removeAll(keepingCapacity: true)
+        if hasOthers.load(ordering: .acquiring) {
+            fromOthers.withLock { others in
+                hasOthers.store(false, ordering: .relaxed)
+                round += others
+                others.removeAll(keepingCapacity: true)
+            }
         }
         for work in round {
             switch work {
