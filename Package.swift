@@ -79,7 +79,7 @@ let rooms: [Target] = [
 
     domain("Evidence", ["Bytes", "Crypto", "Formats"]),
     domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats"]),
-    domain("Broker", ["Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "JOSE", "Tracing"]),
+    domain("Broker", ["Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "Tracing"]),
     domain("Policies", ["Broker", "Bytes", "Evidence", "Formats"]),
     domain("MasterKeys", ["Bytes", "CPKCS11", "Concurrency", "Crypto", "Files"]),
     domain(
@@ -102,6 +102,12 @@ let supports: [Target] = [
     support("TestSupport", ["Bytes", "Concurrency"]),
     support("Wycheproof", ["Bytes"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
+    support(
+        "BrokerSupport",
+        [
+            "Broker", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "SimulatedHardware", "Storage",
+            "TestSupport",
+        ]),
 ]
 
 let testTargets: [Target] = [
@@ -119,6 +125,19 @@ let testTargets: [Target] = [
     tests("Base", "TracingTests", ["Bytes", "Concurrency", "Formats", "InMemoryTracing", "Tracing"]),
     tests("Base", "X509Tests", ["Bytes", "X509"]),
 
+    tests(
+        "Domain", "BrokerTests",
+        [
+            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
+            "InMemoryTracing",
+            "SimulatedHardware", "Storage", "TestSupport", "Tracing",
+        ]),
+    tests(
+        "Domain", "StorageTests",
+        [
+            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "MasterKeys",
+            "SQLite", "SimulatedHardware", "Storage", "TestSupport",
+        ]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
     tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient"]),
 ]

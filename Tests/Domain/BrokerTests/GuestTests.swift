@@ -1,10 +1,12 @@
+import BrokerSupport
+import Bytes
+import Concurrency
 import Crypto
 import Evidence
+import EvidenceSupport
 import Foundation
 import SimulatedHardware
 import Storage
-import Synchronization
-import TestSupport
 import Testing
 
 @testable import Broker

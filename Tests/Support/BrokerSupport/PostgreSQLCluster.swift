@@ -1,3 +1,4 @@
+import Concurrency
 public import Foundation
 import Storage
 import Synchronization
@@ -29,9 +30,9 @@ public final class PostgreSQLCluster: Sendable {
     public let port: Int
     private let folder: URL
     private let plan: Plan
-    private let running = Mutex<Running?>(nil)
+    private let running = Lock<Running?>(nil)
     private let databases = Atomic<Int>(0)
-    private let template = Mutex<Task<String, any Error>?>(nil)
+    private let template = Lock<Task<String, any Error>?>(nil)
 
     public static let user = "kbs"
     public static let password = "not a secret"
