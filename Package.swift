@@ -100,6 +100,7 @@ let rooms: [Target] = [
 
 let supports: [Target] = [
     support("TestSupport", ["Bytes", "Concurrency"]),
+    support("EvidenceSupport", ["Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
     support("Wycheproof", ["Bytes"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
     support(
@@ -124,6 +125,9 @@ let testTargets: [Target] = [
     tests("Base", "MetricsTests", ["Metrics"]),
     tests("Base", "TracingTests", ["Bytes", "Concurrency", "Formats", "InMemoryTracing", "Tracing"]),
     tests("Base", "X509Tests", ["Bytes", "X509"]),
+    tests(
+        "Domain", "EvidenceTests",
+        ["Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "TestSupport"]),
 
     tests(
         "Domain", "BrokerTests",
