@@ -1,3 +1,4 @@
+import Bytes
 import BrokerSupport
 import Crypto
 import Evidence

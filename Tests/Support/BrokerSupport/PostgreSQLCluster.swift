@@ -1,6 +1,7 @@
 import Concurrency
 public import Foundation
 import Storage
+import TestSupport
 import Synchronization
 
 /// A PostgreSQL server of the tests' own, on loopback, which ends with the process.
