@@ -72,13 +72,13 @@ let rooms: [Target] = [
     base("Metrics", ["Concurrency"]),
     base("Lifecycle", ["Concurrency", "Logging"]),
     base("Tracing", ["Concurrency", "Formats"]),
-    base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP", "Logging", "TLS", "X509"]),
+    base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP"]),
     base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
     base("SQLite", ["CSQLite", "Concurrency"]),
-    base("Arguments", ["Bytes"]),
+    base("Arguments", ["Bytes", "Concurrency", "Files"]),
 
     domain("Evidence", ["Bytes", "Crypto", "Formats"]),
-    domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats"]),
+    domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient"]),
     domain("Broker", ["Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "Tracing"]),
     domain("Policies", ["Broker", "Bytes", "Evidence", "Formats"]),
     domain("MasterKeys", ["Bytes", "CPKCS11", "Concurrency", "Crypto", "Files"]),
@@ -100,7 +100,12 @@ let rooms: [Target] = [
 
 let supports: [Target] = [
     support("TestSupport", ["Bytes", "Concurrency"]),
+    support("SampleCommands", ["Arguments", "Bytes"]),
+    .executableTarget(
+        name: "sample-program", dependencies: ["SampleCommands", "Arguments"], path: "Tests/Support/sample-program",
+        swiftSettings: settings),
     support("EvidenceSupport", ["Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
+    support("EdgeSupport", ["Bytes", "Concurrency", "HTTP", "HTTPServer", "TestSupport"]),
     support("Wycheproof", ["Bytes"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
     support(
@@ -112,6 +117,7 @@ let supports: [Target] = [
 ]
 
 let testTargets: [Target] = [
+    tests("Base", "ArgumentsTests", ["Arguments", "SampleCommands", "TestSupport", "sample-program"]),
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
     tests("Base", "FormatsTests", ["Bytes", "Formats", "TestSupport"]),
@@ -119,11 +125,14 @@ let testTargets: [Target] = [
     tests("Base", "FastP384Tests", ["Bytes", "Crypto", "FastP384", "Formats", "Wycheproof"]),
     tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),
     tests("Base", "HTTPTests", ["Bytes", "HTTP"]),
+    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "X509"]),
+    tests("Base", "HTTPServerTests", ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TestSupport"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
-    tests("Base", "TracingTests", ["Bytes", "Concurrency", "Formats", "InMemoryTracing", "Tracing"]),
+    tests("Base", "TLSTests", ["Bytes", "COpenSSL", "Crypto", "TLS", "X509"]),
+    tests("Base", "TracingTests", ["Bytes", "Concurrency", "Formats", "InMemoryTracing", "TestSupport", "Tracing"]),
     tests("Base", "X509Tests", ["Bytes", "X509"]),
     tests(
         "Domain", "EvidenceTests",
@@ -133,8 +142,7 @@ let testTargets: [Target] = [
         "Domain", "BrokerTests",
         [
             "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
-            "InMemoryTracing",
-            "SimulatedHardware", "Storage", "TestSupport", "Tracing",
+            "InMemoryTracing", "SimulatedHardware", "Storage", "TestSupport", "Tracing",
         ]),
     tests(
         "Domain", "StorageTests",
@@ -143,7 +151,6 @@ let testTargets: [Target] = [
             "SQLite", "SimulatedHardware", "Storage", "TestSupport",
         ]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
-    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient"]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target, nor has
