@@ -1,7 +1,6 @@
 public import Broker
 public import HTTP
 public import HTTPEdge
-import HTTPServer
 import Logging
 
 /// Turns everything that goes wrong into plain text, which the clients show to whoever runs them.

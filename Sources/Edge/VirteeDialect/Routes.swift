@@ -3,7 +3,6 @@ import Bytes
 import Formats
 import HTTP
 public import HTTPEdge
-import HTTPServer
 
 /// The four calls of the reference KBS under `/kbs/v0`, as its clients speak them.
 public struct VirteeDialect<Context: RequestContext>: Sendable {
