@@ -1,6 +1,7 @@
 import CEpoll
 import Glibc
 import HTTP
+import TLS
 
 /// One client's connection: one request at a time, each with its deadlines. It is touched on its loop's thread only.
 ///
@@ -8,6 +9,8 @@ import HTTP
 /// that a client that sends on, or hangs up, while its request is being answered costs nothing.
 final class Connection: Watched, @unchecked Sendable {
     enum Phase {
+        /// TLS is being agreed on.
+        case handshake
         /// Between requests, or in a request's head.
         case head
         /// A request is read and answered.
@@ -20,7 +23,7 @@ final class Connection: Watched, @unchecked Sendable {
     }
 
     /// What is waited for from the client, and for how long.
-    enum Awaited { case nothing, request, head, body, end }
+    enum Awaited { case nothing, handshake, request, head, body, end }
 
     let worker: Worker
     let peer: Peer
@@ -28,13 +31,23 @@ final class Connection: Watched, @unchecked Sendable {
     /// Whether the kernel can throw bytes away without handing them over.
     private let canDiscard: Bool
 
-    var phase = Phase.head
+    let tls: TLSSession?
+    /// What a request may know of TLS.
+    var tlsPeer: TLSPeer?
+    /// Whether the next step of the handshake waits for its turn.
+    var isWaitingForTurn = false
+    /// Whether that step has something to write first.
+    var mustWriteHandshake = false
+    /// Whether nothing can be read or written through it any more.
+    var isTLSBroken = false
+
+    var phase: Phase
     /// What has come and was not read yet.
     var input: [UInt8] = []
     var reader: RequestReader
     var exchange: Exchange?
-    /// Whether the socket may hold something to read.
-    var mayRead = true
+    /// Whether the socket may hold something to read. The first event says so.
+    var mayRead = false
     /// Whether the client has ended its side: what it sent before is still to be read, and it may wait for an answer.
     private var hasPeerEnded = false
     /// Whether nothing can be written any more.
@@ -56,16 +69,22 @@ final class Connection: Watched, @unchecked Sendable {
     var loop: EventLoop { worker.loop }
     var service: Service { worker.service }
 
-    init(_ socket: Int32, _ peer: Peer, isTCP: Bool, _ worker: Worker) {
+    init(_ socket: Int32, _ peer: Peer, isTCP: Bool, _ tls: TLSSession?, _ worker: Worker) {
         self.socket = socket
         self.peer = peer
         self.worker = worker
-        canDiscard = isTCP
+        self.tls = tls
+        phase = tls == nil ? .head : .handshake
+        canDiscard = isTCP && tls == nil
         reader = RequestReader(worker.service.configuration.head)
     }
 
     func start() {
-        expect(.head, within: service.times.head)
+        if tls == nil {
+            expect(.head, within: service.times.head)
+        } else {
+            expect(.handshake, within: service.times.handshake)
+        }
         advance()
     }
 
@@ -76,6 +95,8 @@ final class Connection: Watched, @unchecked Sendable {
         if hasFailed || events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue) != 0 { mayRead = true }
         if hasFailed || events & EPOLLRDHUP.rawValue != 0 { hasPeerEnded = true }
         if hasFailed || events & EPOLLOUT.rawValue != 0 { mayWrite = true }
+        // TLS may have to write in order to read, and the other way round.
+        if tls != nil { (mayRead, mayWrite) = (true, true) }
         if hasFailed, phase == .exchange {
             hangUp()
             return
@@ -94,6 +115,7 @@ final class Connection: Watched, @unchecked Sendable {
             mustAdvance = false
             if mayWrite, !output.isEmpty { flush() }
             switch phase {
+            case .handshake: shakeHands()
             case .head: readHead()
             case .exchange: goOnWithExchange()
             case .ending: if output.isEmpty { linger() }
@@ -154,10 +176,15 @@ final class Connection: Watched, @unchecked Sendable {
 
     /// The last response has been written.
     private func linger() {
-        guard !isDead, mustLinger || mayRead || !input.isEmpty else { return close() }
+        guard !isDead else { return close() }
+        if !mustLinger, input.isEmpty, case .nothing = receiveInput(atMost: 1) {
+            _ = tls?.shutdown()
+            return close()
+        }
         phase = .lingering
         input = []
         lingerLeft = service.configuration.lingered
+        _ = tls?.shutdown()
         shutdown(socket, Int32(SHUT_WR))
         expect(.end, within: service.times.linger)
         mustAdvance = true
@@ -205,7 +232,12 @@ final class Connection: Watched, @unchecked Sendable {
 
     /// On a connection that has just begun the request may be on its way.
     private func endIdle() {
-        if hasServed { close() } else { expect(.end, within: Times.beginning) }
+        if hasServed {
+            _ = tls?.shutdown()
+            close()
+        } else {
+            expect(.end, within: Times.beginning)
+        }
     }
 
     /// The server ends: a connection on which nothing is asked is closed, the others after their response.
@@ -256,7 +288,13 @@ final class Connection: Watched, @unchecked Sendable {
     private func readTimedOut() {
         switch awaited {
         case .nothing: readDeadline = .max
-        case .request, .end: close()
+        case .request:
+            _ = tls?.shutdown()
+            close()
+        case .end: close()
+        case .handshake:
+            service.observe(.handshakeTimedOut(peer))
+            cut()
         case .head:
             service.observe(.headTimedOut(peer))
             cut()
@@ -282,6 +320,7 @@ final class Connection: Watched, @unchecked Sendable {
     /// Appends what the socket holds.
     func receive(into bytes: inout [UInt8], atMost count: Int) -> Received {
         guard mayRead else { return .nothing }
+        if let tls { return receive(tls, into: &bytes, atMost: count) }
         var received = 0
         bytes.append(addingCapacity: count) { span in
             span.withUnsafeMutableBufferPointer { buffer, initialized in
@@ -322,6 +361,7 @@ final class Connection: Watched, @unchecked Sendable {
 
     /// - Returns: how many bytes were taken; 0 when the socket is full, nil when it is broken.
     func send(_ bytes: ArraySlice<UInt8>, hasMore: Bool) -> Int? {
+        if let tls { return send(bytes, tls) }
         let flags = Int32(MSG_NOSIGNAL) | (hasMore ? Int32(MSG_MORE) : 0)
         var sent = 0
         bytes.withUnsafeBytes { buffer in

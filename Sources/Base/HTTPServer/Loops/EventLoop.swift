@@ -48,6 +48,9 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var forgotten: [Watched] = []
     private var timers = TimerHeap()
     private var isStopped = false
+    /// Work that may wait, done between two looks at the sockets. It says whether there is more.
+    var betweenLooks: () -> Bool = { false }
+    private var hasMore = false
     private var dateLine: (second: Int, bytes: [UInt8]) = (-1, [])
 
     /// When the loop last woke, in nanoseconds of the monotonic clock.
@@ -188,13 +191,14 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
         while let who = timers.takeDue(at: now) { who.timeCame(now) }
         runWork()
+        hasMore = betweenLooks()
         for who in forgotten { Unmanaged.passUnretained(who).release() }
         forgotten.removeAll(keepingCapacity: true)
     }
 
     /// In milliseconds; −1 for as long as nothing happens.
     private func waitingTime() -> Int32 {
-        guard own.isEmpty, onceMore.isEmpty else { return 0 }
+        guard own.isEmpty, onceMore.isEmpty, !hasMore else { return 0 }
         guard let next = timers.next else { return -1 }
         let now = Self.clock()
         guard next > now else { return 0 }
