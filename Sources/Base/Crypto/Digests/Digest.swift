@@ -1,0 +1,35 @@
+/// What a hash function gives. Two are compared in constant time.
+public protocol Digest: RandomAccessCollection, Hashable, Sendable, CustomStringConvertible
+where Element == UInt8, Index == Int {
+    /// Of the digest, in bytes.
+    static var byteCount: Int { get }
+}
+
+/// The digest of one hash function.
+public struct DigestOf<Function: HashFunction>: Digest {
+    private let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    public static var byteCount: Int { Function.byteCount }
+    public var startIndex: Int { 0 }
+    public var endIndex: Int { bytes.count }
+    public subscript(position: Int) -> UInt8 { bytes[position] }
+
+    public func withContiguousStorageIfAvailable<Result>(
+        _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
+    ) rethrows -> Result? {
+        try bytes.withContiguousStorageIfAvailable(body)
+    }
+
+    /// The digest's bytes, for as long as `body` runs.
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try bytes.withUnsafeBytes(body)
+    }
+
+    public static func == (a: DigestOf, b: DigestOf) -> Bool { equalInConstantTime(a.bytes, b.bytes) }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
+
+    public var description: String { bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+}

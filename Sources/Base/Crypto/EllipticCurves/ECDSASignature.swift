@@ -1,0 +1,16 @@
+/// An ECDSA signature: two numbers.
+public struct ECDSASignature<Curve: PrimeCurve>: Hashable, Sendable {
+    /// r ‖ s, big-endian, each as long as the curve's coordinates are.
+    public let rawRepresentation: [UInt8]
+
+    /// - Throws: ``CryptoError/incorrectSize(_:)`` for another length.
+    public init(rawRepresentation bytes: some Collection<UInt8>) throws(CryptoError) {
+        guard bytes.count == 2 * Curve.curve.size else {
+            throw .incorrectSize("a signature on \(Curve.curve.name) has \(2 * Curve.curve.size) bytes")
+        }
+        rawRepresentation = Array(bytes)
+    }
+
+    var r: ArraySlice<UInt8> { rawRepresentation.prefix(Curve.curve.size) }
+    var s: ArraySlice<UInt8> { rawRepresentation.suffix(Curve.curve.size) }
+}

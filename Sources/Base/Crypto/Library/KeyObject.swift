@@ -1,0 +1,104 @@
+import COpenSSL
+
+/// Owns one of libcrypto's keys (EVP_PKEY), which wipes its private numbers when it is freed. Decoded once, it serves
+/// any number of threads.
+final class KeyObject: @unchecked Sendable {
+    let pointer: OpaquePointer
+
+    /// Takes the key over.
+    init(owning pointer: OpaquePointer) { self.pointer = pointer }
+
+    deinit { EVP_PKEY_free(pointer) }
+
+    /// A key from its numbers.
+    ///
+    /// - Returns: nil when libcrypto says that they are none.
+    convenience init?(_ type: String, hasPrivatePart: Bool, _ parameters: borrowing Parameters) {
+        guard let context = KeyContext(type: type) else { return nil }
+        var key: OpaquePointer?
+        let selection = hasPrivatePart ? KeySelection.pair : KeySelection.publicKey
+        let isMade = parameters.withList { list in
+            EVP_PKEY_fromdata_init(context.pointer) == 1
+                && EVP_PKEY_fromdata(
+                    context.pointer, &key, selection, UnsafeMutablePointer(mutating: list)) == 1
+        }
+        guard isMade, let key else {
+            ERR_clear_error()
+            return nil
+        }
+        self.init(owning: key)
+    }
+
+    /// A new key pair.
+    ///
+    /// - Parameter configure: sets what the key is to be like. Returns whether it could.
+    /// - Returns: nil when libcrypto cannot make one.
+    static func generate(_ type: String, _ configure: (OpaquePointer) -> Bool) -> KeyObject? {
+        guard let context = KeyContext(type: type) else { return nil }
+        var key: OpaquePointer?
+        guard EVP_PKEY_keygen_init(context.pointer) == 1, configure(context.pointer),
+            EVP_PKEY_generate(context.pointer, &key) == 1, let key
+        else {
+            ERR_clear_error()
+            return nil
+        }
+        return KeyObject(owning: key)
+    }
+
+    /// One of the key's numbers, most significant byte first.
+    ///
+    /// - Parameter size: how many bytes; nil for as few as possible.
+    func number(_ name: String, size: Int? = nil) -> [UInt8]? {
+        var number: OpaquePointer?
+        guard EVP_PKEY_get_bn_param(pointer, name, &number) == 1, let number else {
+            ERR_clear_error()
+            return nil
+        }
+        defer { BN_clear_free(number) }
+        let width = size ?? Int(BN_num_bits(number) + 7) / 8
+        return [UInt8].filled(capacity: width) {
+            BN_bn2binpad(number, $0, Int32(width)) == Int32(width) ? width : nil
+        }
+    }
+
+    /// One of the key's texts of bytes.
+    func bytes(_ name: String, capacity: Int) -> [UInt8]? {
+        let bytes = [UInt8].filled(capacity: capacity) {
+            var count = 0
+            return EVP_PKEY_get_octet_string_param(pointer, name, $0, capacity, &count) == 1 ? count : nil
+        }
+        if bytes == nil { ERR_clear_error() }
+        return bytes
+    }
+}
+
+/// Which of a key's numbers are given: EVP_PKEY_PUBLIC_KEY and EVP_PKEY_KEYPAIR are macros that Swift does not import.
+private enum KeySelection {
+    static let parameters = OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS | OSSL_KEYMGMT_SELECT_OTHER_PARAMETERS
+    static let publicKey = parameters | OSSL_KEYMGMT_SELECT_PUBLIC_KEY
+    static let pair = publicKey | OSSL_KEYMGMT_SELECT_PRIVATE_KEY
+}
+
+/// Owns the state of one operation with a key (EVP_PKEY_CTX).
+struct KeyContext: ~Copyable {
+    let pointer: OpaquePointer
+
+    init?(_ key: KeyObject) {
+        guard let pointer = EVP_PKEY_CTX_new_from_pkey(nil, key.pointer, nil) else {
+            ERR_clear_error()
+            return nil
+        }
+        self.pointer = pointer
+    }
+
+    /// For making a key.
+    init?(type: String) {
+        guard let pointer = EVP_PKEY_CTX_new_from_name(nil, type, nil) else {
+            ERR_clear_error()
+            return nil
+        }
+        self.pointer = pointer
+    }
+
+    deinit { EVP_PKEY_CTX_free(pointer) }
+}

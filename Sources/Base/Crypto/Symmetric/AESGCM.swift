@@ -1,0 +1,144 @@
+import Bytes
+import COpenSSL
+
+extension AES {
+    /// Galois/Counter Mode: encryption that also authenticates. Source: NIST SP 800-38D.
+    ///
+    /// Nonces of 12 bytes and tags of 16 are taken, and no others: libcrypto would open with a tag of 4.
+    public enum GCM {
+        /// 12 bytes, never twice under one key.
+        public struct Nonce: RandomAccessCollection, Hashable, Sendable {
+            static let byteCount = 12
+            private let bytes: [UInt8]
+
+            /// A random one.
+            public init() { bytes = SecureRandom.bytes(Self.byteCount) }
+
+            /// - Throws: ``CryptoError/incorrectSize(_:)`` unless there are 12 bytes.
+            public init(data bytes: some Collection<UInt8>) throws(CryptoError) {
+                guard bytes.count == Self.byteCount else {
+                    throw .incorrectSize("a nonce of AES-GCM has 12 bytes, not \(bytes.count)")
+                }
+                self.bytes = Array(bytes)
+            }
+
+            public var startIndex: Int { 0 }
+            public var endIndex: Int { Self.byteCount }
+            public subscript(position: Int) -> UInt8 { bytes[position] }
+
+            public func withContiguousStorageIfAvailable<Result>(
+                _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
+            ) rethrows -> Result? {
+                try bytes.withContiguousStorageIfAvailable(body)
+            }
+        }
+
+        /// What was encrypted, with what it takes to open it.
+        public struct SealedBox: Hashable, Sendable {
+            static let tagByteCount = 16
+            /// Nonce ‖ ciphertext ‖ tag.
+            public let combined: [UInt8]
+
+            /// - Throws: ``CryptoError/incorrectSize(_:)`` when it is too short to hold a nonce and a tag.
+            public init(combined: some Collection<UInt8>) throws(CryptoError) {
+                guard combined.count >= Nonce.byteCount + Self.tagByteCount else {
+                    throw .incorrectSize("what AES-GCM has sealed is 28 bytes or longer, not \(combined.count)")
+                }
+                self.combined = Array(combined)
+            }
+
+            /// - Throws: ``CryptoError/incorrectSize(_:)`` unless the tag has 16 bytes.
+            public init(
+                nonce: Nonce, ciphertext: some Collection<UInt8>, tag: some Collection<UInt8>
+            ) throws(CryptoError) {
+                guard tag.count == Self.tagByteCount else {
+                    throw .incorrectSize("a tag of AES-GCM has 16 bytes, not \(tag.count)")
+                }
+                combined = Array(nonce) + Array(ciphertext) + Array(tag)
+            }
+
+            fileprivate init(whole combined: [UInt8]) { self.combined = combined }
+
+            public var nonce: Nonce {
+                get throws(CryptoError) { try Nonce(data: combined.prefix(Nonce.byteCount)) }
+            }
+            public var ciphertext: ArraySlice<UInt8> {
+                combined.dropFirst(Nonce.byteCount).dropLast(Self.tagByteCount)
+            }
+            /// 16 bytes.
+            public var tag: ArraySlice<UInt8> { combined.suffix(Self.tagByteCount) }
+        }
+
+        private static let ciphers = Ciphers(
+            bits128: Fetched.aes128GCM, bits192: Fetched.aes192GCM, bits256: Fetched.aes256GCM)
+
+        /// - Parameters:
+        ///   - key: 16, 24 or 32 bytes.
+        ///   - nonce: a random one, unless a standard's known answer is asked for.
+        ///   - additional: what is authenticated beside the message, and not encrypted.
+        public static func seal(
+            _ message: some Collection<UInt8>, using key: SymmetricKey, nonce: Nonce = Nonce(),
+            authenticating additional: some Collection<UInt8> = [UInt8]()
+        ) throws(CryptoError) -> SealedBox {
+            let cipher = try ciphers.cipher(for: key)
+            try checkLength(message.count)
+            try checkLength(additional.count)
+            let context = CipherContext()
+            let (before, after) = (Nonce.byteCount, SealedBox.tagByteCount)
+            let combined = message.withBytes { text, count in
+                [UInt8].filled(capacity: before + count + after) { output in
+                    nonce.withBytes { output.update(from: $0, count: $1) }
+                    guard context.begin(cipher, key, output, encrypting: true),
+                        authenticate(additional, context),
+                        context.update(output + before, text, count) == count,
+                        context.finish(output + before + count) == 0,
+                        EVP_CIPHER_CTX_ctrl(
+                            context.pointer, EVP_CTRL_AEAD_GET_TAG, Int32(after), output + before + count) == 1
+                    else { return nil }
+                    return before + count + after
+                }
+            }
+            guard let combined else { throw cleared(.unavailable("libcrypto cannot encrypt with AES-GCM")) }
+            return SealedBox(whole: combined)
+        }
+
+        /// - Throws: ``CryptoError/authenticationFailure`` under another key, or when a bit of it was changed.
+        public static func open(
+            _ box: SealedBox, using key: SymmetricKey, authenticating additional: some Collection<UInt8> = [UInt8]()
+        ) throws(CryptoError) -> [UInt8] {
+            let cipher = try ciphers.cipher(for: key)
+            try checkLength(box.combined.count)
+            try checkLength(additional.count)
+            let context = CipherContext()
+            let (before, after) = (Nonce.byteCount, SealedBox.tagByteCount)
+            let count = box.combined.count - before - after
+            let message = box.combined.withBytes { input, _ in
+                [UInt8].filled(capacity: count) { output in
+                    let isOpen =
+                        context.begin(cipher, key, input, encrypting: false)
+                        && EVP_CIPHER_CTX_ctrl(
+                            context.pointer, EVP_CTRL_AEAD_SET_TAG, Int32(after),
+                            UnsafeMutablePointer(mutating: input + before + count)) == 1
+                        && authenticate(additional, context) && context.update(output, input + before, count) == count
+                        && context.finish(output + count) == 0
+                    if isOpen { return count }
+                    // Nobody may see what did not prove genuine.
+                    OPENSSL_cleanse(output, count)
+                    return nil
+                }
+            }
+            guard let message else { throw cleared(.authenticationFailure) }
+            return message
+        }
+
+        private static func authenticate(_ additional: some Collection<UInt8>, _ context: borrowing CipherContext)
+            -> Bool
+        {
+            let pointer = context.pointer
+            return additional.withBytes { start, count in
+                var written: Int32 = 0
+                return count == 0 || EVP_CipherUpdate(pointer, nil, &written, start, Int32(count)) == 1
+            }
+        }
+    }
+}

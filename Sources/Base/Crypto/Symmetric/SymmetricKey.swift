@@ -1,0 +1,69 @@
+public import Bytes
+
+/// A key for a MAC or a cipher. It cannot be printed, its memory is wiped when the last copy goes, and two are compared in
+/// constant time.
+public struct SymmetricKey: Sendable {
+    /// The key's bytes.
+    public let secret: Secret
+
+    /// Makes a random key.
+    public init(size: SymmetricKeySize) { secret = SecureRandom.secret(size.bitCount / 8) }
+
+    public init(data bytes: some Collection<UInt8>) { secret = Secret(bytes) }
+
+    public init(_ secret: Secret) { self.secret = secret }
+
+    public var bitCount: Int { secret.count * 8 }
+
+    /// The bytes, for as long as `body` runs.
+    public func withUnsafeBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try secret.withBytes(body)
+    }
+}
+
+extension SymmetricKey: Equatable {
+    public static func == (a: SymmetricKey, b: SymmetricKey) -> Bool {
+        a.withUnsafeBytes { first in b.withUnsafeBytes { equalInConstantTime(first, $0) } }
+    }
+}
+
+extension SymmetricKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "SymmetricKey(\(bitCount) bits)" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+/// How long a key is.
+public struct SymmetricKeySize: Sendable {
+    public let bitCount: Int
+
+    /// - Parameter bitCount: a multiple of 8.
+    public init(bitCount: Int) { self.bitCount = bitCount }
+
+    public static let bits128 = SymmetricKeySize(bitCount: 128)
+    public static let bits192 = SymmetricKeySize(bitCount: 192)
+    public static let bits256 = SymmetricKeySize(bitCount: 256)
+}
+
+/// What two keys have agreed on: the x coordinate of a point, big-endian, in the length of the curve's field. It is not
+/// uniformly random, so a key is derived from it.
+public struct SharedSecret: Sendable {
+    public let secret: Secret
+
+    init(_ secret: Secret) { self.secret = secret }
+
+    /// The bytes, for as long as `body` runs.
+    public func withUnsafeBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try secret.withBytes(body)
+    }
+}
+
+extension SharedSecret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String { "SharedSecret(\(secret.count) bytes)" }
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+}

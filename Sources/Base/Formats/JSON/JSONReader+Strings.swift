@@ -1,0 +1,124 @@
+import Bytes
+
+extension JSONReader {
+    /// Reads from a quotation mark to the next one.
+    ///
+    /// - Returns: what stands between them, in the text where it has no escapes, else in the pool.
+    mutating func stringContent(_ text: Span<UInt8>) throws(MalformedInput) -> (Range<Int>, isPooled: Bool) {
+        let start = position + 1
+        var cursor = start
+        while cursor < text.count {
+            let byte = text[cursor]
+            if byte == UInt8(ascii: "\"") {
+                position = cursor + 1
+                return (start..<cursor, false)
+            }
+            guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\\") else { break }
+            cursor += 1
+        }
+        position = cursor
+        return try unusualContent(text, start)
+    }
+
+    /// The rest of a text that has escapes, or characters beyond ASCII.
+    private mutating func unusualContent(
+        _ text: Span<UInt8>, _ start: Int
+    ) throws(MalformedInput) -> (Range<Int>, isPooled: Bool) {
+        let first = poolCount
+        var isPooled = false
+        var marks = 0
+        while position < text.count {
+            let byte = text[position]
+            switch byte {
+            case UInt8(ascii: "\""):
+                position += 1
+                return isPooled ? (first..<poolCount, true) : (start..<(position - 1), false)
+            case 0..<0x20: throw malformed(text, "a control character is not escaped")
+            case UInt8(ascii: "\\"):
+                if !isPooled {
+                    for index in start..<position { keep(text[index]) }
+                    isPooled = true
+                }
+                let scalar = try escaped(text)
+                try count(text, scalar, &marks)
+                for byte in scalar.utf8 { keep(byte) }
+            case 0x80...:
+                guard let (scalar, length) = UTF8Scalar.read(text, at: position) else {
+                    throw malformed(text, "it is not UTF-8")
+                }
+                try count(text, scalar, &marks)
+                if isPooled { for index in 0..<length { keep(text[position + index]) } }
+                position += length
+            default:
+                marks = 0
+                if isPooled { keep(byte) }
+                position += 1
+            }
+        }
+        throw malformed(text, "it ends within a text")
+    }
+
+    private mutating func keep(_ byte: UInt8) {
+        pool[poolCount] = byte
+        poolCount += 1
+    }
+
+    /// Rows of combining marks make it slow to compare the text later: see ``CombiningMarks``.
+    private func count(_ text: Span<UInt8>, _ scalar: Unicode.Scalar, _ marks: inout Int) throws(MalformedInput) {
+        marks = CombiningMarks.isMark(scalar) ? marks + 1 : 0
+        guard marks <= CombiningMarks.most else {
+            throw malformed(text, "more than \(CombiningMarks.most) combining marks follow one another")
+        }
+    }
+
+    /// What a backslash begins. Source: RFC 8259, section 7.
+    private mutating func escaped(_ text: Span<UInt8>) throws(MalformedInput) -> Unicode.Scalar {
+        guard position + 1 < text.count else { throw malformed(text, "it ends within a text") }
+        let letter = text[position + 1]
+        position += 2
+        switch letter {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(letter)
+        case UInt8(ascii: "b"): return "\u{08}"
+        case UInt8(ascii: "f"): return "\u{0C}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"): break
+        default: throw malformed(text, "an escape is unknown")
+        }
+        let unit = try codeUnit(text)
+        if let scalar = Unicode.Scalar(unit) { return scalar }
+        guard unit < 0xDC00, position + 1 < text.count, text[position] == UInt8(ascii: "\\"),
+            text[position + 1] == UInt8(ascii: "u")
+        else { throw malformed(text, "half of a surrogate pair stands alone") }
+        position += 2
+        let low = try codeUnit(text)
+        guard (0xDC00..<0xE000).contains(low),
+            let scalar = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00))
+        else { throw malformed(text, "half of a surrogate pair stands alone") }
+        return scalar
+    }
+
+    /// Four hex digits.
+    private mutating func codeUnit(_ text: Span<UInt8>) throws(MalformedInput) -> UInt32 {
+        guard text.count - position >= 4 else { throw malformed(text, "an escape needs four hex digits") }
+        var unit: UInt32 = 0
+        for _ in 0..<4 {
+            guard let digit = Self.hexDigit(text[position]) else {
+                throw malformed(text, "an escape needs four hex digits")
+            }
+            unit = unit << 4 | digit
+            position += 1
+        }
+        return unit
+    }
+
+    private static func hexDigit(_ byte: UInt8) -> UInt32? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt32(byte - UInt8(ascii: "a") + 10)
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt32(byte - UInt8(ascii: "A") + 10)
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,128 @@
+/// JSON that is put together here: members stay in the order in which they were given.
+///
+/// ```swift
+/// var reply: JSONValue = ["nonce": .text(nonce), "count": 3]
+/// reply["cert"] = .bytes(certificate)
+/// respond(with: reply.encoded)
+/// ```
+public enum JSONValue: Sendable, Hashable {
+    case null
+    case bool(Bool)
+    case integer(Int)
+    /// Written as `null` when it is not finite.
+    case number(Double)
+    case text(String)
+    /// An array of numbers of 0 to 255.
+    case bytes([UInt8])
+    case array([JSONValue])
+    case object([Member])
+
+    public struct Member: Sendable, Hashable {
+        public let name: String
+        public let value: JSONValue
+
+        public init(_ name: String, _ value: JSONValue) { (self.name, self.value) = (name, value) }
+    }
+
+    /// Members sorted by name.
+    public init(_ members: [String: JSONValue]) {
+        self = .object(members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map(Member.init))
+    }
+
+    /// What was read.
+    public init(_ json: JSON) {
+        switch json.kind {
+        case .null: self = .null
+        case .bool: self = .bool(json.node.kind == .isTrue)
+        case .number: self = (try? json.integer()).map(JSONValue.integer) ?? .number(json.asNumber ?? .nan)
+        case .text: self = .text(json.asText ?? "")
+        case .array where json.node.kind == .smallNumbers: self = .bytes((try? json.bytes()) ?? [])
+        // No deeper than the reader goes.
+        case .array: self = .array((json.asArray ?? []).map(JSONValue.init))
+        case .object: self = .object((json.asMembers ?? []).map { Member($0.name, JSONValue($0.value)) })
+        }
+    }
+
+    /// A member's value. One that is set takes the place of another with its name, or comes last, and makes an object of
+    /// what was none; nil takes it away.
+    public subscript(name: String) -> JSONValue? {
+        get { members?.first { $0.name == name }?.value }
+        set {
+            guard newValue != nil || members != nil else { return }
+            var members = members ?? []
+            let index = members.firstIndex { $0.name == name }
+            switch (index, newValue) {
+            case (let index?, let value?): members[index] = Member(name, value)
+            case (let index?, nil): members.remove(at: index)
+            case (nil, let value?): members.append(Member(name, value))
+            case (nil, nil): break
+            }
+            self = .object(members)
+        }
+    }
+
+    /// nil for anything but an object.
+    public var members: [Member]? {
+        guard case .object(let members) = self else { return nil }
+        return members
+    }
+
+    /// In UTF-8, without white space.
+    public var encoded: [UInt8] {
+        var json: [UInt8] = []
+        append(to: &json)
+        return json
+    }
+
+    /// The same as ``encoded``, for text that goes into other text.
+    public var text: String { String(decoding: encoded, as: UTF8.self) }
+
+    /// Appends the value to a text.
+    public func append(to json: inout [UInt8]) {
+        switch self {
+        case .null: json += "null".utf8
+        case .bool(let value): json += (value ? "true" : "false").utf8
+        case .integer(let value): json += String(value).utf8
+        case .number(let value): json += Self.digits(value).utf8
+        case .text(let value): JSONString.append(value, to: &json)
+        case .bytes(let values):
+            json.append(UInt8(ascii: "["))
+            for (index, value) in values.enumerated() {
+                if index > 0 { json.append(UInt8(ascii: ",")) }
+                json += String(value).utf8
+            }
+            json.append(UInt8(ascii: "]"))
+        case .array(let values):
+            json.append(UInt8(ascii: "["))
+            for (index, value) in values.enumerated() {
+                if index > 0 { json.append(UInt8(ascii: ",")) }
+                value.append(to: &json)
+            }
+            json.append(UInt8(ascii: "]"))
+        case .object(let members):
+            json.append(UInt8(ascii: "{"))
+            for (index, member) in members.enumerated() {
+                if index > 0 { json.append(UInt8(ascii: ",")) }
+                JSONString.append(member.name, to: &json)
+                json.append(UInt8(ascii: ":"))
+                member.value.append(to: &json)
+            }
+            json.append(UInt8(ascii: "}"))
+        }
+    }
+
+    private static func digits(_ value: Double) -> String {
+        guard value.isFinite else { return "null" }
+        return Int(exactly: value).map(String.init) ?? "\(value)"
+    }
+}
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
+    ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+    public init(stringLiteral value: String) { self = .text(value) }
+    public init(integerLiteral value: Int) { self = .integer(value) }
+    public init(booleanLiteral value: Bool) { self = .bool(value) }
+    public init(arrayLiteral values: JSONValue...) { self = .array(values) }
+    public init(dictionaryLiteral members: (String, JSONValue)...) { self = .object(members.map { Member($0, $1) }) }
+}

@@ -1,0 +1,73 @@
+public import FoundationEssentials
+
+/// Times as they are written in JSON, TOML and on the screen: `2026-11-30T08:00:00Z`.
+///
+/// Source: RFC 3339, section 5.6, read strictly: a day that the month has, `T` and `Z` in capitals, an offset of at most 23:59,
+/// nothing behind it, no leap second.
+public enum RFC3339 {
+    /// - Returns: nil for anything else than one time.
+    public static func date(_ text: some StringProtocol) -> Date? {
+        let bytes = Array(text.utf8)
+        guard bytes.count >= 20, bytes.count <= 64, let time = time(bytes[...]) else { return nil }
+        guard let rest = bytes[time.end...].first else { return nil }
+        let offset: Int
+        switch rest {
+        case UInt8(ascii: "Z"):
+            guard time.end + 1 == bytes.count else { return nil }
+            offset = 0
+        case UInt8(ascii: "+"), UInt8(ascii: "-"):
+            let digits = bytes[(time.end + 1)...]
+            guard digits.count == 5, digits[digits.startIndex + 2] == UInt8(ascii: ":"),
+                let hours = number(digits.prefix(2)), let minutes = number(digits.suffix(2)), hours < 24, minutes < 60
+            else { return nil }
+            offset = (hours * 60 + minutes) * (rest == UInt8(ascii: "-") ? -60 : 60)
+        default: return nil
+        }
+        return Date(timeIntervalSince1970: Double(time.seconds - offset) + time.fraction)
+    }
+
+    /// In UTC, to the second that the time lies in; of the years 0 to 9999, to which others are bounded.
+    public static func text(_ date: Date) -> String {
+        let time = CivilTime(date)
+        return digits(time.year, 4) + "-" + digits(time.month, 2) + "-" + digits(time.day, 2) + "T"
+            + digits(time.hour, 2)
+            + ":" + digits(time.minute, 2) + ":" + digits(time.second, 2) + "Z"
+    }
+
+    /// The same with three digits of the second's fraction, cut.
+    public static func textWithMilliseconds(_ date: Date) -> String {
+        let seconds = date.timeIntervalSince1970
+        let fraction = seconds.isFinite ? seconds - seconds.rounded(.down) : 0
+        // What is written is never later than the time.
+        return text(date).dropLast() + "." + digits(min(Int(fraction * 1_000), 999), 3) + "Z"
+    }
+
+    private static func digits(_ number: Int, _ width: Int) -> String {
+        String(decoding: CivilTime.digits(number, width), as: UTF8.self)
+    }
+
+    /// A date and a time of day, as seconds since 1970 as though in UTC.
+    private static func time(_ bytes: ArraySlice<UInt8>) -> (seconds: Int, fraction: Double, end: Int)? {
+        func part(_ offset: Int, _ count: Int) -> Int? { number(bytes[offset..<(offset + count)]) }
+        for (offset, mark) in [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")] {
+            guard bytes[offset] == Character(mark).asciiValue else { return nil }
+        }
+        guard let year = part(0, 4), let month = part(5, 2), let day = part(8, 2), let hour = part(11, 2),
+            let minute = part(14, 2), let second = part(17, 2),
+            let time = CivilTime(year, month, day, hour, minute, second)
+        else { return nil }
+        guard bytes[19] == UInt8(ascii: ".") else { return (time.secondsSince1970, 0, 19) }
+        let fraction = bytes[20...].prefix { isDigit($0) }
+        guard !fraction.isEmpty, let value = Double("0." + String(decoding: fraction, as: UTF8.self)) else {
+            return nil
+        }
+        return (time.secondsSince1970, value, fraction.endIndex)
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+    private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
+        guard digits.allSatisfy(isDigit) else { return nil }
+        return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
+    }
+}
