@@ -58,6 +58,16 @@ final class ServingLock: Sendable {
         }
     }
 
+    /// The process that serves from the folder; `nil` when none does, or this user may not know.
+    static func holder(of folder: URL) -> Int32? {
+        let path = folder.appending(path: "kbs.serving").filePath
+        guard let file = try? OpenFile(path, .read), (try? file.lock(.shared, waiting: false)) == false,
+            let text = try? file.read(atMost: 1_024)
+        else { return nil }
+        let words = String(decoding: text, as: UTF8.self).split(separator: ",").first?.split(separator: " ")
+        return words?.last.flatMap { Int32($0) }
+    }
+
     /// What the other has written, as the end of a clause.
     private static func other(_ path: String) -> String {
         guard let text = try? File.readText(path, atMost: 1_024), let line = text.split(separator: "\n").first else {

@@ -35,6 +35,7 @@ public struct Doctor: Sendable {
             EndorsementExamination(settings: settings, folder: folder, isOnline: isOnline),
             PolicyExamination(settings: settings),
             SystemExamination(settings: settings),
+            LibraryExamination(settings: settings),
         ]
     }
 

@@ -55,6 +55,29 @@ public struct SettingValue: Sendable {
         return version
     }
 
+    /// An address, a Unix socket's path, or one of each.
+    func listeners() throws -> (address: Settings.Address?, socket: String?) {
+        var (address, socket): (Settings.Address?, String?) = (nil, nil)
+        for entry in list() {
+            let value = SettingValue(name: name, text: entry)
+            if entry.hasPrefix("unix:"), socket == nil {
+                socket = try value.socketPath()
+            } else if !entry.hasPrefix("unix:"), address == nil {
+                address = try value.address()
+            } else {
+                throw invalid("one address and port, one unix:PATH, or one of each with a comma between")
+            }
+        }
+        guard address != nil || socket != nil else { throw invalid("an address and a port, e.g. 127.0.0.1:8080") }
+        return (address, socket)
+    }
+
+    private func socketPath() throws -> String {
+        let path = String(text.dropFirst("unix:".count))
+        guard path.hasPrefix("/") else { throw invalid("a Unix socket with its whole path, e.g. unix:/run/kbs/kbs.sock") }
+        return path
+    }
+
     func address() throws -> Settings.Address {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
             throw invalid("an address and a port, e.g. 127.0.0.1:8080 or [::1]:8080")

@@ -28,7 +28,20 @@ public struct Settings: Sendable {
         public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
     }
 
+    /// A Unix socket to listen on.
+    public struct Socket: Sendable, Hashable {
+        /// `nil`: there is none.
+        public var path: String?
+        public var mode: UInt32 = 0o660
+        /// A name or a number; `nil`: the process's own.
+        public var group: String?
+    }
+
     public var listen = Address(host: "127.0.0.1", port: 8080)
+    /// Whether to listen on ``listen``.
+    public var listensOnTCP = true
+    /// Beside ``listen``, or alone.
+    public var socket = Socket()
     public var dataFolder = URL(filePath: "kbs-data")
     public var storage = StorageSettings()
     public var masterKeys = MasterKeySources()
@@ -38,7 +51,7 @@ public struct Settings: Sendable {
     public var logLevels: [Subsystem: Logger.Level] = [:]
     public var metricsNetworks = NetworkList.loopback
     /// Close a connection on which nothing has arrived for so long.
-    public var idleTimeout: TimeInterval = 60
+    public var idleTimeout: TimeInterval = 120
     /// After SIGTERM, how long requests in flight have to finish.
     public var stopTimeout: TimeInterval = 30
     /// After SIGTERM, how long to serve on, not ready.

@@ -1,5 +1,5 @@
 public import FoundationEssentials
-public import NIOSSL
+public import TLS
 
 /// How connections are secured.
 public struct TLSSettings: Sendable, Hashable {

@@ -1,6 +1,5 @@
-public import FoundationEssentials
-import NIOSSL
 import Concurrency
+public import FoundationEssentials
 
 /// What new connections are served with. A connection keeps what it began with, but not the role of a certificate
 /// whose authorities were replaced.
@@ -15,7 +14,7 @@ public final class CurrentTLS: Sendable {
     }
 
     private struct State {
-        var identity: TLSIdentity
+        var served: ServedTLS
         /// Of the files when they were last looked at, usable or not; `nil` when they could not be read.
         var seen: [UInt8]?
         /// Why they could not be read.
@@ -29,13 +28,13 @@ public final class CurrentTLS: Sendable {
     public init(_ files: TLSFiles) throws {
         self.files = files
         let contents = try files.read()
-        state = Lock(State(identity: try TLSIdentity(contents, of: files), seen: contents.digest))
+        state = Lock(State(served: try ServedTLS(contents, of: files), seen: contents.digest))
     }
 
-    var identity: TLSIdentity { state.withLock { $0.identity } }
+    var served: ServedTLS { state.withLock { $0.served } }
 
     /// When the certificate that is served now expires.
-    public var expiry: Date { identity.validity.upperBound }
+    public var expiry: Date { served.validity.upperBound }
 
     /// For metrics and alerts: days until the certificate that is served now expires, negative after that.
     public func daysToExpiry(at now: Date = Date()) -> Double { expiry.timeIntervalSince(now) / 86_400 }
@@ -51,8 +50,8 @@ public final class CurrentTLS: Sendable {
         let digest = contents.digest
         guard state.withLock({ $0.seen != digest }) else { return .unchanged }
         do {
-            let identity = try TLSIdentity(contents, of: files)
-            state.withLock { $0 = State(identity: identity, seen: digest) }
+            let served = try ServedTLS(contents, of: files)
+            state.withLock { $0 = State(served: served, seen: digest) }
             return .replaced
         } catch {
             state.withLock { ($0.seen, $0.failure) = (digest, nil) }

@@ -1,6 +1,8 @@
+import Bytes
 import Crypto
+import Files
 public import FoundationEssentials
-public import NIOSSL
+public import TLS
 
 /// Where a server's certificate and key are.
 public struct TLSFiles: Sendable, Hashable {
@@ -12,40 +14,36 @@ public struct TLSFiles: Sendable, Hashable {
     /// What they hold at one time.
     struct Contents {
         let certificate: [UInt8]
-        let key: [UInt8]
+        let key: Secret
         let clientAuthorities: [UInt8]?
 
         /// Changes with the contents, whatever path leads to them and whatever the clock says.
         var digest: [UInt8] {
             var hash = SHA256()
-            for part in [certificate, key, clientAuthorities ?? []] {
-                hash.update(data: withUnsafeBytes(of: UInt64(part.count)) { Array($0) })
+            for part in [certificate, clientAuthorities ?? []] {
+                hash.update(data: UInt64(part.count).littleEndianBytes)
                 hash.update(data: part)
             }
+            key.withBytes { hash.update(bufferPointer: $0) }
             return Array(hash.finalize())
         }
     }
 
     /// - Throws: ``InvalidSetting`` with the file that cannot be read.
     func read() throws -> Contents {
-        Contents(
-            certificate: try Self.read(certificate, "tls.certificate"), key: try Self.read(key, "tls.key"),
+        var key = try Self.read(key, "tls.key")
+        return Contents(
+            certificate: try Self.read(certificate, "tls.certificate"), key: Secret(wiping: &key),
             clientAuthorities: try clientAuthorities.map { try Self.read($0, "tls.client_ca") })
     }
 
-    private static func read(_ file: URL, _ setting: String) throws -> [UInt8] {
-        do {
-            return Array(try Data(contentsOf: file))
-        } catch {
-            throw InvalidSetting(
-                "\(setting): \(file.path(percentEncoded: false)) cannot be read: \(error.localizedDescription)")
+    /// - Parameter limit: in bytes: a bundle of all the world's authorities has 300,000.
+    private static func read(_ file: URL, _ setting: String, atMost limit: Int = 4 << 20) throws -> [UInt8] {
+        do { return try File.read(file.filePath, atMost: limit) } catch {
+            throw InvalidSetting("\(setting): \(error.description)")
         }
     }
 
     /// Whether others than the key's owner and group may read it.
-    var isKeyOpenToAll: Bool {
-        let attributes = try? FileManager.default.attributesOfItem(
-            atPath: key.resolvingSymlinksInPath().path(percentEncoded: false))
-        return (attributes?[.posixPermissions] as? NSNumber).map { $0.intValue & 0o007 != 0 } ?? false
-    }
+    var isKeyOpenToAll: Bool { FileStatus.of(key.filePath).map { $0.permissions & 0o007 != 0 } ?? false }
 }

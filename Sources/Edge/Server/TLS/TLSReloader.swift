@@ -1,6 +1,7 @@
 import FoundationEssentials
-import Logging
 import Lifecycle
+import Logging
+import X509
 
 /// Takes up a renewed certificate: on SIGHUP, and by itself within seconds.
 ///
@@ -9,43 +10,30 @@ import Lifecycle
 struct TLSReloader: Service {
     static let interval = Duration.seconds(2)
 
-    /// `nil`: there is nothing to reload, and SIGHUP must not end the process all the same.
+    /// `nil`: there is nothing to reload.
     let tls: CurrentTLS?
-    /// What else is read again on SIGHUP.
-    let onHangUp: @Sendable () -> Void
     let logger: Logger
 
-    func run() async throws {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() { hangUp() }
-            }
-            if let tls { group.addTask { await watch(tls) } }
-        }
-    }
-
-    private func hangUp() {
-        onHangUp()
+    /// On SIGHUP.
+    func reload() {
         guard let tls else { return logger.info("SIGHUP: there is no certificate to reload.") }
         if case .unchanged = look(at: tls) { logger.info("SIGHUP: the certificate is the same as before.") }
     }
 
-    private func watch(_ tls: CurrentTLS) async {
+    func run(until stop: StopRequest) async throws {
+        guard let tls else { return await stop.wait() }
         var expiry = ExpiryWatch()
         if tls.files.isKeyOpenToAll {
             logger.warning(
                 "Everyone on this machine can read the TLS key: chmod it to 600.",
                 metadata: ["file": "\(tls.files.key.path(percentEncoded: false))"])
         }
-        while !Task.isShuttingDownGracefully {
+        complain(of: tls)
+        repeat {
             if let warning = expiry.warning(expiry: tls.expiry, at: Date()) { warn(warning, tls) }
-            do {
-                try await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.interval) }
-            } catch {
-                return
-            }
+            guard await stop.sleep(for: Self.interval) else { return }
             _ = look(at: tls)
-        }
+        } while true
     }
 
     private func look(at tls: CurrentTLS) -> CurrentTLS.Reload {
@@ -55,7 +43,8 @@ struct TLSReloader: Service {
         case .replaced:
             logger.notice(
                 "The TLS certificate was replaced.",
-                metadata: ["certificate": "\(tls.identity.name)", "expires": "\(tls.expiry.formatted(.iso8601))"])
+                metadata: ["certificate": "\(tls.served.name)", "expires": "\(tls.expiry.formatted(.iso8601))"])
+            complain(of: tls)
         case .refused(let reason):
             logger.error(
                 "The new TLS certificate cannot be used, and the old one goes on.",
@@ -64,9 +53,22 @@ struct TLSReloader: Service {
         return reload
     }
 
+    /// What the doctor would call a problem, but for a certificate that has expired: that is said again each day.
+    private func complain(of tls: CurrentTLS) {
+        let (served, now) = (tls.served, Date())
+        for refusal in served.identity.refusals(at: now)
+        where refusal.subject != .expiry || served.validity.upperBound > now {
+            logger.critical(
+                "Clients refuse the TLS certificate.",
+                metadata: [
+                    "certificate": "\(served.name)", "reason": "\(refusal.found)", "advice": "\(refusal.advice)",
+                ])
+        }
+    }
+
     private func warn(_ warning: ExpiryWatch.Warning, _ tls: CurrentTLS) {
         let metadata: Logger.Metadata = [
-            "certificate": "\(tls.identity.name)", "expires": "\(tls.expiry.formatted(.iso8601))",
+            "certificate": "\(tls.served.name)", "expires": "\(tls.expiry.formatted(.iso8601))",
         ]
         switch warning {
         case .none: break

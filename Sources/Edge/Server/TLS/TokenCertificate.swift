@@ -1,8 +1,8 @@
+import Bytes
 import CoCoDialect
 import Crypto
+import Files
 import FoundationEssentials
-import NIOSSL
-import SwiftASN1
 import X509
 
 /// `token.certificate` and `token.key`: what an operator's authority says of the key that tokens are signed with.
@@ -12,24 +12,24 @@ struct TokenCertificate: Sendable, Hashable {
 
     /// - Throws: ``InvalidSetting`` that says which file is wrong, and how.
     func identity() throws -> TokenIdentity {
-        let certificateName = "token.certificate: \(certificate.path(percentEncoded: false))"
-        let keyName = "token.key: \(key.path(percentEncoded: false))"
-        guard let pem = try? String(contentsOf: key, encoding: .utf8),
-            let privateKey = try? P256.Signing.PrivateKey(pemRepresentation: pem)
+        let certificateName = "token.certificate: \(certificate.filePath)"
+        let keyName = "token.key: \(key.filePath)"
+        guard var bytes = try? File.read(key.filePath, atMost: 65_536),
+            let privateKey = try? P256.Signing.PrivateKey(pemRepresentation: String(decoding: bytes, as: UTF8.self))
         else { throw InvalidSetting("\(keyName) does not hold a private key on P-256 in PEM without a passphrase") }
-        let chain: [Data]
-        let leaf: Certificate
+        let secret = Secret(wiping: &bytes)
+        let chain: [X509Certificate]
         do {
-            chain = try NIOSSLCertificate.fromPEMBytes(Array(Data(contentsOf: certificate)))
-                .map { Data(try $0.toDERBytes()) }
-            guard let first = chain.first else { throw InvalidSetting("it holds none") }
-            leaf = try Certificate(derEncoded: Array(first))
+            chain = try X509Certificate.read(
+                pem: File.read(certificate.filePath, atMost: 1 << 20), named: certificateName)
         } catch {
             throw InvalidSetting("\(certificateName) is no chain of certificates in PEM: \(error)")
         }
-        guard leaf.publicKey == Certificate.PublicKey(privateKey.publicKey) else {
-            throw InvalidSetting("\(keyName) is not the key of the first certificate in \(certificateName)")
+        do {
+            _ = try TLSIdentity(chain, named: certificateName, try PrivateKey(pem: secret, named: keyName), named: keyName)
+        } catch {
+            throw InvalidSetting(error.description)
         }
-        return TokenIdentity(privateKey, chain: chain)
+        return TokenIdentity(privateKey, chain: chain.map(\.der))
     }
 }
