@@ -1,11 +1,11 @@
-import AsyncHTTPClient
 import Broker
-import Endorsements
 import Evidence
+import Files
 import FoundationEssentials
+import HTTPServer
+import Lifecycle
 public import Logging
 import OpenPolicyAgent
-import Lifecycle
 import Storage
 
 /// A key broker, put together from its rooms: see ``ServerParts`` for what they are.
@@ -13,7 +13,9 @@ public struct KBSServer: Sendable {
     private let settings: Settings
     private let loggers: Loggers
     private var logger: Logger { loggers[.kbs] }
-    /// Is told the address once the server listens.
+    /// `nil`: nobody wants to be told how the server fares.
+    private let manager: ServiceManager?
+    /// Is told the address once the server listens on one.
     private let onListening: @Sendable (Settings.Address) async -> Void
 
     public init(
@@ -23,41 +25,55 @@ public struct KBSServer: Sendable {
         self.init(settings, loggers: Loggers(all: logger), onListening: onListening)
     }
 
+    /// - Parameter environment: names the service manager's socket, if there is one.
     public init(
-        _ settings: Settings, loggers: Loggers,
+        _ settings: Settings, loggers: Loggers, environment: [String: String] = [:],
         onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
     ) {
         self.settings = settings
         self.loggers = loggers
+        manager = ServiceManager(environment)
         self.onListening = onListening
     }
 
-    /// Serves until SIGTERM or SIGINT, then lets requests in flight finish.
+    /// Serves until SIGTERM, SIGINT or SIGQUIT, then lets requests in flight finish.
     public func run() async throws {
+        let signals = ServerSignals(logger: logger, manager: manager)
+        defer { signals.end() }
+        logger.info(
+            "This is swift-kbs \(Build.version).",
+            metadata: Dictionary(
+                RunningLibraries.current.fields.map { ($0.name, "\($0.value)") }, uniquingKeysWith: { first, _ in first }
+            ))
         try ListeningRule.check(settings)
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
-        let folder = try await DataFolder(settings, migrates: settings.storage.migrates)
-        let agent = try settings.policyAgent.map { configuration in
-            do { return try OpenPolicyAgent(configuration) } catch {
-                throw InvalidSetting("policy.opa.ca cannot be read: \(error)")
-            }
+        // Before the database and the trail: where another server listens already, nothing is begun.
+        let sockets = try settings.listeningAddresses().map { try ListeningSocket($0) }
+        do { try Folder.make(settings.dataFolder.filePath) } catch {
+            throw InvalidSetting("the data folder \(error.description)")
         }
-        let client = KeyDistributionService.makeClient()
+        let lock = try ServingLock(
+            settings.dataFolder, address: sockets.map { "\($0.address)" }.joined(separator: " and "))
+        defer { withExtendedLifetime(lock) {} }
+        let folder = try await DataFolder(settings, migrates: settings.storage.migrates)
         let result: Result<Void, any Error>
         do {
-            try await serve(
-                try await ServerParts(settings, loggers, folder: folder, client: client, agent: agent, tls: tls))
+            let agent = try settings.policyAgent.map { configuration in
+                do { return try OpenPolicyAgent(configuration) } catch {
+                    throw InvalidSetting("policy.opa.ca cannot be read: \(error)")
+                }
+            }
+            let parts = try await ServerParts(settings, loggers, folder: folder, agent: agent, tls: tls)
+            try await serve(parts, on: sockets, signals)
             result = .success(())
         } catch {
             result = .failure(error)
         }
-        try? await client.shutdown()
-        try? await agent?.shutdown()
         try? await folder.store.close()
         try result.get()
     }
 
-    private func serve(_ parts: ServerParts) async throws {
+    private func serve(_ parts: ServerParts, on sockets: [ListeningSocket], _ signals: ServerSignals) async throws {
         warn(isOpen: try await parts.isOpen)
         // That the database cannot be asked just now shows elsewhere.
         do { try await parts.trail.check.run() } catch is Refusal {} catch {
@@ -69,47 +85,57 @@ public struct KBSServer: Sendable {
         let signing = Task {
             await parts.trail.writer(interval: settings.checkpointInterval, logger: loggers[.audit]).run()
         }
-        let group = Task { try await services(of: parts).run() }
-        let result = await withTaskCancellationHandler {
-            await group.result
-        } onCancel: {
-            group.cancel()
-        }
+        let result: Result<Void, any Error>
         do {
-            try await parts.broker.recordOmissions()
-            try await parts.broker.record(AuditRecord(.stopServer, by: .server, at: Date()))
+            try await services(of: parts, on: sockets, signals).run(until: signals.stop)
+            result = .success(())
         } catch {
-            logger.error("The end could not be recorded in the trail.", metadata: ["error": "\(error)"])
+            result = .failure(error)
         }
+        // Where this task was cancelled, the end is written down all the same.
+        await Task {
+            do {
+                try await parts.broker.recordOmissions()
+                try await parts.broker.record(AuditRecord(.stopServer, by: .server, at: Date()))
+            } catch {
+                logger.error("The end could not be recorded in the trail.", metadata: ["error": "\(error)"])
+            }
+        }.value
         signing.cancel()
         await signing.value
         try result.get()
         logger.info("Stopped.")
     }
 
-    private func services(of parts: ServerParts) -> ServiceGroup {
-        var serving = ServiceGroupConfiguration(
-            services: [
-                .init(
-                    service: parts.application(onListening: onListening),
-                    successTerminationBehavior: .gracefullyShutdownGroup),
-                .init(
-                    service: Housekeeping(
-                        broker: parts.broker, store: parts.folder.store, attemptsKept: settings.attemptsKept,
-                        logger: loggers[.storage])),
-                .init(
-                    service: KeyRotation(
-                        keys: parts.folder.keys, store: parts.folder.store, logger: loggers[.storage],
-                        onResealed: { count, active in await recordRotation(count, active, parts.broker) })),
-                .init(service: TLSReloader(tls: parts.tls, onHangUp: { reloadKeys(of: parts) }, logger: loggers[.tls])),
-                .init(service: LimitReport(counters: parts.limits.counters, logger: loggers[.http])),
+    private func services(
+        of parts: ServerParts, on sockets: [ListeningSocket], _ signals: ServerSignals
+    ) -> ServiceGroup {
+        let reloader = TLSReloader(tls: parts.tls, logger: loggers[.tls])
+        signals.onHangUp {
+            reloadKeys(of: parts)
+            reloader.reload()
+        }
+        let front = parts.front(on: sockets, manager: manager, onListening: onListening)
+        return ServiceGroup(
+            [
+                front,
+                Housekeeping(
+                    broker: parts.broker, store: parts.folder.store, attemptsKept: settings.attemptsKept,
+                    logger: loggers[.storage]),
+                KeyRotation(
+                    keys: parts.folder.keys, store: parts.folder.store, logger: loggers[.storage],
+                    onResealed: { count, active in await recordRotation(count, active, parts.broker) }),
+                reloader,
+                LimitReport(counters: parts.limits.counters, logger: loggers[.http]),
+                LibraryWatch(logger: logger),
                 // Last, so that it is stopped first.
-                .init(
-                    service: DrainService(
-                        readiness: parts.readiness, delay: .seconds(settings.drainDelay), logger: logger)),
-            ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        serving.maximumGracefulShutdownDuration = .seconds(settings.drainDelay + settings.stopTimeout)
-        return ServiceGroup(configuration: serving)
+                DrainService(
+                    readiness: parts.readiness, delay: .seconds(settings.drainDelay), logger: logger,
+                    onStopping: {
+                        manager?.stopping("stopping")
+                        front.announceEnd()
+                    }),
+            ], patience: .seconds(settings.drainDelay + settings.stopTimeout + 5), logger: logger)
     }
 
     private func reloadKeys(of parts: ServerParts) {

@@ -9,10 +9,13 @@ struct DrainService: Service {
     let readiness: Readiness
     let delay: Duration
     let logger: Logger
+    /// Is called first.
+    let onStopping: @Sendable () -> Void
 
     func run(until stop: StopRequest) async throws {
         await stop.wait()
         guard !Task.isCancelled else { return }
+        onStopping()
         await readiness.stop()
         guard delay > .zero else { return }
         logger.info("Stopping soon.", metadata: ["delay": "\(delay)"])

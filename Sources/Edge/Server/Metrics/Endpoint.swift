@@ -1,5 +1,3 @@
-import HTTPTypes
-import Hummingbird
 
 /// What a path is about. A label of a metric needs a list that nobody outside can lengthen.
 enum Endpoint: String, CaseIterable {

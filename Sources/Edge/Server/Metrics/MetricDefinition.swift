@@ -18,6 +18,10 @@ extension MetricDefinition {
     static let connections = MetricDefinition(
         name: "kbs_connections_open", help: "Connections from clients.", kind: .gauge)
 
+    static let malformed = MetricDefinition(
+        name: "kbs_http_malformed_total", help: "Messages that were no requests, by the part that was wrong.",
+        kind: .counter)
+
     static let limitsReached = MetricDefinition(
         name: "kbs_limits_reached", help: "How often each limit was reached since the start.", kind: .gauge)
 
@@ -79,6 +83,17 @@ extension MetricDefinition {
         help: "When the server's TLS certificate expires, in Unix time. Absent without TLS.", kind: .gauge)
     static let buildInfo = MetricDefinition(
         name: "kbs_build_info", help: "Always 1; the labels say what runs.", kind: .gauge)
+    static let libraryInfo = MetricDefinition(
+        name: "kbs_library_info", help: "Always 1; the labels name a library of the distribution that runs.",
+        kind: .gauge)
+    static let fipsMode = MetricDefinition(
+        name: "kbs_fips_mode", help: "Whether only algorithms of a FIPS module are used: 1 or 0.", kind: .gauge)
+    static let mlKEM = MetricDefinition(
+        name: "kbs_ml_kem_available", help: "Whether guests may bring keys for ML-KEM-768: 1 or 0.", kind: .gauge)
+    static let replacedFiles = MetricDefinition(
+        name: "kbs_replaced_files",
+        help: "Files of this program and its libraries that the disk has newer ones of: restart the server.",
+        kind: .gauge)
     static let cpu = MetricDefinition(
         name: "kbs_process_cpu_seconds_total", help: "Processor time used, by the system and by the process.",
         kind: .counter)
@@ -93,9 +108,9 @@ extension MetricDefinition {
 
     /// In the order in which they are exported.
     static let all = [
-        httpRequests, httpDuration, httpInFlight, connections, limitsReached, handshakes, refusals, refusedChecks,
+        httpRequests, httpDuration, httpInFlight, connections, malformed, limitsReached, handshakes, refusals, refusedChecks,
         workloadChanges, guestHandshakes, resourceReleases, resourceChanges, sessions, workloads, resources, lookups,
         kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration, commitFailures, databaseConnections,
-        lostConnections, readiness, certificateExpiry, buildInfo, cpu, memory, descriptors, mostDescriptors, started,
+        lostConnections, readiness, certificateExpiry, buildInfo, libraryInfo, fipsMode, mlKEM, replacedFiles, cpu, memory, descriptors, mostDescriptors, started,
     ]
 }

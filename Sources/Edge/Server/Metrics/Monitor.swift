@@ -1,6 +1,7 @@
 import Broker
-import Metrics
+import Dispatch
 import FoundationEssentials
+import Metrics
 import Storage
 
 /// All that is counted in one server, and the page that shows it.
@@ -26,7 +27,7 @@ struct Monitor: Sendable {
         certificateExpiry: @escaping @Sendable () -> Date? = { nil },
         databaseLog: DatabaseLog? = nil
     ) {
-        registry = PrometheusRegistry()
+        registry = PrometheusRegistry(MetricDefinition.all)
         broker = BrokerMetrics(registry)
         http = HTTPMetrics(registry)
         connections = registry.gauge(.connections)
@@ -54,20 +55,20 @@ struct Monitor: Sendable {
                 sampled.resume()
             }
         }
-        registry.gauge(.writeQueueDepth).set(Int64(store.waitingWrites))
+        registry.gauge(.writeQueueDepth).set(store.waitingWrites)
         if let store = store as? PostgreSQLStore {
-            registry.gauge(.databaseConnections).set(Int64(store.openConnections))
+            registry.gauge(.databaseConnections).set(store.openConnections)
         }
         // A database that cannot be read shows in the checks, and must not hide all the rest.
         async let workloads = workloads.value { [store] in try await store.countWorkloads() }
         async let resources = resources.value { [store] in try await store.countResources() }
         async let sessions = sessions.value { [store] in try await store.countSessions(at: Date()) }
-        if let count = await workloads { registry.gauge(.workloads).set(Int64(count)) }
-        if let count = await resources { registry.gauge(.resources).set(Int64(count)) }
-        if let count = await sessions { registry.gauge(.sessions).set(Int64(count)) }
+        if let count = await workloads { registry.gauge(.workloads).set(count) }
+        if let count = await resources { registry.gauge(.resources).set(count) }
+        if let count = await sessions { registry.gauge(.sessions).set(count) }
         if let expiry = certificateExpiry() { registry.gauge(.certificateExpiry).set(expiry.timeIntervalSince1970) }
         for limit in LimitCounters.Limit.allCases {
-            registry.gauge(.limitsReached, ("limit", limit.rawValue)).set(Int64(limits[limit]))
+            registry.gauge(.limitsReached, ("limit", limit.rawValue)).set(limits[limit])
         }
         for result in await readiness.results() {
             registry.gauge(.readiness, ("check", result.name)).set(result.failure == nil ? 1 : 0)

@@ -19,9 +19,16 @@ struct ProcessMetrics: Sendable {
     private let systemTime: Gauge
     private let memory: Gauge
     private let descriptors: Gauge
+    private let replacedFiles: Gauge
 
     init(_ registry: PrometheusRegistry) {
         registry.gauge(.buildInfo, ("version", Build.version), ("swift", Build.swift)).set(1)
+        for library in RunningLibraries.current.libraries {
+            registry.gauge(.libraryInfo, ("library", library.name), ("version", library.version)).set(1)
+        }
+        registry.gauge(.fipsMode).set(RunningLibraries.current.isFIPSMode ? 1 : 0)
+        registry.gauge(.mlKEM).set(RunningLibraries.current.hasMLKEM ? 1 : 0)
+        replacedFiles = registry.gauge(.replacedFiles)
         userTime = registry.gauge(.cpu, ("mode", "user"))
         systemTime = registry.gauge(.cpu, ("mode", "system"))
         memory = registry.gauge(.memory)
@@ -41,6 +48,7 @@ struct ProcessMetrics: Sendable {
         if let pages = Self.words("/proc/self/statm").dropFirst().first.flatMap({ Double($0) }) {
             memory.set(pages * Double(sysconf(Int32(_SC_PAGESIZE))))
         }
+        if let files = MappedFiles() { replacedFiles.set(files.replaced.count) }
         if let open = try? Folder.names(in: "/proc/self/fd").count {
             // One of them is the listing's own.
             descriptors.set(Double(max(open - 1, 0)))
