@@ -43,7 +43,8 @@ let systems: [Target] = [
     system("CEpoll", "libc6-dev"),
     system("COpenSSL", "libssl-dev"),
     // Makes the process's first call of OpenSSL, before main.
-    .target(name: "COpenSSLStart", path: "Sources/Systems/COpenSSLStart"),
+    .target(
+        name: "COpenSSLStart", path: "Sources/Systems/COpenSSLStart", linkerSettings: [.linkedLibrary("crypto")]),
     system("CNettle", "nettle-dev"),
     system("CSQLite", "libsqlite3-dev"),
     system("CCurl", "libcurl4-openssl-dev"),
@@ -117,6 +118,7 @@ let testTargets: [Target] = [
     tests("Base", "MetricsTests", ["Metrics"]),
     tests("Base", "TracingTests", ["InMemoryTracing", "Tracing"]),
     tests("Base", "X509Tests", ["Bytes", "X509"]),
+    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient"]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target.

@@ -22,6 +22,8 @@ extension AES {
                 self.bytes = Array(bytes)
             }
 
+            fileprivate init(whole bytes: [UInt8]) { self.bytes = bytes }
+
             public var startIndex: Int { 0 }
             public var endIndex: Int { Self.byteCount }
             public subscript(position: Int) -> UInt8 { bytes[position] }
@@ -59,9 +61,7 @@ extension AES {
 
             fileprivate init(whole combined: [UInt8]) { self.combined = combined }
 
-            public var nonce: Nonce {
-                get throws(CryptoError) { try Nonce(data: combined.prefix(Nonce.byteCount)) }
-            }
+            public var nonce: Nonce { Nonce(whole: Array(combined.prefix(Nonce.byteCount))) }
             public var ciphertext: ArraySlice<UInt8> {
                 combined.dropFirst(Nonce.byteCount).dropLast(Self.tagByteCount)
             }

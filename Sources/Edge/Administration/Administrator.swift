@@ -1,0 +1,91 @@
+public import Broker
+public import Evidence
+public import FoundationEssentials
+
+/// What an operator can do, in the terms of the administration API. One implementation works on a server's own
+/// store, the other asks a running server; the command line does not care which it has.
+public protocol Administrator: Sendable {
+    func workloads(after id: String, search: String, limit: Int) async throws -> WorkloadPage
+    func workload(_ id: String) async throws -> WorkloadSummary
+    /// - Parameter replacing: whether there may be one.
+    func register(_ workload: NewWorkload, replacing: Bool) async throws
+    func setDisabled(_ isDisabled: Bool, workload id: String) async throws
+    func removeWorkload(_ id: String) async throws
+    /// Holds a recorded report, 1,184 bytes, against a workload. Nothing is released.
+    func appraise(_ report: [UInt8], certificates: [Certificate], against id: String) async throws -> VerdictRecord
+
+    func policies(after name: String, limit: Int) async throws -> PolicyPage
+    func policy(_ name: String) async throws -> PolicySummary
+    /// - Parameter document: TOML.
+    func setPolicy(_ name: String, document: String) async throws -> PolicySummary
+    func removePolicy(_ name: String) async throws
+    /// Holds recorded evidence against a policy. Nothing is released.
+    func appraise(_ evidence: RecordedEvidence, against policy: TestedPolicy) async throws -> VerdictRecord
+
+    func referenceValues(after name: String, limit: Int) async throws -> ReferenceValuesPage
+    func referenceValues(_ name: String) async throws -> ReferenceValuesSummary
+    func setReferenceValues(_ set: ReferenceValueSet) async throws -> ReferenceValuesSummary
+    func removeReferenceValues(_ name: String) async throws
+
+    func resources(after path: String, search: String, limit: Int) async throws -> ResourcePage
+    func resource(_ path: ResourcePath) async throws -> ResourceSummary
+    /// Those that are kept, latest first.
+    func versions(ofResource path: ResourcePath) async throws -> ResourceVersionList
+    /// Puts the next version of a resource.
+    ///
+    /// - Parameters:
+    ///   - policy: `nil` leaves what is there.
+    ///   - replacing: whether there may be one.
+    func putResource(
+        _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice?, replacing: Bool
+    ) async throws -> ResourceSummary
+    func editResource(_ path: ResourcePath, _ edit: ResourceEdit) async throws -> ResourceSummary
+    func removeResource(_ path: ResourcePath) async throws
+
+    func sessions(_ selection: SessionSelection, after id: String, limit: Int) async throws -> SessionPage
+    /// - Returns: how many there were.
+    func endSessions(_ selection: SessionSelection) async throws -> Int
+
+    func attempts(_ selection: AttemptSelection, before id: Int64?, limit: Int) async throws -> AttemptPage
+    func attempt(_ id: Int64) async throws -> AttemptDetail
+
+    func tokens() async throws -> TokenList
+    /// - Parameter lifetime: in seconds.
+    func createToken(_ role: Role, description: String, lifetime: TimeInterval) async throws -> NewToken
+    func revokeToken(_ id: String) async throws
+
+    func auditRecords(after sequence: Int64, limit: Int) async throws -> [AuditEntry]
+    /// A checkpoint of the trail as it is now.
+    func checkpoint() async throws -> Checkpoint
+
+    func certificates(after fingerprint: String, limit: Int) async throws -> CertificatePage
+    func removeCertificate(_ fingerprint: String) async throws
+}
+
+/// A workload's fields as an operator gives them.
+public struct NewWorkload: Sendable {
+    public let id: String
+    /// In hex.
+    public let measurement: String
+    public let configuration: String
+    public let secret: Secret
+
+    public init(id: String, measurement: String, configuration: String, secret: Secret) {
+        self.id = id
+        self.measurement = measurement
+        self.configuration = configuration
+        self.secret = secret
+    }
+}
+
+extension Administrator {
+    /// Every workload whose id holds the text.
+    public func allWorkloads(search: String = "") async throws -> [WorkloadSummary] {
+        var all: [WorkloadSummary] = []
+        while true {
+            let page = try await workloads(after: all.last?.id ?? "", search: search, limit: 1_000)
+            all += page.workloads
+            if page.next == nil { return all }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+public import Broker
+import Evidence
+public import HTTPEdge
+
+/// What the administration needs to know of a connection.
+public protocol CallerContext: RequestContext, RemoteAddressRequestContext {
+    /// The client's certificate, DER, if one was presented and verified to the configured authority.
+    var peerCertificate: [UInt8]? { get }
+}
+
+/// Someone who proved who they are.
+public struct Caller: Sendable, Hashable {
+    public let actor: Actor
+    public let role: Role
+
+    public init(_ actor: Actor, _ role: Role) {
+        self.actor = actor
+        self.role = role
+    }
+}
+
+/// What a request brought along to prove who sent it.
+enum Credential: Sendable, Hashable {
+    case token(id: String, secret: String)
+    case jwt(String)
+    /// Neither has its form.
+    case unreadable
+
+    /// From `Authorization`: `Bearer` with a token or a JWT, or `Basic` with one of them as the password.
+    ///
+    /// - Returns: `nil` when there is none.
+    init?(_ request: Request) {
+        guard let header = request.headers[.authorization] else { return nil }
+        guard CombiningMarks.isASCII(header) else {
+            self = .unreadable
+            return
+        }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2 else {
+            self = .unreadable
+            return
+        }
+        let value = parts[1].trimmingPrefix(while: { $0 == " " })
+        switch parts[0].lowercased() {
+        case "bearer": self.init(text: String(value))
+        case "basic":
+            guard let pair = BasicCredentials(String(value)) else {
+                self = .unreadable
+                return
+            }
+            self.init(text: pair.password)
+        default: self = .unreadable
+        }
+    }
+
+    private init(text: String) {
+        if let (id, secret) = AccessToken.parse(text) {
+            self = .token(id: id, secret: secret)
+        } else if text.split(separator: ".", omittingEmptySubsequences: false).count == 3 {
+            self = .jwt(text)
+        } else {
+            self = .unreadable
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import Broker
+
+/// Slows down whoever guesses at a token: after a few failures an address must wait before it may try the same one
+/// again, twice as long each time.
+///
+/// Others from that address are not kept waiting, nor are JWTs, whose signatures nobody guesses: whoever guesses must
+/// not be able to lock others out.
+final class FailureDelay: Sendable {
+    private struct Key: Hashable {
+        let caller: IPAddress
+        let token: String
+
+        init?(_ address: IPAddress?, _ credential: Credential) {
+            guard let caller = address?.limited, case .token(let id, _) = credential else { return nil }
+            (self.caller, token) = (caller, id)
+        }
+    }
+
+    private struct Failures {
+        var count = 0
+        var until: ContinuousClock.Instant
+    }
+
+    private let failures = BoundedCache<Key, Failures>(capacity: 10_000)
+
+    /// Failures that cost nothing: people mistype.
+    static let free = 5
+    /// The longest wait, in seconds.
+    static let longest = 300
+
+    /// - Returns: how many seconds it must wait, or `nil`.
+    func wait(for address: IPAddress?, _ credential: Credential, at now: ContinuousClock.Instant) -> Int? {
+        guard let key = Key(address, credential), let known = failures[key], known.count > Self.free,
+            now < known.until
+        else { return nil }
+        return Int((known.until - now).components.seconds) + 1
+    }
+
+    func failed(_ address: IPAddress?, _ credential: Credential, at now: ContinuousClock.Instant) {
+        guard let key = Key(address, credential) else { return }
+        failures.update(key, default: Failures(until: now)) { known in
+            // An hour of silence is forgiven.
+            if now > known.until.advanced(by: .seconds(3_600)) { known.count = 0 }
+            known.count += 1
+            let excess = min(known.count - Self.free - 1, 16)
+            known.until = now.advanced(by: .seconds(excess < 0 ? 0 : min(Self.longest, 1 << excess)))
+        }
+    }
+
+    func succeeded(_ address: IPAddress?, _ credential: Credential, at now: ContinuousClock.Instant) {
+        guard let key = Key(address, credential), failures[key] != nil else { return }
+        failures[key] = Failures(until: now)
+    }
+}

@@ -1,0 +1,174 @@
+public import HTTPClient
+public import Broker
+public import FoundationEssentials
+import HTTP
+public import HTTPEdge
+import JSONWebTokens
+public import Logging
+
+/// Who may administer: the one place where it is decided.
+///
+/// A caller proves itself with a token, a JWT or a client certificate. On a fresh installation, which listens on
+/// loopback and has none of them set up, callers on the same machine may do everything.
+public struct Gate: Sendable {
+    /// What is set up.
+    public struct Configuration: Sendable {
+        /// Where callers must be; `nil` leaves it to their credentials.
+        public var networks: NetworkList?
+        /// Whether the server listens on loopback only.
+        public var listensOnLoopback = true
+        public var issuer: JWTIssuer?
+        public var certificates = ClientCertificates.none
+
+        public init() {}
+    }
+
+    private let configuration: Configuration
+    private let broker: Broker
+    private let tokens: any TokenStore
+    private let verifier: JWTVerifier?
+    private let delay = FailureDelay()
+    private let now: @Sendable () -> Date
+
+    public init(
+        _ configuration: Configuration, broker: Broker, tokens: any TokenStore, client: HTTPClient, logger: Logger,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        self.configuration = configuration
+        self.broker = broker
+        self.tokens = tokens
+        verifier = configuration.issuer.map {
+            JWTVerifier($0, keys: JWTKeySource($0.keys, client: client, logger: logger))
+        }
+        self.now = now
+    }
+
+    /// Lets a caller through, or records that it was turned away.
+    ///
+    /// - Throws: a ``Refusal``.
+    public func admit(
+        _ request: Request, _ context: some CallerContext, to permission: Role.Permission
+    ) async throws -> Caller {
+        var known: Actor?
+        do {
+            let caller = try await caller(of: request, context)
+            known = caller.actor
+            guard caller.role.allows(permission) else {
+                throw Refusal(.forbidden, "The role \(caller.role.rawValue) does not allow this.")
+            }
+            return caller
+        } catch let refusal as Refusal {
+            try await broker.recordDenial(
+                of: "\(request.method) \(request.uri.path.prefix(200))",
+                by: known ?? .anonymous(context.remoteAddress?.description ?? ""), isKnown: known != nil, refusal)
+            throw refusal
+        }
+    }
+
+    private func caller(of request: Request, _ context: some CallerContext) async throws -> Caller {
+        // A page in a browser is in the right network, may hold a password, and was written by anyone.
+        guard !request.headers.contains(where: { Self.browserMarks.contains($0.name.canonicalName) }) else {
+            throw Refusal(.registrationForbidden, "Browsers may not administer workloads.")
+        }
+        if let networks = configuration.networks {
+            guard !networks.isEmpty else {
+                throw Refusal(
+                    .registrationForbidden,
+                    "This server is not administered over HTTP: the operator can use `kbs workload` on its data folder."
+                )
+            }
+            guard networks.contains(context.remoteAddress) else {
+                throw Refusal(
+                    .registrationForbidden,
+                    "Workloads may be administered from \(networks) only: do it from there, or have the operator add "
+                        + "your network to registration.networks.")
+            }
+        }
+        guard let credential = Credential(request) else {
+            if let der = context.peerCertificate, let caller = configuration.certificates.caller(der) { return caller }
+            return try await anonymous(request, context)
+        }
+        let (time, instant) = (now(), ContinuousClock.now)
+        if let seconds = delay.wait(for: context.remoteAddress, credential, at: instant) {
+            throw Refusal(
+                .rateLimited, "There were too many wrong tries with this credential from your address: wait.",
+                retryAfter: seconds)
+        }
+        do {
+            let caller = try await authenticate(credential, at: time)
+            delay.succeeded(context.remoteAddress, credential, at: instant)
+            return caller
+        } catch let refusal as Refusal where refusal.code == .unauthenticated {
+            delay.failed(context.remoteAddress, credential, at: instant)
+            throw refusal
+        }
+    }
+
+    private func authenticate(_ credential: Credential, at time: Date) async throws -> Caller {
+        switch credential {
+        case .token(let id, let secret):
+            guard let token = try await tokens.token(id), token.matches(secret) else {
+                throw Refusal(.unauthenticated, "There is no such token.")
+            }
+            guard token.revoked == nil else { throw Refusal(.unauthenticated, "The token \(id) was revoked.") }
+            guard token.isUsable(at: time) else {
+                throw Refusal(
+                    .unauthenticated, "The token \(id) has expired: have another made with `kbs token create`.")
+            }
+            return Caller(.token(id), token.role)
+        case .jwt(let text):
+            guard let verifier else {
+                throw Refusal(.unauthenticated, "This server takes no JWTs: use a token of `kbs token create`.")
+            }
+            return try await verifier.caller(text, at: time)
+        case .unreadable:
+            throw Refusal(
+                .unauthenticated,
+                "Authorization must be Bearer with a token or JWT, or Basic with a token as the password.")
+        }
+    }
+
+    /// The rule for a fresh installation.
+    private func anonymous(_ request: Request, _ context: some CallerContext) async throws -> Caller {
+        guard configuration.isFresh, try await !tokens.hasTokens() else {
+            throw Refusal(
+                .unauthenticated,
+                "Credentials are needed: a token (`kbs token create --role registrar`), which is the password for HTTP "
+                    + "Basic too.")
+        }
+        let networks = configuration.networks ?? .loopback
+        guard networks.contains(context.remoteAddress) else {
+            throw Refusal(
+                .registrationForbidden,
+                "Without credentials workloads may be administered from \(networks) only: do it from there, or make a "
+                    + "token with `kbs token create`.")
+        }
+        // Behind a proxy everyone has the proxy's address, so the rule above would let everyone in.
+        guard !request.cameThroughProxy else {
+            throw Refusal(
+                .registrationForbidden,
+                "The request came through a proxy, so its origin is not known: make a token with `kbs token create`.")
+        }
+        // A page in a browser may give its own name this machine's address, and is then of one origin with us.
+        guard Self.isThisMachine(request.head.authority) else {
+            throw Refusal(
+                .registrationForbidden,
+                "Without credentials the server must be addressed as localhost or by its loopback address.")
+        }
+        return Caller(.anonymous(context.remoteAddress?.description ?? ""), .admin)
+    }
+
+    private static let browserMarks: Set<String> = ["origin", "sec-fetch-site"]
+
+    /// - Parameter authority: what the request was addressed to, with a port or without.
+    private static func isThisMachine(_ authority: String?) -> Bool {
+        guard let host = authority.flatMap({ URL(string: "http://\($0)")?.host() }) else { return false }
+        let literal = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
+        return literal == "localhost" || IPAddress(literal)?.isLoopback == true
+    }
+}
+
+extension Gate.Configuration {
+    /// Whether nobody has set up who may administer.
+    package var isFresh: Bool { listensOnLoopback && issuer == nil && certificates.isEmpty }
+}

@@ -1,0 +1,26 @@
+import Broker
+import FoundationEssentials
+import JSONWebTokens
+
+/// Turns an issuer's JWTs into callers.
+struct JWTVerifier: Sendable {
+    private let issuer: JWTIssuer
+    private let verifier: TokenVerifier
+
+    init(_ issuer: JWTIssuer, keys: JWTKeySource) {
+        self.issuer = issuer
+        verifier = TokenVerifier(.init(issuer: issuer.issuer, audience: issuer.audience), keys: keys)
+    }
+
+    /// - Returns: who the token is about.
+    /// - Throws: a ``Refusal``.
+    func caller(_ text: String, at time: Date) async throws -> Caller {
+        let claims = try await verifier.claims(of: text, at: time)
+        let roles = claims.list(issuer.roleClaim).compactMap(issuer.role)
+        guard let role = roles.max() else {
+            throw Refusal(
+                .forbidden, "The JWT's claim \(issuer.roleClaim) names no role: registrar, auditor or admin is wanted.")
+        }
+        return Caller(.jwt(issuer: issuer.issuer, subject: claims["sub"]?.text ?? "?"), role)
+    }
+}

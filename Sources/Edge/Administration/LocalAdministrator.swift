@@ -1,0 +1,196 @@
+public import Broker
+public import Evidence
+public import FoundationEssentials
+import VirteeDialect
+
+/// Works on a store. A server may run on it at the same time, and sees changes at once.
+public struct LocalAdministrator: Administrator {
+    public typealias Storage = Broker.Storage & TokenStore & CertificateInventory
+
+    let broker: Broker
+    let store: any Storage
+    private let signer: @Sendable () async throws -> CheckpointKey
+    /// On whose behalf.
+    let actor: Actor
+    let now: @Sendable () -> Date
+
+    /// - Parameters:
+    ///   - signer: gives the key that checkpoints are signed with.
+    ///   - actor: on whose behalf.
+    public init(
+        _ broker: Broker, store: any Storage, signer: @escaping @Sendable () async throws -> CheckpointKey,
+        actor: Actor, now: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        self.broker = broker
+        self.store = store
+        self.signer = signer
+        self.actor = actor
+        self.now = now
+    }
+
+    /// The same for someone else.
+    func acting(as actor: Actor) -> LocalAdministrator {
+        LocalAdministrator(broker, store: store, signer: signer, actor: actor, now: now)
+    }
+
+    // MARK: Workloads
+
+    public func workloads(after id: String, search: String, limit: Int) async throws -> WorkloadPage {
+        let found = try await store.workloads(after: id, search: search, limit: limit + 1)
+        let (page, next) = found.page(limit)
+        return WorkloadPage(workloads: page.map(WorkloadSummary.init), next: next?.id.text)
+    }
+
+    public func workload(_ id: String) async throws -> WorkloadSummary {
+        guard let workload = try await store.workload(try WorkloadID(id)) else { throw Refusal.notRegistered(id) }
+        return WorkloadSummary(workload)
+    }
+
+    public func register(_ workload: NewWorkload, replacing: Bool) async throws {
+        try await register(workload, replacing: replacing, expecting: nil)
+    }
+
+    /// - Returns: the workload as it was registered, whatever became of it since, and whether it replaced one.
+    @discardableResult
+    func register(
+        _ workload: NewWorkload, replacing: Bool, expecting expected: Workload.Expectation?
+    ) async throws -> (workload: WorkloadSummary, replaced: Bool) {
+        let done = try await broker.register(
+            Registration(
+                workloadID: workload.id, launchMeasurement: workload.measurement, teeConfig: workload.configuration,
+                secret: workload.secret), replacing: replacing, expecting: expected, by: actor)
+        return (WorkloadSummary(done.workload), done.replaced)
+    }
+
+    public func setDisabled(_ isDisabled: Bool, workload id: String) async throws {
+        try await setDisabled(isDisabled, workload: id, expecting: nil)
+    }
+
+    func setDisabled(_ isDisabled: Bool, workload id: String, expecting expected: Workload.Expectation?) async throws {
+        try await broker.setDisabled(isDisabled, try WorkloadID(id), expecting: expected, by: actor)
+    }
+
+    public func removeWorkload(_ id: String) async throws { try await removeWorkload(id, expecting: nil) }
+
+    func removeWorkload(_ id: String, expecting expected: Workload.Expectation?) async throws {
+        try await broker.remove(try WorkloadID(id), expecting: expected, by: actor)
+    }
+
+    public func appraise(
+        _ bytes: [UInt8], certificates: [Certificate], against id: String
+    ) async throws -> VerdictRecord {
+        let report: AttestationReport
+        do { report = try AttestationReport(bytes: bytes) } catch {
+            throw Refusal(.invalidField, "The evidence is not an SEV-SNP report. \(error).")
+        }
+        return VerdictRecord(
+            try await broker.appraise(
+                recorded: report, certificates: certificates, against: try WorkloadID(id), by: actor))
+    }
+
+    // MARK: Sessions and attempts
+
+    public func sessions(_ selection: SessionSelection, after id: String, limit: Int) async throws -> SessionPage {
+        guard let start = Hex.decode(id) else { throw Refusal(.invalidField, "after must be a session's id.") }
+        let found = try await store.sessions(selection, after: start, limit: limit + 1, at: now())
+        let (page, next) = found.page(limit)
+        return SessionPage(sessions: page.map(SessionSummary.init), next: next.map { Hex.encode($0.id) })
+    }
+
+    public func endSessions(_ selection: SessionSelection) async throws -> Int {
+        let ended = try await broker.endSessions(selection, by: actor)
+        if selection.id != nil, ended == 0 { throw Refusal(.notFound, "There is no such session.") }
+        return ended
+    }
+
+    public func attempts(
+        _ selection: AttemptSelection, before id: Int64?, limit: Int
+    ) async throws -> AttemptPage {
+        let found = try await store.attempts(selection, before: id ?? .max, limit: limit + 1)
+        let (page, next) = found.page(limit)
+        return AttemptPage(attempts: page.map(AttemptSummary.init), next: next?.id)
+    }
+
+    public func attempt(_ id: Int64) async throws -> AttemptDetail {
+        guard let attempt = try await store.attempt(id) else {
+            throw Refusal(
+                .notFound, "There is no attempt \(id), or it is no longer kept: the audit trail has its outcome.")
+        }
+        return AttemptDetail(attempt: AttemptSummary(attempt), verdict: attempt.verdict)
+    }
+
+    // MARK: Tokens
+
+    public func tokens() async throws -> TokenList {
+        TokenList(tokens: try await store.tokens().map(TokenSummary.init))
+    }
+
+    public func createToken(_ role: Role, description: String, lifetime: TimeInterval) async throws -> NewToken {
+        let time = now()
+        let (token, text) = try AccessToken.make(role: role, description: description, lifetime: lifetime, at: time)
+        let record = AuditRecord(
+            .createToken, by: actor,
+            details: [
+                "token": token.id, "role": role.rawValue, "description": description,
+                "expires": token.expires.formatted(.iso8601),
+            ], at: time)
+        try await store.insert(token, recording: record)
+        return NewToken(token: text, summary: TokenSummary(token))
+    }
+
+    public func revokeToken(_ id: String) async throws {
+        let time = now()
+        let record = AuditRecord(.revokeToken, by: actor, details: ["token": id], at: time)
+        guard try await store.revoke(token: id, at: time, recording: record) else {
+            throw Refusal(.notFound, "There is no such token, or it was revoked before.")
+        }
+    }
+
+    // MARK: The trail
+
+    public func auditRecords(after sequence: Int64, limit: Int) async throws -> [AuditEntry] {
+        try await store.auditEntries(after: sequence, limit: limit)
+    }
+
+    public func checkpoint() async throws -> Checkpoint {
+        try Checkpoint(try await store.auditHead(), at: now(), signedBy: try await signer())
+    }
+
+    // MARK: Certificates
+
+    public func certificates(after fingerprint: String, limit: Int) async throws -> CertificatePage {
+        guard let start = Hex.decode(fingerprint) else { throw Refusal(.invalidField, "after must be a fingerprint.") }
+        let found = try await store.certificates(after: start, limit: limit + 1)
+        let (page, next) = found.page(limit)
+        return CertificatePage(
+            certificates: page.map(CertificateSummary.init), next: next.map { Hex.encode($0.certificate.fingerprint) })
+    }
+
+    public func removeCertificate(_ fingerprint: String) async throws {
+        guard let bytes = Hex.decode(fingerprint), bytes.count == 32 else {
+            throw Refusal(.invalidField, "A fingerprint has 64 hex digits.")
+        }
+        let record = AuditRecord(
+            .removeCertificate, by: actor, details: ["fingerprint": fingerprint.lowercased()], at: now())
+        guard try await store.removeCertificate(bytes, recording: record) else {
+            throw Refusal(.notFound, "There is no such certificate.")
+        }
+    }
+}
+
+extension Array {
+    /// The first `limit` elements, and the last of them if there are more.
+    func page(_ limit: Int) -> (page: [Element], next: Element?) {
+        let page = Array(prefix(limit))
+        return (page, count > limit ? page.last : nil)
+    }
+}
+
+extension CertificateSummary {
+    init(_ kept: KeptCertificate) {
+        self.init(
+            fingerprint: Hex.encode(kept.certificate.fingerprint), name: kept.name,
+            subject: kept.certificate.commonName,
+            notBefore: kept.certificate.notBefore, notAfter: kept.certificate.notAfter, added: kept.added)
+    }
+}

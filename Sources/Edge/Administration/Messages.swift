@@ -1,0 +1,232 @@
+public import Broker
+import Bytes
+public import Evidence
+public import FoundationEssentials
+
+// Replies of the administration API, as they stand on the wire: snake case, times in RFC 3339, bytes in hex.
+// OpenAPI.swift describes them.
+
+/// A workload. Never its secret.
+public struct WorkloadSummary: Codable, Sendable {
+    public let id: String
+    public let tee: String
+    /// In hex.
+    public let launchMeasurement: String
+    /// What the configuration amounts to: SNP's 64 bits, or SEV's flags.
+    public let policy: String
+    public let teeConfig: String
+    public let registered: Date
+    public let disabled: Bool
+    /// For `If-Match`, without its quotation marks.
+    public let version: String
+
+    enum CodingKeys: String, CodingKey {
+        case id, tee, policy, registered, disabled, version
+        case launchMeasurement = "launch_measurement"
+        case teeConfig = "tee_config"
+    }
+
+    init(_ workload: Workload) {
+        id = workload.id.text
+        tee = workload.launch.tee.rawValue
+        launchMeasurement = Hex.encode(workload.launch.measurement)
+        policy =
+            switch workload.launch {
+            case .snp(_, let policy): "0x" + String(policy.rawValue, radix: 16)
+            case .sev(_, let policy):
+                "0x\(String(policy.flags.rawValue, radix: 16)), firmware \(policy.minimumFirmware.major)."
+                    + "\(policy.minimumFirmware.minor) or later"
+            }
+        teeConfig = workload.configuration
+        registered = workload.registered
+        disabled = workload.isDisabled
+        version = workload.version.description
+    }
+}
+
+public struct WorkloadPage: Codable, Sendable {
+    public let workloads: [WorkloadSummary]
+    /// For `after`, when there are more.
+    public let next: String?
+}
+
+/// An attested guest.
+public struct SessionSummary: Codable, Sendable {
+    /// In hex; logs and the trail show its first eight digits.
+    public let id: String
+    /// Absent for a guest that named none: policies decide what it gets.
+    public let workload: String?
+    public let tee: String
+    public let chip: String
+    public let opened: Date
+    public let expires: Date
+
+    init(_ session: OpenSession) {
+        id = Hex.encode(session.id)
+        workload = session.workload?.text
+        tee = session.tee
+        chip = session.chip
+        opened = session.opened
+        expires = session.expires
+    }
+}
+
+public struct SessionPage: Codable, Sendable {
+    public let sessions: [SessionSummary]
+    public let next: String?
+}
+
+struct EndedSessions: Codable, Sendable { let ended: Int }
+
+/// An attempt to attest.
+public struct AttemptSummary: Codable, Sendable {
+    public let id: Int64
+    public let time: Date
+    /// `guest.attest`, `platform.refuse` or `resource.release`.
+    public let action: String
+    /// The workload or resource; empty for a guest that attests without saying what it wants.
+    public let workload: String
+    public let tee: String
+    public let session: String
+    public let chip: String
+    /// `accepted` or `refused`.
+    public let outcome: String
+    /// Why it was refused.
+    public let code: String?
+    /// What the guest was told.
+    public let sentence: String?
+    /// The names of the checks that failed.
+    public let failed: [String]
+
+    init(_ attempt: RecordedAttempt) {
+        id = attempt.id
+        time = attempt.time
+        action = attempt.action
+        workload = attempt.workload
+        tee = attempt.tee
+        session = attempt.session
+        chip = attempt.chip
+        outcome = attempt.isAccepted ? "accepted" : "refused"
+        code = attempt.code?.rawValue
+        sentence = attempt.sentence.isEmpty ? nil : attempt.sentence
+        failed = attempt.verdict?.failures.map(\.check) ?? []
+    }
+}
+
+public struct AttemptPage: Codable, Sendable {
+    public let attempts: [AttemptSummary]
+    /// For `before`, when there are more.
+    public let next: Int64?
+}
+
+/// An attempt with every check.
+public struct AttemptDetail: Codable, Sendable {
+    public let attempt: AttemptSummary
+    public let verdict: VerdictRecord?
+}
+
+/// A token, without what proves it.
+public struct TokenSummary: Codable, Sendable {
+    public let id: String
+    public let role: Role
+    public let description: String
+    public let created: Date
+    public let expires: Date
+    public let revoked: Date?
+
+    init(_ token: AccessToken) {
+        id = token.id
+        role = token.role
+        description = token.description
+        created = token.created
+        expires = token.expires
+        revoked = token.revoked
+    }
+}
+
+public struct TokenList: Codable, Sendable { public let tokens: [TokenSummary] }
+
+/// A new token, with the text that is shown this once.
+public struct NewToken: Codable, Sendable {
+    public let token: String
+    public let summary: TokenSummary
+}
+
+/// A record of the trail.
+public struct AuditLine: Codable, Sendable {
+    public let sequence: Int64
+    /// The record's text, to the letter: its hash is over it.
+    public let record: String
+    public let hash: String
+
+    init(_ entry: AuditEntry) {
+        sequence = entry.sequence
+        record = entry.record
+        hash = Hex.encode(entry.hash)
+    }
+
+    /// - Throws: ``MalformedInput`` when the hash is none.
+    func entry() throws -> AuditEntry {
+        guard let bytes = Hex.decode(hash) else { throw MalformedInput("record \(sequence)", "its hash is not hex") }
+        return AuditEntry(sequence: sequence, record: record, hash: bytes)
+    }
+}
+
+public struct AuditPage: Codable, Sendable {
+    public let records: [AuditLine]
+    /// For `after`, when there are more.
+    public let next: Int64?
+}
+
+/// A certificate that is kept.
+public struct CertificateSummary: Codable, Sendable {
+    /// SHA-256 of the DER, in hex.
+    public let fingerprint: String
+    /// Whose it is, e.g. `vcek/Milan/…/03.00.20.209`.
+    public let name: String
+    public let subject: String
+    public let notBefore: Date
+    public let notAfter: Date
+    public let added: Date
+
+    enum CodingKeys: String, CodingKey {
+        case fingerprint, name, subject, added
+        case notBefore = "not_before"
+        case notAfter = "not_after"
+    }
+}
+
+public struct CertificatePage: Codable, Sendable {
+    public let certificates: [CertificateSummary]
+    public let next: String?
+}
+
+/// How a server is.
+public struct ServerStatus: Codable, Sendable {
+    public let version: String
+    public let started: Date
+    public let workloads: Int
+    public let resources: Int
+    public let sessions: Int
+    /// The trail's last record.
+    public let auditSequence: Int64
+    public let auditHash: String
+
+    enum CodingKeys: String, CodingKey {
+        case version, started, workloads, resources, sessions
+        case auditSequence = "audit_sequence"
+        case auditHash = "audit_hash"
+    }
+
+    public init(version: String, started: Date, workloads: Int, resources: Int, sessions: Int, head: AuditHead) {
+        self.version = version
+        self.started = started
+        self.workloads = workloads
+        self.resources = resources
+        self.sessions = sessions
+        auditSequence = head.sequence
+        auditHash = Hex.encode(head.hash)
+    }
+}
+
+struct SettingsList: Codable, Sendable { let settings: [String: String] }

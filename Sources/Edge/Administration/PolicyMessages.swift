@@ -1,0 +1,81 @@
+public import Broker
+import Bytes
+public import FoundationEssentials
+import Policies
+
+/// A policy of resources.
+public struct PolicySummary: Codable, Sendable {
+    public let name: String
+    public let description: String
+    /// TOML, as its author wrote it.
+    public let document: String
+    /// Who gets in, in words.
+    public let explanation: String
+    /// The reference values that it names.
+    public let referenceValues: [String]
+    public let changed: Date
+    /// For `If-Match`, without its quotation marks: counts the changes of all policies and reference values.
+    public let version: String
+
+    enum CodingKeys: String, CodingKey {
+        case name, description, document, explanation, changed, version
+        case referenceValues = "reference_values"
+    }
+
+    init(_ stored: StoredPolicy, _ references: ReferenceValues, at time: Date) {
+        name = stored.policy.name.text
+        description = stored.policy.description
+        document = stored.document
+        explanation = stored.policy.explanation(references: references, at: time)
+        referenceValues = stored.policy.referenceNames.map(\.text)
+        changed = stored.changed
+        version = stored.revision.description
+    }
+}
+
+public struct PolicyPage: Codable, Sendable {
+    public let policies: [PolicySummary]
+    /// For `after`, when there are more.
+    public let next: String?
+}
+
+/// A set of reference values.
+public struct ReferenceValuesSummary: Codable, Sendable {
+    public let name: String
+    public let kind: ReferenceValueSet.Kind
+    /// In hex.
+    public let values: [String]
+    public let source: String
+    public let expires: Date?
+    public let changed: Date
+    /// As a policy's.
+    public let version: String
+
+    init(_ stored: StoredReferenceValues) {
+        name = stored.set.name.text
+        kind = stored.set.kind
+        values = stored.set.values.map { Hex.encode($0) }
+        source = stored.set.source
+        expires = stored.set.expires
+        changed = stored.changed
+        version = stored.revision.description
+    }
+}
+
+public struct ReferenceValuesPage: Codable, Sendable {
+    public let referenceValues: [ReferenceValuesSummary]
+    public let next: String?
+
+    enum CodingKeys: String, CodingKey {
+        case next
+        case referenceValues = "reference_values"
+    }
+}
+
+/// A policy that evidence is held against.
+public enum TestedPolicy: Sendable {
+    /// One that is kept.
+    case named(String)
+    /// TOML, to be tried out.
+    case document(String)
+}

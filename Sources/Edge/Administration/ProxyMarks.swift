@@ -1,0 +1,14 @@
+import HTTP
+package import HTTPEdge
+
+extension Request {
+    /// Whether a proxy says that it passed the request on. Not every proxy does.
+    package var cameThroughProxy: Bool { headers.contains { Self.proxyMarks.contains($0.name.canonicalName) } }
+
+    private static var proxyMarks: Set<String> {
+        [
+            "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip",
+            "x-client-ip", "cf-connecting-ip",
+        ]
+    }
+}

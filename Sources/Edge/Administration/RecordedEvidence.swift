@@ -1,0 +1,50 @@
+public import Broker
+import CoCoDialect
+public import Evidence
+import FoundationEssentials
+import VirteeDialect
+
+/// An SEV-SNP guest's evidence that was kept: a bare report, or JSON as a guest sends it.
+public struct RecordedEvidence: Sendable {
+    public let report: AttestationReport
+    public let certificates: [Certificate]
+    /// What the guest sent along, or is given beside the evidence.
+    public let initData: GuestAnswer.InitData?
+    /// What the report must be bound to, 64 bytes; `nil` when the evidence does not say.
+    public let reportData: [UInt8]?
+    /// What it was read from, for whoever reads it again.
+    let source: Source
+
+    struct Source {
+        /// The JSON; `nil` for a bare report.
+        let evidence: String?
+        /// Init data that were given beside it: TOML.
+        let initData: String?
+    }
+
+    /// - Parameters:
+    ///   - contents: a report of 1,184 bytes, the same in hex, or JSON: the body of a guest's `POST /attest` in either protocol,
+    ///     or its evidence alone.
+    ///   - certificates: more of them than came along.
+    ///   - document: init data, in TOML, where the evidence has none.
+    /// - Throws: a ``Refusal`` or ``MalformedInput``.
+    public init(_ contents: [UInt8], certificates more: [Certificate] = [], initData document: String? = nil) throws {
+        let text = String(decoding: contents, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        var sent: GuestAnswer.InitData?
+        if !text.hasPrefix("{") {
+            (report, certificates) = (try AttestationReport(bytes: Hex.decode(text) ?? contents), more)
+            reportData = nil
+        } else if case .snp(let answer) = try? Answer(virteeJSON: Data(text.utf8)) {
+            (report, certificates, reportData) = (answer.report, more + answer.certificates, nil)
+        } else {
+            let recorded = try RecordedAttestation(json: Data(text.utf8))
+            (report, certificates) = (recorded.report, more + recorded.certificates)
+            (sent, reportData) = (recorded.initData, recorded.reportData)
+        }
+        guard sent == nil || document == nil else {
+            throw Refusal(.invalidField, "The evidence has init data of its own: leave out those beside it.")
+        }
+        initData = try document.map { text throws(Refusal) in try GuestAnswer.InitData(document: text) } ?? sent
+        source = Source(evidence: text.hasPrefix("{") ? text : nil, initData: document)
+    }
+}

@@ -1,0 +1,158 @@
+import Broker
+import Bytes
+import Formats
+import FoundationEssentials
+
+/// A request's body, as a caller of the API writes it. ``RemoteAdministrator`` writes the same.
+protocol RequestMessage: Sendable {
+    init(_ json: JSON) throws
+}
+
+extension RequestMessage {
+    /// - Throws: a ``Refusal`` that names the field, what stood there and what may. It repeats nothing of it: it may hold
+    ///   a secret.
+    init(body: [UInt8]) throws {
+        do {
+            let json = try JSON(body)
+            guard json.kind == .object else { throw Refusal(.malformed, "The body is not a JSON object.") }
+            try self.init(json)
+        } catch let error as MalformedInput {
+            throw Refusal(
+                .malformed,
+                error.subject.isEmpty || error.subject == "JSON"
+                    ? "The body is not JSON that can be used: \(error.reason)."
+                    : "The field \(error.subject) \(error.reason).")
+        }
+    }
+}
+
+extension JSON {
+    /// A text that stands for something: `null` is no such text.
+    func value<Value>(_ wanted: String, _ read: (String) -> Value?) throws(MalformedInput) -> Value {
+        guard let value = read(try text()) else { throw unfit(wanted, quoting: true) }
+        return value
+    }
+
+    /// Bytes in base64, of which an error repeats nothing.
+    func base64() throws(MalformedInput) -> [UInt8] {
+        guard let bytes = Base64.decode(utf8: try utf8()) else { throw unfit("base64, padded and without line ends") }
+        return bytes
+    }
+}
+
+/// A workload to be registered. It is not printed: it holds the secret.
+struct WorkloadMessage: RequestMessage {
+    let id: String?
+    let launchMeasurement: String
+    let teeConfig: String?
+    let secret: Secret
+
+    init(_ json: JSON) throws {
+        id = try json.optional("id")?.text()
+        launchMeasurement = try json.member("launch_measurement").text()
+        teeConfig = try json.optional("tee_config")?.text()
+        secret =
+            switch (try json.optional("secret"), try json.optional("secret_base64")) {
+            case (let text?, nil): Secret(try text.utf8())
+            case (nil, let text?): Secret(try text.base64())
+            default: throw Refusal(.malformed, "Either secret or secret_base64 must be given.")
+            }
+    }
+
+    static func body(_ workload: NewWorkload) -> [UInt8] {
+        let message: JSONValue = [
+            "id": .text(workload.id),
+            "launch_measurement": .text(workload.measurement),
+            "tee_config": .text(workload.configuration),
+            "secret_base64": .text(workload.secret.withBytes { Base64.encode($0) }),
+        ]
+        return message.encoded
+    }
+}
+
+struct WorkloadChange: RequestMessage {
+    let disabled: Bool
+
+    init(_ json: JSON) throws { disabled = try json.member("disabled").bool() }
+
+    static func body(disabled: Bool) -> [UInt8] { JSONValue.object([.init("disabled", .bool(disabled))]).encoded }
+}
+
+struct TokenRequest: RequestMessage {
+    let role: Role
+    let description: String?
+    /// In seconds.
+    let lifetime: Double?
+
+    init(role: Role, description: String?, lifetime: Double?) {
+        self.role = role
+        self.description = description
+        self.lifetime = lifetime
+    }
+
+    init(_ json: JSON) throws {
+        role = try json.member("role").value("registrar, auditor or admin") { Role(rawValue: $0) }
+        description = try json.optional("description")?.text()
+        lifetime = try json.optional("lifetime")?.number()
+    }
+
+    var body: [UInt8] {
+        var message: JSONValue = ["role": .text(role.rawValue)]
+        message["description"] = description.map { .text($0) }
+        message["lifetime"] = lifetime.map { .number($0) }
+        return message.encoded
+    }
+}
+
+/// A policy, as its author wrote it.
+struct PolicyMessage: RequestMessage {
+    /// TOML.
+    let document: String
+
+    init(_ json: JSON) throws { document = try json.member("document").text() }
+
+    static func body(document: String) -> [UInt8] { JSONValue.object([.init("document", .text(document))]).encoded }
+}
+
+struct ReferenceValuesMessage: RequestMessage {
+    let kind: ReferenceValueSet.Kind
+    /// In hex.
+    let values: [String]
+    let source: String?
+    let expires: Date?
+
+    init(_ set: ReferenceValueSet) {
+        kind = set.kind
+        values = set.values.map { Hex.encode($0) }
+        source = set.source
+        expires = set.expires
+    }
+
+    init(_ json: JSON) throws {
+        let kinds = ReferenceValueSet.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+        kind = try json.member("kind").value("one of \(kinds)") { ReferenceValueSet.Kind(rawValue: $0) }
+        values = try json.member("values").array().map { try $0.text() }
+        source = try json.optional("source")?.text()
+        expires = try json.optional("expires")?
+            .value("a time as RFC 3339 has it, e.g. 2027-01-31T00:00:00Z") { RFC3339.date($0) }
+    }
+
+    var body: [UInt8] {
+        var message: JSONValue = ["kind": .text(kind.rawValue), "values": .array(values.map { .text($0) })]
+        message["source"] = source.map { .text($0) }
+        message["expires"] = expires.map { .text(RFC3339.text($0)) }
+        return message.encoded
+    }
+
+    /// - Throws: a ``Refusal`` that names the field.
+    func set(_ name: PolicyName) throws(Refusal) -> ReferenceValueSet {
+        var digests: [[UInt8]] = []
+        for text in values {
+            guard let digest = Hex.decode(text) else {
+                throw Refusal(.invalidField, "values holds \"\(text.prefix(100))\", which is not hex digits.")
+            }
+            digests.append(digest)
+        }
+        return try ReferenceValueSet(name: name, kind: kind, values: digests, source: source ?? "", expires: expires)
+    }
+}

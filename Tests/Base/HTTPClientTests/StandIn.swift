@@ -1,0 +1,158 @@
+import Concurrency
+import Foundation
+import Glibc
+
+/// A server in plain sockets, on loopback or a Unix socket, that answers exactly the bytes that a test gives it.
+final class StandIn: Sendable {
+    /// One connection, on a thread of its own.
+    final class Connection: Sendable {
+        let descriptor: Int32
+        /// How many connections came before it.
+        let number: Int
+        private let pending = Lock<[UInt8]>([])
+
+        init(_ descriptor: Int32, _ number: Int) { (self.descriptor, self.number) = (descriptor, number) }
+
+        /// The next bytes; none at the end.
+        func read() -> [UInt8] {
+            let kept = pending.withLock { pending in
+                defer { pending = [] }
+                return pending
+            }
+            guard kept.isEmpty else { return kept }
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            return Array(buffer.prefix(max(count, 0)))
+        }
+
+        /// A request's head, with the empty line, as text; nil at the end.
+        func head() -> String? {
+            var bytes: [UInt8] = []
+            let end = Array("\r\n\r\n".utf8)
+            while true {
+                if let range = bytes.firstRange(of: end) {
+                    let rest = Array(bytes[range.upperBound...])
+                    pending.withLock { $0 = rest }
+                    return String(decoding: bytes[..<range.upperBound], as: UTF8.self)
+                }
+                let more = read()
+                guard !more.isEmpty else { return nil }
+                bytes += more
+            }
+        }
+
+        func body(_ count: Int) -> [UInt8] {
+            var bytes: [UInt8] = []
+            while bytes.count < count {
+                let more = read()
+                guard !more.isEmpty else { break }
+                bytes += more
+            }
+            return bytes
+        }
+
+        /// - Returns: false when the client has gone.
+        @discardableResult func write(_ text: String) -> Bool { write(Array(text.utf8)) }
+
+        @discardableResult func write(_ bytes: [UInt8]) -> Bool {
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+                guard count > 0 else { return false }
+                rest = rest.dropFirst(count)
+            }
+            return true
+        }
+
+        /// Waits until the client has gone.
+        func waitForEnd() { while !read().isEmpty {} }
+    }
+
+    struct Failure: Error {}
+
+    let port: Int
+    private let listener: Int32
+    /// Heads, in the order in which they came.
+    private let seen = Lock<[String]>([])
+
+    var heads: [String] { seen.withLock { $0 } }
+    var url: String { "http://127.0.0.1:\(port)" }
+
+    /// - Parameters:
+    ///   - socket: the path of a Unix socket, in the place of a port.
+    ///   - serve: has a connection, which is closed when it returns.
+    init(socket path: String? = nil, _ serve: @escaping @Sendable (StandIn, Connection) -> Void) throws {
+        let descriptor = socket(path == nil ? AF_INET : AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        if let path {
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+            guard Self.isBound(descriptor, &address, socklen_t(MemoryLayout<sockaddr_un>.size)) else { throw Failure() }
+            port = 0
+        } else {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            guard Self.isBound(descriptor, &address, socklen_t(MemoryLayout<sockaddr_in>.size)) else { throw Failure() }
+            port = Int(UInt16(bigEndian: address.sin_port))
+        }
+        listener = descriptor
+        Thread.detachNewThread { [weak self] in
+            var number = 0
+            while true {
+                let client = accept(descriptor, nil, nil)
+                guard client >= 0 else {
+                    // Closed here and not elsewhere: its number would soon be another socket's.
+                    close(descriptor)
+                    return
+                }
+                guard let standIn = self else {
+                    close(client)
+                    return
+                }
+                let connection = Connection(client, number)
+                number += 1
+                Thread.detachNewThread {
+                    serve(standIn, connection)
+                    close(client)
+                }
+            }
+        }
+    }
+
+    deinit { shutdown(listener, Int32(SHUT_RDWR)) }
+
+    private static func isBound<Address>(_ descriptor: Int32, _ address: inout Address, _ size: socklen_t) -> Bool {
+        var length = size
+        return withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && listen(descriptor, 64) == 0
+                    && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+    }
+
+    func note(_ head: String) { seen.withLock { $0.append(head) } }
+
+    /// Answers each request of each connection with these bytes.
+    static func answering(_ answer: String) throws -> StandIn { try StandIn { $0.serve($1) { _ in answer } } }
+
+    /// Answers each request of a connection. Bodies are read as `Content-Length` says.
+    func serve(_ connection: Connection, _ answer: (_ head: String) -> String) {
+        while let head = connection.head() {
+            note(head)
+            let length = head.split(separator: "\r\n").lazy
+                .compactMap { line in
+                    line.lowercased().hasPrefix("content-length:")
+                        ? Int(line.dropFirst(15).trimmingCharacters(in: .whitespaces)) : nil
+                }
+                .first
+            if let length { _ = connection.body(length) }
+            guard connection.write(answer(head)) else { return }
+        }
+    }
+}
+
+func ok(_ body: String = "", _ fields: String = "") -> String {
+    "HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\(fields)\r\n\(body)"
+}
