@@ -1,6 +1,7 @@
+import Files
 import FoundationEssentials
-import NIOCore
-import NIOPosix
+import Glibc
+import HTTPServer
 
 /// The address to listen on: this machine's, free or a kbs's already, and not in the clear for others.
 struct ListeningExamination: Examination {
@@ -10,7 +11,7 @@ struct ListeningExamination: Examination {
         var findings: [Finding] = []
         do {
             try ListeningRule.check(settings)
-            if settings.tls.certificate == nil, !settings.listen.isLoopback {
+            if settings.tls.certificate == nil, settings.listensOnTCP, !settings.listen.isLoopback {
                 findings.append(
                     .warning(
                         "listen.tls", "other machines are served without TLS (insecure_http)",
@@ -23,23 +24,22 @@ struct ListeningExamination: Examination {
                     "listen.tls", sentence, do: "set tls.certificate and tls.key (docs/tls.md), or listen on 127.0.0.1")
             )
         }
-        return findings + [await port()]
+        if settings.listensOnTCP { findings.append(await port()) }
+        if let path = settings.socket.path { findings.append(socket(path)) }
+        return findings
     }
 
     private func port() async -> Finding {
         let address = settings.listen
         do {
-            let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-                .bind(host: address.host, port: address.port).get()
-            try await channel.close()
+            _ = try ListeningSocket(address.listening)
             return .ok("listen.port", "\(address) is free")
-        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+        } catch  where error.code == EADDRINUSE {
             if await OwnServer(settings).isKBS { return .ok("listen.port", "\(address) is served by a kbs") }
             return .problem(
                 "listen.port", "\(address) is taken by another program",
                 do: "ss -ltnp shows which; stop it, or choose another port with listen")
-        } catch let error as IOError where error.errnoCode == EACCES {
+        } catch  where error.code == EACCES {
             return .problem(
                 "listen.port", "this user may not listen on \(address)",
                 do: "choose a port above 1023, or add CAP_NET_BIND_SERVICE to the unit (docs/install.md)")
@@ -47,6 +47,32 @@ struct ListeningExamination: Examination {
             return .problem(
                 "listen.port", "\(address) cannot be listened on: \(error)",
                 do: "name an address of this machine, or 0.0.0.0 or [::] for all")
+        }
+    }
+
+    /// Nothing is made: one who connects just now would be left alone.
+    private func socket(_ path: String) -> Finding {
+        let name = "unix:\(path)"
+        do { _ = try settings.listeningAddresses() } catch {
+            return .problem("listen.socket", "\(error)", do: "name a group that this machine has")
+        }
+        guard let folder = Folder.parent(of: path), Folder.exists(folder) else {
+            return .problem(
+                "listen.socket", "the folder of \(name) is not there",
+                do: "make it, or have systemd make it with RuntimeDirectory= (docs/install.md)")
+        }
+        switch FileStatus.of(path, followingLinks: false)?.kind {
+        case nil:
+            guard access(folder, W_OK) == 0 else {
+                return .problem(
+                    "listen.socket", "\(folder) may not be written to by this user",
+                    do: "run kbs doctor as the server's user, or give \(folder) to it")
+            }
+            return .ok("listen.socket", "\(name) is free")
+        case .socket: return .ok("listen.socket", "\(name) is there: a server's, or left behind by one")
+        default:
+            return .problem(
+                "listen.socket", "\(path) is there and is no socket", do: "name another path, or move it away")
         }
     }
 }

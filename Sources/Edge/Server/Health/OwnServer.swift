@@ -1,27 +1,33 @@
-import AsyncHTTPClient
 import FoundationEssentials
-import NIOCore
-import NIOHTTP1
-import NIOSSL
+import HTTPClient
 
-/// The server that runs, or should run, with these settings on this machine, asked over its own port.
+/// The server that runs, or should run, with these settings on this machine, asked over its own port or socket.
 ///
 /// Its certificate is not looked at: nothing secret is sent, and it is for another name than loopback's.
 public struct OwnServer: Sendable {
     private let base: String
+    private let client: HTTPClient
 
     public init(_ settings: Settings) {
-        let host = ["0.0.0.0": "127.0.0.1", "::": "::1"][settings.listen.host] ?? settings.listen.host
-        let scheme = settings.tls.certificate == nil ? "http" : "https"
-        base = "\(scheme)://\(Settings.Address(host: host, port: settings.listen.port))"
+        if !settings.listensOnTCP, let socket = settings.socket.path {
+            base = "unix:\(socket)"
+        } else {
+            let host = ["0.0.0.0": "127.0.0.1", "::": "::1"][settings.listen.host] ?? settings.listen.host
+            let scheme = settings.tls.certificate == nil ? "http" : "https"
+            base = "\(scheme)://\(Settings.Address(host: host, port: settings.listen.port))"
+        }
+        var configuration = HTTPClient.Configuration()
+        configuration.verifiesServer = false
+        configuration.proxies = .none
+        client = HTTPClient(configuration)
     }
 
     /// What `/readyz` says.
     ///
     /// - Throws: when nobody answers.
     public func readiness() async throws -> (isReady: Bool, text: String) {
-        let (status, text) = try await get("/readyz")
-        return (status == .ok, text)
+        let answer = try await get("/readyz")
+        return (answer.status == .ok, answer.text)
     }
 
     /// Whether who has the port says what nobody else does.
@@ -29,19 +35,7 @@ public struct OwnServer: Sendable {
         get async { (try? await get("/kbs/v0"))?.text.contains("This is a key broker") == true }
     }
 
-    private func get(_ path: String) async throws -> (status: HTTPResponseStatus, text: String) {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.certificateVerification = .none
-        let client = HTTPClient(
-            eventLoopGroupProvider: .singleton, configuration: HTTPClient.Configuration(tlsConfiguration: tls))
-        let result: Result<(HTTPResponseStatus, String), any Error>
-        do {
-            let response = try await client.execute(HTTPClientRequest(url: base + path), timeout: .seconds(10))
-            result = .success((response.status, String(buffer: try await response.body.collect(upTo: 65_536))))
-        } catch {
-            result = .failure(error)
-        }
-        try? await client.shutdown()
-        return try result.get()
+    private func get(_ path: String) async throws -> HTTPClientResponse {
+        try await client.execute(HTTPClientRequest(url: base, path: path), timeout: .seconds(10), upTo: 65_536)
     }
 }

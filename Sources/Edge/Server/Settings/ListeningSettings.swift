@@ -1,4 +1,6 @@
+import Files
 import FoundationEssentials
+import HTTPServer
 import Logging
 
 /// Where the server listens, and for how long.
@@ -48,4 +50,28 @@ extension SettingKey {
     public static let stopTimeout = SettingKey(
         "http.stop_timeout", "How long requests in flight may take after SIGTERM", default: "30s"
     ) { $1.stopTimeout = try $0.duration() }
+}
+
+extension Settings.Address {
+    /// As the server's socket has it.
+    var listening: ListeningAddress { .tcp(host: host, port: UInt16(clamping: port)) }
+}
+
+extension Settings {
+    /// Every place to listen on.
+    ///
+    /// - Throws: ``InvalidSetting`` when this machine does not know the socket's group.
+    func listeningAddresses() throws -> [ListeningAddress] {
+        var addresses: [ListeningAddress] = listensOnTCP ? [listen.listening] : []
+        if let path = socket.path {
+            let group = try socket.group.map { name in
+                guard let group = AccountGroup(named: name) else {
+                    throw InvalidSetting("socket.group: this machine has no group \(name)")
+                }
+                return group.id
+            }
+            addresses.append(.unix(path: path, mode: socket.mode, group: group))
+        }
+        return addresses
+    }
 }

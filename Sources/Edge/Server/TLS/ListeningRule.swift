@@ -1,19 +1,16 @@
-import Administration
-import NIOCore
+import HTTPServer
 
-/// Where a server may listen without TLS: on loopback, or where it was told that it may.
+/// Where a server may listen without TLS: on loopback and on Unix sockets, or where it was told that it may.
 enum ListeningRule {
     /// - Throws: ``InvalidSetting`` that says how to get a certificate.
     static func check(_ settings: Settings) throws {
-        guard try settings.tls.files() == nil, !settings.tls.allowsInsecureHTTP else { return }
-        let address: SocketAddress
+        guard try settings.tls.files() == nil, !settings.tls.allowsInsecureHTTP, settings.listensOnTCP else { return }
         do {
             // As the server's socket will resolve it.
-            address = try .makeAddressResolvingHost(settings.listen.host, port: settings.listen.port)
-        } catch {
-            throw InvalidSetting("listen: the address \(settings.listen.host) cannot be found: \(error)")
+            guard try !settings.listen.resolved().isLoopback else { return }
+        } catch let failure as SocketFailure {
+            throw InvalidSetting("listen: \(failure)")
         }
-        guard !NetworkList.loopback.contains(address) else { return }
         throw InvalidSetting(
             """
             \(settings.listen) can be reached from other machines, and there is no TLS: registrations would carry \
