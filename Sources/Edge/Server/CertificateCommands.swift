@@ -3,6 +3,7 @@ public import Endorsements
 public import Evidence
 import Files
 public import FoundationEssentials
+import HTTPClient
 import Storage
 
 /// What `kbs certs` does with a data folder.
@@ -34,22 +35,15 @@ public enum CertificateCommands {
         guard let configuration = settings.keyDistribution else {
             throw InvalidSetting("endorsements.kds is empty, so there is nobody to ask")
         }
-        let client = KeyDistributionService.makeClient()
-        do {
-            let service = KeyDistributionService(client: client, configuration: configuration)
-            let identity = EndorsementIdentity(kind: .vcek, product: product, hardwareID: chip, tcb: tcb)
-            let key = try EndorsementKey(try await service.key(identity))
-            guard EndorsementIdentity(of: key) == identity,
-                let chain = EndorsementChain(key: key, among: try await service.authorities(product, .vcek)),
-                AppraisedChain(chain, anchors: try settings.anchors().snp).isGenuine
-            else { throw InvalidSetting("\(configuration.baseURL) sent a certificate that is not \(identity)") }
-            try await data.store.keep(chain.named)
-            try await data.store.recordLocally(.importCertificate, ["key": "\(identity)"])
-            try await client.shutdown()
-            return identity
-        } catch {
-            try? await client.shutdown()
-            throw error
-        }
+        let service = KeyDistributionService(client: HTTP1Client(), configuration: configuration)
+        let identity = EndorsementIdentity(kind: .vcek, product: product, hardwareID: chip, tcb: tcb)
+        let key = try EndorsementKey(try await service.key(identity))
+        guard EndorsementIdentity(of: key) == identity,
+            let chain = EndorsementChain(key: key, among: try await service.authorities(product, .vcek)),
+            AppraisedChain(chain, anchors: try settings.anchors().snp).isGenuine
+        else { throw InvalidSetting("\(configuration.baseURL) sent a certificate that is not \(identity)") }
+        try await data.store.keep(chain.named)
+        try await data.store.recordLocally(.importCertificate, ["key": "\(identity)"])
+        return identity
     }
 }

@@ -1,17 +1,19 @@
 import Administration
-import AsyncHTTPClient
 import Broker
+import Bytes
 import CoCoDialect
 import Endorsements
 import FoundationEssentials
-import Hummingbird
-import HummingbirdCore
+import HTTP
+import HTTPClient
+import HTTPEdge
+import HTTPServer
 import JSONWebTokens
+import Lifecycle
 import Logging
-import NIOCore
-import NIOPosix
 import Storage
 import VirteeDialect
+import X509
 
 /// What a server consists of, made from its settings.
 struct ServerParts: Sendable {
@@ -19,7 +21,7 @@ struct ServerParts: Sendable {
     let loggers: Loggers
     let folder: DataFolder
     /// Follows no redirects.
-    private let client: HTTPClient
+    private let client = HTTP1Client()
     /// What policies may ask beside their rules, and the routes for Trustee's policies pass them on to.
     let agent: (any PolicyAgent)?
     let broker: Broker
@@ -32,7 +34,7 @@ struct ServerParts: Sendable {
     private let tokenIdentity: TokenIdentity?
 
     init(
-        _ settings: Settings, _ loggers: Loggers, folder: DataFolder, client: HTTPClient,
+        _ settings: Settings, _ loggers: Loggers, folder: DataFolder,
         agent: (any PolicyAgent)?, tls: CurrentTLS?
     ) async throws {
         tokenIdentity = try settings.guestComponents.identity()
@@ -80,7 +82,6 @@ struct ServerParts: Sendable {
         self.settings = settings
         self.loggers = loggers
         self.folder = folder
-        self.client = client
         self.agent = agent
         self.trail = trail
         self.readiness = readiness
@@ -102,32 +103,20 @@ struct ServerParts: Sendable {
         }
     }
 
-    /// The HTTP server.
-    func application(onListening: @escaping @Sendable (Settings.Address) async -> Void) -> some ApplicationProtocol {
-        let http = HTTP1Channel.Configuration(
-            idleTimeout: .seconds(Int64(settings.idleTimeout)),
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: 16 * 1_024, maxHeaderListSize: 32 * 1_024, maxHeaderFieldCount: 100))
-        var quiet = loggers[.http]
-        quiet.logLevel = max(quiet.logLevel, .notice)
-        let front = limits.front(tls, logger: loggers[.tls])
-        let (listen, logger) = (settings.listen, loggers[.kbs])
-        let scheme = tls == nil ? "http" : "https"
-        return Application(
-            router: router,
-            server: HTTPServerBuilder { [monitor] in
-                CountedChannel(
-                    base: PinnedHTTP1Channel(base: HTTP1Channel(responder: $0, configuration: http), front: front),
-                    open: monitor.connections)
-            },
-            configuration: .init(
-                address: .hostname(listen.host, port: listen.port), backlog: 4_096,
-                availableConnectionsDelegate: limits.connections.gate),
-            onServerRunning: { channel in
-                let address = Settings.Address(host: listen.host, port: channel.localAddress?.port ?? listen.port)
-                logger.info("Listening.", metadata: ["address": "\(scheme)://\(address)/kbs/v0"])
-                await onListening(address)
-            }, logger: quiet)
+    /// What serves HTTP.
+    func front(
+        on sockets: [ListeningSocket], manager: ServiceManager?,
+        onListening: @escaping @Sendable (Settings.Address) async -> Void
+    ) -> HTTPFront {
+        let log = ConnectionLog(
+            counters: limits.counters, open: monitor.connections, metrics: monitor.http, logger: loggers[.http])
+        var configuration = limits.configuration(idleTimeout: settings.idleTimeout)
+        configuration.tls = tls.map { tls in { tls.served.context } }
+        let router = router
+        let server = HTTP1Server(configuration, observing: { log($0) }) { await router.respond(to: $0) }
+        return HTTPFront(
+            server, on: sockets, isSecure: tls != nil, stopTimeout: .seconds(settings.stopTimeout), manager: manager,
+            logger: loggers[.kbs], onListening: onListening)
     }
 
     /// From the outside in: what observes, what turns errors into replies, what limits, and then the calls.

@@ -386,8 +386,7 @@ struct ProcessTests {
         try await StandInService.run(answering: answer) { standIn, base in
             let folder = try TemporaryFolder()
             let server = try await ServerProcess.start(folder, "--endorsements-kds", base)
-            let client = HTTPClient(eventLoopGroupProvider: .singleton)
-            let transport = GuestTransport(base: server.base, client: client)
+            let transport = GuestTransport(base: server.base, client: .shared)
             try await transport.register(
                 "app", measurement: Hex.encode(Simulated.measurement("app")), configuration: "", secret: "s")
             let guest = try Self.bareGuest()
@@ -399,7 +398,6 @@ struct ProcessTests {
             #expect(try await server.ends(within: .seconds(60)))
             #expect(server.status == 0)
             #expect(server.log.contains("Stopped."))
-            try await client.shutdown()
             // The session outlives the server.
             let again = try await ServerProcess.start(folder)
             let later = GuestTransport(base: again.base, client: .shared)

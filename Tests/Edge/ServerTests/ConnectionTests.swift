@@ -1,3 +1,4 @@
+import EdgeSupport
 import Evidence
 import Foundation
 import HTTP
@@ -185,16 +186,15 @@ struct ConnectionTests {
         let transport = GuestTransport(base: server.base, client: .shared)
         try await transport.register(
             "app", measurement: Hex.encode(Simulated.measurement("app")), configuration: "", secret: "s")
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let port = server.port
-        var callers: [Caller] = []
+        var callers: [TestSocket] = []
         for _ in 0..<(Self.many / 100) {
-            callers += try await withThrowingTaskGroup(of: Caller.self) { tasks in
+            callers += try await withThrowingTaskGroup(of: TestSocket.self) { tasks in
                 for _ in 0..<100 {
                     tasks.addTask {
-                        let caller = try await Caller.connect(port, group)
+                        let caller = try TestSocket(port)
                         // A connection on which nothing is asked is cut.
-                        #expect(try await caller.ask().get() == 401)
+                        #expect(try await ask(caller))
                         return caller
                     }
                 }
@@ -205,80 +205,15 @@ struct ConnectionTests {
         for round in 1...2 {
             var served = 0
             for batch in stride(from: 0, to: callers.count, by: 200) {
-                let futures = callers[batch..<batch + 200].map { $0.ask() }
-                for future in futures where (try? await future.get()) == 401 { served += 1 }
+                let asked = callers[batch..<batch + 200]
+                for caller in asked { try await caller.send(Self.question) }
+                for caller in asked where await caller.receive(until: "begins.").hasPrefix("HTTP/1.1 401 ") {
+                    served += 1
+                }
             }
             #expect(served == Self.many, "round \(round)")
             #expect(try await Simulated.guest("app").boot(over: transport) == Array("s".utf8))
         }
-        for caller in callers { caller.close() }
-        try await group.shutdownGracefully()
-    }
-}
-
-/// One of many connections, cheaper than a ``RawConnection``.
-private struct Caller {
-    private let channel: any Channel
-
-    static func connect(_ port: Int, _ group: MultiThreadedEventLoopGroup) async throws -> Caller {
-        let channel = try await ClientBootstrap(group: group)
-            .connectTimeout(.seconds(30))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                    try channel.pipeline.syncOperations.addHandler(Replies())
-                }
-            }.connect(host: "127.0.0.1", port: port).get()
-        return Caller(channel: channel)
-    }
-
-    /// - Returns: the reply's status.
-    func ask() -> EventLoopFuture<Int> {
-        channel.eventLoop.flatSubmit {
-            do {
-                return try channel.pipeline.syncOperations.handler(type: Replies.self).ask()
-            } catch {
-                return channel.eventLoop.makeFailedFuture(error)
-            }
-        }
-    }
-
-    func close() { channel.close(promise: nil) }
-
-    private final class Replies: ChannelInboundHandler {
-        typealias InboundIn = HTTPClientResponsePart
-        typealias OutboundOut = HTTPClientRequestPart
-
-        private var context: ChannelHandlerContext?
-        private var promise: EventLoopPromise<Int>?
-        private var status = 0
-
-        func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-
-        func handlerRemoved(context: ChannelHandlerContext) {
-            self.context = nil
-            promise?.fail(ChannelError.eof)
-            promise = nil
-        }
-
-        func ask() throws -> EventLoopFuture<Int> {
-            guard let context else { throw ChannelError.eof }
-            let promise = context.eventLoop.makePromise(of: Int.self)
-            self.promise = promise
-            let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "/kbs/v0", headers: ["Host": "x"])
-            context.write(wrapOutboundOut(.head(head)), promise: nil)
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-            return promise.futureResult
-        }
-
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            switch unwrapInboundIn(data) {
-            case .head(let head): status = Int(head.status.code)
-            case .body: break
-            case .end:
-                promise?.succeed(status)
-                promise = nil
-            }
-        }
+        for caller in callers { caller.reset() }
     }
 }

@@ -1,3 +1,4 @@
+import HTTPServer
 import Administration
 import Broker
 import Endorsements
@@ -193,11 +194,10 @@ struct DoctorTests {
         }
         #expect(insecure["listen.tls"]?.level == .warning)
         #expect(try await place.complaints { $0.listen.host = "192.0.2.1" }["listen.port"]?.level == .problem)
-        let taken = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { $0.close() }.bind(host: "127.0.0.1", port: 0).get()
-        let port = try #require(taken.localAddress?.port)
-        #expect(try await place.complaints { $0.listen.port = port }["listen.port"]?.level == .problem)
-        try await taken.close()
+        let taken = try ListeningSocket(.tcp(host: "127.0.0.1", port: 0))
+        guard case .tcp(_, let port) = taken.address else { return }
+        #expect(try await place.complaints { $0.listen.port = Int(port) }["listen.port"]?.level == .problem)
+        withExtendedLifetime(taken) {}
     }
 
     @Test("A certificate that expired, has no such name, is in the wrong order or without its key is told")

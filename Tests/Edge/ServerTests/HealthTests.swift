@@ -57,10 +57,10 @@ struct HealthTests {
         let folder = try TemporaryFolder()
         let server = try await ServerProcess.start(folder, longestFile: 1_024)
         let transport = GuestTransport(base: server.base, client: .shared)
-        func status(_ path: String) async throws -> (UInt, String) {
-            let reply = try await HTTPClient.shared.execute(
+        func status(_ path: String) async throws -> (Int, String) {
+            let reply = try await HTTP1Client.shared.execute(
                 HTTPClientRequest(url: server.base + path), timeout: .seconds(60))
-            return (reply.status.code, String(buffer: try await reply.body.collect(upTo: 1 << 16)))
+            return (reply.status.code, reply.text)
         }
         #expect(try await status("/readyz").0 == 200)
         var refusal: GuestTransport.Refused?
@@ -178,8 +178,8 @@ struct HealthTests {
     func draining() async throws {
         let folder = try TemporaryFolder()
         let server = try await ServerProcess.start(folder, "--set", "http.drain_delay=10m")
-        func status(_ path: String) async throws -> UInt {
-            try await HTTPClient.shared.execute(HTTPClientRequest(url: server.base + path), timeout: .seconds(60))
+        func status(_ path: String) async throws -> Int {
+            try await HTTP1Client.shared.execute(HTTPClientRequest(url: server.base + path), timeout: .seconds(60))
                 .status.code
         }
         #expect(try await status("/readyz") == 200)

@@ -14,9 +14,7 @@ import Testing
 
 @Suite("The rate of requests")
 struct RateLimiterTests {
-    private func caller(_ address: String) throws -> CallerAddress {
-        try #require(CallerAddress(SocketAddress(ipAddress: address, port: 1)))
-    }
+    private func caller(_ address: String) throws -> IPAddress { try #require(IPAddress(address)) }
 
     @Test("An address may make its burst at once, and one more is told how long to wait")
     func burst() throws {

@@ -83,9 +83,9 @@ struct LogFormatTests {
         let server = try await ServerProcess.start(
             folder, "--log-format", "json", "--set", "log.levels=kbs.http=debug")
         var request = HTTPClientRequest(url: server.base + "/kbs/v0/key/telling-name?token=hush")
-        request.headers.add(name: "Cookie", value: "session_id=hush")
-        request.headers.add(name: "X-Request-Id", value: "from-the-test")
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+        try request.add(.cookie, "session_id=hush")
+        try request.add(.xRequestID, "from-the-test")
+        let response = try await HTTP1Client.shared.execute(request, timeout: .seconds(60))
         #expect(response.status.code == 401)
         server.send(signal: SIGTERM)
         #expect(try await server.ends(within: .seconds(60)))

@@ -1,5 +1,6 @@
 import Administration
 import Concurrency
+import EdgeSupport
 import Endorsements
 import Evidence
 import Foundation
@@ -108,8 +109,7 @@ struct ServerMetricsTests {
     func connections() async throws {
         try await RunningServer.run { server in
             let own = try await #require(value("kbs_connections_open", on: server))
-            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connect(host: "127.0.0.1", port: server.port).get()
+            let connection = try TestSocket(server.port)
             func reaches(_ count: Double) async throws -> Bool {
                 for _ in 0..<200 {
                     if try await value("kbs_connections_open", on: server) == count { return true }
@@ -118,7 +118,7 @@ struct ServerMetricsTests {
                 return false
             }
             #expect(try await reaches(own + 1))
-            try await channel.close()
+            connection.reset()
             #expect(try await reaches(own))
         }
     }

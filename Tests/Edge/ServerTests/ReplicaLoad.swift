@@ -29,7 +29,7 @@ final class ReplicaLoad: Sendable {
     }
 
     private let mayLoseAnswers: Bool
-    private let client: HTTPClient
+    private let client = HTTP1Client.shared
     private let outcome: Lock<Outcome>
     private static let workloads = (0..<4).map { "load-\($0)" }
     private static let secret = Array("of the load".utf8)
@@ -37,10 +37,6 @@ final class ReplicaLoad: Sendable {
     private init(_ bases: [String], mayLoseAnswers: Bool) {
         self.mayLoseAnswers = mayLoseAnswers
         outcome = Lock(Outcome(bases: bases))
-        var configuration = HTTPClient.Configuration()
-        // Otherwise a server that is gone is tried for as long as a request may take.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
     var boots: Int { outcome.withLock { $0.boots } }
@@ -58,11 +54,7 @@ final class ReplicaLoad: Sendable {
     ) async throws {
         try await database.register(workloads, secret: String(decoding: secret, as: UTF8.self))
         let load = ReplicaLoad(bases, mayLoseAnswers: mayLoseAnswers)
-        do { try await load.run(body) } catch {
-            try await load.client.shutdown()
-            throw error
-        }
-        try await load.client.shutdown()
+        try await load.run(body)
         var database = database
         if let standby { database.cluster = standby }
         try await load.check(database)

@@ -123,7 +123,7 @@ struct RoleTests {
             let good = try await server.token(.admin)
             let brief = try await server.token(.admin, lifetime: 1)
             let other = try await server.token(.admin)
-            func status(_ token: String) async throws -> UInt {
+            func status(_ token: String) async throws -> Int {
                 try await server.call("GET", "/api/v1/status", token: token).status
             }
             #expect(try await status(good) == 200)
@@ -303,7 +303,7 @@ struct JWTTests {
     @Test("A JWT that is not exactly right is refused")
     func bad() async throws {
         try await with { server, provider in
-            func status(_ change: (inout Token) -> Void) async throws -> UInt {
+            func status(_ change: (inout Token) -> Void) async throws -> Int {
                 var token = Token()
                 change(&token)
                 return try await server.call(

@@ -1,4 +1,5 @@
 import Broker
+import EdgeSupport
 import Evidence
 import Foundation
 import HTTP
@@ -12,11 +13,10 @@ import TestSupport
 struct RunningServer {
     let base: String
     let port: Int
-    let client: HTTPClient
     let log: LogRecorder
     let settings: Settings
 
-    var transport: GuestTransport { GuestTransport(base: base, client: client) }
+    var transport: GuestTransport { GuestTransport(base: base, client: .shared) }
 
     /// Runs for as long as `body` does.
     static func run(
@@ -36,32 +36,27 @@ struct RunningServer {
             defer { report.finish() }
             try await server.run()
         }
-        let client = HTTPClient(eventLoopGroupProvider: .singleton)
         do {
             guard let address = await addresses.first(where: { _ in true }) else {
                 try await task.value
                 throw CancellationError()
             }
             try await body(
-                RunningServer(
-                    base: "http://\(address)", port: address.port, client: client, log: log,
-                    settings: settings))
+                RunningServer(base: "http://\(address)", port: address.port, log: log, settings: settings))
         } catch {
             task.cancel()
             _ = await task.result
-            try await client.shutdown()
             throw error
         }
         task.cancel()
         _ = await task.result
-        try await client.shutdown()
         _ = folder
     }
 
     /// A reply in full.
     struct Reply {
-        let status: UInt
-        let headers: HTTPHeaders
+        let status: Int
+        let headers: HTTPFields
         let body: String
 
         /// The code at the start of a refusal.
@@ -72,24 +67,22 @@ struct RunningServer {
     func send(
         _ method: String, _ path: String, _ body: some Sequence<UInt8> = [], headers: [(String, String)] = []
     ) async throws -> Reply {
-        try await Self.send(method, to: base + path, body, headers: headers, over: client)
+        try await Self.send(method, to: base + path, body, headers: headers)
     }
 
     /// To any server.
     static func send(
         _ method: String, to url: String, _ body: some Sequence<UInt8> = [], headers: [(String, String)] = [],
-        over client: HTTPClient
+        over client: HTTP1Client = .shared
     ) async throws -> Reply {
-        var request = HTTPClientRequest(url: url)
-        request.method = HTTPMethod(rawValue: method)
-        request.headers = HTTPHeaders(headers)
+        var request = HTTPClientRequest(HTTPRequest.Method(method) ?? .get, url: url)
+        for (name, value) in headers {
+            if let name = HTTPField.Name(name) { try request.add(name, value) }
+        }
         let bytes = Array(body)
-        if !bytes.isEmpty { request.body = .bytes(bytes) }
+        if !bytes.isEmpty { request.body = bytes }
         let response = try await client.execute(request, timeout: .seconds(120))
-        let buffer = try await response.body.collect(upTo: 1 << 22)
-        return Reply(
-            status: response.status.code, headers: response.headers,
-            body: String(decoding: buffer.readableBytesView, as: UTF8.self))
+        return Reply(status: response.status.code, headers: response.headers, body: response.text)
     }
 
     func post(_ path: String, _ json: String, cookie: String? = nil) async throws -> Reply {

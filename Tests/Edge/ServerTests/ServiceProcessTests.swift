@@ -26,7 +26,7 @@ struct ServiceProcessTests {
         // Nobody reads: a write to a pipe without a reader is an error, and no end.
         server.send(signal: SIGPIPE)
         server.send(signal: SIGXFSZ)
-        let answer = try await HTTPClient().execute(
+        let answer = try await HTTP1Client().execute(
             HTTPClientRequest(url: server.base + "/livez"), timeout: .seconds(60), upTo: 1_000)
         #expect(answer.status == .ok)
     }
@@ -96,7 +96,7 @@ struct ServiceProcessTests {
         let server = try await ServerProcess.start(
             folder, arguments: ["--set", "listen=127.0.0.1:0, unix:\(path)", "--set", "socket.mode=600"])
         for url in ["unix:\(path)", server.base] {
-            let answer = try await HTTPClient().execute(
+            let answer = try await HTTP1Client().execute(
                 HTTPClientRequest(url: url, path: "/livez"), timeout: .seconds(60), upTo: 1_000)
             #expect(answer.status == .ok, "\(url)")
         }

@@ -40,7 +40,6 @@ struct TLSProcessTests {
                 try await withClient(tls) { client in
                     while !load.isOver.withLock({ $0 }) {
                         let reply = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(60))
-                        _ = try await reply.body.collect(upTo: 1_000)
                         #expect(reply.status == .unauthorized)
                         load.served.withLock { $0 += 1 }
                     }

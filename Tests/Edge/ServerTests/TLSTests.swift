@@ -1,4 +1,5 @@
 import Crypto
+import EdgeSupport
 import Evidence
 import Foundation
 import HTTP

@@ -1,10 +1,9 @@
 import Administration
-import AsyncHTTPClient
 import Broker
+import Files
+import Formats
 import FoundationEssentials
-import NIOCore
-import NIOFoundationEssentialsCompat
-import NIOHTTP1
+import HTTPClient
 import Storage
 
 /// Who may administer over HTTP.
@@ -54,8 +53,10 @@ struct CredentialExamination: Examination {
         let isElsewhere = jwt.keys.hasPrefix("http")
         guard isOnline || !isElsewhere else { return .ok("jwt.keys", "\(jwt.keys) was not asked (--online does)") }
         do {
-            let document = try await isElsewhere ? Self.fetch(jwt.keys) : Data(contentsOf: URL(filePath: jwt.keys))
-            let named = try JSONDecoder().decode(KeySet.self, from: document).keys.count { $0.kid != nil }
+            let document =
+                try await isElsewhere ? Self.fetch(jwt.keys) : File.read(jwt.keys, atMost: Self.longestKeySet)
+            let keys = try JSON(document).member("keys").array()
+            let named = keys.count { $0["kid"]?.asText != nil }
             guard named > 0 else {
                 return .problem(
                     "jwt.keys", "\(jwt.keys) has no key with a kid", do: "name the issuer's JWKS document (jwks_uri)")
@@ -68,22 +69,13 @@ struct CredentialExamination: Examination {
         }
     }
 
-    private struct KeySet: Decodable {
-        struct Key: Decodable { let kid: String? }
-        let keys: [Key]
-    }
+    /// In bytes.
+    private static let longestKeySet = 1 << 20
 
-    private static func fetch(_ url: String) async throws -> Data {
-        let client = HTTPClient(eventLoopGroupProvider: .singleton)
-        let result: Result<Data, any Error>
-        do {
-            let response = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(10))
-            guard response.status == .ok else { throw InvalidSetting("the answer is \(response.status.code)") }
-            result = .success(Data(try await response.body.collect(upTo: 1 << 20).readableBytesView))
-        } catch {
-            result = .failure(error)
-        }
-        try? await client.shutdown()
-        return try result.get()
+    private static func fetch(_ url: String) async throws -> [UInt8] {
+        let answer = try await HTTP1Client().execute(
+            HTTPClientRequest(url: url), timeout: .seconds(10), upTo: longestKeySet)
+        guard answer.status == .ok else { throw InvalidSetting("the answer is \(answer.status.code)") }
+        return answer.body
     }
 }

@@ -1,9 +1,9 @@
-import AsyncHTTPClient
 import Broker
 import Endorsements
 import Evidence
 import Files
 import FoundationEssentials
+import HTTPClient
 import Storage
 
 /// Where hosts' certificates come from.
@@ -46,10 +46,8 @@ struct EndorsementExamination: Examination {
     private func vendor() async -> Finding? {
         guard let configuration = settings.keyDistribution else { return nil }
         guard isOnline else { return .ok("endorsements.kds", "\(configuration.baseURL) was not asked (--online does)") }
-        let client = KeyDistributionService.makeClient()
-        defer { client.shutdown { _ in } }
         do {
-            let service = KeyDistributionService(client: client, configuration: configuration)
+            let service = KeyDistributionService(client: HTTP1Client(), configuration: configuration)
             let authorities = try await service.authorities(.milan, .vcek)
             return .ok("endorsements.kds", "\(configuration.baseURL) gave \(authorities.count) authorities of Milan")
         } catch {

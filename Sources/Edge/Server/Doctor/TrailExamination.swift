@@ -54,9 +54,7 @@ struct TrailExamination: Examination {
     private func clock() async -> Finding? {
         guard let store = folder.store, let head = try? await store.auditHead(), head.sequence > 0,
             let entry = try? await store.auditEntries(after: head.sequence - 1, limit: 1).first,
-            let record = try? JSONDecoder().decode([String: String].self, from: Data(entry.record.utf8)),
-            let text = record["time"],
-            let last = try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+            let text = (try? JSON(Array(entry.record.utf8)))?["time"]?.asText, let last = RFC3339.date(text)
         else { return nil }
         let ahead = last.timeIntervalSince(now)
         guard ahead > 60 else { return nil }

@@ -6,7 +6,7 @@ import HTTPClient
 /// Its certificate is not looked at: nothing secret is sent, and it is for another name than loopback's.
 public struct OwnServer: Sendable {
     private let base: String
-    private let client: HTTPClient
+    private let client: HTTP1Client
 
     public init(_ settings: Settings) {
         if !settings.listensOnTCP, let socket = settings.socket.path {
@@ -16,10 +16,10 @@ public struct OwnServer: Sendable {
             let scheme = settings.tls.certificate == nil ? "http" : "https"
             base = "\(scheme)://\(Settings.Address(host: host, port: settings.listen.port))"
         }
-        var configuration = HTTPClient.Configuration()
+        var configuration = HTTP1Client.Configuration()
         configuration.verifiesServer = false
         configuration.proxies = .none
-        client = HTTPClient(configuration)
+        client = HTTP1Client(configuration)
     }
 
     /// What `/readyz` says.

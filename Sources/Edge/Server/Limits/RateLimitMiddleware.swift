@@ -1,7 +1,5 @@
-import Administration
 import Broker
-import Hummingbird
-import NIOCore
+import HTTPEdge
 
 /// Answers 429 to an address that makes too many requests.
 struct RateLimitMiddleware<Context: RequestContext & RemoteAddressRequestContext>: RouterMiddleware {
@@ -14,7 +12,7 @@ struct RateLimitMiddleware<Context: RequestContext & RemoteAddressRequestContext
     @concurrent func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
-        if let caller = CallerAddress(context.remoteAddress), !Self.exempt.contains(request.uri.path),
+        if let caller = context.remoteAddress, !Self.exempt.contains(request.uri.path),
             let wait = limiter.take(caller)
         {
             counters.count(.rate)

@@ -1,12 +1,13 @@
-import Administration
 import Broker
+import Concurrency
+import HTTP
 
-/// An allowance for each address. What was forgotten has all of it, so that a flood of addresses costs nobody else.
+/// An allowance for each address, which for IPv6 is its network of 64 bits. What was forgotten has all of it, so that a flood of addresses costs nobody else.
 final class RateLimiter: Sendable {
     /// Addresses that are remembered: at least so many, at most twice as many.
     static let remembered = 16_384
 
-    private let buckets = BoundedCache<CallerAddress, ContinuousClock.Instant>(capacity: remembered)
+    private let buckets = BoundedCache<IPAddress, ContinuousClock.Instant>(capacity: remembered)
     private let allowance: Allowance
 
     /// - Parameters:
@@ -17,7 +18,7 @@ final class RateLimiter: Sendable {
     /// Takes a request's share.
     ///
     /// - Returns: `nil` when there was one; otherwise how long until there is.
-    func take(_ caller: CallerAddress, at now: ContinuousClock.Instant = .now) -> Duration? {
-        buckets.update(caller, default: now) { allowance.take(from: &$0, at: now) }
+    func take(_ caller: IPAddress, at now: ContinuousClock.Instant = .now) -> Duration? {
+        buckets.update(caller.limited, default: now) { allowance.take(from: &$0, at: now) }
     }
 }
