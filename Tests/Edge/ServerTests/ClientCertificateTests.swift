@@ -41,11 +41,9 @@ struct ClientCertificateTests {
         func callAsFunction(
             _ path: String, as identity: TestAuthority.Issued? = nil, token: String? = nil
         ) async throws -> Int {
-            try await withClient(authority.clientTLS(identity)) { client in
-                var request = HTTPClientRequest(url: "https://127.0.0.1:\(port)\(path)")
-                if let token { try request.add(.authorization, "Bearer \(token)") }
-                return try await client.execute(request, timeout: .seconds(60)).status.code
-            }
+            var request = HTTPClientRequest(url: "https://127.0.0.1:\(port)\(path)")
+            if let token { try request.add(.authorization, "Bearer \(token)") }
+            return try await authority.client(identity).execute(request, timeout: .seconds(60)).status.code
         }
     }
 

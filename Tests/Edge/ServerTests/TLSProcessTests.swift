@@ -5,6 +5,7 @@ import HTTPClient
 import TLS
 import TestSupport
 import Testing
+import X509
 
 private final class Load: Sendable {
     let served = Lock(0)
@@ -37,7 +38,8 @@ struct TLSProcessTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             // Old connections, which are kept.
             group.addTask {
-                try await withClient(tls) { client in
+                do {
+                    let client = try authority.client()
                     while !load.isOver.withLock({ $0 }) {
                         let reply = try await client.execute(HTTPClientRequest(url: url), timeout: .seconds(60))
                         #expect(reply.status == .unauthorized)
@@ -127,8 +129,8 @@ struct TLSProcessTests {
         let (certificate, key) = ("\(out)/tls.crt", "\(out)/tls.key")
         let server = try await ServerProcess.start(folder, "--tls-certificate", certificate, "--tls-key", key)
         #expect(server.base.hasPrefix("https://"))
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.trustRoots = .file(certificate)
+        let authorities = try X509Certificate.read(pem: Array(Data(contentsOf: URL(filePath: certificate))), named: "it")
+        let tls = TLSClientConfiguration(.authorities(authorities))
         #expect(try await TestAuthority.greet(server.port, tls).text.hasPrefix("HTTP/1.1 401"))
         let before = try Data(contentsOf: URL(filePath: key))
         let again = try await Command.runAll(arguments)

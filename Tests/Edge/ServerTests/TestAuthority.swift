@@ -1,6 +1,5 @@
-import Crypto
+import Bytes
 import Foundation
-import HTTP
 import HTTPClient
 import TLS
 import TestSupport
@@ -8,9 +7,9 @@ import X509
 
 /// An authority that issues certificates to servers on loopback and to clients.
 struct TestAuthority {
-    private let key = P256.Signing.PrivateKey()
-    private let name: DistinguishedName
-    let pem: String
+    private let key: PrivateKey
+    private let certificate: X509Certificate
+    var pem: String { certificate.pem }
 
     struct Issued {
         let pem: String
@@ -26,97 +25,122 @@ struct TestAuthority {
     }
 
     init(_ name: String = "Test authority") throws {
-        self.name = try DistinguishedName { CommonName(name) }
-        let certificate = try Certificate(
-            version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey),
-            notValidBefore: Date().addingTimeInterval(-86_400), notValidAfter: Date().addingTimeInterval(86_400 * 365),
-            issuer: self.name, subject: self.name, signatureAlgorithm: .ecdsaWithSHA256,
-            extensions: try .init {
-                Critical(BasicConstraints.isCertificateAuthority(maxPathLength: nil))
-                Critical(KeyUsage(keyCertSign: true))
-            }, issuerPrivateKey: .init(key))
-        pem = try certificate.serializeAsPEM().pemString + "\n"
+        key = try PrivateKey.makeP256()
+        var template = CertificateTemplate(
+            name, from: Date().addingTimeInterval(-86_400), until: Date().addingTimeInterval(86_400 * 365))
+        template.isAuthority = true
+        certificate = try template.selfSigned(by: key)
     }
 
-    /// - Parameter days: from an hour or a day ago until then.
-    func issue(_ subject: String, for usage: ExtendedKeyUsage.Usage = .serverAuth, days: Double = 90) throws -> Issued {
-        let leaf = P256.Signing.PrivateKey()
-        let certificate = try Certificate(
-            version: .v3, serialNumber: .init(), publicKey: .init(leaf.publicKey),
-            notValidBefore: Date().addingTimeInterval(-86_400 * 2),
-            notValidAfter: Date().addingTimeInterval(86_400 * days), issuer: name,
-            subject: try DistinguishedName { CommonName(subject) }, signatureAlgorithm: .ecdsaWithSHA256,
-            extensions: try .init {
-                Critical(BasicConstraints.notCertificateAuthority)
-                try ExtendedKeyUsage([usage])
-                SubjectAlternativeNames([
-                    .dnsName("localhost"), .ipAddress(ASN1OctetString(contentBytes: [127, 0, 0, 1])),
-                ])
-            }, issuerPrivateKey: .init(key))
-        let document = try certificate.serializeAsPEM()
-        return Issued(pem: document.pemString + "\n", keyPEM: leaf.pemRepresentation, der: document.derBytes)
+    /// - Parameter days: from two days ago until then.
+    func issue(_ subject: String, for usage: ExtendedKeyUsage = .servers, days: Double = 90) throws -> Issued {
+        let leaf = try PrivateKey.makeP256()
+        var template = CertificateTemplate(
+            subject, from: Date().addingTimeInterval(-86_400 * 2), until: Date().addingTimeInterval(86_400 * days))
+        template.usages = [usage]
+        template.names = [.dns("localhost"), .address([127, 0, 0, 1])]
+        let issued = try template.issued(for: leaf, by: certificate, key)
+        let keyPEM = try leaf.pem().withBytes { String(decoding: $0, as: UTF8.self) }
+        return Issued(pem: issued.pem, keyPEM: keyPEM, der: issued.der)
     }
 
     /// How a client trusts this authority, and no other.
     func clientTLS(
-        _ identity: Issued? = nil, versions: ClosedRange<Int> = 2...3
-    ) throws -> TLSConfiguration {
-        let known: [TLSVersion] = [.tlsv1, .tlsv11, .tlsv12, .tlsv13]
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(pem.utf8)))
-        tls.minimumTLSVersion = known[versions.lowerBound]
-        tls.maximumTLSVersion = known[versions.upperBound]
+        _ identity: Issued? = nil, versions: ClosedRange<TLSVersion> = .tlsv12 ... .tlsv13, ciphers: String? = nil
+    ) throws -> TLSClientConfiguration {
+        var tls = TLSClientConfiguration(.authorities([certificate]))
+        tls.versions = versions
+        tls.cipherList = ciphers
         if let identity {
-            tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(identity.pem.utf8)).map { .certificate($0) }
-            tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(identity.keyPEM.utf8), format: .pem))
+            tls.identity = try TLSIdentity(
+                certificates: Array(identity.pem.utf8), named: "the client's certificate",
+                key: Secret(Array(identity.keyPEM.utf8)), named: "its key")
         }
         return tls
+    }
+
+    /// An HTTP client that trusts this authority, and no other.
+    func client(_ identity: Issued? = nil) throws -> HTTP1Client {
+        var configuration = HTTP1Client.Configuration()
+        configuration.authorities = Array(pem.utf8)
+        configuration.proxies = .none
+        configuration.identity = identity.map {
+            HTTP1Client.Identity(certificates: Array($0.pem.utf8), key: Secret(Array($0.keyPEM.utf8)))
+        }
+        return HTTP1Client(configuration)
     }
 
     /// Asks a server for its greeting on a connection of its own.
     ///
     /// - Returns: the reply's body, and the server's certificate.
-    static func greet(_ port: Int, _ tls: TLSConfiguration) async throws -> (text: String, certificate: [UInt8]) {
-        let context = try NIOSSLContext(configuration: tls)
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connect(host: "127.0.0.1", port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        NIOSSLClientHandler(context: context, serverHostname: nil))
-                    return try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                }
-            }
-        return try await channel.executeThenClose { inbound, outbound in
-            // Fails, too, when the handshake does, and then reading says why.
-            try? await outbound.write(ByteBuffer(string: "GET /kbs/v0 HTTP/1.1\r\nHost: x\r\n\r\n"))
-            var text = ""
-            for try await buffer in inbound {
-                text += String(buffer: buffer)
-                if text.contains("begins.") { break }
-            }
-            guard !text.isEmpty else { throw ChannelError.eof }
-            let certificate = try await channel.channel.nioSSL_peerCertificate().flatMapThrowing {
-                try $0?.toDERBytes()
-            }.get()
-            return (text, certificate ?? [])
+    static func greet(
+        _ port: Int, _ tls: TLSClientConfiguration
+    ) async throws -> (text: String, certificate: [UInt8]) {
+        try await TLSCaller.open(port, tls) { caller in
+            (try await caller.ask(), caller.serverCertificate)
         }
     }
 }
 
-/// A client of one configuration, for as long as `body` runs.
-func withClient<R>(_ tls: TLSConfiguration, _ body: (HTTPClient) async throws -> R) async throws -> R {
-    var configuration = HTTPClient.Configuration(tlsConfiguration: tls)
-    configuration.httpVersion = .http1Only
-    // A refused handshake is an answer, not a reason to try for long.
-    configuration.timeout.connect = .seconds(60)
-    configuration.connectionPool.retryConnectionEstablishment = false
-    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    do {
-        let result = try await body(client)
-        try await client.shutdown()
-        return result
-    } catch {
-        try? await client.shutdown()
-        throw error
+/// A connection over TLS, of which a test says what is offered. It blocks a thread of its own.
+final class TLSCaller: @unchecked Sendable {
+    private let descriptor: Int32
+    /// Touched on the queue only.
+    private let session: TLSSession
+    private let queue = DispatchQueue(label: "kbs.test.tls")
+
+    static func open<R>(
+        _ port: Int, _ tls: TLSClientConfiguration, _ body: (TLSCaller) async throws -> R
+    ) async throws -> R {
+        try await body(try TLSCaller(port, tls))
     }
+
+    private init(_ port: Int, _ tls: TLSClientConfiguration) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(clamping: port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let isConnected = withUnsafePointer(to: address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+        guard isConnected else { throw POSIXError(.ECONNREFUSED) }
+        session = try TLSSession(try TLSContext(tls), connecting: descriptor, to: "127.0.0.1")
+    }
+
+    deinit { close(descriptor) }
+
+    var serverCertificate: [UInt8] { queue.sync { session.peerChain.first?.der ?? [] } }
+
+    /// What `GET /kbs/v0` gets, up to the end of its greeting.
+    ///
+    /// - Throws: ``TLSError``.
+    func ask() async throws -> String {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { [self] in continuation.resume(with: Result { try exchange() }) }
+        }
+    }
+
+    private func exchange() throws -> String {
+        if !session.isEstablished { try finish(session.handshake()) }
+        let request = Array("GET /kbs/v0 HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
+        // Fails, too, when the server refuses the client's certificate, and then reading says why.
+        _ = request.withUnsafeBytes { session.write($0) }
+        var text = ""
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while !text.contains("begins.") {
+            let step = buffer.withUnsafeMutableBytes { session.read(into: $0) }
+            guard case .done(let count) = step else {
+                try finish(step)
+                break
+            }
+            text += String(decoding: buffer.prefix(count), as: UTF8.self)
+        }
+        guard !text.isEmpty else { throw CancellationError() }
+        return text
+    }
+
+    private func finish(_ step: TLSStep) throws { if case .failed(let error) = step { throw error } }
 }
