@@ -78,7 +78,7 @@ let rooms: [Target] = [
     base("Arguments", ["Bytes", "Concurrency", "Files"]),
 
     domain("Evidence", ["Bytes", "Crypto", "Formats"]),
-    domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats"]),
+    domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient"]),
     domain("Broker", ["Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "JOSE", "Tracing"]),
     domain("Policies", ["Broker", "Bytes", "Evidence", "Formats"]),
     domain("MasterKeys", ["Bytes", "CPKCS11", "Concurrency", "Crypto", "Files"]),
@@ -110,7 +110,7 @@ let supports: [Target] = [
 ]
 
 let testTargets: [Target] = [
-    tests("Base", "ArgumentsTests", ["Arguments", "SampleCommands", "sample-program"]),
+    tests("Base", "ArgumentsTests", ["Arguments", "SampleCommands", "TestSupport", "sample-program"]),
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
     tests("Base", "FormatsTests", ["Bytes", "Formats", "TestSupport"]),
@@ -123,14 +123,14 @@ let testTargets: [Target] = [
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
     tests("Base", "TLSTests", ["Bytes", "COpenSSL", "Crypto", "TLS", "X509"]),
-    tests("Base", "TracingTests", ["Bytes", "Concurrency", "Formats", "InMemoryTracing", "Tracing"]),
+    tests("Base", "TracingTests", ["Bytes", "Concurrency", "Formats", "InMemoryTracing", "TestSupport", "Tracing"]),
     tests("Base", "X509Tests", ["Bytes", "X509"]),
     tests(
         "Domain", "EvidenceTests",
         ["Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "TestSupport"]),
 
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
-    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient"]),
+    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "X509"]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target, nor has

@@ -1,6 +1,7 @@
 import Arguments
 import Foundation
 import SampleCommands
+import TestSupport
 import Testing
 
 @Suite("Completions, in the shells themselves", .serialized)
@@ -34,30 +35,30 @@ struct CompletionTests {
         Example(line: "sample verify sev --chain a --", offered: ["--chain", "--json"]),
     ]
 
-    private static func folder(_ shell: Shell) async throws -> String {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "completions-\(UUID().uuidString)").path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    private static func folder(_ shell: Shell) async throws -> TemporaryFolder {
+        let folder = try TemporaryFolder()
         let script = await Sample.ending(of: ["--generate-completion-script", shell.rawValue]).output
-        try script.write(toFile: "\(folder)/script", atomically: true, encoding: .utf8)
-        try "".write(toFile: "\(folder)/offered.txt", atomically: true, encoding: .utf8)
+        try Data(script.utf8).write(to: folder.file("script"))
+        try Data().write(to: folder.file("offered.txt"))
         return folder
     }
 
     /// Types the line and two tabs in an interactive shell.
-    private func type(_ line: String, _ shell: Child, expecting words: [String]) throws {
+    private func type(_ line: String, _ shell: TerminalProcess, expecting words: [String]) throws {
         shell.type("\u{15}")
         shell.clear()
         shell.type(line + "\t\t")
         try shell.wait(for: words)
     }
 
-    @Test("bash", .enabled(if: Child.has("bash"), "bash is not installed"))
+    @Test("bash", .enabled(if: Programs.has("bash"), "bash is not installed"))
     func bash() async throws {
         let folder = try await Self.folder(.bash)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let shell = try Child(
-            onTerminal: "bash", ["--norc", "--noprofile", "-i"], environment: ["TERM": "dumb", "PS1": "> "])
-        shell.type("cd \(folder); bind 'set page-completions off'; bind 'set enable-bracketed-paste off'; . ./script\n")
+        let shell = try TerminalProcess(
+            "bash", ["--norc", "--noprofile", "-i"], environment: ["TERM": "dumb", "PS1": "> "])
+        shell.type(
+            "cd \(folder.url.path); bind 'set page-completions off'; bind 'set enable-bracketed-paste off'; . ./script\n"
+        )
         shell.type("echo rea''dy\n")
         try shell.wait(for: "\nready\n")
         for example in Self.examples { try type(example.line, shell, expecting: example.offered) }
@@ -71,23 +72,23 @@ struct CompletionTests {
         }
     }
 
-    @Test("zsh", .enabled(if: Child.has("zsh"), "zsh is not installed"))
+    @Test("zsh", .enabled(if: Programs.has("zsh"), "zsh is not installed"))
     func zsh() async throws {
         let folder = try await Self.folder(.zsh)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let shell = try Child(onTerminal: "zsh", ["-f", "-i"], environment: ["TERM": "dumb", "PS1": "> "])
-        shell.type("cd \(folder); unset zle_bracketed_paste; autoload -U compinit; compinit -u -D; LISTMAX=1000\n")
+        let shell = try TerminalProcess("zsh", ["-f", "-i"], environment: ["TERM": "dumb", "PS1": "> "])
+        shell.type(
+            "cd \(folder.url.path); unset zle_bracketed_paste; autoload -U compinit; compinit -u -D; LISTMAX=1000\n")
         shell.type("setopt nobeep noautomenu nolistambiguous; . ./script; echo rea''dy\n")
         try shell.wait(for: "ready\n")
         for example in Self.examples { try type(example.line, shell, expecting: example.offered) }
     }
 
-    @Test("fish", .enabled(if: Child.has("fish"), "fish is not installed"), arguments: examples)
+    @Test("fish", .enabled(if: Programs.has("fish"), "fish is not installed"), arguments: examples)
     func fish(_ example: Example) async throws {
         let folder = try await Self.folder(.fish)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let script = "cd \(folder); source script; complete -C '\(example.line)'"
-        let result = try Child.run("fish", ["--no-config", "-c", script], environment: ["HOME": folder])
+        let script = "cd \(folder.url.path); source script; complete -C '\(example.line)'"
+        let result = try await ProgramResult.of(
+            "fish", ["--no-config", "-c", script], environment: ["HOME": folder.url.path])
         #expect(result.errors.isEmpty)
         let offered = result.output.split(separator: "\n").map { String($0.prefix { $0 != "\t" }) }
         for word in example.offered {
@@ -109,16 +110,16 @@ struct CompletionTests {
                 Usage: sample <subcommand>
 
                 """))
-        let result = try Child.run(
-            Child.sample, ["workload", "--generate-completion-script"], environment: ["SHELL": "/usr/bin/fish"])
+        let result = try await ProgramResult.of(
+            Programs.built("sample-program"), ["workload", "--generate-completion-script"],
+            environment: ["SHELL": "/usr/bin/fish"])
         #expect(result.output == (await Sample.ending(of: ["--generate-completion-script=fish"])).output)
     }
 
-    @Test("The script for bash is one that shellcheck likes", .enabled(if: Child.has("shellcheck"), "no shellcheck"))
+    @Test("The script for bash is one that shellcheck likes", .enabled(if: Programs.has("shellcheck"), "no shellcheck"))
     func shellcheck() async throws {
         let folder = try await Self.folder(.bash)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        let result = try Child.run("shellcheck", ["-s", "bash", "\(folder)/script"])
-        #expect(result == Child.Result(status: 0, output: "", errors: ""))
+        let result = try await ProgramResult.of("shellcheck", ["-s", "bash", folder.file("script").path])
+        #expect(result == ProgramResult(status: 0, output: "", errors: ""))
     }
 }

@@ -1,6 +1,7 @@
 import Arguments
 import Foundation
 import SampleCommands
+import TestSupport
 import Testing
 
 @Suite("What is made of the declarations for other programs")
@@ -18,12 +19,12 @@ struct ManualTests {
         #expect(page.contains("(default: 90d)"))
     }
 
-    @Test("man has nothing to say against it", .enabled(if: Child.has("groff"), "groff is not installed"))
+    @Test("man has nothing to say against it", .enabled(if: Programs.has("groff"), "groff is not installed"))
     func groff() async throws {
-        let file = FileManager.default.temporaryDirectory.appending(path: "sample-\(UUID().uuidString).1").path
-        defer { try? FileManager.default.removeItem(atPath: file) }
-        try await Sample.ending(of: ["--generate-manual"]).output.write(toFile: file, atomically: true, encoding: .utf8)
-        let result = try Child.run("groff", ["-man", "-Tutf8", "-ww", file], environment: ["GROFF_NO_SGR": "1"])
+        let folder = try TemporaryFolder()
+        try Data(await Sample.ending(of: ["--generate-manual"]).output.utf8).write(to: folder.file("sample.1"))
+        let result = try await ProgramResult.of(
+            "groff", ["-man", "-Tutf8", "-ww", folder.file("sample.1").path], environment: ["GROFF_NO_SGR": "1"])
         #expect(result.status == 0)
         #expect(result.errors.isEmpty)
         #expect(result.output.contains("--insecure-http"))

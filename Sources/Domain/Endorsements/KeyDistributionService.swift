@@ -1,9 +1,11 @@
-public import AsyncHTTPClient
 public import Broker
+import Bytes
+import Concurrency
 public import Evidence
-import Foundation
-import NIOCore
-import NIOHTTP1
+import Glibc
+import HTTP
+public import HTTPClient
+import Tracing
 
 /// AMD's Key Distribution Service (KDS), or a mirror of it.
 ///
@@ -27,7 +29,7 @@ public struct KeyDistributionService: Sendable {
         public init() {}
     }
 
-    private let client: HTTPClient
+    private let client: HTTP1Client
     private let configuration: Configuration
     private let report: @Sendable (KeyDistributionExchange) -> Void
     private let time: Time
@@ -37,6 +39,7 @@ public struct KeyDistributionService: Sendable {
 
     private struct Failure: Sendable {
         let reason: String
+        let detail: String?
         let until: ContinuousClock.Instant
     }
 
@@ -48,14 +51,14 @@ public struct KeyDistributionService: Sendable {
 
     /// - Parameter report: is told of each request that the service was sent.
     public init(
-        client: HTTPClient, configuration: Configuration,
+        client: HTTP1Client, configuration: Configuration,
         reportingTo report: @escaping @Sendable (KeyDistributionExchange) -> Void = { _ in }
     ) {
         self.init(client: client, configuration: configuration, time: Time(), reportingTo: report)
     }
 
     init(
-        client: HTTPClient, configuration: Configuration, time: Time,
+        client: HTTP1Client, configuration: Configuration, time: Time,
         reportingTo report: @escaping @Sendable (KeyDistributionExchange) -> Void = { _ in }
     ) {
         self.report = report
@@ -67,32 +70,20 @@ public struct KeyDistributionService: Sendable {
     /// How many callers wait for a certificate that is being fetched.
     var waiting: Int { get async { await flights.waiting } }
 
-    /// A client as this service wants it: it follows no redirects.
-    public static func makeClient() -> HTTPClient {
-        var settings = HTTPClient.Configuration()
-        settings.redirectConfiguration = .disallow
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
-    }
-
     /// The VCEK of a chip at a TCB.
     ///
     /// - Throws: ``EndorsementUnavailable``.
     public func key(_ identity: EndorsementIdentity) async throws -> Certificate {
-        guard identity.kind == .vcek, let chip = identity.hardwareID else {
-            throw EndorsementUnavailable(
-                "AMD gives no VLEK to third parties: the cloud provider has it, and the guest can send it along")
+        guard let path = Self.path(of: identity) else {
+            throw EndorsementUnavailable("AMD gives no VLEK to third parties: the guest can send its cloud's along")
         }
-        let tcb = identity.tcb
-        let levels =
-            (tcb.fmc.map { [("fmcSPL", $0)] } ?? []) + [
-                ("blSPL", tcb.bootLoader), ("teeSPL", tcb.tee), ("snpSPL", tcb.snp), ("ucodeSPL", tcb.microcode),
-            ]
-        let query = levels.map { "\($0)=\($1 < 10 ? "0" : "")\($1)" }.joined(separator: "&")
-        let certificates = try await get(
-            isKey: true, "/vcek/v1/\(identity.product.rawValue)/\(Hex.encode(chip))?\(query)")
-        guard let certificate = certificates.first else {
-            throw EndorsementUnavailable("\(configuration.baseURL) sent no certificate")
+        let certificates = try await get(isKey: true, path) { certificates throws(EndorsementUnavailable) in
+            // Another chip's, or another TCB's, would be asked for again at each attestation.
+            guard let certificate = certificates.first, let key = try? EndorsementKey(certificate),
+                EndorsementIdentity(of: key) == identity
+            else { throw EndorsementUnavailable("\(name) sent another certificate than the chip's") }
         }
+        guard let certificate = certificates.first else { throw EndorsementUnavailable("\(name) sent no certificate") }
         return certificate
     }
 
@@ -100,27 +91,79 @@ public struct KeyDistributionService: Sendable {
     ///
     /// - Throws: ``EndorsementUnavailable``.
     public func authorities(_ product: Product, _ kind: EndorsementKey.Kind) async throws -> [Certificate] {
-        try await get("/\(kind.rawValue)/v1/\(product.rawValue)/cert_chain")
+        try await get(Self.path(of: product, kind))
     }
 
-    /// - Parameter isKey: whether strangers can make up what is asked for. Then one caller can take neither more than its
-    ///   share of the requests that are under way, nor more than its allowance.
-    private func get(isKey: Bool = false, _ path: String) async throws -> [Certificate] {
+    /// Does not ask for a key again for a while: the one that came leads to no pinned root.
+    ///
+    /// - Returns: what those are told who need it meanwhile.
+    func distrustKey(_ identity: EndorsementIdentity) -> EndorsementUnavailable? {
+        Self.path(of: identity).map(distrust)
+    }
+
+    /// The same for the certificates above a product's keys.
+    func distrustAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) -> EndorsementUnavailable {
+        distrust(Self.path(of: product, kind))
+    }
+
+    private func distrust(_ path: String) -> EndorsementUnavailable {
+        let error = EndorsementUnavailable("\(name) sent a certificate of no pinned root")
+        remember(error, of: path)
+        return error
+    }
+
+    /// - Returns: nil for a VLEK.
+    private static func path(of identity: EndorsementIdentity) -> String? {
+        guard identity.kind == .vcek, let chip = identity.hardwareID else { return nil }
+        let tcb = identity.tcb
+        let levels =
+            (tcb.fmc.map { [("fmcSPL", $0)] } ?? []) + [
+                ("blSPL", tcb.bootLoader), ("teeSPL", tcb.tee), ("snpSPL", tcb.snp), ("ucodeSPL", tcb.microcode),
+            ]
+        let query = levels.map { "\($0)=\($1 < 10 ? "0" : "")\($1)" }.joined(separator: "&")
+        return "/vcek/v1/\(identity.product.rawValue)/\(Hex.encode(chip))?\(query)"
+    }
+
+    private static func path(of product: Product, _ kind: EndorsementKey.Kind) -> String {
+        "/\(kind.rawValue)/v1/\(product.rawValue)/cert_chain"
+    }
+
+    /// What the service is called towards guests, in a sentence that must stay short.
+    private var name: String { String(configuration.baseURL.prefix(40)) }
+
+    /// - Parameters:
+    ///   - isKey: whether strangers can make up what is asked for. Then one caller can take neither more than its share
+    ///     of the requests that are under way, nor more than its allowance.
+    ///   - check: throws for certificates that are not those that were asked for.
+    private func get(
+        isKey: Bool = false, _ path: String,
+        checking check: @escaping @Sendable ([Certificate]) throws(EndorsementUnavailable) -> Void = { _ in }
+    ) async throws -> [Certificate] {
         if let failure = failures[path], failure.until > time.now() {
-            throw EndorsementUnavailable(failure.reason, retryAfter: seconds(until: failure.until))
+            throw EndorsementUnavailable(
+                failure.reason, detail: failure.detail, retryAfter: seconds(until: failure.until))
         }
         let caller = isKey ? EndorsementCaller.current : nil
         let limit = isKey ? configuration.mostRequests : .max
         return try await flights.join(path, limit: limit, for: caller, admitting: { try spend(caller) }) {
             do {
-                return try await fetch(path)
+                let certificates = try await fetch(path)
+                try check(certificates)
+                return certificates
             } catch let error as EndorsementUnavailable {
-                let pause = max(configuration.pauseAfterFailure, .seconds(error.retryAfter ?? 0))
-                let until = time.now().advanced(by: pause)
-                failures[path] = Failure(reason: error.reason, until: until)
-                throw EndorsementUnavailable(error.reason, retryAfter: seconds(until: until))
+                let until = remember(error, of: path)
+                throw EndorsementUnavailable(error.reason, detail: error.detail, retryAfter: seconds(until: until))
             }
         }
+    }
+
+    /// - Returns: until when it is not asked for again.
+    @discardableResult
+    private func remember(_ error: EndorsementUnavailable, of path: String) -> ContinuousClock.Instant {
+        let pause = max(configuration.pauseAfterFailure, .seconds(error.retryAfter ?? 0))
+        let until = time.now().advanced(by: pause)
+        failures[path] = Failure(reason: error.reason, detail: error.detail, until: until)
+        return until
     }
 
     /// Takes a request's share of what a caller may have asked for.
@@ -169,43 +212,40 @@ public struct KeyDistributionService: Sendable {
     private func exchange(
         _ path: String, within time: Duration
     ) async -> (Outcome, KeyDistributionExchange.Outcome) {
-        let host = configuration.baseURL
         do {
-            let (response, body) = try await withTimeLimit(time) {
-                let response = try await client.execute(HTTPClientRequest(url: host + path), timeout: TimeAmount(time))
-                return (response, try await response.body.collect(upTo: 256 * 1_024))
+            var request = HTTPClientRequest(url: configuration.baseURL, path: path)
+            if let span = ServiceContext.current?.spanContext, let field = HTTPField.Name(SpanContext.headerName) {
+                request.headers[field] = span.traceparent
             }
+            let response = try await client.execute(request, timeout: time, upTo: 256 * 1_024)
             switch response.status.code {
-            case 200:
-                return (.certificates(try Certificate.read(file: Array(body.readableBytesView))), .fetched)
-            case 404:
-                return (.refused(EndorsementUnavailable("\(host) does not know it", retryAfter: 600)), .unknown)
+            case 200: return (.certificates(try Certificate.read(file: response.body)), .fetched)
+            case 404: return (.refused(EndorsementUnavailable("\(name) does not know it", retryAfter: 600)), .unknown)
             case 429, 500...599:
                 let reason = EndorsementUnavailable(
-                    "\(host) answered \(response.status.code)", retryAfter: Self.retryAfter(response.headers))
+                    "\(name) answered \(response.status.code)", retryAfter: Self.retryAfter(response.headers))
                 return (.again(reason), response.status.code == 429 ? .limited : .failed)
-            default:
-                return (.refused(EndorsementUnavailable("\(host) answered \(response.status.code)")), .failed)
+            default: return (.refused(EndorsementUnavailable("\(name) answered \(response.status.code)")), .failed)
             }
         } catch let error as MalformedInput {
-            return (
-                .refused(EndorsementUnavailable("\(host) sent something else than a certificate: \(error)")), .malformed
-            )
+            let reason = "\(name) sent something else than a certificate"
+            return (.refused(EndorsementUnavailable(reason, detail: "\(error)")), .malformed)
+        } catch let error as HTTPClientError where error.reason == .size {
+            let reason = "\(name) sent something else than a certificate"
+            return (.refused(EndorsementUnavailable(reason, detail: "\(error)")), .malformed)
         } catch {
-            return (.again(EndorsementUnavailable("\(host) cannot be reached: \(error)")), .unreachable)
+            let reason = EndorsementUnavailable("\(name) cannot be reached", detail: "\(error)")
+            let isTransient = (error as? HTTPClientError)?.isTransient ?? true
+            return (isTransient ? .again(reason) : .refused(reason), .unreachable)
         }
     }
 
     /// Seconds, or a date. Source: RFC 9110, section 10.2.3.
-    private static func retryAfter(_ headers: HTTPHeaders) -> Int? {
-        guard let text = headers.first(name: "Retry-After") else { return nil }
+    private static func retryAfter(_ headers: HTTPFields) -> Int? {
+        guard let text = headers[.retryAfter] else { return nil }
         if let seconds = Int(text) { return min(max(seconds, 0), 86_400) }
-        let style = Date.VerbatimFormatStyle(
-            format:
-                "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .padded(4)) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
-            locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt, calendar: Calendar(identifier: .gregorian))
-        guard let date = try? style.parseStrategy.parse(text) else { return nil }
-        return min(max(Int(date.timeIntervalSinceNow.rounded(.up)), 0), 86_400)
+        guard let date = HTTPDate.seconds(text) else { return nil }
+        return Int(min(max(date - Int64(Glibc.time(nil)), 0), 86_400))
     }
 
     private func seconds(until instant: ContinuousClock.Instant) -> Int {
@@ -233,37 +273,4 @@ public struct KeyDistributionExchange: Sendable, Hashable {
 /// Whose request has a certificate asked for. A caller whose address is not known shares with nobody.
 public enum EndorsementCaller {
     @TaskLocal public static var current: String?
-}
-
-/// One request for each path at a time: whoever comes later waits for it too.
-private actor Flights {
-    private struct Flight {
-        let task: Task<[Certificate], any Error>
-        let caller: String?
-    }
-
-    private var flights: [String: Flight] = [:]
-    private(set) var waiting = 0
-
-    /// - Parameters:
-    ///   - limit: gives up at once when so many others are under way, or half as many of one caller.
-    ///   - admit: is asked before one begins.
-    func join(
-        _ path: String, limit: Int, for caller: String?, admitting admit: @Sendable () throws -> Void,
-        _ fetch: @escaping @Sendable () async throws -> [Certificate]
-    ) async throws -> [Certificate] {
-        waiting += 1
-        defer { waiting -= 1 }
-        if let flight = flights[path] { return try await flight.task.value }
-        let own = caller == nil ? 0 : flights.values.count { $0.caller == caller }
-        guard flights.count < limit, own < max(1, limit / 2) else {
-            throw EndorsementUnavailable("too many certificates are being fetched", retryAfter: 5)
-        }
-        try admit()
-        // A task of its own: the first guest may hang up while others wait.
-        let task = Task { try await fetch() }
-        flights[path] = Flight(task: task, caller: caller)
-        defer { flights[path] = nil }
-        return try await task.value
-    }
 }

@@ -47,6 +47,16 @@ public struct EndorsementLibrary: EndorsementSource {
         }
     }
 
+    public func distrustKey(_ identity: EndorsementIdentity) {
+        if let error = vendor?.distrustKey(identity) { report(.unavailable(.key(identity), error)) }
+    }
+
+    public func distrustAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) {
+        if let error = vendor?.distrustAuthorities(product, kind) {
+            report(.unavailable(.authorities(product, kind), error))
+        }
+    }
+
     public func note(_ lookup: EndorsementLookup) { report(.lookedUp(lookup)) }
 
     private func ask<T>(
