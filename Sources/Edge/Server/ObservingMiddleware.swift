@@ -1,11 +1,9 @@
-import Administration
 import Broker
 import CoCoDialect
-import Metrics
-import HTTPTypes
-import Hummingbird
+import HTTP
+import HTTPEdge
 import Logging
-import NIOCore
+import Metrics
 import Tracing
 
 /// Goes around everything else: names the request, and sees to it that the name, the counters, the
@@ -17,8 +15,8 @@ struct ObservingMiddleware: RouterMiddleware {
     let logger: Logger
     /// Those whose `X-Request-Id` is taken over.
     let networks: NetworkList
-
-    private static let header = HTTPField.Name("X-Request-Id")
+    /// What the server was started in: requests come on threads that know nothing of it.
+    let surroundings = ServiceContext.current ?? .topLevel
 
     @concurrent func handle(
         _ request: Request, context: KBSRequestContext,
@@ -28,13 +26,10 @@ struct ObservingMiddleware: RouterMiddleware {
         let endpoint = Endpoint(request.uri.path)
         metrics.inFlight.increment()
         defer { metrics.inFlight.decrement() }
-        var here = ServiceContext.current ?? .topLevel
+        var here = surroundings
         let id = requestID(request, context)
         here.requestID = id
-        let instrument = InstrumentationSystem.instrument
-        if !(instrument is NoOpInstrument) {
-            instrument.extract(request.headers, into: &here, using: HeaderExtractor())
-        }
+        here.spanContext = request.headers[SpanContext.field].flatMap { SpanContext(traceparent: $0) }
         return try await ServiceContext.$current.withValue(here) {
             do {
                 var response = try await traced("kbs.http.\(endpoint.rawValue)", ofKind: .server) { span in
@@ -44,7 +39,7 @@ struct ObservingMiddleware: RouterMiddleware {
                     if response.status.code >= 500 { span?.setStatus(SpanStatus(code: .error)) }
                     return response
                 }
-                if let header = Self.header { response.headers[header] = id.description }
+                response.headers[.xRequestID] = id.description
                 finish(request, context, endpoint, response.status, start)
                 return response
             } catch {
@@ -55,7 +50,7 @@ struct ObservingMiddleware: RouterMiddleware {
     }
 
     private func requestID(_ request: Request, _ context: KBSRequestContext) -> RequestID {
-        guard let text = Self.header.flatMap({ request.headers[$0] }), networks.contains(context.remoteAddress) else {
+        guard let text = request.headers[.xRequestID], networks.contains(context.remoteAddress) else {
             return RequestID()
         }
         return RequestID(text) ?? RequestID()
@@ -72,7 +67,7 @@ struct ObservingMiddleware: RouterMiddleware {
             metadata: [
                 "method": "\(request.method.rawValue)", "endpoint": "\(endpoint.rawValue)", "status": "\(status.code)",
                 "microseconds": "\(duration.nanoseconds / 1_000)",
-                "address": "\(context.remoteAddress?.ipAddress ?? "unknown")",
+                "address": "\(context.peer)",
             ])
     }
 }
@@ -97,9 +92,6 @@ struct RefusalCounter: RouterMiddleware {
     }
 }
 
-/// Reads `traceparent`, and whatever else the tracer wants.
-private struct HeaderExtractor: Extractor {
-    func extract(key: String, from headers: HTTPFields) -> String? {
-        HTTPField.Name(key).flatMap { headers[$0] }
-    }
+extension SpanContext {
+    fileprivate static let field = HTTPField.Name(headerName) ?? .xRequestID
 }

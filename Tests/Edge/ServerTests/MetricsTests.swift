@@ -181,8 +181,7 @@ struct ServerMetricsTests {
 
     @Test("Every metric that the dashboard and the alerts use is exported")
     func dashboard() async throws {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "packaging")
+        let root = Project.root.appending(path: "packaging")
         let files = [
             root.appending(path: "grafana/kbs-dashboard.json"), root.appending(path: "prometheus/kbs-alerts.yml"),
         ]
@@ -205,8 +204,7 @@ struct ServerMetricsTests {
 
     @Test("Every metric is in the operator's manual")
     func manual() throws {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "docs/monitoring.md")
+        let file = Project.root.appending(path: "docs/monitoring.md")
         let text = try String(contentsOf: file, encoding: .utf8)
         for definition in MetricDefinition.all { #expect(text.contains("`\(definition.name)`"), "\(definition.name)") }
     }

@@ -7,8 +7,7 @@ import Testing
 @Suite("Documents that are made from the settings")
 struct ReferenceTests {
     private func file(_ path: String) throws -> String {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
+        let root = Project.root
         return try String(contentsOf: root.appending(path: path), encoding: .utf8)
     }
 

@@ -9,44 +9,14 @@ import Tracing
 
 @testable import Server
 
-/// Reads W3C's `traceparent`, as tracers do, and records in memory.
-private struct W3CTracer: Tracer {
-    let base = InMemoryTracer()
-
-    func startSpan<Instant: TracerInstant>(
-        _ operationName: String, context: @autoclosure () -> ServiceContext, ofKind kind: SpanKind,
-        at instant: @autoclosure () -> Instant, function: String, file fileID: String, line: UInt
-    ) -> InMemorySpan {
-        base.startSpan(
-            operationName, context: context(), ofKind: kind, at: instant(), function: function, file: fileID, line: line
-        )
-    }
-
-    func forceFlush() {}
-
-    func inject<Carrier, Inject: Injector>(
-        _ context: ServiceContext, into carrier: inout Carrier, using injector: Inject
-    ) where Inject.Carrier == Carrier {}
-
-    func extract<Carrier, Extract: Extractor>(
-        _ carrier: Carrier, into context: inout ServiceContext, using extractor: Extract
-    ) where Extract.Carrier == Carrier {
-        guard let parent = extractor.extract(key: "traceparent", from: carrier)?.split(separator: "-"),
-            parent.count == 4
-        else { return }
-        context.inMemorySpanContext = InMemorySpanContext(
-            traceID: String(parent[1]), spanID: String(parent[2]), parentSpanID: nil)
-    }
-}
-
 @Suite("Traces")
 struct TracingTests {
     private func record(
         _ change: (inout Settings) throws -> Void = { _ in }, _ body: (RunningServer) async throws -> Void
     ) async throws -> [FinishedInMemorySpan] {
-        let tracer = W3CTracer()
+        let tracer = InMemoryTracer()
         try await withTracer(tracer) { try await RunningServer.run(change, body) }
-        return tracer.base.finishedSpans
+        return tracer.finishedSpans
     }
 
     @Test("A boot has a span for each call, and in it those of its steps")

@@ -6,8 +6,7 @@ import Testing
 
 @Suite("scripts/verify-trail.py")
 struct TrailScriptTests {
-    private static let script = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "scripts/verify-trail.py").path
+    private static let script = Project.root.appending(path: "scripts/verify-trail.py").path
     private static let python = ["/usr/bin/python3", "/usr/local/bin/python3"].first { (path: String) in
         FileManager.default.isExecutableFile(atPath: path)
     }
