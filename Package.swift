@@ -96,6 +96,14 @@ let rooms: [Target] = [
         [
             "Broker", "Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPEdge", "JOSE", "JSONWebTokens", "Logging",
         ]),
+    edge(
+        "Server",
+        [
+            "Administration", "Broker", "Bytes", "CTimex", "CoCoDialect", "Concurrency", "Crypto", "Endorsements",
+            "Evidence", "FastP384", "Files", "Formats", "HTTP", "HTTPClient", "HTTPEdge", "HTTPServer",
+            "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite", "Storage",
+            "TLS", "Tracing", "VirteeDialect", "X509",
+        ]),
 ]
 
 let supports: [Target] = [

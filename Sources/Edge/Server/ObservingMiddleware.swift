@@ -18,9 +18,9 @@ struct ObservingMiddleware: RouterMiddleware {
     /// What the server was started in: requests come on threads that know nothing of it.
     let surroundings = ServiceContext.current ?? .topLevel
 
-    @concurrent func handle(
+    func handle(
         _ request: Request, context: KBSRequestContext,
-        next: @concurrent (Request, KBSRequestContext) async throws -> Response
+        next: (Request, KBSRequestContext) async throws -> Response
     ) async throws -> Response {
         let start = ContinuousClock.now
         let endpoint = Endpoint(request.uri.path)
@@ -76,9 +76,9 @@ struct ObservingMiddleware: RouterMiddleware {
 struct RefusalCounter: RouterMiddleware {
     let metrics: BrokerMetrics
 
-    @concurrent func handle(
+    func handle(
         _ request: Request, context: KBSRequestContext,
-        next: @concurrent (Request, KBSRequestContext) async throws -> Response
+        next: (Request, KBSRequestContext) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)

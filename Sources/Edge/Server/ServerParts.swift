@@ -112,8 +112,9 @@ struct ServerParts: Sendable {
             counters: limits.counters, open: monitor.connections, metrics: monitor.http, logger: loggers[.http])
         var configuration = limits.configuration(idleTimeout: settings.idleTimeout)
         configuration.tls = tls.map { tls in { tls.served.context } }
-        let router = router
-        let server = HTTP1Server(configuration, observing: { log($0) }) { await router.respond(to: $0) }
+        // Some guests' clients put their calls behind a URL that ends in a slash.
+        let responder = router.responder(allowingDoubledSlashBefore: "/kbs/v0", logger: loggers[.http])
+        let server = HTTP1Server(configuration, observing: { log($0) }) { await responder.respond(to: $0) }
         return HTTPFront(
             server, on: sockets, isSecure: tls != nil, stopTimeout: .seconds(settings.stopTimeout), manager: manager,
             logger: loggers[.kbs], onListening: onListening)
@@ -207,16 +208,18 @@ struct ServerParts: Sendable {
     }
 }
 
-/// What a request carries along: the caller's address and, with TLS, its certificate.
+/// What a request carries along: who is at the other end of its connection and, with TLS, the certificate shown there.
 struct KBSRequestContext: CallerContext {
     var coreContext: CoreRequestContextStorage
-    let remoteAddress: SocketAddress?
+    let peer: Peer
     /// DER of the client's certificate, which leads to `tls.client_ca` and is valid now; `nil` when it showed none.
     let peerCertificate: [UInt8]?
 
+    var remoteAddress: IPAddress? { peer.address }
+
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-        remoteAddress = source.channel.remoteAddress
-        peerCertificate = PeerCertificate.current(of: source.channel)
+        peer = source.request.peer
+        peerCertificate = nil
     }
 }

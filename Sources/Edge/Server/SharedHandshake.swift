@@ -1,7 +1,5 @@
 import CoCoDialect
-import FoundationEssentials
-import Hummingbird
-import NIOCore
+import HTTPEdge
 import VirteeDialect
 
 /// `POST /kbs/v0/auth` and `/attest`: two dialects have these paths, and a request shows which it speaks.
@@ -15,7 +13,7 @@ struct SharedHandshake<Context: RequestContext>: Sendable {
         let calls = router.group("kbs/v0")
         calls.post("auth") { request, _ in
             var request = request
-            let body = try await body(of: &request)
+            let body = try await request.collectBody(upTo: longestBody)
             // To parse it twice would cost each guest of the other dialect more than all else that is done here.
             let isCoCo = !body.names(Self.workload) && CoCoDialect<Context>.speaks(body)
             return isCoCo ? try await coco.challenge(request) : try await virtee.challenge(request)
@@ -25,7 +23,7 @@ struct SharedHandshake<Context: RequestContext>: Sendable {
             var isCoCo = request.hasGuestCookie
             // A guest without its cookie is told so in its own form.
             if !isCoCo, !request.hasSessionCookie {
-                isCoCo = CoCoDialect<Context>.attests(try await body(of: &request))
+                isCoCo = CoCoDialect<Context>.attests(try await request.collectBody(upTo: longestBody))
             }
             return isCoCo ? try await coco.attest(request) : try await virtee.attest(request)
         }
@@ -33,18 +31,9 @@ struct SharedHandshake<Context: RequestContext>: Sendable {
     }
 
     /// What only the virtee protocol's `/auth` has.
-    private static var workload: Data { Data("workload_id".utf8) }
-
-    /// The body, which says whose it is. The dialect reads it again.
-    private func body(of request: inout Request) async throws -> Data {
-        do {
-            return Data(try await request.collectBody(upTo: longestBody).readableBytesView)
-        } catch is NIOTooManyBytesError {
-            throw HTTPError.bodyTooLong(longestBody)
-        }
-    }
+    private static var workload: [UInt8] { Array("workload_id".utf8) }
 }
 
-extension Data {
-    fileprivate func names(_ member: Data) -> Bool { range(of: member) != nil }
+extension [UInt8] {
+    fileprivate func names(_ member: [UInt8]) -> Bool { firstRange(of: member) != nil }
 }

@@ -1,7 +1,7 @@
 import Administration
-import HTTPTypes
-import Hummingbird
-import NIOCore
+import HTTP
+import HTTPEdge
+import Metrics
 import VirteeDialect
 
 /// `/livez`, `/readyz` and `/metrics`: for a supervisor, a load balancer and Prometheus.
@@ -32,9 +32,9 @@ struct HealthRoutes: Sendable {
             }
             return Response(
                 status: .ok, headers: [.contentType: PrometheusRegistry.contentType],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: await monitor.page())))
+                body: .bytes(Array(await monitor.page().utf8)))
         }
-        for path: RouterPath in ["livez", "readyz", "metrics"] { router.refuseOtherMethods(on: path, than: [.get]) }
+        for path: RouterPath in ["livez", "readyz", "metrics"] { router.refuseOtherMethods(on: path, than: [.get, .head]) }
     }
 
     /// Behind a proxy everyone has the proxy's address: such a request comes from anywhere.

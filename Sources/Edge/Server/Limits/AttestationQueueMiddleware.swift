@@ -1,7 +1,7 @@
 import Broker
-import HTTPTypes
-import Hummingbird
-import NIOCore
+import HTTP
+import HTTPEdge
+import HTTPServer
 
 /// Sheds load: answers 503 at once to evidence that would wait too long to be verified.
 ///
@@ -15,19 +15,15 @@ struct AttestationQueueMiddleware<Context: RequestContext>: RouterMiddleware {
     let longestBody: Int
     let counters: LimitCounters
 
-    @concurrent func handle(
-        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         guard request.method == .post, context.endpointPath == Self.path else {
             return try await next(request, context)
         }
         var request = request
         // Before it counts: otherwise whoever sends slowly would fill the room.
-        do {
-            _ = try await request.collectBody(upTo: longestBody)
-        } catch is NIOTooManyBytesError {
-            throw HTTPError.bodyTooLong(longestBody)
-        }
+        _ = try await request.collectBody(upTo: longestBody)
         let whole = request
         let response = try await room.admit {
             await Task.yield()
@@ -42,25 +38,24 @@ struct AttestationQueueMiddleware<Context: RequestContext>: RouterMiddleware {
     }
 }
 
-/// Refuses a body that says it is too long before any of it is read.
+/// Refuses a body that says it is too long before any of it is read, and tells whoever sends one for which there is no
+/// room.
 struct BodyLimitMiddleware<Context: RequestContext>: RouterMiddleware {
     let longestBody: Int
     let longestResource: Int
 
-    @concurrent func handle(
-        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         let isResource = [.resources, .resource].contains(Endpoint(request.uri.path))
         let longest = isResource ? max(longestBody, longestResource) : longestBody
         if let length = request.headers[.contentLength], Int(length).map({ $0 > longest }) ?? true {
             throw HTTPError.bodyTooLong(longest)
         }
-        return try await next(request, context)
-    }
-}
-
-extension HTTPError {
-    static func bodyTooLong(_ longest: Int) -> HTTPError {
-        HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
+        do {
+            return try await next(request, context)
+        } catch BodyFailure.noRoom {
+            throw Refusal(.overloaded, "The server has more requests in memory than it can: try again.", retryAfter: 2)
+        }
     }
 }

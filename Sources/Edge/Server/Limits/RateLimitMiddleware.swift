@@ -9,8 +9,8 @@ struct RateLimitMiddleware<Context: RequestContext & RemoteAddressRequestContext
     let limiter: RateLimiter
     let counters: LimitCounters
 
-    @concurrent func handle(
-        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         if let caller = context.remoteAddress, !Self.exempt.contains(request.uri.path),
             let wait = limiter.take(caller)

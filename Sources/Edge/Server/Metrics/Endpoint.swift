@@ -6,7 +6,7 @@ enum Endpoint: String, CaseIterable {
     case metrics, live, ready, other
 
     init(_ path: String) {
-        // Several slashes count for one, as in the router.
+        // Several slashes count for one: a label need not be as strict as the router.
         let parts = path.split(separator: "/", maxSplits: 4)
         self =
             switch (parts.first, parts.count) {
