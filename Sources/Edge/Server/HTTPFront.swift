@@ -43,8 +43,21 @@ struct HTTPFront: Service {
             }
         }
         manager?.ready("listening on \(sockets.map { "\($0.address)" }.joined(separator: " and "))")
-        await stop.wait()
+        await withTaskGroup(of: Void.self) { group in
+            if let manager, let watchdog = manager.watchdog {
+                group.addTask { await tellAlive(manager, every: watchdog / 2, until: stop) }
+            }
+            await stop.wait()
+        }
         await server.stop(within: Task.isCancelled ? .zero : stopTimeout)
+    }
+
+    /// It is the loops that must be alive.
+    private func tellAlive(_ manager: ServiceManager, every pause: Duration, until stop: StopRequest) async {
+        repeat {
+            await server.comeRound()
+            manager.alive()
+        } while await stop.sleep(for: pause)
     }
 
     /// Tells clients that connections end, and goes on accepting.

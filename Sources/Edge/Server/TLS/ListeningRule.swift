@@ -7,7 +7,7 @@ enum ListeningRule {
         guard try settings.tls.files() == nil, !settings.tls.allowsInsecureHTTP, settings.listensOnTCP else { return }
         do {
             // As the server's socket will resolve it.
-            guard try !settings.listen.resolved().isLoopback else { return }
+            guard try settings.listen.listening.resolved()?.isLoopback != true else { return }
         } catch let failure as SocketFailure {
             throw InvalidSetting("listen: \(failure)")
         }
