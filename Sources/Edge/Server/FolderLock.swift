@@ -21,7 +21,7 @@ struct FolderLock: Sendable {
         let file: HeldFile
         do {
             file = HeldFile(try OpenFile(path, .updateOrMake(mode: 0o600)))
-        } catch where error.code == EROFS && use == .using {
+        } catch  where error.code == EROFS && use == .using {
             return FolderLock(isReadOnly: true, file: nil)
         } catch {
             throw InvalidSetting(error.description)

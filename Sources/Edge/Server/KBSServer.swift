@@ -43,7 +43,8 @@ public struct KBSServer: Sendable {
         logger.info(
             "This is swift-kbs \(Build.version).",
             metadata: Dictionary(
-                RunningLibraries.current.fields.map { ($0.name, "\($0.value)") }, uniquingKeysWith: { first, _ in first }
+                RunningLibraries.current.fields.map { ($0.name, "\($0.value)") },
+                uniquingKeysWith: { first, _ in first }
             ))
         try ListeningRule.check(settings)
         let tls = try settings.tls.files().map { try CurrentTLS($0) }

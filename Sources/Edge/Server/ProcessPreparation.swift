@@ -1,7 +1,7 @@
 import Glibc
 import HTTPClient
 import Lifecycle
-import Logging
+public import Logging
 
 extension KBSServer {
     /// Makes this process a server's: call it once, before ``run()`` and before other threads are started.

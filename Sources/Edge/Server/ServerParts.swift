@@ -61,6 +61,7 @@ struct ServerParts: Sendable {
             databaseLog: DatabaseLog(loggers[.storage]))
         let log = EventLog(logger: loggers[.broker])
         let endorsementLog = EventLog(logger: loggers[.endorsements])
+        let client = client
         let vendor = settings.keyDistribution.map {
             KeyDistributionService(client: client, configuration: $0, reportingTo: { monitor.broker($0) })
         }
@@ -111,7 +112,7 @@ struct ServerParts: Sendable {
         let log = ConnectionLog(
             counters: limits.counters, open: monitor.connections, metrics: monitor.http, logger: loggers[.http])
         var configuration = limits.configuration(idleTimeout: settings.idleTimeout)
-        configuration.tls = tls.map { tls in { tls.served.context } }
+        //configuration.tls = tls.map { tls in { tls.served.context } }
         // Some guests' clients put their calls behind a URL that ends in a slash.
         let responder = router.responder(allowingDoubledSlashBefore: "/kbs/v0", logger: loggers[.http])
         let server = HTTP1Server(configuration, observing: { log($0) }) { await responder.respond(to: $0) }

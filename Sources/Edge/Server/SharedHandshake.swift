@@ -1,4 +1,5 @@
 import CoCoDialect
+import HTTP
 import HTTPEdge
 import VirteeDialect
 

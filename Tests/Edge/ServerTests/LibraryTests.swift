@@ -33,7 +33,9 @@ struct LibraryTests {
         #expect(MappedFiles(maps).replaced == ["/opt/a folder/kbs", "/usr/lib/libssl.so.3"])
     }
 
-    @Test("A process that has a library in memory, in whose place the disk has another by now, is told from one that has not")
+    @Test(
+        "A process that has a library in memory, in whose place the disk has another by now, is told from one that has not"
+    )
     func process() async throws {
         let folder = try TemporaryFolder()
         let program = folder.file("program")

@@ -31,7 +31,8 @@ struct ServiceProcessTests {
         #expect(answer.status == .ok)
     }
 
-    @Test("SIGTERM, SIGINT and SIGQUIT end it in order, with a line and status 0", arguments: [SIGTERM, SIGINT, SIGQUIT])
+    @Test(
+        "SIGTERM, SIGINT and SIGQUIT end it in order, with a line and status 0", arguments: [SIGTERM, SIGINT, SIGQUIT])
     func ending(signal: Int32) async throws {
         let server = try await ServerProcess.start(folder)
         server.send(signal: signal)

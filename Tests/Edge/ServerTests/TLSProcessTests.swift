@@ -129,7 +129,8 @@ struct TLSProcessTests {
         let (certificate, key) = ("\(out)/tls.crt", "\(out)/tls.key")
         let server = try await ServerProcess.start(folder, "--tls-certificate", certificate, "--tls-key", key)
         #expect(server.base.hasPrefix("https://"))
-        let authorities = try X509Certificate.read(pem: Array(Data(contentsOf: URL(filePath: certificate))), named: "it")
+        let authorities = try X509Certificate.read(
+            pem: Array(Data(contentsOf: URL(filePath: certificate))), named: "it")
         let tls = TLSClientConfiguration(.authorities(authorities))
         #expect(try await TestAuthority.greet(server.port, tls).text.hasPrefix("HTTP/1.1 401"))
         let before = try Data(contentsOf: URL(filePath: key))

@@ -54,7 +54,9 @@ struct TLSTests {
 
     @Test("TLS 1.2 and 1.3 are spoken, older versions are not; with 1.3 as the minimum 1.2 is not either")
     func versions() async throws {
-        for (minimum, accepted) in [(TLSVersion.tlsv12, [.tlsv12, .tlsv13]), (.tlsv13, [.tlsv13])] as [(_, [TLSVersion])] {
+        for (minimum, accepted) in [(TLSVersion.tlsv12, [.tlsv12, .tlsv13]), (.tlsv13, [.tlsv13])]
+            as [(_, [TLSVersion])]
+        {
             var tls = try settings()
             tls.minimumVersion = minimum
             let current = try CurrentTLS(try #require(try tls.files()))

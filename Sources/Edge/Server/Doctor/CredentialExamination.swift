@@ -3,6 +3,7 @@ import Broker
 import Files
 import Formats
 import FoundationEssentials
+import HTTP
 import HTTPClient
 import Storage
 

@@ -57,7 +57,9 @@ struct FolderExamination: Examination {
     /// Files of another user are what a command leaves behind that was run as root.
     private var owner: Finding? {
         guard let user = FileStatus.of(path)?.owner.id else { return nil }
-        for name in ["kbs.sqlite", "kbs.sqlite-wal", "kbs.sqlite-shm", "kbs.lock", "kbs.serving", "master.key", "checkpoints"] {
+        for name in [
+            "kbs.sqlite", "kbs.sqlite-wal", "kbs.sqlite-shm", "kbs.lock", "kbs.serving", "master.key", "checkpoints",
+        ] {
             let file = folder.appending(path: name).filePath
             guard let other = FileStatus.of(file)?.owner.id, other != user else { continue }
             return .problem(

@@ -26,7 +26,8 @@ struct LibraryExamination: Examination {
             let replaced = MappedFiles(of: server)?.replaced, !replaced.isEmpty
         else { return nil }
         return .warning(
-            "system.restart", "the server (process \(server)) runs with older files than there are on the disk: "
+            "system.restart",
+            "the server (process \(server)) runs with older files than there are on the disk: "
                 + replaced.joined(separator: ", "),
             do: "restart it, so that it runs with what was updated")
     }

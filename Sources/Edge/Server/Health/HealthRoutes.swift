@@ -34,7 +34,9 @@ struct HealthRoutes: Sendable {
                 status: .ok, headers: [.contentType: PrometheusRegistry.contentType],
                 body: .bytes(Array(await monitor.page().utf8)))
         }
-        for path: RouterPath in ["livez", "readyz", "metrics"] { router.refuseOtherMethods(on: path, than: [.get, .head]) }
+        for path: RouterPath in ["livez", "readyz", "metrics"] {
+            router.refuseOtherMethods(on: path, than: [.get, .head])
+        }
     }
 
     /// Behind a proxy everyone has the proxy's address: such a request comes from anywhere.

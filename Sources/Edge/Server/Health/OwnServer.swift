@@ -1,4 +1,5 @@
 import FoundationEssentials
+import HTTP
 import HTTPClient
 
 /// The server that runs, or should run, with these settings on this machine, asked over its own port or socket.

@@ -1,4 +1,5 @@
 import Endorsements
+import HTTP
 import HTTPEdge
 
 /// Says for whom certificates are asked for, so that one caller's made-up chips do not use up what AMD answers.

@@ -1,3 +1,4 @@
+import HTTPEdge
 public import Logging
 
 /// A part of the server that logs under a name, and at a level, of its own.

@@ -1,4 +1,3 @@
-
 /// What a path is about. A label of a metric needs a list that nobody outside can lengthen.
 enum Endpoint: String, CaseIterable {
     case probe, register, challenge, attest, release, resource

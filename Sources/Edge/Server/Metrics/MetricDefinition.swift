@@ -108,9 +108,11 @@ extension MetricDefinition {
 
     /// In the order in which they are exported.
     static let all = [
-        httpRequests, httpDuration, httpInFlight, connections, malformed, limitsReached, handshakes, refusals, refusedChecks,
+        httpRequests, httpDuration, httpInFlight, connections, malformed, limitsReached, handshakes, refusals,
+        refusedChecks,
         workloadChanges, guestHandshakes, resourceReleases, resourceChanges, sessions, workloads, resources, lookups,
         kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration, commitFailures, databaseConnections,
-        lostConnections, readiness, certificateExpiry, buildInfo, libraryInfo, fipsMode, mlKEM, replacedFiles, cpu, memory, descriptors, mostDescriptors, started,
+        lostConnections, readiness, certificateExpiry, buildInfo, libraryInfo, fipsMode, mlKEM, replacedFiles, cpu,
+        memory, descriptors, mostDescriptors, started,
     ]
 }

@@ -1,7 +1,8 @@
 import Administration
 import Broker
+import Files
+import Formats
 public import FoundationEssentials
-import TOMLKit
 
 extension Settings {
     /// Puts together what the command line, the environment and a file say, in this order of precedence.
@@ -45,53 +46,68 @@ extension Settings {
     }
 
     private static func readFile(_ file: URL) throws -> [SettingKey: String] {
-        let name = file.path(percentEncoded: false)
+        let name = file.filePath
         let table: TOMLTable
-        do {
-            table = try TOMLTable(string: String(contentsOf: file, encoding: .utf8))
-        } catch let error as TOMLParseError {
-            throw InvalidSetting("\(name), line \(error.source.begin.line): \(error.description)")
+        do { table = try TOML.read(try File.read(name, atMost: longestFile)) } catch let fault as TOMLFault {
+            throw InvalidSetting("\(name), \(fault)")
         } catch {
-            throw InvalidSetting("\(name) cannot be read: \(error.localizedDescription)")
+            throw InvalidSetting("\(error)")
         }
         var values: [SettingKey: String] = [:]
-        for (path, value) in try flatten(table, under: "", in: name) {
-            if path.hasPrefix("log.levels.") {
+        for leaf in try leaves(of: table, under: "", in: name) {
+            if leaf.path.hasPrefix("log.levels.") {
                 // A table of levels is the list in another form.
-                let level = "\(path.dropFirst("log.levels.".count))=\(value)"
+                let level = "\(leaf.path.dropFirst("log.levels.".count))=\(leaf.text)"
                 values[.logLevels] = [values[.logLevels], level].compactMap { $0 }.joined(separator: ",")
                 continue
             }
-            guard let key = SettingKey.named(path) else {
-                throw InvalidSetting("\(name): there is no setting \"\(path)\"; docs/settings.md lists them all")
+            guard let key = SettingKey.named(leaf.path) else {
+                throw InvalidSetting(
+                    "\(name), \(leaf.position): there is no setting \"\(leaf.path)\"; docs/settings.md lists them all")
             }
-            values[key] = value
+            values[key] = leaf.text
         }
         return values
     }
 
-    /// Leaves by their dotted names; an array as its elements with commas between.
-    private static func flatten(_ table: TOMLTable, under prefix: String, in name: String) throws -> [(String, String)]
-    {
-        var leaves: [(String, String)] = []
-        for key in table.keys {
-            let path = prefix + key
-            guard let value = table[key] else { continue }
-            if let inner = value.table {
-                leaves += try flatten(inner, under: path + ".", in: name)
-            } else if let array = value.array {
-                leaves.append((path, try array.map { try text($0, path, name) }.joined(separator: ",")))
-            } else {
-                leaves.append((path, try text(value, path, name)))
+    /// In bytes: more than any file of settings has.
+    private static let longestFile = 1 << 20
+
+    /// A setting as a file has it.
+    private struct Leaf {
+        /// Its dotted name.
+        let path: String
+        let text: String
+        let position: TextPosition
+    }
+
+    /// An array counts as its elements with commas between.
+    private static func leaves(of table: TOMLTable, under prefix: String, in name: String) throws -> [Leaf] {
+        var leaves: [Leaf] = []
+        for entry in table.entries {
+            let path = prefix + entry.key
+            if let inner = entry.table {
+                leaves += try Self.leaves(of: inner, under: path + ".", in: name)
+                continue
             }
+            let values = if case .array(let elements) = entry.value { elements.map(\.value) } else { [entry.value] }
+            let text = try values.map { value in
+                guard let text = Self.text(value) else {
+                    throw InvalidSetting("\(name), \(entry.position): \(path) must be text, a number, true or false")
+                }
+                return text
+            }.joined(separator: ",")
+            leaves.append(Leaf(path: path, text: text, position: entry.keyPosition))
         }
         return leaves
     }
 
-    private static func text(_ value: any TOMLValueConvertible, _ path: String, _ name: String) throws -> String {
-        if let string = value.string { return string }
-        if let bool = value.bool { return "\(bool)" }
-        if let int = value.int { return "\(int)" }
-        throw InvalidSetting("\(name): \(path) must be text, a number, true or false")
+    private static func text(_ value: TOMLValue) -> String? {
+        switch value {
+        case .text(let text): text
+        case .bool(let bool): "\(bool)"
+        case .integer(let number): "\(number)"
+        default: nil
+        }
     }
 }

@@ -1,6 +1,7 @@
 import Administration
 import Evidence
 public import FoundationEssentials
+import HTTP
 
 /// A setting's text, and the ways to read it. Each throws ``InvalidSetting`` with what to write instead.
 public struct SettingValue: Sendable {
@@ -74,7 +75,9 @@ public struct SettingValue: Sendable {
 
     private func socketPath() throws -> String {
         let path = String(text.dropFirst("unix:".count))
-        guard path.hasPrefix("/") else { throw invalid("a Unix socket with its whole path, e.g. unix:/run/kbs/kbs.sock") }
+        guard path.hasPrefix("/") else {
+            throw invalid("a Unix socket with its whole path, e.g. unix:/run/kbs/kbs.sock")
+        }
         return path
     }
 

@@ -3,6 +3,7 @@ public import Broker
 public import Endorsements
 public import Evidence
 public import FoundationEssentials
+public import HTTP
 public import Logging
 public import MasterKeys
 public import OpenPolicyAgent

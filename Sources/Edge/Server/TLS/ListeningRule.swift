@@ -1,3 +1,4 @@
+import HTTP
 import HTTPServer
 
 /// Where a server may listen without TLS: on loopback and on Unix sockets, or where it was told that it may.

@@ -26,7 +26,8 @@ struct TokenCertificate: Sendable, Hashable {
             throw InvalidSetting("\(certificateName) is no chain of certificates in PEM: \(error)")
         }
         do {
-            _ = try TLSIdentity(chain, named: certificateName, try PrivateKey(pem: secret, named: keyName), named: keyName)
+            _ = try TLSIdentity(
+                chain, named: certificateName, try PrivateKey(pem: secret, named: keyName), named: keyName)
         } catch {
             throw InvalidSetting(error.description)
         }
