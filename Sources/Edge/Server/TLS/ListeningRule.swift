@@ -9,8 +9,8 @@ enum ListeningRule {
         do {
             // As the server's socket will resolve it.
             guard try settings.listen.listening.resolved()?.isLoopback != true else { return }
-        } catch let failure as SocketFailure {
-            throw InvalidSetting("listen: \(failure)")
+        } catch {
+            throw InvalidSetting("listen: \(error)")
         }
         throw InvalidSetting(
             """
