@@ -96,6 +96,10 @@ let rooms: [Target] = [
         [
             "Broker", "Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPEdge", "JOSE", "JSONWebTokens", "Logging",
         ]),
+    edge("Guest", ["Bytes", "CSEVGuest", "Crypto", "Evidence", "Files", "Formats", "HTTP", "TLS", "X509"]),
+    edge("GuestCommands", ["Arguments", "Files", "Guest"]),
+
+    program("kbs-guest", ["Arguments", "GuestCommands"]),
 ]
 
 let supports: [Target] = [

@@ -1,3 +1,4 @@
+import Bytes
 import Evidence
 
 /// The certificates that a host hands to its SNP guests, beside the report.

@@ -1,4 +1,6 @@
-import Foundation
+import Files
+import FoundationEssentials
+import Glibc
 
 /// configfs-tsm: a folder in which each new subfolder is a request for a report.
 ///
@@ -11,7 +13,7 @@ struct ConfigFSDevice: EvidenceDevice {
     private static let tries = 3
 
     var name: String { "configfs-tsm (\(path))" }
-    var isPresent: Bool { SystemFile.isDirectory(path) }
+    var isPresent: Bool { Folder.exists(path) }
 
     func state() -> DeviceState {
         guard isPresent else {
@@ -40,8 +42,9 @@ struct ConfigFSDevice: EvidenceDevice {
     /// - Returns: `nil` when someone else wrote to the entry meanwhile.
     private func request(_ reportData: [UInt8]) throws -> (report: [UInt8], table: [UInt8])? {
         let entry = "\(path)/kbs-\(UUID().uuidString.lowercased())"
-        do { try SystemFile.makeDirectory(entry) } catch { throw failure("make a request", error) }
-        defer { SystemFile.removeDirectory(entry) }
+        do { try Folder.makeOne(entry) } catch { throw failure("make a request", error) }
+        // There is nobody to tell when it fails.
+        defer { try? Folder.remove(entry) }
 
         let provider = try text("provider", of: entry)
         guard provider == "sev_guest" else {
@@ -64,7 +67,7 @@ struct ConfigFSDevice: EvidenceDevice {
     /// - Returns: `nil` when the kernel saw another write while it made the report.
     private func report(of entry: String) throws -> [UInt8]? {
         do {
-            return try SystemFile.read("\(entry)/outblob", most: 0x4000)
+            return try File.read("\(entry)/outblob", atMost: 0x4000)
         } catch {
             if error.code == EWOULDBLOCK { return nil }
             throw failure("read the report", error)
@@ -74,7 +77,7 @@ struct ConfigFSDevice: EvidenceDevice {
     /// The host's certificates. Older kernels have no such attribute, and a broken one must not cost the report.
     private func auxiliary(of entry: String) throws -> [UInt8] {
         do {
-            return try SystemFile.read("\(entry)/auxblob", most: HostCertificateTable.longest)
+            return try File.read("\(entry)/auxblob", atMost: HostCertificateTable.longest)
         } catch {
             if error.code == ENOENT || error.code == EFBIG { return [] }
             throw failure("read the host's certificates", error)
@@ -90,18 +93,21 @@ struct ConfigFSDevice: EvidenceDevice {
 
     private func text(_ attribute: String, of entry: String) throws -> String {
         do {
-            let bytes = try SystemFile.read("\(entry)/\(attribute)", most: 4_096)
-            return String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+            let text = String(decoding: try File.read("\(entry)/\(attribute)", atMost: 4_096), as: UTF8.self)
+            return text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         } catch { throw failure("read \(attribute)", error) }
     }
 
     private func write(_ bytes: [UInt8], to attribute: String, of entry: String) throws {
-        do { try SystemFile.write(bytes, to: "\(entry)/\(attribute)") } catch {
-            throw failure("write \(attribute)", error)
-        }
+        do {
+            let file = try OpenFile("\(entry)/\(attribute)", .write)
+            try file.writeAtOnce(bytes)
+            // configfs acts on a binary attribute when it is closed.
+            try file.close()
+        } catch { throw failure("write \(attribute)", error) }
     }
 
-    private func failure(_ action: String, _ error: SystemFile.Failure) -> GuestFailure {
+    private func failure(_ action: String, _ error: FileError) -> GuestFailure {
         let advice =
             switch error.code {
             case EACCES, EPERM: " Run as root."
@@ -111,6 +117,6 @@ struct ConfigFSDevice: EvidenceDevice {
             case ENXIO, EIO, ETIMEDOUT: " The host's firmware did not answer; the kernel's log (dmesg) has its code."
             default: ""
             }
-        return GuestFailure(.unusable, "\(name): could not \(action): \(error).\(advice)")
+        return GuestFailure(.unusable, "\(name): could not \(action): \(error.systemText).\(advice)")
     }
 }

@@ -1,4 +1,4 @@
-import Foundation
+public import Bytes
 
 /// Gets a workload's secret for the guest that this runs in, with patience for a network that is not up yet.
 public struct Unlock: Sendable {
@@ -21,12 +21,12 @@ public struct Unlock: Sendable {
 
     /// - Parameter tell: called with a sentence for each try that failed and will be repeated.
     /// - Throws: ``GuestFailure``.
-    public func secret(tell: @Sendable (String) -> Void = { _ in }) async throws -> ReleasedSecret {
+    public func secret(tell: @Sendable (String) -> Void = { _ in }) async throws -> Secret {
         try await secret(from: device.device(), tell: tell)
     }
 
     /// The same with a device that was found already.
-    func secret(from device: any EvidenceDevice, tell: @Sendable (String) -> Void) async throws -> ReleasedSecret {
+    func secret(from device: any EvidenceDevice, tell: @Sendable (String) -> Void) async throws -> Secret {
         guard !workload.isEmpty else { throw GuestFailure(.unusable, "--workload is empty.") }
         guard timeout > .zero else { throw GuestFailure(.unusable, "--timeout must be more than nothing.") }
         let deadline = ContinuousClock.now.advanced(by: timeout)
@@ -46,12 +46,18 @@ public struct Unlock: Sendable {
                         .unreachable, "\(postponed.reason) Given up after \(tries) \(tries == 1 ? "try" : "tries").")
                 }
                 tell(
-                    "\(postponed.reason) Trying again in \(wait.formatted(.units(allowed: [.seconds], fractionalPart: .show(length: 1))))."
+                    "\(postponed.reason) Trying again in \(Self.text(wait)) secs."
                 )
                 try await Task.sleep(for: wait)
                 pause = min(pause * 2, Self.longestPause)
             }
         }
+    }
+
+    /// Seconds, with one digit behind the point.
+    private static func text(_ duration: Duration) -> String {
+        let tenths = (duration.components.seconds * 10) + (duration.components.attoseconds / 100_000_000_000_000_000)
+        return "\(tenths / 10).\(tenths % 10)"
     }
 
     /// Reads `90s`, `5m`, `1h`, or a number of seconds.

@@ -1,6 +1,8 @@
+import Bytes
 import CSEVGuest
 import Evidence
-import Foundation
+import Files
+import Glibc
 
 /// `/dev/sev-guest`: the character device of kernels before configfs-tsm.
 ///
@@ -126,12 +128,11 @@ private struct KernelReportChannel: ReportChannel {
     let path: String
 
     func request(reportData: [UInt8], privilegeLevel: UInt32, tableRoom: Int?) throws -> ReportReply {
-        let file: Int32
-        do { file = try SystemFile.open(path, O_RDWR) } catch {
+        let file: OpenFile
+        do { file = try OpenFile(path, .update) } catch {
             let advice = error.code == EACCES || error.code == EPERM ? " Run as root." : ""
-            throw GuestFailure(.unusable, "sev-guest: \(path) cannot be opened: \(error).\(advice)")
+            throw GuestFailure(.unusable, "sev-guest: \(path) cannot be opened: \(error.systemText).\(advice)")
         }
-        defer { _ = close(file) }
         var request = snp_report_req()
         request.vmpl = privilegeLevel
         withUnsafeMutableBytes(of: &request.user_data) { $0.copyBytes(from: reportData.prefix($0.count)) }
@@ -143,10 +144,10 @@ private struct KernelReportChannel: ReportChannel {
             table.initializeMemory(as: UInt8.self, repeating: 0)
             var length = UInt32(clamping: tableRoom)
             reply.code = kbs_snp_get_ext_report(
-                file, &request, table.baseAddress, &length, &response, &reply.exitInfo2)
+                file.descriptor, &request, table.baseAddress, &length, &response, &reply.exitInfo2)
             if reply.code == 0 { reply.table = Array(table) }
         } else {
-            reply.code = kbs_snp_get_report(file, &request, &response, &reply.exitInfo2)
+            reply.code = kbs_snp_get_report(file.descriptor, &request, &response, &reply.exitInfo2)
         }
         reply.response = withUnsafeBytes(of: response.data) { Array($0) }
         return reply

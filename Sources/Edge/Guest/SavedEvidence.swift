@@ -1,5 +1,6 @@
+import Bytes
 import Evidence
-import Foundation
+import Files
 
 extension GuestEvidence {
     /// Writes the report as it is, 1,184 bytes, and the certificates as PEM, for `kbs verify snp`.
@@ -7,13 +8,18 @@ extension GuestEvidence {
     /// - Throws: ``GuestFailure`` of kind `undelivered`.
     public func save(report path: String, certificates: String?) throws {
         do {
-            try Data(report.bytes).write(to: URL(filePath: path))
-            if let certificates {
-                try Data(self.certificates.map(\.pem).joined().utf8).write(to: URL(filePath: certificates))
-            }
+            try Self.write(report.bytes, to: path)
+            if let certificates { try Self.write(Array(self.certificates.map(\.pem).joined().utf8), to: certificates) }
         } catch {
-            throw GuestFailure(.undelivered, "The evidence could not be written: \(error.localizedDescription)")
+            throw GuestFailure(.undelivered, "The evidence could not be written: \(error).")
         }
+    }
+
+    /// Over what is there: it may be a device.
+    private static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
+        let file = try OpenFile(path, .overwrite(mode: 0o644))
+        try file.write(bytes)
+        try file.close()
     }
 
     /// 64 bytes from hex.

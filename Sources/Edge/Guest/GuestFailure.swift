@@ -1,3 +1,6 @@
+import Files
+import Glibc
+
 /// Why a guest did not get its secret, or could not use it: a sentence that says what to do, and the
 /// exit status of `kbs guest` that goes with its kind.
 public struct GuestFailure: Error, Sendable, Hashable, CustomStringConvertible {
@@ -20,4 +23,9 @@ public struct GuestFailure: Error, Sendable, Hashable, CustomStringConvertible {
         self.kind = kind
         self.description = description
     }
+}
+
+extension FileError {
+    /// The system's own words, where the sentence around them names the file and says what to do.
+    var systemText: String { String(cString: strerror(code)) }
 }

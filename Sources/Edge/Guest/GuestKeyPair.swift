@@ -1,11 +1,9 @@
+import Bytes
 import Crypto
-import CryptoExtras
-import Evidence
-import Foundation
 
 /// The RSA key that the secret is encrypted to. It lives in the guest's memory, and goes with the program.
 struct GuestKeyPair {
-    private let key: _RSA.Encryption.PrivateKey
+    private let key: RSA.Encryption.PrivateKey
     /// Standard base64 of the unsigned big-endian number, as the report's data is taken over it.
     let modulus: String
     let exponent: String
@@ -19,21 +17,20 @@ struct GuestKeyPair {
         case 4_096: key = try .init(keySize: .bits4096)
         default: throw GuestFailure(.unusable, "--rsa-bits must be 2048 or 4096: the broker takes no others.")
         }
-        let numbers = try key.publicKey.getKeyPrimitives()
-        modulus = numbers.modulus.base64EncodedString()
-        exponent = numbers.publicExponent.base64EncodedString()
+        modulus = key.publicKey.modulus.base64
+        exponent = key.publicKey.publicExponent.base64
     }
 
     /// What the report must carry: SHA-512 over the three strings as they are sent, 64 bytes.
-    func reportData(nonce: String) -> [UInt8] { Array(SHA512.hash(data: Data((nonce + modulus + exponent).utf8))) }
+    func reportData(nonce: String) -> [UInt8] { Array(SHA512.hash(data: Array((nonce + modulus + exponent).utf8))) }
 
     /// RSAES-PKCS1-v1_5, which the protocol prescribes. A padding oracle needs someone who decrypts what
     /// others send and tells how it went; this key decrypts one answer and is gone.
-    func decrypt(_ ciphertext: [UInt8]) throws -> ReleasedSecret {
-        var plain: Data
-        do { plain = try key.decrypt(ciphertext, padding: ._WEAK_AND_INSECURE_PKCS_V1_5) } catch {
+    func decrypt(_ ciphertext: [UInt8]) throws -> Secret {
+        var plain: [UInt8]
+        do { plain = try key.decrypt(ciphertext, padding: .insecurePKCS1v1_5) } catch {
             throw GuestFailure(.refused, "The broker's answer is not encrypted to this guest's key.")
         }
-        return ReleasedSecret(wiping: &plain)
+        return Secret(wiping: &plain)
     }
 }

@@ -1,5 +1,5 @@
-import Evidence
-import Foundation
+import Bytes
+import FoundationEssentials
 
 /// Where the broker is, and how it proves that it is the broker.
 public struct BrokerAddress: Sendable {

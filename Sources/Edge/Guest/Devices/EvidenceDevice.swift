@@ -1,3 +1,4 @@
+import Crypto
 public import Evidence
 
 /// What a guest's hardware says: a report and, if the host provides them, the certificates to it.
