@@ -1,6 +1,7 @@
+import Bytes
 import Evidence
+import EvidenceSupport
 import SimulatedHardware
-import TestSupport
 import Testing
 
 @testable import Guest

@@ -1,7 +1,9 @@
+import Bytes
+import Concurrency
 import Evidence
+import EvidenceSupport
 import Foundation
 import SimulatedHardware
-import Synchronization
 import TestSupport
 
 /// A folder that acts as configfs-tsm does, with simulated hardware behind it. The attributes that the kernel
@@ -19,8 +21,8 @@ final class SimulatedTSM: Sendable {
 
     let folder: TemporaryFolder
     private let behaviour: Behaviour
-    private let isStopped = Mutex(false)
-    private let entries = Mutex<Set<String>>([])
+    private let isStopped = Lock(false)
+    private let entries = Lock<Set<String>>([])
 
     var path: String { folder.url.path }
     /// How many requests were made.

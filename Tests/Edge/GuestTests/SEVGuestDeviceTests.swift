@@ -1,9 +1,10 @@
+import Bytes
+import Concurrency
 import Evidence
+import EvidenceSupport
 import Foundation
-import NIOCore
-import NIOPosix
 import SimulatedHardware
-import Synchronization
+import TLSSupport
 import TestSupport
 import Testing
 
@@ -13,7 +14,7 @@ import Testing
 private final class FakeChannel: ReportChannel {
     struct Asked { let reportData: [UInt8], level: UInt32, room: Int? }
     private let replies: [ReportReply]
-    private let log = Mutex<[Asked]>([])
+    private let log = Lock<[Asked]>([])
     var asked: [Asked] { log.withLock { $0 } }
 
     init(_ replies: ReportReply...) { self.replies = replies }
@@ -116,27 +117,29 @@ struct SEVGuestDeviceTests {
         }
     }
 
-    @Test("The real program asks by ioctl, and the broker accepts what it gets")
+    @Test("The real program asks by ioctl, and saves what it gets")
     func program() async throws {
-        try await RunningBroker.run(workloads: ["web": "by ioctl"]) { port in
-            try await IoctlResponder.run { socket in
-                let got = try await GuestProgram.run(
-                    [
-                        "unlock", "--device", "sev-guest", "--url", "http://127.0.0.1:\(port)", "--insecure-http",
-                        "--workload", "web", "--rsa-bits", "4096",
-                    ], environment: ["KBS_TEST_SEV_GUEST": socket])
-                #expect(got.status == 0 && got.text == "by ioctl", "\(got.errors)")
-                let automatic = try await GuestProgram.run(
-                    ["status", "--tsm-path", "/nonexistent"], environment: ["KBS_TEST_SEV_GUEST": socket])
-                #expect(automatic.status == 0 && automatic.text.contains("/dev/sev-guest: there\n"))
-            }
+        try await IoctlResponder.run { socket in
+            let folder = try TemporaryFolder()
+            let got = try await GuestProgram.run(
+                [
+                    "evidence", "--device", "sev-guest", "--report-data", String(repeating: "ab", count: 64), "--vmpl",
+                    "3", "--out", folder.file("report").path, "--certificates", folder.file("chain.pem").path,
+                ], environment: ["KBS_TEST_SEV_GUEST": socket])
+            #expect(got.status == 0 && got.output.isEmpty, "\(got.errors)")
+            let report = try AttestationReport(bytes: Array(try Data(contentsOf: folder.file("report"))))
+            #expect(report.vmpl == 3 && report.reportData == [UInt8](repeating: 0xAB, count: 64))
+            #expect(try Certificate.read(file: Array(try Data(contentsOf: folder.file("chain.pem")))).count == 3)
+            let automatic = try await GuestProgram.run(
+                ["status", "--tsm-path", "/nonexistent"], environment: ["KBS_TEST_SEV_GUEST": socket])
+            #expect(automatic.status == 0 && automatic.output.contains("/dev/sev-guest: there\n"))
         }
     }
 
     @Test("Without any device it says so, with the status for it")
     func nothing() async throws {
         let got = try await GuestProgram.run(["status", "--tsm-path", "/nonexistent"])
-        #expect(got.status == 2 && got.text.contains("not there"))
+        #expect(got.status == 2 && got.output.contains("not there"))
         let unlock = try await GuestProgram.run([
             "unlock", "--tsm-path", "/nonexistent", "--url", "https://127.0.0.1:1", "--workload", "web",
         ])
@@ -145,42 +148,43 @@ struct SEVGuestDeviceTests {
 }
 
 /// The other end of the shim's socket: simulated hardware that answers ioctls. Test machines have no /dev/sev-guest.
-private final class IoctlResponder: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    private var request = ByteBuffer()
-
+enum IoctlResponder {
     static func run(_ body: (_ socket: String) async throws -> Void) async throws {
         // Socket paths are short: not in the tests' temporary folder.
         let path = "/tmp/kbs-\(UUID().uuidString.prefix(13)).sock"
-        let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(IoctlResponder())
+        let listener = try TestListener(path: path) { socket in
+            defer { close(socket) }
+            while let request = receive(76, socket), let answer = try? answer(to: request) {
+                var rest = answer[...]
+                while !rest.isEmpty {
+                    let count = rest.withUnsafeBytes { send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+                    guard count > 0 else { return }
+                    rest = rest.dropFirst(count)
                 }
             }
-            .bind(unixDomainSocketPath: path).get()
-        defer { unlink(path) }
-        do { try await body(path) } catch {
-            try? await server.close()
-            throw error
         }
-        try await server.close()
+        try await body(path)
+        withExtendedLifetime(listener) {}
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var part = unwrapInboundIn(data)
-        request.writeBuffer(&part)
-        guard request.readableBytes >= 76, let head = request.readBytes(length: 12),
-            let asked = request.readBytes(length: 64)
-        else { return }
-        let (extended, level) = (head[0] == 2, UInt32(head[4]))
-        guard let report = try? Simulated.report("web", asked, vmpl: level), let table = try? HostTable.simulated()
-        else { return context.close(promise: nil) }
-        var answer = ByteBuffer(bytes: UInt32(0).littleEndianBytes + UInt64(0).littleEndianBytes)
-        answer.writeBytes(
-            UInt32(0).littleEndianBytes + UInt32(1_184).littleEndianBytes + [UInt8](repeating: 0, count: 24))
-        answer.writeBytes(report + [UInt8](repeating: 0, count: 4_000 - 32 - 1_184))
-        answer.writeBytes(UInt32(extended ? table.count : 0).littleEndianBytes + (extended ? table : []))
-        context.writeAndFlush(NIOAny(answer), promise: nil)
+    private static func receive(_ count: Int, _ socket: Int32) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: count)
+        while bytes.count < count {
+            let read = recv(socket, &chunk, count - bytes.count, 0)
+            guard read > 0 else { return nil }
+            bytes += chunk.prefix(read)
+        }
+        return bytes
+    }
+
+    private static func answer(to request: [UInt8]) throws -> [UInt8] {
+        let (isExtended, level) = (request[0] == 2, UInt32(request[4]))
+        let report = try Simulated.report("web", Array(request[12...]), vmpl: level)
+        let table = try HostTable.simulated()
+        var answer = UInt32(0).littleEndianBytes + UInt64(0).littleEndianBytes
+        answer += UInt32(0).littleEndianBytes + UInt32(1_184).littleEndianBytes + [UInt8](repeating: 0, count: 24)
+        answer += report + [UInt8](repeating: 0, count: 4_000 - 32 - 1_184)
+        return answer + UInt32(isExtended ? table.count : 0).littleEndianBytes + (isExtended ? table : [])
     }
 }

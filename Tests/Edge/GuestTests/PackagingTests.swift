@@ -6,7 +6,7 @@ import Testing
 @Suite("The initramfs scripts")
 struct PackagingTests {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent()
-        .appending(path: "../../packaging/initramfs").standardized
+        .appending(path: "../../../packaging/initramfs").standardized
 
     private static func installed(_ program: String) -> Bool {
         ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].contains { access("\($0)/\(program)", X_OK) == 0 }
@@ -23,9 +23,8 @@ struct PackagingTests {
         ].map { folder.appending(path: $0).path }
     }
 
-    private func shell(_ arguments: [String], _ environment: [String: String] = [:]) async throws -> GuestProgram.Result
-    {
-        try await GuestProgram.run(URL(filePath: "/usr/bin/env"), arguments, environment: environment)
+    private func shell(_ arguments: [String], _ environment: [String: String] = [:]) async throws -> ProgramResult {
+        try await ProgramResult.of(arguments[0], Array(arguments.dropFirst()), environment: environment)
     }
 
     /// A folder with a program that writes its arguments down.
@@ -37,8 +36,8 @@ struct PackagingTests {
         return folder
     }
 
-    private func unlock(_ commandLine: String) async throws -> GuestProgram.Result {
-        let bin = try recorder("kbs")
+    private func unlock(_ commandLine: String) async throws -> ProgramResult {
+        let bin = try recorder("kbs-guest")
         let file = bin.file("cmdline")
         try Data(commandLine.utf8).write(to: file)
         return try await shell(
@@ -48,7 +47,7 @@ struct PackagingTests {
     @Test("They are clean for shellcheck", .enabled(if: hasShellcheck))
     func shellcheck() async throws {
         let found = try await shell(["shellcheck"] + Self.scripts)
-        #expect(found.status == 0, "\(found.text)")
+        #expect(found.status == 0, "\(found.output)")
     }
 
     @Test("They may be executed")
@@ -56,15 +55,15 @@ struct PackagingTests {
         for script in Self.scripts { #expect(access(script, X_OK) == 0, "\(script)") }
     }
 
-    @Test("The kernel's command line becomes kbs's")
+    @Test("The kernel's command line becomes kbs-guest's")
     func commandLine() async throws {
         let got = try await unlock(
             "ro kbs.url=https://b:1 kbs.workload=web kbs.pin=sha256:aa kbs.pin=sha256:bb kbs.device=/dev/vda2 kbs.name=root quiet\n"
         )
         #expect(got.status == 0, "\(got.errors)")
         #expect(
-            got.text.split(separator: "\n") == [
-                "guest", "unlock", "--url", "https://b:1", "--workload", "web", "--timeout", "60s", "--pin",
+            got.output.split(separator: "\n") == [
+                "unlock", "--url", "https://b:1", "--workload", "web", "--timeout", "60s", "--pin",
                 "sha256:aa",
                 "--pin", "sha256:bb", "--cryptsetup", "/dev/vda2", "root",
             ])
@@ -80,7 +79,7 @@ struct PackagingTests {
 
     @Test("Debian's initramfs-tools takes the hook, and the image has what it needs", .enabled(if: hasHookFunctions))
     func hook() async throws {
-        let bin = try recorder("kbs")
+        let bin = try recorder("kbs-guest")
         let image = try TemporaryFolder()
         let library = Self.folder.appending(path: "lib").path
         let got = try await shell(
@@ -90,12 +89,12 @@ struct PackagingTests {
                 "__MODULES_TO_ADD": image.file("modules").path, "PATH": "\(bin.url.path):/usr/sbin:/usr/bin:/sbin:/bin",
             ])
         #expect(got.status == 0, "\(got.errors)")
-        for path in ["usr/bin/kbs", "usr/lib/kbs/kbs-guest-unlock"] {
+        for path in ["usr/bin/kbs-guest", "usr/lib/kbs/kbs-guest-unlock"] {
             #expect(access(image.file(path).path, X_OK) == 0, "\(path)")
         }
         let cryptsetup = ["sbin/cryptsetup", "usr/sbin/cryptsetup"].contains { access(image.file($0).path, X_OK) == 0 }
         #expect(cryptsetup)
         let prerequisites = try await shell(["sh", Self.scripts[2], "prereqs"])
-        #expect(prerequisites.status == 0 && prerequisites.text == "\n")
+        #expect(prerequisites.status == 0 && prerequisites.output == "\n")
     }
 }

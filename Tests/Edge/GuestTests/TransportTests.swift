@@ -1,64 +1,19 @@
+import Bytes
+import Concurrency
 import Evidence
+import EvidenceSupport
 import Foundation
-import NIOCore
-import NIOHTTP1
-import NIOPosix
-import Synchronization
+import HTTP
+import TLSSupport
 import TestSupport
 import Testing
+import X509
 
 @testable import Guest
 
-/// Answers each connection with the next of its texts, and the last one for ever.
-private final class CannedServer: Sendable {
-    private let log = Mutex<[String]>([])
-    var asked: [String] { log.withLock { $0 } }
-
-    static func run(_ answers: [String], _ body: (CannedServer, _ port: Int) async throws -> Void) async throws {
-        let canned = CannedServer()
-        let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Handler(canned, answers))
-                }
-            }
-            .bind(host: "127.0.0.1", port: 0).get()
-        do { try await body(canned, server.localAddress?.port ?? 0) } catch {
-            try? await server.close()
-            throw error
-        }
-        try await server.close()
-    }
-
-    private final class Handler: ChannelInboundHandler {
-        typealias InboundIn = ByteBuffer
-        private let canned: CannedServer
-        private let answers: [String]
-        private var text = ""
-
-        init(_ canned: CannedServer, _ answers: [String]) { (self.canned, self.answers) = (canned, answers) }
-
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            text += String(buffer: unwrapInboundIn(data))
-            guard text.contains("\r\n\r\n"), text.hasPrefix("GET") || text.hasSuffix("}") else { return }
-            let count = canned.log.withLock {
-                $0.append(text)
-                return $0.count
-            }
-            let answer = answers[min(count, answers.count) - 1]
-            // An empty answer: the connection stays open and silent.
-            if !answer.isEmpty { context.writeAndFlush(NIOAny(ByteBuffer(string: answer)), promise: nil) }
-        }
-    }
-
-    static func text(_ status: String, _ body: String, _ headers: String = "") -> String {
-        "HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\(headers)\r\n\(body)"
-    }
-}
-
 /// What the person at the console was told.
 private final class Sentences: Sendable {
-    let all = Mutex<[String]>([])
+    let all = Lock<[String]>([])
 }
 
 /// Evidence of the simulated chip, without any file.
@@ -76,7 +31,7 @@ struct TransportTests {
         within: Duration = .seconds(20)
     ) async throws -> HTTPExchange.Reply {
         let address = try BrokerAddress(url: url, pins: pins, authority: authority, allowsPlainHTTP: plain)
-        return try await HTTPExchange(address).send(.GET, "/kbs/v0/", within: within)
+        return try await HTTPExchange(address).send(.get, "/kbs/v0/", within: within)
     }
 
     private func failure(_ body: () async throws -> HTTPExchange.Reply) async -> HTTPExchange.Failure? {
@@ -87,42 +42,48 @@ struct TransportTests {
     }
 
     private func withTLS(
-        _ identity: ServerIdentity, _ body: (_ port: Int, _ authority: String) async throws -> Void
+        _ identity: TLSIdentity, by authority: TestAuthority,
+        _ body: (_ port: Int, _ authority: String) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
         let file = folder.file("ca.pem")
-        try Data(identity.authorityPEM.utf8).write(to: file)
-        try await CannedServer.run([CannedServer.text("200 OK", "hello")]) { _, backend in
-            try await TLSFront.run(identity, before: backend) { try await body($0.port, file.path) }
+        try Data(authority.certificate.pem.utf8).write(to: file)
+        try await CannedServer.run([CannedServer.text("200 OK", "hello")], as: identity) { _, port in
+            try await body(port, file.path)
         }
     }
 
+    private func pin(_ certificate: X509Certificate) -> String { "sha256:" + Hex.encode(certificate.keyPin) }
+
     @Test("A CA's certificate for the right host name is accepted")
     func authority() async throws {
-        try await withTLS(ServerIdentity(host: "localhost")) { port, authority in
-            let reply = try await exchange("https://localhost:\(port)", authority: authority)
+        let authority = try TestAuthority()
+        try await withTLS(authority.issue(names: [.dns("localhost")]), by: authority) { port, file in
+            let reply = try await exchange("https://localhost:\(port)", authority: file)
             #expect(reply.text == "hello")
         }
     }
 
     @Test("A CA's certificate for another host name is not, and another try would not help")
     func wrongName() async throws {
-        try await withTLS(ServerIdentity(host: "elsewhere.example")) { port, authority in
+        let authority = try TestAuthority()
+        try await withTLS(authority.issue(names: [.dns("elsewhere.example")]), by: authority) { port, file in
             for host in ["localhost", "127.0.0.1"] {
-                let failure = await failure { try await exchange("https://\(host):\(port)", authority: authority) }
+                let failure = await failure { try await exchange("https://\(host):\(port)", authority: file) }
                 #expect(failure?.isTransient == false && failure?.description.contains("host name") == true)
+                #expect(failure?.description.contains("its certificate is for elsewhere.example, not for") == true)
             }
         }
     }
 
     @Test("Another CA, and the system's, are not enough")
     func otherAuthority() async throws {
-        let other = try ServerIdentity(host: "localhost")
+        let (authority, other) = (try TestAuthority(), try TestAuthority("Other"))
         let folder = try TemporaryFolder()
-        try Data(other.authorityPEM.utf8).write(to: folder.file("other.pem"))
-        try await withTLS(ServerIdentity(host: "localhost")) { port, _ in
-            for authority in [folder.file("other.pem").path, nil] {
-                let failure = await failure { try await exchange("https://localhost:\(port)", authority: authority) }
+        try Data(other.certificate.pem.utf8).write(to: folder.file("other.pem"))
+        try await withTLS(authority.issue(), by: authority) { port, _ in
+            for file in [folder.file("other.pem").path, nil] {
+                let failure = await failure { try await exchange("https://localhost:\(port)", authority: file) }
                 #expect(failure?.isTransient == false, "\(String(describing: failure))")
             }
         }
@@ -130,25 +91,68 @@ struct TransportTests {
 
     @Test("An expired certificate is refused from a CA, and accepted by its pin")
     func expired() async throws {
-        let identity = try ServerIdentity(
-            host: "localhost", from: .now.addingTimeInterval(-7_200), to: .now.addingTimeInterval(-3_600))
-        try await withTLS(identity) { port, authority in
-            let failure = await failure { try await exchange("https://localhost:\(port)", authority: authority) }
+        let authority = try TestAuthority()
+        let identity = try authority.issue(from: .now - 7_200, until: .now - 3_600)
+        try await withTLS(identity, by: authority) { port, file in
+            let failure = await failure { try await exchange("https://localhost:\(port)", authority: file) }
             #expect(failure?.isTransient == false)
-            let reply = try await exchange("https://127.0.0.1:\(port)", pins: [identity.pin])
+            let reply = try await exchange("https://127.0.0.1:\(port)", pins: [pin(identity.certificate)])
             #expect(reply.text == "hello")
         }
     }
 
     @Test("One of several pins is enough, and a pin for the CA's key is none for the server's")
     func pins() async throws {
-        let (identity, other) = (try ServerIdentity(host: "localhost"), try ServerIdentity(host: "localhost"))
-        try await withTLS(identity) { port, _ in
-            let reply = try await exchange("https://localhost:\(port)", pins: [other.pin, identity.pin])
+        let authority = try TestAuthority()
+        let (identity, other) = (try authority.issue(), try authority.issue())
+        try await withTLS(identity, by: authority) { port, _ in
+            let both = [pin(other.certificate), pin(identity.certificate)]
+            let reply = try await exchange("https://localhost:\(port)", pins: both)
             #expect(reply.text == "hello")
-            let failure = await failure { try await exchange("https://localhost:\(port)", pins: [other.pin]) }
-            #expect(failure?.isTransient == false && failure?.description.contains("--pin") == true)
+            for wrong in [other.certificate, authority.certificate] {
+                let failure = await failure { try await exchange("https://localhost:\(port)", pins: [pin(wrong)]) }
+                #expect(failure?.isTransient == false && failure?.description.contains("--pin") == true)
+            }
         }
+    }
+
+    @Test("A CA's file that is none is told before anything is sent, by what it is")
+    func badAuthority() throws {
+        let folder = try TemporaryFolder()
+        try Data(TestAuthority().key.pem().withBytes { Array($0) }).write(to: folder.file("key.pem"))
+        for (file, words) in [
+            (folder.url.path, "is a folder"), (folder.file("none").path, "it is not there"),
+            (folder.file("key.pem").path, "holds no certificate in PEM: it holds 1 private key"),
+        ] {
+            let address = try BrokerAddress(url: "https://a", pins: [], authority: file, allowsPlainHTTP: false)
+            let failure = #expect(throws: GuestFailure.self) { try HTTPExchange(address) }
+            #expect(failure?.kind == .unusable && failure?.description.hasPrefix("--ca: \(file) ") == true)
+            #expect(failure?.description.contains(words) == true, "\(String(describing: failure))")
+        }
+    }
+
+    @Test("Nobody there, TLS at a plain port and plain HTTP at a port of TLS are told in words, and tried again")
+    func wrongPort() async throws {
+        let authority = try TestAuthority()
+        try await withTLS(authority.issue(), by: authority) { port, _ in
+            let plain = await failure { try await exchange("http://localhost:\(port)", plain: true) }
+            #expect(
+                plain?.description == "The exchange with localhost:\(port) broke off: it closed the connection.")
+            #expect(plain?.isTransient == true)
+        }
+        let listener = try TestListener { socket in
+            let answer = "HTTP/1.1 400 Bad Request\r\n\r\n"
+            _ = send(socket, answer, answer.utf8.count, Int32(MSG_NOSIGNAL))
+        }
+        let notTLS = await failure { try await exchange("https://localhost:\(listener.port)") }
+        #expect(
+            notTLS?.description
+                == "The exchange with localhost:\(listener.port) broke off: it answers without TLS: use http://, or the "
+                + "port for https://.")
+        #expect(notTLS?.isTransient == true)
+        let nobody = await failure { try await exchange("http://127.0.0.1:1", plain: true) }
+        #expect(
+            nobody?.description == "127.0.0.1:1 cannot be reached: Connection refused." && nobody?.isTransient == true)
     }
 
     @Test("A body without end, a silent server, and one that hangs up are failures")
@@ -172,7 +176,7 @@ struct TransportTests {
 
     private func unlock(
         _ port: Int, timeout: Duration = .seconds(20), retries: Int? = nil, told: Sentences = Sentences()
-    ) async throws -> ReleasedSecret {
+    ) async throws -> Secret {
         var unlock = Unlock(
             workload: "web/1",
             address: try BrokerAddress(
@@ -183,7 +187,7 @@ struct TransportTests {
         return try await unlock.secret(from: DirectDevice()) { sentence in told.all.withLock { $0.append(sentence) } }
     }
 
-    private func kind(_ body: () async throws -> ReleasedSecret) async -> GuestFailure? {
+    private func kind(_ body: () async throws -> Secret) async -> GuestFailure? {
         do {
             _ = try await body()
             return nil
@@ -321,16 +325,5 @@ struct ArgumentTests {
         ] as [(String?, [String])] {
             #expect(throws: GuestFailure.self) { try Delivery(out: out, cryptsetup: cryptsetup) }
         }
-    }
-
-    @Test("A released secret cannot be printed")
-    func unprintable() {
-        var bytes = Data("hidden".utf8)
-        let secret = ReleasedSecret(wiping: &bytes)
-        #expect(!"\(secret) \(String(reflecting: secret))".contains("hidden") && secret.count == 6)
-        #expect(bytes == Data(count: 6), "wiped where it was")
-        var dumped = ""
-        dump(secret, to: &dumped)
-        #expect(!dumped.contains("hidden"))
     }
 }
