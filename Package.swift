@@ -151,6 +151,7 @@ let testTargets: [Target] = [
             "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "MasterKeys",
             "SQLite", "SimulatedHardware", "Storage", "TestSupport",
         ]),
+    tests("Domain", "PoliciesTests", ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Policies"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
 ]
 

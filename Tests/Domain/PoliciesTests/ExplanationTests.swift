@@ -1,8 +1,8 @@
 import Broker
 import Evidence
+import EvidenceSupport
 import Foundation
 import Policies
-import TestSupport
 import Testing
 
 @Suite("Policies in words")

@@ -8,7 +8,7 @@ struct PolicyPageTests {
     @Test("Every policy on the page can be used, and every key is on it")
     func page() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
         let page = try String(contentsOf: root.appending(path: "docs/policies.md"), encoding: .utf8)
         let policies = page.matches(of: /```toml\n((?s).*?)```/).map { String($0.output.1) }
             .filter { !$0.hasPrefix("kind") }

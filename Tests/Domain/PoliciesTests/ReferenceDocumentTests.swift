@@ -1,8 +1,9 @@
 import Broker
+import Bytes
 import Evidence
+import EvidenceSupport
 import Foundation
 import Policies
-import TestSupport
 import Testing
 
 @Suite("Reference values in TOML and JSON")

@@ -1,4 +1,5 @@
 public import Broker
+import Bytes
 import Evidence
 
 extension ResourcePolicy {

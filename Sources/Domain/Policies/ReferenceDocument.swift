@@ -1,6 +1,8 @@
 public import Broker
+import Bytes
 import Evidence
-import Foundation
+import Formats
+import FoundationEssentials
 
 extension ReferenceValueSet {
     /// Reads a set from TOML. docs/policies.md says what may stand there.
@@ -36,9 +38,6 @@ extension ReferenceValueSet {
     static func time(_ text: String) -> Date? {
         // TOML may have a space between the day and the time.
         let text = text.replacing(" ", with: "T", maxReplacements: 1)
-        guard text.contains("T") else { return try? Date(text + "T00:00:00Z", strategy: .iso8601) }
-        // Foundation would take one without a zone too.
-        guard text.wholeMatch(of: /.*(Z|[+-]\d\d:\d\d)/) != nil else { return nil }
-        return try? Date(text, strategy: .iso8601)
+        return RFC3339.date(text.contains("T") ? text : text + "T00:00:00Z")
     }
 }

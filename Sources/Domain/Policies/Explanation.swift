@@ -1,6 +1,8 @@
 public import Broker
+import Bytes
 import Evidence
-public import Foundation
+import Formats
+public import FoundationEssentials
 
 extension ResourcePolicy {
     /// Who gets in, in plain English, one rule a line. What is dangerous comes first and is loud.
@@ -87,7 +89,7 @@ extension ResourcePolicy {
         guard let set = references[name] else { return "@\(name) (WHICH IS NOT THERE: nobody gets in by it)" }
         let count = "\(set.values.count) \(set.values.count == 1 ? "value" : "values")"
         guard let expires = set.expires else { return "@\(name) (\(count))" }
-        let day = expires.formatted(.iso8601)
+        let day = RFC3339.text(expires)
         return expires <= time
             ? "@\(name) (\(count), EXPIRED on \(day): nobody gets in by it)" : "@\(name) (\(count), until \(day))"
     }
