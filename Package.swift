@@ -100,7 +100,6 @@ let rooms: [Target] = [
 
 let supports: [Target] = [
     support("TestSupport", ["Bytes", "Concurrency"]),
-    support("Wycheproof", ["Bytes"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
 ]
 
@@ -108,8 +107,9 @@ let testTargets: [Target] = [
     tests("Base", "BytesTests", ["Bytes"]),
     tests("Base", "ConcurrencyTests", ["Concurrency"]),
     tests("Base", "FormatsTests", ["Bytes", "Formats", "TestSupport"]),
-    tests("Base", "CryptoTests", ["Bytes", "Crypto", "Wycheproof"]),
-    tests("Base", "FastP384Tests", ["Bytes", "Crypto", "FastP384", "Formats", "Wycheproof"]),
+    tests("Base", "CryptoTests", ["Bytes", "Crypto", "TestSupport"]),
+    tests("Base", "FastP384Tests", ["Bytes", "Crypto", "FastP384", "Formats", "TestSupport"]),
+    tests("Base", "JOSETests", ["Bytes", "Crypto", "Formats", "JOSE", "TestSupport"], exclude: ["independent.py"]),
     tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),
     tests("Base", "HTTPTests", ["Bytes", "HTTP"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
