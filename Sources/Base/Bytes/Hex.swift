@@ -5,8 +5,8 @@ public enum Hex {
     /// - Returns: the bytes, or `nil` when the text holds anything else.
     public static func decode(_ text: some StringProtocol) -> [UInt8]? { decode(utf8: Array(text.utf8)) }
 
-    // Reports come as thousands of digits, so the loop is over plain bytes, not over a string.
-    private static func decode(utf8 digits: [UInt8]) -> [UInt8]? {
+    /// The same from text that is still bytes.
+    public static func decode(utf8 digits: [UInt8]) -> [UInt8]? {
         guard digits.count.isMultiple(of: 2) else { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(digits.count / 2)

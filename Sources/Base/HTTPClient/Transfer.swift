@@ -17,7 +17,7 @@ final class Transfer: @unchecked Sendable {
     private let method: String
     private let lines: [String]
     private let authorities: [UInt8]?
-    private let identity: HTTPClient.Identity?
+    private let identity: HTTP1Client.Identity?
     private let verifiesServer: Bool
 
     /// libcurl's handle and what it points into, for as long as the transfer runs.
@@ -52,7 +52,7 @@ final class Transfer: @unchecked Sendable {
 
     /// - Throws: ``HTTPClientError`` when the request cannot be sent.
     init(
-        _ request: HTTPClientRequest, _ configuration: HTTPClient.Configuration, timeout: Duration, limit: Int
+        _ request: HTTPClientRequest, _ configuration: HTTP1Client.Configuration, timeout: Duration, limit: Int
     ) throws(HTTPClientError) {
         destination = try Destination(request.url, request.path)
         proxy = try configuration.proxies.proxy(for: destination)

@@ -18,3 +18,20 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+
+// TLS: what is a macro with a cast, and the one list of parameters of a ticket's code.
+
+// No renegotiation and no compression. Early data is off unless it is asked for.
+static inline void kbs_tls_forbid(SSL_CTX *context) {
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+}
+
+// Begins the code over a session ticket, as the callback of SSL_CTX_set_tlsext_ticket_key_evp_cb must.
+static inline int kbs_tls_begin_ticket_code(EVP_MAC_CTX *code, const unsigned char *key, size_t length) {
+    char digest[] = "SHA2-256";
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    return EVP_MAC_init(code, key, length, parameters);
+}

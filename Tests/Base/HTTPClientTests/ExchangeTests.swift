@@ -8,12 +8,12 @@ import Testing
 /// - Parameter limit: for bodies.
 func send(
     _ request: HTTPClientRequest, timeout: Duration = .seconds(60), upTo limit: Int = 1 << 20,
-    _ change: (inout HTTPClient.Configuration) -> Void = { _ in }
+    _ change: (inout HTTP1Client.Configuration) -> Void = { _ in }
 ) async throws -> HTTPClientResponse {
-    var configuration = HTTPClient.Configuration()
+    var configuration = HTTP1Client.Configuration()
     configuration.proxies = .none
     change(&configuration)
-    return try await HTTPClient(configuration).execute(request, timeout: timeout, upTo: limit)
+    return try await HTTP1Client(configuration).execute(request, timeout: timeout, upTo: limit)
 }
 
 @Suite("A request and its answer")

@@ -1,0 +1,61 @@
+/// A value that is known by its place among the words that are neither options nor their values.
+///
+/// With a default, or as an optional, it need not be given. An array takes all that are left.
+@propertyWrapper
+public struct Argument<Value: Sendable>: Sendable {
+    private let box: Box<Value>
+    private let help: ArgumentHelp?
+    private let defaultText: String?
+    private let allValues: [String]
+    private let isRepeating: Bool
+
+    public var wrappedValue: Value { box.value }
+
+    private init(
+        _ box: Box<Value>, _ help: ArgumentHelp?, _ allValues: [String] = [], defaultText: String? = nil,
+        isRepeating: Bool = false
+    ) {
+        (self.box, self.help, self.allValues) = (box, help, allValues)
+        (self.defaultText, self.isRepeating) = (defaultText, isRepeating)
+    }
+
+    public init(wrappedValue: Value, help: ArgumentHelp? = nil) where Value: ExpressibleByArgument {
+        self.init(
+            Box(wrappedValue) { word, _ in try Value.reading(word) }, help, Value.allValueStrings,
+            defaultText: wrappedValue.defaultValueDescription)
+    }
+
+    public init(help: ArgumentHelp? = nil) where Value: ExpressibleByArgument {
+        self.init(Box(nil) { word, _ in try Value.reading(word) }, help, Value.allValueStrings)
+    }
+
+    public init<Wrapped: ExpressibleByArgument>(help: ArgumentHelp? = nil) where Value == Wrapped? {
+        self.init(Box(.some(nil)) { word, _ in try Wrapped.reading(word) }, help, Wrapped.allValueStrings)
+    }
+
+    public init<Element: ExpressibleByArgument>(wrappedValue: [Element], help: ArgumentHelp? = nil)
+    where Value == [Element] {
+        self.init(
+            Box(wrappedValue) { word, given in try (given ?? []) + [Element.reading(word)] }, help,
+            Element.allValueStrings,
+            defaultText: wrappedValue.map(\.defaultValueDescription).joined(separator: ", "), isRepeating: true)
+    }
+
+    /// - Parameter transform: reads the word; what it throws is shown to the user.
+    public init(help: ArgumentHelp? = nil, transform: @escaping @Sendable (String) throws -> Value) {
+        self.init(
+            Box(nil) { word, _ in
+                do { return try transform(word) } catch { throw UnreadableValue(reason: ": \(error)") }
+            }, help)
+    }
+}
+
+extension Argument: Declared {
+    func declarations(property: String) -> [Declaration] {
+        [
+            box.declaration(
+                .positional, property: property, help, defaultText: defaultText, allValues: allValues,
+                isRepeating: isRepeating)
+        ]
+    }
+}

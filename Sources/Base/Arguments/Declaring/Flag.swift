@@ -1,0 +1,42 @@
+/// A name that is there or not: `--json`.
+@propertyWrapper
+public struct Flag: Sendable {
+    private let box: Box<Bool>
+    private let name: NameSpecification
+    private let help: ArgumentHelp?
+
+    public var wrappedValue: Bool { box.value }
+
+    /// - Parameter wrappedValue: false. There is no name that turns a flag off.
+    public init(wrappedValue: Bool, name: NameSpecification = .long, help: ArgumentHelp? = nil) {
+        (self.box, self.name, self.help) = (Box(wrappedValue) { _, _ in true }, name, help)
+    }
+}
+
+extension Flag: Declared {
+    func declarations(property: String) -> [Declaration] {
+        [box.declaration(.flag, property: property, name: name.custom, help)]
+    }
+}
+
+/// Arguments that several commands have, declared once.
+@propertyWrapper
+public struct OptionGroup<Value: ParsableArguments> {
+    public let wrappedValue: Value
+
+    public init() { wrappedValue = Value() }
+}
+
+extension OptionGroup: Sendable where Value: Sendable {}
+
+extension OptionGroup: DeclaredGroup {
+    var arguments: any ParsableArguments { wrappedValue }
+
+    func declarations(property: String) -> [Declaration] {
+        wrappedValue.declarations.map { declaration in
+            var declaration = declaration
+            declaration.group = ObjectIdentifier(Value.self)
+            return declaration
+        }
+    }
+}

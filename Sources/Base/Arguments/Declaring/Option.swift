@@ -1,0 +1,69 @@
+/// A value behind a name: `--limit 20`.
+///
+/// With a default, or as an optional, or as an array, it need not be given. An array's may be given several times.
+@propertyWrapper
+public struct Option<Value: Sendable>: Sendable {
+    private let box: Box<Value>
+    private let name: NameSpecification
+    private let help: ArgumentHelp?
+    private let defaultText: String?
+    private let allValues: [String]
+    private let isRepeating: Bool
+    private let strategy: ArrayParsingStrategy
+
+    public var wrappedValue: Value { box.value }
+
+    private init(
+        _ box: Box<Value>, _ name: NameSpecification, _ help: ArgumentHelp?, _ allValues: [String],
+        defaultText: String? = nil, isRepeating: Bool = false, strategy: ArrayParsingStrategy = .singleValue
+    ) {
+        (self.box, self.name, self.help, self.allValues) = (box, name, help, allValues)
+        (self.defaultText, self.isRepeating, self.strategy) = (defaultText, isRepeating, strategy)
+    }
+
+    public init(wrappedValue: Value, name: NameSpecification = .long, help: ArgumentHelp? = nil)
+    where Value: ExpressibleByArgument {
+        self.init(
+            Box(wrappedValue) { word, _ in try Value.reading(word) }, name, help, Value.allValueStrings,
+            defaultText: wrappedValue.defaultValueDescription)
+    }
+
+    public init(name: NameSpecification = .long, help: ArgumentHelp? = nil) where Value: ExpressibleByArgument {
+        self.init(Box(nil) { word, _ in try Value.reading(word) }, name, help, Value.allValueStrings)
+    }
+
+    public init<Wrapped: ExpressibleByArgument>(name: NameSpecification = .long, help: ArgumentHelp? = nil)
+    where Value == Wrapped? {
+        self.init(Box(.some(nil)) { word, _ in try Wrapped.reading(word) }, name, help, Wrapped.allValueStrings)
+    }
+
+    public init<Element: ExpressibleByArgument>(
+        wrappedValue: [Element], name: NameSpecification = .long, parsing strategy: ArrayParsingStrategy = .singleValue,
+        help: ArgumentHelp? = nil
+    ) where Value == [Element] {
+        self.init(
+            Box(wrappedValue) { word, given in try (given ?? []) + [Element.reading(word)] }, name, help,
+            Element.allValueStrings,
+            defaultText: wrappedValue.map(\.defaultValueDescription).joined(separator: ", "), isRepeating: true,
+            strategy: strategy)
+    }
+
+    public init<Element: ExpressibleByArgument>(
+        name: NameSpecification = .long, parsing strategy: ArrayParsingStrategy = .singleValue,
+        help: ArgumentHelp? = nil
+    ) where Value == [Element] {
+        self.init(
+            Box(nil) { word, given in try (given ?? []) + [Element.reading(word)] }, name, help,
+            Element.allValueStrings, isRepeating: true, strategy: strategy)
+    }
+}
+
+extension Option: Declared {
+    func declarations(property: String) -> [Declaration] {
+        [
+            box.declaration(
+                .option, property: property, name: name.custom, help, defaultText: defaultText, allValues: allValues,
+                isRepeating: isRepeating, strategy: strategy)
+        ]
+    }
+}

@@ -1,0 +1,25 @@
+/// Words that a command does not take.
+struct UsageError: Error {
+    let path: CommandPath
+    /// A sentence that says which word and why.
+    let message: String
+    /// The argument that it is about.
+    let declaration: Declaration?
+
+    init(_ message: String, about declaration: Declaration? = nil, at path: CommandPath) {
+        (self.path, self.message, self.declaration) = (path, message, declaration)
+    }
+
+    /// With the argument's help and the command's usage.
+    var text: String {
+        var lines = ["Error: \(message)"]
+        if let declaration, !declaration.abstract.isEmpty {
+            lines.append("Help:  \(declaration.label)  \(declaration.abstract)")
+        }
+        lines.append("Usage: \(Usage(path).line)")
+        if path.configuration.hasHelpFlag {
+            lines.append("  See '\(path.text) --help' for more information.")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

@@ -1,0 +1,165 @@
+import Concurrency
+package import Evidence
+package import FoundationEssentials
+
+/// Holds SNP reports against their certificates, wherever those come from.
+package struct Appraiser: Sendable {
+    let anchors: SNPAnchors
+    let source: any EndorsementSource
+    /// Chains that were verified to the pin. More than one for a VLEK, which several clouds may have at one TCB.
+    private let verified = BoundedCache<EndorsementIdentity, [AppraisedChain]>(capacity: 2_048)
+
+    package init(anchors: SNPAnchors, source: any EndorsementSource) {
+        self.anchors = anchors
+        self.source = source
+    }
+
+    /// What came of it.
+    package struct Result {
+        package let verdict: Verdict
+        /// The key that the report was held against, when there was a certificate that settled the matter.
+        package var key: EndorsementKey? = nil
+        /// Set when no certificate could be had, for lack of which the verdict is what it is.
+        package let missing: EndorsementUnavailable?
+    }
+
+    /// Evaluates a report.
+    ///
+    /// - Parameters:
+    ///   - offered: certificates that came with the report.
+    ///   - evenIfHopeless: whether to look for certificates for a report that will be refused whoever signed it.
+    ///     A stranger can make up any number of those, so a server does not.
+    ///   - asksVendor: whether a certificate that is not at hand is fetched.
+    package func appraise(
+        _ report: AttestationReport, offered: [Certificate], expecting expectations: SNPExpectations, at time: Date,
+        evenIfHopeless: Bool = false, asksVendor: Bool = true
+    ) async throws -> Result {
+        let candidates = Self.products(of: report, hint: expectations.generation)
+            .compactMap { EndorsementIdentity(claimedBy: report, product: $0) }
+        var trial = Trial(report: report, expectations: expectations, time: time)
+
+        for identity in candidates where trial.isOpen { trial.hold(against: verified[identity] ?? []) }
+        if let settled = trial.settled {
+            source.note(.memory)
+            return Result(verdict: settled, key: trial.key, missing: nil)
+        }
+        let unproven = trial.unproven
+        guard evenIfHopeless || unproven.isWorthProving else {
+            return Result(verdict: trial.best ?? unproven, missing: nil)
+        }
+
+        // All that is at hand first, for every product that it may be, before anyone is asked.
+        var pools: [EndorsementIdentity: [Certificate]] = [:]
+        for identity in candidates where trial.isOpen {
+            let certificates = try await source.certificates(for: identity) + offered
+            pools[identity] = certificates
+            trial.hold(against: await chains(for: identity, among: certificates))
+        }
+        if !candidates.isEmpty { source.note(trial.isOpen ? .missed : .atHand) }
+        var missing: EndorsementUnavailable?
+        for identity in candidates where trial.isOpen && asksVendor {
+            do {
+                try await ask(for: identity, have: pools[identity] ?? [], &trial)
+            } catch let error as EndorsementUnavailable {
+                missing = error
+            }
+        }
+        if let settled = trial.settled { return Result(verdict: settled, key: trial.key, missing: nil) }
+        return Result(verdict: trial.best ?? unproven, missing: trial.best == nil ? missing : nil)
+    }
+
+    /// The products that may have made the report, likeliest first.
+    private static func products(of report: AttestationReport, hint: Product?) -> [Product] {
+        if let product = report.product { return [product] }
+        // Only Milan and Genoa ever made version 2 reports, which do not name the product.
+        guard report.version == 2 else { return [] }
+        return [.milan, .genoa].sorted { first, _ in first == hint }
+    }
+
+    /// Verifies every chain for the identity, and remembers those that end in the pin.
+    private func chains(for identity: EndorsementIdentity, among certificates: [Certificate]) async -> [AppraisedChain]
+    {
+        var seen: Set<[UInt8]> = []
+        let keys = certificates.compactMap { certificate in
+            (try? EndorsementKey(certificate)).flatMap {
+                EndorsementIdentity(of: $0) == identity && seen.insert(certificate.der).inserted ? $0 : nil
+            }
+        }
+        var appraised: [AppraisedChain] = []
+        for key in keys {
+            guard let chain = EndorsementChain(key: key, among: certificates) else { continue }
+            appraised.append(AppraisedChain(chain, anchors: anchors))
+        }
+        let genuine = appraised.filter(\.isGenuine)
+        guard !genuine.isEmpty else { return appraised }
+        for chain in genuine { await source.keep(chain.chain) }
+        let known = (verified[identity] ?? []).filter { old in
+            !genuine.contains { $0.chain.key.certificate == old.chain.key.certificate }
+        }
+        verified[identity] = Array((genuine + known).prefix(Self.mostRemembered))
+        return genuine
+    }
+
+    /// Gets from the vendor what is missing: the authorities, if none at hand are genuine, and then the key, if
+    /// none at hand settles the matter with them.
+    private func ask(
+        for identity: EndorsementIdentity, have certificates: [Certificate], _ trial: inout Trial
+    ) async throws {
+        var pool = certificates
+        let authorities = anchors.authorities(among: certificates)
+        func isWanted(_ found: SNPAnchors.Authority) -> Bool {
+            found.product == identity.product && found.kind == identity.kind
+        }
+        if !authorities.contains(where: isWanted) {
+            pool = try await source.fetchAuthorities(identity.product, identity.kind) + certificates
+            if !anchors.authorities(among: pool).contains(where: isWanted) {
+                source.distrustAuthorities(identity.product, identity.kind)
+            }
+            trial.hold(against: await chains(for: identity, among: pool))
+        }
+        guard trial.isOpen else { return }
+        let key = try await source.fetchKey(identity)
+        pool.insert(key, at: 0)
+        let found = await chains(for: identity, among: pool)
+        if !found.contains(where: { $0.isGenuine && $0.chain.key.certificate == key }) { source.distrustKey(identity) }
+        trial.hold(against: found)
+    }
+
+    /// Of the VLEKs that clouds have at one TCB: each costs a verification until the right one is found.
+    private static let mostRemembered = 16
+}
+
+/// One report, held against one chain after another until it is clear what it is.
+private struct Trial {
+    let report: AttestationReport
+    let expectations: SNPExpectations
+    let time: Date
+    private(set) var settled: Verdict?
+    /// The one that settled it.
+    private(set) var key: EndorsementKey?
+    /// The first verdict with a certificate that did not settle it.
+    private(set) var best: Verdict?
+
+    init(report: AttestationReport, expectations: SNPExpectations, time: Date) {
+        self.report = report
+        self.expectations = expectations
+        self.time = time
+    }
+
+    var isOpen: Bool { settled == nil }
+
+    /// What can be said without a certificate.
+    var unproven: Verdict { SNPVerifier.verify(report, endorsement: nil, expecting: expectations, at: time) }
+
+    mutating func hold(against chains: [AppraisedChain]) {
+        for chain in chains where isOpen {
+            let verdict = SNPVerifier.verify(report, endorsement: chain, expecting: expectations, at: time)
+            // A chip has one key for a TCB: once its certificate is known no other can say more.
+            if verdict.isGenuine || chain.chain.key.kind == .vcek && chain.isGenuine(at: time) {
+                (settled, key) = (verdict, chain.chain.key)
+            } else if best == nil {
+                best = verdict
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+import Bytes
+import Crypto
+public import Evidence
+import FoundationEssentials
+import Tracing
+
+/// What a guest answers a challenge with.
+public enum Answer: Sendable {
+    case snp(SNPAnswer)
+    /// What LAUNCH_MEASURE returned: the measurement, 32 bytes, and the firmware's nonce, 16 bytes.
+    case sev(measurement: [UInt8], nonce: [UInt8])
+}
+
+public struct SNPAnswer: Sendable {
+    public let report: AttestationReport
+    /// Certificates that came along.
+    public let certificates: [Certificate]
+    /// How many of them are looked at: a table with more is not an honest guest's.
+    static let mostCertificates = 12
+    /// What the guest calls its processor.
+    public let generation: Product?
+    public let key: GuestKey
+
+    public init(report: AttestationReport, certificates: [Certificate], generation: Product?, key: GuestKey) {
+        self.report = report
+        self.certificates = certificates
+        self.generation = generation
+        self.key = key
+    }
+}
+
+/// The guest's RSA public key, as the guest wrote it.
+public struct GuestKey: Sendable {
+    /// What the report is bound to, beside the nonce: the numbers in the very characters that were sent.
+    let transcript: [UInt8]
+    let modulus: [UInt8]
+    let exponent: [UInt8]
+
+    /// - Parameters:
+    ///   - modulus: standard base64 of a big-endian number.
+    ///   - exponent: the same.
+    /// - Throws: a ``Refusal`` unless they are an RSA key of 2,048 or 4,096 bits.
+    public init(modulus: String, exponent: String) throws(Refusal) {
+        guard let n = Base64.decode(modulus), let e = Base64.decode(exponent) else {
+            throw Refusal(.malformed, "k-mod and k-exp of tee-pubkey must be base64.")
+        }
+        // The report binds the two texts one after the other, without a mark between them. The base64 of
+        // these sizes is padded, so none of the modulus's end can be passed off as the exponent's beginning.
+        // Above 4,096 bits the reply would not fit the clients' buffers.
+        guard let key = try? RSA.Encryption.PublicKey(n: n, e: e), [2_048, 4_096].contains(key.keySizeInBits) else {
+            throw Refusal(.malformed, "tee-pubkey must be an RSA key of 2,048 or 4,096 bits.")
+        }
+        transcript = Array(modulus.utf8) + Array(exponent.utf8)
+        (self.modulus, self.exponent) = (n, e)
+    }
+}
+
+extension Broker {
+    /// Holds evidence against what was registered, and opens the session.
+    ///
+    /// - Parameter session: every session id that came with the answer; the valid one counts.
+    /// - Throws: a ``Refusal``.
+    public func attest(_ answer: Answer, session candidates: [some StringProtocol]) async throws {
+        let time = now()
+        let challenges = challenges(among: candidates)
+        let open = challenges.filter { time < $0.challenge.expires }
+        // A client that began twice may send both cookies: its evidence says which it answers.
+        let answered = open.count > 1 ? open.first { isBound(answer, to: $0) } : nil
+        guard let opened = answered ?? open.first else {
+            throw refused(
+                challenges.isEmpty
+                    ? Refusal(
+                        .challengeInvalid,
+                        "The cookie session_id is missing or not from this server: start again at /auth and send it back."
+                    )
+                    : Refusal(.challengeExpired, "The challenge has expired: start again at /auth."))
+        }
+        guard let workload = try await store.workload(row: opened.challenge.workload) else {
+            throw refused(
+                Refusal(
+                    .workloadChanged,
+                    "The workload was registered again or removed since the challenge: start again at /auth."))
+        }
+        guard !workload.isDisabled else { throw refused(.disabled(workload.id)) }
+        let (binding, attempt) = try await traced("kbs.appraisal") { span in
+            span?.attributes["kbs.tee"] = opened.challenge.tee.rawValue
+            return try await appraise(answer, to: opened, for: workload, at: time)
+        }
+        let session = Session(
+            opening: opened, workload: workload, binding: binding, chip: attempt.chip, at: time,
+            lifetime: lifetimes.session)
+        let recorded = RecordedAttempt(attempt, nil, at: time)
+        guard try await store.insert(session, attempt: recorded, recording: .attest(recorded)) else {
+            throw try await refused(
+                attempt,
+                Refusal(
+                    .challengeUsed,
+                    "The challenge has been answered before, or the workload was removed: start again at /auth."))
+        }
+        report(.attested(attempt))
+    }
+
+    private func isBound(_ answer: Answer, to opened: OpenedChallenge) -> Bool {
+        guard case .snp(let answer) = answer else { return false }
+        return answer.report.reportData == reportData(for: opened, answer.key)
+    }
+
+    /// SHA-512 over the nonce's digits and the key's numbers, as they were sent.
+    private func reportData(for opened: OpenedChallenge, _ key: GuestKey) -> [UInt8] {
+        var hash = SHA512()
+        hash.update(data: Hex.encodeUTF8(opened.keys.nonce(for: opened.challenge.id)))
+        hash.update(data: key.transcript)
+        return Array(hash.finalize())
+    }
+
+    /// Those of several session ids that this server made. A client may send a stale one too.
+    func challenges(among candidates: [some StringProtocol]) -> [OpenedChallenge] {
+        let held = keys.held
+        return candidates.prefix(8).compactMap { OpenedChallenge(sealed: $0, with: held) }
+    }
+
+    private func appraise(
+        _ answer: Answer, to opened: OpenedChallenge, for workload: Workload, at time: Date
+    ) async throws -> (Session.Binding, Attempt) {
+        let challenge = opened.challenge
+        switch (answer, challenge.detail, workload.launch) {
+        case (.snp(let answer), .snp, .snp(let measurement, let policy)):
+            let result = try await appraise(
+                answer, to: opened, measurement: measurement, policy: policy, at: time)
+            let attempt = Attempt(
+                workload: workload.id, tee: .snp, challenge: challenge.id,
+                chip: answer.report.isChipMasked ? "" : Hex.encode(answer.report.chipID), verdict: result.verdict)
+            guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
+            return (.rsa(modulus: answer.key.modulus, exponent: answer.key.exponent), attempt)
+        case (.sev(let measurement, let nonce), .sev(let build), .sev(let digest, let policy)):
+            let expected = opened.keys.transportKeys(for: challenge.id)
+                .measurement(of: digest, build: build, policy: policy, nonce: nonce)
+            let verdict = SEVVerifier.verify(measurement: measurement, expected: expected)
+            let attempt = Attempt(
+                workload: workload.id, tee: .sev, challenge: challenge.id, chip: "", verdict: verdict)
+            guard verdict.isAccepted else {
+                throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
+            }
+            return (.sev(measurement: measurement), attempt)
+        default:
+            throw try await refused(
+                Attempt(
+                    workload: workload.id, tee: challenge.tee, challenge: challenge.id, chip: "", verdict: nil),
+                Refusal(
+                    .technologyMismatch,
+                    "The evidence is of another technology than the challenge: start again at /auth."))
+        }
+    }
+
+    private func appraise(
+        _ answer: SNPAnswer, to opened: OpenedChallenge, measurement: [UInt8], policy registered: GuestPolicy,
+        at time: Date
+    ) async throws -> Appraiser.Result {
+        var expected = expectations(measurement, registered)
+        expected.reportData = reportData(for: opened, answer.key)
+        expected.generation = answer.generation
+        return try await appraiser.appraise(
+            answer.report, offered: Array(answer.certificates.prefix(SNPAnswer.mostCertificates)), expecting: expected,
+            at: time)
+    }
+
+    /// What the server and the registration ask of a report, but for what binds it to a challenge. Of a guest that names
+    /// no workload nothing is registered: what it must be, the policy of each resource says.
+    func expectations(_ measurement: [UInt8]?, _ registered: GuestPolicy?) -> SNPExpectations {
+        var expected = SNPExpectations(measurement: measurement, reportData: nil)
+        expected.policy = registered
+        expected.allowsDebug = policy.allowsSNPDebug
+        expected.allowsMigrationAgent = policy.allowsSNPMigrationAgent
+        expected.vmpl = policy.vmpl
+        expected.minimumTCB = policy.minimumTCB
+        expected.allowsProvisionalFirmware = policy.allowsProvisionalFirmware
+        return expected
+    }
+
+    /// Holds a recorded report against a registered workload. Nothing is released, whether it is fresh is not looked
+    /// at, and no vendor is asked for a certificate.
+    ///
+    /// - Throws: a ``Refusal`` when the workload is unknown or takes no reports.
+    public func appraise(
+        recorded report: AttestationReport, certificates: [Certificate], against id: WorkloadID, by actor: Actor
+    ) async throws -> Verdict {
+        guard let workload = try await store.workload(id) else {
+            throw Refusal(.workloadUnknown, "The workload \(id) is not registered.")
+        }
+        guard case .snp(let measurement, let registered) = workload.launch else {
+            throw Refusal(
+                .technologyMismatch,
+                "The workload \(id) is registered for SEV, whose measurement is keyed by the handshake it was made in: "
+                    + "recorded evidence of it proves nothing.")
+        }
+        let verdict = try await appraiser.appraise(
+            report, offered: certificates, expecting: expectations(measurement, registered), at: now(),
+            evenIfHopeless: true, asksVendor: false
+        ).verdict
+        let failed = verdict.failures.map(\.name.text).joined(separator: " ")
+        try await record(
+            AuditRecord(
+                .testWorkload, by: actor, workload: id.text,
+                details: failed.isEmpty ? ["accepted": "true"] : ["accepted": "false", "failed": failed], at: now()))
+        return verdict
+    }
+
+    func refusal(_ result: Appraiser.Result) -> Refusal {
+        guard let missing = result.missing else { return Refusal(.evidenceRefused, result.verdict.sentence) }
+        return Refusal(
+            .endorsementUnavailable,
+            "The certificate that would prove the evidence is not here (\(missing.reason)). Try again later, "
+                + "or ask the operator to import it.", retryAfter: missing.retryAfter ?? 60)
+    }
+
+    private func refused(_ attempt: Attempt, _ refusal: Refusal) async throws -> Refusal {
+        report(.evidenceRefused(attempt, refusal))
+        try await recordRefusal(attempt, refusal, as: .attest)
+        return refusal
+    }
+
+    /// What is refused before any evidence is looked at. It is not recorded: anyone can cause it.
+    private func refused(_ refusal: Refusal) -> Refusal {
+        report(.answerRefused(refusal))
+        return refusal
+    }
+}

@@ -1,0 +1,125 @@
+import Bytes
+import Crypto
+import Evidence
+import Formats
+
+/// A record in its place in the trail.
+public struct AuditEntry: Sendable, Hashable {
+    /// From 1, without gaps.
+    public let sequence: Int64
+    /// ``AuditRecord/canonical``.
+    public let record: String
+    /// SHA-256 over the previous entry's hash and this one.
+    public let hash: [UInt8]
+
+    public init(sequence: Int64, record: String, hash: [UInt8]) {
+        self.sequence = sequence
+        self.record = record
+        self.hash = hash
+    }
+
+    /// The entry that a record becomes after another.
+    ///
+    /// - Throws: ``BrokenTrail`` when the other has a number that no record ever gets.
+    public init(appending record: String, to previous: AuditHead) throws(BrokenTrail) {
+        guard (0..<Int64.max).contains(previous.sequence) else {
+            throw BrokenTrail("The trail's last record has the number \(previous.sequence): someone wrote it there.")
+        }
+        sequence = previous.sequence + 1
+        self.record = record
+        hash = Self.hash(after: previous.hash, sequence: sequence, record: record)
+    }
+
+    /// SHA-256(label ‖ previous hash, 32 bytes ‖ sequence, 8 bytes big-endian ‖ record in UTF-8).
+    static func hash(after previous: [UInt8], sequence: Int64, record: String) -> [UInt8] {
+        var hash = SHA256()
+        hash.update(data: "swift-kbs audit 1\n".utf8)
+        hash.update(data: previous)
+        hash.update(data: UInt64(bitPattern: sequence).bigEndianBytes)
+        hash.update(data: record.utf8)
+        return Array(hash.finalize())
+    }
+
+    /// One line of an export: the record as it is, so that its hash can be computed again.
+    public var exportLine: String {
+        "{\"hash\":\"\(Hex.encode(hash))\",\"record\":\(JSONString.quoted(record)),\"sequence\":\(sequence)}"
+    }
+}
+
+/// The end of the trail.
+public struct AuditHead: Sendable, Hashable {
+    public let sequence: Int64
+    public let hash: [UInt8]
+
+    public init(sequence: Int64, hash: [UInt8]) {
+        self.sequence = sequence
+        self.hash = hash
+    }
+
+    public init(_ entry: AuditEntry) { self.init(sequence: entry.sequence, hash: entry.hash) }
+
+    /// Before the first record.
+    public static let start = AuditHead(sequence: 0, hash: Array(repeating: 0, count: 32))
+}
+
+/// How a trail is not what it was.
+public struct BrokenTrail: Error, Sendable, Hashable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// Reads a trail from its first record and finds what was changed in it.
+///
+/// The hashes alone show an edit, a deletion or an insertion by someone who left later hashes as they were. Whoever
+/// computed them all anew, or cut the end off, is found by checkpoints, which are signed.
+public struct TrailVerifier: Sendable {
+    public private(set) var head = AuditHead.start
+    private var checkpoints: [Int64: [Checkpoint]]
+    private var last: Checkpoint?
+    /// How many checkpoints were met and agreed.
+    public private(set) var confirmed = 0
+
+    /// - Parameter checkpoints: whose signatures are verified already.
+    public init(checkpoints: [Checkpoint]) {
+        self.checkpoints = Dictionary(grouping: checkpoints, by: \.head.sequence)
+        last = checkpoints.max { $0.head.sequence < $1.head.sequence }
+    }
+
+    /// The next entry.
+    ///
+    /// - Throws: ``BrokenTrail``.
+    public mutating func read(_ entry: AuditEntry) throws(BrokenTrail) {
+        let wanted = head.sequence + 1
+        guard entry.sequence == wanted else {
+            throw BrokenTrail(
+                "After record \(head.sequence) comes record \(entry.sequence): those between are missing, or it was put "
+                    + "there.")
+        }
+        guard entry.hash == AuditEntry.hash(after: head.hash, sequence: wanted, record: entry.record) else {
+            throw BrokenTrail(
+                "Record \(wanted) is not what was written: it was edited, or one before it was inserted or removed. "
+                    + "It says \(entry.record.prefix(300))")
+        }
+        head = AuditHead(entry)
+        for checkpoint in checkpoints.removeValue(forKey: wanted) ?? [] {
+            guard checkpoint.head.hash == head.hash else {
+                throw BrokenTrail(
+                    "The checkpoint of \(checkpoint.time.formatted(.iso8601)) has another hash for record \(wanted): "
+                        + "the trail up to it was rewritten.")
+            }
+            confirmed += 1
+        }
+    }
+
+    /// After the last entry.
+    ///
+    /// - Throws: ``BrokenTrail`` when a checkpoint has more records than there are.
+    public func finish() throws(BrokenTrail) {
+        if let last, last.head.sequence > head.sequence {
+            throw BrokenTrail(
+                "The trail ends at record \(head.sequence), and the checkpoint of \(last.time.formatted(.iso8601)) has "
+                    + "\(last.head.sequence): the end was cut off, or the database is an older copy.")
+        }
+    }
+}

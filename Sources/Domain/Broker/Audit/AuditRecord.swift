@@ -1,0 +1,133 @@
+import Evidence
+import Formats
+public import FoundationEssentials
+import Glibc
+
+/// One thing that happened: a line of the audit trail. It never holds a secret.
+public struct AuditRecord: Sendable, Hashable {
+    /// Stable: auditors' tools rely on it. docs/audit.md lists what each means.
+    public enum Action: String, Sendable, Hashable, CaseIterable {
+        case registerWorkload = "workload.register"
+        case removeWorkload = "workload.remove"
+        /// Recorded evidence was held against a workload.
+        case testWorkload = "workload.test"
+        case disableWorkload = "workload.disable"
+        case enableWorkload = "workload.enable"
+        /// A guest's evidence was looked at.
+        case attest = "guest.attest"
+        /// An SEV host's certificates were looked at, and refused.
+        case refusePlatform = "platform.refuse"
+        case releaseSecret = "secret.release"
+        case putResource = "resource.put"
+        case removeResource = "resource.remove"
+        case disableResource = "resource.disable"
+        case enableResource = "resource.enable"
+        /// Another version was made the current one.
+        case rollBackResource = "resource.rollback"
+        /// Another policy decides who gets it.
+        case assignPolicy = "resource.policy"
+        case releaseResource = "resource.release"
+        case endSession = "session.end"
+        case createToken = "token.create"
+        case revokeToken = "token.revoke"
+        /// An administrative request without the right to it.
+        case denyAccess = "access.deny"
+        case setPolicy = "policy.set"
+        case removePolicy = "policy.remove"
+        /// Recorded evidence was held against a policy.
+        case testPolicy = "policy.test"
+        /// A module in Rego was handed on to an Open Policy Agent.
+        case setModule = "module.set"
+        case setReferenceValues = "reference.set"
+        case removeReferenceValues = "reference.remove"
+        case importCertificate = "certificate.import"
+        case removeCertificate = "certificate.remove"
+        case rotateKeys = "keys.rotate"
+        case retireKeys = "keys.retire"
+        case backUp = "backup.create"
+        case restore = "backup.restore"
+        case copyStorage = "storage.copy"
+        case startServer = "server.start"
+        case stopServer = "server.stop"
+        /// An operator has said that the trail is as it should be, though it does not agree with its checkpoints.
+        case acceptTrail = "trail.accept"
+        /// Says how many records of strangers' attempts were left out, to bound the trail's growth.
+        case omit = "trail.omit"
+    }
+
+    public enum Outcome: String, Sendable, Hashable {
+        case done, refused
+    }
+
+    /// In milliseconds.
+    public let time: Date
+    public let action: Action
+    public let actor: Actor
+    public let outcome: Outcome
+    public var workload: String?
+    /// A resource's path.
+    public var resource: String?
+    /// A session's id, in hex; logs show its first eight digits.
+    public var session: String?
+    /// In hex.
+    public var chip: String?
+    /// Why it was refused.
+    public var code: Refusal.Code?
+    /// What else is worth knowing.
+    public var details: [String: String] = [:]
+
+    public init(
+        _ action: Action, by actor: Actor, _ outcome: Outcome = .done, workload: String? = nil,
+        resource: String? = nil, session: String? = nil, chip: String? = nil, code: Refusal.Code? = nil,
+        details: [String: String] = [:],
+        at time: Date
+    ) {
+        self.time = time
+        self.action = action
+        self.actor = actor
+        self.outcome = outcome
+        self.workload = workload
+        self.resource = resource
+        self.session = session
+        self.chip = chip
+        self.code = code
+        self.details = details
+    }
+
+    /// The record as one JSON object of strings, members in the order of their names, without spaces: what is
+    /// hashed, kept and exported.
+    public var canonical: String {
+        var members = details
+        members["time"] = Self.text(of: time)
+        members["action"] = action.rawValue
+        members["actor"] = actor.description
+        members["outcome"] = outcome.rawValue
+        members["workload"] = workload
+        members["resource"] = resource
+        members["session"] = session
+        members["chip"] = chip
+        members["code"] = code?.rawValue
+        var json = "{"
+        for (index, (name, value)) in members.sorted(by: { $0.key < $1.key }).enumerated() {
+            if index > 0 { json += "," }
+            JSONString.append(name, to: &json)
+            json += ":"
+            JSONString.append(value, to: &json)
+        }
+        return json + "}"
+    }
+
+    /// E.g. `2026-11-24T18:24:59.123Z`. Foundation's formatter costs more than the rest of a record.
+    static func text(of time: Date) -> String {
+        let milliseconds = Int64((time.timeIntervalSince1970 * 1_000).rounded(.down))
+        var seconds = time_t(milliseconds / 1_000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        func pad(_ number: some BinaryInteger, _ width: Int = 2) -> String {
+            let digits = String(number)
+            return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        }
+        return "\(pad(parts.tm_year + 1900, 4))-\(pad(parts.tm_mon + 1))-\(pad(parts.tm_mday))T"
+            + "\(pad(parts.tm_hour)):\(pad(parts.tm_min)):\(pad(parts.tm_sec)).\(pad(milliseconds % 1_000, 3))Z"
+    }
+}

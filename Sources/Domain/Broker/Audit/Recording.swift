@@ -1,0 +1,69 @@
+import Bytes
+import Crypto
+import Evidence
+
+/// Two budgets, so that noise from strangers leaves room for what genuine guests are refused.
+package struct RecordBudgets: Sendable {
+    package let strangers: RecordBudget
+    package let genuine: RecordBudget
+
+    init(strangers: Int, genuine: Int) {
+        self.strangers = RecordBudget(perMinute: strangers)
+        self.genuine = RecordBudget(perMinute: genuine)
+    }
+}
+
+extension Broker {
+    /// Records evidence that was refused, as long as there is not too much of it.
+    func recordRefusal(_ attempt: Attempt, _ refusal: Refusal, as action: AuditRecord.Action) async throws {
+        let budget = attempt.verdict?.isGenuine == true ? budgets.genuine : budgets.strangers
+        guard budget.spend() else { return }
+        let recorded = RecordedAttempt(attempt, refusal, as: action, at: now())
+        try await store.record([.attest(recorded, as: action)], attempt: recorded)
+    }
+
+    func recordBounded(_ record: AuditRecord, in budget: RecordBudget) async throws {
+        guard budget.spend() else { return }
+        try await store.record([record], attempt: nil)
+    }
+
+    /// Says in the trail how many records were left out since the last time, if any were.
+    package func recordOmissions() async throws {
+        let (strangers, genuine) = (budgets.strangers.takeOmitted(), budgets.genuine.takeOmitted())
+        guard strangers + genuine > 0 else { return }
+        do {
+            try await store.record(
+                [
+                    AuditRecord(
+                        .omit, by: .server, details: ["strangers": "\(strangers)", "genuine": "\(genuine)"], at: now())
+                ], attempt: nil)
+        } catch {
+            budgets.strangers.giveBack(strangers)
+            budgets.genuine.giveBack(genuine)
+            throw error
+        }
+    }
+}
+
+extension AuditRecord {
+    /// The record of an attempt. The verdict itself is kept beside it for a while; its digest shows later that it is
+    /// the one that was reached.
+    static func attest(_ attempt: RecordedAttempt, as action: Action = .attest) -> AuditRecord {
+        var record = AuditRecord(
+            action, by: .guest, attempt.isAccepted ? .done : .refused,
+            workload: attempt.workload.isEmpty ? nil : attempt.workload,
+            session: attempt.session, chip: attempt.chip.isEmpty ? nil : attempt.chip, code: attempt.code,
+            details: ["tee": attempt.tee], at: attempt.time)
+        record.note(attempt)
+        return record
+    }
+
+    /// Says what verdict was reached.
+    mutating func note(_ attempt: RecordedAttempt) {
+        if let verdict = attempt.verdict {
+            details["verdict_sha256"] = Hex.encode(SHA256.hash(data: attempt.verdictJSON.utf8))
+            let failed = verdict.failures.map(\.check).joined(separator: " ")
+            if !failed.isEmpty { details["failed"] = failed }
+        }
+    }
+}

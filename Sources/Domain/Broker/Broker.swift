@@ -1,0 +1,136 @@
+import Concurrency
+public import Evidence
+public import FoundationEssentials
+
+/// Gives each secret to the guest it was registered for, and to nobody else.
+///
+/// Three steps, each a file of its own: a challenge (``challenge(_:)``), evidence that answers it
+/// (``attest(_:session:)``), and the secret (``release(_:session:)``). What operators do is in Administering.swift.
+public struct Broker: Sendable {
+    public let policy: AppraisalPolicy
+    public let lifetimes: Lifetimes
+    let anchors: Anchors
+    let store: any Storage
+    let keys: KeyRing
+    let appraiser: Appraiser
+    let platforms = BoundedCache<[UInt8], AppraisedSEVChain>(capacity: 512)
+    let now: @Sendable () -> Date
+    let report: @Sendable (BrokerEvent) -> Void
+    package let budgets: RecordBudgets
+    let releases = ReleaseLimiter(.perSecret)
+    let resourceReleases = ReleaseLimiter(.perSecret)
+    let guestReleases = ReleaseLimiter(.perGuest)
+    let guestRoom = GuestRoom()
+    let agent: (any PolicyAgent)?
+    /// The longest resource that is taken, in bytes.
+    public let longestResource: Int
+
+    /// All that a broker keeps.
+    public typealias Storage = Store & GuestStore & ResourceStore & PolicyStore
+
+    /// - Parameters:
+    ///   - recordsPerMinute: how many refusals are recorded, of strangers and of genuine guests.
+    ///   - agent: is asked where a policy says so.
+    ///   - longestResource: in bytes.
+    ///   - now: the time.
+    ///   - report: is told what happens, on the path of the request: it must not wait.
+    public init(
+        store: any Storage, endorsements: any EndorsementSource, keys: KeyRing, anchors: Anchors = .vendors,
+        policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
+        recordsPerMinute: (strangers: Int, genuine: Int) = (60, 600), asking agent: (any PolicyAgent)? = nil,
+        longestResource: Int = Broker.usualLongestResource,
+        now: @escaping @Sendable () -> Date = { Date() },
+        reportingTo report: @escaping @Sendable (BrokerEvent) -> Void = { _ in }
+    ) {
+        self.store = store
+        self.keys = keys
+        self.anchors = anchors
+        self.policy = policy
+        self.lifetimes = lifetimes
+        self.now = now
+        self.agent = agent
+        self.longestResource = longestResource
+        self.report = report
+        budgets = RecordBudgets(strangers: recordsPerMinute.strangers, genuine: recordsPerMinute.genuine)
+        appraiser = Appraiser(anchors: anchors.snp, source: endorsements)
+    }
+}
+
+extension Broker {
+    /// 1 MiB: keys, certificates and configurations are smaller.
+    public static let usualLongestResource = 1_048_576
+}
+
+/// What the server accepts, whatever a workload's registration says.
+public struct AppraisalPolicy: Sendable, Hashable {
+    public var allowsSNPDebug = false
+    public var allowsSNPMigrationAgent = false
+    public var allowsSEVDebug = false
+    public var vmpl: UInt32 = 0
+    public var minimumTCB: [Product: TCBVersion] = [:]
+    public var allowsProvisionalFirmware = false
+    /// Whether guests without hardware are attested: whoever can reach the server is then one.
+    public var allowsSample = false
+
+    public init() {}
+}
+
+/// How long things are good for, in seconds.
+public struct Lifetimes: Sendable, Hashable {
+    public var challenge: TimeInterval = 300
+    public var session: TimeInterval = 10_800
+    /// How far the clocks of the servers that share a database may be from the database's own.
+    public var clockTolerance: TimeInterval = 0
+
+    public init() {}
+
+    /// A server whose clock is further off the database's than this is not ready, and sweeps nothing.
+    public static let sharedClockTolerance: TimeInterval = 60
+
+    /// When a session that is ended now has expired, on every server's clock: two may be two tolerances apart.
+    func ending(at now: Date) -> Date { now.addingTimeInterval(-2 * clockTolerance) }
+
+    /// For how long after its expiry a session is remembered, so that no challenge is answered twice.
+    ///
+    /// One may be ended by the latest clock, whose end lies two tolerances before that, and swept by the earliest; and
+    /// its challenge may have been made by the earliest and be looked at by the latest: six tolerances in all.
+    public var remembrance: TimeInterval { challenge + 6 * clockTolerance }
+}
+
+/// Something that an operator may want to know. It never holds a secret.
+public enum BrokerEvent: Sendable {
+    case registered(WorkloadID, replaced: Bool)
+    case removed(WorkloadID)
+    case challenged(WorkloadID, TEE)
+    /// A host asked for a channel and its platform was refused.
+    case platformRefused(Attempt, Refusal)
+    case attested(Attempt)
+    case evidenceRefused(Attempt, Refusal)
+    case released(WorkloadID, session: String)
+    case releaseRefused(session: String, Refusal)
+    /// No evidence was looked at.
+    case answerRefused(Refusal)
+    case disabled(WorkloadID, Bool)
+    case sessionsEnded(Int)
+    case guestChallenged(GuestTEE)
+    case guestAttested(GuestAttempt)
+    case guestRefused(GuestAttempt, Refusal)
+    case resourceReleased(ResourcePath, session: String)
+    /// - Parameter verdict: the policy's, if it came to one.
+    case resourceRefused(ResourcePath, session: String, Verdict?, Refusal)
+    case resourceChanged(ResourcePath, AuditRecord.Action)
+}
+
+/// Evidence that was looked at.
+public struct Attempt: Sendable {
+    public let workload: WorkloadID
+    public let tee: TEE
+    /// The challenge's id, 16 bytes.
+    let challenge: [UInt8]
+    /// Its first bytes, in hex: tells a guest's log lines from another's.
+    public var session: String { Challenge.shortID(of: challenge) }
+    /// In hex; a claim unless the verdict is genuine. Empty when hidden.
+    public let chip: String
+    /// `nil` when it did not come to one.
+    public let verdict: Verdict?
+}

@@ -1,0 +1,108 @@
+import Bytes
+import Crypto
+public import Evidence
+public import FoundationEssentials
+
+/// A guest whose evidence was accepted, whichever resource it will ask for.
+public struct AttestedGuest: Sendable, Hashable {
+    /// The challenge's id, 16 bytes: a challenge makes one guest at most.
+    public let id: [UInt8]
+    public let claims: GuestClaims
+    /// The guest's public key: a JWK in canonical JSON.
+    public let key: String
+    /// Every check of its evidence.
+    public let verdict: VerdictRecord
+    /// In whole seconds.
+    public let opened: Date
+    /// When the guest must attest again, in whole seconds.
+    public let expires: Date
+    /// What the dialect states of it to others; `nil` while it is being made.
+    public let token: String?
+
+    init(
+        id: [UInt8], claims: GuestClaims, key: String, verdict: VerdictRecord, opened: Date, expires: Date,
+        token: String?
+    ) {
+        self.id = id
+        self.claims = claims
+        self.key = key
+        self.verdict = verdict
+        self.opened = opened
+        self.expires = expires
+        self.token = token
+    }
+
+    func stating(_ token: String) -> AttestedGuest {
+        AttestedGuest(
+            id: id, claims: claims, key: key, verdict: verdict, opened: opened, expires: expires, token: token)
+    }
+
+    /// Names the guest in logs; it opens nothing.
+    public var shortID: String { Challenge.shortID(of: id) }
+
+    var chip: String { claims.chip }
+}
+
+extension GuestClaims {
+    /// Names the chip, in hex. Empty when the host hides it, or there is none.
+    fileprivate var chip: String {
+        guard let chip = snp?.chipID, !chip.isAllZero else { return "" }
+        return Hex.encode(chip)
+    }
+}
+
+/// A guest that another verifier has attested, as its token says. The dialect has verified the token.
+public struct ForeignGuest: Sendable, Hashable {
+    /// Whose token it is.
+    public let issuer: String
+    public let claims: GuestClaims
+    /// The guest's public key: a JWK in canonical JSON.
+    public let key: String
+    public let expires: Date
+
+    public init(issuer: String, claims: GuestClaims, key: String, expires: Date) {
+        self.issuer = issuer
+        self.claims = claims
+        self.key = key
+        self.expires = expires
+    }
+}
+
+/// Who asks for a resource.
+public enum ResourceReader: Sendable, Hashable {
+    case attested(AttestedGuest)
+    case foreign(ForeignGuest)
+
+    public var claims: GuestClaims {
+        switch self {
+        case .attested(let guest): guest.claims
+        case .foreign(let guest): guest.claims
+        }
+    }
+
+    /// What a resource is encrypted to.
+    public var key: String {
+        switch self {
+        case .attested(let guest): guest.key
+        case .foreign(let guest): guest.key
+        }
+    }
+
+    var expires: Date {
+        switch self {
+        case .attested(let guest): guest.expires
+        case .foreign(let guest): guest.expires
+        }
+    }
+
+    var chip: String { claims.chip }
+
+    /// Tells one reader from another: 16 bytes.
+    var id: [UInt8] {
+        switch self {
+        case .attested(let guest): guest.id
+        case .foreign(let guest):
+            Array(SHA256.hash(data: "\(guest.issuer)\n\(guest.key)".utf8).prefix(16))
+        }
+    }
+}

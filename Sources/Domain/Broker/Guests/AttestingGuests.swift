@@ -1,0 +1,230 @@
+import Bytes
+import Crypto
+public import Evidence
+import FoundationEssentials
+import Tracing
+
+extension Broker {
+    /// Challenges a guest that says what it is, and only later what it wants. Nothing is written.
+    ///
+    /// - Throws: a ``Refusal`` when the technology is not accepted here.
+    public func challengeGuest(_ tee: GuestTEE) throws(Refusal) -> GuestChallenge {
+        guard tee != .sample || policy.allowsSample else { throw refused(guest: .sampleNotAllowed) }
+        let keys = keys.held.active
+        let expires = now().addingTimeInterval(lifetimes.challenge).timeIntervalSince1970.rounded(.down)
+        let body = GuestChallengeBody(
+            id: Challenge.randomID(), expires: Date(timeIntervalSince1970: expires), tee: tee)
+        report(.guestChallenged(tee))
+        return GuestChallenge(
+            sealed: body.sealed(with: keys), nonce: keys.guestNonce(for: body.id), tee: tee, expires: body.expires)
+    }
+
+    /// Says whether a guest was challenged with a nonce, before anything else is read of what it answers.
+    ///
+    /// - Parameters:
+    ///   - nonce: as it says it was challenged, 32 bytes.
+    ///   - candidates: every session cookie that came with the answer.
+    /// - Returns: the cookie whose nonce it is.
+    /// - Throws: a ``Refusal`` (`challengeInvalid`).
+    public func expectsAnswer<Session: StringProtocol>(
+        _ nonce: [UInt8], session candidates: [Session]
+    ) throws(Refusal) -> Session {
+        try answered(nonce, among: candidates).session
+    }
+
+    /// Verifies a guest's evidence and opens its session.
+    ///
+    /// A guest that is attested already, and answers again with the same key, is given what it was given.
+    ///
+    /// - Parameters:
+    ///   - candidates: every session cookie that came with the answer; the one whose nonce was answered counts.
+    ///   - token: makes what the dialect states of the guest; ``AttestedGuest/token`` is `nil` in what it is given.
+    /// - Throws: a ``Refusal``, or what `token` throws.
+    public func attestGuest(
+        _ answer: GuestAnswer, session candidates: [some StringProtocol],
+        token: (AttestedGuest) async throws -> String
+    ) async throws -> AttestedGuest {
+        let time = now()
+        let opened = try answered(answer.nonce, among: candidates).opened
+        if let known = try await known(opened, at: time) {
+            guard known.key == answer.key else { throw refused(guest: .challengeUsed) }
+            return known
+        }
+        guard time < opened.challenge.expires else {
+            throw refused(guest: Refusal(.challengeExpired, "The challenge has expired: start again at /auth."))
+        }
+        guard answer.proof.tee == opened.challenge.tee else {
+            throw refused(
+                guest: Refusal(
+                    .technologyMismatch,
+                    "The evidence is of another technology than the challenge: start again at /auth."))
+        }
+        let (claims, attempt) = try await traced("kbs.appraisal") { span in
+            span?.attributes["kbs.tee"] = opened.challenge.tee.rawValue
+            return try await appraise(answer, to: opened, at: time)
+        }
+        let recorded = RecordedAttempt(attempt, nil, at: time)
+        guard let verdict = recorded.verdict else { throw Refusal(.unavailable, "The evidence has no verdict.") }
+        let start = time.timeIntervalSince1970
+        let guest = AttestedGuest(
+            id: opened.challenge.id, claims: claims, key: answer.key, verdict: verdict,
+            opened: Date(timeIntervalSince1970: start.rounded(.down)),
+            expires: Date(timeIntervalSince1970: (start + lifetimes.session).rounded(.down)), token: nil)
+        let attested = guest.stating(try await token(guest))
+        let stored = try StoredGuest(
+            guest, token: attested.token ?? "", verdictJSON: recorded.verdictJSON, with: opened.keys)
+        if let seconds = guestRoom.wait(for: stored) {
+            throw try await refused(
+                attempt,
+                Refusal(
+                    .rateLimited, "This chip's guests attest too often: keep the session, or wait.", retryAfter: seconds
+                ))
+        }
+        guard try await store.insert(stored, attempt: recorded, recording: .attest(recorded, stating: claims)) else {
+            // The same guest may have been answered in another connection meanwhile.
+            if let known = try await known(opened, at: time), known.key == answer.key { return known }
+            throw try await refused(attempt, .challengeUsed)
+        }
+        report(.guestAttested(attempt))
+        return attested
+    }
+
+    /// The attested guest of a session.
+    ///
+    /// - Parameter candidates: every session cookie that came along; the first one with a session counts.
+    /// - Throws: a ``Refusal`` (`sessionInvalid`) when there is none, or it has ended.
+    public func guest(session candidates: [some StringProtocol]) async throws -> AttestedGuest {
+        let time = now()
+        for (_, opened) in guestChallenges(among: candidates) {
+            if let guest = try await known(opened, at: time) { return guest }
+        }
+        throw refused(guest: .noGuest)
+    }
+
+    /// The attested guest with an id, 16 bytes. For the server's own tokens: when the session ends, so do they.
+    ///
+    /// - Throws: a ``Refusal`` (`sessionInvalid`).
+    public func guest(id: [UInt8]) async throws -> AttestedGuest {
+        guard let stored = try await store.guest(id, at: now()),
+            await keys.candidates(for: stored.masterKey).contains(where: { $0.isGenuine(stored) })
+        else { throw refused(guest: .noGuest) }
+        return try AttestedGuest(stored)
+    }
+
+    // MARK: Challenges that come back
+
+    private func guestChallenges<Session: StringProtocol>(
+        among candidates: [Session]
+    ) -> [(session: Session, opened: OpenedGuestChallenge)] {
+        let held = keys.held
+        return candidates.prefix(8).compactMap { session in
+            OpenedGuestChallenge(sealed: session, with: held).map { (session, $0) }
+        }
+    }
+
+    /// The challenge whose nonce was answered.
+    private func answered<Session: StringProtocol>(
+        _ nonce: [UInt8], among candidates: [Session]
+    ) throws(Refusal) -> (session: Session, opened: OpenedGuestChallenge) {
+        let challenges = guestChallenges(among: candidates)
+        guard !challenges.isEmpty else {
+            throw refused(
+                guest: Refusal(
+                    .challengeInvalid,
+                    "The cookie kbs-session-id is missing or not from this server: start again at /auth and send it back."
+                ))
+        }
+        guard let opened = challenges.first(where: { equalInConstantTime($0.opened.nonce, nonce) }) else {
+            throw refused(
+                guest: Refusal(.challengeInvalid, "The nonce is not this session's: start again at /auth."))
+        }
+        return opened
+    }
+
+    private func known(_ opened: OpenedGuestChallenge, at time: Date) async throws -> AttestedGuest? {
+        guard let stored = try await store.guest(opened.challenge.id, at: time), opened.keys.isGenuine(stored) else {
+            return nil
+        }
+        return try AttestedGuest(stored)
+    }
+
+    // MARK: Appraisal
+
+    private func appraise(
+        _ answer: GuestAnswer, to opened: OpenedGuestChallenge, at time: Date
+    ) async throws -> (GuestClaims, GuestAttempt) {
+        let initData = answer.initData?.claims ?? [:]
+        switch answer.proof {
+        case .snp(let report, let certificates):
+            var expected = expectations(nil, nil)
+            expected.reportData = answer.reportData
+            expected.hostData = answer.initData?.digest
+            let result = try await appraiser.appraise(
+                report, offered: Array(certificates.prefix(SNPAnswer.mostCertificates)), expecting: expected, at: time)
+            let claims = GuestClaims(
+                .snp(SNPClaims(report, product: result.key?.product ?? report.product)), initData: initData)
+            let attempt = GuestAttempt(
+                tee: .snp, guest: opened.challenge.id, chip: report.isChipMasked ? "" : Hex.encode(report.chipID),
+                verdict: result.verdict)
+            guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
+            return (claims, attempt)
+        case .sample(let reportData, let svn):
+            let verdict = SampleVerifier.verify(
+                reportData: reportData, expecting: answer.reportData, isAllowed: policy.allowsSample)
+            let attempt = GuestAttempt(tee: .sample, guest: opened.challenge.id, chip: "", verdict: verdict)
+            guard verdict.isAccepted else {
+                throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
+            }
+            return (GuestClaims(.sample(svn: svn), initData: initData), attempt)
+        }
+    }
+
+    private func refused(_ attempt: GuestAttempt, _ refusal: Refusal) async throws -> Refusal {
+        report(.guestRefused(attempt, refusal))
+        let budget = attempt.verdict?.isGenuine == true ? budgets.genuine : budgets.strangers
+        guard budget.spend() else { return refusal }
+        let recorded = RecordedAttempt(attempt, refusal, at: now())
+        try await store.record([.attest(recorded)], attempt: recorded)
+        return refusal
+    }
+
+    /// What is refused before any evidence is looked at. It is not recorded: anyone can cause it.
+    private func refused(guest refusal: Refusal) -> Refusal {
+        report(.answerRefused(refusal))
+        return refusal
+    }
+}
+
+/// A guest's evidence that was looked at, or its wish for a resource that was decided on.
+public struct GuestAttempt: Sendable {
+    public let tee: GuestTEE
+    /// The challenge's id, 16 bytes.
+    let guest: [UInt8]
+    /// Its first bytes, in hex: tells a guest's log lines from another's.
+    public var session: String { Challenge.shortID(of: guest) }
+    /// In hex; a claim unless the verdict is genuine. Empty when hidden.
+    public let chip: String
+    /// `nil` when it did not come to one.
+    public let verdict: Verdict?
+}
+
+extension Refusal {
+    static let sampleNotAllowed = Refusal(
+        .technologyMismatch,
+        "This server takes no sample evidence, behind which there is no hardware: run the guest on SEV-SNP.")
+
+    fileprivate static let challengeUsed = Refusal(
+        .challengeUsed, "The challenge has been answered before, with another key: start again at /auth.")
+
+    fileprivate static let noGuest = Refusal(
+        .sessionInvalid, "There is no attested session for this request, or it has ended: attest again.")
+}
+
+extension AuditRecord {
+    /// The record of a guest that named no workload: its measurement says what it was.
+    fileprivate static func attest(_ attempt: RecordedAttempt, stating claims: GuestClaims) -> AuditRecord {
+        var record = attest(attempt)
+        if let measurement = claims.snp?.measurement { record.details["measurement"] = Hex.encode(measurement) }
+        return record
+    }
+}

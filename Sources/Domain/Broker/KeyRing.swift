@@ -1,0 +1,188 @@
+import Bytes
+import Concurrency
+public import Crypto
+import Dispatch
+
+/// The master keys that a broker holds: one that it seals with, and those that it still opens with.
+///
+/// It can be read again while the broker works: see ``reload()``. docs/decisions/0005-key-ring.md explains it.
+public final class KeyRing: Sendable {
+    /// Gives the master keys, 32 bytes each, the active one first.
+    ///
+    /// - Parameter fresh: whether to ask again those sources whose keys do not change by themselves.
+    public typealias Loader = @Sendable (_ fresh: Bool) throws -> [SymmetricKey]
+
+    private let load: Loader
+    private let now: @Sendable () -> ContinuousClock.Instant
+    private let state: Lock<HeldKeys>
+    /// One thread at a time loads.
+    private let loading = Lock(())
+    /// Ids that were looked for and not found, and until when that is believed.
+    private let missed = Lock<[String: ContinuousClock.Instant]>([:])
+
+    /// - Throws: what the loader throws, or ``KeyRingError/empty``.
+    public convenience init(loading load: @escaping Loader) throws {
+        try self.init(now: { .now }, loading: load)
+    }
+
+    init(now: @escaping @Sendable () -> ContinuousClock.Instant, loading load: @escaping Loader) throws {
+        self.load = load
+        self.now = now
+        state = Lock(try HeldKeys(try load(true)))
+    }
+
+    /// A ring that stays as it is.
+    public init(master: SymmetricKey, previous: [SymmetricKey] = []) {
+        load = { _ in [master] + previous }
+        now = { .now }
+        state = Lock(HeldKeys(active: ServerKeys(master: master), previous: previous.map { ServerKeys(master: $0) }))
+    }
+
+    /// The keys at this moment. Whatever belongs together is done with one of these.
+    public var held: HeldKeys { state.withLock { $0 } }
+
+    /// Reads all sources again, a token too.
+    ///
+    /// - Returns: whether the active key is another now.
+    /// - Throws: what a source throws, or ``KeyRingError/activeKeyMissing(_:)``. The ring then stays as it was.
+    @discardableResult
+    public func reload() throws -> Bool { try reload(fresh: true) }
+
+    /// Reads those sources again that another process may have changed: files.
+    @discardableResult
+    public func refresh() throws -> Bool { try reload(fresh: false) }
+
+    private func reload(fresh: Bool) throws -> Bool {
+        try loading.withLock { _ in
+            let next = try HeldKeys(try load(fresh))
+            let now = held
+            // A file that was replaced by a stranger's must not make the server forget what it works with.
+            guard next.named(now.active.id) != nil else { throw KeyRingError.activeKeyMissing(now.active.id) }
+            state.withLock { $0 = next }
+            return next.active.id != now.active.id
+        }
+    }
+
+    /// The keys that something was sealed under.
+    ///
+    /// A rotation by another process shows here first: the sources are read again, once for an id in five seconds.
+    ///
+    /// - Parameter id: empty for what version 1 sealed, which is under any.
+    /// - Returns: nothing when the ring does not hold it.
+    func candidates(for id: String) async -> [ServerKeys] {
+        let found = held.candidates(for: id)
+        guard found.isEmpty else { return found }
+        // A file may be slow to read, and the caller's thread serves others.
+        return await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: self.lookAgain(for: id)) }
+        }
+    }
+
+    private func lookAgain(for id: String) -> [ServerKeys] {
+        // Who comes while another looks waits for what that one finds.
+        missed.withLock { missed in
+            let found = held.candidates(for: id)
+            let now = now()
+            missed = missed.filter { $0.value > now }
+            // More ids than anyone has keys: somebody writes nonsense into the database.
+            guard found.isEmpty, missed[id] == nil, missed.count < 16 else { return found }
+            _ = try? refresh()
+            let foundNow = held.candidates(for: id)
+            if foundNow.isEmpty { missed[id] = now.advanced(by: .seconds(5)) }
+            return foundNow
+        }
+    }
+}
+
+/// Why a ring cannot be as it was asked to be.
+public enum KeyRingError: Error, Sendable, Hashable, CustomStringConvertible {
+    case empty
+    /// The sources no longer give the key with this id, which is in use.
+    case activeKeyMissing(String)
+    /// What is to be opened is under a key that the ring does not hold.
+    case notHeld(String)
+
+    public var description: String {
+        switch self {
+        case .empty: "no source gives a master key"
+        case .activeKeyMissing(let id):
+            "the sources of master keys no longer give \(id), which is in use: put it back, beside the new one"
+        case .notHeld(let id):
+            "this is sealed under the master key \(id), which keys.master and keys.previous do not give"
+        }
+    }
+}
+
+/// What a key ring holds at one moment.
+public struct HeldKeys: Sendable {
+    public let active: ServerKeys
+    public let previous: [ServerKeys]
+
+    init(active: ServerKeys, previous: [ServerKeys]) {
+        self.active = active
+        // A key may come from two sources, while an operator moves it from one to the other.
+        var seen: Set<String> = [active.id]
+        self.previous = previous.filter { seen.insert($0.id).inserted }
+    }
+
+    fileprivate init(_ masters: [SymmetricKey]) throws {
+        guard let first = masters.first else { throw KeyRingError.empty }
+        self.init(active: ServerKeys(master: first), previous: masters.dropFirst().map { ServerKeys(master: $0) })
+    }
+
+    public var all: [ServerKeys] { [active] + previous }
+
+    public func named(_ id: String) -> ServerKeys? {
+        active.id == id ? active : previous.first { $0.id == id }
+    }
+
+    func candidates(for id: String) -> [ServerKeys] {
+        id.isEmpty ? all : named(id).map { [$0] } ?? []
+    }
+}
+
+extension KeyRing {
+    /// Opens a workload's secret.
+    ///
+    /// - Throws: ``KeyRingError/notHeld(_:)``, or when the bytes, or what they belong to, were changed.
+    func open(_ sealed: Sealed, of workload: Workload) async throws -> Secret {
+        try await candidates(for: sealed.masterKey).open(sealed) { try $0.open($1, of: workload) }
+    }
+
+    /// Seals a version of a resource, under the active master key.
+    func seal(_ secret: Secret, for path: ResourcePath, version: Int) throws -> Sealed {
+        let keys = held.active
+        return Sealed(bytes: try keys.seal(secret, for: path, version: version), masterKey: keys.id)
+    }
+
+    /// Opens what ``seal(_:for:version:)`` sealed.
+    func open(_ sealed: Sealed, for path: ResourcePath, version: Int) async throws -> Secret {
+        try await candidates(for: sealed.masterKey).open(sealed) { try $0.open($1, for: path, version: version) }
+    }
+
+    /// Seals one of the server's own keys for the table of server keys, under the active master key.
+    ///
+    /// - Parameters:
+    ///   - name: what the key is for.
+    ///   - id: which of its keys. It opens under the same name and id only.
+    public func seal(_ secret: Secret, for name: String, id: String) throws -> Sealed {
+        let keys = held.active
+        return Sealed(bytes: try keys.seal(secret, for: name, id: id), masterKey: keys.id)
+    }
+
+    /// Opens what ``seal(_:for:id:)`` sealed.
+    public func open(_ sealed: Sealed, for name: String, id: String) async throws -> Secret {
+        try await candidates(for: sealed.masterKey).open(sealed) { try $0.open($1, for: name, id: id) }
+    }
+}
+
+extension [ServerKeys] {
+    /// The first that opens it.
+    func open(_ sealed: Sealed, _ open: (ServerKeys, [UInt8]) throws -> Secret) throws -> Secret {
+        var failure: any Error = KeyRingError.notHeld(sealed.masterKey)
+        for keys in self {
+            do { return try open(keys, sealed.bytes) } catch { failure = error }
+        }
+        throw failure
+    }
+}

@@ -1,0 +1,57 @@
+public import Evidence
+public import FoundationEssentials
+
+/// A policy and all that it refers to, of one moment.
+public struct PolicyInForce: Sendable, Hashable {
+    public let policy: ResourcePolicy
+    public let references: ReferenceValues
+    public let stamp: Stamp
+
+    /// The policy's revision and those of its sets, in the order of their names: another when any of them was changed.
+    public struct Stamp: Sendable, Hashable {
+        public let policy: Revision
+        public let references: [Revision]
+
+        public init(policy: Revision, references: [Revision]) {
+            self.policy = policy
+            self.references = references
+        }
+    }
+
+    public init(policy: ResourcePolicy, references: ReferenceValues, stamp: Stamp) {
+        self.policy = policy
+        self.references = references
+        self.stamp = stamp
+    }
+
+    /// Decides whether a guest may have a resource. Every rule is looked at; an agent is asked only about a guest that
+    /// the rules let in.
+    ///
+    /// - Parameters:
+    ///   - claims: of evidence that was found genuine.
+    ///   - question: what an agent is told. It is made only when one is asked.
+    ///   - agent: `nil` when there is none. A policy that needs one is then not met.
+    /// - Throws: a ``Refusal`` when an agent that must be asked cannot be. Nothing may be released then.
+    public func decide(
+        on claims: GuestClaims, under server: AppraisalPolicy, at time: Date, asking agent: (any PolicyAgent)?,
+        _ question: () throws -> PolicyQuestion
+    ) async throws -> Verdict {
+        let verdict = policy.evaluate(claims, references: references, under: server, at: time)
+        guard let decision = policy.agentDecision, verdict.isAccepted else { return verdict }
+        guard let agent else {
+            return verdict.holding(to: [
+                Requirement(
+                    .policyAgent, expected: .text("\(decision) is true"), found: .text("no agent"), isMet: false,
+                    advice: "The policy \(policy.name) asks an Open Policy Agent, and this server has none: set "
+                        + "policy.opa.url, or change the policy.")
+            ])
+        }
+        let isAllowed = try await agent.allows(decision, try question())
+        return verdict.holding(to: [
+            Requirement(
+                .policyAgent, expected: .text("\(decision) is true"), found: .text(isAllowed ? "true" : "not true"),
+                isMet: isAllowed,
+                advice: "The Open Policy Agent does not let this guest have it: look at the rule \(decision) there.")
+        ])
+    }
+}

@@ -1,0 +1,119 @@
+public import FoundationEssentials
+
+/// Where policies and reference values are kept. As with ``Store``: acknowledged means durable, and a change takes its
+/// record along.
+public protocol PolicyStore: Sendable {
+    /// Writes a policy, new or in place of the one with its name.
+    func set(
+        _ policy: ResourcePolicy, document: String, expecting expected: Revision.Expectation?, at time: Date,
+        recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
+    ) async throws -> PolicySetOutcome
+
+    func removePolicy(
+        _ name: PolicyName, expecting expected: Revision.Expectation?, recording record: AuditRecord
+    ) async throws -> PolicyRemoveOutcome
+
+    func policy(_ name: PolicyName) async throws -> StoredPolicy?
+
+    /// Policies in the order of their names, from the first one after `name`.
+    func policies(after name: String, limit: Int) async throws -> [StoredPolicy]
+
+    /// A policy with the reference values that it names, all of one moment.
+    func policyInForce(_ name: PolicyName) async throws -> PolicyInForce?
+
+    func set(
+        _ references: ReferenceValueSet, expecting expected: Revision.Expectation?, at time: Date,
+        recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
+    ) async throws -> PolicySetOutcome
+
+    /// Writes several sets, each new or in place of the one with its name: all of them or none.
+    func set(
+        _ references: [ReferenceValueSet], at time: Date,
+        recording record: @escaping @Sendable (ReferenceValueSet, _ replaced: Bool) -> AuditRecord
+    ) async throws
+
+    func removeReferences(
+        _ name: PolicyName, expecting expected: Revision.Expectation?, recording record: AuditRecord
+    ) async throws -> PolicyRemoveOutcome
+
+    func references(_ name: PolicyName) async throws -> StoredReferenceValues?
+
+    func references(after name: String, limit: Int) async throws -> [StoredReferenceValues]
+}
+
+/// Tells one state of a policy or a set of reference values from every other: a number that counts up with each change
+/// of any of them, and never comes again, not in a copy of the database either.
+public struct Revision: Sendable, Hashable, CustomStringConvertible {
+    public let number: Int64
+
+    public init(_ number: Int64) { self.number = number }
+
+    /// Reads ``description``.
+    public init?(_ text: some StringProtocol) {
+        guard let number = Int64(text), number > 0, String(number) == text else { return nil }
+        self.number = number
+    }
+
+    public var description: String { "\(number)" }
+
+    /// What a change takes for granted.
+    public enum Expectation: Sendable, Hashable {
+        /// That there is one.
+        case any
+        /// That there is none.
+        case none
+        case revision(Revision)
+
+        /// - Parameter revision: `nil` when there is none.
+        public func holds(for revision: Revision?) -> Bool {
+            switch self {
+            case .any: revision != nil
+            case .none: revision == nil
+            case .revision(let expected): revision == expected
+            }
+        }
+    }
+}
+
+public struct StoredPolicy: Sendable, Hashable {
+    public let policy: ResourcePolicy
+    /// As its author wrote it, in TOML.
+    public let document: String
+    public let revision: Revision
+    public let changed: Date
+
+    public init(policy: ResourcePolicy, document: String, revision: Revision, changed: Date) {
+        self.policy = policy
+        self.document = document
+        self.revision = revision
+        self.changed = changed
+    }
+}
+
+public struct StoredReferenceValues: Sendable, Hashable {
+    public let set: ReferenceValueSet
+    public let revision: Revision
+    public let changed: Date
+
+    public init(set: ReferenceValueSet, revision: Revision, changed: Date) {
+        self.set = set
+        self.revision = revision
+        self.changed = changed
+    }
+}
+
+public enum PolicySetOutcome: Sendable, Hashable {
+    case done(Revision, replaced: Bool)
+    /// There is another than was expected, or none, or one where none was expected.
+    case changed
+    /// The policy names sets of reference values that are not there.
+    case unknownReferences([PolicyName])
+}
+
+public enum PolicyRemoveOutcome: Sendable, Hashable {
+    case done
+    case missing
+    case changed
+    /// A resource has this policy, or a policy names these reference values.
+    case inUse
+}

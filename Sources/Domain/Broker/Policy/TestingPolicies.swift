@@ -1,0 +1,35 @@
+public import Evidence
+
+extension Broker {
+    /// Holds a recorded report against a policy: whether it is genuine, and whether it has what the policy asks for.
+    /// Nothing is released, whether it is fresh is not looked at, and neither a vendor nor an agent is asked.
+    ///
+    /// - Parameters:
+    ///   - initData: what the guest sent, of which HOST_DATA must be the digest.
+    ///   - reportData: what the report must be bound to, 64 bytes; `nil` when that is not known.
+    ///   - isKept: whether the policy is one of this server's; otherwise it is only tried out.
+    public func appraise(
+        recorded report: AttestationReport, certificates: [Certificate], initData: GuestAnswer.InitData? = nil,
+        boundTo reportData: [UInt8]? = nil, against policy: ResourcePolicy,
+        _ references: ReferenceValues, isKept: Bool, by actor: Actor
+    ) async throws -> Verdict {
+        let time = now()
+        var expected = expectations(nil, nil)
+        expected.hostData = initData?.digest
+        expected.reportData = reportData
+        let result = try await appraiser.appraise(
+            report, offered: certificates, expecting: expected, at: time, evenIfHopeless: true,
+            asksVendor: false)
+        let claims = GuestClaims(
+            .snp(SNPClaims(report, product: result.key?.product ?? report.product)), initData: initData?.claims ?? [:])
+        let verdict = result.verdict.holding(
+            to: policy.requirements(on: claims, references: references, under: self.policy, at: time))
+        let failed = verdict.failures.map(\.name.text).joined(separator: " ")
+        var record = AuditRecord(
+            .testPolicy, by: actor, details: ["policy": policy.name.text, "accepted": "\(failed.isEmpty)"], at: time)
+        if !failed.isEmpty { record.details["failed"] = failed }
+        if !isKept { record.details["draft"] = "true" }
+        try await self.record(record)
+        return verdict
+    }
+}

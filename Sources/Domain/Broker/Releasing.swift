@@ -1,0 +1,99 @@
+import Bytes
+import Crypto
+public import Evidence
+
+/// A secret, encrypted to the guest that attested.
+public enum WrappedSecret: Sendable {
+    /// RSAES-PKCS1-v1_5 under the guest's key.
+    case rsa([UInt8])
+    /// For LAUNCH_SECRET.
+    case sev(SEVSecretPacket)
+}
+
+extension Broker {
+    /// The key of the session's own workload.
+    ///
+    /// - Parameters:
+    ///   - key: the id that was asked for. Anything but the workload's own is unknown, whether it exists or not:
+    ///     nobody looks.
+    ///   - session: every session id that came along; the valid one counts.
+    /// - Throws: a ``Refusal``.
+    public func release(_ key: some StringProtocol, session candidates: [some StringProtocol]) async throws
+        -> WrappedSecret
+    {
+        let challenges = challenges(among: candidates)
+        guard let (opened, grant) = try await grant(challenges) else {
+            throw refused(challenges.first?.challenge, .noSession)
+        }
+        let time = now()
+        func record(_ outcome: AuditRecord.Outcome, _ code: Refusal.Code? = nil) -> AuditRecord {
+            AuditRecord(
+                .releaseSecret, by: .guest, outcome, workload: grant.workload.id.text,
+                session: Hex.encode(opened.challenge.id),
+                chip: grant.session.chip.isEmpty ? nil : grant.session.chip, code: code, at: time)
+        }
+        let challenge = opened.challenge
+        if let seconds = releases.wait(for: challenge.id) {
+            throw refused(
+                challenge,
+                Refusal(.rateLimited, "This session has asked for its key too often: wait.", retryAfter: seconds))
+        }
+        guard key == grant.workload.id.text else {
+            try await recordBounded(record(.refused, .keyUnknown), in: budgets.genuine)
+            throw refused(challenge, Refusal(.keyUnknown, "There is no such key for this session's workload."))
+        }
+        guard !grant.workload.isDisabled else {
+            try await recordBounded(record(.refused, .workloadDisabled), in: budgets.genuine)
+            throw refused(challenge, .disabled(grant.workload.id))
+        }
+        let secret = try await keys.open(grant.sealedSecret, of: grant.workload)
+        let wrapped = try wrap(secret, for: grant.session, of: opened)
+        // The secret leaves only after the record of it is on the disk.
+        guard try await store.recordRelease(to: challenge.id, at: time, recording: record(.done)) else {
+            throw refused(challenge, .noSession)
+        }
+        report(.released(grant.workload.id, session: challenge.shortID))
+        return wrapped
+    }
+
+    private func grant(_ challenges: [OpenedChallenge]) async throws -> (OpenedChallenge, Grant)? {
+        let time = now()
+        for opened in challenges {
+            guard let grant = try await store.grant(session: opened.challenge.id, at: time),
+                grant.workload.row == opened.challenge.workload,
+                opened.keys.isGenuine(grant.session, of: grant.workload)
+            else { continue }
+            return (opened, grant)
+        }
+        return nil
+    }
+
+    private func wrap(_ secret: Secret, for session: Session, of opened: OpenedChallenge) throws -> WrappedSecret {
+        switch session.binding {
+        case .rsa(let modulus, let exponent):
+            let key = try RSA.Encryption.PublicKey(n: modulus, e: exponent)
+            // The clients know no other padding. Only whoever holds the private key could mount an
+            // attack on it, and that is the guest itself.
+            return .rsa(try secret.withBytes { try key.encrypt($0, padding: .insecurePKCS1v1_5) })
+        case .sev(let measurement):
+            let padded = secret.withBytes { bytes in
+                Array(bytes) + Array(repeating: 0, count: SEVSecretSize.bytes - bytes.count)
+            }
+            return .sev(try opened.keys.transportKeys(for: session.id).wrap(padded, for: measurement))
+        }
+    }
+
+    private func refused(_ challenge: Challenge?, _ refusal: Refusal) -> Refusal {
+        report(.releaseRefused(session: challenge?.shortID ?? "none", refusal))
+        return refusal
+    }
+}
+
+extension Refusal {
+    fileprivate static let noSession = Refusal(
+        .sessionInvalid, "There is no attested session for this cookie, or it has ended: start again at /auth.")
+
+    static func disabled(_ id: WorkloadID) -> Refusal {
+        Refusal(.workloadDisabled, "The operator has disabled the workload \(id): ask why.")
+    }
+}

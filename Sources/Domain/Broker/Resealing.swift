@@ -1,0 +1,190 @@
+import Bytes
+
+/// Moves everything that is sealed to the active master key, while the broker works.
+///
+/// Each batch is a transaction, and a row is changed only if it is still as it was read. Whenever it
+/// ends, what was moved stays moved and what was not is still under its key: run it again.
+public struct Resealing: Sendable {
+    public struct Progress: Sendable, Hashable {
+        /// Moved to the active key.
+        public var resealed = 0
+        /// What opens under no key that is held, or not beside its workload: the names.
+        public var unopened: [String] = []
+
+        public init() {}
+    }
+
+    private let keys: KeyRing
+    private let store: any KeyStore
+    private let batchSize: Int
+    /// Few enough that no guest waits long behind the transaction.
+    static let usualBatchSize = 200
+    /// A resource may have a megabyte.
+    static let resourceBatchSize = 8
+
+    public init(keys: KeyRing, store: any KeyStore) {
+        self.init(keys: keys, store: store, batchSize: Self.usualBatchSize)
+    }
+
+    init(keys: KeyRing, store: any KeyStore, batchSize: Int) {
+        self.keys = keys
+        self.store = store
+        self.batchSize = batchSize
+    }
+
+    /// - Parameter report: is told after each batch.
+    /// - Throws: ``Superseded`` when another key became the active one meanwhile.
+    public func run(reporting report: (Progress) -> Void = { _ in }) async throws -> Progress {
+        var progress = Progress()
+        // What another process writes meanwhile, not knowing of the new key, is found by another pass.
+        while try await store.isAnythingSealed(notUnder: keys.held.active.id) {
+            progress.unopened = []
+            let tried = try await pass(&progress, report)
+            // Of what is left, nothing opens.
+            if tried == 0 { break }
+        }
+        return progress
+    }
+
+    /// - Returns: how many rows it would have moved, whether or not another process was before it.
+    private func pass(_ progress: inout Progress, _ report: (Progress) -> Void) async throws -> Int {
+        let held = keys.held
+        var tried = 0
+        var changes: [Resealed] = []
+        for key in try await store.serverKeys(notUnder: held.active.id) {
+            do {
+                let secret = try held.candidates(for: key.sealed.masterKey).open(key.sealed) {
+                    try $0.open($1, for: key.name, id: key.id)
+                }
+                changes.append(
+                    Resealed(
+                        place: .serverKey(name: key.name, id: key.id), old: key.sealed.bytes,
+                        new: try held.active.seal(secret, for: key.name, id: key.id)))
+            } catch {
+                progress.unopened.append("server key \(key.name)/\(key.id)")
+            }
+        }
+        tried += changes.count
+        try await write(changes, held.active, &progress, report)
+        tried += try await passOverResources(held, &progress, report)
+        var row: Workload.Row = 0
+        while true {
+            let batch = try await store.secrets(notUnder: held.active.id, after: row, limit: batchSize)
+            guard let last = batch.last else { return tried }
+            row = last.workload.row
+            changes = []
+            for stored in batch {
+                do {
+                    let secret = try held.candidates(for: stored.sealed.masterKey).open(stored.sealed) {
+                        try $0.open($1, of: stored.workload)
+                    }
+                    changes.append(
+                        Resealed(
+                            place: .secret(stored.workload.row), old: stored.sealed.bytes,
+                            new: try held.active.seal(secret, of: stored.workload)))
+                } catch {
+                    progress.unopened.append("secret of \(stored.workload.id)")
+                }
+            }
+            tried += changes.count
+            try await write(changes, held.active, &progress, report)
+        }
+    }
+
+    private func passOverResources(
+        _ held: HeldKeys, _ progress: inout Progress, _ report: (Progress) -> Void
+    ) async throws -> Int {
+        var tried = 0
+        var place = ResourcePlace.start
+        let limit = min(batchSize, Self.resourceBatchSize)
+        while true {
+            let batch = try await store.resourceVersions(notUnder: held.active.id, after: place, limit: limit)
+            guard let last = batch.last else { return tried }
+            place = last.place
+            var changes: [Resealed] = []
+            for stored in batch {
+                do {
+                    let secret = try Self.open(stored, with: held)
+                    changes.append(
+                        Resealed(
+                            place: .resource(stored.place), old: stored.sealed.bytes,
+                            new: try held.active.seal(secret, for: stored.path, version: stored.place.version)))
+                } catch {
+                    progress.unopened.append("version \(stored.place.version) of the resource \(stored.path)")
+                }
+            }
+            tried += changes.count
+            try await write(changes, held.active, &progress, report)
+        }
+    }
+
+    private static func open(_ stored: StoredResourceVersion, with held: HeldKeys) throws -> Secret {
+        try held.candidates(for: stored.sealed.masterKey).open(stored.sealed) {
+            try $0.open($1, for: stored.path, version: stored.place.version)
+        }
+    }
+
+    private func write(
+        _ changes: [Resealed], _ active: ServerKeys, _ progress: inout Progress, _ report: (Progress) -> Void
+    ) async throws {
+        guard !changes.isEmpty else { return }
+        guard let moved = try await store.reseal(changes, under: active.id) else { throw Superseded() }
+        progress.resealed += moved
+        report(progress)
+        try Task.checkCancellation()
+    }
+
+    /// Another process has made another key the active one.
+    public struct Superseded: Error, Sendable, CustomStringConvertible {
+        public let description = "another master key became the active one meanwhile"
+    }
+
+    /// Tries every secret, resource and server key, without a change.
+    ///
+    /// - Returns: the names of what does not open.
+    public static func unopened(with keys: KeyRing, in store: any KeyStore) async throws -> [String] {
+        let held = keys.held
+        var unopened: [String] = []
+        // No master key has this id, so it is every one.
+        for key in try await store.serverKeys(notUnder: "-") {
+            let opened = try? held.candidates(for: key.sealed.masterKey).open(key.sealed) {
+                try $0.open($1, for: key.name, id: key.id)
+            }
+            if opened == nil {
+                unopened.append("server key \(key.name)/\(key.id) (master key \(key.sealed.masterKey))")
+            }
+        }
+        var place = ResourcePlace.start
+        while case let batch = try await store.resourceVersions(after: place, limit: resourceBatchSize),
+            let last = batch.last
+        {
+            place = last.place
+            for stored in batch where (try? open(stored, with: held)) == nil {
+                unopened.append(
+                    "version \(stored.place.version) of the resource \(stored.path) (master key "
+                        + "\(stored.sealed.masterKey))")
+            }
+        }
+        var row: Workload.Row = 0
+        while case let batch = try await store.secrets(after: row, limit: usualBatchSize), let last = batch.last {
+            row = last.workload.row
+            for stored in batch {
+                let opened = try? held.candidates(for: stored.sealed.masterKey).open(stored.sealed) {
+                    try $0.open($1, of: stored.workload)
+                }
+                guard opened == nil else { continue }
+                let key = stored.sealed.masterKey.isEmpty ? "of version 1" : stored.sealed.masterKey
+                unopened.append("secret of \(stored.workload.id) (master key \(key))")
+            }
+        }
+        return unopened
+    }
+}
+
+extension Resealing {
+    /// Whether a secret that does not name its key opens under one of the ring's. `true` when there is none.
+    public static func opensVersion1(with keys: KeyRing, _ secret: StoredSecret?) -> Bool {
+        guard let secret else { return true }
+        return (try? keys.held.all.open(secret.sealed) { try $0.open($1, of: secret.workload) }) != nil
+    }
+}

@@ -1,0 +1,145 @@
+import Bytes
+
+/// What operators do to resources. Who may, is decided before.
+extension Broker {
+    /// Stores the next version of a resource, durably, and makes it the current one.
+    ///
+    /// - Parameters:
+    ///   - policy: `nil` leaves what is there.
+    ///   - expected: what must be there, if it matters.
+    /// - Returns: the resource as it was then, and whether there was one before.
+    /// - Throws: a ``Refusal``.
+    @discardableResult
+    public func putResource(
+        _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice? = nil,
+        expecting expected: Resource.Expectation? = nil, by actor: Actor
+    ) async throws -> (resource: Resource, replaced: Bool) {
+        guard secret.count > 0 else { throw Refusal(.invalidField, "A resource must not be empty.") }
+        guard secret.count <= longestResource else {
+            throw Refusal(
+                .invalidField,
+                "The resource has \(secret.count) bytes and at most \(longestResource) are taken: see limits.resource.")
+        }
+        var mayReload = true
+        // Each turn that is lost was another put's, so there are not many.
+        for _ in 0..<16 {
+            let time = now()
+            let number = (try await store.resource(path)?.latest ?? 0) + 1
+            let version = NewResourceVersion(
+                path: path, number: number, sealed: try keys.seal(secret, for: path, version: number),
+                size: secret.count, policy: policy)
+            let outcome = try await store.put(version, expecting: expected, at: time) { replaced in
+                var details = ["version": "\(number)", "size": "\(version.size)", "replaced": "\(replaced)"]
+                if let policy { details["policy"] = policy.name?.text ?? "" }
+                return AuditRecord(.putResource, by: actor, resource: path.text, details: details, at: time)
+            }
+            switch outcome {
+            case .done(let resource, let replaced):
+                report(.resourceChanged(path, .putResource))
+                return (resource, replaced)
+            case .overtaken: continue
+            case .keyRetired:
+                // Another process has rotated the keys, and retired ours, before we noticed.
+                guard mayReload, try keys.reload() else { throw Refusal.masterKeyRetired }
+                mayReload = false
+            case .changed: throw Refusal.changed(path, expected)
+            case .unknownPolicy: throw Refusal.unknownPolicy(policy)
+            case .isWorkload:
+                throw Refusal(
+                    .workloadExists,
+                    "A workload \(path) is registered, and workloads and resources share their names: remove it first, "
+                        + "or use another path.")
+            }
+        }
+        throw Refusal(.unavailable, "The resource \(path) is being put by many at once: try again.", retryAfter: 1)
+    }
+
+    /// Removes a resource with all its versions.
+    ///
+    /// - Throws: a ``Refusal`` when there is none, or another than was expected.
+    public func removeResource(
+        _ path: ResourcePath, expecting expected: Resource.Expectation? = nil, by actor: Actor
+    ) async throws {
+        let record = AuditRecord(.removeResource, by: actor, resource: path.text, at: now())
+        try check(try await store.removeResource(path, expecting: expected, recording: record), path, expected)
+        report(.resourceChanged(path, .removeResource))
+    }
+
+    /// Lets nobody have a resource, or again those whom its policy lets.
+    public func setDisabled(
+        _ isDisabled: Bool, resource path: ResourcePath, expecting expected: Resource.Expectation? = nil,
+        by actor: Actor
+    ) async throws {
+        try await change(
+            path, .disabled(isDisabled), isDisabled ? .disableResource : .enableResource, expected, by: actor)
+    }
+
+    /// Has another policy decide who gets a resource, whichever of its versions.
+    public func setPolicy(
+        _ policy: PolicyChoice, ofResource path: ResourcePath, expecting expected: Resource.Expectation? = nil,
+        by actor: Actor
+    ) async throws {
+        try await change(path, .policy(policy), .assignPolicy, expected, by: actor)
+    }
+
+    /// Makes an old version that is still kept the current one, under the policy that it had. The later ones are kept too.
+    public func rollBackResource(
+        _ path: ResourcePath, to version: Int, expecting expected: Resource.Expectation? = nil, by actor: Actor
+    ) async throws {
+        try await change(path, .current(version), .rollBackResource, expected, by: actor)
+    }
+
+    private func change(
+        _ path: ResourcePath, _ change: ResourceChange, _ action: AuditRecord.Action,
+        _ expected: Resource.Expectation?, by actor: Actor
+    ) async throws {
+        let time = now()
+        let outcome = try await store.changeResource(path, change, expecting: expected, at: time) { policy in
+            let details: [String: String] =
+                switch change {
+                case .disabled: [:]
+                case .policy: ["policy": policy?.text ?? ""]
+                case .current(let version): ["version": "\(version)", "policy": policy?.text ?? ""]
+                }
+            return AuditRecord(action, by: actor, resource: path.text, details: details, at: time)
+        }
+        try check(outcome, path, expected, change)
+        report(.resourceChanged(path, action))
+    }
+
+    private func check(
+        _ outcome: ResourceChangeOutcome, _ path: ResourcePath, _ expected: Resource.Expectation?,
+        _ change: ResourceChange? = nil
+    ) throws(Refusal) {
+        switch outcome {
+        case .done: break
+        case .missing: throw .noResource(path)
+        case .changed: throw .changed(path, expected)
+        case .unknownPolicy:
+            guard case .policy(let policy) = change else { throw .noResource(path) }
+            throw .unknownPolicy(policy)
+        case .unknownVersion:
+            throw Refusal(
+                .notFound, "That version of \(path) is not kept: `kbs resource show` lists those that are.")
+        }
+    }
+}
+
+extension Refusal {
+    /// To an operator who asks for a resource that is not there.
+    public static func noResource(_ path: ResourcePath) -> Refusal {
+        Refusal(.notFound, "There is no resource \(path).")
+    }
+
+    fileprivate static func changed(_ path: ResourcePath, _ expected: Resource.Expectation?) -> Refusal {
+        expected == Resource.Expectation.none
+            ? Refusal(.resourceExists, "There is a resource \(path): put it without demanding that there be none.")
+            : Refusal(
+                .preconditionFailed,
+                "The resource \(path) is not what you last read: read it again, and decide anew.")
+    }
+
+    fileprivate static func unknownPolicy(_ policy: PolicyChoice?) -> Refusal {
+        Refusal(.invalidField, "There is no policy \(policy?.name?.text ?? ""): set it first, with `kbs policy set`.")
+    }
+}

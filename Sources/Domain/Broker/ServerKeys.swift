@@ -1,0 +1,186 @@
+import Bytes
+public import Crypto
+import Evidence
+
+/// Every key that a server works with, each derived from the master key for one use.
+public struct ServerKeys: Sendable {
+    /// Names the master key: 16 hex digits, derived, so it says nothing about the key.
+    public let id: String
+    private let challengeAuthentication: SymmetricKey
+    private let guestChallengeAuthentication: SymmetricKey
+    private let challengeNonce: SymmetricKey
+    private let guestChallengeNonce: SymmetricKey
+    private let channel: SymmetricKey
+    private let sessions: SymmetricKey
+    private let guests: SymmetricKey
+    private let secrets: SymmetricKey
+    private let resources: SymmetricKey
+    private let serverKeys: SymmetricKey
+
+    /// - Parameter master: 32 random bytes.
+    public init(master: SymmetricKey) {
+        func derive(_ use: String) -> SymmetricKey {
+            HKDF<SHA256>.deriveKey(
+                inputKeyMaterial: master, info: "swift-kbs/1 \(use)".utf8, outputByteCount: 32)
+        }
+        challengeAuthentication = derive("challenge authentication")
+        guestChallengeAuthentication = derive("guest challenge authentication")
+        challengeNonce = derive("challenge nonce")
+        guestChallengeNonce = derive("guest challenge nonce")
+        channel = derive("sev channel")
+        sessions = derive("session authentication")
+        guests = derive("guest authentication")
+        secrets = derive("secrets at rest")
+        resources = derive("resources at rest")
+        serverKeys = derive("server keys at rest")
+        id = HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: master, info: "swift-kbs/1 key id".utf8, outputByteCount: 8
+        ).withUnsafeBytes { Hex.encode($0) }
+    }
+
+    // MARK: Challenges
+
+    /// What a challenge is for. Each has a key of its own, so that none is ever taken for the other.
+    enum ChallengeUse {
+        /// ``Challenge``.
+        case workload
+        /// ``GuestChallenge``.
+        case guest
+    }
+
+    /// 32 bytes.
+    func authenticationCode(for body: [UInt8], _ use: ChallengeUse) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: body, using: authentication(use)))
+    }
+
+    func isValid(_ code: [UInt8], for body: [UInt8], _ use: ChallengeUse) -> Bool {
+        HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: body, using: authentication(use))
+    }
+
+    private func authentication(_ use: ChallengeUse) -> SymmetricKey {
+        switch use {
+        case .workload: challengeAuthentication
+        case .guest: guestChallengeAuthentication
+        }
+    }
+
+    /// 16 bytes that only this server can tell from a challenge's id.
+    func nonce(for id: [UInt8]) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: id, using: challengeNonce).prefix(16))
+    }
+
+    /// 32 bytes, in the same way, for a guest that names no workload.
+    func guestNonce(for id: [UInt8]) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: id, using: guestChallengeNonce))
+    }
+
+    /// The keys of the channel that belongs to a challenge: the same each time, so nobody stores them.
+    func transportKeys(for id: [UInt8]) -> SEVTransportKeys {
+        func derive(_ name: String) -> SymmetricKey {
+            HKDF<SHA256>.deriveKey(
+                inputKeyMaterial: channel, salt: id, info: name.utf8, outputByteCount: 16)
+        }
+        return SEVTransportKeys(encryption: derive("tek"), integrity: derive("tik"))
+    }
+
+    // MARK: Sessions
+
+    /// 32 bytes.
+    func authenticationCode(for session: Session, of workload: Workload) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: Self.authenticated(session, workload), using: sessions))
+    }
+
+    /// Whether this broker opened the session, for the workload as it is now.
+    func isGenuine(_ session: Session, of workload: Workload) -> Bool {
+        HMAC<SHA256>.isValidAuthenticationCode(
+            session.code, authenticating: Self.authenticated(session, workload), using: sessions)
+    }
+
+    private static func authenticated(_ session: Session, _ workload: Workload) -> [UInt8] {
+        session.authenticatedBytes + context(workload.id, workload.launch)
+    }
+
+    // MARK: Guests
+
+    /// 32 bytes.
+    func authenticationCode(for guest: StoredGuest) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: guest.authenticatedBytes, using: guests))
+    }
+
+    /// Whether this broker attested the guest, as all of it says.
+    func isGenuine(_ guest: StoredGuest) -> Bool {
+        HMAC<SHA256>.isValidAuthenticationCode(guest.code, authenticating: guest.authenticatedBytes, using: guests)
+    }
+
+    // MARK: Resources
+
+    /// Encrypts one version of a resource for the database. It opens under the same path and version only, so whoever
+    /// can write to the database cannot pass one off as another.
+    func seal(_ secret: Secret, for path: ResourcePath, version: Int) throws -> [UInt8] {
+        try Self.seal(secret, resources, Self.context(path, version))
+    }
+
+    func open(_ sealed: [UInt8], for path: ResourcePath, version: Int) throws -> Secret {
+        try Self.open(sealed, resources, Self.context(path, version))
+    }
+
+    private static func context(_ path: ResourcePath, _ version: Int) -> [UInt8] {
+        Array("resources/".utf8) + UInt64(clamping: version).bigEndianBytes + Array(path.text.utf8)
+    }
+
+    // MARK: Secrets
+
+    /// Encrypts a registration's secret for the database: AES-256-GCM, nonce ‖ ciphertext ‖ tag.
+    ///
+    /// It opens only beside the workload, measurement and policy it was sealed with, so whoever can
+    /// write to the database still cannot hand a secret to another guest.
+    package func seal(_ registration: Registration) throws -> [UInt8] {
+        try Self.seal(registration.secret, secrets, Self.context(registration.id, registration.launch))
+    }
+
+    /// The same for a secret that moves from another master key to this one.
+    func seal(_ secret: Secret, of workload: Workload) throws -> [UInt8] {
+        try Self.seal(secret, secrets, Self.context(workload.id, workload.launch))
+    }
+
+    /// - Throws: when the sealed bytes, or what they belong to, were changed, or under another master key.
+    func open(_ sealed: [UInt8], of workload: Workload) throws -> Secret {
+        try Self.open(sealed, secrets, Self.context(workload.id, workload.launch))
+    }
+
+    private static func seal(_ secret: Secret, _ key: SymmetricKey, _ context: [UInt8]) throws -> [UInt8] {
+        try secret.withBytes { try AES.GCM.seal($0, using: key, authenticating: context) }.combined
+    }
+
+    private static func open(_ sealed: [UInt8], _ key: SymmetricKey, _ context: [UInt8]) throws -> Secret {
+        let box = try AES.GCM.SealedBox(combined: sealed)
+        var plaintext = try AES.GCM.open(box, using: key, authenticating: context)
+        return Secret(wiping: &plaintext)
+    }
+
+    private static func context(_ id: WorkloadID, _ launch: Launch) -> [UInt8] {
+        let policy: [UInt8] =
+            switch launch {
+            case .snp(_, let policy): policy.rawValue.bigEndianBytes
+            case .sev(_, let policy): policy.bytes
+            }
+        // Only the id varies in length within a technology, and it comes last.
+        return Array("secrets/\(launch.tee.rawValue)/".utf8) + launch.measurement + policy + Array(id.text.utf8)
+    }
+
+    // MARK: Server keys
+
+    /// Encrypts one of the server's own keys. It opens under the same name and id only.
+    func seal(_ secret: Secret, for name: String, id: String) throws -> [UInt8] {
+        try Self.seal(secret, serverKeys, Self.context(name, id))
+    }
+
+    func open(_ sealed: [UInt8], for name: String, id: String) throws -> Secret {
+        try Self.open(sealed, serverKeys, Self.context(name, id))
+    }
+
+    private static func context(_ name: String, _ id: String) -> [UInt8] {
+        // The name says its length, so that none of it can be passed off as the id.
+        Array("server_keys/".utf8) + UInt32(clamping: name.utf8.count).bigEndianBytes + Array("\(name)\(id)".utf8)
+    }
+}

@@ -1,0 +1,165 @@
+import Bytes
+public import Evidence
+public import FoundationEssentials
+
+/// A technology that makes evidence.
+public enum TEE: String, Sendable, Hashable, CaseIterable, Codable {
+    /// SEV and SEV-ES.
+    case sev
+    /// SEV-SNP.
+    case snp
+}
+
+/// A workload's name: 1–128 characters of `A–Z a–z 0–9 . _ - : / @ +`, without `..`.
+public struct WorkloadID: Sendable, Hashable, CustomStringConvertible {
+    public let text: String
+
+    /// - Throws: a ``Refusal`` that says what is wrong with it.
+    public init(_ text: String) throws(Refusal) {
+        let allowed = text.utf8.allSatisfy { character in
+            switch character {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "._-:/@+".utf8.contains(character)
+            }
+        }
+        guard allowed, (1...128).contains(text.utf8.count), !text.contains("..") else {
+            throw Refusal(
+                .invalidField,
+                "workload_id must have 1 to 128 characters of A-Z a-z 0-9 . _ - : / @ + and not hold \"..\".")
+        }
+        self.text = text
+    }
+
+    public var description: String { text }
+}
+
+/// What a guest must have been launched as, in the terms of its technology.
+public enum Launch: Sendable, Hashable {
+    /// A SHA-384 launch digest, 48 bytes, and the widest policy that is acceptable.
+    case snp(measurement: [UInt8], policy: GuestPolicy)
+    /// A SHA-256 launch digest, 32 bytes, and the policy that the guest is launched with.
+    case sev(digest: [UInt8], policy: SEVLaunchPolicy)
+
+    public var tee: TEE {
+        switch self {
+        case .snp: .snp
+        case .sev: .sev
+        }
+    }
+
+    /// The measurement or digest.
+    public var measurement: [UInt8] {
+        switch self {
+        case .snp(let measurement, _): measurement
+        case .sev(let digest, _): digest
+        }
+    }
+
+    /// The longest secret that its guests can receive, in bytes: what fits an RSA-2048 key under
+    /// PKCS #1 v1.5, and what SEV's clients reserve.
+    public var longestSecret: Int {
+        switch self {
+        case .snp: 245
+        case .sev: SEVSecretSize.bytes
+        }
+    }
+}
+
+/// SEV's clients expect the passphrase padded with zeros to this size.
+enum SEVSecretSize { static let bytes = 512 }
+
+/// A workload as it is to be registered.
+public struct Registration: Sendable {
+    public let id: WorkloadID
+    public let launch: Launch
+    /// The TEE configuration as the registrant wrote it; `launch` holds what it means.
+    public let configuration: String
+    public let secret: Secret
+
+    /// - Throws: a ``Refusal`` when the secret cannot be delivered.
+    public init(id: WorkloadID, launch: Launch, configuration: String, secret: Secret) throws(Refusal) {
+        guard secret.count > 0 else { throw Refusal(.invalidField, "passphrase must not be empty.") }
+        guard secret.count <= launch.longestSecret else {
+            throw Refusal(
+                .invalidField,
+                "passphrase has \(secret.count) bytes and at most \(launch.longestSecret) can be delivered to "
+                    + "\(launch.tee.rawValue.uppercased()) guests.")
+        }
+        guard !secret.withBytes({ $0.contains(0) }) else {
+            throw Refusal(.invalidField, "passphrase must not hold a zero byte: guests take it for its end.")
+        }
+        guard configuration.utf8.count <= Self.longestConfiguration else {
+            throw Refusal(.invalidField, "tee_config must not be longer than \(Self.longestConfiguration) bytes.")
+        }
+        self.id = id
+        self.launch = launch
+        self.configuration = configuration
+        self.secret = secret
+    }
+
+    static let longestConfiguration = 65_536
+}
+
+/// A registered workload, without its secret.
+public struct Workload: Sendable, Hashable {
+    /// Names one registration: registering an id again gives it a new row.
+    public typealias Row = Int64
+
+    public let row: Row
+    public let id: WorkloadID
+    public let launch: Launch
+    public let configuration: String
+    public let registered: Date
+    /// Whether its guests get nothing for now.
+    public let isDisabled: Bool
+
+    public init(
+        row: Row, id: WorkloadID, launch: Launch, configuration: String, registered: Date, isDisabled: Bool = false
+    ) {
+        self.row = row
+        self.id = id
+        self.launch = launch
+        self.configuration = configuration
+        self.registered = registered
+        self.isDisabled = isDisabled
+    }
+
+    /// Tells one state of a workload from another.
+    public struct Version: Sendable, Hashable, CustomStringConvertible {
+        public let row: Row
+        public let isDisabled: Bool
+
+        public init(row: Row, isDisabled: Bool) {
+            self.row = row
+            self.isDisabled = isDisabled
+        }
+
+        /// Reads ``description``.
+        public init?(_ text: some StringProtocol) {
+            let digits = text.hasSuffix("d") ? text.dropLast() : text[...]
+            guard let row = Row(digits), row > 0, String(row) == digits else { return nil }
+            self.init(row: row, isDisabled: text.hasSuffix("d"))
+        }
+
+        public var description: String { isDisabled ? "\(row)d" : "\(row)" }
+    }
+
+    /// What a change takes for granted.
+    public enum Expectation: Sendable, Hashable {
+        /// That there is one.
+        case any
+        case version(Version)
+
+        /// - Parameter version: `nil` when there is none.
+        public func holds(for version: Version?) -> Bool {
+            switch self {
+            case .any: version != nil
+            case .version(let expected): version == expected
+            }
+        }
+    }
+
+    public var version: Version { Version(row: row, isDisabled: isDisabled) }
+}

@@ -1,0 +1,114 @@
+public import FoundationEssentials
+
+/// A VCEK or VLEK with the certificates above it, not yet believed.
+public struct EndorsementChain: Sendable {
+    /// VCEK or VLEK.
+    public let key: EndorsementKey
+    /// ASK over a VCEK, ASVK over a VLEK.
+    public let intermediate: Certificate
+    /// ARK.
+    public let root: Certificate
+
+    public init(key: EndorsementKey, intermediate: Certificate, root: Certificate) {
+        self.key = key
+        self.intermediate = intermediate
+        self.root = root
+    }
+
+    /// Finds the certificates above a key among many. Of several with the right name (a simulator's
+    /// beside the vendor's), it takes the one whose key made the signature.
+    ///
+    /// - Returns: `nil` when one is not there.
+    public init?(key: EndorsementKey, among certificates: [Certificate]) {
+        func issuer(of certificate: Certificate) -> Certificate? {
+            let named = certificates.filter { $0.subject == certificate.issuer }
+            return named.count < 2 ? named.first : named.first { certificate.isSigned(by: $0) } ?? named.first
+        }
+        guard let intermediate = issuer(of: key.certificate), let root = issuer(of: intermediate) else { return nil }
+        self.init(key: key, intermediate: intermediate, root: root)
+    }
+}
+
+/// What was found when a chain was verified: done once per certificate, used for every report
+/// that it signs. Only ``init(_:anchors:)`` makes one, so holding one means the work was done.
+public struct AppraisedChain: Sendable {
+    public let chain: EndorsementChain
+    /// The checks that do not depend on the time.
+    let checks: [Check]
+    /// When all three certificates are valid.
+    let validFrom: Date
+    let validUntil: Date
+
+    /// Whether the chain ends in a pinned root. It may still have expired.
+    public var isGenuine: Bool { checks.allSatisfy { $0.outcome == .passed } }
+
+    /// Whether it may prove a report at `time`.
+    public func isGenuine(at time: Date) -> Bool { isGenuine && validFrom <= time && time <= validUntil }
+
+    /// Verifies the three signatures and the names, against the pinned roots.
+    public init(_ chain: EndorsementChain, anchors: SNPAnchors) {
+        self.chain = chain
+        let (key, intermediate, root) = (chain.key, chain.intermediate, chain.root)
+        var list = CheckList()
+        let anchored = anchors.product(ofRoot: root)
+        list.check(
+            .snpRoot, expected: .text("a pinned \(key.product.rawValue) root key"),
+            found: .bytes(root.publicKeyFingerprint), anchored == key.product,
+            advice: "The root certificate is not AMD's for \(key.product.rawValue): "
+                + "get the certificates again, from AMD or from someone you trust.")
+        list.check(
+            .snpRootSignature, expected: .text("signed by itself"), found: .text(root.commonName),
+            root.isSigned(by: root), advice: "The ARK's signature is wrong: get the certificate again.")
+        let intermediateName = (key.kind == .vcek ? "SEV-" : "SEV-VLEK-") + key.product.rawValue
+        list.check(
+            .snpIntermediate, expected: .text("\(intermediateName), signed by the ARK"),
+            found: .text(intermediate.commonName),
+            intermediate.commonName == intermediateName && intermediate.isSigned(by: root),
+            advice: "The intermediate certificate is not \(intermediateName) or the ARK did not sign it: "
+                + "get the certificates again.")
+        list.check(
+            .snpEndorsementKey, expected: .text("signed by \(intermediateName)"),
+            found: .text(key.certificate.commonName), key.certificate.isSigned(by: intermediate),
+            advice: "The \(key.kind.rawValue.uppercased()) is not signed by \(intermediateName): it is not genuine, "
+                + "or belongs to another product.")
+        checks = list.checks
+        validFrom = max(key.certificate.notBefore, intermediate.notBefore, root.notBefore)
+        validUntil = min(key.certificate.notAfter, intermediate.notAfter, root.notAfter)
+    }
+}
+
+extension SNPAnchors {
+    /// Whose keys `intermediate` signs, when `root` is pinned and signed it.
+    public func authority(_ intermediate: Certificate, under root: Certificate) -> (
+        product: Product, kind: EndorsementKey.Kind
+    )? {
+        // The root's signature last: names alone rule most pairs out.
+        guard let product = product(ofRoot: root), intermediate.isSigned(by: root), root.isSigned(by: root) else {
+            return nil
+        }
+        return switch intermediate.commonName {
+        case "SEV-\(product.rawValue)": (product, .vcek)
+        case "SEV-VLEK-\(product.rawValue)": (product, .vlek)
+        default: nil
+        }
+    }
+
+    /// An intermediate certificate under a pinned root, and whose keys it signs.
+    public struct Authority: Sendable {
+        public let product: Product
+        public let kind: EndorsementKey.Kind
+        public let intermediate: Certificate
+        public let root: Certificate
+    }
+
+    /// Every authority among many certificates.
+    public func authorities(among certificates: [Certificate]) -> [Authority] {
+        certificates.flatMap { root in
+            certificates.compactMap { intermediate in
+                authority(intermediate, under: root).map {
+                    Authority(product: $0.product, kind: $0.kind, intermediate: intermediate, root: root)
+                }
+            }
+        }
+    }
+}

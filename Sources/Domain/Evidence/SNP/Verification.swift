@@ -1,0 +1,267 @@
+import Bytes
+import Crypto
+public import FoundationEssentials
+
+extension Check.Name {
+    static let snpEndorsement = Self("snp.endorsement", .genuineness)
+    static let snpRoot = Self("snp.chain.root", .genuineness)
+    static let snpRootSignature = Self("snp.chain.root_signature", .genuineness)
+    static let snpIntermediate = Self("snp.chain.intermediate", .genuineness)
+    static let snpEndorsementKey = Self("snp.chain.endorsement_key", .genuineness)
+    static let snpValidity = Self("snp.chain.validity", .genuineness)
+    static let snpVersion = Self("snp.version", .genuineness)
+    static let snpLayout = Self("snp.layout", .genuineness)
+    static let snpSignatureAlgorithm = Self("snp.signature_algorithm", .genuineness)
+    static let snpSignatureEncoding = Self("snp.signature_encoding", .genuineness)
+    static let snpProduct = Self("snp.product", .genuineness)
+    static let snpSigningKey = Self("snp.signing_key", .genuineness)
+    static let snpReportedTCB = Self("snp.reported_tcb", .genuineness)
+    static let snpChip = Self("snp.chip_id", .genuineness)
+    static let snpSignature = Self("snp.signature", .genuineness)
+    static let snpGeneration = Self("snp.generation", .acceptability)
+    static let snpReportData = Self("snp.report_data", .acceptability)
+    static let snpMeasurement = Self("snp.measurement", .acceptability)
+    static let snpHostData = Self("snp.host_data", .acceptability)
+    static let snpPolicy = Self("snp.policy", .acceptability)
+    static let snpDebug = Self("snp.debug", .acceptability)
+    static let snpMigrationAgent = Self("snp.migration_agent", .acceptability)
+    static let snpVMPL = Self("snp.vmpl", .acceptability)
+    static let snpMinimumTCB = Self("snp.minimum_tcb", .acceptability)
+    static let snpProvisional = Self("snp.provisional_firmware", .acceptability)
+}
+
+/// What a report must say to be acceptable.
+public struct SNPExpectations: Sendable, Hashable {
+    /// The registered launch measurement, 48 bytes. `nil` only where nobody registered one: `kbs verify`, and guests
+    /// that name no workload.
+    public var measurement: [UInt8]?
+    /// What binds the report to a challenge and a key, 64 bytes. `nil` only where there was no challenge.
+    public var reportData: [UInt8]?
+    /// The digest of the guest's init data, 32 bytes. `nil` where there are none.
+    public var hostData: [UInt8]?
+    /// The widest guest policy that is acceptable. `nil` where that is decided later, by a resource's policy.
+    public var policy: GuestPolicy? = .unstated
+    /// The server's own word on debuggable guests; the workload's is in `policy`. Both must agree.
+    public var allowsDebug = false
+    /// The server's word on migration agents, in the same way.
+    public var allowsMigrationAgent = false
+    public var vmpl: UInt32 = 0
+    /// The lowest acceptable REPORTED_TCB.
+    public var minimumTCB: [Product: TCBVersion] = [:]
+    public var allowsProvisionalFirmware = false
+    /// What the guest calls its processor. A claim, held against the certificate.
+    public var generation: Product?
+
+    public init(measurement: [UInt8]?, reportData: [UInt8]?) {
+        self.measurement = measurement
+        self.reportData = reportData
+    }
+}
+
+extension Verdict {
+    /// Whether all that a report lacks is a certificate: it answers the challenge with the
+    /// registered measurement, in a form that is known.
+    ///
+    /// Meant for a verdict without an endorsement. It says nothing about genuineness.
+    public var isWorthProving: Bool {
+        let decisive: Set<Check.Name> = [
+            .snpVersion, .snpLayout, .snpSignatureAlgorithm, .snpSignatureEncoding, .snpReportData, .snpMeasurement,
+            .snpHostData,
+        ]
+        return failures.allSatisfy { !decisive.contains($0.name) }
+    }
+}
+
+/// Decides whether a report is genuine and acceptable.
+public enum SNPVerifier {
+    /// Evaluates every check. The only expensive one is the report's signature.
+    ///
+    /// - Parameters:
+    ///   - report: what the guest sent.
+    ///   - endorsement: the certificates for the chip and TCB that the report names, if there are any.
+    ///   - expectations: what was registered and configured.
+    ///   - time: when the certificates must be valid.
+    public static func verify(
+        _ report: AttestationReport, endorsement: AppraisedChain?, expecting expectations: SNPExpectations,
+        at time: Date
+    ) -> Verdict {
+        var list = CheckList()
+        checkForm(of: report, product: endorsement?.chain.key.product ?? report.product, &list)
+        if let endorsement {
+            list.append(endorsement.checks)
+            checkEndorsement(of: report, by: endorsement, at: time, &list)
+        } else {
+            list.check(
+                .snpEndorsement, expected: .text("a VCEK or VLEK certificate for the report"), found: .text("none"),
+                false,
+                advice: report.signingKey == .vcek && report.isChipMasked
+                    ? "The host hides its chip id, so no VCEK can be found: let it show the chip id, or use a VLEK."
+                    : "There is no certificate for the key that signed the report: import or fetch it.")
+        }
+        checkClaims(of: report, product: endorsement?.chain.key.product ?? report.product, expectations, &list)
+        return Verdict(list)
+    }
+
+    // MARK: Genuineness
+
+    private static func checkForm(of report: AttestationReport, product: Product?, _ list: inout CheckList) {
+        list.check(
+            .snpVersion, expected: .text("2, 3 or 5"), found: .number(UInt64(report.version)),
+            AttestationReport.knownVersions.contains(report.version),
+            advice: "Report version \(report.version) is not known here: update this server, "
+                + "or use firmware that makes a known version.")
+        var dirty = report.dirtyReservedOffsets.map { "0x" + String($0, radix: 16) }
+        if !report.policy.isWellFormed { dirty.append("POLICY") }
+        if report.keyInfo >> 5 != 0 { dirty.append("0x48") }
+        if let product {
+            for (name, tcb) in [
+                ("CURRENT_TCB", report.currentTCB), ("REPORTED_TCB", report.reportedTCB),
+                ("COMMITTED_TCB", report.committedTCB), ("LAUNCH_TCB", report.launchTCB),
+            ] where !tcb.reserved(of: product).isAllZero {
+                dirty.append(name)
+            }
+        }
+        list.check(
+            .snpLayout, expected: .text("reserved bits as the ABI has them"),
+            found: .text(dirty.isEmpty ? "as expected" : "others at \(dirty.joined(separator: ", "))"), dirty.isEmpty,
+            advice: "The report does not have the layout of its version: it was damaged or made up.")
+        list.check(
+            .snpSignatureAlgorithm, expected: .number(1), found: .number(UInt64(report.signatureAlgorithm)),
+            report.signatureAlgorithm == 1, advice: "Only ECDSA P-384 with SHA-384 (1) is accepted.")
+        list.check(
+            .snpSignatureEncoding, expected: .text("R and S of 48 bytes, in range, padded with zeros"),
+            found: .text(report.signature.isWellFormed ? "as expected" : "another encoding"),
+            report.signature.isWellFormed, advice: "The report's signature is malformed.")
+    }
+
+    private static func checkEndorsement(
+        of report: AttestationReport, by endorsement: AppraisedChain, at time: Date, _ list: inout CheckList
+    ) {
+        let key = endorsement.chain.key
+        list.check(
+            .snpValidity, expected: .span(endorsement.validFrom, endorsement.validUntil), found: .instant(time),
+            endorsement.validFrom <= time && time <= endorsement.validUntil,
+            advice: key.kind == .vlek
+                ? "The VLEK's chain is not valid now: the cloud provider must install a current VLEK on the host."
+                : "The VCEK's chain is not valid now: check this server's clock, and fetch the certificate again.")
+        let claimed: Fact =
+            switch report.productClaim {
+            case .unstated: .text("not stated (version 2)")
+            case .product(let product): .text(product.rawValue)
+            case .unknown(let family, let model):
+                .text("unknown (family 0x\(String(family, radix: 16)), model 0x\(String(model, radix: 16)))")
+            }
+        list.check(
+            .snpProduct, expected: .text(key.product.rawValue), found: claimed,
+            report.productClaim == .unstated || report.productClaim == .product(key.product),
+            advice: "The report comes from another processor than its certificate is for.")
+        list.check(
+            .snpSigningKey, expected: .text(key.kind.rawValue.uppercased()), found: .text("\(report.signingKey)"),
+            report.signingKey == (key.kind == .vcek ? .vcek : .vlek),
+            advice: "The report says that another kind of key signed it: get the certificate that it names.")
+        let reported = report.reportedTCB.version(of: key.product)
+        list.check(
+            .snpReportedTCB, expected: .tcb(key.tcb), found: .tcb(reported), reported == key.tcb,
+            advice: "The certificate is for TCB \(key.tcb) and the report for \(reported): "
+                + "fetch the certificate for the report's TCB.")
+        if let hardwareID = key.hardwareID {
+            let chip = report.hardwareID(of: key.product)
+            list.check(
+                .snpChip, expected: .bytes(hardwareID), found: .bytes(chip),
+                !report.isChipMasked && hardwareID == chip && report.chipID.dropFirst(chip.count).isAllZero,
+                advice: report.isChipMasked
+                    ? "The host masks its chip id, so no VCEK can be matched: unmask it, or use a VLEK."
+                    : "The certificate is another chip's.")
+        }
+        let signed = report.signature.isValid(for: key.publicKey, over: report.signedBytes)
+        list.check(
+            .snpSignature, expected: .text("made by the \(key.kind.rawValue.uppercased())"),
+            found: .text(signed ? "made by it" : "not made by it"), signed,
+            advice: "The report's signature is not by that key: the report was changed, "
+                + "or the key was not the chip's.")
+    }
+
+    // MARK: Acceptability
+
+    private static func checkClaims(
+        of report: AttestationReport, product: Product?, _ expected: SNPExpectations, _ list: inout CheckList
+    ) {
+        if let generation = expected.generation {
+            list.check(
+                .snpGeneration, expected: .text(generation.rawValue), found: .text(product?.rawValue ?? "unknown"),
+                product == generation,
+                advice: "The guest is configured for \(generation.rawValue) and runs on "
+                    + "\(product?.rawValue ?? "another processor"): correct its `gen`.")
+        }
+        if let reportData = expected.reportData {
+            list.check(
+                .snpReportData, expected: .bytes(reportData), found: .bytes(report.reportData),
+                equalInConstantTime(reportData, report.reportData),
+                advice: "The report is not bound to this challenge and key: it is an old report, or another guest's. "
+                    + "Start again from /auth.")
+        }
+        if let measurement = expected.measurement {
+            list.check(
+                .snpMeasurement, expected: .bytes(measurement), found: .bytes(report.measurement),
+                equalInConstantTime(measurement, report.measurement),
+                advice: "The guest is not what was registered: register the new image's measurement, "
+                    + "or find out who changed the guest.")
+        }
+        if let hostData = expected.hostData {
+            list.check(
+                .snpHostData, expected: .bytes(hostData), found: .bytes(report.hostData),
+                equalInConstantTime(hostData, report.hostData),
+                advice:
+                    "The guest was not launched with the init data that it sent: launch it with their digest as its "
+                    + "host data, or find out who changed them.")
+        }
+        if let policy = expected.policy {
+            let excess = report.policy.excess(over: policy)
+            list.check(
+                .snpPolicy, expected: .bits(policy.rawValue), found: .bits(report.policy.rawValue), excess.isEmpty,
+                advice: "The guest's policy is wider than registered (\(excess.joined(separator: ", "))): "
+                    + "launch it with the registered policy, or register this one.")
+        }
+        /// A permission that is refused unless the server allows it too, whatever was registered.
+        func gate(_ name: Check.Name, _ permission: GuestPolicy, allowed: Bool, advice: String) {
+            let isOn = report.policy.contains(permission)
+            list.check(
+                name, expected: .text(allowed ? "on or off" : "off"), found: .text(isOn ? "on" : "off"),
+                !isOn || allowed, advice: advice)
+        }
+        gate(
+            .snpDebug, .debugAllowed, allowed: expected.allowsDebug,
+            advice: "The host may read a guest that allows debugging: launch it without, "
+                + "or set snp.allow_debug if its secrets may be seen.")
+        gate(
+            .snpMigrationAgent, .migrationAgentAllowed, allowed: expected.allowsMigrationAgent,
+            advice: "The host may bind a migration agent of its choice, which can move the guest's memory elsewhere: "
+                + "launch it without, or set snp.allow_migration_agent.")
+        list.check(
+            .snpVMPL, expected: .number(UInt64(expected.vmpl)), found: .number(UInt64(report.vmpl)),
+            report.vmpl == expected.vmpl,
+            advice: "The report was made at VMPL \(report.vmpl) and snp.vmpl is \(expected.vmpl).")
+        if let product { checkFirmware(of: report, product: product, expected, &list) }
+    }
+
+    private static func checkFirmware(
+        of report: AttestationReport, product: Product, _ expected: SNPExpectations, _ list: inout CheckList
+    ) {
+        let reported = report.reportedTCB.version(of: product)
+        if let floor = expected.minimumTCB[product] {
+            list.check(
+                .snpMinimumTCB, expected: .tcb(floor), found: .tcb(reported), reported.isAtLeast(floor),
+                advice: "The report's TCB is \(reported) and at least \(floor) is required: update the host's "
+                    + "firmware, or lower snp.minimum_tcb.\(product.rawValue.lowercased()).")
+        }
+        let current = report.currentTCB.version(of: product)
+        let committed = report.committedTCB.version(of: product)
+        list.check(
+            .snpProvisional, expected: .text(expected.allowsProvisionalFirmware ? "committed or not" : "\(current)"),
+            found: .tcb(committed),
+            expected.allowsProvisionalFirmware
+                || (committed.isAtLeast(current) && report.committedFirmware == report.currentFirmware),
+            advice: "The host's firmware (\(current)) is not committed (\(committed)), so it can be rolled back: "
+                + "commit it, or set snp.allow_provisional_firmware.")
+    }
+}

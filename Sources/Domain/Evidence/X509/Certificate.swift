@@ -1,0 +1,84 @@
+public import Bytes
+import Crypto
+import Formats
+public import FoundationEssentials
+
+/// An X.509 certificate, read as far as a verifier of hardware evidence needs it.
+///
+/// Vendors give serial numbers of zero, which libraries refuse, and what is wrong is told as a ``MalformedInput``: so this
+/// reads the DER itself. Source: RFC 5280, section 4.1.
+public struct Certificate: Sendable, Hashable {
+    /// The whole certificate, DER.
+    public let der: [UInt8]
+    /// What the signature is over.
+    let toBeSigned: [UInt8]
+    let signatureAlgorithm: SignatureAlgorithm
+    let signature: [UInt8]
+    /// Names are compared as their DER, as they stand.
+    let issuer: [UInt8]
+    let subject: [UInt8]
+    /// The subject's common name, e.g. `SEV-Milan`, cut to 64 printable characters; empty when there is none.
+    public let commonName: String
+    public let notBefore: Date
+    public let notAfter: Date
+    /// SubjectPublicKeyInfo, DER.
+    let publicKeyInfo: [UInt8]
+    /// Extension values.
+    let extensions: [OID: [UInt8]]
+
+    enum SignatureAlgorithm: Sendable, Hashable {
+        /// RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes.
+        case pssSHA384
+        case other(String)
+    }
+
+    /// Reads one DER certificate.
+    ///
+    /// - Throws: ``MalformedInput`` for anything that is not a certificate.
+    public init(der: [UInt8]) throws(MalformedInput) {
+        let fields = try CertificateFields(der)
+        self.der = der
+        toBeSigned = fields.toBeSigned
+        signatureAlgorithm = fields.signatureAlgorithm
+        signature = fields.signature
+        issuer = fields.issuer
+        subject = fields.subject
+        commonName = fields.commonName
+        notBefore = fields.notBefore
+        notAfter = fields.notAfter
+        publicKeyInfo = fields.publicKeyInfo
+        extensions = fields.extensions
+    }
+
+    /// Reads every certificate in a file: PEM (any number) or DER (one).
+    public static func read(file bytes: [UInt8]) throws(MalformedInput) -> [Certificate] {
+        // DER begins with a SEQUENCE of more than 127 bytes, of which no text has the second byte.
+        let isText = bytes.count > 1 && !(bytes[0] == 0x30 && bytes[1] & 0x80 != 0)
+        guard isText, bytes.contains(Array("-----BEGIN CERTIFICATE-----".utf8)) else {
+            return [try Certificate(der: bytes)]
+        }
+        var certificates: [Certificate] = []
+        for document in try PEMDocument.read(bytes) where document.label == "CERTIFICATE" {
+            certificates.append(try Certificate(der: document.der))
+        }
+        return certificates
+    }
+
+    /// SHA-256 of the SubjectPublicKeyInfo, 32 bytes: what anchors are pinned by.
+    public var publicKeyFingerprint: [UInt8] { Array(SHA256.hash(data: publicKeyInfo)) }
+
+    /// SHA-256 of the certificate, 32 bytes.
+    public var fingerprint: [UInt8] { Array(SHA256.hash(data: der)) }
+
+    /// Whether `self` names `issuer` as its issuer and bears its valid RSASSA-PSS signature.
+    public func isSigned(by issuer: Certificate) -> Bool {
+        guard self.issuer == issuer.subject, signatureAlgorithm == .pssSHA384,
+            let key = try? RSA.Signing.PublicKey(derRepresentation: issuer.publicKeyInfo)
+        else { return false }
+        return key.isValidSignature(
+            RSA.Signing.RSASignature(rawRepresentation: signature), for: SHA384.hash(data: toBeSigned), padding: .PSS)
+    }
+
+    /// PEM, with a line end after the last line.
+    public var pem: String { PEMDocument(label: "CERTIFICATE", der: der).text }
+}

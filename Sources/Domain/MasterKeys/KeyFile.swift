@@ -1,0 +1,83 @@
+import Bytes
+public import Crypto
+import Files
+public import FoundationEssentials
+
+/// A file with master keys: 64 hex digits on each line, the active one first. Others than its owner cannot read it, nor
+/// groups that are not meant to.
+public struct KeyFile: Sendable {
+    public let file: URL
+    private let group: PrivateFile.GroupRule
+
+    public init(_ file: URL) { self.init(file, group: .judged) }
+
+    /// A file that systemd made for this service alone. It may give the service's user access by a list, whose mask
+    /// shows in the place of the group's permissions.
+    init(credential file: URL) { self.init(file, group: .isMask) }
+
+    private init(_ file: URL, group: PrivateFile.GroupRule) { (self.file, self.group) = (file, group) }
+
+    private var path: String { file.filePath }
+
+    public var exists: Bool { File.exists(path) }
+
+    /// What its operator should know of who can read it; nil when there is nothing, or no file.
+    public var warning: String? { try? PrivateFile.examine(path, group: group) }
+
+    /// - Throws: ``MasterKeyError`` when it is missing, open to others, or holds anything else.
+    public func read() throws -> [SymmetricKey] {
+        let contents: PrivateFile.Contents
+        do { contents = try PrivateFile.read(path, atMost: 65_536, group: group) } catch {
+            throw MasterKeyError(
+                error.isMissing
+                    ? "\(path) is missing: put the master key back, or name where it is with keys.master"
+                    : error.description)
+        }
+        return try Self.parse(contents.secret, from: path)
+    }
+
+    static func parse(_ contents: Secret, from name: String) throws -> [SymmetricKey] {
+        let keys = try contents.withBytes { bytes in
+            // In the text as it was, so that no copy of it stays in memory.
+            let lines = bytes.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }.map(trimmed)
+            return try lines.filter { !$0.isEmpty }.enumerated().map { number, line in
+                guard let key = key(line) else {
+                    throw MasterKeyError("\(name), line \(number + 1), does not hold 64 hex digits")
+                }
+                return key
+            }
+        }
+        guard !keys.isEmpty else {
+            throw MasterKeyError("\(name) is empty and should hold 64 hex digits on each line")
+        }
+        return keys
+    }
+
+    private static func trimmed(_ line: Slice<UnsafeRawBufferPointer>) -> Slice<UnsafeRawBufferPointer> {
+        func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        let end = line.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? line.startIndex
+        return line[..<end].drop(while: isBlank)
+    }
+
+    private static func key(_ line: Slice<UnsafeRawBufferPointer>) -> SymmetricKey? {
+        var digits = Array(line)
+        defer { digits.wipe() }
+        guard var bytes = Hex.decode(utf8: digits), bytes.count == 32 else { return nil }
+        return SymmetricKey(Secret(wiping: &bytes))
+    }
+
+    /// Puts these keys in the place of what is there. The file is whole at every moment, and on the disk
+    /// before this returns.
+    public func write(_ keys: [SymmetricKey]) throws {
+        var text: [UInt8] = []
+        text.reserveCapacity(keys.count * 65)
+        defer { text.wipe() }
+        for key in keys {
+            var digits = key.withUnsafeBytes { Hex.encodeUTF8($0) }
+            text += digits
+            text.append(UInt8(ascii: "\n"))
+            digits.wipe()
+        }
+        do { try File.replace(path, with: text) } catch { throw MasterKeyError(error.description) }
+    }
+}

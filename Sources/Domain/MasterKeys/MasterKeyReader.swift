@@ -1,0 +1,77 @@
+import Bytes
+import Concurrency
+public import Crypto
+import Files
+public import FoundationEssentials
+
+/// Reads the master keys from their sources.
+public final class MasterKeyReader: Sendable {
+    private let sources: MasterKeySources
+    private let defaultFile: URL
+    /// Keys of sources that are asked once: a variable is gone after that, and a token takes its time.
+    private let remembered = Lock<[MasterKeySource: [SymmetricKey]]>([:])
+
+    /// - Parameter folder: the data folder, for `file:`.
+    public init(_ sources: MasterKeySources, folder: URL) {
+        self.sources = sources
+        defaultFile = folder.appending(path: "master.key")
+    }
+
+    /// The file that the active key is in, if it is in one.
+    public var masterFile: URL? {
+        if case .file(let file) = sources.master { file ?? defaultFile } else { nil }
+    }
+
+    /// The master keys, 32 bytes each, the active one first.
+    ///
+    /// - Parameter fresh: whether to ask tokens again.
+    /// - Throws: ``MasterKeyError``.
+    public func read(fresh: Bool) throws -> [SymmetricKey] {
+        var keys: [SymmetricKey] = []
+        for source in sources.all {
+            for key in try read(source, fresh: fresh) where !keys.contains(key) { keys.append(key) }
+        }
+        return keys
+    }
+
+    private func read(_ source: MasterKeySource, fresh: Bool) throws -> [SymmetricKey] {
+        switch source {
+        case .file(let file): return try KeyFile(file ?? defaultFile).read()
+        case .credential(let name): return try credential(name)
+        case .environment(let name):
+            return try remembered.withLock { remembered in
+                if let keys = remembered[source] { return keys }
+                let keys = try Self.environment(name)
+                remembered[source] = keys
+                return keys
+            }
+        case .token(let uri):
+            return try remembered.withLock { remembered in
+                if !fresh, let keys = remembered[source] { return keys }
+                let keys = [try Token.deriveMasterKey(uri)]
+                remembered[source] = keys
+                return keys
+            }
+        }
+    }
+
+    private func credential(_ name: String) throws -> [SymmetricKey] {
+        guard let folder = ProcessInfo.processInfo.environment["CREDENTIALS_DIRECTORY"] else {
+            throw MasterKeyError(
+                "credential:\(name) cannot be read: systemd passed no credentials "
+                    + "(LoadCredential=\(name):/path or LoadCredentialEncrypted= in the unit)")
+        }
+        let file = URL(filePath: folder).appending(path: name)
+        guard File.exists(file.filePath) else {
+            throw MasterKeyError("systemd passed no credential \(name): name it with LoadCredential= in the unit")
+        }
+        return try KeyFile(credential: file).read()
+    }
+
+    private static func environment(_ name: String) throws -> [SymmetricKey] {
+        guard let text = EnvironmentVariable.take(name) else {
+            throw MasterKeyError("the environment has no variable \(name) with the master key")
+        }
+        return try KeyFile.parse(Secret(text), from: "the variable \(name)")
+    }
+}

@@ -1,0 +1,248 @@
+import Bytes
+import CPKCS11
+public import Crypto
+
+/// A session with a PKCS #11 token, logged in.
+public struct Token {
+    private let module: TokenModule
+    private let session: CK_SESSION_HANDLE
+    private let uri: TokenURI
+
+    // MARK: What it is for
+
+    /// The master key that belongs to a token's key: derived by the token, so that its key stays in it.
+    ///
+    /// - Returns: 32 bytes. See ``KeyDerivation``.
+    /// - Throws: ``MasterKeyError`` that says what to do. It never holds a PIN.
+    public static func deriveMasterKey(_ uri: TokenURI) throws -> SymmetricKey {
+        try with(uri, writing: false) { token in
+            let keys = try token.findKeys()
+            guard let key = keys.first else {
+                throw MasterKeyError(
+                    "the token has no secret key \(uri.keyName): make one with `kbs keys create --pkcs11 URI`")
+            }
+            guard keys.count == 1 else {
+                throw MasterKeyError("the token has several secret keys \(uri.keyName): name one with id=")
+            }
+            return try token.sign(KeyDerivation.input(label: KeyDerivation.masterKeyLabel), with: key)
+        }
+    }
+
+    /// Makes a key that cannot leave the token, under the URI's label and id.
+    public static func createKey(_ uri: TokenURI) throws {
+        try with(uri, writing: true) { token in
+            guard try token.findKeys().isEmpty else {
+                throw MasterKeyError("the token has a secret key \(uri.keyName) already: choose another object=")
+            }
+            try token.generateKey()
+        }
+    }
+
+    // MARK: Sessions
+
+    private static func with<T: Sendable>(
+        _ uri: TokenURI, writing: Bool, _ body: (Token) throws -> T
+    ) throws -> T {
+        let pin = try uri.readPIN()
+        return try TokenModule.with(uri.modulePath) { module in
+            let slot = try findSlot(uri, module)
+            var session = CK_SESSION_HANDLE()
+            let flags = CK_FLAGS(CKF_SERIAL_SESSION) | (writing ? CK_FLAGS(CKF_RW_SESSION) : 0)
+            try module.perform(module.functions.C_OpenSession, "C_OpenSession") {
+                $0(slot, flags, nil, nil, &session)
+            }
+            let token = Token(module: module, session: session, uri: uri)
+            // The last session's end logs out.
+            defer { _ = module.functions.C_CloseSession?(session) }
+            try token.logIn(pin)
+            return try body(token)
+        }
+    }
+
+    private static func findSlot(_ uri: TokenURI, _ module: TokenModule) throws -> CK_SLOT_ID {
+        var (slots, count) = ([CK_SLOT_ID](), CK_ULONG())
+        try module.perform(module.functions.C_GetSlotList, "C_GetSlotList") { $0(CK_BBOOL(CK_TRUE), nil, &count) }
+        guard count <= 4_096 else { throw MasterKeyError("the PKCS #11 module says that it has \(count) tokens") }
+        slots = Array(repeating: 0, count: Int(count))
+        try module.perform(module.functions.C_GetSlotList, "C_GetSlotList") { function in
+            slots.withUnsafeMutableBufferPointer { function(CK_BBOOL(CK_TRUE), $0.baseAddress, &count) }
+        }
+        var labels: [String] = []
+        var found: [CK_SLOT_ID] = []
+        for slot in slots.prefix(Int(clamping: count)) {
+            var info = CK_TOKEN_INFO()
+            // A token that was pulled out meanwhile is not the one.
+            guard try module.call(module.functions.C_GetTokenInfo, "C_GetTokenInfo", { $0(slot, &info) }) == CKR_OK,
+                info.flags & CK_FLAGS(CKF_TOKEN_INITIALIZED) != 0
+            else { continue }
+            let label = text(info.label)
+            labels.append("\"\(label)\"")
+            if matches(uri.token, label), matches(uri.serial, text(info.serialNumber)),
+                matches(uri.manufacturer, text(info.manufacturerID)), matches(uri.model, text(info.model))
+            {
+                found.append(slot)
+            }
+        }
+        guard let slot = found.first else {
+            throw MasterKeyError(
+                "the token \(uri.tokenName) was not found: "
+                    + (labels.isEmpty
+                        ? "the module shows no token; is its configuration readable to this user?"
+                        : "the module shows \(labels.joined(separator: ", "))"))
+        }
+        guard found.count == 1 else {
+            throw MasterKeyError("there are several tokens \(uri.tokenName): name one with serial=")
+        }
+        return slot
+    }
+
+    private static func matches(_ wanted: String?, _ found: String) -> Bool { wanted == nil || wanted == found }
+
+    /// Text in a field of fixed length, padded with blanks.
+    private static func text<T>(_ field: T) -> String {
+        let bytes = withUnsafeBytes(of: field) { Array($0) }
+        let padding: Set<UInt8> = [0x20, 0]
+        let end = bytes.lastIndex { !padding.contains($0) }.map { $0 + 1 } ?? 0
+        return String(decoding: bytes[..<end], as: UTF8.self)
+    }
+
+    private func logIn(_ pin: [UInt8]?) throws {
+        guard var pin else { return }
+        // The copy that is handed over is ours, and does not stay.
+        defer { pin.wipe() }
+        let result = try module.call(module.functions.C_Login, "C_Login") { function in
+            pin.withUnsafeMutableBufferPointer {
+                function(session, CK_USER_TYPE(CKU_USER), $0.baseAddress, CK_ULONG($0.count))
+            }
+        }
+        switch result {
+        case CK_RV(CKR_OK), CK_RV(CKR_USER_ALREADY_LOGGED_IN): return
+        case CK_RV(CKR_PIN_INCORRECT), CK_RV(CKR_PIN_INVALID), CK_RV(CKR_PIN_LEN_RANGE):
+            throw MasterKeyError(
+                "the PIN of the token \(uri.tokenName) is wrong: correct it before you try again, for tokens lock "
+                    + "themselves after a few wrong ones")
+        case CK_RV(CKR_PIN_LOCKED):
+            throw MasterKeyError("the PIN of the token \(uri.tokenName) is locked: its security officer must reset it")
+        case CK_RV(CKR_PIN_EXPIRED):
+            throw MasterKeyError("the PIN of the token \(uri.tokenName) has expired: set another")
+        case CK_RV(CKR_USER_PIN_NOT_INITIALIZED):
+            throw MasterKeyError("the token \(uri.tokenName) has no user PIN yet: its security officer must set one")
+        default: try TokenModule.Failure.check(result, "C_Login")
+        }
+    }
+}
+
+extension TokenURI {
+    var tokenName: String { "\"\(token ?? serial ?? "")\"" }
+    var keyName: String { object.map { "\"\($0)\"" } ?? "with the id \(Hex.encode(id ?? []))" }
+}
+
+// MARK: Keys
+
+extension Token {
+    /// The handles of the secret keys that the URI names, two at most.
+    private func findKeys() throws -> [CK_OBJECT_HANDLE] {
+        var template = Template()
+        template.add(CKA_CLASS, number: CK_ULONG(CKO_SECRET_KEY))
+        addName(to: &template)
+        try template.withAttributes { attributes, count in
+            try module.perform(module.functions.C_FindObjectsInit, "C_FindObjectsInit") {
+                $0(session, attributes, count)
+            }
+        }
+        defer { _ = module.functions.C_FindObjectsFinal?(session) }
+        var (handles, count) = ([CK_OBJECT_HANDLE](repeating: 0, count: 2), CK_ULONG())
+        try module.perform(module.functions.C_FindObjects, "C_FindObjects") { function in
+            handles.withUnsafeMutableBufferPointer {
+                function(session, $0.baseAddress, CK_ULONG($0.count), &count)
+            }
+        }
+        guard count <= 2 else {
+            throw MasterKeyError("the PKCS #11 module returned more objects than there is room for")
+        }
+        return Array(handles.prefix(Int(count)))
+    }
+
+    /// HMAC-SHA256 by the token.
+    private func sign(_ input: [UInt8], with key: CK_OBJECT_HANDLE) throws -> SymmetricKey {
+        var mechanism = CK_MECHANISM()
+        mechanism.mechanism = CK_MECHANISM_TYPE(CKM_SHA256_HMAC)
+        try module.perform(module.functions.C_SignInit, "C_SignInit with CKM_SHA256_HMAC") {
+            $0(session, &mechanism, key)
+        }
+        var (input, code) = (input, [UInt8](repeating: 0, count: 32))
+        defer { for index in code.indices { code[index] = 0 } }
+        var length = CK_ULONG(code.count)
+        try module.perform(module.functions.C_Sign, "C_Sign with CKM_SHA256_HMAC") { function in
+            input.withUnsafeMutableBufferPointer { input in
+                code.withUnsafeMutableBufferPointer { code in
+                    function(session, input.baseAddress, CK_ULONG(input.count), code.baseAddress, &length)
+                }
+            }
+        }
+        guard length == 32 else { throw MasterKeyError("the token returned \(length) bytes for an HMAC-SHA256 of 32") }
+        return SymmetricKey(data: code)
+    }
+
+    private func generateKey() throws {
+        var template = Template()
+        template.add(CKA_CLASS, number: CK_ULONG(CKO_SECRET_KEY))
+        template.add(CKA_KEY_TYPE, number: CK_ULONG(CKK_GENERIC_SECRET))
+        template.add(CKA_VALUE_LEN, number: 32)
+        addName(to: &template)
+        for (attribute, value) in [
+            (CKA_TOKEN, true), (CKA_PRIVATE, true), (CKA_SENSITIVE, true), (CKA_EXTRACTABLE, false),
+            (CKA_MODIFIABLE, false), (CKA_SIGN, true), (CKA_VERIFY, false), (CKA_ENCRYPT, false),
+            (CKA_DECRYPT, false), (CKA_WRAP, false), (CKA_UNWRAP, false), (CKA_DERIVE, false),
+        ] {
+            template.add(attribute, bool: value)
+        }
+        var mechanism = CK_MECHANISM()
+        mechanism.mechanism = CK_MECHANISM_TYPE(CKM_GENERIC_SECRET_KEY_GEN)
+        var handle = CK_OBJECT_HANDLE()
+        try template.withAttributes { attributes, count in
+            try module.perform(module.functions.C_GenerateKey, "C_GenerateKey") {
+                $0(session, &mechanism, attributes, count, &handle)
+            }
+        }
+    }
+
+    private func addName(to template: inout Template) {
+        if let object = uri.object { template.add(CKA_LABEL, Array(object.utf8)) }
+        if let id = uri.id { template.add(CKA_ID, id) }
+    }
+}
+
+/// Attributes of an object, with the memory of their values.
+private struct Template {
+    private var values: [(type: CK_ATTRIBUTE_TYPE, bytes: [UInt8])] = []
+
+    mutating func add(_ type: some BinaryInteger, _ bytes: [UInt8]) {
+        values.append((CK_ATTRIBUTE_TYPE(type), bytes))
+    }
+
+    mutating func add(_ type: some BinaryInteger, number: CK_ULONG) {
+        add(type, withUnsafeBytes(of: number) { Array($0) })
+    }
+
+    mutating func add(_ type: some BinaryInteger, bool: Bool) { add(type, [bool ? 1 : 0]) }
+
+    /// - Parameter body: gets attributes that point into one block of memory, for as long as it runs.
+    func withAttributes(_ body: (UnsafeMutablePointer<CK_ATTRIBUTE>?, CK_ULONG) throws -> Void) throws {
+        // Each begins where a number may: modules read those in place.
+        let alignment = MemoryLayout<CK_ULONG>.alignment
+        var block = values.flatMap { value in
+            value.bytes + Array(repeating: 0, count: (alignment - value.bytes.count % alignment) % alignment)
+        }
+        try block.withUnsafeMutableBytes { block in
+            var offset = 0
+            var attributes = values.map { value in
+                defer { offset += (value.bytes.count + alignment - 1) / alignment * alignment }
+                return CK_ATTRIBUTE(
+                    type: value.type, pValue: block.baseAddress.map { $0 + offset },
+                    ulValueLen: CK_ULONG(value.bytes.count))
+            }
+            try attributes.withUnsafeMutableBufferPointer { try body($0.baseAddress, CK_ULONG($0.count)) }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Bytes
+import Concurrency
+import Files
+
+/// A token's PIN. Like a secret, it cannot be printed.
+extension TokenURI {
+    /// - Returns: nothing when the URI names none: the token has a pad of its own, or asks for none.
+    /// - Throws: ``MasterKeyError``, without the PIN.
+    func readPIN() throws -> [UInt8]? {
+        switch pin {
+        case nil: nil
+        case .file(let path): try Self.read(path)
+        case .environment(let name): try Self.environment(name)
+        }
+    }
+
+    private static func read(_ path: String) throws -> [UInt8] {
+        let contents: PrivateFile.Contents
+        do { contents = try PrivateFile.read(path, atMost: 4_096) } catch {
+            throw MasterKeyError("the token's PIN: \(error)")
+        }
+        var pin = contents.secret.withBytes { Array($0) }
+        while pin.last == UInt8(ascii: "\n") || pin.last == UInt8(ascii: "\r") { pin.removeLast() }
+        guard !pin.isEmpty else { throw MasterKeyError("the PIN's file \(path) is empty") }
+        return pin
+    }
+
+    /// PINs that came from the environment, from which they are removed.
+    private static let taken = Lock<[String: [UInt8]]>([:])
+
+    private static func environment(_ name: String) throws -> [UInt8] {
+        try taken.withLock { taken in
+            if let pin = EnvironmentVariable.take(name) { taken[name] = pin }
+            guard let pin = taken[name] else {
+                throw MasterKeyError("the environment has no variable \(name) with the token's PIN")
+            }
+            return pin
+        }
+    }
+}

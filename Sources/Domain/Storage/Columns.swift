@@ -1,0 +1,93 @@
+import Broker
+import Evidence
+import FoundationEssentials
+
+/// How the domain's values are kept in columns, in any database.
+extension Launch {
+    /// - Returns: `nil` for an unknown technology.
+    init?(tee: String, digest: [UInt8], policy: Int64) {
+        switch TEE(rawValue: tee) {
+        case .snp:
+            self = .snp(measurement: digest, policy: GuestPolicy(rawValue: UInt64(bitPattern: policy)))
+        case .sev: self = .sev(digest: digest, policy: SEVLaunchPolicy(column: policy))
+        case nil: return nil
+        }
+    }
+
+    var policyColumn: Int64 {
+        switch self {
+        case .snp(_, let policy): Int64(bitPattern: policy.rawValue)
+        case .sev(_, let policy):
+            Int64(policy.flags.rawValue) | Int64(policy.minimumFirmware.major) << 16
+                | Int64(policy.minimumFirmware.minor) << 24
+        }
+    }
+}
+
+extension SEVLaunchPolicy {
+    fileprivate init(column: Int64) {
+        self.init(
+            flags: Flags(rawValue: UInt16(truncatingIfNeeded: column)),
+            minimumFirmware: (UInt8(truncatingIfNeeded: column >> 16), UInt8(truncatingIfNeeded: column >> 24)))
+    }
+}
+
+extension Session.Binding {
+    /// - Parameter exponent: of RSA only.
+    init(binding: [UInt8], exponent: [UInt8]?) {
+        self = exponent.map { .rsa(modulus: binding, exponent: $0) } ?? .sev(measurement: binding)
+    }
+
+    var columns: (binding: [UInt8], exponent: [UInt8]?) {
+        switch self {
+        case .rsa(let modulus, let exponent): (modulus, exponent)
+        case .sev(let measurement): (measurement, nil)
+        }
+    }
+}
+
+extension RecordedAttempt {
+    var outcomeColumn: String { isAccepted ? "accepted" : "refused" }
+
+    static func verdict(column: String) -> VerdictRecord? {
+        // One that cannot be read is shown as it is, and does not hide the attempts beside it.
+        column.isEmpty ? nil : try? JSONDecoder().decode(VerdictRecord.self, from: Data(column.utf8))
+    }
+}
+
+/// Bounds on what a chip's owner can have kept.
+enum KeysOfChip {
+    /// Whoever owns a chip can have a genuine key's certificate for each TCB that there ever could be, and offer them
+    /// one by one.
+    static let most = 64
+
+    /// The names of a chip's keys: from the first, up to the second and without it.
+    ///
+    /// - Parameter name: ``EndorsementIdentity/keyName``, which ends in the TCB.
+    /// - Returns: `nil` for what is no chip's. A VLEK is a cloud's, who does not give one to everybody.
+    static func names(beside name: String) -> (from: String, to: String)? {
+        guard name.hasPrefix("\(EndorsementKey.Kind.vcek.rawValue)/"), let end = name.lastIndex(of: "/") else {
+            return nil
+        }
+        // Names that begin with the chip's: "0" comes after "/".
+        return (String(name[...end]), name[..<end] + "0")
+    }
+}
+
+extension Date {
+    var seconds: Int64 { Int64(bounding: timeIntervalSince1970) }
+
+    var milliseconds: Int64 { Int64(bounding: (timeIntervalSince1970 * 1_000).rounded(.down)) }
+
+    init(milliseconds: Int64) { self.init(timeIntervalSince1970: Double(milliseconds) / 1_000) }
+
+    init(seconds: Int64) { self.init(timeIntervalSince1970: Double(seconds)) }
+}
+
+extension Int64 {
+    /// Without what is behind the point. A number that is too large for this type, as a damaged row may have led to, is
+    /// its last or first one.
+    fileprivate init(bounding number: Double) {
+        self = Int64(exactly: number.rounded(.towardZero)) ?? (number < 0 ? .min : .max)
+    }
+}

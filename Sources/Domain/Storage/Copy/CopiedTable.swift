@@ -1,0 +1,119 @@
+import Crypto
+
+/// A table of the schema, as a copy between two databases sees it: the same in both.
+struct CopiedTable: Sendable {
+    enum Kind: Sendable { case integer, text, bytes }
+
+    struct Column: Sendable {
+        let name: String
+        let kind: Kind
+    }
+
+    let name: String
+    let columns: [Column]
+    /// Rows are read, counted and hashed in the order of these, texts by their bytes.
+    let key: [String]
+    /// Whether the database numbers its rows, and never uses a number again.
+    let isNumbered: Bool
+    /// How many rows are in memory at once: few where each may have a megabyte.
+    let portion: Int
+
+    /// - Parameter columns: `name`, with `#` before it for a number and `*` for bytes.
+    private init(_ name: String, _ columns: String, key: String..., isNumbered: Bool = false, portion: Int = 500) {
+        self.name = name
+        self.columns = columns.split(separator: " ").map { text in
+            switch text.first {
+            case "#": Column(name: String(text.dropFirst()), kind: .integer)
+            case "*": Column(name: String(text.dropFirst()), kind: .bytes)
+            default: Column(name: String(text), kind: .text)
+            }
+        }
+        self.key = key
+        self.isNumbered = isNumbered
+        self.portion = portion
+    }
+
+    /// All that there is, each after those that it refers to. What PostgreSQL has beside them (the trail's head) is
+    /// made of these.
+    static let all = [
+        CopiedTable("workloads", "#row id tee #registered #disabled", key: "row", isNumbered: true),
+        CopiedTable("measurements", "#workload *digest", key: "workload"),
+        CopiedTable("configs", "#workload tee_config #policy", key: "workload"),
+        CopiedTable("secrets", "#workload *sealed master_key", key: "workload"),
+        CopiedTable(
+            "sessions", "*id #workload *binding *exponent chip #expires *code #opened master_key", key: "id"),
+        CopiedTable("reference_values", "name kind *digests source #expires #revision #changed", key: "name"),
+        CopiedTable("policies", "name document rules #revision #changed", key: "name"),
+        CopiedTable("policy_references", "policy reference_values", key: "policy", "reference_values"),
+        CopiedTable("revisions", "#one #last", key: "one"),
+        CopiedTable(
+            "resources", "#row path policy #current #latest #change #disabled #created #changed", key: "row",
+            isNumbered: true),
+        CopiedTable(
+            "resource_versions", "#resource #version #size #stored policy master_key *sealed", key: "resource",
+            "version",
+            portion: 16),
+        CopiedTable(
+            "guests", "*id tee chip #opened #expires master_key *code claims key verdict token", key: "id"),
+        CopiedTable("certificates", "name *fingerprint *der #added", key: "name", "fingerprint"),
+        CopiedTable(
+            "attempts", "#id #time action workload tee session chip outcome code sentence verdict", key: "id",
+            isNumbered: true),
+        CopiedTable("audit", "#seq record *hash", key: "seq"),
+        CopiedTable("tokens", "id *digest role description #created #expires #revoked", key: "id"),
+        CopiedTable("server_keys", "name id *sealed master_key #created", key: "name", "id"),
+        CopiedTable("master_keys", "id #activated #superseded #retired", key: "id"),
+    ]
+
+    var columnList: String { columns.map { "\"\($0.name)\"" }.joined(separator: ", ") }
+
+    var order: String { key.map { "\"\($0)\"" }.joined(separator: ", ") }
+
+    /// The one column that numbers rows.
+    var number: String { key[0] }
+}
+
+/// A value in a row.
+enum CopiedValue: Sendable, Hashable {
+    case none
+    case integer(Int64)
+    case text(String)
+    case bytes([UInt8])
+}
+
+/// How many rows a table has, and a hash over all of them in order: what two copies agree in.
+public struct TableDigest: Sendable, Hashable {
+    public let table: String
+    public let rows: Int
+    /// SHA-256, 32 bytes.
+    public let hash: [UInt8]
+}
+
+/// Makes a ``TableDigest`` of rows as they pass.
+struct TableHasher {
+    private let table: String
+    private var rows = 0
+    private var hash = SHA256()
+
+    init(_ table: CopiedTable) { self.table = table.name }
+
+    /// Each value says its kind and its length, so that no two rows have the same bytes.
+    mutating func add(_ row: [CopiedValue]) {
+        rows += 1
+        for value in row {
+            switch value {
+            case .none: feed(0, [])
+            case .integer(let number): feed(1, withUnsafeBytes(of: number.bigEndian) { Array($0) })
+            case .text(let text): feed(2, Array(text.utf8))
+            case .bytes(let bytes): feed(3, bytes)
+            }
+        }
+    }
+
+    private mutating func feed(_ kind: UInt8, _ bytes: [UInt8]) {
+        hash.update(data: [kind] + withUnsafeBytes(of: UInt64(bytes.count).bigEndian) { Array($0) })
+        hash.update(data: bytes)
+    }
+
+    func finish() -> TableDigest { TableDigest(table: table, rows: rows, hash: Array(hash.finalize())) }
+}

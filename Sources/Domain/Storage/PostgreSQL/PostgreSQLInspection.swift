@@ -1,0 +1,142 @@
+import Broker
+import CLibPQ
+import Concurrency
+public import FoundationEssentials
+
+/// A look at a PostgreSQL database and its server that changes nothing.
+public struct PostgreSQLInspection: Sendable {
+    /// How this program's schema and the database's go together.
+    public enum SchemaState: Sendable, Hashable {
+        case none
+        case current(Int)
+        case earlier(Int)
+        /// A later version of this program has written it, and this one can go on beside it.
+        case laterAndCompatible(Int)
+        case later(Int)
+    }
+
+    /// What protects what is sent.
+    public enum Transport: Sendable, Hashable, CustomStringConvertible {
+        case localSocket
+        /// - Parameter version: e.g. `TLSv1.3`.
+        case tls(version: String)
+        case plain
+
+        public var description: String {
+            switch self {
+            case .localSocket: "a socket of this machine"
+            case .tls(let version): version
+            case .plain: "no TLS"
+            }
+        }
+    }
+
+    /// The hosts and the database, without a password.
+    public let address: String
+    public let isOnThisMachine: Bool
+    public let transport: Transport
+    /// Whether a server that is not the named one is noticed.
+    public let provesServer: Bool
+    /// E.g. 150008 for 15.8.
+    public let serverVersion: Int
+    public let schema: SchemaState
+    public let role: String
+    public let isSuperuser: Bool
+    /// Whether the role may change or remove records of the trail.
+    public let mayChangeTrail: Bool
+    /// Whether what the server says is on the disk is on the disk.
+    public let isFlushed: Bool
+    /// What a commit waits for: `on`, `local`, `remote_write`, `remote_apply`.
+    public let synchronousCommit: String
+    public let openConnections: Int
+    public let mostConnections: Int
+    /// How far the server's clock is ahead of this machine's, in seconds.
+    public let clockOffset: TimeInterval
+    /// For more questions; `nil` when the schema is not one that this program can work on. Close it after use.
+    public let store: PostgreSQLStore?
+
+    /// - Throws: when the database cannot be reached or asked.
+    public init(_ configuration: PostgreSQLConfiguration) async throws {
+        let found = try await BlockingThread.run("kbs.inspection") { try Answers(configuration) }
+        address = configuration.description
+        isOnThisMachine = configuration.isOnThisMachine
+        transport = found.transport
+        provesServer = configuration.provesServer
+        serverVersion = found.serverVersion
+        schema = found.schema
+        role = found.role
+        isSuperuser = found.isSuperuser
+        mayChangeTrail = found.mayChangeTrail
+        isFlushed = found.isFlushed
+        synchronousCommit = found.synchronousCommit
+        openConnections = found.openConnections
+        mostConnections = found.mostConnections
+        switch schema {
+        case .current, .laterAndCompatible:
+            let store = try await PostgreSQLStore(configuration, migrates: false)
+            self.store = store
+            clockOffset = try await store.clockOffset()
+        case .none, .earlier, .later:
+            store = nil
+            clockOffset = found.roughClockOffset
+        }
+    }
+}
+
+/// What one connection is told.
+private struct Answers: Sendable {
+    let transport: PostgreSQLInspection.Transport
+    let serverVersion: Int
+    let schema: PostgreSQLInspection.SchemaState
+    let role: String
+    let isSuperuser: Bool
+    let mayChangeTrail: Bool
+    let isFlushed: Bool
+    let synchronousCommit: String
+    let openConnections: Int
+    let mostConnections: Int
+    let roughClockOffset: TimeInterval
+
+    init(_ configuration: PostgreSQLConfiguration) throws {
+        let connection = try Connection(
+            configuration, Connection.Limits(statement: configuration.timeout, scansTables: true))
+        let deadline = ContinuousClock.now + configuration.timeout
+        let (found, version) = (
+            try PostgreSQLSchema.current(connection, until: deadline), PostgreSQLSchema.version
+        )
+        schema =
+            if found.version == 0 { .none } else if found.version == version {
+                .current(version)
+            } else if found.version
+                < version
+            { .earlier(found.version) } else if found.compatibleFrom <= version {
+                .laterAndCompatible(found.version)
+            } else { .later(found.version) }
+        let settings = try connection.run(
+            Query(
+                """
+                SELECT current_setting('server_version_num')::bigint, current_user::text,
+                    coalesce((SELECT rolsuper FROM pg_roles WHERE rolname = current_user), false),
+                    current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on',
+                    current_setting('synchronous_commit'), (SELECT count(*) FROM pg_stat_activity
+                    WHERE backend_type = 'client backend'), current_setting('max_connections')::bigint,
+                    coalesce((SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl), ''),
+                    inet_server_addr() IS NULL, (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+                    coalesce((SELECT bool_or(has_table_privilege(c.oid, 'UPDATE, DELETE')) FROM pg_class c
+                    JOIN pg_namespace n ON n.oid = c.relnamespace
+                    WHERE c.relname = 'audit' AND n.nspname = ANY (current_schemas(false))), false)
+                """, isPrepared: false), until: deadline)
+        guard let row = settings.first else { throw UnexpectedAnswer(description: "the server says nothing of itself") }
+        serverVersion = try row.int(0)
+        role = try row.text(1)
+        isSuperuser = try row.bool(2)
+        isFlushed = try row.bool(3)
+        synchronousCommit = try row.text(4)
+        openConnections = try row.int(5)
+        mostConnections = try row.int(6)
+        let tls = try row.text(7)
+        transport = try row.bool(8) ? .localSocket : tls.isEmpty ? .plain : .tls(version: tls)
+        mayChangeTrail = try row.bool(10)
+        roughClockOffset = Date(milliseconds: try row.integer(9)).timeIntervalSinceNow
+    }
+}

@@ -1,0 +1,71 @@
+public import Broker
+public import FoundationEssentials
+
+/// All that a release was decided on is looked at again where it is recorded, and locked (`FOR SHARE`) until the commit:
+/// the resource, its policy, the reference values that it names, the guest. Whoever changes one of them waits for that
+/// commit, or this for his; so the trail has both in the order in which they took effect.
+extension PostgreSQLStore {
+    public func record(
+        _ release: ResourceRelease, at time: Date, recording record: AuditRecord
+    ) async throws -> ResourceReleaseOutcome {
+        guard let (query, order) = Self.query(release, at: time) else { return .changed }
+        if try await write(query, orderedBy: order, recording: [record]) { return .done }
+        // Nothing was written. Why not?
+        guard let guest = release.guest else { return .changed }
+        let isOpen =
+            try await lookUp(
+                "SELECT 1 FROM guests WHERE id = $1 AND expires > $2", [.bytes(guest), .integer(time.seconds)]
+            ).first != nil
+        return isOpen ? .changed : .ended
+    }
+
+    /// - Returns: `nil` when nothing can make it good: a resource without a policy.
+    private static func query(_ release: ResourceRelease, at time: Date) -> (query: Query, order: [UInt8])? {
+        let guest = release.guest.map { [Value.bytes($0), .integer(time.seconds)] } ?? []
+        let isForGuest = release.guest != nil
+        switch release.source {
+        case .resource(let resource, let stamp):
+            guard let policy = resource.policy else { return nil }
+            let values: [Value] = [
+                .integer(resource.row), .integer(resource.change), .text(policy.text), .integer(stamp.policy.number),
+                .integers(stamp.references.map(\.number)), .integer(stamp.references.count),
+            ]
+            return (
+                Query(isForGuest ? resourceForGuest : resourceForAny, values + guest), Array(resource.path.text.utf8)
+            )
+        case .workload(let workload):
+            return (
+                Query(isForGuest ? workloadForGuest : workloadForAny, [.integer(workload.row)] + guest),
+                Array(workload.id.text.utf8)
+            )
+        }
+    }
+
+    /// A policy's revision says which sets it names, and a set's revision what is in it: so if there are as many sets
+    /// with the expected revisions as there were, they are the same.
+    private static let resource = """
+        WITH r AS MATERIALIZED (SELECT policy FROM resources
+                WHERE row = $1 AND change = $2 AND policy = $3 AND disabled = 0 FOR SHARE),
+            p AS MATERIALIZED (SELECT t.name FROM r JOIN policies t ON t.name = r.policy
+                WHERE t.revision = $4 FOR SHARE OF t),
+            v AS MATERIALIZED (SELECT x.name FROM p JOIN policy_references u ON u.policy = p.name
+                JOIN reference_values x ON x.name = u.reference_values
+                WHERE x.revision = ANY ($5) FOR SHARE OF x)
+        """
+
+    private static let resourceForGuest = """
+        \(resource)
+        SELECT 1 FROM p, guests g
+        WHERE (SELECT count(*) FROM v) = $6 AND g.id = $7 AND g.expires > $8 FOR SHARE OF g
+        """
+
+    private static let resourceForAny = "\(resource) SELECT 1 FROM p WHERE (SELECT count(*) FROM v) = $6"
+
+    private static let workload =
+        "WITH w AS MATERIALIZED (SELECT row FROM workloads WHERE row = $1 AND disabled = 0 FOR SHARE)"
+
+    private static let workloadForGuest =
+        "\(workload) SELECT 1 FROM w, guests g WHERE g.id = $2 AND g.expires > $3 FOR SHARE OF g"
+
+    private static let workloadForAny = "\(workload) SELECT 1 FROM w"
+}

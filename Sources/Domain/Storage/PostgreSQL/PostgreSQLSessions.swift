@@ -1,0 +1,194 @@
+public import Broker
+public import FoundationEssentials
+
+/// What a guest's request and an operator's change both depend on is locked by both, so that the trail has them in the
+/// order in which they took effect: a release after the end of its session cannot be.
+extension PostgreSQLStore {
+    public func insert(
+        _ session: Session, attempt: RecordedAttempt, recording record: AuditRecord
+    ) async throws -> Bool {
+        let (binding, exponent) = session.binding.columns
+        let query = Query(
+            Self.insertSession,
+            [
+                .bytes(session.id), .integer(session.workload), .bytes(binding), .bytes(exponent), .text(session.chip),
+                .integer(session.expires.seconds), .bytes(session.code), .integer(session.opened.seconds),
+                .text(session.masterKey),
+            ] + attempt.columns)
+        return try await write(query, orderedBy: session.id, recording: [record])
+    }
+
+    /// Someone else's session with the same id that is not committed yet is waited for.
+    private static let insertSession = """
+        WITH k AS MATERIALIZED (SELECT retired FROM master_keys WHERE id = $9 FOR SHARE),
+            w AS MATERIALIZED (SELECT row FROM workloads WHERE row = $2 AND disabled = 0 FOR SHARE),
+            s AS (INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, opened, master_key)
+                SELECT $1, w.row, $3, $4, $5, $6, $7, $8, $9 FROM w
+                WHERE NOT EXISTS (SELECT FROM k WHERE retired IS NOT NULL)
+                ON CONFLICT DO NOTHING RETURNING 1),
+            a AS (INSERT INTO attempts (\(RecordedAttempt.columnList))
+                SELECT $10, $11, $12, $13, $14, $15, $16, $17, $18, $19 FROM s)
+        SELECT 1 FROM s
+        """
+
+    public func grant(session id: [UInt8], at time: Date) async throws -> Grant? {
+        let sql = """
+            SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy, w.disabled,
+                s.binding, s.exponent, s.chip, s.opened, s.expires, s.code, s.master_key,
+                x.sealed, x.master_key
+            FROM sessions s JOIN workloads w ON w.row = s.workload JOIN measurements m ON m.workload = w.row
+                JOIN configs c ON c.workload = w.row JOIN secrets x ON x.workload = w.row
+            WHERE s.id = $1 AND s.expires > $2
+            """
+        return try await lookUp(sql, [.bytes(id), .integer(time.seconds)]).first.map { row in
+            let workload = try Workload(row: row)
+            return Grant(
+                session: Session(
+                    id: id, workload: workload.row,
+                    binding: .init(binding: try row.bytes(8), exponent: try row.optionalBytes(9)),
+                    chip: try row.text(10), opened: Date(seconds: try row.integer(11)),
+                    expires: Date(seconds: try row.integer(12)), code: try row.bytes(13),
+                    masterKey: try row.text(14)),
+                workload: workload, sealedSecret: Sealed(bytes: try row.bytes(15), masterKey: try row.text(16)))
+        }
+    }
+
+    public func recordRelease(to session: [UInt8], at time: Date, recording record: AuditRecord) async throws -> Bool {
+        // The workload first, as whoever removes it locks it before its sessions.
+        let sql = """
+            WITH w AS MATERIALIZED (SELECT row FROM workloads
+                WHERE row = (SELECT workload FROM sessions WHERE id = $1) AND disabled = 0 FOR SHARE)
+            SELECT 1 FROM sessions s, w WHERE s.id = $1 AND s.workload = w.row AND s.expires > $2 FOR SHARE OF s
+            """
+        return try await write(
+            Query(sql, [.bytes(session), .integer(time.seconds)]), orderedBy: session, recording: [record])
+    }
+
+    public func sessions(
+        _ selection: SessionSelection, after id: [UInt8], limit: Int, at time: Date
+    ) async throws -> [OpenSession] {
+        let condition = SessionCondition(selection, from: 4)
+        // Each half in the order of its key, so that neither is read further than the page.
+        return try await scan(
+            """
+            SELECT id, workload, tee, chip, opened, expires FROM (
+                (SELECT s.id, w.id AS workload, w.tee, s.chip, s.opened, s.expires
+                    FROM sessions s JOIN workloads w ON w.row = s.workload
+                    WHERE s.id > $1 AND s.expires > $2 AND \(condition.ofSessions) ORDER BY s.id LIMIT $3)
+                UNION ALL
+                (SELECT s.id, NULL, s.tee, s.chip, s.opened, s.expires FROM guests s
+                    WHERE s.id > $1 AND s.expires > $2 AND \(condition.ofGuests) ORDER BY s.id LIMIT $3)) o
+            ORDER BY id LIMIT $3
+            """, [.bytes(id), .integer(time.seconds), .integer(limit)] + condition.values
+        ).rows.map { row in
+            OpenSession(
+                id: try row.bytes(0), workload: try row.optionalText(1).map { try WorkloadID($0) },
+                tee: try row.text(2), chip: try row.text(3), opened: Date(seconds: try row.integer(4)),
+                expires: Date(seconds: try row.integer(5)))
+        }
+    }
+
+    public func endSessions(
+        _ selection: SessionSelection, at time: Date, recording record: @escaping @Sendable (Int) -> AuditRecord
+    ) async throws -> Int {
+        let condition = SessionCondition(selection, from: 2)
+        let found = try await scan(
+            """
+            SELECT id FROM (
+                (SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload
+                    WHERE s.expires > $1 AND \(condition.ofSessions))
+                UNION ALL (SELECT s.id FROM guests s WHERE s.expires > $1 AND \(condition.ofGuests))) o ORDER BY id
+            """, [.integer(time.seconds)] + condition.values
+        ).rows.map { try $0.bytes(0) }
+        // In portions, so that guests' writes do not wait behind a long transaction. The record is in the first one's:
+        // should the process end between two, the trail says of more sessions than were ended, and never of fewer.
+        var ended = 0
+        var left: [[UInt8]] = []
+        for start in stride(from: 0, to: found.count, by: Self.portion) {
+            let ids = Array(found[start..<min(start + Self.portion, found.count)])
+            let later = found.count - ids.count
+            let done = try await change { transaction in
+                // With the record, so that no release of these comes after it in the trail.
+                let done = try transaction.endSessions(ids, at: time, waits: start == 0)
+                if start == 0, done.count + later > 0 { transaction.append(record(done.count + later)) }
+                return done
+            }
+            ended += done.count
+            if start > 0 { left += Set(ids).subtracting(done) }
+        }
+        // Those that guests' writes had just then, one at a time: with several, this and a guest's could wait for each
+        // other.
+        for id in left {
+            ended += try await change { try $0.endSessions([id], at: time, waits: true).count }
+        }
+        return ended
+    }
+
+    private static let portion = 500
+
+    public func sweepSessions(before time: Date) async throws -> Int {
+        try await sweep("sessions", before: time) + sweep("guests", before: time)
+    }
+
+    private func sweep(_ table: String, before time: Date) async throws -> Int {
+        var swept = 0
+        while true {
+            // In portions, so that no transaction takes long. What another server sweeps is left to it.
+            let portion = try await change(takesLong: true) { transaction in
+                try transaction.run(
+                    """
+                    DELETE FROM \(table) WHERE id IN (SELECT id FROM \(table) WHERE expires <= $1
+                        ORDER BY expires LIMIT 2000 FOR UPDATE SKIP LOCKED)
+                    """, [.integer(time.seconds)]
+                ).changes
+            }
+            swept += portion
+            if portion == 0 { return swept }
+        }
+    }
+}
+
+extension Transaction {
+    /// A row is not removed, as it is what remembers that a challenge was answered.
+    ///
+    /// - Parameter waits: whether those are waited for that another transaction has.
+    /// - Returns: the ids of those that were ended.
+    fileprivate func endSessions(_ ids: [[UInt8]], at time: Date, waits: Bool) throws -> [[UInt8]] {
+        try ["sessions", "guests"].flatMap { table in
+            try run(
+                """
+                WITH ended AS MATERIALIZED (SELECT id FROM \(table) WHERE id = ANY ($2) AND expires > $1
+                    ORDER BY id FOR UPDATE \(waits ? "" : "SKIP LOCKED"))
+                UPDATE \(table) SET expires = $1 FROM ended WHERE \(table).id = ended.id RETURNING \(table).id
+                """, [.integer(time.seconds), .blobs(ids)]
+            ).rows.map { try $0.bytes(0) }
+        }
+    }
+}
+
+/// Which sessions are meant, in SQL.
+private struct SessionCondition: Sendable {
+    /// Over `sessions s` and `workloads w`.
+    let ofSessions: String
+    /// Over `guests s`, which have no workload.
+    let ofGuests: String
+    let values: [Value]
+
+    /// - Parameter number: of the first parameter.
+    init(_ selection: SessionSelection, from number: Int) {
+        var conditions: [String] = []
+        var values: [Value] = []
+        func add(_ column: String, _ value: Value) {
+            conditions.append("\(column) = $\(number + values.count)")
+            values.append(value)
+        }
+        if let id = selection.id { add("s.id", .bytes(id)) }
+        if let chip = selection.chip { add("s.chip", .text(chip)) }
+        let common = conditions.isEmpty ? "true" : conditions.joined(separator: " AND ")
+        if let workload = selection.workload { add("w.id", .text(workload.text)) }
+        ofSessions = conditions.isEmpty ? "true" : conditions.joined(separator: " AND ")
+        // A parameter must be somewhere in each statement that it is sent with.
+        ofGuests = selection.workload == nil ? common : "\(common) AND $\(number + values.count - 1)::text IS NULL"
+        self.values = values
+    }
+}

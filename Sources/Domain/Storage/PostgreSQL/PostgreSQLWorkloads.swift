@@ -1,0 +1,143 @@
+public import Broker
+import Evidence
+public import FoundationEssentials
+
+extension PostgreSQLStore: Store {}
+
+extension PostgreSQLStore {
+    public func register(
+        _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Expectation?,
+        at time: Date, recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
+    ) async throws -> RegistrationOutcome {
+        try await change { transaction in
+            let id = registration.id.text
+            // A name that a resource can have too: nobody puts one meanwhile.
+            let isPath = (try? ResourcePath(id)) != nil
+            if isPath { try transaction.takeTurn(at: id) }
+            let version = try transaction.lockedVersion(of: id)
+            if let expected, !expected.holds(for: version) { return .changed }
+            guard version == nil || replacing else { return .exists }
+            if isPath, try transaction.hasResource(named: id) { return .isResource }
+            guard try !transaction.isRetired(sealed.masterKey) else { return .keyRetired }
+            if version != nil { try transaction.run("DELETE FROM workloads WHERE id = $1", [.text(id)]) }
+            let launch = registration.launch
+            let isDisabled = version?.isDisabled ?? false
+            let result: QueryResult
+            do {
+                result = try transaction.run(
+                    Self.insertWorkload,
+                    [
+                        .text(id), .text(launch.tee.rawValue), .integer(time.seconds), .integer(isDisabled ? 1 : 0),
+                        .bytes(launch.measurement), .text(registration.configuration), .integer(launch.policyColumn),
+                        .bytes(sealed.bytes), .text(sealed.masterKey),
+                    ])
+            } catch let error as PostgreSQLError where error.sqlState == PostgreSQLError.uniqueViolation {
+                // Another server registered it after the look above.
+                throw LookAgain()
+            }
+            guard let row = try result.first?.integer(0) else {
+                throw UnexpectedAnswer(description: "a workload that was inserted has no row")
+            }
+            transaction.append(record(version != nil))
+            return .done(
+                Workload(
+                    row: row, id: registration.id, launch: launch, configuration: registration.configuration,
+                    registered: Date(seconds: time.seconds), isDisabled: isDisabled),
+                replaced: version != nil)
+        }
+    }
+
+    private static let insertWorkload = """
+        WITH w AS (INSERT INTO workloads (id, tee, registered, disabled) VALUES ($1, $2, $3, $4) RETURNING row),
+            m AS (INSERT INTO measurements (workload, digest) SELECT w.row, $5 FROM w),
+            c AS (INSERT INTO configs (workload, tee_config, policy) SELECT w.row, $6, $7 FROM w),
+            x AS (INSERT INTO secrets (workload, sealed, master_key) SELECT w.row, $8, $9 FROM w)
+        SELECT w.row FROM w
+        """
+
+    public func remove(
+        _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
+    ) async throws -> ChangeOutcome {
+        try await change(id, expecting: expected, recording: record) { transaction in
+            try transaction.run("DELETE FROM workloads WHERE id = $1", [.text(id.text)])
+        }
+    }
+
+    public func setDisabled(
+        _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
+    ) async throws -> ChangeOutcome {
+        try await change(id, expecting: expected, recording: record) { transaction in
+            try transaction.run(
+                "UPDATE workloads SET disabled = $1 WHERE id = $2", [.integer(isDisabled ? 1 : 0), .text(id.text)])
+        }
+    }
+
+    private func change(
+        _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord,
+        _ body: @escaping @Sendable (Transaction) throws -> Void
+    ) async throws -> ChangeOutcome {
+        try await change { transaction in
+            guard let version = try transaction.lockedVersion(of: id.text) else {
+                // Another server may have replaced it, and then there is one, which the look above was too early for.
+                if try transaction.run("SELECT 1 FROM workloads WHERE id = $1", [.text(id.text)]).first != nil {
+                    throw LookAgain()
+                }
+                return .missing
+            }
+            if let expected, !expected.holds(for: version) { return .changed }
+            try body(transaction)
+            transaction.append(record)
+            return .done
+        }
+    }
+
+    public func workload(_ id: WorkloadID) async throws -> Workload? {
+        try await lookUp("\(Self.selectWorkload) WHERE w.id = $1", [.text(id.text)]).first.map { try Workload(row: $0) }
+    }
+
+    public func workload(row: Workload.Row) async throws -> Workload? {
+        try await lookUp("\(Self.selectWorkload) WHERE w.row = $1", [.integer(row)]).first.map { try Workload(row: $0) }
+    }
+
+    public func workloads(after id: String, search: String, limit: Int) async throws -> [Workload] {
+        // strpos, not LIKE: an id holds characters that mean something to LIKE. It finds the empty text everywhere.
+        try await scan(
+            "\(Self.selectWorkload) WHERE w.id > $1 AND strpos(w.id, $2) > 0 ORDER BY w.id LIMIT $3",
+            [.text(id), .text(search), .integer(limit)]
+        ).rows.map { try Workload(row: $0) }
+    }
+
+    static let selectWorkload = """
+        SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy, w.disabled
+        FROM workloads w JOIN measurements m ON m.workload = w.row JOIN configs c ON c.workload = w.row
+        """
+}
+
+extension Transaction {
+    /// What there is under an id, which nobody else changes, nor opens a session of, before this is committed.
+    func lockedVersion(of id: String) throws -> Workload.Version? {
+        try run(
+            "SELECT row, disabled FROM workloads WHERE id = $1 FOR UPDATE", [.text(id)], alone: .workloads
+        ).first.map {
+            Workload.Version(row: try $0.integer(0), isDisabled: try $0.integer(1) != 0)
+        }
+    }
+
+    /// Nobody retires the key before this is committed.
+    func isRetired(_ masterKey: String) throws -> Bool {
+        try run("SELECT retired FROM master_keys WHERE id = $1 FOR SHARE", [.text(masterKey)]).first?
+            .optionalInteger(0) != nil
+    }
+}
+
+extension Workload {
+    /// From the first eight columns: row, id, tee, registered, digest, tee_config, policy, disabled.
+    init(row: ResultRow) throws {
+        guard let launch = Launch(tee: try row.text(2), digest: try row.bytes(4), policy: try row.integer(6)) else {
+            throw UnexpectedAnswer(description: "the workload \(try row.text(1)) has an unknown technology")
+        }
+        self.init(
+            row: try row.integer(0), id: try WorkloadID(row.text(1)), launch: launch, configuration: try row.text(5),
+            registered: Date(seconds: try row.integer(3)), isDisabled: try row.integer(7) != 0)
+    }
+}

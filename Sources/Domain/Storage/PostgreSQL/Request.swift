@@ -1,0 +1,204 @@
+import Broker
+import Concurrency
+import Dispatch
+
+/// Someone who waits for an answer, until a deadline. The first answer counts.
+final class Request<T: Sendable>: Expiring {
+    let deadline: ContinuousClock.Instant
+    private let continuation: Lock<CheckedContinuation<T, any Error>?>
+
+    init(_ continuation: CheckedContinuation<T, any Error>, deadline: ContinuousClock.Instant) {
+        self.deadline = deadline
+        self.continuation = Lock(continuation)
+    }
+
+    var isFinished: Bool { continuation.withLock { $0 == nil } }
+
+    func finish(_ result: Result<T, any Error>) {
+        let waiting = continuation.withLock { continuation in
+            defer { continuation = nil }
+            return continuation
+        }
+        waiting?.resume(with: result)
+    }
+
+    /// Whether what is under way is done in the end is not known: who asks again finds out.
+    func expire() { finish(.failure(Refusal.databaseUnavailable())) }
+
+    func fail(_ error: any Error) { finish(.failure(error)) }
+}
+
+protocol Expiring: AnyObject, Sendable {
+    var deadline: ContinuousClock.Instant { get }
+    var isFinished: Bool { get }
+    func expire()
+    func fail(_ error: any Error)
+}
+
+extension Expiring {
+    /// Whether an answer is still of use. Who has waited for too long is told so.
+    var isWaiting: Bool {
+        if deadline <= .now { expire() }
+        return !isFinished
+    }
+}
+
+/// Answers everyone in time, also while all threads wait for a server that does not answer, or for a name server.
+final class Deadlines: Sendable {
+    private struct Observer { let tick: @Sendable () -> Void }
+
+    private struct State {
+        var waiting: [any Expiring] = []
+        var isWatching = false
+        var observers: [Observer] = []
+    }
+
+    private let state = Lock(State())
+    private let queue = DispatchQueue(label: "kbs.postgresql.deadlines")
+
+    func watch(_ request: any Expiring) {
+        let mustStart = state.withLock { state in
+            state.waiting.append(request)
+            defer { state.isWatching = true }
+            return !state.isWatching
+        }
+        if mustStart { schedule() }
+    }
+
+    /// Has something called ten times a second while anybody waits.
+    func observe(_ tick: @escaping @Sendable () -> Void) {
+        state.withLock { $0.observers.append(Observer(tick: tick)) }
+    }
+
+    private func schedule() {
+        queue.asyncAfter(deadline: .now() + .milliseconds(100)) { self.look() }
+    }
+
+    private func look() {
+        let now = ContinuousClock.now
+        let (expired, observers, goesOn) = state.withLock { state in
+            state.waiting.removeAll(where: \.isFinished)
+            let expired = state.waiting.filter { $0.deadline <= now }
+            state.waiting.removeAll { $0.deadline <= now }
+            state.isWatching = !state.waiting.isEmpty
+            return (expired, state.observers, state.isWatching)
+        }
+        for request in expired { request.expire() }
+        for observer in observers { observer.tick() }
+        if goesOn { schedule() }
+    }
+}
+
+/// Work that waits for a thread.
+///
+/// Each takes all that waits, and what is sent to the database together costs less. So while one is at work another is
+/// woken only when there is more than that one will take, or when it does not come back: see ``wakeForWhatWaits()``.
+final class WorkQueue<Item: Sendable>: Sendable {
+    private struct State {
+        var items: [Item] = []
+        /// Threads that have taken something and are not back.
+        var working = 0
+        /// Threads that wait for the semaphore, and whom nobody has woken yet.
+        var idle = 0
+        /// Threads that were woken and have not looked yet.
+        var woken = 0
+        var isClosed = false
+
+        /// - Returns: as many as the semaphore is to be signalled for.
+        mutating func wake(atMost count: Int) -> Int {
+            let count = min(idle, count)
+            idle -= count
+            woken += count
+            return count
+        }
+    }
+
+    private let state = Lock(State())
+    private let semaphore = DispatchSemaphore(value: 0)
+    /// More than a server answers within a request's time.
+    private let mostWaiting = 20_000
+    /// How much must wait for another thread to be woken.
+    private let backlog: Int
+
+    /// - Parameter backlog: how much must wait for another thread to be woken while one is at work.
+    init(wakingMoreAt backlog: Int = 1) { self.backlog = backlog }
+
+    var count: Int { state.withLock { $0.items.count } }
+
+    /// How many threads wait.
+    var idle: Int { state.withLock { $0.idle } }
+
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    /// - Returns: `false` when there are too many already, or it is closed.
+    func add(_ item: Item) -> Bool {
+        let (isAdded, woken) = state.withLock { state in
+            guard !state.isClosed, state.items.count < mostWaiting else { return (false, 0) }
+            state.items.append(item)
+            let isNeeded = state.working + state.woken == 0 || state.items.count >= backlog
+            return (true, isNeeded ? state.wake(atMost: 1) : 0)
+        }
+        signal(woken)
+        return isAdded
+    }
+
+    /// Wakes another thread if something waits, whoever is at work: to be called now and then.
+    func wakeForWhatWaits() { signal(state.withLock { $0.items.isEmpty ? 0 : $0.wake(atMost: 1) }) }
+
+    private func signal(_ count: Int) {
+        for _ in 0..<count { semaphore.signal() }
+    }
+
+    /// Is called by a thread when it is done with what it took.
+    func finish() { state.withLock { $0.working -= 1 } }
+
+    /// Puts back what could not be done now, before all others. It is taken also when the queue is closed.
+    func putBack(_ items: [Item]) {
+        signal(
+            state.withLock { state in
+                state.items.insert(contentsOf: items, at: 0)
+                return state.wake(atMost: items.count)
+            })
+    }
+
+    /// Waits until there is something, and takes it in the order in which it came.
+    ///
+    /// - Returns: `nil` when the queue is closed and empty.
+    func take(atMost count: Int) -> [Item]? {
+        var wasWoken = false
+        while true {
+            let taken: [Item]?? = state.withLock { state in
+                if wasWoken { state.woken -= 1 }
+                if state.items.isEmpty {
+                    if state.isClosed { return .some(nil) }
+                    state.idle += 1
+                    return nil
+                }
+                let taken = Array(state.items.prefix(count))
+                state.items.removeFirst(taken.count)
+                state.working += 1
+                return .some(taken)
+            }
+            if let taken { return taken }
+            semaphore.wait()
+            wasWoken = true
+        }
+    }
+
+    /// Nothing more is added; what waits is done.
+    func close() {
+        signal(
+            state.withLock { state in
+                state.isClosed = true
+                return state.wake(atMost: state.idle)
+            })
+    }
+
+    /// What still waits, of a queue that nobody takes from any more.
+    func takeAll() -> [Item] {
+        state.withLock { state in
+            defer { state.items = [] }
+            return state.items
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import Broker
+public import FoundationEssentials
+import SQLite
+
+/// What is in a database file, as far as it can be said without a master key.
+public struct DatabaseSummary: Sendable, Hashable {
+    /// The migrations that made its schema, e.g. `v1`, `v2`.
+    public var schema: [String] = []
+    /// Rows of each table that an operator knows.
+    public var counts: [String: Int] = [:]
+    /// How many secrets and server keys are sealed under each master key. `""` is what version 1 sealed.
+    public var masterKeys: [String: Int] = [:]
+}
+
+/// A database file that cannot be used as one.
+public struct DatabaseDamaged: Error, Sendable, Hashable, CustomStringConvertible {
+    public let description: String
+}
+
+/// Whole databases: copied while a server writes to them, and checked.
+public enum DatabaseFile {
+    /// Writes the database's state at one moment into a file, while others read and write it.
+    ///
+    /// - Parameters:
+    ///   - database: is not changed, and need not be of the newest schema.
+    ///   - copy: an empty file. What was deleted from the database is not in it.
+    public static func copy(_ database: URL, to copy: URL) throws {
+        var configuration = Configuration()
+        configuration.readonly = true
+        let queue = try DatabaseQueue(path: database.path(percentEncoded: false), configuration: configuration)
+        defer { try? queue.close() }
+        try queue.writeWithoutTransaction { database in
+            try database.execute(sql: "VACUUM INTO ?", arguments: [copy.path(percentEncoded: false)])
+        }
+    }
+
+    /// Checks a file that nobody works on, every page and reference.
+    ///
+    /// - Throws: ``DatabaseDamaged``, also for a database that is not a broker's, or of a later version.
+    public static func check(_ file: URL) throws -> DatabaseSummary {
+        do {
+            var configuration = Configuration()
+            configuration.label = "kbs.check"
+            // Writing is allowed so that a file in WAL mode, which has no other files yet, can be opened.
+            let queue = try DatabaseQueue(path: file.path(percentEncoded: false), configuration: configuration)
+            defer { try? queue.close() }
+            return try queue.writeWithoutTransaction { try summary(of: $0) }
+        } catch let error as DatabaseError {
+            throw DatabaseDamaged(description: "it is no usable database: \(error.message)")
+        }
+    }
+
+    private static func summary(of database: Database) throws -> DatabaseSummary {
+        // One file and no others beside it.
+        try database.execute(sql: "PRAGMA journal_mode = DELETE")
+        let findings = try String.fetchAll(database, sql: "PRAGMA integrity_check(20)")
+        guard findings == ["ok"] else {
+            throw DatabaseDamaged(description: "it is damaged: \(findings.joined(separator: "; "))")
+        }
+        guard try Row.fetchOne(database, sql: "PRAGMA foreign_key_check") == nil else {
+            throw DatabaseDamaged(description: "it is damaged: rows refer to others that are not there")
+        }
+        let migrator = Schema.migrator
+        guard try !migrator.hasBeenSuperseded(database) else {
+            throw DatabaseDamaged(description: "a later version of kbs has written it: use that")
+        }
+        var summary = DatabaseSummary()
+        summary.schema = try migrator.completedMigrations(database)
+        guard !summary.schema.isEmpty else { throw DatabaseDamaged(description: "it is not the database of a broker") }
+        let tables = [
+            "workloads", "secrets", "resources", "resource_versions", "policies", "reference_values", "sessions",
+            "guests",
+            "certificates", "server_keys", "tokens", "audit",
+        ]
+        for table in tables where try database.tableExists(table) {
+            summary.counts[table] = try Int.fetchOne(database, sql: "SELECT count(*) FROM \(table)") ?? 0
+        }
+        let complete = try Int.fetchOne(
+            database,
+            sql: """
+                SELECT count(*) FROM workloads w JOIN measurements m ON m.workload = w.row
+                JOIN configs c ON c.workload = w.row JOIN secrets s ON s.workload = w.row
+                """)
+        guard complete == summary.counts["workloads"] else {
+            throw DatabaseDamaged(description: "it is damaged: some workloads are not whole")
+        }
+        let hasKeys = try database.columns(in: "secrets").contains("master_key")
+        let versions =
+            try database.tableExists("resource_versions") ? "UNION ALL SELECT master_key FROM resource_versions" : ""
+        let sql =
+            hasKeys
+            ? """
+            SELECT master_key, count(*) FROM
+                (SELECT master_key FROM secrets UNION ALL SELECT master_key FROM server_keys \(versions)) GROUP BY 1
+            """ : "SELECT '', count(*) FROM secrets HAVING count(*) > 0"
+        for row in try Row.fetchAll(database, sql: sql) { summary.masterKeys[try row[0]] = try row[1] }
+        return summary
+    }
+
+    /// Puts what is still in a database's write-ahead log into the database, so that it is one file.
+    public static func settle(_ file: URL) throws {
+        var configuration = Configuration()
+        let queue = try DatabaseQueue(path: file.path(percentEncoded: false), configuration: configuration)
+        defer { try? queue.close() }
+        try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+    }
+}

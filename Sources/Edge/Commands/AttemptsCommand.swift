@@ -1,0 +1,73 @@
+import Administration
+import Arguments
+import Broker
+import Evidence
+import FoundationEssentials
+import Server
+
+struct AttemptsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "attempts",
+        abstract: "Why was my guest refused? The last attempts to attest and to get resources.",
+        discussion: Place.explanation, subcommands: [List.self, Show.self], defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the last attempts, latest first.")
+
+        @OptionGroup var place: Place
+        @Option(help: "Only those for this workload, or for the resource with this path.") var workload: String?
+        @Flag(help: "Only those that were refused.") var refused = false
+        @Option(help: "How many.") var limit = 20
+        @Option(help: "Go on before this attempt.") var before: Int64?
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            guard (1...1_000).contains(limit) else { throw ValidationError("--limit is a number from 1 to 1000") }
+            let selection = AttemptSelection(workload: workload, accepted: refused ? false : nil)
+            let page = try await place.open { try await $0.attempts(selection, before: before, limit: limit) }
+            if json { return try printJSON(page) }
+            guard !page.attempts.isEmpty else { return print("There are no attempts.") }
+            printTable(
+                [["ID", "TIME", "ACTION", "WORKLOAD", "TEE", "OUTCOME", "WHY"]]
+                    + page.attempts.map { attempt in
+                        [
+                            "\(attempt.id)", attempt.time.formatted(.iso8601), attempt.action,
+                            attempt.workload.isEmpty ? "-" : attempt.workload, attempt.tee, attempt.outcome,
+                            attempt.failed.isEmpty ? attempt.code ?? "" : attempt.failed.joined(separator: ", "),
+                        ]
+                    })
+            if let next = page.next { print("More: --before \(next)") }
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show an attempt with every check: what was expected, what was found, and what to do.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The attempt's number, from `kbs attempts`.") var id: Int64
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let detail = try await place.open { try await $0.attempt(id) }
+            if json { return try printJSON(detail) }
+            let attempt = detail.attempt
+            print(
+                """
+                attempt   \(attempt.id), \(attempt.time.formatted(.iso8601))
+                action    \(attempt.action)
+                workload  \(attempt.workload.isEmpty ? "none" : attempt.workload) (\(attempt.tee))
+                session   \(attempt.session)
+                chip      \(attempt.chip.isEmpty ? "not known" : attempt.chip)
+                outcome   \(attempt.outcome)\(attempt.code.map { ": \($0)" } ?? "")
+                """)
+            if let sentence = attempt.sentence { print("told      \(sentence)") }
+            print()
+            if let verdict = detail.verdict {
+                print(VerdictTable(verdict, title: "Checks").text(emphasise: Terminal.emphasise))
+            } else {
+                print("It did not come to a verdict.")
+            }
+        }
+    }
+}

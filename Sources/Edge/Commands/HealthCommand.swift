@@ -1,0 +1,23 @@
+import Arguments
+import Server
+
+struct HealthCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "health", abstract: "Ask the server on this machine whether it is ready, for a supervisor.",
+        discussion: """
+            Finds it by the settings that it was started with: flags, environment and file. Exit status: 0 when it is \
+            ready, 1 when it is not or does not answer.
+            """)
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        let server = OwnServer(try options.resolve().settings)
+        guard let (isReady, text) = try? await server.readiness() else {
+            print("nobody answers")
+            throw ExitCode(1)
+        }
+        print(text, terminator: "")
+        guard isReady else { throw ExitCode(1) }
+    }
+}

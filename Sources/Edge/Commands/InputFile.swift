@@ -1,0 +1,34 @@
+import Arguments
+import Bytes
+import Files
+
+/// What a command reads: a file, or standard input for `-`.
+enum InputFile {
+    /// A report, a bundle of certificates and the like, in bytes.
+    private static let longestEvidence = 16 << 20
+
+    static func evidence(_ file: String) throws -> [UInt8] { try File.read(file, atMost: longestEvidence) }
+
+    /// A document.
+    static func text(_ file: String) throws -> String {
+        guard let text = String(validating: try bytes(file, atMost: 1 << 20), as: UTF8.self) else {
+            throw ValidationError("\(file) is not text in UTF-8.")
+        }
+        return text
+    }
+
+    /// A secret. At a terminal it is asked for, twice, and not shown.
+    static func secret(_ file: String, atMost limit: Int, droppingLineEnd: Bool = false) throws -> Secret {
+        if file == "-", let prompt = SecretPrompt.standard() { return try prompt.ask("Secret") }
+        var bytes = try bytes(file, atMost: limit)
+        if droppingLineEnd {
+            if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+            if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
+        }
+        return Secret(wiping: &bytes)
+    }
+
+    private static func bytes(_ file: String, atMost limit: Int) throws -> [UInt8] {
+        file == "-" ? try StandardStream.input.read(atMost: limit) : try File.read(file, atMost: limit)
+    }
+}

@@ -1,0 +1,25 @@
+package import Arguments
+import GuestCommands
+import Server
+
+/// The program `kbs`.
+package struct KBS: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "kbs",
+        abstract: "A key broker for confidential workloads.",
+        discussion: """
+            It holds secrets for guests whose memory the host cannot read, and gives each to the guest \
+            it was registered for, once hardware has vouched for it.
+            """,
+        version: Build.version,
+        subcommands: [
+            ServeCommand.self, WorkloadCommand.self, ResourceCommand.self, PolicyCommand.self, ReferenceCommand.self,
+            AttemptsCommand.self,
+            SessionsCommand.self, TokenCommand.self,
+            AuditCommand.self, StatusCommand.self, CertificatesCommand.self, KeysCommand.self, BackupCommand.self,
+            RestoreCommand.self, VerifyCommand.self, TLSCommand.self, GuestCommand.self, SettingsCommand.self,
+            DoctorCommand.self, HealthCommand.self, MigrateCommand.self, StorageCommand.self, DemoCommand.self,
+        ])
+
+    package init() {}
+}

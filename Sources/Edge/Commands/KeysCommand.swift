@@ -1,0 +1,118 @@
+import Arguments
+import Broker
+import Crypto
+import FoundationEssentials
+import MasterKeys
+import Server
+
+struct KeysCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keys", abstract: "Show, rotate and retire master keys.",
+        discussion: "These work on the data folder, also while a server runs on it. docs/keys.md explains them.",
+        subcommands: [StatusCommand.self, Rotate.self, Retire.self, Create.self])
+
+    struct StatusCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "status", abstract: "List the master keys, by their ids, and what is under each.")
+
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            print("key               state     secrets  resources  server keys  live sessions")
+            for key in try await KeyCommands(options.resolve().settings).status() {
+                let usage = key.usage
+                let columns = [
+                    (usage.id.isEmpty ? "(version 1)" : usage.id).padding(to: 16), key.state.rawValue.padding(to: 8),
+                    "\(usage.secrets)".padding(to: 7), "\(usage.resources)".padding(to: 9),
+                    "\(usage.serverKeys)".padding(to: 11), "\(usage.sessions)",
+                ]
+                print(columns.joined(separator: "  "))
+            }
+        }
+    }
+
+    struct Rotate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a new master key and seal everything under it.",
+            discussion: """
+                A key in a file gets a successor there. With other sources, first put the new key into keys.master and \
+                the old one into keys.previous. If it is interrupted, run it again, or leave it to the server.
+                """)
+
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            var told = 0
+            let rotation = try await KeyCommands(options.resolve().settings).rotate { progress in
+                guard progress.resealed >= told + 1_000 else { return }
+                told = progress.resealed
+                print("\(told) sealed under the new key")
+            }
+            if rotation.isNewKey {
+                print("Made the master key \(rotation.active), after \(rotation.before). Keep a copy of it elsewhere.")
+            }
+            print("\(rotation.progress.resealed) secrets and server keys were sealed under \(rotation.active).")
+            for name in rotation.progress.unopened { print("does not open under any key: \(name)") }
+            guard rotation.progress.unopened.isEmpty else { throw ExitCode(1) }
+            guard rotation.isNewKey || rotation.progress.resealed > 0 else {
+                print(
+                    "There was nothing to do. For another key, put it into keys.master and this one into keys.previous."
+                )
+                return
+            }
+            if !rotation.isNewKey { print("That ends the rotation that was begun. Run this again for another key.") }
+            print("When all guests have gone on, give up the old one: `kbs keys retire`.")
+        }
+    }
+
+    struct Retire: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give up previous master keys that nothing needs any more.",
+            discussion: "Backups that were made before the rotation can be read with the old key only: keep a copy.")
+
+        @OptionGroup var options: SettingsOptions
+
+        func run() async throws {
+            let outcome = try await KeyCommands(options.resolve().settings).retire()
+            for id in outcome.retired {
+                let isRemoved = outcome.removedFromFile.contains(id)
+                print("Retired \(id): \(isRemoved ? "it is removed from the file" : "remove it from keys.previous").")
+            }
+            for (id, reason) in outcome.kept { print("Kept \(id): \(reason).") }
+            if outcome.retired.isEmpty && outcome.kept.isEmpty { print("There are no previous keys.") }
+            guard outcome.kept.isEmpty else { throw ExitCode(1) }
+        }
+    }
+
+    struct Create: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a master key in a PKCS #11 token, which can never leave it, or in a new file.",
+            discussion: """
+                pkcs11:token=LABEL;object=LABEL?module-path=/path/to/library.so&pin-source=file:/path/to/pin
+                A server makes its first key file by itself. This is for moving from another source to a file.
+                """)
+
+        @Option(help: "The token and the key's label, as keys.master will name it.") var pkcs11: String?
+        @Option(help: "A file that is not there yet.") var file: String?
+
+        func run() throws {
+            switch (pkcs11, file) {
+            case (let uri?, nil):
+                let uri = try TokenURI(uri)
+                try Token.createKey(uri)
+                tell(try Token.deriveMasterKey(uri))
+            case (nil, let file?):
+                let file = KeyFile(URL(filePath: file))
+                guard !file.exists else { throw ValidationError("the file is there: choose another name") }
+                let key = SymmetricKey(size: .bits256)
+                try file.write([key])
+                tell(key)
+            default: throw ValidationError("name --pkcs11 URI or --file PATH")
+            }
+        }
+
+        private func tell(_ key: SymmetricKey) {
+            print("Made the master key \(ServerKeys(master: key).id). Name it with keys.master.")
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import Administration
+import Arguments
+import Broker
+import FoundationEssentials
+import Server
+
+/// Where an administrative command works: on a running server, or on a data folder.
+struct Place: ParsableArguments {
+    @Option(help: "A running server, e.g. https://kbs.example.org:8080 (environment: KBS_URL).")
+    var url: String?
+
+    @Option(help: "A file with the token for it (environment: KBS_TOKEN, with the token itself).")
+    var tokenFile: String?
+
+    @Option(
+        help: "A file with the certificate authority or the very certificate of the server, PEM (environment: KBS_CA).")
+    var ca: String?
+
+    @Flag(help: "Talk to a server on another machine without TLS.") var insecureHttp = false
+
+    @Option(help: ArgumentHelp(SettingKey.data.helpWithDefault, valueName: "folder"))
+    var data: String?
+
+    @Option(help: "A TOML file with settings, for its data folder (environment: KBS_CONFIG).")
+    var config: String?
+
+    static let explanation = """
+        With --url (or KBS_URL) a running server is asked; the token for it comes from KBS_TOKEN or --token-file. \
+        Otherwise the data folder is used; a server may run on it at the same time.
+        """
+
+    /// Whether it is a data folder.
+    var isLocal: Bool { address == nil }
+
+    /// A flag goes before the environment, of either place.
+    private var address: String? { url ?? (data == nil && config == nil ? environment["KBS_URL"] : nil) }
+
+    private var environment: [String: String] { ProcessInfo.processInfo.environment }
+
+    /// - Parameter create: whether to make a data folder that is not there.
+    func open<T>(create: Bool = false, _ body: (any Administrator) async throws -> T) async throws -> T {
+        guard let address else {
+            return try await openFolder(create: create) { folder, settings in
+                try await body(folder.administrator(settings))
+            }
+        }
+        return try await withServer(address, body)
+    }
+
+    /// For what a server does not do for others.
+    func openFolder<T>(create: Bool = false, _ body: (DataFolder, Settings) async throws -> T) async throws -> T {
+        let settings = try settings()
+        let folder = try await DataFolder(settings, create: create)
+        let result: Result<T, any Error>
+        do { result = .success(try await body(folder, settings)) } catch { result = .failure(error) }
+        try await folder.store.close()
+        return try result.get()
+    }
+
+    /// Those of the data folder.
+    func settings() throws -> Settings {
+        try Settings.resolve(
+            flags: data.map { [.data: $0] } ?? [:], environment: environment,
+            file: (config ?? environment["KBS_CONFIG"]).map { URL(filePath: $0) }
+        ).settings
+    }
+
+    /// For what only a running server can say.
+    func withServer<T>(_ body: (RemoteAdministrator) async throws -> T) async throws -> T {
+        try await withServer(address ?? "http://127.0.0.1:8080", body)
+    }
+
+    private func withServer<T>(_ address: String, _ body: (RemoteAdministrator) async throws -> T) async throws -> T {
+        try checkAddress(address)
+        var configuration = HTTP1Client.Configuration()
+        configuration.trustAdvice = "name its authority, or the certificate itself, with --ca or KBS_CA"
+        if let ca = ca ?? environment["KBS_CA"] { configuration.authorities = try File.read(ca, atMost: 1 << 20) }
+        return try await body(
+            RemoteAdministrator(url: address, token: try token(), client: HTTP1Client(configuration)))
+    }
+
+    private func checkAddress(_ address: String) throws {
+        if address.hasPrefix("unix:") { return }
+        guard let url = URL(string: address), let host = url.host() else {
+            throw ValidationError("\"\(address)\" is not a URL such as https://kbs.example.org:8080")
+        }
+        guard url.scheme == "https" || Settings.Address(host: host, port: 0).isLoopback || insecureHttp else {
+            throw ValidationError(
+                "\(address) would send the token and secrets in the clear: use https, or add --insecure-http")
+        }
+    }
+
+    private func token() throws -> String? {
+        guard let tokenFile else {
+            // A variable that is set to nothing is as good as none.
+            return try environment["KBS_TOKEN"].flatMap { try BearerToken($0, from: "KBS_TOKEN") }?.text
+        }
+        guard let token = try BearerToken(try File.readText(tokenFile, atMost: 65_536), from: tokenFile) else {
+            throw CommandFailure("\(tokenFile) is empty: it should hold a token")
+        }
+        return token.text
+    }
+}

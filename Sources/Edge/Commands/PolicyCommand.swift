@@ -1,0 +1,133 @@
+import Administration
+import Arguments
+import Broker
+import Evidence
+import FoundationEssentials
+import Policies
+import Server
+
+struct PolicyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "policy", abstract: "Say which guests get which resources.",
+        discussion: "docs/policies.md says how to write a policy. \(Place.explanation)",
+        subcommands: [Set.self, Show.self, List.self, Remove.self, Explain.self, Test.self])
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Set a policy, new or in place of the one there.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The policy's name.") var name: String
+        @Argument(help: "A TOML file; - is standard input.") var file: String
+
+        func run() async throws {
+            let document = try InputFile.text(file)
+            let policy = try await place.open(create: true) { try await $0.setPolicy(name, document: document) }
+            print("Set the policy \(policy.name), version \(policy.version).\n\n\(policy.explanation)")
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a policy as it was written.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The policy's name.") var name: String
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let policy = try await place.open { try await $0.policy(name) }
+            if json { return try printJSON(policy) }
+            print(policy.document, terminator: policy.document.hasSuffix("\n") ? "" : "\n")
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the policies.")
+
+        @OptionGroup var place: Place
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let all = try await place.open { administrator in
+                try await everyPage {
+                    try await administrator.policies(after: $0, limit: 1_000)
+                } of: {
+                    ($0.policies, $0.next)
+                }
+            }
+            if json { return try printJSON(all) }
+            printLines(all.map { "\($0.name)\t\($0.changed.formatted(.iso8601))\t\($0.description)" })
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove a policy.", discussion: "One that a resource has cannot be removed.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The policy's name.") var name: String
+
+        func run() async throws {
+            try await place.open { try await $0.removePolicy(name) }
+            print("Removed the policy \(name).")
+        }
+    }
+
+    struct Explain: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say in words who gets in.",
+            discussion: "A file is read here, and the reference values that it names are not looked up.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The policy's name, or a TOML file.") var policy: String
+
+        func run() async throws {
+            if let document = try PolicyFile(policy)?.document {
+                let policy = try ResourcePolicy(toml: document, name: try PolicyName("draft"))
+                return print(policy.explanation(references: nil, at: Date()))
+            }
+            print(try await place.open { try await $0.policy(policy) }.explanation)
+        }
+    }
+
+    struct Test: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Hold recorded evidence against a policy. Nothing is released.",
+            discussion: """
+                The evidence is a report (1,184 bytes or hex), the body of a guest's POST /attest in either protocol, or \
+                the evidence of a guest component in JSON. Whether it is fresh is not looked at, and no Open Policy Agent \
+                is asked. Exits with 0 when it is accepted, 1 when it is refused.
+                """)
+
+        @OptionGroup var place: Place
+        @Argument(help: "The policy's name, or a TOML file to try out.") var policy: String
+        @Option(help: "The file with the evidence.") var report: String
+        @Option(help: "A file with certificates that go with it, PEM or DER. May be repeated.")
+        var certificates: [String] = []
+        @Option(help: "The TOML file with the guest's init data, where the evidence has none.") var initData: String?
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let more = try certificates.flatMap { try Certificate.read(file: try InputFile.evidence($0)) }
+            let recorded = try RecordedEvidence(
+                try InputFile.evidence(report), certificates: more,
+                initData: try initData.map { try InputFile.text($0) })
+            let tested = try PolicyFile(policy).map { TestedPolicy.document($0.document) } ?? .named(policy)
+            let verdict = try await place.open { try await $0.appraise(recorded, against: tested) }
+            let table = VerdictTable(
+                verdict, title: "Evidence against the policy \(policy)", claims: ReportSummary(recorded.report))
+            print(json ? try table.json() : table.text(emphasise: Terminal.emphasise))
+            guard verdict.accepted else { throw ExitCode(1) }
+        }
+    }
+}
+
+/// An argument that names a file rather than a policy: a policy's name holds no slash, and few end in `.toml`.
+private struct PolicyFile {
+    let document: String
+
+    /// - Returns: `nil` when it is a policy's name.
+    init?(_ argument: String) throws {
+        guard argument == "-" || argument.contains("/") || argument.hasSuffix(".toml") else { return nil }
+        document = try InputFile.text(argument)
+    }
+}

@@ -1,0 +1,46 @@
+import Arguments
+import Files
+import FoundationEssentials
+
+/// Prints a line. Swift's own function of this name, which it hides, does not say that the disk is full.
+func print(_ text: String = "", terminator: String = "\n") { Output.print(text, terminator: terminator) }
+
+/// Prints lines at once, however many there are.
+func printLines(_ lines: [String]) {
+    if !lines.isEmpty { print(lines.joined(separator: "\n")) }
+}
+
+/// Says something beside the output, on standard error. There is nowhere to tell that this failed.
+func tell(_ text: String) { try? StandardStream.errors.write(Array("\(text)\n".utf8)) }
+
+/// JSON for a program: sorted, indented, times in RFC 3339.
+func text(ofJSON value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .iso8601
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}
+
+func printJSON(_ value: some Encodable) throws { print(try text(ofJSON: value)) }
+
+extension String {
+    /// The text with spaces behind it, if it is shorter.
+    func padding(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}
+
+/// Columns that line up, without spaces at a line's end.
+func printTable(_ rows: [[String]]) {
+    let widths = rows.reduce(into: [Int]()) { widths, row in
+        for (index, cell) in row.enumerated() {
+            if index == widths.count { widths.append(0) }
+            widths[index] = max(widths[index], cell.count)
+        }
+    }
+    printLines(
+        rows.map { row in
+            let cells = row.enumerated().map { index, cell in
+                index == row.count - 1 ? cell : cell.padding(to: widths[index])
+            }
+            return cells.joined(separator: "  ")
+        })
+}

@@ -1,0 +1,102 @@
+import Administration
+import Arguments
+import Broker
+import FoundationEssentials
+import Policies
+
+struct ReferenceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reference", abstract: "Keep the reference values that policies name.",
+        discussion: "docs/policies.md says how to write them. \(Place.explanation)",
+        subcommands: [Set.self, Show.self, List.self, Remove.self])
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Set reference values, new or in place of those there.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The set's name; a policy writes it with an @ before it.") var name: String
+        @Argument(help: "A TOML file; - is standard input.") var file: String
+
+        func run() async throws {
+            let set = try ReferenceValueSet(toml: try InputFile.text(file), name: try PolicyName(name))
+            let done = try await place.open(create: true) { try await $0.setReferenceValues(set) }
+            let count = done.values.count
+            print(
+                "Set the reference values \(done.name), \(count) of kind \(done.kind.rawValue), version \(done.version)."
+            )
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a set of reference values.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The set's name.") var name: String
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let set = try await place.open { try await $0.referenceValues(name) }
+            if json { return try printJSON(set) }
+            print(
+                """
+                name     \(set.name)
+                kind     \(set.kind.rawValue)
+                source   \(set.source)
+                expires  \(set.expires?.formatted(.iso8601) ?? "never")
+                changed  \(set.changed.formatted(.iso8601))
+                """)
+            for value in set.values { print("value    \(value)") }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the sets of reference values.")
+
+        @OptionGroup var place: Place
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let all = try await place.open { administrator in
+                try await everyPage {
+                    try await administrator.referenceValues(after: $0, limit: 1_000)
+                } of: {
+                    ($0.referenceValues, $0.next)
+                }
+            }
+            if json { return try printJSON(all) }
+            printLines(
+                all.map { set in
+                    let end = set.expires.map { $0 <= Date() ? "\texpired" : "\tuntil \($0.formatted(.iso8601))" } ?? ""
+                    return "\(set.name)\t\(set.kind.rawValue)\t\(set.values.count)\(end)"
+                })
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove a set of reference values.", discussion: "One that a policy names cannot be removed.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The set's name.") var name: String
+
+        func run() async throws {
+            try await place.open { try await $0.removeReferenceValues(name) }
+            print("Removed the reference values \(name).")
+        }
+    }
+}
+
+/// Every element of a listing that comes in pages.
+func everyPage<Page, Element>(
+    _ page: (_ after: String) async throws -> Page, of parts: (Page) -> ([Element], next: String?)
+) async throws -> [Element] {
+    var all: [Element] = []
+    var after: String? = ""
+    while let start = after {
+        let (elements, next) = parts(try await page(start))
+        all += elements
+        after = next
+    }
+    return all
+}

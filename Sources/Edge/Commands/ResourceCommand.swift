@@ -1,0 +1,178 @@
+import Administration
+import Arguments
+import Broker
+import FoundationEssentials
+import Server
+
+struct ResourceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resource", abstract: "Put, list, show, disable, roll back and remove resources.",
+        discussion: "docs/resources.md says what resources are. \(Place.explanation)",
+        subcommands: [
+            Put.self, List.self, Show.self, Assign.self, Rollback.self, Disable.self, Enable.self, Remove.self,
+        ])
+
+    struct Put: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Put a resource, or the next version of one.",
+            discussion: "The bytes come from the file, or from standard input, and are kept as they are.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The resource's path: repository/type/tag.", transform: { try ResourcePath($0) }) var path:
+            ResourcePath
+        @Argument(help: "A file with the bytes; - is standard input.") var file = "-"
+        @Option(
+            help: "The policy that decides who gets it. Without one nobody does; a new version keeps what is there.")
+        var policy: String?
+        @Flag(help: "Refuse to put it when there is one.") var new = false
+
+        func run() async throws {
+            let choice: PolicyChoice? = try policy.map { .named(try PolicyName($0)) }
+            // More than a server can be set to take is refused by the put itself.
+            let secret = try InputFile.secret(file, atMost: 16_777_217)
+            let resource = try await place.open(create: true) {
+                try await $0.putResource(path, secret, policy: choice, replacing: !new)
+            }
+            print("Put \(resource.path), version \(resource.current).")
+            if resource.policy == nil {
+                print("It has no policy, so nobody gets it: `kbs resource assign \(path) POLICY`.")
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the resources.")
+
+        @OptionGroup var place: Place
+        @Option(help: "Only those whose path holds this.") var search = ""
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let all = try await place.open { administrator in
+                try await everyPage {
+                    try await administrator.resources(after: $0, search: search, limit: 1_000)
+                } of: {
+                    ($0.resources, $0.next)
+                }
+            }
+            if json { return try printJSON(all) }
+            guard !all.isEmpty else { return print("There are no resources.") }
+            printTable(
+                [["PATH", "VERSION", "SIZE", "POLICY", "CHANGED", "STATE"]]
+                    + all.map {
+                        [
+                            $0.path, "\($0.current)", "\($0.size)", $0.policy ?? "-", $0.changed.formatted(.iso8601),
+                            $0.disabled ? "disabled" : "enabled",
+                        ]
+                    })
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show a resource and its versions. Its bytes are not shown.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let (resource, list) = try await place.open {
+                (try await $0.resource(path), try await $0.versions(ofResource: path))
+            }
+            if json { return try printJSON(Description(resource: resource, versions: list.versions)) }
+            print(
+                """
+                path      \(resource.path)
+                policy    \(resource.policy ?? "none: nobody gets it")
+                disabled  \(resource.disabled ? "yes" : "no")
+                created   \(resource.created.formatted(.iso8601))
+                changed   \(resource.changed.formatted(.iso8601))
+
+                """)
+            printTable(
+                [["VERSION", "SIZE", "POLICY", "STORED", "STATE"]]
+                    + list.versions.map {
+                        [
+                            "\($0.number)", "\($0.size)", $0.policy ?? "-", $0.stored.formatted(.iso8601),
+                            $0.current ? "current" : "kept",
+                        ]
+                    })
+        }
+
+        private struct Description: Encodable {
+            let resource: ResourceSummary
+            let versions: [ResourceVersionSummary]
+        }
+    }
+
+    struct Assign: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Have another policy decide who gets a resource.",
+            discussion: "Without a policy nobody gets it any more.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+        @Argument(help: "The policy's name.") var policy: String?
+
+        func run() async throws {
+            let choice: PolicyChoice = try policy.map { .named(try PolicyName($0)) } ?? .none
+            _ = try await place.open { try await $0.editResource(path, .policy(choice)) }
+            print(policy.map { "The policy \($0) decides over \(path)." } ?? "Nobody gets \(path) any more.")
+        }
+    }
+
+    struct Rollback: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make an old version the current one.",
+            discussion: "Its policy becomes the resource's again. `kbs resource show` lists the versions.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+        @Argument(help: "The version's number.") var version: Int
+
+        func run() async throws {
+            let resource = try await place.open { try await $0.editResource(path, .current(version)) }
+            let policy = resource.policy.map { "under the policy \($0)" } ?? "without a policy: nobody gets it"
+            print("Version \(version) of \(path) is the current one, \(policy).")
+        }
+    }
+
+    struct Disable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let nobody have a resource, until it is enabled again.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+
+        func run() async throws {
+            _ = try await place.open { try await $0.editResource(path, .disabled(true)) }
+            print("Disabled \(path).")
+        }
+    }
+
+    struct Enable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let those have a resource again whom its policy lets.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+
+        func run() async throws {
+            _ = try await place.open { try await $0.editResource(path, .disabled(false)) }
+            print("Enabled \(path).")
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Remove a resource with all its versions.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+
+        func run() async throws {
+            try await place.open { try await $0.removeResource(path) }
+            print("Removed \(path).")
+        }
+    }
+}

@@ -1,0 +1,26 @@
+import Arguments
+import FoundationEssentials
+import Logging
+import Server
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Run the key broker.",
+        discussion: """
+            Every flag is also a key of the TOML file (--challenge-lifetime is challenge.lifetime) and a variable \
+            of the environment (KBS_CHALLENGE_LIFETIME). Flags win over the environment, and it over the file.
+            """)
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        let (settings, unknown) = try options.resolve()
+        KBSServer.prepareProcess(settings.logFormat)
+        let loggers = Loggers(settings)
+        let logger = loggers[.kbs]
+        for name in unknown {
+            logger.warning("The environment has a variable that is no setting.", metadata: ["name": "\(name)"])
+        }
+        try await KBSServer(settings, loggers: loggers).run()
+    }
+}

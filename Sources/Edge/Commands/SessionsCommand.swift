@@ -1,0 +1,79 @@
+import Administration
+import Arguments
+import Broker
+import Evidence
+import FoundationEssentials
+import Server
+
+struct SessionsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sessions",
+        abstract: "List and end the sessions of attested guests. Those without a workload get what policies give them.",
+        discussion: Place.explanation, subcommands: [List.self, End.self], defaultSubcommand: List.self)
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the sessions.")
+
+        @OptionGroup var place: Place
+        @Option(help: "Only those of this workload.") var workload: String?
+        @Option(help: "Only those of this chip, in hex.") var chip: String?
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let selection = try selection(workload, chip)
+            let all = try await place.open { administrator in
+                var all: [SessionSummary] = []
+                while true {
+                    let page = try await administrator.sessions(selection, after: all.last?.id ?? "", limit: 1_000)
+                    all += page.sessions
+                    if page.next == nil { return all }
+                }
+            }
+            if json { return try printJSON(all) }
+            guard !all.isEmpty else { return print("There are no sessions.") }
+            printTable(
+                [["ID", "WORKLOAD", "TEE", "CHIP", "OPENED", "EXPIRES"]]
+                    + all.map {
+                        [
+                            $0.id, $0.workload ?? "-", $0.tee, $0.chip.isEmpty ? "-" : "\($0.chip.prefix(16))…",
+                            $0.opened.formatted(.iso8601), $0.expires.formatted(.iso8601),
+                        ]
+                    })
+        }
+    }
+
+    struct End: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "End one session, all of a workload or a chip, or all. Their guests must attest again.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The session's id.") var id: String?
+        @Option(help: "End all of this workload.") var workload: String?
+        @Option(help: "End all of this chip, in hex.") var chip: String?
+        @Flag(help: "End all that there are.") var all = false
+
+        func run() async throws {
+            var chosen = try selection(workload, chip)
+            if let id {
+                guard chosen == .all, let bytes = Hex.decode(id), bytes.count == 16 else {
+                    throw ValidationError("give a session's id of 32 hex digits, --workload or --chip")
+                }
+                chosen.id = bytes
+            }
+            guard (chosen == .all) == all else {
+                throw ValidationError("say which: a session's id, --workload, --chip, or --all alone")
+            }
+            let ended = try await place.open { [chosen] in try await $0.endSessions(chosen) }
+            print("Ended \(ended) \(ended == 1 ? "session" : "sessions").")
+        }
+    }
+}
+
+private func selection(_ workload: String?, _ chip: String?) throws -> SessionSelection {
+    var selection = SessionSelection(workload: try workload.map { try WorkloadID($0) })
+    if let chip {
+        guard let bytes = Hex.decode(chip), !bytes.isEmpty else { throw ValidationError("--chip is hex digits") }
+        selection.chip = Hex.encode(bytes)
+    }
+    return selection
+}

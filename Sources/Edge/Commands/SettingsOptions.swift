@@ -1,0 +1,128 @@
+import Arguments
+import Broker
+import Evidence
+import FoundationEssentials
+import Server
+
+/// Every setting as a flag. Names, meaning and defaults are those of ``SettingKey``.
+struct SettingsOptions: ParsableArguments {
+    @Option(name: .customLong("config"), help: "A TOML file with settings (environment: KBS_CONFIG).")
+    var config: String?
+
+    @Option(help: ArgumentHelp(SettingKey.listen.helpWithDefault, valueName: "address:port"))
+    var listen: String?
+    @Option(help: ArgumentHelp(SettingKey.data.helpWithDefault, valueName: "folder"))
+    var data: String?
+    @Option(help: ArgumentHelp(SettingKey.keysMaster.helpWithDefault, valueName: "source"))
+    var keysMaster: String?
+    @Option(help: ArgumentHelp(SettingKey.logLevel.helpWithDefault, valueName: "level"))
+    var logLevel: String?
+    @Option(help: ArgumentHelp(SettingKey.logFormat.helpWithDefault, valueName: "format"))
+    var logFormat: String?
+    @Option(help: ArgumentHelp(SettingKey.idleTimeout.helpWithDefault, valueName: "time"))
+    var httpIdleTimeout: String?
+    @Option(help: ArgumentHelp(SettingKey.stopTimeout.helpWithDefault, valueName: "time"))
+    var httpStopTimeout: String?
+    @Option(help: ArgumentHelp(SettingKey.tlsCertificate.helpWithDefault, valueName: "file"))
+    var tlsCertificate: String?
+    @Option(help: ArgumentHelp(SettingKey.tlsKey.helpWithDefault, valueName: "file"))
+    var tlsKey: String?
+    @Option(help: ArgumentHelp(SettingKey.tlsClientCA.helpWithDefault, valueName: "file"))
+    var tlsClientCa: String?
+    @Flag(help: ArgumentHelp(SettingKey.insecureHTTP.helpWithDefault))
+    var insecureHttp = false
+    @Option(help: ArgumentHelp(SettingKey.registrationNetworks.helpWithDefault, valueName: "networks"))
+    var registrationNetworks: String?
+    @Option(help: ArgumentHelp(SettingKey.registrationReplace.helpWithDefault, valueName: "bool"))
+    var registrationReplace: String?
+    @Option(help: ArgumentHelp(SettingKey.challengeLifetime.helpWithDefault, valueName: "time"))
+    var challengeLifetime: String?
+    @Option(help: ArgumentHelp(SettingKey.sessionLifetime.helpWithDefault, valueName: "time"))
+    var sessionLifetime: String?
+    @Option(help: ArgumentHelp(SettingKey.snpAllowDebug.helpWithDefault, valueName: "bool"))
+    var snpAllowDebug: String?
+    @Option(help: ArgumentHelp(SettingKey.snpAllowMigrationAgent.helpWithDefault, valueName: "bool"))
+    var snpAllowMigrationAgent: String?
+    @Option(help: ArgumentHelp(SettingKey.snpVMPL.helpWithDefault, valueName: "level"))
+    var snpVmpl: String?
+    @Option(help: ArgumentHelp(SettingKey.snpAllowProvisionalFirmware.helpWithDefault, valueName: "bool"))
+    var snpAllowProvisionalFirmware: String?
+    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBMilan.helpWithDefault, valueName: "tcb"))
+    var snpMinimumTcbMilan: String?
+    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBGenoa.helpWithDefault, valueName: "tcb"))
+    var snpMinimumTcbGenoa: String?
+    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBTurin.helpWithDefault, valueName: "tcb"))
+    var snpMinimumTcbTurin: String?
+    @Option(help: ArgumentHelp(SettingKey.sevAllowDebug.helpWithDefault, valueName: "bool"))
+    var sevAllowDebug: String?
+    @Option(help: ArgumentHelp(SettingKey.endorsementsFolder.helpWithDefault, valueName: "folder"))
+    var endorsementsFolder: String?
+    @Option(help: ArgumentHelp(SettingKey.endorsementsKDS.helpWithDefault, valueName: "url"))
+    var endorsementsKds: String?
+    @Option(help: ArgumentHelp(SettingKey.endorsementsTimeout.helpWithDefault, valueName: "time"))
+    var endorsementsTimeout: String?
+
+    @Option(help: "A JSON file with roots of simulated hardware to trust. For trials only: never with real secrets.")
+    var trustSimulatedRoot: String?
+
+    @Flag(
+        help:
+            "Attest guests that show no hardware at all (sample evidence). For trials only: anyone can be such a guest."
+    )
+    var allowSample = false
+
+    @Option(name: .customLong("set"), help: "Any setting, by its name in the file. May be repeated.")
+    var set: [SettingAssignment] = []
+
+    private var flags: [SettingKey: String] {
+        let given: [SettingKey: String?] = [
+            .listen: listen, .data: data, .keysMaster: keysMaster, .logLevel: logLevel, .logFormat: logFormat,
+            .idleTimeout: httpIdleTimeout,
+            .stopTimeout: httpStopTimeout, .tlsCertificate: tlsCertificate, .tlsKey: tlsKey,
+            .tlsClientCA: tlsClientCa, .insecureHTTP: insecureHttp ? "true" : nil,
+            .registrationNetworks: registrationNetworks,
+            .registrationReplace: registrationReplace, .challengeLifetime: challengeLifetime,
+            .sessionLifetime: sessionLifetime, .snpAllowDebug: snpAllowDebug,
+            .snpAllowMigrationAgent: snpAllowMigrationAgent, .snpVMPL: snpVmpl,
+            .snpAllowProvisionalFirmware: snpAllowProvisionalFirmware, .snpMinimumTCBMilan: snpMinimumTcbMilan,
+            .snpMinimumTCBGenoa: snpMinimumTcbGenoa, .snpMinimumTCBTurin: snpMinimumTcbTurin,
+            .sevAllowDebug: sevAllowDebug, .endorsementsFolder: endorsementsFolder,
+            .endorsementsKDS: endorsementsKds, .endorsementsTimeout: endorsementsTimeout,
+        ]
+        return given.compactMapValues { $0 }
+            .merging(set.map { ($0.key, $0.value) }) { $1 }
+    }
+
+    /// The settings from all sources, and names in the environment that look like settings and are none.
+    func resolve() throws -> (settings: Settings, unknownVariables: [String]) {
+        let environment = ProcessInfo.processInfo.environment
+        let file = config ?? environment["KBS_CONFIG"]
+        var (settings, unknown) = try Settings.resolve(
+            flags: flags, environment: environment, file: file.map { URL(filePath: $0) })
+        if let trustSimulatedRoot { settings.simulatedRoots = try SimulatedRoots(file: trustSimulatedRoot) }
+        settings.policy.allowsSample = allowSample
+        return (settings, unknown)
+    }
+}
+
+extension SimulatedRoots {
+    init(file: String) throws {
+        do {
+            self = try JSONDecoder().decode(Self.self, from: Data(try File.read(file, atMost: 1 << 20)))
+        } catch {
+            throw InvalidSetting("\(file) is not a file of simulated roots (`kbs demo prepare` makes one)")
+        }
+    }
+}
+
+/// `name=value`, on the command line.
+struct SettingAssignment: ExpressibleByArgument {
+    let key: SettingKey
+    let value: String
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, let key = SettingKey.named(String(parts[0])) else { return nil }
+        (self.key, value) = (key, String(parts[1]))
+    }
+}

@@ -1,0 +1,26 @@
+import Administration
+import Arguments
+import FoundationEssentials
+import Server
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Ask a running server how it is.", discussion: Place.explanation)
+
+    @OptionGroup var place: Place
+    @Flag(help: "Print JSON.") var json = false
+
+    func run() async throws {
+        let status = try await place.withServer { try await $0.status() }
+        if json { return try printJSON(status) }
+        print(
+            """
+            version    \(status.version)
+            started    \(status.started.formatted(.iso8601))
+            workloads  \(status.workloads)
+            resources  \(status.resources)
+            sessions   \(status.sessions)
+            trail      \(status.auditSequence) records, \(status.auditHash)
+            """)
+    }
+}

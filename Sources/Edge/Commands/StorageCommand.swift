@@ -1,0 +1,53 @@
+import Arguments
+import Evidence
+import Server
+import Storage
+
+struct MigrateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate", abstract: "Make or bring up to date the schema of the database of storage.url.",
+        discussion: """
+            A server does so by itself when it starts, unless storage.migrate is false: then the servers' role needs no \
+            right to change tables. Any number may run at once. Servers of the version before go on meanwhile.
+            """)
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+        try await StorageCommands.migrate(try options.resolve().settings)
+        print("The schema is up to date.")
+    }
+}
+
+struct StorageCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "storage", abstract: "Move everything from one database to another.", subcommands: [Copy.self])
+
+    struct Copy: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Copy everything into an empty database, of either kind, and compare the two.",
+            discussion: """
+                A place is a data folder or a postgres:// URL; the password comes from storage.password_file. Ids, \
+                sealed secrets and the trail stay as they are. The master key and the file of checkpoints are not in a \
+                database: take them along. Servers must be stopped, or with --snapshot what they do from then on is not \
+                in the copy.
+                """)
+
+        @OptionGroup var options: SettingsOptions
+        @Option(help: ArgumentHelp("What to copy.", valueName: "place")) var from: String
+        @Option(help: ArgumentHelp("An empty database, or a new folder.", valueName: "place")) var to: String
+        @Flag(help: "Copy from PostgreSQL as it is at one moment, while servers work on it.") var snapshot = false
+
+        func run() async throws {
+            let settings = try options.resolve().settings
+            let outcome = try await StorageCommands.copy(
+                from: StorageCommands.Place(from, settings), to: StorageCommands.Place(to, settings),
+                isSnapshot: snapshot)
+            for table in outcome.tables {
+                print("\(table.table.padding(to: 17))  \("\(table.rows)".padding(to: 10))  \(Hex.encode(table.hash))")
+            }
+            print("Read again and compared: number and SHA-256 of each table's rows are the same.")
+            print("Take the master key along: without it no secret can be read.")
+        }
+    }
+}

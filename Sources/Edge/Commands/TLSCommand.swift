@@ -1,0 +1,37 @@
+import Arguments
+import Evidence
+import FoundationEssentials
+import Server
+
+struct TLSCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tls", abstract: "Make a certificate for the server.", subcommands: [SelfSigned.self])
+
+    struct SelfSigned: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a certificate that vouches for itself, for a trial or for guests that pin it.")
+
+        @Option(help: "A DNS name or an IP address by which clients reach the server. May be repeated.")
+        var name: [String] = []
+        @Option(help: ArgumentHelp("Where to put tls.crt and tls.key.", valueName: "folder")) var out = "."
+        @Option(help: "How long it is valid, 1 to 3650.") var days = 90
+        @Flag(help: "Replace files that are there.") var force = false
+
+        func run() throws {
+            let made = try SelfSignedCertificate(names: name, days: days)
+            let files = try made.write(to: URL(filePath: out), overwriting: force)
+            print(
+                """
+                To serve with it:
+                  --tls-certificate \(files.certificate.path(percentEncoded: false))
+                  --tls-key \(files.key.path(percentEncoded: false))
+
+                To pin its public key:
+                  kbs guest unlock --pin sha256:\(Hex.encode(made.keyPin))
+                  curl --pinnedpubkey sha256//\(made.keyPin.base64)
+
+                SHA-256 of the certificate: \(Hex.encode(made.certificatePin))
+                """)
+        }
+    }
+}

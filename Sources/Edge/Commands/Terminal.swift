@@ -1,0 +1,21 @@
+import Evidence
+import FoundationEssentials
+
+/// Colours, on a terminal only.
+enum Terminal {
+    enum Colour: String { case green = "32", red = "31", yellow = "33", bold = "1" }
+
+    static let isInteractive = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+
+    static func paint(_ text: String, _ colour: Colour) -> String {
+        isInteractive ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    static func emphasise(_ word: String, _ outcome: Check.Outcome) -> String {
+        switch outcome {
+        case .passed: paint(word, .green)
+        case .failed: paint(word, .red)
+        case .unproven: paint(word, .yellow)
+        }
+    }
+}

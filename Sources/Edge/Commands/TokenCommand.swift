@@ -1,0 +1,87 @@
+import Administration
+public import Arguments
+public import Broker
+import FoundationEssentials
+import Server
+
+struct TokenCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "token", abstract: "Make, list and revoke access tokens.", discussion: Place.explanation,
+        subcommands: [Create.self, List.self, Revoke.self])
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a token. It is printed once, and cannot be had again.",
+            discussion: """
+                registrar adds, replaces and removes workloads; auditor reads workloads, sessions, attempts and the \
+                audit trail; admin does everything. It goes with a request as `Authorization: Bearer`, or as the \
+                password of HTTP Basic with any user name, which is what Buildah can send.
+                """)
+
+        @OptionGroup var place: Place
+        @Option(help: "registrar, auditor or admin.") var role: Role
+        @Option(help: "What it is for.") var description = ""
+        @Option(help: "How long it is good for, e.g. 12h or 30d.") var expires = "90d"
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            guard let lifetime = SettingValue.duration(expires) else {
+                throw ValidationError("--expires is a time such as 12h or 30d")
+            }
+            try await place.open(create: true) { administrator in
+                let made = try await administrator.createToken(role, description: description, lifetime: lifetime)
+                do { try show(made) } catch {
+                    // Nobody has seen it, and it would be good for as long as if somebody had.
+                    try await administrator.revokeToken(made.summary.id)
+                    tell("The token \(made.summary.id) could not be shown, and is revoked again.")
+                    throw error
+                }
+            }
+        }
+
+        private func show(_ made: NewToken) throws {
+            if json { return try Output.write(Array((try text(ofJSON: made) + "\n").utf8)) }
+            tell(
+                """
+                Token \(made.summary.id), \(role.rawValue), until \(made.summary.expires.formatted(.iso8601)). \
+                It is shown this once:
+                """)
+            try Output.write(Array("\(made.token)\n".utf8))
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the tokens.")
+
+        @OptionGroup var place: Place
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let tokens = try await place.open { try await $0.tokens() }.tokens
+            if json { return try printJSON(tokens) }
+            guard !tokens.isEmpty else { return print("There are no tokens.") }
+            printTable(
+                [["ID", "ROLE", "STATE", "EXPIRES", "FOR"]]
+                    + tokens.map { token in
+                        let state = token.revoked != nil ? "revoked" : token.expires <= Date() ? "expired" : "good"
+                        return [
+                            token.id, token.role.rawValue, state, token.expires.formatted(.iso8601), token.description,
+                        ]
+                    })
+        }
+    }
+
+    struct Revoke: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Revoke a token, at once.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The token's id: its part between kbs_ and the next _.") var id: String
+
+        func run() async throws {
+            try await place.open { try await $0.revokeToken(id) }
+            print("Revoked \(id).")
+        }
+    }
+}
+
+extension Role: ExpressibleByArgument {}

@@ -1,0 +1,123 @@
+import Arguments
+import Evidence
+import FoundationEssentials
+import Server
+
+struct VerifyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Check evidence in files, without a server.",
+        discussion: "Exits with 0 when it is accepted, 1 when it is refused, and 2 when an input cannot be used.",
+        subcommands: [SNP.self, SEV.self])
+
+    struct SNP: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Check an SEV-SNP attestation report.",
+            discussion: "What is not given is not checked, but for the policy, VMPL and firmware, which have defaults.")
+
+        @OptionGroup var common: Common
+        @Option(help: "The report: 1,184 bytes, or hex.") var report: String
+        @Option(help: "The VCEK or VLEK, DER or PEM; may hold its chain too.") var vcek: String?
+        @Option(help: "A folder with certificates: the ARK and ASK, and keys.") var certs: [String] = []
+        @Option(help: "The launch measurement that is expected, 96 hex digits.") var measurement: String?
+        @Option(help: "The report data that is expected, 128 hex digits.") var reportData: String?
+        @Option(help: "The widest guest policy to accept, e.g. 0x30000.") var policy = "0x30000"
+        @Option(help: "The privilege level that is expected.") var vmpl: UInt32 = 0
+        @Option(help: "The least TCB to accept, e.g. 03.00.20.209.") var minimumTcb: String?
+        @Flag(help: "Accept a guest that its host may debug, if --policy allows it.") var allowDebug = false
+        @Flag(help: "Accept a migration agent, if --policy allows it.") var allowMigrationAgent = false
+        @Flag(help: "Accept firmware that is not committed.") var allowProvisionalFirmware = false
+
+        func run() async throws {
+            let found = try await common.reading {
+                try await OfflineVerification.snp(
+                    report: URL(filePath: report), certificates: vcek.map { [URL(filePath: $0)] } ?? [],
+                    folders: certs.map { URL(filePath: $0) }, expecting: try expectations(),
+                    anchors: try common.anchors().snp, at: try common.time())
+            }
+            try common.conclude(found.verdict, "SEV-SNP attestation report", claims: ReportSummary(found.report))
+        }
+
+        private func expectations() throws -> SNPExpectations {
+            var expected = SNPExpectations(
+                measurement: try hex(measurement, "--measurement", 48),
+                reportData: try hex(reportData, "--report-data", 64))
+            guard let bits = UInt64(policy.hasPrefix("0x") ? policy.dropFirst(2) : policy[...], radix: 16) else {
+                throw MalformedInput("--policy", "it is not hexadecimal")
+            }
+            expected.policy = GuestPolicy(rawValue: bits)
+            expected.vmpl = vmpl
+            expected.allowsDebug = allowDebug
+            expected.allowsMigrationAgent = allowMigrationAgent
+            expected.allowsProvisionalFirmware = allowProvisionalFirmware
+            if let minimumTcb {
+                for product in Product.allCases {
+                    expected.minimumTCB[product] = TCBVersion(minimumTcb, product: product)
+                }
+                guard !expected.minimumTCB.isEmpty else {
+                    throw MalformedInput("--minimum-tcb", "it has neither four nor five numbers")
+                }
+            }
+            return expected
+        }
+
+        private func hex(_ text: String?, _ name: String, _ count: Int) throws -> [UInt8]? {
+            guard let text else { return nil }
+            guard let bytes = Hex.decode(text), bytes.count == count else {
+                throw MalformedInput(name, "it does not have \(count * 2) hex digits")
+            }
+            return bytes
+        }
+    }
+
+    struct SEV: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Check an SEV platform's certificates.",
+            discussion: "They are found by what they say they are; files may be named anything.")
+
+        @OptionGroup var common: Common
+        @Option(help: "A folder of .cert files, or a file (what sevctl export --full writes too). May be repeated.")
+        var chain: [String]
+
+        func run() async throws {
+            let verdict = try await common.reading {
+                try OfflineVerification.sev(chain: chain.map { URL(filePath: $0) }, anchors: try common.anchors().sev)
+            }
+            try common.conclude(verdict, "SEV platform certificates")
+        }
+    }
+
+    /// What both have.
+    struct Common: ParsableArguments {
+        @Option(help: "When the certificates must be valid, e.g. 2025-06-01T00:00:00Z (default: now).") var at: String?
+        @Flag(help: "Print JSON.") var json = false
+        @Option(help: "A JSON file with roots of simulated hardware to trust.") var trustSimulatedRoot: String?
+
+        func time() throws -> Date {
+            guard let at else { return Date() }
+            do { return try Date(at, strategy: .iso8601) } catch {
+                throw MalformedInput("--at", "it is not a time such as 2025-06-01T00:00:00Z")
+            }
+        }
+
+        func anchors() throws -> Anchors {
+            guard let trustSimulatedRoot else { return .vendors }
+            return try Anchors.vendors.trusting(SimulatedRoots(file: trustSimulatedRoot))
+        }
+
+        /// Exits with 2 when an input cannot be used.
+        func reading<T>(_ body: () async throws -> T) async throws -> T {
+            do {
+                return try await body()
+            } catch {
+                tell("Error: \(error)")
+                throw ExitCode(2)
+            }
+        }
+
+        func conclude(_ verdict: Verdict, _ title: String, claims: ReportSummary? = nil) throws {
+            let table = VerdictTable(verdict, title: title, claims: claims)
+            print(json ? try table.json() : table.text(emphasise: Terminal.emphasise))
+            guard verdict.isAccepted else { throw ExitCode(1) }
+        }
+    }
+}

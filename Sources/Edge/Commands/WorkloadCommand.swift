@@ -1,0 +1,143 @@
+import Administration
+import Arguments
+import Broker
+import Evidence
+import FoundationEssentials
+import Server
+
+struct WorkloadCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "workload", abstract: "Register, list, show, disable, test and remove workloads.",
+        discussion: Place.explanation,
+        subcommands: [Add.self, List.self, Show.self, Disable.self, Enable.self, Test.self, Remove.self])
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Register a workload.",
+            discussion: "The secret comes from --secret-file, or from standard input. One line end after it is dropped."
+        )
+
+        @OptionGroup var place: Place
+        @Argument(help: "The workload's id.") var id: String
+        @Option(help: "The launch measurement: 96 hex digits for SNP, 64 for SEV and SEV-ES.") var measurement: String
+        @Option(help: "The TEE configuration, as JSON.") var teeConfig = ""
+        @Option(help: "A file with the secret; - is standard input.") var secretFile = "-"
+        @Flag(help: "Replace the workload if it is registered.") var replace = false
+
+        func run() async throws {
+            // More than any guest can receive is refused by the registration itself.
+            let secret = try InputFile.secret(secretFile, atMost: 1 << 20, droppingLineEnd: true)
+            try await place.open(create: true) {
+                try await $0.register(
+                    NewWorkload(id: id, measurement: measurement, configuration: teeConfig, secret: secret),
+                    replacing: replace)
+            }
+            print("Registered \(id).")
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the workloads.")
+
+        @OptionGroup var place: Place
+        @Option(help: "Only those whose id holds this.") var search = ""
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let all = try await place.open { try await $0.allWorkloads(search: search) }
+            if json { return try printJSON(all) }
+            printLines(
+                all.map { workload in
+                    let state = workload.disabled ? "\tdisabled" : ""
+                    return "\(workload.id)\t\(workload.tee)\t\(workload.registered.formatted(.iso8601))\(state)"
+                })
+        }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show a workload. Its secret is not shown.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The workload's id.") var id: String
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let workload = try await place.open { try await $0.workload(id) }
+            if json { return try printJSON(workload) }
+            print(
+                """
+                id           \(workload.id)
+                technology   \(workload.tee)
+                measurement  \(workload.launchMeasurement)
+                policy       \(workload.policy)
+                tee_config   \(workload.teeConfig)
+                registered   \(workload.registered.formatted(.iso8601))
+                disabled     \(workload.disabled ? "yes" : "no")
+                """)
+        }
+    }
+
+    struct Disable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let a workload's guests get nothing, until it is enabled again.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The workload's id.") var id: String
+
+        func run() async throws {
+            try await place.open { try await $0.setDisabled(true, workload: id) }
+            print("Disabled \(id).")
+        }
+    }
+
+    struct Enable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Let a workload's guests get their secret again.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The workload's id.") var id: String
+
+        func run() async throws {
+            try await place.open { try await $0.setDisabled(false, workload: id) }
+            print("Enabled \(id).")
+        }
+    }
+
+    struct Test: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Hold recorded evidence against a workload. Nothing is released.",
+            discussion: """
+                The evidence is a report (1,184 bytes or hex) or the body of a guest's POST /attest. Whether it is fresh \
+                is not looked at. Exits with 0 when it is accepted, 1 when it is refused.
+                """)
+
+        @OptionGroup var place: Place
+        @Argument(help: "The workload's id.") var id: String
+        @Option(help: "The file with the evidence.") var evidence: String
+        @Option(help: "A file with certificates that go with it, PEM or DER. May be repeated.") var vcek: [String] = []
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let recorded = try RecordedEvidence(try InputFile.evidence(evidence))
+            let more = try vcek.flatMap { try Certificate.read(file: try InputFile.evidence($0)) }
+            let verdict = try await place.open {
+                try await $0.appraise(recorded.report.bytes, certificates: more + recorded.certificates, against: id)
+            }
+            let table = VerdictTable(verdict, title: "Evidence against \(id)", claims: ReportSummary(recorded.report))
+            print(json ? try table.json() : table.text(emphasise: Terminal.emphasise))
+            guard verdict.accepted else { throw ExitCode(1) }
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Remove a workload, its secret and its sessions.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The workload's id.") var id: String
+
+        func run() async throws {
+            try await place.open { try await $0.removeWorkload(id) }
+            print("Removed \(id).")
+        }
+    }
+}

@@ -1,0 +1,115 @@
+package import Arguments
+import Files
+import Guest
+
+/// `kbs guest`, and all of `kbs-guest`.
+package struct GuestCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "guest", abstract: "Inside a confidential guest: get its secret, or its evidence.",
+        discussion: """
+            Exits with 1 when the broker refused, 2 when an argument or a device cannot be used, 3 when no \
+            broker to be trusted answered in time, and 4 when the secret could not be put to use.
+            """,
+        subcommands: [Unlock.self, Evidence.self, Status.self])
+
+    package init() {}
+
+    struct Unlock: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Attest to a broker and receive this workload's secret.",
+            discussion: "Standard output carries the secret and nothing else.")
+
+        @Option(help: "The broker, e.g. https://broker.example:8080.") var url: String
+        @Option(help: "The workload's id.") var workload: String
+        @Option(help: "sha256: and hex, over the SubjectPublicKeyInfo of the server's certificate. May be repeated.")
+        var pin: [String] = []
+        @Option(help: "A PEM file with the CA of the server's certificate, instead of the system's.") var ca: String?
+        @Flag(help: "Accept http://, where anyone on the way could answer in the broker's place.") var insecureHttp =
+            false
+        @Option(help: "Where the secret goes: - (standard output, the default) or a file.") var out: String?
+        @Option(
+            parsing: .upToNextOption,
+            help: ArgumentHelp("Open this LUKS device with the secret.", valueName: "device> <name"))
+        var cryptsetup: [String] = []
+        @Option(help: "How long to try, e.g. 60s or 5m.") var timeout = "60s"
+        @Option(help: "How often to try again at most (default: while there is time).") var retries: Int?
+        @Option(help: "Bits of the key that the secret is encrypted to: 2048, or 4096 for longer secrets.")
+        var rsaBits = 2_048
+        @OptionGroup var devices: Devices
+
+        func run() async throws {
+            try await reporting {
+                let delivery = try Delivery(out: out, cryptsetup: cryptsetup)
+                var unlock = Guest.Unlock(
+                    workload: workload,
+                    address: try BrokerAddress(url: url, pins: pin, authority: ca, allowsPlainHTTP: insecureHttp))
+                unlock.device = try devices.settings()
+                unlock.timeout = try Guest.Unlock.duration(timeout)
+                unlock.retries = retries
+                unlock.rsaBits = rsaBits
+                try await delivery.deliver(try await unlock.secret(tell: say))
+            }
+        }
+    }
+
+    struct Evidence: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Save a fresh report, for kbs verify snp.")
+
+        @Option(help: "What the report shall carry, 128 hex digits.") var reportData: String
+        @Option(help: "The file for the report, 1,184 bytes.") var out: String
+        @Option(help: "A file for the host's certificates, PEM.") var certificates: String?
+        @OptionGroup var devices: Devices
+
+        func run() async throws {
+            try await reporting {
+                let evidence = try await devices.settings().device()
+                    .evidence(reportData: try GuestEvidence.reportData(reportData))
+                try evidence.save(report: out, certificates: certificates)
+            }
+        }
+    }
+
+    struct Status: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say which evidence devices are there; exits with 2 when none can be used.")
+
+        @OptionGroup var devices: Devices
+
+        func run() async throws {
+            try await reporting {
+                let status = try devices.settings().status()
+                for line in status.lines { Output.print(line) }
+                guard status.isUsable else { throw ExitCode(GuestFailure.Kind.unusable.rawValue) }
+            }
+        }
+    }
+
+    struct Devices: ParsableArguments {
+        @Option(help: "auto, configfs or sev-guest.") var device = "auto"
+        @Option(help: "The folder of configfs-tsm.") var tsmPath: String?
+        @Option(help: "The privilege level (VMPL) for the report, 0 to 3.") var vmpl: UInt32?
+
+        func settings() throws -> DeviceSettings {
+            var settings = DeviceSettings()
+            settings.choice = try DeviceChoice(named: device)
+            if let tsmPath { settings.configFSPath = tsmPath }
+            settings.privilegeLevel = vmpl
+            return settings
+        }
+    }
+}
+
+@Sendable private func say(_ sentence: String) {
+    // There is nowhere to tell that this failed.
+    try? StandardStream.errors.write(Array("kbs guest: \(sentence)\n".utf8))
+}
+
+/// Runs with the process hardened, and ends with the failure's own status.
+private func reporting(_ body: () async throws -> Void) async throws {
+    ProcessHardening.apply()
+    do { try await body() } catch let failure as GuestFailure {
+        say(failure.description)
+        throw ExitCode(failure.kind.rawValue)
+    }
+}

@@ -1,0 +1,105 @@
+import Bytes
+import Foundation
+import SimulatedHardware
+import EvidenceSupport
+import TestSupport
+import Testing
+
+@testable import Evidence
+
+@Suite("X.509")
+struct X509Tests {
+    @Test(
+        "AMD's own chains lead to their pins", .enabled(if: Vectors.arePresent), arguments: ["milan", "genoa", "turin"])
+    func vendors(product: String) throws {
+        let authorities = try Vectors.authorities(product)
+        let (ark, ask, asvk) = (authorities[0], authorities[1], authorities[2])
+        #expect(ark.isSigned(by: ark))
+        #expect(SNPAnchors.amd.authority(ask, under: ark)?.kind == .vcek)
+        #expect(SNPAnchors.amd.authority(asvk, under: ark)?.kind == .vlek)
+        #expect(SNPAnchors.amd.authority(ask, under: ark)?.product == Product(name: product))
+        #expect(!ark.isSigned(by: ask))
+    }
+
+    @Test("One product's root does not vouch for another's keys", .enabled(if: Vectors.arePresent))
+    func otherProduct() throws {
+        let (milan, genoa) = (try Vectors.authorities("milan"), try Vectors.authorities("genoa"))
+        #expect(SNPAnchors.amd.authority(milan[1], under: genoa[0]) == nil)
+    }
+
+    @Test("Any byte that changes in a certificate breaks it", .enabled(if: Vectors.arePresent))
+    func damage() throws {
+        let vcek = try Vectors.bytes("vectors/snp/genoa-v3/vcek.der")
+        let ask = try Vectors.authorities("genoa")[1]
+        #expect(try Certificate(der: vcek).isSigned(by: ask))
+        for offset in stride(from: 0, to: vcek.count, by: 7) {
+            var bytes = vcek
+            bytes[offset] ^= 0x40
+            let survivor = try? Certificate(der: bytes)
+            #expect(survivor?.isSigned(by: ask) != true, "at \(offset)")
+        }
+    }
+
+    @Test("A certificate that ends early is refused, wherever it ends")
+    func truncation() throws {
+        let der = try SimulatedSNPPlatform(product: .milan).ark.der
+        for count in 0..<der.count {
+            #expect(throws: MalformedInput.self) { try Certificate(der: Array(der.prefix(count))) }
+        }
+        #expect(throws: MalformedInput.self) { try Certificate(der: der + [0]) }
+    }
+
+    @Test("A name that goes into logs before anyone has signed for it cannot forge a line")
+    func nameOfLine() throws {
+        let platform = try SimulatedSNPPlatform(product: .milan)
+        var der = platform.ark.der
+        // The subject's name comes after the issuer's.
+        let name = Data("ARK-Milan".utf8)
+        let range = try #require(Data(der).range(of: name, options: .backwards))
+        der.replaceSubrange(range, with: Array("A\n\u{1B}[31mok".utf8))
+        let found = try Certificate(der: der)
+        #expect(found.commonName == "A??[31mok")
+    }
+
+    @Test("PEM is read with many certificates, and with none that can be used")
+    func pem() throws {
+        let platform = try SimulatedSNPPlatform(product: .milan)
+        let file = Array((platform.ask.pem + platform.ark.pem).utf8)
+        #expect(try Certificate.read(file: file) == [platform.ask, platform.ark])
+        #expect(throws: MalformedInput.self) {
+            try Certificate.read(file: Array("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".utf8))
+        }
+        #expect(throws: MalformedInput.self) { try Certificate.read(file: []) }
+    }
+
+    @Test("A TCB's text form is read back, and nothing else is read")
+    func tcbText() {
+        let milan = TCBVersion(bootLoader: 3, tee: 0, snp: 8, microcode: 115)
+        #expect(milan.description == "03.00.08.115")
+        #expect(TCBVersion("03.00.08.115", product: .milan) == milan)
+        #expect(TCBVersion("01.03.00.08.115", product: .turin)?.fmc == 1)
+        for text in ["", "3", "3.0.8", "3.0.8.256", "3.0.8.x", "3.0.8.1.1", "-1.0.0.0", "3..8.1"] {
+            #expect(TCBVersion(text, product: .milan) == nil, "\(text)")
+        }
+    }
+
+    @Test("Hex of either case is read, and nothing else")
+    func hex() {
+        #expect(Hex.decode("00fFA9") == [0, 255, 0xA9])
+        #expect(Hex.decode("") == [])
+        for text in ["0", "0g", "0x00", " 00", "００"] { #expect(Hex.decode(text) == nil, "\(text)") }
+        #expect(Hex.encode([0, 255, 0xA9]) == "00ffa9")
+    }
+
+    @Test("A cursor never reads past the end, whatever it is asked")
+    func cursor() throws {
+        var cursor = ByteCursor([1, 2, 3, 4, 5], subject: "test")
+        #expect(try cursor.u32() == 0x0403_0201)
+        #expect(throws: MalformedInput.self) { try cursor.u16() }
+        #expect(throws: MalformedInput.self) { try cursor.take(-1) }
+        #expect(throws: MalformedInput.self) { try cursor.take(.max) }
+        #expect(throws: MalformedInput.self) { try cursor.finish() }
+        #expect(try cursor.u8() == 5)
+        try cursor.finish()
+    }
+}

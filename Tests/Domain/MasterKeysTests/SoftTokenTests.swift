@@ -1,0 +1,73 @@
+import Bytes
+import Crypto
+import Foundation
+import TestSupport
+import Testing
+
+@testable import MasterKeys
+
+/// SoftHSM, with a token of its own. It reads the name of its configuration from the environment, so there is one for
+/// all tests of the process.
+private enum SoftToken {
+    static let module = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"]
+        .first { FileManager.default.fileExists(atPath: $0) }
+    private static let made = Task {
+        let folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(at: folder.file("tokens"), withIntermediateDirectories: true)
+        let configuration = folder.file("softhsm2.conf")
+        try Data("directories.tokendir = \(folder.file("tokens").path)\nlog.level = ERROR\n".utf8).write(
+            to: configuration)
+        setenv("SOFTHSM2_CONF", configuration.path, 1)
+        let plan = SpawnedProcess.Plan(
+            URL(filePath: "/usr/bin/softhsm2-util"),
+            ["--init-token", "--free", "--label", "kbs", "--pin", "1234", "--so-pin", "5678"])
+        try #require(try await SpawnedProcess.run(plan) == 0)
+        return folder
+    }
+
+    static func uri(_ object: String, token: String = "kbs", pin: String = "1234\n") async throws -> TokenURI {
+        let file = try await made.value.file(UUID().uuidString)
+        #expect(
+            FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600]))
+        try Data(pin.utf8).write(to: file)
+        return try TokenURI(
+            "pkcs11:token=\(token);object=\(object)?module-path=\(module ?? "")&pin-source=file:\(file.path)")
+    }
+}
+
+@Suite("A key in a PKCS #11 token", .enabled(if: SoftToken.module != nil), .serialized)
+struct SoftTokenTests {
+    @Test("It gives the same master key each time, and another key gives another")
+    func derive() async throws {
+        let (one, two) = (try await SoftToken.uri("one"), try await SoftToken.uri("two"))
+        for uri in [one, two] { try Token.createKey(uri) }
+        let key = try Token.deriveMasterKey(one)
+        #expect(key.bitCount == 256)
+        #expect(try Token.deriveMasterKey(one) == key)
+        #expect(try Token.deriveMasterKey(two) != key)
+        let reader = MasterKeyReader(
+            MasterKeySources(master: .token(two), previous: [.token(one)]), folder: URL(filePath: "/nowhere"))
+        #expect(try reader.read(fresh: true) == [Token.deriveMasterKey(two), key])
+    }
+
+    @Test("A key is not made over another")
+    func twice() async throws {
+        let uri = try await SoftToken.uri("twice")
+        try Token.createKey(uri)
+        let error = #expect(throws: MasterKeyError.self) { try Token.createKey(uri) }
+        #expect(error?.description.contains("already") == true)
+    }
+
+    @Test(
+        "What is missing or wrong is said, and not the PIN",
+        arguments: [
+            ("none", "kbs", "1234", "kbs keys create"), ("none", "other", "1234", "\"kbs\""),
+            ("none", "kbs", "9999", "PIN of the token"), ("none", "kbs", "", "is empty"),
+        ])
+    func errors(object: String, token: String, pin: String, words: String) async throws {
+        let uri = try await SoftToken.uri(object, token: token, pin: pin)
+        let error = #expect(throws: MasterKeyError.self) { try Token.deriveMasterKey(uri) }
+        #expect(error?.description.contains(words) == true, "\(String(describing: error))")
+        #expect(error?.description.contains("9999") == false)
+    }
+}

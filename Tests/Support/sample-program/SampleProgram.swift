@@ -1,0 +1,7 @@
+import Arguments
+import SampleCommands
+
+@main
+enum SampleProgram {
+    static func main() async { await Sample.main() }
+}
