@@ -1,3 +1,4 @@
+import Bytes
 public import Broker
 public import Evidence
 

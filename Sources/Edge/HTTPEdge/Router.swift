@@ -1,5 +1,4 @@
 public import HTTP
-public import HTTPServer
 public import Logging
 
 /// Answers a request whose route was found.

@@ -46,7 +46,7 @@ public final class RouterResponder<Context: RequestContext>: Sendable {
     }
 
     /// The answer. What a handler or middleware throws and nobody has turned into one is its status, or 500.
-    public func respond(to incoming: IncomingRequest) async -> Response {
+    public func respond(to incoming: IncomingRequest) async -> OutgoingResponse {
         let request = Request(head: incoming.head, path: path(of: incoming.head), body: .incoming(incoming.body))
         var context = Context(source: ApplicationRequestContextSource(request: incoming, logger: logger))
         var handler: Handler?
@@ -56,11 +56,12 @@ public final class RouterResponder<Context: RequestContext>: Sendable {
             handler = route.handler(for: request.method)
         }
         do {
-            return try await run(0, request, context, handler)
+            return try await run(0, request, context, handler).outgoing
         } catch let error as HTTPError {
-            return Response(status: error.status, headers: error.headers, body: .bytes(Array((error.body ?? "").utf8)))
+            return OutgoingResponse(
+                status: error.status, headers: error.headers, body: .bytes(Array((error.body ?? "").utf8)))
         } catch {
-            return Response(status: .internalServerError)
+            return OutgoingResponse(status: .internalServerError)
         }
     }
 

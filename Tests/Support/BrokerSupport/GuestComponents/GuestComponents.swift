@@ -1,9 +1,6 @@
-public import AsyncHTTPClient
 import Crypto
 public import Evidence
 public import Foundation
-import NIOCore
-import NIOHTTP1
 public import SimulatedHardware
 
 /// A guest that runs Confidential Containers' components: attests and fetches resources as they do, retries too.
@@ -43,14 +40,13 @@ public struct GuestComponents: Sendable {
     public var hashAlgorithms: [String]? = ["sha256", "sha384", "sha512", "sm3"]
     public var initData: String?
     public var additionalEvidence = ""
-    private let base: String
-    private let client: HTTPClient
+    private let send: Send
 
-    public init(_ hardware: Hardware, key: GuestComponentKey = .elliptic, base: String, client: HTTPClient) {
+    /// - Parameter send: how it reaches the broker.
+    public init(_ hardware: Hardware, key: GuestComponentKey = .elliptic, sending send: @escaping Send) {
         self.hardware = hardware
         self.key = key
-        self.base = base
-        self.client = client
+        self.send = send
     }
 
     // MARK: The handshake
@@ -188,6 +184,28 @@ public struct GuestComponents: Sendable {
 
     // MARK: HTTP
 
+    /// A request to the broker, and its answer.
+    public typealias Send = @Sendable (Request) async throws -> Answer
+
+    public struct Request: Sendable {
+        public let method: String
+        /// From the broker's root.
+        public let path: String
+        public let headers: [(name: String, value: String)]
+        public let body: [UInt8]?
+    }
+
+    public struct Answer: Sendable {
+        public let status: UInt
+        /// The value of the first `Set-Cookie`.
+        public let setCookie: String?
+        public let body: [UInt8]
+
+        public init(status: UInt, setCookie: String?, body: [UInt8]) {
+            (self.status, self.setCookie, self.body) = (status, setCookie, body)
+        }
+    }
+
     private struct Reply {
         let status: UInt
         let cookie: String?
@@ -198,20 +216,16 @@ public struct GuestComponents: Sendable {
     private func send(
         _ method: String, _ path: String, _ body: Data? = nil, cookie: String? = nil, token: String? = nil
     ) async throws -> Reply {
-        var request = HTTPClientRequest(url: "\(base)/kbs/v0\(path)")
-        request.method = HTTPMethod(rawValue: method)
-        if let cookie { request.headers.add(name: "Cookie", value: "kbs-session-id=\(cookie)") }
-        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
-        if let body {
-            request.headers.add(name: "Content-Type", value: "application/json")
-            request.body = .bytes(body)
-        }
-        let response = try await client.execute(request, timeout: .seconds(60))
-        let bytes = try await response.body.collect(upTo: 1 << 22)
-        let set = response.headers.first(name: "Set-Cookie")?.split(separator: ";").first
+        var headers: [(name: String, value: String)] = []
+        if let cookie { headers.append(("Cookie", "kbs-session-id=\(cookie)")) }
+        if let token { headers.append(("Authorization", "Bearer \(token)")) }
+        if body != nil { headers.append(("Content-Type", "application/json")) }
+        let answer = try await send(
+            Request(method: method, path: "/kbs/v0\(path)", headers: headers, body: body.map { Array($0) }))
+        let set = answer.setCookie?.split(separator: ";").first
         let value = set.flatMap {
             $0.hasPrefix("kbs-session-id=") ? String($0.dropFirst("kbs-session-id=".count)) : nil
         }
-        return Reply(status: response.status.code, cookie: value, body: Data(bytes.readableBytesView))
+        return Reply(status: answer.status, cookie: value, body: Data(answer.body))
     }
 }
