@@ -1,8 +1,8 @@
-import Broker
+import Bytes
 import Crypto
-import Foundation
-import JSONWebTokens
-import JWTKit
+import Formats
+import FoundationEssentials
+import JOSE
 
 /// A key that tokens are signed with: ECDSA on P-256.
 struct TokenKey: Sendable {
@@ -11,19 +11,16 @@ struct TokenKey: Sendable {
     let created: Date
     private let key: P256.Signing.PrivateKey
     /// DER of its certificate and those above; empty without one.
-    private let chain: [Data]
+    private let chain: [[UInt8]]
     /// Of a chain that goes into a token's header, in bytes of DER: base64 twice over makes it 16 ninths as long, in a token
     /// that must fit a header field. A longer one is published with the key all the same.
     private let longestChain = 2_048
 
-    init(_ key: P256.Signing.PrivateKey = P256.Signing.PrivateKey(), created: Date, chain: [Data] = []) {
+    init(_ key: P256.Signing.PrivateKey = P256.Signing.PrivateKey(), created: Date, chain: [[UInt8]] = []) {
         self.key = key
         self.created = created
         self.chain = chain
-        let point = key.publicKey.rawRepresentation
-        let canonical =
-            #"{"crv":"P-256","kty":"EC","x":"\#(point.prefix(32).base64URL)","y":"\#(point.suffix(32).base64URL)"}"#
-        id = Data(SHA256.hash(data: Data(canonical.utf8))).base64URL
+        id = key.publicKey.jwkThumbprint
     }
 
     /// - Throws: when the secret is no key.
@@ -32,39 +29,30 @@ struct TokenKey: Sendable {
     }
 
     /// 32 bytes.
-    var secret: Secret { Secret(key.rawRepresentation) }
-
-    /// The public key as a JWK, with its certificates.
-    var jwk: [String: JSONValue] {
-        let point = key.publicKey.rawRepresentation
-        var members: [String: JSONValue] = [
-            "kty": .text("EC"), "crv": .text("P-256"), "alg": .text("ES256"), "use": .text("sig"), "kid": .text(id),
-            "x": .text(point.prefix(32).base64URL), "y": .text(point.suffix(32).base64URL),
-        ]
-        // RFC 7517, section 4.7: base64 proper, not base64url.
-        if !chain.isEmpty { members["x5c"] = .array(chain.map { .text($0.base64EncodedString()) }) }
-        return members
+    var secret: Secret {
+        var number = key.rawRepresentation
+        return Secret(wiping: &number)
     }
 
-    func sign(_ payload: some JWTPayload) async throws -> String {
-        let keys = await collection(try ES256PrivateKey(backing: key))
-        var header = JWTHeader()
-        header.kid = id
+    /// The public key as a JWK, with its certificates.
+    var jwk: JSONValue {
+        var jwk = key.publicKey.jwk
+        // RFC 7517, section 4.7: base64 proper, not base64url.
+        if !chain.isEmpty { jwk["x5c"] = .array(chain.map { .text($0.base64) }) }
+        return jwk
+    }
+
+    /// - Parameter claims: a JSON object.
+    func sign(_ claims: JSONValue) throws -> String {
         // For those who know the key already and look for it here: Trustee's tokens have it. Nobody should believe it.
         var jwk = jwk
         if longestChain < chain.reduce(0, { $0 + $1.count }) { jwk["x5c"] = nil }
-        header.jwk = jwk.mapValues { value in
-            value.text.map { .string($0) } ?? .array(value.list.map { .string($0) })
-        }
-        return try await keys.sign(payload, header: header)
+        return try CompactJWS.sign(
+            claims.encoded, header: [.init("typ", "JWT"), .init("kid", .text(id)), .init("jwk", jwk)], with: key)
     }
 
     /// - Throws: when this key has not signed it.
-    func verify<Payload: JWTPayload>(_ token: String) async throws -> Payload {
-        try await collection(try ES256PublicKey(backing: key.publicKey)).verify(token)
-    }
-
-    private func collection(_ key: some ECDSAKey) async -> JWTKeyCollection {
-        await JWTKeyCollection().add(ecdsa: key, kid: JWKIdentifier(string: id))
+    func verify(_ token: CompactJWS) throws -> JWTClaims {
+        try JWTClaims(try token.payload(signedBy: VerificationKey(key.publicKey, id: id)))
     }
 }
