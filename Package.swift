@@ -96,6 +96,12 @@ let rooms: [Target] = [
         [
             "Broker", "Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPEdge", "JOSE", "JSONWebTokens", "Logging",
         ]),
+    edge(
+        "Administration",
+        [
+            "Broker", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient",
+            "HTTPEdge", "JSONWebTokens", "Logging", "Policies", "VirteeDialect", "X509",
+        ]),
 ]
 
 let supports: [Target] = [
