@@ -85,7 +85,7 @@ let rooms: [Target] = [
     domain(
         "Storage",
         ["Broker", "Bytes", "CLibPQ", "COpenSSLStart", "Concurrency", "Crypto", "Evidence", "Files", "SQLite"]),
-    domain("JSONWebTokens", ["Broker", "Bytes", "Concurrency", "Crypto", "Formats", "HTTPClient", "JOSE", "Logging"]),
+    domain("JSONWebTokens", ["Broker", "Bytes", "Files", "HTTP", "HTTPClient", "JOSE", "Logging"]),
     domain("Endorsements", ["Broker", "Bytes", "Concurrency", "Evidence", "Formats", "HTTP", "HTTPClient", "Tracing"]),
     domain("OpenPolicyAgent", ["Broker", "Bytes", "Formats", "HTTP", "HTTPClient"]),
 
@@ -169,6 +169,12 @@ let testTargets: [Target] = [
         [
             "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "MasterKeys",
             "SQLite", "SimulatedHardware", "Storage", "TestSupport",
+        ]),
+    tests(
+        "Domain", "JSONWebTokensTests",
+        [
+            "Broker", "Bytes", "Concurrency", "Crypto", "EdgeSupport", "Formats", "HTTP", "HTTPClient", "HTTPServer",
+            "JOSE", "JSONWebTokens", "Logging", "TestSupport",
         ]),
     tests("Domain", "PoliciesTests", ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Policies"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
