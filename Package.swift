@@ -147,8 +147,9 @@ let testTargets: [Target] = [
     tests(
         "Domain", "StorageTests",
         [
-            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "MasterKeys",
-            "SQLite", "SimulatedHardware", "Storage", "TestSupport",
+            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "HTTP",
+            "HTTPClient",
+            "MasterKeys", "SQLite", "SimulatedHardware", "Storage", "TestSupport",
         ]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
 ]
