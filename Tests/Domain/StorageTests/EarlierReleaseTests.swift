@@ -170,7 +170,8 @@ struct EarlierReleaseTests {
         let broker = try earlier.broker(store)
         try await broker.register(Simulated.registration("later", secret: "neu"))
         let path = try ResourcePath("default/key/2")
-        _ = try await broker.putResource(path, Secret(Array("drei".utf8)), policy: .named(PolicyName("web")), by: .server)
+        _ = try await broker.putResource(
+            path, Secret(Array("drei".utf8)), policy: .named(PolicyName("web")), by: .server)
         let (token, text) = try AccessToken.make(role: .admin, description: "later", lifetime: 3_600, at: Date())
         try await store.insert(token, recording: AuditRecord(.createToken, by: .server, at: Date()))
         try Data(text.utf8).write(to: earlier.folder.file("token"))
