@@ -107,7 +107,8 @@ let rooms: [Target] = [
         [
             "Administration", "Broker", "Bytes", "CTimex", "CoCoDialect", "Concurrency", "Crypto", "Endorsements",
             "Evidence", "FastP384", "Files", "Formats", "HTTP", "HTTPClient", "HTTPEdge", "HTTPServer",
-            "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite", "Storage",
+            "JOSE", "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite",
+            "Storage",
             "TLS", "Tracing", "VirteeDialect", "X509",
         ]),
     edge("Guest", ["Bytes", "CSEVGuest", "Crypto", "Evidence", "Files", "Formats", "HTTP", "TLS", "X509"]),
