@@ -19,6 +19,8 @@ let package = Package(
         fuzz("FuzzTOML", ["Formats"]),
         fuzz("FuzzDER", ["Formats"]),
         fuzz("FuzzPEM", ["Formats"]),
+        fuzz("FuzzHTTPRequest", ["HTTP"]),
+        fuzz("FuzzHTTPResponse", ["HTTP"]),
         fuzz("FuzzX509", ["Evidence"]),
         fuzz("FuzzSNPReport", ["Evidence", "SimulatedHardware"]),
         fuzz("FuzzSEVCertificate", ["Evidence"]),
