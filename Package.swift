@@ -85,7 +85,7 @@ let rooms: [Target] = [
     domain(
         "Storage",
         ["Broker", "Bytes", "CLibPQ", "COpenSSLStart", "Concurrency", "Crypto", "Evidence", "Files", "SQLite"]),
-    domain("JSONWebTokens", ["Broker", "Bytes", "Concurrency", "Crypto", "Formats", "HTTPClient", "JOSE", "Logging"]),
+    domain("JSONWebTokens", ["Broker", "Bytes", "Files", "HTTP", "HTTPClient", "JOSE", "Logging"]),
     domain("Endorsements", ["Broker", "Bytes", "Concurrency", "Evidence", "Formats", "HTTP", "HTTPClient", "Tracing"]),
     domain("OpenPolicyAgent", ["Broker", "Bytes", "Formats", "HTTP", "HTTPClient"]),
 
@@ -152,6 +152,15 @@ let testTargets: [Target] = [
         ]),
     tests("Domain", "PoliciesTests", ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Policies"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
+    tests(
+        "Edge", "VirteeDialectTests",
+        ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "VirteeDialect"]),
+    tests(
+        "Edge", "CoCoDialectTests",
+        [
+            "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
+            "Formats", "HTTPEdge", "JOSE", "JSONWebTokens", "SimulatedHardware", "Storage", "TestSupport",
+        ]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target, nor has

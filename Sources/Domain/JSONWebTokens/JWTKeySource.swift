@@ -1,6 +1,7 @@
 import Broker
 import Bytes
 import Files
+import HTTP
 package import HTTPClient
 import JOSE
 package import Logging

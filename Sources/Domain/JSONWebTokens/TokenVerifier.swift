@@ -1,4 +1,4 @@
-import Broker
+package import Broker
 package import FoundationEssentials
 package import JOSE
 

@@ -43,6 +43,7 @@ struct GuestComponentAnswer: Sendable {
         let proof: GuestAnswer.Proof
         let found: [UInt8]
         if let primary = evidence?["primary_evidence"], primary["attestation_report"] != nil {
+            try Self.checkAdditional(body)
             let message = try read(primary, SNPEvidenceMessage.init)
             let report: AttestationReport
             do { report = try AttestationReport(message.report) } catch {
@@ -51,6 +52,7 @@ struct GuestComponentAnswer: Sendable {
             proof = .snp(report, certificates: message.endorsements)
             found = report.reportData
         } else if let primary = evidence?["primary_evidence"], primary["svn"] != nil {
+            try Self.checkAdditional(body)
             let message = try read(primary, SampleEvidenceMessage.init)
             guard let data = Base64.decode(message.reportData), data.count <= 64 else {
                 throw Refusal(.malformed, "report_data must be base64 of at most 64 bytes.")
@@ -70,6 +72,13 @@ struct GuestComponentAnswer: Sendable {
         guest = GuestAnswer(
             proof: proof, nonce: attestation.challenge, reportData: expected, key: binding.key.json,
             initData: initialData.map { .init(digest: $0.digest, claims: $0.claims) })
+    }
+
+    /// It is said even where there is none: in another form it would be read as none.
+    private static func checkAdditional(_ body: JSON) throws(Refusal) {
+        _ = try read(body) { body throws(MalformedInput) in
+            try body.member("tee-evidence").member("additional_evidence").text()
+        }
     }
 }
 

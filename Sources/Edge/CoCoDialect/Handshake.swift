@@ -22,7 +22,7 @@ extension CoCoDialect {
     /// - Throws: a ``Failure``.
     public func challenge(_ request: Request) async throws -> Response {
         try await answering {
-            let message = try decode(request.bytes(upTo: settings.longestBody), RequestMessage.init)
+            let message = try decode(await request.bytes(upTo: settings.longestBody), RequestMessage.init)
             guard message.version == "0.4.0" else {
                 // The reference's own status: its clients print the body and stop after a few tries.
                 throw Failure(

@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 
 /// A guest's init data: what its host gave it at launch, and HOST_DATA is the digest of.
 struct InitialData: Sendable {
