@@ -14,7 +14,7 @@ package actor JWTKeySource {
     private let logger: Logger
     private let now: @Sendable () -> ContinuousClock.Instant
     private var keys: VerificationKeySet?
-    private var fetching: Task<VerificationKeySet?, Never>?
+    private var fetching: Task<Void, Never>?
     /// When it was last tried, and when it last succeeded.
     private var tried: ContinuousClock.Instant?
     private var fetched: ContinuousClock.Instant?
@@ -72,15 +72,15 @@ package actor JWTKeySource {
 
     /// Whoever comes while keys are being fetched waits for the same fetch.
     private func refresh(_ time: ContinuousClock.Instant) async {
-        if let fetching {
-            _ = await fetching.value
-            return
-        }
+        if let fetching { return await fetching.value }
         tried = time
-        let task = Task { await fetch() }
+        // It keeps what it finds itself: those who wait may go on before the one that began it.
+        let task = Task {
+            if let found = await fetch() { (keys, fetched) = (found, time) }
+            fetching = nil
+        }
         fetching = task
-        if let found = await task.value { (keys, fetched) = (found, time) }
-        fetching = nil
+        await task.value
     }
 
     private func fetch() async -> VerificationKeySet? {
