@@ -18,7 +18,9 @@ struct ConnectionLog: Sendable {
         case .connectionRefused: counters.count(.connectionsPerAddress)
         case .acceptFailed(let failure):
             logger.error("A connection could not be accepted.", metadata: ["error": "\(failure)"])
-        case .headTimedOut: counters.count(.headerTimeout)
+        case .handshakeFailed(let failure, let peer):
+            logger.debug("A TLS handshake failed.", metadata: ["address": "\(peer)", "reason": "\(failure)"])
+        case .handshakeTimedOut, .headTimedOut: counters.count(.headerTimeout)
         case .bodyTimedOut: counters.count(.bodyTimeout)
         case .writeTimedOut: counters.count(.writeTimeout)
         case .bodyRefused: counters.count(.bodies)
