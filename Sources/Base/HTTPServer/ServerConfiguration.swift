@@ -11,6 +11,8 @@ public struct ServerConfiguration: Sendable {
     public var connections = 12_000
     /// Connections of an address, or of an IPv6 network of 64 bits. Above, new ones are closed.
     public var connectionsPerAddress = 4_000
+    /// Networks of proxies, behind which there are many callers: their connections count in all only.
+    public var proxies = NetworkList.none
     /// Bodies of all requests that are being received and answered, in bytes.
     public var bodies = 256 * 1_024 * 1_024
     public var head = HeadLimits()

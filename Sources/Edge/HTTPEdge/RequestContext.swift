@@ -18,6 +18,8 @@ public protocol RemoteAddressRequestContext: RequestContext {
 /// What a context is made from.
 public struct ApplicationRequestContextSource: Sendable {
     public let request: IncomingRequest
+    /// Who sent the request: whoever is at the other end of the connection, or behind a trusted proxy there.
+    public let caller: Peer
     public let logger: Logger
 }
 
@@ -44,7 +46,7 @@ public struct BasicRequestContext: RemoteAddressRequestContext {
 
     public init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
-        remoteAddress = source.request.peer.address
+        remoteAddress = source.caller.address
     }
 }
 

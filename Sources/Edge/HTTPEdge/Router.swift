@@ -57,11 +57,12 @@ public final class Router<Context: RequestContext>: RouterMethods {
     /// - Parameters:
     ///   - careless: a path under which a doubled slash at the very beginning counts for one: some guests' clients put
     ///     their path behind a base URL that ends in a slash.
+    ///   - proxies: networks of proxies that are believed who their clients are.
     ///   - logger: what handlers log to.
     public func responder(
-        allowingDoubledSlashBefore careless: String? = nil, logger: Logger
+        allowingDoubledSlashBefore careless: String? = nil, trusting proxies: NetworkList = .none, logger: Logger
     ) -> RouterResponder<Context> {
-        RouterResponder(routes, middlewares, careless: careless, logger)
+        RouterResponder(routes, middlewares, careless: careless, proxies, logger)
     }
 }
 

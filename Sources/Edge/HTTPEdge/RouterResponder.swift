@@ -26,18 +26,20 @@ public final class RouterResponder<Context: RequestContext>: Sendable {
     private let patterns: [Route]
     private let middlewares: [any RouterMiddleware<Context>]
     private let careless: String?
+    private let proxies: NetworkList
     private let logger: Logger
 
     init(
         _ routes: [RouterPath: [HTTPRequest.Method: RouteHandler<Context>]],
         _ middlewares: [any RouterMiddleware<Context>],
-        careless: String?, _ logger: Logger
+        careless: String?, _ proxies: NetworkList, _ logger: Logger
     ) {
         let all = routes.map { Route(path: $0, name: "\($0)", handlers: $1) }
         literal = Dictionary(all.filter(\.path.isLiteral).map { ($0.name, $0) }) { first, _ in first }
         patterns = all.filter { !$0.path.isLiteral }.sorted { Self.rank($0.path) > Self.rank($1.path) }
         self.middlewares = middlewares
         self.careless = careless
+        self.proxies = proxies
         self.logger = logger
     }
 
@@ -48,13 +50,17 @@ public final class RouterResponder<Context: RequestContext>: Sendable {
     /// The answer. What a handler or middleware throws and nobody has turned into one is its status, or 500.
     public func respond(to incoming: IncomingRequest) async -> OutgoingResponse {
         let request = Request(head: incoming.head, path: path(of: incoming.head), body: .incoming(incoming.body))
-        var context = Context(source: ApplicationRequestContextSource(request: incoming, logger: logger))
+        let (caller, fault) = caller(of: incoming)
+        var context = Context(
+            source: ApplicationRequestContextSource(request: incoming, caller: caller, logger: logger))
         var handler: Handler?
         if let (route, values) = route(request.uri.path) {
             context.coreContext.endpointPath = route.name
             context.coreContext.parameters.values = values
             handler = route.handler(for: request.method)
         }
+        // Whose request it is decides what it may do.
+        if let fault { handler = { _, _ in throw HTTPError(fault.status, message: fault.reason) } }
         do {
             return try await run(0, request, context, handler).outgoing
         } catch let error as HTTPError {
@@ -62,6 +68,17 @@ public final class RouterResponder<Context: RequestContext>: Sendable {
                 status: error.status, headers: error.headers, body: .bytes(Array((error.body ?? "").utf8)))
         } catch {
             return OutgoingResponse(status: .internalServerError)
+        }
+    }
+
+    private func caller(of request: IncomingRequest) -> (Peer, MalformedMessage?) {
+        guard !proxies.isEmpty else { return (request.peer, nil) }
+        do {
+            let address = try ForwardedFor.caller(
+                of: request.head.headerFields, from: request.peer.address, trusting: proxies)
+            return (Peer(address: address, userID: request.peer.userID), nil)
+        } catch {
+            return (request.peer, error)
         }
     }
 

@@ -112,9 +112,11 @@ struct ServerParts: Sendable {
         let log = ConnectionLog(
             counters: limits.counters, open: monitor.connections, metrics: monitor.http, logger: loggers[.http],
             tlsLogger: loggers[.tls])
-        let configuration = limits.configuration(idleTimeout: settings.idleTimeout)
+        var configuration = limits.configuration(idleTimeout: settings.idleTimeout)
+        configuration.proxies = settings.trustedProxies
         // Some guests' clients put their calls behind a URL that ends in a slash.
-        let responder = router.responder(allowingDoubledSlashBefore: "/kbs/v0", logger: loggers[.http])
+        let responder = router.responder(
+            allowingDoubledSlashBefore: "/kbs/v0", trusting: settings.trustedProxies, logger: loggers[.http])
         let server = HTTP1Server(configuration, tls: tls?.next, observing: { log($0) }) {
             await responder.respond(to: $0)
         }
@@ -212,7 +214,8 @@ struct ServerParts: Sendable {
     }
 }
 
-/// What a request carries along: who is at the other end of its connection and, with TLS, the certificate shown there.
+/// What a request carries along: who is at the other end of its connection, or behind a trusted proxy there, and, with TLS,
+/// the certificate shown there.
 struct KBSRequestContext: CallerContext {
     var coreContext: CoreRequestContextStorage
     let peer: Peer
@@ -226,7 +229,7 @@ struct KBSRequestContext: CallerContext {
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-        peer = source.request.peer
+        peer = source.caller
         tlsPeer = source.request.tls
     }
 }

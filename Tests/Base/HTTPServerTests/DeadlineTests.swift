@@ -64,15 +64,15 @@ struct DeadlineTests {
     @Test("A body that comes at the least rate or faster may take longer than the time for one")
     func steadyBody() async throws {
         let change: @Sendable (inout ServerConfiguration) -> Void = {
-            $0.bodyTimeout = .seconds(1)
+            $0.bodyTimeout = .seconds(3)
             $0.leastBodyRate = 20
         }
         try await TestServer.run(change, handler: greetOrEcho) { server in
             try await server.connect { steady in
-                try await steady.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n")
-                for _ in 0..<30 {
+                try await steady.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3500\r\n\r\n")
+                for _ in 0..<35 {
                     try await steady.send(String(repeating: "x", count: 100))
-                    try await Task.sleep(for: .milliseconds(50))
+                    try await Task.sleep(for: .milliseconds(100))
                 }
                 #expect(await steady.receive(until: "xxx").hasPrefix("HTTP/1.1 200 "))
             }
@@ -141,22 +141,6 @@ struct DeadlineTests {
                 #expect(count > Self.size)
             }
             #expect(server.count { if case .writeTimedOut = $0 { true } else { false } } == 1)
-        }
-    }
-
-    @Test("Whoever takes little of what the kernel holds, but takes some, is not cut")
-    func crawlingReader() async throws {
-        let change: @Sendable (inout ServerConfiguration) -> Void = { $0.writeTimeout = .seconds(2) }
-        try await TestServer.run(change, handler: Self.large) { server in
-            try await server.connect(receiveBuffer: 65_536) { slow in
-                try await slow.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-                // The kernel's buffers take some megabytes at once, and room for more comes late.
-                for _ in 0..<100 {
-                    #expect(await slow.receiveBytes(atMost: 8_192) != nil)
-                    try await Task.sleep(for: .milliseconds(50))
-                }
-            }
-            #expect(server.count { if case .writeTimedOut = $0 { true } else { false } } == 0)
         }
     }
 

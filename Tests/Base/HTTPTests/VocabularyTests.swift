@@ -91,9 +91,9 @@ struct HTTPDateTests {
         #expect(HTTPDate.seconds(text) == seconds)
     }
 
-    @Test("Every day of two centuries is read as it is written")
-    func everyDay() {
-        for day in 0..<Int64(73_000) {
+    @Test("Days of two centuries are read as they are written")
+    func days() {
+        for day in stride(from: Int64(0), to: 73_000, by: 13) {
             let seconds = day * 86_400 + day
             guard HTTPDate.seconds(HTTPDate.text(seconds)) == seconds else { Issue.record("day \(day)"); return }
         }

@@ -106,6 +106,29 @@ struct RouterTests {
                 .hasPrefix("HTTP/1.1 404"))
     }
 
+    @Test("Who is behind a trusted proxy is the caller; a proxy that cannot be understood is refused, through all middlewares")
+    func callers() async throws {
+        let router = Router()
+        router.add(middleware: Note(name: "seen"))
+        router.get("who") { _, context in
+            Response(status: .ok, text: context.remoteAddress.map { "\($0)" } ?? "nobody")
+        }
+        let logger = Logger(label: "edge") { _ in NoOpLogHandler() }
+        func ask(_ forwarded: String, trusting proxies: NetworkList) async throws -> String {
+            let responder = router.responder(trusting: proxies, logger: logger)
+            var reply = ""
+            try await TestServer.run(handler: { await responder.respond(to: $0) }) {
+                reply = try await $0.exchange(
+                    "GET /who HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: \(forwarded)\r\nConnection: close\r\n\r\n")
+            }
+            return reply
+        }
+        #expect(try await ask("192.0.2.1", trusting: .loopback).hasSuffix("192.0.2.1"))
+        #expect(try await ask("192.0.2.1", trusting: .none).hasSuffix("127.0.0.1"))
+        let refused = try await ask("unknown", trusting: .loopback)
+        #expect(refused.hasPrefix("HTTP/1.1 400 "))
+    }
+
     @Test("A thrown error is its status and sentence; what nobody expected is 500 and says nothing")
     func errors() async throws {
         let refused = try await get("/fails")

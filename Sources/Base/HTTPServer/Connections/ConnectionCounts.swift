@@ -22,10 +22,17 @@ final class ConnectionCounts: Sendable {
     private let counts = Lock(Counts())
     private let most: Int
     private let mostPerAddress: Int
+    private let proxies: NetworkList
 
-    init(most: Int, mostPerAddress: Int) {
+    /// - Parameter proxies: networks whose addresses are not counted each.
+    init(most: Int, mostPerAddress: Int, proxies: NetworkList = .none) {
         self.most = most
         self.mostPerAddress = mostPerAddress
+        self.proxies = proxies
+    }
+
+    private func counted(_ address: IPAddress?) -> IPAddress? {
+        proxies.isEmpty || !proxies.contains(address) ? address?.limited : nil
     }
 
     /// How many are open.
@@ -50,8 +57,9 @@ final class ConnectionCounts: Sendable {
 
     /// - Returns: whether the address may have one more, which then takes the place that was kept.
     func admit(_ address: IPAddress?) -> Bool {
-        counts.withLock { counts in
-            if let address = address?.limited {
+        let counted = counted(address)
+        return counts.withLock { counts in
+            if let address = counted {
                 guard counts.byAddress[address, default: 0] < mostPerAddress else { return false }
                 counts.byAddress[address, default: 0] += 1
             }
@@ -64,8 +72,9 @@ final class ConnectionCounts: Sendable {
     ///
     /// - Returns: whether those who listen have paused, and may go on.
     func release(_ address: IPAddress?) -> Bool {
-        counts.withLock { counts in
-            if let address = address?.limited {
+        let counted = counted(address)
+        return counts.withLock { counts in
+            if let address = counted {
                 let left = counts.byAddress[address, default: 1] - 1
                 counts.byAddress[address] = left > 0 ? left : nil
             }

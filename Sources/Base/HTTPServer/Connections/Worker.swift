@@ -32,7 +32,8 @@ final class Service: Sendable {
         self.refusal = refusal
         self.resume = resume
         counts = ConnectionCounts(
-            most: configuration.connections, mostPerAddress: configuration.connectionsPerAddress)
+            most: configuration.connections, mostPerAddress: configuration.connectionsPerAddress,
+            proxies: configuration.proxies)
         budget = BodyBudget(capacity: configuration.bodies)
     }
 }

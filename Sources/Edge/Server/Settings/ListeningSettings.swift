@@ -5,7 +5,9 @@ import Logging
 
 /// Where the server listens, and for how long.
 extension SettingKey {
-    static let listening = [listen, socketMode, socketGroup, data, logLevel, idleTimeout, stopTimeout]
+    static let listening = [
+        listen, socketMode, socketGroup, trustedProxies, data, logLevel, idleTimeout, stopTimeout,
+    ]
 
     public static let listen = SettingKey(
         "listen", "Address and port to listen on; beside it or alone a Unix socket, as in unix:/run/kbs/kbs.sock",
@@ -29,6 +31,10 @@ extension SettingKey {
     public static let socketGroup = SettingKey(
         "socket.group", "The group of the Unix socket (default: the server's own)"
     ) { $1.socket.group = $0.text.isEmpty ? nil : $0.text }
+
+    public static let trustedProxies = SettingKey(
+        "proxies.trusted", "Networks of proxies whose X-Forwarded-For says who the caller is"
+    ) { $1.trustedProxies = try $0.networks() }
 
     public static let data = SettingKey(
         "data", "Folder for the database and the master key", default: "kbs-data"

@@ -43,6 +43,8 @@ public struct Settings: Sendable {
     public var listensOnTCP = true
     /// Beside ``listen``, or alone.
     public var socket = Socket()
+    /// Proxies that are believed who their clients are.
+    public var trustedProxies = NetworkList.none
     public var dataFolder = URL(filePath: "kbs-data")
     public var storage = StorageSettings()
     public var masterKeys = MasterKeySources()
