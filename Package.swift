@@ -98,6 +98,16 @@ let rooms: [Target] = [
         ]),
 ]
 
+let programs: [Target] = [
+    program(
+        "kbs-bench",
+        [
+            "Arguments", "Bytes", "Concurrency", "Crypto", "Evidence", "FastP384", "Files", "GuestComponentSupport",
+            "HTTP",
+            "HTTPClient", "SimulatedHardware", "TLS", "TestSupport", "X509",
+        ])
+]
+
 let supports: [Target] = [
     support("TestSupport", ["Bytes", "Concurrency"]),
     support("SampleCommands", ["Arguments", "Bytes"]),
@@ -106,6 +116,7 @@ let supports: [Target] = [
         swiftSettings: settings),
     support("EvidenceSupport", ["Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
     support("Wycheproof", ["Bytes"]),
+    support("GuestComponentSupport", ["Crypto", "Evidence", "HTTP", "HTTPClient", "SimulatedHardware"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
 ]
 
@@ -145,7 +156,7 @@ func those(_ targets: [Target]) -> [Target] {
     }
     return left.count == targets.count ? left : those(left)
 }
-let targets = those(systems + rooms + supports + testTargets)
+let targets = those(systems + rooms + programs + supports + testTargets)
 
 // For fuzz/, which is a package of its own.
 let products: [Product] = ["Bytes", "Formats", "Evidence"].filter { name in targets.contains { $0.name == name } }

@@ -1,9 +1,8 @@
-public import AsyncHTTPClient
 import Crypto
 public import Evidence
-public import Foundation
-import NIOCore
-import NIOHTTP1
+import Foundation
+import HTTP
+public import HTTPClient
 public import SimulatedHardware
 
 /// A guest that runs Confidential Containers' components: attests and fetches resources as they do, retries too.
@@ -17,7 +16,7 @@ public struct GuestComponents: Sendable {
 
     /// What the broker answered in place of what was wanted.
     public struct Refused: Error, CustomStringConvertible {
-        public let status: UInt
+        public let status: Int
         public let body: String
 
         /// The member of the error's JSON; `nil` when it is none.
@@ -44,9 +43,9 @@ public struct GuestComponents: Sendable {
     public var initData: String?
     public var additionalEvidence = ""
     private let base: String
-    private let client: HTTPClient
+    private let client: HTTP1Client
 
-    public init(_ hardware: Hardware, key: GuestComponentKey = .elliptic, base: String, client: HTTPClient) {
+    public init(_ hardware: Hardware, key: GuestComponentKey = .elliptic, base: String, client: HTTP1Client) {
         self.hardware = hardware
         self.key = key
         self.base = base
@@ -58,9 +57,9 @@ public struct GuestComponents: Sendable {
     public func challenge() async throws -> Challenge {
         var request: [String: Any] = ["version": version, "tee": tee, "extra-params": ""]
         if let hashAlgorithms { request["extra-params"] = ["supported-hash-algorithms": hashAlgorithms] }
-        let reply = try await send("POST", "/auth", try JSONSerialization.data(withJSONObject: request))
+        let reply = try await send(.post, "/auth", Array(JSONSerialization.data(withJSONObject: request)))
         guard reply.status == 200 else { throw reply.refused }
-        guard let message = try JSONSerialization.jsonObject(with: reply.body) as? [String: Any],
+        guard let message = try JSONSerialization.jsonObject(with: Data(reply.body)) as? [String: Any],
             let nonce = message["nonce"] as? String, let cookie = reply.cookie
         else { throw reply.refused }
         let selected = (message["extra-params"] as? [String: String])?["selected-hash-algorithm"]
@@ -68,8 +67,8 @@ public struct GuestComponents: Sendable {
     }
 
     /// The body of `POST /attest`.
-    public func evidence(for challenge: Challenge) throws -> Data {
-        let jwk = try key.jwk
+    public func evidence(for challenge: Challenge) throws -> [UInt8] {
+        let jwk = key.jwk
         let bound: [String: Any] = [
             "tee-pubkey": jwk, "nonce": challenge.nonce, "additional-evidence": additionalEvidence,
         ]
@@ -90,7 +89,7 @@ public struct GuestComponents: Sendable {
                 "additional_evidence": additionalEvidence,
             ],
         ]
-        return try JSONSerialization.data(withJSONObject: message)
+        return Array(try JSONSerialization.data(withJSONObject: message))
     }
 
     private func primaryEvidence(_ reportData: [UInt8]) throws -> [String: Any] {
@@ -121,10 +120,10 @@ public struct GuestComponents: Sendable {
         try await attest(challenge, evidence(for: challenge))
     }
 
-    public func attest(_ challenge: Challenge, _ body: Data) async throws -> String {
-        let reply = try await send("POST", "/attest", body, cookie: challenge.cookie)
+    public func attest(_ challenge: Challenge, _ body: [UInt8]) async throws -> String {
+        let reply = try await send(.post, "/attest", body, cookie: challenge.cookie)
         guard reply.status == 200,
-            let message = try JSONSerialization.jsonObject(with: reply.body) as? [String: String],
+            let message = try JSONSerialization.jsonObject(with: Data(reply.body)) as? [String: String],
             let token = message["token"]
         else { throw reply.refused }
         return token
@@ -133,7 +132,7 @@ public struct GuestComponents: Sendable {
     // MARK: Resources
 
     public func fetch(_ path: String, cookie: String? = nil, token: String? = nil) async throws -> [UInt8] {
-        let reply = try await send("GET", "/resource/\(path)", cookie: cookie, token: token)
+        let reply = try await send(.get, "/resource/\(path)", cookie: cookie, token: token)
         guard reply.status == 200 else { throw reply.refused }
         return try key.open(reply.body)
     }
@@ -189,29 +188,25 @@ public struct GuestComponents: Sendable {
     // MARK: HTTP
 
     private struct Reply {
-        let status: UInt
+        let status: Int
         let cookie: String?
-        let body: Data
+        let body: [UInt8]
         var refused: Refused { Refused(status: status, body: String(decoding: body, as: UTF8.self)) }
     }
 
     private func send(
-        _ method: String, _ path: String, _ body: Data? = nil, cookie: String? = nil, token: String? = nil
+        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, cookie: String? = nil,
+        token: String? = nil
     ) async throws -> Reply {
-        var request = HTTPClientRequest(url: "\(base)/kbs/v0\(path)")
-        request.method = HTTPMethod(rawValue: method)
-        if let cookie { request.headers.add(name: "Cookie", value: "kbs-session-id=\(cookie)") }
-        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
-        if let body {
-            request.headers.add(name: "Content-Type", value: "application/json")
-            request.body = .bytes(body)
-        }
-        let response = try await client.execute(request, timeout: .seconds(60))
-        let bytes = try await response.body.collect(upTo: 1 << 22)
-        let set = response.headers.first(name: "Set-Cookie")?.split(separator: ";").first
+        var request = HTTPClientRequest(method, url: base, path: "/kbs/v0\(path)", body: body)
+        if let cookie { request.headers[.cookie] = "kbs-session-id=\(cookie)" }
+        if let token { request.headers[.authorization] = "Bearer \(token)" }
+        if body != nil { request.headers[.contentType] = "application/json" }
+        let answer = try await client.execute(request, timeout: .seconds(60), upTo: 1 << 22)
+        let set = answer.headers[values: .setCookie].first?.split(separator: ";").first
         let value = set.flatMap {
             $0.hasPrefix("kbs-session-id=") ? String($0.dropFirst("kbs-session-id=".count)) : nil
         }
-        return Reply(status: response.status.code, cookie: value, body: Data(bytes.readableBytesView))
+        return Reply(status: answer.status.code, cookie: value, body: answer.body)
     }
 }

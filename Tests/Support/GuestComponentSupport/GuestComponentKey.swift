@@ -1,18 +1,16 @@
 public import Crypto
-import CryptoExtras
-public import Foundation
+import Foundation
 
 /// A guest's key pair, and how its library opens what is encrypted to it. Written from the protocol alone.
 public enum GuestComponentKey: Sendable {
     case p256(P256.KeyAgreement.PrivateKey)
     case p521(P521.KeyAgreement.PrivateKey)
-    /// PKCS #1 of the private key.
-    case rsa(Data)
+    case rsa(RSA.Encryption.PrivateKey)
 
     public static var elliptic: GuestComponentKey { .p256(P256.KeyAgreement.PrivateKey()) }
     public static var large: GuestComponentKey { .p521(P521.KeyAgreement.PrivateKey()) }
     public static func rsa() throws -> GuestComponentKey {
-        .rsa(try _RSA.Encryption.PrivateKey(keySize: .bits2048).derRepresentation)
+        .rsa(try RSA.Encryption.PrivateKey(keySize: .bits2048))
     }
 
     public struct Unreadable: Error, CustomStringConvertible {
@@ -21,23 +19,18 @@ public enum GuestComponentKey: Sendable {
 
     /// The public key.
     public var jwk: [String: String] {
-        get throws {
-            switch self {
-            case .p256(let key): Self.ec("P-256", key.publicKey.rawRepresentation)
-            case .p521(let key): Self.ec("P-521", key.publicKey.rawRepresentation)
-            case .rsa(let der):
-                try {
-                    let key = try _RSA.Encryption.PrivateKey(derRepresentation: der).publicKey.getKeyPrimitives()
-                    return [
-                        "kty": "RSA", "alg": "RSA-OAEP-256", "n": Self.text(key.modulus),
-                        "e": Self.text(key.publicExponent),
-                    ]
-                }()
-            }
+        switch self {
+        case .p256(let key): Self.ec("P-256", key.publicKey.rawRepresentation)
+        case .p521(let key): Self.ec("P-521", key.publicKey.rawRepresentation)
+        case .rsa(let key):
+            [
+                "kty": "RSA", "alg": "RSA-OAEP-256", "n": Self.text(key.publicKey.modulus),
+                "e": Self.text(key.publicKey.publicExponent),
+            ]
         }
     }
 
-    private static func ec(_ curve: String, _ point: Data) -> [String: String] {
+    private static func ec(_ curve: String, _ point: [UInt8]) -> [String: String] {
         [
             "kty": "EC", "crv": curve, "alg": "ECDH-ES+A256KW", "x": text(point.prefix(point.count / 2)),
             "y": text(point.suffix(point.count / 2)),
@@ -45,8 +38,8 @@ public enum GuestComponentKey: Sendable {
     }
 
     /// Opens a flattened JWE as the guest's library does: the header is read and written again, and *that* is the AAD.
-    public func open(_ json: Data) throws -> [UInt8] {
-        guard let message = try JSONSerialization.jsonObject(with: json) as? [String: String],
+    public func open(_ json: [UInt8]) throws -> [UInt8] {
+        guard let message = try JSONSerialization.jsonObject(with: Data(json)) as? [String: String],
             let header = try JSONSerialization.jsonObject(with: Self.bytes(message["protected"])) as? [String: Any]
         else { throw Unreadable(description: "this is no flattened JWE") }
         guard header["enc"] as? String == "A256GCM" else { throw Unreadable(description: "another enc") }
@@ -83,8 +76,7 @@ public enum GuestComponentKey: Sendable {
         case (.p521(let key), "ECDH-ES+A256KW"):
             let shared = try key.sharedSecretFromKeyAgreement(with: .init(rawRepresentation: point()))
             return try AES.KeyWrap.unwrap(wrapped, using: Self.agreed(shared.withUnsafeBytes { Data($0) }))
-        case (.rsa(let der), "RSA-OAEP-256"):
-            let key = try _RSA.Encryption.PrivateKey(derRepresentation: der)
+        case (.rsa(let key), "RSA-OAEP-256"):
             return SymmetricKey(data: try key.decrypt(wrapped, padding: .PKCS1_OAEP_SHA256))
         default: throw Unreadable(description: "it is encrypted with \(algorithm ?? "nothing")")
         }
@@ -98,7 +90,7 @@ public enum GuestComponentKey: Sendable {
         return SymmetricKey(data: SHA256.hash(data: input))
     }
 
-    static func text(_ data: some DataProtocol) -> String {
+    static func text(_ data: some Collection<UInt8>) -> String {
         Data(data).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 
