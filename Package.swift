@@ -86,8 +86,10 @@ let rooms: [Target] = [
         "Storage",
         ["Broker", "Bytes", "CLibPQ", "COpenSSLStart", "Concurrency", "Crypto", "Evidence", "Files", "SQLite"]),
     domain("JSONWebTokens", ["Broker", "Bytes", "Concurrency", "Crypto", "Formats", "HTTPClient", "JOSE", "Logging"]),
-    domain("Endorsements", ["Broker", "Bytes", "Concurrency", "Evidence", "Formats", "HTTP", "HTTPClient", "Tracing"]),
-    domain("OpenPolicyAgent", ["Broker", "Bytes", "Formats", "HTTP", "HTTPClient"]),
+    domain(
+        "Endorsements",
+        ["Broker", "Bytes", "Concurrency", "Evidence", "Files", "HTTP", "HTTPClient", "Tracing"]),
+    domain("OpenPolicyAgent", ["Broker", "Bytes", "Files", "Formats", "HTTP", "HTTPClient"]),
 
     edge("HTTPEdge", ["Bytes", "Concurrency", "Formats", "HTTP", "HTTPServer", "Logging", "Tracing"]),
     edge("VirteeDialect", ["Broker", "Bytes", "Evidence", "Formats", "HTTP", "HTTPEdge", "Logging"]),
@@ -143,6 +145,15 @@ let testTargets: [Target] = [
         ["Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "TestSupport"]),
 
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
+    tests(
+        "Domain", "EndorsementsTests",
+        [
+            "Broker", "Bytes", "Concurrency", "EdgeSupport", "Endorsements", "Evidence", "EvidenceSupport", "HTTP",
+            "HTTPClient", "HTTPServer", "InMemoryTracing", "SimulatedHardware", "Storage", "TestSupport", "Tracing",
+        ]),
+    tests(
+        "Domain", "OpenPolicyAgentTests",
+        ["Broker", "EdgeSupport", "HTTP", "HTTPServer", "OpenPolicyAgent", "TestSupport"]),
     tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "X509"]),
 ]
 
