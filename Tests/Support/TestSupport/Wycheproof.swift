@@ -3,12 +3,7 @@ public import Foundation
 
 /// C2SP's test vectors, when they are beside the project: `../shared/vectors/wycheproof`, or where `KBS_SHARED` says.
 public enum Wycheproof {
-    public static let shared: URL = {
-        if let path = ProcessInfo.processInfo.environment["KBS_SHARED"] { return URL(filePath: path) }
-        return URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../../shared").standardized
-    }()
-
-    public static let folder = shared.appending(path: "vectors/wycheproof")
+    public static let folder = Vectors.folder.appending(path: "vectors/wycheproof")
 
     /// For `.enabled(if:)`: without the data a test says that it was skipped.
     public static let isPresent = FileManager.default.fileExists(atPath: folder.path)

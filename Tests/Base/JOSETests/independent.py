@@ -25,6 +25,16 @@ def joserfc_decrypt(request):
     return {"plaintext": plain.hex()}
 
 
+def joserfc_encrypt(request):
+    from joserfc import jwe, jwk
+
+    algorithm = request["alg"]
+    registry = jwe.JWERegistry(algorithms=[algorithm, "A256GCM"])
+    protected = {"alg": algorithm, "enc": "A256GCM"}
+    key = jwk.import_key(request["key"])
+    return {"message": jwe.encrypt_compact(protected, request["plaintext"].encode(), key, registry=registry)}
+
+
 def kmac256(key, message, size, customization=b""):
     from Crypto.Hash import KMAC256
 
@@ -200,7 +210,10 @@ def otlp(request):
 
 COMMANDS = {
     f.__name__: f
-    for f in (joserfc_decrypt, mlkem_decrypt, mlkem_generate, generate, mac, verify_token, boot, forge, issue, toml, otlp)
+    for f in (
+        joserfc_decrypt, joserfc_encrypt, mlkem_decrypt, mlkem_generate, generate, mac, verify_token, boot, forge, issue,
+        toml, otlp,
+    )
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
+import Bytes
 import Crypto
-import Evidence
-import Foundation
 
 /// The one-step key derivation that ECDH-ES uses, with SHA-256.
 ///
@@ -21,6 +20,21 @@ enum ConcatenationKDF {
             hash.update(data: UInt32(clamping: part.count).bigEndianBytes + part)
         }
         hash.update(data: UInt32(clamping: byteCount * 8).bigEndianBytes)
-        return SymmetricKey(data: Data(hash.finalize()).prefix(byteCount))
+        return SymmetricKey(data: hash.finalize().prefix(byteCount))
+    }
+}
+
+/// How a key that wraps is derived from what ML-KEM-768 agreed on.
+///
+/// Source: draft-ietf-jose-pqc-kem-04, section 6: KMAC256, without PartyUInfo and PartyVInfo.
+enum PostQuantumKDF {
+    static let algorithm = "ML-KEM-768+A192KW"
+
+    /// - Parameter shared: 32 bytes.
+    /// - Returns: a key of 192 bits.
+    static func derive(_ shared: SymmetricKey) throws(CryptoError) -> SymmetricKey {
+        let name = Array(algorithm.utf8)
+        let context = UInt32(clamping: name.count).bigEndianBytes + name + UInt32(192).bigEndianBytes
+        return try KMAC256.code(key: shared, message: context, byteCount: 24)
     }
 }
