@@ -79,7 +79,7 @@ let rooms: [Target] = [
 
     domain("Evidence", ["Bytes", "Crypto", "Formats"]),
     domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient"]),
-    domain("Broker", ["Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "JOSE", "Tracing"]),
+    domain("Broker", ["Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "Tracing"]),
     domain("Policies", ["Broker", "Bytes", "Evidence", "Formats"]),
     domain("MasterKeys", ["Bytes", "CPKCS11", "Concurrency", "Crypto", "Files"]),
     domain(
@@ -104,7 +104,7 @@ let programs: [Target] = [
     program(
         "kbs-bench",
         [
-            "Arguments", "Bytes", "Concurrency", "Crypto", "Evidence", "FastP384", "Files", "GuestComponentSupport",
+            "Arguments", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "FastP384", "Files",
             "HTTP",
             "HTTPClient", "SimulatedHardware", "TLS", "TestSupport", "X509",
         ])
@@ -118,8 +118,13 @@ let supports: [Target] = [
         swiftSettings: settings),
     support("EvidenceSupport", ["Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
     support("EdgeSupport", ["Bytes", "Concurrency", "HTTP", "HTTPServer", "TestSupport"]),
-    support("GuestComponentSupport", ["Crypto", "Evidence", "HTTP", "HTTPClient", "SimulatedHardware"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
+    support(
+        "BrokerSupport",
+        [
+            "Broker", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "HTTP", "HTTPClient",
+            "SimulatedHardware", "Storage", "TestSupport",
+        ]),
 ]
 
 let testTargets: [Target] = [
@@ -132,6 +137,7 @@ let testTargets: [Target] = [
     tests("Base", "JOSETests", ["Bytes", "Crypto", "Formats", "JOSE", "TestSupport"], exclude: ["independent.py"]),
     tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),
     tests("Base", "HTTPTests", ["Bytes", "HTTP"]),
+    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "X509"]),
     tests("Base", "HTTPServerTests", ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TestSupport"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
@@ -144,6 +150,18 @@ let testTargets: [Target] = [
         "Domain", "EvidenceTests",
         ["Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "TestSupport"]),
 
+    tests(
+        "Domain", "BrokerTests",
+        [
+            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
+            "InMemoryTracing", "SimulatedHardware", "Storage", "TestSupport", "Tracing",
+        ]),
+    tests(
+        "Domain", "StorageTests",
+        [
+            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "MasterKeys",
+            "SQLite", "SimulatedHardware", "Storage", "TestSupport",
+        ]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
     tests(
         "Domain", "EndorsementsTests",
@@ -154,7 +172,6 @@ let testTargets: [Target] = [
     tests(
         "Domain", "OpenPolicyAgentTests",
         ["Broker", "EdgeSupport", "HTTP", "HTTPServer", "OpenPolicyAgent", "TestSupport"]),
-    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "X509"]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target, nor has

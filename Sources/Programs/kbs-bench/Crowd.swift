@@ -1,7 +1,7 @@
 import Bytes
 import Crypto
 import Evidence
-import GuestComponentSupport
+import BrokerSupport
 import HTTPClient
 import SimulatedHardware
 

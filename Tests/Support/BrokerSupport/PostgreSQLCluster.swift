@@ -1,5 +1,7 @@
+import Concurrency
 public import Foundation
 import Storage
+import TestSupport
 import Synchronization
 
 /// A PostgreSQL server of the tests' own, on loopback, which ends with the process.
@@ -29,9 +31,9 @@ public final class PostgreSQLCluster: Sendable {
     public let port: Int
     private let folder: URL
     private let plan: Plan
-    private let running = Mutex<Running?>(nil)
+    private let running = Lock<Running?>(nil)
     private let databases = Atomic<Int>(0)
-    private let template = Mutex<Task<String, any Error>?>(nil)
+    private let template = Lock<Task<String, any Error>?>(nil)
 
     public static let user = "kbs"
     public static let password = "not a secret"

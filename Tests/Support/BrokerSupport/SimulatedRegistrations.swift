@@ -1,6 +1,7 @@
 public import Broker
 import Bytes
-import EvidenceSupport
+public import EvidenceSupport
+import Evidence
 
 /// Registrations of simulated guests.
 extension Simulated {

@@ -1,3 +1,4 @@
+import Evidence
 import Foundation
 
 /// An SNP report as guest components send it: as fields. Written from the protocol and AMD's table alone.

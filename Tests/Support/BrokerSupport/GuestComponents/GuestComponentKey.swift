@@ -1,5 +1,5 @@
 public import Crypto
-import Foundation
+public import Foundation
 
 /// A guest's key pair, and how its library opens what is encrypted to it. Written from the protocol alone.
 public enum GuestComponentKey: Sendable {
@@ -19,27 +19,29 @@ public enum GuestComponentKey: Sendable {
 
     /// The public key.
     public var jwk: [String: String] {
-        switch self {
-        case .p256(let key): Self.ec("P-256", key.publicKey.rawRepresentation)
-        case .p521(let key): Self.ec("P-521", key.publicKey.rawRepresentation)
-        case .rsa(let key):
-            [
-                "kty": "RSA", "alg": "RSA-OAEP-256", "n": Self.text(key.publicKey.modulus),
-                "e": Self.text(key.publicKey.publicExponent),
-            ]
+        get throws {
+            switch self {
+            case .p256(let key): Self.ec("P-256", key.publicKey.rawRepresentation)
+            case .p521(let key): Self.ec("P-521", key.publicKey.rawRepresentation)
+            case .rsa(let key):
+                [
+                    "kty": "RSA", "alg": "RSA-OAEP-256", "n": Self.text(key.publicKey.modulus),
+                    "e": Self.text(key.publicKey.publicExponent),
+                ]
+            }
         }
     }
 
     private static func ec(_ curve: String, _ point: [UInt8]) -> [String: String] {
         [
-            "kty": "EC", "crv": curve, "alg": "ECDH-ES+A256KW", "x": text(point.prefix(point.count / 2)),
-            "y": text(point.suffix(point.count / 2)),
+            "kty": "EC", "crv": curve, "alg": "ECDH-ES+A256KW", "x": text(Array(point.prefix(point.count / 2))),
+            "y": text(Array(point.suffix(point.count / 2))),
         ]
     }
 
     /// Opens a flattened JWE as the guest's library does: the header is read and written again, and *that* is the AAD.
-    public func open(_ json: [UInt8]) throws -> [UInt8] {
-        guard let message = try JSONSerialization.jsonObject(with: Data(json)) as? [String: String],
+    public func open(_ json: Data) throws -> [UInt8] {
+        guard let message = try JSONSerialization.jsonObject(with: json) as? [String: String],
             let header = try JSONSerialization.jsonObject(with: Self.bytes(message["protected"])) as? [String: Any]
         else { throw Unreadable(description: "this is no flattened JWE") }
         guard header["enc"] as? String == "A256GCM" else { throw Unreadable(description: "another enc") }
@@ -90,7 +92,7 @@ public enum GuestComponentKey: Sendable {
         return SymmetricKey(data: SHA256.hash(data: input))
     }
 
-    static func text(_ data: some Collection<UInt8>) -> String {
+    static func text(_ data: some DataProtocol) -> String {
         Data(data).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 

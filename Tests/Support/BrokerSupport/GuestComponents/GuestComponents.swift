@@ -1,8 +1,6 @@
 import Crypto
 public import Evidence
-import Foundation
-import HTTP
-public import HTTPClient
+public import Foundation
 public import SimulatedHardware
 
 /// A guest that runs Confidential Containers' components: attests and fetches resources as they do, retries too.
@@ -16,7 +14,7 @@ public struct GuestComponents: Sendable {
 
     /// What the broker answered in place of what was wanted.
     public struct Refused: Error, CustomStringConvertible {
-        public let status: Int
+        public let status: UInt
         public let body: String
 
         /// The member of the error's JSON; `nil` when it is none.
@@ -42,14 +40,13 @@ public struct GuestComponents: Sendable {
     public var hashAlgorithms: [String]? = ["sha256", "sha384", "sha512", "sm3"]
     public var initData: String?
     public var additionalEvidence = ""
-    private let base: String
-    private let client: HTTP1Client
+    private let send: Send
 
-    public init(_ hardware: Hardware, key: GuestComponentKey = .elliptic, base: String, client: HTTP1Client) {
+    /// - Parameter send: how it reaches the broker.
+    public init(_ hardware: Hardware, key: GuestComponentKey = .elliptic, sending send: @escaping Send) {
         self.hardware = hardware
         self.key = key
-        self.base = base
-        self.client = client
+        self.send = send
     }
 
     // MARK: The handshake
@@ -57,9 +54,9 @@ public struct GuestComponents: Sendable {
     public func challenge() async throws -> Challenge {
         var request: [String: Any] = ["version": version, "tee": tee, "extra-params": ""]
         if let hashAlgorithms { request["extra-params"] = ["supported-hash-algorithms": hashAlgorithms] }
-        let reply = try await send(.post, "/auth", Array(JSONSerialization.data(withJSONObject: request)))
+        let reply = try await send("POST", "/auth", try JSONSerialization.data(withJSONObject: request))
         guard reply.status == 200 else { throw reply.refused }
-        guard let message = try JSONSerialization.jsonObject(with: Data(reply.body)) as? [String: Any],
+        guard let message = try JSONSerialization.jsonObject(with: reply.body) as? [String: Any],
             let nonce = message["nonce"] as? String, let cookie = reply.cookie
         else { throw reply.refused }
         let selected = (message["extra-params"] as? [String: String])?["selected-hash-algorithm"]
@@ -67,8 +64,8 @@ public struct GuestComponents: Sendable {
     }
 
     /// The body of `POST /attest`.
-    public func evidence(for challenge: Challenge) throws -> [UInt8] {
-        let jwk = key.jwk
+    public func evidence(for challenge: Challenge) throws -> Data {
+        let jwk = try key.jwk
         let bound: [String: Any] = [
             "tee-pubkey": jwk, "nonce": challenge.nonce, "additional-evidence": additionalEvidence,
         ]
@@ -89,7 +86,7 @@ public struct GuestComponents: Sendable {
                 "additional_evidence": additionalEvidence,
             ],
         ]
-        return Array(try JSONSerialization.data(withJSONObject: message))
+        return try JSONSerialization.data(withJSONObject: message)
     }
 
     private func primaryEvidence(_ reportData: [UInt8]) throws -> [String: Any] {
@@ -120,10 +117,10 @@ public struct GuestComponents: Sendable {
         try await attest(challenge, evidence(for: challenge))
     }
 
-    public func attest(_ challenge: Challenge, _ body: [UInt8]) async throws -> String {
-        let reply = try await send(.post, "/attest", body, cookie: challenge.cookie)
+    public func attest(_ challenge: Challenge, _ body: Data) async throws -> String {
+        let reply = try await send("POST", "/attest", body, cookie: challenge.cookie)
         guard reply.status == 200,
-            let message = try JSONSerialization.jsonObject(with: Data(reply.body)) as? [String: String],
+            let message = try JSONSerialization.jsonObject(with: reply.body) as? [String: String],
             let token = message["token"]
         else { throw reply.refused }
         return token
@@ -132,7 +129,7 @@ public struct GuestComponents: Sendable {
     // MARK: Resources
 
     public func fetch(_ path: String, cookie: String? = nil, token: String? = nil) async throws -> [UInt8] {
-        let reply = try await send(.get, "/resource/\(path)", cookie: cookie, token: token)
+        let reply = try await send("GET", "/resource/\(path)", cookie: cookie, token: token)
         guard reply.status == 200 else { throw reply.refused }
         return try key.open(reply.body)
     }
@@ -187,26 +184,48 @@ public struct GuestComponents: Sendable {
 
     // MARK: HTTP
 
+    /// A request to the broker, and its answer.
+    public typealias Send = @Sendable (Request) async throws -> Answer
+
+    public struct Request: Sendable {
+        public let method: String
+        /// From the broker's root.
+        public let path: String
+        public let headers: [(name: String, value: String)]
+        public let body: [UInt8]?
+    }
+
+    public struct Answer: Sendable {
+        public let status: UInt
+        /// The value of the first `Set-Cookie`.
+        public let setCookie: String?
+        public let body: [UInt8]
+
+        public init(status: UInt, setCookie: String?, body: [UInt8]) {
+            (self.status, self.setCookie, self.body) = (status, setCookie, body)
+        }
+    }
+
     private struct Reply {
-        let status: Int
+        let status: UInt
         let cookie: String?
-        let body: [UInt8]
+        let body: Data
         var refused: Refused { Refused(status: status, body: String(decoding: body, as: UTF8.self)) }
     }
 
     private func send(
-        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, cookie: String? = nil,
-        token: String? = nil
+        _ method: String, _ path: String, _ body: Data? = nil, cookie: String? = nil, token: String? = nil
     ) async throws -> Reply {
-        var request = HTTPClientRequest(method, url: base, path: "/kbs/v0\(path)", body: body)
-        if let cookie { request.headers[.cookie] = "kbs-session-id=\(cookie)" }
-        if let token { request.headers[.authorization] = "Bearer \(token)" }
-        if body != nil { request.headers[.contentType] = "application/json" }
-        let answer = try await client.execute(request, timeout: .seconds(60), upTo: 1 << 22)
-        let set = answer.headers[values: .setCookie].first?.split(separator: ";").first
+        var headers: [(name: String, value: String)] = []
+        if let cookie { headers.append(("Cookie", "kbs-session-id=\(cookie)")) }
+        if let token { headers.append(("Authorization", "Bearer \(token)")) }
+        if body != nil { headers.append(("Content-Type", "application/json")) }
+        let answer = try await send(
+            Request(method: method, path: "/kbs/v0\(path)", headers: headers, body: body.map { Array($0) }))
+        let set = answer.setCookie?.split(separator: ";").first
         let value = set.flatMap {
             $0.hasPrefix("kbs-session-id=") ? String($0.dropFirst("kbs-session-id=".count)) : nil
         }
-        return Reply(status: answer.status.code, cookie: value, body: answer.body)
+        return Reply(status: answer.status, cookie: value, body: Data(answer.body))
     }
 }
