@@ -62,11 +62,12 @@ struct KeyDistributionTests {
     func paths() async throws {
         let der = try Simulated.vcek.certificate.der
         try await withService(answering: { _, _ in StandInService.bytes(der) }) { standIn, service in
-            _ = try await service.key(
+            // It answers with another chip's certificate, which is refused.
+            _ = try? await service.key(
                 EndorsementIdentity(
                     kind: .vcek, product: .milan, hardwareID: Array(repeating: 0xAB, count: 64),
                     tcb: TCBVersion(bootLoader: 3, tee: 0, snp: 8, microcode: 115)))
-            _ = try await service.key(
+            _ = try? await service.key(
                 EndorsementIdentity(
                     kind: .vcek, product: .turin, hardwareID: [1, 2, 3, 4, 5, 6, 7, 0xFF],
                     tcb: TCBVersion(fmc: 1, bootLoader: 1, tee: 1, snp: 4, microcode: 77)))
