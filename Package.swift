@@ -189,7 +189,8 @@ func those(_ targets: [Target]) -> [Target] {
 let targets = those(systems + rooms + programs + supports + testTargets)
 
 // For fuzz/, which is a package of its own.
-let products: [Product] = ["Bytes", "Formats", "Evidence"].filter { name in targets.contains { $0.name == name } }
-    .map { .library(name: $0, targets: [$0]) }
+let products: [Product] =
+    ["Formats", "HTTP", "JOSE", "Evidence", "SimulatedHardware", "VirteeDialect", "CoCoDialect"]
+    .filter { name in targets.contains { $0.name == name } }.map { .library(name: $0, targets: [$0]) }
 
 let package = Package(name: "swift-kbs", products: products, targets: targets)

@@ -1,3 +1,4 @@
+import Bytes
 public import Broker
 import Bytes
 public import Evidence

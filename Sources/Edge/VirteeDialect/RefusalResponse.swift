@@ -1,15 +1,14 @@
 public import Broker
-public import HTTPTypes
-public import Hummingbird
+public import HTTP
+public import HTTPEdge
 import Logging
-import NIOCore
 
 /// Turns everything that goes wrong into plain text, which the clients show to whoever runs them.
 public struct RefusalMiddleware<Context: RequestContext>: RouterMiddleware {
     public init() {}
 
-    @concurrent public func handle(
-        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    public func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)
@@ -17,7 +16,7 @@ public struct RefusalMiddleware<Context: RequestContext>: RouterMiddleware {
             return RefusalResponse.response(to: refusal)
         } catch let error as HTTPError {
             return RefusalResponse.text(
-                error.status, error.body ?? RefusalResponse.sentence(for: error.status))
+                error.status, headers: error.headers, error.body ?? RefusalResponse.sentence(for: error.status))
         } catch is CancellationError {
             return RefusalResponse.response(to: Refusal(.unavailable, "The server is stopping.", retryAfter: 5))
         } catch {
@@ -43,10 +42,12 @@ public enum RefusalResponse {
         return response
     }
 
-    public static func text(_ status: HTTPResponse.Status, _ sentence: String) -> Response {
-        Response(
-            status: status, headers: [.contentType: "text/plain; charset=utf-8"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: sentence)))
+    public static func text(
+        _ status: HTTPResponse.Status, headers: HTTPFields = [:], _ sentence: String
+    ) -> Response {
+        var response = Response(status: status, text: sentence)
+        for field in headers { response.headers[field.name] = field.value }
+        return response
     }
 
     fileprivate static func sentence(for status: HTTPResponse.Status) -> String {
@@ -86,11 +87,10 @@ extension RouterMethods {
         on path: RouterPath, than allowed: [HTTPRequest.Method],
         replying reply: @escaping @Sendable (String) -> Response = { RefusalResponse.text(.methodNotAllowed, $0) }
     ) {
-        let known: [HTTPRequest.Method] =
-            [.get, .head, .post, .put, .patch, .delete, .options, .trace]
-            + [HTTPRequest.Method("QUERY")].compactMap(\.self)
         let allow = allowed.map(\.rawValue).joined(separator: ", ")
-        for method in known where !allowed.contains(method) {
+        // HEAD goes with GET.
+        for method in HTTPRequest.Method.known
+        where !allowed.contains(method) && !(method == .head && allowed.contains(.get)) {
             on(path, method: method) { _, _ in
                 var response = reply("This path takes \(allow) and not \(method.rawValue).")
                 response.headers[.allow] = allow

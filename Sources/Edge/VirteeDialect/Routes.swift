@@ -1,9 +1,8 @@
 public import Broker
-import Evidence
-public import Foundation
-import HTTPTypes
-public import Hummingbird
-import NIOCore
+import Bytes
+import Formats
+import HTTP
+public import HTTPEdge
 
 /// The four calls of the reference KBS under `/kbs/v0`, as its clients speak them.
 public struct VirteeDialect<Context: RequestContext>: Sendable {
@@ -53,7 +52,7 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
     ///
     /// - Throws: a ``Refusal``.
     public func challenge(_ request: Request) async throws -> Response {
-        let message = try RequestMessage(json: try await request.jsonBody(upTo: longestBody))
+        let message = try RequestMessage(body: try await request.jsonBody(upTo: longestBody))
         let issued = try await broker.challenge(try message.request())
         var response = Response(json: issued.json(in: message.form))
         // No attributes: one client takes all that follows "session_id=", and has 100 bytes for it.
@@ -83,33 +82,21 @@ public enum RequestBody {
 }
 
 extension Request {
-    /// The path after a prefix, percent-decoded. An id may hold slashes in any place, which a router would drop;
-    /// it holds no percent sign, so that decoding it is never wrong.
+    /// The path after a prefix, percent-decoded. An id may hold slashes in any place; it holds no percent sign, so that
+    /// decoding it is never wrong.
     public func path(after prefix: String) -> String {
-        var rest = uri.path[...]
-        for component in prefix.split(separator: "/") {
-            // The router takes several slashes for one, and some clients' base URL ends in one.
-            rest = rest.drop { $0 == "/" }
-            guard rest.hasPrefix(component) else { return "" }
-            rest = rest.dropFirst(component.count)
-        }
-        return String(rest.dropFirst()).removingPercentEncoding ?? ""
+        guard uri.path.utf8.starts(with: prefix.utf8) else { return "" }
+        return PercentEncoding.decode(uri.path.dropFirst(prefix.count)) ?? ""
     }
 
     /// The body of a request that has JSON, or does not say.
-    public func jsonBody(upTo longest: Int = RequestBody.longest) async throws -> Data {
+    public func jsonBody(upTo longest: Int = RequestBody.longest) async throws -> [UInt8] {
         if let type = headers[.contentType] {
             guard CombiningMarks.isASCII(type) else { throw HTTPError(.unsupportedMediaType) }
-            let essence = type.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
+            let essence = String(type.prefix { $0 != ";" && $0 != " " && $0 != "\t" }).lowercased()
             guard essence == "application/json" else { throw HTTPError(.unsupportedMediaType) }
         }
-        let buffer: ByteBuffer
-        do {
-            buffer = try await body.collect(upTo: longest)
-        } catch is NIOTooManyBytesError {
-            throw HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
-        }
-        return Data(buffer.readableBytesView)
+        return try await body.collect(upTo: longest)
     }
 
     /// Whether it comes from a guest that this dialect has challenged.
@@ -127,9 +114,9 @@ extension Request {
 }
 
 extension Response {
-    fileprivate init(json: JSONText) {
+    fileprivate init(json: JSONValue) {
         self.init(
             status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: json.text)))
+            body: .bytes(json.encoded))
     }
 }

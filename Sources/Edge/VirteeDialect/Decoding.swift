@@ -1,14 +1,15 @@
 public import Broker
+public import Bytes
 import Evidence
-public import Foundation
+import Formats
 
 // From the wire to the domain: each step is one initialiser that throws a Refusal.
 
 extension Registration {
     /// - Parameter json: the body of `POST /register_workload`.
     /// - Throws: a ``Refusal`` that names the field.
-    public init(virteeJSON json: Data) throws {
-        try self.init(RegistrationMessage(json: json))
+    public init(virteeJSON json: [UInt8]) throws {
+        try self.init(reading(json) { json throws(MalformedInput) in try RegistrationMessage(json) })
     }
 
     /// A registration from its fields, as `POST /register_workload` has them.
@@ -23,7 +24,7 @@ extension Registration {
     private init(_ message: RegistrationMessage) throws {
         try self.init(
             workloadID: message.workloadID, launchMeasurement: message.launchMeasurement,
-            teeConfig: message.teeConfig, secret: Secret(Array(message.passphrase.utf8)))
+            teeConfig: message.teeConfig, secret: message.passphrase)
     }
 }
 
@@ -38,7 +39,7 @@ extension Launch {
                     ? "launch_measurement is empty: measure the image (krunfw_measure, sevctl) and register again."
                     : "launch_measurement must have 96 hex digits for SEV-SNP, or 64 for SEV and SEV-ES.")
         }
-        let stated: ConfigurationMessage? = try? decodeMessage(Data(configuration.utf8))
+        let stated = (try? JSON(Array(configuration.utf8))).flatMap { try? ConfigurationMessage($0) }
         if measurement.count == 48 {
             self = .snp(measurement: measurement, policy: stated.map(GuestPolicy.init) ?? .unstated)
         } else {
@@ -50,8 +51,8 @@ extension Launch {
 extension GuestPolicy {
     /// The flags are bits 16 and up of the policy; the firmware's version is its ABI floor.
     fileprivate init(_ message: ConfigurationMessage) {
-        let flags = GuestPolicy(rawValue: UInt64(message.flags.bits) << 16 & 0x3FF_0000)
-        let floor = UInt64(message.minfw.major) << 8 | UInt64(message.minfw.minor)
+        let flags = GuestPolicy(rawValue: UInt64(message.flags) << 16 & 0x3FF_0000)
+        let floor = UInt64(message.minimumFirmware.major) << 8 | UInt64(message.minimumFirmware.minor)
         self = flags.union(.reservedOne).union(GuestPolicy(rawValue: floor))
     }
 }
@@ -59,23 +60,20 @@ extension GuestPolicy {
 extension SEVLaunchPolicy {
     fileprivate init(_ message: ConfigurationMessage) {
         self.init(
-            flags: Flags(rawValue: message.flags.bits),
-            minimumFirmware: (message.minfw.major, message.minfw.minor))
+            flags: Flags(rawValue: message.flags), minimumFirmware: message.minimumFirmware)
     }
-}
-
-extension RegistrationMessage {
-    init(json: Data) throws(Refusal) { self = try decodeMessage(json) }
 }
 
 extension ChallengeRequest {
     /// - Parameter json: the body of `POST /auth`.
     /// - Throws: a ``Refusal`` that names the field.
-    public init(virteeJSON json: Data) throws { self = try RequestMessage(json: json).request() }
+    public init(virteeJSON json: [UInt8]) throws { self = try RequestMessage(body: json).request() }
 }
 
 extension RequestMessage {
-    init(json: Data) throws(Refusal) { self = try decodeMessage(json) }
+    init(body: [UInt8]) throws(Refusal) {
+        self = try reading(body) { json throws(MalformedInput) in try RequestMessage(json) }
+    }
 
     /// What is asked for.
     func request() throws -> ChallengeRequest {
@@ -105,12 +103,12 @@ extension SEVCertificateChain {
     fileprivate init(_ message: RequestMessage.Parameters.Chain) throws(Refusal) {
         do {
             self.init(
-                ark: try SEVCACertificate(bytes: message.ca.ark.bytes),
-                ask: try SEVCACertificate(bytes: message.ca.ask.bytes),
-                cek: try SEVCertificate(bytes: message.sev.cek.bytes),
-                oca: try SEVCertificate(bytes: message.sev.oca.bytes),
-                pek: try SEVCertificate(bytes: message.sev.pek.bytes),
-                pdh: try SEVCertificate(bytes: message.sev.pdh.bytes))
+                ark: try SEVCACertificate(bytes: message.ark),
+                ask: try SEVCACertificate(bytes: message.ask),
+                cek: try SEVCertificate(bytes: message.cek),
+                oca: try SEVCertificate(bytes: message.oca),
+                pek: try SEVCertificate(bytes: message.pek),
+                pdh: try SEVCertificate(bytes: message.pdh))
         } catch {
             throw Refusal(.malformed, "The certificate chain cannot be read. \(error).")
         }
@@ -120,9 +118,9 @@ extension SEVCertificateChain {
 extension Answer {
     /// - Parameter json: the body of `POST /attest`.
     /// - Throws: a ``Refusal`` that names the field.
-    public init(virteeJSON json: Data) throws {
-        let message: AttestationMessage = try decodeMessage(json)
-        switch message.evidence.value {
+    public init(virteeJSON json: [UInt8]) throws {
+        let message = try reading(json) { json throws(MalformedInput) in try AttestationMessage(json) }
+        switch message.evidence {
         case .snp(let report, let certificates, let generation):
             self = .snp(try SNPAnswer(report, certificates, generation, key: message.key))
         case .sev(let measurement, let nonce):
@@ -164,32 +162,21 @@ extension CertificateText {
     /// The certificates in it. What cannot be read proves nothing, and a host's table holds other things too.
     fileprivate var certificates: [Certificate] {
         let bytes: [UInt8] =
-            switch content {
+            switch self {
             case .bytes(let bytes): bytes
-            case .text(let text): Hex.decode(text) ?? Data(base64Encoded: text).map(Array.init) ?? Array(text.utf8)
+            case .text(let text): Hex.decode(text) ?? Base64.decode(text) ?? Array(text.utf8)
             }
         return (try? Certificate.read(file: bytes)) ?? []
     }
 }
 
-/// Reads JSON, and says where it is wrong without repeating any of it: it may hold a secret.
-private func decodeMessage<Message: Decodable>(_ json: Data) throws(Refusal) -> Message {
-    do { try CombiningMarks.check(json) } catch {
-        throw Refusal(.malformed, "The body is not text that can be used: \(error.reason).")
+/// Reads a body, and says where it is wrong without repeating any of it: it may hold a secret.
+private func reading<Message>(
+    _ body: [UInt8], _ read: (JSON) throws(MalformedInput) -> Message
+) throws(Refusal) -> Message {
+    let json: JSON
+    do { json = try JSON(body) } catch {
+        throw Refusal(.malformed, "The body is not JSON that can be used: \(error.reason).")
     }
-    do {
-        return try JSONDecoder().decode(Message.self, from: json)
-    } catch DecodingError.keyNotFound(let key, let context) {
-        throw Refusal(.malformed, "The field \(path(context.codingPath + [key])) is missing.")
-    } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
-        throw Refusal(.malformed, "The field \(path(context.codingPath)) has a value of the wrong type.")
-    } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
-        throw Refusal(.malformed, "The field \(path(context.codingPath)) has a value that cannot be read.")
-    } catch {
-        throw Refusal(.malformed, "The body is not JSON in UTF-8.")
-    }
-}
-
-private func path(_ keys: [any CodingKey]) -> String {
-    keys.isEmpty ? "at the top" : keys.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
+    do { return try read(json) } catch { throw Refusal(.malformed, "The field \(error.subject) \(error.reason).") }
 }
