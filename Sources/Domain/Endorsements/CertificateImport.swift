@@ -1,4 +1,3 @@
-import Bytes
 public import Broker
 import Bytes
 public import Evidence
