@@ -142,7 +142,7 @@ let testTargets: [Target] = [
     tests("Base", "JOSETests", ["Bytes", "Crypto", "Formats", "JOSE", "TestSupport"], exclude: ["independent.py"]),
     tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),
     tests("Base", "HTTPTests", ["Bytes", "HTTP"]),
-    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "X509"]),
+    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "TLSSupport", "X509"]),
     tests("Base", "HTTPServerTests", ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TestSupport"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
