@@ -72,7 +72,7 @@ let rooms: [Target] = [
     base("Metrics", ["Concurrency"]),
     base("Lifecycle", ["Concurrency", "Logging"]),
     base("Tracing", ["Concurrency", "Formats"]),
-    base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP"]),
+    base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP", "TLS", "X509"]),
     base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
     base("SQLite", ["CSQLite", "Concurrency"]),
     base("Arguments", ["Bytes", "Concurrency", "Files"]),
@@ -98,6 +98,14 @@ let rooms: [Target] = [
         [
             "Broker", "Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPEdge", "JOSE", "JSONWebTokens", "Logging",
         ]),
+    edge(
+        "Server",
+        [
+            "Administration", "Broker", "Bytes", "CTimex", "CoCoDialect", "Concurrency", "Crypto", "Endorsements",
+            "Evidence", "FastP384", "Files", "Formats", "HTTP", "HTTPClient", "HTTPEdge", "HTTPServer",
+            "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite", "Storage",
+            "TLS", "Tracing", "VirteeDialect", "X509",
+        ]),
     edge("Guest", ["Bytes", "CSEVGuest", "Crypto", "Evidence", "Files", "Formats", "HTTP", "TLS", "X509"]),
     edge("GuestCommands", ["Arguments", "Files", "Guest"]),
 
@@ -122,7 +130,7 @@ let supports: [Target] = [
         name: "sample-program", dependencies: ["SampleCommands", "Arguments"], path: "Tests/Support/sample-program",
         swiftSettings: settings),
     support("EvidenceSupport", ["Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
-    support("EdgeSupport", ["Bytes", "Concurrency", "HTTP", "HTTPServer", "TestSupport"]),
+    support("EdgeSupport", ["Bytes", "Concurrency", "HTTP", "HTTPServer", "TLS", "TestSupport", "X509"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
     support(
         "BrokerSupport",
@@ -143,7 +151,9 @@ let testTargets: [Target] = [
     tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),
     tests("Base", "HTTPTests", ["Bytes", "HTTP"]),
     tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "TLSSupport", "X509"]),
-    tests("Base", "HTTPServerTests", ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TestSupport"]),
+    tests(
+        "Base", "HTTPServerTests",
+        ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TestSupport", "X509"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),

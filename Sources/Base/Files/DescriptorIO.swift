@@ -28,6 +28,19 @@ enum DescriptorIO {
         }
     }
 
+    /// What one call gives: at most `limit` bytes, none at the end.
+    static func readSome(_ descriptor: Int32, _ path: String, atMost limit: Int) throws(FileError) -> [UInt8] {
+        var chunk = [UInt8](repeating: 0, count: limit)
+        while true {
+            let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            if count >= 0 { return Array(chunk.prefix(count)) }
+            let code = errno
+            if code == EINTR { continue }
+            if code == EAGAIN, wait(descriptor, POLLIN) { continue }
+            throw failure(path, .read, code)
+        }
+    }
+
     static func write(_ bytes: [UInt8], _ descriptor: Int32, _ path: String) throws(FileError) {
         let result = bytes.withUnsafeBytes { buffer in
             Result { () throws(FileError) in try write(buffer, descriptor, path) }

@@ -92,6 +92,11 @@ public struct OpenFile: ~Copyable, Sendable {
         try DescriptorIO.read(number, path, atMost: limit)
     }
 
+    /// The next bytes from here, at most so many; none at the end.
+    public func read(next most: Int) throws(FileError) -> [UInt8] {
+        try DescriptorIO.readSome(number, path, atMost: most)
+    }
+
     /// All of the bytes, at the end of what was read or written last.
     public func write(_ bytes: [UInt8]) throws(FileError) { try DescriptorIO.write(bytes, number, path) }
 
