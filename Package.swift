@@ -85,7 +85,7 @@ let rooms: [Target] = [
     domain(
         "Storage",
         ["Broker", "Bytes", "CLibPQ", "COpenSSLStart", "Concurrency", "Crypto", "Evidence", "Files", "SQLite"]),
-    domain("JSONWebTokens", ["Broker", "Bytes", "Concurrency", "Crypto", "Formats", "HTTPClient", "JOSE", "Logging"]),
+    domain("JSONWebTokens", ["Broker", "Bytes", "Files", "HTTP", "HTTPClient", "JOSE", "Logging"]),
     domain(
         "Endorsements",
         ["Broker", "Bytes", "Concurrency", "Evidence", "Files", "HTTP", "HTTPClient", "Tracing"]),
@@ -97,6 +97,12 @@ let rooms: [Target] = [
         "CoCoDialect",
         [
             "Broker", "Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPEdge", "JOSE", "JSONWebTokens", "Logging",
+        ]),
+    edge(
+        "Administration",
+        [
+            "Broker", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient",
+            "HTTPEdge", "JSONWebTokens", "Logging", "Policies", "VirteeDialect", "X509",
         ]),
     edge(
         "Server",
@@ -154,6 +160,7 @@ let testTargets: [Target] = [
     tests(
         "Base", "HTTPServerTests",
         ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TestSupport", "X509"]),
+    tests("Edge", "HTTPEdgeTests", ["EdgeSupport", "HTTP", "HTTPEdge", "HTTPServer", "Logging"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
@@ -176,6 +183,12 @@ let testTargets: [Target] = [
         [
             "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "MasterKeys",
             "SQLite", "SimulatedHardware", "Storage", "TestSupport",
+        ]),
+    tests(
+        "Domain", "JSONWebTokensTests",
+        [
+            "Broker", "Bytes", "Concurrency", "Crypto", "EdgeSupport", "Formats", "HTTP", "HTTPClient", "HTTPServer",
+            "JOSE", "JSONWebTokens", "Logging", "TestSupport",
         ]),
     tests("Domain", "PoliciesTests", ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Policies"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),

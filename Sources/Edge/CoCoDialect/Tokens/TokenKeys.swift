@@ -1,6 +1,6 @@
 public import Broker
-public import Foundation
-import JSONWebTokens
+import Formats
+public import FoundationEssentials
 
 /// The keys that tokens are signed with: kept sealed in the database, which all replicas share, and replaced by age.
 ///
@@ -87,7 +87,7 @@ public actor TokenKeys {
     }
 
     /// What is published: a JWK Set, with every key of which tokens may still be valid.
-    func keySet() async throws -> [[String: JSONValue]] {
+    func keySet() async throws -> [JSONValue] {
         let time = now()
         if read.map({ time.timeIntervalSince($0) >= Self.lifetime }) ?? true {
             try await readAgain(at: time)

@@ -1,5 +1,5 @@
 public import Broker
-public import Foundation
+public import FoundationEssentials
 
 /// Which launch measurements reference values have, for what a token says of a guest's executables.
 ///

@@ -1,5 +1,5 @@
 public import Crypto
-public import Foundation
+import FoundationEssentials
 
 /// A key that an operator has a certificate for, to sign tokens with in place of those that the server makes.
 public struct TokenIdentity: Sendable {
@@ -8,7 +8,7 @@ public struct TokenIdentity: Sendable {
     /// - Parameters:
     ///   - key: the private key.
     ///   - chain: DER, the key's own certificate first.
-    public init(_ key: P256.Signing.PrivateKey, chain: [Data]) {
+    public init(_ key: P256.Signing.PrivateKey, chain: [[UInt8]]) {
         self.key = TokenKey(key, created: .distantPast, chain: chain)
     }
 }

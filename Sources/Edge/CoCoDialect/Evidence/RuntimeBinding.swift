@@ -1,7 +1,7 @@
 import Broker
-import Evidence
-import Foundation
-import JSONWebTokens
+import Bytes
+import Formats
+import JOSE
 
 /// What a guest's evidence is bound to: the nonce, its key, and the evidence of other devices.
 struct RuntimeBinding: Sendable {
@@ -14,12 +14,12 @@ struct RuntimeBinding: Sendable {
 
         /// - Parameter runtimeData: has `nonce`.
         /// - Throws: a ``Refusal``.
-        init(_ runtimeData: JSONValue?) throws(Refusal) {
-            guard let text = runtimeData?["nonce"]?.text, let bytes = Data(base64Encoded: text), bytes.count == 32
+        init(_ runtimeData: JSON?) throws(Refusal) {
+            guard let text = runtimeData?["nonce"]?.asText, let bytes = Base64.decode(text), bytes.count == 32
             else {
                 throw Refusal(.malformed, "runtime-data.nonce must be the challenge's nonce: base64 of 32 bytes.")
             }
-            (self.text, self.bytes) = (text, Array(bytes))
+            (self.text, self.bytes) = (text, bytes)
         }
     }
 
@@ -34,21 +34,19 @@ struct RuntimeBinding: Sendable {
     ///   - additionalEvidence: the text as it was sent.
     /// - Throws: a ``Refusal``.
     init(
-        _ nonce: Nonce, _ jwk: JSONValue?, additionalEvidence: String, keys: RecipientKey.Rules
+        _ nonce: Nonce, _ jwk: JSON?, additionalEvidence: String, keys: RecipientKey.Rules
     ) throws(Refusal) {
         guard let jwk else {
             throw Refusal(.malformed, "The field runtime-data.tee-pubkey is missing.")
         }
-        key = try RecipientKey(jwk, rules: keys)
-        (self.nonce, self.jwk) = (nonce, jwk)
+        key = try RecipientKey(refusing: jwk, rules: keys)
+        (self.nonce, self.jwk) = (nonce, JSONValue(jwk))
         self.additionalEvidence = additionalEvidence
     }
 
     /// What the token says of it, and what the digest is over.
     var claims: JSONValue {
-        .object([
-            "tee-pubkey": jwk, "nonce": .text(nonce.text), "additional-evidence": .text(additionalEvidence),
-        ])
+        ["tee-pubkey": jwk, "nonce": .text(nonce.text), "additional-evidence": .text(additionalEvidence)]
     }
 
     /// What the report data must be, 64 bytes.
@@ -58,7 +56,7 @@ struct RuntimeBinding: Sendable {
     ///
     /// - Parameter found: what it is, as far as is known.
     func reportData(like found: [UInt8]) throws(MalformedInput) -> [UInt8] {
-        let text = Data(try CanonicalJSON.text(claims).utf8)
+        let text = Array(try CanonicalJSON.text(claims).utf8)
         let padded = found + Array(repeating: 0, count: max(0, 64 - found.count))
         let candidates = HashAlgorithm.allCases.lazy.map { $0.digest(of: text, filling: 64) }
         return candidates.first { $0 == padded } ?? HashAlgorithm.usual.digest(of: text, filling: 64)

@@ -1,9 +1,8 @@
 import Broker
-import Evidence
-import Foundation
-import HTTPTypes
-import Hummingbird
-import JSONWebTokens
+import Bytes
+import Formats
+import HTTP
+import HTTPEdge
 
 /// Trustee's calls for policies and reference values, as `kbs-client config` makes them. Policies in Rego are an Open
 /// Policy Agent's; reference values are this server's own sets.
@@ -12,8 +11,11 @@ extension CoCoDialect {
         calls.post("resource-policy") { request, context in
             try await answering {
                 let actor = try await admit(request, context, .changePolicies)
-                let message: ResourcePolicyMessage = try await decode(request.bytes(upTo: settings.longestBody))
-                try await putModule(message.policy, id: "resource-policy", by: actor)
+                let policy = try decode(await request.bytes(upTo: settings.longestBody)) {
+                    body throws(MalformedInput) in
+                    try body.member("policy").text()
+                }
+                try await putModule(policy, id: "resource-policy", by: actor)
                 return Response(status: .ok)
             }
         }
@@ -23,13 +25,13 @@ extension CoCoDialect {
                 guard let module = try await wantedAgent().module("resource-policy") else {
                     throw Refusal(.notFound, "The Open Policy Agent has no module resource-policy.")
                 }
-                return Response(json: JSONString.quoted(Data(module.utf8).base64URL))
+                return Response(json: .text(module.utf8.base64URL))
             }
         }
         calls.post("attestation-policy") { request, context in
             try await answering {
                 let actor = try await admit(request, context, .changePolicies)
-                let message: AttestationPolicyMessage = try await decode(request.bytes(upTo: settings.longestBody))
+                let message = try decode(await request.bytes(upTo: settings.longestBody), AttestationPolicyMessage.init)
                 guard message.type == "rego" else { throw Refusal(.malformed, "type must be \"rego\".") }
                 let name = try PolicyName(message.id)
                 try await putModule(message.policy, id: "attestation-policy.\(name)", by: actor)
@@ -44,7 +46,7 @@ extension CoCoDialect {
                 _ = try await admit(request, context, .readPolicies)
                 let name = try PolicyName(request.rest(after: "/kbs/v0/reference-value/"))
                 let values = try await policies.references(name).set.values
-                return Response(json: "[" + values.map { "\"\(Hex.encode($0))\"" }.joined(separator: ",") + "]")
+                return Response(json: .array(values.map { .text(Hex.encode($0)) }))
             }
         }
     }
@@ -62,7 +64,7 @@ extension CoCoDialect {
 
     private func putModule(_ encoded: String, id: String, by actor: Actor) async throws {
         let agent = try wantedAgent()
-        guard let bytes = Data(base64URL: encoded), let text = String(validating: bytes, as: UTF8.self) else {
+        guard let bytes = Base64.decodeURL(encoded), let text = String(validating: bytes, as: UTF8.self) else {
             throw Refusal(.malformed, "policy must be base64url of a text in UTF-8.")
         }
         try await broker.put(module: text, id: id, to: agent, by: actor)
@@ -70,9 +72,9 @@ extension CoCoDialect {
 
     private func setReferenceValues(_ request: Request, _ context: Context) async throws -> Response {
         let actor = try await admit(request, context, .changePolicies)
-        let message: ReferenceValueMessage = try await decode(request.bytes(upTo: settings.longestBody))
-        guard message.type == "sample", let payload = Data(base64Encoded: message.payload),
-            let sets = try? StrictJSON.read(payload).members
+        let message = try decode(await request.bytes(upTo: settings.longestBody), ReferenceValueMessage.init)
+        guard message.type == "sample", let payload = Base64.decode(message.payload),
+            let sets = (try? JSON(payload))?.asMembers
         else {
             throw Refusal(
                 .malformed, "Reference values must be of type \"sample\": base64 of a JSON object of names and lists.")
@@ -83,27 +85,33 @@ extension CoCoDialect {
     }
 }
 
-private struct ResourcePolicyMessage: Decodable { let policy: String }
-
-private struct AttestationPolicyMessage: Decodable {
+private struct AttestationPolicyMessage {
     let type, id, policy: String
 
-    enum CodingKeys: String, CodingKey {
-        case type, policy
-        case id = "policy_id"
+    init(_ json: JSON) throws(MalformedInput) {
+        type = try json.member("type").text()
+        id = try json.member("policy_id").text()
+        policy = try json.member("policy").text()
     }
 }
 
-private struct ReferenceValueMessage: Decodable { let type, payload: String }
+private struct ReferenceValueMessage {
+    let type, payload: String
+
+    init(_ json: JSON) throws(MalformedInput) {
+        type = try json.member("type").text()
+        payload = try json.member("payload").text()
+    }
+}
 
 extension ReferenceValueSet {
     /// Trustee does not say of what a value is: its length and name do. Only digests are reference values here; versions
     /// and flags are for policies.
-    fileprivate init(trusteeName name: String, _ values: JSONValue) throws(Refusal) {
-        guard case .array(let list) = values else {
+    fileprivate init(trusteeName name: String, _ values: JSON) throws(Refusal) {
+        guard let list = values.asArray else {
             throw Refusal(.invalidField, "Each name must have a list of values.")
         }
-        let digests = list.map { $0.text.flatMap { Hex.decode($0) } ?? [] }
+        let digests = list.map { $0.asText.flatMap { Hex.decode($0) } ?? [] }
         let kind: Kind =
             if digests.first?.count == 32 { .hostData } else if name.contains("id_key") {
                 .idKey

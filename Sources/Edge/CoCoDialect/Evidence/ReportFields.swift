@@ -1,3 +1,4 @@
+import Bytes
 import Evidence
 
 /// The report that the processor signed, from its fields: the signature is over these bytes.
@@ -44,8 +45,8 @@ extension AttestationReport {
         bytes += fields.launchTCB.bytes
         bytes += (fields.launchMitigations ?? 0).littleEndianBytes + (fields.currentMitigations ?? 0).littleEndianBytes
         reserved(upTo: 0x2A0)
-        try field(fields.signature.r, "signature.r", 72)
-        try field(fields.signature.s, "signature.s", 72)
+        try field(fields.r, "signature.r", 72)
+        try field(fields.s, "signature.s", 72)
         reserved(upTo: Self.size)
         try self.init(bytes: bytes)
     }

@@ -1,5 +1,5 @@
 import Broker
-import JSONWebTokens
+import Formats
 
 /// Evidence of devices beside the processor. None is verified here, so none is let through: a guest that says that it has
 /// a device must not be believed without it.
@@ -11,11 +11,11 @@ enum AdditionalEvidence {
     /// - Throws: a ``Refusal`` that names the devices.
     static func check(_ text: String) throws(Refusal) {
         guard !text.isEmpty else { return }
-        guard let devices = try? StrictJSON.read(text.utf8).members else {
+        guard let devices = (try? JSON(Array(text.utf8)))?.asMembers else {
             throw Refusal(.malformed, "tee-evidence.additional_evidence is neither empty nor a JSON object in a text.")
         }
         guard devices.isEmpty else {
-            let names = devices.keys.sorted().prefix(4).map {
+            let names = devices.map(\.name).sorted().prefix(4).map {
                 String($0.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }.prefix(20))
             }
             throw Refusal(

@@ -1,7 +1,9 @@
 import Broker
+import Bytes
 import Evidence
-import Foundation
-import JSONWebTokens
+import Formats
+import FoundationEssentials
+import JOSE
 
 /// What another verifier's token says of a guest.
 extension ForeignGuest {
@@ -11,14 +13,14 @@ extension ForeignGuest {
     ///   - server: what this server accepts at all.
     /// - Throws: a ``Refusal``.
     init(
-        _ claims: Claims, issuer: String, assuming assumptions: ForeignAssumptions, keys: RecipientKey.Rules,
+        _ claims: JWTClaims, issuer: String, assuming assumptions: ForeignAssumptions, keys: RecipientKey.Rules,
         under server: AppraisalPolicy
     ) throws(Refusal) {
         guard let cpu = claims["submods"]?["cpu0"], let evidence = cpu["ear.veraison.annotated-evidence"] else {
             throw Refusal(.unauthenticated, "The token says nothing of a processor (submods.cpu0).")
         }
         // A number, or another word, is no verdict that is known here.
-        guard let status = cpu["ear.status"]?.text.flatMap(TrustworthinessVector.Status.init),
+        guard let status = cpu["ear.status"]?.asText.flatMap(TrustworthinessVector.Status.init),
             status == .affirming || status == .warning
         else {
             throw Refusal(
@@ -28,7 +30,7 @@ extension ForeignGuest {
         guard let jwk = evidence["runtime_data_claims"]?["tee-pubkey"] else {
             throw Refusal(.unauthenticated, "The token has no key of the guest's.")
         }
-        guard let expiry = claims["exp"]?.number else {
+        guard let expiry = claims["exp"]?.asNumber else {
             throw Refusal(.unauthenticated, "The token never expires.")
         }
         guard let snp = evidence["snp"], let stated = SNPClaims(tokenClaims: snp, assuming: assumptions) else {
@@ -42,28 +44,25 @@ extension ForeignGuest {
                     + "have the operator say so of its issuer (token.trusted_assume).")
         }
         var initData: [String: String] = [:]
-        for (name, value) in evidence["init_data_claims"]?.members ?? [:] { initData[name] = value.text }
+        for (name, value) in evidence["init_data_claims"]?.asMembers ?? [] { initData[name] = value.asText }
         self.init(
             issuer: issuer, claims: GuestClaims(.snp(stated), initData: initData),
-            key: try RecipientKey(jwk, rules: keys).json, expires: Date(timeIntervalSince1970: expiry))
+            key: try RecipientKey(refusing: jwk, rules: keys).json, expires: Date(timeIntervalSince1970: expiry))
     }
 }
 
 extension SNPClaims {
     /// What is not said stays unsaid, and a policy that asks for it is not met.
-    fileprivate init?(tokenClaims claims: JSONValue, assuming assumptions: ForeignAssumptions) {
+    fileprivate init?(tokenClaims claims: JSON, assuming assumptions: ForeignAssumptions) {
         func bytes(_ name: String, _ count: Int) -> [UInt8] {
-            guard let text = claims[name]?.text, let bytes = Hex.decode(text), bytes.count == count else { return [] }
+            guard let text = claims[name]?.asText, let bytes = Hex.decode(text), bytes.count == count else { return [] }
             return bytes
         }
         // Some verifiers write numbers as texts.
         func number<N: FixedWidthInteger>(_ name: String) -> N? {
-            switch claims[name] {
-            case .number(let number): N(exactly: number)
-            case .text(let text): N(text)
-            case .bool(let bool): bool ? 1 : 0
-            default: nil
-            }
+            guard let value = claims[name] else { return nil }
+            return value.asNumber.map { N(exactly: $0) } ?? value.asText.map { N($0) }
+                ?? value.asBool.map { $0 ? 1 : 0 }
         }
         func bit(_ name: String) -> Bool? { number(name).map { (n: UInt8) in n != 0 } }
         func version(_ prefix: String) -> TCBVersion? {
@@ -89,7 +88,7 @@ extension SNPClaims {
         let isCXLStated = claims["policy_cxl_allowed"] != nil
         if isCXLStated ? bit("policy_cxl_allowed") ?? true : !assumptions.forbidsCXL { policy.formUnion(.cxlAllowed) }
         self.init(measurement: measurement, policy: policy)
-        product = claims["product"].map { $0.text.flatMap { Product(name: $0) } } ?? assumptions.product
+        product = claims["product"].map { $0.asText.flatMap { Product(name: $0) } } ?? assumptions.product
         chipID = bytes("chip_id", 64)
         hostData = bytes("host_data", 32)
         reportID = bytes("report_id", 32)
@@ -107,9 +106,9 @@ extension SNPClaims {
 
     /// As far as a token can say: it does not have the firmware's own versions. What is assumed counts only where it says
     /// nothing of one of the two; what it says and cannot be read is not committed.
-    fileprivate func hasCommittedFirmware(claims: JSONValue, assuming assumptions: ForeignAssumptions) -> Bool {
+    fileprivate func hasCommittedFirmware(claims: JSON, assuming assumptions: ForeignAssumptions) -> Bool {
         func isStated(_ prefix: String) -> Bool {
-            claims.members?.keys.contains { $0 == prefix || $0.hasPrefix(prefix + "_") } ?? false
+            claims.asMembers?.contains { $0.name == prefix || $0.name.hasPrefix(prefix + "_") } ?? false
         }
         guard isStated("committed_tcb"), isStated("current_tcb") else { return assumptions.hasCommittedFirmware }
         guard let committedTCB, let currentTCB else { return false }

@@ -1,9 +1,8 @@
 public import Broker
-public import HTTPTypes
-public import Hummingbird
-import Evidence
+import Formats
+public import HTTP
+public import HTTPEdge
 import Logging
-import NIOCore
 
 /// What went wrong while a request of this dialect was answered, and is to be told in its form.
 ///
@@ -43,8 +42,7 @@ public struct Failure: Error, Sendable {
     var response: Response {
         // What a guest's library knows of an error is its type; ours is as stable as the code.
         let type = "urn:swift-kbs:problem:\(refusal.code.rawValue)"
-        let json = "{\"type\":\(JSONString.quoted(type)),\"detail\":\(JSONString.quoted(refusal.sentence))}"
-        var response = Response(json: json, status: status)
+        var response = Response(json: ["type": .text(type), "detail": .text(refusal.sentence)], status: status)
         if let seconds = refusal.retryAfter { response.headers[.retryAfter] = "\(seconds)" }
         return response
     }
@@ -86,8 +84,8 @@ extension Request {
 public struct FailureMiddleware<Context: RequestContext>: RouterMiddleware {
     public init() {}
 
-    @concurrent public func handle(
-        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    public func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)
@@ -114,9 +112,13 @@ extension Refusal {
 }
 
 extension Response {
-    init(json: String, status: HTTPResponse.Status = .ok) {
+    init(json: JSONValue, status: HTTPResponse.Status = .ok) { self.init(json: json.encoded, status: status) }
+
+    /// - Parameter json: put together already.
+    init(json: String) { self.init(json: Array(json.utf8), status: .ok) }
+
+    private init(json: [UInt8], status: HTTPResponse.Status) {
         self.init(
-            status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"],
-            body: ResponseBody(byteBuffer: ByteBuffer(string: json)))
+            status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"], body: .bytes(json))
     }
 }

@@ -1,5 +1,4 @@
 import Crypto
-import Foundation
 
 /// Digests that guests may use. SM3 is none of them.
 enum HashAlgorithm: String, Sendable, CaseIterable {
@@ -8,7 +7,7 @@ enum HashAlgorithm: String, Sendable, CaseIterable {
     /// What a guest uses that is told nothing.
     static let usual = HashAlgorithm.sha384
 
-    func digest(of bytes: some DataProtocol) -> [UInt8] {
+    func digest(of bytes: [UInt8]) -> [UInt8] {
         switch self {
         case .sha256: Array(SHA256.hash(data: bytes))
         case .sha384: Array(SHA384.hash(data: bytes))
@@ -17,7 +16,7 @@ enum HashAlgorithm: String, Sendable, CaseIterable {
     }
 
     /// The digest in a field of another length: cut, or with zeros after it.
-    func digest(of bytes: some DataProtocol, filling length: Int) -> [UInt8] {
+    func digest(of bytes: [UInt8], filling length: Int) -> [UInt8] {
         let digest = digest(of: bytes).prefix(length)
         return digest + Array(repeating: 0, count: length - digest.count)
     }

@@ -1,6 +1,5 @@
 import Broker
-import Evidence
-import Foundation
+import Bytes
 
 /// A guest's init data: what its host gave it at launch, and HOST_DATA is the digest of.
 struct InitialData: Sendable {
@@ -10,12 +9,12 @@ struct InitialData: Sendable {
     let claims: [String: String]
 
     /// - Throws: a ``Refusal``.
-    init(_ message: AttestationMessage.InitialData) throws(Refusal) {
+    init(_ message: InitialDataMessage) throws(Refusal) {
         guard message.format == "toml" else {
             throw Refusal(.malformed, "init-data.format must be \"toml\".")
         }
         let document: InitialDataReader.Document
-        do { document = try InitialDataReader.read(message.body.utf8) } catch {
+        do { document = try InitialDataReader.read(Array(message.body.utf8)) } catch {
             throw Refusal(.malformed, "init-data.body cannot be used: \(error.reason).")
         }
         guard document.head["version"]?.hasPrefix("0.1.") == true else {
@@ -31,7 +30,7 @@ struct InitialData: Sendable {
             throw Refusal(.malformed, "init-data.body has no table [data].")
         }
         claims = data
-        digest = algorithm.digest(of: Data(message.body.utf8), filling: 32)
+        digest = algorithm.digest(of: Array(message.body.utf8), filling: 32)
     }
 
     /// Documents are found with `sha-384` and with `SHA384`.

@@ -1,7 +1,8 @@
 public import Broker
+import Bytes
 public import Evidence
-public import Foundation
-import JSONWebTokens
+import Formats
+import JOSE
 
 /// A guest's evidence that was kept, to be looked at again: the body of its `POST /attest`, or the evidence alone.
 public struct RecordedAttestation: Sendable {
@@ -16,16 +17,16 @@ public struct RecordedAttestation: Sendable {
 
     /// - Parameter json: the body of a `POST /attest`, its `tee-evidence`, or the `primary_evidence` in that.
     /// - Throws: a ``Refusal`` that names the field.
-    public init(json: Data) throws(Refusal) {
-        let value: JSONValue
-        do { value = try StrictJSON.read(json) } catch {
+    public init(json: [UInt8]) throws(Refusal) {
+        let value: JSON
+        do { value = try JSON(json) } catch {
             throw Refusal(.malformed, "The evidence is not JSON that can be used: \(error.reason).")
         }
         if value["tee-evidence"] != nil {
             var rules = RecipientKey.Rules()
             // Nothing is encrypted to the key.
             rules.allowsRSA1_5 = true
-            let guest = try GuestComponentAnswer(try AttestationBody(json), keys: rules).guest
+            let guest = try GuestComponentAnswer(try AttestationBody(value), keys: rules).guest
             guard case .snp(let report, let certificates) = guest.proof else {
                 throw Refusal(
                     .technologyMismatch, "The evidence is a sample's, behind which there is no hardware to look at.")
@@ -35,11 +36,10 @@ public struct RecordedAttestation: Sendable {
             return
         }
         let message: SNPEvidenceMessage
-        if value["primary_evidence"] != nil {
-            let evidence: AttestationMessage.Evidence<SNPEvidenceMessage> = try decode(json)
-            message = evidence.primary
+        if let primary = value["primary_evidence"] {
+            message = try read(primary, SNPEvidenceMessage.init)
         } else if value["attestation_report"] != nil {
-            message = try decode(json)
+            message = try read(value, SNPEvidenceMessage.init)
         } else {
             throw Refusal(
                 .malformed,
@@ -60,7 +60,7 @@ extension GuestAnswer.InitData {
     /// - Parameter document: TOML. docs/coco.md says what may stand there.
     /// - Throws: a ``Refusal``.
     public init(document: String) throws(Refusal) {
-        let data = try InitialData(AttestationMessage.InitialData(format: "toml", body: document))
+        let data = try InitialData(InitialDataMessage(format: "toml", body: document))
         self.init(digest: data.digest, claims: data.claims)
     }
 }

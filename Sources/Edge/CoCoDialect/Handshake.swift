@@ -1,22 +1,20 @@
 import Broker
-import Evidence
-public import Foundation
-import HTTPTypes
-public import Hummingbird
+import Bytes
+import Formats
+import HTTP
+public import HTTPEdge
 
 /// The two calls by which a guest is attested: version 0.4.0 of the KBS protocol.
 extension CoCoDialect {
     /// Whether a body of `POST /auth` is of this dialect. The other one's clients say version 0.0.0, or none.
-    public static func speaks(_ body: Data) -> Bool {
-        guard let message: VersionMessage = try? decode(body) else { return false }
-        let version = message.version
-        return !version.hasPrefix("0.0.")
+    public static func speaks(_ body: [UInt8]) -> Bool {
+        guard let version = (try? JSON(body))?["version"]?.asText else { return false }
+        return !version.utf8.starts(with: "0.0.".utf8)
     }
 
     /// Whether a body of `POST /attest` is of this dialect, for one that came without the cookie.
-    public static func attests(_ body: Data) -> Bool {
-        let probe: AttestationProbe? = try? decode(body)
-        return probe != nil
+    public static func attests(_ body: [UInt8]) -> Bool {
+        (try? JSON(body))?["tee-evidence"]?["primary_evidence"] != nil
     }
 
     /// `POST /auth`.
@@ -24,7 +22,7 @@ extension CoCoDialect {
     /// - Throws: a ``Failure``.
     public func challenge(_ request: Request) async throws -> Response {
         try await answering {
-            let message: RequestMessage = try decode(try await request.bytes(upTo: settings.longestBody))
+            let message = try decode(await request.bytes(upTo: settings.longestBody), RequestMessage.init)
             guard message.version == "0.4.0" else {
                 // The reference's own status: its clients print the body and stop after a few tries.
                 throw Failure(
@@ -40,16 +38,15 @@ extension CoCoDialect {
                         + (broker.policy.allowsSample ? ", and sample." : "."))
             }
             let challenge = try broker.challengeGuest(tee)
-            var parameters = "\"\""
-            if let offered = message.parameters?.hashAlgorithms {
+            var parameters: JSONValue = ""
+            if let offered = message.hashAlgorithms {
                 guard let algorithm = HashAlgorithm.allCases.first(where: { offered.contains($0.rawValue) }) else {
                     throw Refusal(
                         .malformed, "None of supported-hash-algorithms is taken here: sha384, sha512 and sha256 are.")
                 }
-                parameters = "{\"selected-hash-algorithm\":\"\(algorithm.rawValue)\"}"
+                parameters = ["selected-hash-algorithm": .text(algorithm.rawValue)]
             }
-            let nonce = Data(challenge.nonce).base64EncodedString()
-            var response = Response(json: "{\"nonce\":\"\(nonce)\",\"extra-params\":\(parameters)}")
+            var response = Response(json: ["nonce": .text(challenge.nonce.base64), "extra-params": parameters])
             response.headers[.setCookie] = cookie(challenge.sealed)
             return response
         }
@@ -69,7 +66,7 @@ extension CoCoDialect {
                 try await tokens.token(of: guest, answer)
             }
             guard let token = guest.token else { throw Refusal(.unavailable, "The guest has no token.") }
-            var response = Response(json: "{\"token\":\(JSONString.quoted(token))}")
+            var response = Response(json: ["token": .text(token)])
             response.headers[.setCookie] = cookie(session)
             return response
         }

@@ -1,9 +1,8 @@
 public import Broker
-import Evidence
-import Foundation
-import HTTPTypes
-public import Hummingbird
-import Logging
+import Bytes
+import HTTP
+public import HTTPEdge
+public import JOSE
 
 /// Confidential Containers' protocol under `/kbs/v0`, as the guest components and `kbs-client` speak it.
 ///
@@ -67,7 +66,7 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
         let message = try await broker.releaseResource(
             path, to: reader, stating: { try TokenService.claims(of: reader, token: request.bearerToken) },
             wrappedBy: { secret, key in
-                try EncryptedMessage(secret, to: RecipientKey(json: key, rules: keys)).json
+                try EncryptedMessage(secret, to: RecipientKey(refusing: key, rules: keys)).json
             })
         return Response(json: message)
     }
@@ -83,8 +82,8 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
     private func put(_ request: Request, _ context: Context) async throws -> Response {
         let actor = try await admit(request, context, .changeResources)
         let path = try ResourcePath(request.rest(after: Self.resources))
-        let bytes = try await request.bytes(upTo: settings.longestResource)
-        try await broker.putResource(path, Secret(Array(bytes)), by: actor)
+        var bytes = try await request.bytes(upTo: settings.longestResource)
+        try await broker.putResource(path, Secret(wiping: &bytes), by: actor)
         return Response(status: .ok)
     }
 

@@ -1,8 +1,10 @@
 import Broker
+import Bytes
 import Evidence
-package import Foundation
+import Formats
+package import FoundationEssentials
+package import JOSE
 package import JSONWebTokens
-import JWTKit
 
 /// Makes tokens of attested guests, and reads those that guests come back with.
 public struct TokenService: Sendable {
@@ -38,16 +40,12 @@ public struct TokenService: Sendable {
     /// What foreign verifiers' tokens must be like: EARs are longer than the tokens of people, and Trustee's name no key.
     package static func rules(issuer: String, audience: String?) -> TokenVerifier.Rules {
         var rules = TokenVerifier.Rules(issuer: issuer, audience: audience)
-        (rules.longest, rules.longestHeader, rules.needsKeyID) = (15_000, 8_192, false)
+        (rules.limits, rules.needsKeyID) = (CompactJWS.Limits(bytes: 15_000, header: 8_192), false)
         return rules
     }
 
     /// The public keys as a JWK Set.
-    func keySet() async throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(["keys": try await keys.keySet()]), as: UTF8.self)
-    }
+    func keySet() async throws -> JSONValue { ["keys": .array(try await keys.keySet())] }
 
     /// Of a token, in bytes: what proxies commonly take of a header field is 8 KiB. Only init data can make one longer.
     private static let longest = 8_000
@@ -60,16 +58,17 @@ public struct TokenService: Sendable {
                 .sample
             }
         let (key, time) = (try await keys.current(), now())
-        func token(statingInitData: Bool) async throws -> String {
-            try await key.sign(
+        func token(statingInitData: Bool) throws -> String {
+            try key.sign(
                 AttestationToken(
                     guest, answer, vector: vector, issuer: issuer, software: software, statesInitData: statingInitData,
-                    at: time))
+                    at: time
+                ).members)
         }
-        let whole = try await token(statingInitData: true)
+        let whole = try token(statingInitData: true)
         // A policy.rego alone may be longer than any header field. The digest says which they are, and here they are in the
         // database.
-        return whole.utf8.count <= Self.longest ? whole : try await token(statingInitData: false)
+        return whole.utf8.count <= Self.longest ? whole : try token(statingInitData: false)
     }
 
     /// Who comes with a token: one of our own, or another verifier's.
@@ -78,11 +77,11 @@ public struct TokenService: Sendable {
     func reader(_ token: String, _ broker: Broker) async throws -> ResourceReader {
         do {
             let rules = Self.rules(issuer: issuer, audience: nil)
-            let header = try TokenHeader(of: token, longest: rules.longest, longestHeader: rules.longestHeader)
-            if let kid = header.keyID, let key = try await keys.key(kid) {
-                return .attested(try await guest(of: token, key, broker))
+            let signed = try CompactJWS(refusing: token, limits: rules.limits)
+            if let kid = signed.keyID, let key = try await keys.key(kid) {
+                return .attested(try await guest(of: signed, key, broker))
             }
-            return .foreign(try await foreignGuest(token, under: broker.policy))
+            return .foreign(try await foreignGuest(token, signed, under: broker.policy))
         } catch let refusal as Refusal where refusal.code == .unauthenticated {
             throw Refusal(.sessionInvalid, refusal.sentence)
         }
@@ -92,39 +91,41 @@ public struct TokenService: Sendable {
     /// database's, as everything about them is, with the init data that a token may lack.
     ///
     /// - Parameter token: what came along, which was verified.
-    static func claims(of reader: ResourceReader, token: String?) throws -> Data {
+    static func claims(of reader: ResourceReader, token: String?) throws -> [UInt8] {
         guard case .attested(let guest) = reader else { return try claims(of: token ?? "") }
         let stated = try claims(of: guest.token ?? "")
         guard !guest.claims.initData.isEmpty else { return stated }
-        let claims = try StrictJSON.read(stated).replacing(
+        let claims = JSONValue(try JSON(stated)).replacing(
             ["submods", "cpu0", "ear.veraison.annotated-evidence", "init_data_claims"],
-            with: .object(guest.claims.initData.mapValues { .text($0) }))
-        return try JSONEncoder().encode(claims)
+            with: JSONValue(guest.claims.initData.mapValues { .text($0) }))
+        return claims.encoded
     }
 
     /// The claims as they stand in a token.
-    private static func claims(of token: String) throws(Refusal) -> Data {
+    private static func claims(of token: String) throws(Refusal) -> [UInt8] {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 3, let claims = Data(base64URL: parts[1]) else {
+        guard parts.count == 3, let claims = Base64.decodeURL(parts[1]) else {
             throw Refusal(.unavailable, "The guest's token cannot be read.")
         }
         return claims
     }
 
-    private func guest(of token: String, _ key: TokenKey, _ broker: Broker) async throws -> AttestedGuest {
-        guard let claims: Claims = try? await key.verify(token) else {
+    private func guest(of token: CompactJWS, _ key: TokenKey, _ broker: Broker) async throws -> AttestedGuest {
+        guard let claims = try? key.verify(token) else {
             throw Refusal(.unauthenticated, "The token is not signed by the key that it names.")
         }
-        guard let expiry = claims["exp"]?.number, now().timeIntervalSince1970 < expiry,
-            let id = claims["jti"]?.text.flatMap({ Hex.decode($0) })
+        guard let expiry = claims["exp"]?.asNumber, now().timeIntervalSince1970 < expiry,
+            let id = claims["jti"]?.asText.flatMap({ Hex.decode($0) })
         else { throw Refusal(.unauthenticated, "The token has expired.") }
         // All else is in the database: a session that was ended is not there any more.
         return try await broker.guest(id: id)
     }
 
-    private func foreignGuest(_ token: String, under server: AppraisalPolicy) async throws -> ForeignGuest {
+    private func foreignGuest(
+        _ token: String, _ signed: CompactJWS, under server: AppraisalPolicy
+    ) async throws -> ForeignGuest {
         // Whom to ask is all that is taken from a token before it is verified.
-        let issuer = (try? StrictJSON.read(try Self.claims(of: token)))?["iss"]?.text
+        let issuer = signed.unverifiedPayload.flatMap { try? JSON($0) }?["iss"]?.asText
         guard let verifier = foreign.first(where: { $0.issuer == issuer }) else {
             throw Refusal(
                 .unauthenticated,
@@ -141,8 +142,8 @@ extension JSONValue {
     /// - Returns: the same with another value at a path of members.
     fileprivate func replacing(_ path: ArraySlice<String>, with value: JSONValue) -> JSONValue {
         guard let name = path.first else { return value }
-        var members = members ?? [:]
-        members[name] = (members[name] ?? .object([:])).replacing(path.dropFirst(), with: value)
-        return .object(members)
+        var whole = self
+        whole[name] = (self[name] ?? .object([])).replacing(path.dropFirst(), with: value)
+        return whole
     }
 }

@@ -1,13 +1,13 @@
 import Broker
+import Bytes
 import Evidence
-import Foundation
-import JSONWebTokens
-import JWTKit
+import Formats
+import FoundationEssentials
 
 /// An attestation result: what this server states of a guest to others.
 ///
 /// Source: draft-ietf-rats-ear, in the form that Confidential Containers' verifiers give it.
-struct AttestationToken: JWTPayload {
+struct AttestationToken {
     let members: JSONValue
 
     static let profile = "tag:github.com,2024:confidential-containers/Trustee"
@@ -20,48 +20,43 @@ struct AttestationToken: JWTPayload {
         _ guest: AttestedGuest, _ answer: GuestComponentAnswer, vector: TrustworthinessVector, issuer: String,
         software: String, statesInitData: Bool, at time: Date
     ) {
-        var evidence: [String: JSONValue] = [
+        var evidence: JSONValue = [
             "report_data": .text(Hex.encode(answer.guest.reportData)), "runtime_data_claims": answer.binding.claims,
         ]
         if let initData = answer.guest.initData {
             evidence["init_data"] = .text(Hex.encode(initData.digest))
             if statesInitData {
-                evidence["init_data_claims"] = .object(initData.claims.mapValues { .text($0) })
+                evidence["init_data_claims"] = JSONValue(initData.claims.mapValues { .text($0) })
             }
         }
         switch guest.claims.platform {
-        case .snp(let claims): evidence["snp"] = .object(claims.tokenClaims)
-        case .sample(let svn): evidence["sample"] = .object(["svn": .text(svn)])
+        case .snp(let claims): evidence["snp"] = claims.tokenClaims
+        case .sample(let svn): evidence["sample"] = ["svn": .text(svn)]
         }
-        let cpu: [String: JSONValue] = [
+        let cpu: JSONValue = [
             "ear.status": .text(vector.status.rawValue),
-            "ear.trustworthiness-vector": .object(vector.claims.mapValues { .number(Double($0)) }),
+            "ear.trustworthiness-vector": JSONValue(vector.claims.mapValues { .integer($0) }),
             "ear.appraisal-policy-id": .text("default"),
-            "ear.veraison.annotated-evidence": .object(evidence),
+            "ear.veraison.annotated-evidence": evidence,
         ]
-        members = .object([
+        members = [
             "eat_profile": .text(Self.profile), "iss": .text(issuer),
             "iat": .number(time.timeIntervalSince1970.rounded(.down)),
             "exp": .number(guest.expires.timeIntervalSince1970.rounded(.down)),
             // So that an ended session ends its token here.
             "jti": .text(Hex.encode(guest.id)),
-            "ear.verifier-id": .object(["developer": .text("swift-kbs"), "build": .text(software)]),
-            "submods": .object(["cpu0": .object(cpu)]),
-        ])
+            "ear.verifier-id": ["developer": "swift-kbs", "build": .text(software)],
+            "submods": ["cpu0": cpu],
+        ]
     }
-
-    init(from decoder: any Decoder) throws { members = try JSONValue(from: decoder) }
-    func encode(to encoder: any Encoder) throws { try members.encode(to: encoder) }
-    /// Times and issuer are looked at where the token is used.
-    func verify(using algorithm: some JWTAlgorithm) async throws {}
 }
 
 extension SNPClaims {
     /// With the names that Trustee's policies know, and those that they do not know beside them.
-    fileprivate var tokenClaims: [String: JSONValue] {
-        func bit(_ isSet: Bool) -> JSONValue { .number(isSet ? 1 : 0) }
-        func number(_ value: some BinaryInteger) -> JSONValue { .number(Double(value)) }
-        var claims: [String: JSONValue] = [
+    fileprivate var tokenClaims: JSONValue {
+        func bit(_ isSet: Bool) -> JSONValue { .integer(isSet ? 1 : 0) }
+        func number(_ value: some BinaryInteger) -> JSONValue { .integer(Int(clamping: value)) }
+        var claims: JSONValue = [
             "policy_abi_major": number(policy.abiMajor), "policy_abi_minor": number(policy.abiMinor),
             "policy_smt_allowed": bit(policy.contains(.smtAllowed)),
             "policy_migrate_ma": bit(policy.contains(.migrationAgentAllowed)),

@@ -1,9 +1,6 @@
-import Broker
-import Evidence
-import Foundation
-import HTTPTypes
-public import Hummingbird
-import NIOCore
+import Bytes
+import HTTP
+public import HTTPEdge
 
 extension Request {
     /// The name is fixed: guests' libraries look for it.
@@ -28,22 +25,17 @@ extension Request {
         guard let header = headers[.authorization], CombiningMarks.isASCII(header) else { return nil }
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return parts[1].trimmingCharacters(in: .whitespaces)
+        let isSpace = { (character: Character) in character == " " || character == "\t" }
+        return String(String(parts[1].drop(while: isSpace).reversed()).drop(while: isSpace).reversed())
     }
 
     /// - Throws: an `HTTPError` when the body is longer.
-    func bytes(upTo longest: Int) async throws -> Data {
-        do {
-            return Data(try await body.collect(upTo: longest).readableBytesView)
-        } catch is NIOTooManyBytesError {
-            throw HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
-        }
-    }
+    func bytes(upTo longest: Int) async throws -> [UInt8] { try await body.collect(upTo: longest) }
 
     /// What follows a prefix of the path, as it stands there: nothing that is served has characters to be escaped.
     func rest(after prefix: String) -> String {
         let path = uri.path
-        guard path.hasPrefix(prefix) else { return "" }
+        guard path.utf8.starts(with: prefix.utf8) else { return "" }
         return String(path.dropFirst(prefix.count))
     }
 }
