@@ -109,7 +109,8 @@ let rooms: [Target] = [
         [
             "Administration", "Broker", "Bytes", "CTimex", "CoCoDialect", "Concurrency", "Crypto", "Endorsements",
             "Evidence", "FastP384", "Files", "Formats", "HTTP", "HTTPClient", "HTTPEdge", "HTTPServer",
-            "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite", "Storage",
+            "JOSE", "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite",
+            "Storage",
             "TLS", "Tracing", "VirteeDialect", "X509",
         ]),
     edge("Guest", ["Bytes", "CSEVGuest", "Crypto", "Evidence", "Files", "Formats", "HTTP", "TLS", "X509"]),
@@ -159,7 +160,7 @@ let testTargets: [Target] = [
     tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "TLSSupport", "X509"]),
     tests(
         "Base", "HTTPServerTests",
-        ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TestSupport", "X509"]),
+        ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TLSSupport", "TestSupport", "X509"]),
     tests("Edge", "HTTPEdgeTests", ["EdgeSupport", "HTTP", "HTTPEdge", "HTTPServer", "Logging"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
@@ -181,8 +182,9 @@ let testTargets: [Target] = [
     tests(
         "Domain", "StorageTests",
         [
-            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "MasterKeys",
-            "SQLite", "SimulatedHardware", "Storage", "TestSupport",
+            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "HTTP",
+            "HTTPClient",
+            "MasterKeys", "SQLite", "SimulatedHardware", "Storage", "TestSupport",
         ]),
     tests(
         "Domain", "JSONWebTokensTests",
