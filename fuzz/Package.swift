@@ -1,19 +1,26 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// A package of its own, because everything in it must be built with -sanitize=fuzzer: ../scripts/fuzz does.
-func target(_ name: String, _ product: String) -> Target {
+// A package of its own, because everything in it must be built with -sanitize=fuzzer: ../scripts/fuzz does, and knows
+// the targets by their folders.
+func fuzz(_ name: String, _ products: [String]) -> Target {
     .executableTarget(
-        name: name, dependencies: [.product(name: product, package: "swift-kbs")],
+        name: name,
+        dependencies: ["FuzzSupport"] + products.map { .product(name: $0, package: "swift-kbs") },
         swiftSettings: [.unsafeFlags(["-parse-as-library"])])
 }
 
 let package = Package(
     name: "swift-kbs-fuzz",
-    platforms: [.macOS(.v15)],
     dependencies: [.package(name: "swift-kbs", path: "..")],
     targets: [
-        target("FuzzSNPReport", "Evidence"), target("FuzzX509", "Evidence"), target("FuzzSEVCertificate", "Evidence"),
-        target("FuzzJSON", "VirteeDialect"),
+        .target(name: "FuzzSupport"),
+        fuzz("FuzzJSON", ["Formats"]),
+        fuzz("FuzzTOML", ["Formats"]),
+        fuzz("FuzzDER", ["Formats"]),
+        fuzz("FuzzPEM", ["Formats"]),
+        fuzz("FuzzX509", ["Evidence"]),
+        fuzz("FuzzSNPReport", ["Evidence", "SimulatedHardware"]),
+        fuzz("FuzzSEVCertificate", ["Evidence"]),
     ]
 )

@@ -177,9 +177,30 @@ def boot(request):
     return {"plaintexts": plain}
 
 
+def otlp(request):
+    """What OpenTelemetry's own reader makes of spans in OTLP's JSON. It throws for members that it does not know."""
+    from google.protobuf.json_format import MessageToDict, ParseDict
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    def spans(message):
+        return [s for r in message["resourceSpans"] for c in r["scopeSpans"] for s in c["spans"]]
+
+    def convert(message, function):
+        for span in spans(message):
+            for name in ("traceId", "spanId", "parentSpanId"):
+                if name in span:
+                    span[name] = function(span[name])
+        return message
+
+    # OTLP has ids in hex where protobuf's JSON has them in base64.
+    body = convert(json.loads(request["body"]), lambda text: base64.b64encode(bytes.fromhex(text)).decode())
+    read = MessageToDict(ParseDict(body, ExportTraceServiceRequest()))
+    return convert(read, lambda text: base64.b64decode(text).hex())
+
+
 COMMANDS = {
     f.__name__: f
-    for f in (joserfc_decrypt, mlkem_decrypt, mlkem_generate, generate, mac, verify_token, boot, forge, issue, toml)
+    for f in (joserfc_decrypt, mlkem_decrypt, mlkem_generate, generate, mac, verify_token, boot, forge, issue, toml, otlp)
 }
 
 if __name__ == "__main__":

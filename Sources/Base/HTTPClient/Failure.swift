@@ -147,7 +147,13 @@ extension Transfer {
         if has("key too small", "dh key too small", "md too weak") {
             return HTTPClientError(.tls, "\(name) has a key that is too weak for this machine's rules.")
         }
-        return handshakeEnded ?? HTTPClientError(.tls, "The TLS handshake with \(name) failed.")
+        if has("certificate verify failed") || has("routines") && !has("SSL routines") {
+            // A signature that does not fit its key: an authority of the same name, say. OpenSSL's first complaint is
+            // then of its own decoder's, and libcurl does not see through it.
+            return HTTPClientError(.certificate, CertificateVerdict.unknownAuthority.sentence(destination, trustAdvice))
+        }
+        if has("SSL_ERROR_SYSCALL", "unexpected eof", "Connection reset"), let ended = handshakeEnded { return ended }
+        return HTTPClientError(.tls, "The TLS handshake with \(name) failed.")
     }
 
     /// When the server went away in the middle of the handshake.
@@ -202,6 +208,8 @@ private struct CertificateVerdict {
     private let number: Int
 
     init(_ number: Int) { self.number = number }
+
+    static let unknownAuthority = CertificateVerdict(20)
 
     func sentence(_ destination: Destination, _ advice: String) -> String {
         let name = destination.name

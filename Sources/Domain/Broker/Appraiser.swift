@@ -107,13 +107,22 @@ package struct Appraiser: Sendable {
     ) async throws {
         var pool = certificates
         let authorities = anchors.authorities(among: certificates)
-        if !authorities.contains(where: { $0.product == identity.product && $0.kind == identity.kind }) {
+        func isWanted(_ found: SNPAnchors.Authority) -> Bool {
+            found.product == identity.product && found.kind == identity.kind
+        }
+        if !authorities.contains(where: isWanted) {
             pool = try await source.fetchAuthorities(identity.product, identity.kind) + certificates
+            if !anchors.authorities(among: pool).contains(where: isWanted) {
+                source.distrustAuthorities(identity.product, identity.kind)
+            }
             trial.hold(against: await chains(for: identity, among: pool))
         }
         guard trial.isOpen else { return }
-        pool.insert(try await source.fetchKey(identity), at: 0)
-        trial.hold(against: await chains(for: identity, among: pool))
+        let key = try await source.fetchKey(identity)
+        pool.insert(key, at: 0)
+        let found = await chains(for: identity, among: pool)
+        if !found.contains(where: { $0.isGenuine && $0.chain.key.certificate == key }) { source.distrustKey(identity) }
+        trial.hold(against: found)
     }
 
     /// Of the VLEKs that clouds have at one TCB: each costs a verification until the right one is found.

@@ -209,7 +209,7 @@ extension Broker {
         guard let missing = result.missing else { return Refusal(.evidenceRefused, result.verdict.sentence) }
         return Refusal(
             .endorsementUnavailable,
-            "The certificate that would prove the evidence is not here (\(missing)). Try again later, "
+            "The certificate that would prove the evidence is not here (\(missing.reason)). Try again later, "
                 + "or ask the operator to import it.", retryAfter: missing.retryAfter ?? 60)
     }
 

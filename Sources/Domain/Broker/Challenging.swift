@@ -1,3 +1,5 @@
+import Concurrency
+import FoundationEssentials
 import Bytes
 public import Evidence
 

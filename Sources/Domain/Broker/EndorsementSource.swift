@@ -19,11 +19,19 @@ public protocol EndorsementSource: Sendable {
     /// Keeps a chain that was verified to its pin, for the next start.
     func keep(_ chain: EndorsementChain) async
 
+    /// Is told that the key that a vendor gave leads to no pinned root, so that it is not asked for again at once.
+    func distrustKey(_ identity: EndorsementIdentity)
+
+    /// The same of the certificates above a product's keys.
+    func distrustAuthorities(_ product: Product, _ kind: EndorsementKey.Kind)
+
     /// Is told how far each look-up had to go.
     func note(_ lookup: EndorsementLookup)
 }
 
 extension EndorsementSource {
+    public func distrustKey(_ identity: EndorsementIdentity) {}
+    public func distrustAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) {}
     public func note(_ lookup: EndorsementLookup) {}
 }
 
@@ -69,16 +77,20 @@ public struct EndorsementIdentity: Sendable, Hashable, CustomStringConvertible {
 
 /// Why a vendor gave no certificate.
 public struct EndorsementUnavailable: Error, Sendable, Hashable, CustomStringConvertible {
+    /// For a guest too, in whose sentence there is room for 87 bytes.
     public let reason: String
+    /// For the operator.
+    public let detail: String?
     /// In seconds.
     public let retryAfter: Int?
 
-    public init(_ reason: String, retryAfter: Int? = nil) {
+    public init(_ reason: String, detail: String? = nil, retryAfter: Int? = nil) {
         self.reason = reason
+        self.detail = detail
         self.retryAfter = retryAfter
     }
 
-    public var description: String { reason }
+    public var description: String { detail.map { "\(reason): \($0)" } ?? reason }
 }
 
 /// Where certificates outlive the process. It keeps what was verified, and what an operator imported.

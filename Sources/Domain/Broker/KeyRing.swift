@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import Concurrency
 public import Crypto
 import Dispatch

@@ -85,7 +85,7 @@ extension Response {
     init(json value: some Encodable, status: HTTPResponse.Status = .ok) {
         self.init(
             status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"],
-            body: .init(bytes: Replies.encode(value)))
+            body: .bytes(Replies.encode(value)))
     }
 }
 

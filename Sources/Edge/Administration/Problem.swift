@@ -49,7 +49,7 @@ struct Problem: Sendable {
         headers[.contentType] = "application/problem+json"
         headers[.cacheControl] = "no-store"
         return Response(
-            status: status, headers: headers, body: .init(bytes: Replies.encode(document)))
+            status: status, headers: headers, body: .bytes(Replies.encode(document)))
     }
 }
 
@@ -57,8 +57,8 @@ struct Problem: Sendable {
 public struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
     public init() {}
 
-    @concurrent public func handle(
-        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    public func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         guard request.uri.path.hasPrefix("/api/") || request.uri.path == "/openapi.json" else {
             return try await next(request, context)

@@ -76,12 +76,8 @@ extension Request {
 
     /// The body as it is, whatever it is.
     fileprivate func secretBody(upTo longest: Int) async throws -> Secret {
-        do {
-            var bytes = try await body.collect(upTo: longest)
-            return Secret(wiping: &bytes)
-        } catch is BodyTooLong {
-            throw HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
-        }
+        var bytes = try await body.collect(upTo: longest)
+        return Secret(wiping: &bytes)
     }
 }
 

@@ -38,7 +38,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         router.get("openapi.json") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "application/json"],
-                body: .init(bytes: Array(OpenAPI.document.utf8)))
+                body: .bytes(Array(OpenAPI.document.utf8)))
         }
         router.refuseOtherMethods(on: "openapi.json", than: [.get])
         let api = router.group("api/v1")
@@ -243,7 +243,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
             let administrator = try await admit(request, context, to: .audit)
             return Response(
                 status: .ok, headers: [.contentType: "application/json"],
-                body: .init(bytes: Array(try await administrator.checkpoint().line.utf8)))
+                body: .bytes(Array(try await administrator.checkpoint().line.utf8)))
         }
         calls.refuseOtherMethods(on: "", than: [.get])
         calls.refuseOtherMethods(on: "checkpoint", than: [.get])

@@ -2,6 +2,7 @@ import Bytes
 import Concurrency
 import Formats
 import InMemoryTracing
+import TestSupport
 import Testing
 
 @testable import Tracing
@@ -84,6 +85,38 @@ struct OTLPTests {
         #expect(try event.member("name").text() == "exception")
         #expect(
             JSONValue(try event.member("attributes")) == [["key": "exception.type", "value": ["stringValue": "Fault"]]])
+    }
+
+    @Test("OpenTelemetry's own reader reads the same", .enabled(if: Independent.isThere))
+    func reader() async throws {
+        let collector = Collector()
+        let exporter = OTLPExporter(resource: resource) { try collector.take($0) }
+        await withTracer(exporter) {
+            await withSpan("outer", ofKind: .server) { span in
+                span?.attributes["number"] = Int64.min
+                span?.attributes["text"] = "\u{1}\"\u{1F511}"
+                span?.recordError(Collector.Closed())
+                span?.setStatus(SpanStatus(code: .error))
+                await withSpan("inner") { _ in }
+            }
+        }
+        await exporter.flush()
+        let body = String(decoding: try #require(collector.bodies.first), as: UTF8.self)
+        let resources = try #require(
+            try await Independent.run("otlp", ["body": body])["resourceSpans"] as? [[String: Any]])
+        let scopes = try #require(resources.first?["scopeSpans"] as? [[String: Any]])
+        let spans = try #require(scopes.first?["spans"] as? [[String: Any]])
+        try #require(spans.count == 2)
+        let (inner, outer) = (spans[0], spans[1])
+        #expect(inner["name"] as? String == "inner" && inner["kind"] as? String == "SPAN_KIND_INTERNAL")
+        #expect(outer["kind"] as? String == "SPAN_KIND_SERVER")
+        #expect(inner["parentSpanId"] as? String == outer["spanId"] as? String)
+        #expect(inner["traceId"] as? String == outer["traceId"] as? String)
+        #expect(outer["status"] as? [String: String] == ["code": "STATUS_CODE_ERROR"])
+        let attributes = try #require(outer["attributes"] as? [[String: Any]])
+        #expect(
+            attributes.compactMap { $0["value"] as? [String: String] }
+                == [["intValue": "-9223372036854775808"], ["stringValue": "\u{1}\"\u{1F511}"]])
     }
 
     private func record(_ count: Int, by exporter: OTLPExporter) async {

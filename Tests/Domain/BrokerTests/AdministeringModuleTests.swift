@@ -1,6 +1,6 @@
 import Broker
+import BrokerSupport
 import Storage
-import TestSupport
 import Testing
 
 /// Takes no module, for this reason.

@@ -1,4 +1,7 @@
+import BrokerSupport
+import Bytes
 import Evidence
+import EvidenceSupport
 import Foundation
 import Storage
 import TestSupport

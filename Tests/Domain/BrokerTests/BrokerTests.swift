@@ -1,9 +1,12 @@
+import BrokerSupport
+import Bytes
+import Concurrency
 import Crypto
 import Evidence
+import EvidenceSupport
 import Foundation
 import SimulatedHardware
 import Storage
-import Synchronization
 import TestSupport
 import Testing
 
@@ -15,8 +18,8 @@ final class Bench: Sendable {
     let store: SQLiteStore
     let source: RecordingSource
     let keys: ServerKeys
-    let clock = Mutex(Date(timeIntervalSince1970: 1_760_000_000))
-    let events = Mutex<[BrokerEvent]>([])
+    let clock = Lock(Date(timeIntervalSince1970: 1_760_000_000))
+    let events = Lock<[BrokerEvent]>([])
     let master = SymmetricKey(size: .bits256)
 
     init(source: RecordingSource = RecordingSource()) throws {
@@ -40,7 +43,7 @@ final class Bench: Sendable {
 final class RecordingSource: EndorsementSource {
     struct Counts { var local = 0, keys = 0, authorities = 0, kept = 0 }
 
-    let counts = Mutex(Counts())
+    let counts = Lock(Counts())
     let local: [Certificate]
     let vendor: [Certificate]
 

@@ -1,8 +1,11 @@
+import BrokerSupport
+import Bytes
+import Concurrency
 import Crypto
 import Evidence
+import EvidenceSupport
 import Foundation
 import Storage
-import Synchronization
 import TestSupport
 import Testing
 
@@ -10,12 +13,12 @@ import Testing
 
 /// Master keys that can be changed, as in a file, and a count of how often they were read.
 private final class ChangingSource: Sendable {
-    let keys: Mutex<[SymmetricKey]>
-    let reads = Mutex(0)
+    let keys: Lock<[SymmetricKey]>
+    let reads = Lock(0)
 
-    init(_ keys: [SymmetricKey]) { self.keys = Mutex(keys) }
+    init(_ keys: [SymmetricKey]) { self.keys = Lock(keys) }
 
-    let clock = Mutex(ContinuousClock.now)
+    let clock = Lock(ContinuousClock.now)
 
     func ring() throws -> KeyRing {
         try KeyRing(now: { self.clock.withLock { $0 } }) { _ in

@@ -1,13 +1,13 @@
 import Broker
+import Concurrency
 import Evidence
+import EvidenceSupport
 import Foundation
-import Synchronization
-import TestSupport
 import Testing
 
 /// Gives the answer that it is made with, and remembers what it was asked.
 private final class ScriptedAgent: PolicyAgent {
-    let questions = Mutex<[(String, PolicyQuestion)]>([])
+    let questions = Lock<[(String, PolicyQuestion)]>([])
     private let answer: Result<Bool, Refusal>
 
     init(_ answer: Result<Bool, Refusal>) { self.answer = answer }
@@ -24,7 +24,7 @@ private final class ScriptedAgent: PolicyAgent {
 @Suite("Policies that ask an agent")
 struct PolicyDecisionTests {
     private let claims = GuestClaims(.snp(PolicyDecisionTests.snp))
-    private let question = PolicyQuestion(claims: Data("{}".utf8), path: ["r", "t", "k"])
+    private let question = PolicyQuestion(claims: Array("{}".utf8), path: ["r", "t", "k"])
 
     private static var snp: SNPClaims {
         var claims = SNPClaims(measurement: Simulated.measurement("app"), policy: .unstated)

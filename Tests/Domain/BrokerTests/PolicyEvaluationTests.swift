@@ -1,7 +1,7 @@
 import Broker
 import Evidence
+import EvidenceSupport
 import Foundation
-import TestSupport
 import Testing
 
 /// Each case breaks one thing, and the one check that looks at it must fail.

@@ -1,20 +1,22 @@
+import BrokerSupport
+import Bytes
+import Concurrency
 import Crypto
 import Evidence
+import EvidenceSupport
 import Foundation
 import SimulatedHardware
 import Storage
-import Synchronization
-import TestSupport
 import Testing
 
 @testable import Broker
 
 /// Says what it was told to say, and remembers what it was asked.
 private final class StandInAgent: PolicyAgent {
-    let answers: Mutex<[Bool]>
-    let questions = Mutex<[PolicyQuestion]>([])
+    let answers: Lock<[Bool]>
+    let questions = Lock<[PolicyQuestion]>([])
 
-    init(_ answers: [Bool]) { self.answers = Mutex(answers) }
+    init(_ answers: [Bool]) { self.answers = Lock(answers) }
 
     func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool {
         questions.withLock { $0.append(question) }
@@ -77,7 +79,7 @@ struct ResourceTests {
         _ path: ResourcePath? = nil, to reader: ResourceReader? = nil, from broker: Broker? = nil
     ) async throws -> String {
         try await (broker ?? self.broker).releaseResource(
-            path ?? self.path, to: reader ?? .attested(guest), stating: { Data(#"{"claims":1}"#.utf8) }
+            path ?? self.path, to: reader ?? .attested(guest), stating: { Array(#"{"claims":1}"#.utf8) }
         ) { secret, key in
             secret.withBytes { String(decoding: $0, as: UTF8.self) } + " for \(key)"
         }
@@ -233,7 +235,7 @@ struct ResourceTests {
         let before = try await bench.store.auditHead()
         #expect(
             await code {
-                _ = try await broker.releaseResource(path, to: .attested(guest), stating: { Data() }) { _, _ in
+                _ = try await broker.releaseResource(path, to: .attested(guest), stating: { [] }) { _, _ in
                     throw Refusal(.malformed, "no such key")
                 }
             } == .malformed)
@@ -247,8 +249,8 @@ struct ResourceTests {
         let agent = StandInAgent([true, true])
         let broker = try broker(asking: agent)
         try await put("sesame", policy("asked") { $0.agentDecision = "policy/allow" })
-        let isFirst = Mutex(true)
-        let secret = try await broker.releaseResource(path, to: .attested(guest), stating: { Data("{}".utf8) }) {
+        let isFirst = Lock(true)
+        let secret = try await broker.releaseResource(path, to: .attested(guest), stating: { Array("{}".utf8) }) {
             secret, _ in
             // After the decision, and before the record of it.
             if isFirst.withLock({ first in

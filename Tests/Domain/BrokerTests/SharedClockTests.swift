@@ -1,9 +1,10 @@
+import BrokerSupport
+import Concurrency
 import Crypto
 import Evidence
+import EvidenceSupport
 import Foundation
 import Storage
-import Synchronization
-import TestSupport
 import Testing
 
 @testable import Broker
@@ -13,7 +14,7 @@ import Testing
 struct SharedClockTests {
     /// What a right clock says.
     private final class Time: Sendable {
-        let now = Mutex(Date(timeIntervalSince1970: 1_760_000_000))
+        let now = Lock(Date(timeIntervalSince1970: 1_760_000_000))
     }
 
     private let time = Time()

@@ -1,5 +1,5 @@
 import Broker
-import TestSupport
+import BrokerSupport
 import Testing
 
 @testable import Storage

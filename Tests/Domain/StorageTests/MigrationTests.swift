@@ -1,7 +1,10 @@
+import Bytes
+import BrokerSupport
 import Crypto
 import Evidence
+import EvidenceSupport
 import Foundation
-import GRDB
+import SQLite
 import TestSupport
 import Testing
 
@@ -18,7 +21,7 @@ struct MigrationTests {
         let keys = ServerKeys(master: old)
         let queue = try DatabaseQueue(path: file.path)
         try Schema.migrator.migrate(queue, upTo: "v1")
-        try await queue.write { database in
+        try queue.write { database in
             for number in 1...5 {
                 let registration = try Simulated.registration("w\(number)", secret: "s\(number)")
                 try database.execute(
@@ -29,8 +32,8 @@ struct MigrationTests {
                         INSERT INTO secrets (workload, sealed) VALUES (?, ?);
                         """,
                     arguments: [
-                        number, "w\(number)", number, Data(registration.launch.measurement), number,
-                        Int64(bitPattern: GuestPolicy.unstated.rawValue), number, Data(keys.seal(registration)),
+                        number, "w\(number)", number, registration.launch.measurement, number,
+                        Int64(bitPattern: GuestPolicy.unstated.rawValue), number, keys.seal(registration),
                     ])
             }
         }
@@ -58,10 +61,10 @@ struct MigrationTests {
         try Schema.migrator.migrate(queue, upTo: "v1")
         let earlier = #expect(throws: OtherSchema.self) { try SQLiteStore(file: file, migrates: false) }
         #expect(earlier?.isLater == false)
-        #expect(try await queue.read { try Schema.migrator.completedMigrations($0) } == ["v1"])
+        #expect(try queue.read { try Schema.migrator.completedMigrations($0) } == ["v1"])
         try SQLiteStore(file: file).close()
         try SQLiteStore(file: file, migrates: false).close()
-        try await queue.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('v99')") }
+        try queue.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('v99')") }
         for migrates in [true, false] {
             let later = #expect(throws: OtherSchema.self) { try SQLiteStore(file: file, migrates: migrates) }
             #expect(later?.isLater == true)
@@ -80,7 +83,7 @@ struct MigrationTests {
         let registration = try Simulated.registration("default/key/1", secret: "sesame")
         let queue = try DatabaseQueue(path: file.path)
         try Schema.migrator.migrate(queue, upTo: "v4")
-        try await queue.write { database in
+        try queue.write { database in
             try database.execute(
                 sql: """
                     INSERT INTO workloads (row, id, tee, registered) VALUES (1, 'default/key/1', 'snp', 0);
@@ -93,8 +96,8 @@ struct MigrationTests {
                         VALUES (0, 'default/key/1', 'snp', '', '', 'refused', 'evidence_refused', 'why', '');
                     """,
                 arguments: [
-                    Data(registration.launch.measurement), Int64(bitPattern: GuestPolicy.unstated.rawValue),
-                    Data(keys.seal(registration)), keys.id,
+                    registration.launch.measurement, Int64(bitPattern: GuestPolicy.unstated.rawValue),
+                    keys.seal(registration), keys.id,
                 ])
         }
         try queue.close()

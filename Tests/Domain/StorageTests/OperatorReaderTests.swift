@@ -1,7 +1,9 @@
 import Broker
+import BrokerSupport
 import Evidence
+import EvidenceSupport
 import Foundation
-import GRDB
+import SQLite
 import TestSupport
 import Testing
 
@@ -48,7 +50,7 @@ struct OperatorReaderTests {
         ])
     func indexes(sql: String, index: String) async throws {
         let plan = try await store.scan { database in
-            try Row.fetchAll(database, sql: "EXPLAIN QUERY PLAN \(sql)").map { $0["detail"] as String }
+            try Row.fetchAll(database, sql: "EXPLAIN QUERY PLAN \(sql)").map { try $0[3] as String }
         }
         #expect(plan.count == 1 && plan[0].hasPrefix("SEARCH") && plan[0].contains(index), "\(plan)")
     }

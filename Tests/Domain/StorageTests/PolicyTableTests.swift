@@ -1,7 +1,9 @@
 import Broker
+import BrokerSupport
+import Bytes
 import Evidence
+import EvidenceSupport
 import Foundation
-import TestSupport
 import Testing
 
 @testable import Storage

@@ -1,4 +1,6 @@
+import BrokerSupport
 import Evidence
+import EvidenceSupport
 import Foundation
 import SimulatedHardware
 import TestSupport

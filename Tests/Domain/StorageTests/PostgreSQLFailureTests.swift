@@ -1,7 +1,9 @@
 import Broker
+import BrokerSupport
+import Concurrency
 import Evidence
+import EvidenceSupport
 import Foundation
-import Synchronization
 import TestSupport
 import Testing
 
@@ -36,7 +38,7 @@ struct PostgreSQLFailureTests {
         let cluster = try await PostgreSQLCluster(.init())
         let store = try await store(cluster, try await cluster.newStoreDatabase())
         #expect(try await register("a", in: store).isReplacement == false)
-        let told = Mutex<[ConnectionEvent]>([])
+        let told = Lock<[ConnectionEvent]>([])
         store.observeConnections { event in told.withLock { $0.append(event) } }
         try await cluster.stop(.immediate)
         async let found = store.workload(WorkloadID("a"))
@@ -93,7 +95,7 @@ struct PostgreSQLFailureTests {
         // Statements are prepared by now, so that a pipeline is one piece.
         try await store.record([record("first")], attempt: nil)
         #expect(try await register("first", in: store).isReplacement == false)
-        let cuts = Mutex(0)
+        let cuts = Lock(0)
         let sign = direction == .toClient ? Array("COMMIT\0".utf8) : Array("\"what\":\"marked".utf8)
         proxy.set(
             TCPProxy.Rule { way, piece in

@@ -1,6 +1,6 @@
 import Broker
+import BrokerSupport
 import Foundation
-import TestSupport
 import Testing
 
 @testable import Storage

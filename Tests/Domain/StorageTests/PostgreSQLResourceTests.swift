@@ -1,7 +1,8 @@
 import Broker
+import BrokerSupport
 import Evidence
+import EvidenceSupport
 import Foundation
-import TestSupport
 import Testing
 
 @testable import Storage

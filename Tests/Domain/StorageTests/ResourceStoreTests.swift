@@ -1,6 +1,7 @@
+import BrokerSupport
 import Evidence
+import EvidenceSupport
 import Foundation
-import TestSupport
 import Testing
 
 @testable import Broker

@@ -1,5 +1,7 @@
 import Broker
+import BrokerSupport
 import Crypto
+import EvidenceSupport
 import Foundation
 import Storage
 import TestSupport

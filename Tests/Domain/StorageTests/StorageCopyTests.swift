@@ -1,7 +1,9 @@
 import Broker
+import BrokerSupport
 import Evidence
+import EvidenceSupport
 import Foundation
-import GRDB
+import SQLite
 import SimulatedHardware
 import TestSupport
 import Testing
@@ -119,8 +121,9 @@ struct StorageCopyTests {
                     WHERE m.type = 'table' AND m.name NOT IN ('grdb_migrations', 'sqlite_sequence')
                     """
             ).map { row -> String in
-                let type: String = row[2]
-                return "\(row[0] as String).\(row[1] as String) \(kinds[type.lowercased()] ?? kinds[type] ?? type)"
+                let type: String = try row[2]
+                return
+                    "\(try row[0] as String).\(try row[1] as String) \(kinds[type.lowercased()] ?? kinds[type] ?? type)"
             }
         }
         #expect(copied == Set(found))

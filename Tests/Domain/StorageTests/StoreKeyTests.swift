@@ -1,6 +1,6 @@
+import BrokerSupport
 import Evidence
 import Foundation
-import TestSupport
 import Testing
 
 @testable import Broker

@@ -1,7 +1,7 @@
 import Broker
+import BrokerSupport
+import Concurrency
 import Foundation
-import Synchronization
-import TestSupport
 import Testing
 
 @testable import Storage
@@ -47,7 +47,7 @@ struct StoreStatisticsTests {
     func commits(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
         let store = place.store
-        let told = Mutex<[CommittedBatch]>([])
+        let told = Lock<[CommittedBatch]>([])
         store.observeCommits { batch in told.withLock { $0.append(batch) } }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<40 { group.addTask { _ = try await place.register("app-\(number)") } }

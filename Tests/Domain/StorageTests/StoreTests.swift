@@ -1,8 +1,10 @@
 import Broker
+import BrokerSupport
+import Bytes
 import Evidence
+import EvidenceSupport
 import Foundation
 import SimulatedHardware
-import TestSupport
 import Testing
 
 @testable import Storage

@@ -1,6 +1,8 @@
 import Broker
+import BrokerSupport
+import EvidenceSupport
 import Foundation
-import GRDB
+import SQLite
 import TestSupport
 import Testing
 
@@ -99,7 +101,7 @@ struct StorePlace: Sendable {
     /// What is another after each probe.
     func probeMark() async throws -> String {
         if let store = store as? SQLiteStore {
-            return try store.read { try String.fetchOne($0, sql: "PRAGMA user_version") ?? "" }
+            return try store.read { "\(try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0)" }
         }
         return try await PostgreSQLCluster.shared.sql("SELECT pg_current_wal_flush_lsn()", in: database)
     }

@@ -32,6 +32,8 @@ public struct TextPosition: Sendable, Hashable, CustomStringConvertible {
     /// In characters (Unicode scalars), as editors count.
     public let column: Int
 
+    init(line: Int, column: Int) { (self.line, self.column) = (line, column) }
+
     /// - Parameter offset: in bytes; behind the end for what is missing there.
     init(of offset: Int, in bytes: Span<UInt8>) {
         var (line, column) = (1, 1)

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Bytes
 import Crypto
 import Evidence

@@ -1,6 +1,6 @@
-import Bytes
+public import Bytes
 import Crypto
-public import Evidence
+import Evidence
 public import FoundationEssentials
 
 /// A signed statement of where the trail was at a time. Kept away from the database, it shows later that nothing

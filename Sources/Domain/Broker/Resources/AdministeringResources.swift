@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 
 /// What operators do to resources. Who may, is decided before.
 extension Broker {

@@ -1,6 +1,6 @@
-import Bytes
+public import Bytes
 import Evidence
-public import FoundationEssentials
+import FoundationEssentials
 
 extension Broker {
     /// Gives a guest a resource, if the resource's policy says so. The record of it is in the trail before the resource

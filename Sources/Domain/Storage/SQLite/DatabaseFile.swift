@@ -39,10 +39,8 @@ public enum DatabaseFile {
     /// - Throws: ``DatabaseDamaged``, also for a database that is not a broker's, or of a later version.
     public static func check(_ file: URL) throws -> DatabaseSummary {
         do {
-            var configuration = Configuration()
-            configuration.label = "kbs.check"
             // Writing is allowed so that a file in WAL mode, which has no other files yet, can be opened.
-            let queue = try DatabaseQueue(path: file.path(percentEncoded: false), configuration: configuration)
+            let queue = try DatabaseQueue(path: file.path(percentEncoded: false))
             defer { try? queue.close() }
             return try queue.writeWithoutTransaction { try summary(of: $0) }
         } catch let error as DatabaseError {
@@ -99,8 +97,7 @@ public enum DatabaseFile {
 
     /// Puts what is still in a database's write-ahead log into the database, so that it is one file.
     public static func settle(_ file: URL) throws {
-        var configuration = Configuration()
-        let queue = try DatabaseQueue(path: file.path(percentEncoded: false), configuration: configuration)
+        let queue = try DatabaseQueue(path: file.path(percentEncoded: false))
         defer { try? queue.close() }
         try queue.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
     }

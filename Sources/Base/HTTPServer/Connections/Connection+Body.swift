@@ -1,0 +1,269 @@
+import HTTP
+
+/// A request's body: collected when the handler asks for it, thrown away when it has answered without.
+extension Connection {
+    private static let piece = 65_536
+
+    /// A body that has come with its head, if it is one and may be read.
+    func bodyAtHand(of exchange: Exchange, upTo longest: Int) throws(BodyFailure) -> [UInt8]? {
+        guard case .untouched = exchange.body, self.exchange === exchange, !isDead,
+            case .bytes(let length) = exchange.head.bodyLength, length <= longest, input.count >= length,
+            take(length, for: exchange)
+        else { return nil }
+        let body = length == input.count ? input : Array(input[..<length])
+        consume(length)
+        (exchange.left, exchange.body) = (0, .complete)
+        return body
+    }
+
+    func collectBody(
+        of exchange: Exchange, upTo longest: Int,
+        _ continuation: UnsafeContinuation<Result<[UInt8], BodyFailure>, Never>
+    ) {
+        func fail(_ failure: BodyFailure) { continuation.resume(returning: .failure(failure)) }
+        guard self.exchange === exchange, !isDead else { return fail(.connectionEnded) }
+        guard case .untouched = exchange.body else { return fail(.alreadyRead) }
+        if case .bytes(let length) = exchange.head.bodyLength {
+            guard length <= longest else { return fail(.tooLong(longest)) }
+            if length <= BodyBudget.short, !take(length, for: exchange) { return fail(.noRoom) }
+        }
+        let collecting = Exchange.Collecting(longest, continuation)
+        exchange.body = .collecting(collecting)
+        if exchange.head.expectsContinue, input.isEmpty, !exchange.hasContinued {
+            output.append(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+        }
+        exchange.hasContinued = true
+        beginBody(exchange)
+        advance()
+    }
+
+    /// From now on the client must send.
+    func beginBody(_ exchange: Exchange) {
+        (exchange.bodyStart, exchange.received) = (loop.now, 0)
+        expectBody(exchange)
+    }
+
+    /// What has come gives time for more: whoever sends steadily may go on, whoever trickles gains nothing.
+    private func expectBody(_ exchange: Exchange) {
+        let earned = UInt64(exchange.received) * 1_000_000_000 / UInt64(max(1, configuration.leastBodyRate))
+        expect(.body, until: exchange.bodyStart + configuration.bodyTimeout.nanoseconds + earned)
+    }
+
+    // MARK: Collecting
+
+    func collect(_ collecting: Exchange.Collecting, _ exchange: Exchange) {
+        do {
+            let isWhole =
+                exchange.head.bodyLength == .chunked
+                ? try collectChunks(collecting, exchange) : try collectBytes(collecting, exchange)
+            guard isWhole else { return expectBody(exchange) }
+            exchange.body = .complete
+            expect(.nothing)
+            collecting.continuation.resume(returning: .success(collecting.bytes))
+        } catch {
+            fail(collecting, exchange, error)
+        }
+    }
+
+    private func fail(_ collecting: Exchange.Collecting, _ exchange: Exchange, _ failure: BodyFailure) {
+        expect(.nothing)
+        switch failure {
+        case .malformed(let fault):
+            worker.service.observe(.malformed(fault, peer))
+            exchange.body = .broken
+            exchange.closes = true
+        case .noRoom:
+            worker.service.observe(.bodyRefused(peer))
+            fallthrough
+        default:
+            // What is still to come is thrown away when the answer is known.
+            exchange.body = .untouched
+        }
+        collecting.bytes = []
+        giveBack(exchange)
+        collecting.continuation.resume(returning: .failure(failure))
+    }
+
+    /// - Returns: whether all of it has come.
+    private func collectBytes(
+        _ collecting: Exchange.Collecting, _ exchange: Exchange
+    ) throws(BodyFailure) -> Bool {
+        while exchange.left > 0 {
+            if !input.isEmpty {
+                let count = min(input.count, exchange.left)
+                collecting.bytes.append(contentsOf: input.prefix(count))
+                consume(count)
+                try note(count, of: exchange)
+                continue
+            }
+            let count = min(exchange.left, Self.piece)
+            makeRoom(in: collecting, for: count, of: exchange.left)
+            switch receive(into: &collecting.bytes, atMost: count) {
+            case .some(let count): try note(count, of: exchange)
+            case .nothing: return false
+            case .end: throw .malformed(Self.endsEarly)
+            }
+        }
+        return true
+    }
+
+    /// Grows by doubling, and not over what is to come.
+    private func makeRoom(in collecting: Exchange.Collecting, for count: Int, of left: Int) {
+        let have = collecting.bytes.count
+        guard collecting.bytes.capacity - have < count else { return }
+        collecting.bytes.reserveCapacity(min(have + left, max(2 * have, have + count)))
+    }
+
+    /// A body's bytes have come.
+    private func note(_ count: Int, of exchange: Exchange) throws(BodyFailure) {
+        exchange.left -= count
+        exchange.received += count
+        if case .bytes(let length) = exchange.head.bodyLength, length <= BodyBudget.short { return }
+        guard take(count, for: exchange) else { throw .noRoom }
+    }
+
+    private func collectChunks(
+        _ collecting: Exchange.Collecting, _ exchange: Exchange
+    ) throws(BodyFailure) -> Bool {
+        while true {
+            var position = 0
+            do {
+                pieces: while true {
+                    switch try exchange.chunks.next(in: input, at: &position) {
+                    case .data(let range):
+                        guard collecting.bytes.count + range.count <= collecting.longest else {
+                            consume(position)
+                            throw BodyFailure.tooLong(collecting.longest)
+                        }
+                        collecting.bytes.append(contentsOf: input[range])
+                        exchange.received += range.count
+                        guard take(range.count, for: exchange) else {
+                            consume(position)
+                            throw BodyFailure.noRoom
+                        }
+                    case .incomplete: break pieces
+                    case .end:
+                        consume(position)
+                        return true
+                    }
+                }
+            } catch let fault as MalformedMessage {
+                throw .malformed(fault)
+            } catch let failure as BodyFailure {
+                throw failure
+            } catch {
+                throw .connectionEnded
+            }
+            consume(position)
+            switch receive(into: &input, atMost: Self.piece) {
+            case .some: continue
+            case .nothing: return false
+            case .end: throw .malformed(Self.endsEarly)
+            }
+        }
+    }
+
+    private static let endsEarly = MalformedMessage(.end, "The body ends before its length, or before its last chunk.")
+
+    // MARK: Throwing away
+
+    /// Decides what becomes of a body that the handler has not read to its end. The answer is known, and not written.
+    func letGo(of exchange: Exchange) {
+        if case .collecting(let collecting) = exchange.body { fail(collecting, exchange, .connectionEnded) }
+        guard case .untouched = exchange.body else { return }
+        // Whoever waits for 100 may, after any other answer, send the body or not: nobody knows what comes next.
+        let isUncertain = exchange.head.expectsContinue && !exchange.hasContinued
+        guard !isUncertain, exchange.left <= configuration.drained, !exchange.closes else {
+            (exchange.body, exchange.closes) = (.broken, true)
+            return
+        }
+        exchange.body = .draining(left: configuration.drained)
+        beginBody(exchange)
+    }
+
+    func drain(_ exchange: Exchange, _ allowed: Int) {
+        let isOver =
+            exchange.head.bodyLength == .chunked ? drainChunks(exchange, allowed) : drainBytes(exchange)
+        switch isOver {
+        case .some(true):
+            exchange.body = .complete
+            expect(.nothing)
+        case .some(false): expectBody(exchange)
+        case .none:
+            (exchange.body, exchange.closes) = (.broken, true)
+            expect(.nothing)
+        }
+    }
+
+    /// - Returns: whether it was the last; nil when it cannot go on.
+    private func drainBytes(_ exchange: Exchange) -> Bool? {
+        let count = min(input.count, exchange.left)
+        if count > 0 {
+            consume(count)
+            exchange.left -= count
+        }
+        while exchange.left > 0 {
+            switch discard(exchange.left) {
+            case .some(let count):
+                exchange.left -= count
+                exchange.received += count
+            case .nothing: return false
+            case .end: return nil
+            }
+        }
+        return true
+    }
+
+    private func drainChunks(_ exchange: Exchange, _ allowed: Int) -> Bool? {
+        var allowed = allowed
+        while true {
+            var position = 0
+            pieces: while true {
+                switch try? exchange.chunks.next(in: input, at: &position) {
+                case .data(let range): exchange.received += range.count
+                case .incomplete: break pieces
+                case .end:
+                    consume(position)
+                    return true
+                case nil: return nil
+                }
+            }
+            allowed -= position
+            guard allowed > 0 else { return nil }
+            consume(position)
+            exchange.body = .draining(left: allowed)
+            switch receive(into: &input, atMost: 16_384) {
+            case .some: continue
+            case .nothing: return false
+            case .end: return nil
+            }
+        }
+    }
+
+    // MARK: Memory
+
+    private func take(_ count: Int, for exchange: Exchange) -> Bool {
+        guard worker.service.budget.take(count) else { return false }
+        exchange.budget += count
+        return true
+    }
+
+    func giveBack(_ exchange: Exchange) {
+        guard exchange.budget > 0 else { return }
+        worker.service.budget.giveBack(exchange.budget)
+        exchange.budget = 0
+    }
+
+    /// Nothing will come or go any more: whoever waits is told.
+    func failWaiting(_ exchange: Exchange) {
+        if case .collecting(let collecting) = exchange.body {
+            exchange.body = .broken
+            collecting.bytes = []
+            collecting.continuation.resume(returning: .failure(.connectionEnded))
+        }
+        if let writer = exchange.writer {
+            exchange.writer = nil
+            writer.resume(returning: false)
+        }
+    }
+}

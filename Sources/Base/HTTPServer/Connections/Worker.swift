@@ -1,0 +1,215 @@
+import CEpoll
+import Glibc
+import HTTP
+
+/// What all loops of a server share.
+final class Service: Sendable {
+    typealias Handler = @Sendable (IncomingRequest) async -> OutgoingResponse
+
+    let configuration: ServerConfiguration
+    let counts: ConnectionCounts
+    let budget: BodyBudget
+    let handler: Handler
+    let observe: @Sendable (ServerEvent) -> Void
+    let refusal: @Sendable (MalformedMessage) -> OutgoingResponse
+    /// Goes on with accepting, on every loop.
+    let resume: @Sendable () -> Void
+
+    init(
+        _ configuration: ServerConfiguration, handler: @escaping Handler,
+        observe: @escaping @Sendable (ServerEvent) -> Void,
+        refusal: @escaping @Sendable (MalformedMessage) -> OutgoingResponse, resume: @escaping @Sendable () -> Void
+    ) {
+        self.configuration = configuration
+        self.handler = handler
+        self.observe = observe
+        self.refusal = refusal
+        self.resume = resume
+        counts = ConnectionCounts(
+            most: configuration.connections, mostPerAddress: configuration.connectionsPerAddress)
+        budget = BodyBudget(capacity: configuration.bodies)
+    }
+}
+
+/// A loop with its connections. It is touched on the loop's thread only.
+final class Worker: @unchecked Sendable {
+    let loop: EventLoop
+    let service: Service
+    private var acceptors: [Acceptor] = []
+    private var connections: [ObjectIdentifier: Connection] = [:]
+    /// Handlers that have not ended.
+    private var tasks = 0
+    /// Whether each response is its connection's last.
+    private(set) var closesConnections = false
+    private(set) var isStopping = false
+    private var timer: StopTimer?
+    private var onEmpty: (@Sendable () -> Void)?
+    private var mayEnd = false
+
+    init(_ loop: EventLoop, _ service: Service) {
+        self.loop = loop
+        self.service = service
+    }
+
+    func listen(_ sockets: [ListeningSocket]) {
+        acceptors = sockets.map { Acceptor($0, self) }
+        for acceptor in acceptors { acceptor.watch() }
+    }
+
+    func resumeAccepting() { for acceptor in acceptors { acceptor.watch() } }
+
+    // MARK: Connections
+
+    /// Takes up a connection that was counted.
+    func take(_ socket: Int32, _ address: SocketAddress, isTCP: Bool) {
+        let peer = Peer(address, of: socket)
+        guard service.counts.admit(peer.address) else {
+            close(socket)
+            if service.counts.cancelReservation() { service.resume() }
+            return service.observe(.connectionRefused(peer))
+        }
+        let connection = Connection(socket, peer, isTCP: isTCP, self)
+        let events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+        guard loop.watch(socket, connection, events) else {
+            close(socket)
+            if service.counts.release(peer.address) { service.resume() }
+            return service.observe(.acceptFailed(SocketFailure("A connection cannot be watched", errno)))
+        }
+        connections[ObjectIdentifier(connection)] = connection
+        service.observe(.connectionOpened)
+        connection.start()
+    }
+
+    func ended(_ connection: Connection) {
+        connections[ObjectIdentifier(connection)] = nil
+        if service.counts.release(connection.peer.address) { service.resume() }
+        service.observe(.connectionClosed)
+        if isStopping, connections.isEmpty { becameEmpty() }
+    }
+
+    func taskBegan() { tasks += 1 }
+
+    func taskEnded() {
+        tasks -= 1
+        endIfOver()
+    }
+
+    // MARK: Stopping
+
+    func announceEnd() { closesConnections = true }
+
+    /// - Parameters:
+    ///   - time: then what has not ended is cut.
+    ///   - onEmpty: is called once, when no connection is left or the time is over.
+    func stop(within time: Duration, onEmpty: @escaping @Sendable () -> Void) {
+        (isStopping, closesConnections, self.onEmpty) = (true, true, onEmpty)
+        for acceptor in acceptors { acceptor.endForGood() }
+        acceptors = []
+        for connection in Array(connections.values) { connection.stop() }
+        guard !connections.isEmpty else { return becameEmpty() }
+        let timer = StopTimer { [weak self] in self?.abandon() }
+        loop.arm(timer, at: loop.now + time.nanoseconds)
+        self.timer = timer
+    }
+
+    private func abandon() {
+        for connection in Array(connections.values) { connection.abandon() }
+        becameEmpty()
+    }
+
+    private func becameEmpty() {
+        onEmpty?()
+        onEmpty = nil
+        if let timer { loop.disarm(timer) }
+        timer = nil
+    }
+
+    /// Ends the thread as soon as no handler needs it.
+    func endThread() {
+        mayEnd = true
+        endIfOver()
+    }
+
+    private func endIfOver() { if mayEnd, tasks == 0 { loop.stop() } }
+}
+
+private final class StopTimer: Watched {
+    private let action: () -> Void
+
+    init(_ action: @escaping () -> Void) { self.action = action }
+
+    override func timeCame(_ now: UInt64) { action() }
+}
+
+/// A listening socket on one loop. Each loop has one for each socket, and the kernel wakes one of them.
+private final class Acceptor: Watched {
+    /// Taken up in one go: what is left wakes another loop.
+    private static let atOnce = 8
+    /// After the system gave no socket.
+    private static let pause = Duration.milliseconds(100)
+
+    private let socket: ListeningSocket
+    private unowned let worker: Worker
+    private var isWatching = false
+
+    init(_ socket: ListeningSocket, _ worker: Worker) {
+        self.socket = socket
+        self.worker = worker
+    }
+
+    func watch() {
+        guard !isWatching else { return }
+        isWatching = worker.loop.watch(socket.socket, self, EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue)
+    }
+
+    func end() {
+        worker.loop.forget(socket.socket, self)
+        isWatching = false
+    }
+
+    /// Takes up those who have connected already, and nobody after them.
+    func endForGood() {
+        while isWatching, accept() {}
+        end()
+        socket.endListening()
+    }
+
+    override func ready(_ events: UInt32) { _ = accept() }
+
+    /// - Returns: whether there may be more.
+    private func accept() -> Bool {
+        for _ in 0..<Self.atOnce where isWatching {
+            if case .refused(let isFirst) = worker.service.counts.reserve() {
+                end()
+                if isFirst { worker.service.observe(.acceptingPaused) }
+                return false
+            }
+            var address = SocketAddress()
+            let accepted = address.write { kbs_accept(socket.socket, $0, $1) }
+            guard accepted >= 0 else {
+                let code = errno
+                if worker.service.counts.cancelReservation() { worker.service.resume() }
+                guard failed(code) else { return false }
+                continue
+            }
+            worker.take(accepted, address, isTCP: socket.isTCP)
+        }
+        return isWatching
+    }
+
+    /// - Returns: whether another one may be there.
+    private func failed(_ code: Int32) -> Bool {
+        switch code {
+        // One that ended before it was taken up.
+        case ECONNABORTED, EPROTO, EINTR, EPERM, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH: return true
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+            end()
+            worker.loop.arm(self, at: worker.loop.now + Self.pause.nanoseconds)
+            worker.service.observe(.acceptFailed(SocketFailure("No connection can be accepted", code)))
+            return false
+        default: return false
+        }
+    }
+
+    override func timeCame(_ now: UInt64) { watch() }
+}

@@ -1,0 +1,156 @@
+import CEpoll
+import Glibc
+
+/// Where a server listens.
+public enum ListeningAddress: Sendable, Hashable, CustomStringConvertible {
+    /// A name or an address, and a port; 0 is any that is free.
+    case tcp(host: String, port: UInt16)
+    /// A socket in the file system. Who may connect is said by its mode and its group, nil for the process's own.
+    case unix(path: String, mode: UInt32 = 0o660, group: UInt32? = nil)
+
+    /// `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/kbs/kbs.sock`.
+    public var description: String {
+        switch self {
+        case .tcp(let host, let port): host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path, _, _): "unix:\(path)"
+        }
+    }
+}
+
+/// A socket that listens, from when it is made: whoever connects waits until a server takes it up.
+public final class ListeningSocket: Sendable {
+    /// With the port that it has.
+    public let address: ListeningAddress
+    let socket: Int32
+    let isTCP: Bool
+    /// Of the file of a Unix socket, by which its own is told from one that took its place.
+    private let file: FileIdentity?
+
+    private static let backlog: Int32 = 4_096
+
+    /// - Throws: ``SocketFailure`` that names the address, and says what to do.
+    public init(_ address: ListeningAddress) throws(SocketFailure) {
+        switch address {
+        case .tcp(let host, let port):
+            let system = try SocketAddress(host: host, port: port)
+            socket = try Self.make(system.family)
+            (isTCP, file) = (true, nil)
+            do {
+                self.address = .tcp(host: host, port: try Self.listen(socket, system, address) ?? port)
+            } catch {
+                close(socket)
+                throw error
+            }
+        case .unix(let path, let mode, let group):
+            guard let system = SocketAddress(path: path) else {
+                throw SocketFailure("The path of \(address) is empty, or longer than the system takes: 107 bytes.")
+            }
+            try Self.removeStale(path, system)
+            socket = try Self.make(AF_UNIX)
+            (isTCP, self.address) = (false, address)
+            do {
+                file = try Self.listen(socket, at: path, system, mode, group)
+            } catch {
+                close(socket)
+                throw error
+            }
+        }
+    }
+
+    deinit {
+        close(socket)
+        // Another server may have put its own there since.
+        guard let file, case .unix(let path, _, _) = address, FileIdentity(path) == file else { return }
+        unlink(path)
+    }
+
+    /// Whoever connects from now on is refused.
+    func endListening() { shutdown(socket, Int32(SHUT_RDWR)) }
+
+    private static func make(_ family: Int32) throws(SocketFailure) -> Int32 {
+        let made = Glibc.socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard made >= 0 else { throw SocketFailure("A socket cannot be made", errno) }
+        return made
+    }
+
+    // MARK: TCP
+
+    /// - Returns: the port.
+    private static func listen(
+        _ socket: Int32, _ system: SocketAddress, _ address: ListeningAddress
+    ) throws(SocketFailure) -> UInt16? {
+        var one: Int32 = 1
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &one, size)
+        // Those that are accepted inherit it: an answer is written at once, and nothing is gained by waiting for more.
+        setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &one, size)
+        guard system.read({ bind(socket, $0, $1) }) == 0, Glibc.listen(socket, backlog) == 0 else {
+            throw failure(errno, address)
+        }
+        var bound = SocketAddress()
+        guard bound.write({ getsockname(socket, $0, $1) }) == 0 else { return nil }
+        return bound.port.flatMap { UInt16(exactly: $0) }
+    }
+
+    private static func failure(_ code: Int32, _ address: ListeningAddress) -> SocketFailure {
+        switch code {
+        case EADDRINUSE: SocketFailure("\(address) is in use: another server, or another program, listens there.")
+        case EADDRNOTAVAIL: SocketFailure("\(address) is not an address of this machine.")
+        case EACCES:
+            SocketFailure("\(address) may not be listened on: ports under 1024 need the capability to bind them.")
+        default: SocketFailure("\(address) cannot be listened on", code)
+        }
+    }
+
+    // MARK: Unix sockets
+
+    /// Whoever may not connect in the end may not before either: until it has its group and mode only the owner may.
+    private static func listen(
+        _ socket: Int32, at path: String, _ system: SocketAddress, _ mode: UInt32, _ group: UInt32?
+    ) throws(SocketFailure) -> FileIdentity? {
+        fchmod(socket, 0o600)
+        guard system.read({ bind(socket, $0, $1) }) == 0 else {
+            throw SocketFailure("unix:\(path) cannot be made", errno)
+        }
+        let file = FileIdentity(path)
+        if let group, chown(path, uid_t.max, group) != 0 {
+            let failure = SocketFailure("unix:\(path) cannot be given to the group \(group)", errno)
+            unlink(path)
+            throw failure
+        }
+        guard chmod(path, mode & 0o777) == 0, Glibc.listen(socket, backlog) == 0 else {
+            let failure = SocketFailure("unix:\(path) cannot be listened on", errno)
+            unlink(path)
+            throw failure
+        }
+        return file
+    }
+
+    /// Removes what a server that did not end as it should has left behind.
+    private static func removeStale(_ path: String, _ system: SocketAddress) throws(SocketFailure) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw SocketFailure("unix:\(path) is there already, and is not a socket: name another path.")
+        }
+        let probe = try make(AF_UNIX)
+        defer { close(probe) }
+        let isRefused = system.read { connect(probe, $0, $1) } != 0 && errno == ECONNREFUSED
+        guard isRefused else { throw SocketFailure("unix:\(path) is in use: another server listens there.") }
+        guard unlink(path) == 0 else {
+            throw SocketFailure("unix:\(path) was left behind by another server and cannot be removed", errno)
+        }
+    }
+}
+
+/// Tells a file from one that took its place.
+private struct FileIdentity: Equatable {
+    private let device: dev_t
+    private let number: ino_t
+
+    init?(_ path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        (device, number) = (status.st_dev, status.st_ino)
+    }
+}

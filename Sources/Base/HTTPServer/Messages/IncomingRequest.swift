@@ -1,0 +1,55 @@
+public import HTTP
+
+/// A request of which the head has come, and the body not yet.
+public struct IncomingRequest: Sendable {
+    public let head: HTTPRequest
+    /// Where it stands as the handler finds it: nothing of it is read before it is asked for.
+    public let body: IncomingBody
+    public let peer: Peer
+
+    init(head: HTTPRequest, body: IncomingBody, peer: Peer) {
+        self.head = head
+        self.body = body
+        self.peer = peer
+    }
+}
+
+/// Why a body was not read.
+public enum BodyFailure: Error, Sendable, Hashable {
+    /// It is longer than so many bytes.
+    case tooLong(Int)
+    /// The bodies of all requests would take more memory than they may.
+    case noRoom
+    /// It is not one by RFC 9112, or ends in its middle.
+    case malformed(MalformedMessage)
+    /// The connection has ended, or is about to: nobody reads the answer.
+    case connectionEnded
+    /// It was asked for before.
+    case alreadyRead
+}
+
+/// A request's body, which is read when it is asked for: whoever is refused at the head sends it for nothing.
+public struct IncomingBody: Sendable {
+    private let connection: Connection?
+    private let exchange: Exchange?
+
+    init(_ connection: Connection, _ exchange: Exchange) { (self.connection, self.exchange) = (connection, exchange) }
+
+    /// There is none.
+    public init() { (connection, exchange) = (nil, nil) }
+
+    /// Whether there is none.
+    public var isEmpty: Bool { exchange.map { !$0.head.hasBody } ?? true }
+
+    /// Reads all of it. A client that waits for 100 is told to go on.
+    ///
+    /// - Parameter longest: in bytes.
+    public func collect(upTo longest: Int) async throws(BodyFailure) -> [UInt8] {
+        guard let connection, let exchange, exchange.head.hasBody else { return [] }
+        if connection.loop.isCurrent, let body = try connection.bodyAtHand(of: exchange, upTo: longest) { return body }
+        let result: Result<[UInt8], BodyFailure> = await withUnsafeContinuation { continuation in
+            connection.loop.perform { connection.collectBody(of: exchange, upTo: longest, continuation) }
+        }
+        return try result.get()
+    }
+}

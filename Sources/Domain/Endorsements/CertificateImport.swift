@@ -1,0 +1,56 @@
+import Bytes
+public import Broker
+public import Evidence
+
+/// Takes certificates from a folder into the cache: those that lead to a pinned root, no others.
+public struct CertificateImport: Sendable {
+    /// What became of a folder.
+    public struct Outcome: Sendable {
+        public var keys: [EndorsementIdentity] = []
+        public var authorities: [Certificate] = []
+        public var refused: [(subject: String, reason: String)] = []
+    }
+
+    private let cache: any CertificateStore
+    private let anchors: SNPAnchors
+
+    public init(into cache: any CertificateStore, anchors: SNPAnchors) {
+        self.cache = cache
+        self.anchors = anchors
+    }
+
+    /// Imports every authority under a pinned root, and every key whose chain is in the folder or in the cache.
+    public func run(_ folder: CertificateFolder) async throws -> Outcome {
+        let (certificates, unreadable) = folder.contents
+        var outcome = Outcome(refused: unreadable.map { ($0.file, $0.reason) })
+        for found in anchors.authorities(among: certificates) {
+            let name = EndorsementIdentity.authorityName(found.product, found.kind)
+            try await cache.keep(
+                [found.intermediate, found.root].map { NamedCertificate(name: name, certificate: $0) })
+            outcome.authorities.append(found.intermediate)
+        }
+        for certificate in certificates {
+            guard ["SEV-VCEK", "SEV-VLEK"].contains(certificate.commonName) else { continue }
+            do {
+                let key = try EndorsementKey(certificate)
+                let identity = EndorsementIdentity(of: key)
+                let kept = try await cache.certificates(
+                    named: [EndorsementIdentity.authorityName(key.product, key.kind)])
+                guard let chain = EndorsementChain(key: key, among: certificates + kept) else {
+                    outcome.refused.append(
+                        ("\(identity)", "the certificates above it are not there: put the product's chain beside it"))
+                    continue
+                }
+                guard AppraisedChain(chain, anchors: anchors).isGenuine else {
+                    outcome.refused.append(("\(identity)", "it does not lead to a pinned root"))
+                    continue
+                }
+                try await cache.keep(chain.named)
+                outcome.keys.append(identity)
+            } catch let error as MalformedInput {
+                outcome.refused.append((certificate.commonName, error.description))
+            }
+        }
+        return outcome
+    }
+}

@@ -1,0 +1,152 @@
+public import Broker
+import Bytes
+import Files
+import Formats
+public import FoundationEssentials
+import HTTP
+import HTTPClient
+
+/// An Open Policy Agent (OPA) server, over its REST API.
+///
+/// Trustee evaluates Rego in its own process, and gives it the guest's claims as `input` and what is asked for as `data`.
+/// An OPA server takes an `input` with each question and no `data`, so here both are in `input`: the claims, and beside
+/// them `plugin`, `resource-path` and `query`. docs/policies.md shows how to run one of Trustee's policies.
+public struct OpenPolicyAgent: PolicyAgent {
+    public struct Configuration: Sendable, Hashable {
+        /// Without a path and a slash at its end, e.g. `https://opa.example.org:8181`.
+        public var baseURL: String
+        /// For one request: a guest is waiting.
+        public var timeout: Duration = .seconds(5)
+        /// PEM. `nil`: the system's certificate authorities.
+        public var authorities: URL?
+        /// A file with the bearer token that the agent asks for. It is read anew for each request.
+        public var tokenFile: URL?
+
+        public init(baseURL: String) { self.baseURL = baseURL }
+    }
+
+    private let client: HTTP1Client
+    private let configuration: Configuration
+    /// Of what it answers.
+    private static let longestReply = 1 << 20
+
+    /// - Throws: when the file of authorities cannot be read.
+    public init(_ configuration: Configuration) throws {
+        var settings = HTTP1Client.Configuration()
+        settings.trustAdvice = "name its authority in policy.opa.ca"
+        if let file = configuration.authorities?.path(percentEncoded: false) {
+            let authorities = try File.read(file, atMost: 1 << 20)
+            guard try PEMDocument.read(authorities).contains(where: { $0.label == "CERTIFICATE" }) else {
+                throw MalformedInput(file, "it holds no certificate in PEM")
+            }
+            settings.authorities = authorities
+        }
+        client = HTTP1Client(settings)
+        self.configuration = configuration
+    }
+
+    public func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool {
+        let body = try Self.body(asking: question)
+        let reply = try await send(.post, "data/\(decision)", body, "application/json")
+        guard reply.status == 200 else { throw unavailable("answered \(reply.status) to the question \(decision)") }
+        guard let answer = try? JSON(reply.body), answer.kind == .object else {
+            throw unavailable("did not answer the question \(decision) in JSON")
+        }
+        // A rule without a value has no result.
+        return answer["result"]?.asBool == true
+    }
+
+    public func put(module: String, id: String) async throws {
+        let reply = try await send(.put, "policies/\(try Self.checked(id))", Array(module.utf8), "text/plain")
+        if reply.status == 400 {
+            throw Refusal(
+                .invalidField, "The Open Policy Agent does not take the policy: \(Self.fault(of: reply.body)).")
+        }
+        guard reply.status == 200 else { throw unavailable("answered \(reply.status) to a policy") }
+    }
+
+    public func module(_ id: String) async throws -> String? {
+        let reply = try await send(.get, "policies/\(try Self.checked(id))")
+        if reply.status == 404 { return nil }
+        guard reply.status == 200, let module = (try? JSON(reply.body))?["result"]?["raw"]?.asText else {
+            throw unavailable("answered \(reply.status), and not with a policy")
+        }
+        return module
+    }
+
+    // MARK: Messages
+
+    /// `{"input": {claims, "plugin", "resource-path", "query"}}`. What is asked for goes over claims of those names.
+    private static func body(asking question: PolicyQuestion) throws -> [UInt8] {
+        guard let claims = (try? JSON(question.claims)).map({ JSONValue($0) }), let members = claims.members else {
+            throw Refusal(
+                .unavailable, "The guest's claims are not a JSON object, so no agent can be asked about them.")
+        }
+        var input: [String: JSONValue] = [:]
+        for member in members { input[member.name] = member.value }
+        input["plugin"] = "resource"
+        input["resource-path"] = .array(question.path.map { .text($0) })
+        input["query"] = [:]
+        return JSONValue(["input": JSONValue(input)]).encoded
+    }
+
+    /// What OPA says of a module that does not compile.
+    private static func fault(of body: [UInt8]) -> String {
+        guard let answer = try? JSON(body), answer.kind == .object else { return "it does not say why" }
+        let details = (answer["errors"]?.asArray ?? []).prefix(5).map { detail in
+            let row: Int? = try? detail["location"]?["row"]?.integer()
+            return (row.map { "line \($0): " } ?? "") + (detail["message"]?.asText ?? "")
+        }
+        let text = details.isEmpty ? answer["message"]?.asText ?? "" : details.joined(separator: "; ")
+        return String(text.prefix(1_000))
+    }
+
+    /// One segment of a path, as it is: a kind of module, a dot and a policy's name fit.
+    private static func checked(_ id: String) throws(Refusal) -> String {
+        guard id.utf8.count <= 128, id.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-]*/.asciiOnlyWordCharacters()) != nil
+        else {
+            throw Refusal(
+                .invalidField,
+                "\"\(id.prefix(128))\" cannot be a module's id: it must have 1 to 128 characters of A-Z a-z 0-9 . _ - and "
+                    + "begin with a letter or digit.")
+        }
+        return id
+    }
+
+    // MARK: HTTP
+
+    private func send(
+        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, _ type: String? = nil
+    ) async throws -> (status: Int, body: [UInt8]) {
+        var request = HTTPClientRequest(method, url: configuration.baseURL, path: "/v1/\(path)", body: body)
+        request.headers[.contentType] = type
+        if let file = configuration.tokenFile?.path(percentEncoded: false) {
+            guard let token = try? File.readText(file, atMost: 65_536) else {
+                throw unavailable("cannot be asked (its token in policy.opa.token_file cannot be read)")
+            }
+            request.headers[.authorization] = "Bearer \(Self.trimmed(token))"
+        }
+        do {
+            let response = try await client.execute(request, timeout: configuration.timeout, upTo: Self.longestReply)
+            return (response.status.code, response.body)
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            throw unavailable("cannot be asked (\(error))")
+        }
+    }
+
+    /// Without the white space at its ends, such as a file's last line end.
+    private static func trimmed(_ text: String) -> String {
+        let start = text.drop(while: \.isWhitespace)
+        guard let last = start.lastIndex(where: { !$0.isWhitespace }) else { return "" }
+        return String(start[...last])
+    }
+
+    private func unavailable(_ problem: String) -> Refusal {
+        Refusal(
+            .unavailable,
+            "The Open Policy Agent \(problem). Nothing is released that it decides over: see that it runs at "
+                + "policy.opa.url, and has the policy.")
+    }
+}

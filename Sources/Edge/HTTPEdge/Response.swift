@@ -1,0 +1,57 @@
+public import HTTP
+public import HTTPServer
+
+/// What a handler answers.
+public struct Response: Sendable {
+    public var status: HTTPResponse.Status
+    /// Without those of the connection and of the body's length, which the server adds.
+    public var headers: HTTPFields
+    public var body: ResponseBody
+
+    public init(status: HTTPResponse.Status, headers: HTTPFields = [:], body: ResponseBody = .bytes([])) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    /// Plain text.
+    public init(status: HTTPResponse.Status, text: String) {
+        self.init(
+            status: status, headers: [.contentType: "text/plain; charset=utf-8"], body: .bytes(Array(text.utf8)))
+    }
+
+    var outgoing: OutgoingResponse {
+        let body: OutgoingResponse.Body =
+            switch body {
+            case .bytes(let bytes): .bytes(bytes)
+            case .stream(let length, let write): .stream(length: length, write)
+            }
+        return OutgoingResponse(status: status, headers: headers, body: body)
+    }
+}
+
+public enum ResponseBody: Sendable {
+    case bytes([UInt8])
+    /// Made while it is sent. Without a length it goes in chunks.
+    case stream(length: Int?, @Sendable (BodyWriter) async throws -> Void)
+}
+
+/// A failure that has an HTTP status, and perhaps a sentence for whoever made the request.
+public struct HTTPError: Error, Sendable, CustomStringConvertible {
+    public let status: HTTPResponse.Status
+    public let headers: HTTPFields
+    /// The sentence.
+    public let body: String?
+
+    public init(_ status: HTTPResponse.Status, headers: HTTPFields = [:], message: String? = nil) {
+        self.status = status
+        self.headers = headers
+        body = message
+    }
+
+    public var description: String { body ?? "\(status)" }
+
+    public static func bodyTooLong(_ longest: Int) -> HTTPError {
+        HTTPError(.contentTooLarge, message: "The body is longer than \(longest) bytes.")
+    }
+}

@@ -1,0 +1,182 @@
+public import Broker
+public import Bytes
+import Evidence
+import Formats
+
+// From the wire to the domain: each step is one initialiser that throws a Refusal.
+
+extension Registration {
+    /// - Parameter json: the body of `POST /register_workload`.
+    /// - Throws: a ``Refusal`` that names the field.
+    public init(virteeJSON json: [UInt8]) throws {
+        try self.init(reading(json) { json throws(MalformedInput) in try RegistrationMessage(json) })
+    }
+
+    /// A registration from its fields, as `POST /register_workload` has them.
+    ///
+    /// - Throws: a ``Refusal`` that names the field.
+    public init(workloadID: String, launchMeasurement: String, teeConfig: String, secret: Secret) throws {
+        try self.init(
+            id: WorkloadID(workloadID), launch: Launch(measurement: launchMeasurement, configuration: teeConfig),
+            configuration: teeConfig, secret: secret)
+    }
+
+    private init(_ message: RegistrationMessage) throws {
+        try self.init(
+            workloadID: message.workloadID, launchMeasurement: message.launchMeasurement,
+            teeConfig: message.teeConfig, secret: message.passphrase)
+    }
+}
+
+extension Launch {
+    /// The technology follows from the measurement's length, and the policy from the configuration.
+    /// One that says nothing usable counts as none: `unstated`.
+    init(measurement text: String, configuration: String) throws(Refusal) {
+        guard let measurement = Hex.decode(text), [32, 48].contains(measurement.count) else {
+            throw Refusal(
+                .invalidField,
+                text.isEmpty
+                    ? "launch_measurement is empty: measure the image (krunfw_measure, sevctl) and register again."
+                    : "launch_measurement must have 96 hex digits for SEV-SNP, or 64 for SEV and SEV-ES.")
+        }
+        let stated = (try? JSON(Array(configuration.utf8))).flatMap { try? ConfigurationMessage($0) }
+        if measurement.count == 48 {
+            self = .snp(measurement: measurement, policy: stated.map(GuestPolicy.init) ?? .unstated)
+        } else {
+            self = .sev(digest: measurement, policy: stated.map(SEVLaunchPolicy.init) ?? .unstated)
+        }
+    }
+}
+
+extension GuestPolicy {
+    /// The flags are bits 16 and up of the policy; the firmware's version is its ABI floor.
+    fileprivate init(_ message: ConfigurationMessage) {
+        let flags = GuestPolicy(rawValue: UInt64(message.flags) << 16 & 0x3FF_0000)
+        let floor = UInt64(message.minimumFirmware.major) << 8 | UInt64(message.minimumFirmware.minor)
+        self = flags.union(.reservedOne).union(GuestPolicy(rawValue: floor))
+    }
+}
+
+extension SEVLaunchPolicy {
+    fileprivate init(_ message: ConfigurationMessage) {
+        self.init(
+            flags: Flags(rawValue: message.flags), minimumFirmware: message.minimumFirmware)
+    }
+}
+
+extension ChallengeRequest {
+    /// - Parameter json: the body of `POST /auth`.
+    /// - Throws: a ``Refusal`` that names the field.
+    public init(virteeJSON json: [UInt8]) throws { self = try RequestMessage(body: json).request() }
+}
+
+extension RequestMessage {
+    init(body: [UInt8]) throws(Refusal) {
+        self = try reading(body) { json throws(MalformedInput) in try RequestMessage(json) }
+    }
+
+    /// What is asked for.
+    func request() throws -> ChallengeRequest {
+        let workload = try WorkloadID(parameters.workloadID)
+        switch (tee, parameters.chain) {
+        case ("snp", _), (nil, nil):
+            return ChallengeRequest(workload: workload, platform: .snp)
+        case ("sev", let chain?), (nil, let chain?):
+            guard let build = parameters.build else {
+                throw Refusal(.malformed, "extra-params has a chain but no build: send the firmware's version.")
+            }
+            return ChallengeRequest(
+                workload: workload,
+                platform: .sev(
+                    build: SEVFirmwareBuild(
+                        major: build.version.major, minor: build.version.minor, build: build.build),
+                    chain: try SEVCertificateChain(chain)))
+        case ("sev", nil):
+            throw Refusal(.malformed, "extra-params has no certificate chain, which SEV needs.")
+        default:
+            throw Refusal(.malformed, "tee must be \"snp\" or \"sev\".")
+        }
+    }
+}
+
+extension SEVCertificateChain {
+    fileprivate init(_ message: RequestMessage.Parameters.Chain) throws(Refusal) {
+        do {
+            self.init(
+                ark: try SEVCACertificate(bytes: message.ark),
+                ask: try SEVCACertificate(bytes: message.ask),
+                cek: try SEVCertificate(bytes: message.cek),
+                oca: try SEVCertificate(bytes: message.oca),
+                pek: try SEVCertificate(bytes: message.pek),
+                pdh: try SEVCertificate(bytes: message.pdh))
+        } catch {
+            throw Refusal(.malformed, "The certificate chain cannot be read. \(error).")
+        }
+    }
+}
+
+extension Answer {
+    /// - Parameter json: the body of `POST /attest`.
+    /// - Throws: a ``Refusal`` that names the field.
+    public init(virteeJSON json: [UInt8]) throws {
+        let message = try reading(json) { json throws(MalformedInput) in try AttestationMessage(json) }
+        switch message.evidence {
+        case .snp(let report, let certificates, let generation):
+            self = .snp(try SNPAnswer(report, certificates, generation, key: message.key))
+        case .sev(let measurement, let nonce):
+            guard measurement.count == 32, nonce.count == 16 else {
+                throw Refusal(.malformed, "measure must have 32 bytes and mnonce 16.")
+            }
+            self = .sev(measurement: measurement, nonce: nonce)
+        }
+    }
+}
+
+extension SNPAnswer {
+    fileprivate init(
+        _ report: String, _ table: [CertificateText], _ generation: String?, key: AttestationMessage.Key?
+    ) throws {
+        guard let bytes = Hex.decode(report), let report = try? AttestationReport(bytes: bytes) else {
+            throw Refusal(.malformed, "report must be \(AttestationReport.size * 2) hex digits.")
+        }
+        guard let modulus = key?.modulus, let exponent = key?.exponent else {
+            throw Refusal(.malformed, "tee-pubkey must have k-mod and k-exp (or n and e).")
+        }
+        var product: Product?
+        if let generation {
+            product = Product(name: generation)
+            guard product != nil else {
+                throw Refusal(.malformed, "gen must be milan, genoa or turin: correct the guest's configuration.")
+            }
+        }
+        self.init(
+            report: report, certificates: table.prefix(CertificateText.most).flatMap(\.certificates),
+            generation: product, key: try GuestKey(modulus: modulus, exponent: exponent))
+    }
+}
+
+extension CertificateText {
+    /// An honest table has a handful of entries.
+    fileprivate static let most = 16
+
+    /// The certificates in it. What cannot be read proves nothing, and a host's table holds other things too.
+    fileprivate var certificates: [Certificate] {
+        let bytes: [UInt8] =
+            switch self {
+            case .bytes(let bytes): bytes
+            case .text(let text): Hex.decode(text) ?? Base64.decode(text) ?? Array(text.utf8)
+            }
+        return (try? Certificate.read(file: bytes)) ?? []
+    }
+}
+
+/// Reads a body, and says where it is wrong without repeating any of it: it may hold a secret.
+private func reading<Message>(
+    _ body: [UInt8], _ read: (JSON) throws(MalformedInput) -> Message
+) throws(Refusal) -> Message {
+    let json: JSON
+    do { json = try JSON(body) } catch {
+        throw Refusal(.malformed, "The body is not JSON that can be used: \(error.reason).")
+    }
+    do { return try read(json) } catch { throw Refusal(.malformed, "The field \(error.subject) \(error.reason).") }
+}

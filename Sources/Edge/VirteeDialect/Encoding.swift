@@ -1,0 +1,53 @@
+import Broker
+import Bytes
+import Evidence
+import Formats
+
+// From the domain to the wire. The clients are small and strict, so members come in the order in which the reference
+// sends them.
+
+extension IssuedChallenge {
+    /// The body of the reply to `POST /auth`: SEV's parameters in the form in which its own were sent.
+    func json(in form: Embedded.Form) -> JSONValue {
+        guard let channel else { return ["nonce": .text(nonce), "extra-params": ""] }
+        let parameters: JSONValue = ["id": .text(session), "start": channel.json]
+        return ["nonce": .text(nonce), "extra-params": form == .string ? .text(parameters.text) : parameters]
+    }
+}
+
+extension SEVChannelOffer {
+    fileprivate var json: JSONValue {
+        [
+            "policy": [
+                "flags": ["bits": .integer(Int(policy.flags.rawValue))],
+                "minfw": [
+                    "major": .integer(Int(policy.minimumFirmware.major)),
+                    "minor": .integer(Int(policy.minimumFirmware.minor)),
+                ],
+            ],
+            "cert": .bytes(certificate.bytes),
+            "session": [
+                "nonce": .bytes(session.nonce), "wrap_tk": .bytes(session.wrappedKeys),
+                "wrap_iv": .bytes(session.initializationVector), "wrap_mac": .bytes(session.wrapMAC),
+                "policy_mac": .bytes(session.policyMAC),
+            ],
+        ]
+    }
+}
+
+extension WrappedSecret {
+    /// The body of the reply to `GET /key/<id>`.
+    var json: JSONValue {
+        switch self {
+        case .rsa(let ciphertext): .text(Hex.encode(ciphertext))
+        case .sev(let packet):
+            [
+                "header": [
+                    "flags": ["bits": .integer(Int(packet.flags))], "iv": .bytes(packet.initializationVector),
+                    "mac": .bytes(packet.mac),
+                ],
+                "ciphertext": .bytes(packet.ciphertext),
+            ]
+        }
+    }
+}
