@@ -1,3 +1,5 @@
+import HTTPClient
+import Files
 import Administration
 import Arguments
 import Broker
