@@ -42,6 +42,21 @@ public struct AccountGroup: Hashable, Sendable, CustomStringConvertible {
         return filled > 0 && groups.prefix(Int(filled)).contains(id)
     }
 
+    /// A group by its name, or by its number.
+    ///
+    /// - Returns: nil when this machine does not know it.
+    public init?(named text: String) {
+        if let id = UInt32(text) {
+            self.init(id: id)
+            return
+        }
+        var entry = Glibc.group()
+        var found: UnsafeMutablePointer<group>?
+        var room = [CChar](repeating: 0, count: 65_536)
+        guard getgrnam_r(text, &entry, &room, room.count, &found) == 0, found != nil else { return nil }
+        self.init(id: entry.gr_gid)
+    }
+
     public var name: String? {
         var entry = group()
         var found: UnsafeMutablePointer<group>?

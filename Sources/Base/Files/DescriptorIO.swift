@@ -14,7 +14,7 @@ enum DescriptorIO {
             guard count >= 0 else {
                 let code = errno
                 if code == EINTR { continue }
-                if code == EAGAIN, wait(descriptor, POLLIN) { continue }
+                if code == EAGAIN, isStandard(path), wait(descriptor, POLLIN) { continue }
                 throw failure(path, .read, code)
             }
             if count == 0 { return all }
@@ -25,6 +25,19 @@ enum DescriptorIO {
                     description: "\(path) cannot be read: it holds more than the \(limit) bytes that it may")
             }
             all += chunk.prefix(count)
+        }
+    }
+
+    /// What one call gives: at most `limit` bytes, none at the end.
+    static func readSome(_ descriptor: Int32, _ path: String, atMost limit: Int) throws(FileError) -> [UInt8] {
+        var chunk = [UInt8](repeating: 0, count: limit)
+        while true {
+            let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            if count >= 0 { return Array(chunk.prefix(count)) }
+            let code = errno
+            if code == EINTR { continue }
+            if code == EAGAIN, wait(descriptor, POLLIN) { continue }
+            throw failure(path, .read, code)
         }
     }
 
@@ -42,21 +55,23 @@ enum DescriptorIO {
             guard count > 0 else {
                 let code = count < 0 ? errno : EIO
                 if code == EINTR { continue }
-                if code == EAGAIN, wait(descriptor, POLLOUT) { continue }
+                if code == EAGAIN, isStandard(path), wait(descriptor, POLLOUT) { continue }
                 throw failure(path, .write, code)
             }
             rest = rest.dropFirst(count)
         }
     }
 
-    /// A pipe may have been made non-blocking by the other program that has it.
+    private static func isStandard(_ path: String) -> Bool { StandardStream.names.contains(path) }
+
+    /// A standard stream may have been made non-blocking by the other program that has it.
     private static func wait(_ descriptor: Int32, _ event: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(event), revents: 0)
         return poll(&entry, 1, -1) >= 0 || errno == EINTR
     }
 
     private static func failure(_ path: String, _ action: FileAction, _ code: Int32) -> FileError {
-        guard StandardStream.names.contains(path) else { return FileError(path, action, code) }
+        guard isStandard(path) else { return FileError(path, action, code) }
         return FileError(path: path, code: code, description: "\(path): \(String(cString: strerror(code)))")
     }
 }

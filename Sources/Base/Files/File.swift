@@ -1,3 +1,4 @@
+import Bytes
 public import FoundationEssentials
 import Glibc
 
@@ -34,6 +35,20 @@ public enum File {
             if error.code != EEXIST { unlink(path) }
             throw error
         }
+    }
+
+    /// Makes a file that is not there yet, with what another holds. It is on the disk before this returns.
+    public static func copy(_ path: String, to name: String, mode: UInt32 = 0o600) throws(FileError) {
+        let source = try OpenFile(path, .readRegular)
+        try make(name, mode: mode)
+        let target = try OpenFile(name, .write)
+        while true {
+            var chunk = try source.read(next: 1 << 20)
+            defer { chunk.wipe() }
+            guard !chunk.isEmpty else { break }
+            try target.write(chunk)
+        }
+        try target.synchronize()
     }
 
     /// Puts contents in the place of a file, or makes it. At every moment, also after a power cut, it is the old one or

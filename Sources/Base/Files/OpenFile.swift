@@ -9,6 +9,8 @@ public struct OpenFile: ~Copyable, Sendable {
         case readRegular
         /// What is there, to overwrite it.
         case write
+        /// What is there, emptied first; made with this mode (less the umask) when nothing is.
+        case overwrite(mode: UInt32)
         /// What is there, to read and write.
         case update
         /// To read and write; made with this mode (less the umask) when it is not there.
@@ -41,7 +43,7 @@ public struct OpenFile: ~Copyable, Sendable {
         case .make(let mode):
             // The umask has taken from it.
             guard fchmod(number, mode) == 0 else { throw FileError(path, action, errno) }
-        case .write, .update, .updateOrMake, .folder: break
+        case .write, .overwrite, .update, .updateOrMake, .folder: break
         }
     }
 
@@ -53,6 +55,7 @@ public struct OpenFile: ~Copyable, Sendable {
         // Without O_NONBLOCK a pipe would be waited for until somebody writes to it.
         case .readRegular: (O_RDONLY | O_NONBLOCK, 0, .open(reading: true, writing: false))
         case .write: (O_WRONLY, 0, .open(reading: false, writing: true))
+        case .overwrite(let mode): (O_WRONLY | O_CREAT | O_TRUNC, mode, .open(reading: false, writing: true))
         case .update: (O_RDWR, 0, .open(reading: true, writing: true))
         case .updateOrMake(let mode): (O_RDWR | O_CREAT, mode, .open(reading: true, writing: true))
         case .make(let mode): (O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode, .make)
@@ -87,6 +90,11 @@ public struct OpenFile: ~Copyable, Sendable {
     /// - Throws: ``FileError`` with `EFBIG` when that is more than `limit` bytes.
     public func read(atMost limit: Int) throws(FileError) -> [UInt8] {
         try DescriptorIO.read(number, path, atMost: limit)
+    }
+
+    /// The next bytes from here, at most so many; none at the end.
+    public func read(next most: Int) throws(FileError) -> [UInt8] {
+        try DescriptorIO.readSome(number, path, atMost: most)
     }
 
     /// All of the bytes, at the end of what was read or written last.

@@ -48,6 +48,24 @@ public final class HTTP1Server: Sendable {
         }
     }
 
+    /// Returns when every loop has come round once. A server of which one hangs does not return.
+    public func comeRound() async {
+        let loops = workers.withLock { $0.map(\.loop) }
+        guard !loops.isEmpty else { return }
+        let left = Lock(loops.count)
+        await withCheckedContinuation { continuation in
+            for loop in loops {
+                loop.execute {
+                    let isLast = left.withLock { left in
+                        left -= 1
+                        return left == 0
+                    }
+                    if isLast { continuation.resume() }
+                }
+            }
+        }
+    }
+
     /// From now on each response is its connection's last, and clients are told so; new ones are still accepted.
     public func announceEnd() {
         for worker in workers.withLock({ $0 }) { worker.loop.execute { worker.announceEnd() } }

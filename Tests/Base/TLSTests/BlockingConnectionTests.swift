@@ -1,42 +1,10 @@
 import Foundation
 import Glibc
+import TLSSupport
 import Testing
 import X509
 
 @testable import TLS
-
-/// Listens on loopback and has a thread of its own for each connection.
-final class Listener: Sendable {
-    let port: UInt16
-    private let socket: Int32
-
-    init(_ serve: @escaping @Sendable (Int32) -> Void) throws {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, size) == 0 && listen(socket, 16) == 0 && getsockname(socket, $0, &size) == 0
-            }
-        }
-        #expect(isBound)
-        (self.socket, port) = (socket, UInt16(bigEndian: address.sin_port))
-        Thread.detachNewThread {
-            while true {
-                let connection = accept(socket, nil, nil)
-                guard connection >= 0 else { return }
-                Thread.detachNewThread { serve(connection) }
-            }
-        }
-    }
-
-    deinit {
-        shutdown(socket, Int32(SHUT_RDWR))
-        close(socket)
-    }
-}
 
 @Suite("Connections whose calls wait")
 struct BlockingConnectionTests {
@@ -45,8 +13,8 @@ struct BlockingConnectionTests {
     private var soon: ContinuousClock.Instant { .now.advanced(by: .seconds(60)) }
 
     /// Sends back what comes, in capitals, until there is no more.
-    private func echo(_ context: TLSContext?) throws -> Listener {
-        try Listener { socket in
+    private func echo(_ context: TLSContext?) throws -> TestListener {
+        try TestListener { socket in
             let connection = BlockingConnection(taking: socket)
             let deadline = ContinuousClock.now.advanced(by: .seconds(60))
             do {
@@ -91,7 +59,7 @@ struct BlockingConnectionTests {
 
     @Test("A port where nobody listens, and a name without an address, are told")
     func unreachable() throws {
-        var listener: Listener? = try Listener { close($0) }
+        var listener: TestListener? = try TestListener { close($0) }
         let port = try #require(listener?.port)
         listener = nil
         #expect(error { _ = try BlockingConnection(to: "127.0.0.1", port: port, until: soon) } == .refused)
@@ -103,7 +71,7 @@ struct BlockingConnectionTests {
     @Test("A side that says nothing is waited for until the deadline, in the handshake too")
     func silence() throws {
         let sides = try Sides()
-        let listener = try Listener { socket in
+        let listener = try TestListener { socket in
             // Until the other side goes.
             var byte: UInt8 = 0
             while recv(socket, &byte, 1, 0) > 0 {}
@@ -113,7 +81,7 @@ struct BlockingConnectionTests {
         #expect(error { _ = try connection.read(atMost: 1, until: .now) } == .time)
         #expect(error { try connection.startTLS(sides.client(), as: "localhost", until: .now) } == .time)
         let much = [UInt8](repeating: 0, count: 100_000_000)
-        let deaf = try Listener { _ in }
+        let deaf = try TestListener { _ in }
         let full = try BlockingConnection(to: "127.0.0.1", port: deaf.port, until: soon)
         #expect(error { try full.write(much, until: .now.advanced(by: .milliseconds(50))) } == .time)
     }
@@ -128,13 +96,13 @@ struct BlockingConnectionTests {
                 .startTLS(untrusting, as: "127.0.0.1", until: soon)
         }
         #expect(refused?.description == "its key is none of those that are pinned")
-        let deaf = try Listener { close($0) }
+        let deaf = try TestListener { close($0) }
         let closed = error {
             try BlockingConnection(to: "127.0.0.1", port: deaf.port, until: soon)
                 .startTLS(sides.client(), as: "127.0.0.1", until: soon)
         }
         #expect(closed?.description == "it hung up before TLS was agreed on")
-        let plain = try Listener { socket in
+        let plain = try TestListener { socket in
             let answer = "HTTP/1.1 400 Bad Request\r\n\r\n"
             _ = send(socket, answer, answer.utf8.count, Int32(MSG_NOSIGNAL))
         }
@@ -148,7 +116,7 @@ struct BlockingConnectionTests {
     @Test("A connection that breaks off is no end")
     func breaksOff() throws {
         let sides = try Sides()
-        let listener = try Listener { socket in
+        let listener = try TestListener { socket in
             let connection = BlockingConnection(taking: socket)
             let deadline = ContinuousClock.now.advanced(by: .seconds(60))
             try? connection.acceptTLS(sides.server, until: deadline)

@@ -2,6 +2,7 @@ import COpenSSL
 import Crypto
 import Foundation
 import Glibc
+import TLSSupport
 import Testing
 import X509
 
@@ -54,7 +55,7 @@ struct HandshakeTests {
 
     @Test("A server on a key of each usual kind is spoken with", arguments: [2_048, 3_072])
     func rsa(bits: Int) throws {
-        let authority = try Authority()
+        let authority = try TestAuthority()
         let identity = try authority.issue("server", key: .makeRSA(bits: bits))
         let server = try TLSContext(TLSServerConfiguration(identity))
         for version in [TLSVersion.tlsv12, .tlsv13] {
@@ -66,7 +67,7 @@ struct HandshakeTests {
 
     @Test("A key that the system's security level refuses is told at once, with the level")
     func weakKey() throws {
-        let identity = try Authority().issue("server", key: .makeRSA(bits: 1_024))
+        let identity = try TestAuthority().issue("server", key: .makeRSA(bits: 1_024))
         let error = #expect(throws: CertificateError.self) { try TLSContext(TLSServerConfiguration(identity)) }
         #expect(error?.description.hasPrefix("CN=server, serial ") == true)
         #expect(error?.description.contains("too weak for this system's security level 2") == true)
@@ -108,7 +109,7 @@ struct HandshakeTests {
 
     @Test("Clients are sent the file as it is, nothing from elsewhere added")
     func chain() throws {
-        let root = try Authority("Root")
+        let root = try TestAuthority("Root")
         let key = try PrivateKey.makeP256()
         var template = CertificateTemplate("Intermediate", from: .now - 60, until: .now + 86_400)
         template.isAuthority = true
@@ -139,7 +140,7 @@ struct HandshakeTests {
         #expect(!CryptoLibrary.hasPendingError)
         _ = try sides.shake { $0.trust = .system }
         #expect(!CryptoLibrary.hasPendingError)
-        _ = try? TLSContext(TLSServerConfiguration(try Authority().issue("x", key: .makeRSA(bits: 1_024))))
+        _ = try? TLSContext(TLSServerConfiguration(try TestAuthority().issue("x", key: .makeRSA(bits: 1_024))))
         #expect(!CryptoLibrary.hasPendingError)
     }
 
@@ -155,7 +156,7 @@ struct HandshakeTests {
 
     @Test("Many threads shake hands on one context")
     func threads() async throws {
-        let sides = try Sides(clients: [Authority("Clients")])
+        let sides = try Sides(clients: [TestAuthority("Clients")])
         let client = try sides.client()
         let done = await withTaskGroup(of: Int.self) { group in
             for _ in 0..<8 {

@@ -1,5 +1,6 @@
 import COpenSSL
 import Glibc
+import TLSSupport
 import X509
 
 @testable import TLS
@@ -83,15 +84,15 @@ extension TLSSession {
 
 /// Both sides of the usual case.
 struct Sides {
-    let authority: Authority
+    let authority: TestAuthority
     let identity: TLSIdentity
     let server: TLSContext
 
     init(
-        clients: [Authority]? = nil, identity: TLSIdentity? = nil,
+        clients: [TestAuthority]? = nil, identity: TLSIdentity? = nil,
         _ change: (inout TLSServerConfiguration) -> Void = { _ in }
     ) throws {
-        authority = try Authority()
+        authority = try TestAuthority()
         self.identity = try identity ?? authority.issue("server")
         var configuration = TLSServerConfiguration(self.identity, clientAuthorities: clients?.map(\.certificate))
         change(&configuration)

@@ -1,6 +1,7 @@
 import Bytes
 import Foundation
 import Glibc
+import TLSSupport
 import Testing
 import X509
 
@@ -38,7 +39,7 @@ struct VerificationTests {
 
     @Test("A server that cannot be trusted is refused with the reason, and learns that it was")
     func refused() throws {
-        let (authority, other) = (try Authority(), try Authority("Other"))
+        let (authority, other) = (try TestAuthority(), try TestAuthority("Other"))
         let client = try TLSContext(TLSClientConfiguration(.authorities([authority.certificate])))
         let selfSigned = try SelfSignedCertificate(names: ["localhost"], days: 1)
         let cases: [(TLSIdentity, String, String)] = [
@@ -47,7 +48,7 @@ struct VerificationTests {
                 "authority"
             ),
             (
-                try Authority().issue("x"),
+                try TestAuthority().issue("x"),
                 "a signature in the chain of its certificate is wrong", "signature"
             ),
             (
@@ -55,7 +56,8 @@ struct VerificationTests {
                 "its certificate is from an authority that is not trusted here (CN=localhost)", "authority"
             ),
             (
-                try authority.issue("x", days: -1), "its certificate has expired, or this machine's clock is wrong",
+                try authority.issue("x", until: .now + 86_400 * -1),
+                "its certificate has expired, or this machine's clock is wrong",
                 "expired"
             ),
             (
@@ -83,7 +85,7 @@ struct VerificationTests {
 
     @Test("A pinned key is trusted whatever the certificate says, and no other key is")
     func pins() throws {
-        let expired = try Authority().issue("x", names: [], days: -1)
+        let expired = try TestAuthority().issue("x", names: [], until: .now + 86_400 * -1)
         let pin = expired.certificate.keyPin
         let context = try server(expired)
         #expect(
@@ -104,7 +106,7 @@ struct VerificationTests {
         "A client may come without a certificate; one that it shows is there to be asked",
         arguments: [TLSVersion.tlsv12, .tlsv13])
     func clients(version: TLSVersion) throws {
-        let clients = try Authority("Clients")
+        let clients = try TestAuthority("Clients")
         let sides = try Sides(clients: [clients])
         let without = try sides.shake { $0.versions = version...version }
         #expect(without.isDone && without.server.peerCertificate == nil)
@@ -124,12 +126,12 @@ struct VerificationTests {
         "A client's certificate of another authority, of a namesake, expired, or for servers ends the connection",
         arguments: [TLSVersion.tlsv12, .tlsv13])
     func badClients(version: TLSVersion) throws {
-        let clients = try Authority("Clients")
+        let clients = try TestAuthority("Clients")
         let sides = try Sides(clients: [clients])
         let cases: [(TLSIdentity, String)] = [
             (try sides.authority.issue("x", for: [.clients]), "is from an authority that is not trusted here"),
-            (try Authority("Clients").issue("x", for: [.clients]), "a signature in the chain of"),
-            (try clients.issue("x", for: [.clients], days: -1), "has expired"),
+            (try TestAuthority("Clients").issue("x", for: [.clients]), "a signature in the chain of"),
+            (try clients.issue("x", for: [.clients], until: .now + 86_400 * -1), "has expired"),
             (try clients.issue("x", for: [.clients], from: .now + 86_400), "is not valid yet"),
             (try clients.issue("x", for: [.servers]), "is for another use: it is not for clients"),
         ]
@@ -170,7 +172,7 @@ struct ResumptionTests {
         "A client that comes back resumes, with the certificate that it had shown",
         arguments: [TLSVersion.tlsv12, .tlsv13])
     func resumption(version: TLSVersion) throws {
-        let clients = try Authority("Clients")
+        let clients = try TestAuthority("Clients")
         let sides = try Sides(clients: [clients])
         let identity = try clients.issue("ops", for: [.clients])
         let client = try sides.client {
@@ -200,7 +202,7 @@ struct ResumptionTests {
 
     @Test("No ticket of another generation resumes, least of all one of an authority that was removed")
     func generations() throws {
-        let (clients, others) = (try Authority("Clients"), try Authority("Others"))
+        let (clients, others) = (try TestAuthority("Clients"), try TestAuthority("Others"))
         let sides = try Sides(clients: [clients])
         let identity = try clients.issue("ops", for: [.clients])
         let client = try sides.client { $0.identity = identity }

@@ -1,5 +1,6 @@
 import Bytes
 import Foundation
+import TLSSupport
 import Testing
 import X509
 
@@ -42,7 +43,7 @@ struct CertificateTests {
 
     @Test("A signature counts only with the issuer's key and name")
     func signatures() throws {
-        let (issuer, namesake, other) = (try Issuer("A"), try Issuer("A"), try Issuer("B"))
+        let (issuer, namesake, other) = (try TestAuthority("A"), try TestAuthority("A"), try TestAuthority("B"))
         let leaf = try issuer.issue().certificate
         #expect(leaf.isSigned(by: issuer.certificate))
         #expect(!leaf.isSigned(by: namesake.certificate) && !leaf.isSigned(by: other.certificate))
@@ -52,10 +53,10 @@ struct CertificateTests {
 
     @Test("Uses are told, and a certificate without any may be used by all")
     func uses() throws {
-        let issuer = try Issuer()
-        let client = try issuer.issue(usages: [.clients]).certificate
+        let issuer = try TestAuthority()
+        let client = try issuer.issue(for: [.clients]).certificate
         #expect(client.isFor(.clients) && !client.isFor(.servers) && client.extendedKeyUsages == ["clientAuth"])
-        let any = try issuer.issue(usages: []).certificate
+        let any = try issuer.issue(for: []).certificate
         #expect(any.isFor(.clients) && any.isFor(.servers) && any.extendedKeyUsages == nil)
     }
 
@@ -65,7 +66,7 @@ struct CertificateTests {
             .dns("ci.example.org"), .uri("spiffe://example.org/registrar"), .email("a@example.org"),
             .address([UInt8](repeating: 0, count: 15) + [1]),
         ]
-        let made = try Issuer().issue(names: names).certificate.alternativeNames
+        let made = try TestAuthority().issue(names: names).certificate.alternativeNames
         #expect(made == names && made.map(\.hostText) == ["ci.example.org", nil, nil, "::1"])
     }
 
@@ -81,7 +82,7 @@ struct CertificateTests {
 
     @Test("Each certificate that is made has a serial number of its own")
     func serials() throws {
-        let serials = try Set((0..<20).map { _ in try Issuer().certificate.serialNumber })
+        let serials = try Set((0..<20).map { _ in try TestAuthority().certificate.serialNumber })
         #expect(serials.count == 20)
     }
 }
@@ -96,17 +97,17 @@ struct FindingTests {
 
     @Test("One that is in order has nothing against it")
     func fine() throws {
-        let issuer = try Issuer()
+        let issuer = try TestAuthority()
         let leaf = try issuer.issue()
         let identity = try TLSIdentity([leaf.certificate, issuer.certificate], leaf.key)
-        #expect(identity.findings(at: .now, reachedAs: "kbs.example.org").allSatisfy { $0.level == .fine })
+        #expect(identity.findings(at: .now, reachedAs: "localhost").allSatisfy { $0.level == .fine })
         #expect(identity.refusals(at: .now).isEmpty)
         #expect(try finding(.chain, identity).found == "2 certificates in the right order")
     }
 
     @Test("One that has expired, or is not valid yet, is refused by clients; one that expires soon is a warning")
     func expiry() throws {
-        let issuer = try Issuer()
+        let issuer = try TestAuthority()
         let expired = try issuer.issue(from: .now - 7_200, until: .now - 3_600)
         #expect(try finding(.expiry, expired).found.hasPrefix("it expired on 20"))
         let future = try issuer.issue(from: .now + 86_400 * 30, until: .now + 86_400 * 60)
@@ -120,13 +121,13 @@ struct FindingTests {
 
     @Test("One for clients only is refused by clients")
     func use() throws {
-        let identity = try Issuer().issue(usages: [.clients])
+        let identity = try TestAuthority().issue(for: [.clients])
         #expect(identity.refusals(at: .now).map(\.found) == ["it is for clientAuth, not for servers"])
     }
 
     @Test("One without a name is refused by clients; one with another name than the host's is a warning")
     func names() throws {
-        let issuer = try Issuer()
+        let issuer = try TestAuthority()
         #expect(try issuer.issue(names: []).refusals(at: .now).map(\.subject) == [.names])
         #expect(try issuer.issue(names: [.uri("a:b")]).refusals(at: .now).map(\.subject) == [.names])
         let wild = try issuer.issue(names: [.dns("*.example.org"), .address([192, 0, 2, 1])])
@@ -142,7 +143,7 @@ struct FindingTests {
 
     @Test("A chain in the wrong order is a problem, one that lacks what leads to a root a warning")
     func chain() throws {
-        let (issuer, other) = (try Issuer("A"), try Issuer("B"))
+        let (issuer, other) = (try TestAuthority("A"), try TestAuthority("B"))
         let leaf = try issuer.issue()
         let wrong = try TLSIdentity([leaf.certificate, other.certificate], leaf.key)
         #expect(try finding(.chain, wrong).found == "CN=server is followed by CN=B, which did not sign it")

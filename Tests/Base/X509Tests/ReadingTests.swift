@@ -1,5 +1,6 @@
 import Bytes
 import Foundation
+import TLSSupport
 import Testing
 import X509
 
@@ -21,14 +22,14 @@ struct ReadingTests {
 
     @Test("Every certificate of a file is read, in its order, with explanations and blanks around them")
     func several() throws {
-        let (a, b) = (try Issuer("a").certificate, try Issuer("b").certificate)
+        let (a, b) = (try TestAuthority("a").certificate, try TestAuthority("b").certificate)
         let text = "Bag Attributes: x\n" + a.pem + "\nsubject=b\n" + b.pem.replacing("\n", with: "  \r\n") + "end"
         #expect(try X509Certificate.read(pem: Array(text.utf8), named: "x") == [a, b])
     }
 
     @Test("Lines of 76 characters, which other tools write, are read")
     func longLines() throws {
-        let certificate = try Issuer().certificate
+        let certificate = try TestAuthority().certificate
         let digits = Data(certificate.der).base64EncodedString(options: [.lineLength76Characters, .endLineWithLineFeed])
         let text = "-----BEGIN CERTIFICATE-----\n\(digits)\n-----END CERTIFICATE-----\n"
         #expect(try X509Certificate.read(pem: Array(text.utf8), named: "x") == [certificate])
@@ -36,7 +37,7 @@ struct ReadingTests {
 
     @Test("What is no file of certificates is called by what it is")
     func noCertificates() throws {
-        let certificate = try Issuer().certificate
+        let certificate = try TestAuthority().certificate
         let pem = Array(certificate.pem.utf8)
         let key = try PrivateKey.makeP256().pem().withBytes { Array($0) }
         for (file, expected) in [
@@ -92,7 +93,7 @@ struct ReadingTests {
 
     @Test("What is no key is called by what it is, and never shown")
     func noKeys() throws {
-        let certificate = try Issuer().certificate
+        let certificate = try TestAuthority().certificate
         let key = try PrivateKey.makeP256().pem().withBytes { Array($0) }
         let problem = "tls.key does not hold a whole private key in PEM"
         let der = try #require(
@@ -117,7 +118,7 @@ struct ReadingTests {
 
     @Test("A key that is not the first certificate's is refused")
     func foreignKey() throws {
-        let issuer = try Issuer()
+        let issuer = try TestAuthority()
         let identity = try issuer.issue()
         let error = #expect(throws: CertificateError.self) {
             try TLSIdentity(
@@ -133,7 +134,7 @@ struct ReadingTests {
 
     @Test("A certificate that ends before it begins is refused")
     func backwards() throws {
-        let error = #expect(throws: CertificateError.self) { try Issuer().issue(from: .now, until: .now - 60) }
+        let error = #expect(throws: CertificateError.self) { try TestAuthority().issue(from: .now, until: .now - 60) }
         #expect(error?.description == "the certificate: the certificate ends before it begins")
     }
 }

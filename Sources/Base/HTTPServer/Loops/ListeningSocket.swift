@@ -1,5 +1,6 @@
 import CEpoll
 import Glibc
+public import HTTP
 
 /// Where a server listens.
 public enum ListeningAddress: Sendable, Hashable, CustomStringConvertible {
@@ -14,6 +15,16 @@ public enum ListeningAddress: Sendable, Hashable, CustomStringConvertible {
         case .tcp(let host, let port): host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
         case .unix(let path, _, _): "unix:\(path)"
         }
+    }
+}
+
+extension ListeningAddress {
+    /// The IP address that a socket for it would have; nil for a Unix socket.
+    ///
+    /// - Throws: ``SocketFailure`` when the name cannot be found.
+    public func resolved() throws(SocketFailure) -> IPAddress? {
+        guard case .tcp(let host, let port) = self else { return nil }
+        return try SocketAddress(host: host, port: port).ip
     }
 }
 
@@ -94,10 +105,13 @@ public final class ListeningSocket: Sendable {
 
     private static func failure(_ code: Int32, _ address: ListeningAddress) -> SocketFailure {
         switch code {
-        case EADDRINUSE: SocketFailure("\(address) is in use: another server, or another program, listens there.")
-        case EADDRNOTAVAIL: SocketFailure("\(address) is not an address of this machine.")
+        case EADDRINUSE:
+            SocketFailure("\(address) is in use: another server, or another program, listens there.", explaining: code)
+        case EADDRNOTAVAIL: SocketFailure("\(address) is not an address of this machine.", explaining: code)
         case EACCES:
-            SocketFailure("\(address) may not be listened on: ports under 1024 need the capability to bind them.")
+            SocketFailure(
+                "\(address) may not be listened on: ports under 1024 need the capability to bind them.",
+                explaining: code)
         default: SocketFailure("\(address) cannot be listened on", code)
         }
     }

@@ -11,8 +11,9 @@ public struct SocketFailure: Error, Hashable, Sendable, CustomStringConvertible 
         description = "\(what): \(String(cString: strerror(code)))"
     }
 
-    init(_ sentence: String) {
-        code = 0
+    /// - Parameter code: of the system, which the sentence explains.
+    init(_ sentence: String, explaining code: Int32 = 0) {
+        self.code = code
         description = sentence
     }
 }

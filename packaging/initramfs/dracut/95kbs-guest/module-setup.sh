@@ -3,7 +3,7 @@
 
 # Only on request (add_dracutmodules+=" kbs-guest "), for it makes the boot wait for the network.
 check() {
-    require_binaries kbs cryptsetup || return 1
+    require_binaries kbs-guest cryptsetup || return 1
     return 255
 }
 
@@ -19,7 +19,7 @@ installkernel() {
 # shellcheck disable=SC2154
 install() {
     local ca
-    inst_multiple kbs cryptsetup modprobe mount cat sleep
+    inst_multiple kbs-guest cryptsetup modprobe mount cat sleep
     inst_simple /usr/lib/kbs/kbs-guest-unlock
     if [ -e /etc/kbs/guest.conf ]; then
         inst_simple /etc/kbs/guest.conf

@@ -1,0 +1,43 @@
+public import Broker
+import Bytes
+import Evidence
+import Formats
+import FoundationEssentials
+
+extension ReferenceValueSet {
+    /// Reads a set from TOML. docs/policies.md says what may stand there.
+    ///
+    /// - Throws: a ``Refusal`` that names the key, and its line where it can be found.
+    public init(toml text: String, name: PolicyName) throws(Refusal) {
+        var document = try TOMLDocument(text, subject: "The set of reference values \(name)")
+        let kinds = Kind.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let word = try document.text("kind") else {
+            throw document.refuse("kind", "is missing: say what the values are, one of \(kinds)")
+        }
+        guard let kind = Kind(rawValue: word) else {
+            throw document.refuse("kind", "is \"\(word.prefix(40))\" and should be one of \(kinds)")
+        }
+        let values = try document.list("values", of: "a \(kind.rawValue) has \(kind.length * 2) hex digits") {
+            Hex.decode($0).flatMap { $0.count == kind.length ? $0 : nil }
+        }
+        let source = try document.text("source") ?? ""
+        let expires = try document.text("expires").map { text in
+            guard let time = Self.time(text) else {
+                return Result<Date, Refusal>.failure(
+                    document.refuse(
+                        "expires", "must be a day or a time with its zone: 2027-01-31, 2027-01-31T12:00:00Z"))
+            }
+            return .success(time)
+        }?.get()
+        try document.finish()
+        guard let values else { throw document.refuse("values", "is missing: values = [\"…\"]") }
+        try self.init(name: name, kind: kind, values: values, source: source, expires: expires)
+    }
+
+    /// A day begins in UTC.
+    static func time(_ text: String) -> Date? {
+        // TOML may have a space between the day and the time.
+        let text = text.replacing(" ", with: "T", maxReplacements: 1)
+        return RFC3339.date(text.contains("T") ? text : text + "T00:00:00Z")
+    }
+}

@@ -1,0 +1,82 @@
+import Administration
+import Broker
+import Files
+import Formats
+import FoundationEssentials
+import HTTP
+import HTTPClient
+import Storage
+
+/// Who may administer over HTTP.
+struct CredentialExamination: Examination {
+    let settings: Settings
+    let folder: OpenedFolder
+    let isOnline: Bool
+    let now: Date
+
+    func findings() async -> [Finding] {
+        [await holders(), networks, await issuer()].compactMap(\.self)
+    }
+
+    private func holders() async -> Finding? {
+        let tokens: [AccessToken]
+        do { tokens = try await folder.store?.tokens() ?? [] } catch {
+            return .problem("access", "the tokens cannot be read: \(error)", do: "see what is said of the database")
+        }
+        let usable = tokens.count { $0.isUsable(at: now) }
+        let hasIssuer = settings.jwt.issuer.isEmpty == false
+        var ways: [String] = []
+        if usable > 0 { ways.append("\(usable) tokens") }
+        if hasIssuer { ways.append("JWTs of \(settings.jwt.issuer)") }
+        if !settings.clientCertificates.isEmpty { ways.append("client certificates") }
+        if !ways.isEmpty { return .ok("access", "credentials are needed: \(ways.joined(separator: ", "))") }
+        let advice = "kbs token create --role admin"
+        if !tokens.isEmpty {
+            return .warning("access", "credentials are needed, and every token has expired or was revoked", do: advice)
+        }
+        return settings.listen.isLoopback
+            ? .warning(
+                "access", "no credentials are set up: every process on this machine may administer, and read the trail",
+                do: "\(advice); with the first token the door is closed to who has none")
+            : .warning("access", "no credentials are set up, so nobody can administer over HTTP", do: advice)
+    }
+
+    private var networks: Finding? {
+        guard let networks = settings.registrationNetworks else { return nil }
+        return .ok(
+            "access.networks",
+            networks.isEmpty ? "nobody administers over HTTP, whatever they present" : "from \(networks) only")
+    }
+
+    private func issuer() async -> Finding? {
+        let jwt = settings.jwt
+        guard !jwt.issuer.isEmpty else { return nil }
+        let isElsewhere = jwt.keys.hasPrefix("http")
+        guard isOnline || !isElsewhere else { return .ok("jwt.keys", "\(jwt.keys) was not asked (--online does)") }
+        do {
+            let document =
+                try await isElsewhere ? Self.fetch(jwt.keys) : File.read(jwt.keys, atMost: Self.longestKeySet)
+            let keys = try JSON(document).member("keys").array()
+            let named = keys.count { $0["kid"]?.asText != nil }
+            guard named > 0 else {
+                return .problem(
+                    "jwt.keys", "\(jwt.keys) has no key with a kid", do: "name the issuer's JWKS document (jwks_uri)")
+            }
+            return .ok("jwt.keys", "\(named) keys at \(jwt.keys)")
+        } catch {
+            return .problem(
+                "jwt.keys", "\(jwt.keys) cannot be had, or is no JWKS: \(error)",
+                do: "name the issuer's jwks_uri, or a file with it that the server's user can read")
+        }
+    }
+
+    /// In bytes.
+    private static let longestKeySet = 1 << 20
+
+    private static func fetch(_ url: String) async throws -> [UInt8] {
+        let answer = try await HTTP1Client().execute(
+            HTTPClientRequest(url: url), timeout: .seconds(10), upTo: longestKeySet)
+        guard answer.status == .ok else { throw InvalidSetting("the answer is \(answer.status.code)") }
+        return answer.body
+    }
+}

@@ -1,0 +1,65 @@
+import Broker
+import Files
+import FoundationEssentials
+import Storage
+
+/// The database: whole, and of a schema that this program knows.
+struct DatabaseExamination: Examination {
+    let folder: OpenedFolder
+    let now: Date
+
+    func findings() async -> [Finding] {
+        let path = folder.database.filePath
+        let inspection: DatabaseInspection
+        guard folder.shared == nil else { return [] }
+        switch folder.inspection {
+        case nil: return [.ok("database", "\(path) is not there: the first start makes it")]
+        case .failure(let error)?:
+            return [
+                .problem(
+                    "database", "\(path) cannot be read: \(error)",
+                    do: "run kbs doctor as the server's user; if it is damaged, kbs restore a backup (docs/backup.md)")
+            ]
+        case .success(let found)?: inspection = found
+        }
+        guard inspection.damage.isEmpty else {
+            return [
+                .problem(
+                    "database", "it is damaged: \(inspection.damage.joined(separator: "; "))",
+                    do: "stop the server, keep a copy of the folder, and kbs restore a backup (docs/backup.md)")
+            ]
+        }
+        return [await contents(inspection), schema(inspection)]
+    }
+
+    private func contents(_ inspection: DatabaseInspection) async -> Finding {
+        guard let store = inspection.store else { return .ok("database", "it is whole") }
+        do {
+            let (workloads, resources) = (try await store.countWorkloads(), try await store.countResources())
+            let sessions = try await store.countSessions(at: now)
+            return .ok(
+                "database", "it is whole: \(workloads) workloads, \(resources) resources, \(sessions) open sessions")
+        } catch {
+            return .problem("database", "it cannot be read: \(error)", do: "kbs restore a backup (docs/backup.md)")
+        }
+    }
+
+    private func schema(_ inspection: DatabaseInspection) -> Finding {
+        let version = inspection.schema.last ?? "none"
+        if inspection.isNewer {
+            return .problem(
+                "database.schema", "a later version of kbs has written it",
+                do: "use that version, or restore a backup from before")
+        }
+        if inspection.schema.isEmpty {
+            return .problem(
+                "database.schema", "it is not the database of a broker", do: "name the right folder with data")
+        }
+        if inspection.isOlder {
+            return .warning(
+                "database.schema", "it is of version \(version): the next start brings it up to date, for good",
+                do: "kbs backup before you start this version; what looks into the database was left out here")
+        }
+        return .ok("database.schema", version)
+    }
+}

@@ -1,0 +1,92 @@
+import Files
+import FoundationEssentials
+import Glibc
+
+/// The data folder: there, private, writable, with room.
+struct FolderExamination: Examination {
+    let folder: URL
+
+    private var path: String { folder.filePath }
+
+    func findings() -> [Finding] {
+        guard let status = FileStatus.of(path) else { return missing() }
+        guard status.kind == .folder else {
+            return [.problem("data.folder", "\(path) is no folder", do: "name another with data, or move it away")]
+        }
+        return [entrance, privacy, owner].compactMap(\.self) + [space(path)]
+    }
+
+    private func missing() -> [Finding] {
+        var parentPath = Folder.parent(of: folder.absoluteURL.standardizedFileURL.filePath) ?? "/"
+        while FileStatus.of(parentPath) == nil, let next = Folder.parent(of: parentPath) { parentPath = next }
+        guard Folder.exists(parentPath), access(parentPath, W_OK) == 0 else {
+            return [
+                .problem(
+                    "data.folder", "\(path) is not there or not to be seen, and \(parentPath) may not be written to",
+                    do: "run kbs doctor as the server's user, or make the folder: install -d -m 700 -o USER \(path)")
+            ]
+        }
+        return [.ok("data.folder", "\(path) is not there: the first start makes it"), space(parentPath)]
+    }
+
+    private var entrance: Finding {
+        guard access(path, R_OK | W_OK | X_OK) == 0 else {
+            if errno == EROFS {
+                return .problem(
+                    "data.folder", "\(path) is on a disk that is mounted to be read only",
+                    do: "mount it to be written to; of a snapshot, make a copy and name that")
+            }
+            return .problem(
+                "data.folder", "\(path) may not be written to by this user",
+                do: "run kbs doctor as the server's user; if this is that user, chown -R the folder to it")
+        }
+        return .ok("data.folder", "\(path) can be read and written")
+    }
+
+    private var privacy: Finding? {
+        guard let status = FileStatus.of(path) else { return nil }
+        switch status.privacy(in: Folder.parent(of: path).flatMap { FileStatus.of($0) }) {
+        case .ownerOnly, .trustedGroup: return nil
+        case .otherGroup, .everyone: break
+        }
+        return .warning(
+            "data.mode", "\(path) has mode \(String(status.permissions & 0o777, radix: 8)): others can see into it",
+            do: "chmod 700 \(path)")
+    }
+
+    /// Files of another user are what a command leaves behind that was run as root.
+    private var owner: Finding? {
+        guard let user = FileStatus.of(path)?.owner.id else { return nil }
+        for name in [
+            "kbs.sqlite", "kbs.sqlite-wal", "kbs.sqlite-shm", "kbs.lock", "kbs.serving", "master.key", "checkpoints",
+        ] {
+            let file = folder.appending(path: name).filePath
+            guard let other = FileStatus.of(file)?.owner.id, other != user else { continue }
+            return .problem(
+                "data.owner", "\(file) is user \(other)'s and the folder is user \(user)'s",
+                do: "chown \(user) what is in it while the server is stopped, and run kbs as that user")
+        }
+        guard user != geteuid() else { return nil }
+        return .warning(
+            "data.owner", "the folder is user \(user)'s, and this is user \(geteuid())",
+            do: "run kbs as the server's user, or what it makes will not be that user's")
+    }
+
+    private func space(_ path: String) -> Finding {
+        guard let bytes = Folder.freeSpace(at: path) else {
+            return .problem("data.space", "the room on \(path)'s disk is not known", do: "look at the disk")
+        }
+        return Self.judge(megabytes: bytes / 1_048_576)
+    }
+
+    static func judge(megabytes: UInt64) -> Finding {
+        let found = "\(megabytes) MiB are free"
+        switch megabytes {
+        case ..<100:
+            return .problem(
+                "data.space", found, do: "make room: on a full disk no secret is released, for none can be recorded")
+        case ..<1_024: return .warning("data.space", found, do: "make room: the audit trail grows (docs/audit.md)")
+        default: return .ok("data.space", found)
+        }
+    }
+}

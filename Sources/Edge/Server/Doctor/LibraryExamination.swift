@@ -1,0 +1,34 @@
+import Files
+import FoundationEssentials
+
+/// The distribution's libraries: which are loaded, and whether the server still runs with older ones.
+struct LibraryExamination: Examination {
+    let settings: Settings
+    var libraries = RunningLibraries.current
+
+    func findings() -> [Finding] { [loaded, postQuantum, running].compactMap(\.self) }
+
+    private var loaded: Finding {
+        let names = libraries.libraries.map { "\($0.name) \($0.version)" }.joined(separator: ", ")
+        return .ok("system.libraries", "\(names); FIPS mode is \(libraries.isFIPSMode ? "on" : "off")")
+    }
+
+    private var postQuantum: Finding {
+        .ok(
+            "system.ml_kem",
+            libraries.hasMLKEM
+                ? "guests may bring keys for ML-KEM-768"
+                : "guests' keys for ML-KEM-768 are refused: that needs OpenSSL 3.5 or later")
+    }
+
+    private var running: Finding? {
+        guard let server = ServingLock.holder(of: settings.dataFolder),
+            let replaced = MappedFiles(of: server)?.replaced, !replaced.isEmpty
+        else { return nil }
+        return .warning(
+            "system.restart",
+            "the server (process \(server)) runs with older files than there are on the disk: "
+                + replaced.joined(separator: ", "),
+            do: "restart it, so that it runs with what was updated")
+    }
+}

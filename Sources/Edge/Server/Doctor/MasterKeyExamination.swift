@@ -1,0 +1,50 @@
+import Broker
+import FoundationEssentials
+import MasterKeys
+import Storage
+
+/// The master key: there, private, and the one that the database is sealed under.
+struct MasterKeyExamination: Examination {
+    let folder: OpenedFolder
+
+    func findings() async -> [Finding] {
+        let source = "\(folder.masterKeys.master)"
+        let keys: KeyRing
+        switch folder.keys {
+        case nil: return [.ok("keys.master", "the first start makes it (\(source))")]
+        case .failure(let error)?:
+            return [
+                .problem(
+                    "keys.master", "\(error)",
+                    do: "see docs/keys.md; a credential of systemd is there for the service only (docs/install.md)")
+            ]
+        case .success(let ring)?: keys = ring
+        }
+        let id = keys.held.active.id
+        guard let store = folder.store else { return [.ok("keys.master", "\(id), from \(source)")] }
+        do {
+            let unopened = try await Resealing.unopened(with: keys, in: store)
+            guard unopened.isEmpty else {
+                return [
+                    .problem(
+                        "keys.master", "\(id) and its predecessors do not open \(Self.list(unopened))",
+                        do: "name the key that they are sealed under with keys.master or keys.previous (docs/keys.md)")
+                ]
+            }
+            let opened = Finding.ok("keys.master", "\(id), from \(source), opens everything")
+            guard try await store.isAnythingSealed(notUnder: id) else { return [opened] }
+            return [
+                opened,
+                .warning(
+                    "keys.rotation", "something is sealed under another key still",
+                    do: "the server moves it by itself; kbs keys status shows how far it is"),
+            ]
+        } catch {
+            return [.problem("keys.master", "it cannot be tried: \(error)", do: "see what is said of the database")]
+        }
+    }
+
+    private static func list(_ names: [String]) -> String {
+        names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
+    }
+}

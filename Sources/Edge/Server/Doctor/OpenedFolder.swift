@@ -1,0 +1,41 @@
+import Broker
+import FoundationEssentials
+import MasterKeys
+import Storage
+
+/// The data folder as several examinations see it: opened once, and only to read.
+struct OpenedFolder: Sendable {
+    let database: URL
+    let masterKeys: MasterKeySources
+    /// `nil`: there is none yet, or it is not a file.
+    let inspection: Result<DatabaseInspection, any Error>?
+    /// `nil`: it is a file.
+    let shared: Result<PostgreSQLInspection, any Error>?
+    /// `nil`: the first start will make the key.
+    let keys: Result<KeyRing, any Error>?
+
+    init(_ settings: Settings) async {
+        let database = DataFolder.database(in: settings.dataFolder)
+        let reader = MasterKeyReader(settings.masterKeys, folder: settings.dataFolder)
+        self.database = database
+        masterKeys = settings.masterKeys
+        if case .postgreSQL(let configuration)? = try? settings.database() {
+            inspection = nil
+            do { shared = .success(try await PostgreSQLInspection(configuration)) } catch { shared = .failure(error) }
+        } else {
+            inspection = DataFolder.exists(database) ? Result { try DatabaseInspection(database) } : nil
+            shared = nil
+        }
+        let isMadeLater =
+            inspection == nil && shared == nil && reader.masterFile.map { !DataFolder.exists($0) } == true
+        keys = isMadeLater ? nil : Result { try KeyRing { try reader.read(fresh: $0) } }
+    }
+
+    /// The database, if it can be asked.
+    var store: (any ServerStore)? {
+        if let shared { return try? shared.get().store }
+        return try? inspection?.get().store
+    }
+
+    func close() async { try? await shared?.get().store?.close() }
+}

@@ -1,0 +1,40 @@
+import Files
+import FoundationEssentials
+
+/// What the system gives this process: open files, and the right time.
+struct SystemExamination: Examination {
+    let settings: Settings
+    /// The hard limit of open files; `nil` when it is not known.
+    var openFiles = FileDescriptorLimit.hard
+    /// A file that a time service makes once it is synchronised: systemd-timesyncd's.
+    var synchronized = URL(filePath: "/run/systemd/timesync/synchronized")
+
+    func findings() -> [Finding] { [files, clock] }
+
+    private var files: Finding {
+        guard let openFiles else {
+            return .warning("system.files", "the limit of open files is not known", do: "look at ulimit -Hn")
+        }
+        let wanted = settings.limits.connections + FileDescriptorLimit.reserve
+        guard openFiles >= wanted else {
+            return .warning(
+                "system.files", "\(openFiles) files may be open, and limits.connections needs \(wanted)",
+                do: "raise LimitNOFILE in the unit (ulimit -Hn), or lower limits.connections")
+        }
+        return .ok("system.files", "\(openFiles) files may be open, \(wanted) are needed")
+    }
+
+    private var clock: Finding {
+        if File.exists(synchronized.filePath) {
+            return .ok("clock", "systemd-timesyncd has synchronised it")
+        }
+        guard let isSynchronized = KernelClock.isSynchronized else {
+            return .warning("clock", "whether it is right is not known", do: "look at timedatectl")
+        }
+        return isSynchronized
+            ? .ok("clock", "the kernel says that it is synchronised")
+            : .warning(
+                "clock", "nobody keeps it right, as far as the kernel knows",
+                do: "run chrony or systemd-timesyncd: certificates and sessions are judged by it")
+    }
+}

@@ -1,0 +1,65 @@
+import Broker
+import Files
+import Formats
+import FoundationEssentials
+import Glibc
+import Storage
+
+/// The audit trail: its last checkpoint agrees with it, and new ones can be written.
+struct TrailExamination: Examination {
+    let folder: OpenedFolder
+    let file: URL
+    let now: Date
+
+    func findings() async -> [Finding] {
+        [writing, await agreement(), await clock()].compactMap(\.self)
+    }
+
+    private var writing: Finding {
+        let path = file.filePath
+        let place = DataFolder.exists(file) ? path : file.deletingLastPathComponent().filePath
+        // A data folder that is not there yet is made by the first start.
+        let isMadeLater =
+            folder.inspection == nil && folder.shared == nil
+            && file.deletingLastPathComponent().standardizedFileURL
+                == folder.database.deletingLastPathComponent().standardizedFileURL
+        guard isMadeLater || access(place, W_OK) == 0 else {
+            return .problem(
+                "audit.checkpoints", "\(path) cannot be written: \(String(cString: strerror(errno)))",
+                do: "give \(place) to the server's user, or name another file with audit.checkpoint_file")
+        }
+        return .ok("audit.checkpoints", "go to \(path)")
+    }
+
+    private func agreement() async -> Finding? {
+        guard let store = folder.store, let keys = try? folder.keys?.get() else { return nil }
+        do {
+            guard let key = try await Trail.existingKey(keys, store) else {
+                return .ok("audit.trail", "no checkpoint was signed yet")
+            }
+            try await TrailCheck(
+                CheckpointFile(file), store: store, publicKey: key.publicKey,
+                mustBeThere: try await Trail.mustHaveCheckpoint(store)
+            ).run()
+            let head = try await store.auditHead()
+            return .ok("audit.trail", "\(head.sequence) records; the last checkpoint agrees")
+        } catch {
+            return .problem(
+                "audit.trail", "\(error)",
+                do: "find out who wrote to the database; kbs audit verify with checkpoints kept elsewhere says more")
+        }
+    }
+
+    /// What the trail's last record says of the time, against the clock.
+    private func clock() async -> Finding? {
+        guard let store = folder.store, let head = try? await store.auditHead(), head.sequence > 0,
+            let entry = try? await store.auditEntries(after: head.sequence - 1, limit: 1).first,
+            let text = (try? JSON(Array(entry.record.utf8)))?["time"]?.asText, let last = RFC3339.date(text)
+        else { return nil }
+        let ahead = last.timeIntervalSince(now)
+        guard ahead > 60 else { return nil }
+        return .problem(
+            "clock.trail", "the last record of the trail is \(Int(ahead)) seconds in the future",
+            do: "set the clock, and have it kept by NTP: certificates and sessions are judged by it")
+    }
+}

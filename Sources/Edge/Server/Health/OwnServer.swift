@@ -1,0 +1,42 @@
+import FoundationEssentials
+import HTTP
+import HTTPClient
+
+/// The server that runs, or should run, with these settings on this machine, asked over its own port or socket.
+///
+/// Its certificate is not looked at: nothing secret is sent, and it is for another name than loopback's.
+public struct OwnServer: Sendable {
+    private let base: String
+    private let client: HTTP1Client
+
+    public init(_ settings: Settings) {
+        if !settings.listensOnTCP, let socket = settings.socket.path {
+            base = "unix:\(socket)"
+        } else {
+            let host = ["0.0.0.0": "127.0.0.1", "::": "::1"][settings.listen.host] ?? settings.listen.host
+            let scheme = settings.tls.certificate == nil ? "http" : "https"
+            base = "\(scheme)://\(Settings.Address(host: host, port: settings.listen.port))"
+        }
+        var configuration = HTTP1Client.Configuration()
+        configuration.verifiesServer = false
+        configuration.proxies = .none
+        client = HTTP1Client(configuration)
+    }
+
+    /// What `/readyz` says.
+    ///
+    /// - Throws: when nobody answers.
+    public func readiness() async throws -> (isReady: Bool, text: String) {
+        let answer = try await get("/readyz")
+        return (answer.status == .ok, answer.text)
+    }
+
+    /// Whether who has the port says what nobody else does.
+    var isKBS: Bool {
+        get async { (try? await get("/kbs/v0"))?.text.contains("This is a key broker") == true }
+    }
+
+    private func get(_ path: String) async throws -> HTTPClientResponse {
+        try await client.execute(HTTPClientRequest(url: base, path: path), timeout: .seconds(10), upTo: 65_536)
+    }
+}

@@ -1,0 +1,126 @@
+import Dispatch
+import Concurrency
+
+/// One thing that must work for the server to be of use.
+struct ReadinessCheck: Sendable {
+    /// One word, shown to anybody.
+    let name: String
+    /// Throws what is wrong. The reason is shown to operators only.
+    let run: @Sendable () async throws -> Void
+
+    init(_ name: String, run: @escaping @Sendable () async throws -> Void) {
+        self.name = name
+        self.run = run
+    }
+}
+
+/// Whether requests should be sent here. However often it is asked, each check runs once a second at most.
+actor Readiness {
+    struct Result: Sendable, Hashable {
+        let name: String
+        /// `nil` when it passes.
+        let failure: String?
+    }
+
+    private let checks: [Trials]
+    private let pause: Duration
+    private let patience: Duration
+    private var latest: (results: [Result], at: ContinuousClock.Instant)?
+    private var underWay: Task<[Result], Never>?
+    private var isStopping = false
+
+    /// - Parameters:
+    ///   - pause: how long results are good for.
+    ///   - patience: how long a check may take before it counts as failed.
+    init(_ checks: [ReadinessCheck], pause: Duration = .seconds(1), patience: Duration = .seconds(2)) {
+        self.checks = checks.map { Trials($0) }
+        self.pause = pause
+        self.patience = patience
+    }
+
+    /// From now on the server is not ready, because it is about to end.
+    func stop() { isStopping = true }
+
+    /// Each check in order, and `serving`, which fails while the server stops.
+    func results() async -> [Result] {
+        [Result(name: "serving", failure: isStopping ? "the server is stopping" : nil)] + (await checked())
+    }
+
+    private func checked() async -> [Result] {
+        if let latest, latest.at.advanced(by: pause) > .now { return latest.results }
+        if let underWay { return await underWay.value }
+        let (checks, patience) = (checks, patience)
+        let task = Task {
+            await withTaskGroup(of: (Int, Result).self) { group in
+                for (place, check) in checks.enumerated() {
+                    group.addTask { (place, await check.run(within: patience)) }
+                }
+                var results: [(Int, Result)] = []
+                for await result in group { results.append(result) }
+                return results.sorted { $0.0 < $1.0 }.map(\.1)
+            }
+        }
+        underWay = task
+        let results = await task.value
+        latest = (results, .now)
+        underWay = nil
+        return results
+    }
+}
+
+/// The trials of one check, one at a time.
+///
+/// A disk that hangs holds a trial for as long as it likes. Nobody waits for it, no other trial is begun meanwhile, and
+/// the thread that it holds is this check's own.
+private final class Trials: Sendable {
+    private typealias Result = Readiness.Result
+
+    private let check: ReadinessCheck
+    private let thread: TrialThread
+    private let isUnderWay = Lock(false)
+
+    init(_ check: ReadinessCheck) {
+        self.check = check
+        thread = TrialThread(check.name)
+    }
+
+    func run(within patience: Duration) async -> Readiness.Result {
+        let mayBegin = isUnderWay.withLock { isUnderWay in
+            defer { isUnderWay = true }
+            return !isUnderWay
+        }
+        guard mayBegin else { return Result(name: check.name, failure: "the last trial has not ended") }
+        // Not a task group, which would wait for the trial.
+        let (results, report) = AsyncStream.makeStream(of: Readiness.Result.self, bufferingPolicy: .bufferingOldest(1))
+        let trial = Task(executorPreference: thread) { [self] in
+            let failure: String?
+            do {
+                try await check.run()
+                failure = nil
+            } catch {
+                failure = "\(error)"
+            }
+            isUnderWay.withLock { $0 = false }
+            report.yield(Result(name: check.name, failure: failure))
+        }
+        let limit = Task { [name = check.name] in
+            try await Task.sleep(for: patience)
+            report.yield(Result(name: name, failure: "no answer within \(patience)"))
+            trial.cancel()
+        }
+        defer { limit.cancel() }
+        return await results.first { _ in true } ?? Result(name: check.name, failure: "it did not end")
+    }
+}
+
+/// Runs tasks one at a time, off the few threads that all tasks share.
+private final class TrialThread: TaskExecutor {
+    private let queue: DispatchQueue
+
+    init(_ name: String) { queue = DispatchQueue(label: "kbs.readiness.\(name)") }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}

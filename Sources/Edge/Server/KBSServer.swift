@@ -1,0 +1,194 @@
+import Broker
+import Evidence
+import Files
+import FoundationEssentials
+import HTTPServer
+import Lifecycle
+public import Logging
+import OpenPolicyAgent
+import Storage
+
+/// A key broker, put together from its rooms: see ``ServerParts`` for what they are.
+public struct KBSServer: Sendable {
+    private let settings: Settings
+    private let loggers: Loggers
+    private var logger: Logger { loggers[.kbs] }
+    /// `nil`: nobody wants to be told how the server fares.
+    private let manager: ServiceManager?
+    /// Is told the address once the server listens on one.
+    private let onListening: @Sendable (Settings.Address) async -> Void
+
+    public init(
+        _ settings: Settings, logger: Logger,
+        onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
+    ) {
+        self.init(settings, loggers: Loggers(all: logger), onListening: onListening)
+    }
+
+    /// - Parameter environment: names the service manager's socket, if there is one.
+    public init(
+        _ settings: Settings, loggers: Loggers, environment: [String: String] = [:],
+        onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
+    ) {
+        self.settings = settings
+        self.loggers = loggers
+        manager = ServiceManager(environment)
+        self.onListening = onListening
+    }
+
+    /// Serves until SIGTERM, SIGINT or SIGQUIT, then lets requests in flight finish.
+    public func run() async throws {
+        let signals = ServerSignals(logger: logger, manager: manager)
+        defer { signals.end() }
+        logger.info(
+            "This is swift-kbs \(Build.version).",
+            metadata: Dictionary(
+                RunningLibraries.current.fields.map { ($0.name, "\($0.value)") },
+                uniquingKeysWith: { first, _ in first }
+            ))
+        try ListeningRule.check(settings)
+        let tls = try settings.tls.files().map { try CurrentTLS($0) }
+        // Before the database and the trail: where another server listens already, nothing is begun.
+        let sockets = try settings.listeningAddresses().map { try ListeningSocket($0) }
+        do { try Folder.make(settings.dataFolder.filePath) } catch {
+            throw InvalidSetting("the data folder \(error.description)")
+        }
+        let lock = try ServingLock(
+            settings.dataFolder, address: sockets.map { "\($0.address)" }.joined(separator: " and "))
+        defer { withExtendedLifetime(lock) {} }
+        let folder = try await DataFolder(settings, migrates: settings.storage.migrates)
+        let result: Result<Void, any Error>
+        do {
+            let agent = try settings.policyAgent.map { configuration in
+                do { return try OpenPolicyAgent(configuration) } catch {
+                    throw InvalidSetting("policy.opa.ca cannot be read: \(error)")
+                }
+            }
+            let parts = try await ServerParts(settings, loggers, folder: folder, agent: agent, tls: tls)
+            try await serve(parts, on: sockets, signals)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        try? await folder.store.close()
+        try result.get()
+    }
+
+    private func serve(_ parts: ServerParts, on sockets: [ListeningSocket], _ signals: ServerSignals) async throws {
+        warn(isOpen: try await parts.isOpen)
+        // That the database cannot be asked just now shows elsewhere.
+        do { try await parts.trail.check.run() } catch is Refusal {} catch {
+            logger.critical("THE AUDIT TRAIL IS NOT WHAT IT WAS.", metadata: ["problem": "\(error)"])
+        }
+        try await parts.broker.record(
+            AuditRecord(.startServer, by: .server, details: ["version": Build.version], at: Date()))
+        // The last checkpoint is signed when all else has ended, the record of the end too.
+        let signing = Task {
+            await parts.trail.writer(interval: settings.checkpointInterval, logger: loggers[.audit]).run()
+        }
+        let result: Result<Void, any Error>
+        do {
+            try await services(of: parts, on: sockets, signals).run(until: signals.stop)
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        // Where this task was cancelled, the end is written down all the same.
+        await Task {
+            do {
+                try await parts.broker.recordOmissions()
+                try await parts.broker.record(AuditRecord(.stopServer, by: .server, at: Date()))
+            } catch {
+                logger.error("The end could not be recorded in the trail.", metadata: ["error": "\(error)"])
+            }
+        }.value
+        signing.cancel()
+        await signing.value
+        try result.get()
+        logger.info("Stopped.")
+    }
+
+    private func services(
+        of parts: ServerParts, on sockets: [ListeningSocket], _ signals: ServerSignals
+    ) -> ServiceGroup {
+        let reloader = TLSReloader(tls: parts.tls, logger: loggers[.tls])
+        signals.onHangUp {
+            reloadKeys(of: parts)
+            reloader.reload()
+        }
+        let front = parts.front(on: sockets, manager: manager, onListening: onListening)
+        return ServiceGroup(
+            [
+                front,
+                Housekeeping(
+                    broker: parts.broker, store: parts.folder.store, attemptsKept: settings.attemptsKept,
+                    logger: loggers[.storage]),
+                KeyRotation(
+                    keys: parts.folder.keys, store: parts.folder.store, logger: loggers[.storage],
+                    onResealed: { count, active in await recordRotation(count, active, parts.broker) }),
+                reloader,
+                LimitReport(counters: parts.limits.counters, logger: loggers[.http]),
+                LibraryWatch(logger: logger),
+                // Last, so that it is stopped first.
+                DrainService(
+                    readiness: parts.readiness, delay: .seconds(settings.drainDelay), logger: logger,
+                    onStopping: {
+                        manager?.stopping("stopping")
+                        front.announceEnd()
+                    }),
+            ], patience: .seconds(settings.drainDelay + settings.stopTimeout + 5), logger: logger)
+    }
+
+    private func reloadKeys(of parts: ServerParts) {
+        do { try parts.folder.keys.reload() } catch {
+            logger.error("The master keys could not be read again.", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func recordRotation(_ count: Int, _ active: String, _ broker: Broker) async {
+        do {
+            try await broker.record(
+                AuditRecord(
+                    .rotateKeys, by: .server, details: ["active": active, "resealed": "\(count)"], at: Date()))
+        } catch {
+            logger.error("A rotation could not be recorded.", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Says what a security reviewer would want to be told.
+    ///
+    /// - Parameter isOpen: whether nobody has set up who may administer.
+    private func warn(isOpen: Bool) {
+        if let roots = settings.simulatedRoots {
+            let names = (Array(roots.snp.keys) + roots.sev.keys).sorted().joined(separator: ", ")
+            logger.critical(
+                """
+                THIS SERVER TRUSTS SIMULATED HARDWARE. Whoever holds its keys gets every secret. \
+                Never run it with real ones.
+                """, metadata: ["roots": "\(names)"])
+        }
+        if settings.policy.allowsSample {
+            logger.critical(
+                """
+                THIS SERVER ATTESTS GUESTS WITHOUT HARDWARE (--allow-sample). Anyone can be one. \
+                Never run it with real secrets.
+                """)
+        }
+        if settings.tls.allowsInsecureHTTP && settings.tls.certificate == nil {
+            logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")
+        }
+        if isOpen {
+            logger.warning(
+                """
+                No credentials are set up: everyone on this machine, and everyone whom a proxy here lets through, is an \
+                administrator. Make a token: kbs token create --role admin
+                """)
+        }
+        if settings.policy.allowsSNPDebug || settings.policy.allowsSEVDebug {
+            logger.warning("Guests that their host may read are accepted, if they are registered so.")
+        }
+        if settings.policy.allowsProvisionalFirmware {
+            logger.warning("Hosts whose firmware can be rolled back are accepted.")
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import HTTP
+import HTTPServer
+import Logging
+import Metrics
+
+/// Counts what happens on connections before anything is a request, and tells the log what an operator may look for.
+struct ConnectionLog: Sendable {
+    let counters: LimitCounters
+    let open: Gauge
+    let metrics: HTTPMetrics
+    let logger: Logger
+
+    func callAsFunction(_ event: ServerEvent) {
+        switch event {
+        case .connectionOpened: open.increment()
+        case .connectionClosed: open.decrement()
+        case .acceptingPaused: counters.count(.connections)
+        case .connectionRefused: counters.count(.connectionsPerAddress)
+        case .acceptFailed(let failure):
+            logger.error("A connection could not be accepted.", metadata: ["error": "\(failure)"])
+        case .headTimedOut: counters.count(.headerTimeout)
+        case .bodyTimedOut: counters.count(.bodyTimeout)
+        case .writeTimedOut: counters.count(.writeTimeout)
+        case .bodyRefused: counters.count(.bodies)
+        case .malformed(let message, let peer):
+            metrics.count(message)
+            logger.debug("This is no request.", metadata: ["address": "\(peer)", "reason": "\(message)"])
+        case .unwritable(let field):
+            logger.error("An answer could not be written.", metadata: ["error": "\(field)"])
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Broker
+import CoCoDialect
+import HTTP
+import HTTPEdge
+import Logging
+import Metrics
+import Tracing
+
+/// Goes around everything else: names the request, and sees to it that the name, the counters, the
+/// span and the access log agree on what became of it.
+///
+/// No cookie, header or body is ever written down; a path only by what it is about.
+struct ObservingMiddleware: RouterMiddleware {
+    let metrics: HTTPMetrics
+    let logger: Logger
+    /// Those whose `X-Request-Id` is taken over.
+    let networks: NetworkList
+    /// What the server was started in: requests come on threads that know nothing of it.
+    let surroundings = ServiceContext.current ?? .topLevel
+
+    func handle(
+        _ request: Request, context: KBSRequestContext,
+        next: (Request, KBSRequestContext) async throws -> Response
+    ) async throws -> Response {
+        let start = ContinuousClock.now
+        let endpoint = Endpoint(request.uri.path)
+        metrics.inFlight.increment()
+        defer { metrics.inFlight.decrement() }
+        var here = surroundings
+        let id = requestID(request, context)
+        here.requestID = id
+        here.spanContext = request.headers[SpanContext.field].flatMap { SpanContext(traceparent: $0) }
+        return try await ServiceContext.$current.withValue(here) {
+            do {
+                var response = try await traced("kbs.http.\(endpoint.rawValue)", ofKind: .server) { span in
+                    let response = try await next(request, context)
+                    span?.attributes["http.request.method"] = request.method.rawValue
+                    span?.attributes["http.response.status_code"] = Int64(response.status.code)
+                    if response.status.code >= 500 { span?.setStatus(SpanStatus(code: .error)) }
+                    return response
+                }
+                response.headers[.xRequestID] = id.description
+                finish(request, context, endpoint, response.status, start)
+                return response
+            } catch {
+                finish(request, context, endpoint, .internalServerError, start)
+                throw error
+            }
+        }
+    }
+
+    private func requestID(_ request: Request, _ context: KBSRequestContext) -> RequestID {
+        guard let text = request.headers[.xRequestID], networks.contains(context.remoteAddress) else {
+            return RequestID()
+        }
+        return RequestID(text) ?? RequestID()
+    }
+
+    private func finish(
+        _ request: Request, _ context: KBSRequestContext, _ endpoint: Endpoint, _ status: HTTPResponse.Status,
+        _ start: ContinuousClock.Instant
+    ) {
+        let duration = start.duration(to: .now)
+        metrics.count(endpoint, request.method, status, duration)
+        logger.debug(
+            "Answered.",
+            metadata: [
+                "method": "\(request.method.rawValue)", "endpoint": "\(endpoint.rawValue)", "status": "\(status.code)",
+                "microseconds": "\(duration.nanoseconds / 1_000)",
+                "address": "\(context.peer)",
+            ])
+    }
+}
+
+/// Counts refusals by their code. It stands inside of what turns them into responses.
+struct RefusalCounter: RouterMiddleware {
+    let metrics: BrokerMetrics
+
+    func handle(
+        _ request: Request, context: KBSRequestContext,
+        next: (Request, KBSRequestContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let refusal as Refusal {
+            metrics(refusal)
+            throw refusal
+        } catch let failure as Failure {
+            metrics(failure.refusal)
+            throw failure
+        }
+    }
+}
+
+extension SpanContext {
+    fileprivate static let field = HTTPField.Name(headerName) ?? .xRequestID
+}

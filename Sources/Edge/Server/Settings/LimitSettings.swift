@@ -1,0 +1,83 @@
+import Broker
+public import FoundationEssentials
+
+/// What a caller may take. docs/limits.md explains each default.
+public struct LimitSettings: Sendable, Hashable {
+    /// Requests that an address may make in a second, for long; 0: as many as it likes.
+    public var requestsPerSecond = 500
+    /// Requests that an address may make at once, after a pause.
+    public var burst = 5_000
+    /// Connections in all. Above, new ones wait in the kernel until another is closed.
+    public var connections = 12_000
+    /// Connections of an address. Above, new ones are closed.
+    public var connectionsPerAddress = 4_000
+    /// Attestations that have arrived and are not answered yet.
+    public var waitingAttestations = 1_000
+    /// Longest body of a request, in bytes.
+    public var body = 256 * 1_024
+    /// Longest resource, in bytes.
+    public var resource = Broker.usualLongestResource
+    /// Bodies of all requests that are being received and answered, in bytes.
+    public var bodies = 256 * 1_024 * 1_024
+
+    /// Time for a request's head, and for TLS's handshake before the first.
+    public var headerTimeout: TimeInterval = 15
+    /// Time for a request's body.
+    public var bodyTimeout: TimeInterval = 30
+    /// Time in which a caller must take some of a reply.
+    public var writeTimeout: TimeInterval = 30
+
+    public init() {}
+}
+
+extension SettingKey {
+    static let limits = [
+        limitRequestsPerSecond, limitBurst, limitConnections, limitConnectionsPerAddress, limitWaitingAttestations,
+        limitBody, limitResource, limitBodies, headerTimeout, bodyTimeout, writeTimeout,
+    ]
+
+    public static let limitRequestsPerSecond = SettingKey(
+        "limits.requests_per_second", "Requests of an address per second; 0 for no limit", default: "500"
+    ) { $1.limits.requestsPerSecond = try $0.number(0...1_000_000) }
+
+    public static let limitBurst = SettingKey(
+        "limits.burst", "Requests that an address may make at once", default: "5000"
+    ) { $1.limits.burst = try $0.number(1...10_000_000) }
+
+    public static let limitConnections = SettingKey(
+        "limits.connections", "Connections in all; more wait until one is closed", default: "12000"
+    ) { $1.limits.connections = try $0.number(1...1_000_000) }
+
+    public static let limitConnectionsPerAddress = SettingKey(
+        "limits.connections_per_address", "Connections of an address; more are closed", default: "4000"
+    ) { $1.limits.connectionsPerAddress = try $0.number(1...1_000_000) }
+
+    public static let limitWaitingAttestations = SettingKey(
+        "limits.waiting_attestations", "Attestations that may wait for their answer; more get 503", default: "1000"
+    ) { $1.limits.waitingAttestations = try $0.number(1...1_000_000) }
+
+    public static let limitBody = SettingKey(
+        "limits.body", "Longest body of a request, in bytes", default: "262144"
+    ) { $1.limits.body = try $0.number(4_096...16_777_216) }
+
+    public static let limitResource = SettingKey(
+        "limits.resource", "Longest resource that may be put, in bytes", default: "1048576"
+    ) { $1.limits.resource = try $0.number(1...16_777_216) }
+
+    public static let limitBodies = SettingKey(
+        "limits.bodies", "Bodies of all requests in memory, in bytes; more get 503", default: "268435456"
+            // At least one of the longest that limits.body can allow.
+    ) { $1.limits.bodies = try $0.number(16_777_216...1_099_511_627_776) }
+
+    public static let headerTimeout = SettingKey(
+        "http.header_timeout", "Time for a request's head to arrive", default: "15s"
+    ) { $1.limits.headerTimeout = try $0.duration(upTo: 3_600) }
+
+    public static let bodyTimeout = SettingKey(
+        "http.body_timeout", "Time for a request's body to arrive", default: "30s"
+    ) { $1.limits.bodyTimeout = try $0.duration(upTo: 3_600) }
+
+    public static let writeTimeout = SettingKey(
+        "http.write_timeout", "Time in which a caller must take some of a reply", default: "30s"
+    ) { $1.limits.writeTimeout = try $0.duration(upTo: 3_600) }
+}

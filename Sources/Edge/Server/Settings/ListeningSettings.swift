@@ -1,0 +1,77 @@
+import Files
+import FoundationEssentials
+import HTTPServer
+import Logging
+
+/// Where the server listens, and for how long.
+extension SettingKey {
+    static let listening = [listen, socketMode, socketGroup, data, logLevel, idleTimeout, stopTimeout]
+
+    public static let listen = SettingKey(
+        "listen", "Address and port to listen on; beside it or alone a Unix socket, as in unix:/run/kbs/kbs.sock",
+        default: "127.0.0.1:8080"
+    ) { value, settings in
+        let (address, socket) = try value.listeners()
+        settings.listensOnTCP = address != nil
+        if let address { settings.listen = address }
+        settings.socket.path = socket
+    }
+
+    public static let socketMode = SettingKey(
+        "socket.mode", "Who may connect to the Unix socket, as three digits in octal", default: "660"
+    ) {
+        guard (3...4).contains($0.text.utf8.count), let mode = UInt32($0.text, radix: 8), mode <= 0o777 else {
+            throw $0.invalid("three digits in octal, in quotes, such as 660 or 600")
+        }
+        $1.socket.mode = mode
+    }
+
+    public static let socketGroup = SettingKey(
+        "socket.group", "The group of the Unix socket (default: the server's own)"
+    ) { $1.socket.group = $0.text.isEmpty ? nil : $0.text }
+
+    public static let data = SettingKey(
+        "data", "Folder for the database and the master key", default: "kbs-data"
+    ) { $1.dataFolder = URL(filePath: try $0.nonEmpty()) }
+
+    public static let logLevel = SettingKey(
+        "log.level", "trace, debug, info, notice, warning, error or critical", default: "info"
+    ) {
+        guard let level = Logger.Level(rawValue: $0.text.lowercased()) else {
+            throw $0.invalid("trace, debug, info, notice, warning, error or critical")
+        }
+        $1.logLevel = level
+    }
+
+    public static let idleTimeout = SettingKey(
+        "http.idle_timeout", "Close a connection that is silent for so long", default: "120s"
+    ) { $1.idleTimeout = try $0.duration() }
+
+    public static let stopTimeout = SettingKey(
+        "http.stop_timeout", "How long requests in flight may take after SIGTERM", default: "30s"
+    ) { $1.stopTimeout = try $0.duration() }
+}
+
+extension Settings.Address {
+    /// As the server's socket has it.
+    var listening: ListeningAddress { .tcp(host: host, port: UInt16(clamping: port)) }
+}
+
+extension Settings {
+    /// Every place to listen on.
+    ///
+    /// - Throws: ``InvalidSetting`` when this machine does not know the socket's group.
+    func listeningAddresses() throws -> [ListeningAddress] {
+        var addresses: [ListeningAddress] = listensOnTCP ? [listen.listening] : []
+        if let path = socket.path {
+            let group = try socket.group.map { name in
+                guard let group = AccountGroup(named: name) else {
+                    throw InvalidSetting("socket.group: this machine has no group \(name)")
+                }
+                return group.id
+            }
+            addresses.append(.unix(path: path, mode: socket.mode, group: group))
+        }
+        return addresses
+    }
+}

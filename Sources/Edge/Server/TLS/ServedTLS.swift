@@ -1,0 +1,36 @@
+import Crypto
+import Files
+import FoundationEssentials
+import TLS
+import X509
+
+/// What the files held at one time, ready to serve with.
+struct ServedTLS: Sendable {
+    let context: TLSContext
+    let identity: TLSIdentity
+
+    /// When the certificate, and so the service, begins and ends.
+    var validity: ClosedRange<Date> { identity.certificate.notBefore...identity.certificate.notAfter }
+
+    /// For an operator: the certificate's subject and serial number.
+    var name: String { identity.certificate.description }
+
+    /// Reads what the files held.
+    ///
+    /// - Throws: ``InvalidSetting`` that says which file is wrong, and how.
+    init(_ contents: TLSFiles.Contents, of files: TLSFiles) throws {
+        do {
+            identity = try TLSIdentity(
+                certificates: contents.certificate, named: "tls.certificate: \(files.certificate.filePath)",
+                key: contents.key, named: "tls.key: \(files.key.filePath)")
+            let authorities = try contents.clientAuthorities.map {
+                try X509Certificate.read(pem: $0, named: "tls.client_ca: \(files.clientAuthorities?.filePath ?? "")")
+            }
+            var configuration = TLSServerConfiguration(identity, clientAuthorities: authorities)
+            configuration.minimumVersion = files.minimumVersion
+            context = try TLSContext(configuration)
+        } catch let error as CertificateError {
+            throw InvalidSetting(error.description)
+        }
+    }
+}

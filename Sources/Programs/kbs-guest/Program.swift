@@ -1,0 +1,7 @@
+import Arguments
+import GuestCommands
+
+@main
+enum Program {
+    static func main() async { await KBSGuest.main() }
+}

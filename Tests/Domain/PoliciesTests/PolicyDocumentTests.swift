@@ -1,0 +1,198 @@
+import Broker
+import Bytes
+import Evidence
+import EvidenceSupport
+import Foundation
+import Policies
+import Testing
+
+@Suite("Policies in TOML")
+struct PolicyDocumentTests {
+    private let name: PolicyName
+    private let measurement = Hex.encode(Simulated.measurement("app"))
+
+    init() throws { name = try PolicyName("web") }
+
+    private func read(_ text: String) throws -> ResourcePolicy { try ResourcePolicy(toml: text, name: name) }
+
+    private func sentence(_ text: String) -> String {
+        do throws(Refusal) {
+            _ = try ResourcePolicy(toml: text, name: name)
+            return "accepted"
+        } catch { return error.code == .invalidField ? error.sentence : "\(error)" }
+    }
+
+    static let deep: [(String, String)] = [
+        ("a dotted key that an error follows", String(repeating: "a.", count: 30_000) + "a=1\n="),
+        ("a dotted key", String(repeating: "a.", count: 30_000) + "a=1"),
+        ("a header", "[" + String(repeating: "a.", count: 30_000) + "a]"),
+        ("a dotted key with quotation marks", String(repeating: "\"a\" . ", count: 9_000) + "a=1"),
+        ("lists", "a=" + String(repeating: "[", count: 60_000)),
+        ("lists over lines", "a=" + String(repeating: "[\n", count: 30_000)),
+        ("tables", "a=" + String(repeating: "{a=", count: 20_000)),
+    ]
+
+    @Test("A document that is nested deeply is refused before anything recurses over it", arguments: deep.indices)
+    func nesting(_ index: Int) {
+        let sentence = sentence(Self.deep[index].1)
+        #expect(sentence.contains("is nested deeper than 16 levels"), "\(Self.deep[index].0): \(sentence)")
+    }
+
+    @Test(
+        "Rows of combining marks are refused before a key is compared, written or escaped",
+        arguments: ["\u{301}", #"\u0301"#])
+    func combiningMarks(_ mark: String) {
+        let sentence = sentence("\"\(String(repeating: mark, count: 5_000))\" = 1")
+        #expect(sentence.contains("combining marks"), "\(sentence.prefix(200))")
+    }
+
+    @Test("Dots and brackets in texts and comments nest nothing")
+    func textsAreFlat() throws {
+        let flat = String(repeating: "a.[{", count: 100)
+        let policy = try read(
+            #"""
+            accepts_any_measurement = true # \#(flat) it's "fine
+            description = "\#(flat) \" \#(flat)"
+            [init_data]
+            a = '''
+            \#(flat) '' "
+            \#(flat)'''''
+            b = '\#(flat)\' # \#(flat)
+            c = """"
+            \""" \#(flat) \
+            \#(flat)"""
+            """#)
+        #expect(policy.initData.count == 3 && policy.initData["b"]?.hasSuffix("\\") == true)
+        #expect(policy.initData["a"]?.hasSuffix("''") == true && policy.initData["c"]?.hasPrefix("\"") == true)
+    }
+
+    @Test(
+        "A NUL is refused with its line, written out or not, for the rule behind it would be lost",
+        arguments: [
+            "\n[init_data]\n\"a\\u0000b\" = \"x\"", "\n\ndescription = \"a\\U00000000b\"",
+            "\n\ndescription = \"a\u{0}b\"",
+            "\n\n\u{0}tee = [\"sample\"]", "\n\ndescription = 'a\u{0}'",
+        ])
+    func nul(_ text: String) {
+        let sentence = sentence("accepts_any_measurement = true" + text)
+        #expect(sentence.contains("line 3, holds a") && sentence.contains("NUL"), "\(sentence)")
+    }
+
+    @Test("Every rule is read as it is meant")
+    func everything() throws {
+        let (key, host) = (Hex.encode(Simulated.measurement("key")), Hex.encode(Simulated.digest("host")))
+        let chip = String(repeating: "ab", count: 64)
+        let policy = try read(
+            """
+            description = "The web tier"
+            tee = ["snp"]
+            products = ["Milan", "genoa", "Turin"]
+            measurements = ["@web-2026.1", "\(measurement)"]
+            id_key_digests = "\(key)"
+            author_key_digests = ["@authors"]
+            host_data = ["\(host)"]
+            family_ids = ["\(String(repeating: "01", count: 16))"]
+            image_ids = ["\(String(repeating: "02", count: 16))"]
+            min_guest_svn = 3
+            max_vmpl = 2
+            allow = ["smt", "debug", "migration_agent", "cxl"]
+            require = ["single_socket", "memory_aes_256_xts", "rapl_disabled", "ciphertext_hiding", "page_swap_disabled"]
+            require_platform = ["tsme", "ecc", "rapl_disabled", "ciphertext_hiding", "alias_check"]
+            endorsements = ["vcek", "vlek"]
+            chips = ["\(chip)", "0102030405060708"]
+            opa = "policy/allow"
+
+            [minimum_tcb]
+            Milan = "03.00.20.209"
+            Turin = "01.01.01.04.77"
+
+            [init_data]
+            "aa.toml" = '''
+            [x]
+            '''
+            """)
+        #expect(policy.description == "The web tier" && policy.tees == [.snp])
+        #expect(policy.products == [.milan, .genoa, .turin])
+        #expect(
+            policy.measurements == [.set(try PolicyName("web-2026.1")), .value(Simulated.measurement("app"))])
+        #expect(policy.idKeyDigests == [.value(Simulated.measurement("key"))], "one text is a list of one")
+        #expect(policy.authorKeyDigests == [.set(try PolicyName("authors"))])
+        #expect(policy.hostData == [.value(Simulated.digest("host"))])
+        #expect(policy.familyIDs == [Array(repeating: 1, count: 16)])
+        #expect(policy.imageIDs == [Array(repeating: 2, count: 16)])
+        #expect(policy.minimumGuestSVN == 3 && policy.vmpl == .atMost(2))
+        #expect(policy.allows == .permissions && policy.requires == .restrictions)
+        #expect(
+            policy.platform == [.tsme, .ecc, .raplDisabled, .ciphertextHiding, .aliasCheckComplete])
+        #expect(policy.endorsements == [.vcek, .vlek])
+        #expect(policy.chips == [Array(repeating: 0xAB, count: 64), [1, 2, 3, 4, 5, 6, 7, 8]])
+        #expect(policy.agentDecision == "policy/allow")
+        #expect(
+            policy.minimumTCB == [
+                .milan: TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209),
+                .turin: TCBVersion(fmc: 1, bootLoader: 1, tee: 1, snp: 4, microcode: 77),
+            ])
+        #expect(policy.initData == ["aa.toml": "[x]\n"])
+        #expect(policy.referenceNames.map(\.text) == ["authors", "web-2026.1"])
+    }
+
+    @Test("What is left out is as strict as it can be")
+    func defaults() throws {
+        let policy = try read("measurements = [\"\(measurement)\"]")
+        var expected = ResourcePolicy(name: name)
+        expected.measurements = [.value(Simulated.measurement("app"))]
+        #expect(policy == expected)
+        #expect(policy.tees == [.snp] && policy.allows == [.smtAllowed] && policy.vmpl == nil)
+    }
+
+    @Test("A guest may be let do nothing at all")
+    func nothing() throws {
+        #expect(try read("measurements = [\"\(measurement)\"]\nallow = []").allows.isEmpty)
+    }
+
+    @Test("A policy that any genuine guest meets is refused, unless it says that it is meant so")
+    func anyone() throws {
+        #expect(sentence("products = [\"Genoa\"]").contains("accepts_any_measurement"))
+        #expect(sentence("").contains("Everyone who rents a confidential virtual machine would get in"))
+        #expect(try read("accepts_any_measurement = true").acceptsAnyMeasurement)
+        #expect(sentence("accepts_any_measurement = true\nmeasurements = [\"\(measurement)\"]").contains("remove one"))
+    }
+
+    @Test(
+        "What cannot be used is named with its line and what to write",
+        arguments: [
+            ("\nmeasurement = \"00\"", "line 2: `measurement` is not known. What there is: description, tee,"),
+            ("tee = []", "line 1: `tee` is an empty list"),
+            ("tee = [\"tdx\"]", "holds \"tdx\", and it is snp or sample"),
+            ("# x\n\nproducts = [\"Rome\"]", "line 3: `products` holds \"Rome\""),
+            ("measurements = [\"00aa\"]", "it is 96 hex digits, or the name of reference values such as @web-2026.1"),
+            ("measurements = [\"xyz\"]", "neither hex digits nor the name"),
+            ("measurements = [\"@\"]", "cannot be a name"), ("measurements = [1]", "must be a list of texts"),
+            ("measurements = [\"@a\", \"@a\"]", "holds \"@a\" twice"), ("host_data = [\"00\"]", "it is 64 hex digits"),
+            ("vmpl = \"0\"", "must be a whole number"), ("vmpl = -1", "must be a whole number"),
+            ("vmpl = 0\nmax_vmpl = 1", "exclude each other"),
+            ("min_guest_svn = 4294967296", "must be a whole number from 0 to 4294967295"),
+            ("accepts_any_measurement = \"yes\"", "must be true or false"),
+            ("allow = [\"everything\"]", "what there is: smt, debug, migration_agent, cxl"),
+            ("require = [\"x\"]", "what there is: single_socket"),
+            ("require_platform = [\"smt\"]", "what there is: tsme"),
+            ("endorsements = [\"vcak\"]", "it is vcek or vlek"), ("chips = [\"00\"]", "a chip has 128 hex digits"),
+            ("[minimum_tcb]\nGenoa = \"1.2\"", "line 1: `minimum_tcb` needs four numbers for Genoa"),
+            ("[minimum_tcb]\nTurin = \"1.2.3.4\"", "needs five numbers for Turin"),
+            ("[minimum_tcb]\nNaples = \"1.2.3.4\"", "a product is Milan, Genoa or Turin"),
+            ("[minimum_tcb]\nGenoa = 3", "must be text in quotation marks"),
+            ("[minimum_tcb]", "a table that is not empty"),
+            ("init_data = \"x\"", "must be a table"), ("tee = [\"snp\"", "line 1, needs a comma or the array's end"),
+            ("tee = \"snp\"\ntee = \"snp\"", "line 2"),
+        ])
+    func faults(text: String, says: String) {
+        #expect(sentence(text).contains(says), "\(sentence(text))")
+        #expect(sentence(text).hasPrefix("The policy web, line"))
+    }
+
+    @Test("A document that no policy needs to be is not read")
+    func size() {
+        #expect(sentence(String(repeating: "#", count: 65_537)).contains("may have 65536"))
+        #expect(sentence("tee = \"snp\" # \0").contains("holds a NUL"))
+    }
+}

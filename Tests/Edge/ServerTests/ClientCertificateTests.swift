@@ -1,0 +1,108 @@
+import Administration
+import Broker
+import Foundation
+import HTTP
+import HTTPClient
+import Server
+import TestSupport
+import Testing
+import X509
+
+@Suite("Client certificates and their roles")
+struct ClientCertificateTests {
+    private let folder: TemporaryFolder
+    private let authority: TestAuthority
+    private let clients: TestAuthority
+
+    init() throws {
+        folder = try TemporaryFolder()
+        authority = try TestAuthority()
+        clients = try TestAuthority("Clients")
+    }
+
+    private func with(_ roles: [String], _ body: (_ ask: Ask, RunningServer) async throws -> Void) async throws {
+        let files = try authority.issue("server").write(folder)
+        let file = folder.file("clients.crt")
+        try Data(clients.pem.utf8).write(to: file)
+        try await RunningServer.run { settings in
+            (settings.tls.certificate, settings.tls.key) = (files.certificate, files.key)
+            settings.tls.clientAuthorities = file
+            settings.clientCertificates = try ClientCertificates(roles)
+        } _: { server in
+            try await body(Ask(authority: authority, port: server.port), server)
+        }
+    }
+
+    /// A request over TLS, with a client certificate or none.
+    private struct Ask {
+        let authority: TestAuthority
+        let port: Int
+
+        func callAsFunction(
+            _ path: String, as identity: TestAuthority.Issued? = nil, token: String? = nil
+        ) async throws -> Int {
+            var request = HTTPClientRequest(url: "https://127.0.0.1:\(port)\(path)")
+            if let token { try request.add(.authorization, "Bearer \(token)") }
+            return try await authority.client(identity).execute(request, timeout: .seconds(60)).status.code
+        }
+    }
+
+    @Test("A certificate has the role of its name, and without one that is listed it has none")
+    func roles() async throws {
+        try await with(["cn:ops=admin", "cn:watcher=auditor"]) { ask, server in
+            let ops = try clients.issue("ops", for: .clients)
+            #expect(try await ask("/api/v1/tokens", as: ops) == 200)
+            let watcher = try clients.issue("watcher", for: .clients)
+            #expect(try await ask("/api/v1/attempts", as: watcher) == 200)
+            #expect(try await ask("/api/v1/tokens", as: watcher) == 403)
+            #expect(try await ask("/api/v1/workloads", as: try clients.issue("other", for: .clients)) == 401)
+            #expect(try await ask("/api/v1/workloads") == 401, "roles are set up, so nobody comes without")
+            #expect(try await ask("/livez") == 200)
+            let store = try await DataFolder(server.settings.dataFolder).store
+            let denied = try await store.trail().first { $0["code"] == "forbidden" }
+            #expect(denied?["actor"] == "certificate:cn:watcher")
+        }
+    }
+
+    @Test("A connection loses its certificate's role when the authorities are replaced")
+    func replacedAuthorities() async throws {
+        try await with(["cn:ops=admin"]) { _, server in
+            let ops = try clients.issue("ops", for: .clients)
+            let client = try authority.client(ops)
+            func ask() async throws -> Int {
+                let request = HTTPClientRequest(url: "https://127.0.0.1:\(server.port)/api/v1/tokens")
+                return try await client.execute(request, timeout: .seconds(60)).status.code
+            }
+            #expect(try await ask() == 200)
+            // It proves the same name, but not to these.
+            try Data(TestAuthority("Others").pem.utf8).write(to: folder.file("clients.crt"))
+            while !server.log.lines.contains(where: { $0.contains("The TLS certificate was replaced.") }) {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(try await ask() == 401)
+        }
+    }
+
+    @Test("A wrong token is refused though the certificate would do")
+    func precedence() async throws {
+        try await with(["dns:localhost=admin"]) { ask, _ in
+            let ops = try clients.issue("ops", for: .clients)
+            #expect(try await ask("/api/v1/tokens", as: ops) == 200)
+            #expect(try await ask("/api/v1/tokens", as: ops, token: "kbs_000000000000_x") == 401)
+        }
+    }
+
+    @Test("Roles of certificates are written as a kind, a name and a role")
+    func entries() throws {
+        #expect(try ClientCertificates(["uri:spiffe://a/b=c=admin", "email:a@example.org=auditor"]).isEmpty == false)
+        for entry in ["ops=admin", "cn:ops", "cn:ops=root", "ou:ops=admin", "=admin", ""] {
+            #expect(throws: Refusal.self, "\(entry)") { try ClientCertificates([entry]) }
+        }
+        let alone = #expect(throws: InvalidSetting.self) {
+            try Settings.resolve(
+                flags: [try #require(SettingKey.named("tls.client_roles")): "cn:ops=admin"], environment: [:], file: nil
+            )
+        }
+        #expect(alone?.description.contains("tls.client_ca") == true)
+    }
+}

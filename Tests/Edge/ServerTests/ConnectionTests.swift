@@ -1,0 +1,219 @@
+import EdgeSupport
+import Evidence
+import Foundation
+import HTTP
+import HTTPClient
+import HTTPEdge
+import SimulatedHardware
+import TestSupport
+import Testing
+
+@testable import Server
+
+@Suite("Connections")
+struct ConnectionTests {
+    private static let question = "GET /kbs/v0 HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    private func ask(_ connection: RawConnection) async throws -> Bool {
+        try await connection.send(Self.question)
+        return await connection.receive(until: "begins.").hasPrefix("HTTP/1.1 401 ")
+    }
+
+    @Test("An address may have its number of connections; one more is closed, and there is room again after one ends")
+    func perAddress() async throws {
+        try await RunningServer.run({ $0.limits.connectionsPerAddress = 2 }) { server in
+            try await RawConnection.open(server.port) { first in
+                #expect(try await ask(first))
+                try await RawConnection.open(server.port) { second in
+                    #expect(try await ask(second))
+                    let isServed = try await RawConnection.open(server.port) { (try? await ask($0)) ?? false }
+                    #expect(!isServed, "closed without a word")
+                    for caller in [first, second] { #expect(try await ask(caller)) }
+                }
+                var isServed = false
+                for _ in 0..<100 where !isServed {
+                    isServed = try await RawConnection.open(server.port) { (try? await ask($0)) ?? false }
+                }
+                #expect(isServed)
+            }
+        }
+    }
+
+    @Test("Over the number of connections in all, one waits until another ends, and is then served")
+    func inAll() async throws {
+        var settings = LimitSettings()
+        settings.connections = 2
+        try await SmallServer.run(settings) { router in
+            router.get("/kbs/v0") { _, _ in
+                Response(status: .unauthorized, body: .init(byteBuffer: .init(string: "begins.")))
+            }
+        } _: { server in
+            try await RawConnection.open(server.port) { first in
+                #expect(try await ask(first))
+                let third = try await RawConnection.open(server.port) { second async throws -> Task<Bool, any Error> in
+                    #expect(try await ask(second))
+                    let third = Task { try await RawConnection.open(server.port) { try await ask($0) } }
+                    #expect(await server.reached(.connections))
+                    #expect(server.limits.connections.open == 2)
+                    for caller in [first, second] { #expect(try await ask(caller), "those who are in are served") }
+                    return third
+                }
+                #expect(try await third.value)
+            }
+        }
+    }
+
+    @Test("A head that does not end is cut, whether nothing of it came or some; others are served meanwhile")
+    func slowHead() async throws {
+        var settings = LimitSettings()
+        settings.headerTimeout = 2
+        try await SmallServer.run(settings) { router in
+            router.get("/kbs/v0") { _, _ in
+                Response(status: .unauthorized, body: .init(byteBuffer: .init(string: "begins.")))
+            }
+        } _: { server in
+            try await RawConnection.open(server.port) { other in
+                #expect(try await ask(other))
+                for beginning in ["", "GET /kbs/v0 HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
+                    try await RawConnection.open(server.port) { slow in
+                        if !beginning.isEmpty { try await slow.send(beginning) }
+                        #expect(await slow.receive() == nil)
+                    }
+                    #expect(try await ask(other), "silence between requests is no crime")
+                }
+                // Also on a connection that has been served before.
+                try await other.send("GET /kbs")
+                #expect(await other.receive() == nil)
+            }
+            #expect(server.limits.counters[.headerTimeout] == 3)
+        }
+    }
+
+    @Test("A body that does not end is cut; others are served meanwhile")
+    func slowBody() async throws {
+        try await RunningServer.run({ $0.limits.bodyTimeout = 1 }) { server in
+            try await RawConnection.open(server.port) { slow in
+                try await slow.send("POST /kbs/v0/attest HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+                #expect(try await RawConnection.open(server.port) { try await ask($0) })
+                // Sends on and on, so that it is never silent.
+                let trickle = slow.trickle(" ")
+                #expect(await slow.receive() == nil)
+                trickle.cancel()
+                _ = await trickle.result
+            }
+        }
+    }
+
+    @Test("A caller that does not take its reply is cut, one that takes it slowly is not, and others are served")
+    func slowReader() async throws {
+        let size = 24 * 1_024 * 1_024
+        var settings = LimitSettings()
+        settings.writeTimeout = 1
+        try await SmallServer.run(settings) { router in
+            router.get("/large") { _, _ in
+                Response(
+                    status: .ok,
+                    body: .init { writer in
+                        for _ in 0..<(size / 65_536) {
+                            try await writer.write(ByteBuffer(repeating: 0x78, count: 65_536))
+                        }
+                        try await writer.finish(nil)
+                    })
+            }
+            router.get("/kbs/v0") { _, _ in
+                Response(status: .unauthorized, body: .init(byteBuffer: .init(string: "begins.")))
+            }
+        } _: { server in
+            let request = "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            try await RawConnection.open(server.port, receiveBuffer: 4_096) { stuck in
+                try await stuck.send(request)
+                #expect(try await RawConnection.open(server.port) { try await ask($0) })
+                #expect(await server.reached(.writeTimeout))
+                #expect(await stuck.receiveAll() < size)
+            }
+            try await RawConnection.open(server.port) { patient in
+                try await patient.send(request)
+                var count = 0
+                while let next = await patient.receive() {
+                    count += next.utf8.count
+                    if count % 64 == 0 { try await Task.sleep(for: .milliseconds(1)) }
+                }
+                #expect(count > size)
+            }
+            #expect(server.limits.counters[.writeTimeout] == 1)
+        }
+    }
+
+    @Test("A request that takes the server long is not the caller's fault")
+    func slowServer() async throws {
+        var settings = LimitSettings()
+        (settings.headerTimeout, settings.bodyTimeout, settings.writeTimeout) = (3, 3, 3)
+        try await SmallServer.run(settings) { router in
+            router.post("/slow") { request, _ in
+                let body = try await request.body.collect(upTo: 100)
+                try await Task.sleep(for: .seconds(7))
+                return Response(status: .ok, body: .init(byteBuffer: body))
+            }
+        } _: { server in
+            try await RawConnection.open(server.port) { caller in
+                // The second begins while the first is waited for, and is complete only after that.
+                let head = "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+                try await caller.send("\(head)\r\none")
+                try await Task.sleep(for: .milliseconds(200))
+                try await caller.send(head)
+                #expect(await caller.receive(until: "one").hasPrefix("HTTP/1.1 200 "))
+                try await caller.send("\r\ntwo")
+                #expect(await caller.receive(until: "two").hasPrefix("HTTP/1.1 200 "))
+            }
+            #expect(server.limits.counters.all.isEmpty)
+        }
+    }
+
+    private static let many = 10_000
+    private static let isAlone = ProcessInfo.processInfo.environment["KBS_MANY_CONNECTIONS"] == "1"
+    private static let openFiles = FileDescriptorLimit.raise() ?? 0
+
+    @Test(
+        "Ten thousand connections are open at once, each is served, and a guest boots among them",
+        .enabled(if: isAlone, "KBS_MANY_CONNECTIONS is not 1: beside it, tests that look at the clock would fail"),
+        .enabled(if: openFiles > many + 2_000, "ulimit -Hn is too low for ten thousand sockets"))
+    func tenThousand() async throws {
+        let folder = try TemporaryFolder()
+        // A soft limit as most systems set it, which the server raises.
+        let server = try await ServerProcess.start(
+            folder, softOpenFiles: 1_024, "--http-idle-timeout", "1h", "--set",
+            "limits.connections_per_address=10100", "--set", "limits.requests_per_second=0")
+        let transport = GuestTransport(base: server.base, client: .shared)
+        try await transport.register(
+            "app", measurement: Hex.encode(Simulated.measurement("app")), configuration: "", secret: "s")
+        let port = server.port
+        var callers: [TestSocket] = []
+        for _ in 0..<(Self.many / 100) {
+            callers += try await withThrowingTaskGroup(of: TestSocket.self) { tasks in
+                for _ in 0..<100 {
+                    tasks.addTask {
+                        let caller = try TestSocket(port)
+                        // A connection on which nothing is asked is cut.
+                        #expect(try await ask(caller))
+                        return caller
+                    }
+                }
+                return try await tasks.reduce(into: []) { $0.append($1) }
+            }
+        }
+        #expect(callers.count == Self.many)
+        for round in 1...2 {
+            var served = 0
+            for batch in stride(from: 0, to: callers.count, by: 200) {
+                let asked = callers[batch..<batch + 200]
+                for caller in asked { try await caller.send(Self.question) }
+                for caller in asked where await caller.receive(until: "begins.").hasPrefix("HTTP/1.1 401 ") {
+                    served += 1
+                }
+            }
+            #expect(served == Self.many, "round \(round)")
+            #expect(try await Simulated.guest("app").boot(over: transport) == Array("s".utf8))
+        }
+        for caller in callers { caller.reset() }
+    }
+}

@@ -1,0 +1,104 @@
+import Broker
+import EdgeSupport
+import Evidence
+import Foundation
+import HTTP
+import HTTPClient
+import Logging
+import Server
+import SimulatedHardware
+import TestSupport
+
+/// A server in this process, on a real socket and a real folder, that trusts the tests' simulated hardware.
+struct RunningServer {
+    let base: String
+    let port: Int
+    let log: LogRecorder
+    let settings: Settings
+
+    var transport: GuestTransport { GuestTransport(base: base, client: .shared) }
+
+    /// Runs for as long as `body` does.
+    static func run(
+        _ change: (inout Settings) throws -> Void = { _ in }, _ body: (RunningServer) async throws -> Void
+    ) async throws {
+        let folder = try TemporaryFolder()
+        var settings = Settings()
+        settings.listen = .init(host: "127.0.0.1", port: 0)
+        settings.dataFolder = folder.file("data")
+        settings.keyDistribution = nil
+        settings.simulatedRoots = try Simulated.roots
+        try change(&settings)
+        let log = LogRecorder()
+        let (addresses, report) = AsyncStream.makeStream(of: Server.Settings.Address.self)
+        let server = KBSServer(settings, logger: log.logger) { report.yield($0) }
+        let task = Task {
+            defer { report.finish() }
+            try await server.run()
+        }
+        do {
+            guard let address = await addresses.first(where: { _ in true }) else {
+                try await task.value
+                throw CancellationError()
+            }
+            try await body(
+                RunningServer(base: "http://\(address)", port: address.port, log: log, settings: settings))
+        } catch {
+            task.cancel()
+            _ = await task.result
+            throw error
+        }
+        task.cancel()
+        _ = await task.result
+        _ = folder
+    }
+
+    /// A reply in full.
+    struct Reply {
+        let status: Int
+        let headers: HTTPFields
+        let body: String
+
+        /// The code at the start of a refusal.
+        var code: String { String(body.prefix { $0 != ":" }) }
+        var cookie: String { headers.first(name: "Set-Cookie").map { String($0.dropFirst("session_id=".count)) } ?? "" }
+    }
+
+    func send(
+        _ method: String, _ path: String, _ body: some Sequence<UInt8> = [], headers: [(String, String)] = []
+    ) async throws -> Reply {
+        try await Self.send(method, to: base + path, body, headers: headers)
+    }
+
+    /// To any server.
+    static func send(
+        _ method: String, to url: String, _ body: some Sequence<UInt8> = [], headers: [(String, String)] = [],
+        over client: HTTP1Client = .shared
+    ) async throws -> Reply {
+        var request = HTTPClientRequest(HTTPRequest.Method(method) ?? .get, url: url)
+        for (name, value) in headers {
+            if let name = HTTPField.Name(name) { try request.add(name, value) }
+        }
+        let bytes = Array(body)
+        if !bytes.isEmpty { request.body = bytes }
+        let response = try await client.execute(request, timeout: .seconds(120))
+        return Reply(status: response.status.code, headers: response.headers, body: response.text)
+    }
+
+    func post(_ path: String, _ json: String, cookie: String? = nil) async throws -> Reply {
+        var headers = [("Content-Type", "application/json")]
+        if let cookie { headers.append(("Cookie", "session_id=\(cookie)")) }
+        return try await send("POST", path, json.utf8, headers: headers)
+    }
+
+    /// Registers a workload for `Simulated.guest(id)`.
+    func register(_ id: String, secret: String = "secret", configuration: String = "") async throws {
+        try await transport.register(
+            id, measurement: Hex.encode(Simulated.measurement(id)), configuration: configuration, secret: secret)
+    }
+
+    func registerSEV(_ id: String, secret: String = "secret", configuration: String = "") async throws {
+        try await transport.register(
+            id, measurement: Hex.encode(Simulated.digest(id)), configuration: configuration, secret: secret)
+    }
+}
