@@ -1,4 +1,5 @@
 public import HTTP
+public import TLS
 
 /// What a server takes, and for how long it waits.
 public struct ServerConfiguration: Sendable {
@@ -44,6 +45,8 @@ public enum ServerEvent: Sendable {
     case connectionRefused(Peer)
     /// The system gave no socket; accepting goes on a little later.
     case acceptFailed(SocketFailure)
+    case handshakeTimedOut(Peer)
+    case handshakeFailed(TLSError, Peer)
     case headTimedOut(Peer)
     case bodyTimedOut(Peer)
     case writeTimedOut(Peer)

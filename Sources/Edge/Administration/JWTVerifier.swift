@@ -1,5 +1,7 @@
 import Broker
+import Formats
 import FoundationEssentials
+import JOSE
 import JSONWebTokens
 
 /// Turns an issuer's JWTs into callers.
@@ -21,6 +23,6 @@ struct JWTVerifier: Sendable {
             throw Refusal(
                 .forbidden, "The JWT's claim \(issuer.roleClaim) names no role: registrar, auditor or admin is wanted.")
         }
-        return Caller(.jwt(issuer: issuer.issuer, subject: claims["sub"]?.text ?? "?"), role)
+        return Caller(.jwt(issuer: issuer.issuer, subject: claims["sub"]?.asText ?? "?"), role)
     }
 }

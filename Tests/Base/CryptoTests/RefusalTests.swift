@@ -34,6 +34,21 @@ struct RefusalTests {
         }
     }
 
+    /// Wycheproof's example; every key that is made here or elsewhere in these tests shows the other side.
+    @Test("RSA keys of the generator whose primes can be guessed (ROCA)")
+    func roca() throws {
+        let modulus = try #require(
+            Base64.decodeURL(
+                "AanFpofbj7KjD4Lf-N2hVMKR7yewSyXhhbirIMTGpfYEhZ_lnt5UoK98DnKIgArXGTu3MaW_HhFw16HGaTDUHqPrId"
+                    + "7fe4r11CqRw09yBFuW79V8sYIwHdzCaWflUI6auImYbVfoN9_nD5n8N8SY9DwXw7mwZM9wREPXoDPgOoIWl6q_MPsp"
+                    + "7n0zs3Z5ZaiQWOOzl1S9OhwAfSiiOwz6efnXEaxuTEtPd7BjSx7NaFka8Dx9U7YqXy2RFj1O9PjyaDGuRh7YXsX3iM"
+                    + "USP_wSyHQg_c_qHRtKUsNSGCT7OZg0hzm2KphtjnayKJvC64vAbROBR4Ubg6Bxg9IQVZ-QYyE"))
+        refuses("ROCA") { _ = try RSA.Signing.PublicKey(n: modulus, e: [1, 0, 1]) }
+        var other = modulus
+        other[100] ^= 1
+        #expect(try RSA.Signing.PublicKey(n: other, e: [1, 0, 1]).keySizeInBits == 2_049)
+    }
+
     @Test("Private keys on curves that are 0, the group's order or more, or of another length")
     func privateNumbers() throws {
         let order = try hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551")

@@ -1,8 +1,8 @@
 import Bytes
 @testable import Crypto
 import Foundation
+import TestSupport
 import Testing
-import Wycheproof
 
 @Suite("Wycheproof: public keys", .enabled(if: Wycheproof.isPresent))
 struct WycheproofPublicKeyTests {

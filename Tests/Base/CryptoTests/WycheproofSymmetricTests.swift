@@ -1,8 +1,8 @@
 import Bytes
 import Crypto
 import Foundation
+import TestSupport
 import Testing
-import Wycheproof
 
 @Suite("Wycheproof: symmetric primitives", .enabled(if: Wycheproof.isPresent))
 struct WycheproofSymmetricTests {

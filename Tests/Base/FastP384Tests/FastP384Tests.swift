@@ -3,8 +3,8 @@ import Bytes
 @testable import FastP384
 import Formats
 import Foundation
+import TestSupport
 import Testing
-import Wycheproof
 
 /// One suite, one test at a time: the slot is the process's.
 @Suite("P-384 by Nettle, held against OpenSSL", .serialized)
@@ -77,7 +77,7 @@ extension FastP384Tests {
         "Every real report is signed by its endorsement key, and no changed one", .enabled(if: Wycheproof.isPresent),
         arguments: ["genoa-v3", "milan-v2-a", "milan-v2-b", "milan-v3-vlek"])
     func reports(_ name: String) throws {
-        let signed = try SignedReport(folder: Wycheproof.shared.appending(path: "vectors/snp/\(name)"))
+        let signed = try SignedReport(folder: Vectors.folder.appending(path: "vectors/snp/\(name)"))
         #expect(byNettle(signed.key, signed.signature, signed.digest))
         #expect(signed.key.isValidForLibrary(signed.signature, for: signed.digest))
         let other = SHA384.hash(data: [1])

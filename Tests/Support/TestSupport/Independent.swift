@@ -38,7 +38,7 @@ public enum Independent {
         request["command"] = command
         try JSONSerialization.data(withJSONObject: request).write(to: input)
         for file in [output, errors] { try Data().write(to: file) }
-        let script = root.appending(path: "Tests/CoCoDialectTests/independent.py").path(percentEncoded: false)
+        let script = root.appending(path: "Tests/Base/JOSETests/independent.py").path(percentEncoded: false)
         var plan = SpawnedProcess.Plan(python, [script])
         plan.input = try FileHandle(forReadingFrom: input)
         plan.output = try FileHandle(forWritingTo: output)

@@ -45,7 +45,8 @@ public struct RSAPublicKey<Use: Sendable>: Sendable {
     ///   - n: the modulus, big-endian.
     ///   - e: the public exponent, big-endian.
     /// - Throws: ``CryptoError/unusableKey(_:)`` for what libcrypto would take and is no key to rely on: an even modulus,
-    ///   another size than 2,048 to 4,096 bits, an exponent that is even, 1 or longer than 33 bits.
+    ///   another size than 2,048 to 4,096 bits, an exponent that is even, 1 or longer than 33 bits, primes of a known bad
+    ///   generator.
     public init(n: some Collection<UInt8>, e: some Collection<UInt8>) throws(CryptoError) {
         let (n, e) = (Array(n.drop { $0 == 0 }), Array(e.drop { $0 == 0 }))
         try Self.check(n, e)
@@ -72,6 +73,9 @@ public struct RSAPublicKey<Use: Sendable>: Sendable {
         guard n.last.map({ $0 & 1 == 1 }) == true else { throw .unusableKey("the RSA key's modulus is even") }
         guard e.last.map({ $0 & 1 == 1 }) == true, e != [1], bitCount(e) <= RSA.longestExponent else {
             throw .unusableKey("the RSA key's exponent is even, 1, or longer than \(RSA.longestExponent) bits")
+        }
+        guard !WeakModulus.isGuessable(n) else {
+            throw .unusableKey("the RSA key's primes can be guessed: its generator has the flaw CVE-2017-15361 (ROCA)")
         }
     }
 
@@ -133,7 +137,7 @@ public struct RSAPrivateKey<Use: Sendable>: Sendable {
 
     /// - Parameter numbers: n, e, d, p, q, d mod p−1, d mod q−1, 1/q mod p; big-endian.
     /// - Throws: ``CryptoError`` when the public half would not be taken, or when n is not p times q.
-    init(numbers: [[UInt8]]) throws(CryptoError) {
+    package init(numbers: [[UInt8]]) throws(CryptoError) {
         let numbers = numbers.map { Array($0.drop { $0 == 0 }) }
         guard numbers.count == Self.names.count, !numbers.contains(where: \.isEmpty) else {
             throw .unusableKey("the RSA private key lacks a number")

@@ -2,6 +2,7 @@ import CEpoll
 import Concurrency
 import Glibc
 import HTTP
+import Synchronization
 
 /// What an event loop wakes: a listening or a connected socket. It is touched on its loop's thread only.
 class Watched {
@@ -37,6 +38,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Wakes the loop when work came from another thread.
     private let bell: Int32
     private let fromOthers = Lock<[Work]>([])
+    /// Whether there is any, so that a loop on which nobody else calls never locks.
+    private let hasOthers = Atomic(false)
     // From here on: of the loop's thread alone.
     private var own: [Work] = []
     private var round: [Work] = []
@@ -45,6 +48,9 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var forgotten: [Watched] = []
     private var timers = TimerHeap()
     private var isStopped = false
+    /// Work that may wait, done between two looks at the sockets. It says whether there is more.
+    var betweenLooks: () -> Bool = { false }
+    private var hasMore = false
     private var dateLine: (second: Int, bytes: [UInt8]) = (-1, [])
 
     /// When the loop last woke, in nanoseconds of the monotonic clock.
@@ -86,6 +92,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
         let isFirst = fromOthers.withLock { waiting in
             waiting.append(work)
+            hasOthers.store(true, ordering: .releasing)
             return waiting.count == 1
         }
         guard isFirst else { return }
@@ -184,13 +191,14 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
         while let who = timers.takeDue(at: now) { who.timeCame(now) }
         runWork()
+        hasMore = betweenLooks()
         for who in forgotten { Unmanaged.passUnretained(who).release() }
         forgotten.removeAll(keepingCapacity: true)
     }
 
     /// In milliseconds; −1 for as long as nothing happens.
     private func waitingTime() -> Int32 {
-        guard own.isEmpty, onceMore.isEmpty else { return 0 }
+        guard own.isEmpty, onceMore.isEmpty, !hasMore else { return 0 }
         guard let next = timers.next else { return -1 }
         let now = Self.clock()
         guard next > now else { return 0 }
@@ -201,10 +209,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private func runWork() {
         let executor = asUnownedTaskExecutor()
         swap(&own, &round)
-        fromOthers.withLock { others in
-            guard !others.isEmpty else { return }
-            round += others
-            others.removeAll(keepingCapacity: true)
+        if hasOthers.load(ordering: .acquiring) {
+            fromOthers.withLock { others in
+                hasOthers.store(false, ordering: .relaxed)
+                round += others
+                others.removeAll(keepingCapacity: true)
+            }
         }
         for work in round {
             switch work {

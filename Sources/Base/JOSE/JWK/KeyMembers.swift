@@ -1,0 +1,95 @@
+import Bytes
+public import Crypto
+public import Formats
+
+/// Reads the members of a JWK. Source: RFC 7517, section 4; RFC 7518, section 6.
+struct KeyMembers {
+    private let jwk: JSON
+
+    init(_ jwk: JSON) throws(JOSEError) {
+        guard jwk.kind == .object else { throw .unusableKey("it is not an object") }
+        self.jwk = jwk
+    }
+
+    /// A member that is a text; nil for any other.
+    subscript(name: String) -> String? { jwk[name]?.asText }
+
+    /// A text, if there is anything.
+    func optionalText(_ name: String) throws(JOSEError) -> String? {
+        guard let value = jwk[name] else { return nil }
+        guard let text = value.asText else { throw .unusableKey("\(name) is not a text") }
+        return text
+    }
+
+    func bytes(_ name: String) throws(JOSEError) -> [UInt8] {
+        guard let text = jwk[name]?.asText, let bytes = Base64.decodeURL(text), !bytes.isEmpty else {
+            throw .unusableKey("\(name) is not base64url without padding")
+        }
+        return bytes
+    }
+
+    /// Whether `use` and `key_ops` allow it, where they are there.
+    ///
+    /// - Parameters:
+    ///   - use: `sig` or `enc`.
+    ///   - operations: of which one must be in `key_ops`.
+    func check(use: String, operations: Set<String>) throws(JOSEError) {
+        if let stated = jwk["use"] {
+            guard stated.asText == use else { throw .unusableKey("its use is another") }
+        }
+        if let stated = jwk["key_ops"] {
+            guard let names = stated.asArray?.compactMap(\.asText), !operations.isDisjoint(with: names) else {
+                throw .unusableKey("its key_ops do not have it")
+            }
+        }
+    }
+
+    /// The point of an elliptic curve.
+    func point<Curve: PrimeCurve, Use: Sendable>() throws(JOSEError) -> ECPublicKey<Curve, Use> {
+        let (x, y, curve) = (try bytes("x"), try bytes("y"), Curve.curve)
+        guard x.count == curve.size, y.count == curve.size,
+            let key = try? ECPublicKey<Curve, Use>(rawRepresentation: x + y)
+        else { throw .unusableKey("x and y are no point of \(curve.name) (\(curve.size) bytes each)") }
+        return key
+    }
+
+    func rsa<Use: Sendable>() throws(JOSEError) -> RSAPublicKey<Use> {
+        let (n, e) = (try bytes("n"), try bytes("e"))
+        do { return try RSAPublicKey(n: n, e: e) } catch { throw JOSEError(error) }
+    }
+}
+
+extension ECPublicKey {
+    /// The members of a JWK, sorted: `crv`, `kty`, `x`, `y`.
+    var jwkMembers: [(name: String, value: String)] {
+        let (point, size) = (rawRepresentation, Curve.curve.size)
+        return [
+            ("crv", Curve.curve.name), ("kty", "EC"), ("x", point.prefix(size).base64URL),
+            ("y", point.suffix(size).base64URL),
+        ]
+    }
+
+    /// The JWK thumbprint. Source: RFC 7638.
+    public var jwkThumbprint: String { Thumbprint.text(of: jwkMembers) }
+}
+
+/// Names a key by SHA-256 over the members that make it. Source: RFC 7638.
+enum Thumbprint {
+    /// - Parameter members: those that the key's kind requires, and no others. Their values need no escapes.
+    static func text(of members: [(name: String, value: String)]) -> String {
+        let sorted = members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        let json = "{" + sorted.map { "\"\($0.name)\":\"\($0.value)\"" }.joined(separator: ",") + "}"
+        return SHA256.hash(data: json.utf8).base64URL
+    }
+}
+
+extension P256.Signing.PublicKey {
+    /// A JWK for verifying ES256: `kty`, `crv`, `alg`, `use`, `kid` (the thumbprint), `x`, `y`.
+    public var jwk: JSONValue {
+        let point = rawRepresentation
+        return [
+            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": .text(jwkThumbprint),
+            "x": .text(point.prefix(32).base64URL), "y": .text(point.suffix(32).base64URL),
+        ]
+    }
+}

@@ -1,0 +1,16 @@
+/// How a JWS is signed. There is neither `none` nor a symmetric one: whoever can verify those can sign.
+///
+/// Source: RFC 7518, section 3.1; RFC 8037, section 3.1.
+public enum SignatureAlgorithm: String, Sendable, CaseIterable {
+    case rs256 = "RS256"
+    case rs384 = "RS384"
+    case rs512 = "RS512"
+    case ps256 = "PS256"
+    case ps384 = "PS384"
+    case ps512 = "PS512"
+    case es256 = "ES256"
+    case es384 = "ES384"
+    case es512 = "ES512"
+    /// Ed25519.
+    case edDSA = "EdDSA"
+}
