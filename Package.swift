@@ -170,8 +170,9 @@ let testTargets: [Target] = [
     tests(
         "Domain", "StorageTests",
         [
-            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "MasterKeys",
-            "SQLite", "SimulatedHardware", "Storage", "TestSupport",
+            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "HTTP",
+            "HTTPClient",
+            "MasterKeys", "SQLite", "SimulatedHardware", "Storage", "TestSupport",
         ]),
     tests(
         "Domain", "JSONWebTokensTests",
