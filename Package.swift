@@ -107,12 +107,21 @@ let rooms: [Target] = [
         [
             "Administration", "Broker", "Bytes", "CTimex", "CoCoDialect", "Concurrency", "Crypto", "Endorsements",
             "Evidence", "FastP384", "Files", "Formats", "HTTP", "HTTPClient", "HTTPEdge", "HTTPServer",
-            "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite", "Storage",
+            "JOSE", "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite",
+            "Storage",
             "TLS", "Tracing", "VirteeDialect", "X509",
         ]),
     edge("Guest", ["Bytes", "CSEVGuest", "Crypto", "Evidence", "Files", "Formats", "HTTP", "TLS", "X509"]),
     edge("GuestCommands", ["Arguments", "Files", "Guest"]),
+    edge(
+        "Commands",
+        [
+            "Administration", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files",
+            "GuestCommands", "HTTPClient", "Logging", "MasterKeys", "Policies", "Server", "SimulatedHardware",
+            "Storage", "X509",
+        ]),
 
+    program("kbs", ["Arguments", "Commands", "HTTPClient"]),
     program("kbs-guest", ["Arguments", "GuestCommands"]),
 ]
 
@@ -188,6 +197,7 @@ let testTargets: [Target] = [
             "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "SimulatedHardware", "TLS",
             "TLSSupport", "TestSupport", "X509", "kbs-guest",
         ], exclude: ["DeviceShim.c"]),
+    tests("Edge", "CommandsTests", ["Arguments", "Commands", "Concurrency", "TestSupport", "kbs"]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target, nor has

@@ -19,7 +19,7 @@ struct TokenTests {
         var requests: String { seen.withLock { $0 } }
 
         init(_ answer: String) throws {
-            listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
             address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -31,15 +31,17 @@ struct TokenTests {
                 }
             }
             try #require(isListening)
-            port = Int(UInt16(bigEndian: address.sin_port))
-            Thread.detachNewThread { [listener, seen] in
+            (self.listener, port) = (listener, Int(UInt16(bigEndian: address.sin_port)))
+            Thread.detachNewThread { [seen] in
                 while true {
                     let connection = accept(listener, nil, nil)
                     guard connection >= 0 else { return }
                     var bytes = [UInt8](repeating: 0, count: 65_536)
                     let count = read(connection, &bytes, bytes.count)
                     seen.withLock { $0 += String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self) }
-                    _ = Array(answer.utf8).withUnsafeBytes { send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+                    _ = Array(answer.utf8).withUnsafeBytes {
+                        send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                    }
                     close(connection)
                 }
             }
@@ -65,7 +67,8 @@ struct TokenTests {
         for token in ["KBS_TOKEN=\"$T\" $KBS", "printf %s \"$T\" >f; TOKEN_FILE=1 $KBS"] {
             let file = token.contains("TOKEN_FILE") ? " --token-file f" : ""
             _ = try await shell(
-                "T=$(printf '\(Self.mark)\(end)x'); T=${T%x}; \(token) workload list --url http://127.0.0.1:\(server.port)\(file)")
+                "T=$(printf '\(Self.mark)\(end)x'); T=${T%x}; \(token) workload list --url http://127.0.0.1:\(server.port)\(file)"
+            )
         }
         let sent = server.requests.components(separatedBy: "uthorization: Bearer \(Self.mark)\r\n").count - 1
         #expect(sent == 2)
