@@ -157,7 +157,7 @@ let testTargets: [Target] = [
     tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "X509"]),
     tests(
         "Base", "HTTPServerTests",
-        ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TestSupport", "X509"]),
+        ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TLSSupport", "TestSupport", "X509"]),
     tests("Edge", "HTTPEdgeTests", ["EdgeSupport", "HTTP", "HTTPEdge", "HTTPServer", "Logging"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
@@ -192,10 +192,19 @@ let testTargets: [Target] = [
     tests("Domain", "PoliciesTests", ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Policies"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
     tests(
+        "Edge", "VirteeDialectTests",
+        ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "VirteeDialect"]),
+    tests(
+        "Edge", "CoCoDialectTests",
+        [
+            "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
+            "Formats", "HTTPEdge", "JOSE", "JSONWebTokens", "SimulatedHardware", "Storage", "TestSupport",
+        ]),
+    tests(
         "Edge", "GuestTests",
         [
-            "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "SimulatedHardware", "TLS",
-            "TLSSupport", "TestSupport", "X509", "kbs-guest",
+            "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "HTTPClient", "Logging", "Server",
+            "SimulatedHardware", "TLS", "TLSSupport", "TestSupport", "X509", "kbs-guest",
         ], exclude: ["DeviceShim.c"]),
     tests("Edge", "CommandsTests", ["Arguments", "Commands", "Concurrency", "TestSupport", "kbs"]),
 ]
