@@ -111,8 +111,7 @@ struct ServerParts: Sendable {
     ) -> HTTPFront {
         let log = ConnectionLog(
             counters: limits.counters, open: monitor.connections, metrics: monitor.http, logger: loggers[.http])
-        var configuration = limits.configuration(idleTimeout: settings.idleTimeout)
-        //configuration.tls = tls.map { tls in { tls.served.context } }
+        let configuration = limits.configuration(idleTimeout: settings.idleTimeout, tls: tls)
         // Some guests' clients put their calls behind a URL that ends in a slash.
         let responder = router.responder(allowingDoubledSlashBefore: "/kbs/v0", logger: loggers[.http])
         let server = HTTP1Server(configuration, observing: { log($0) }) { await responder.respond(to: $0) }

@@ -31,7 +31,9 @@ struct ServerLimits: Sendable {
     }
 
     /// What the HTTP server itself keeps.
-    func configuration(idleTimeout: TimeInterval) -> ServerConfiguration {
+    ///
+    /// - Parameter tls: what new connections begin with; `nil` for plain HTTP.
+    func configuration(idleTimeout: TimeInterval, tls: CurrentTLS?) -> ServerConfiguration {
         var configuration = ServerConfiguration()
         configuration.loops = ProcessInfo.processInfo.activeProcessorCount
         configuration.connections = mostConnections

@@ -1,0 +1,12 @@
+import FoundationEssentials
+import X509
+
+/// A client's certificate that leads to `tls.client_ca`.
+enum PeerCertificate {
+    /// TLS looks at the time when a connection begins, and not at all when it resumes an earlier one.
+    ///
+    /// - Returns: DER; `nil` when the client showed none, or it has expired since.
+    static func believed(_ certificate: X509Certificate?, at now: Date = Date()) -> [UInt8]? {
+        certificate.flatMap { now <= $0.notAfter ? $0.der : nil }
+    }
+}
