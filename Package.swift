@@ -107,7 +107,8 @@ let rooms: [Target] = [
         [
             "Administration", "Broker", "Bytes", "CTimex", "CoCoDialect", "Concurrency", "Crypto", "Endorsements",
             "Evidence", "FastP384", "Files", "Formats", "HTTP", "HTTPClient", "HTTPEdge", "HTTPServer",
-            "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite", "Storage",
+            "JOSE", "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite",
+            "Storage",
             "TLS", "Tracing", "VirteeDialect", "X509",
         ]),
     edge("Guest", ["Bytes", "CSEVGuest", "Crypto", "Evidence", "Files", "Formats", "HTTP", "TLS", "X509"]),
@@ -148,7 +149,7 @@ let testTargets: [Target] = [
     tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "X509"]),
     tests(
         "Base", "HTTPServerTests",
-        ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TestSupport", "X509"]),
+        ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TLSSupport", "TestSupport", "X509"]),
     tests("Edge", "HTTPEdgeTests", ["EdgeSupport", "HTTP", "HTTPEdge", "HTTPServer", "Logging"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),

@@ -43,7 +43,9 @@ public final class HTTP1Server: Sendable {
     ///
     /// - Throws: ``SocketFailure`` when the process may have no more threads or files.
     public func start(_ sockets: [ListeningSocket]) throws {
-        let made = try (0..<max(1, configuration.loops)).map { _ in Worker(try EventLoop(), service) }
+        let made = try (0..<max(1, configuration.loops)).map { _ in
+            Worker(try EventLoop(named: configuration.threadName), service)
+        }
         workers.withLock { $0 = made }
         for worker in made {
             try worker.loop.start()

@@ -5,6 +5,8 @@ public import TLS
 public struct ServerConfiguration: Sendable {
     /// Threads that serve.
     public var loops = 2
+    /// What these are called by the system's tools.
+    public var threadName = "http"
     /// Connections in all. Above, new ones wait in the kernel until another ends.
     public var connections = 12_000
     /// Connections of an address, or of an IPv6 network of 64 bits. Above, new ones are closed.

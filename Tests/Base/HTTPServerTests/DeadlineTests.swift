@@ -64,8 +64,8 @@ struct DeadlineTests {
     @Test("A body that comes at the least rate or faster may take longer than the time for one")
     func steadyBody() async throws {
         let change: @Sendable (inout ServerConfiguration) -> Void = {
-            $0.bodyTimeout = .milliseconds(500)
-            $0.leastBodyRate = 1_000
+            $0.bodyTimeout = .seconds(1)
+            $0.leastBodyRate = 20
         }
         try await TestServer.run(change, handler: greetOrEcho) { server in
             try await server.connect { steady in
@@ -146,12 +146,12 @@ struct DeadlineTests {
 
     @Test("Whoever takes little of what the kernel holds, but takes some, is not cut")
     func crawlingReader() async throws {
-        let change: @Sendable (inout ServerConfiguration) -> Void = { $0.writeTimeout = .milliseconds(500) }
+        let change: @Sendable (inout ServerConfiguration) -> Void = { $0.writeTimeout = .seconds(2) }
         try await TestServer.run(change, handler: Self.large) { server in
             try await server.connect(receiveBuffer: 4_096) { slow in
                 try await slow.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
                 // The kernel's buffers take some megabytes at once, and room for more comes late.
-                for _ in 0..<40 {
+                for _ in 0..<100 {
                     #expect(await slow.receiveBytes(atMost: 2_048) != nil)
                     try await Task.sleep(for: .milliseconds(50))
                 }

@@ -26,16 +26,17 @@ struct SmallServer {
         let logger = Logger(label: "small") { _ in NoOpLogHandler() }
         let limits = ServerLimits(settings, logger: logger)
         let router = Router(context: KBSRequestContext.self)
+        router.add(middleware: PeerCertificateMiddleware(tls: tls))
         router.add(middleware: RefusalMiddleware())
         limits.addMiddleware(to: router)
         routes(router)
         let registry = PrometheusRegistry(MetricDefinition.all)
         let log = ConnectionLog(
             counters: limits.counters, open: registry.gauge(.connections), metrics: HTTPMetrics(registry),
-            logger: logger)
+            logger: logger, tlsLogger: logger)
         let responder = router.responder(logger: logger)
         let server = HTTP1Server(
-            limits.configuration(idleTimeout: 60, tls: tls), observing: { log($0) }
+            limits.configuration(idleTimeout: 60), tls: tls?.next, observing: { log($0) }
         ) { await responder.respond(to: $0) }
         let socket = try ListeningSocket(.tcp(host: "127.0.0.1", port: 0))
         guard case .tcp(_, let port) = socket.address else { return }

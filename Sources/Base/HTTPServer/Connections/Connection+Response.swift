@@ -98,10 +98,8 @@ extension Connection {
         guard output.isEmpty, mayWrite else { return output.append(bytes) }
         guard let sent = send(bytes[...], hasMore: hasMore) else { return hangUp() }
         guard sent < bytes.count else { return }
-        mayWrite = false
         output.append(bytes, taken: sent)
-        output.noteHeld(socket)
-        expectTaking()
+        flush()
     }
 
     private func framing(of response: OutgoingResponse, _ exchange: Exchange) -> ResponseFraming {
@@ -160,7 +158,7 @@ extension Connection {
         } else {
             mayWrite = false
             output.noteHeld(socket)
-            if sent > 0 { expectTaking() }
+            if sent > 0 || !isWaitingForTaking { expectTaking() }
         }
         guard output.count < Self.watermark, let exchange, let writer = exchange.writer else { return }
         exchange.writer = nil

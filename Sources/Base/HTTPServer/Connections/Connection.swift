@@ -265,6 +265,8 @@ final class Connection: Watched, @unchecked Sendable {
     /// Some of the output was taken, or the client must take some from now on.
     func expectTaking() { writeDeadline = loop.now + service.times.write }
 
+    var isWaitingForTaking: Bool { writeDeadline != .max }
+
     func expectNoTaking() { writeDeadline = .max }
 
     private func armTimer() {

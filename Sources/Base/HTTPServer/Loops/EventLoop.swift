@@ -34,6 +34,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         return key
     }()
 
+    private let name: String
     private let epoll: Int32
     /// Wakes the loop when work came from another thread.
     private let bell: Int32
@@ -56,8 +57,10 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// When the loop last woke, in nanoseconds of the monotonic clock.
     private(set) var now: UInt64 = EventLoop.clock()
 
+    /// - Parameter name: the thread's, of which the system shows 15 characters.
     /// - Throws: ``SocketFailure`` when the process may open no more files.
-    public init() throws {
+    public init(named name: String = "loop") throws {
+        self.name = name
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         bell = kbs_eventfd()
         guard epoll >= 0, bell >= 0 else { throw SocketFailure("An event loop cannot be made", errno) }
@@ -167,6 +170,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     func stop() { isStopped = true }
 
     fileprivate func run() {
+        kbs_name_thread(String(name.prefix(15)))
         pthread_setspecific(Self.threadKey, Unmanaged.passUnretained(self).toOpaque())
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 256) { events in
             while !isStopped { turn(events) }

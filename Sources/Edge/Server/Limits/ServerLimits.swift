@@ -31,9 +31,7 @@ struct ServerLimits: Sendable {
     }
 
     /// What the HTTP server itself keeps.
-    ///
-    /// - Parameter tls: what new connections begin with; `nil` for plain HTTP.
-    func configuration(idleTimeout: TimeInterval, tls: CurrentTLS?) -> ServerConfiguration {
+    func configuration(idleTimeout: TimeInterval) -> ServerConfiguration {
         var configuration = ServerConfiguration()
         configuration.loops = ProcessInfo.processInfo.activeProcessorCount
         configuration.connections = mostConnections
