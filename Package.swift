@@ -195,8 +195,8 @@ let testTargets: [Target] = [
     tests(
         "Edge", "GuestTests",
         [
-            "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "SimulatedHardware", "TLS",
-            "TLSSupport", "TestSupport", "X509", "kbs-guest",
+            "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "HTTPClient", "Logging", "Server",
+            "SimulatedHardware", "TLS", "TLSSupport", "TestSupport", "X509", "kbs-guest",
         ], exclude: ["DeviceShim.c"]),
 ]
 
