@@ -113,7 +113,15 @@ let rooms: [Target] = [
         ]),
     edge("Guest", ["Bytes", "CSEVGuest", "Crypto", "Evidence", "Files", "Formats", "HTTP", "TLS", "X509"]),
     edge("GuestCommands", ["Arguments", "Files", "Guest"]),
+    edge(
+        "Commands",
+        [
+            "Administration", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files",
+            "GuestCommands", "HTTPClient", "Logging", "MasterKeys", "Policies", "Server", "SimulatedHardware",
+            "Storage", "X509",
+        ]),
 
+    program("kbs", ["Arguments", "Commands", "HTTPClient"]),
     program("kbs-guest", ["Arguments", "GuestCommands"]),
 ]
 

@@ -19,7 +19,7 @@ struct TokenTests {
         var requests: String { seen.withLock { $0 } }
 
         init(_ answer: String) throws {
-            listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
             address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
@@ -31,8 +31,8 @@ struct TokenTests {
                 }
             }
             try #require(isListening)
-            port = Int(UInt16(bigEndian: address.sin_port))
-            Thread.detachNewThread { [listener, seen] in
+            (self.listener, port) = (listener, Int(UInt16(bigEndian: address.sin_port)))
+            Thread.detachNewThread { [seen] in
                 while true {
                     let connection = accept(listener, nil, nil)
                     guard connection >= 0 else { return }
