@@ -72,7 +72,7 @@ let rooms: [Target] = [
     base("Metrics", ["Concurrency"]),
     base("Lifecycle", ["Concurrency", "Logging"]),
     base("Tracing", ["Concurrency", "Formats"]),
-    base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP"]),
+    base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP", "TLS", "X509"]),
     base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
     base("SQLite", ["CSQLite", "Concurrency"]),
     base("Arguments", ["Bytes", "Concurrency", "Files"]),
@@ -97,11 +97,18 @@ let rooms: [Target] = [
             "Broker", "Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPEdge", "JOSE", "JSONWebTokens", "Logging",
         ]),
     edge(
+        "Administration",
+        [
+            "Broker", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient",
+            "HTTPEdge", "JSONWebTokens", "Logging", "Policies", "VirteeDialect", "X509",
+        ]),
+    edge(
         "Server",
         [
             "Administration", "Broker", "Bytes", "CTimex", "CoCoDialect", "Concurrency", "Crypto", "Endorsements",
             "Evidence", "FastP384", "Files", "Formats", "HTTP", "HTTPClient", "HTTPEdge", "HTTPServer",
-            "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite", "Storage",
+            "JOSE", "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite",
+            "Storage",
             "TLS", "Tracing", "VirteeDialect", "X509",
         ]),
     edge("Guest", ["Bytes", "CSEVGuest", "Crypto", "Evidence", "Files", "Formats", "HTTP", "TLS", "X509"]),
@@ -118,7 +125,8 @@ let supports: [Target] = [
         name: "sample-program", dependencies: ["SampleCommands", "Arguments"], path: "Tests/Support/sample-program",
         swiftSettings: settings),
     support("EvidenceSupport", ["Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
-    support("EdgeSupport", ["Bytes", "Concurrency", "HTTP", "HTTPServer", "TestSupport"]),
+    support("EdgeSupport", ["Bytes", "Concurrency", "HTTP", "HTTPServer", "TLS", "TestSupport", "X509"]),
+    support("Wycheproof", ["Bytes"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
     support(
         "BrokerSupport",
@@ -139,7 +147,10 @@ let testTargets: [Target] = [
     tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),
     tests("Base", "HTTPTests", ["Bytes", "HTTP"]),
     tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "X509"]),
-    tests("Base", "HTTPServerTests", ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TestSupport"]),
+    tests(
+        "Base", "HTTPServerTests",
+        ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TLSSupport", "TestSupport", "X509"]),
+    tests("Edge", "HTTPEdgeTests", ["EdgeSupport", "HTTP", "HTTPEdge", "HTTPServer", "Logging"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "LoggingTests", ["Bytes", "Logging"]),
@@ -160,8 +171,9 @@ let testTargets: [Target] = [
     tests(
         "Domain", "StorageTests",
         [
-            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "MasterKeys",
-            "SQLite", "SimulatedHardware", "Storage", "TestSupport",
+            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "HTTP",
+            "HTTPClient",
+            "MasterKeys", "SQLite", "SimulatedHardware", "Storage", "TestSupport",
         ]),
     tests(
         "Domain", "JSONWebTokensTests",
@@ -172,10 +184,19 @@ let testTargets: [Target] = [
     tests("Domain", "PoliciesTests", ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Policies"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
     tests(
+        "Edge", "VirteeDialectTests",
+        ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "VirteeDialect"]),
+    tests(
+        "Edge", "CoCoDialectTests",
+        [
+            "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
+            "Formats", "HTTPEdge", "JOSE", "JSONWebTokens", "SimulatedHardware", "Storage", "TestSupport",
+        ]),
+    tests(
         "Edge", "GuestTests",
         [
-            "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "SimulatedHardware", "TLS",
-            "TLSSupport", "TestSupport", "X509", "kbs-guest",
+            "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "HTTPClient", "Logging", "Server",
+            "SimulatedHardware", "TLS", "TLSSupport", "TestSupport", "X509", "kbs-guest",
         ], exclude: ["DeviceShim.c"]),
 ]
 

@@ -10,7 +10,11 @@ public struct HTTPField: Sendable, Hashable {
 
     /// Whether a value can be written: nothing in it begins another line or ends the text. The writer refuses one that
     /// is not.
-    public static func isValidValue(_ value: String) -> Bool { value.utf8.allSatisfy(\.isFieldCharacter) }
+    public static func isValidValue(_ value: String) -> Bool {
+        let bytes = value.utf8.span
+        for index in bytes.indices where !bytes[index].isFieldCharacter { return false }
+        return true
+    }
 
     /// A field's name. Upper and lower case are the same.
     public struct Name: Sendable, Hashable, LosslessStringConvertible {
@@ -26,15 +30,40 @@ public struct HTTPField: Sendable, Hashable {
         /// - Parameter token: checked already.
         init(token: String) { rawName = token }
 
+        /// - Parameter token: checked already.
+        init(token: ArraySlice<UInt8>) {
+            let usual: Self? =
+                switch token.count {
+                case 4: .host
+                case 6: token.first == UInt8(ascii: "C") ? .cookie : .accept
+                case 10: token.first == UInt8(ascii: "U") ? .userAgent : .connection
+                case 12: .contentType
+                case 13: .authorization
+                case 14: .contentLength
+                default: nil
+                }
+            // Most names are these, as they are usually written, and need not be made.
+            if let usual, token.isExactly(usual.rawName) {
+                self = usual
+            } else {
+                rawName = String(decoding: token, as: UTF8.self)
+            }
+        }
+
         /// In lower case.
         public var canonicalName: String { String(decoding: rawName.utf8.map(\.lowercased), as: UTF8.self) }
 
         public var description: String { rawName }
 
         public static func == (one: Self, other: Self) -> Bool {
-            let (one, other) = (one.rawName.utf8, other.rawName.utf8)
-            guard one.count == other.count else { return false }
-            return one.elementsEqual(other) { $0 == $1 || $0.lowercased == $1.lowercased }
+            let first = one.rawName.utf8.span
+            let second = other.rawName.utf8.span
+            guard first.count == second.count else { return false }
+            for index in first.indices {
+                let (one, other) = (first[index], second[index])
+                guard one == other || one.lowercased == other.lowercased else { return false }
+            }
+            return true
         }
 
         public func hash(into hasher: inout Hasher) { for byte in rawName.utf8 { hasher.combine(byte.lowercased) } }

@@ -15,8 +15,10 @@ struct FieldReader {
 
     /// - Returns: nil after the last one.
     mutating func next(in bytes: [UInt8]) throws(MalformedMessage) -> Line? {
-        guard position < end else { return nil }
+        guard self.position < self.end else { return nil }
         let span = bytes.span
+        var position = self.position
+        let end = self.end
         let nameStart = position
         while position < end, span[position].isTokenCharacter { position += 1 }
         let name = nameStart..<position
@@ -32,7 +34,7 @@ struct FieldReader {
         guard position + 1 < end, span[position] == .carriageReturn, span[position + 1] == .lineFeed else {
             throw MalformedMessage(.field, "A header field's value holds a control character.")
         }
-        position += 2
+        self.position = position + 2
         return Line(name: name, value: valueStart..<valueEnd)
     }
 

@@ -20,13 +20,15 @@ struct HeadReader: Sendable {
         if position == 0, span.count > 0, !span[0].isTokenCharacter, span[0] != .carriageReturn {
             throw Self.unreadable
         }
-        while position < span.count {
-            if span[position] == .lineFeed, try lineEnded(span) {
-                position += 1
-                return position
+        var next = position
+        while next < span.count {
+            if span[next] == .lineFeed {
+                position = next
+                if try lineEnded(span) { return next + 1 }
             }
-            position += 1
+            next += 1
         }
+        position = next
         // What came last may be the CR of its end.
         try check(lineLength: position - lineStart - 1, isWhole: false)
         return nil

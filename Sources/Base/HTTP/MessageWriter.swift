@@ -71,5 +71,8 @@ extension [UInt8] {
     public mutating func appendLastChunk() { append(contentsOf: "0\r\n\r\n".utf8) }
 
     /// - Parameter number: not negative.
-    private mutating func appendDecimal(_ number: Int) { append(contentsOf: String(number).utf8) }
+    private mutating func appendDecimal(_ number: Int) {
+        if number >= 10 { appendDecimal(number / 10) }
+        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
+    }
 }

@@ -55,7 +55,7 @@ public struct RequestReader: Sendable {
                 expectsContinue = true
             }
             fields.append(
-                HTTPField(name: HTTPField.Name(token: String(decoding: name, as: UTF8.self)), value: text))
+                HTTPField(name: HTTPField.Name(token: name), value: text))
         }
         guard host != nil || line.isHTTP10 else { throw MalformedMessage(.host, "There is no Host.") }
         let length = try framing.bodyLength(isHTTP10: line.isHTTP10) ?? .bytes(0)
@@ -79,7 +79,7 @@ private struct StartLine {
         var position = start
         while span[position].isTokenCharacter { position += 1 }
         guard position > start, span[position] == .space else { throw HeadReader.unreadable }
-        let method = String(decoding: bytes[start..<position], as: UTF8.self)
+        let method = bytes[start..<position]
         position += 1
         let targetStart = position
         while span[position].isTargetCharacter { position += 1 }
@@ -93,7 +93,7 @@ private struct StartLine {
         isHTTP10 = try Self.isHTTP10(bytes, at: position)
         end = position + 10
         // Behind the version: a method nobody knows says little if it is not HTTP at all.
-        guard let known = HTTPRequest.Method.known.first(where: { $0.rawValue == method }) else {
+        guard let known = HTTPRequest.Method.known.first(where: { method.isExactly($0.rawValue) }) else {
             throw MalformedMessage(.method, .notImplemented, "The request's method is not known here.")
         }
         self.method = known
@@ -101,7 +101,7 @@ private struct StartLine {
 
     /// Reads `HTTP/1.1` and the line's end. The head that holds it ends in CR LF CR LF, so that no index is past it.
     private static func isHTTP10(_ bytes: [UInt8], at position: Int) throws(MalformedMessage) -> Bool {
-        guard position + 10 <= bytes.count, bytes[position..<(position + 5)].elementsEqual("HTTP/".utf8),
+        guard position + 10 <= bytes.count, bytes[position..<(position + 5)].isExactly("HTTP/"),
             bytes[position + 5].isDigit, bytes[position + 6] == UInt8(ascii: "."), bytes[position + 7].isDigit,
             bytes[position + 8] == .carriageReturn, bytes[position + 9] == .lineFeed
         else { throw HeadReader.unreadable }

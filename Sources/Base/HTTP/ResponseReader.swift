@@ -72,7 +72,7 @@ public struct ResponseReader: Sendable {
             try framing.note(input[field.name], input[field.value])
             fields.append(
                 HTTPField(
-                    name: HTTPField.Name(token: String(decoding: input[field.name], as: UTF8.self)),
+                    name: HTTPField.Name(token: input[field.name]),
                     value: String(decoding: input[field.value], as: UTF8.self)))
         }
         guard status.code >= 200 else {

@@ -1,5 +1,6 @@
 import Concurrency
 public import HTTP
+public import TLS
 
 /// An HTTP/1.1 server over epoll: some loops with a thread each, and a handler that is called at each request's head.
 ///
@@ -11,11 +12,13 @@ public final class HTTP1Server: Sendable {
     private let configuration: ServerConfiguration
 
     /// - Parameters:
+    ///   - tls: what a new connection over TCP begins with, asked for each; nil for plain HTTP. The process must ignore
+    ///     SIGPIPE then.
     ///   - observe: is told what happens, on the threads that serve: it must not wait.
     ///   - refusal: the answer to what is no request.
     ///   - handler: the answer to a request.
     public init(
-        _ configuration: ServerConfiguration,
+        _ configuration: ServerConfiguration, tls: (@Sendable () -> TLSContext)? = nil,
         observing observe: @escaping @Sendable (ServerEvent) -> Void = { _ in },
         refusing refusal: @escaping @Sendable (MalformedMessage) -> OutgoingResponse = {
             OutgoingResponse(status: $0.status, text: $0.reason + "\n")
@@ -25,7 +28,7 @@ public final class HTTP1Server: Sendable {
         let workers = Lock<[Worker]>([])
         self.workers = workers
         self.configuration = configuration
-        service = Service(configuration, handler: handler, observe: observe, refusal: refusal) {
+        service = Service(configuration, handler: handler, tls: tls, observe: observe, refusal: refusal) {
             for worker in workers.withLock({ $0 }) { worker.loop.execute { worker.resumeAccepting() } }
         }
     }
@@ -40,7 +43,9 @@ public final class HTTP1Server: Sendable {
     ///
     /// - Throws: ``SocketFailure`` when the process may have no more threads or files.
     public func start(_ sockets: [ListeningSocket]) throws {
-        let made = try (0..<max(1, configuration.loops)).map { _ in Worker(try EventLoop(), service) }
+        let made = try (0..<max(1, configuration.loops)).map { _ in
+            Worker(try EventLoop(named: configuration.threadName), service)
+        }
         workers.withLock { $0 = made }
         for worker in made {
             try worker.loop.start()

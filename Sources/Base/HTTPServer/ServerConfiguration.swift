@@ -1,9 +1,12 @@
 public import HTTP
+public import TLS
 
 /// What a server takes, and for how long it waits.
 public struct ServerConfiguration: Sendable {
     /// Threads that serve.
     public var loops = 2
+    /// What these are called by the system's tools.
+    public var threadName = "http"
     /// Connections in all. Above, new ones wait in the kernel until another ends.
     public var connections = 12_000
     /// Connections of an address, or of an IPv6 network of 64 bits. Above, new ones are closed.
@@ -44,6 +47,8 @@ public enum ServerEvent: Sendable {
     case connectionRefused(Peer)
     /// The system gave no socket; accepting goes on a little later.
     case acceptFailed(SocketFailure)
+    case handshakeTimedOut(Peer)
+    case handshakeFailed(TLSError, Peer)
     case headTimedOut(Peer)
     case bodyTimedOut(Peer)
     case writeTimedOut(Peer)

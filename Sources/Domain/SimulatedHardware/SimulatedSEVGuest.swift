@@ -74,7 +74,7 @@ public struct SimulatedSEVGuest: Sendable {
         let (measurement, nonce) = launched.launch.measure(digest: digest)
         let evidence: JSONValue = ["measure": .bytes(measurement), "mnonce": .bytes(nonce)]
         let message: JSONValue = [
-            "tee-pubkey": ["alg": "", "k-mod": "", "k-exp": ""], "tee-evidence": .text(evidence.text),
+            "tee-pubkey": ["alg": "", "k-mod": "", "k-exp": ""], "tee-evidence": .text(evidence.encodedText),
         ]
         let reply = try await transport.demand(.post, "/attest", message.encoded, cookie: launched.cookie)
         guard reply.body.isEmpty else { throw GuestTransport.Refused(reply) }

@@ -51,7 +51,7 @@ public struct SimulatedSNPGuest: Sendable {
     /// `POST /auth`.
     public func challenge(over transport: GuestTransport) async throws -> Challenge {
         let parameters: JSONValue = ["workload_id": .text(workload)]
-        let message: JSONValue = ["version": "0.0.0", "tee": "snp", "extra-params": .text(parameters.text)]
+        let message: JSONValue = ["version": "0.0.0", "tee": "snp", "extra-params": .text(parameters.encodedText)]
         let reply = try await transport.demand(.post, "/auth", message.encoded)
         let nonce = try JSON(reply.body).member("nonce").text()
         guard let cookie = reply.cookie else { throw MalformedInput("reply to /auth", "it sets no cookie") }
@@ -69,11 +69,12 @@ public struct SimulatedSNPGuest: Sendable {
     public func evidence(report: [UInt8]) throws -> [UInt8] {
         let table = JSONValue.array(certificates.map { .text($0.der.base64) })
         let evidence: JSONValue = [
-            "report": .text(Hex.encode(report).uppercased()), "cert_chain": .text(table.text), "gen": .text(generation),
+            "report": .text(Hex.encode(report).uppercased()), "cert_chain": .text(table.encodedText),
+            "gen": .text(generation),
         ]
         let message: JSONValue = [
             "tee-pubkey": ["alg": "RSA", "k-mod": .text(modulus), "k-exp": .text(exponent)],
-            "tee-evidence": .text(evidence.text),
+            "tee-evidence": .text(evidence.encodedText),
         ]
         return message.encoded
     }

@@ -1,4 +1,5 @@
 public import Broker
+public import Bytes
 public import Evidence
 public import FoundationEssentials
 

@@ -1,5 +1,6 @@
 public import Broker
-import Evidence
+import Bytes
+import HTTP
 public import HTTPEdge
 
 /// What the administration needs to know of a connection.

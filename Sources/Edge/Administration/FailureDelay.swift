@@ -1,4 +1,6 @@
 import Broker
+import Concurrency
+import HTTP
 
 /// Slows down whoever guesses at a token: after a few failures an address must wait before it may try the same one
 /// again, twice as long each time.

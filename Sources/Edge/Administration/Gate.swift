@@ -1,7 +1,7 @@
-public import HTTPClient
 public import Broker
 public import FoundationEssentials
-import HTTP
+public import HTTP
+public import HTTPClient
 public import HTTPEdge
 import JSONWebTokens
 public import Logging
@@ -31,7 +31,7 @@ public struct Gate: Sendable {
     private let now: @Sendable () -> Date
 
     public init(
-        _ configuration: Configuration, broker: Broker, tokens: any TokenStore, client: HTTPClient, logger: Logger,
+        _ configuration: Configuration, broker: Broker, tokens: any TokenStore, client: HTTP1Client, logger: Logger,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.configuration = configuration

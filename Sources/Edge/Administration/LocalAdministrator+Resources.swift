@@ -1,4 +1,5 @@
 public import Broker
+public import Bytes
 
 extension LocalAdministrator {
     public func resources(after path: String, search: String, limit: Int) async throws -> ResourcePage {

@@ -1,4 +1,5 @@
 public import Broker
+import Bytes
 public import Evidence
 public import FoundationEssentials
 import VirteeDialect

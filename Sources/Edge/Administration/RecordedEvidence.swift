@@ -1,7 +1,7 @@
 public import Broker
+import Bytes
 import CoCoDialect
 public import Evidence
-import FoundationEssentials
 import VirteeDialect
 
 /// An SEV-SNP guest's evidence that was kept: a bare report, or JSON as a guest sends it.
@@ -29,15 +29,18 @@ public struct RecordedEvidence: Sendable {
     ///   - document: init data, in TOML, where the evidence has none.
     /// - Throws: a ``Refusal`` or ``MalformedInput``.
     public init(_ contents: [UInt8], certificates more: [Certificate] = [], initData document: String? = nil) throws {
-        let text = String(decoding: contents, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        let isSpace = { (byte: UInt8) in [0x20, 0x09, 0x0A, 0x0D].contains(byte) }
+        let bytes = Array(contents.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
+        let isJSON = bytes.first == UInt8(ascii: "{")
         var sent: GuestAnswer.InitData?
-        if !text.hasPrefix("{") {
+        if !isJSON {
+            let text = String(decoding: bytes, as: UTF8.self)
             (report, certificates) = (try AttestationReport(bytes: Hex.decode(text) ?? contents), more)
             reportData = nil
-        } else if case .snp(let answer) = try? Answer(virteeJSON: Data(text.utf8)) {
+        } else if case .snp(let answer) = try? Answer(virteeJSON: bytes) {
             (report, certificates, reportData) = (answer.report, more + answer.certificates, nil)
         } else {
-            let recorded = try RecordedAttestation(json: Data(text.utf8))
+            let recorded = try RecordedAttestation(json: bytes)
             (report, certificates) = (recorded.report, more + recorded.certificates)
             (sent, reportData) = (recorded.initData, recorded.reportData)
         }
@@ -45,6 +48,6 @@ public struct RecordedEvidence: Sendable {
             throw Refusal(.invalidField, "The evidence has init data of its own: leave out those beside it.")
         }
         initData = try document.map { text throws(Refusal) in try GuestAnswer.InitData(document: text) } ?? sent
-        source = Source(evidence: text.hasPrefix("{") ? text : nil, initData: document)
+        source = Source(evidence: isJSON ? String(decoding: bytes, as: UTF8.self) : nil, initData: document)
     }
 }

@@ -1,5 +1,5 @@
 public import Broker
-import Bytes
+public import Bytes
 import HTTP
 
 extension RemoteAdministrator {

@@ -10,12 +10,12 @@ public import HTTPClient
 public struct RemoteAdministrator: Administrator {
     private let base: String
     private let token: String?
-    private let client: HTTPClient
+    private let client: HTTP1Client
 
     /// - Parameters:
     ///   - url: the server's, without a path; or `unix:` and a socket's path.
     ///   - token: a token or JWT.
-    public init(url: String, token: String?, client: HTTPClient) {
+    public init(url: String, token: String?, client: HTTP1Client) {
         base = url.hasSuffix("/") ? String(url.dropLast()) : url
         self.token = token
         self.client = client

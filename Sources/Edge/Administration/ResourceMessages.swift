@@ -80,7 +80,7 @@ extension ResourceEdit: RequestMessage {
         let member: JSONValue.Member =
             switch self {
             case .disabled(let isDisabled): .init("disabled", .bool(isDisabled))
-            case .policy(let policy): .init("policy", policy.name.map { .text($0) } ?? .null)
+            case .policy(let policy): .init("policy", policy.name.map { .text($0.text) } ?? .null)
             case .current(let version): .init("current", .integer(version))
             }
         return JSONValue.object([member]).encoded

@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import FoundationEssentials
 import HTTP
 import HTTPEdge

@@ -114,7 +114,7 @@ private enum Messages {
     /// `POST /auth`, in the form that all servers read: extra-params as a string that holds JSON.
     static func auth(workload: String) -> [UInt8] {
         let parameters: JSONValue = ["workload_id": .text(workload)]
-        let message: JSONValue = ["version": "0.0.0", "tee": "snp", "extra-params": .text(parameters.text)]
+        let message: JSONValue = ["version": "0.0.0", "tee": "snp", "extra-params": .text(parameters.encodedText)]
         return message.encoded
     }
 
@@ -123,7 +123,7 @@ private enum Messages {
         let chain = JSONValue.array(evidence.certificates.map { .text($0.der.base64) })
         var fields: [JSONValue.Member] = [
             .init("report", .text(Hex.encode(evidence.report.bytes).uppercased())),
-            .init("cert_chain", .text(chain.text)),
+            .init("cert_chain", .text(chain.encodedText)),
         ]
         // Version 2 reports do not say; the broker then takes it from the certificate.
         if let product = evidence.report.product {
@@ -133,7 +133,7 @@ private enum Messages {
             "tee-pubkey": [
                 "kty": "RSA", "alg": "RSA", "k-mod": .text(key.modulus), "k-exp": .text(key.exponent),
             ],
-            "tee-evidence": .text(JSONValue.object(fields).text),
+            "tee-evidence": .text(JSONValue.object(fields).encodedText),
         ]
         return message.encoded
     }

@@ -110,12 +110,14 @@ struct ServerParts: Sendable {
         onListening: @escaping @Sendable (Settings.Address) async -> Void
     ) -> HTTPFront {
         let log = ConnectionLog(
-            counters: limits.counters, open: monitor.connections, metrics: monitor.http, logger: loggers[.http])
-        var configuration = limits.configuration(idleTimeout: settings.idleTimeout)
-        //configuration.tls = tls.map { tls in { tls.served.context } }
+            counters: limits.counters, open: monitor.connections, metrics: monitor.http, logger: loggers[.http],
+            tlsLogger: loggers[.tls])
+        let configuration = limits.configuration(idleTimeout: settings.idleTimeout)
         // Some guests' clients put their calls behind a URL that ends in a slash.
         let responder = router.responder(allowingDoubledSlashBefore: "/kbs/v0", logger: loggers[.http])
-        let server = HTTP1Server(configuration, observing: { log($0) }) { await responder.respond(to: $0) }
+        let server = HTTP1Server(configuration, tls: tls?.next, observing: { log($0) }) {
+            await responder.respond(to: $0)
+        }
         return HTTPFront(
             server, on: sockets, isSecure: tls != nil, stopTimeout: .seconds(settings.stopTimeout), manager: manager,
             logger: loggers[.kbs], onListening: onListening)
@@ -129,6 +131,7 @@ struct ServerParts: Sendable {
         router.add(
             middleware: ObservingMiddleware(
                 metrics: monitor.http, logger: loggers[.http], networks: settings.metricsNetworks))
+        router.add(middleware: PeerCertificateMiddleware(tls: tls))
         router.add(middleware: RefusalMiddleware())
         router.add(middleware: ProblemMiddleware())
         router.add(middleware: FailureMiddleware())
@@ -213,14 +216,17 @@ struct ServerParts: Sendable {
 struct KBSRequestContext: CallerContext {
     var coreContext: CoreRequestContextStorage
     let peer: Peer
-    /// DER of the client's certificate, which leads to `tls.client_ca` and is valid now; `nil` when it showed none.
-    let peerCertificate: [UInt8]?
+    /// `nil` for plain HTTP.
+    let tlsPeer: TLSPeer?
+    /// DER of the client's certificate, which leads to `tls.client_ca` and is valid now; `nil` when it showed none, and
+    /// outside of ``PeerCertificateMiddleware``.
+    var peerCertificate: [UInt8]?
 
     var remoteAddress: IPAddress? { peer.address }
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         peer = source.request.peer
-        peerCertificate = nil
+        tlsPeer = source.request.tls
     }
 }

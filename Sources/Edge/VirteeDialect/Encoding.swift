@@ -11,7 +11,7 @@ extension IssuedChallenge {
     func json(in form: Embedded.Form) -> JSONValue {
         guard let channel else { return ["nonce": .text(nonce), "extra-params": ""] }
         let parameters: JSONValue = ["id": .text(session), "start": channel.json]
-        return ["nonce": .text(nonce), "extra-params": form == .string ? .text(parameters.text) : parameters]
+        return ["nonce": .text(nonce), "extra-params": form == .string ? .text(parameters.encodedText) : parameters]
     }
 }
 

@@ -2,6 +2,7 @@
 // then disagree on libc's types.
 #pragma once
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -9,11 +10,15 @@
 
 // Declared only under _GNU_SOURCE.
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+extern int pthread_setname_np(pthread_t thread, const char *name);
 
 // A socket that was accepted, non-blocking and closed on exec; or -1 and errno.
 static inline int kbs_accept(int socket, struct sockaddr *address, socklen_t *length) {
     return accept4(socket, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
+
+// Names the thread, for whoever looks at the process: at most 15 characters.
+static inline void kbs_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 static inline int kbs_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 

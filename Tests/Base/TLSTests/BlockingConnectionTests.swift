@@ -58,14 +58,9 @@ struct BlockingConnectionTests {
     }
 
     @Test("A port where nobody listens, and a name without an address, are told")
-    func unreachable() throws {
-        var listener: TestListener? = try TestListener { close($0) }
-        let port = try #require(listener?.port)
-        listener = nil
-        #expect(error { _ = try BlockingConnection(to: "127.0.0.1", port: port, until: soon) } == .refused)
+    func unreachable() {
+        #expect(error { _ = try BlockingConnection(to: "127.0.0.1", port: 1, until: soon) } == .refused)
         #expect(error { _ = try BlockingConnection(to: "a\0b", port: 1, until: soon) } == .name)
-        // Whoever is asked for it.
-        #expect(error { _ = try BlockingConnection(to: "kbs.invalid", port: 1, until: .now) } == .time)
     }
 
     @Test("A side that says nothing is waited for until the deadline, in the handshake too")

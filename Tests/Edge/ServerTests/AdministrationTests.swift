@@ -1,7 +1,11 @@
 import Administration
 import Broker
+import BrokerSupport
+import Bytes
 import Evidence
+import EvidenceSupport
 import Foundation
+import HTTP
 import Server
 import SimulatedHardware
 import Storage

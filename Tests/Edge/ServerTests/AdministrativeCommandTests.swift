@@ -1,5 +1,8 @@
 import Broker
+import BrokerSupport
+import Bytes
 import Evidence
+import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPClient
@@ -41,11 +44,11 @@ struct AdministrativeCommandTests {
         #expect(shown.output.contains("failed    snp.vmpl") && shown.output.contains("found    2"))
 
         let file = folder.file("evidence.json")
-        try guest.evidence(for: "00").write(to: file)
+        try Data(guest.evidence(for: "00")).write(to: file)
         let tested = try await kbs("workload", "test", "team/app", "--evidence", file.path)
         #expect(tested.status == 1 && tested.output.contains("Genuine, but refused: snp.vmpl."))
         guest.template.vmpl = 0
-        try guest.evidence(for: "00").write(to: file)
+        try Data(guest.evidence(for: "00")).write(to: file)
         #expect(try await kbs("workload", "test", "team/app", "--evidence", file.path).status == 0)
 
         #expect(try await kbs("sessions").output.contains("team/app"))

@@ -1,9 +1,13 @@
 import Broker
+import BrokerSupport
+import Bytes
 import CoCoDialect
 import Evidence
+import EvidenceSupport
 import Foundation
 import Server
 import SimulatedHardware
+import TLSSupport
 import TestSupport
 import Testing
 
@@ -107,7 +111,7 @@ struct AttestationTokenTests {
         .enabled(if: Independent.isThere))
     func certificate() async throws {
         let folder = try TemporaryFolder()
-        let files = try TestAuthority().issue("kbs.example.org").write(folder, "token")
+        let files = try TestAuthority().issueFiles("kbs.example.org").write(folder, "token")
         try await RunningServer.run {
             $0.guestComponents.tokenCertificate = files.certificate
             $0.guestComponents.tokenKey = files.key
@@ -136,8 +140,8 @@ struct AttestationTokenTests {
         let folder = try TemporaryFolder()
         let authority = try TestAuthority()
         let (one, other) = (
-            try authority.issue("a.example.org").write(folder, "one"),
-            try authority.issue("b.example.org").write(folder, "other")
+            try authority.issueFiles("a.example.org").write(folder, "one"),
+            try authority.issueFiles("b.example.org").write(folder, "other")
         )
         for key in [other.key, nil] {
             await #expect(throws: InvalidSetting.self) {

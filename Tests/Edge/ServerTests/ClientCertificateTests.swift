@@ -1,9 +1,11 @@
 import Administration
 import Broker
+import BrokerSupport
 import Foundation
 import HTTP
 import HTTPClient
 import Server
+import TLSSupport
 import TestSupport
 import Testing
 import X509
@@ -21,7 +23,7 @@ struct ClientCertificateTests {
     }
 
     private func with(_ roles: [String], _ body: (_ ask: Ask, RunningServer) async throws -> Void) async throws {
-        let files = try authority.issue("server").write(folder)
+        let files = try authority.issueFiles("server").write(folder)
         let file = folder.file("clients.crt")
         try Data(clients.pem.utf8).write(to: file)
         try await RunningServer.run { settings in
@@ -50,12 +52,12 @@ struct ClientCertificateTests {
     @Test("A certificate has the role of its name, and without one that is listed it has none")
     func roles() async throws {
         try await with(["cn:ops=admin", "cn:watcher=auditor"]) { ask, server in
-            let ops = try clients.issue("ops", for: .clients)
+            let ops = try clients.issueFiles("ops", for: .clients)
             #expect(try await ask("/api/v1/tokens", as: ops) == 200)
-            let watcher = try clients.issue("watcher", for: .clients)
+            let watcher = try clients.issueFiles("watcher", for: .clients)
             #expect(try await ask("/api/v1/attempts", as: watcher) == 200)
             #expect(try await ask("/api/v1/tokens", as: watcher) == 403)
-            #expect(try await ask("/api/v1/workloads", as: try clients.issue("other", for: .clients)) == 401)
+            #expect(try await ask("/api/v1/workloads", as: try clients.issueFiles("other", for: .clients)) == 401)
             #expect(try await ask("/api/v1/workloads") == 401, "roles are set up, so nobody comes without")
             #expect(try await ask("/livez") == 200)
             let store = try await DataFolder(server.settings.dataFolder).store
@@ -67,7 +69,7 @@ struct ClientCertificateTests {
     @Test("A connection loses its certificate's role when the authorities are replaced")
     func replacedAuthorities() async throws {
         try await with(["cn:ops=admin"]) { _, server in
-            let ops = try clients.issue("ops", for: .clients)
+            let ops = try clients.issueFiles("ops", for: .clients)
             let client = try authority.client(ops)
             func ask() async throws -> Int {
                 let request = HTTPClientRequest(url: "https://127.0.0.1:\(server.port)/api/v1/tokens")
@@ -86,7 +88,7 @@ struct ClientCertificateTests {
     @Test("A wrong token is refused though the certificate would do")
     func precedence() async throws {
         try await with(["dns:localhost=admin"]) { ask, _ in
-            let ops = try clients.issue("ops", for: .clients)
+            let ops = try clients.issueFiles("ops", for: .clients)
             #expect(try await ask("/api/v1/tokens", as: ops) == 200)
             #expect(try await ask("/api/v1/tokens", as: ops, token: "kbs_000000000000_x") == 401)
         }

@@ -1,9 +1,13 @@
+import BrokerSupport
+import Bytes
 import EdgeSupport
 import Evidence
+import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPClient
 import HTTPEdge
+import HTTPServer
 import SimulatedHardware
 import TestSupport
 import Testing
@@ -45,7 +49,7 @@ struct ConnectionTests {
         settings.connections = 2
         try await SmallServer.run(settings) { router in
             router.get("/kbs/v0") { _, _ in
-                Response(status: .unauthorized, body: .init(byteBuffer: .init(string: "begins.")))
+                Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
             }
         } _: { server in
             try await RawConnection.open(server.port) { first in
@@ -54,7 +58,7 @@ struct ConnectionTests {
                     #expect(try await ask(second))
                     let third = Task { try await RawConnection.open(server.port) { try await ask($0) } }
                     #expect(await server.reached(.connections))
-                    #expect(server.limits.connections.open == 2)
+                    #expect(server.openConnections == 2)
                     for caller in [first, second] { #expect(try await ask(caller), "those who are in are served") }
                     return third
                 }
@@ -69,7 +73,7 @@ struct ConnectionTests {
         settings.headerTimeout = 2
         try await SmallServer.run(settings) { router in
             router.get("/kbs/v0") { _, _ in
-                Response(status: .unauthorized, body: .init(byteBuffer: .init(string: "begins.")))
+                Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
             }
         } _: { server in
             try await RawConnection.open(server.port) { other in
@@ -113,15 +117,14 @@ struct ConnectionTests {
             router.get("/large") { _, _ in
                 Response(
                     status: .ok,
-                    body: .init { writer in
+                    body: .stream(length: nil) { writer in
                         for _ in 0..<(size / 65_536) {
-                            try await writer.write(ByteBuffer(repeating: 0x78, count: 65_536))
+                            try await writer.write([UInt8](repeating: 0x78, count: 65_536))
                         }
-                        try await writer.finish(nil)
                     })
             }
             router.get("/kbs/v0") { _, _ in
-                Response(status: .unauthorized, body: .init(byteBuffer: .init(string: "begins.")))
+                Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
             }
         } _: { server in
             let request = "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -152,7 +155,7 @@ struct ConnectionTests {
             router.post("/slow") { request, _ in
                 let body = try await request.body.collect(upTo: 100)
                 try await Task.sleep(for: .seconds(7))
-                return Response(status: .ok, body: .init(byteBuffer: body))
+                return Response(status: .ok, body: .bytes(body))
             }
         } _: { server in
             try await RawConnection.open(server.port) { caller in

@@ -1,13 +1,16 @@
+import BrokerSupport
 import HTTPServer
 import Administration
 import Broker
 import Endorsements
 import Evidence
+import EvidenceSupport
 import Foundation
 import MasterKeys
 @testable import Server
 import SimulatedHardware
 import Storage
+import TLSSupport
 import TestSupport
 import Testing
 
@@ -209,21 +212,21 @@ struct DoctorTests {
             try place.setMode(0o600, of: key)
             return { ($0.tls.certificate, $0.tls.key) = (certificate, key) }
         }
-        let good = try authority.issue("localhost")
+        let good = try authority.issueFiles("localhost")
         let chained = TestAuthority.Issued(pem: good.pem + authority.pem, keyPEM: good.keyPEM, der: good.der)
         #expect(try await place.complaints(try tls(chained, "good")).isEmpty)
         #expect(try await place.complaints(try tls(good, "alone"))["tls.chain"]?.level == .warning)
         let other = try TestAuthority("Another")
         let wrong = TestAuthority.Issued(pem: good.pem + other.pem, keyPEM: good.keyPEM, der: good.der)
         #expect(try await place.complaints(try tls(wrong, "wrong"))["tls.chain"]?.level == .problem)
-        let expired = try tls(try authority.issue("localhost", days: -1), "expired")
+        let expired = try tls(try authority.issueFiles("localhost", days: -1), "expired")
         #expect(try await place.complaints(expired)["tls.expiry"]?.level == .problem)
-        let soon = try tls(try authority.issue("localhost", days: 20), "soon")
+        let soon = try tls(try authority.issueFiles("localhost", days: 20), "soon")
         #expect(try await place.complaints(soon)["tls.expiry"]?.level == .warning)
         let early = try await place.complaints(try tls(chained, "early"), now: Date().addingTimeInterval(-86_400 * 3))
         #expect(early["tls.expiry"]?.found.contains("valid from") == true)
         let mixed = TestAuthority.Issued(
-            pem: good.pem, keyPEM: try authority.issue("localhost").keyPEM, der: good.der)
+            pem: good.pem, keyPEM: try authority.issueFiles("localhost").keyPEM, der: good.der)
         #expect(try await place.complaints(try tls(mixed, "mixed"))["tls.files"]?.level == .problem)
         let named = try await place.complaints {
             try tls(chained, "named")(&$0)

@@ -1,5 +1,7 @@
 import Broker
+import BrokerSupport
 import Crypto
+import EvidenceSupport
 import Foundation
 import Logging
 import SimulatedHardware
@@ -33,7 +35,7 @@ struct EndedSessionTests {
                 anchors: try Simulated.anchors)
             let housekeeping = Housekeeping(
                 broker: broker, store: store, attemptsKept: 10,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                logger: Logger(label: "test") { _ in NoOpLogHandler() })
             try await housekeeping.sweep(at: Date().addingTimeInterval(60))
             let again = try await attest()
             #expect(again.status >= 400 && again.code == "challenge_used", "\(again.status) \(again.body)")

@@ -1,7 +1,11 @@
 import Broker
+import BrokerSupport
+import Bytes
 import Crypto
 import Evidence
+import EvidenceSupport
 import Foundation
+import HTTP
 import Server
 import SimulatedHardware
 import TestSupport
@@ -21,8 +25,7 @@ extension RunningServer {
         let signer = try Simulated.vcek
         return GuestComponents(
             .snp(template, signer, certificates: [signer.certificate, platform.ask, platform.ark]), key: key,
-            base: base,
-            client: client)
+            base: base)
     }
 
     func setPolicy(_ name: String, _ document: String) async throws {
@@ -345,14 +348,14 @@ struct GuestComponentTests {
     @Test("A guest without hardware is refused unless that is allowed on the command line")
     func sample() async throws {
         try await RunningServer.run { server in
-            let guest = GuestComponents(.sample(svn: "1"), base: server.base, client: server.client)
+            let guest = GuestComponents(.sample(svn: "1"), base: server.base)
             let refused = try await refusal { _ = try await guest.challenge() }
             #expect(refused.status == 400)
         }
         try await RunningServer.run {
             $0.policy.allowsSample = true
         } _: { server in
-            let guest = GuestComponents(.sample(svn: "1"), base: server.base, client: server.client)
+            let guest = GuestComponents(.sample(svn: "1"), base: server.base)
             let token = try await guest.attest(try await guest.challenge())
             #expect(try Self.claims(token).contains(#""ear.status":"contraindicated""#))
             #expect(server.log.lines.contains { $0.contains("WITHOUT HARDWARE") })

@@ -1,4 +1,5 @@
 import Administration
+import BrokerSupport
 import Concurrency
 import Foundation
 import HTTP

@@ -1,8 +1,11 @@
 import Administration
 import Broker
+import BrokerSupport
 import Concurrency
+import EdgeSupport
 import Endorsements
 import Evidence
+import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPEdge
@@ -112,7 +115,7 @@ struct SheddingTests {
                 let body = try await request.body.collect(upTo: 100)
                 waiting.withLock { $0 += 1 }
                 for await _ in gate {}
-                return Response(status: .ok, body: .init(byteBuffer: body))
+                return Response(status: .ok, body: .bytes(body))
             }
             router.post("/kbs/v0/auth") { _, _ in Response(status: .ok) }
         } _: { server in
@@ -143,7 +146,7 @@ struct SheddingTests {
         try await SmallServer.run(settings) { router in
             router.post("/kbs/v0/attest") { request, _ in
                 let body = try await request.body.collect(upTo: 200_000)
-                return Response(status: .ok, body: .init(byteBuffer: .init(string: "\(body.readableBytes)")))
+                return Response(status: .ok, body: .bytes(Array("\(body.count)".utf8)))
             }
         } _: { server in
             let half = String(repeating: "x", count: 100_000)
@@ -151,7 +154,7 @@ struct SheddingTests {
                 "POST /kbs/v0/attest HTTP/1.1\r\nHost: x\r\n\($0)"
             }
             func reached(_ bytes: Int) async throws {
-                while server.limits.bodies.taken != bytes { try await Task.sleep(for: .milliseconds(2)) }
+                while server.bodiesInMemory != bytes { try await Task.sleep(for: .milliseconds(2)) }
             }
             try await RawConnection.open(server.port) { first in
                 try await first.send(heads[0] + half)

@@ -1,9 +1,12 @@
 import Administration
+import BrokerSupport
 import Concurrency
 import EdgeSupport
 import Endorsements
 import Evidence
+import EvidenceSupport
 import Foundation
+import HTTP
 import Metrics
 import SimulatedHardware
 import TestSupport

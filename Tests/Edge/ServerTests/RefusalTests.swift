@@ -1,8 +1,12 @@
 import Administration
 import Broker
+import BrokerSupport
+import Bytes
 import EdgeSupport
 import Evidence
+import EvidenceSupport
 import Foundation
+import HTTP
 import Server
 import SimulatedHardware
 import TestSupport
@@ -185,7 +189,7 @@ struct RefusalTests {
             #expect(others.body == nobodys.body)
             // Each request has its own time and id.
             func fixed(_ reply: RunningServer.Reply) -> [String] {
-                reply.headers.filter { !["date", "x-request-id"].contains($0.name.lowercased()) }.map(\.value)
+                reply.headers.filter { !["date", "x-request-id"].contains($0.name.canonicalName) }.map(\.value)
             }
             #expect(fixed(others) == fixed(nobodys))
         }

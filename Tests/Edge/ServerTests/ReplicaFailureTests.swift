@@ -1,7 +1,10 @@
 import Broker
+import BrokerSupport
 import Concurrency
 import Evidence
+import EvidenceSupport
 import Foundation
+import HTTP
 import Server
 import SimulatedHardware
 import Storage

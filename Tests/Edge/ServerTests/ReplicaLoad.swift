@@ -1,6 +1,9 @@
+import BrokerSupport
+import Bytes
 import Concurrency
 import Crypto
 import Evidence
+import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPClient
@@ -92,7 +95,9 @@ final class ReplicaLoad: Sendable {
             let nonce = try JSONDecoder().decode(Nonce.self, from: Data(challenge.body.utf8)).nonce
             let evidence = try guest.evidence(for: nonce)
             let cookie = challenge.cookie
-            guard try await ask(.init(path: "/kbs/v0/attest", body: evidence, cookie: cookie)) != nil else { continue }
+            guard try await ask(.init(path: "/kbs/v0/attest", body: Data(evidence), cookie: cookie)) != nil else {
+                continue
+            }
             let session = try Self.session(cookie)
             outcome.withLock { $0.asked[session, default: 0] += 1 }
             guard let key = try await ask(.init(method: "GET", path: "/kbs/v0/key/\(workload)", cookie: cookie)) else {

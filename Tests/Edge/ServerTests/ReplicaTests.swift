@@ -1,6 +1,8 @@
 import Broker
+import BrokerSupport
 import Crypto
 import Evidence
+import EvidenceSupport
 import Foundation
 import MasterKeys
 import Server

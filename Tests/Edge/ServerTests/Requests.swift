@@ -15,6 +15,9 @@ extension HTTP1Client {
 }
 
 extension HTTPFields {
+    /// The values of all fields of that name.
+    subscript(name: String) -> [String] { HTTPField.Name(name).map { self[values: $0] } ?? [] }
+
     /// The first field of that name, as it stands in the message.
     func first(name: String) -> String? { first { $0.name.rawName.lowercased() == name.lowercased() }?.value }
 }

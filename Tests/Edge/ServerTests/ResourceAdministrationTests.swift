@@ -1,6 +1,10 @@
 import Broker
+import BrokerSupport
+import Bytes
 import Evidence
+import EvidenceSupport
 import Foundation
+import HTTP
 import Server
 import Storage
 import TestSupport

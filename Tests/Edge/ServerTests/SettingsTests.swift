@@ -1,7 +1,9 @@
 import Administration
 import Broker
+import BrokerSupport
 import CoCoDialect
 import Evidence
+import EvidenceSupport
 import Foundation
 import HTTP
 import Server

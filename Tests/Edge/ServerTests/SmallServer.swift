@@ -1,5 +1,9 @@
+import Concurrency
+import HTTP
 import HTTPEdge
+import HTTPServer
 import Logging
+import Metrics
 import VirteeDialect
 
 @testable import Server
@@ -8,32 +12,42 @@ import VirteeDialect
 struct SmallServer {
     let port: Int
     let limits: ServerLimits
+    private let server: HTTP1Server
+
+    /// Connections that are open.
+    var openConnections: Int { server.openConnections }
+    /// What bodies take in memory, in bytes.
+    var bodiesInMemory: Int { server.bodiesInMemory }
 
     static func run(
         _ settings: LimitSettings = LimitSettings(), tls: CurrentTLS? = nil,
         routes: (Router<KBSRequestContext>) -> Void, _ body: (SmallServer) async throws -> Void
     ) async throws {
-        let logger = Logger(label: "small") { _ in SwiftLogNoOpLogHandler() }
+        let logger = Logger(label: "small") { _ in NoOpLogHandler() }
         let limits = ServerLimits(settings, logger: logger)
         let router = Router(context: KBSRequestContext.self)
+        router.add(middleware: PeerCertificateMiddleware(tls: tls))
         router.add(middleware: RefusalMiddleware())
         limits.addMiddleware(to: router)
         routes(router)
-        let front = limits.front(tls, logger: logger)
-        let (ports, report) = AsyncStream.makeStream(of: Int.self)
-        let application = Application(
-            router: router,
-            server: HTTPServerBuilder { PinnedHTTP1Channel(base: HTTP1Channel(responder: $0), front: front) },
-            configuration: .init(
-                address: .hostname("127.0.0.1", port: 0), availableConnectionsDelegate: limits.connections.gate),
-            onServerRunning: { report.yield($0.localAddress?.port ?? 0) }, logger: logger)
-        let task = Task {
-            defer { report.finish() }
-            try await application.run()
+        let registry = PrometheusRegistry(MetricDefinition.all)
+        let log = ConnectionLog(
+            counters: limits.counters, open: registry.gauge(.connections), metrics: HTTPMetrics(registry),
+            logger: logger, tlsLogger: logger)
+        let responder = router.responder(logger: logger)
+        let server = HTTP1Server(
+            limits.configuration(idleTimeout: 60), tls: tls?.next, observing: { log($0) }
+        ) { await responder.respond(to: $0) }
+        let socket = try ListeningSocket(.tcp(host: "127.0.0.1", port: 0))
+        guard case .tcp(_, let port) = socket.address else { return }
+        try server.start([socket])
+        do {
+            try await body(SmallServer(port: Int(port), limits: limits, server: server))
+        } catch {
+            await server.stop(within: .zero)
+            throw error
         }
-        defer { task.cancel() }
-        guard let port = await ports.first(where: { _ in true }) else { return try await task.value }
-        try await body(SmallServer(port: port, limits: limits))
+        await server.stop(within: .zero)
     }
 
     /// Waits until a limit was reached as often as that.

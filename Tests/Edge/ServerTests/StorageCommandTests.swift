@@ -1,5 +1,8 @@
 import Broker
+import BrokerSupport
+import Bytes
 import Evidence
+import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPClient

@@ -3,6 +3,7 @@ import Foundation
 import HTTP
 import HTTPClient
 import TLS
+import TLSSupport
 import TestSupport
 import Testing
 import X509
@@ -29,7 +30,7 @@ struct TLSProcessTests {
     @Test("Certificates are replaced under load, by SIGHUP and by themselves, and no request fails")
     func reloadUnderLoad() async throws {
         let authority = try TestAuthority()
-        let files = try authority.issue("server").write(folder)
+        let files = try authority.issueFiles("server").write(folder)
         let server = try await ServerProcess.start(
             folder, "--tls-certificate", files.certificate.path, "--tls-key", files.key.path)
         let tls = try authority.clientTLS()
@@ -58,7 +59,7 @@ struct TLSProcessTests {
                 }
             }
             for round in 0..<5 {
-                let next = try authority.issue("server")
+                let next = try authority.issueFiles("server")
                 // Not in one step: for a while the two do not go together.
                 _ = try next.write(folder)
                 if round < 4 { server.send(signal: SIGHUP) }
@@ -75,7 +76,7 @@ struct TLSProcessTests {
 
         // A broken pair is told, and what is served stays.
         let last = try await TestAuthority.greet(port, tls).certificate
-        try Data(try authority.issue("other").keyPEM.utf8).write(to: files.key)
+        try Data(try authority.issueFiles("other").keyPEM.utf8).write(to: files.key)
         server.send(signal: SIGHUP)
         try await eventually("the log says what is wrong") {
             server.log.contains("is not the key of the first certificate")

@@ -1,6 +1,9 @@
+import BrokerSupport
+import Bytes
 import Crypto
 import EdgeSupport
 import Evidence
+import EvidenceSupport
 import Formats
 import Foundation
 import HTTP
@@ -8,6 +11,7 @@ import HTTPClient
 import HTTPEdge
 import SimulatedHardware
 import TLS
+import TLSSupport
 import TestSupport
 import Testing
 import X509
@@ -25,13 +29,13 @@ struct TLSTests {
     }
 
     private func settings(_ clients: TestAuthority? = nil) throws -> TLSSettings {
-        let files = try authority.issue("server").write(folder)
+        let files = try authority.issueFiles("server").write(folder)
         var tls = TLSSettings()
         (tls.certificate, tls.key) = (files.certificate, files.key)
         if let clients {
             let file = folder.file("clients.crt")
             try Data(clients.pem.utf8).write(to: file)
-            tls.clientsorities = file
+            tls.clientAuthorities = file
         }
         return tls
     }
@@ -95,7 +99,7 @@ struct TLSTests {
     private static func greeting(_ router: Router<KBSRequestContext>) {
         router.get("/kbs/v0") { _, context in
             let certificate = context.peerCertificate.map(Hex.encode) ?? "none"
-            return Response(status: .ok, body: .init(byteBuffer: .init(string: "\(certificate) begins.")))
+            return Response(status: .ok, body: .bytes(Array("\(certificate) begins.".utf8)))
         }
     }
 
@@ -118,14 +122,14 @@ struct TLSTests {
                 }
             }
             #expect(try await ask(nil) == ["none begins.", "none begins."])
-            let valid = try clients.issue("registrar", for: .clients)
+            let valid = try clients.issueFiles("registrar", for: .clients)
             let expected = "\(Hex.encode(valid.der)) begins."
             #expect(try await ask(valid) == [expected, expected])
             let refused: [(String, TestAuthority.Issued)] = [
-                ("another authority's", try authority.issue("x", for: .clients)),
-                ("an authority's of the same name", try TestAuthority("Clients").issue("x", for: .clients)),
-                ("expired", try clients.issue("x", for: .clients, days: -1)),
-                ("a server's", try clients.issue("x", for: .servers)),
+                ("another authority's", try authority.issueFiles("x", for: .clients)),
+                ("an authority's of the same name", try TestAuthority("Clients").issueFiles("x", for: .clients)),
+                ("expired", try clients.issueFiles("x", for: .clients, days: -1)),
+                ("a server's", try clients.issueFiles("x", for: .servers)),
             ]
             for (what, identity) in refused {
                 await #expect(throws: (any Error).self, "\(what)") { try await ask(identity) }
@@ -156,7 +160,7 @@ struct TLSTests {
     func noAuthorities() async throws {
         let current = try CurrentTLS(try #require(try settings().files()))
         try await SmallServer.run(tls: current, routes: Self.greeting) { server in
-            let identity = try authority.issue("x", for: .clients)
+            let identity = try authority.issueFiles("x", for: .clients)
             let reply = try await TestAuthority.greet(server.port, authority.clientTLS(identity))
             #expect(reply.text.hasSuffix("none begins."))
         }
@@ -164,11 +168,11 @@ struct TLSTests {
 
     @Test("A client's certificate that expires while its connection lives is believed no more")
     func expiringPeer() throws {
-        let issued = try authority.issue("x", for: .clients, days: 1)
-        let certificate = try #require(PeerCertificate(issued.der))
-        #expect(certificate.isValid(at: Date()))
-        #expect(!certificate.isValid(at: Date().addingTimeInterval(86_401)))
-        #expect(PeerCertificate([1, 2, 3]) == nil)
+        let issued = try authority.issueFiles("x", for: .clients, days: 1)
+        let certificate = try X509Certificate(der: issued.der)
+        #expect(PeerCertificate.believed(certificate, at: Date()) == issued.der)
+        #expect(PeerCertificate.believed(certificate, at: Date().addingTimeInterval(86_401)) == nil)
+        #expect(PeerCertificate.believed(nil) == nil)
     }
 }
 
@@ -193,8 +197,8 @@ struct TLSFilesTests {
 
     @Test("What cannot be served with is refused, and the reason names the file")
     func unusable() throws {
-        let good = try authority.issue("server")
-        let other = try authority.issue("other")
+        let good = try authority.issueFiles("server")
+        let other = try authority.issueFiles("other")
         let half = String(good.pem.prefix(300))
         func variant(_ pem: String, _ key: String) -> TestAuthority.Issued { .init(pem: pem, keyPEM: key, der: []) }
         let cases: [(TestAuthority.Issued, String?, String)] = [
@@ -227,7 +231,7 @@ struct TLSFilesTests {
     @Test(
         "A broken replacement keeps the old pair and is told once; a whole one is taken up, also by a link that moves")
     func reload() throws {
-        let first = try authority.issue("server", days: 10)
+        let first = try authority.issueFiles("server", days: 10)
         let current = try CurrentTLS(files(first))
         #expect(abs(current.daysToExpiry() - 10) < 0.1)
         func isUnchanged() -> Bool { if case .unchanged = current.reload() { true } else { false } }
@@ -236,7 +240,7 @@ struct TLSFilesTests {
         }
         func isReplaced() -> Bool { if case .replaced = current.reload() { true } else { false } }
         #expect(isUnchanged())
-        let second = try authority.issue("server", days: 20)
+        let second = try authority.issueFiles("server", days: 20)
         try Data(second.pem.utf8).write(to: folder.file("tls.crt"))
         #expect(refusal()?.contains("is not the key") == true)
         #expect(isUnchanged(), "not told again")

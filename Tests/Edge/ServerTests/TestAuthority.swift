@@ -2,13 +2,12 @@ import Bytes
 import Foundation
 import HTTPClient
 import TLS
+import TLSSupport
 import TestSupport
 import X509
 
-/// An authority that issues certificates to servers on loopback and to clients.
-struct TestAuthority {
-    private let key: PrivateKey
-    private let certificate: X509Certificate
+/// What the tests of a server make of an authority: files for its settings, and clients.
+extension TestAuthority {
     var pem: String { certificate.pem }
 
     struct Issued {
@@ -24,24 +23,15 @@ struct TestAuthority {
         }
     }
 
-    init(_ name: String = "Test authority") throws {
-        key = try PrivateKey.makeP256()
-        var template = CertificateTemplate(
-            name, from: Date().addingTimeInterval(-86_400), until: Date().addingTimeInterval(86_400 * 365))
-        template.isAuthority = true
-        certificate = try template.selfSigned(by: key)
-    }
-
     /// - Parameter days: from two days ago until then.
-    func issue(_ subject: String, for usage: ExtendedKeyUsage = .servers, days: Double = 90) throws -> Issued {
-        let leaf = try PrivateKey.makeP256()
-        var template = CertificateTemplate(
-            subject, from: Date().addingTimeInterval(-86_400 * 2), until: Date().addingTimeInterval(86_400 * days))
-        template.usages = [usage]
-        template.names = [.dns("localhost"), .address([127, 0, 0, 1])]
-        let issued = try template.issued(for: leaf, by: certificate, key)
-        let keyPEM = try leaf.pem().withBytes { String(decoding: $0, as: UTF8.self) }
-        return Issued(pem: issued.pem, keyPEM: keyPEM, der: issued.der)
+    func issueFiles(
+        _ subject: String, for usage: ExtendedKeyUsage = .servers, days: Double = 90
+    ) throws -> Issued {
+        let identity = try issue(subject, for: [usage], until: Date().addingTimeInterval(86_400 * days))
+        return Issued(
+            pem: identity.certificate.pem,
+            keyPEM: try identity.key.pem().withBytes { String(decoding: $0, as: UTF8.self) },
+            der: identity.certificate.der)
     }
 
     /// How a client trusts this authority, and no other.

@@ -1,6 +1,9 @@
 import Broker
+import BrokerSupport
+import Bytes
 import Crypto
 import Evidence
+import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPClient

@@ -1,6 +1,9 @@
 import Broker
+import BrokerSupport
+import EdgeSupport
 import Endorsements
 import Evidence
+import EvidenceSupport
 import InMemoryTracing
 import SimulatedHardware
 import TestSupport

@@ -1,7 +1,13 @@
 import Broker
+import BrokerSupport
+import Bytes
+import EdgeSupport
 import Evidence
+import EvidenceSupport
 import Foundation
+import HTTP
 import HTTPEdge
+import HTTPServer
 import OpenPolicyAgent
 import TestSupport
 import Testing
@@ -54,7 +60,7 @@ struct TrusteeAdministrationTests {
     )
     func regoTrail() async throws {
         try await StandInService.run { _, count in
-            Response(status: count == 1 ? .ok : .badRequest, body: .init(byteBuffer: ByteBuffer(string: "{}")))
+            OutgoingResponse(status: count == 1 ? .ok : .badRequest, body: .bytes(Array("{}".utf8)))
         } _: { agent, base in
             try await RunningServer.run {
                 $0.agent.baseURL = base

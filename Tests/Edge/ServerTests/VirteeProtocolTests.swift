@@ -1,7 +1,11 @@
 import Broker
+import BrokerSupport
+import Bytes
 import Crypto
 import Evidence
+import EvidenceSupport
 import Foundation
+import HTTP
 import SimulatedHardware
 import TestSupport
 import Testing
@@ -158,7 +162,7 @@ struct VirteeProtocolTests {
                 try await server.register(id, secret: "of \(id)")
                 #expect(try await Simulated.guest(id).boot(over: server.transport) == Array("of \(id)".utf8))
                 // A client's base URL may end in a slash.
-                let slashed = GuestTransport(base: server.base + "/", client: server.client)
+                let slashed = GuestTransport(base: server.base + "/", client: .shared)
                 #expect(try await Simulated.guest(id).boot(over: slashed) == Array("of \(id)".utf8))
             }
             #expect(try await server.send("DELETE", "/api/v1/workloads/a//b").status == 204)

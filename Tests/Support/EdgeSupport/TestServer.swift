@@ -1,6 +1,7 @@
 import Concurrency
 import HTTP
 public import HTTPServer
+public import TLS
 
 /// A server on a free port of this machine, with a handler of the test's own, that keeps what happened to it.
 public final class TestServer: Sendable {
@@ -10,13 +11,13 @@ public final class TestServer: Sendable {
 
     /// Runs it for as long as `body` does.
     public static func run(
-        _ change: (inout ServerConfiguration) -> Void = { _ in },
+        _ change: (inout ServerConfiguration) -> Void = { _ in }, tls: (@Sendable () -> TLSContext)? = nil,
         handler: @escaping @Sendable (IncomingRequest) async -> OutgoingResponse,
         _ body: (TestServer) async throws -> Void
     ) async throws {
         var configuration = ServerConfiguration()
         change(&configuration)
-        let server = try TestServer(configuration, handler)
+        let server = try TestServer(configuration, tls, handler)
         do {
             try await body(server)
         } catch {
@@ -27,13 +28,13 @@ public final class TestServer: Sendable {
     }
 
     private init(
-        _ configuration: ServerConfiguration,
+        _ configuration: ServerConfiguration, _ tls: (@Sendable () -> TLSContext)?,
         _ handler: @escaping @Sendable (IncomingRequest) async -> OutgoingResponse
     ) throws {
         let seen = Lock<[ServerEvent]>([])
         self.seen = seen
         server = HTTP1Server(
-            configuration, observing: { event in seen.withLock { $0.append(event) } }, handler: handler)
+            configuration, tls: tls, observing: { event in seen.withLock { $0.append(event) } }, handler: handler)
         let socket = try ListeningSocket(.tcp(host: "127.0.0.1", port: 0))
         guard case .tcp(_, let port) = socket.address else { throw TestSocket.Failure(code: 0) }
         self.port = Int(port)

@@ -75,7 +75,13 @@ public enum JSONValue: Sendable, Hashable {
     }
 
     /// The same as ``encoded``, for text that goes into other text.
-    public var text: String { String(decoding: encoded, as: UTF8.self) }
+    public var encodedText: String { String(decoding: encoded, as: UTF8.self) }
+
+    /// nil for anything but a text.
+    public var asText: String? {
+        guard case .text(let text) = self else { return nil }
+        return text
+    }
 
     /// Appends the value to a text.
     public func append(to json: inout [UInt8]) {

@@ -30,7 +30,7 @@ extension Connection {
         let collecting = Exchange.Collecting(longest, continuation)
         exchange.body = .collecting(collecting)
         if exchange.head.expectsContinue, input.isEmpty, !exchange.hasContinued {
-            output.append(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+            emit(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
         }
         exchange.hasContinued = true
         beginBody(exchange)
@@ -45,8 +45,8 @@ extension Connection {
 
     /// What has come gives time for more: whoever sends steadily may go on, whoever trickles gains nothing.
     private func expectBody(_ exchange: Exchange) {
-        let earned = UInt64(exchange.received) * 1_000_000_000 / UInt64(max(1, configuration.leastBodyRate))
-        expect(.body, until: exchange.bodyStart + configuration.bodyTimeout.nanoseconds + earned)
+        let earned = UInt64(exchange.received) * 1_000_000_000 / UInt64(max(1, service.configuration.leastBodyRate))
+        expect(.body, until: exchange.bodyStart + service.times.body + earned)
     }
 
     // MARK: Collecting
@@ -69,11 +69,11 @@ extension Connection {
         expect(.nothing)
         switch failure {
         case .malformed(let fault):
-            worker.service.observe(.malformed(fault, peer))
+            service.observe(.malformed(fault, peer))
             exchange.body = .broken
             exchange.closes = true
         case .noRoom:
-            worker.service.observe(.bodyRefused(peer))
+            service.observe(.bodyRefused(peer))
             fallthrough
         default:
             // What is still to come is thrown away when the answer is known.
@@ -155,7 +155,7 @@ extension Connection {
                 throw .connectionEnded
             }
             consume(position)
-            switch receive(into: &input, atMost: Self.piece) {
+            switch receiveInput(atMost: Self.piece) {
             case .some: continue
             case .nothing: return false
             case .end: throw .malformed(Self.endsEarly)
@@ -173,11 +173,11 @@ extension Connection {
         guard case .untouched = exchange.body else { return }
         // Whoever waits for 100 may, after any other answer, send the body or not: nobody knows what comes next.
         let isUncertain = exchange.head.expectsContinue && !exchange.hasContinued
-        guard !isUncertain, exchange.left <= configuration.drained, !exchange.closes else {
+        guard !isUncertain, exchange.left <= service.configuration.drained, !exchange.closes else {
             (exchange.body, exchange.closes) = (.broken, true)
             return
         }
-        exchange.body = .draining(left: configuration.drained)
+        exchange.body = .draining(left: service.configuration.drained)
         beginBody(exchange)
     }
 
@@ -232,7 +232,7 @@ extension Connection {
             guard allowed > 0 else { return nil }
             consume(position)
             exchange.body = .draining(left: allowed)
-            switch receive(into: &input, atMost: 16_384) {
+            switch receiveInput(atMost: 16_384) {
             case .some: continue
             case .nothing: return false
             case .end: return nil
@@ -243,14 +243,14 @@ extension Connection {
     // MARK: Memory
 
     private func take(_ count: Int, for exchange: Exchange) -> Bool {
-        guard worker.service.budget.take(count) else { return false }
+        guard service.budget.take(count) else { return false }
         exchange.budget += count
         return true
     }
 
     func giveBack(_ exchange: Exchange) {
         guard exchange.budget > 0 else { return }
-        worker.service.budget.giveBack(exchange.budget)
+        service.budget.giveBack(exchange.budget)
         exchange.budget = 0
     }
 

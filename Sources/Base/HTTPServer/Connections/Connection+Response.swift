@@ -11,21 +11,19 @@ extension Connection {
         (self.exchange, phase, hasServed) = (exchange, .exchange, true)
         expect(.nothing)
         worker.taskBegan()
-        let request = IncomingRequest(head: head.request, body: IncomingBody(self, exchange), peer: peer)
+        let request = IncomingRequest(head: head.request, body: IncomingBody(self, exchange), peer: peer, tls: tlsPeer)
         exchange.task = Task(executorPreference: loop) { [self] in
-            let response = await worker.service.handler(request)
+            let response = await service.handler(request)
             if case .stream(_, let write) = response.body, mayStream(response, exchange) {
                 await stream(response, exchange, write)
+            } else if loop.isCurrent {
+                // Where a handler ends is the loop, unless it asked for another place.
+                respond(exchange, response)
             } else {
-                onLoop { $0.respond(exchange, response) }
+                loop.execute { self.respond(exchange, response) }
             }
-            onLoop { $0.worker.taskEnded() }
+            if loop.isCurrent { worker.taskEnded() } else { loop.execute { self.worker.taskEnded() } }
         }
-    }
-
-    /// Where the handler ends is the loop, unless it asked for another place.
-    private func onLoop(_ action: @escaping @Sendable (Connection) -> Void) {
-        if loop.isCurrent { action(self) } else { loop.execute { action(self) } }
     }
 
     private func mayStream(_ response: OutgoingResponse, _ exchange: Exchange) -> Bool {
@@ -35,7 +33,7 @@ extension Connection {
     private func stream(
         _ response: OutgoingResponse, _ exchange: Exchange, _ write: @Sendable (BodyWriter) async throws -> Void
     ) async {
-        onLoop { $0.respond(exchange, response) }
+        loop.perform { self.respond(exchange, response) }
         let isWhole: Bool
         do {
             try await write(BodyWriter(connection: self, exchange: exchange))
@@ -43,7 +41,7 @@ extension Connection {
         } catch {
             isWhole = false
         }
-        onLoop { $0.endStream(exchange, isWhole: isWhole) }
+        loop.perform { self.endStream(exchange, isWhole: isWhole) }
     }
 
     // MARK: Responses, on the loop
@@ -71,27 +69,37 @@ extension Connection {
         do {
             try bytes.appendResponse(
                 response, date: loop.date, framing: framing, closes: exchange.closes,
-                keptFor: exchange.head.asksToKeepAlive ? configuration.idleTimeout : nil)
+                keptFor: exchange.head.asksToKeepAlive ? service.configuration.idleTimeout : nil)
         } catch {
-            worker.service.observe(.unwritable(error))
+            service.observe(.unwritable(error))
             exchange.response = .complete
             exchange.closes = true
             bytes = []
             let sentence = OutgoingResponse(
                 status: .internalServerError, text: "The server's answer could not be written.\n")
             try? bytes.appendResponse(sentence, date: loop.date, framing: .ended)
-            output.append(bytes)
-            return
+            return emit(bytes)
         }
         guard exchange.head.request.method != .head, case .bytes(let body) = response.body,
             !response.status.hasNoBody
-        else { return output.append(bytes) }
+        else { return emit(bytes) }
         if body.count <= 16_384 {
-            output.append(bytes + body)
+            bytes.append(contentsOf: body)
+            emit(bytes)
         } else {
-            output.append(bytes)
-            output.append(body)
+            emit(bytes, hasMore: true)
+            emit(body)
         }
+    }
+
+    /// Sends it, behind what is still to be taken.
+    func emit(_ bytes: [UInt8], hasMore: Bool = false) {
+        guard !isDead else { return }
+        guard output.isEmpty, mayWrite else { return output.append(bytes) }
+        guard let sent = send(bytes[...], hasMore: hasMore) else { return hangUp() }
+        guard sent < bytes.count else { return }
+        output.append(bytes, taken: sent)
+        flush()
     }
 
     private func framing(of response: OutgoingResponse, _ exchange: Exchange) -> ResponseFraming {
@@ -120,10 +128,12 @@ extension Connection {
             var chunk: [UInt8] = []
             chunk.reserveCapacity(bytes.count + 16)
             chunk.appendChunk(bytes)
-            output.append(chunk)
+            emit(chunk)
         } else {
-            output.append(bytes)
+            emit(bytes)
         }
+        guard !isDead else { return continuation.resume(returning: false) }
+        guard output.count >= Self.watermark else { return continuation.resume(returning: true) }
         exchange.writer = continuation
         advance()
     }
@@ -136,20 +146,19 @@ extension Connection {
         if exchange.isChunked {
             var last: [UInt8] = []
             last.appendLastChunk()
-            output.append(last)
+            emit(last)
         }
         advance()
     }
 
     func flush() {
-        let before = output.count
         guard let sent = output.write({ send($0, hasMore: $1) }) else { return hangUp() }
         if output.isEmpty {
             expectNoTaking()
         } else {
             mayWrite = false
             output.noteHeld(socket)
-            if sent > 0 || before > 0 { expectTaking() }
+            if sent > 0 || !isWaitingForTaking { expectTaking() }
         }
         guard output.count < Self.watermark, let exchange, let writer = exchange.writer else { return }
         exchange.writer = nil
@@ -177,8 +186,8 @@ extension Connection {
         mustAdvance = true
         guard exchange.closes else {
             phase = .head
-            reader = RequestReader(configuration.head)
-            return expect(.request, within: configuration.idleTimeout)
+            reader = RequestReader(service.configuration.head)
+            return expect(.request, within: service.times.idle)
         }
         phase = .ending
     }
@@ -206,7 +215,7 @@ extension [UInt8] {
         _ response: OutgoingResponse, date: [UInt8], framing: ResponseFraming, closes: Bool = false,
         keptFor idle: Duration? = nil
     ) throws(UnwritableField) {
-        reserveCapacity(256)
+        reserveCapacity(512)
         appendStatusLine(response.status)
         for field in response.headers {
             switch field.name {

@@ -1,6 +1,7 @@
 import CEpoll
 import Glibc
 import HTTP
+import TLS
 
 /// One client's connection: one request at a time, each with its deadlines. It is touched on its loop's thread only.
 ///
@@ -8,6 +9,8 @@ import HTTP
 /// that a client that sends on, or hangs up, while its request is being answered costs nothing.
 final class Connection: Watched, @unchecked Sendable {
     enum Phase {
+        /// TLS is being agreed on.
+        case handshake
         /// Between requests, or in a request's head.
         case head
         /// A request is read and answered.
@@ -20,7 +23,7 @@ final class Connection: Watched, @unchecked Sendable {
     }
 
     /// What is waited for from the client, and for how long.
-    enum Awaited { case nothing, request, head, body, end }
+    enum Awaited { case nothing, handshake, request, head, body, end }
 
     let worker: Worker
     let peer: Peer
@@ -28,13 +31,23 @@ final class Connection: Watched, @unchecked Sendable {
     /// Whether the kernel can throw bytes away without handing them over.
     private let canDiscard: Bool
 
-    var phase = Phase.head
+    let tls: TLSSession?
+    /// What a request may know of TLS.
+    var tlsPeer: TLSPeer?
+    /// Whether the next step of the handshake waits for its turn.
+    var isWaitingForTurn = false
+    /// Whether that step has something to write first.
+    var mustWriteHandshake = false
+    /// Whether nothing can be read or written through it any more.
+    var isTLSBroken = false
+
+    var phase: Phase
     /// What has come and was not read yet.
     var input: [UInt8] = []
     var reader: RequestReader
     var exchange: Exchange?
-    /// Whether the socket may hold something to read.
-    var mayRead = true
+    /// Whether the socket may hold something to read. The first event says so.
+    var mayRead = false
     /// Whether the client has ended its side: what it sent before is still to be read, and it may wait for an answer.
     private var hasPeerEnded = false
     /// Whether nothing can be written any more.
@@ -54,18 +67,24 @@ final class Connection: Watched, @unchecked Sendable {
     var mustAdvance = false
 
     var loop: EventLoop { worker.loop }
-    var configuration: ServerConfiguration { worker.service.configuration }
+    var service: Service { worker.service }
 
-    init(_ socket: Int32, _ peer: Peer, isTCP: Bool, _ worker: Worker) {
+    init(_ socket: Int32, _ peer: Peer, isTCP: Bool, _ tls: TLSSession?, _ worker: Worker) {
         self.socket = socket
         self.peer = peer
         self.worker = worker
-        canDiscard = isTCP
+        self.tls = tls
+        phase = tls == nil ? .head : .handshake
+        canDiscard = isTCP && tls == nil
         reader = RequestReader(worker.service.configuration.head)
     }
 
     func start() {
-        expect(.head, within: configuration.headTimeout)
+        if tls == nil {
+            expect(.head, within: service.times.head)
+        } else {
+            expect(.handshake, within: service.times.handshake)
+        }
         advance()
     }
 
@@ -76,6 +95,8 @@ final class Connection: Watched, @unchecked Sendable {
         if hasFailed || events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue) != 0 { mayRead = true }
         if hasFailed || events & EPOLLRDHUP.rawValue != 0 { hasPeerEnded = true }
         if hasFailed || events & EPOLLOUT.rawValue != 0 { mayWrite = true }
+        // TLS may have to write in order to read, and the other way round.
+        if tls != nil { (mayRead, mayWrite) = (true, true) }
         if hasFailed, phase == .exchange {
             hangUp()
             return
@@ -94,6 +115,7 @@ final class Connection: Watched, @unchecked Sendable {
             mustAdvance = false
             if mayWrite, !output.isEmpty { flush() }
             switch phase {
+            case .handshake: shakeHands()
             case .head: readHead()
             case .exchange: goOnWithExchange()
             case .ending: if output.isEmpty { linger() }
@@ -112,7 +134,7 @@ final class Connection: Watched, @unchecked Sendable {
     private func readHead() {
         while phase == .head {
             if !input.isEmpty {
-                if case .request = awaited { expect(.head, within: configuration.headTimeout) }
+                if case .request = awaited { expect(.head, within: service.times.head) }
                 do {
                     if let (head, end) = try reader.read(input) {
                         consume(end)
@@ -123,7 +145,7 @@ final class Connection: Watched, @unchecked Sendable {
                 }
             }
             // Not more than a head takes: a body goes where it is collected, or nowhere.
-            switch receive(into: &input, atMost: Self.headPiece) {
+            switch receiveInput(atMost: Self.headPiece) {
             case .some: break
             case .nothing:
                 if worker.isStopping, input.isEmpty { endIdle() }
@@ -135,13 +157,13 @@ final class Connection: Watched, @unchecked Sendable {
 
     /// Answers what is no request, and ends the connection.
     private func refuse(_ fault: MalformedMessage) {
-        worker.service.observe(.malformed(fault, peer))
+        service.observe(.malformed(fault, peer))
         input = []
         expect(.nothing)
-        let response = worker.service.refusal(fault)
+        let response = service.refusal(fault)
         var bytes: [UInt8] = []
-        if (try? bytes.appendResponse(response, date: loop.date, framing: .ended)) != nil { output.append(bytes) }
         (phase, mustLinger, mustAdvance) = (.ending, true, true)
+        if (try? bytes.appendResponse(response, date: loop.date, framing: .ended)) != nil { emit(bytes) }
     }
 
     /// Removes what was read from the front of the input.
@@ -154,12 +176,17 @@ final class Connection: Watched, @unchecked Sendable {
 
     /// The last response has been written.
     private func linger() {
-        guard !isDead, mustLinger || mayRead || !input.isEmpty else { return close() }
+        guard !isDead else { return close() }
+        if !mustLinger, input.isEmpty, case .nothing = receiveInput(atMost: 1) {
+            _ = tls?.shutdown()
+            return close()
+        }
         phase = .lingering
         input = []
-        lingerLeft = configuration.lingered
+        lingerLeft = service.configuration.lingered
+        _ = tls?.shutdown()
         shutdown(socket, Int32(SHUT_WR))
-        expect(.end, within: configuration.lingerTimeout)
+        expect(.end, within: service.times.linger)
         mustAdvance = true
     }
 
@@ -205,7 +232,12 @@ final class Connection: Watched, @unchecked Sendable {
 
     /// On a connection that has just begun the request may be on its way.
     private func endIdle() {
-        if hasServed { close() } else { expect(.end, within: .seconds(1)) }
+        if hasServed {
+            _ = tls?.shutdown()
+            close()
+        } else {
+            expect(.end, within: Times.beginning)
+        }
     }
 
     /// The server ends: a connection on which nothing is asked is closed, the others after their response.
@@ -222,15 +254,18 @@ final class Connection: Watched, @unchecked Sendable {
 
     // MARK: Time
 
-    func expect(_ what: Awaited, within time: Duration = .zero) {
+    /// - Parameter time: in nanoseconds.
+    func expect(_ what: Awaited, within time: UInt64 = 0) {
         awaited = what
-        if case .nothing = what { readDeadline = .max } else { readDeadline = loop.now + time.nanoseconds }
+        if case .nothing = what { readDeadline = .max } else { readDeadline = loop.now + time }
     }
 
     func expect(_ what: Awaited, until deadline: UInt64) { (awaited, readDeadline) = (what, deadline) }
 
     /// Some of the output was taken, or the client must take some from now on.
-    func expectTaking() { writeDeadline = loop.now + configuration.writeTimeout.nanoseconds }
+    func expectTaking() { writeDeadline = loop.now + service.times.write }
+
+    var isWaitingForTaking: Bool { writeDeadline != .max }
 
     func expectNoTaking() { writeDeadline = .max }
 
@@ -244,7 +279,7 @@ final class Connection: Watched, @unchecked Sendable {
             if output.hasProgressed(socket) {
                 expectTaking()
             } else {
-                worker.service.observe(.writeTimedOut(peer))
+                service.observe(.writeTimedOut(peer))
                 cut()
             }
         }
@@ -255,12 +290,18 @@ final class Connection: Watched, @unchecked Sendable {
     private func readTimedOut() {
         switch awaited {
         case .nothing: readDeadline = .max
-        case .request, .end: close()
+        case .request:
+            _ = tls?.shutdown()
+            close()
+        case .end: close()
+        case .handshake:
+            service.observe(.handshakeTimedOut(peer))
+            cut()
         case .head:
-            worker.service.observe(.headTimedOut(peer))
+            service.observe(.headTimedOut(peer))
             cut()
         case .body:
-            worker.service.observe(.bodyTimedOut(peer))
+            service.observe(.bodyTimedOut(peer))
             cut()
         }
     }
@@ -269,13 +310,25 @@ final class Connection: Watched, @unchecked Sendable {
 
     enum Received { case some(Int), nothing, end }
 
+    /// Appends what the socket holds to the input.
+    func receiveInput(atMost count: Int) -> Received {
+        // Taken out meanwhile, so that it is one access after another.
+        var bytes = input
+        input = []
+        defer { input = bytes }
+        return receive(into: &bytes, atMost: count)
+    }
+
     /// Appends what the socket holds.
     func receive(into bytes: inout [UInt8], atMost count: Int) -> Received {
         guard mayRead else { return .nothing }
+        if let tls { return receive(tls, into: &bytes, atMost: count) }
         var received = 0
         bytes.append(addingCapacity: count) { span in
             span.withUnsafeMutableBufferPointer { buffer, initialized in
-                received = recv(socket, buffer.baseAddress?.advanced(by: initialized), count, 0)
+                repeat {
+                    received = recv(socket, buffer.baseAddress?.advanced(by: initialized), count, 0)
+                } while received < 0 && errno == EINTR
                 initialized += max(0, received)
             }
         }
@@ -289,7 +342,9 @@ final class Connection: Watched, @unchecked Sendable {
             var bytes: [UInt8] = []
             return receive(into: &bytes, atMost: min(count, 16_384))
         }
-        return note(recv(socket, nil, count, Int32(MSG_TRUNC)), of: count)
+        var received = 0
+        repeat { received = recv(socket, nil, count, Int32(MSG_TRUNC)) } while received < 0 && errno == EINTR
+        return note(received, of: count)
     }
 
     private func note(_ received: Int, of wanted: Int) -> Received {
@@ -302,17 +357,22 @@ final class Connection: Watched, @unchecked Sendable {
             mayRead = false
             return .nothing
         }
-        if received < 0, errno == EINTR { return .nothing }
         mayRead = false
         return .end
     }
 
     /// - Returns: how many bytes were taken; 0 when the socket is full, nil when it is broken.
     func send(_ bytes: ArraySlice<UInt8>, hasMore: Bool) -> Int? {
+        if let tls { return send(bytes, tls) }
         let flags = Int32(MSG_NOSIGNAL) | (hasMore ? Int32(MSG_MORE) : 0)
-        let sent = bytes.withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, flags) }
+        var sent = 0
+        bytes.withUnsafeBytes { buffer in
+            repeat {
+                sent = Glibc.send(socket, buffer.baseAddress, buffer.count, flags)
+            } while sent < 0 && errno == EINTR
+        }
         if sent >= 0 { return sent }
-        return errno == EAGAIN || errno == EINTR ? 0 : nil
+        return errno == EAGAIN ? 0 : nil
     }
 }
 

@@ -8,10 +8,15 @@ import HTTP
 /// bits.
 final class ConnectionCounts: Sendable {
     private struct Counts {
-        var all = 0
+        /// Those that are open, and those for which a place is kept while they are accepted.
+        var reserved = 0
+        var open = 0
         /// Has as many entries at most as there are connections.
         var byAddress: [IPAddress: Int] = [:]
+        /// Whether somebody who listens waits for a place.
         var isPaused = false
+        /// Whether that was told since the last one ended.
+        var isTold = false
     }
 
     private let counts = Lock(Counts())
@@ -24,28 +29,33 @@ final class ConnectionCounts: Sendable {
     }
 
     /// How many are open.
-    var open: Int { counts.withLock { $0.all } }
+    var open: Int { counts.withLock { $0.open } }
 
     enum Reservation { case made, refused(isFirst: Bool) }
 
-    /// Counts a connection that is about to be accepted.
+    /// Keeps a place for a connection that may be there to be accepted.
     func reserve() -> Reservation {
         counts.withLock { counts in
-            guard counts.all < most else {
-                defer { counts.isPaused = true }
-                return .refused(isFirst: !counts.isPaused)
+            guard counts.reserved >= most else {
+                counts.reserved += 1
+                return .made
             }
-            counts.all += 1
-            return .made
+            counts.isPaused = true
+            // Of two loops that look for one connection, one finds none, and has kept a place in vain.
+            let isFirst = counts.open >= most && !counts.isTold
+            if isFirst { counts.isTold = true }
+            return .refused(isFirst: isFirst)
         }
     }
 
-    /// - Returns: whether the address may have one more, which then counts.
+    /// - Returns: whether the address may have one more, which then takes the place that was kept.
     func admit(_ address: IPAddress?) -> Bool {
-        guard let address = address?.limited else { return true }
-        return counts.withLock { counts in
-            guard counts.byAddress[address, default: 0] < mostPerAddress else { return false }
-            counts.byAddress[address, default: 0] += 1
+        counts.withLock { counts in
+            if let address = address?.limited {
+                guard counts.byAddress[address, default: 0] < mostPerAddress else { return false }
+                counts.byAddress[address, default: 0] += 1
+            }
+            counts.open += 1
             return true
         }
     }
@@ -59,15 +69,17 @@ final class ConnectionCounts: Sendable {
                 let left = counts.byAddress[address, default: 1] - 1
                 counts.byAddress[address] = left > 0 ? left : nil
             }
+            counts.open -= 1
+            counts.isTold = false
             return Self.giveBack(&counts)
         }
     }
 
-    /// One that was reserved was not admitted.
+    /// No connection has taken the place that was kept.
     func cancelReservation() -> Bool { counts.withLock { Self.giveBack(&$0) } }
 
     private static func giveBack(_ counts: inout Counts) -> Bool {
-        counts.all -= 1
+        counts.reserved -= 1
         defer { counts.isPaused = false }
         return counts.isPaused
     }

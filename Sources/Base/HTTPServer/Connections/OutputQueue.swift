@@ -12,9 +12,11 @@ struct OutputQueue {
 
     var isEmpty: Bool { count == 0 }
 
-    mutating func append(_ bytes: [UInt8]) {
-        guard !bytes.isEmpty else { return }
-        count += bytes.count
+    /// - Parameter taken: so many were written already; above zero only when nothing else waits.
+    mutating func append(_ bytes: [UInt8], taken: Int = 0) {
+        guard taken < bytes.count else { return }
+        if taken > 0 { self.taken = taken }
+        count += bytes.count - taken
         pieces.append(bytes)
     }
 

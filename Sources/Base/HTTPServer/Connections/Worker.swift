@@ -1,27 +1,33 @@
 import CEpoll
 import Glibc
 import HTTP
+import TLS
 
 /// What all loops of a server share.
 final class Service: Sendable {
     typealias Handler = @Sendable (IncomingRequest) async -> OutgoingResponse
 
     let configuration: ServerConfiguration
+    let times: Times
     let counts: ConnectionCounts
     let budget: BodyBudget
     let handler: Handler
     let observe: @Sendable (ServerEvent) -> Void
+    /// What new connections over TCP begin with; nil: plain HTTP.
+    let tls: (@Sendable () -> TLSContext)?
     let refusal: @Sendable (MalformedMessage) -> OutgoingResponse
     /// Goes on with accepting, on every loop.
     let resume: @Sendable () -> Void
 
     init(
         _ configuration: ServerConfiguration, handler: @escaping Handler,
-        observe: @escaping @Sendable (ServerEvent) -> Void,
+        tls: (@Sendable () -> TLSContext)?, observe: @escaping @Sendable (ServerEvent) -> Void,
         refusal: @escaping @Sendable (MalformedMessage) -> OutgoingResponse, resume: @escaping @Sendable () -> Void
     ) {
         self.configuration = configuration
+        times = Times(configuration)
         self.handler = handler
+        self.tls = tls
         self.observe = observe
         self.refusal = refusal
         self.resume = resume
@@ -31,11 +37,28 @@ final class Service: Sendable {
     }
 }
 
+/// A configuration's times, in nanoseconds.
+struct Times: Sendable {
+    let handshake, head, body, write, idle, linger: UInt64
+    /// For the first request of a connection when the server stops.
+    static let beginning: UInt64 = 1_000_000_000
+
+    init(_ configuration: ServerConfiguration) {
+        handshake = configuration.handshakeTimeout.nanoseconds
+        head = configuration.headTimeout.nanoseconds
+        body = configuration.bodyTimeout.nanoseconds
+        write = configuration.writeTimeout.nanoseconds
+        idle = configuration.idleTimeout.nanoseconds
+        linger = configuration.lingerTimeout.nanoseconds
+    }
+}
+
 /// A loop with its connections. It is touched on the loop's thread only.
 final class Worker: @unchecked Sendable {
     let loop: EventLoop
     let service: Service
     private var acceptors: [Acceptor] = []
+    let handshakes = HandshakeQueue()
     private var connections: [ObjectIdentifier: Connection] = [:]
     /// Handlers that have not ended.
     private var tasks = 0
@@ -51,7 +74,17 @@ final class Worker: @unchecked Sendable {
         self.service = service
     }
 
+    private func session(_ socket: Int32, isTCP: Bool) throws(TLSError) -> TLSSession? {
+        guard isTCP, let context = service.tls?() else { return nil }
+        return try TLSSession(context, accepting: socket)
+    }
+
     func listen(_ sockets: [ListeningSocket]) {
+        let handshakes = handshakes
+        loop.betweenLooks = {
+            handshakes.workForASlice()
+            return !handshakes.isEmpty
+        }
         acceptors = sockets.map { Acceptor($0, self) }
         for acceptor in acceptors { acceptor.watch() }
     }
@@ -68,7 +101,13 @@ final class Worker: @unchecked Sendable {
             if service.counts.cancelReservation() { service.resume() }
             return service.observe(.connectionRefused(peer))
         }
-        let connection = Connection(socket, peer, isTCP: isTCP, self)
+        let tls: TLSSession?
+        do { tls = try session(socket, isTCP: isTCP) } catch {
+            close(socket)
+            if service.counts.release(peer.address) { service.resume() }
+            return service.observe(.handshakeFailed(error, peer))
+        }
+        let connection = Connection(socket, peer, isTCP: isTCP, tls, self)
         let events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
         guard loop.watch(socket, connection, events) else {
             close(socket)

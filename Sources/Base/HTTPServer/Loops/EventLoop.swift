@@ -2,6 +2,7 @@ import CEpoll
 import Concurrency
 import Glibc
 import HTTP
+import Synchronization
 
 /// What an event loop wakes: a listening or a connected socket. It is touched on its loop's thread only.
 class Watched {
@@ -33,10 +34,13 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         return key
     }()
 
+    private let name: String
     private let epoll: Int32
     /// Wakes the loop when work came from another thread.
     private let bell: Int32
     private let fromOthers = Lock<[Work]>([])
+    /// Whether there is any, so that a loop on which nobody else calls never locks.
+    private let hasOthers = Atomic(false)
     // From here on: of the loop's thread alone.
     private var own: [Work] = []
     private var round: [Work] = []
@@ -45,13 +49,18 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var forgotten: [Watched] = []
     private var timers = TimerHeap()
     private var isStopped = false
+    /// Work that may wait, done between two looks at the sockets. It says whether there is more.
+    var betweenLooks: () -> Bool = { false }
+    private var hasMore = false
     private var dateLine: (second: Int, bytes: [UInt8]) = (-1, [])
 
     /// When the loop last woke, in nanoseconds of the monotonic clock.
     private(set) var now: UInt64 = EventLoop.clock()
 
+    /// - Parameter name: the thread's, of which the system shows 15 characters.
     /// - Throws: ``SocketFailure`` when the process may open no more files.
-    public init() throws {
+    public init(named name: String = "loop") throws {
+        self.name = name
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         bell = kbs_eventfd()
         guard epoll >= 0, bell >= 0 else { throw SocketFailure("An event loop cannot be made", errno) }
@@ -86,6 +95,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
         let isFirst = fromOthers.withLock { waiting in
             waiting.append(work)
+            hasOthers.store(true, ordering: .releasing)
             return waiting.count == 1
         }
         guard isFirst else { return }
@@ -160,6 +170,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     func stop() { isStopped = true }
 
     fileprivate func run() {
+        kbs_name_thread(String(name.prefix(15)))
         pthread_setspecific(Self.threadKey, Unmanaged.passUnretained(self).toOpaque())
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 256) { events in
             while !isStopped { turn(events) }
@@ -184,13 +195,14 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
         while let who = timers.takeDue(at: now) { who.timeCame(now) }
         runWork()
+        hasMore = betweenLooks()
         for who in forgotten { Unmanaged.passUnretained(who).release() }
         forgotten.removeAll(keepingCapacity: true)
     }
 
     /// In milliseconds; −1 for as long as nothing happens.
     private func waitingTime() -> Int32 {
-        guard own.isEmpty, onceMore.isEmpty else { return 0 }
+        guard own.isEmpty, onceMore.isEmpty, !hasMore else { return 0 }
         guard let next = timers.next else { return -1 }
         let now = Self.clock()
         guard next > now else { return 0 }
@@ -201,10 +213,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private func runWork() {
         let executor = asUnownedTaskExecutor()
         swap(&own, &round)
-        fromOthers.withLock { others in
-            guard !others.isEmpty else { return }
-            round += others
-            others.removeAll(keepingCapacity: true)
+        if hasOthers.load(ordering: .acquiring) {
+            fromOthers.withLock { others in
+                hasOthers.store(false, ordering: .relaxed)
+                round += others
+                others.removeAll(keepingCapacity: true)
+            }
         }
         for work in round {
             switch work {

@@ -1,4 +1,6 @@
 public import HTTP
+public import TLS
+public import X509
 
 /// A request of which the head has come, and the body not yet.
 public struct IncomingRequest: Sendable {
@@ -6,11 +8,28 @@ public struct IncomingRequest: Sendable {
     /// Where it stands as the handler finds it: nothing of it is read before it is asked for.
     public let body: IncomingBody
     public let peer: Peer
+    /// nil for plain HTTP.
+    public let tls: TLSPeer?
 
-    init(head: HTTPRequest, body: IncomingBody, peer: Peer) {
+    public init(head: HTTPRequest, body: IncomingBody, peer: Peer, tls: TLSPeer? = nil) {
         self.head = head
         self.body = body
         self.peer = peer
+        self.tls = tls
+    }
+}
+
+/// What TLS knows of a client.
+public struct TLSPeer: Sendable {
+    /// The certificate that it has shown, if it was found good when the connection began, or the one that this resumes. It
+    /// may have expired since, and its authorities may have been replaced: look at the context's.
+    public let certificate: X509Certificate?
+    /// What the connection began with.
+    public let context: TLSContext
+
+    init(certificate: X509Certificate?, context: TLSContext) {
+        self.certificate = certificate
+        self.context = context
     }
 }
 

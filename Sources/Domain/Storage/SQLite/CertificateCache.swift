@@ -7,13 +7,13 @@ extension SQLiteStore: CertificateStore {
     public func certificates(named names: [String]) async throws -> [Certificate] {
         let found = try read { database in
             try names.flatMap { name in
-                try [UInt8].fetchAll(
+                try DatabaseValue.fetchAll(
                     database.cachedStatement(sql: "SELECT der FROM certificates WHERE name = ? ORDER BY added DESC"),
                     arguments: [name])
             }
         }
         // A damaged entry is as good as none: what is missing is found elsewhere and verified anyway.
-        return found.compactMap { try? Certificate(der: $0) }
+        return found.compactMap { [UInt8](databaseValue: $0) }.compactMap { try? Certificate(der: $0) }
     }
 
     public func keep(_ certificates: [NamedCertificate]) async throws {
@@ -58,9 +58,10 @@ extension SQLiteStore: CertificateInventory {
                         GROUP BY fingerprint ORDER BY fingerprint LIMIT ?
                         """), arguments: [fingerprint, limit]
             ).compactMap { row in
-                let der: [UInt8] = try row[1]
-                // Whoever asks for a list is not helped by an error for a damaged entry.
-                guard let certificate = try? Certificate(der: der) else { return nil }
+                // Nor is whoever asks for a list helped by an error.
+                guard let der = [UInt8](databaseValue: try row[1]), let certificate = try? Certificate(der: der) else {
+                    return nil
+                }
                 return try KeptCertificate(name: row[0], certificate: certificate, added: Date(seconds: row[2]))
             }
         }

@@ -9,6 +9,7 @@ struct ConnectionLog: Sendable {
     let open: Gauge
     let metrics: HTTPMetrics
     let logger: Logger
+    let tlsLogger: Logger
 
     func callAsFunction(_ event: ServerEvent) {
         switch event {
@@ -18,7 +19,11 @@ struct ConnectionLog: Sendable {
         case .connectionRefused: counters.count(.connectionsPerAddress)
         case .acceptFailed(let failure):
             logger.error("A connection could not be accepted.", metadata: ["error": "\(failure)"])
-        case .headTimedOut: counters.count(.headerTimeout)
+        // One that does not end counts as a head that does not.
+        case .handshakeTimedOut, .headTimedOut: counters.count(.headerTimeout)
+        case .handshakeFailed(let error, let peer):
+            counters.count(.handshake)
+            tlsLogger.debug("A TLS handshake failed.", metadata: ["address": "\(peer)", "reason": "\(error)"])
         case .bodyTimedOut: counters.count(.bodyTimeout)
         case .writeTimedOut: counters.count(.writeTimeout)
         case .bodyRefused: counters.count(.bodies)

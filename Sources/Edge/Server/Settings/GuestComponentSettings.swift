@@ -1,6 +1,7 @@
 public import CoCoDialect
 import Evidence
 public import FoundationEssentials
+public import JOSE
 
 /// What concerns guests that run Confidential Containers' components.
 public struct GuestComponentSettings: Sendable {

@@ -1,5 +1,6 @@
 import Concurrency
 public import FoundationEssentials
+import TLS
 
 /// What new connections are served with. A connection keeps what it began with, but not the role of a certificate
 /// whose authorities were replaced.
@@ -32,6 +33,9 @@ public final class CurrentTLS: Sendable {
     }
 
     var served: ServedTLS { state.withLock { $0.served } }
+
+    /// What a new connection begins with, asked for each.
+    var next: @Sendable () -> TLSContext { { self.served.context } }
 
     /// When the certificate that is served now expires.
     public var expiry: Date { served.validity.upperBound }

@@ -1,0 +1,59 @@
+import HTTP
+
+/// TLS handshakes of one loop that wait for their costly step.
+///
+/// Between two looks at its sockets a loop does such steps for a slice of time, so that requests that have come are
+/// answered first. Addresses take turns, so that a flood from one of them makes nobody else wait longer than for one step.
+final class HandshakeQueue {
+    /// In nanoseconds; one step is done at least.
+    private static let slice: UInt64 = 500_000
+
+    /// First come, first served, each address by itself. nil: callers without one.
+    private var waiting: [IPAddress?: Waiting] = [:]
+    /// The addresses whose turn comes next.
+    private var turns: [IPAddress?] = []
+    private var nextTurn = 0
+
+    private struct Waiting {
+        var connections: [Connection] = []
+        var next = 0
+    }
+
+    var isEmpty: Bool { waiting.isEmpty }
+
+    func ask(_ connection: Connection) {
+        connection.isWaitingForTurn = true
+        let address = connection.peer.address?.limited
+        if waiting[address] == nil { turns.append(address) }
+        waiting[address, default: Waiting()].connections.append(connection)
+    }
+
+    func workForASlice() {
+        guard !isEmpty else { return }
+        let start = EventLoop.clock()
+        repeat { takeNext()?.takeTurn() } while !isEmpty && EventLoop.clock() - start < Self.slice
+    }
+
+    private func takeNext() -> Connection? {
+        guard nextTurn < turns.count else { return nil }
+        let address = turns[nextTurn]
+        nextTurn += 1
+        defer {
+            if nextTurn > 1_024 || nextTurn == turns.count {
+                turns.removeFirst(nextTurn)
+                nextTurn = 0
+            }
+        }
+        guard var mine = waiting.removeValue(forKey: address), mine.next < mine.connections.count else { return nil }
+        let connection = mine.connections[mine.next]
+        mine.next += 1
+        guard mine.next < mine.connections.count else { return connection }
+        if mine.next > 1_024 {
+            mine.connections.removeFirst(mine.next)
+            mine.next = 0
+        }
+        waiting[address] = mine
+        turns.append(address)
+        return connection
+    }
+}

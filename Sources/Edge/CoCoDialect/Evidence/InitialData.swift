@@ -1,0 +1,38 @@
+import Broker
+import Bytes
+
+/// A guest's init data: what its host gave it at launch, and HOST_DATA is the digest of.
+struct InitialData: Sendable {
+    /// Of the document under the algorithm that it names, as HOST_DATA has it: 32 bytes.
+    let digest: [UInt8]
+    /// The members of `[data]`.
+    let claims: [String: String]
+
+    /// - Throws: a ``Refusal``.
+    init(_ message: InitialDataMessage) throws(Refusal) {
+        guard message.format == "toml" else {
+            throw Refusal(.malformed, "init-data.format must be \"toml\".")
+        }
+        let document: InitialDataReader.Document
+        do { document = try InitialDataReader.read(Array(message.body.utf8)) } catch {
+            throw Refusal(.malformed, "init-data.body cannot be used: \(error.reason).")
+        }
+        guard document.head["version"]?.hasPrefix("0.1.") == true else {
+            throw Refusal(.malformed, "init-data.body must have version = \"0.1.0\".")
+        }
+        guard let name = document.head["algorithm"], let algorithm = HashAlgorithm(rawValue: Self.normal(name)) else {
+            throw Refusal(.malformed, "init-data.body must have algorithm = \"sha256\", \"sha384\" or \"sha512\".")
+        }
+        guard document.head.count == 2 else {
+            throw Refusal(.malformed, "init-data.body may have nothing but version and algorithm before [data].")
+        }
+        guard let data = document.data else {
+            throw Refusal(.malformed, "init-data.body has no table [data].")
+        }
+        claims = data
+        digest = algorithm.digest(of: Array(message.body.utf8), filling: 32)
+    }
+
+    /// Documents are found with `sha-384` and with `SHA384`.
+    private static func normal(_ name: String) -> String { name.lowercased().replacing("-", with: "") }
+}

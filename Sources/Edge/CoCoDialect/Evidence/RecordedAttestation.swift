@@ -1,0 +1,66 @@
+public import Broker
+import Bytes
+public import Evidence
+import Formats
+import JOSE
+
+/// A guest's evidence that was kept, to be looked at again: the body of its `POST /attest`, or the evidence alone.
+public struct RecordedAttestation: Sendable {
+    public let report: AttestationReport
+    /// Those that came along.
+    public let certificates: [Certificate]
+    /// `nil` when none came along.
+    public let initData: GuestAnswer.InitData?
+    /// What the report's data must be, 64 bytes, by what came along: the nonce, the guest's key and other evidence. `nil` when
+    /// they did not.
+    public let reportData: [UInt8]?
+
+    /// - Parameter json: the body of a `POST /attest`, its `tee-evidence`, or the `primary_evidence` in that.
+    /// - Throws: a ``Refusal`` that names the field.
+    public init(json: [UInt8]) throws(Refusal) {
+        let value: JSON
+        do { value = try JSON(json) } catch {
+            throw Refusal(.malformed, "The evidence is not JSON that can be used: \(error.reason).")
+        }
+        if value["tee-evidence"] != nil {
+            var rules = RecipientKey.Rules()
+            // Nothing is encrypted to the key.
+            rules.allowsRSA1_5 = true
+            let guest = try GuestComponentAnswer(try AttestationBody(value), keys: rules).guest
+            guard case .snp(let report, let certificates) = guest.proof else {
+                throw Refusal(
+                    .technologyMismatch, "The evidence is a sample's, behind which there is no hardware to look at.")
+            }
+            (self.report, self.certificates) = (report, certificates)
+            (initData, reportData) = (guest.initData, guest.reportData)
+            return
+        }
+        let message: SNPEvidenceMessage
+        if let primary = value["primary_evidence"] {
+            message = try read(primary, SNPEvidenceMessage.init)
+        } else if value["attestation_report"] != nil {
+            message = try read(value, SNPEvidenceMessage.init)
+        } else {
+            throw Refusal(
+                .malformed,
+                "The evidence is JSON, but neither the body of an SEV-SNP guest's POST /attest nor evidence with an "
+                    + "attestation_report.")
+        }
+        do { report = try AttestationReport(message.report) } catch {
+            throw Refusal(.malformed, "The report cannot be used: \(error.reason).")
+        }
+        certificates = message.endorsements
+        (initData, reportData) = (nil, nil)
+    }
+}
+
+extension GuestAnswer.InitData {
+    /// Init data as a host gives them to a guest.
+    ///
+    /// - Parameter document: TOML. docs/coco.md says what may stand there.
+    /// - Throws: a ``Refusal``.
+    public init(document: String) throws(Refusal) {
+        let data = try InitialData(InitialDataMessage(format: "toml", body: document))
+        self.init(digest: data.digest, claims: data.claims)
+    }
+}

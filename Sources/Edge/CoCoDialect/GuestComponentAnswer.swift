@@ -1,0 +1,108 @@
+import Broker
+import Bytes
+import Evidence
+import Formats
+import JOSE
+
+/// The body of `POST /attest`, of which nothing but the nonce was looked at: enough to see whether it answers a challenge.
+struct AttestationBody: Sendable {
+    fileprivate let json: JSON
+    fileprivate let nonce: RuntimeBinding.Nonce
+
+    /// As the guest says it was challenged: 32 bytes.
+    var challenge: [UInt8] { nonce.bytes }
+
+    /// - Throws: a ``Refusal`` that names the field.
+    init(_ bytes: [UInt8]) throws(Refusal) {
+        try self.init(decode(bytes) { json throws(MalformedInput) in json })
+    }
+
+    init(_ json: JSON) throws(Refusal) {
+        self.json = json
+        nonce = try RuntimeBinding.Nonce(json["runtime-data"])
+    }
+}
+
+/// What came with `POST /attest`: the evidence, and what it must be bound to.
+struct GuestComponentAnswer: Sendable {
+    let guest: GuestAnswer
+    let binding: RuntimeBinding
+
+    /// - Throws: a ``Refusal`` that names the field.
+    init(_ attestation: AttestationBody, keys: RecipientKey.Rules) throws(Refusal) {
+        let body = attestation.json
+        let message = try read(body) { body throws(MalformedInput) in
+            try body.optional("init-data").map { data throws(MalformedInput) in try InitialDataMessage(data) }
+        }
+        let initialData = try message.map { message throws(Refusal) in try InitialData(message) }
+        let evidence = body["tee-evidence"]
+        let additional = evidence?["additional_evidence"]?.asText ?? ""
+        try AdditionalEvidence.check(additional)
+        binding = try RuntimeBinding(
+            attestation.nonce, body["runtime-data"]?["tee-pubkey"], additionalEvidence: additional, keys: keys)
+        let proof: GuestAnswer.Proof
+        let found: [UInt8]
+        if let primary = evidence?["primary_evidence"], primary["attestation_report"] != nil {
+            try Self.checkAdditional(body)
+            let message = try read(primary, SNPEvidenceMessage.init)
+            let report: AttestationReport
+            do { report = try AttestationReport(message.report) } catch {
+                throw Refusal(.malformed, "The report cannot be used: \(error.reason).")
+            }
+            proof = .snp(report, certificates: message.endorsements)
+            found = report.reportData
+        } else if let primary = evidence?["primary_evidence"], primary["svn"] != nil {
+            try Self.checkAdditional(body)
+            let message = try read(primary, SampleEvidenceMessage.init)
+            guard let data = Base64.decode(message.reportData), data.count <= 64 else {
+                throw Refusal(.malformed, "report_data must be base64 of at most 64 bytes.")
+            }
+            // It goes into the database and the token as it is.
+            guard message.svn.utf8.count <= 64 else { throw Refusal(.malformed, "svn may have 64 bytes.") }
+            found = data
+            proof = .sample(reportData: found, svn: message.svn)
+        } else {
+            throw Refusal(
+                .technologyMismatch, "tee-evidence.primary_evidence is of no technology that is verified here: snp is.")
+        }
+        let expected: [UInt8]
+        do { expected = try binding.reportData(like: found) } catch {
+            throw Refusal(.malformed, "runtime-data cannot be used: \(error.reason).")
+        }
+        guest = GuestAnswer(
+            proof: proof, nonce: attestation.challenge, reportData: expected, key: binding.key.json,
+            initData: initialData.map { .init(digest: $0.digest, claims: $0.claims) })
+    }
+
+    /// It is said even where there is none: in another form it would be read as none.
+    private static func checkAdditional(_ body: JSON) throws(Refusal) {
+        _ = try read(body) { body throws(MalformedInput) in
+            try body.member("tee-evidence").member("additional_evidence").text()
+        }
+    }
+}
+
+extension SNPEvidenceMessage {
+    /// An honest guest sends three certificates. What cannot be read proves nothing.
+    var endorsements: [Certificate] {
+        certificates.prefix(8).flatMap { ((try? Certificate.read(file: $0)) ?? []).prefix(4) }
+    }
+}
+
+/// Reads a body, and says where it is wrong without repeating any of it.
+func decode<Message>(
+    _ body: [UInt8], _ message: (JSON) throws(MalformedInput) -> Message
+) throws(Refusal) -> Message {
+    let json: JSON
+    do { json = try JSON(body) } catch {
+        throw Refusal(.malformed, "The body is not JSON that can be used: \(error.reason).")
+    }
+    return try read(json, message)
+}
+
+/// The same of a value in it.
+func read<Message>(
+    _ json: JSON, _ message: (JSON) throws(MalformedInput) -> Message
+) throws(Refusal) -> Message {
+    do { return try message(json) } catch { throw Refusal(.malformed, "The field \(error.subject) \(error.reason).") }
+}

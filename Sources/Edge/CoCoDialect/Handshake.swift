@@ -1,0 +1,87 @@
+import Broker
+import Bytes
+import Formats
+import HTTP
+public import HTTPEdge
+
+/// The two calls by which a guest is attested: version 0.4.0 of the KBS protocol.
+extension CoCoDialect {
+    /// Whether a body of `POST /auth` is of this dialect. The other one's clients say version 0.0.0, or none.
+    public static func speaks(_ body: [UInt8]) -> Bool {
+        guard let version = (try? JSON(body))?["version"]?.asText else { return false }
+        return !version.utf8.starts(with: "0.0.".utf8)
+    }
+
+    /// Whether a body of `POST /attest` is of this dialect, for one that came without the cookie.
+    public static func attests(_ body: [UInt8]) -> Bool {
+        (try? JSON(body))?["tee-evidence"]?["primary_evidence"] != nil
+    }
+
+    /// `POST /auth`.
+    ///
+    /// - Throws: a ``Failure``.
+    public func challenge(_ request: Request) async throws -> Response {
+        try await answering {
+            let message = try decode(await request.bytes(upTo: settings.longestBody), RequestMessage.init)
+            guard message.version == "0.4.0" else {
+                // The reference's own status: its clients print the body and stop after a few tries.
+                throw Failure(
+                    Refusal(
+                        .malformed,
+                        "Version \(Self.printable(message.version)) of the KBS protocol is not spoken here, 0.4.0 is: update "
+                            + "the guest components."), status: .unauthorized)
+            }
+            guard let tee = GuestTEE(rawValue: message.tee) else {
+                throw Refusal(
+                    .technologyMismatch,
+                    "Evidence of \(Self.printable(message.tee)) is not verified here: snp is"
+                        + (broker.policy.allowsSample ? ", and sample." : "."))
+            }
+            let challenge = try broker.challengeGuest(tee)
+            var parameters: JSONValue = ""
+            if let offered = message.hashAlgorithms {
+                guard let algorithm = HashAlgorithm.allCases.first(where: { offered.contains($0.rawValue) }) else {
+                    throw Refusal(
+                        .malformed, "None of supported-hash-algorithms is taken here: sha384, sha512 and sha256 are.")
+                }
+                parameters = ["selected-hash-algorithm": .text(algorithm.rawValue)]
+            }
+            var response = Response(json: ["nonce": .text(challenge.nonce.base64), "extra-params": parameters])
+            response.headers[.setCookie] = cookie(challenge.sealed)
+            return response
+        }
+    }
+
+    /// `POST /attest`.
+    ///
+    /// - Throws: a ``Failure``.
+    public func attest(_ request: Request) async throws -> Response {
+        try await answering {
+            let sessions = request.guestSessions
+            let body = try AttestationBody(try await request.bytes(upTo: settings.longestBody))
+            // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.
+            let session = try broker.expectsAnswer(body.challenge, session: sessions)
+            let answer = try GuestComponentAnswer(body, keys: settings.keys)
+            let guest = try await broker.attestGuest(answer.guest, session: [session]) { guest in
+                try await tokens.token(of: guest, answer)
+            }
+            guard let token = guest.token else { throw Refusal(.unavailable, "The guest has no token.") }
+            var response = Response(json: ["token": .text(token)])
+            response.headers[.setCookie] = cookie(session)
+            return response
+        }
+    }
+
+    /// The cookie is a secret of the guest's; it goes back to this server only.
+    private func cookie(_ session: some StringProtocol) -> String {
+        "\(Request.guestCookie)=\(session); Path=/kbs/v0; HttpOnly; SameSite=Strict"
+            + (settings.isSecure ? "; Secure" : "")
+    }
+
+    /// What a stranger wrote, for a sentence.
+    private static func printable(_ text: String) -> String {
+        "\""
+            + text.unicodeScalars.filter { (" "..."~").contains($0) && $0 != "\"" }.prefix(24).map(String.init).joined()
+            + "\""
+    }
+}

@@ -1,0 +1,41 @@
+import Bytes
+import HTTP
+public import HTTPEdge
+
+extension Request {
+    /// The name is fixed: guests' libraries look for it.
+    static let guestCookie = "kbs-session-id"
+
+    /// Every value of the guests' cookie: one may send several, on one header line or on more.
+    var guestSessions: [Substring] {
+        headers[values: .cookie].filter { CombiningMarks.isASCII($0) }.flatMap { line in
+            line.split(separator: ";").compactMap { pair in
+                let pair = pair.drop { $0 == " " }
+                let name = Self.guestCookie + "="
+                return pair.hasPrefix(name) ? pair.dropFirst(name.count) : nil
+            }
+        }
+    }
+
+    /// Whether a client of this dialect sent it: only those have the cookie.
+    public var hasGuestCookie: Bool { !guestSessions.isEmpty }
+
+    /// The token in `Authorization: Bearer`.
+    var bearerToken: String? {
+        guard let header = headers[.authorization], CombiningMarks.isASCII(header) else { return nil }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        let isSpace = { (character: Character) in character == " " || character == "\t" }
+        return String(String(parts[1].drop(while: isSpace).reversed()).drop(while: isSpace).reversed())
+    }
+
+    /// - Throws: an `HTTPError` when the body is longer.
+    func bytes(upTo longest: Int) async throws -> [UInt8] { try await body.collect(upTo: longest) }
+
+    /// What follows a prefix of the path, as it stands there: nothing that is served has characters to be escaped.
+    func rest(after prefix: String) -> String {
+        let path = uri.path
+        guard path.utf8.starts(with: prefix.utf8) else { return "" }
+        return String(path.dropFirst(prefix.count))
+    }
+}

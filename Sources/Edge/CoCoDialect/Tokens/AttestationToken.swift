@@ -1,0 +1,95 @@
+import Broker
+import Bytes
+import Evidence
+import Formats
+import FoundationEssentials
+
+/// An attestation result: what this server states of a guest to others.
+///
+/// Source: draft-ietf-rats-ear, in the form that Confidential Containers' verifiers give it.
+struct AttestationToken {
+    let members: JSONValue
+
+    static let profile = "tag:github.com,2024:confidential-containers/Trustee"
+
+    /// - Parameters:
+    ///   - issuer: `iss`.
+    ///   - software: this program and its version.
+    ///   - statesInitData: whether the entries of the init data go along with their digest.
+    init(
+        _ guest: AttestedGuest, _ answer: GuestComponentAnswer, vector: TrustworthinessVector, issuer: String,
+        software: String, statesInitData: Bool, at time: Date
+    ) {
+        var evidence: JSONValue = [
+            "report_data": .text(Hex.encode(answer.guest.reportData)), "runtime_data_claims": answer.binding.claims,
+        ]
+        if let initData = answer.guest.initData {
+            evidence["init_data"] = .text(Hex.encode(initData.digest))
+            if statesInitData {
+                evidence["init_data_claims"] = JSONValue(initData.claims.mapValues { .text($0) })
+            }
+        }
+        switch guest.claims.platform {
+        case .snp(let claims): evidence["snp"] = claims.tokenClaims
+        case .sample(let svn): evidence["sample"] = ["svn": .text(svn)]
+        }
+        let cpu: JSONValue = [
+            "ear.status": .text(vector.status.rawValue),
+            "ear.trustworthiness-vector": JSONValue(vector.claims.mapValues { .integer($0) }),
+            "ear.appraisal-policy-id": .text("default"),
+            "ear.veraison.annotated-evidence": evidence,
+        ]
+        members = [
+            "eat_profile": .text(Self.profile), "iss": .text(issuer),
+            "iat": .number(time.timeIntervalSince1970.rounded(.down)),
+            "exp": .number(guest.expires.timeIntervalSince1970.rounded(.down)),
+            // So that an ended session ends its token here.
+            "jti": .text(Hex.encode(guest.id)),
+            "ear.verifier-id": ["developer": "swift-kbs", "build": .text(software)],
+            "submods": ["cpu0": cpu],
+        ]
+    }
+}
+
+extension SNPClaims {
+    /// With the names that Trustee's policies know, and those that they do not know beside them.
+    fileprivate var tokenClaims: JSONValue {
+        func bit(_ isSet: Bool) -> JSONValue { .integer(isSet ? 1 : 0) }
+        func number(_ value: some BinaryInteger) -> JSONValue { .integer(Int(clamping: value)) }
+        var claims: JSONValue = [
+            "policy_abi_major": number(policy.abiMajor), "policy_abi_minor": number(policy.abiMinor),
+            "policy_smt_allowed": bit(policy.contains(.smtAllowed)),
+            "policy_migrate_ma": bit(policy.contains(.migrationAgentAllowed)),
+            "policy_debug_allowed": bit(policy.contains(.debugAllowed)),
+            "policy_single_socket": bit(policy.contains(.singleSocket)),
+        ]
+        for (name, bytes) in [
+            ("measurement", measurement), ("chip_id", chipID), ("host_data", hostData), ("report_id", reportID),
+            ("id_key_digest", idKeyDigest), ("author_key_digest", authorKeyDigest), ("family_id", familyID),
+            ("image_id", imageID),
+        ] where !bytes.isEmpty {
+            claims[name] = .text(Hex.encode(bytes))
+        }
+        for (prefix, version) in [
+            ("reported_tcb", reportedTCB), ("current_tcb", currentTCB), ("committed_tcb", committedTCB),
+            ("launch_tcb", launchTCB),
+        ] {
+            guard let version else { continue }
+            claims["\(prefix)_bootloader"] = number(version.bootLoader)
+            claims["\(prefix)_tee"] = number(version.tee)
+            claims["\(prefix)_snp"] = number(version.snp)
+            claims["\(prefix)_microcode"] = number(version.microcode)
+            if let fmc = version.fmc { claims["\(prefix)_fmc"] = number(fmc) }
+        }
+        if let platformInfo {
+            claims["platform_smt_enabled"] = bit(platformInfo & 1 != 0)
+            claims["platform_tsme_enabled"] = bit(platformInfo & 2 != 0)
+            // Beyond 2⁵³ a JSON number is no longer exact.
+            claims["platform_info"] = .text("0x" + String(platformInfo, radix: 16))
+        }
+        if let vmpl { claims["vmpl"] = number(vmpl) }
+        if let guestSVN { claims["guest_svn"] = number(guestSVN) }
+        if let product { claims["product"] = .text(product.rawValue) }
+        return claims
+    }
+}

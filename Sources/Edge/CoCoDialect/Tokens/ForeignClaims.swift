@@ -1,0 +1,117 @@
+import Broker
+import Bytes
+import Evidence
+import Formats
+import FoundationEssentials
+import JOSE
+
+/// What another verifier's token says of a guest.
+extension ForeignGuest {
+    /// - Parameters:
+    ///   - claims: of a token whose signature, issuer and times have been verified.
+    ///   - assumptions: what an operator knows of the issuer's guests.
+    ///   - server: what this server accepts at all.
+    /// - Throws: a ``Refusal``.
+    init(
+        _ claims: JWTClaims, issuer: String, assuming assumptions: ForeignAssumptions, keys: RecipientKey.Rules,
+        under server: AppraisalPolicy
+    ) throws(Refusal) {
+        guard let cpu = claims["submods"]?["cpu0"], let evidence = cpu["ear.veraison.annotated-evidence"] else {
+            throw Refusal(.unauthenticated, "The token says nothing of a processor (submods.cpu0).")
+        }
+        // A number, or another word, is no verdict that is known here.
+        guard let status = cpu["ear.status"]?.asText.flatMap(TrustworthinessVector.Status.init),
+            status == .affirming || status == .warning
+        else {
+            throw Refusal(
+                .policyRefused,
+                "\(issuer) does not vouch for this guest: its ear.status is neither affirming nor warning.")
+        }
+        guard let jwk = evidence["runtime_data_claims"]?["tee-pubkey"] else {
+            throw Refusal(.unauthenticated, "The token has no key of the guest's.")
+        }
+        guard let expiry = claims["exp"]?.asNumber else {
+            throw Refusal(.unauthenticated, "The token never expires.")
+        }
+        guard let snp = evidence["snp"], let stated = SNPClaims(tokenClaims: snp, assuming: assumptions) else {
+            throw Refusal(.technologyMismatch, "The token is of no technology that is known here: snp is.")
+        }
+        guard server.allowsProvisionalFirmware || stated.hasCommittedFirmware(claims: snp, assuming: assumptions)
+        else {
+            throw Refusal(
+                .policyRefused,
+                "The token does not say that the host's firmware is committed (committed_tcb as high as current_tcb): "
+                    + "have the operator say so of its issuer (token.trusted_assume).")
+        }
+        var initData: [String: String] = [:]
+        for (name, value) in evidence["init_data_claims"]?.asMembers ?? [] { initData[name] = value.asText }
+        self.init(
+            issuer: issuer, claims: GuestClaims(.snp(stated), initData: initData),
+            key: try RecipientKey(refusing: jwk, rules: keys).json, expires: Date(timeIntervalSince1970: expiry))
+    }
+}
+
+extension SNPClaims {
+    /// What is not said stays unsaid, and a policy that asks for it is not met.
+    fileprivate init?(tokenClaims claims: JSON, assuming assumptions: ForeignAssumptions) {
+        func bytes(_ name: String, _ count: Int) -> [UInt8] {
+            guard let text = claims[name]?.asText, let bytes = Hex.decode(text), bytes.count == count else { return [] }
+            return bytes
+        }
+        // Some verifiers write numbers as texts.
+        func number<N: FixedWidthInteger>(_ name: String) -> N? {
+            guard let value = claims[name] else { return nil }
+            return value.asNumber.map { N(exactly: $0) } ?? value.asText.map { N($0) }
+                ?? value.asBool.map { $0 ? 1 : 0 }
+        }
+        func bit(_ name: String) -> Bool? { number(name).map { (n: UInt8) in n != 0 } }
+        func version(_ prefix: String) -> TCBVersion? {
+            guard let bootLoader: UInt8 = number("\(prefix)_bootloader"), let tee: UInt8 = number("\(prefix)_tee"),
+                let snp: UInt8 = number("\(prefix)_snp"), let microcode: UInt8 = number("\(prefix)_microcode")
+            else { return nil }
+            return TCBVersion(
+                fmc: number("\(prefix)_fmc"), bootLoader: bootLoader, tee: tee, snp: snp, microcode: microcode)
+        }
+        let measurement = bytes("measurement", 48)
+        // Debugging is never allowed by leaving it out.
+        guard !measurement.isEmpty, let debug = bit("policy_debug_allowed"),
+            let major: UInt8 = number("policy_abi_major"), let minor: UInt8 = number("policy_abi_minor"),
+            let smt = bit("policy_smt_allowed"), let migration = bit("policy_migrate_ma"),
+            let socket = bit("policy_single_socket")
+        else { return nil }
+        var policy = GuestPolicy(rawValue: UInt64(major) << 8 | UInt64(minor)).union(.reservedOne)
+        if smt { policy.formUnion(.smtAllowed) }
+        if migration { policy.formUnion(.migrationAgentAllowed) }
+        if debug { policy.formUnion(.debugAllowed) }
+        if socket { policy.formUnion(.singleSocket) }
+        // What is not denied may be: a resource's policy must allow it then.
+        let isCXLStated = claims["policy_cxl_allowed"] != nil
+        if isCXLStated ? bit("policy_cxl_allowed") ?? true : !assumptions.forbidsCXL { policy.formUnion(.cxlAllowed) }
+        self.init(measurement: measurement, policy: policy)
+        product = claims["product"].map { $0.asText.flatMap { Product(name: $0) } } ?? assumptions.product
+        chipID = bytes("chip_id", 64)
+        hostData = bytes("host_data", 32)
+        reportID = bytes("report_id", 32)
+        idKeyDigest = bytes("id_key_digest", 48)
+        authorKeyDigest = bytes("author_key_digest", 48)
+        familyID = bytes("family_id", 16)
+        imageID = bytes("image_id", 16)
+        vmpl = claims["vmpl"] == nil ? assumptions.vmpl : number("vmpl")
+        guestSVN = number("guest_svn")
+        reportedTCB = version("reported_tcb")
+        currentTCB = version("current_tcb")
+        committedTCB = version("committed_tcb")
+        launchTCB = version("launch_tcb")
+    }
+
+    /// As far as a token can say: it does not have the firmware's own versions. What is assumed counts only where it says
+    /// nothing of one of the two; what it says and cannot be read is not committed.
+    fileprivate func hasCommittedFirmware(claims: JSON, assuming assumptions: ForeignAssumptions) -> Bool {
+        func isStated(_ prefix: String) -> Bool {
+            claims.asMembers?.contains { $0.name == prefix || $0.name.hasPrefix(prefix + "_") } ?? false
+        }
+        guard isStated("committed_tcb"), isStated("current_tcb") else { return assumptions.hasCommittedFirmware }
+        guard let committedTCB, let currentTCB else { return false }
+        return committedTCB.isAtLeast(currentTCB)
+    }
+}

@@ -1,0 +1,149 @@
+import Broker
+import Bytes
+import Evidence
+import Formats
+package import FoundationEssentials
+package import JOSE
+package import JSONWebTokens
+
+/// Makes tokens of attested guests, and reads those that guests come back with.
+public struct TokenService: Sendable {
+    private let keys: TokenKeys
+    private let issuer: String
+    private let software: String
+    private let foreign: [ForeignVerifier]
+    private let keyRules: RecipientKey.Rules
+    private let isKnownMeasurement: @Sendable ([UInt8]) async throws -> Bool
+    private let now: @Sendable () -> Date
+
+    /// - Parameters:
+    ///   - issuer: `iss` of the tokens.
+    ///   - software: this program and its version, which the tokens name.
+    ///   - foreign: other verifiers whose tokens are taken.
+    ///   - keyRules: which of their guests' keys are taken.
+    ///   - isKnownMeasurement: whether reference values have a launch measurement.
+    package init(
+        keys: TokenKeys, issuer: String, software: String, foreign: [ForeignVerifier] = [],
+        keyRules: RecipientKey.Rules,
+        isKnownMeasurement: @escaping @Sendable ([UInt8]) async throws -> Bool,
+        now: @escaping @Sendable () -> Date = { Date() }
+    ) {
+        self.keys = keys
+        self.issuer = issuer
+        self.software = software
+        self.foreign = foreign
+        self.keyRules = keyRules
+        self.isKnownMeasurement = isKnownMeasurement
+        self.now = now
+    }
+
+    /// What foreign verifiers' tokens must be like: EARs are longer than the tokens of people, and Trustee's name no key.
+    package static func rules(issuer: String, audience: String?) -> TokenVerifier.Rules {
+        var rules = TokenVerifier.Rules(issuer: issuer, audience: audience)
+        (rules.limits, rules.needsKeyID) = (CompactJWS.Limits(bytes: 15_000, header: 8_192), false)
+        return rules
+    }
+
+    /// The public keys as a JWK Set.
+    func keySet() async throws -> JSONValue { ["keys": .array(try await keys.keySet())] }
+
+    /// Of a token, in bytes: what proxies commonly take of a header field is 8 KiB. Only init data can make one longer.
+    private static let longest = 8_000
+
+    func token(of guest: AttestedGuest, _ answer: GuestComponentAnswer) async throws -> String {
+        let vector: TrustworthinessVector =
+            if let snp = guest.claims.snp {
+                .snp(snp.policy, isKnownMeasurement: try await isKnownMeasurement(snp.measurement))
+            } else {
+                .sample
+            }
+        let (key, time) = (try await keys.current(), now())
+        func token(statingInitData: Bool) throws -> String {
+            try key.sign(
+                AttestationToken(
+                    guest, answer, vector: vector, issuer: issuer, software: software, statesInitData: statingInitData,
+                    at: time
+                ).members)
+        }
+        let whole = try token(statingInitData: true)
+        // A policy.rego alone may be longer than any header field. The digest says which they are, and here they are in the
+        // database.
+        return whole.utf8.count <= Self.longest ? whole : try token(statingInitData: false)
+    }
+
+    /// Who comes with a token: one of our own, or another verifier's.
+    ///
+    /// - Throws: a ``Refusal``: `sessionInvalid`, so that the guest attests again.
+    func reader(_ token: String, _ broker: Broker) async throws -> ResourceReader {
+        do {
+            let rules = Self.rules(issuer: issuer, audience: nil)
+            let signed = try CompactJWS(refusing: token, limits: rules.limits)
+            if let kid = signed.keyID, let key = try await keys.key(kid) {
+                return .attested(try await guest(of: signed, key, broker))
+            }
+            return .foreign(try await foreignGuest(token, signed, under: broker.policy))
+        } catch let refusal as Refusal where refusal.code == .unauthenticated {
+            throw Refusal(.sessionInvalid, refusal.sentence)
+        }
+    }
+
+    /// What an agent is told of a guest: a JSON object with its token's claims. Those of our own guests are the
+    /// database's, as everything about them is, with the init data that a token may lack.
+    ///
+    /// - Parameter token: what came along, which was verified.
+    static func claims(of reader: ResourceReader, token: String?) throws -> [UInt8] {
+        guard case .attested(let guest) = reader else { return try claims(of: token ?? "") }
+        let stated = try claims(of: guest.token ?? "")
+        guard !guest.claims.initData.isEmpty else { return stated }
+        let claims = JSONValue(try JSON(stated)).replacing(
+            ["submods", "cpu0", "ear.veraison.annotated-evidence", "init_data_claims"],
+            with: JSONValue(guest.claims.initData.mapValues { .text($0) }))
+        return claims.encoded
+    }
+
+    /// The claims as they stand in a token.
+    private static func claims(of token: String) throws(Refusal) -> [UInt8] {
+        let parts = token.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 3, let claims = Base64.decodeURL(parts[1]) else {
+            throw Refusal(.unavailable, "The guest's token cannot be read.")
+        }
+        return claims
+    }
+
+    private func guest(of token: CompactJWS, _ key: TokenKey, _ broker: Broker) async throws -> AttestedGuest {
+        guard let claims = try? key.verify(token) else {
+            throw Refusal(.unauthenticated, "The token is not signed by the key that it names.")
+        }
+        guard let expiry = claims["exp"]?.asNumber, now().timeIntervalSince1970 < expiry,
+            let id = claims["jti"]?.asText.flatMap({ Hex.decode($0) })
+        else { throw Refusal(.unauthenticated, "The token has expired.") }
+        // All else is in the database: a session that was ended is not there any more.
+        return try await broker.guest(id: id)
+    }
+
+    private func foreignGuest(
+        _ token: String, _ signed: CompactJWS, under server: AppraisalPolicy
+    ) async throws -> ForeignGuest {
+        // Whom to ask is all that is taken from a token before it is verified.
+        let issuer = signed.unverifiedPayload.flatMap { try? JSON($0) }?["iss"]?.asText
+        guard let verifier = foreign.first(where: { $0.issuer == issuer }) else {
+            throw Refusal(
+                .unauthenticated,
+                "The token is signed by nobody whose tokens are taken here: attest here, or have the "
+                    + "operator add its issuer.")
+        }
+        return try ForeignGuest(
+            try await verifier.tokens.claims(of: token, at: now()), issuer: verifier.issuer,
+            assuming: verifier.assumptions, keys: keyRules, under: server)
+    }
+}
+
+extension JSONValue {
+    /// - Returns: the same with another value at a path of members.
+    fileprivate func replacing(_ path: ArraySlice<String>, with value: JSONValue) -> JSONValue {
+        guard let name = path.first else { return value }
+        var whole = self
+        whole[name] = (self[name] ?? .object([])).replacing(path.dropFirst(), with: value)
+        return whole
+    }
+}

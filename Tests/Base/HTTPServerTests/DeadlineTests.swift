@@ -1,0 +1,189 @@
+import Concurrency
+import EdgeSupport
+import HTTP
+import HTTPServer
+import Testing
+
+@Suite("Deadlines of connections")
+struct DeadlineTests {
+    private func isServed(_ socket: TestSocket) async throws -> Bool {
+        try await socket.send(get)
+        return await socket.receive(until: "hello").hasPrefix("HTTP/1.1 200 OK\r\n")
+    }
+
+    @Test("A head that does not end is cut, whether nothing of it came or some; others are served meanwhile")
+    func slowHead() async throws {
+        try await TestServer.run({ $0.headTimeout = .seconds(2) }, handler: greetOrEcho) { server in
+            try await server.connect { other in
+                #expect(try await isServed(other))
+                for beginning in ["", "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
+                    try await server.connect { slow in
+                        if !beginning.isEmpty { try await slow.send(beginning) }
+                        #expect(await slow.receive() == nil)
+                    }
+                    #expect(try await isServed(other), "silence between requests is no crime")
+                }
+                // Also on a connection that has been served before.
+                try await other.send("GET /")
+                #expect(await other.receive() == nil)
+            }
+            #expect(server.count { if case .headTimedOut = $0 { true } else { false } } == 3)
+        }
+    }
+
+    @Test("A head whose bytes come one by one is cut when its time is over, however lively it is")
+    func trickledHead() async throws {
+        try await TestServer.run({ $0.headTimeout = .seconds(1) }, handler: greetOrEcho) { server in
+            try await server.connect { slow in
+                try await slow.send("GET / HTTP/1.1\r\nX: ")
+                let trickle = slow.trickle("a", every: .milliseconds(50))
+                #expect(await slow.receive() == nil)
+                trickle.cancel()
+                _ = await trickle.result
+            }
+        }
+    }
+
+    @Test("A body that does not end is cut, however lively it is; others are served meanwhile")
+    func slowBody() async throws {
+        try await TestServer.run({ $0.bodyTimeout = .seconds(1) }, handler: greetOrEcho) { server in
+            for framing in ["Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n64\r\n{"] {
+                try await server.connect { slow in
+                    try await slow.send("POST /echo HTTP/1.1\r\nHost: x\r\n\(framing)")
+                    #expect(try await server.connect { try await isServed($0) })
+                    let trickle = slow.trickle(" ")
+                    #expect(await slow.receive() == nil)
+                    trickle.cancel()
+                    _ = await trickle.result
+                }
+            }
+            #expect(server.count { if case .bodyTimedOut = $0 { true } else { false } } == 2)
+        }
+    }
+
+    @Test("A body that comes at the least rate or faster may take longer than the time for one")
+    func steadyBody() async throws {
+        let change: @Sendable (inout ServerConfiguration) -> Void = {
+            $0.bodyTimeout = .seconds(1)
+            $0.leastBodyRate = 20
+        }
+        try await TestServer.run(change, handler: greetOrEcho) { server in
+            try await server.connect { steady in
+                try await steady.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n")
+                for _ in 0..<30 {
+                    try await steady.send(String(repeating: "x", count: 100))
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+                #expect(await steady.receive(until: "xxx").hasPrefix("HTTP/1.1 200 "))
+            }
+            #expect(server.count { if case .bodyTimedOut = $0 { true } else { false } } == 0)
+        }
+    }
+
+    @Test("Silence between requests is ended when it has lasted too long, without a word")
+    func idle() async throws {
+        try await TestServer.run({ $0.idleTimeout = .milliseconds(300) }, handler: greetOrEcho) { server in
+            try await server.connect { socket in
+                let isServed = try await isServed(socket)
+                #expect(isServed)
+                #expect(await socket.receive() == nil && socket.pendingError == 0)
+            }
+            #expect(await server.eventually { $0.server.openConnections == 0 })
+        }
+    }
+
+    @Test("A client that names keep-alive is told for how long, and nobody else is")
+    func keepAlive() async throws {
+        try await TestServer.run({ $0.idleTimeout = .seconds(95) }, handler: greetOrEcho) { server in
+            let asking = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Keep-Alive\r\n\r\n"
+            let answer = try await server.connect { socket in
+                try await socket.send(asking)
+                return await socket.receive(until: "hello")
+            }
+            #expect(answer.contains("\r\nConnection: keep-alive\r\nKeep-Alive: timeout=95\r\n"))
+            #expect(try await !server.exchange(get).contains("Keep-Alive"))
+            #expect(ServerConfiguration().idleTimeout > .seconds(90), "longer than balancers keep theirs")
+        }
+    }
+
+    /// 24 MiB, in pieces.
+    @Sendable private static func large(_ request: IncomingRequest) async -> OutgoingResponse {
+        guard request.head.path == "/large" else { return OutgoingResponse(status: .ok, text: "hello") }
+        return OutgoingResponse(
+            status: .ok,
+            body: .stream(length: nil) { writer in
+                let piece = [UInt8](repeating: 0x78, count: 65_536)
+                for _ in 0..<(size / piece.count) { try await writer.write(piece) }
+            })
+    }
+
+    private static let size = 24 * 1_024 * 1_024
+
+    @Test("A caller that does not take its response is cut, one that takes it slowly is not, and others are served")
+    func slowReader() async throws {
+        try await TestServer.run({ $0.writeTimeout = .seconds(1) }, handler: Self.large) { server in
+            let request = "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            try await server.connect(receiveBuffer: 4_096) { stuck in
+                try await stuck.send(request)
+                #expect(try await server.connect { try await isServed($0) })
+                #expect(
+                    await server.eventually { $0.count { if case .writeTimedOut = $0 { true } else { false } } == 1 })
+                #expect(await stuck.receiveAll() < Self.size)
+            }
+            try await server.connect { patient in
+                try await patient.send(request)
+                var (count, pieces) = (0, 0)
+                while let next = await patient.receiveBytes() {
+                    count += next.count
+                    pieces += 1
+                    if pieces % 64 == 0 { try await Task.sleep(for: .milliseconds(1)) }
+                }
+                #expect(count > Self.size)
+            }
+            #expect(server.count { if case .writeTimedOut = $0 { true } else { false } } == 1)
+        }
+    }
+
+    @Test("Whoever takes little of what the kernel holds, but takes some, is not cut")
+    func crawlingReader() async throws {
+        let change: @Sendable (inout ServerConfiguration) -> Void = { $0.writeTimeout = .seconds(2) }
+        try await TestServer.run(change, handler: Self.large) { server in
+            try await server.connect(receiveBuffer: 4_096) { slow in
+                try await slow.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+                // The kernel's buffers take some megabytes at once, and room for more comes late.
+                for _ in 0..<100 {
+                    #expect(await slow.receiveBytes(atMost: 2_048) != nil)
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            #expect(server.count { if case .writeTimedOut = $0 { true } else { false } } == 0)
+        }
+    }
+
+    @Test("A request that takes the server long is not the caller's fault")
+    func slowServer() async throws {
+        let change: @Sendable (inout ServerConfiguration) -> Void = {
+            ($0.headTimeout, $0.bodyTimeout, $0.writeTimeout) = (.seconds(1), .seconds(1), .seconds(1))
+            $0.idleTimeout = .seconds(1)
+        }
+        try await TestServer.run(change) { request in
+            guard let body = try? await request.body.collect(upTo: 100) else {
+                return OutgoingResponse(status: .badRequest)
+            }
+            try? await Task.sleep(for: .seconds(3))
+            return OutgoingResponse(status: .ok, body: .bytes(body))
+        } _: { server in
+            try await server.connect { caller in
+                // The second begins while the first is waited for, and is complete only after that.
+                let head = "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+                try await caller.send("\(head)\r\none")
+                try await Task.sleep(for: .milliseconds(200))
+                try await caller.send(head)
+                #expect(await caller.receive(until: "one").hasPrefix("HTTP/1.1 200 "))
+                try await caller.send("\r\ntwo")
+                #expect(await caller.receive(until: "two").hasPrefix("HTTP/1.1 200 "))
+            }
+            #expect(server.count { if case .connectionOpened = $0 { false } else { true } } <= 1)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+@testable import CoCoDialect
+import Broker
+import Foundation
+import Storage
+import Concurrency
+import TestSupport
+import Testing
+
+@Suite("Which measurements are known")
+struct KnownMeasurementsTests {
+    private struct Away: Error {}
+
+    @Test("What could not be read is read again, and is not taken for nothing meanwhile")
+    func failure() async throws {
+        let reads = Lock(0)
+        let known = KnownMeasurements(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
+            let count = reads.withLock {
+                $0 += 1
+                return $0
+            }
+            guard count > 1 else { throw Away() }
+            return [[1]]
+        }
+        await #expect(throws: Away.self) { try await known.contains([1]) }
+        let found = try await known.contains([1])
+        #expect(found)
+    }
+
+    @Test("A set in the database that cannot be used is the server's fault, and is not told as the guest's")
+    func unusable() async throws {
+        let folder = try TemporaryFolder()
+        let file = folder.file("kbs.sqlite")
+        let store = try SQLiteStore(file: file)
+        let name = try PolicyName("kernels")
+        let set = try ReferenceValueSet(
+            name: name, kind: .measurement, values: [Array(repeating: 1, count: 48)], source: "", expires: nil)
+        try await PolicyLibrary(store).set(set, by: .anonymous("test"))
+        try store.tamper("UPDATE reference_values SET digests = zeroblob(48)")
+        let known = KnownMeasurements(PolicyLibrary(store))
+        let error = await #expect(throws: UnusableReferenceValues.self) {
+            try await known.contains(Array(repeating: 1, count: 48))
+        }
+        #expect(error?.description.contains("kernels") == true)
+        // A guest is not told which sets there are.
+        let failure = Failure(thrown: try #require(error))
+        #expect(failure.refusal.code == .unavailable && !failure.refusal.sentence.contains("kernels"))
+    }
+
+    @Test("Guests that come at once wait for one reading, and none is told of values that were not read yet")
+    func once() async throws {
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let reads = Lock(0)
+        let known = KnownMeasurements(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
+            reads.withLock { $0 += 1 }
+            for await _ in gate {}
+            return [[1]]
+        }
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for _ in 0..<8 { group.addTask { try await known.contains([1]) } }
+            open.finish()
+            for try await found in group { #expect(found) }
+        }
+        #expect(reads.withLock { $0 } == 1)
+    }
+}
