@@ -19,8 +19,12 @@ let package = Package(
         fuzz("FuzzTOML", ["Formats"]),
         fuzz("FuzzDER", ["Formats"]),
         fuzz("FuzzPEM", ["Formats"]),
+        fuzz("FuzzJWT", ["JOSE"]),
         fuzz("FuzzX509", ["Evidence"]),
         fuzz("FuzzSNPReport", ["Evidence", "SimulatedHardware"]),
         fuzz("FuzzSEVCertificate", ["Evidence"]),
+        fuzz("FuzzVirteeBody", ["VirteeDialect"]),
+        fuzz("FuzzCoCoBody", ["CoCoDialect"]),
+        fuzz("FuzzInitData", ["CoCoDialect"]),
     ]
 )
