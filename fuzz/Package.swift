@@ -21,8 +21,12 @@ let package = Package(
         fuzz("FuzzPEM", ["Formats"]),
         fuzz("FuzzHTTPRequest", ["HTTP"]),
         fuzz("FuzzHTTPResponse", ["HTTP"]),
+        fuzz("FuzzJWT", ["JOSE"]),
         fuzz("FuzzX509", ["Evidence"]),
         fuzz("FuzzSNPReport", ["Evidence", "SimulatedHardware"]),
         fuzz("FuzzSEVCertificate", ["Evidence"]),
+        fuzz("FuzzVirteeBody", ["VirteeDialect"]),
+        fuzz("FuzzCoCoBody", ["CoCoDialect"]),
+        fuzz("FuzzInitData", ["CoCoDialect"]),
     ]
 )
