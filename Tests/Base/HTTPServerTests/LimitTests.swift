@@ -36,7 +36,9 @@ struct LimitTests {
     @Test("Those behind a trusted proxy share its address, and are counted in all only")
     func proxies() async throws {
         let proxy = try NetworkList("127.0.0.2")
-        let change: @Sendable (inout ServerConfiguration) -> Void = { ($0.connectionsPerAddress, $0.proxies) = (1, proxy) }
+        let change: @Sendable (inout ServerConfiguration) -> Void = {
+            ($0.connectionsPerAddress, $0.proxies) = (1, proxy)
+        }
         try await TestServer.run(change, handler: greetOrEcho) { server in
             let sockets = try (0..<3).map { _ in try TestSocket(server.port, from: 0x7F00_0002) }
             for socket in sockets { #expect(try await isServed(socket)) }

@@ -108,7 +108,9 @@ struct RouterTests {
                 .hasPrefix("HTTP/1.1 404"))
     }
 
-    @Test("Who is behind a trusted proxy is the caller; a proxy that cannot be understood is refused, through all middlewares")
+    @Test(
+        "Who is behind a trusted proxy is the caller; a proxy that cannot be understood is refused, through all middlewares"
+    )
     func callers() async throws {
         let router = Router()
         router.add(middleware: Note(name: "seen"))
