@@ -113,7 +113,15 @@ let rooms: [Target] = [
         ]),
     edge("Guest", ["Bytes", "CSEVGuest", "Crypto", "Evidence", "Files", "Formats", "HTTP", "TLS", "X509"]),
     edge("GuestCommands", ["Arguments", "Files", "Guest"]),
+    edge(
+        "Commands",
+        [
+            "Administration", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files",
+            "GuestCommands", "HTTPClient", "Logging", "MasterKeys", "Policies", "Server", "SimulatedHardware",
+            "Storage", "X509",
+        ]),
 
+    program("kbs", ["Arguments", "Commands", "HTTPClient"]),
     program("kbs-guest", ["Arguments", "GuestCommands"]),
 ]
 
@@ -184,10 +192,19 @@ let testTargets: [Target] = [
     tests("Domain", "PoliciesTests", ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Policies"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
     tests(
+        "Edge", "VirteeDialectTests",
+        ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "VirteeDialect"]),
+    tests(
+        "Edge", "CoCoDialectTests",
+        [
+            "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
+            "Formats", "HTTPEdge", "JOSE", "JSONWebTokens", "SimulatedHardware", "Storage", "TestSupport",
+        ]),
+    tests(
         "Edge", "GuestTests",
         [
-            "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "SimulatedHardware", "TLS",
-            "TLSSupport", "TestSupport", "X509", "kbs-guest",
+            "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "HTTPClient", "Logging", "Server",
+            "SimulatedHardware", "TLS", "TLSSupport", "TestSupport", "X509", "kbs-guest",
         ], exclude: ["DeviceShim.c"]),
     tests(
         "Edge", "ServerTests",
@@ -198,6 +215,7 @@ let testTargets: [Target] = [
             "OpenPolicyAgent", "Policies", "Server", "SimulatedHardware", "Storage", "TLS", "TLSSupport",
             "TestSupport", "Tracing", "VirteeDialect", "X509", "kbs",
         ]),
+    tests("Edge", "CommandsTests", ["Arguments", "Commands", "Concurrency", "TestSupport", "kbs"]),
 ]
 
 // Until the carrying over from the outside packages is done: a room whose folder is not there yet has no target, nor has

@@ -19,6 +19,7 @@ let package = Package(
         fuzz("FuzzTOML", ["Formats"]),
         fuzz("FuzzDER", ["Formats"]),
         fuzz("FuzzPEM", ["Formats"]),
+        fuzz("FuzzJWT", ["JOSE"]),
         fuzz("FuzzX509", ["Evidence"]),
         fuzz("FuzzSNPReport", ["Evidence", "SimulatedHardware"]),
         fuzz("FuzzSEVCertificate", ["Evidence"]),

@@ -2,7 +2,7 @@ import CNettle
 import Crypto
 
 /// Verification of ECDSA on P-384 by Nettle, which takes little more than half of the time that OpenSSL's takes. It is what
-/// an SNP handshake mostly consists of. docs/decisions/0013-cryptography-of-the-distribution.md has the figures.
+/// an SNP handshake mostly consists of. docs/decisions/0013-cryptography.md has the figures.
 ///
 /// Nettle is no FIPS module: ``install()`` fills Crypto's slot, and Crypto leaves it alone in FIPS mode.
 public enum FastP384 {
@@ -14,8 +14,8 @@ public enum FastP384 {
 
     /// Whether a key made a signature over a digest.
     ///
-    /// Nettle refuses a valid signature where u₁·G = u₂·Q: its addition has no result for two equal points. It takes the
-    /// private key to make such a signature, and chance makes none.
+    /// Nettle 3.8 refuses a valid signature where u₁·G = u₂·Q: its addition has no result for two equal points. It takes
+    /// the private key to make such a signature, and chance makes none.
     ///
     /// - Parameters:
     ///   - key: 04 ‖ x ‖ y.

@@ -1,3 +1,4 @@
+import Bytes
 import Administration
 import Arguments
 import Broker

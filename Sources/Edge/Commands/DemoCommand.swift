@@ -1,3 +1,5 @@
+import HTTPClient
+import Files
 import Arguments
 import Evidence
 import FoundationEssentials

@@ -1,3 +1,5 @@
+import HTTPClient
+import Files
 import Administration
 import Arguments
 import Broker
@@ -75,8 +77,14 @@ struct Place: ParsableArguments {
         var configuration = HTTP1Client.Configuration()
         configuration.trustAdvice = "name its authority, or the certificate itself, with --ca or KBS_CA"
         if let ca = ca ?? environment["KBS_CA"] { configuration.authorities = try File.read(ca, atMost: 1 << 20) }
-        return try await body(
-            RemoteAdministrator(url: address, token: try token(), client: HTTP1Client(configuration)))
+        let token = try token()
+        do {
+            return try await body(RemoteAdministrator(url: address, token: token, client: HTTP1Client(configuration)))
+        } catch {
+            // A server may repeat what it was sent, and an error stands in logs.
+            guard let token, "\(error)".contains(token) else { throw error }
+            throw CommandFailure("\(error)".replacing(token, with: "(the token)"))
+        }
     }
 
     private func checkAddress(_ address: String) throws {

@@ -1,3 +1,4 @@
+import Files
 import Arguments
 import Broker
 import Evidence

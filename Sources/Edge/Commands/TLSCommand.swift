@@ -1,7 +1,10 @@
+import Bytes
 import Arguments
 import Evidence
+import Files
 import FoundationEssentials
 import Server
+import X509
 
 struct TLSCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,12 +22,12 @@ struct TLSCommand: ParsableCommand {
 
         func run() throws {
             let made = try SelfSignedCertificate(names: name, days: days)
-            let files = try made.write(to: URL(filePath: out), overwriting: force)
+            let files = try made.write(to: URL(filePath: out).filePath, overwriting: force)
             print(
                 """
                 To serve with it:
-                  --tls-certificate \(files.certificate.path(percentEncoded: false))
-                  --tls-key \(files.key.path(percentEncoded: false))
+                  --tls-certificate \(files.certificate)
+                  --tls-key \(files.key)
 
                 To pin its public key:
                   kbs guest unlock --pin sha256:\(Hex.encode(made.keyPin))

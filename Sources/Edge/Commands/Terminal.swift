@@ -1,3 +1,4 @@
+import Glibc
 import Evidence
 import FoundationEssentials
 

@@ -1,4 +1,5 @@
-/// A route's path: literal segments, `:name` for one segment, and at the end `**` for everything that follows.
+/// A route's path: literal segments, `:name` for one segment, and at the end `**` for everything that follows. A slash at
+/// the end makes it another path.
 public struct RouterPath: Sendable, Hashable, ExpressibleByStringInterpolation, CustomStringConvertible {
     enum Segment: Sendable, Hashable {
         case literal(String)
@@ -11,10 +12,11 @@ public struct RouterPath: Sendable, Hashable, ExpressibleByStringInterpolation, 
     public init(stringLiteral text: String) { self.init(text) }
 
     public init(_ text: String) {
-        segments = text.split(separator: "/").map { segment in
+        let named: [Segment] = text.split(separator: "/").map { segment in
             if segment == "**" { return .rest }
             return segment.first == ":" ? .parameter(String(segment.dropFirst())) : .literal(String(segment))
         }
+        segments = !named.isEmpty && text.hasSuffix("/") ? named + [.literal("")] : named
     }
 
     /// With a slash before each segment.

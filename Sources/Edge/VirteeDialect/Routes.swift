@@ -29,15 +29,17 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
     /// and ``attest(_:)``.
     public func addRoutes(to router: Router<Context>) {
         let calls = router.group("kbs/v0")
-        // The reference's own answer; some clients probe with it.
-        calls.get("") { _, _ in
-            RefusalResponse.text(.unauthorized, "This is a key broker: POST /kbs/v0/auth begins.")
+        // The reference's own answer, with the slash and without; some clients probe with it.
+        for path: RouterPath in ["kbs/v0", "kbs/v0/"] {
+            router.get(path) { _, _ in
+                RefusalResponse.text(.unauthorized, "This is a key broker: POST /kbs/v0/auth begins.")
+            }
+            router.refuseOtherMethods(on: path, than: [.get])
         }
         calls.post("register_workload") { try await register($0, $1) }
         calls.get("key/**") { request, _ in try await release(request, key: request.path(after: "/kbs/v0/key/")) }
         calls.refuseOtherMethods(on: "register_workload", than: [.post])
         calls.refuseOtherMethods(on: "key/**", than: [.get])
-        calls.refuseOtherMethods(on: "", than: [.get])
     }
 
     private func register(_ request: Request, _ context: Context) async throws -> Response {

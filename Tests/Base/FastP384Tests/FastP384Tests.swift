@@ -37,8 +37,8 @@ struct FastP384Tests {
             return slow ? .accepted : .rejected
         }
         #expect(row.failed.isEmpty)
-        // u₁·G = u₂·Q: Nettle's addition has no result for two equal points.
-        #expect(differing == ["point duplication during verification"])
+        // u₁·G = u₂·Q: the addition of Nettle 3.8 has no result for two equal points. 3.10 has one.
+        #expect(differing == [] || differing == ["point duplication during verification"])
     }
 
     @Test(

@@ -36,9 +36,11 @@ struct WycheproofJOSETests {
             do { _ = try VerificationKey(jwk: try json(members[0])) } catch {
                 let text = "\(error)"
                 for (mark, rule) in [
-                    ("alg", Self.unknownAlgorithm), ("use", "key is for another use"),
-                    ("key_ops", "key is for another use"), ("ROCA", "RSA key of a bad generator (ROCA)"),
-                    ("bits", "RSA key of another size"), ("exponent", "RSA exponent"), ("no point", "no point"),
+                    ("no algorithm for signatures", Self.unknownAlgorithm),
+                    ("do not go together", "key's kty, crv and alg do not go together"),
+                    ("its use is", "key is for another use"), ("its key_ops", "key is for another use"),
+                    ("ROCA", "RSA key of a bad generator (ROCA)"), ("bits here", "RSA key of another size"),
+                    ("exponent", "RSA exponent is 1"), ("no point", "x and y are no point of the curve"),
                     ("base64url", "key lacks a number"),
                 ] where text.contains(mark) { return .refused(rule) }
                 throw Wycheproof.Unread(text)

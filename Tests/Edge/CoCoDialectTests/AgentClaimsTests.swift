@@ -1,15 +1,16 @@
 @testable import Broker
+import Bytes
 @testable import CoCoDialect
 import Evidence
 import Foundation
-import JSONWebTokens
+import Formats
 import Testing
 
 @Suite("What an agent is told of a guest")
 struct AgentClaimsTests {
     private static let path = ["submods", "cpu0", "ear.veraison.annotated-evidence"]
 
-    private static func token(_ json: String) -> String { "e30.\(Data(json.utf8).base64URL).c2ln" }
+    private static func token(_ json: String) -> String { "e30.\(json.utf8.base64URL).c2ln" }
 
     private static func guest(initData: [String: String]) -> ResourceReader {
         let snp = SNPClaims(measurement: Array(repeating: 1, count: 48), policy: .unstated)
@@ -21,29 +22,29 @@ struct AgentClaimsTests {
             ))
     }
 
-    private static func told(_ reader: ResourceReader, _ token: String?) throws -> JSONValue {
-        try StrictJSON.read(TokenService.claims(of: reader, token: token))
+    private static func told(_ reader: ResourceReader, _ token: String?) throws -> JSON {
+        try JSON(TokenService.claims(of: reader, token: token))
     }
 
     @Test("Of our own guests it is told what the database has, whatever token came along")
     func own() throws {
         let told = try Self.told(Self.guest(initData: [:]), Self.token(#"{"jti":"another"}"#))
-        #expect(told["jti"]?.text == "mine")
+        #expect(told["jti"]?.asText == "mine")
     }
 
     @Test("Init data that were too long for the token are among it, beside all that the token says")
     func initData() throws {
         let told = try Self.told(Self.guest(initData: ["policy.rego": "allow"]), nil)
-        let evidence = Self.path.reduce(told as JSONValue?) { $0?[$1] }
-        #expect(evidence?["init_data_claims"]?["policy.rego"]?.text == "allow")
-        #expect(evidence?["init_data"]?.text == "ab" && told["jti"]?.text == "mine")
+        let evidence = Self.path.reduce(told as JSON?) { $0?[$1] }
+        #expect(evidence?["init_data_claims"]?["policy.rego"]?.asText == "allow")
+        #expect(evidence?["init_data"]?.asText == "ab" && told["jti"]?.asText == "mine")
     }
 
     @Test("Of another verifier's guest it is told what the token says")
     func foreign() throws {
         let snp = SNPClaims(measurement: Array(repeating: 1, count: 48), policy: .unstated)
         let guest = ForeignGuest(issuer: "as", claims: GuestClaims(.snp(snp)), key: "{}", expires: .distantFuture)
-        #expect(try Self.told(.foreign(guest), Self.token(#"{"jti":"theirs"}"#))["jti"]?.text == "theirs")
+        #expect(try Self.told(.foreign(guest), Self.token(#"{"jti":"theirs"}"#))["jti"]?.asText == "theirs")
     }
 }
 

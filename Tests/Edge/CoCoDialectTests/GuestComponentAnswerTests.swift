@@ -1,26 +1,31 @@
 import Broker
+import Bytes
 @testable import CoCoDialect
 import Crypto
 import Evidence
 import Foundation
 import SimulatedHardware
 import TestSupport
+import HTTPEdge
+import JOSE
+import Formats
+import BrokerSupport
+import EvidenceSupport
 import Testing
 
 @Suite("What guest components send, decoded")
 struct AnswerTests {
     private static func report(_ fields: [String: Any]) throws -> AttestationReport {
-        let json = try JSONSerialization.data(withJSONObject: fields)
-        return try AttestationReport(JSONDecoder().decode(SNPEvidenceMessage.Report.self, from: json))
+        let json = try JSON(Array(JSONSerialization.data(withJSONObject: fields)))
+        return try AttestationReport(SNPEvidenceMessage.Report(json))
     }
 
     @Test("A real report's fields give the bytes that its processor signed", .enabled(if: Vectors.arePresent))
     func genoa() throws {
         let folder = "vectors/snp/genoa-v3"
-        let evidence = try JSONDecoder().decode(
-            SNPEvidenceMessage.self, from: Data(Vectors.bytes("\(folder)/coco-evidence.json")))
+        let evidence = try SNPEvidenceMessage(JSON(Vectors.bytes("\(folder)/coco-evidence.json")))
         #expect(try AttestationReport(evidence.report).bytes == Vectors.bytes("\(folder)/report.bin"))
-        #expect(try evidence.certificates?.first?.data == Vectors.bytes("\(folder)/vcek.der"))
+        #expect(try evidence.certificates.first == Vectors.bytes("\(folder)/vcek.der"))
     }
 
     @Test("Real reports of version 2 and of a VLEK do so too", .enabled(if: Vectors.arePresent))
@@ -78,7 +83,7 @@ struct AnswerTests {
     }
 
     private static func answer(_ body: Data) throws -> GuestComponentAnswer {
-        try GuestComponentAnswer(AttestationBody(body), keys: RecipientKey.Rules())
+        try GuestComponentAnswer(AttestationBody(Array(body)), keys: RecipientKey.Rules())
     }
 
     private static func bound(additional: String = "") throws -> Data {
@@ -203,5 +208,77 @@ struct AnswerTests {
     func deepInitData() {
         let nested = String(repeating: "[", count: 50_000) + String(repeating: "]", count: 50_000)
         #expect(throws: Refusal.self) { try Self.initialData(Self.document("sha256", data: "a = \(nested)")) }
+    }
+
+    // MARK: The place of a fault
+
+    private static func sentence(_ body: Data) -> String {
+        do throws(Refusal) { _ = try GuestComponentAnswer(AttestationBody(Array(body)), keys: .init()) } catch {
+            return error.sentence
+        }
+        return "taken"
+    }
+
+    @Test("An error names the member, what stood there and what may")
+    func place() throws {
+        var fields: [String: Any] = ReportFields.json(of: [UInt8](repeating: 0, count: AttestationReport.size))
+        func body(_ change: (inout [String: Any]) -> Void) throws -> Data {
+            change(&fields)
+            return try Self.body {
+                $0["tee-evidence"] = [
+                    "primary_evidence": [
+                        "attestation_report": fields, "cert_chain": [["data": [1, 2]], ["data": [3, 256]]],
+                    ], "additional_evidence": "",
+                ]
+            }
+        }
+        let path = "tee-evidence.primary_evidence"
+        #expect(
+            Self.sentence(try body { _ in }).contains(
+                "The field \(path).cert_chain.1.data.1 has a value that cannot be used: 256 where a whole number of 0 to 255"
+            ))
+        #expect(
+            Self.sentence(try body { $0["vmpl"] = "0" }).contains(
+                "The field \(path).attestation_report.vmpl has a value of the wrong type: a text where a number may"))
+        #expect(
+            Self.sentence(try body { $0["vmpl"] = nil }) == "The field \(path).attestation_report.vmpl is missing.")
+    }
+
+    @Test("Other evidence that is left out, or comes in another form than a text, is not taken for none")
+    func additionalForm() throws {
+        func body(_ additional: Any?) throws -> Data {
+            try Self.body {
+                var evidence: [String: Any] = ["primary_evidence": ["svn": "1", "report_data": "AQ=="]]
+                evidence["additional_evidence"] = additional
+                $0["tee-evidence"] = evidence
+            }
+        }
+        #expect(Self.sentence(try body(nil)) == "The field tee-evidence.additional_evidence is missing.")
+        #expect(Self.sentence(try body(["nvidia": [:] as [String: Any]])).contains("an object where a text may stand"))
+        #expect(Self.sentence(try body("")) == "taken")
+    }
+
+    @Test("A body with a comma too many, a byte order mark or something behind its end is refused")
+    func oneReading() throws {
+        let text = String(decoding: try Self.body(), as: UTF8.self)
+        #expect(Self.sentence(Data(text.utf8)) == "taken")
+        for wrong in ["\(text.dropLast()),}", "\u{FEFF}\(text)", "\(text){}"] {
+            #expect(Self.sentence(Data(wrong.utf8)).hasPrefix("The body is not JSON that can be used: "))
+        }
+    }
+
+    @Test("Which dialect a body speaks is told by its version, or by what only this one has")
+    func dialect() {
+        func speaks(_ text: String) -> Bool { CoCoDialect<BasicRequestContext>.speaks(Array(text.utf8)) }
+        #expect(speaks(#"{"version":"0.4.0","tee":"snp"}"#) && speaks(#"{"version":"1"}"#))
+        for text in [#"{"version":"0.0.0"}"#, #"{"tee":"snp"}"#, #"{"version":4}"#, "[]", "", #"{"version":"0.4.0",}"#]
+        {
+            #expect(!speaks(text), "\(text)")
+        }
+        func attests(_ text: String) -> Bool { CoCoDialect<BasicRequestContext>.attests(Array(text.utf8)) }
+        #expect(attests(#"{"tee-evidence":{"primary_evidence":{}}}"#))
+        for text in [#"{"tee-evidence":"{}"}"#, #"{"tee-evidence":{}}"#, "[]", ""] {
+            #expect(!attests(text), "\(text)")
+        }
     }
 }

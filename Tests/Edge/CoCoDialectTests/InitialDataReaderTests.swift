@@ -1,12 +1,12 @@
 @testable import CoCoDialect
-import Evidence
+import Bytes
 import TestSupport
 import Testing
 
 @Suite("Init data, as TOML 1.0.0 has them")
 struct InitialDataReaderTests {
     private static func value(_ toml: String) throws -> String? {
-        try InitialDataReader.read("a = \(toml)".utf8).head["a"]
+        try InitialDataReader.read(Array("a = \(toml)".utf8)).head["a"]
     }
 
     @Test(
@@ -81,7 +81,7 @@ struct InitialDataReaderTests {
             "\\u00e9" = "z"
             """
         for text in [text, text + "\n", text.replacing("\n", with: "\r\n")] {
-            let document = try InitialDataReader.read(text.utf8)
+            let document = try InitialDataReader.read(Array(text.utf8))
             #expect(document.head == ["version": "0.1.0", "algorithm": "sha256"])
             #expect(
                 document.data == [
@@ -92,9 +92,9 @@ struct InitialDataReaderTests {
 
     @Test("A document may be empty, and then has no table")
     func empty() throws {
-        #expect(try InitialDataReader.read("".utf8) == .init())
-        #expect(try InitialDataReader.read("# only\n\r\n".utf8).data == nil)
-        #expect(try InitialDataReader.read("[\"data\"]".utf8).data == [:])
+        #expect(try InitialDataReader.read(Array("".utf8)) == .init())
+        #expect(try InitialDataReader.read(Array("# only\n\r\n".utf8)).data == nil)
+        #expect(try InitialDataReader.read(Array("[\"data\"]".utf8)).data == [:])
     }
 
     @Test(
@@ -106,7 +106,7 @@ struct InitialDataReaderTests {
             "data.x = \"y\"", "[data]\n[other]",
         ])
     func otherKeys(_ toml: String) {
-        #expect(throws: MalformedInput.self) { try InitialDataReader.read(toml.utf8) }
+        #expect(throws: MalformedInput.self) { try InitialDataReader.read(Array(toml.utf8)) }
     }
 
     @Test(
@@ -115,7 +115,7 @@ struct InitialDataReaderTests {
             "a = \"x\"\na = \"x\"", "[data]\na = \"x\"\n\"a\" = \"y\"", "[data]\n'a' = \"\"\n\"\\u0061\" = \"\"",
         ])
     func duplicates(_ toml: String) {
-        #expect(throws: MalformedInput.self) { try InitialDataReader.read(toml.utf8) }
+        #expect(throws: MalformedInput.self) { try InitialDataReader.read(Array(toml.utf8)) }
     }
 
     @Test(
@@ -131,24 +131,24 @@ struct InitialDataReaderTests {
     @Test("A control character in a comment is refused, and a byte order mark too")
     func controls() {
         for text in ["# a\u{0}", "# a\u{7F}", "# a\rb", "\u{FEFF}a = \"x\""] {
-            #expect(throws: MalformedInput.self) { try InitialDataReader.read(text.utf8) }
+            #expect(throws: MalformedInput.self) { try InitialDataReader.read(Array(text.utf8)) }
         }
     }
 
     @Test("So many keys as guests have are taken, and no more")
     func count() throws {
         func entries(_ count: Int) -> String { "[data]\n" + (0..<count).map { "k\($0) = \"\"\n" }.joined() }
-        #expect(try InitialDataReader.read(entries(256).utf8).data?.count == 256)
-        #expect(throws: MalformedInput.self) { try InitialDataReader.read(entries(257).utf8) }
+        #expect(try InitialDataReader.read(Array(entries(256).utf8)).data?.count == 256)
+        #expect(throws: MalformedInput.self) { try InitialDataReader.read(Array(entries(257).utf8)) }
         #expect(throws: MalformedInput.self) {
-            try InitialDataReader.read("\(String(repeating: "a", count: 257)) = \"\"".utf8)
+            try InitialDataReader.read(Array("\(String(repeating: "a", count: 257)) = \"\"".utf8))
         }
     }
 
     @Test("An error names its line and repeats nothing of the document")
     func line() {
         let error = #expect(throws: MalformedInput.self) {
-            try InitialDataReader.read("a = '''\nx\n'''\nhush = 1\n".utf8)
+            try InitialDataReader.read(Array("a = '''\nx\n'''\nhush = 1\n".utf8))
         }
         #expect(error?.reason.contains("line 4") == true)
         #expect(error?.reason.contains("hush") == false)
@@ -170,7 +170,7 @@ struct InitialDataReaderTests {
             let text = (0..<Int.random(in: 1...10, using: &random)).map { _ in
                 parts.randomElement(using: &random) ?? ""
             }.joined()
-            if let found = try? InitialDataReader.read(text.utf8) { documents.append((text, found)) }
+            if let found = try? InitialDataReader.read(Array(text.utf8)) { documents.append((text, found)) }
         }
         try #require(documents.count > 500)
         let answer = try await Independent.run("toml", ["documents": documents.map(\.text)])

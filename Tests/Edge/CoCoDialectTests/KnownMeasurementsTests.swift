@@ -2,7 +2,7 @@
 import Broker
 import Foundation
 import Storage
-import Synchronization
+import Concurrency
 import TestSupport
 import Testing
 
@@ -12,7 +12,7 @@ struct KnownMeasurementsTests {
 
     @Test("What could not be read is read again, and is not taken for nothing meanwhile")
     func failure() async throws {
-        let reads = Mutex(0)
+        let reads = Lock(0)
         let known = KnownMeasurements(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
             let count = reads.withLock {
                 $0 += 1
@@ -49,7 +49,7 @@ struct KnownMeasurementsTests {
     @Test("Guests that come at once wait for one reading, and none is told of values that were not read yet")
     func once() async throws {
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
-        let reads = Mutex(0)
+        let reads = Lock(0)
         let known = KnownMeasurements(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
             reads.withLock { $0 += 1 }
             for await _ in gate {}

@@ -136,6 +136,20 @@ struct SEVGuestDeviceTests {
         }
     }
 
+    @Test("The real program asks by ioctl, and the broker accepts what it gets")
+    func programWithBroker() async throws {
+        try await RunningBroker.run(workloads: ["web": "by ioctl"]) { port in
+            try await IoctlResponder.run { socket in
+                let got = try await GuestProgram.run(
+                    [
+                        "unlock", "--device", "sev-guest", "--url", "http://127.0.0.1:\(port)", "--insecure-http",
+                        "--workload", "web", "--rsa-bits", "4096",
+                    ], environment: ["KBS_TEST_SEV_GUEST": socket])
+                #expect(got.status == 0 && got.output == "by ioctl", "\(got.errors)")
+            }
+        }
+    }
+
     @Test("Without any device it says so, with the status for it")
     func nothing() async throws {
         let got = try await GuestProgram.run(["status", "--tsm-path", "/nonexistent"])

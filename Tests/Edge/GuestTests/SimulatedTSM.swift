@@ -63,7 +63,9 @@ final class SimulatedTSM: Sendable {
         mkfifo("\(entry)/outblob", 0o600)
         let input = open("\(entry)/inblob", O_RDONLY | O_NONBLOCK)
         defer { close(input) }
-        put("provider", Array("\(behaviour.provider)\n".utf8))
+        // The guest goes on when it is there, so it must not be there empty.
+        put("provider.new", Array("\(behaviour.provider)\n".utf8))
+        rename("\(entry)/provider.new", "\(entry)/provider")
 
         var asked: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 256)

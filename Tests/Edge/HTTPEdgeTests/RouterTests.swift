@@ -19,6 +19,7 @@ struct RouterTests {
         calls.get("key/**") { request, context in
             Response(status: .ok, text: "\(context.endpointPath ?? "none") of \(request.uri.path)")
         }
+        router.get("kbs/v0/") { _, _ in Response(status: .ok, text: "calls, with a slash") }
         let resources = router.group("api/v1/resources")
         resources.get(":repository/:type/:tag") { _, context in
             let names = try ["repository", "type", "tag"].map { try context.parameters.require($0) }
@@ -54,7 +55,8 @@ struct RouterTests {
     @Test(
         "A path leads to its route",
         arguments: [
-            ("/", "top"), ("/kbs/v0", "calls"), ("/kbs/v0/key/web", "/kbs/v0/key/** of /kbs/v0/key/web"),
+            ("/", "top"), ("/kbs/v0", "calls"), ("/kbs/v0/", "calls, with a slash"),
+            ("/kbs/v0/key/web", "/kbs/v0/key/** of /kbs/v0/key/web"),
             ("/api/v1/resources/a/b/d", "a|b|d"), ("/api/v1/resources/a/b/c", "literal"),
             ("/api/v1/resources/a/b/c/versions", "versions"), ("/api/v1/resources/%2F/b%20/c", "%2F|b%20|c"),
             ("/query?a=1&b=%2F+x&c", "a=1;b=/+x;c="), ("/query?broken=%zz", "broken=%zz"),
@@ -73,7 +75,7 @@ struct RouterTests {
     @Test(
         "Each path has exactly one form: a proxy's rules and this server's then speak of the same path",
         arguments: [
-            "//", "/kbs/v0/", "/kbs//v0", "/kbs/v0/auth/", "//api/v1/resources/a/b/d", "/api//v1/resources/a/b/d",
+            "//", "/query/", "/kbs//v0", "/kbs/v0/auth/", "//api/v1/resources/a/b/d", "/api//v1/resources/a/b/d",
             "/api/v1/resources/a/b/d/", "/api/v1/resources//b/d", "/api/v1/resources/a/b", "/kbs/v0/key",
             "/kbs/v0/key/",
             "/api/v1/resources/a/b/c/d", "/KBS/v0", "/%6bbs/v0", "//kbs/v0", "///kbs/v0/key/web", "/kbs/./v0",

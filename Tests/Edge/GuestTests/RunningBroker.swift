@@ -1,15 +1,19 @@
-import AsyncHTTPClient
-import Evidence
+import Bytes
+import EvidenceSupport
 import Foundation
+import HTTPClient
 import Logging
 import Server
 import SimulatedHardware
+import TLSSupport
 import TestSupport
+import X509
 
 /// A real broker on loopback that trusts the tests' simulated hardware and knows some workloads.
 enum RunningBroker {
+    /// - Parameter identity: nil for plain HTTP.
     static func run(
-        workloads: [String: String], _ body: (_ port: Int) async throws -> Void
+        workloads: [String: String], as identity: TLSIdentity? = nil, _ body: (_ port: Int) async throws -> Void
     ) async throws {
         let folder = try TemporaryFolder()
         var settings = Settings()
@@ -17,6 +21,10 @@ enum RunningBroker {
         settings.dataFolder = folder.file("data")
         settings.keyDistribution = nil
         settings.simulatedRoots = try Simulated.roots
+        if let identity {
+            let files = try identity.write(to: folder.url)
+            (settings.tls.certificate, settings.tls.key) = (files.certificate, files.key)
+        }
         var logger = Logger(label: "kbs")
         logger.logLevel = .critical
         let (addresses, report) = AsyncStream.makeStream(of: Server.Settings.Address.self)
@@ -30,7 +38,10 @@ enum RunningBroker {
                 try await task.value
                 throw CancellationError()
             }
-            let transport = GuestTransport(base: "http://\(address)", client: .shared)
+            var client = HTTP1Client.Configuration()
+            client.authorities = identity.map { Array($0.certificate.pem.utf8) }
+            let transport = GuestTransport(
+                base: "\(identity == nil ? "http" : "https")://localhost:\(address.port)", client: HTTP1Client(client))
             for (id, secret) in workloads {
                 try await transport.register(
                     id, measurement: Hex.encode(Simulated.measurement(id)), configuration: "", secret: secret)

@@ -1,10 +1,12 @@
-import Evidence
+import Bytes
+import EvidenceSupport
 import Foundation
+import TLSSupport
 import TestSupport
 import Testing
-import SimulatedHardware
+import X509
 
-@Suite("kbs guest unlock, as a program, with a real broker")
+@Suite("kbs-guest unlock, as a program, with a real broker")
 struct UnlockProgramTests {
     private static let secret = "correct horse battery staple"
 
@@ -18,7 +20,7 @@ struct UnlockProgramTests {
     }
 
     private func unlock(_ tsm: SimulatedTSM, _ arguments: [String], environment: [String: String] = [:]) async throws
-        -> GuestProgram.Result
+        -> ProgramResult
     {
         defer { tsm.stop() }
         return try await GuestProgram.run(
@@ -26,20 +28,20 @@ struct UnlockProgramTests {
             environment: environment.merging(["KBS_TEST_TSM": tsm.path]) { $1 })
     }
 
-    private func withBroker(_ body: (_ port: Int, _ identity: ServerIdentity) async throws -> Void) async throws {
-        let identity = try ServerIdentity(host: "localhost")
-        try await RunningBroker.run(workloads: ["web": Self.secret, "other": "not for web"]) { port in
-            try await TLSFront.run(identity, before: port) { try await body($0.port, identity) }
+    private func withBroker(_ body: (_ port: Int, _ pin: String) async throws -> Void) async throws {
+        let identity = try TestAuthority().issue()
+        try await RunningBroker.run(workloads: ["web": Self.secret, "other": "not for web"], as: identity) {
+            try await body($0, "sha256:" + Hex.encode(identity.certificate.keyPin))
         }
     }
 
     @Test("The secret, and nothing else, comes out of standard output over pinned TLS")
     func pinned() async throws {
-        try await withBroker { port, identity in
+        try await withBroker { port, pin in
             let tsm = try tsm("web")
             let got = try await unlock(
-                tsm, ["--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", identity.pin])
-            #expect(got.status == 0 && got.text == Self.secret, "\(got.errors)")
+                tsm, ["--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", pin])
+            #expect(got.status == 0 && got.output == Self.secret, "\(got.errors)")
             #expect(tsm.leftovers.isEmpty, "the request is removed")
         }
     }
@@ -58,10 +60,10 @@ struct UnlockProgramTests {
 
     @Test("A guest with another image is refused, with the broker's sentence")
     func refused() async throws {
-        try await withBroker { port, identity in
+        try await withBroker { port, pin in
             let tsm = try tsm("another image")
             let got = try await unlock(
-                tsm, ["--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", identity.pin])
+                tsm, ["--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", pin])
             #expect(got.status == 1 && got.output.isEmpty)
             #expect(got.errors.contains("evidence") && !got.errors.contains("Trying again"), "\(got.errors)")
             #expect(tsm.leftovers.isEmpty)
@@ -70,13 +72,13 @@ struct UnlockProgramTests {
 
     @Test("The secret goes to a file that only its owner may read")
     func file() async throws {
-        try await withBroker { port, identity in
+        try await withBroker { port, pin in
             let folder = try TemporaryFolder()
             let file = folder.file("secret")
             try Data("old".utf8).write(to: file)
             let got = try await unlock(
                 tsm("web"),
-                ["--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", identity.pin, "--out", file.path])
+                ["--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", pin, "--out", file.path])
             #expect(got.status == 0 && got.output.isEmpty, "\(got.errors)")
             #expect(try String(contentsOf: file, encoding: .utf8) == Self.secret)
             let mode = try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int
@@ -87,7 +89,7 @@ struct UnlockProgramTests {
 
     @Test("cryptsetup gets the secret on its standard input, and in no argument or variable")
     func cryptsetup() async throws {
-        try await withBroker { port, identity in
+        try await withBroker { port, pin in
             let folder = try TemporaryFolder()
             let fake = folder.file("cryptsetup")
             try Data("#!/bin/sh\ncd \(folder.url.path)\ncat >stdin\necho \"$@\" >argv\nenv >env\necho chatter\n".utf8)
@@ -96,7 +98,7 @@ struct UnlockProgramTests {
             let got = try await unlock(
                 tsm("web"),
                 [
-                    "--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", identity.pin, "--cryptsetup",
+                    "--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", pin, "--cryptsetup",
                     "/dev/vda2", "root",
                 ],
                 environment: ["PATH": "\(folder.url.path):/usr/bin:/bin"])
@@ -110,7 +112,7 @@ struct UnlockProgramTests {
 
     @Test("A cryptsetup that fails is told with a status of its own")
     func cryptsetupFails() async throws {
-        try await withBroker { port, identity in
+        try await withBroker { port, pin in
             let folder = try TemporaryFolder()
             let fake = folder.file("cryptsetup")
             try Data("#!/bin/sh\nexit 2\n".utf8).write(to: fake)
@@ -118,7 +120,7 @@ struct UnlockProgramTests {
             let got = try await unlock(
                 tsm("web"),
                 [
-                    "--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", identity.pin, "--cryptsetup",
+                    "--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", pin, "--cryptsetup",
                     "/dev/vda2", "root",
                 ],
                 environment: ["PATH": "\(folder.url.path):/usr/bin:/bin"])
@@ -130,13 +132,13 @@ struct UnlockProgramTests {
         "A real LUKS header takes the released secret, and another workload's is no passphrase for it",
         .enabled(if: luks))
     func realCryptsetup() async throws {
-        try await withBroker { port, identity in
+        try await withBroker { port, pin in
             let folder = try TemporaryFolder()
             let (disk, key) = (folder.file("disk"), folder.file("key"))
             try Data(Self.secret.utf8).write(to: key)
             #expect(FileManager.default.createFile(atPath: disk.path, contents: Data(count: 20 << 20)))
-            let formatted = try await GuestProgram.run(
-                URL(filePath: "/usr/sbin/cryptsetup"),
+            let formatted = try await ProgramResult.of(
+                "/usr/sbin/cryptsetup",
                 [
                     "luksFormat", "--batch-mode", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file",
                     key.path, disk.path,
@@ -151,7 +153,7 @@ struct UnlockProgramTests {
                 let got = try await unlock(
                     tsm(workload),
                     [
-                        "--url", "https://127.0.0.1:\(port)", "--workload", workload, "--pin", identity.pin,
+                        "--url", "https://127.0.0.1:\(port)", "--workload", workload, "--pin", pin,
                         "--cryptsetup",
                         disk.path, "root",
                     ], environment: ["PATH": "\(folder.url.path):/usr/sbin:/usr/bin:/bin"])

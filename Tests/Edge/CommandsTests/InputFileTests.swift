@@ -1,0 +1,59 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("Files that a command cannot use")
+struct InputFileTests {
+    @Test(
+        "Each is named, with what is wrong with it",
+        arguments: [
+            ("resource put a/b/c nofile --data $D", "nofile cannot be read: it is not there", 1),
+            ("resource put a/b/c . --data $D", ". cannot be read: it is a folder", 1),
+            (
+                "workload add web --measurement 00 --secret-file nofile --data $D",
+                "nofile cannot be read: it is not there", 1
+            ),
+            ("policy set p nofile --data $D", "nofile cannot be read: it is not there", 1),
+            ("workload list --url http://127.0.0.1:1 --token-file nofile", "nofile cannot be read: it is not there", 1),
+            ("workload list --url https://127.0.0.1:1 --ca nofile", "nofile cannot be read: it is not there", 1),
+            ("verify sev --chain nofolder", "nofolder cannot be read: it is not there", 2),
+            (
+                "demo run nofolder",
+                "nofolder/platforms.json cannot be read: it is not there, and neither is the folder nofolder", 1
+            ),
+            ("demo run folder", "folder/platforms.json is not what `kbs demo prepare` makes", 1),
+        ])
+    func named(_ line: String, _ sentence: String, _ status: Int32) async throws {
+        let shell = try Shell()
+        let result = try await shell("mkdir folder; echo x >folder/platforms.json; $KBS \(line)")
+        #expect(result.status == status)
+        #expect(result.output.isEmpty)
+        #expect(result.errors.hasPrefix("Error: "))
+        // Some commands make it a whole path first.
+        #expect(result.errors.hasSuffix("\(sentence)\n"))
+        #expect(result.errors.split(separator: "\n").count == 1)
+        #expect(!FileManager.default.fileExists(atPath: shell.data))
+    }
+
+    @Test("A folder of certificates that is not there is said, and no data folder is made")
+    func certificates() async throws {
+        let shell = try Shell()
+        let result = try await shell("$KBS certs import nofolder --data $D")
+        #expect(result.status == 1)
+        #expect(result.output.isEmpty)
+        #expect(result.errors.hasPrefix("Error: "))
+        #expect(result.errors.contains("nofolder cannot be listed: it is not there"))
+        #expect(!FileManager.default.fileExists(atPath: shell.data))
+    }
+
+    @Test("A document that is not text, or longer than any, is refused as a whole")
+    func documents() async throws {
+        let shell = try Shell()
+        let binary = try await shell("printf '\\377' >f; $KBS policy set p f --data $D")
+        #expect(binary.status == 64)
+        #expect(binary.errors.hasPrefix("Error: f is not text in UTF-8.\n"))
+        let long = try await shell("head -c 1100000 /dev/zero | tr '\\0' ' ' >f; $KBS policy set p f --data $D")
+        #expect(long.status == 1)
+        #expect(long.errors.contains("f cannot be read: it holds more than"))
+    }
+}

@@ -1,0 +1,97 @@
+import Broker
+import Bytes
+import Evidence
+import EvidenceSupport
+import Formats
+import SimulatedHardware
+import Testing
+import VirteeDialect
+
+/// What libkrun's and the reference's clients send, decoded.
+@Suite("The virtee protocol's bodies")
+struct BodyTests {
+    private static let measurement = String(repeating: "ab", count: 48)
+
+    private static func registration(_ change: (String) -> String = { $0 }) -> [UInt8] {
+        let text = #"{"workload_id":"web","launch_measurement":"\#(measurement)","tee_config":"","passphrase":"hush"}"#
+        return Array(change(text).utf8)
+    }
+
+    private static func sentence(_ body: () throws -> Void) -> String {
+        do { try body() } catch let refusal as Refusal { return refusal.sentence } catch { return "\(error)" }
+        return "taken"
+    }
+
+    @Test("A registration is read as it is meant")
+    func registration() throws {
+        let registration = try Registration(virteeJSON: Self.registration())
+        #expect(registration.id.text == "web")
+        #expect(registration.secret.withBytes { Array($0) } == Array("hush".utf8))
+    }
+
+    @Test(
+        "A comma too many, a byte order mark, a member twice and something behind the end are refused in each body",
+        arguments: 0..<4)
+    func strict(fault: Int) {
+        func spoil(_ text: String) -> [UInt8] {
+            let spoilt =
+                switch fault {
+                case 0: "\(text.dropLast()),}"
+                case 1: "\u{FEFF}\(text)"
+                case 2: "\(text.dropLast()),\"tee\":\"snp\",\"tee\":\"snp\"}"
+                default: "\(text) x"
+                }
+            return Array(spoilt.utf8)
+        }
+        let wrong = "The body is not JSON that can be used: "
+        #expect(
+            Self.sentence {
+                _ = try Registration(virteeJSON: spoil(String(decoding: Self.registration(), as: UTF8.self)))
+            }
+            .hasPrefix(wrong))
+        #expect(
+            Self.sentence { _ = try ChallengeRequest(virteeJSON: spoil(#"{"workload_id":"web"}"#)) }.hasPrefix(wrong))
+        #expect(Self.sentence { _ = try Answer(virteeJSON: spoil(#"{"tee-evidence":"{}"}"#)) }.hasPrefix(wrong))
+    }
+
+    @Test("A fault in what a text holds is found at its place, and none of the body is repeated")
+    func place() throws {
+        func challenge(_ parameters: String) -> String {
+            let message: JSONValue = ["tee": "sev", "extra-params": .text(parameters)]
+            return Self.sentence { _ = try ChallengeRequest(virteeJSON: message.encoded) }
+        }
+        #expect(
+            challenge(#"{"workload_id":"web","chain":{"ca":{"ask":[1]}}}"#)
+                == "The field extra-params.chain.sev is missing.")
+        #expect(
+            challenge(#"{"workload_id":"web","chain":{"ca":{"ask":[1,256]},"sev":{}}}"#).hasPrefix(
+                "The field extra-params.chain.ca.ask.1 has a value that cannot be used: 256 where a whole number of 0 to 255"
+            ))
+        let wrong = Self.registration { $0.replacing("\"hush\"", with: "[\"hush\"]") }
+        #expect(
+            Self.sentence { _ = try Registration(virteeJSON: wrong) }
+                == "The field passphrase has a value of the wrong type: an array where a text may stand.")
+        let broken = #"{"tee-evidence":"{\"report\":\"hush\",}"}"#
+        let sentence = Self.sentence { _ = try Answer(virteeJSON: Array(broken.utf8)) }
+        #expect(
+            sentence.hasPrefix("The field tee-evidence holds a text that is not JSON") && !sentence.contains("hush"))
+    }
+
+    @Test("What a simulated guest sends is read, in a text and as itself")
+    func simulated() throws {
+        let guest = try Simulated.guest("web")
+        let nonce = String(repeating: "0", count: 64)
+        guard case .snp(let answer) = try Answer(virteeJSON: guest.evidence(for: nonce)) else {
+            Issue.record("it is no SNP guest's")
+            return
+        }
+        #expect(answer.certificates == guest.certificates)
+        let sev = try ChallengeRequest(
+            virteeJSON: SimulatedSEVGuest(workload: "web", on: Simulated.sev, digest: Simulated.digest("web")).request)
+        guard case .sev(_, let chain) = sev.platform else {
+            Issue.record("it is no SEV guest's")
+            return
+        }
+        #expect(chain.pdh.bytes == (try Simulated.sev.chain.pdh.bytes))
+    }
+}
