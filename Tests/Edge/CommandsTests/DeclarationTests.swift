@@ -61,14 +61,15 @@ struct DeclarationTests {
                 Usage: kbs sessions end 
                 """))
         #expect(
-            await KBS.ending(of: ["keys", "create"]) == Ending(
-                status: 64,
-                errors: """
-                    Error: name --pkcs11 URI or --file PATH
-                    Usage: kbs keys create [--pkcs11 <pkcs11>] [--file <file>]
-                      See 'kbs keys create --help' for more information.
+            await KBS.ending(of: ["keys", "create"])
+                == Ending(
+                    status: 64,
+                    errors: """
+                        Error: name --pkcs11 URI or --file PATH
+                        Usage: kbs keys create [--pkcs11 <pkcs11>] [--file <file>]
+                          See 'kbs keys create --help' for more information.
 
-                    """))
+                        """))
     }
 
     @Test("The manual and the completions are read without a word of complaint")

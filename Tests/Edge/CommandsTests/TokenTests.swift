@@ -39,7 +39,9 @@ struct TokenTests {
                     var bytes = [UInt8](repeating: 0, count: 65_536)
                     let count = read(connection, &bytes, bytes.count)
                     seen.withLock { $0 += String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self) }
-                    _ = Array(answer.utf8).withUnsafeBytes { send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+                    _ = Array(answer.utf8).withUnsafeBytes {
+                        send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                    }
                     close(connection)
                 }
             }
@@ -65,7 +67,8 @@ struct TokenTests {
         for token in ["KBS_TOKEN=\"$T\" $KBS", "printf %s \"$T\" >f; TOKEN_FILE=1 $KBS"] {
             let file = token.contains("TOKEN_FILE") ? " --token-file f" : ""
             _ = try await shell(
-                "T=$(printf '\(Self.mark)\(end)x'); T=${T%x}; \(token) workload list --url http://127.0.0.1:\(server.port)\(file)")
+                "T=$(printf '\(Self.mark)\(end)x'); T=${T%x}; \(token) workload list --url http://127.0.0.1:\(server.port)\(file)"
+            )
         }
         let sent = server.requests.components(separatedBy: "uthorization: Bearer \(Self.mark)\r\n").count - 1
         #expect(sent == 2)

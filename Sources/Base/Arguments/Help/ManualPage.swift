@@ -86,8 +86,17 @@ struct ManualPage {
 
     /// Line ends within a paragraph stay.
     private func lines(_ text: String) -> [String] {
-        let parts = text.split(separator: "\n").map { escaped(String($0)) }
+        let parts = text.split(separator: "\n").map { line in
+            line.split(separator: " ").map { breakable(escaped(String($0))) }.joined(separator: " ")
+        }
         return Array(parts.map { [$0] }.joined(separator: [".br"]))
+    }
+
+    /// With places where a word that is longer than a line, such as a URI, may be broken.
+    private func breakable(_ word: String) -> String {
+        word.count < 60
+            ? word
+            : word.reduce(into: "") { text, letter in text += "/?;&".contains(letter) ? "\(letter)\\:" : "\(letter)" }
     }
 
     /// As the part after the dash, which man's index has: without a full stop and a capital.
