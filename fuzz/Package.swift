@@ -20,6 +20,8 @@ let package = Package(
         fuzz("FuzzDER", ["Formats"]),
         fuzz("FuzzPEM", ["Formats"]),
         fuzz("FuzzJWT", ["JOSE"]),
+        fuzz("FuzzHTTPRequest", ["HTTP"]),
+        fuzz("FuzzHTTPResponse", ["HTTP"]),
         fuzz("FuzzX509", ["Evidence"]),
         fuzz("FuzzSNPReport", ["Evidence", "SimulatedHardware"]),
         fuzz("FuzzSEVCertificate", ["Evidence"]),

@@ -148,11 +148,11 @@ struct DeadlineTests {
     func crawlingReader() async throws {
         let change: @Sendable (inout ServerConfiguration) -> Void = { $0.writeTimeout = .seconds(2) }
         try await TestServer.run(change, handler: Self.large) { server in
-            try await server.connect(receiveBuffer: 4_096) { slow in
+            try await server.connect(receiveBuffer: 65_536) { slow in
                 try await slow.send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
                 // The kernel's buffers take some megabytes at once, and room for more comes late.
                 for _ in 0..<100 {
-                    #expect(await slow.receiveBytes(atMost: 2_048) != nil)
+                    #expect(await slow.receiveBytes(atMost: 8_192) != nil)
                     try await Task.sleep(for: .milliseconds(50))
                 }
             }
