@@ -25,5 +25,8 @@ let package = Package(
         fuzz("FuzzX509", ["Evidence"]),
         fuzz("FuzzSNPReport", ["Evidence", "SimulatedHardware"]),
         fuzz("FuzzSEVCertificate", ["Evidence"]),
+        fuzz("FuzzVirteeBody", ["VirteeDialect"]),
+        fuzz("FuzzCoCoBody", ["CoCoDialect"]),
+        fuzz("FuzzInitData", ["CoCoDialect"]),
     ]
 )
