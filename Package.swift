@@ -203,15 +203,6 @@ let testTargets: [Target] = [
     tests("Domain", "PoliciesTests", ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Policies"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
     tests(
-        "Edge", "VirteeDialectTests",
-        ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "VirteeDialect"]),
-    tests(
-        "Edge", "CoCoDialectTests",
-        [
-            "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
-            "Formats", "HTTPEdge", "JOSE", "JSONWebTokens", "SimulatedHardware", "Storage", "TestSupport",
-        ]),
-    tests(
         "Domain", "EndorsementsTests",
         [
             "Broker", "Bytes", "Concurrency", "EdgeSupport", "Endorsements", "Evidence", "EvidenceSupport", "HTTP",
@@ -220,6 +211,15 @@ let testTargets: [Target] = [
     tests(
         "Domain", "OpenPolicyAgentTests",
         ["Broker", "EdgeSupport", "HTTP", "HTTPServer", "OpenPolicyAgent", "TestSupport"]),
+    tests(
+        "Edge", "VirteeDialectTests",
+        ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "VirteeDialect"]),
+    tests(
+        "Edge", "CoCoDialectTests",
+        [
+            "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
+            "Formats", "HTTPEdge", "JOSE", "JSONWebTokens", "SimulatedHardware", "Storage", "TestSupport",
+        ]),
     tests(
         "Edge", "GuestTests",
         [
