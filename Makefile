@@ -1,6 +1,6 @@
 # make run    build, start a server that trusts simulated hardware, and run the demonstration against it
 # make test   build and run all tests
-# make bench  build for release and measure (docs/performance.md)
+# make bench  build for release and measure, AGAINST another kbs binary if one is named (docs/performance.md)
 # make bench-cluster  the same for replicas on a PostgreSQL that it starts (docs/scale.md)
 # make fuzz   run each fuzz target for FUZZ_SECONDS
 # make lint   check the format of the sources
@@ -31,14 +31,14 @@ run: packages
 
 test: packages
 	$(FEWER) swift test
-	KBS_MANY_CONNECTIONS=1 swift test --skip-build --filter tenThousand
 
 bench-build: packages
 	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs
 	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs-bench
 
 bench: bench-build
-	$(BENCH_BUILD)/release/kbs-bench single --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)
+	$(BENCH_BUILD)/release/kbs-bench single --server $(BENCH_BUILD)/release/kbs \
+		$(if $(AGAINST),--against $(AGAINST)) $(BENCH_ARGUMENTS)
 
 bench-cluster: bench-build
 	$(BENCH_BUILD)/release/kbs-bench cluster --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)

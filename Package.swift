@@ -86,8 +86,10 @@ let rooms: [Target] = [
         "Storage",
         ["Broker", "Bytes", "CLibPQ", "COpenSSLStart", "Concurrency", "Crypto", "Evidence", "Files", "SQLite"]),
     domain("JSONWebTokens", ["Broker", "Bytes", "Files", "HTTP", "HTTPClient", "JOSE", "Logging"]),
-    domain("Endorsements", ["Broker", "Bytes", "Concurrency", "Evidence", "Formats", "HTTP", "HTTPClient", "Tracing"]),
-    domain("OpenPolicyAgent", ["Broker", "Bytes", "Formats", "HTTP", "HTTPClient"]),
+    domain(
+        "Endorsements",
+        ["Broker", "Bytes", "Concurrency", "Evidence", "Files", "HTTP", "HTTPClient", "Tracing"]),
+    domain("OpenPolicyAgent", ["Broker", "Bytes", "Files", "Formats", "HTTP", "HTTPClient"]),
 
     edge("HTTPEdge", ["Bytes", "Concurrency", "Formats", "HTTP", "HTTPServer", "Logging", "Tracing"]),
     edge("VirteeDialect", ["Broker", "Bytes", "Evidence", "Formats", "HTTP", "HTTPEdge", "Logging"]),
@@ -125,6 +127,16 @@ let rooms: [Target] = [
     program("kbs-guest", ["Arguments", "GuestCommands"]),
 ]
 
+let programs: [Target] = [
+    program(
+        "kbs-bench",
+        [
+            "Arguments", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "FastP384", "Files",
+            "HTTP",
+            "HTTPClient", "SimulatedHardware", "TLS", "TestSupport", "X509",
+        ])
+]
+
 let supports: [Target] = [
     support("TLSSupport", ["Bytes", "X509"]),
     support("TestSupport", ["Bytes", "Concurrency"]),
@@ -134,13 +146,12 @@ let supports: [Target] = [
         swiftSettings: settings),
     support("EvidenceSupport", ["Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
     support("EdgeSupport", ["Bytes", "Concurrency", "HTTP", "HTTPServer", "TLS", "TestSupport", "X509"]),
-    support("Wycheproof", ["Bytes"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
     support(
         "BrokerSupport",
         [
-            "Broker", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "SimulatedHardware", "Storage",
-            "TestSupport",
+            "Broker", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "HTTP", "HTTPClient",
+            "SimulatedHardware", "Storage", "TestSupport",
         ]),
 ]
 
@@ -154,7 +165,7 @@ let testTargets: [Target] = [
     tests("Base", "JOSETests", ["Bytes", "Crypto", "Formats", "JOSE", "TestSupport"], exclude: ["independent.py"]),
     tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),
     tests("Base", "HTTPTests", ["Bytes", "HTTP"]),
-    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "X509"]),
+    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "TLSSupport", "X509"]),
     tests(
         "Base", "HTTPServerTests",
         ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TLSSupport", "TestSupport", "X509"]),
@@ -191,6 +202,15 @@ let testTargets: [Target] = [
         ]),
     tests("Domain", "PoliciesTests", ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Policies"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
+    tests(
+        "Domain", "EndorsementsTests",
+        [
+            "Broker", "Bytes", "Concurrency", "EdgeSupport", "Endorsements", "Evidence", "EvidenceSupport", "HTTP",
+            "HTTPClient", "HTTPServer", "InMemoryTracing", "SimulatedHardware", "Storage", "TestSupport", "Tracing",
+        ]),
+    tests(
+        "Domain", "OpenPolicyAgentTests",
+        ["Broker", "EdgeSupport", "HTTP", "HTTPServer", "OpenPolicyAgent", "TestSupport"]),
     tests(
         "Edge", "VirteeDialectTests",
         ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "VirteeDialect"]),
@@ -230,7 +250,7 @@ func those(_ targets: [Target]) -> [Target] {
     }
     return left.count == targets.count ? left : those(left)
 }
-let targets = those(systems + rooms + supports + testTargets)
+let targets = those(systems + rooms + programs + supports + testTargets)
 
 // For fuzz/, which is a package of its own.
 let products: [Product] =

@@ -20,8 +20,13 @@ let package = Package(
         fuzz("FuzzDER", ["Formats"]),
         fuzz("FuzzPEM", ["Formats"]),
         fuzz("FuzzJWT", ["JOSE"]),
+        fuzz("FuzzHTTPRequest", ["HTTP"]),
+        fuzz("FuzzHTTPResponse", ["HTTP"]),
         fuzz("FuzzX509", ["Evidence"]),
         fuzz("FuzzSNPReport", ["Evidence", "SimulatedHardware"]),
         fuzz("FuzzSEVCertificate", ["Evidence"]),
+        fuzz("FuzzVirteeBody", ["VirteeDialect"]),
+        fuzz("FuzzCoCoBody", ["CoCoDialect"]),
+        fuzz("FuzzInitData", ["CoCoDialect"]),
     ]
 )

@@ -38,17 +38,17 @@ struct HeadReader: Sendable {
 
     /// - Returns: whether that was the last one of the head.
     private mutating func lineEnded(_ span: Span<UInt8>) throws(MalformedMessage) -> Bool {
-        guard position > lineStart, span[position - 1] == .carriageReturn else {
+        let length = position - 1 - lineStart
+        try check(lineLength: length, isWhole: length > 0)
+        guard length >= 0, span[position - 1] == .carriageReturn else {
             throw MalformedMessage(lines == 0 ? .startLine : .field, "A line of the header does not end in CR LF.")
         }
-        let length = position - 1 - lineStart
         if length == 0 {
             guard lines == 0 else { return true }
             guard start == 0 else { throw Self.unreadable }
             // Some clients of old send one empty line too many after a body (RFC 9112, section 2.2).
             start = position + 1
         } else {
-            try check(lineLength: length, isWhole: true)
             lines += 1
         }
         lineStart = position + 1

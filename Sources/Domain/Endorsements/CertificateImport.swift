@@ -1,5 +1,5 @@
-import Bytes
 public import Broker
+import Bytes
 public import Evidence
 
 /// Takes certificates from a folder into the cache: those that lead to a pinned root, no others.

@@ -62,7 +62,7 @@ struct AttemptsCommand: AsyncParsableCommand {
                 outcome   \(attempt.outcome)\(attempt.code.map { ": \($0)" } ?? "")
                 """)
             if let sentence = attempt.sentence { print("told      \(sentence)") }
-            print("")
+            print()
             if let verdict = detail.verdict {
                 print(VerdictTable(verdict, title: "Checks").text(emphasise: Terminal.emphasise))
             } else {

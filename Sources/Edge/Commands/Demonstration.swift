@@ -24,7 +24,7 @@ struct Demonstration {
         isWell = try await attackWithWrongMeasurement(guest) && isWell
         isWell = try await attackWithReplay(guest) && isWell
         isWell = try await attackWithOthersKey(guest, neighbour) && isWell
-        print("")
+        print()
         print(
             isWell
                 ? Terminal.paint("All went as it must: each guest got its own secret, and nobody else did.", .green)
@@ -129,7 +129,7 @@ struct Demonstration {
     // MARK: Telling
 
     private func title(_ text: String) {
-        print("")
+        print()
         print(Terminal.paint(text, .bold))
     }
 

@@ -2,8 +2,11 @@ import Arguments
 import Files
 import FoundationEssentials
 
-/// Prints a line. Swift's own function of this name, which it hides, does not say that the disk is full.
-func print(_ text: String = "", terminator: String = "\n") { Output.print(text, terminator: terminator) }
+/// Prints a line. It has the form of Swift's own function, and so takes its place here: that one does not say that the
+/// disk is full.
+func print(_ items: Any..., separator: String = " ", terminator: String = "\n") {
+    Output.print(items.map { "\($0)" }.joined(separator: separator), terminator: terminator)
+}
 
 /// Prints lines at once, however many there are.
 func printLines(_ lines: [String]) {

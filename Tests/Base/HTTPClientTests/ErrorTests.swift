@@ -31,7 +31,17 @@ struct ErrorTests {
         #expect(
             missing.description == "There is no socket there: the socket /nowhere/kbs.sock. Is the server running?")
         let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path(percentEncoded: false)
-        do { _ = try StandIn(socket: path) { _, _ in } }
+        let left = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let isBound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(left, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+            }
+        }
+        try #require(isBound)
+        close(left)
         defer { unlink(path) }
         let stale = try await failure(HTTPClientRequest(url: "unix:\(path)", path: "/"))
         #expect(stale.reason == .refused && stale.description.contains("Nobody listens"), "\(stale)")

@@ -1,34 +1,6 @@
-import Concurrency
-import Foundation
-import Glibc
 import TLS
+import TLSSupport
 import X509
-
-/// An authority that issues certificates to servers on loopback and to clients.
-struct Authority {
-    let key: PrivateKey
-    let certificate: X509Certificate
-
-    init(_ name: String = "Test authority") throws {
-        key = try .makeP256()
-        var template = CertificateTemplate(name, from: .now - 86_400, until: .now + 86_400 * 365)
-        template.isAuthority = true
-        certificate = try template.selfSigned(by: key)
-    }
-
-    var pem: [UInt8] { Array(certificate.pem.utf8) }
-
-    func issue(
-        _ subject: String = "server", for usages: [ExtendedKeyUsage] = [.servers],
-        names: [AlternativeName] = [.dns("localhost"), .address([127, 0, 0, 1])],
-        from start: Date = .now - 86_400 * 2, until end: Date = .now + 86_400 * 90
-    ) throws -> TLSIdentity {
-        let key = try PrivateKey.makeP256()
-        var template = CertificateTemplate(subject, from: start, until: end)
-        (template.names, template.usages) = (names, usages)
-        return try TLSIdentity([try template.issued(for: key, by: certificate, self.key)], key)
-    }
-}
 
 /// A stand-in that speaks TLS, and whose answers say which connection they came on and who the client is.
 final class SecureStandIn: Sendable {
@@ -41,16 +13,14 @@ final class SecureStandIn: Sendable {
         standIn = try StandIn { standIn, connection in Self.serve(standIn, connection, context) }
     }
 
-    private static func serve(_ standIn: StandIn, _ connection: StandIn.Connection, _ context: TLSContext) {
-        // OpenSSL writes to connections that the client has closed; the program ignores this signal too.
-        signal(SIGPIPE, SIG_IGN)
+    private static func serve(_ record: StandIn.Record, _ connection: StandIn.Connection, _ context: TLSContext) {
         guard let session = try? TLSSession(context, accepting: connection.descriptor),
             case .done = session.handshake()
         else { return }
         var buffer = [UInt8](repeating: 0, count: 65_536)
         // A request without a body comes in one piece.
         while case .done(let count) = buffer.withUnsafeMutableBytes({ session.read(into: $0) }) {
-            standIn.note(String(decoding: buffer.prefix(count), as: UTF8.self))
+            record.note(String(decoding: buffer.prefix(count), as: UTF8.self))
             let client = session.peerCertificate?.subject.description ?? "nobody"
             let answer = Array(ok("\(connection.number) \(client)").utf8)
             _ = answer.withUnsafeBytes { session.write($0) }
@@ -67,4 +37,8 @@ final class SecureStandIn: Sendable {
             serve(standIn, connection, context)
         }
     }
+}
+
+extension TestAuthority {
+    var pem: [UInt8] { Array(certificate.pem.utf8) }
 }

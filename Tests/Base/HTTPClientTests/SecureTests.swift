@@ -2,6 +2,7 @@ import Bytes
 import Foundation
 import HTTP
 import TLS
+import TLSSupport
 import Testing
 import X509
 
@@ -9,9 +10,9 @@ import X509
 
 @Suite("TLS")
 struct SecureTests {
-    let authority: Authority
+    let authority: TestAuthority
 
-    init() throws { authority = try Authority() }
+    init() throws { authority = try TestAuthority() }
 
     private func get(
         _ url: String, trusting authorities: [UInt8]?, _ change: (inout HTTP1Client.Configuration) -> Void = { _ in }
@@ -37,7 +38,7 @@ struct SecureTests {
         let server = try SecureStandIn(try authority.issue())
         #expect(try await get(server.url, trusting: authority.pem).hasSuffix("nobody"))
         #expect(try await get("https://localhost:\(server.port)", trusting: authority.pem).hasSuffix("nobody"))
-        let two = Array("another file's text\n".utf8) + (try Authority("Other")).pem + authority.pem
+        let two = Array("another file's text\n".utf8) + (try TestAuthority("Other")).pem + authority.pem
         #expect(try await get(server.url, trusting: two).hasSuffix("nobody"))
     }
 
@@ -56,7 +57,7 @@ struct SecureTests {
         "A server of another authority is not trusted, whichever authorities are given, and the error says what to do")
     func unknownAuthority() async throws {
         let server = try SecureStandIn(try authority.issue())
-        for authorities in [try Authority("Other").pem, try Authority().pem, nil] {
+        for authorities in [try TestAuthority("Other").pem, try TestAuthority().pem, nil] {
             let error = try await complaint(server.url, trusting: authorities)
             #expect(error.reason == .certificate)
             #expect(
@@ -104,10 +105,10 @@ struct SecureTests {
     @Test("A connection is used again only by those who trust the same, and are the same")
     func separateConnections() async throws {
         let server = try SecureStandIn(
-            try authority.issue(), clients: [authority.certificate, try Authority("Clients").certificate])
+            try authority.issue(), clients: [authority.certificate, try TestAuthority("Clients").certificate])
         let first = try await get(server.url, trusting: authority.pem)
         #expect(first.hasSuffix("nobody"))
-        #expect(try await complaint(server.url, trusting: try Authority("Other").pem).reason == .certificate)
+        #expect(try await complaint(server.url, trusting: try TestAuthority("Other").pem).reason == .certificate)
         #expect(try await complaint(server.url, trusting: nil).reason == .certificate)
         for name in ["alice", "bob"] {
             let client = try authority.issue(name, for: [.clients], names: [])

@@ -1,6 +1,7 @@
 import Concurrency
 import Foundation
 import Glibc
+import TLSSupport
 
 /// A server in plain sockets, on loopback or a Unix socket, that answers exactly the bytes that a test gives it.
 final class StandIn: Sendable {
@@ -68,89 +69,60 @@ final class StandIn: Sendable {
         func waitForEnd() { while !read().isEmpty {} }
     }
 
-    struct Failure: Error {}
+    /// What came, on all connections.
+    final class Record: Sendable {
+        private let seen = Lock((heads: [String](), connections: 0))
 
-    let port: Int
-    private let listener: Int32
-    /// Heads, in the order in which they came.
-    private let seen = Lock<[String]>([])
+        /// Heads, in the order in which they came.
+        var heads: [String] { seen.withLock { $0.heads } }
 
-    var heads: [String] { seen.withLock { $0 } }
+        func note(_ head: String) { seen.withLock { $0.heads.append(head) } }
+
+        fileprivate func nextNumber() -> Int {
+            seen.withLock { seen in
+                defer { seen.connections += 1 }
+                return seen.connections
+            }
+        }
+
+        /// Answers each request of a connection. Bodies are read as `Content-Length` says.
+        func serve(_ connection: Connection, _ answer: (_ head: String) -> String) {
+            while let head = connection.head() {
+                note(head)
+                let length = head.split(separator: "\r\n").lazy
+                    .compactMap { line in
+                        line.lowercased().hasPrefix("content-length:")
+                            ? Int(line.dropFirst(15).trimmingCharacters(in: .whitespaces)) : nil
+                    }
+                    .first
+                if let length { _ = connection.body(length) }
+                guard connection.write(answer(head)) else { return }
+            }
+        }
+    }
+
+    private let listener: TestListener
+    private let record: Record
+
+    var port: Int { Int(listener.port) }
+    var heads: [String] { record.heads }
     var url: String { "http://127.0.0.1:\(port)" }
 
     /// - Parameters:
     ///   - socket: the path of a Unix socket, in the place of a port.
     ///   - serve: has a connection, which is closed when it returns.
-    init(socket path: String? = nil, _ serve: @escaping @Sendable (StandIn, Connection) -> Void) throws {
-        let descriptor = socket(path == nil ? AF_INET : AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        if let path {
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-            guard Self.isBound(descriptor, &address, socklen_t(MemoryLayout<sockaddr_un>.size)) else { throw Failure() }
-            port = 0
-        } else {
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            guard Self.isBound(descriptor, &address, socklen_t(MemoryLayout<sockaddr_in>.size)) else { throw Failure() }
-            port = Int(UInt16(bigEndian: address.sin_port))
+    init(socket path: String? = nil, _ serve: @escaping @Sendable (Record, Connection) -> Void) throws {
+        let record = Record()
+        self.record = record
+        let accept: @Sendable (Int32) -> Void = { descriptor in
+            serve(record, Connection(descriptor, record.nextNumber()))
+            close(descriptor)
         }
-        listener = descriptor
-        Thread.detachNewThread { [weak self] in
-            var number = 0
-            while true {
-                let client = accept(descriptor, nil, nil)
-                guard client >= 0 else {
-                    // Closed here and not elsewhere: its number would soon be another socket's.
-                    close(descriptor)
-                    return
-                }
-                guard let standIn = self else {
-                    close(client)
-                    return
-                }
-                let connection = Connection(client, number)
-                number += 1
-                Thread.detachNewThread {
-                    serve(standIn, connection)
-                    close(client)
-                }
-            }
-        }
+        listener = try path.map { try TestListener(path: $0, accept) } ?? TestListener(accept)
     }
-
-    deinit { shutdown(listener, Int32(SHUT_RDWR)) }
-
-    private static func isBound<Address>(_ descriptor: Int32, _ address: inout Address, _ size: socklen_t) -> Bool {
-        var length = size
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && listen(descriptor, 64) == 0
-                    && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-    }
-
-    func note(_ head: String) { seen.withLock { $0.append(head) } }
 
     /// Answers each request of each connection with these bytes.
     static func answering(_ answer: String) throws -> StandIn { try StandIn { $0.serve($1) { _ in answer } } }
-
-    /// Answers each request of a connection. Bodies are read as `Content-Length` says.
-    func serve(_ connection: Connection, _ answer: (_ head: String) -> String) {
-        while let head = connection.head() {
-            note(head)
-            let length = head.split(separator: "\r\n").lazy
-                .compactMap { line in
-                    line.lowercased().hasPrefix("content-length:")
-                        ? Int(line.dropFirst(15).trimmingCharacters(in: .whitespaces)) : nil
-                }
-                .first
-            if let length { _ = connection.body(length) }
-            guard connection.write(answer(head)) else { return }
-        }
-    }
 }
 
 func ok(_ body: String = "", _ fields: String = "") -> String {

@@ -41,7 +41,7 @@ final class Bench: Sendable {
 
 /// Hands out what it is given, and counts what it is asked.
 final class RecordingSource: EndorsementSource {
-    struct Counts { var local = 0, keys = 0, authorities = 0, kept = 0 }
+    struct Counts { var local = 0, keys = 0, authorities = 0, kept = 0, wrongKeys = 0, wrongAuthorities = 0 }
 
     let counts = Lock(Counts())
     let local: [Certificate]
@@ -71,6 +71,10 @@ final class RecordingSource: EndorsementSource {
     }
 
     func keep(_ chain: EndorsementChain) async { counts.withLock { $0.kept += 1 } }
+    func distrustKey(_ identity: EndorsementIdentity) { counts.withLock { $0.wrongKeys += 1 } }
+    func distrustAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) {
+        counts.withLock { $0.wrongAuthorities += 1 }
+    }
 }
 
 extension SimulatedSNPGuest {
@@ -520,6 +524,21 @@ struct AppraiserTests {
         guest.certificates = [try other.vcek(tcb: Simulated.tcb, hardwareID: snp.chipID).certificate]
         #expect(try await attest(bench, guest: guest) == nil)
         #expect(bench.source.counts.withLock { $0.keys } == 1)
+    }
+
+    @Test("A source is told when what its vendor gave leads to no pinned root, and not when it does")
+    func distrusted() async throws {
+        let (snp, vcek) = (try Simulated.snp, try Simulated.vcek.certificate)
+        let other = try SimulatedSNPPlatform(product: .milan)
+        let forged = try other.vcek(tcb: Simulated.tcb, hardwareID: snp.chipID).certificate
+        for (vendor, wrongKeys, wrongAuthorities) in [
+            ([vcek, snp.ask, snp.ark], 0, 0), ([forged, snp.ask, snp.ark], 1, 0), ([vcek, other.ask, other.ark], 1, 1),
+        ] {
+            let bench = try Bench(source: RecordingSource(vendor: vendor))
+            #expect(try await (attest(bench, guest: bareGuest()) == nil) == (wrongKeys == 0))
+            let counts = bench.source.counts.withLock { $0 }
+            #expect((counts.wrongKeys, counts.wrongAuthorities) == (wrongKeys, wrongAuthorities))
+        }
     }
 
     @Test("When no source has the certificate the guest is told to try again later")

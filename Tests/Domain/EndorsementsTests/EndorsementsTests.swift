@@ -1,12 +1,18 @@
-import AsyncHTTPClient
 import Broker
+import Bytes
+import Concurrency
+import EdgeSupport
 import Evidence
+import EvidenceSupport
 import Foundation
+import HTTP
+import HTTPClient
+import InMemoryTracing
 import SimulatedHardware
 import Storage
-import Synchronization
 import TestSupport
 import Testing
+import Tracing
 
 @testable import Endorsements
 
@@ -14,7 +20,7 @@ import Testing
 struct KeyDistributionTests {
     /// Time that passes when someone sleeps, so that nothing depends on how busy the machine is.
     private final class ManualTime: Sendable {
-        private let state = Mutex((now: ContinuousClock.now, slept: [Duration]()))
+        private let state = Lock((now: ContinuousClock.now, slept: [Duration]()))
 
         var slept: [Duration] { state.withLock { $0.slept } }
 
@@ -43,15 +49,8 @@ struct KeyDistributionTests {
             configuration.baseURL = base
             configuration.deadline = .seconds(900)
             configuration.requestTimeout = requestTimeout
-            let client = KeyDistributionService.makeClient()
-            do {
-                try await body(
-                    standIn, KeyDistributionService(client: client, configuration: configuration, time: time.time))
-            } catch {
-                try await client.shutdown()
-                throw error
-            }
-            try await client.shutdown()
+            try await body(
+                standIn, KeyDistributionService(client: HTTP1Client(), configuration: configuration, time: time.time))
         }
     }
 
@@ -63,11 +62,12 @@ struct KeyDistributionTests {
     func paths() async throws {
         let der = try Simulated.vcek.certificate.der
         try await withService(answering: { _, _ in StandInService.bytes(der) }) { standIn, service in
-            _ = try await service.key(
+            // It answers with another chip's certificate, which is refused.
+            _ = try? await service.key(
                 EndorsementIdentity(
                     kind: .vcek, product: .milan, hardwareID: Array(repeating: 0xAB, count: 64),
                     tcb: TCBVersion(bootLoader: 3, tee: 0, snp: 8, microcode: 115)))
-            _ = try await service.key(
+            _ = try? await service.key(
                 EndorsementIdentity(
                     kind: .vcek, product: .turin, hardwareID: [1, 2, 3, 4, 5, 6, 7, 0xFF],
                     tcb: TCBVersion(fmc: 1, bootLoader: 1, tee: 1, snp: 4, microcode: 77)))
@@ -183,12 +183,7 @@ struct KeyDistributionTests {
         for form in ["7", "date"] {
             let answer: StandInService.Answer = { _, count in
                 guard count == 1 else { return StandInService.bytes(der) }
-                let date = Date(timeIntervalSinceNow: 600).formatted(
-                    Date.VerbatimFormatStyle(
-                        format:
-                            "\(weekday: .abbreviated), \(day: .twoDigits) \(month: .abbreviated) \(year: .padded(4)) \(hour: .twoDigits(clock: .twentyFourHour, hourCycle: .zeroBased)):\(minute: .twoDigits):\(second: .twoDigits) GMT",
-                        locale: Locale(identifier: "en_US_POSIX"), timeZone: .gmt,
-                        calendar: Calendar(identifier: .gregorian)))
+                let date = HTTPDate.text(Int64(Date().timeIntervalSince1970) + 600)
                 return StandInService.status(429, retryAfter: form == "date" ? date : form)
             }
             let time = ManualTime()
@@ -284,14 +279,104 @@ struct KeyDistributionTests {
         var configuration = KeyDistributionService.Configuration()
         configuration.baseURL = "http://127.0.0.1:1"
         configuration.deadline = .milliseconds(200)
-        let client = KeyDistributionService.makeClient()
-        let service = KeyDistributionService(client: client, configuration: configuration)
+        let service = KeyDistributionService(client: HTTP1Client(), configuration: configuration)
         let vcek = try identity()
         let vlek = EndorsementIdentity(kind: .vlek, product: .milan, hardwareID: nil, tcb: Simulated.tcb)
         for identity in [vcek, vlek] {
             await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
         }
-        try await client.shutdown()
+    }
+
+    /// What a guest is told, in which there is room for 87 bytes of a source's own.
+    private func sentence(_ error: EndorsementUnavailable?) -> String {
+        "The certificate that would prove the evidence is not here (\(error?.reason ?? "")). Try again later, or ask the "
+            + "operator to import it."
+    }
+
+    @Test("What is no certificate, or another's, is not asked for again at once, and the guest is told so in few words")
+    func rubbish() async throws {
+        let identity = try identity()
+        let other = try Simulated.snp.vcek(tcb: TCBVersion(bootLoader: 9, tee: 0, snp: 9, microcode: 9)).certificate
+        let bodies: [[UInt8]] = [
+            [], Array("<html>".utf8), Array(repeating: 0x30, count: 300_000), [0x30, 0x03, 0x02, 0x01, 0x00], other.der,
+            try Simulated.snp.ask.der,
+        ]
+        for body in bodies {
+            try await withService(answering: { _, _ in StandInService.bytes(body) }) { standIn, service in
+                for _ in 0..<3 {
+                    let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+                    #expect(sentence(error).utf8.count <= 199, "\(sentence(error))")
+                    #expect(error?.retryAfter == 60)
+                }
+                #expect(standIn.asked.count == 1)
+            }
+        }
+    }
+
+    @Test("A certificate that leads to no pinned root is not asked for again at once, whoever finds that out")
+    func distrusted() async throws {
+        let (identity, der, time) = (try identity(), try Simulated.vcek.certificate.der, ManualTime())
+        try await withService(time, answering: { _, _ in StandInService.bytes(der) }) { standIn, service in
+            _ = try await service.key(identity)
+            #expect(service.distrustKey(identity) != nil)
+            let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+            #expect(sentence(error).utf8.count <= 199 && error?.retryAfter == 60)
+            _ = try await service.authorities(.milan, .vcek)
+            _ = service.distrustAuthorities(.milan, .vcek)
+            await #expect(throws: EndorsementUnavailable.self) { try await service.authorities(.milan, .vcek) }
+            #expect(standIn.asked.count == 2)
+            time.advance(by: .seconds(60))
+            _ = try await service.key(identity)
+            _ = try await service.authorities(.milan, .vcek)
+            #expect(standIn.asked.count == 4)
+        }
+    }
+
+    @Test("A vendor that cannot be reached is told of shortly to the guest, and as it is to the operator")
+    func details() async throws {
+        var configuration = KeyDistributionService.Configuration()
+        configuration.baseURL = "http://127.0.0.1:1"
+        configuration.deadline = .milliseconds(200)
+        let service = KeyDistributionService(client: HTTP1Client(), configuration: configuration)
+        let vcek = try identity()
+        let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(vcek) }
+        #expect(error?.reason == "http://127.0.0.1:1 cannot be reached")
+        #expect(error?.description.contains("Nobody listens on 127.0.0.1:1") == true)
+        let vlek = EndorsementIdentity(kind: .vlek, product: .milan, hardwareID: nil, tcb: Simulated.tcb)
+        let never = await #expect(throws: EndorsementUnavailable.self) { try await service.key(vlek) }
+        for error in [error, never] { #expect(sentence(error).utf8.count <= 199) }
+    }
+
+    @Test("A vendor whose certificate is not trusted is not asked again and again while a guest waits")
+    func untrusted() async throws {
+        let time = ManualTime()
+        var configuration = KeyDistributionService.Configuration()
+        configuration.deadline = .seconds(900)
+        try await StandInService.run(answering: { _, _ in StandInService.status(404) }) { _, base in
+            // It does not speak TLS.
+            configuration.baseURL = base.replacing("http://", with: "https://")
+            let service = KeyDistributionService(client: HTTP1Client(), configuration: configuration, time: time.time)
+            let vcek = try identity()
+            await #expect(throws: EndorsementUnavailable.self) { try await service.key(vcek) }
+            #expect(time.slept.isEmpty)
+        }
+    }
+
+    @Test("A trace goes on to the vendor, and nothing of it does where nobody traces")
+    func trace() async throws {
+        let (der, identity) = (try Simulated.vcek.certificate.der, try identity())
+        let field = try #require(HTTPField.Name(SpanContext.headerName))
+        try await withService(answering: { _, _ in StandInService.bytes(der) }) { standIn, service in
+            let tracer = InMemoryTracer()
+            try await withTracer(tracer) {
+                try await traced("fetch", ofKind: .client) { _ in _ = try await service.key(identity) }
+            }
+            let span = try #require(tracer.finishedSpans.first)
+            let sent = standIn.exchanges.first?.headers[field].flatMap { SpanContext(traceparent: $0) }
+            #expect(sent == span.span.context)
+            _ = try await service.key(identity)
+            #expect(standIn.exchanges.last?.headers.contains(field) == false)
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 import Broker
-import Evidence
+import EdgeSupport
 import Foundation
-import Hummingbird
-import NIOCore
+import HTTP
+import HTTPServer
 import OpenPolicyAgent
 import TestSupport
 import Testing
@@ -10,7 +10,7 @@ import Testing
 @Suite("An Open Policy Agent")
 struct OpenPolicyAgentTests {
     private let question = PolicyQuestion(
-        claims: Data(#"{"submods":{"cpu0":{"ear.status":"affirming"}},"plugin":"forged"}"#.utf8),
+        claims: Array(#"{"submods":{"cpu0":{"ear.status":"affirming"}},"plugin":"forged"}"#.utf8),
         path: ["repo", "type", "tag"])
 
     private func withAgent(
@@ -21,16 +21,12 @@ struct OpenPolicyAgentTests {
             var configuration = OpenPolicyAgent.Configuration(baseURL: base)
             configuration.timeout = timeout
             configuration.tokenFile = tokenFile
-            let agent = try OpenPolicyAgent(configuration)
-            let result: Result<Void, any Error>
-            do { result = .success(try await body(standIn, agent)) } catch { result = .failure(error) }
-            try await agent.shutdown()
-            try result.get()
+            try await body(standIn, try OpenPolicyAgent(configuration))
         }
     }
 
-    private static func json(_ text: String, status: Int = 200) -> Response {
-        Response(status: .init(code: status), body: .init(byteBuffer: ByteBuffer(string: text)))
+    private static func json(_ text: String, status: Int = 200) -> OutgoingResponse {
+        OutgoingResponse(status: .init(code: status), body: .bytes(Array(text.utf8)))
     }
 
     @Test("It is told the claims, and what is asked for, which no claim can change")
@@ -90,14 +86,13 @@ struct OpenPolicyAgentTests {
         let agent = try OpenPolicyAgent(configuration)
         let refusal = await #expect(throws: Refusal.self) { _ = try await agent.allows("policy/allow", question) }
         #expect(refusal?.code == .unavailable)
-        try await agent.shutdown()
     }
 
     @Test("Claims that are no object are not asked about")
     func claims() async throws {
         try await withAgent(answering: { _, _ in Self.json(#"{"result":true}"#) }) { standIn, agent in
             for claims in ["[]", "", "true"] {
-                let question = PolicyQuestion(claims: Data(claims.utf8), path: [])
+                let question = PolicyQuestion(claims: Array(claims.utf8), path: [])
                 await #expect(throws: Refusal.self) { _ = try await agent.allows("policy/allow", question) }
             }
             #expect(standIn.exchanges.isEmpty)
@@ -153,6 +148,31 @@ struct OpenPolicyAgentTests {
             #expect(standIn.exchanges.isEmpty)
             let module = try await agent.module("none")
             #expect(module == nil)
+        }
+    }
+
+    @Test(
+        "A token that no header can hold is never sent, and never shown", arguments: ["kbs_mark\u{7}x", "kbs_mark\nx"])
+    func unusableToken(token: String) async throws {
+        let folder = try TemporaryFolder()
+        let file = folder.file("token")
+        try Data(token.utf8).write(to: file)
+        try await withAgent(answering: { _, _ in Self.json(#"{"result":true}"#) }, tokenFile: file) { standIn, agent in
+            let refusal = await #expect(throws: Refusal.self) { _ = try await agent.allows("policy/allow", question) }
+            #expect(refusal?.sentence.contains("kbs_mark") == false && standIn.exchanges.isEmpty)
+        }
+    }
+
+    @Test("A file of authorities that is not there, or holds none, is an error at the start")
+    func authorities() throws {
+        let folder = try TemporaryFolder()
+        let empty = folder.file("empty.pem")
+        try Data("nothing\n".utf8).write(to: empty)
+        for file in [empty, folder.file("none.pem")] {
+            var configuration = OpenPolicyAgent.Configuration(baseURL: "https://127.0.0.1:1")
+            configuration.authorities = file
+            let error = #expect(throws: (any Error).self) { try OpenPolicyAgent(configuration) }
+            #expect(error.map { "\($0)" }?.contains(file.lastPathComponent) == true)
         }
     }
 }

@@ -55,15 +55,19 @@ public final class TestListener: Sendable {
         Thread.detachNewThread {
             while true {
                 let connection = Glibc.accept(listening, nil, nil)
-                guard connection >= 0 else { return }
+                guard connection >= 0 else {
+                    // Closed here and not elsewhere: its number would soon be another socket's.
+                    close(listening)
+                    return
+                }
                 Thread.detachNewThread { serve(connection) }
             }
         }
     }
 
     deinit {
+        // Ends the thread that accepts.
         shutdown(socket, Int32(SHUT_RDWR))
-        close(socket)
         if let path { unlink(path) }
     }
 }

@@ -140,3 +140,11 @@ public final class SpawnedProcess: Sendable {
         }
     }
 }
+
+extension SpawnedProcess.Plan {
+    /// Has what the program says on standard error written to a file, which is made.
+    public mutating func write(errorsTo path: String) throws {
+        try Data().write(to: URL(filePath: path))
+        errors = try FileHandle(forWritingTo: URL(filePath: path))
+    }
+}

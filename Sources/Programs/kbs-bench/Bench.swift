@@ -1,12 +1,21 @@
-import ArgumentParser
-import Foundation
+import Arguments
+import Glibc
+import HTTPClient
 
 /// Measures servers as processes of their own, from outside: docs/performance.md and docs/scale.md explain the figures.
 @main
+enum Program {
+    static func main() async {
+        signal(SIGPIPE, SIG_IGN)
+        HTTPClientLibrary.prepareProcess()
+        await Bench.main()
+    }
+}
+
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kbs-bench", abstract: "Measure key brokers under load.",
-        subcommands: [SingleServerBench.self, ClusterBench.self], defaultSubcommand: SingleServerBench.self)
+        subcommands: [SingleServerBench.self], defaultSubcommand: SingleServerBench.self)
 }
 
 func micro(_ seconds: Double) -> String { seconds.isNaN ? "-" : "\(Int((seconds * 1e6).rounded())) µs" }

@@ -1,30 +1,27 @@
-import Foundation
+import Files
+import Glibc
 
 /// What Linux says about a process.
-struct ProcessStatistics {
+struct ProcessStatistics: Sendable {
     let pid: pid_t
 
-    /// In seconds; ticks of 10 ms.
-    struct CPUTime {
-        var user = 0.0
-        var system = 0.0
-
-        var total: Double { user + system }
-
-        static func - (left: Self, right: Self) -> Self {
-            CPUTime(user: left.user - right.user, system: left.system - right.system)
-        }
+    /// CPU time of the process itself, in seconds, to the nanosecond.
+    var cpuTime: Double {
+        var clock = clockid_t()
+        guard clock_getcpuclockid(pid, &clock) == 0 else { return 0 }
+        return Self.time(of: clock)
     }
 
-    /// Of the process itself.
-    var cpuTime: CPUTime { time(at: 11) }
+    /// In seconds, in ticks of 10 ms.
+    var kernelTime: Double { time(at: 12) }
 
     /// Of the process, its children, and those of its children that have ended and were waited for: a PostgreSQL
     /// server's, which is one process for each connection.
     var familyCPUTime: Double {
-        let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        let processes = (try? Folder.names(in: "/proc")) ?? []
         let children = processes.compactMap { pid_t($0) }.map(ProcessStatistics.init).filter { $0.parent == pid }
-        return cpuTime.total + time(at: 13).total + children.reduce(0) { $0 + $1.cpuTime.total }
+        return time(at: 11) + time(at: 12) + time(at: 13) + time(at: 14)
+            + children.reduce(0) { $0 + $1.time(at: 11) + $1.time(at: 12) }
     }
 
     var parent: pid_t? { fields.count > 1 ? pid_t(fields[1]) : nil }
@@ -37,22 +34,21 @@ struct ProcessStatistics {
     var bytesWritten: Int { number("write_bytes:", in: "io") }
 
     /// CPU time of this process, in seconds.
-    static var ownCPUTime: Double {
+    static var ownCPUTime: Double { time(of: CLOCK_PROCESS_CPUTIME_ID) }
+
+    private static func time(of clock: clockid_t) -> Double {
         var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        clock_gettime(clock, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     /// Those of `/proc/…/stat` after the name, which is in parentheses: state, parent, …; the 12th to 15th are times.
     private var fields: [Substring] { read("stat").split(separator: ")").last?.split(separator: " ") ?? [] }
 
-    private func time(at index: Int) -> CPUTime {
+    private func time(at index: Int) -> Double {
         let fields = fields
-        guard fields.count > index + 1, let user = Double(fields[index]), let system = Double(fields[index + 1]) else {
-            return CPUTime()
-        }
-        let tick = 1 / Double(sysconf(Int32(_SC_CLK_TCK)))
-        return CPUTime(user: user * tick, system: system * tick)
+        guard fields.count > index, let ticks = Double(fields[index]) else { return 0 }
+        return ticks / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
     private func number(_ name: String, in file: String) -> Int {
@@ -60,7 +56,5 @@ struct ProcessStatistics {
         return line.flatMap { Int($0.dropFirst(name.count).filter(\.isNumber)) } ?? -1
     }
 
-    private func read(_ file: String) -> String {
-        (try? String(contentsOf: URL(filePath: "/proc/\(pid)/\(file)"), encoding: .utf8)) ?? ""
-    }
+    private func read(_ file: String) -> String { (try? File.readText("/proc/\(pid)/\(file)", atMost: 1 << 20)) ?? "" }
 }

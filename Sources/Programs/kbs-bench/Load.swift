@@ -1,4 +1,4 @@
-import Foundation
+import Concurrency
 
 /// The same request over and over from many workers.
 struct Load {
@@ -14,10 +14,6 @@ struct Load {
     /// - Returns: seconds.
     func percentile(_ share: Double) -> Double {
         latencies.isEmpty ? .nan : latencies[Int(Double(latencies.count - 1) * share)]
-    }
-
-    var summary: String {
-        "\(Int(rate.rounded()))/s, p50 \(milli(percentile(0.5))), p99 \(milli(percentile(0.99)))"
     }
 
     /// - Parameter request: is told which worker makes it. What it throws ends all.
@@ -36,6 +32,32 @@ struct Load {
                         times.append(Self.seconds(since: begin))
                     }
                     return times
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        return Load(requests: latencies.count, duration: Self.seconds(since: start), latencies: latencies.sorted())
+    }
+
+    /// The same for what blocks: each worker has a thread.
+    static func blocking(
+        workers: Int, seconds: Int, _ make: @escaping @Sendable (Int) throws -> () throws -> Void
+    ) async throws -> Load {
+        let start = ContinuousClock.now
+        let end = start.advanced(by: .seconds(seconds))
+        let latencies = try await withThrowingTaskGroup(of: [Double].self) { group in
+            for worker in 0..<workers {
+                group.addTask {
+                    try await BlockingThread.run("load") {
+                        let request = try make(worker)
+                        var times: [Double] = []
+                        while ContinuousClock.now < end {
+                            let begin = ContinuousClock.now
+                            try request()
+                            times.append(Self.seconds(since: begin))
+                        }
+                        return times
+                    }
                 }
             }
             return try await group.reduce(into: []) { $0 += $1 }

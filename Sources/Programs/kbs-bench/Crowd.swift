@@ -1,0 +1,80 @@
+import Bytes
+import Crypto
+import Evidence
+import BrokerSupport
+import HTTPClient
+import SimulatedHardware
+
+/// Guests that boot again and again, in each of the two dialects. Their keys are made before.
+struct Crowd: Sendable {
+    enum Dialect: String, CaseIterable { case virtee, coco }
+
+    static let tcb = TCBVersion(bootLoader: 4, tee: 0, snp: 22, microcode: 213)
+    static let measurement = Array(SHA384.hash(data: Array("bench".utf8)))
+    static let resource = "bench/key/one"
+    static let resourceText = "the resource of the bench"
+    /// What lets the CoCo guests in.
+    static let policy = "measurements = [\"\(Hex.encode(measurement))\"]\n"
+
+    private let virtee: [SimulatedSNPGuest]
+    private let coco: [GuestComponents]
+    private let transport: GuestTransport
+
+    /// A guest got another secret than its own. Nothing else that is measured matters then.
+    struct WrongSecret: Error {}
+
+    /// Registers the guests and boots each once, so that what follows is warm.
+    init(_ count: Int, _ keys: Keys, on platform: SimulatedSNPPlatform, _ server: ServerProcess) async throws {
+        var settings = HTTP1Client.Configuration()
+        settings.authorities = server.certificate
+        let client = HTTP1Client(settings)
+        transport = GuestTransport(base: server.base, client: client, token: server.token)
+        var (virtee, coco): ([SimulatedSNPGuest], [GuestComponents]) = ([], [])
+        for number in 0..<count {
+            let id = "bench/\(number)"
+            var guest = try SimulatedSNPGuest(
+                workload: id, on: platform, measurement: Self.measurement, tcb: Self.tcb, signer: keys.signer,
+                key: keys.guests[number])
+            try await transport.register(
+                id, measurement: Hex.encode(Self.measurement),
+                configuration: #"{"flags":{"bits":3},"minfw":{"major":0,"minor":0}}"#, secret: "secret \(number)")
+            _ = try await guest.boot(over: transport)
+            // libkrun's client sends no certificates.
+            guest.certificates = []
+            virtee.append(guest)
+            var template = ReportTemplate(of: platform, tcb: Self.tcb)
+            template.measurement = Self.measurement
+            coco.append(
+                GuestComponents(
+                    .snp(template, keys.signer, certificates: [keys.signer.certificate, platform.ask, platform.ark]),
+                    base: server.base, client: client))
+        }
+        (self.virtee, self.coco) = (virtee, coco)
+    }
+
+    /// What takes long to make, for as many guests as there will be.
+    struct Keys: Sendable {
+        let signer: SimulatedSNPPlatform.SigningKey
+        let guests: [SimulatedSNPGuest.Key]
+
+        init(_ count: Int, on platform: SimulatedSNPPlatform) throws {
+            signer = try platform.vcek(tcb: Crowd.tcb)
+            guests = try (0..<count).map { _ in try SimulatedSNPGuest.Key() }
+        }
+    }
+
+    /// All calls of a guest, from the challenge to its secret.
+    func boot(_ number: Int, _ dialect: Dialect) async throws {
+        switch dialect {
+        case .virtee:
+            let secret = try await virtee[number].boot(over: transport)
+            guard secret == Array("secret \(number)".utf8) else { throw WrongSecret() }
+        case .coco:
+            let guest = coco[number]
+            let challenge = try await guest.challenge()
+            _ = try await guest.attest(challenge)
+            let resource = try await guest.fetch(Self.resource, cookie: challenge.cookie)
+            guard resource == Array(Self.resourceText.utf8) else { throw WrongSecret() }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+import Arguments
+import Evidence
+import FastP384
+import Files
+import FoundationEssentials
+import Glibc
+import HTTP
+import SimulatedHardware
+
+/// One server with the database in its folder, and beside it another binary for comparison: docs/performance.md.
+struct SingleServerBench: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "single",
+        abstract: "Measure calls, handshakes, memory and the start of a fresh server, and of another binary beside it.")
+
+    @Option(help: "The kbs binary.") var server: String
+    @Option(help: "Another kbs binary, measured by turns with the first.") var against: String?
+    @Option(help: "How many simulated guests run at a time, one number for each run.") var guests = "1,8,64"
+    @Option(help: "How long each load runs, in seconds.") var seconds = 5
+    @Option(help: "How many idle connections are held; 0 for none.") var idle = 10_000
+    @Flag(help: "Make a token, so that registering needs one.") var roles = false
+    @Flag(help: "Measure plain HTTP only.") var plain = false
+
+    private var crowds: [Int] { guests.split(separator: ",").compactMap { Int($0) }.filter { $0 > 0 } }
+    private var binaries: [String] { [against, server].compactMap { $0 } }
+
+    func validate() throws {
+        guard !crowds.isEmpty else { throw ValidationError("--guests is a list of numbers: 1,8,64") }
+        guard seconds > 0 else { throw ValidationError("--seconds is more than 0") }
+    }
+
+    func run() async throws {
+        raiseDescriptorLimit()
+        report("bare P-384 verification by OpenSSL: \(micro(try await BareVerification.measure())) of CPU")
+        FastP384.install()
+        report("bare P-384 verification by Nettle: \(micro(try await BareVerification.measure())) of CPU\n")
+        let platform = try SimulatedSNPPlatform(product: .milan)
+        let keys = try Crowd.Keys(crowds.max() ?? 1, on: platform)
+        report("| | \(binaries.joined(separator: " | ")) |")
+        report("| --- |\(binaries.map { _ in " --- |" }.joined())")
+        try row("binary, MB") { index in
+            let size = FileStatus.of(binaries[index])?.size ?? 0
+            return "\((Double(size) / 1e5).rounded() / 10)"
+        }
+        for tls in plain ? [false] : [false, true] { try await measure(tls, platform, keys) }
+    }
+
+    private func measure(_ tls: Bool, _ platform: SimulatedSNPPlatform, _ keys: Crowd.Keys) async throws {
+        let folder = try BenchFolder()
+        defer { folder.remove() }
+        try File.make(folder.file("policy.toml"), Array(Crowd.policy.utf8))
+        try File.make(folder.file("resource"), Array(Crowd.resourceText.utf8))
+        var servers: [ServerProcess] = []
+        for binary in binaries {
+            var plan = ServerProcess.Plan(binary: binary, roots: platform.roots)
+            (plan.tls, plan.roles) = (tls, roles)
+            plan.preparations = [
+                ["policy", "set", "bench", folder.file("policy.toml")],
+                ["resource", "put", Crowd.resource, folder.file("resource"), "--policy", "bench"],
+            ]
+            plan.arguments = [
+                "--set", "limits.connections=\(idle + 1_000)", "--set",
+                "limits.connections_per_address=\(idle + 1_000)",
+            ]
+            servers.append(try await ServerProcess.start(plan))
+        }
+        try await measure(&servers, tls ? ", TLS" : "", platform, keys)
+        for server in servers { await server.stop() }
+    }
+
+    private func measure(
+        _ servers: inout [ServerProcess], _ suffix: String, _ platform: SimulatedSNPPlatform, _ keys: Crowd.Keys
+    ) async throws {
+        for call in Call.all {
+            try await row("\(call.name)\(suffix)") { index in
+                try await call.measure(servers[index], seconds: seconds)
+            }
+        }
+        let most = crowds.max() ?? 1
+        var guests: [Crowd] = []
+        for server in servers { guests.append(try await Crowd(most, keys, on: platform, server)) }
+        for dialect in Crowd.Dialect.allCases {
+            for count in crowds {
+                try await row("\(dialect.rawValue) handshake\(suffix), \(count) guests") { index in
+                    let before = servers[index].statistics.cpuTime
+                    let load = try await Load.run(workers: count, seconds: seconds) { [guests] worker in
+                        try await guests[index].boot(worker, dialect)
+                    }
+                    let cpu = (servers[index].statistics.cpuTime - before) / Double(max(load.requests, 1))
+                    return "\(micro(cpu)); \(Int(load.rate.rounded()))/s, p99 \(milli(load.percentile(0.99)))"
+                }
+            }
+        }
+        try row("peak memory\(suffix), MiB") { "\(servers[$0].statistics.peakMemory / 1_024)" }
+        try await row("start on a used database, to the first answer\(suffix)") { index in
+            var times: [Double] = []
+            for _ in 0..<5 {
+                let start = ContinuousClock.now
+                servers[index] = try await servers[index].restarted()
+                try KeptConnection(.init(servers[index])).exchange(.get, Call.livez.request)
+                times.append(Load.seconds(since: start))
+            }
+            return milli(times.sorted()[2])
+        }
+        if idle > 0 {
+            try await row("memory with \(idle) idle connections\(suffix), MiB") { index in
+                try await IdleConnections.memory(of: servers[index], count: idle)
+            }
+        }
+    }
+
+    private func row(_ name: String, _ cell: (Int) throws -> String) throws {
+        report("| \(name) | \(try binaries.indices.map(cell).joined(separator: " | ")) |")
+    }
+
+    private func row(_ name: String, _ cell: (Int) async throws -> String) async throws {
+        var cells: [String] = []
+        for index in binaries.indices { cells.append(try await cell(index)) }
+        report("| \(name) | \(cells.joined(separator: " | ")) |")
+    }
+
+    /// Ten thousand connections are as many descriptors, here and in the server.
+    private func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}
