@@ -31,7 +31,6 @@ run: packages
 
 test: packages
 	$(FEWER) swift test
-	KBS_MANY_CONNECTIONS=1 swift test --skip-build --filter tenThousand
 
 bench-build: packages
 	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs

@@ -226,6 +226,15 @@ let testTargets: [Target] = [
             "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "HTTPClient", "Logging", "Server",
             "SimulatedHardware", "TLS", "TLSSupport", "TestSupport", "X509", "kbs-guest",
         ], exclude: ["DeviceShim.c"]),
+    tests(
+        "Edge", "ServerTests",
+        [
+            "Administration", "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto",
+            "EdgeSupport", "Endorsements", "Evidence", "EvidenceSupport", "Files", "Formats", "HTTP", "HTTPClient",
+            "HTTPEdge", "HTTPServer", "InMemoryTracing", "JOSE", "Logging", "MasterKeys", "Metrics",
+            "OpenPolicyAgent", "Policies", "Server", "SimulatedHardware", "Storage", "TLS", "TLSSupport",
+            "TestSupport", "Tracing", "VirteeDialect", "X509", "kbs",
+        ]),
     tests("Edge", "CommandsTests", ["Arguments", "Commands", "Concurrency", "TestSupport", "kbs"]),
 ]
 

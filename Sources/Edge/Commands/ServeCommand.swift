@@ -21,6 +21,8 @@ struct ServeCommand: AsyncParsableCommand {
         for name in unknown {
             logger.warning("The environment has a variable that is no setting.", metadata: ["name": "\(name)"])
         }
-        try await KBSServer(settings, loggers: loggers).run()
+        try await KBSServer(
+            settings, loggers: loggers, environment: ProcessInfo.processInfo.environment
+        ).run()
     }
 }

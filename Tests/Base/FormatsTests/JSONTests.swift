@@ -48,6 +48,12 @@ struct JSONTests {
         for text in ["[00]", "[01]", "[1,]", "[,1]", "[1 2]", "[1,2", "[1000", "[+1]"] {
             #expect(throws: MalformedInput.self, "\(text)") { try read(text) }
         }
+        // Not only the first one: each has a place of its own among the bytes.
+        let several = try read("[[1,2],[3,4],\"\\u0041\",[5,6]]").array()
+        #expect(try several[1].array().map { try $0.integer() } == [3, 4])
+        #expect(try several[3].array().map(\.raw) == [[0x35], [0x36]])
+        #expect(try several[3].array().map(\.path) == ["3.0", "3.1"])
+        #expect(JSONValue(several[3]) == .bytes([5, 6]))
         let certificate = (0..<4_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         #expect(try read("[" + certificate.map { "\($0)" }.joined(separator: ", ") + "\n]").bytes() == certificate)
     }

@@ -131,7 +131,7 @@ struct SettingsTests {
     func networks() throws {
         let list = try NetworkList(
             "192.0.2.0/24, 2001:db8::/33, 198.51.100.7, 0.0.0.0/0".replacing(", 0.0.0.0/0", with: ""))
-        func holds(_ address: String) throws -> Bool { list.contains(try #require(IPAddress(address))) }
+        func holds(_ address: String) throws -> Bool { list.contains(IPAddress(address)) }
         for inside in [
             "192.0.2.0", "192.0.2.255", "2001:db8::1", "2001:db8:7fff::", "198.51.100.7", "::ffff:192.0.2.9",
         ] {

@@ -71,10 +71,11 @@ struct TLSTests {
                     if accepted.contains(version) {
                         #expect(try await TestAuthority.greet(server.port, client).text.hasPrefix("HTTP/1.1 200"))
                     } else {
-                        let error = await #expect(throws: TLSError.self) {
+                        let error = await #expect(throws: ConnectionError.self) {
                             try await TestAuthority.greet(server.port, client)
                         }
-                        #expect(error?.kind == .version, "\(String(describing: error))")
+                        let isVersion = if case .tls(let tls)? = error { tls.kind == .version } else { false }
+                        #expect(isVersion, "\(String(describing: error))")
                     }
                 }
                 #expect(await server.reached(.handshake, 4 - accepted.count))
@@ -90,7 +91,7 @@ struct TLSTests {
                 try authority.clientTLS(versions: .tlsv12 ... .tlsv12, ciphers: ciphers)
             }
             let weak = try client("ECDHE-ECDSA-AES128-SHA:AES128-GCM-SHA256:@SECLEVEL=0")
-            await #expect(throws: TLSError.self) { try await TestAuthority.greet(server.port, weak) }
+            await #expect(throws: ConnectionError.self) { try await TestAuthority.greet(server.port, weak) }
             let client = try client("ECDHE-ECDSA-AES128-GCM-SHA256")
             #expect(try await TestAuthority.greet(server.port, client).text.hasPrefix("HTTP/1.1 200"))
         }
@@ -112,14 +113,13 @@ struct TLSTests {
         try await SmallServer.run(tls: current, routes: Self.greeting) { server in
             func ask(_ identity: TestAuthority.Issued?) async throws -> [String] {
                 let tls = try authority.clientTLS(identity, versions: version...version)
-                return try await TLSCaller.open(server.port, tls) { caller in
-                    var replies: [String] = []
-                    for _ in 0..<2 {
-                        let body = try await caller.ask().split(separator: "\r\n\r\n", maxSplits: 1).last
-                        replies.append(body.map(String.init) ?? "")
-                    }
-                    return replies
+                let caller = try await TLSTestSocket.connect(server.port, try TLSContext(tls))
+                var replies: [String] = []
+                for _ in 0..<2 {
+                    let body = try await caller.ask().split(separator: "\r\n\r\n", maxSplits: 1).last
+                    replies.append(body.map(String.init) ?? "")
                 }
+                return replies
             }
             #expect(try await ask(nil) == ["none begins.", "none begins."])
             let valid = try clients.issueFiles("registrar", for: .clients)

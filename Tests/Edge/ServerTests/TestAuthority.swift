@@ -1,4 +1,5 @@
 import Bytes
+import EdgeSupport
 import Foundation
 import HTTPClient
 import TLS
@@ -66,71 +67,16 @@ extension TestAuthority {
     static func greet(
         _ port: Int, _ tls: TLSClientConfiguration
     ) async throws -> (text: String, certificate: [UInt8]) {
-        try await TLSCaller.open(port, tls) { caller in
-            (try await caller.ask(), caller.serverCertificate)
-        }
+        let socket = try await TLSTestSocket.connect(port, try TLSContext(tls))
+        return (try await socket.ask(), socket.serverCertificate ?? [])
     }
 }
 
-/// A connection over TLS, of which a test says what is offered. It blocks a thread of its own.
-final class TLSCaller: @unchecked Sendable {
-    private let descriptor: Int32
-    /// Touched on the queue only.
-    private let session: TLSSession
-    private let queue = DispatchQueue(label: "kbs.test.tls")
-
-    static func open<R>(
-        _ port: Int, _ tls: TLSClientConfiguration, _ body: (TLSCaller) async throws -> R
-    ) async throws -> R {
-        try await body(try TLSCaller(port, tls))
-    }
-
-    private init(_ port: Int, _ tls: TLSClientConfiguration) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(clamping: port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let isConnected = withUnsafePointer(to: address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        guard isConnected else { throw POSIXError(.ECONNREFUSED) }
-        session = try TLSSession(try TLSContext(tls), connecting: descriptor, to: "127.0.0.1")
-    }
-
-    deinit { close(descriptor) }
-
-    var serverCertificate: [UInt8] { queue.sync { session.peerChain.first?.der ?? [] } }
-
+extension TLSTestSocket {
     /// What `GET /kbs/v0` gets, up to the end of its greeting.
-    ///
-    /// - Throws: ``TLSError``.
     func ask() async throws -> String {
-        try await withCheckedThrowingContinuation { continuation in
-            queue.async { [self] in continuation.resume(with: Result { try exchange() }) }
-        }
-    }
-
-    private func exchange() throws -> String {
-        if !session.isEstablished { try finish(session.handshake()) }
-        let request = Array("GET /kbs/v0 HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
         // Fails, too, when the server refuses the client's certificate, and then reading says why.
-        _ = request.withUnsafeBytes { session.write($0) }
-        var text = ""
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while !text.contains("begins.") {
-            let step = buffer.withUnsafeMutableBytes { session.read(into: $0) }
-            guard case .done(let count) = step else {
-                try finish(step)
-                break
-            }
-            text += String(decoding: buffer.prefix(count), as: UTF8.self)
-        }
-        guard !text.isEmpty else { throw CancellationError() }
-        return text
+        try? await send("GET /kbs/v0 HTTP/1.1\r\nHost: x\r\n\r\n")
+        return try await receive(until: "begins.")
     }
-
-    private func finish(_ step: TLSStep) throws { if case .failed(let error) = step { throw error } }
 }

@@ -108,7 +108,7 @@ extension JSON {
 
     public func array() throws(MalformedInput) -> [JSON] {
         try expect(.array, "an array")
-        guard node.kind == .array else { return node.content.indices.map { JSON(document, index, element: $0) } }
+        guard node.kind == .array else { return (0..<node.content.count).map { JSON(document, index, element: $0) } }
         return document.children(of: index).map { JSON(document, $0) }
     }
 

@@ -15,7 +15,8 @@ extension GuestComponents {
             }
             let answer = try await client.execute(message, timeout: .seconds(60), upTo: 1 << 22)
             return Answer(
-                status: UInt(answer.status.code), setCookie: answer.headers[values: .setCookie].first, body: answer.body)
+                status: UInt(answer.status.code), setCookie: answer.headers[values: .setCookie].first, body: answer.body
+            )
         }
     }
 }
