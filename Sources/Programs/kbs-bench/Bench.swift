@@ -31,6 +31,8 @@ func micro(_ seconds: Double) -> String { seconds.isNaN ? "-" : "\(Int((seconds 
 
 func milli(_ seconds: Double) -> String { seconds.isNaN ? "-" : "\((seconds * 1e4).rounded() / 10) ms" }
 
+func megabytes(_ kibibytes: Int) -> Int { kibibytes * 1_024 / 1_000_000 }
+
 func decimal(_ value: Double, _ places: Int = 2) -> String {
     let scale = places == 1 ? 10 : 100
     let number = Int((value * Double(scale)).rounded())

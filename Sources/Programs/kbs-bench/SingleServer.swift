@@ -88,7 +88,10 @@ struct SingleServerBench: AsyncParsableCommand {
                 }
             }
         }
-        try row("peak memory\(suffix), MiB") { "\(servers[$0].statistics.peakMemory / 1_024)" }
+        try row("peak memory\(suffix), MB") { index in
+            let statistics = servers[index].statistics
+            return "\(megabytes(statistics.peakMemory)) (\(megabytes(statistics.ownMemory)) its own now)"
+        }
         try await row("start on a used database, to the first answer\(suffix)") { index in
             var times: [Double] = []
             for _ in 0..<5 {
@@ -101,7 +104,7 @@ struct SingleServerBench: AsyncParsableCommand {
             return milli(times.sorted()[2])
         }
         if idle > 0 {
-            try await row("memory with \(idle) idle connections\(suffix), MiB") { index in
+            try await row("memory with \(idle) idle connections\(suffix), MB") { index in
                 try await IdleConnections.memory(of: servers[index], count: idle)
             }
         }

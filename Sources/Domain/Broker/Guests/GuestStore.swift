@@ -91,7 +91,7 @@ extension AttestedGuest {
         let decoder = JSONDecoder()
         self.init(
             id: stored.id, claims: try decoder.decode(GuestClaims.self, from: Data(stored.claims.utf8)),
-            key: stored.key, verdict: try decoder.decode(VerdictRecord.self, from: Data(stored.verdict.utf8)),
+            key: stored.key, verdict: try VerdictRecord(json: stored.verdict),
             opened: stored.opened, expires: stored.expires, token: stored.token)
     }
 }

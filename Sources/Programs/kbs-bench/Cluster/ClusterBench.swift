@@ -189,7 +189,7 @@ struct ClusterBench: AsyncParsableCommand {
         report("Tried again: \(failures.isEmpty ? "never" : failures.joined(separator: ", ")).")
         let limits = try await servers.limitsReached()
         report("Limits reached: \(limits.isEmpty ? "none" : limits.joined(separator: ", ")).")
-        report("Most memory of a server: \((servers.servers.map(\.statistics.peakMemory).max() ?? 0) / 1_024) MiB.")
+        report("Most memory of a server: \(megabytes(servers.servers.map(\.statistics.peakMemory).max() ?? 0)) MB.")
         await servers.stop()
     }
 
