@@ -16,7 +16,11 @@ public struct WorkloadID: Sendable, Hashable, CustomStringConvertible {
 
     /// - Throws: a ``Refusal`` that says what is wrong with it.
     public init(_ text: String) throws(Refusal) {
+        var last: UInt8?
+        var hasTwoDots = false
         let allowed = text.utf8.allSatisfy { character in
+            hasTwoDots = hasTwoDots || character == UInt8(ascii: ".") && last == character
+            last = character
             switch character {
             case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"):
@@ -24,7 +28,7 @@ public struct WorkloadID: Sendable, Hashable, CustomStringConvertible {
             default: "._-:/@+".utf8.contains(character)
             }
         }
-        guard allowed, (1...128).contains(text.utf8.count), !text.contains("..") else {
+        guard allowed, (1...128).contains(text.utf8.count), !hasTwoDots else {
             throw Refusal(
                 .invalidField,
                 "workload_id must have 1 to 128 characters of A-Z a-z 0-9 . _ - : / @ + and not hold \"..\".")
