@@ -85,7 +85,7 @@ extension StoredGuest {
 extension AttestedGuest {
     /// - Parameter stored: one whose code was found right.
     /// - Throws: when another version wrote it, in a form that is not known here.
-    init(_ stored: StoredGuest) throws(MalformedInput) {
+    init(_ stored: StoredGuest) throws {
         self.init(
             id: stored.id, claims: try GuestClaims(json: stored.claims), key: stored.key,
             verdict: try VerdictRecord(json: stored.verdict),
