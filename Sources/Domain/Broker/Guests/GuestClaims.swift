@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 import Evidence
 import Formats
 
@@ -40,7 +40,7 @@ public struct GuestClaims: Sendable, Hashable {
 
 /// As they are kept with a guest, in JSON: `JSONEncoder` and `JSONDecoder` take longer for it than for the rest of a release.
 extension GuestClaims {
-    init(json text: String) throws(MalformedInput) {
+    package init(json text: String) throws(MalformedInput) {
         let json = try JSON(Array(text.utf8))
         let tee = try json.member("tee")
         let platform: Platform =
@@ -54,7 +54,7 @@ extension GuestClaims {
         self.init(platform, initData: initData)
     }
 
-    var json: String {
+    package var json: String {
         var members: [String: JSONValue] = [
             "tee": .text(tee.rawValue), "init_data": JSONValue(initData.mapValues(JSONValue.text)),
         ]
