@@ -33,8 +33,8 @@ test: packages
 	$(FEWER) swift test
 
 bench-build: packages
-	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs
-	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs-bench
+	for product in kbs kbs-guest kbs-bench; do \
+		swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product $$product || exit 1; done
 
 bench: bench-build
 	$(BENCH_BUILD)/release/kbs-bench single --server $(BENCH_BUILD)/release/kbs \

@@ -131,9 +131,8 @@ let programs: [Target] = [
     program(
         "kbs-bench",
         [
-            "Arguments", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "FastP384", "Files",
-            "HTTP",
-            "HTTPClient", "SimulatedHardware", "TLS", "TestSupport", "X509",
+            "Arguments", "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "FastP384", "Files",
+            "HTTP", "HTTPClient", "MasterKeys", "SimulatedHardware", "Storage", "TLS", "TestSupport", "X509",
         ])
 ]
 

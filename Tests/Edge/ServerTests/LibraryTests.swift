@@ -1,7 +1,9 @@
 import Foundation
+import Logging
 import TestSupport
 import Testing
 
+@testable import Crypto
 @testable import Server
 
 @Suite("Which libraries run")
@@ -12,6 +14,14 @@ struct LibraryTests {
         #expect(fields.map(\.name) == ["openssl", "nettle", "sqlite", "libpq", "libcurl", "fips", "ml_kem"])
         for (name, value) in fields.prefix(5) {
             #expect(value.wholeMatch(of: /\d+(\.\d+)+[0-9a-z.~+-]*/) != nil, "\(name) is \(value)")
+        }
+    }
+
+    @Test("A server's process verifies P-384 by Nettle")
+    func nettle() async {
+        await #expect(processExitsWith: .success) {
+            KBSServer.prepareProcess(.text)
+            try #require(P384Verification.installed != nil)
         }
     }
 
