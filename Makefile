@@ -19,8 +19,6 @@ GUEST ?= $(RELEASE_BUILD)/release/kbs-guest
 MANUAL ?= $(RELEASE_BUILD)/kbs.1
 BENCH_BUILD = .build-bench
 BENCH_ARGUMENTS ?=
-# Until everything stands on the new rooms, what has not moved yet is in no target and not linted.
-LINTED = $(wildcard Sources/Base Sources/Domain Sources/Edge Sources/Programs Tests/Base Tests/Domain Tests/Edge Tests/Support)
 # All tests at once would keep a small machine so busy that servers' own time limits are reached.
 FEWER = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=12
 
@@ -47,7 +45,7 @@ fuzz: packages
 	scripts/fuzz $(FUZZ_SECONDS)
 
 lint:
-	swift format lint --strict --parallel --recursive $(LINTED) fuzz/Sources Package.swift fuzz/Package.swift
+	swift format lint --strict --parallel --recursive Sources Tests fuzz/Sources Package.swift fuzz/Package.swift
 
 # Addresses of functions are bound when it starts and are not writable after (full RELRO).
 release: packages

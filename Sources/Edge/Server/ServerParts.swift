@@ -11,6 +11,7 @@ import HTTPServer
 import JSONWebTokens
 import Lifecycle
 import Logging
+import Release
 import Storage
 import VirteeDialect
 import X509
