@@ -11,6 +11,7 @@ import HTTPServer
 import JSONWebTokens
 import Lifecycle
 import Logging
+import Release
 import Storage
 import VirteeDialect
 import X509
@@ -164,7 +165,10 @@ struct ServerParts: Sendable {
                 ServerStatus(
                     version: Build.version, started: started, workloads: try await store.countWorkloads(),
                     resources: try await store.countResources(), sessions: try await store.countSessions(at: Date()),
-                    head: try await store.auditHead())
+                    head: try await store.auditHead(),
+                    libraries: Dictionary(
+                        RunningLibraries.current.fields.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+                    replacedFiles: MappedFiles()?.replaced ?? [])
             }, replacesWorkloads: settings.replacesWorkloads, settings: settings.texts,
             longestBody: settings.limits.body, longestResource: settings.limits.resource
         ).addRoutes(to: router)

@@ -63,6 +63,29 @@ struct LibraryTests {
         #expect(MappedFiles(of: 2_147_483_647) == nil)
     }
 
+    @Test("A server names the variables that libraries obey, and no value of theirs")
+    func variables() async throws {
+        #expect(LibraryVariables.present(in: ["PATH": "/bin", "KBS_DATA": "/x", "SSLKEYLOGFILE": "/x"]).isEmpty)
+        let server = try await ServerProcess.start(
+            try TemporaryFolder(),
+            environment: ["PGPASSWORD": "marked", "https_proxy": "http://u:marked@127.0.0.1:1"])
+        #expect(server.log.contains("PGPASSWORD, https_proxy"))
+        #expect(!server.log.contains("marked"))
+    }
+
+    @Test("Where libcrypto gives no algorithms, the program says so and ends", arguments: ["kbs", "kbs-guest"])
+    func withoutAlgorithms(program: String) async throws {
+        let folder = try TemporaryFolder()
+        let configuration = folder.file("openssl.cnf")
+        let text = "openssl_conf = a\n[a]\nalg_section = b\n[b]\ndefault_properties = provider=nobody\n"
+        try Data(text.utf8).write(to: configuration)
+        let ended = try await ProgramResult.of(
+            Programs.built(program), ["--version"], environment: ["OPENSSL_CONF": configuration.path])
+        #expect(ended.status == 1 && ended.output.isEmpty)
+        #expect(ended.errors.contains("does not give SHA2-256") && ended.errors.contains("OPENSSL_CONF"))
+        #expect(ended.errors.split(separator: "\n").count == 1, "\(ended.errors)")
+    }
+
     @Test("The doctor names them, and what ML-KEM needs")
     func doctor() {
         let here = LibraryExamination(settings: Settings())
