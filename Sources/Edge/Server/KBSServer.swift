@@ -15,6 +15,8 @@ public struct KBSServer: Sendable {
     private var logger: Logger { loggers[.kbs] }
     /// `nil`: nobody wants to be told how the server fares.
     private let manager: ServiceManager?
+    /// What a collector of spans asks for; it may be secret.
+    private let collectorHeaders: String?
     /// Is told the address once the server listens on one.
     private let onListening: @Sendable (Settings.Address) async -> Void
 
@@ -25,7 +27,7 @@ public struct KBSServer: Sendable {
         self.init(settings, loggers: Loggers(all: logger), onListening: onListening)
     }
 
-    /// - Parameter environment: names the service manager's socket, if there is one.
+    /// - Parameter environment: names the service manager's socket, if there is one, and what a collector asks for.
     public init(
         _ settings: Settings, loggers: Loggers, environment: [String: String] = [:],
         onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
@@ -33,6 +35,7 @@ public struct KBSServer: Sendable {
         self.settings = settings
         self.loggers = loggers
         manager = ServiceManager(environment)
+        collectorHeaders = environment[TracingSettings.headersVariable]
         self.onListening = onListening
     }
 
@@ -48,6 +51,7 @@ public struct KBSServer: Sendable {
             ))
         try ListeningRule.check(settings)
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
+        let traces = try TraceExport(settings.tracing, headers: collectorHeaders, logger: logger)
         // Before the database and the trail: where another server listens already, nothing is begun.
         let sockets = try settings.listeningAddresses().map { try ListeningSocket($0) }
         do { try Folder.make(settings.dataFolder.filePath) } catch {
@@ -64,7 +68,8 @@ public struct KBSServer: Sendable {
                     throw InvalidSetting("policy.opa.ca cannot be read: \(error)")
                 }
             }
-            let parts = try await ServerParts(settings, loggers, folder: folder, agent: agent, tls: tls)
+            let parts = try await ServerParts(
+                settings, loggers, folder: folder, agent: agent, tls: tls, traces: traces)
             try await serve(parts, on: sockets, signals)
             result = .success(())
         } catch {
@@ -118,7 +123,7 @@ public struct KBSServer: Sendable {
         }
         let front = parts.front(on: sockets, manager: manager, onListening: onListening)
         return ServiceGroup(
-            [
+            (parts.traces.map { [$0] } ?? []) + [
                 front,
                 Housekeeping(
                     broker: parts.broker, store: parts.folder.store, attemptsKept: settings.attemptsKept,
