@@ -28,7 +28,8 @@ public struct KBSServer: Sendable {
         self.init(settings, loggers: Loggers(all: logger), onListening: onListening)
     }
 
-    /// - Parameter environment: the process's. It names the service manager's socket, if there is one.
+    /// - Parameter environment: the process's. It names the service manager's socket, if there is one, and what a collector
+    ///   asks for.
     public init(
         _ settings: Settings, loggers: Loggers, environment: [String: String] = [:],
         onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
@@ -61,6 +62,7 @@ public struct KBSServer: Sendable {
             logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")
         }
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
+        let traces = try TraceExport(settings.tracing, headers: environment[TracingSettings.headersVariable], logger: logger)
         // Before the database and the trail: where another server listens already, nothing is begun.
         let sockets = try settings.listeningAddresses().map { try ListeningSocket($0) }
         do { try Folder.make(settings.dataFolder.filePath) } catch {
@@ -77,7 +79,8 @@ public struct KBSServer: Sendable {
                     throw InvalidSetting("policy.opa.ca cannot be read: \(error)")
                 }
             }
-            let parts = try await ServerParts(settings, loggers, folder: folder, agent: agent, tls: tls)
+            let parts = try await ServerParts(
+                settings, loggers, folder: folder, agent: agent, tls: tls, traces: traces)
             try await serve(parts, on: sockets, signals)
             result = .success(())
         } catch {
@@ -132,7 +135,7 @@ public struct KBSServer: Sendable {
         }
         let front = parts.front(on: sockets, manager: manager, onListening: onListening)
         return ServiceGroup(
-            [
+            (parts.traces.map { [$0] } ?? []) + [
                 front,
                 Housekeeping(
                     broker: parts.broker, store: parts.folder.store, attemptsKept: settings.attemptsKept,
