@@ -62,7 +62,8 @@ public struct KBSServer: Sendable {
             logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")
         }
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
-        let traces = try TraceExport(settings.tracing, headers: environment[TracingSettings.headersVariable], logger: logger)
+        let traces = try TraceExport(
+            settings.tracing, headers: environment[TracingSettings.headersVariable], logger: logger)
         // Before the database and the trail: where another server listens already, nothing is begun.
         let sockets = try settings.listeningAddresses().map { try ListeningSocket($0) }
         do { try Folder.make(settings.dataFolder.filePath) } catch {
