@@ -30,6 +30,8 @@ struct ProcessStatistics: Sendable {
     var memory: Int { number("VmRSS:", in: "status") }
     /// The most that was resident, in KiB.
     var peakMemory: Int { number("VmHWM:", in: "status") }
+    /// Open now.
+    var descriptors: Int { (try? Folder.names(in: "/proc/\(pid)/fd"))?.count ?? -1 }
     /// To files, sent to the disk or about to be.
     var bytesWritten: Int { number("write_bytes:", in: "io") }
 
