@@ -116,6 +116,9 @@ private final class Balancer: Sendable {
     private let folder: TemporaryFolder
     private let process: SpawnedProcess
 
+    /// One that ended, or did not listen in time.
+    private struct NotStarted: Error { let log: String }
+
     init(before port: Int) async throws {
         folder = try TemporaryFolder()
         let (settings, log) = (folder.file("haproxy.cfg"), folder.file("log"))
@@ -127,7 +130,7 @@ private final class Balancer: Sendable {
             if (try? TestSocket(path: socket("http2"))) != nil { return }
             try await Task.sleep(for: .milliseconds(20))
         }
-        throw SpawnedProcess.NotStarted(description: try String(contentsOf: log, encoding: .utf8))
+        throw NotStarted(log: try String(contentsOf: log, encoding: .utf8))
     }
 
     func socket(_ frontend: String) -> String { folder.file(frontend).path }
