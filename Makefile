@@ -2,6 +2,7 @@
 # make test   build and run all tests
 # make bench  build for release and measure, AGAINST another kbs binary if one is named (docs/performance.md)
 # make bench-cluster  the same for replicas on a PostgreSQL that it starts (docs/scale.md)
+# make soak   build for release, and boot guests 200,000 times: memory and descriptors must not grow
 # make fuzz   run each fuzz target for FUZZ_SECONDS
 # make lint   check the format of the sources
 # make release    build what is installed: kbs, kbs-guest and their manuals
@@ -22,7 +23,7 @@ BENCH_ARGUMENTS ?=
 # All tests at once would keep a small machine so busy that servers' own time limits are reached.
 FEWER = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=12
 
-.PHONY: run test bench bench-build bench-cluster fuzz lint packages release install deb reference
+.PHONY: run test bench bench-build bench-cluster soak fuzz lint packages release install deb reference
 
 run: packages
 	scripts/run
@@ -37,6 +38,9 @@ bench-build: packages
 bench: bench-build
 	$(BENCH_BUILD)/release/kbs-bench single --server $(BENCH_BUILD)/release/kbs \
 		$(if $(AGAINST),--against $(AGAINST)) $(BENCH_ARGUMENTS)
+
+soak: bench-build
+	$(BENCH_BUILD)/release/kbs-bench soak --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)
 
 bench-cluster: bench-build
 	$(BENCH_BUILD)/release/kbs-bench cluster --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)

@@ -24,7 +24,8 @@ enum Program {
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kbs-bench", abstract: "Measure key brokers under load.",
-        subcommands: [SingleServerBench.self, ClusterBench.self], defaultSubcommand: SingleServerBench.self)
+        subcommands: [SingleServerBench.self, ClusterBench.self, SoakBench.self],
+        defaultSubcommand: SingleServerBench.self)
 }
 
 func micro(_ seconds: Double) -> String { seconds.isNaN ? "-" : "\(Int((seconds * 1e6).rounded())) µs" }

@@ -45,16 +45,11 @@ struct SingleServerBench: AsyncParsableCommand {
     private func measure(_ tls: Bool, _ platform: SimulatedSNPPlatform, _ keys: Crowd.Keys) async throws {
         let folder = try BenchFolder()
         defer { folder.remove() }
-        try File.make(folder.file("policy.toml"), Array(Crowd.policy.utf8))
-        try File.make(folder.file("resource"), Array(Crowd.resourceText.utf8))
         var servers: [ServerProcess] = []
         for binary in binaries {
             var plan = ServerProcess.Plan(binary: binary, roots: platform.roots)
             (plan.tls, plan.roles) = (tls, roles)
-            plan.preparations = [
-                ["policy", "set", "bench", folder.file("policy.toml")],
-                ["resource", "put", Crowd.resource, folder.file("resource"), "--policy", "bench"],
-            ]
+            plan.preparations = try Crowd.preparations(in: folder)
             plan.arguments = [
                 "--set", "limits.connections=\(idle + 1_000)", "--set",
                 "limits.connections_per_address=\(idle + 1_000)",
