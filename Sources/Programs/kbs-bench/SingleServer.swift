@@ -1,11 +1,10 @@
 import Arguments
 import Evidence
-import FastP384
 import Files
 import FoundationEssentials
-import Glibc
 import HTTP
 import SimulatedHardware
+import TestSupport
 
 /// One server with the database in its folder, and beside it another binary for comparison: docs/performance.md.
 struct SingleServerBench: AsyncParsableCommand {
@@ -30,17 +29,15 @@ struct SingleServerBench: AsyncParsableCommand {
     }
 
     func run() async throws {
-        raiseDescriptorLimit()
-        report("bare P-384 verification by OpenSSL: \(micro(try await BareVerification.measure())) of CPU")
-        FastP384.install()
-        report("bare P-384 verification by Nettle: \(micro(try await BareVerification.measure())) of CPU\n")
+        try await BareVerification.reportBoth()
         let platform = try SimulatedSNPPlatform(product: .milan)
         let keys = try Crowd.Keys(crowds.max() ?? 1, on: platform)
         report("| | \(binaries.joined(separator: " | ")) |")
         report("| --- |\(binaries.map { _ in " --- |" }.joined())")
-        try row("binary, MB") { index in
-            let size = FileStatus.of(binaries[index])?.size ?? 0
-            return "\((Double(size) / 1e5).rounded() / 10)"
+        try await row("kbs, stripped, MB") { try await strippedSize(of: binaries[$0]) }
+        try await row("kbs-guest, stripped, MB") { index in
+            let guest = "\(Folder.parent(of: binaries[index]) ?? ".")/kbs-guest"
+            return File.exists(guest) ? try await strippedSize(of: guest) : "-"
         }
         for tls in plain ? [false] : [false, true] { try await measure(tls, platform, keys) }
     }
@@ -86,22 +83,36 @@ struct SingleServerBench: AsyncParsableCommand {
                 }
             }
         }
-        try row("peak memory\(suffix), MiB") { "\(servers[$0].statistics.peakMemory / 1_024)" }
+        try row("peak memory\(suffix), MB") { index in
+            let statistics = servers[index].statistics
+            return "\(megabytes(statistics.peakMemory)) (\(megabytes(statistics.ownMemory)) its own now)"
+        }
         try await row("start on a used database, to the first answer\(suffix)") { index in
             var times: [Double] = []
             for _ in 0..<5 {
+                await servers[index].end()
                 let start = ContinuousClock.now
-                servers[index] = try await servers[index].restarted()
+                servers[index] = try await servers[index].startedAgain()
                 try KeptConnection(.init(servers[index])).exchange(.get, Call.livez.request)
                 times.append(Load.seconds(since: start))
             }
             return milli(times.sorted()[2])
         }
         if idle > 0 {
-            try await row("memory with \(idle) idle connections\(suffix), MiB") { index in
+            try await row("memory with \(idle) idle connections\(suffix), MB") { index in
                 try await IdleConnections.memory(of: servers[index], count: idle)
             }
         }
+    }
+
+    private func strippedSize(of binary: String) async throws -> String {
+        let copy = temporaryPath()
+        defer { _ = try? File.remove(copy) }
+        let result = try await ProgramResult.of("strip", ["-o", copy, binary])
+        guard result.status == 0, let size = FileStatus.of(copy)?.size else {
+            throw ServerProcess.Failure(description: "\(binary) cannot be stripped: \(result.errors)")
+        }
+        return decimal(Double(size) / 1e6, 1)
     }
 
     private func row(_ name: String, _ cell: (Int) throws -> String) throws {
@@ -112,13 +123,5 @@ struct SingleServerBench: AsyncParsableCommand {
         var cells: [String] = []
         for index in binaries.indices { cells.append(try await cell(index)) }
         report("| \(name) | \(cells.joined(separator: " | ")) |")
-    }
-
-    /// Ten thousand connections are as many descriptors, here and in the server.
-    private func raiseDescriptorLimit() {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 }
