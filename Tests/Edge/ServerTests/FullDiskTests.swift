@@ -16,8 +16,10 @@ struct FullDiskTests {
     func fullDisk() async throws {
         let (folder, disk) = (try TemporaryFolder(), try await SmallDisk(megabytes: 16))
         do {
-            try FileManager.default.createSymbolicLink(
-                at: folder.file("data"), withDestinationURL: disk.folder.appending(path: "data"))
+            let data = disk.folder.appending(path: "data")
+            try FileManager.default.createDirectory(
+                at: data, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+            try FileManager.default.createSymbolicLink(at: folder.file("data"), withDestinationURL: data)
             try await onSmallDisk(folder, disk.folder)
         } catch {
             await disk.remove()

@@ -59,7 +59,8 @@ struct LibraryTests {
         #expect(MappedFiles(of: sleeping.identifier)?.replaced == [])
         try FileManager.default.removeItem(at: program)
         try FileManager.default.copyItem(at: URL(filePath: "/bin/sleep"), to: program)
-        #expect(MappedFiles(of: sleeping.identifier)?.replaced == [program.path])
+        // On a busy machine it may not have mapped it yet.
+        try await eventually("it is seen") { MappedFiles(of: sleeping.identifier)?.replaced == [program.path] }
         #expect(MappedFiles(of: 2_147_483_647) == nil)
     }
 
