@@ -214,17 +214,20 @@ struct KeyDistributionTests {
     func serverError() async throws {
         let identity = try identity()
         let time = ManualTime()
-        try await withService(time, answering: { _, _ in StandInService.status(502) }) { standIn, service in
+        func refuses(_ service: KeyDistributionService) async {
             await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+        }
+        try await withService(time, answering: { _, _ in StandInService.status(502) }) { standIn, service in
+            await refuses(service)
             #expect(time.slept == [1, 2, 4, 8, 16, 32, 64, 128, 256].map { .seconds($0) })
             #expect(standIn.asked.count == 10)
             for wait in [0, 59] as [Double] {
                 time.advance(by: .seconds(wait))
-                await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+                await refuses(service)
                 #expect(standIn.asked.count == 10)
             }
             time.advance(by: .seconds(1))
-            await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+            await refuses(service)
             #expect(standIn.asked.count == 20)
         }
     }
@@ -307,6 +310,8 @@ struct KeyDistributionTests {
                     let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
                     #expect(sentence(error).utf8.count <= 199, "\(sentence(error))")
                     #expect(error?.retryAfter == 60)
+                    // The operator is told which one came.
+                    #expect((error?.detail == "\(EndorsementIdentity(of: try EndorsementKey(other)))") == (body == other.der))
                 }
                 #expect(standIn.asked.count == 1)
             }
@@ -316,6 +321,9 @@ struct KeyDistributionTests {
     @Test("A certificate that leads to no pinned root is not asked for again at once, whoever finds that out")
     func distrusted() async throws {
         let (identity, der, time) = (try identity(), try Simulated.vcek.certificate.der, ManualTime())
+        func refusesAuthorities(_ service: KeyDistributionService) async {
+            await #expect(throws: EndorsementUnavailable.self) { try await service.authorities(.milan, .vcek) }
+        }
         try await withService(time, answering: { _, _ in StandInService.bytes(der) }) { standIn, service in
             _ = try await service.key(identity)
             #expect(service.distrustKey(identity) != nil)
@@ -323,7 +331,7 @@ struct KeyDistributionTests {
             #expect(sentence(error).utf8.count <= 199 && error?.retryAfter == 60)
             _ = try await service.authorities(.milan, .vcek)
             _ = service.distrustAuthorities(.milan, .vcek)
-            await #expect(throws: EndorsementUnavailable.self) { try await service.authorities(.milan, .vcek) }
+            await refusesAuthorities(service)
             #expect(standIn.asked.count == 2)
             time.advance(by: .seconds(60))
             _ = try await service.key(identity)
