@@ -2,8 +2,8 @@ import Glibc
 
 /// A line that a fault of the process leaves behind, before the fault ends it as it would have.
 public enum LastWords {
-    /// Prepares a line for each of the faults. Where somebody else handles a fault, such as the runtime's backtraces,
-    /// it is left to them.
+    /// Prepares a line for each of the faults. Swift's runtime would answer one with a backtrace, which shows registers and
+    /// so perhaps a key: it does where `SWIFT_BACKTRACE` is set, by whoever looks for the fault, and not otherwise.
     ///
     /// - Parameters:
     ///   - descriptor: where the line goes.
@@ -11,6 +11,7 @@ public enum LastWords {
     public static func prepare(on descriptor: Int32, _ line: (Signal) -> String) {
         guard LastLines.descriptor < 0 else { return }
         LastLines.descriptor = descriptor
+        let isLookedFor = getenv("SWIFT_BACKTRACE") != nil
         for fault in Signal.faults {
             let bytes = Array("\(line(fault))\n".utf8)
             let memory = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
@@ -19,10 +20,12 @@ public enum LastWords {
             var handling = sigaction()
             sigaction(fault.number, nil, &handling)
             // A null handler is SIG_DFL.
-            guard handling.sa_flags & SA_SIGINFO == 0, handling.__sigaction_handler.sa_handler == nil else { continue }
+            let isFree = handling.sa_flags & SA_SIGINFO == 0 && handling.__sigaction_handler.sa_handler == nil
+            guard isFree || !isLookedFor else { continue }
             handling.__sigaction_handler.sa_handler = speak
-            // A second fault amid the line ends the process at once.
-            handling.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
+            // A second fault amid the line ends the process at once. On the stack that the runtime has made for it: the
+            // fault may be that there is no room on the thread's own.
+            handling.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | handling.sa_flags & SA_ONSTACK
             sigaction(fault.number, &handling, nil)
         }
     }

@@ -7,6 +7,13 @@ public import HTTPEdge
 public protocol CallerContext: RequestContext, RemoteAddressRequestContext {
     /// The client's certificate, DER, if one was presented and verified to the configured authority.
     var peerCertificate: [UInt8]? { get }
+    /// The user at the other end of a Unix socket, as the kernel says; nil over TCP.
+    var localUser: UInt32? { get }
+}
+
+extension CallerContext {
+    /// Who called, before anything is proved.
+    var anonymous: Actor { localUser.map { .local(user: $0) } ?? .anonymous(remoteAddress?.description ?? "") }
 }
 
 /// Someone who proved who they are.

@@ -1,5 +1,6 @@
 public import Broker
 public import FoundationEssentials
+import Glibc
 public import HTTP
 public import HTTPClient
 public import HTTPEdge
@@ -60,7 +61,7 @@ public struct Gate: Sendable {
         } catch let refusal as Refusal {
             try await broker.recordDenial(
                 of: "\(request.method) \(request.uri.path.prefix(200))",
-                by: known ?? .anonymous(context.remoteAddress?.description ?? ""), isKnown: known != nil, refusal)
+                by: known ?? context.anonymous, isKnown: known != nil, refusal)
             throw refusal
         }
     }
@@ -77,7 +78,8 @@ public struct Gate: Sendable {
                     "This server is not administered over HTTP: the operator can use `kbs workload` on its data folder."
                 )
             }
-            guard networks.contains(context.remoteAddress) else {
+            // Who may connect to a Unix socket is said by its mode.
+            guard context.localUser != nil || networks.contains(context.remoteAddress) else {
                 throw Refusal(
                     .registrationForbidden,
                     "Workloads may be administered from \(networks) only: do it from there, or have the operator add "
@@ -136,12 +138,21 @@ public struct Gate: Sendable {
                 "Credentials are needed: a token (`kbs token create --role registrar`), which is the password for HTTP "
                     + "Basic too.")
         }
-        let networks = configuration.networks ?? .loopback
-        guard networks.contains(context.remoteAddress) else {
-            throw Refusal(
-                .registrationForbidden,
-                "Without credentials workloads may be administered from \(networks) only: do it from there, or make a "
-                    + "token with `kbs token create`.")
+        if let user = context.localUser {
+            guard user == 0 || user == geteuid() else {
+                throw Refusal(
+                    .registrationForbidden,
+                    "Without credentials only root and the server's own user administer over its socket: make a token "
+                        + "with `kbs token create`.")
+            }
+        } else {
+            let networks = configuration.networks ?? .loopback
+            guard networks.contains(context.remoteAddress) else {
+                throw Refusal(
+                    .registrationForbidden,
+                    "Without credentials workloads may be administered from \(networks) only: do it from there, or "
+                        + "make a token with `kbs token create`.")
+            }
         }
         // Behind a proxy everyone has the proxy's address, so the rule above would let everyone in.
         guard !request.cameThroughProxy else {
@@ -150,12 +161,12 @@ public struct Gate: Sendable {
                 "The request came through a proxy, so its origin is not known: make a token with `kbs token create`.")
         }
         // A page in a browser may give its own name this machine's address, and is then of one origin with us.
-        guard Self.isThisMachine(request.head.authority) else {
+        guard context.localUser != nil || Self.isThisMachine(request.head.authority) else {
             throw Refusal(
                 .registrationForbidden,
                 "Without credentials the server must be addressed as localhost or by its loopback address.")
         }
-        return Caller(.anonymous(context.remoteAddress?.description ?? ""), .admin)
+        return Caller(context.anonymous, .admin)
     }
 
     private static let browserMarks: Set<String> = ["origin", "sec-fetch-site"]

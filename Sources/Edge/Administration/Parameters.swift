@@ -59,7 +59,7 @@ struct Query: Sendable {
 extension Request {
     /// What follows a collection's path, percent-decoded.
     func name(after collection: String) throws(Refusal) -> String {
-        let name = path(after: "/api/v1/\(collection)/")
+        let name = try path(after: "/api/v1/\(collection)/")
         guard !name.isEmpty else { throw Refusal(.notFound, "There is nothing under that name.") }
         return name
     }

@@ -47,6 +47,9 @@ public struct KBSServer: Sendable {
                 uniquingKeysWith: { first, _ in first }
             ))
         try ListeningRule.check(settings)
+        if settings.tls.allowsInsecureHTTP && settings.tls.certificate == nil {
+            logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")
+        }
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
         // Before the database and the trail: where another server listens already, nothing is begun.
         let sockets = try settings.listeningAddresses().map { try ListeningSocket($0) }
@@ -173,9 +176,6 @@ public struct KBSServer: Sendable {
                 THIS SERVER ATTESTS GUESTS WITHOUT HARDWARE (--allow-sample). Anyone can be one. \
                 Never run it with real secrets.
                 """)
-        }
-        if settings.tls.allowsInsecureHTTP && settings.tls.certificate == nil {
-            logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")
         }
         if isOpen {
             logger.warning(

@@ -226,6 +226,7 @@ struct KBSRequestContext: CallerContext {
     var peerCertificate: [UInt8]?
 
     var remoteAddress: IPAddress? { peer.address }
+    var localUser: UInt32? { peer.userID }
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)

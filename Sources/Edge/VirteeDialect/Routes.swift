@@ -37,7 +37,7 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
             router.refuseOtherMethods(on: path, than: [.get])
         }
         calls.post("register_workload") { try await register($0, $1) }
-        calls.get("key/**") { request, _ in try await release(request, key: request.path(after: "/kbs/v0/key/")) }
+        calls.get("key/**") { request, _ in try await release(request, key: try request.path(after: "/kbs/v0/key/")) }
         calls.refuseOtherMethods(on: "register_workload", than: [.post])
         calls.refuseOtherMethods(on: "key/**", than: [.get])
     }
@@ -86,9 +86,12 @@ public enum RequestBody {
 extension Request {
     /// The path after a prefix, percent-decoded. An id may hold slashes in any place; it holds no percent sign, so that
     /// decoding it is never wrong.
-    public func path(after prefix: String) -> String {
+    public func path(after prefix: String) throws(Refusal) -> String {
         guard uri.path.utf8.starts(with: prefix.utf8) else { return "" }
-        return PercentEncoding.decode(uri.path.dropFirst(prefix.count)) ?? ""
+        guard let path = PercentEncoding.decode(uri.path.dropFirst(prefix.count)) else {
+            throw Refusal(.malformed, "The path is not percent-encoded UTF-8.")
+        }
+        return path
     }
 
     /// The body of a request that has JSON, or does not say.

@@ -148,14 +148,14 @@ struct DeadlineTests {
     @Test("A request that takes the server long is not the caller's fault")
     func slowServer() async throws {
         let change: @Sendable (inout ServerConfiguration) -> Void = {
-            ($0.headTimeout, $0.bodyTimeout, $0.writeTimeout) = (.seconds(1), .seconds(1), .seconds(1))
-            $0.idleTimeout = .seconds(1)
+            ($0.headTimeout, $0.bodyTimeout, $0.writeTimeout) = (.seconds(4), .seconds(4), .seconds(4))
+            $0.idleTimeout = .seconds(4)
         }
         try await TestServer.run(change) { request in
             guard let body = try? await request.body.collect(upTo: 100) else {
                 return OutgoingResponse(status: .badRequest)
             }
-            try? await Task.sleep(for: .seconds(3))
+            try? await Task.sleep(for: .seconds(6))
             return OutgoingResponse(status: .ok, body: .bytes(body))
         } _: { server in
             try await server.connect { caller in

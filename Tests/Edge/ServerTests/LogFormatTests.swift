@@ -124,7 +124,7 @@ struct RequestIDTests {
     func incoming() async throws {
         try await RunningServer.run { server in
             func answer(_ id: String) async throws -> String? {
-                try await server.send("GET", "/livez", headers: [("X-Request-Id", id)]).headers
+                try await server.sendRaw("GET", "/livez", fields: [("X-Request-Id", id)]).headers
                     .first(name: "X-Request-Id")
             }
             let kept = try await answer("edge_1.a-B")

@@ -53,11 +53,11 @@ struct RefusalTests {
             let attest = try await server.post(
                 "/kbs/v0/attest", "{\"tee-evidence\":\"{\\\"\(marks)\\\":1}\"}")
             #expect(attest.status == 400 && attest.body.contains("tee-evidence"), "\(attest.body)")
-            let guest = try await server.send(
-                "GET", "/kbs/v0/resource/a/b/c", "".utf8, headers: [("Authorization", "Bearer e\u{301}.e.e")])
+            let guest = try await server.sendRaw(
+                "GET", "/kbs/v0/resource/a/b/c", fields: [("Authorization", "Bearer e\u{301}.e.e")])
             #expect(guest.status == 401)
-            let registrar = try await server.send(
-                "GET", "/api/v1/workloads", "".utf8, headers: [("Authorization", "Bearer e\u{301}.e.e")])
+            let registrar = try await server.sendRaw(
+                "GET", "/api/v1/workloads", fields: [("Authorization", "Bearer e\u{301}.e.e")])
             #expect(registrar.status == 401)
         }
     }

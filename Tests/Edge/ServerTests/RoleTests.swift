@@ -184,16 +184,17 @@ struct RoleTests {
     func rebinding() async throws {
         try await RunningServer.run { server in
             for host in ["evil.example:8080", "evil.example", "192.0.2.1", "localhost.evil.example", "127.0.0.1.evil"] {
-                let reply = try await server.call("GET", "/api/v1/workloads", headers: [("Host", host)])
+                let reply = try await server.sendRaw("GET", "/api/v1/workloads", fields: [("Host", host)])
                 #expect(reply.status == 403 && reply.problem == "registration_forbidden", "\(host)")
             }
             for host in ["localhost:8080", "127.0.0.1", "[::1]:8080", "127.1.2.3:80"] {
-                let reply = try await server.call("GET", "/api/v1/workloads", headers: [("Host", host)])
+                let reply = try await server.sendRaw("GET", "/api/v1/workloads", fields: [("Host", host)])
                 #expect(reply.status == 200, "\(host)")
             }
             let token = try await server.token(.auditor)
-            let named = try await server.call(
-                "GET", "/api/v1/workloads", token: token, headers: [("Host", "kbs.example.org")])
+            let named = try await server.sendRaw(
+                "GET", "/api/v1/workloads",
+                fields: [("Host", "kbs.example.org"), ("Authorization", "Bearer \(token)")])
             #expect(named.status == 200, "with credentials any name will do")
         }
     }

@@ -67,6 +67,21 @@ struct RunningServer {
         var cookie: String { headers.first(name: "Set-Cookie").map { String($0.dropFirst("session_id=".count)) } ?? "" }
     }
 
+    /// With fields that a client of ours would not send.
+    func sendRaw(_ method: String, _ path: String, fields: [(String, String)]) async throws -> Reply {
+        let socket = try TestSocket(port)
+        let host = fields.contains { $0.0 == "Host" } ? [] : [("Host", "127.0.0.1")]
+        let lines = (host + fields + [("Connection", "close")]).map { "\($0): \($1)\r\n" }.joined()
+        try await socket.send("\(method) \(path) HTTP/1.1\r\n\(lines)\r\n")
+        var reader = ResponseReader(to: HTTPRequest.Method(method) ?? .get, longestBody: 1 << 20)
+        try reader.read(await socket.receiveRest().utf8)
+        try reader.end()
+        guard let response = reader.response else { throw CancellationError() }
+        return Reply(
+            status: response.status.code, headers: response.headerFields,
+            body: String(decoding: reader.body, as: UTF8.self))
+    }
+
     func send(
         _ method: String, _ path: String, _ body: some Sequence<UInt8> = [], headers: [(String, String)] = []
     ) async throws -> Reply {

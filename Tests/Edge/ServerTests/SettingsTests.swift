@@ -181,7 +181,7 @@ struct DataFolderTests {
         #expect(!FileManager.default.fileExists(atPath: data.appending(path: "master.key").path))
     }
 
-    @Test("A key that others can read, or that is none, is refused", arguments: [0o640, 0o604, 0o644])
+    @Test("A key that others can read, or that is none, is refused", arguments: [0o602, 0o604, 0o644])
     func openKey(mode: Int) async throws {
         try await DataFolder(data).store.close()
         let key = data.appending(path: "master.key")

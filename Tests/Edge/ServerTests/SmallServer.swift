@@ -34,7 +34,7 @@ struct SmallServer {
         let log = ConnectionLog(
             counters: limits.counters, open: registry.gauge(.connections), metrics: HTTPMetrics(registry),
             logger: logger, tlsLogger: logger)
-        let responder = router.responder(logger: logger)
+        let responder = router.responder(allowingDoubledSlashBefore: "/kbs/v0", logger: logger)
         let server = HTTP1Server(
             limits.configuration(idleTimeout: 60), tls: tls?.next, observing: { log($0) }
         ) { await responder.respond(to: $0) }

@@ -69,14 +69,21 @@ public final class ListeningSocket: Sendable {
     }
 
     deinit {
+        removeFile()
         close(socket)
+    }
+
+    /// Whoever connects from now on is refused, and a Unix socket's file is gone.
+    func endListening() {
+        shutdown(socket, Int32(SHUT_RDWR))
+        removeFile()
+    }
+
+    private func removeFile() {
         // Another server may have put its own there since.
         guard let file, case .unix(let path, _, _) = address, FileIdentity(path) == file else { return }
         unlink(path)
     }
-
-    /// Whoever connects from now on is refused.
-    func endListening() { shutdown(socket, Int32(SHUT_RDWR)) }
 
     private static func make(_ family: Int32) throws(SocketFailure) -> Int32 {
         let made = Glibc.socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)

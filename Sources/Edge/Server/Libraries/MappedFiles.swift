@@ -21,11 +21,13 @@ struct MappedFiles: Sendable {
         var replaced: Set<String> = []
         for line in maps.split(separator: "\n") where line.hasSuffix(Self.mark) {
             let fields = line.dropLast(Self.mark.count).split(separator: " ", maxSplits: 5)
+            // The path stands in a column of its own, behind spaces, and may have some in it.
+            let path = fields.last?.drop { $0 == " " } ?? ""
             // What is not a file of the disk counts as removed too.
-            guard fields.count == 6, fields[1].contains("x"), fields[5].hasPrefix("/"), !fields[5].hasPrefix("/memfd:"),
-                !fields[5].hasPrefix("/dev/"), !fields[5].hasPrefix("/SYSV")
+            guard fields.count == 6, fields[1].contains("x"), path.hasPrefix("/"), !path.hasPrefix("/memfd:"),
+                !path.hasPrefix("/dev/"), !path.hasPrefix("/SYSV")
             else { continue }
-            replaced.insert(String(fields[5]))
+            replaced.insert(String(path))
         }
         self.replaced = replaced.sorted()
     }
