@@ -29,7 +29,8 @@ struct PrivateFileTests {
         }
     }
 
-    @Test("One that everyone has access to is refused under every rule for the group", arguments: [0o604, 0o644, 0o601])
+    @Test(
+        "One that everyone has access to is refused under every rule for the group", arguments: [0o604, 0o644, 0o601])
     func othersUnderMask(_ mode: mode_t) throws {
         let file = try scratch.write("key", "hidden", mode: mode)
         #expect(throws: FileError.self) { try PrivateFile.read(file, atMost: 100, group: .isMask) }
