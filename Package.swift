@@ -138,7 +138,7 @@ let programs: [Target] = [
 ]
 
 let supports: [Target] = [
-    support("TLSSupport", ["Bytes", "X509"]),
+    support("TLSSupport", ["Bytes", "TestSupport", "X509"]),
     support("TestSupport", ["Bytes", "Concurrency"]),
     support("SampleCommands", ["Arguments", "Bytes"]),
     .executableTarget(

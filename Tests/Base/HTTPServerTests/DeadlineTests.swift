@@ -64,7 +64,7 @@ struct DeadlineTests {
     @Test("A body that comes at the least rate or faster may take longer than the time for one")
     func steadyBody() async throws {
         let change: @Sendable (inout ServerConfiguration) -> Void = {
-            $0.bodyTimeout = .seconds(1)
+            $0.bodyTimeout = .seconds(6)
             $0.leastBodyRate = 20
         }
         try await TestServer.run(change, handler: greetOrEcho) { server in
@@ -72,7 +72,7 @@ struct DeadlineTests {
                 try await steady.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n")
                 for _ in 0..<30 {
                     try await steady.send(String(repeating: "x", count: 100))
-                    try await Task.sleep(for: .milliseconds(50))
+                    try await Task.sleep(for: .milliseconds(220))
                 }
                 #expect(await steady.receive(until: "xxx").hasPrefix("HTTP/1.1 200 "))
             }
@@ -122,7 +122,7 @@ struct DeadlineTests {
     @Test("A caller that does not take its response is cut, one that takes it slowly is not, and others are served")
     func slowReader() async throws {
         // Long enough for a busy machine to let a test's own reader run.
-        try await TestServer.run({ $0.writeTimeout = .seconds(5) }, handler: Self.large) { server in
+        try await TestServer.run({ $0.writeTimeout = .seconds(10) }, handler: Self.large) { server in
             let request = "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
             try await server.connect(receiveBuffer: 4_096) { stuck in
                 try await stuck.send(request)
@@ -148,14 +148,14 @@ struct DeadlineTests {
     @Test("A request that takes the server long is not the caller's fault")
     func slowServer() async throws {
         let change: @Sendable (inout ServerConfiguration) -> Void = {
-            ($0.headTimeout, $0.bodyTimeout, $0.writeTimeout) = (.seconds(4), .seconds(4), .seconds(4))
-            $0.idleTimeout = .seconds(4)
+            ($0.headTimeout, $0.bodyTimeout, $0.writeTimeout) = (.seconds(10), .seconds(10), .seconds(10))
+            $0.idleTimeout = .seconds(10)
         }
         try await TestServer.run(change) { request in
             guard let body = try? await request.body.collect(upTo: 100) else {
                 return OutgoingResponse(status: .badRequest)
             }
-            try? await Task.sleep(for: .seconds(6))
+            try? await Task.sleep(for: .seconds(11))
             return OutgoingResponse(status: .ok, body: .bytes(body))
         } _: { server in
             try await server.connect { caller in

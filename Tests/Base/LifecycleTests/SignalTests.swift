@@ -3,8 +3,8 @@ import Foundation
 import Lifecycle
 import Testing
 
-/// Signals belong to the whole process, so that these run one after another.
-@Suite("Signals", .serialized)
+/// Signals belong to the whole process, in which other tests have servers: each test has a process of its own.
+@Suite("Signals")
 struct SignalTests {
     /// Signals that came to a watch, one after another.
     private struct Watched {
@@ -20,43 +20,51 @@ struct SignalTests {
         func next() async -> Signal? { await signals.first { _ in true } }
     }
 
-    @Test("Each signal that would end the process is told of instead", arguments: Signal.ending)
-    func ending(signal: Signal) async {
-        let watched = Watched([signal])
-        defer { watched.watch.end() }
-        kill(getpid(), signal.number)
-        #expect(await watched.next() == signal)
+    private static func isHandled(_ signal: Int32) -> Bool {
+        var now = sigaction()
+        sigaction(signal, nil, &now)
+        return now.__sigaction_handler.sa_handler != nil
+    }
+
+    @Test("Each signal that would end the process is told of instead")
+    func ending() async {
+        await #expect(processExitsWith: .success) {
+            for signal in Signal.ending {
+                let watched = Watched([signal])
+                defer { watched.watch.end() }
+                kill(getpid(), signal.number)
+                let came = await watched.next()
+                #expect(came == signal)
+            }
+        }
     }
 
     @Test("All who watch a signal are told, and those who watch another are not")
     func several() async {
-        let (first, second, other) = (Watched([.user1]), Watched([.user1, .user2]), Watched([.user2]))
-        defer { for each in [first, second, other] { each.watch.end() } }
-        kill(getpid(), SIGUSR1)
-        #expect(await first.next() == .user1)
-        #expect(await second.next() == .user1)
-        kill(getpid(), SIGUSR2)
-        #expect(await second.next() == .user2)
-        #expect(await other.next() == .user2)
+        await #expect(processExitsWith: .success) {
+            let (first, second, other) = (Watched([.user1]), Watched([.user1, .user2]), Watched([.user2]))
+            defer { for each in [first, second, other] { each.watch.end() } }
+            kill(getpid(), SIGUSR1)
+            var (one, two) = (await first.next(), await second.next())
+            #expect(one == .user1 && two == .user1)
+            kill(getpid(), SIGUSR2)
+            (one, two) = (await second.next(), await other.next())
+            #expect(one == .user2 && two == .user2)
+        }
     }
 
     @Test("The last watch that goes leaves the signal as it was")
     func restored() async {
-        var before = sigaction()
-        sigaction(SIGUSR1, nil, &before)
-        #expect(before.__sigaction_handler.sa_handler == nil)
-        let first = SignalWatch([.user1]) { _ in }
-        let second = SignalWatch([.user1, .hangUp]) { _ in }
-        func isHandled(_ signal: Int32) -> Bool {
-            var now = sigaction()
-            sigaction(signal, nil, &now)
-            return now.__sigaction_handler.sa_handler != nil
+        await #expect(processExitsWith: .success) {
+            #expect(!Self.isHandled(SIGUSR1))
+            let first = SignalWatch([.user1]) { _ in }
+            let second = SignalWatch([.user1, .hangUp]) { _ in }
+            #expect(Self.isHandled(SIGUSR1) && Self.isHandled(SIGHUP))
+            first.end()
+            #expect(Self.isHandled(SIGUSR1) && Self.isHandled(SIGHUP))
+            second.end()
+            #expect(!Self.isHandled(SIGUSR1) && !Self.isHandled(SIGHUP))
         }
-        #expect(isHandled(SIGUSR1) && isHandled(SIGHUP))
-        first.end()
-        #expect(isHandled(SIGUSR1) && isHandled(SIGHUP))
-        second.end()
-        #expect(!isHandled(SIGUSR1) && !isHandled(SIGHUP))
     }
 
     @Test("Signals have the names that kill(1) knows")

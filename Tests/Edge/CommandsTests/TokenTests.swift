@@ -12,7 +12,7 @@ struct TokenTests {
     /// Answers every connection with the same bytes and closes it, whatever was asked.
     private final class Answering: Sendable {
         let port: Int
-        private let listener: Int32
+        private let loop: AcceptLoop
         private let seen = Lock("")
 
         /// What was asked, so far.
@@ -31,26 +31,16 @@ struct TokenTests {
                 }
             }
             try #require(isListening)
-            (self.listener, port) = (listener, Int(UInt16(bigEndian: address.sin_port)))
-            Thread.detachNewThread { [seen] in
-                while true {
-                    let connection = accept(listener, nil, nil)
-                    guard connection >= 0 else { return }
-                    var bytes = [UInt8](repeating: 0, count: 65_536)
-                    let count = read(connection, &bytes, bytes.count)
-                    seen.withLock { $0 += String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self) }
-                    _ = Array(answer.utf8).withUnsafeBytes {
-                        send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-                    }
-                    close(connection)
+            port = Int(UInt16(bigEndian: address.sin_port))
+            loop = AcceptLoop(listener) { [seen] connection in
+                var bytes = [UInt8](repeating: 0, count: 65_536)
+                let count = read(connection, &bytes, bytes.count)
+                seen.withLock { $0 += String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self) }
+                _ = Array(answer.utf8).withUnsafeBytes {
+                    send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
                 }
+                close(connection)
             }
-        }
-
-        deinit {
-            // It ends the thread's accept.
-            shutdown(listener, Int32(SHUT_RDWR))
-            close(listener)
         }
     }
 

@@ -28,8 +28,8 @@ public final class TCPProxy: Sendable {
     public struct Failure: Error {}
 
     public let port: Int
-    private let listener: Int32
-    private let rule = Lock(Rule.pass)
+    private let rule: Lock<Rule>
+    private let loop: AcceptLoop
 
     /// - Parameter port: the server's, on 127.0.0.1.
     public init(to port: Int) throws {
@@ -42,27 +42,18 @@ public final class TCPProxy: Sendable {
             }
         }
         guard isBound else { throw Failure() }
-        (self.listener, self.port) = (listener, Int(UInt16(bigEndian: address.sin_port)))
-        Thread.detachNewThread { [weak self] in
-            while true {
-                let client = accept(listener, nil, nil)
-                guard client >= 0, let self else { return }
-                self.connect(client, to: port)
-            }
-        }
-    }
-
-    deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        self.port = Int(UInt16(bigEndian: address.sin_port))
+        let rule = Lock(Rule.pass)
+        self.rule = rule
+        loop = AcceptLoop(listener) { Self.connect($0, to: port, rule) }
     }
 
     /// For what goes through from now on.
     public func set(_ new: Rule) { rule.withLock { $0 = new } }
 
-    private func connect(_ client: Int32, to port: Int) {
+    private static func connect(_ client: Int32, to port: Int, _ rule: Lock<Rule>) {
         let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = Self.loopback(port)
+        var address = loopback(port)
         let isConnected = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 Foundation.connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
@@ -75,11 +66,11 @@ public final class TCPProxy: Sendable {
         }
         let pair = Pair(client: client, server: server)
         for direction in [Direction.toServer, .toClient] {
-            Thread.detachNewThread { self.carry(direction, pair) }
+            Thread.detachNewThread { carry(direction, pair, rule) }
         }
     }
 
-    private func carry(_ direction: Direction, _ pair: Pair) {
+    private static func carry(_ direction: Direction, _ pair: Pair, _ rule: Lock<Rule>) {
         let (from, to) = direction == .toServer ? (pair.client, pair.server) : (pair.server, pair.client)
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
