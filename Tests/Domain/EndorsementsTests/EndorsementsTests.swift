@@ -300,6 +300,7 @@ struct KeyDistributionTests {
     func rubbish() async throws {
         let identity = try identity()
         let other = try Simulated.snp.vcek(tcb: TCBVersion(bootLoader: 9, tee: 0, snp: 9, microcode: 9)).certificate
+        let otherName = "\(EndorsementIdentity(of: try EndorsementKey(other)))"
         let bodies: [[UInt8]] = [
             [], Array("<html>".utf8), Array(repeating: 0x30, count: 300_000), [0x30, 0x03, 0x02, 0x01, 0x00], other.der,
             try Simulated.snp.ask.der,
@@ -312,7 +313,7 @@ struct KeyDistributionTests {
                     #expect(error?.retryAfter == 60)
                     // The operator is told which one came.
                     #expect(
-                        (error?.detail == "\(EndorsementIdentity(of: try EndorsementKey(other)))")
+                        (error?.detail == otherName)
                             == (body == other.der))
                 }
                 #expect(standIn.asked.count == 1)
