@@ -312,9 +312,7 @@ struct KeyDistributionTests {
                     #expect(sentence(error).utf8.count <= 199, "\(sentence(error))")
                     #expect(error?.retryAfter == 60)
                     // The operator is told which one came.
-                    #expect(
-                        (error?.detail == otherName)
-                            == (body == other.der))
+                    #expect((error?.detail == otherName) == (body == other.der))
                 }
                 #expect(standIn.asked.count == 1)
             }
