@@ -30,7 +30,7 @@ public struct SimulatedSEVGuest: Sendable {
             "extra-params": [
                 "workload_id": .text(workload), "build": ["version": version, "build": .integer(Int(build.build))],
                 "chain": [
-                    "ca": ["ask": .bytes(chain.ask.bytes), "ark": .bytes(chain.ark.bytes)],
+                    "ca": ["ask": .bytes(padded(chain.ask.bytes)), "ark": .bytes(padded(chain.ark.bytes))],
                     "sev": [
                         "pdh": .bytes(chain.pdh.bytes), "pek": .bytes(chain.pek.bytes), "oca": .bytes(chain.oca.bytes),
                         "cek": .bytes(chain.cek.bytes),
@@ -39,6 +39,11 @@ public struct SimulatedSEVGuest: Sendable {
             ],
         ]
         return message.encoded
+    }
+
+    /// An authority's certificate with the room of a 4,096-bit one, as libkrun's library writes it: with what was there.
+    private func padded(_ certificate: [UInt8]) -> [UInt8] {
+        certificate + [UInt8](repeating: 0xA5, count: max(0, 1_600 - certificate.count))
     }
 
     /// `POST /auth`, then LAUNCH_START.

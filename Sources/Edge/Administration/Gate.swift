@@ -91,16 +91,17 @@ public struct Gate: Sendable {
             return try await anonymous(request, context)
         }
         let (time, instant) = (now(), ContinuousClock.now)
-        if let seconds = delay.wait(for: context.remoteAddress, credential, at: instant) {
-            throw Refusal(
-                .rateLimited, "There were too many wrong tries with this credential from your address: wait.",
-                retryAfter: seconds)
-        }
         do {
             let caller = try await authenticate(credential, at: time)
             delay.succeeded(context.remoteAddress, credential, at: instant)
             return caller
         } catch let refusal as Refusal where refusal.code == .unauthenticated {
+            // Only who is wrong waits: otherwise anyone behind the same address could lock the right one out.
+            if let seconds = delay.wait(for: context.remoteAddress, credential, at: instant) {
+                throw Refusal(
+                    .rateLimited, "There were too many wrong tries with this credential from your address: wait.",
+                    retryAfter: seconds)
+            }
             delay.failed(context.remoteAddress, credential, at: instant)
             throw refusal
         }

@@ -29,8 +29,9 @@ extension Registration {
 }
 
 extension Launch {
-    /// The technology follows from the measurement's length, and the policy from the configuration.
-    /// One that says nothing usable counts as none: `unstated`.
+    /// The technology follows from the measurement's length, and the policy from the configuration. One that is no JSON
+    /// object, or has neither `flags` nor `minfw`, says nothing: `unstated`. One that has them and cannot be read is
+    /// refused, so that no restriction is lost without a word.
     init(measurement text: String, configuration: String) throws(Refusal) {
         guard let measurement = Hex.decode(text), [32, 48].contains(measurement.count) else {
             throw Refusal(
@@ -39,7 +40,10 @@ extension Launch {
                     ? "launch_measurement is empty: measure the image (krunfw_measure, sevctl) and register again."
                     : "launch_measurement must have 96 hex digits for SEV-SNP, or 64 for SEV and SEV-ES.")
         }
-        let stated = (try? JSON(Array(configuration.utf8))).flatMap { try? ConfigurationMessage($0) }
+        let stated: ConfigurationMessage?
+        do { stated = try ConfigurationMessage(stated: configuration) } catch {
+            throw Refusal(.invalidField, "tee_config restricts the guest's policy in a form that cannot be read. \(error).")
+        }
         if measurement.count == 48 {
             self = .snp(measurement: measurement, policy: stated.map(GuestPolicy.init) ?? .unstated)
         } else {
@@ -103,8 +107,8 @@ extension SEVCertificateChain {
     fileprivate init(_ message: RequestMessage.Parameters.Chain) throws(Refusal) {
         do {
             self.init(
-                ark: try SEVCACertificate(bytes: message.ark),
-                ask: try SEVCACertificate(bytes: message.ask),
+                ark: try SEVCACertificate(bytes: Self.withoutPadding(message.ark)),
+                ask: try SEVCACertificate(bytes: Self.withoutPadding(message.ask)),
                 cek: try SEVCertificate(bytes: message.cek),
                 oca: try SEVCertificate(bytes: message.oca),
                 pek: try SEVCertificate(bytes: message.pek),
@@ -112,6 +116,16 @@ extension SEVCertificateChain {
         } catch {
             throw Refusal(.malformed, "The certificate chain cannot be read. \(error).")
         }
+    }
+
+    /// Clients send the certificate of a 2,048-bit authority (Naples) with the length of a 4,096-bit one; what stands
+    /// behind its 832 bytes is whatever was in their memory.
+    private static func withoutPadding(_ certificate: [UInt8]) -> [UInt8] {
+        let size2048: [UInt8] = [0, 8, 0, 0]
+        guard certificate.count == 1_600, certificate[56..<60].elementsEqual(size2048),
+            certificate[60..<64].elementsEqual(size2048)
+        else { return certificate }
+        return Array(certificate.prefix(832))
     }
 }
 

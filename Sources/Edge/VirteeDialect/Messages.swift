@@ -44,6 +44,14 @@ struct ConfigurationMessage: Sendable {
         let firmware = try json.member("minfw")
         minimumFirmware = (try firmware.member("major").integer(), try firmware.member("minor").integer())
     }
+
+    /// - Returns: nil when the text says nothing of a policy.
+    init?(stated text: String) throws(MalformedInput) {
+        guard let json = try? JSON(Array(text.utf8)), json.kind == .object,
+            json["flags"] != nil || json["minfw"] != nil
+        else { return nil }
+        try self.init(json)
+    }
 }
 
 /// `POST /auth`: an envelope, or what it envelops alone.

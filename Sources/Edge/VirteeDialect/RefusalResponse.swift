@@ -13,7 +13,9 @@ public struct RefusalMiddleware<Context: RequestContext>: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let refusal as Refusal {
-            return RefusalResponse.response(to: refusal)
+            // libkrun's client has 200 bytes for what it is told here, and crashes on more.
+            let isAnswer = request.uri.path.utf8.elementsEqual("/kbs/v0/attest".utf8)
+            return RefusalResponse.response(to: refusal, upTo: isAnswer ? 199 : nil)
         } catch let error as HTTPError {
             return RefusalResponse.text(
                 error.status, headers: error.headers, error.body ?? RefusalResponse.sentence(for: error.status))
@@ -35,8 +37,12 @@ public enum RefusalResponse {
     }
 
     /// The form that a refusal has in this dialect.
-    public static func response(to refusal: Refusal) -> Response {
-        var response = text(refusal.code.status, refusal.description)
+    ///
+    /// - Parameter limit: the most bytes that the client has for it; nil when it does not matter.
+    public static func response(to refusal: Refusal, upTo limit: Int? = nil) -> Response {
+        let description = refusal.description
+        var response = text(
+            refusal.code.status, limit.map { ShortSentence.of(description, upTo: $0) } ?? description)
         if let seconds = refusal.retryAfter { response.headers[.retryAfter] = "\(seconds)" }
         if refusal.code == .unauthenticated { response.headers[values: .wwwAuthenticate] = authentication }
         return response

@@ -57,8 +57,8 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
         let message = try RequestMessage(body: try await request.jsonBody(upTo: longestBody))
         let issued = try await broker.challenge(try message.request())
         var response = Response(json: issued.json(in: message.form))
-        // No attributes: one client takes all that follows "session_id=", and has 100 bytes for it.
-        response.headers[.setCookie] = "session_id=\(issued.session)"
+        // libkrun's SEV clients take all up to the first semicolon of the line: without an attribute, its end too.
+        response.headers[.setCookie] = "session_id=\(issued.session); SameSite=Strict; Path=/"
         return response
     }
 

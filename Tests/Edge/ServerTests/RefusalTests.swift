@@ -84,6 +84,11 @@ struct RefusalTests {
                     "512"
                 ),
                 (try registration(configuration: String(repeating: " ", count: 70_000)), "tee_config"),
+                // A8: no restriction is dropped without a word.
+                (try registration(configuration: #"{"flags":{"bits":19},"minfw":{"major":1,"minor":"55"}}"#), "minor"),
+                (try registration(configuration: #"{"flags":{"bits":19}}"#), "minfw"),
+                (try registration(configuration: #"{"flags":{"bits":65536},"minfw":{"major":1,"minor":55}}"#), "bits"),
+                (try registration(configuration: #"{"minfw":{"major":1,"minor":55}}"#), "flags"),
             ]
             for (body, word) in bad {
                 let reply = try await server.post("/kbs/v0/register_workload", body)

@@ -64,7 +64,9 @@ struct RunningServer {
 
         /// The code at the start of a refusal.
         var code: String { String(body.prefix { $0 != ":" }) }
-        var cookie: String { headers.first(name: "Set-Cookie").map { String($0.dropFirst("session_id=".count)) } ?? "" }
+        var cookie: String {
+            headers.first(name: "Set-Cookie").map { String($0.dropFirst("session_id=".count).prefix { $0 != ";" }) } ?? ""
+        }
     }
 
     /// With fields that a client of ours would not send.

@@ -68,7 +68,8 @@ public struct AppraisedSEVChain: Sendable {
 
     public var isGenuine: Bool { checks.allSatisfy { $0.outcome == .passed } }
 
-    /// ARK signs ARK and ASK; ASK signs CEK; CEK and OCA both sign PEK; OCA signs OCA; PEK signs PDH.
+    /// ARK signs ARK and ASK; ASK signs CEK; CEK and OCA both sign PEK; OCA signs OCA; PEK signs PDH. What is below a CEK
+    /// that is not AMD's is not looked at.
     public init(_ chain: SEVCertificateChain, anchors: SEVAnchors) {
         self.chain = chain
         var list = CheckList()
@@ -79,18 +80,29 @@ public struct AppraisedSEVChain: Sendable {
             product != nil && chain.ark.usage == .ark
                 && (chain.ark.signature == nil || chain.ark.isSigned(by: chain.ark)),
             advice: "The root certificate is not AMD's: export the chain again (sevctl export --full).")
+        // Anyone may send a chain: no signature is looked at for one that leads nowhere.
+        guard list.checks.allSatisfy({ $0.outcome == .passed }) else {
+            checks = list.checks
+            return
+        }
 
-        func link(_ name: Check.Name, _ expected: String, _ usage: (found: SEVUsage, wanted: SEVUsage), _ signed: Bool)
-        {
+        @discardableResult
+        func link(
+            _ name: Check.Name, _ expected: String, _ usage: (found: SEVUsage, wanted: SEVUsage), _ signed: Bool
+        ) -> Bool {
             let right = usage.found == usage.wanted
-            list.check(
+            return list.check(
                 name, expected: .text("\(usage.wanted), signed by \(expected)"),
                 found: .text("\(usage.found), \(signed ? "signed by it" : "not signed by it")"), right && signed,
                 advice: "The certificate chain breaks at the \(usage.wanted): export it again from the host "
                     + "(sevctl export --full), or provision the host anew.")
         }
-        link(.sevASK, "the ARK", (chain.ask.usage, .ask), chain.ask.isSigned(by: chain.ark))
-        link(.sevCEK, "the ASK", (chain.cek.usage, .cek), chain.cek.isSigned(by: chain.ask))
+        guard link(.sevASK, "the ARK", (chain.ask.usage, .ask), chain.ask.isSigned(by: chain.ark)),
+            link(.sevCEK, "the ASK", (chain.cek.usage, .cek), chain.cek.isSigned(by: chain.ask))
+        else {
+            checks = list.checks
+            return
+        }
         link(.sevOCA, "itself", (chain.oca.usage, .oca), chain.oca.isSigned(by: chain.oca))
         link(
             .sevPEK, "the CEK and the OCA", (chain.pek.usage, .pek),
