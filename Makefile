@@ -2,9 +2,10 @@
 # make test   build and run all tests
 # make bench  build for release and measure, AGAINST another kbs binary if one is named (docs/performance.md)
 # make bench-cluster  the same for replicas on a PostgreSQL that it starts (docs/scale.md)
+# make soak   build for release, and boot guests 200,000 times: memory and descriptors must not grow
 # make fuzz   run each fuzz target for FUZZ_SECONDS
 # make lint   check the format of the sources
-# make release    build what is installed: kbs, kbs-guest and the manual
+# make release    build what is installed: kbs, kbs-guest and their manuals
 # make deb        make Debian packages of it, into build/
 # make install    install it: PREFIX (/usr/local), DESTDIR (none), SYSCONFDIR (/etc); docs/install.md
 # make reference  write the documents that are made from the settings
@@ -16,15 +17,13 @@ RELEASE_BUILD = .build-release
 # What is installed; another binary may be named.
 BINARY ?= $(RELEASE_BUILD)/release/kbs
 GUEST ?= $(RELEASE_BUILD)/release/kbs-guest
-MANUAL ?= $(RELEASE_BUILD)/kbs.1
+MANUALS ?= $(RELEASE_BUILD)/man
 BENCH_BUILD = .build-bench
 BENCH_ARGUMENTS ?=
-# Until everything stands on the new rooms, what has not moved yet is in no target and not linted.
-LINTED = $(wildcard Sources/Base Sources/Domain Sources/Edge Sources/Programs Tests/Base Tests/Domain Tests/Edge Tests/Support)
 # All tests at once would keep a small machine so busy that servers' own time limits are reached.
 FEWER = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=12
 
-.PHONY: run test bench bench-build bench-cluster fuzz lint packages release install deb reference
+.PHONY: run test bench bench-build bench-cluster soak fuzz lint packages release install deb reference
 
 run: packages
 	scripts/run
@@ -33,12 +32,15 @@ test: packages
 	$(FEWER) swift test
 
 bench-build: packages
-	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs
-	swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product kbs-bench
+	for product in kbs kbs-guest kbs-bench; do \
+		swift build -c release --static-swift-stdlib --scratch-path $(BENCH_BUILD) --product $$product || exit 1; done
 
 bench: bench-build
 	$(BENCH_BUILD)/release/kbs-bench single --server $(BENCH_BUILD)/release/kbs \
 		$(if $(AGAINST),--against $(AGAINST)) $(BENCH_ARGUMENTS)
+
+soak: bench-build
+	$(BENCH_BUILD)/release/kbs-bench soak --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)
 
 bench-cluster: bench-build
 	$(BENCH_BUILD)/release/kbs-bench cluster --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)
@@ -47,22 +49,23 @@ fuzz: packages
 	scripts/fuzz $(FUZZ_SECONDS)
 
 lint:
-	swift format lint --strict --parallel --recursive $(LINTED) fuzz/Sources Package.swift fuzz/Package.swift
+	swift format lint --strict --parallel --recursive Sources Tests fuzz/Sources Package.swift fuzz/Package.swift
 
-# Addresses of functions are bound when it starts and are not writable after (full RELRO).
+# Addresses of functions are bound when it starts and are not writable after (full RELRO), and libraries are looked for
+# where the system has them.
 release: packages
 	for product in kbs kbs-guest; do swift build -c release --static-swift-stdlib --scratch-path $(RELEASE_BUILD) \
-		-Xlinker -z -Xlinker now --product $$product || exit 1; done
-	scripts/make-manual $(RELEASE_BUILD)/release/kbs $(MANUAL)
+		--disable-local-rpath -Xlinker -z -Xlinker now --product $$product || exit 1; done
+	for name in kbs kbs-guest; do scripts/make-manual $(RELEASE_BUILD)/release/$$name $(MANUALS)/$$name.1 || exit 1; done
 
 # No compiler runs as root: `make release`, then `sudo make install`.
 install:
 	@test -x $(BINARY) || { echo "$(BINARY) is not there: make release first" >&2; exit 1; }
-	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) SYSCONFDIR=$(SYSCONFDIR) scripts/install-files $(BINARY) $(GUEST) $(wildcard $(MANUAL))
+	STRIP=1 PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) SYSCONFDIR=$(SYSCONFDIR) scripts/install-files $(BINARY) $(GUEST) $(wildcard $(MANUALS))
 
 # After `make release`. Needs debhelper.
 deb:
-	scripts/make-deb $(BINARY) $(GUEST) $(MANUAL) build
+	scripts/make-deb $(BINARY) $(GUEST) $(MANUALS) build
 
 reference: packages
 	swift build --product kbs

@@ -3,15 +3,19 @@
 /// White space, a missing or surplus `=`, characters of the other alphabet and set bits behind the last byte are refused.
 public enum Base64 {
     /// Section 4: `+` and `/`, padded with `=`.
-    public static func encode(_ bytes: some Collection<UInt8>) -> String { encode(Array(bytes), standard, pads: true) }
+    @inlinable
+    public static func encode(_ bytes: some Collection<UInt8>) -> String { encode(array: Array(bytes)) }
 
     /// Section 5: `-` and `_`, without padding, as JOSE has it.
-    public static func encodeURL(_ bytes: some Collection<UInt8>) -> String { encode(Array(bytes), url, pads: false) }
+    @inlinable
+    public static func encodeURL(_ bytes: some Collection<UInt8>) -> String { encodeURL(array: Array(bytes)) }
 
     /// Section 4. Returns nil for anything that ``encode(_:)`` does not write.
+    @inlinable
     public static func decode(_ text: some StringProtocol) -> [UInt8]? { decode(utf8: Array(text.utf8)) }
 
     /// Section 5, without padding. Returns nil for anything that ``encodeURL(_:)`` does not write.
+    @inlinable
     public static func decodeURL(_ text: some StringProtocol) -> [UInt8]? { decodeURL(utf8: Array(text.utf8)) }
 
     /// Section 4, from text that is still bytes.
@@ -24,6 +28,12 @@ public enum Base64 {
 
     /// Section 5, from text that is still bytes.
     public static func decodeURL(utf8 digits: [UInt8]) -> [UInt8]? { decode(digits, digits.count, urlValues) }
+
+    @usableFromInline
+    static func encode(array bytes: [UInt8]) -> String { encode(bytes, standard, pads: true) }
+
+    @usableFromInline
+    static func encodeURL(array bytes: [UInt8]) -> String { encode(bytes, url, pads: false) }
 
     private static let standard = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     private static let url = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
@@ -79,19 +89,23 @@ public enum Base64 {
 
 extension Collection<UInt8> {
     /// ``Base64/encode(_:)`` of these bytes.
+    @inlinable
     public var base64: String { Base64.encode(self) }
     /// ``Base64/encodeURL(_:)`` of these bytes.
+    @inlinable
     public var base64URL: String { Base64.encodeURL(self) }
 }
 
 extension RangeReplaceableCollection<UInt8> {
     /// The bytes of ``Base64/decode(_:)``.
+    @inlinable
     public init?(base64 text: some StringProtocol) {
         guard let bytes = Base64.decode(text) else { return nil }
         self.init(bytes)
     }
 
     /// The bytes of ``Base64/decodeURL(_:)``.
+    @inlinable
     public init?(base64URL text: some StringProtocol) {
         guard let bytes = Base64.decodeURL(text) else { return nil }
         self.init(bytes)
@@ -100,5 +114,6 @@ extension RangeReplaceableCollection<UInt8> {
 
 extension Sequence<UInt8> {
     /// Whether every byte is zero.
+    @inlinable
     public var isAllZero: Bool { allSatisfy { $0 == 0 } }
 }

@@ -34,9 +34,7 @@ public struct ByteCursor: Sendable {
 
     /// The next `count` bytes.
     public mutating func take(_ count: Int) throws(MalformedInput) -> [UInt8] {
-        guard count >= 0, rest.count >= count else {
-            throw MalformedInput(subject, "it ends early: \(count) more bytes were expected and \(rest.count) are left")
-        }
+        guard count >= 0, rest.count >= count else { throw endsEarly(count) }
         defer { rest = rest.dropFirst(count) }
         return Array(rest.prefix(count))
     }
@@ -53,17 +51,25 @@ public struct ByteCursor: Sendable {
         guard rest.isEmpty else { throw MalformedInput(subject, "\(rest.count) bytes follow its end") }
     }
 
+    private func endsEarly(_ count: Int) -> MalformedInput {
+        MalformedInput(subject, "it ends early: \(count) more bytes were expected and \(rest.count) are left")
+    }
+
     private mutating func integer(width: Int) throws(MalformedInput) -> UInt64 {
-        try take(width).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        guard rest.count >= width else { throw endsEarly(width) }
+        defer { rest = rest.dropFirst(width) }
+        return rest.prefix(width).reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
 
 extension FixedWidthInteger {
     /// The value's bytes, least significant first.
+    @inlinable
     public var littleEndianBytes: [UInt8] {
         (0..<(Self.bitWidth / 8)).map { UInt8(truncatingIfNeeded: self >> ($0 * 8)) }
     }
 
     /// The value's bytes, most significant first.
+    @inlinable
     public var bigEndianBytes: [UInt8] { littleEndianBytes.reversed() }
 }

@@ -32,6 +32,7 @@ public enum CombiningMarks {
     }
 
     /// Whether text is ASCII, as all is that goes into a header field: there is nothing to put in order.
+    @inlinable
     public static func isASCII(_ text: some StringProtocol) -> Bool { text.utf8.allSatisfy { $0 < 0x80 } }
 
     private static func malformed(_ reason: String, _ position: Int) -> MalformedInput {

@@ -3,6 +3,7 @@ public enum Hex {
     /// Reads an even number of hex digits of either case.
     ///
     /// - Returns: the bytes, or `nil` when the text holds anything else.
+    @inlinable
     public static func decode(_ text: some StringProtocol) -> [UInt8]? { decode(utf8: Array(text.utf8)) }
 
     /// The same from text that is still bytes.
@@ -18,14 +19,17 @@ public enum Hex {
     }
 
     /// Lower-case hex digits, two for each byte.
+    @inlinable
     public static func encode(_ bytes: some Collection<UInt8>) -> String {
         String(decoding: encodeUTF8(bytes), as: UTF8.self)
     }
 
     /// The same as ``encode(_:)``, as UTF-8, for a message that is put together as bytes.
+    @inlinable
     public static func encodeUTF8(_ bytes: some Collection<UInt8>) -> [UInt8] { encodeUTF8(array: Array(bytes)) }
 
-    private static func encodeUTF8(array bytes: [UInt8]) -> [UInt8] {
+    @usableFromInline
+    static func encodeUTF8(array bytes: [UInt8]) -> [UInt8] {
         var digits: [UInt8] = []
         digits.reserveCapacity(bytes.count * 2)
         for byte in bytes {

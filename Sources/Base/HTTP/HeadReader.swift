@@ -56,13 +56,15 @@ struct HeadReader: Sendable {
     }
 
     private func check(lineLength length: Int, isWhole: Bool) throws(MalformedMessage) {
-        if lines == 0 {
-            guard length <= limits.target else { throw limits.startLineTooLong() }
-        } else {
-            // The start line is none.
-            guard !isWhole || lines <= limits.fields else { throw limits.tooManyFields() }
-            guard length <= limits.field else { throw limits.fieldTooLong() }
+        let longest = lines == 0 ? limits.target : limits.field
+        // Of two limits the one is named that was passed first, however the bytes came.
+        guard position - start <= limits.head || lineStart + longest < start + limits.head else {
+            throw limits.headTooLong()
         }
-        guard position - start <= limits.head else { throw limits.headTooLong() }
+        guard length <= longest else {
+            throw lines == 0 ? limits.startLineTooLong() : limits.fieldTooLong()
+        }
+        // The start line is none.
+        guard !isWhole || lines <= limits.fields else { throw limits.tooManyFields() }
     }
 }

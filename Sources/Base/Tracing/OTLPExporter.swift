@@ -3,20 +3,24 @@ import Concurrency
 /// Sends spans to a collector, in batches, as OTLP over HTTP with JSON.
 ///
 /// A span that finds the queue full is dropped, and so is a batch that the collector does not take: nobody ever waits for
-/// it, and its memory is bounded.
+/// it, and its memory is bounded. While it fails, one batch is tried at each interval.
 public final class OTLPExporter: Tracer {
     public struct Limits: Sendable {
         /// How many spans wait at most.
         public var queue = 2_048
         /// How many go in one request.
         public var batch = 512
-        /// How long one waits for others at most.
+        /// How long one waits for others at most, and how long it is until a collector that failed is tried again.
         public var interval: Duration = .seconds(5)
+        /// How long sending what is left may take at the end.
+        public var last: Duration = .seconds(3)
+        /// How long it is at least from one ``Event/failed(_:)`` to the next.
+        public var quiet: Duration = .seconds(60)
 
         public init() {}
     }
 
-    /// Worth a line in a log: once when it begins, once when it is over.
+    /// Worth a line in a log: once when it begins, once when it is over, and not often.
     public enum Event: Sendable {
         case failed(any Error)
         case recovered
@@ -30,6 +34,9 @@ public final class OTLPExporter: Tracer {
         var sent: UInt64 = 0
         var dropped: UInt64 = 0
         var isFailing = false
+        /// Whether, and when, the failure was told.
+        var isTold = false
+        var told: ContinuousClock.Instant?
     }
 
     private let resource: SpanAttributes
@@ -61,7 +68,7 @@ public final class OTLPExporter: Tracer {
                 return false
             }
             state.queue.append(span)
-            return state.queue.count == limits.batch
+            return state.queue.count == limits.batch && !state.isFailing
         }
         if isFull { batchIsFull.yield() }
     }
@@ -69,8 +76,26 @@ public final class OTLPExporter: Tracer {
     /// Spans that the collector has, and those that were dropped.
     public var counts: (sent: UInt64, dropped: UInt64) { state.withLock { ($0.sent, $0.dropped) } }
 
-    /// Sends what is recorded, until the task is cancelled; then what is left, once.
+    /// Sends what is recorded, until the task is cancelled; then what is left, within ``Limits/last``. It runs once.
     public func run() async {
+        // Its own task: with this one's end a request that is under way would end too.
+        let sending = Task { await sendUntilFinished() }
+        await withTaskCancellationHandler {
+            await sending.value
+        } onCancel: {
+            batchIsFull.finish()
+            Task { [limits] in
+                try? await Task.sleep(for: limits.last)
+                sending.cancel()
+            }
+        }
+        state.withLock { state in
+            state.dropped += UInt64(state.queue.count)
+            state.queue = []
+        }
+    }
+
+    private func sendUntilFinished() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [limits, batchIsFull] in
                 while (try? await Task.sleep(for: limits.interval)) != nil { batchIsFull.yield() }
@@ -78,11 +103,10 @@ public final class OTLPExporter: Tracer {
             for await _ in batches { await flush() }
             group.cancelAll()
         }
-        // Its own task: this one has been cancelled, and its requests would end at once.
-        await Task { await flush() }.value
+        await flush()
     }
 
-    /// Sends what is recorded by now.
+    /// Sends what is recorded by now, up to the first batch that the collector does not take.
     public func flush() async {
         while true {
             let batch = state.withLock { state in
@@ -91,25 +115,33 @@ public final class OTLPExporter: Tracer {
                 return batch
             }
             guard !batch.isEmpty else { return }
-            let outcome: Result<Void, any Error>
-            do { outcome = .success(try await send(OTLPEncoding.body(batch, of: resource))) } catch {
-                outcome = .failure(error)
+            do { try await send(OTLPEncoding.body(batch, of: resource)) } catch {
+                if hasFailed(error, batch.count) { report(.failed(error)) }
+                return
             }
-            if let event = settle(batch.count, outcome) { report(event) }
+            if hasSucceeded(batch.count) { report(.recovered) }
         }
     }
 
-    private func settle(_ count: Int, _ outcome: Result<Void, any Error>) -> Event? {
+    /// - Returns: whether that is worth telling.
+    private func hasFailed(_ error: any Error, _ count: Int) -> Bool {
         state.withLock { state in
-            defer { state.isFailing = if case .failure = outcome { true } else { false } }
-            switch outcome {
-            case .success:
-                state.sent += UInt64(count)
-                return state.isFailing ? .recovered : nil
-            case .failure(let error):
-                state.dropped += UInt64(count)
-                return state.isFailing ? nil : .failed(error)
-            }
+            state.dropped += UInt64(count)
+            state.isFailing = true
+            let now = ContinuousClock.now
+            guard !state.isTold, !Task.isCancelled, state.told.map({ now >= $0.advanced(by: limits.quiet) }) ?? true
+            else { return false }
+            (state.isTold, state.told) = (true, now)
+            return true
+        }
+    }
+
+    private func hasSucceeded(_ count: Int) -> Bool {
+        state.withLock { state in
+            state.sent += UInt64(count)
+            state.isFailing = false
+            defer { state.isTold = false }
+            return state.isTold
         }
     }
 }

@@ -12,7 +12,9 @@ public struct ServiceContext: Sendable {
     /// The span that new ones are children of, here or in the caller's process.
     public var spanContext: SpanContext?
     /// Who records this task's spans in the place of the process' tracer: ``withTracer(_:_:)``.
-    public var tracer: (any Tracer)?
+    public var tracer: (any Tracer)? {
+        didSet { if tracer != nil { InstrumentationSystem.use() } }
+    }
 
     public init() {}
 }

@@ -15,7 +15,7 @@ public enum InstrumentationSystem {
     /// Puts the process' tracer in place, at its start.
     public static func bootstrap(_ tracer: any Tracer) {
         slot.withLock { $0 = tracer }
-        isUsed.store(true, ordering: .releasing)
+        use()
     }
 
     /// The current task's, or else the process' own.
@@ -24,12 +24,15 @@ public enum InstrumentationSystem {
         return ServiceContext.current?.tracer ?? slot.withLock { $0 }
     }
 
-    fileprivate static func use() { isUsed.store(true, ordering: .releasing) }
+    /// There is a tracer, the process' or a task's.
+    static func use() {
+        // Each request of a server that traces comes here, on many cores.
+        if !isUsed.load(ordering: .relaxed) { isUsed.store(true, ordering: .releasing) }
+    }
 }
 
 /// Has what `body` does recorded by `tracer`, and nobody else's spans.
 public func withTracer<T>(_ tracer: any Tracer, _ body: () async throws -> T) async rethrows -> T {
-    InstrumentationSystem.use()
     var context = ServiceContext.current ?? .topLevel
     context.tracer = tracer
     return try await ServiceContext.$current.withValue(context) { try await body() }

@@ -16,15 +16,19 @@ public struct WorkloadID: Sendable, Hashable, CustomStringConvertible {
 
     /// - Throws: a ``Refusal`` that says what is wrong with it.
     public init(_ text: String) throws(Refusal) {
-        let allowed = text.utf8.allSatisfy { character in
+        var last: UInt8?
+        var allowed = true
+        for character in text.utf8 {
             switch character {
             case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"):
-                true
-            default: "._-:/@+".utf8.contains(character)
+                break
+            case UInt8(ascii: "."): allowed = allowed && last != character
+            default: allowed = allowed && "_-:/@+".utf8.contains(character)
             }
+            last = character
         }
-        guard allowed, (1...128).contains(text.utf8.count), !text.contains("..") else {
+        guard allowed, (1...128).contains(text.utf8.count) else {
             throw Refusal(
                 .invalidField,
                 "workload_id must have 1 to 128 characters of A-Z a-z 0-9 . _ - : / @ + and not hold \"..\".")

@@ -3,7 +3,7 @@ import Bytes
 import Concurrency
 public import Evidence
 import Glibc
-import HTTP
+public import HTTP
 public import HTTPClient
 import Tracing
 
@@ -145,7 +145,7 @@ public struct KeyDistributionService: Sendable {
             throw EndorsementUnavailable(
                 failure.reason, detail: failure.detail, retryAfter: seconds(until: failure.until))
         }
-        let caller = isKey ? EndorsementCaller.current : nil
+        let caller = isKey ? EndorsementCaller.current?.limited.description : nil
         let limit = isKey ? configuration.mostRequests : .max
         return try await flights.join(path, limit: limit, for: caller, admitting: { try spend(caller) }) {
             do {
@@ -274,5 +274,5 @@ public struct KeyDistributionExchange: Sendable, Hashable {
 
 /// Whose request has a certificate asked for. A caller whose address is not known shares with nobody.
 public enum EndorsementCaller {
-    @TaskLocal public static var current: String?
+    @TaskLocal public static var current: IPAddress?
 }

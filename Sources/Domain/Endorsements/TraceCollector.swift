@@ -1,4 +1,4 @@
-import HTTP
+public import HTTP
 public import HTTPClient
 import Tracing
 
@@ -10,11 +10,15 @@ public struct TraceCollector: Sendable {
     }
 
     private let endpoint: String
+    private let headers: HTTPFields
     private let client: HTTP1Client
 
-    /// - Parameter endpoint: without `/v1/traces`, e.g. `http://127.0.0.1:4318`.
-    public init(endpoint: String, client: HTTP1Client) {
+    /// - Parameters:
+    ///   - endpoint: without `/v1/traces`, e.g. `http://127.0.0.1:4318`.
+    ///   - headers: go with each request, such as a key that the collector asks for.
+    public init(endpoint: String, headers: HTTPFields = [:], client: HTTP1Client) {
         self.endpoint = endpoint
+        self.headers = headers
         self.client = client
     }
 
@@ -22,8 +26,9 @@ public struct TraceCollector: Sendable {
     ///
     /// - Throws: ``Refused``, or an `HTTPClientError`.
     public func post(_ spans: [UInt8]) async throws {
-        let request = HTTPClientRequest(
-            .post, url: endpoint, path: OTLPExporter.path, headers: [.contentType: "application/json"], body: spans)
+        var request = HTTPClientRequest(
+            .post, url: endpoint, path: OTLPExporter.path, headers: headers, body: spans)
+        request.headers[.contentType] = "application/json"
         let answer = try await client.execute(request, timeout: .seconds(10), upTo: 1 << 16)
         guard (200..<300).contains(answer.status.code) else {
             throw Refused(description: "The collector at \(endpoint) answered \(answer.status.code) to spans.")

@@ -34,6 +34,18 @@ public final class MasterKeyReader: Sendable {
         return keys
     }
 
+    /// What the operator should know of who can read the files that keys and tokens' PINs are in, as sentences.
+    public var warnings: [String] {
+        sources.all.compactMap { source in
+            switch source {
+            case .file(let file): KeyFile(file ?? defaultFile).warning
+            case .token(let uri): uri.pinWarning
+            // Nobody but this process has them.
+            case .credential, .environment: nil
+            }
+        }
+    }
+
     private func read(_ source: MasterKeySource, fresh: Bool) throws -> [SymmetricKey] {
         switch source {
         case .file(let file): return try KeyFile(file ?? defaultFile).read()

@@ -14,6 +14,12 @@ extension TokenURI {
         }
     }
 
+    /// Who can read the PIN's file beside its owner; nil when nobody does, or there is none.
+    var pinWarning: String? {
+        guard case .file(let path) = pin else { return nil }
+        return try? PrivateFile.examine(path)
+    }
+
     private static func read(_ path: String) throws -> [UInt8] {
         let contents: PrivateFile.Contents
         do { contents = try PrivateFile.read(path, atMost: 4_096) } catch {

@@ -18,7 +18,8 @@ extension GuestTransport {
             let answer = try await client.execute(request, timeout: .seconds(60), upTo: 1 << 20)
             // libkrun's guest copies it into 200 bytes.
             guard call.path != "/attest" || answer.body.count < 200 else {
-                throw MalformedInput("reply to /attest", "has \(answer.body.count) bytes, on which a real guest crashes")
+                throw MalformedInput(
+                    "reply to /attest", "has \(answer.body.count) bytes, on which a real guest crashes")
             }
             return Reply(
                 status: answer.status.code, cookie: Self.session(in: answer.headers),

@@ -51,7 +51,7 @@ extension RecordedAttempt {
 
     static func verdict(column: String) -> VerdictRecord? {
         // One that cannot be read is shown as it is, and does not hide the attempts beside it.
-        column.isEmpty ? nil : try? JSONDecoder().decode(VerdictRecord.self, from: Data(column.utf8))
+        column.isEmpty ? nil : try? VerdictRecord(json: column)
     }
 }
 

@@ -211,14 +211,22 @@ public struct ServerStatus: Codable, Sendable {
     /// The trail's last record.
     public let auditSequence: Int64
     public let auditHash: String
+    /// The distribution's libraries as the server has loaded them, by name; nil from a server before 0.3.0.
+    public let libraries: [String: String]?
+    /// Files of the server that the disk has newer ones of: restart it.
+    public let replacedFiles: [String]?
 
     enum CodingKeys: String, CodingKey {
-        case version, started, workloads, resources, sessions
+        case version, started, workloads, resources, sessions, libraries
         case auditSequence = "audit_sequence"
         case auditHash = "audit_hash"
+        case replacedFiles = "replaced_files"
     }
 
-    public init(version: String, started: Date, workloads: Int, resources: Int, sessions: Int, head: AuditHead) {
+    public init(
+        version: String, started: Date, workloads: Int, resources: Int, sessions: Int, head: AuditHead,
+        libraries: [String: String], replacedFiles: [String]
+    ) {
         self.version = version
         self.started = started
         self.workloads = workloads
@@ -226,6 +234,8 @@ public struct ServerStatus: Codable, Sendable {
         self.sessions = sessions
         auditSequence = head.sequence
         auditHash = Hex.encode(head.hash)
+        self.libraries = libraries
+        self.replacedFiles = replacedFiles
     }
 }
 

@@ -1482,7 +1482,17 @@ package enum OpenAPI {
                   "resources": {"type": "integer"},
                   "sessions": {"type": "integer"},
                   "audit_sequence": {"type": "integer", "format": "int64"},
-                  "audit_hash": {"type": "string", "pattern": "^[0-9a-f]*$", "description": ""}
+                  "audit_hash": {"type": "string", "pattern": "^[0-9a-f]*$", "description": ""},
+                  "libraries": {
+                    "type": "object",
+                    "description": "Versions of the distribution's libraries that the server has loaded, and whether FIPS mode is on and ML-KEM is available.",
+                    "additionalProperties": {"type": "string"}
+                  },
+                  "replaced_files": {
+                    "type": "array",
+                    "description": "Files of the server that the disk has newer ones of: restart it.",
+                    "items": {"type": "string"}
+                  }
                 }
               },
               "Settings": {

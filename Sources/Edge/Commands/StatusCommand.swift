@@ -22,5 +22,12 @@ struct StatusCommand: AsyncParsableCommand {
             sessions   \(status.sessions)
             trail      \(status.auditSequence) records, \(status.auditHash)
             """)
+        if let libraries = status.libraries {
+            let told = libraries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            print("libraries  \(told.joined(separator: ", "))")
+        }
+        if let replaced = status.replacedFiles, !replaced.isEmpty {
+            print("restart    it: the disk has newer ones of \(replaced.joined(separator: ", "))")
+        }
     }
 }

@@ -8,6 +8,8 @@ public struct RouterPath: Sendable, Hashable, ExpressibleByStringInterpolation, 
     }
 
     let segments: [Segment]
+    /// The segments up to the first that is not literal, with a slash before each and, where more follows, after the last.
+    private let literalPrefix: String
 
     public init(stringLiteral text: String) { self.init(text) }
 
@@ -17,6 +19,7 @@ public struct RouterPath: Sendable, Hashable, ExpressibleByStringInterpolation, 
             return segment.first == ":" ? .parameter(String(segment.dropFirst())) : .literal(String(segment))
         }
         segments = !named.isEmpty && text.hasSuffix("/") ? named + [.literal("")] : named
+        literalPrefix = Self.literalPrefix(of: segments)
     }
 
     /// With a slash before each segment.
@@ -32,8 +35,7 @@ public struct RouterPath: Sendable, Hashable, ExpressibleByStringInterpolation, 
             }.joined()
     }
 
-    /// The segments up to the first that is not literal, with a slash before each and, where more follows, after the last.
-    var literalPrefix: String {
+    private static func literalPrefix(of segments: [Segment]) -> String {
         var prefix = ""
         for segment in segments {
             guard case .literal(let text) = segment else { return prefix + "/" }

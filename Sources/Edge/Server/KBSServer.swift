@@ -5,7 +5,9 @@ import FoundationEssentials
 import HTTPServer
 import Lifecycle
 public import Logging
+import MasterKeys
 import OpenPolicyAgent
+import Release
 import Storage
 
 /// A key broker, put together from its rooms: see ``ServerParts`` for what they are.
@@ -15,6 +17,7 @@ public struct KBSServer: Sendable {
     private var logger: Logger { loggers[.kbs] }
     /// `nil`: nobody wants to be told how the server fares.
     private let manager: ServiceManager?
+    private let environment: [String: String]
     /// Is told the address once the server listens on one.
     private let onListening: @Sendable (Settings.Address) async -> Void
 
@@ -25,13 +28,15 @@ public struct KBSServer: Sendable {
         self.init(settings, loggers: Loggers(all: logger), onListening: onListening)
     }
 
-    /// - Parameter environment: names the service manager's socket, if there is one.
+    /// - Parameter environment: the process's. It names the service manager's socket, if there is one, and what a collector
+    ///   asks for.
     public init(
         _ settings: Settings, loggers: Loggers, environment: [String: String] = [:],
         onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
     ) {
         self.settings = settings
         self.loggers = loggers
+        self.environment = environment
         manager = ServiceManager(environment)
         self.onListening = onListening
     }
@@ -46,11 +51,19 @@ public struct KBSServer: Sendable {
                 RunningLibraries.current.fields.map { ($0.name, "\($0.value)") },
                 uniquingKeysWith: { first, _ in first }
             ))
+        let variables = LibraryVariables.present(in: environment)
+        if !variables.isEmpty {
+            logger.notice(
+                "Libraries of this server obey variables of the environment: SECURITY.md says what they change.",
+                metadata: ["variables": "\(variables.joined(separator: ", "))"])
+        }
         try ListeningRule.check(settings)
         if settings.tls.allowsInsecureHTTP && settings.tls.certificate == nil {
             logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")
         }
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
+        let traces = try TraceExport(
+            settings.tracing, headers: environment[TracingSettings.headersVariable], logger: logger)
         // Before the database and the trail: where another server listens already, nothing is begun.
         let sockets = try settings.listeningAddresses().map { try ListeningSocket($0) }
         do { try Folder.make(settings.dataFolder.filePath) } catch {
@@ -67,7 +80,8 @@ public struct KBSServer: Sendable {
                     throw InvalidSetting("policy.opa.ca cannot be read: \(error)")
                 }
             }
-            let parts = try await ServerParts(settings, loggers, folder: folder, agent: agent, tls: tls)
+            let parts = try await ServerParts(
+                settings, loggers, folder: folder, agent: agent, tls: tls, traces: traces)
             try await serve(parts, on: sockets, signals)
             result = .success(())
         } catch {
@@ -79,6 +93,7 @@ public struct KBSServer: Sendable {
 
     private func serve(_ parts: ServerParts, on sockets: [ListeningSocket], _ signals: ServerSignals) async throws {
         warn(isOpen: try await parts.isOpen)
+        warnOfReaders(parts.folder.reader)
         // That the database cannot be asked just now shows elsewhere.
         do { try await parts.trail.check.run() } catch is Refusal {} catch {
             logger.critical("THE AUDIT TRAIL IS NOT WHAT IT WAS.", metadata: ["problem": "\(error)"])
@@ -121,7 +136,7 @@ public struct KBSServer: Sendable {
         }
         let front = parts.front(on: sockets, manager: manager, onListening: onListening)
         return ServiceGroup(
-            [
+            (parts.traces.map { [$0] } ?? []) + [
                 front,
                 Housekeeping(
                     broker: parts.broker, store: parts.folder.store, attemptsKept: settings.attemptsKept,
@@ -145,6 +160,13 @@ public struct KBSServer: Sendable {
     private func reloadKeys(of parts: ServerParts) {
         do { try parts.folder.keys.reload() } catch {
             logger.error("The master keys could not be read again.", metadata: ["error": "\(error)"])
+        }
+        warnOfReaders(parts.folder.reader)
+    }
+
+    private func warnOfReaders(_ reader: MasterKeyReader) {
+        for warning in reader.warnings {
+            logger.warning("Others may read what opens every secret.", metadata: ["problem": "\(warning)"])
         }
     }
 

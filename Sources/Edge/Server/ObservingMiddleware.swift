@@ -12,6 +12,7 @@ import Tracing
 /// No cookie, header or body is ever written down; a path only by what it is about.
 struct ObservingMiddleware: RouterMiddleware {
     let metrics: HTTPMetrics
+    let tracing: RequestTracing
     let logger: Logger
     /// Those whose `X-Request-Id` is taken over.
     let networks: NetworkList
@@ -29,12 +30,15 @@ struct ObservingMiddleware: RouterMiddleware {
         var here = surroundings
         let id = requestID(request, context)
         here.requestID = id
-        here.spanContext = request.headers[SpanContext.field].flatMap { SpanContext(traceparent: $0) }
+        tracing.begin(request, from: context.remoteAddress, in: &here)
         return try await ServiceContext.$current.withValue(here) {
             do {
                 var response = try await traced("kbs.http.\(endpoint.rawValue)", ofKind: .server) { span in
+                    span?.attributes["http.request.method"] = HTTPMetrics.name(of: request.method) ?? "_OTHER"
+                    // Its pattern: the path itself may name a workload or a resource.
+                    span?.attributes["http.route"] = context.endpointPath
+                    span?.attributes["kbs.request"] = id.description
                     let response = try await next(request, context)
-                    span?.attributes["http.request.method"] = request.method.rawValue
                     span?.attributes["http.response.status_code"] = Int64(response.status.code)
                     if response.status.code >= 500 { span?.setStatus(SpanStatus(code: .error)) }
                     return response
@@ -90,8 +94,4 @@ struct RefusalCounter: RouterMiddleware {
             throw failure
         }
     }
-}
-
-extension SpanContext {
-    fileprivate static let field = HTTPField.Name(headerName) ?? .xRequestID
 }

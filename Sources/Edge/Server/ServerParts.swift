@@ -11,6 +11,7 @@ import HTTPServer
 import JSONWebTokens
 import Lifecycle
 import Logging
+import Release
 import Storage
 import VirteeDialect
 import X509
@@ -31,11 +32,13 @@ struct ServerParts: Sendable {
     let limits: ServerLimits
     /// `nil`: plain HTTP.
     let tls: CurrentTLS?
+    /// `nil`: no collector is sent spans.
+    let traces: TraceExport?
     private let tokenIdentity: TokenIdentity?
 
     init(
         _ settings: Settings, _ loggers: Loggers, folder: DataFolder,
-        agent: (any PolicyAgent)?, tls: CurrentTLS?
+        agent: (any PolicyAgent)?, tls: CurrentTLS?, traces: TraceExport?
     ) async throws {
         tokenIdentity = try settings.guestComponents.identity()
         try settings.guestComponents.checkAssumptions()
@@ -58,7 +61,7 @@ struct ServerParts: Sendable {
         let limits = ServerLimits(settings.limits, logger: loggers[.http])
         let monitor = Monitor(
             folder.store, readiness: readiness, limits: limits.counters, certificateExpiry: { tls?.expiry },
-            databaseLog: DatabaseLog(loggers[.storage]))
+            spans: traces?.exporter, databaseLog: DatabaseLog(loggers[.storage]))
         let log = EventLog(logger: loggers[.broker])
         let endorsementLog = EventLog(logger: loggers[.endorsements])
         let client = client
@@ -89,6 +92,7 @@ struct ServerParts: Sendable {
         self.monitor = monitor
         self.limits = limits
         self.tls = tls
+        self.traces = traces
     }
 
     /// Servers that share a database agree on when a session ends only as far as their clocks do.
@@ -132,7 +136,8 @@ struct ServerParts: Sendable {
         let router = Router(context: KBSRequestContext.self)
         router.add(
             middleware: ObservingMiddleware(
-                metrics: monitor.http, logger: loggers[.http], networks: settings.metricsNetworks))
+                metrics: monitor.http, tracing: RequestTracing(traces?.exporter, leftOut: monitor.leftOut),
+                logger: loggers[.http], networks: settings.metricsNetworks))
         router.add(middleware: PeerCertificateMiddleware(tls: tls))
         router.add(middleware: RefusalMiddleware())
         router.add(middleware: ProblemMiddleware())
@@ -164,7 +169,10 @@ struct ServerParts: Sendable {
                 ServerStatus(
                     version: Build.version, started: started, workloads: try await store.countWorkloads(),
                     resources: try await store.countResources(), sessions: try await store.countSessions(at: Date()),
-                    head: try await store.auditHead())
+                    head: try await store.auditHead(),
+                    libraries: Dictionary(
+                        RunningLibraries.current.fields.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+                    replacedFiles: MappedFiles()?.replaced ?? [])
             }, replacesWorkloads: settings.replacesWorkloads, settings: settings.texts,
             longestBody: settings.limits.body, longestResource: settings.limits.resource
         ).addRoutes(to: router)

@@ -42,7 +42,8 @@ extension Launch {
         }
         let stated: ConfigurationMessage?
         do { stated = try ConfigurationMessage(stated: configuration) } catch {
-            throw Refusal(.invalidField, "tee_config restricts the guest's policy in a form that cannot be read. \(error).")
+            throw Refusal(
+                .invalidField, "tee_config restricts the guest's policy in a form that cannot be read. \(error).")
         }
         if measurement.count == 48 {
             self = .snp(measurement: measurement, policy: stated.map(GuestPolicy.init) ?? .unstated)

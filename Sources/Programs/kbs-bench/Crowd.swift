@@ -2,6 +2,7 @@ import Bytes
 import Crypto
 import Evidence
 import BrokerSupport
+import Files
 import HTTPClient
 import SimulatedHardware
 
@@ -11,10 +12,20 @@ struct Crowd: Sendable {
 
     static let tcb = TCBVersion(bootLoader: 4, tee: 0, snp: 22, microcode: 213)
     static let measurement = Array(SHA384.hash(data: Array("bench".utf8)))
-    static let resource = "bench/key/one"
-    static let resourceText = "the resource of the bench"
+    private static let resource = "bench/key/one"
+    private static let resourceText = "the resource of the bench"
     /// What lets the CoCo guests in.
-    static let policy = "measurements = [\"\(Hex.encode(measurement))\"]\n"
+    private static let policy = "measurements = [\"\(Hex.encode(measurement))\"]\n"
+
+    /// What a server's data folder needs before, for the CoCo guests.
+    static func preparations(in folder: BenchFolder) throws -> [[String]] {
+        try File.make(folder.file("policy.toml"), Array(policy.utf8))
+        try File.make(folder.file("resource"), Array(resourceText.utf8))
+        return [
+            ["policy", "set", "bench", folder.file("policy.toml")],
+            ["resource", "put", resource, folder.file("resource"), "--policy", "bench"],
+        ]
+    }
 
     private let virtee: [SimulatedSNPGuest]
     private let coco: [GuestComponents]

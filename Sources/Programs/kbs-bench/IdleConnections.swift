@@ -20,6 +20,6 @@ enum IdleConnections {
             for connection in connections { connection.drop() }
             return memory
         }
-        return "\(after / 1_024) (\(before / 1_024) before)"
+        return "\(megabytes(after)) (\(megabytes(before)) before)"
     }
 }

@@ -30,6 +30,10 @@ struct ProcessStatistics: Sendable {
     var memory: Int { number("VmRSS:", in: "status") }
     /// The most that was resident, in KiB.
     var peakMemory: Int { number("VmHWM:", in: "status") }
+    /// Resident now without what is mapped from files, the program itself and its libraries, in KiB.
+    var ownMemory: Int { number("RssAnon:", in: "status") }
+    /// Open now.
+    var descriptors: Int { (try? Folder.names(in: "/proc/\(pid)/fd"))?.count ?? -1 }
     /// To files, sent to the disk or about to be.
     var bytesWritten: Int { number("write_bytes:", in: "io") }
 

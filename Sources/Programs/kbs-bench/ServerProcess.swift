@@ -59,9 +59,8 @@ struct ServerProcess: Sendable {
             process: process, folder: folder, plan: plan)
     }
 
-    /// The same server, again on what it has left behind.
-    func restarted() async throws -> ServerProcess {
-        await end()
+    /// The same server, once it has ended, again on what it has left behind.
+    func startedAgain() async throws -> ServerProcess {
         let (process, base) = try await Self.launch(plan, folder)
         return ServerProcess(
             base: base, token: token, certificate: certificate, process: process, folder: folder, plan: plan)
@@ -111,10 +110,15 @@ struct ServerProcess: Sendable {
         folder.remove()
     }
 
-    private func end() async {
+    func end() async {
         process.send(SIGTERM)
         _ = await process.ended()
     }
+}
+
+/// Where nothing is yet.
+func temporaryPath() -> String {
+    FileManager.default.temporaryDirectory.appending(path: "kbs-bench-\(UUID().uuidString)").path(percentEncoded: false)
 }
 
 /// A folder that a measurement leaves nothing in.
@@ -122,8 +126,7 @@ struct BenchFolder: Sendable {
     let path: String
 
     init() throws {
-        path = FileManager.default.temporaryDirectory.appending(path: "kbs-bench-\(UUID().uuidString)")
-            .path(percentEncoded: false)
+        path = temporaryPath()
         try Folder.make(path)
     }
 

@@ -1,11 +1,10 @@
 import Arguments
 import Evidence
-import FastP384
 import Files
 import FoundationEssentials
-import Glibc
 import HTTP
 import SimulatedHardware
+import TestSupport
 
 /// One server with the database in its folder, and beside it another binary for comparison: docs/performance.md.
 struct SingleServerBench: AsyncParsableCommand {
@@ -30,17 +29,15 @@ struct SingleServerBench: AsyncParsableCommand {
     }
 
     func run() async throws {
-        raiseDescriptorLimit()
-        report("bare P-384 verification by OpenSSL: \(micro(try await BareVerification.measure())) of CPU")
-        FastP384.install()
-        report("bare P-384 verification by Nettle: \(micro(try await BareVerification.measure())) of CPU\n")
+        try await BareVerification.reportBoth()
         let platform = try SimulatedSNPPlatform(product: .milan)
         let keys = try Crowd.Keys(crowds.max() ?? 1, on: platform)
         report("| | \(binaries.joined(separator: " | ")) |")
         report("| --- |\(binaries.map { _ in " --- |" }.joined())")
-        try row("binary, MB") { index in
-            let size = FileStatus.of(binaries[index])?.size ?? 0
-            return "\((Double(size) / 1e5).rounded() / 10)"
+        try await row("kbs, stripped, MB") { try await strippedSize(of: binaries[$0]) }
+        try await row("kbs-guest, stripped, MB") { index in
+            let guest = "\(Folder.parent(of: binaries[index]) ?? ".")/kbs-guest"
+            return File.exists(guest) ? try await strippedSize(of: guest) : "-"
         }
         for tls in plain ? [false] : [false, true] { try await measure(tls, platform, keys) }
     }
@@ -48,16 +45,11 @@ struct SingleServerBench: AsyncParsableCommand {
     private func measure(_ tls: Bool, _ platform: SimulatedSNPPlatform, _ keys: Crowd.Keys) async throws {
         let folder = try BenchFolder()
         defer { folder.remove() }
-        try File.make(folder.file("policy.toml"), Array(Crowd.policy.utf8))
-        try File.make(folder.file("resource"), Array(Crowd.resourceText.utf8))
         var servers: [ServerProcess] = []
         for binary in binaries {
             var plan = ServerProcess.Plan(binary: binary, roots: platform.roots)
             (plan.tls, plan.roles) = (tls, roles)
-            plan.preparations = [
-                ["policy", "set", "bench", folder.file("policy.toml")],
-                ["resource", "put", Crowd.resource, folder.file("resource"), "--policy", "bench"],
-            ]
+            plan.preparations = try Crowd.preparations(in: folder)
             plan.arguments = [
                 "--set", "limits.connections=\(idle + 1_000)", "--set",
                 "limits.connections_per_address=\(idle + 1_000)",
@@ -91,22 +83,36 @@ struct SingleServerBench: AsyncParsableCommand {
                 }
             }
         }
-        try row("peak memory\(suffix), MiB") { "\(servers[$0].statistics.peakMemory / 1_024)" }
+        try row("peak memory\(suffix), MB") { index in
+            let statistics = servers[index].statistics
+            return "\(megabytes(statistics.peakMemory)) (\(megabytes(statistics.ownMemory)) its own now)"
+        }
         try await row("start on a used database, to the first answer\(suffix)") { index in
             var times: [Double] = []
             for _ in 0..<5 {
+                await servers[index].end()
                 let start = ContinuousClock.now
-                servers[index] = try await servers[index].restarted()
+                servers[index] = try await servers[index].startedAgain()
                 try KeptConnection(.init(servers[index])).exchange(.get, Call.livez.request)
                 times.append(Load.seconds(since: start))
             }
             return milli(times.sorted()[2])
         }
         if idle > 0 {
-            try await row("memory with \(idle) idle connections\(suffix), MiB") { index in
+            try await row("memory with \(idle) idle connections\(suffix), MB") { index in
                 try await IdleConnections.memory(of: servers[index], count: idle)
             }
         }
+    }
+
+    private func strippedSize(of binary: String) async throws -> String {
+        let copy = temporaryPath()
+        defer { _ = try? File.remove(copy) }
+        let result = try await ProgramResult.of("strip", ["-o", copy, binary])
+        guard result.status == 0, let size = FileStatus.of(copy)?.size else {
+            throw ServerProcess.Failure(description: "\(binary) cannot be stripped: \(result.errors)")
+        }
+        return decimal(Double(size) / 1e6, 1)
     }
 
     private func row(_ name: String, _ cell: (Int) throws -> String) throws {
@@ -117,13 +123,5 @@ struct SingleServerBench: AsyncParsableCommand {
         var cells: [String] = []
         for index in binaries.indices { cells.append(try await cell(index)) }
         report("| \(name) | \(cells.joined(separator: " | ")) |")
-    }
-
-    /// Ten thousand connections are as many descriptors, here and in the server.
-    private func raiseDescriptorLimit() {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 }

@@ -1,7 +1,11 @@
 import Arguments
+import Crypto
 import GuestCommands
 
 @main
 enum Program {
-    static func main() async { await KBSGuest.main() }
+    static func main() async {
+        do { try CryptoLibrary.check() } catch { KBSGuest.exit(withError: error) }
+        await KBSGuest.main()
+    }
 }

@@ -44,11 +44,11 @@ struct CompletionTests {
     }
 
     /// Types the line and two tabs in an interactive shell.
-    private func type(_ line: String, _ shell: TerminalProcess, expecting words: [String]) throws {
+    private func type(_ line: String, _ shell: TerminalProcess, expecting words: [String]) async throws {
         shell.type("\u{15}")
         shell.clear()
         shell.type(line + "\t\t")
-        try shell.wait(for: words)
+        try await shell.wait(for: words)
     }
 
     @Test("bash", .enabled(if: Programs.has("bash"), "bash is not installed"))
@@ -60,14 +60,14 @@ struct CompletionTests {
             "cd \(folder.url.path); bind 'set page-completions off'; bind 'set enable-bracketed-paste off'; . ./script\n"
         )
         shell.type("echo rea''dy\n")
-        try shell.wait(for: "\nready\n")
-        for example in Self.examples { try type(example.line, shell, expecting: example.offered) }
+        try await shell.wait(for: "\nready\n")
+        for example in Self.examples { try await type(example.line, shell, expecting: example.offered) }
         // A command without places is not offered files, nor an option twice.
         for line in ["sample nosuch ", "sample sessions list --json --j"] {
             shell.type("\u{15}")
             shell.clear()
             shell.type("echo x; \(line)\t\t\u{1B}#echo do''ne\n")
-            try shell.wait(for: "\ndone\n")
+            try await shell.wait(for: "\ndone\n")
             #expect(!shell.screen.contains("offered.txt"))
         }
     }
@@ -79,8 +79,8 @@ struct CompletionTests {
         shell.type(
             "cd \(folder.url.path); unset zle_bracketed_paste; autoload -U compinit; compinit -u -D; LISTMAX=1000\n")
         shell.type("setopt nobeep noautomenu nolistambiguous; . ./script; echo rea''dy\n")
-        try shell.wait(for: "ready\n")
-        for example in Self.examples { try type(example.line, shell, expecting: example.offered) }
+        try await shell.wait(for: "ready\n")
+        for example in Self.examples { try await type(example.line, shell, expecting: example.offered) }
     }
 
     @Test("fish", .enabled(if: Programs.has("fish"), "fish is not installed"), arguments: examples)

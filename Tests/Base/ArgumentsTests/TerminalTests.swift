@@ -58,65 +58,65 @@ struct TerminalTests {
     @Test("Help is as wide as the terminal, or as COLUMNS says")
     func width() async throws {
         let child = try TerminalProcess(sample, ["serve", "--help"])
-        #expect(child.ended() == 0)
+        #expect(try await child.ended() == 0)
         #expect(child.screen.contains("A running server, e.g. https://kbs.example.org:8080 (environment: KBS_URL).\n"))
         let narrow = try await ProgramResult.of(sample, ["serve", "--help"], environment: ["COLUMNS": "60"])
         #expect(narrow.output.contains("\n                          https://kbs.example.org:8080\n"))
     }
 
     @Test("A secret is asked for twice and not shown")
-    func secret() throws {
+    func secret() async throws {
         let child = try TerminalProcess(sample, ["speak", "ask"])
-        try child.wait(for: "Secret: ")
+        try await child.wait(for: "Secret: ")
         #expect(!child.echoes)
         child.type("correct horse\n")
-        try child.wait(for: "Secret, once more: ")
+        try await child.wait(for: "Secret, once more: ")
         #expect(!child.echoes)
         child.type("correct horse\n")
-        try child.wait(for: "got 13 bytes")
+        try await child.wait(for: "got 13 bytes")
         #expect(child.echoes)
-        #expect(child.ended() == 0)
+        #expect(try await child.ended() == 0)
         #expect(!child.screen.contains("horse"))
     }
 
     @Test("Two that differ are refused")
-    func different() throws {
+    func different() async throws {
         let child = try TerminalProcess(sample, ["speak", "ask"])
-        try child.wait(for: "Secret: ")
+        try await child.wait(for: "Secret: ")
         child.type("one\n")
-        try child.wait(for: "Secret, once more: ")
+        try await child.wait(for: "Secret, once more: ")
         child.type("two\n")
-        try child.wait(for: "Error: the two were not the same: nothing was done")
+        try await child.wait(for: "Error: the two were not the same: nothing was done")
         #expect(child.echoes)
-        #expect(child.ended() == 1)
+        #expect(try await child.ended() == 1)
     }
 
     @Test("Nothing is refused", arguments: ["\n", "\u{04}"])
-    func nothing(_ typed: String) throws {
+    func nothing(_ typed: String) async throws {
         let child = try TerminalProcess(sample, ["speak", "ask"])
-        try child.wait(for: "Secret: ")
+        try await child.wait(for: "Secret: ")
         child.type(typed)
-        try child.wait(for: "Error: no secret was typed")
-        #expect(child.ended() == 1)
+        try await child.wait(for: "Error: no secret was typed")
+        #expect(try await child.ended() == 1)
     }
 
     @Test("What a terminal cuts is refused, though both times it is cut alike")
-    func tooLong() throws {
+    func tooLong() async throws {
         let child = try TerminalProcess(sample, ["speak", "ask"])
-        try child.wait(for: "Secret: ")
+        try await child.wait(for: "Secret: ")
         child.type(String(repeating: "x", count: 4_093))
         child.type(String(repeating: "x", count: 1_000) + "\n")
-        try child.wait(for: "Error: a terminal takes lines of up to 4094 bytes")
-        #expect(child.ended() == 1)
+        try await child.wait(for: "Error: a terminal takes lines of up to 4094 bytes")
+        #expect(try await child.ended() == 1)
     }
 
     @Test("An interrupt restores the terminal and ends the program by the signal", arguments: ["\u{03}", "\u{1C}"])
-    func interrupted(_ key: String) throws {
+    func interrupted(_ key: String) async throws {
         let child = try TerminalProcess(sample, ["speak", "ask"])
-        try child.wait(for: "Secret: ")
+        try await child.wait(for: "Secret: ")
         #expect(!child.echoes)
         child.type(key)
-        #expect(child.ended() == 128 + (key == "\u{03}" ? SIGINT : SIGQUIT))
+        #expect(try await child.ended() == 128 + (key == "\u{03}" ? SIGINT : SIGQUIT))
         #expect(child.echoes)
     }
 

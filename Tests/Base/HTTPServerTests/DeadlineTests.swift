@@ -70,10 +70,7 @@ struct DeadlineTests {
         try await TestServer.run(change, handler: greetOrEcho) { server in
             try await server.connect { steady in
                 try await steady.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n")
-                for _ in 0..<30 {
-                    try await steady.send(String(repeating: "x", count: 100))
-                    try await Task.sleep(for: .milliseconds(220))
-                }
+                try await steady.send(String(repeating: "x", count: 100), times: 30, every: .milliseconds(220))
                 #expect(await steady.receive(until: "xxx").hasPrefix("HTTP/1.1 200 "))
             }
             #expect(server.count { if case .bodyTimedOut = $0 { true } else { false } } == 0)

@@ -188,6 +188,20 @@ struct RequestReaderTests {
         #expect(whole?.status == 431 && whole?.reason.contains("100 bytes") == true)
     }
 
+    @Test("Of two limits the one is named that is passed first, however the head comes")
+    func twoLimits() throws {
+        var limits = HeadLimits()
+        (limits.target, limits.field, limits.head, limits.fields) = (40, 30, 100, 3)
+        let a = { String(repeating: "a", count: $0) }
+        // The third field begins at 77, and is too long at 109.
+        let beginning = "GET /\(a(20)) HTTP/1.1\r\nHost: x\r\nX-A: \(a(25))\r\n"
+        for text in ["\(beginning)X-B: \(a(60))\r\n\r\n", "\(beginning)X-B: \(a(60))"] {
+            #expect(refusal(text, limits)?.reason.contains("100 bytes") == true)
+        }
+        let manyAndLong = refusal("GET / HTTP/1.1\r\na:\r\nb:\r\nc:\r\nd: \(a(30))\r\n\r\n", limits)
+        #expect(manyAndLong?.reason.contains("30 bytes") == true)
+    }
+
     @Test("A head without an end is refused as soon as it is too long")
     func endless() throws {
         for beginning in ["", "GET / HTTP/1.1\r\nX-A: "] {

@@ -153,7 +153,9 @@ struct OTLPTests {
     func failing() async throws {
         let collector = Collector()
         let events = Lock<[String]>([])
-        let exporter = OTLPExporter(resource: resource) { event in
+        var limits = OTLPExporter.Limits()
+        limits.quiet = .zero
+        let exporter = OTLPExporter(resource: resource, limits: limits) { event in
             let name = if case .failed(let error) = event { "\(error)" } else { "recovered" }
             events.withLock { $0.append(name) }
         } send: {
@@ -196,5 +198,56 @@ struct OTLPTests {
             task.cancel()
             await task.value
         }
+    }
+
+    @Test("A collector that comes and goes is not told of each time")
+    func flapping() async throws {
+        let collector = Collector()
+        let events = Lock(0)
+        let exporter = OTLPExporter(resource: resource) { _ in
+            events.withLock { $0 += 1 }
+        } send: {
+            try collector.take($0)
+        }
+        for number in 0..<100 {
+            collector.open(number.isMultiple(of: 2))
+            await record(1, by: exporter)
+            await exporter.flush()
+        }
+        #expect(events.withLock { $0 } == 2)
+    }
+
+    @Test("A collector that fails is tried with one batch at a time, and what waits meanwhile is kept")
+    func failingBatch() async throws {
+        let collector = Collector()
+        collector.open(false)
+        var limits = OTLPExporter.Limits()
+        limits.batch = 10
+        let exporter = OTLPExporter(resource: resource, limits: limits) { try collector.take($0) }
+        await record(25, by: exporter)
+        await exporter.flush()
+        #expect(exporter.counts == (0, 10))
+        collector.open(true)
+        await exporter.flush()
+        #expect(exporter.counts == (15, 10))
+    }
+
+    @Test("A collector that does not answer ends with the limit for the last spans", .timeLimit(.minutes(1)))
+    func hanging() async throws {
+        var limits = OTLPExporter.Limits()
+        limits.batch = 10
+        limits.last = .milliseconds(10)
+        let events = Lock(0)
+        let exporter = OTLPExporter(resource: resource, limits: limits) { _ in
+            events.withLock { $0 += 1 }
+        } send: { _ in
+            try await Task.sleep(for: .seconds(3_600))
+        }
+        let task = Task { await exporter.run() }
+        await record(25, by: exporter)
+        task.cancel()
+        await task.value
+        #expect(exporter.counts == (0, 25))
+        #expect(events.withLock { $0 } == 0, "its end is no failure of the collector")
     }
 }

@@ -138,17 +138,17 @@ struct KeyDistributionTests {
     func oneCaller() async throws {
         let time = ManualTime()
         func ask(_ number: UInt8, for caller: String, of service: KeyDistributionService) async {
-            await EndorsementCaller.$current.withValue(caller) {
+            await EndorsementCaller.$current.withValue(IPAddress(caller)) {
                 _ = await #expect(throws: EndorsementUnavailable.self) { try await service.key(madeUp(number)) }
             }
         }
         try await withService(time, answering: { _, _ in StandInService.status(404) }) { standIn, service in
-            for number in 0..<70 as Range<UInt8> { await ask(number, for: "stranger", of: service) }
+            for number in 0..<70 as Range<UInt8> { await ask(number, for: "192.0.2.1", of: service) }
             #expect(standIn.asked.count == 60)
             time.advance(by: .seconds(1))
-            await ask(100, for: "stranger", of: service)
+            await ask(100, for: "192.0.2.1", of: service)
             #expect(standIn.asked.count == 61)
-            await ask(101, for: "other", of: service)
+            await ask(101, for: "192.0.2.2", of: service)
             #expect(standIn.asked.count == 62)
         }
     }
@@ -166,7 +166,9 @@ struct KeyDistributionTests {
                 for number in 0..<20 as Range<UInt8> {
                     let identity = madeUp(number)
                     group.addTask {
-                        await EndorsementCaller.$current.withValue("stranger") { _ = try? await service.key(identity) }
+                        await EndorsementCaller.$current.withValue(IPAddress("192.0.2.1")) {
+                            _ = try? await service.key(identity)
+                        }
                     }
                 }
                 // The others are turned away at once.

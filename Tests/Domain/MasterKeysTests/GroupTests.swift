@@ -38,4 +38,27 @@ struct GroupTests {
         #expect(file.warning == nil)
         #expect(try file.read() == [key])
     }
+
+    @Test(
+        "Each file that another group may read is named, keys before and the token's PIN too",
+        .enabled(if: geteuid() == 0))
+    func warnings() throws {
+        let foreign: gid_t = 65_533
+        let active = try file(mode: 0o600, group: foreign)
+        let pin = folder.file("pin")
+        let previous = folder.file("previous.key")
+        for file in [pin, previous] {
+            try Data("1234".utf8).write(to: file)
+            try #require(chown(file.path, geteuid(), foreign) == 0 && chmod(file.path, 0o640) == 0)
+        }
+        let token = try TokenURI("pkcs11:token=t;object=o?module-path=/x.so&pin-source=file:\(pin.path)")
+        let reader = MasterKeyReader(
+            MasterKeySources(
+                master: .file(nil), previous: [.file(previous), .environment("OLD"), .credential("c"), .token(token)]),
+            folder: folder.url)
+        let told = reader.warnings
+        #expect(told.count == 2 && told[0].contains("previous.key") && told[1].contains("/pin"), "\(told)")
+        try #require(chmod(active.file.path, 0o640) == 0)
+        #expect(reader.warnings.count == 3)
+    }
 }

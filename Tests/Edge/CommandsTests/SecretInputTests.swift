@@ -10,13 +10,13 @@ struct SecretInputTests {
     func workload() async throws {
         let shell = try Shell()
         let terminal = try shell.terminal("workload", "add", "web", "--measurement", measurement, "--data", shell.data)
-        try terminal.wait(for: "Secret: ")
+        try await terminal.wait(for: "Secret: ")
         #expect(!terminal.echoes)
         terminal.type("correct horse\n")
-        try terminal.wait(for: "Secret, once more: ")
+        try await terminal.wait(for: "Secret, once more: ")
         terminal.type("correct horse\n")
-        try terminal.wait(for: "Registered web.")
-        #expect(terminal.ended() == 0)
+        try await terminal.wait(for: "Registered web.")
+        #expect(try await terminal.ended() == 0)
         #expect(!terminal.screen.contains("horse"))
     }
 
@@ -24,13 +24,13 @@ struct SecretInputTests {
     func resource() async throws {
         let shell = try Shell()
         let terminal = try shell.terminal("resource", "put", "a/b/c", "--data", shell.data)
-        try terminal.wait(for: "Secret: ")
+        try await terminal.wait(for: "Secret: ")
         #expect(!terminal.echoes)
         terminal.type("four\n")
-        try terminal.wait(for: "Secret, once more: ")
+        try await terminal.wait(for: "Secret, once more: ")
         terminal.type("four\n")
-        try terminal.wait(for: "Put a/b/c, version 1.")
-        #expect(terminal.ended() == 0)
+        try await terminal.wait(for: "Put a/b/c, version 1.")
+        #expect(try await terminal.ended() == 0)
         // As many bytes as were typed: the line end is the terminal's.
         let shown = try await shell("$KBS resource show a/b/c --data $D").output.split(separator: "\n")
         #expect(shown.last?.split(separator: " ")[1] == "4")
@@ -40,9 +40,9 @@ struct SecretInputTests {
     func interrupted() async throws {
         let shell = try Shell()
         let terminal = try shell.terminal("workload", "add", "web", "--measurement", measurement, "--data", shell.data)
-        try terminal.wait(for: "Secret: ")
+        try await terminal.wait(for: "Secret: ")
         terminal.type("corr\u{03}")
-        #expect(terminal.ended() == 128 + SIGINT)
+        #expect(try await terminal.ended() == 128 + SIGINT)
         #expect(terminal.echoes)
         #expect(try await shell("ls $D").status != 0)
     }
@@ -51,12 +51,12 @@ struct SecretInputTests {
     func different() async throws {
         let shell = try Shell()
         let terminal = try shell.terminal("workload", "add", "web", "--measurement", measurement, "--data", shell.data)
-        try terminal.wait(for: "Secret: ")
+        try await terminal.wait(for: "Secret: ")
         terminal.type("one\n")
-        try terminal.wait(for: "Secret, once more: ")
+        try await terminal.wait(for: "Secret, once more: ")
         terminal.type("two\n")
-        try terminal.wait(for: "Error: the two were not the same: nothing was done")
-        #expect(terminal.ended() == 1)
+        try await terminal.wait(for: "Error: the two were not the same: nothing was done")
+        #expect(try await terminal.ended() == 1)
         #expect(try await shell("ls $D").status != 0)
     }
 

@@ -29,7 +29,7 @@ struct Command {
 
     static func plan(_ arguments: [String], environment: [String: String] = [:]) -> SpawnedProcess.Plan {
         var plan = SpawnedProcess.Plan(binary, arguments)
-        plan.environment = plan.environment.filter { !$0.key.hasPrefix("KBS_") }
+        plan.environment = plan.environment.filter { !$0.key.hasPrefix("KBS_") && !$0.key.hasPrefix("OTEL_") }
         plan.environment.merge(environment) { $1 }
         return plan
     }

@@ -156,6 +156,20 @@ struct DoctorTests {
         #expect(try await none.complaints()["database"]?.level == .problem)
     }
 
+    @Test(
+        "A master key that a strange group may read is a warning of the doctor's and of the server's",
+        .enabled(if: geteuid() == 0))
+    func readers() async throws {
+        let place = try await Installation()
+        let key = place.data.appending(path: "master.key")
+        try #require(chown(key.path, geteuid(), 65_533) == 0 && chmod(key.path, 0o640) == 0)
+        let found = try await place.complaints()["keys.readers"]
+        #expect(found?.level == .warning && found?.found.contains("chmod 600") == true)
+        try await RunningServer.run({ $0.dataFolder = place.data }) { server in
+            #expect(server.log.lines.contains { $0.hasPrefix("warning Others may read") && $0.contains("master.key") })
+        }
+    }
+
     @Test("A master key that is missing, open to others, or another database's is a problem")
     func masterKey() async throws {
         let place = try await Installation()

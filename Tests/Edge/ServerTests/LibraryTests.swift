@@ -1,7 +1,9 @@
 import Foundation
+import Logging
 import TestSupport
 import Testing
 
+@testable import Crypto
 @testable import Server
 
 @Suite("Which libraries run")
@@ -12,6 +14,14 @@ struct LibraryTests {
         #expect(fields.map(\.name) == ["openssl", "nettle", "sqlite", "libpq", "libcurl", "fips", "ml_kem"])
         for (name, value) in fields.prefix(5) {
             #expect(value.wholeMatch(of: /\d+(\.\d+)+[0-9a-z.~+-]*/) != nil, "\(name) is \(value)")
+        }
+    }
+
+    @Test("A server's process verifies P-384 by Nettle")
+    func nettle() async {
+        await #expect(processExitsWith: .success) {
+            KBSServer.prepareProcess(.text)
+            try #require(P384Verification.installed != nil)
         }
     }
 
@@ -51,6 +61,29 @@ struct LibraryTests {
         try FileManager.default.copyItem(at: URL(filePath: "/bin/sleep"), to: program)
         #expect(MappedFiles(of: sleeping.identifier)?.replaced == [program.path])
         #expect(MappedFiles(of: 2_147_483_647) == nil)
+    }
+
+    @Test("A server names the variables that libraries obey, and no value of theirs")
+    func variables() async throws {
+        #expect(LibraryVariables.present(in: ["PATH": "/bin", "KBS_DATA": "/x", "SSLKEYLOGFILE": "/x"]).isEmpty)
+        let server = try await ServerProcess.start(
+            try TemporaryFolder(),
+            environment: ["PGPASSWORD": "marked", "https_proxy": "http://u:marked@127.0.0.1:1"])
+        #expect(server.log.contains("PGPASSWORD, https_proxy"))
+        #expect(!server.log.contains("marked"))
+    }
+
+    @Test("Where libcrypto gives no algorithms, the program says so and ends", arguments: ["kbs", "kbs-guest"])
+    func withoutAlgorithms(program: String) async throws {
+        let folder = try TemporaryFolder()
+        let configuration = folder.file("openssl.cnf")
+        let text = "openssl_conf = a\n[a]\nalg_section = b\n[b]\ndefault_properties = provider=nobody\n"
+        try Data(text.utf8).write(to: configuration)
+        let ended = try await ProgramResult.of(
+            Programs.built(program), ["--version"], environment: ["OPENSSL_CONF": configuration.path])
+        #expect(ended.status == 1 && ended.output.isEmpty)
+        #expect(ended.errors.contains("does not give SHA2-256") && ended.errors.contains("OPENSSL_CONF"))
+        #expect(ended.errors.split(separator: "\n").count == 1, "\(ended.errors)")
     }
 
     @Test("The doctor names them, and what ML-KEM needs")

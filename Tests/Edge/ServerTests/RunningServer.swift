@@ -65,7 +65,8 @@ struct RunningServer {
         /// The code at the start of a refusal.
         var code: String { String(body.prefix { $0 != ":" }) }
         var cookie: String {
-            headers.first(name: "Set-Cookie").map { String($0.dropFirst("session_id=".count).prefix { $0 != ";" }) } ?? ""
+            headers.first(name: "Set-Cookie").map { String($0.dropFirst("session_id=".count).prefix { $0 != ";" }) }
+                ?? ""
         }
     }
 

@@ -92,6 +92,21 @@ public final class TestSocket: Sendable {
         return 0
     }
 
+    /// Sends it several times, with a pause after each, at its own pace: however busy the tests' tasks are.
+    public func send(_ text: String, times: Int, every pause: Duration) async throws {
+        let code: Int32 = await withCheckedContinuation { continuation in
+            writing.async { [self] in
+                for _ in 0..<times {
+                    let code = sendAll(Array(text.utf8))
+                    if code != 0 { return continuation.resume(returning: code) }
+                    usleep(UInt32(pause / .microseconds(1)))
+                }
+                continuation.resume(returning: 0)
+            }
+        }
+        guard code == 0 else { throw Failure(code: code) }
+    }
+
     /// Sends it again and again, until the task is cancelled or the other side closes.
     public func trickle(_ text: String, every pause: Duration = .milliseconds(100)) -> Task<Void, any Error> {
         Task { [self] in

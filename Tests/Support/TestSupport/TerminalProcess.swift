@@ -1,7 +1,9 @@
+import Concurrency
 import Foundation
 
 /// Another program on a terminal of its own, at which a test types and reads.
-public final class TerminalProcess {
+// One test has it, and waits for each call before it makes the next.
+public final class TerminalProcess: @unchecked Sendable {
     /// 0 once it has ended: its number may be another's by then.
     private var process: pid_t
     /// This side of the terminal.
@@ -84,9 +86,13 @@ public final class TerminalProcess {
     public func clear() { screen = "" }
 
     /// Returns once the screen has all of these.
-    public func wait(for texts: String...) throws { try wait(for: texts) }
+    public func wait(for texts: String...) async throws { try await wait(for: texts) }
 
-    public func wait(for texts: [String]) throws {
+    public func wait(for texts: [String]) async throws {
+        try await BlockingThread.run("terminal") { [self] in try readUntil(texts) }
+    }
+
+    private func readUntil(_ texts: [String]) throws {
         let end = Date().addingTimeInterval(60)
         while !texts.allSatisfy({ screen.contains($0) }) {
             guard Date() < end, readSome(within: 1_000) != .ended else {
@@ -98,7 +104,9 @@ public final class TerminalProcess {
     /// Reads the screen to its end.
     ///
     /// - Returns: the exit status, or 128 and the signal, as a shell says it.
-    public func ended() -> Int32 {
+    public func ended() async throws -> Int32 { try await BlockingThread.run("terminal") { [self] in readToEnd() } }
+
+    private func readToEnd() -> Int32 {
         while readSome(within: 60_000) == .some {}
         var status: Int32 = 0
         waitpid(process, &status, 0)

@@ -17,6 +17,12 @@ extension ParsableCommand {
         }
         // There is nowhere to tell that this failed.
         try? StandardStream.errors.write(Array(ending.errors.utf8))
-        exit(ending.status)
+        Glibc.exit(ending.status)
+    }
+
+    /// Ends the process with an error's sentence, as a command that throws it would: for what no command can do without.
+    public static func exit(withError error: any Error) -> Never {
+        try? StandardStream.errors.write(Array("Error: \(error)\n".utf8))
+        Glibc.exit(ExitCode.failure.rawValue)
     }
 }

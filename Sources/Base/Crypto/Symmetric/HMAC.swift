@@ -20,15 +20,16 @@ public enum HMAC<Function: HashFunction> {
 
 /// What ``HMAC`` gives. Two are compared in constant time.
 public struct HashedAuthenticationCode<Function: HashFunction>: RandomAccessCollection, Equatable, Sendable {
-    private let bytes: [UInt8]
+    @usableFromInline let bytes: [UInt8]
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     public static var byteCount: Int { Function.byteCount }
-    public var startIndex: Int { 0 }
-    public var endIndex: Int { bytes.count }
-    public subscript(position: Int) -> UInt8 { bytes[position] }
+    @inlinable public var startIndex: Int { 0 }
+    @inlinable public var endIndex: Int { bytes.count }
+    @inlinable public subscript(position: Int) -> UInt8 { bytes[position] }
 
+    @inlinable
     public func withContiguousStorageIfAvailable<Result>(
         _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
     ) rethrows -> Result? {

@@ -15,32 +15,24 @@ public enum JSONString {
     /// Appends the quoted text in UTF-8.
     public static func append(_ text: String, to json: inout [UInt8]) {
         json.append(UInt8(ascii: "\""))
-        var rest = text.utf8[...]
-        while let special = rest.firstIndex(where: isSpecial) {
-            json += rest[..<special]
-            let byte = rest[special]
-            rest = rest[special...].dropFirst()
+        let bytes = text.utf8.span
+        var position = 0
+        while position < bytes.count {
+            let byte = bytes[position]
+            position += 1
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
                 json.append(UInt8(ascii: "\\"))
                 json.append(byte)
-            case 0xC2:
-                // U+0080 to U+009F, which terminals take for commands, or one that is harmless.
-                if let next = rest.first, next < 0xA0 {
-                    rest = rest.dropFirst()
-                    escape(next, &json)
-                } else {
-                    json.append(byte)
-                }
-            default: escape(byte, &json)
+            case 0xC2 where position < bytes.count && bytes[position] < 0xA0:
+                // U+0080 to U+009F, which terminals take for commands.
+                escape(bytes[position], &json)
+                position += 1
+            case ..<0x20, 0x7F: escape(byte, &json)
+            default: json.append(byte)
             }
         }
-        json += rest
         json.append(UInt8(ascii: "\""))
-    }
-
-    private static func isSpecial(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7F || byte == 0xC2
     }
 
     /// `\u00` and two digits.

@@ -71,7 +71,7 @@ extension Broker {
             opened: Date(timeIntervalSince1970: start.rounded(.down)),
             expires: Date(timeIntervalSince1970: (start + lifetimes.session).rounded(.down)), token: nil)
         let attested = guest.stating(try await token(guest))
-        let stored = try StoredGuest(
+        let stored = StoredGuest(
             guest, token: attested.token ?? "", verdictJSON: recorded.verdictJSON, with: opened.keys)
         if let seconds = guestRoom.wait(for: stored) {
             throw try await refused(

@@ -1,4 +1,6 @@
+package import Bytes
 import Evidence
+import Formats
 
 /// What a guest that sends claims of its own runs on. (``TEE`` is what a workload is registered for.)
 public enum GuestTEE: String, Sendable, Hashable, CaseIterable, Codable {
@@ -36,29 +38,30 @@ public struct GuestClaims: Sendable, Hashable {
     public var snp: SNPClaims? { if case .snp(let claims) = platform { claims } else { nil } }
 }
 
-extension GuestClaims: Codable {
-    private enum Member: String, CodingKey {
-        case tee, snp, svn
-        case initData = "init_data"
-    }
-
-    public init(from decoder: any Decoder) throws {
-        let members = try decoder.container(keyedBy: Member.self)
+/// As they are kept with a guest, in JSON: `JSONEncoder` and `JSONDecoder` take longer for it than for the rest of a release.
+extension GuestClaims {
+    package init(json text: String) throws(MalformedInput) {
+        let json = try JSON(Array(text.utf8))
+        let tee = try json.member("tee")
         let platform: Platform =
-            switch try members.decode(GuestTEE.self, forKey: .tee) {
-            case .snp: .snp(try members.decode(SNPClaims.self, forKey: .snp))
-            case .sample: .sample(svn: try members.decode(String.self, forKey: .svn))
+            switch GuestTEE(rawValue: try tee.text()) {
+            case .snp: .snp(try SNPClaims(json.member("snp")))
+            case .sample: .sample(svn: try json.member("svn").text())
+            case nil: throw tee.unfit("a technology")
             }
-        self.init(platform, initData: try members.decode([String: String].self, forKey: .initData))
+        var initData: [String: String] = [:]
+        for (name, value) in try json.member("init_data").members() { initData[name] = try value.text() }
+        self.init(platform, initData: initData)
     }
 
-    public func encode(to encoder: any Encoder) throws {
-        var members = encoder.container(keyedBy: Member.self)
-        try members.encode(tee, forKey: .tee)
+    package var json: String {
+        var members: [String: JSONValue] = [
+            "tee": .text(tee.rawValue), "init_data": JSONValue(initData.mapValues(JSONValue.text)),
+        ]
         switch platform {
-        case .snp(let claims): try members.encode(claims, forKey: .snp)
-        case .sample(let svn): try members.encode(svn, forKey: .svn)
+        case .snp(let claims): members["snp"] = claims.json
+        case .sample(let svn): members["svn"] = .text(svn)
         }
-        try members.encode(initData, forKey: .initData)
+        return JSONValue(members).encodedText
     }
 }

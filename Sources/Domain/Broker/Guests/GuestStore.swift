@@ -58,10 +58,8 @@ public struct StoredGuest: Sendable, Hashable {
 
 extension StoredGuest {
     /// A guest that the broker attested: it gets its code here.
-    init(_ guest: AttestedGuest, token: String, verdictJSON: String, with keys: ServerKeys) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let claims = String(decoding: try encoder.encode(guest.claims), as: UTF8.self)
+    init(_ guest: AttestedGuest, token: String, verdictJSON: String, with keys: ServerKeys) {
+        let claims = guest.claims.json
         func stored(_ code: [UInt8]) -> StoredGuest {
             StoredGuest(
                 id: guest.id, claims: claims, key: guest.key, verdict: verdictJSON, token: token,
@@ -88,10 +86,9 @@ extension AttestedGuest {
     /// - Parameter stored: one whose code was found right.
     /// - Throws: when another version wrote it, in a form that is not known here.
     init(_ stored: StoredGuest) throws {
-        let decoder = JSONDecoder()
         self.init(
-            id: stored.id, claims: try decoder.decode(GuestClaims.self, from: Data(stored.claims.utf8)),
-            key: stored.key, verdict: try decoder.decode(VerdictRecord.self, from: Data(stored.verdict.utf8)),
+            id: stored.id, claims: try GuestClaims(json: stored.claims), key: stored.key,
+            verdict: try VerdictRecord(json: stored.verdict),
             opened: stored.opened, expires: stored.expires, token: stored.token)
     }
 }

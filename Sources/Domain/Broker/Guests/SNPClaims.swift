@@ -1,5 +1,6 @@
 import Bytes
 public import Evidence
+import Formats
 
 /// What an SEV-SNP report says of its guest.
 ///
@@ -73,77 +74,61 @@ public struct SNPClaims: Sendable, Hashable {
     }
 }
 
-extension SNPClaims: Codable {
-    /// Bytes are in hex, bits too, TCBs as an operator writes them.
-    private enum Member: String, CodingKey, CaseIterable {
-        case product, measurement, policy, vmpl, endorsement
-        case hostData = "host_data"
-        case reportID = "report_id"
-        case idKeyDigest = "id_key_digest"
-        case authorKeyDigest = "author_key_digest"
-        case familyID = "family_id"
-        case imageID = "image_id"
-        case chipID = "chip_id"
-        case guestSVN = "guest_svn"
-        case platformInfo = "platform_info"
-        case reportedTCB = "reported_tcb"
-        case currentTCB = "current_tcb"
-        case committedTCB = "committed_tcb"
-        case launchTCB = "launch_tcb"
-    }
-
-    private static let byteMembers: [(Member, any WritableKeyPath<SNPClaims, [UInt8]> & Sendable)] = [
-        (.measurement, \.measurement), (.hostData, \.hostData), (.reportID, \.reportID),
-        (.idKeyDigest, \.idKeyDigest), (.authorKeyDigest, \.authorKeyDigest), (.familyID, \.familyID),
-        (.imageID, \.imageID), (.chipID, \.chipID),
+/// As they are kept. Bytes are in hex, bits too, TCBs as an operator writes them.
+extension SNPClaims {
+    private static let byteMembers: [(String, any WritableKeyPath<SNPClaims, [UInt8]> & Sendable)] = [
+        ("measurement", \.measurement), ("host_data", \.hostData), ("report_id", \.reportID),
+        ("id_key_digest", \.idKeyDigest), ("author_key_digest", \.authorKeyDigest), ("family_id", \.familyID),
+        ("image_id", \.imageID), ("chip_id", \.chipID),
     ]
 
-    private static let tcbMembers: [(Member, any WritableKeyPath<SNPClaims, TCBVersion?> & Sendable)] = [
-        (.reportedTCB, \.reportedTCB), (.currentTCB, \.currentTCB), (.committedTCB, \.committedTCB),
-        (.launchTCB, \.launchTCB),
+    private static let tcbMembers: [(String, any WritableKeyPath<SNPClaims, TCBVersion?> & Sendable)] = [
+        ("reported_tcb", \.reportedTCB), ("current_tcb", \.currentTCB), ("committed_tcb", \.committedTCB),
+        ("launch_tcb", \.launchTCB),
     ]
 
-    public init(from decoder: any Decoder) throws {
-        let members = try decoder.container(keyedBy: Member.self)
-        func damaged(_ member: Member) -> DecodingError {
-            .dataCorruptedError(forKey: member, in: members, debugDescription: "it cannot be read")
-        }
-        func bits(_ member: Member) throws -> UInt64? {
-            guard let text = try members.decodeIfPresent(String.self, forKey: member) else { return nil }
-            guard text.hasPrefix("0x"), let bits = UInt64(text.dropFirst(2), radix: 16) else { throw damaged(member) }
-            return bits
-        }
-        guard let policy = try bits(.policy) else { throw damaged(.policy) }
+    init(_ json: JSON) throws(MalformedInput) {
+        guard let policy = try Self.bits(json.member("policy")) else { throw try json.member("policy").unfit("bits") }
         self.init(measurement: [], policy: GuestPolicy(rawValue: policy))
-        product = try members.decodeIfPresent(Product.self, forKey: .product)
-        for (member, path) in Self.byteMembers {
-            guard let bytes = Hex.decode(try members.decode(String.self, forKey: member)) else {
-                throw damaged(member)
-            }
+        product = try Self.value(json.optional("product"))
+        for (name, path) in Self.byteMembers {
+            let member = try json.member(name)
+            guard let bytes = Hex.decode(utf8: try member.utf8()) else { throw member.unfit("hex") }
             self[keyPath: path] = bytes
         }
-        for (member, path) in Self.tcbMembers {
-            guard let text = try members.decodeIfPresent(String.self, forKey: member) else { continue }
-            guard let version = TCBVersion(text) else { throw damaged(member) }
+        for (name, path) in Self.tcbMembers {
+            guard let member = try json.optional(name) else { continue }
+            guard let version = TCBVersion(try member.text()) else { throw member.unfit("a TCB") }
             self[keyPath: path] = version
         }
-        vmpl = try members.decodeIfPresent(UInt32.self, forKey: .vmpl)
-        guestSVN = try members.decodeIfPresent(UInt32.self, forKey: .guestSVN)
-        platformInfo = try bits(.platformInfo)
-        endorsement = try members.decodeIfPresent(EndorsementKey.Kind.self, forKey: .endorsement)
+        vmpl = try json.optional("vmpl")?.integer()
+        guestSVN = try json.optional("guest_svn")?.integer()
+        platformInfo = try Self.bits(json.optional("platform_info"))
+        endorsement = try Self.value(json.optional("endorsement"))
     }
 
-    public func encode(to encoder: any Encoder) throws {
-        var members = encoder.container(keyedBy: Member.self)
-        try members.encodeIfPresent(product, forKey: .product)
-        for (member, path) in Self.byteMembers { try members.encode(Hex.encode(self[keyPath: path]), forKey: member) }
-        for (member, path) in Self.tcbMembers {
-            try members.encodeIfPresent(self[keyPath: path]?.description, forKey: member)
-        }
-        try members.encode("0x" + String(policy.rawValue, radix: 16), forKey: .policy)
-        try members.encodeIfPresent(vmpl, forKey: .vmpl)
-        try members.encodeIfPresent(guestSVN, forKey: .guestSVN)
-        try members.encodeIfPresent(platformInfo.map { "0x" + String($0, radix: 16) }, forKey: .platformInfo)
-        try members.encodeIfPresent(endorsement, forKey: .endorsement)
+    private static func bits(_ member: JSON?) throws(MalformedInput) -> UInt64? {
+        guard let member else { return nil }
+        let text = try member.text()
+        guard text.hasPrefix("0x"), let bits = UInt64(text.dropFirst(2), radix: 16) else { throw member.unfit("bits") }
+        return bits
+    }
+
+    private static func value<Value: RawRepresentable<String>>(_ member: JSON?) throws(MalformedInput) -> Value? {
+        guard let member else { return nil }
+        guard let value = Value(rawValue: try member.text()) else { throw member.unfit("a known name") }
+        return value
+    }
+
+    var json: JSONValue {
+        var members: [String: JSONValue] = ["policy": .text("0x" + String(policy.rawValue, radix: 16))]
+        members["product"] = product.map { .text($0.rawValue) }
+        for (name, path) in Self.byteMembers { members[name] = .text(Hex.encode(self[keyPath: path])) }
+        for (name, path) in Self.tcbMembers { members[name] = self[keyPath: path].map { .text($0.description) } }
+        members["vmpl"] = vmpl.map { .integer(Int($0)) }
+        members["guest_svn"] = guestSVN.map { .integer(Int($0)) }
+        members["platform_info"] = platformInfo.map { .text("0x" + String($0, radix: 16)) }
+        members["endorsement"] = endorsement.map { .text($0.rawValue) }
+        return JSONValue(members)
     }
 }

@@ -7,7 +7,15 @@ import Storage
 struct MasterKeyExamination: Examination {
     let folder: OpenedFolder
 
-    func findings() async -> [Finding] {
+    func findings() async -> [Finding] { await keyFindings() + readers }
+
+    private var readers: [Finding] {
+        folder.keyWarnings.map {
+            .warning("keys.readers", $0, do: "let nobody but the server's user read it: it opens every secret")
+        }
+    }
+
+    private func keyFindings() async -> [Finding] {
         let source = "\(folder.masterKeys.master)"
         let keys: KeyRing
         switch folder.keys {

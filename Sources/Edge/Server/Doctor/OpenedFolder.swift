@@ -7,6 +7,8 @@ import Storage
 struct OpenedFolder: Sendable {
     let database: URL
     let masterKeys: MasterKeySources
+    /// Who else can read the files of master keys.
+    let keyWarnings: [String]
     /// `nil`: there is none yet, or it is not a file.
     let inspection: Result<DatabaseInspection, any Error>?
     /// `nil`: it is a file.
@@ -19,6 +21,7 @@ struct OpenedFolder: Sendable {
         let reader = MasterKeyReader(settings.masterKeys, folder: settings.dataFolder)
         self.database = database
         masterKeys = settings.masterKeys
+        keyWarnings = reader.warnings
         if case .postgreSQL(let configuration)? = try? settings.database() {
             inspection = nil
             do { shared = .success(try await PostgreSQLInspection(configuration)) } catch { shared = .failure(error) }

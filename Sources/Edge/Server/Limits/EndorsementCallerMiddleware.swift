@@ -7,7 +7,7 @@ struct EndorsementCallerMiddleware<Context: RequestContext & RemoteAddressReques
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
-        try await EndorsementCaller.$current.withValue(context.remoteAddress?.limited.description) {
+        try await EndorsementCaller.$current.withValue(context.remoteAddress) {
             try await next(request, context)
         }
     }

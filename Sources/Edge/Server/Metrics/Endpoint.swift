@@ -6,7 +6,7 @@ enum Endpoint: String, CaseIterable {
 
     init(_ path: String) {
         // Several slashes count for one: a label need not be as strict as the router.
-        let parts = path.split(separator: "/", maxSplits: 4)
+        let parts = path.utf8.split(separator: UInt8(ascii: "/"), maxSplits: 4).map(Substring.init)
         self =
             switch (parts.first, parts.count) {
             case ("kbs", 2...) where parts[1] == "v0": parts.count == 2 ? .probe : Self.guest(parts[2])

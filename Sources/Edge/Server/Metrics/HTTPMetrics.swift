@@ -29,6 +29,9 @@ struct HTTPMetrics: Sendable {
         }
     }
 
+    /// A method as spans name it; `nil` for one that nobody knows.
+    static func name(of method: HTTPRequest.Method) -> String? { methods.dropLast().first { $0 == method.rawValue } }
+
     func count(_ endpoint: Endpoint, _ method: HTTPRequest.Method, _ status: HTTPResponse.Status, _ duration: Duration)
     {
         let place = endpoint.place

@@ -76,6 +76,12 @@ extension MetricDefinition {
     static let lostConnections = MetricDefinition(
         name: "kbs_database_connections_lost_total", help: "Connections to PostgreSQL that were lost.", kind: .counter)
 
+    static let spans = MetricDefinition(
+        name: "kbs_spans_total", help: "Spans for the collector, by outcome. Absent without one.", kind: .counter)
+    static let leftOut = MetricDefinition(
+        name: "kbs_untraced_requests_total",
+        help: "Requests that were not traced since there were too many. Absent without a collector.", kind: .counter)
+
     static let readiness = MetricDefinition(
         name: "kbs_readiness_check", help: "Whether a check of /readyz passes: 1 or 0.", kind: .gauge)
     static let certificateExpiry = MetricDefinition(
@@ -112,7 +118,8 @@ extension MetricDefinition {
         refusedChecks,
         workloadChanges, guestHandshakes, resourceReleases, resourceChanges, sessions, workloads, resources, lookups,
         kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration, commitFailures, databaseConnections,
-        lostConnections, readiness, certificateExpiry, buildInfo, libraryInfo, fipsMode, mlKEM, replacedFiles, cpu,
-        memory, descriptors, mostDescriptors, started,
+        lostConnections, spans, leftOut, readiness, certificateExpiry, buildInfo, libraryInfo, fipsMode, mlKEM,
+        replacedFiles, cpu, memory,
+        descriptors, mostDescriptors, started,
     ]
 }

@@ -3,12 +3,16 @@ import Dispatch
 import FoundationEssentials
 import Metrics
 import Storage
+import Tracing
 
 /// All that is counted in one server, and the page that shows it.
 struct Monitor: Sendable {
     let broker: BrokerMetrics
     let http: HTTPMetrics
     let connections: Gauge
+    /// Requests that were not traced since there were too many; `nil`: none is.
+    let leftOut: Counter?
+    private let spans: OTLPExporter?
     private let registry: PrometheusRegistry
     private let process: ProcessMetrics
     private let store: any ServerStore
@@ -21,10 +25,11 @@ struct Monitor: Sendable {
 
     /// - Parameters:
     ///   - certificateExpiry: when the TLS certificate in use expires; `nil` without TLS.
+    ///   - spans: whose counts are shown.
     ///   - databaseLog: is told of PostgreSQL's connections too.
     init(
         _ store: any ServerStore, readiness: Readiness, limits: LimitCounters,
-        certificateExpiry: @escaping @Sendable () -> Date? = { nil },
+        certificateExpiry: @escaping @Sendable () -> Date? = { nil }, spans: OTLPExporter? = nil,
         databaseLog: DatabaseLog? = nil
     ) {
         registry = PrometheusRegistry(MetricDefinition.all)
@@ -36,6 +41,8 @@ struct Monitor: Sendable {
         self.readiness = readiness
         self.limits = limits
         self.certificateExpiry = certificateExpiry
+        self.spans = spans
+        leftOut = spans == nil ? nil : registry.counter(.leftOut)
         store.observeCommits { [broker] in broker($0) }
         if let store = store as? PostgreSQLStore {
             let lost = registry.counter(.lostConnections)
@@ -67,6 +74,10 @@ struct Monitor: Sendable {
         if let count = await resources { registry.gauge(.resources).set(count) }
         if let count = await sessions { registry.gauge(.sessions).set(count) }
         if let expiry = certificateExpiry() { registry.gauge(.certificateExpiry).set(expiry.timeIntervalSince1970) }
+        if let (sent, dropped) = spans?.counts {
+            registry.gauge(.spans, ("outcome", "sent")).set(Double(sent))
+            registry.gauge(.spans, ("outcome", "dropped")).set(Double(dropped))
+        }
         for limit in LimitCounters.Limit.allCases {
             registry.gauge(.limitsReached, ("limit", limit.rawValue)).set(limits[limit])
         }

@@ -1,17 +1,7 @@
 import Files
 import Glibc
 import Metrics
-
-/// Which program this is.
-public enum Build {
-    public static let version = "0.2.0"
-    /// The compiler's version.
-    #if compiler(>=6.3)
-        static let swift = "6.3"
-    #else
-        static let swift = "6.2"
-    #endif
-}
+import Release
 
 /// What the kernel says of this process, read when somebody asks. Where there is no /proc it is left out.
 struct ProcessMetrics: Sendable {

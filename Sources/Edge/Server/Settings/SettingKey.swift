@@ -10,18 +10,21 @@ public struct SettingKey: Sendable, Hashable {
     public let help: String
     /// As it would be written; `""` when there is none.
     public let defaultText: String
+    /// What others call it in the environment; ``environmentName`` goes before it.
+    let otherVariable: String?
     /// A value as others may see it: without a password that is in it.
     let shown: @Sendable (String) -> String
     private let put: @Sendable (SettingValue, inout Settings) throws -> Void
 
     init(
-        _ name: String, _ help: String, default defaultText: String = "",
+        _ name: String, _ help: String, default defaultText: String = "", otherVariable: String? = nil,
         shown: @escaping @Sendable (String) -> String = { $0 },
         put: @escaping @Sendable (SettingValue, inout Settings) throws -> Void
     ) {
         self.name = name
         self.help = help
         self.defaultText = defaultText
+        self.otherVariable = otherVariable
         self.shown = shown
         self.put = put
     }
@@ -39,9 +42,10 @@ public struct SettingKey: Sendable, Hashable {
 
     /// Puts a value in its place.
     ///
+    /// - Parameter name: what an error calls it; `nil`: by its name.
     /// - Throws: ``InvalidSetting``.
-    public func apply(_ text: String, to settings: inout Settings) throws {
-        try put(SettingValue(name: name, text: text), &settings)
+    public func apply(_ text: String, to settings: inout Settings, as name: String? = nil) throws {
+        try put(SettingValue(name: name ?? self.name, text: text), &settings)
     }
 
     public static func == (a: SettingKey, b: SettingKey) -> Bool { a.name == b.name }
@@ -50,7 +54,7 @@ public struct SettingKey: Sendable, Hashable {
     /// Every setting that there is, in the order in which they are documented.
     public static let allCases: [SettingKey] =
         listening + storage + transport + limits + masterKeys + guests + guestComponents + policyAgent + endorsements
-        + administration + observing
+        + administration + observing + tracing
 
     public static func named(_ name: String) -> SettingKey? { byName[name] }
 

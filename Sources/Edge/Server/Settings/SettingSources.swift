@@ -9,7 +9,7 @@ extension Settings {
     ///
     /// - Parameters:
     ///   - flags: values from the command line.
-    ///   - environment: the process's; only names that start with `KBS_` count.
+    ///   - environment: the process's; only names that start with `KBS_` count, and a few that others have made usual.
     ///   - file: a TOML file.
     /// - Returns: the settings, and the names in the environment that look meant for us and are not known.
     /// - Throws: ``InvalidSetting``, for an unknown key in the file too.
@@ -18,17 +18,24 @@ extension Settings {
     ) throws -> (settings: Settings, unknownVariables: [String]) {
         var values = try file.map(readFile) ?? [:]
         var origins = values.mapValues { _ in SettingOrigin.file }
+        var names: [SettingKey: String] = [:]
         var known: Set<String> = ["KBS_CONFIG", "KBS_URL", "KBS_TOKEN", "KBS_CA"]
         for key in SettingKey.allCases {
             known.insert(key.environmentName)
-            if let value = environment[key.environmentName] { (values[key], origins[key]) = (value, .environment) }
-            if let value = flags[key] { (values[key], origins[key]) = (value, .flag) }
+            // OpenTelemetry has an empty variable count as none.
+            if let name = key.otherVariable, let value = environment[name], !value.isEmpty {
+                (values[key], origins[key], names[key]) = (value, .environment, name)
+            }
+            if let value = environment[key.environmentName] {
+                (values[key], origins[key], names[key]) = (value, .environment, nil)
+            }
+            if let value = flags[key] { (values[key], origins[key], names[key]) = (value, .flag, nil) }
         }
         var settings = Settings()
         settings.origins = origins
         for key in SettingKey.allCases {
             settings.texts[key.name] = key.shown(values[key] ?? key.defaultText)
-            if let value = values[key] { try key.apply(value, to: &settings) }
+            if let value = values[key] { try key.apply(value, to: &settings, as: names[key]) }
         }
         guard settings.lifetimes.session >= settings.lifetimes.challenge else {
             // Otherwise a challenge could be answered again after its session was swept.

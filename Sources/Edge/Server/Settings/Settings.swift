@@ -82,6 +82,7 @@ public struct Settings: Sendable {
     public var tls = TLSSettings()
     public var limits = LimitSettings()
     public var guestComponents = GuestComponentSettings()
+    public var tracing = TracingSettings()
     /// Set on the command line only: not a thing to be left behind in a file.
     public var simulatedRoots: SimulatedRoots?
 

@@ -1,7 +1,9 @@
 import Broker
+import Bytes
 import Crypto
 import Evidence
-import Foundation
+import Files
+import FoundationEssentials
 import SimulatedHardware
 import Storage
 
@@ -22,7 +24,7 @@ struct Population: Sendable {
     static func id(_ number: Int) -> String { "bench/\(number)" }
     static func secret(_ number: Int) -> String { "the secret of number \(number)" }
     /// What PostgreSQL's `sha384` makes of an id too.
-    private static func measurement(_ number: Int) -> [UInt8] { Array(SHA384.hash(data: Data(id(number).utf8))) }
+    private static func measurement(_ number: Int) -> [UInt8] { Array(SHA384.hash(data: Array(id(number).utf8))) }
 
     /// - Parameter sendsCertificates: as the first guest of a machine must; libkrun's client sends none.
     func guest(_ number: Int, sendsCertificates: Bool = false) throws -> SimulatedSNPGuest {
@@ -48,10 +50,9 @@ struct Population: Sendable {
             throw ServerProcess.Failure(description: "the first workload is not registered")
         }
         await store.close()
-        let file = FileManager.default.temporaryDirectory.appending(path: "kbs-bench-\(UUID().uuidString)")
-        try Data().write(to: file)
-        defer { try? FileManager.default.removeItem(at: file) }
-        try writeSecrets(of: numbers, like: first, keys, to: FileHandle(forWritingTo: file))
+        let file = temporaryPath()
+        defer { _ = try? File.remove(file) }
+        try writeSecrets(of: numbers, like: first, keys, to: file)
         let rows = "generate_series(\(numbers.lowerBound), \(numbers.upperBound - 1)) AS n"
         // Number n has row n + 1: the first has row 1.
         _ = try await database.sql(
@@ -63,29 +64,31 @@ struct Population: Sendable {
                 WHERE c.workload = \(first.row);
             SELECT setval(pg_get_serial_sequence('workloads', 'row'), \(numbers.upperBound))
             """)
-        _ = try await database.sql("\\copy secrets (workload, sealed, master_key) FROM '\(file.path)'")
+        _ = try await database.sql("\\copy secrets (workload, sealed, master_key) FROM '\(file)'")
         _ = try await database.sql("VACUUM ANALYZE")
         _ = try await database.sql("CHECKPOINT")
     }
 
     private static func writeSecrets(
-        of numbers: Range<Int>, like first: Workload, _ keys: ServerKeys, to file: FileHandle
+        of numbers: Range<Int>, like first: Workload, _ keys: ServerKeys, to path: String
     ) throws {
         guard case .snp(_, let policy) = first.launch, first.row == 1 else {
             throw ServerProcess.Failure(description: "the first workload is not as it was registered")
         }
+        // psql, which reads it, runs as another user.
+        let file = try OpenFile(path, .overwrite(mode: 0o644))
         var text = ""
         for number in numbers {
             let registration = try Registration(
                 id: WorkloadID(id(number)), launch: .snp(measurement: measurement(number), policy: policy),
-                configuration: first.configuration, secret: Secret(Data(secret(number).utf8)))
+                configuration: first.configuration, secret: Secret(Array(secret(number).utf8)))
             text += "\(number + 1)\t\\\\x\(Hex.encode(try keys.seal(registration)))\t\(keys.id)\n"
             if text.utf8.count > 1 << 20 {
-                try file.write(contentsOf: Data(text.utf8))
+                try file.write(Array(text.utf8))
                 text = ""
             }
         }
-        try file.write(contentsOf: Data(text.utf8))
+        try file.write(Array(text.utf8))
         try file.close()
     }
 }

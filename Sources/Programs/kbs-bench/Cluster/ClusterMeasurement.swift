@@ -1,5 +1,3 @@
-import Foundation
-
 /// A load on replicas that share a database, and what each part of it used.
 struct ClusterMeasurement {
     let load: Load
@@ -31,11 +29,10 @@ struct ClusterMeasurement {
         """
 
     func row(_ name: String) -> String {
-        func number(_ value: Double) -> String { String(format: "%.2f", value) }
         let log = log.map {
             [
-                "\(Int($0.changes)) B", "\(Int($0.pages)) B", number($0.flushes), number($0.transactions),
-                number($0.commits),
+                "\(Int($0.changes)) B", "\(Int($0.pages)) B", decimal($0.flushes), decimal($0.transactions),
+                decimal($0.commits),
             ]
         }
         let cells =

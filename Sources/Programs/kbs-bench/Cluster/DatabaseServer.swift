@@ -1,6 +1,6 @@
-import Foundation
+import BrokerSupport
+import Glibc
 import Storage
-import TestSupport
 
 /// A PostgreSQL server of the benchmark's own, which writes to the disk as one in earnest does, and what it says of
 /// itself.

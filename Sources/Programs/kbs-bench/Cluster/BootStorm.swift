@@ -1,4 +1,3 @@
-import Foundation
 import SimulatedHardware
 
 /// Many guests that all begin at the same moment, each with a workload of its own, and go on until they have their key.
@@ -47,7 +46,7 @@ struct BootStorm: Sendable {
                 failures.append("\(refused.status)")
                 let seconds = Double(refused.retryAfter ?? 1)
                 try await Task.sleep(for: .seconds(Double.random(in: seconds...2 * seconds)))
-            } catch let error where !(error is WrongSecret) && !(error is CancellationError) {
+            } catch let error where !(error is Crowd.WrongSecret) && !(error is CancellationError) {
                 guard failures.count < 100 else { throw error }
                 failures.append("\(error)")
                 try await Task.sleep(for: .seconds(Double.random(in: 1...2)))

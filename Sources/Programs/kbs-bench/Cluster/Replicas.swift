@@ -1,46 +1,35 @@
-import AsyncHTTPClient
-import Foundation
-import MasterKeys
-import NIOCore
+import HTTPClient
 import SimulatedHardware
 
-/// Servers, and a client that spreads its requests over them.
+/// Servers, over which a client spreads its requests.
 struct Replicas: Sendable {
     let servers: [ServerProcess]
-    private let client: HTTPClient
+    private let client: HTTP1Client
     let transports: [GuestTransport]
 
-    /// - Parameter connections: as many as the client has open at once, to all together.
-    static func start(_ count: Int, _ plan: ServerProcess.Plan, connections: Int) async throws -> Replicas {
+    static func start(_ count: Int, _ plan: ServerProcess.Plan) async throws -> Replicas {
         var servers: [ServerProcess] = []
         for _ in 0..<count { servers.append(try await ServerProcess.start(plan)) }
-        let client = HTTPClient(
-            eventLoopGroupProvider: .singleton,
-            configuration: HTTPClient.Configuration(
-                connectionPool: .init(
-                    idleTimeout: .minutes(5),
-                    concurrentHTTP1ConnectionsPerHostSoftLimit: max(1, connections / count))))
+        let client = HTTP1Client()
         return Replicas(
             servers: servers, client: client,
             transports: servers.map { GuestTransport(base: $0.base, client: client) })
     }
 
-    func stop() async throws {
-        try await client.shutdown()
+    func stop() async {
         for server in servers { await server.stop() }
     }
 
     /// In seconds, of all servers.
-    var cpuTime: Double { servers.reduce(0) { $0 + $1.statistics.cpuTime.total } }
+    var cpuTime: Double { servers.reduce(0) { $0 + $1.statistics.cpuTime } }
 
     /// How often each limit was reached, of all servers.
     func limitsReached() async throws -> [String] {
         var counts: [String: Int] = [:]
         for server in servers {
-            let reply = try await client.execute(
-                HTTPClientRequest(url: "\(server.base)/metrics"), timeout: .seconds(30))
-            let page = String(buffer: try await reply.body.collect(upTo: 1 << 22))
-            for match in page.matches(of: /kbs_limits_reached\{limit="(\w+)"\} ([0-9]+)/) {
+            let request = HTTPClientRequest(url: "\(server.base)/metrics")
+            let page = try await client.execute(request, timeout: .seconds(30), upTo: 1 << 22)
+            for match in page.text.matches(of: /kbs_limits_reached\{limit="(\w+)"\} ([0-9]+)/) {
                 counts[String(match.output.1), default: 0] += Int(match.output.2) ?? 0
             }
         }
@@ -60,7 +49,7 @@ struct Replicas: Sendable {
         let challenge = try await guest.challenge(over: first)
         try await guest.attest(challenge, over: second)
         guard try await guest.fetchKey(cookie: challenge.cookie, over: third) == Array(secret.utf8) else {
-            throw WrongSecret()
+            throw Crowd.WrongSecret()
         }
     }
 }

@@ -1,8 +1,9 @@
-import ArgumentParser
+import Arguments
 import Broker
 import Crypto
 import Evidence
-import Foundation
+import Files
+import FoundationEssentials
 import MasterKeys
 import SimulatedHardware
 import Storage
@@ -39,13 +40,14 @@ struct ClusterBench: AsyncParsableCommand {
     }
 
     func run() async throws {
-        report("bare P-384 verification: \(micro(try await BareVerification.measure())) of CPU")
+        try await BareVerification.reportBoth()
         let platform = try SimulatedSNPPlatform(product: .milan)
         let population = try Population(on: platform)
         let master = SymmetricKey(size: .bits256)
-        let keyFile = FileManager.default.temporaryDirectory.appending(path: "kbs-bench-\(UUID().uuidString)")
-        try KeyFile(keyFile).write([master])
-        defer { try? FileManager.default.removeItem(at: keyFile) }
+        let folder = try BenchFolder()
+        defer { folder.remove() }
+        let keyFile = folder.file("keys")
+        try KeyFile(URL(filePath: keyFile)).write([master])
 
         report("\n\(ClusterMeasurement.heading)")
         var plan = ServerProcess.Plan(binary: server, roots: platform.roots)
@@ -54,11 +56,11 @@ struct ClusterBench: AsyncParsableCommand {
         report(try await measureSQLite(plan, population).row("SQLite, 1 server"))
 
         let database = try await DatabaseServer.start(databaseSetting)
-        plan.arguments += ["--set", "storage.url=\(database.uri)", "--keys-master", "file:\(keyFile.path)"]
+        plan.arguments += ["--set", "storage.url=\(database.uri)", "--keys-master", "file:\(keyFile)"]
         do {
             try await measureHandshakes(plan, population, database, ServerKeys(master: master))
             if storm > 0 { try await runStorm(plan, population, database) }
-            try await examine(database, keyFile)
+            try await examine(database, keyFile, folder)
             try await appendToTrail(database)
         } catch {
             try await database.remove()
@@ -105,13 +107,13 @@ struct ClusterBench: AsyncParsableCommand {
 
     private func measureSQLite(_ plan: ServerProcess.Plan, _ population: Population) async throws -> ClusterMeasurement
     {
-        let servers = try await Replicas.start(1, plan, connections: guests)
+        let servers = try await Replicas.start(1, plan)
         try await Population.registerFirst(over: servers.transports[0])
         // All are one workload's: with SQLite this makes no difference, as the rows are in memory.
         let crowd = try (0..<guests).map { try population.guest(0, sendsCertificates: $0 == 0) }
         for guest in crowd { try await servers.boot(guest, expecting: Population.secret(0)) }
         let measured = try await load(servers, nil, guests) { _ in (try population.guest(0), Population.secret(0)) }
-        try await servers.stop()
+        await servers.stop()
         return measured
     }
 
@@ -126,7 +128,7 @@ struct ClusterBench: AsyncParsableCommand {
         _ = try await database.sql("CHECKPOINT")
         let before = try await database.counters()
         let guests = guests ?? self.guests
-        let servers = try await Replicas.start(count, plan, connections: guests * count)
+        let servers = try await Replicas.start(count, plan)
         let warming = 8 * count
         for number in 0..<warming {
             let guest = try population.guest(number, sendsCertificates: number < 2 * count)
@@ -137,7 +139,7 @@ struct ClusterBench: AsyncParsableCommand {
             return (try population.guest(number), Population.secret(number))
         }
         // Its connections end, and tell what they did.
-        try await servers.stop()
+        await servers.stop()
         try await Task.sleep(for: .milliseconds(500))
         let after = try await database.counters()
         let handshakes = measured.load.requests + warming
@@ -168,13 +170,13 @@ struct ClusterBench: AsyncParsableCommand {
     private func runStorm(
         _ plan: ServerProcess.Plan, _ population: Population, _ database: DatabaseServer
     ) async throws {
-        let servers = try await Replicas.start(most, plan, connections: storm)
+        let servers = try await Replicas.start(most, plan)
         try await servers.boot(population.guest(0, sendsCertificates: true), expecting: Population.secret(0))
         let before = (servers.cpuTime, database.cpuTime, ProcessStatistics.ownCPUTime)
         let outcome = try await BootStorm.run(storm, workloads: workloads, of: population, on: servers)
         func each(_ seconds: Double) -> String { micro(seconds / Double(storm)) }
         func share(_ share: Double) -> String {
-            String(format: "%.1f s", outcome.times[Int(Double(outcome.times.count - 1) * share)])
+            "\(decimal(outcome.times[Int(Double(outcome.times.count - 1) * share)], 1)) s"
         }
         report(
             """
@@ -187,8 +189,8 @@ struct ClusterBench: AsyncParsableCommand {
         report("Tried again: \(failures.isEmpty ? "never" : failures.joined(separator: ", ")).")
         let limits = try await servers.limitsReached()
         report("Limits reached: \(limits.isEmpty ? "none" : limits.joined(separator: ", ")).")
-        report("Most memory of a server: \((servers.servers.map(\.statistics.peakMemory).max() ?? 0) / 1_024) MiB.")
-        try await servers.stop()
+        report("Most memory of a server: \(megabytes(servers.servers.map(\.statistics.peakMemory).max() ?? 0)) MB.")
+        await servers.stop()
     }
 
     /// Nothing but records, from as many stores as there are replicas: what the turns at the trail's head allow.
@@ -218,9 +220,9 @@ struct ClusterBench: AsyncParsableCommand {
     private func register(
         _ count: Int, _ plan: ServerProcess.Plan, _ database: DatabaseServer, _ keys: ServerKeys
     ) async throws {
-        let servers = try await Replicas.start(1, plan, connections: 1)
+        let servers = try await Replicas.start(1, plan)
         try await Population.registerFirst(over: servers.transports[0])
-        try await servers.stop()
+        await servers.stop()
         try await Population.register(1..<count, in: database, keys: keys)
     }
 
@@ -241,7 +243,9 @@ struct ClusterBench: AsyncParsableCommand {
     }
 
     /// How large the tables are, and how long it takes to go through them.
-    private func examine(_ database: DatabaseServer, _ keyFile: URL) async throws {
+    private func examine(
+        _ database: DatabaseServer, _ keyFile: String, _ folder: BenchFolder
+    ) async throws {
         report("\n| table | rows | bytes of a row | and in indexes |\n| --- | --- | --- | --- |")
         for line in try await database.sizes() { report(line) }
         func timed<T>(_ name: String, _ body: () async throws -> T) async throws {
@@ -257,16 +261,14 @@ struct ClusterBench: AsyncParsableCommand {
             try await store.workloads(after: "bench/5", search: "", limit: 100).count
         }
         try await timed("sweeping all sessions, as if they had expired") {
-            try await store.sweepSessions(before: .distantFuture)
+            try await store.sweepSessions(before: Date(timeIntervalSince1970: 1e10))
         }
         try await timed("trimming attempts to 10,000") { try await store.trimAttempts(keeping: 10_000) }
         await store.close()
-        let folder = FileManager.default.temporaryDirectory.appending(path: "kbs-bench-\(UUID().uuidString)").path
-        defer { try? FileManager.default.removeItem(atPath: folder) }
         try await timed("kbs audit verify") {
             try await ServerProcess.run(
-                server, "audit", "verify", "--data", folder,
-                environment: ["KBS_STORAGE_URL": database.uri, "KBS_KEYS_MASTER": "file:\(keyFile.path)"]
+                server, ["audit", "verify", "--data", folder.file("data")],
+                environment: ["KBS_STORAGE_URL": database.uri, "KBS_KEYS_MASTER": "file:\(keyFile)"]
             ).split(separator: "\n").first ?? ""
         }
     }

@@ -1,0 +1,52 @@
+import Endorsements
+import Glibc
+import Lifecycle
+import Logging
+import Tracing
+
+/// Sends the spans of requests to a collector, for as long as the server runs.
+///
+/// It must be the first service, so that it ends last: what the others did has been recorded then.
+struct TraceExport: Service {
+    let exporter: OTLPExporter
+
+    /// - Parameter headers: the value of `OTEL_EXPORTER_OTLP_HEADERS`.
+    /// - Returns: `nil` when no collector is named.
+    /// - Throws: ``InvalidSetting``.
+    init?(_ settings: TracingSettings, headers: String?, logger: Logger) throws {
+        guard let endpoint = settings.endpoint else { return nil }
+        let collector = TraceCollector(
+            endpoint: endpoint, headers: try TracingSettings.headers(headers ?? ""), client: try settings.client())
+        exporter = OTLPExporter(resource: Self.resource) { event in
+            switch event {
+            case .failed(let error):
+                logger.warning(
+                    "The collector takes no spans: they are dropped until it does.", metadata: ["reason": "\(error)"])
+            case .recovered: logger.notice("The collector takes spans again.")
+            }
+        } send: {
+            try await collector.post($0)
+        }
+        logger.info("Spans go to a collector.", metadata: ["collector": "\(endpoint)"])
+    }
+
+    func run(until stop: StopRequest) async throws {
+        let running = Task { await exporter.run() }
+        await stop.wait()
+        running.cancel()
+        await running.value
+    }
+
+    /// Source: OpenTelemetry's semantic conventions, "Resource".
+    private static var resource: SpanAttributes {
+        var resource = SpanAttributes()
+        resource["service.name"] = "kbs"
+        resource["service.version"] = Build.version
+        var name = [CChar](repeating: 0, count: 257)
+        if gethostname(&name, name.count - 1) == 0 {
+            resource["host.name"] = String(
+                decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+        return resource
+    }
+}
