@@ -2,6 +2,7 @@ import Bytes
 import Concurrency
 import EvidenceSupport
 import Foundation
+import HTTP
 import HTTPClient
 import SimulatedHardware
 import TestSupport

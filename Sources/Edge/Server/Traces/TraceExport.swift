@@ -2,6 +2,7 @@ import Endorsements
 import Glibc
 import Lifecycle
 import Logging
+import Release
 import Tracing
 
 /// Sends the spans of requests to a collector, for as long as the server runs.
