@@ -49,6 +49,8 @@ extension HTTPResponse.Status {
     public static var unprocessableContent: Self { 422 }
     public static var tooManyRequests: Self { 429 }
     public static var requestHeaderFieldsTooLarge: Self { 431 }
+    /// The client has gone before it had its answer: not of RFC 9110, and known to who reads logs.
+    public static var clientClosedRequest: Self { 499 }
     public static var internalServerError: Self { 500 }
     public static var notImplemented: Self { 501 }
     public static var badGateway: Self { 502 }

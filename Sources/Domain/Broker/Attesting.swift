@@ -15,8 +15,6 @@ public struct SNPAnswer: Sendable {
     public let report: AttestationReport
     /// Certificates that came along.
     public let certificates: [Certificate]
-    /// How many of them are looked at: a table with more is not an honest guest's.
-    static let mostCertificates = 12
     /// What the guest calls its processor.
     public let generation: Product?
     public let key: GuestKey
@@ -62,19 +60,10 @@ extension Broker {
     /// - Throws: a ``Refusal``.
     public func attest(_ answer: Answer, session candidates: [some StringProtocol]) async throws {
         let time = now()
-        let challenges = challenges(among: candidates)
-        let open = challenges.filter { time < $0.challenge.expires }
+        let open = try openChallenges(among: candidates, at: time)
         // A client that began twice may send both cookies: its evidence says which it answers.
         let answered = open.count > 1 ? open.first { isBound(answer, to: $0) } : nil
-        guard let opened = answered ?? open.first else {
-            throw refused(
-                challenges.isEmpty
-                    ? Refusal(
-                        .challengeInvalid,
-                        "The cookie session_id is missing or not from this server: start again at /auth and send it back."
-                    )
-                    : Refusal(.challengeExpired, "The challenge has expired: start again at /auth."))
-        }
+        guard let opened = answered ?? open.first else { throw refused(.noChallenge) }
         guard let workload = try await store.workload(row: opened.challenge.workload) else {
             throw refused(
                 Refusal(
@@ -98,6 +87,26 @@ extension Broker {
                     "The challenge has been answered before, or the workload was removed: start again at /auth."))
         }
         report(.attested(attempt))
+    }
+
+    /// Says whether an answer is waited for, before anything is read of it.
+    ///
+    /// - Throws: a ``Refusal`` (`challengeInvalid`, `challengeExpired`).
+    public func expectsAnswer(session candidates: [some StringProtocol]) throws(Refusal) {
+        _ = try openChallenges(among: candidates, at: now())
+    }
+
+    /// - Returns: at least one.
+    private func openChallenges(
+        among candidates: [some StringProtocol], at time: Date
+    ) throws(Refusal) -> [OpenedChallenge] {
+        let challenges = challenges(among: candidates)
+        let open = challenges.filter { time < $0.challenge.expires }
+        guard open.isEmpty else { return open }
+        throw refused(
+            challenges.isEmpty
+                ? .noChallenge
+                : Refusal(.challengeExpired, "The challenge has expired: start again at /auth."))
     }
 
     private func isBound(_ answer: Answer, to opened: OpenedChallenge) -> Bool {
@@ -160,7 +169,7 @@ extension Broker {
         expected.reportData = reportData(for: opened, answer.key)
         expected.generation = answer.generation
         return try await appraiser.appraise(
-            answer.report, offered: Array(answer.certificates.prefix(SNPAnswer.mostCertificates)), expecting: expected,
+            answer.report, offered: answer.certificates, expecting: expected,
             at: time)
     }
 
@@ -224,4 +233,10 @@ extension Broker {
         report(.answerRefused(refusal))
         return refusal
     }
+}
+
+extension Refusal {
+    fileprivate static let noChallenge = Refusal(
+        .challengeInvalid,
+        "The cookie session_id is missing or not from this server: start again at /auth and send it back.")
 }

@@ -151,7 +151,7 @@ package enum OpenAPI {
               "patch": {
                 "operationId": "changeWorkload",
                 "summary": "Disable or enable a workload",
-                "description": "A disabled workload's guests get nothing, at once. Role: registrar or admin.",
+                "description": "A disabled workload's guests get nothing, at once. Role: admin.",
                 "tags": ["workloads"],
                 "responses": {
                   "200": {

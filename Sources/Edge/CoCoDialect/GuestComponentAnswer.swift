@@ -83,10 +83,7 @@ struct GuestComponentAnswer: Sendable {
 }
 
 extension SNPEvidenceMessage {
-    /// An honest guest sends three certificates. What cannot be read proves nothing.
-    var endorsements: [Certificate] {
-        certificates.prefix(8).flatMap { ((try? Certificate.read(file: $0)) ?? []).prefix(4) }
-    }
+    var endorsements: [Certificate] { Certificate.offered(certificates) }
 }
 
 /// Reads a body, and says where it is wrong without repeating any of it.

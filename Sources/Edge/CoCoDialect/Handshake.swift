@@ -72,9 +72,10 @@ extension CoCoDialect {
         }
     }
 
-    /// The cookie is a secret of the guest's; it goes back to this server only.
+    /// The cookie is a secret of the guest's; it goes back to this server only. It has no path: behind a gateway that cuts
+    /// a prefix the client's paths are others.
     private func cookie(_ session: some StringProtocol) -> String {
-        "\(Request.guestCookie)=\(session); Path=/kbs/v0; HttpOnly; SameSite=Strict"
+        "\(Request.guestCookie)=\(session); HttpOnly; SameSite=Strict"
             + (settings.isSecure ? "; Secure" : "")
     }
 

@@ -39,7 +39,9 @@ public struct Request: Sendable {
                     switch error {
                     case .tooLong(let longest): throw HTTPError.bodyTooLong(longest)
                     case .malformed(let fault): throw HTTPError(fault.status, message: fault.reason)
-                    case .connectionEnded, .alreadyRead: throw CancellationError()
+                    // Nobody reads this answer; the log and the metrics should not blame the server.
+                    case .connectionEnded: throw HTTPError(.clientClosedRequest)
+                    case .alreadyRead: throw CancellationError()
                     case .noRoom: throw error
                     }
                 }

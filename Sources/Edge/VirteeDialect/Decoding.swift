@@ -165,23 +165,17 @@ extension SNPAnswer {
             }
         }
         self.init(
-            report: report, certificates: table.prefix(CertificateText.most).flatMap(\.certificates),
+            report: report, certificates: Certificate.offered(table.lazy.map(\.bytes)),
             generation: product, key: try GuestKey(modulus: modulus, exponent: exponent))
     }
 }
 
 extension CertificateText {
-    /// An honest table has a handful of entries.
-    fileprivate static let most = 16
-
-    /// The certificates in it. What cannot be read proves nothing, and a host's table holds other things too.
-    fileprivate var certificates: [Certificate] {
-        let bytes: [UInt8] =
-            switch self {
-            case .bytes(let bytes): bytes
-            case .text(let text): Hex.decode(text) ?? Base64.decode(text) ?? Array(text.utf8)
-            }
-        return (try? Certificate.read(file: bytes)) ?? []
+    fileprivate var bytes: [UInt8] {
+        switch self {
+        case .bytes(let bytes): bytes
+        case .text(let text): Hex.decode(text) ?? Base64.decode(text) ?? Array(text.utf8)
+        }
     }
 }
 

@@ -66,6 +66,8 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
     ///
     /// - Throws: a ``Refusal``.
     public func attest(_ request: Request) async throws -> Response {
+        // The cookie first: a body is a stranger's until then.
+        try broker.expectsAnswer(session: request.sessionIDs)
         try await broker.attest(
             try Answer(virteeJSON: try await request.jsonBody(upTo: longestBody)), session: request.sessionIDs)
         // The body stays empty: the client takes any text for an error, whatever the status.

@@ -77,7 +77,7 @@ struct SNPCheckTests {
     }
 
     static let cases: [Case] = [
-        Case("version 4", .snpVersion) { $0.template.version = 4 },
+        Case("version 6", .snpVersion) { $0.template.version = 6 },
         Case("version 1", .snpVersion) { $0.template.version = 1 },
         Case("a reserved byte after KEY_INFO", .snpLayout) { $0.template.patches[0x4D] = 1 },
         Case("a reserved byte after CPUID", .snpLayout) { $0.template.patches[0x18B] = 1 },

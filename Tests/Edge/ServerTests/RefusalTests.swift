@@ -29,18 +29,25 @@ struct RefusalTests {
         let written = String(repeating: "\u{301}", count: 65_000) + String(repeating: "\u{316}", count: 65_000)
         let escaped = String(repeating: #"\u0301"#, count: 20_000) + String(repeating: #"\u0316"#, count: 20_000)
         try await RunningServer.run { server in
+            try await server.register("app")
+            let cookie = try await server.challengeCookie("app")
             for marks in [written, escaped] {
                 let body = "{\"\(marks)\":1}"
                 for (method, path, headers) in [
-                    ("POST", "/kbs/v0/auth", []), ("POST", "/kbs/v0/attest", []),
+                    ("POST", "/kbs/v0/auth", []),
                     ("POST", "/kbs/v0/attest", [("Cookie", "kbs-session-id=x")]),
-                    ("POST", "/kbs/v0/attest", [("Cookie", "session_id=x")]),
+                    ("POST", "/kbs/v0/attest", [("Cookie", "session_id=\(cookie)")]),
                     ("POST", "/kbs/v0/register_workload", []), ("PUT", "/api/v1/workloads/app", []),
                 ] as [(String, String, [(String, String)])] {
                     let reply = try await server.send(
                         method, path, body.utf8, headers: headers + [("Content-Type", "application/json")])
                     #expect(reply.status == 400, "\(path): \(reply.body)")
                     #expect(reply.body.contains("combining marks"), "\(path): \(reply.body)")
+                }
+                // A4: without a cookie that this server made no body is read.
+                for headers in [[], [("Cookie", "session_id=x")]] {
+                    let reply = try await server.send("POST", "/kbs/v0/attest", body.utf8, headers: headers)
+                    #expect(reply.status == 400 && reply.code == "challenge_invalid", "\(reply.body)")
                 }
             }
         }
@@ -50,8 +57,10 @@ struct RefusalTests {
     func combiningMarksWithin() async throws {
         let marks = String(repeating: #"\\u0301"#, count: 20_000)
         try await RunningServer.run { server in
+            try await server.register("app")
             let attest = try await server.post(
-                "/kbs/v0/attest", "{\"tee-evidence\":\"{\\\"\(marks)\\\":1}\"}")
+                "/kbs/v0/attest", "{\"tee-evidence\":\"{\\\"\(marks)\\\":1}\"}",
+                cookie: try await server.challengeCookie("app"))
             #expect(attest.status == 400 && attest.body.contains("tee-evidence"), "\(attest.body)")
             let guest = try await server.sendRaw(
                 "GET", "/kbs/v0/resource/a/b/c", fields: [("Authorization", "Bearer e\u{301}.e.e")])
@@ -225,12 +234,12 @@ struct RefusalTests {
     func badBytes() async throws {
         try await RunningServer.run { server in
             try await server.register("app")
+            let cookie = [("Cookie", "session_id=\(try await server.challengeCookie("app"))")]
             for path in ["/kbs/v0/auth", "/kbs/v0/attest", "/kbs/v0/register_workload"] {
                 let tooLong = try await server.send("POST", path, Array(repeating: 0x20, count: 256 * 1_024 + 1))
                 #expect(tooLong.status == 413, "\(path)")
-                #expect(
-                    try await server.send("POST", path, "{}".utf8, headers: [("Content-Type", "text/plain")]).status
-                        == 415)
+                let ofText = cookie + [("Content-Type", "text/plain")]
+                #expect(try await server.send("POST", path, "{}".utf8, headers: ofText).status == 415)
                 let depth = 100_000
                 for body in [
                     Array((String(repeating: "[", count: depth) + String(repeating: "]", count: depth)).utf8),

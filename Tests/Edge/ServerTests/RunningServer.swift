@@ -112,6 +112,11 @@ struct RunningServer {
         return try await send("POST", path, json.utf8, headers: headers)
     }
 
+    /// The cookie of a challenge to an SNP workload.
+    func challengeCookie(_ id: String) async throws -> String {
+        try await post("/kbs/v0/auth", #"{"tee":"snp","extra-params":{"workload_id":"\#(id)"}}"#).cookie
+    }
+
     /// Registers a workload for `Simulated.guest(id)`.
     func register(_ id: String, secret: String = "secret", configuration: String = "") async throws {
         try await transport.register(

@@ -160,7 +160,7 @@ extension Broker {
             expected.reportData = answer.reportData
             expected.hostData = answer.initData?.digest
             let result = try await appraiser.appraise(
-                report, offered: Array(certificates.prefix(SNPAnswer.mostCertificates)), expecting: expected, at: time)
+                report, offered: certificates, expecting: expected, at: time)
             let claims = GuestClaims(
                 .snp(SNPClaims(report, product: result.key?.product ?? report.product)), initData: initData)
             let attempt = GuestAttempt(

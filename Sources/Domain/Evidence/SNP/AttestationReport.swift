@@ -8,8 +8,8 @@ public struct AttestationReport: Sendable, Hashable {
     /// 1,184 bytes.
     public static let size = 0x4A0
     static let signatureOffset = 0x2A0
-    /// The versions whose layout is known here.
-    public static let knownVersions: [UInt32] = [2, 3, 5]
+    /// The versions whose layout is known here; 4 has that of 3.
+    public static let knownVersions: [UInt32] = [2, 3, 4, 5]
 
     /// What the firmware was asked to sign with.
     public enum SigningKey: Sendable, Hashable {

@@ -106,7 +106,7 @@ public enum SNPVerifier {
 
     private static func checkForm(of report: AttestationReport, product: Product?, _ list: inout CheckList) {
         list.check(
-            .snpVersion, expected: .text("2, 3 or 5"), found: .number(UInt64(report.version)),
+            .snpVersion, expected: .text("2, 3, 4 or 5"), found: .number(UInt64(report.version)),
             AttestationReport.knownVersions.contains(report.version),
             advice: "Report version \(report.version) is not known here: update this server, "
                 + "or use firmware that makes a known version.")

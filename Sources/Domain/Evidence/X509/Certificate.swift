@@ -64,6 +64,21 @@ public struct Certificate: Sendable, Hashable {
         return certificates
     }
 
+    /// What a guest sends along as certificates, PEM or DER, each in a file or several in one: at most 12, of at most
+    /// 4 KiB each, since anyone may send them. An honest table has a handful. What cannot be read proves nothing, and a
+    /// host's table holds other things too.
+    public static func offered(_ files: some Sequence<[UInt8]>) -> [Certificate] {
+        var certificates: [Certificate] = []
+        for file in files.prefix(16) {
+            let documents = (try? PEMDocument.read(file))?.filter { $0.label == "CERTIFICATE" }.map(\.der) ?? []
+            for der in documents.isEmpty ? [file] : documents where der.count <= 4_096 {
+                guard certificates.count < 12 else { return certificates }
+                if let certificate = try? Certificate(der: der) { certificates.append(certificate) }
+            }
+        }
+        return certificates
+    }
+
     /// SHA-256 of the SubjectPublicKeyInfo, 32 bytes: what anchors are pinned by.
     public var publicKeyFingerprint: [UInt8] { Array(SHA256.hash(data: publicKeyInfo)) }
 

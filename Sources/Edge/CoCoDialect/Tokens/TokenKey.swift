@@ -44,11 +44,12 @@ struct TokenKey: Sendable {
 
     /// - Parameter claims: a JSON object.
     func sign(_ claims: JSONValue) throws -> String {
-        // For those who know the key already and look for it here: Trustee's tokens have it. Nobody should believe it.
-        var jwk = jwk
-        if longestChain < chain.reduce(0, { $0 + $1.count }) { jwk["x5c"] = nil }
+        // A relying party of Trustee's kind takes a key that it finds here, wants a chain for it, and then never looks the
+        // name up: so the key goes along with its chain, or not at all.
+        let goesAlong = !chain.isEmpty && chain.reduce(0) { $0 + $1.count } <= longestChain
         return try CompactJWS.sign(
-            claims.encoded, header: [.init("typ", "JWT"), .init("kid", .text(id)), .init("jwk", jwk)], with: key)
+            claims.encoded,
+            header: [.init("typ", "JWT"), .init("kid", .text(id))] + (goesAlong ? [.init("jwk", jwk)] : []), with: key)
     }
 
     /// - Throws: when this key has not signed it.
