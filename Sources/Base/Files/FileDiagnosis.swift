@@ -33,6 +33,7 @@ struct FileDiagnosis {
             return "it is a link\(target), which is not there"
         }
         guard let gap = ancestors.first(where: { FileStatus.of($0) == nil }) else { return "it is not there" }
+        if case .make = action { return "the folder \(gap) is not there" }
         return "it is not there, and neither is the folder \(gap)"
     }
 

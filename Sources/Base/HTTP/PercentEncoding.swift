@@ -24,6 +24,13 @@ public enum PercentEncoding {
     /// - Returns: nil when a percent sign has no two hex digits behind it, or the bytes are not UTF-8.
     public static func decode(_ text: some StringProtocol) -> String? {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+        return bytes(text).flatMap { String(validating: $0, as: UTF8.self) }
+    }
+
+    /// The bytes that were encoded, of any kind. A plus sign means itself.
+    ///
+    /// - Returns: nil when a percent sign has no two hex digits behind it.
+    public static func bytes(_ text: some StringProtocol) -> [UInt8]? {
         let encoded = Array(text.utf8)
         var (decoded, position): ([UInt8], Int) = ([], 0)
         while position < encoded.count {
@@ -38,7 +45,7 @@ public enum PercentEncoding {
             decoded.append(byte)
             position += 3
         }
-        return String(validating: decoded, as: UTF8.self)
+        return decoded
     }
 
     private static let digits = Array("0123456789ABCDEF".utf8)

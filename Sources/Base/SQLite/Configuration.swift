@@ -64,7 +64,7 @@ public struct Configuration: Sendable {
         ] where code != SQLITE_OK { throw connection.error(code, nil) }
         try database.execute(sql: "PRAGMA foreign_keys = ON")
         // A file that is no database is found out here, and not at the first question.
-        _ = try Row.fetchOne(database, sql: "SELECT 1 FROM sqlite_master LIMIT 1")
+        _ = try Row.fetchOne(database, sql: "SELECT * FROM sqlite_master LIMIT 1")
         for prepare in preparations { try prepare(database) }
         if journalMode == .wal {
             let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")

@@ -21,7 +21,7 @@ public struct DatabaseError: Error, Hashable, Sendable, CustomStringConvertible 
     public var resultCode: ResultCode { ResultCode(rawValue: extendedResultCode.rawValue & 0xFF) }
 
     public var description: String {
-        let place = sql.map { " - while executing `\($0)`" } ?? ""
+        let place = sql.map { " - while executing `\($0.hasSuffix(";") ? String($0.dropLast()) : $0)`" } ?? ""
         return "SQLite error \(resultCode.rawValue): \(message)\(place)"
     }
 }

@@ -79,9 +79,11 @@ public struct KeyDistributionService: Sendable {
         }
         let certificates = try await get(isKey: true, path) { certificates throws(EndorsementUnavailable) in
             // Another chip's, or another TCB's, would be asked for again at each attestation.
-            guard let certificate = certificates.first, let key = try? EndorsementKey(certificate),
-                EndorsementIdentity(of: key) == identity
-            else { throw EndorsementUnavailable("\(name) sent another certificate than the chip's") }
+            let sent = certificates.first.flatMap { try? EndorsementKey($0) }.map(EndorsementIdentity.init(of:))
+            guard sent == identity else {
+                throw EndorsementUnavailable(
+                    "\(name) sent another certificate than the chip's", detail: sent.map { "\($0)" })
+            }
         }
         guard let certificate = certificates.first else { throw EndorsementUnavailable("\(name) sent no certificate") }
         return certificate

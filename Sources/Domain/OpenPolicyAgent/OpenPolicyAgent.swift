@@ -132,7 +132,8 @@ public struct OpenPolicyAgent: PolicyAgent {
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            throw unavailable("cannot be asked (\(error))")
+            let reason = "\(error)"
+            throw unavailable("cannot be asked (\(reason.hasSuffix(".") ? String(reason.dropLast()) : reason))")
         }
     }
 

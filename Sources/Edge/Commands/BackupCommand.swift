@@ -22,6 +22,7 @@ struct BackupCommand: AsyncParsableCommand {
         print("Wrote \(file), \(outcome.size) bytes, and checked it.")
         print(outcome.summary.lines)
         print("The master key is not in it. Keep it elsewhere: without it no secret can be read.")
+        if let warning = outcome.warning { tell(warning) }
     }
 }
 

@@ -88,9 +88,10 @@ struct Handshake {
 
     /// An answer's text, safe for a console: one line, no control characters, not too long.
     static func printable(_ text: String) -> String {
-        let line = text.prefix(1_000).map { $0.isNewline ? " " : $0 }
+        let line = String(text.prefix(1_000).map { $0.isNewline ? " " : $0 })
         return String(
-            String.UnicodeScalarView(String(line).unicodeScalars.filter { $0.properties.generalCategory != .control }))
+            String.UnicodeScalarView(
+                trimmed(line[...]).unicodeScalars.filter { $0.properties.generalCategory != .control }))
     }
 
     /// Source: RFC 3986, section 2.3, for what need not be escaped.

@@ -17,14 +17,20 @@ public struct URI: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { string }
 
-    /// The query's names and values in their order, decoded. A name without a sign of equality has an empty value; what
-    /// cannot be decoded stands as it was sent.
+    /// The query's names, as they were sent, and values, decoded, in their order. A name without a sign of equality has an
+    /// empty value. A value in which a percent sign encodes nothing stands as it was sent; bytes that are not UTF-8 become
+    /// replacement characters.
     public var queryParameters: [(name: String, value: String)] {
-        (query ?? "").split(separator: "&").map { pair in
+        var pairs = (query ?? "").split(separator: "&", omittingEmptySubsequences: false)
+        // Nothing, or what a `&` at the end leaves.
+        if pairs.last?.isEmpty == true { pairs.removeLast() }
+        return pairs.map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            return (Self.decoded(parts[0]), parts.count > 1 ? Self.decoded(parts[1]) : "")
+            return (String(parts[0]), parts.count > 1 ? Self.decoded(parts[1]) : "")
         }
     }
 
-    private static func decoded(_ text: Substring) -> String { PercentEncoding.decode(text) ?? String(text) }
+    private static func decoded(_ text: Substring) -> String {
+        PercentEncoding.bytes(text).map { String(decoding: $0, as: UTF8.self) } ?? String(text)
+    }
 }

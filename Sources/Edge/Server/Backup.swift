@@ -41,7 +41,7 @@ public enum Backup {
             let warning = try await record(database, file, isReadOnly: lock.isReadOnly)
             return Outcome(size: size, summary: summary, warning: warning)
         } catch {
-            throw InvalidSetting("the backup \(path) could not be made: \(error)")
+            throw InvalidSetting("the backup \(path) could not be made: \("\(error)".replacing(draft, with: path))")
         }
     }
 

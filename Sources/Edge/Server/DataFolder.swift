@@ -188,10 +188,12 @@ public struct DataFolder: Sendable {
     static func exists(_ file: URL) -> Bool { File.exists(file.filePath) }
 
     /// - Throws: ``InvalidSetting`` when no server has worked with the folder, or this user may not see into it.
-    static func checkIsThere(_ folder: URL) throws {
+    ///
+    /// - Parameter option: of the command line, which names the folder.
+    static func checkIsThere(_ folder: URL, namedBy option: String = "--data") throws {
         do { _ = try OpenFile(database(in: folder).filePath, .read) } catch {
             guard error.isMissing || error.code == ENOTDIR else { throw InvalidSetting(error.description) }
-            throw InvalidSetting("\(folder.filePath) is not a data folder: name the server's with --data")
+            throw InvalidSetting("\(folder.filePath) is not a data folder: name the server's with \(option)")
         }
     }
 }

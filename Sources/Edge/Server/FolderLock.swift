@@ -49,7 +49,7 @@ final class ServingLock: Sendable {
             guard try file.file.lock(.exclusive, waiting: false) else {
                 throw InvalidSetting(
                     "\(folder.filePath) is served already\(Self.other(path)): stop that server first, or name another "
-                        + "folder with data")
+                        + "folder with --data")
             }
             try file.file.truncate(to: 0)
             try file.file.write(Array("process \(getpid()), \(address)\n".utf8))

@@ -83,7 +83,11 @@ public enum StorageCommands {
         case .folder(let folder):
             let database = DataFolder.database(in: folder)
             do {
-                if isTarget { try Folder.make(folder.filePath) } else { try DataFolder.checkIsThere(folder) }
+                if isTarget {
+                    try Folder.make(folder.filePath)
+                } else {
+                    try DataFolder.checkIsThere(folder, namedBy: "--from")
+                }
                 // A server would go on with what is not in the copy.
                 let lock = try FolderLock.take(folder, .replacing)
                 if !DataFolder.exists(database) { try File.make(database.filePath) }

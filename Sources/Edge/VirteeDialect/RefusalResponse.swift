@@ -86,20 +86,19 @@ extension Refusal.Code {
 }
 
 extension RouterMethods {
-    /// Answers 405 to every other method.
+    /// Answers 405 to every other method. `HEAD` goes with `GET`, and is in `Allow` where that is.
     ///
     /// - Parameter reply: makes the answer of a sentence.
     public func refuseOtherMethods(
         on path: RouterPath, than allowed: [HTTPRequest.Method],
         replying reply: @escaping @Sendable (String) -> Response = { RefusalResponse.text(.methodNotAllowed, $0) }
     ) {
-        let allow = allowed.map(\.rawValue).joined(separator: ", ")
-        // HEAD goes with GET.
-        for method in HTTPRequest.Method.known
-        where !allowed.contains(method) && !(method == .head && allowed.contains(.get)) {
+        let names = allowed.map(\.rawValue).joined(separator: ", ")
+        let taken = allowed.flatMap { $0 == .get ? [.get, .head] : [$0] }
+        for method in HTTPRequest.Method.known where !taken.contains(method) {
             on(path, method: method) { _, _ in
-                var response = reply("This path takes \(allow) and not \(method.rawValue).")
-                response.headers[.allow] = allow
+                var response = reply("This path takes \(names) and not \(method.rawValue).")
+                response.headers[.allow] = taken.map(\.rawValue).joined(separator: ", ")
                 return response
             }
         }

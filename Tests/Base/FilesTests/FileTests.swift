@@ -42,6 +42,9 @@ struct FileTests {
         #expect(
             failure { _ = try File.read(scratch("a/b/c"), atMost: 1) }?.description
                 == "\(scratch("a/b/c")) cannot be read: it is not there, and neither is the folder \(scratch("a"))")
+        #expect(
+            failure { try File.make(scratch("a/b")) }?.description
+                == "\(scratch("a/b")) cannot be made: the folder \(scratch("a")) is not there")
         symlink("elsewhere", scratch("link"))
         #expect(
             failure { _ = try File.read(scratch("link"), atMost: 1) }?.description

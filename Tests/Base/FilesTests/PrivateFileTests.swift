@@ -26,8 +26,14 @@ struct PrivateFileTests {
             #expect(
                 error?.description
                     == "\(file) can be \(verb) by others than its owner: chmod 600 it, and ask who \(verb) it")
-            #expect(throws: FileError.self) { try PrivateFile.read(file, atMost: 100, group: .isMask) }
         }
+    }
+
+    @Test(
+        "One that everyone has access to is refused under every rule for the group", arguments: [0o604, 0o644, 0o601])
+    func othersUnderMask(_ mode: mode_t) throws {
+        let file = try scratch.write("key", "hidden", mode: mode)
+        #expect(throws: FileError.self) { try PrivateFile.read(file, atMost: 100, group: .isMask) }
     }
 
     @Test("One that this process's own group may read is no fault: a Kubernetes Secret with 0440")

@@ -58,6 +58,13 @@ struct JSONTests {
         #expect(try read("[" + certificate.map { "\($0)" }.joined(separator: ", ") + "\n]").bytes() == certificate)
     }
 
+    @Test(
+        "A text in UTF-16 is told that it is not UTF-8",
+        arguments: [[0xFF, 0xFE, 0x7B, 0x00], [0xFE, 0xFF, 0x00, 0x7B]])
+    func otherEncoding(bytes: [UInt8]) {
+        #expect(reason { _ = try JSON(bytes) } == "JSON: it is not UTF-8 (line 1, column 1)")
+    }
+
     @Test("An error names the place, what stood there and what may")
     func errors() throws {
         let json = try read(

@@ -38,6 +38,8 @@ struct TOMLTests {
         "An error names its line and column, and what is wrong there",
         arguments: [
             ("a = ", "line 1, column 5, ends where a value should stand"),
+            ("a = 9223372036854775808", "line 1, column 5, has a whole number that 64 bits cannot hold"),
+            ("a = 0x1_0000_0000_0000_0000", "line 1, column 5, has a whole number that 64 bits cannot hold"),
             ("\n a b = 1", "line 2, column 4, needs a = behind the key"),
             ("a = 1\na = 2", "line 2, column 1, has a key that is there already"),
             ("a = 1 b", "line 1, column 7, has something where the line should end"),

@@ -216,17 +216,20 @@ struct KeyDistributionTests {
     func serverError() async throws {
         let identity = try identity()
         let time = ManualTime()
-        try await withService(time, answering: { _, _ in StandInService.status(502) }) { standIn, service in
+        func refuses(_ service: KeyDistributionService) async {
             await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+        }
+        try await withService(time, answering: { _, _ in StandInService.status(502) }) { standIn, service in
+            await refuses(service)
             #expect(time.slept == [1, 2, 4, 8, 16, 32, 64, 128, 256].map { .seconds($0) })
             #expect(standIn.asked.count == 10)
             for wait in [0, 59] as [Double] {
                 time.advance(by: .seconds(wait))
-                await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+                await refuses(service)
                 #expect(standIn.asked.count == 10)
             }
             time.advance(by: .seconds(1))
-            await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+            await refuses(service)
             #expect(standIn.asked.count == 20)
         }
     }
@@ -299,6 +302,7 @@ struct KeyDistributionTests {
     func rubbish() async throws {
         let identity = try identity()
         let other = try Simulated.snp.vcek(tcb: TCBVersion(bootLoader: 9, tee: 0, snp: 9, microcode: 9)).certificate
+        let otherName = "\(EndorsementIdentity(of: try EndorsementKey(other)))"
         let bodies: [[UInt8]] = [
             [], Array("<html>".utf8), Array(repeating: 0x30, count: 300_000), [0x30, 0x03, 0x02, 0x01, 0x00], other.der,
             try Simulated.snp.ask.der,
@@ -309,6 +313,8 @@ struct KeyDistributionTests {
                     let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
                     #expect(sentence(error).utf8.count <= 199, "\(sentence(error))")
                     #expect(error?.retryAfter == 60)
+                    // The operator is told which one came.
+                    #expect((error?.detail == otherName) == (body == other.der))
                 }
                 #expect(standIn.asked.count == 1)
             }
@@ -318,6 +324,9 @@ struct KeyDistributionTests {
     @Test("A certificate that leads to no pinned root is not asked for again at once, whoever finds that out")
     func distrusted() async throws {
         let (identity, der, time) = (try identity(), try Simulated.vcek.certificate.der, ManualTime())
+        func refusesAuthorities(_ service: KeyDistributionService) async {
+            await #expect(throws: EndorsementUnavailable.self) { try await service.authorities(.milan, .vcek) }
+        }
         try await withService(time, answering: { _, _ in StandInService.bytes(der) }) { standIn, service in
             _ = try await service.key(identity)
             #expect(service.distrustKey(identity) != nil)
@@ -325,7 +334,7 @@ struct KeyDistributionTests {
             #expect(sentence(error).utf8.count <= 199 && error?.retryAfter == 60)
             _ = try await service.authorities(.milan, .vcek)
             _ = service.distrustAuthorities(.milan, .vcek)
-            await #expect(throws: EndorsementUnavailable.self) { try await service.authorities(.milan, .vcek) }
+            await refusesAuthorities(service)
             #expect(standIn.asked.count == 2)
             time.advance(by: .seconds(60))
             _ = try await service.key(identity)

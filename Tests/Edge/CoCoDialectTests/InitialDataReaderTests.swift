@@ -97,6 +97,14 @@ struct InitialDataReaderTests {
         #expect(try InitialDataReader.read(Array("[\"data\"]".utf8)).data == [:])
     }
 
+    @Test("A dotted key is told how it should be written")
+    func dottedKey() {
+        let error = #expect(throws: MalformedInput.self) {
+            try InitialDataReader.read(Array("[data]\naa.toml = \"x\"".utf8))
+        }
+        #expect(error?.reason == "line 2, column 1, has a dotted key: put it in quotation marks")
+    }
+
     @Test(
         "Keys and tables that init data do not use are refused",
         arguments: [

@@ -202,7 +202,7 @@ struct TransportTests {
     func retries() async throws {
         let busy = CannedServer.text("503 Service Unavailable", "unavailable: soon.", "Retry-After: 0\r\n")
         let limited = CannedServer.text("429 Too Many Requests", "slow down")
-        let refusal = CannedServer.text("403 Forbidden", "evidence.refused: no\u{1B}[31m.\nReally")
+        let refusal = CannedServer.text("403 Forbidden", "evidence.refused: no\u{1B}[31m.\nReally\n")
         try await CannedServer.run([busy, Self.challenge, limited, Self.challenge, refusal]) { server, port in
             let told = Sentences()
             let failure = await kind { try await unlock(port, told: told) }

@@ -120,6 +120,14 @@ extension KeysAndBackups {
             let nowhere = try await Command.run("backup", folder.file("x").path, "--data", folder.file("nowhere").path)
             #expect(nowhere.status != 0 && nowhere.errors.contains("not a data folder"))
             #expect(!FileManager.default.fileExists(atPath: folder.file("x").path))
+            let file = folder.file("none/x").path
+            let unplaced = try await Command.run("backup", file, "--data", data.path)
+            let place = folder.file("none").path
+            #expect(
+                unplaced.errors == """
+                    Error: the backup \(file) could not be made: \(file) cannot be made: the folder \(place) is not there
+
+                    """)
         }
 
         @Test("A backup needs no master key")

@@ -1,4 +1,5 @@
 import Broker
+import Formats
 import Foundation
 import Server
 import TestSupport
@@ -17,13 +18,38 @@ struct ReferenceTests {
         #expect(try file("docs/settings.md").contains("\n\(SettingsReference.table)"))
     }
 
+    /// The example file's settings without the `#` before each.
+    private var examples: [Substring] {
+        SettingsReference.exampleFile.split(separator: "\n").compactMap { line in
+            line.first == "#" && !line.hasPrefix("# ") ? line.dropFirst() : nil
+        }
+    }
+
+    @Test("Every setting in the example file is TOML when its # is taken away, and means its default")
+    func exampleIsTOML() throws {
+        #expect(examples.count == SettingKey.allCases.count)
+        for (line, key) in zip(examples, SettingKey.allCases) {
+            var entry = try TOML.read(Array(line.utf8)).entries.first
+            for name in key.name.split(separator: ".") {
+                #expect(entry?.key == String(name))
+                entry = entry?.table?.entries.first ?? entry
+            }
+            let text: String? =
+                switch entry?.value {
+                case .text(let text): text
+                case .integer(let number): "\(number)"
+                case .bool(let bool): "\(bool)"
+                default: nil
+                }
+            #expect(text == key.defaultText, "\(line)")
+        }
+        #expect(examples.contains("socket.mode = \"660\""), "a bare 0o660 would be 432")
+    }
+
     @Test("The example file with every default in force means what no file means")
     func exampleIsDefault() throws {
         let folder = try TemporaryFolder()
-        let lines = SettingsReference.exampleFile.split(separator: "\n").compactMap { line -> Substring? in
-            guard line.first == "#", !line.hasPrefix("# "), !line.hasSuffix("=") else { return nil }
-            return line.dropFirst()
-        }
+        let lines = examples.filter { !$0.hasSuffix("= \"\"") }
         #expect(lines.count == SettingKey.allCases.count { !$0.defaultText.isEmpty })
         let example = folder.file("kbs.toml")
         try Data(lines.joined(separator: "\n").utf8).write(to: example)

@@ -37,6 +37,16 @@ extension KeysAndBackups {
             #expect(!unreachable.errors.contains("not%20a"))
         }
 
+        @Test("What is copied from a folder that is none is named as it was given")
+        func noFolder() async throws {
+            let folder = try TemporaryFolder()
+            let (from, to) = (folder.file("a").path, folder.file("b").path)
+            let result = try await Command.run("storage", "copy", "--from", from, "--to", to)
+            #expect(result.status == 1)
+            #expect(result.errors == "Error: \(from) is not a data folder: name the server's with --from\n")
+            #expect(!FileManager.default.fileExists(atPath: to))
+        }
+
         @Test("A server's folder goes to PostgreSQL and back, and its guests get their secrets at each place")
         func copy() async throws {
             let (folder, last) = (try TemporaryFolder(), try TemporaryFolder())

@@ -201,7 +201,7 @@ struct TLSFilesTests {
         let half = String(good.pem.prefix(300))
         func variant(_ pem: String, _ key: String) -> TestAuthority.Issued { .init(pem: pem, keyPEM: key, der: []) }
         let cases: [(TestAuthority.Issued, String?, String)] = [
-            (variant(good.pem, other.keyPEM), nil, "is not the key of the first certificate"),
+            (variant(good.pem, other.keyPEM), nil, "tls.key is not the key of the first certificate in /"),
             (variant(authority.pem + good.pem, good.keyPEM), nil, "is not the key of the first certificate"),
             (variant("", good.keyPEM), nil, "tls.crt holds no certificate"),
             (variant(half, good.keyPEM), nil, "tls.crt has a certificate that is cut short"),

@@ -31,6 +31,8 @@ struct JSONReader {
         if text.count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF {
             throw malformed(text, "it begins with a byte order mark")
         }
+        // Such as UTF-16 begins with.
+        if text.count > 0, text[0] >= 0xF8 { throw malformed(text, "it is not UTF-8") }
         skipSpace(text)
         try value(text, parent: 0, depth: 0)
         skipSpace(text)

@@ -73,7 +73,13 @@ extension TOMLReader {
         }
         guard token.count <= Self.longestToken,
             let value = Self.time(token) ?? Self.integer(token) ?? Self.number(token)
-        else { throw fault(at: start, "has a value that is no text in quotation marks, number, date, true or false") }
+        else {
+            throw fault(
+                at: start,
+                Self.digits(token) == nil
+                    ? "has a value that is no text in quotation marks, number, date, true or false"
+                    : "has a whole number that 64 bits cannot hold")
+        }
         return value
     }
 
@@ -114,19 +120,22 @@ extension TOMLReader {
     }
 
     private static func integer(_ token: [UInt8]) -> TOMLValue? {
+        digits(token).flatMap { Int($0.text, radix: $0.base) }.map(TOMLValue.integer)
+    }
+
+    /// A whole number of any size, without underscores and what names its base.
+    private static func digits(_ token: [UInt8]) -> (text: String, base: Int)? {
         if token.count > 2, token[0] == UInt8(ascii: "0"),
             let base = [UInt8(ascii: "x"): 16, UInt8(ascii: "o"): 8, UInt8(ascii: "b"): 2][token[1]]
         {
-            return withoutUnderscores(token[2...], base: base).flatMap {
-                Int(String(decoding: $0, as: UTF8.self), radix: base)
-            }.map(TOMLValue.integer)
+            return withoutUnderscores(token[2...], base: base).map { (String(decoding: $0, as: UTF8.self), base) }
         }
         let isSigned = token.first == UInt8(ascii: "+") || token.first == UInt8(ascii: "-")
         guard let digits = withoutUnderscores(token.dropFirst(isSigned ? 1 : 0)),
             digits.count == 1 || digits.first != UInt8(ascii: "0")
         else { return nil }
         let sign = token.first == UInt8(ascii: "-") ? "-" : ""
-        return Int(sign + String(decoding: digits, as: UTF8.self)).map(TOMLValue.integer)
+        return (sign + String(decoding: digits, as: UTF8.self), 10)
     }
 
     private static func number(_ token: [UInt8]) -> TOMLValue? {

@@ -57,7 +57,11 @@ enum InitialDataReader {
             guard entry.key.utf8.count <= longestKey else {
                 throw malformed(entry, "has a key of more than \(longestKey) bytes")
             }
-            guard case .text(let text) = entry.value else { throw malformed(entry, "has a value that is no text") }
+            guard case .text(let text) = entry.value else {
+                let isDotted = entry.table?.form == .dottedKey
+                throw malformed(
+                    entry, isDotted ? "has a dotted key: put it in quotation marks" : "has a value that is no text")
+            }
             texts[entry.key] = text
         }
         return texts

@@ -44,8 +44,9 @@ struct ListeningExamination: Examination {
                 "listen.port", "this user may not listen on \(address)",
                 do: "choose a port above 1023, or add CAP_NET_BIND_SERVICE to the unit (docs/install.md)")
         } catch {
+            let sentence = error.description
             return .problem(
-                "listen.port", "\(address) cannot be listened on: \(error)",
+                "listen.port", sentence.hasSuffix(".") ? String(sentence.dropLast()) : sentence,
                 do: "name an address of this machine, or 0.0.0.0 or [::] for all")
         }
     }

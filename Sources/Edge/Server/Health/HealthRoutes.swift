@@ -35,7 +35,7 @@ struct HealthRoutes: Sendable {
                 body: .bytes(Array(await monitor.page().utf8)))
         }
         for path: RouterPath in ["livez", "readyz", "metrics"] {
-            router.refuseOtherMethods(on: path, than: [.get, .head])
+            router.refuseOtherMethods(on: path, than: [.get])
         }
     }
 

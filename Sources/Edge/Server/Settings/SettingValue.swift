@@ -69,7 +69,9 @@ public struct SettingValue: Sendable {
                 throw invalid("one address and port, one unix:PATH, or one of each with a comma between")
             }
         }
-        guard address != nil || socket != nil else { throw invalid("an address and a port, e.g. 127.0.0.1:8080") }
+        guard address != nil || socket != nil else {
+            throw invalid("an address and a port, e.g. 127.0.0.1:8080 or [::1]:8080")
+        }
         return (address, socket)
     }
 

@@ -1,20 +1,19 @@
 /// The settings as documents, made from ``SettingKey/allCases`` so that they cannot differ from the program.
 public enum SettingsReference {
-    /// `kbs.toml.example`: each setting commented out, with its meaning and default.
+    /// `kbs.toml.example`: each setting commented out, with its meaning and default. Without the `#` it is TOML.
     public static var exampleFile: String {
         """
-        # Settings of swift-kbs. Each is shown with its default. Flags and the environment go before this file.
+        # Settings of swift-kbs. Each is shown with its default, "" where there is none. Flags and the environment go before this file.
         # Made by `kbs settings --example`.
 
         """
             + SettingKey.allCases.map { key in
-                let value = key.defaultText.isEmpty ? "" : " \(toml(key.defaultText))"
-                return """
+                """
 
-                    # \(key.help).
-                    #\(key.name) =\(value)
+                # \(key.help).
+                #\(key.name) = \(toml(key))
 
-                    """
+                """
             }.joined()
     }
 
@@ -28,9 +27,11 @@ public enum SettingsReference {
             .joined(separator: "\n") + "\n"
     }
 
-    /// A number, true and false stand bare; all else in quotes, `1.2` too, which is no number here.
-    private static func toml(_ text: String) -> String {
-        Int(text) != nil || Bool(text) != nil ? text : "\"\(text)\""
+    /// A number, true and false stand bare; all else in quotes, `1.2` too, which is no number here, and a mode, which is
+    /// one in octal.
+    private static func toml(_ key: SettingKey) -> String {
+        let text = key.defaultText
+        return key != .socketMode && (Int(text) != nil || Bool(text) != nil) ? text : "\"\(text)\""
     }
 
     private static func escape(_ text: String) -> String {

@@ -20,9 +20,10 @@ struct ServedTLS: Sendable {
     /// - Throws: ``InvalidSetting`` that says which file is wrong, and how.
     init(_ contents: TLSFiles.Contents, of files: TLSFiles) throws {
         do {
+            let (chain, key) = (files.certificate.filePath, "tls.key: \(files.key.filePath)")
             identity = try TLSIdentity(
-                certificates: contents.certificate, named: "tls.certificate: \(files.certificate.filePath)",
-                key: contents.key, named: "tls.key: \(files.key.filePath)")
+                try X509Certificate.read(pem: contents.certificate, named: "tls.certificate: \(chain)"), named: chain,
+                try PrivateKey(pem: contents.key, named: key), named: key)
             let authorities = try contents.clientAuthorities.map {
                 try X509Certificate.read(pem: $0, named: "tls.client_ca: \(files.clientAuthorities?.filePath ?? "")")
             }

@@ -31,9 +31,10 @@ public struct TLSFiles: Sendable, Hashable {
 
     /// - Throws: ``InvalidSetting`` with the file that cannot be read.
     func read() throws -> Contents {
+        let certificate = try Self.read(certificate, "tls.certificate")
         var key = try Self.read(key, "tls.key")
         return Contents(
-            certificate: try Self.read(certificate, "tls.certificate"), key: Secret(wiping: &key),
+            certificate: certificate, key: Secret(wiping: &key),
             clientAuthorities: try clientAuthorities.map { try Self.read($0, "tls.client_ca") })
     }
 
