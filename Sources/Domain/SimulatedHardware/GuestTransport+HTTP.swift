@@ -27,11 +27,8 @@ extension GuestTransport {
         }
     }
 
-    /// As libkrun's SEV clients find it: up to the first semicolon, which must be there.
     private static func session(in headers: HTTPFields) -> String? {
-        guard let line = headers[values: .setCookie].first, line.hasPrefix("session_id="),
-            let end = line.firstIndex(of: ";")
-        else { return nil }
-        return String(line[..<end].dropFirst("session_id=".count))
+        guard let line = headers[values: .setCookie].first, line.hasPrefix("session_id=") else { return nil }
+        return String(line.dropFirst("session_id=".count).prefix { $0 != ";" })
     }
 }

@@ -19,8 +19,8 @@ struct Crowd: Sendable {
 
     /// What a server's data folder needs before, for the CoCo guests.
     static func preparations(in folder: BenchFolder) throws -> [[String]] {
-        try File.make(folder.file("policy.toml"), Array(policy.utf8))
-        try File.make(folder.file("resource"), Array(resourceText.utf8))
+        try File.replace(folder.file("policy.toml"), with: Array(policy.utf8))
+        try File.replace(folder.file("resource"), with: Array(resourceText.utf8))
         return [
             ["policy", "set", "bench", folder.file("policy.toml")],
             ["resource", "put", resource, folder.file("resource"), "--policy", "bench"],
