@@ -50,8 +50,9 @@ package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sen
 
     private func insert(_ value: Value, for key: Key, into generations: inout Generations) {
         if generations.young.count >= capacity, generations.young[key] == nil {
-            generations.old = generations.young
-            generations.young = [:]
+            // The room is kept: a server that has been busy once does not grow and shrink from then on.
+            swap(&generations.young, &generations.old)
+            generations.young.removeAll(keepingCapacity: true)
         }
         generations.young[key] = value
     }
