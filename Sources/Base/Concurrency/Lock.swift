@@ -2,6 +2,8 @@ import Glibc
 
 /// A value that one thread at a time can reach. It has `Synchronization.Mutex`'s surface, over pthread: the thread
 /// sanitizer does not see Mutex's futex on Linux and reports races that are none.
+///
+/// A function goes into a struct first: as the value itself it would be wrapped once more at each access, for good.
 public final class Lock<Value>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private var value: Value

@@ -6,14 +6,16 @@ import Logging
 final class ServerSignals: Sendable {
     /// Made by the first signal that asks the server to end.
     let stop: StopRequest
-    private let hangUp: Lock<(@Sendable () -> Void)?>
+    private struct Reaction: Sendable { var body: (@Sendable () -> Void)? }
+
+    private let hangUp: Lock<Reaction>
     private let watch: SignalWatch
 
     /// From now on signals do what they mean here, until ``end()``.
     ///
     /// - Parameter manager: is told when the server reads things again.
     init(logger: Logger, manager: ServiceManager?) {
-        let (stop, hangUp) = (StopRequest(), Lock<(@Sendable () -> Void)?>(nil))
+        let (stop, hangUp) = (StopRequest(), Lock(Reaction()))
         (self.stop, self.hangUp) = (stop, hangUp)
         watch = SignalWatch(Signal.ending) { signal in
             switch signal {
@@ -22,7 +24,7 @@ final class ServerSignals: Sendable {
                     stop.isMade ? "The server is stopping already." : "Stopping.", metadata: ["signal": "\(signal)"])
                 stop.make()
             case .hangUp:
-                guard let reload = hangUp.withLock({ $0 }) else {
+                guard let reload = hangUp.withLock({ $0.body }) else {
                     return logger.info("SIGHUP: the server is only just starting.")
                 }
                 manager?.reloading()
@@ -36,7 +38,7 @@ final class ServerSignals: Sendable {
     }
 
     /// Says what SIGHUP does.
-    func onHangUp(_ body: @escaping @Sendable () -> Void) { hangUp.withLock { $0 = body } }
+    func onHangUp(_ body: @escaping @Sendable () -> Void) { hangUp.withLock { $0.body = body } }
 
     func end() { watch.end() }
 }

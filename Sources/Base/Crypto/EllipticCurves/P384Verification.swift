@@ -9,14 +9,16 @@ public enum P384Verification {
     public typealias Function =
         @Sendable (_ key: [UInt8], _ signature: [UInt8], _ digest: UnsafeBufferPointer<UInt8>) -> Bool
 
-    private static let slot = Lock<Function?>(nil)
+    private struct Installed: Sendable { var function: Function? }
+
+    private static let slot = Lock(Installed())
 
     /// Has P-384 signatures verified by another than libcrypto from now on; nil for libcrypto again.
-    public static func install(_ function: Function?) { slot.withLock { $0 = function } }
+    public static func install(_ function: Function?) { slot.withLock { $0.function = function } }
 
     /// nil in FIPS mode, whatever was installed.
     static var installed: Function? {
-        guard let function = slot.withLock({ $0 }), !CryptoLibrary.isFIPSMode else { return nil }
+        guard let function = slot.withLock({ $0.function }), !CryptoLibrary.isFIPSMode else { return nil }
         return function
     }
 }
