@@ -192,9 +192,9 @@ struct KeyDistributionTests {
             try await withService(time, answering: answer) { standIn, service in
                 _ = try await service.key(identity)
                 #expect(standIn.asked.count == 2)
-                // A date, which has whole seconds, may have come nearer until it was read.
+                // A date, which has whole seconds, may have come nearer until it was read; the clock that reads it may be a tick behind.
                 let waited = try #require(time.slept.first)
-                #expect(form == "date" ? waited > .seconds(300) && waited <= .seconds(600) : waited == .seconds(7))
+                #expect(form == "date" ? waited > .seconds(300) && waited <= .seconds(601) : waited == .seconds(7))
             }
         }
     }
