@@ -31,8 +31,9 @@ private struct SoftToken {
             to: configuration)
         environment = ["SOFTHSM2_CONF": configuration.path]
         try await run(
-            "/usr/bin/softhsm2-util", "--init-token", "--free", "--label", "kbs", "--pin", "1234", "--so-pin", "5678")
-        try writePIN("1234\n")
+            "/usr/bin/softhsm2-util", "--init-token", "--free", "--label", "kbs", "--pin", "pin-1234", "--so-pin",
+            "5678")
+        try writePIN("pin-1234\n")
     }
 
     func writePIN(_ text: String, mode: Int = 0o600) throws {
@@ -81,7 +82,7 @@ extension KeysAndBackups {
             let transport = GuestTransport(base: server.base, client: .shared)
             try await body(transport)
             #expect(try await Simulated.guest("app").boot(over: transport) == Array("s".utf8))
-            #expect(!server.log.contains("1234"))
+            #expect(!server.log.contains("pin-1234"))
             server.send(signal: SIGTERM)
             #expect(try await server.ends(within: .seconds(60)))
         }
@@ -110,7 +111,7 @@ extension KeysAndBackups {
             // From here on the file is not needed, and the token gives the same key each time.
             try FileManager.default.removeItem(at: folder.file("data/master.key"))
             try await serve(token.uri())
-            try await serve(token.uri(pin: "env:PIN"), environment: ["PIN": "1234"])
+            try await serve(token.uri(pin: "env:PIN"), environment: ["PIN": "pin-1234"])
 
             let newFile = folder.file("new.key").path
             #expect(try await token.kbs("keys", "create", "--file", newFile).status == 0)
@@ -169,7 +170,7 @@ extension KeysAndBackups {
             try await refused(token.uri(module: libc), "not a PKCS #11 module")
             try await refused(token.uri(pin: "env:NO_SUCH_PIN"), "NO_SUCH_PIN")
             try await refused(token.uri(pin: "file:/no/such/pin"), "/no/such/pin")
-            try token.writePIN("1234", mode: 0o644)
+            try token.writePIN("pin-1234", mode: 0o644)
             try await refused(token.uri(), "chmod 600")
             try token.writePIN("8642")
             try await refused(token.uri(), "is wrong")
@@ -183,7 +184,7 @@ extension KeysAndBackups {
             try await token.run(
                 "/usr/bin/softhsm2-util", "--import", folder.file("aes").path, "--aes", "--token", "kbs", "--label",
                 "aes",
-                "--id", "01", "--pin", "1234")
+                "--id", "01", "--pin", "pin-1234")
             _ = try await DataFolder(folder.file("data"))
             let result = try await token.kbs(
                 "keys", "status", "--data", data, "--keys-master", token.uri(object: "aes"))
@@ -199,7 +200,8 @@ extension KeysAndBackups {
             try Data([0, 0, 0, 1] + Array("swift-kbs/1 master key".utf8) + [0] + [0, 0, 1, 0]).write(
                 to: folder.file("input"))
             try await token.run(
-                SoftToken.pkcs11Tool, "--module", SoftToken.module ?? "", "--login", "--pin", "1234", "--token-label",
+                SoftToken.pkcs11Tool, "--module", SoftToken.module ?? "", "--login", "--pin", "pin-1234",
+                "--token-label",
                 "kbs",
                 "--sign", "--mechanism", "SHA256-HMAC", "--label", "known", "--input-file", folder.file("input").path,
                 "--output-file", folder.file("output").path)
