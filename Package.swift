@@ -235,7 +235,7 @@ let testTargets: [Target] = [
             "OpenPolicyAgent", "Policies", "Server", "SimulatedHardware", "Storage", "TLS", "TLSSupport",
             "TestSupport", "Tracing", "VirteeDialect", "X509", "kbs", "kbs-guest",
         ]),
-    tests("Edge", "CommandsTests", ["Arguments", "Commands", "Concurrency", "TestSupport", "kbs"]),
+    tests("Edge", "CommandsTests", ["Arguments", "Commands", "Concurrency", "TLSSupport", "TestSupport", "kbs"]),
 ]
 
 // For fuzz/, which is a package of its own.

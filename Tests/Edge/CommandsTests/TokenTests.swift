@@ -1,6 +1,7 @@
 import Concurrency
 import Foundation
 import Glibc
+import TLSSupport
 import TestSupport
 import Testing
 
@@ -11,28 +12,15 @@ struct TokenTests {
 
     /// Answers every connection with the same bytes and closes it, whatever was asked.
     private final class Answering: Sendable {
-        let port: Int
-        private let loop: AcceptLoop
+        var port: Int { Int(listener.port) }
+        private let listener: TestListener
         private let seen = Lock("")
 
         /// What was asked, so far.
         var requests: String { seen.withLock { $0 } }
 
         init(_ answer: String) throws {
-            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let isListening = withUnsafeMutablePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                    bind(listener, address, size) == 0 && listen(listener, 16) == 0
-                        && getsockname(listener, address, &size) == 0
-                }
-            }
-            try #require(isListening)
-            port = Int(UInt16(bigEndian: address.sin_port))
-            loop = AcceptLoop(listener) { [seen] connection in
+            listener = try TestListener { [seen] connection in
                 var bytes = [UInt8](repeating: 0, count: 65_536)
                 let count = read(connection, &bytes, bytes.count)
                 seen.withLock { $0 += String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self) }

@@ -87,21 +87,29 @@ struct UnlockProgramTests {
         }
     }
 
+    /// Gives the secret to a shell script in cryptsetup's place.
+    private func unlock(_ port: Int, _ pin: String, with script: String, in folder: TemporaryFolder) async throws
+        -> ProgramResult
+    {
+        let fake = folder.file("cryptsetup")
+        try Data("#!/bin/sh\n\(script)\n".utf8).write(to: fake)
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: fake.path)
+        return try await unlock(
+            tsm("web"),
+            [
+                "--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", pin, "--cryptsetup", "/dev/vda2",
+                "root",
+            ],
+            environment: ["PATH": "\(folder.url.path):/usr/bin:/bin"])
+    }
+
     @Test("cryptsetup gets the secret on its standard input, and in no argument or variable")
     func cryptsetup() async throws {
         try await withBroker { port, pin in
             let folder = try TemporaryFolder()
-            let fake = folder.file("cryptsetup")
-            try Data("#!/bin/sh\ncd \(folder.url.path)\ncat >stdin\necho \"$@\" >argv\nenv >env\necho chatter\n".utf8)
-                .write(to: fake)
-            try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: fake.path)
             let got = try await unlock(
-                tsm("web"),
-                [
-                    "--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", pin, "--cryptsetup",
-                    "/dev/vda2", "root",
-                ],
-                environment: ["PATH": "\(folder.url.path):/usr/bin:/bin"])
+                port, pin, with: "cd \(folder.url.path)\ncat >stdin\necho \"$@\" >argv\nenv >env\necho chatter",
+                in: folder)
             #expect(got.status == 0 && got.output.isEmpty, "cryptsetup's chatter is not on our output")
             func text(_ name: String) throws -> String { try String(contentsOf: folder.file(name), encoding: .utf8) }
             #expect(try text("stdin") == Self.secret)
@@ -114,16 +122,7 @@ struct UnlockProgramTests {
     func cryptsetupFails() async throws {
         try await withBroker { port, pin in
             let folder = try TemporaryFolder()
-            let fake = folder.file("cryptsetup")
-            try Data("#!/bin/sh\nexit 2\n".utf8).write(to: fake)
-            try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: fake.path)
-            let got = try await unlock(
-                tsm("web"),
-                [
-                    "--url", "https://127.0.0.1:\(port)", "--workload", "web", "--pin", pin, "--cryptsetup",
-                    "/dev/vda2", "root",
-                ],
-                environment: ["PATH": "\(folder.url.path):/usr/bin:/bin"])
+            let got = try await unlock(port, pin, with: "exit 2", in: folder)
             #expect(got.status == 4 && got.errors.contains("not a passphrase of /dev/vda2"))
         }
     }
