@@ -38,7 +38,7 @@ extension Broker {
                 challenge,
                 Refusal(.rateLimited, "This session has asked for its key too often: wait.", retryAfter: seconds))
         }
-        guard key == grant.workload.id.text else {
+        guard ExactText(key) == ExactText(grant.workload.id.text) else {
             try await recordBounded(record(.refused, .keyUnknown), in: budgets.genuine)
             throw refused(challenge, Refusal(.keyUnknown, "There is no such key for this session's workload."))
         }

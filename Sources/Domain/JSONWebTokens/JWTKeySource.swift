@@ -42,7 +42,7 @@ package actor JWTKeySource {
     ///
     /// - Returns: none when the provider publishes no key with this id.
     /// - Throws: a ``Refusal`` when the keys cannot be had.
-    func keys(named id: String) async throws -> [VerificationKey] {
+    func keys(named id: ExactText) async throws -> [VerificationKey] {
         Array(
             try await published { $0.keys(named: id).isEmpty }.keys(named: id).prefix(Self.mostTried))
     }

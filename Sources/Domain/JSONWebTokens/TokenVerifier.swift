@@ -1,4 +1,5 @@
 package import Broker
+package import Bytes
 package import FoundationEssentials
 package import JOSE
 
@@ -9,16 +10,16 @@ package import JOSE
 package struct TokenVerifier: Sendable {
     /// What tokens must be like.
     package struct Rules: Sendable {
-        /// `iss`, to the letter.
-        package var issuer: String
+        /// `iss`.
+        package var issuer: ExactText
         /// Must be in `aud`; `nil` when it is not looked at.
-        package var audience: String?
+        package var audience: ExactText?
         /// How long a token and its header may be.
         package var limits = CompactJWS.Limits(bytes: 8_192, header: 1_024)
         /// Whether `kid` must say which key it is. Without it, each of the issuer's keys is tried.
         package var needsKeyID = true
 
-        package init(issuer: String, audience: String?) {
+        package init(issuer: ExactText, audience: ExactText?) {
             (self.issuer, self.audience) = (issuer, audience)
         }
     }

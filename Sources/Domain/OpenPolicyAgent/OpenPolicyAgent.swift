@@ -78,16 +78,14 @@ public struct OpenPolicyAgent: PolicyAgent {
 
     /// `{"input": {claims, "plugin", "resource-path", "query"}}`. What is asked for goes over claims of those names.
     private static func body(asking question: PolicyQuestion) throws -> [UInt8] {
-        guard let claims = (try? JSON(question.claims)).map({ JSONValue($0) }), let members = claims.members else {
+        guard var input = (try? JSON(question.claims)).map({ JSONValue($0) }), input.members != nil else {
             throw Refusal(
                 .unavailable, "The guest's claims are not a JSON object, so no agent can be asked about them.")
         }
-        var input: [String: JSONValue] = [:]
-        for member in members { input[member.name] = member.value }
         input["plugin"] = "resource"
         input["resource-path"] = .array(question.path.map { .text($0) })
         input["query"] = [:]
-        return JSONValue(["input": JSONValue(input)]).encoded
+        return JSONValue.object([.init("input", input)]).encoded
     }
 
     /// What OPA says of a module that does not compile.

@@ -77,7 +77,7 @@ extension ResourcePolicy {
                         })
                     + "; no other processor will do",
             initData.isEmpty
-                ? nil : "its init data have the policy's \(initData.keys.sorted().joined(separator: ", "))",
+                ? nil : "its init data have the policy's \(initData.keys.sorted().map(\.text).joined(separator: ", "))",
             agentDecision.map { "the Open Policy Agent says true to \($0)" },
         ]
         rules.append("the server's own settings (snp.*) accept it")

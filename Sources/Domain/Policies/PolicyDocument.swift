@@ -10,7 +10,7 @@ extension ResourcePolicy {
         var document = try TOMLDocument(text, subject: "The policy \(name)")
         self.init(name: name)
         description = try document.text("description") ?? ""
-        if let list = try document.list("tee", of: "it is snp or sample", { GuestTEE(rawValue: $0) }) { tees = list }
+        if let list = try document.list("tee", of: "it is snp or sample", { GuestTEE(exactly: $0) }) { tees = list }
         products = try document.list("products", of: "a product is Milan, Genoa or Turin") { Self.product($0) }
         measurements = try Self.references("measurements", .measurement, &document)
         acceptsAnyMeasurement = try document.bool("accepts_any_measurement") ?? false
@@ -34,31 +34,33 @@ extension ResourcePolicy {
             platform = PlatformFeatures(list)
         }
         endorsements = try document.list("endorsements", of: "it is vcek or vlek") {
-            EndorsementKey.Kind(rawValue: $0)
+            EndorsementKey.Kind(exactly: $0)
         }
         chips = try document.list("chips", of: "a chip has 128 hex digits, or 16 on Turin") { Self.bytes($0, [64, 8]) }
-        for (text, version) in try document.table("minimum_tcb") ?? [:] {
-            guard let product = Self.product(text) else {
+        for (key, value) in try document.table("minimum_tcb") {
+            guard let product = Self.product(key.text) else {
                 throw document.refuse(
-                    "minimum_tcb", "has \"\(text.prefix(40))\", and a product is Milan, Genoa or Turin")
+                    "minimum_tcb", "has \"\(key.text.prefix(40))\", and a product is Milan, Genoa or Turin")
             }
-            guard let version = TCBVersion(version, product: product) else {
+            guard let version = TCBVersion(value.text, product: product) else {
                 throw document.refuse(
                     "minimum_tcb",
                     product == .turin
                         ? "needs five numbers for Turin, FMC first, such as 01.01.01.04.77"
                         : "needs four numbers for \(product.rawValue), such as 03.00.20.209")
             }
-            minimumTCB[product] = version
+            guard minimumTCB.updateValue(version, forKey: product) == nil else {
+                throw document.refuse("minimum_tcb", "has \(product.rawValue) twice")
+            }
         }
-        initData = try document.table("init_data") ?? [:]
+        initData = try document.table("init_data")
         agentDecision = try document.text("opa")
         try document.finish()
         try check()
     }
 
     private static func product(_ text: String) -> Product? {
-        Product.allCases.first { $0.rawValue.lowercased() == text.lowercased() }
+        Product.allCases.first { ExactText($0.rawValue.lowercased()) == ExactText(text.lowercased()) }
     }
 
     private static func bytes(_ text: String, _ lengths: [Int]) -> [UInt8]? {

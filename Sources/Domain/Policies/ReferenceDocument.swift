@@ -14,7 +14,7 @@ extension ReferenceValueSet {
         guard let word = try document.text("kind") else {
             throw document.refuse("kind", "is missing: say what the values are, one of \(kinds)")
         }
-        guard let kind = Kind(rawValue: word) else {
+        guard let kind = Kind(exactly: word) else {
             throw document.refuse("kind", "is \"\(word.prefix(40))\" and should be one of \(kinds)")
         }
         let values = try document.list("values", of: "a \(kind.rawValue) has \(kind.length * 2) hex digits") {

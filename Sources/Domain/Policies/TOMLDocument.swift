@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Formats
 
 /// A TOML document of which every key is taken, or is an error.
@@ -10,7 +11,7 @@ struct TOMLDocument {
     private let subject: String
     private let root: TOMLTable
     /// Those that were asked for, in this order.
-    private var known: [String] = []
+    private var known: [ExactText] = []
 
     /// - Throws: a ``Refusal`` when the text is not TOML.
     init(_ text: String, subject: String) throws(Refusal) {
@@ -66,7 +67,9 @@ struct TOMLDocument {
             var texts: [String] = []
             for element in elements {
                 guard case .text(let text) = element.value else { throw refuse(key, wanted) }
-                guard !texts.contains(text) else { throw refuse(key, "holds \"\(text.prefix(100))\" twice") }
+                guard !texts.contains(where: { ExactText($0) == ExactText(text) }) else {
+                    throw refuse(key, "holds \"\(text.prefix(100))\" twice")
+                }
                 texts.append(text)
             }
             return texts
@@ -91,31 +94,31 @@ struct TOMLDocument {
         return values
     }
 
-    /// A table of texts.
-    mutating func table(_ key: String) throws(Refusal) -> [String: String]? {
-        guard let value = take(key) else { return nil }
+    /// A table of texts; empty when there is none.
+    mutating func table(_ key: String) throws(Refusal) -> [ExactText: ExactText] {
+        guard let value = take(key) else { return [:] }
         guard case .table(let table) = value, !table.entries.isEmpty else {
             throw refuse(key, "must be a table that is not empty: [\(key)], and under it lines such as name = \"text\"")
         }
-        var texts: [String: String] = [:]
+        var texts: [ExactText: ExactText] = [:]
         for entry in table.entries {
             guard case .text(let text) = entry.value else {
-                throw refuse(key, "has \"\(entry.key.prefix(64))\", which must be text in quotation marks")
+                throw refuse(key, "has \"\(entry.key.text.prefix(64))\", which must be text in quotation marks")
             }
-            texts[entry.key] = text
+            texts[entry.key] = ExactText(text)
         }
         return texts
     }
 
     private mutating func take(_ key: String) -> TOMLValue? {
-        known.append(key)
+        known.append(ExactText(key))
         return root[key]?.value
     }
 
     /// - Throws: a ``Refusal`` when something was not taken.
     func finish() throws(Refusal) {
         guard let key = root.entries.map(\.key).filter({ !known.contains($0) }).sorted().first else { return }
-        throw refuse(key, "is not known. What there is: \(known.joined(separator: ", "))")
+        throw refuse(key.text, "is not known. What there is: \(known.map(\.text).joined(separator: ", "))")
     }
 
     /// An error about a key, with its line if it is there.

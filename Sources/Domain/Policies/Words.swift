@@ -1,3 +1,4 @@
+import Bytes
 import Evidence
 
 /// The words of a policy for bits of a report, and what they are in a sentence.
@@ -13,7 +14,7 @@ struct Words<Bits: OptionSet & Sendable>: Sendable where Bits.Element == Bits {
 
     init(_ all: [(String, Bits, String)]) { self.all = all.map { Word(text: $0.0, bit: $0.1, meaning: $0.2) } }
 
-    subscript(text: String) -> Bits? { all.first { $0.text == text }?.bit }
+    subscript(text: String) -> Bits? { all.first { ExactText($0.text) == ExactText(text) }?.bit }
 
     var wanted: String { "what there is: " + all.map(\.text).joined(separator: ", ") }
 

@@ -1,34 +1,35 @@
 public import Broker
+import Bytes
 import X509
 
 /// Which client certificates have which role. That a certificate is genuine, TLS has verified before.
 public struct ClientCertificates: Sendable {
     /// Names as `cn:ops`, `dns:ci.example.org`, `uri:spiffe://example.org/registrar`, `email:a@example.org`.
-    private let roles: [String: Role]
+    private let roles: [ExactText: Role]
 
     public var isEmpty: Bool { roles.isEmpty }
 
     public static let none = ClientCertificates(roles: [:])
 
-    private init(roles: [String: Role]) { self.roles = roles }
+    private init(roles: [ExactText: Role]) { self.roles = roles }
 
     /// Reads entries such as `dns:ci.example.org=registrar`.
     ///
     /// - Throws: a ``Refusal`` that names the entry.
     public init(_ entries: [String]) throws(Refusal) {
-        var roles: [String: Role] = [:]
+        var roles: [ExactText: Role] = [:]
         for entry in entries {
             guard let mark = entry.lastIndex(of: "="),
-                let role = Role(rawValue: String(entry[entry.index(after: mark)...])),
+                let role = Role(exactly: entry[entry.index(after: mark)...]),
                 let colon = entry.firstIndex(of: ":"), colon < mark,
-                ["cn", "dns", "uri", "email"].contains(entry[..<colon])
+                (["cn", "dns", "uri", "email"] as [ExactText]).contains(ExactText(entry[..<colon]))
             else {
                 throw Refusal(
                     .invalidField,
                     "\"\(entry)\" should be a name and a role: dns:ci.example.org=registrar, cn:NAME=auditor, "
                         + "uri:spiffe://…=admin or email:…=admin.")
             }
-            roles[String(entry[..<mark])] = role
+            roles[ExactText(entry[..<mark])] = role
         }
         self.roles = roles
     }
@@ -40,10 +41,10 @@ public struct ClientCertificates: Sendable {
     func caller(_ der: [UInt8]) -> Caller? {
         guard let certificate = try? X509Certificate(der: der) else { return nil }
         let named = Self.names(of: certificate).compactMap { name in roles[name].map { (name, $0) } }
-        return named.max { $0.1 < $1.1 }.map { Caller(.certificate($0.0), $0.1) }
+        return named.max { $0.1 < $1.1 }.map { Caller(.certificate($0.0.text), $0.1) }
     }
 
-    private static func names(of certificate: X509Certificate) -> [String] {
+    private static func names(of certificate: X509Certificate) -> [ExactText] {
         certificate.subject.commonNames.map { "cn:\($0)" }
             + certificate.alternativeNames.compactMap { name in
                 switch name {

@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Formats
 import FoundationEssentials
 import JOSE
@@ -23,6 +24,6 @@ struct JWTVerifier: Sendable {
             throw Refusal(
                 .forbidden, "The JWT's claim \(issuer.roleClaim) names no role: registrar, auditor or admin is wanted.")
         }
-        return Caller(.jwt(issuer: issuer.issuer, subject: claims["sub"]?.asText ?? "?"), role)
+        return Caller(.jwt(issuer: issuer.issuer.text, subject: claims["sub"]?.asText ?? "?"), role)
     }
 }

@@ -8,25 +8,25 @@ import VirteeDialect
 
 /// A request's query, of which every name is known.
 struct Query: Sendable {
-    private let values: [String: String]
+    private let values: [ExactText: String]
 
     /// - Throws: a ``Refusal`` for a name that means nothing here, or that comes twice.
-    init(_ request: Request, _ known: Set<String>) throws(Refusal) {
-        var values: [String: String] = [:]
+    init(_ request: Request, _ known: Set<ExactText>) throws(Refusal) {
+        var values: [ExactText: String] = [:]
         for (name, value) in request.uri.queryParameters {
-            guard known.contains(String(name)) else {
+            guard known.contains(ExactText(name)) else {
                 throw Refusal(.malformed, "There is no parameter \"\(name.prefix(40))\" here.")
             }
-            guard values.updateValue(String(value), forKey: String(name)) == nil else {
+            guard values.updateValue(String(value), forKey: ExactText(name)) == nil else {
                 throw Refusal(.malformed, "The parameter \(name) comes twice.")
             }
         }
         self.values = values
     }
 
-    subscript(name: String) -> String? { values[name] }
+    subscript(name: ExactText) -> String? { values[name] }
 
-    func number(_ name: String) throws(Refusal) -> Int64? {
+    func number(_ name: ExactText) throws(Refusal) -> Int64? {
         guard let text = values[name] else { return nil }
         guard let number = Int64(text), number >= 0 else {
             throw Refusal(.invalidField, "\(name) must be a whole number that is not negative.")

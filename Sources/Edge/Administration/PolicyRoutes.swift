@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Evidence
 import FoundationEssentials
 import HTTP

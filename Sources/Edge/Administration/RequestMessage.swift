@@ -91,7 +91,7 @@ struct TokenRequest: RequestMessage {
     }
 
     init(_ json: JSON) throws {
-        role = try json.member("role").value("registrar, auditor or admin") { Role(rawValue: $0) }
+        role = try json.member("role").value("registrar, auditor or admin") { Role(exactly: $0) }
         description = try json.optional("description")?.text()
         lifetime = try json.optional("lifetime")?.number()
     }
@@ -130,7 +130,7 @@ struct ReferenceValuesMessage: RequestMessage {
 
     init(_ json: JSON) throws {
         let kinds = ReferenceValueSet.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-        kind = try json.member("kind").value("one of \(kinds)") { ReferenceValueSet.Kind(rawValue: $0) }
+        kind = try json.member("kind").value("one of \(kinds)") { ReferenceValueSet.Kind(exactly: $0) }
         values = try json.member("values").array().map { try $0.text() }
         source = try json.optional("source")?.text()
         expires = try json.optional("expires")?

@@ -98,7 +98,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
             let administrator = try await admit(request, context, to: .changeWorkloads)
             let id = try request.name(after: "workloads")
             let message = try WorkloadMessage(body: try await request.jsonBody(upTo: longestBody))
-            guard message.id == nil || message.id == id else {
+            guard message.id.map({ ExactText($0) == ExactText(id) }) ?? true else {
                 throw Refusal(.invalidField, "id in the body is another than in the path.")
             }
             let expected = try request.expectation()
@@ -159,7 +159,8 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
             let query = try Query(request, ["workload", "chip", "all"])
             let selection = try query.sessions()
             // Not by leaving something out: all guests would have to attest again.
-            guard (selection == .all) == (query["all"] == "true"), [nil, "true"].contains(query["all"]) else {
+            let all = query["all"].map { ExactText($0) }
+            guard (selection == .all) == (all == "true"), all == nil || all == "true" else {
                 throw Refusal(.malformed, "Say whose sessions to end: workload=ID, chip=HEX, or all=true alone.")
             }
             return Response(json: EndedSessions(ended: try await administrator.endSessions(selection)))
@@ -183,10 +184,10 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
             let query = try Query(request, ["workload", "outcome", "before", "limit"])
             var selection = AttemptSelection(workload: query["workload"])
             if let outcome = query["outcome"] {
-                guard ["accepted", "refused"].contains(outcome) else {
+                guard (["accepted", "refused"] as [ExactText]).contains(ExactText(outcome)) else {
                     throw Refusal(.invalidField, "outcome is accepted or refused.")
                 }
-                selection.accepted = outcome == "accepted"
+                selection.accepted = ExactText(outcome) == "accepted"
             }
             return Response(
                 json: try await administrator.attempts(

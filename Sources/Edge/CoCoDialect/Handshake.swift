@@ -23,7 +23,7 @@ extension CoCoDialect {
     public func challenge(_ request: Request) async throws -> Response {
         try await answering {
             let message = try decode(await request.bytes(upTo: settings.longestBody), RequestMessage.init)
-            guard message.version == "0.4.0" else {
+            guard ExactText(message.version) == "0.4.0" else {
                 // The reference's own status: its clients print the body and stop after a few tries.
                 throw Failure(
                     Refusal(
@@ -31,7 +31,7 @@ extension CoCoDialect {
                         "Version \(Self.printable(message.version)) of the KBS protocol is not spoken here, 0.4.0 is: update "
                             + "the guest components."), status: .unauthorized)
             }
-            guard let tee = GuestTEE(rawValue: message.tee) else {
+            guard let tee = GuestTEE(exactly: message.tee) else {
                 throw Refusal(
                     .technologyMismatch,
                     "Evidence of \(Self.printable(message.tee)) is not verified here: snp is"
@@ -40,7 +40,8 @@ extension CoCoDialect {
             let challenge = try broker.challengeGuest(tee)
             var parameters: JSONValue = ""
             if let offered = message.hashAlgorithms {
-                guard let algorithm = HashAlgorithm.allCases.first(where: { offered.contains($0.rawValue) }) else {
+                let known = Set(offered.compactMap { HashAlgorithm(exactly: $0) })
+                guard let algorithm = HashAlgorithm.allCases.first(where: known.contains) else {
                     throw Refusal(
                         .malformed, "None of supported-hash-algorithms is taken here: sha384, sha512 and sha256 are.")
                 }

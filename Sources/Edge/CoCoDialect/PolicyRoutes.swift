@@ -32,7 +32,7 @@ extension CoCoDialect {
             try await answering {
                 let actor = try await admit(request, context, .changePolicies)
                 let message = try decode(await request.bytes(upTo: settings.longestBody), AttestationPolicyMessage.init)
-                guard message.type == "rego" else { throw Refusal(.malformed, "type must be \"rego\".") }
+                guard ExactText(message.type) == "rego" else { throw Refusal(.malformed, "type must be \"rego\".") }
                 let name = try PolicyName(message.id)
                 try await putModule(message.policy, id: "attestation-policy.\(name)", by: actor)
                 return Response(status: .ok)
@@ -73,13 +73,13 @@ extension CoCoDialect {
     private func setReferenceValues(_ request: Request, _ context: Context) async throws -> Response {
         let actor = try await admit(request, context, .changePolicies)
         let message = try decode(await request.bytes(upTo: settings.longestBody), ReferenceValueMessage.init)
-        guard message.type == "sample", let payload = Base64.decode(message.payload),
+        guard ExactText(message.type) == "sample", let payload = Base64.decode(message.payload),
             let sets = (try? JSON(payload))?.asMembers
         else {
             throw Refusal(
                 .malformed, "Reference values must be of type \"sample\": base64 of a JSON object of names and lists.")
         }
-        let all = try sets.map { name, values in try ReferenceValueSet(trusteeName: name, values) }
+        let all = try sets.map { name, values in try ReferenceValueSet(trusteeName: name.text, values) }
         try await policies.set(all.sorted { $0.name < $1.name }, by: actor)
         return Response(status: .ok)
     }

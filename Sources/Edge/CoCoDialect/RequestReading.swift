@@ -12,7 +12,7 @@ extension Request {
             line.split(separator: ";").compactMap { pair in
                 let pair = pair.drop { $0 == " " }
                 let name = Self.guestCookie + "="
-                return pair.hasPrefix(name) ? pair.dropFirst(name.count) : nil
+                return pair.utf8.starts(with: name.utf8) ? pair.dropFirst(name.count) : nil
             }
         }
     }

@@ -1,3 +1,4 @@
+import Bytes
 import HTTP
 public import HTTPServer
 import Logging
@@ -21,7 +22,7 @@ public final class RouterResponder<Context: RequestContext>: Sendable {
         }
     }
 
-    private let literal: [String: Route]
+    private let literal: [ExactText: Route]
     /// Those with names in them: the longest first, and `**` last.
     private let patterns: [Route]
     private let middlewares: [any RouterMiddleware<Context>]
@@ -35,7 +36,7 @@ public final class RouterResponder<Context: RequestContext>: Sendable {
         careless: String?, _ proxies: NetworkList, _ logger: Logger
     ) {
         let all = routes.map { Route(path: $0, name: "\($0)", handlers: $1) }
-        literal = Dictionary(all.filter(\.path.isLiteral).map { ($0.name, $0) }) { first, _ in first }
+        literal = Dictionary(all.filter(\.path.isLiteral).map { (ExactText($0.name), $0) }) { first, _ in first }
         patterns = all.filter { !$0.path.isLiteral }.sorted { Self.rank($0.path) > Self.rank($1.path) }
         self.middlewares = middlewares
         self.careless = careless
@@ -88,7 +89,7 @@ public final class RouterResponder<Context: RequestContext>: Sendable {
     }
 
     private func route(_ path: String) -> (Route, [(name: String, value: Substring)])? {
-        if let route = literal[path] { return (route, []) }
+        if let route = literal[ExactText(path)] { return (route, []) }
         for route in patterns {
             if let values = route.path.match(path) { return (route, values) }
         }

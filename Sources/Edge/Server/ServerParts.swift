@@ -192,7 +192,7 @@ struct ServerParts: Sendable {
         var rules = TokenKeys.Rules(longestToken: settings.lifetimes.session)
         rules.rotation = settings.guestComponents.keyRotation
         let guests = settings.guestComponents
-        let audience = guests.trustedAudience.isEmpty ? nil : guests.trustedAudience
+        let audience = guests.trustedAudience.isEmpty ? nil : ExactText(guests.trustedAudience)
         let known = KnownMeasurements(policies)
         return TokenService(
             keys: TokenKeys(store: folder.store, keys: folder.keys, rules: rules, identity: tokenIdentity),

@@ -100,7 +100,7 @@ struct RequestMessage: Sendable {
         }
     }
 
-    let tee: String?
+    let tee: ExactText?
     let parameters: Parameters
     let form: Embedded.Form
 
@@ -110,7 +110,7 @@ struct RequestMessage: Sendable {
             parameters = try Parameters(json)
             return
         }
-        tee = try json.member("tee").text()
+        tee = ExactText(try json.member("tee").text())
         let embedded = try Embedded(enveloped)
         (parameters, form) = (try Parameters(embedded.value), embedded.form)
     }

@@ -113,7 +113,7 @@ struct JSONVectorTests {
             }
         case .object:
             if let members = ours.asMembers, let others = theirs as? [String: Any], members.count == others.count {
-                members.allSatisfy { name, value in others[name].map { isSame(value, $0) } ?? false }
+                members.allSatisfy { name, value in others[name.text].map { isSame(value, $0) } ?? false }
             } else {
                 false
             }

@@ -54,7 +54,7 @@ struct TOMLVectorTests {
                 return "\(path) has \(table.entries.count) keys"
             }
             for (name, value) in members {
-                guard let entry = table[name] else { return "\(path).\(name) is missing" }
+                guard let entry = table[name.text] else { return "\(path).\(name) is missing" }
                 if let found = difference(entry.value, value, "\(path).\(name)") { return found }
             }
             return nil

@@ -1,3 +1,4 @@
+import Bytes
 import Formats
 import Foundation
 import JOSE
@@ -7,7 +8,7 @@ import Testing
 struct ClaimsTests {
     private static let now = Date(timeIntervalSince1970: 1_800_000_000)
 
-    private func check(_ json: String, audience: String? = "kbs") throws {
+    private func check(_ json: String, audience: ExactText? = "kbs") throws {
         let rules = JWTClaims.Rules(issuer: "https://id.example.org", audience: audience)
         try JWTClaims(Array(json.utf8)).check(rules, at: Self.now)
     }

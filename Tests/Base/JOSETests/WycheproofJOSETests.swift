@@ -93,7 +93,7 @@ struct WycheproofJOSETests {
             return plain == (try test.bytes("pt")) ? .accepted : .rejected
         } catch JOSEError.otherAlgorithm {
             let header = try JSON(try #require(Base64.decodeURL(message.protected)))
-            let isOtherEncryption = header["alg"]?.asText == key.algorithm
+            let isOtherEncryption = header["alg"]?.asText == key.algorithm.text
             return .refused(isOtherEncryption ? Self.otherEncryption : Self.otherAlgorithm)
         } catch JOSEError.malformed { return .refused("form") } catch { return .rejected }
     }

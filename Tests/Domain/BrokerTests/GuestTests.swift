@@ -261,7 +261,8 @@ struct GuestTests {
     @Test("A chip's guests fill only so much of the database")
     func room() async throws {
         let initData = GuestAnswer.InitData(
-            digest: Array(repeating: 7, count: 32), claims: ["large": String(repeating: "x", count: 17 << 20)])
+            digest: Array(repeating: 7, count: 32),
+            claims: ["large": ExactText(String(repeating: "x", count: 17 << 20))])
         func attestLargely() async throws {
             let challenge = try broker.challengeGuest(.snp)
             _ = try await attest(

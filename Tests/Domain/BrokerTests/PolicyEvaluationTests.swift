@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Evidence
 import EvidenceSupport
 import Foundation
@@ -12,7 +13,7 @@ struct PolicyEvaluationTests {
     /// A guest, a policy of everything that it meets, and the reference values that the policy names.
     struct Scene: Sendable {
         var claims: SNPClaims
-        var initData = ["aa.toml": "x", "other": "y"]
+        var initData: [ExactText: ExactText] = ["aa.toml": "x", "other": "y"]
         var policy: ResourcePolicy
         var references: ReferenceValues
         var server = AppraisalPolicy()
@@ -158,6 +159,26 @@ struct PolicyEvaluationTests {
         Case("no check for aliases", .policyPlatform) { $0.claims.platformInfo = 1 },
         Case("no word on the platform", .policyPlatform) { $0.claims.platformInfo = nil },
         Case("other init data", .policyInitData) { $0.initData["aa.toml"] = "z" },
+        Case("init data with a KELVIN SIGN for K", .policyInitData) {
+            $0.policy.initData["policy.rego"] = "input.Kind"
+            $0.initData["policy.rego"] = "input.\u{212A}ind"
+        },
+        Case("init data with a Greek question mark for ;", .policyInitData) {
+            $0.policy.initData["policy.rego"] = "a; b"
+            $0.initData["policy.rego"] = "a\u{37E} b"
+        },
+        Case("init data with a Greek varia for a backtick", .policyInitData) {
+            $0.policy.initData["policy.rego"] = "`a`"
+            $0.initData["policy.rego"] = "\u{1FEF}a\u{1FEF}"
+        },
+        Case("init data with accents apart from their letters", .policyInitData) {
+            $0.policy.initData["policy.rego"] = "caf\u{E9}"
+            $0.initData["policy.rego"] = "cafe\u{301}"
+        },
+        Case("init data under a name with a KELVIN SIGN", .policyInitData) {
+            $0.policy.initData["K.rego"] = "x"
+            $0.initData["\u{212A}.rego"] = "x"
+        },
         Case("no init data", .policyInitData) { $0.initData = [:] },
     ]
 

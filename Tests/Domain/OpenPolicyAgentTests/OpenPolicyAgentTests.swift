@@ -38,7 +38,7 @@ struct OpenPolicyAgentTests {
             let body = String(decoding: exchange.body, as: UTF8.self)
             #expect(
                 body
-                    == #"{"input":{"plugin":"resource","query":{},"resource-path":["repo","type","tag"],"submods":{"cpu0":{"ear.status":"affirming"}}}}"#
+                    == #"{"input":{"submods":{"cpu0":{"ear.status":"affirming"}},"plugin":"resource","resource-path":["repo","type","tag"],"query":{}}}"#
             )
         }
     }

@@ -62,8 +62,9 @@ struct PolicyDocumentTests {
             \""" \#(flat) \
             \#(flat)"""
             """#)
-        #expect(policy.initData.count == 3 && policy.initData["b"]?.hasSuffix("\\") == true)
-        #expect(policy.initData["a"]?.hasSuffix("''") == true && policy.initData["c"]?.hasPrefix("\"") == true)
+        #expect(policy.initData.count == 3 && policy.initData["b"]?.text.hasSuffix("\\") == true)
+        #expect(
+            policy.initData["a"]?.text.hasSuffix("''") == true && policy.initData["c"]?.text.hasPrefix("\"") == true)
     }
 
     @Test(
@@ -194,5 +195,17 @@ struct PolicyDocumentTests {
     func size() {
         #expect(sentence(String(repeating: "#", count: 65_537)).contains("may have 65536"))
         #expect(sentence("tee = \"snp\" # \0").contains("holds a NUL"))
+    }
+
+    @Test("Keys are compared byte for byte, and two that only look the same are refused")
+    func lookAlikes() throws {
+        let pin = "measurements = [\"\(String(repeating: "ab", count: 48))\"]\n"
+        func read(_ rest: String) throws(Refusal) -> ResourcePolicy {
+            try ResourcePolicy(toml: pin + rest, name: PolicyName("web"))
+        }
+        let policy = try read("[init_data]\n\"\\u212A.rego\" = \"caf\\u00E9\"\n")
+        #expect(policy.initData == ["\u{212A}.rego": "caf\u{E9}"] && policy.initData["K.rego"] == nil)
+        #expect(throws: Refusal.self) { try read("[init_data]\n\"K\" = \"a\"\n\"\\u212A\" = \"b\"\n") }
+        #expect(throws: Refusal.self) { try read("[minimum_tcb]\nMilan = \"03.00.20.209\"\nmilan = \"00.00.00.00\"\n") }
     }
 }

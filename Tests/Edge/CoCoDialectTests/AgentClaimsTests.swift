@@ -12,7 +12,7 @@ struct AgentClaimsTests {
 
     private static func token(_ json: String) -> String { "e30.\(json.utf8.base64URL).c2ln" }
 
-    private static func guest(initData: [String: String]) -> ResourceReader {
+    private static func guest(initData: [ExactText: ExactText]) -> ResourceReader {
         let snp = SNPClaims(measurement: Array(repeating: 1, count: 48), policy: .unstated)
         let token = token(#"{"jti":"mine","submods":{"cpu0":{"ear.veraison.annotated-evidence":{"init_data":"ab"}}}}"#)
         return .attested(

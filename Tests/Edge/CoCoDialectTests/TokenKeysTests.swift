@@ -36,8 +36,8 @@ struct TokenKeysTests {
         return TokenKeys(store: store, keys: ring ?? self.ring, rules: rules, now: { [clock] in clock.now })
     }
 
-    private func published(_ keys: TokenKeys) async throws -> [String] {
-        try await keys.keySet().compactMap { $0["kid"]?.asText }
+    private func published(_ keys: TokenKeys) async throws -> [ExactText] {
+        try await keys.keySet().compactMap { $0["kid"]?.asText.map { ExactText($0) } }
     }
 
     @Test("A key is made once, and another process signs with the same")
@@ -52,9 +52,9 @@ struct TokenKeysTests {
     @Test("Guests that come at once, to two replicas, have one key made between them")
     func together() async throws {
         let replicas = [replica(), replica()]
-        let ids = try await withThrowingTaskGroup(of: String.self) { group in
+        let ids = try await withThrowingTaskGroup(of: ExactText.self) { group in
             for number in 0..<32 { group.addTask { try await replicas[number % 2].current().id } }
-            return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+            return try await group.reduce(into: Set<ExactText>()) { $0.insert($1) }
         }
         #expect(ids.count == 1)
         let first = try await store.serverKeys(named: "attestation tokens")

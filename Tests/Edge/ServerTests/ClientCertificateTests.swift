@@ -66,6 +66,15 @@ struct ClientCertificateTests {
         }
     }
 
+    @Test("A name in other bytes has no role, though it looks the same")
+    func lookAlike() async throws {
+        try await with(["cn:Kevin=admin"]) { ask, _ in
+            let other = try clients.issueFiles("\u{212A}evin", for: .clients)
+            #expect(try await ask("/api/v1/tokens", as: other) == 401)
+            #expect(try await ask("/api/v1/tokens", as: try clients.issueFiles("Kevin", for: .clients)) == 200)
+        }
+    }
+
     @Test("A connection loses its certificate's role when the authorities are replaced")
     func replacedAuthorities() async throws {
         try await with(["cn:ops=admin"]) { _, server in

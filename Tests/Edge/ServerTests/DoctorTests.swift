@@ -1,4 +1,5 @@
 import BrokerSupport
+import Bytes
 import HTTPServer
 import Administration
 import Broker

@@ -340,6 +340,38 @@ struct GuestComponentTests {
         }
     }
 
+    @Test(
+        "Init data in other bytes than the policy's are refused, though they look the same",
+        arguments: [
+            ("policy.rego", "input.\u{212A}ind; `a` caf\u{E9}"), ("policy.rego", "input.Kind\u{37E} `a` caf\u{E9}"),
+            ("policy.rego", "input.Kind; \u{1FEF}a\u{1FEF} caf\u{E9}"), ("policy.rego", "input.Kind; `a` cafe\u{301}"),
+            ("\u{212A}.rego", "input.Kind; `a` caf\u{E9}"),
+        ])
+    func lookAlikes(key: String, value: String) async throws {
+        let name = key == "policy.rego" ? key : "K.rego"
+        try await RunningServer.run { server in
+            try await server.put("default/key/1", "a key")
+            try await server.setPolicy(
+                "guests",
+                "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]\n[init_data]\n"
+                    + "\"\(name)\" = \"input.Kind; `a` caf\u{E9}\"\n")
+            func guest(_ key: String, _ value: String) throws -> GuestComponents {
+                let document = "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"\(key)\" = \"\(value)\"\n"
+                var guest = try server.components { template in
+                    for (index, byte) in SHA256.hash(data: Data(document.utf8)).enumerated() {
+                        template.patches[0xC0 + index] = byte
+                    }
+                }
+                guest.initData = document
+                return guest
+            }
+            let got = try await guest(name, "input.Kind; `a` caf\u{E9}").get("default/key/1")
+            #expect(got.resource == Array("a key".utf8))
+            let other = try guest(key, value)
+            #expect(try await refusal { _ = try await other.get("default/key/1") }.status == 403)
+        }
+    }
+
     private static func claims(_ token: String) throws -> String {
         let parts = token.split(separator: ".")
         return String(decoding: try #require(Data(base64URL: parts[1])), as: UTF8.self)

@@ -1,3 +1,4 @@
+import Bytes
 import Broker
 import Formats
 import Foundation
@@ -31,7 +32,7 @@ struct ReferenceTests {
         for (line, key) in zip(examples, SettingKey.allCases) {
             var entry = try TOML.read(Array(line.utf8)).entries.first
             for name in key.name.split(separator: ".") {
-                #expect(entry?.key == String(name))
+                #expect(entry?.key.text == String(name))
                 entry = entry?.table?.entries.first ?? entry
             }
             let text: String? =

@@ -304,6 +304,22 @@ struct JWTTests {
         }
     }
 
+    @Test("A group in other bytes has no role, though it looks the same")
+    func lookAlike() async throws {
+        try await with {
+            $0.jwt.roleClaim = "groups"
+            $0.jwt.roles = ["KBS-admins": .admin]
+        } _: { server, provider in
+            var token = Token()
+            token.groups = ["\u{212A}BS-admins"]
+            let other = try await provider.sign(token, kid: "k1")
+            #expect(try await server.call("GET", "/api/v1/tokens", token: other).status == 403)
+            token.groups = ["KBS-admins"]
+            let admin = try await provider.sign(token, kid: "k1")
+            #expect(try await server.call("GET", "/api/v1/tokens", token: admin).status == 200)
+        }
+    }
+
     @Test("A JWT that is not exactly right is refused")
     func bad() async throws {
         try await with { server, provider in

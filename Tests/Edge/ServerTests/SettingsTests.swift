@@ -1,6 +1,7 @@
 import Administration
 import Broker
 import BrokerSupport
+import Bytes
 import CoCoDialect
 import Evidence
 import EvidenceSupport

@@ -88,5 +88,5 @@ extension JSON {
     public var asBool: Bool? { try? bool() }
     public var asNumber: Double? { try? number() }
     public var asArray: [JSON]? { try? array() }
-    public var asMembers: [(name: String, value: JSON)]? { try? members() }
+    public var asMembers: [(name: ExactText, value: JSON)]? { try? members() }
 }

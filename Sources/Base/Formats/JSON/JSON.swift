@@ -99,10 +99,11 @@ extension JSON {
     }
 
     /// Every member, in the order in which they stand.
-    public func members() throws(MalformedInput) -> [(name: String, value: JSON)] {
+    public func members() throws(MalformedInput) -> [(name: ExactText, value: JSON)] {
         try expect(.object, "an object")
         return document.children(of: index).map { value in
-            (String(decoding: document.content(document.nodes[value - 1]), as: UTF8.self), JSON(document, value))
+            let name = String(decoding: document.content(document.nodes[value - 1]), as: UTF8.self)
+            return (ExactText(name), JSON(document, value))
         }
     }
 

@@ -1,3 +1,5 @@
+public import Bytes
+
 /// JSON that is put together here: members stay in the order in which they were given.
 ///
 /// ```swift
@@ -5,7 +7,7 @@
 /// reply["cert"] = .bytes(certificate)
 /// respond(with: reply.encoded)
 /// ```
-public enum JSONValue: Sendable, Hashable {
+public enum JSONValue: Sendable {
     case null
     case bool(Bool)
     case integer(Int)
@@ -17,7 +19,7 @@ public enum JSONValue: Sendable, Hashable {
     case array([JSONValue])
     case object([Member])
 
-    public struct Member: Sendable, Hashable {
+    public struct Member: Sendable {
         public let name: String
         public let value: JSONValue
 
@@ -25,8 +27,8 @@ public enum JSONValue: Sendable, Hashable {
     }
 
     /// Members sorted by name.
-    public init(_ members: [String: JSONValue]) {
-        self = .object(members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map(Member.init))
+    public init(_ members: [ExactText: JSONValue]) {
+        self = .object(members.sorted { $0.key < $1.key }.map { Member($0.key.text, $0.value) })
     }
 
     /// What was read.
@@ -39,18 +41,18 @@ public enum JSONValue: Sendable, Hashable {
         case .array where json.node.kind == .smallNumbers: self = .bytes((try? json.bytes()) ?? [])
         // No deeper than the reader goes.
         case .array: self = .array((json.asArray ?? []).map(JSONValue.init))
-        case .object: self = .object((json.asMembers ?? []).map { Member($0.name, JSONValue($0.value)) })
+        case .object: self = .object((json.asMembers ?? []).map { Member($0.name.text, JSONValue($0.value)) })
         }
     }
 
     /// A member's value. One that is set takes the place of another with its name, or comes last, and makes an object of
     /// what was none; nil takes it away.
     public subscript(name: String) -> JSONValue? {
-        get { members?.first { $0.name == name }?.value }
+        get { members?.first { ExactText($0.name) == ExactText(name) }?.value }
         set {
             guard newValue != nil || members != nil else { return }
             var members = members ?? []
-            let index = members.firstIndex { $0.name == name }
+            let index = members.firstIndex { ExactText($0.name) == ExactText(name) }
             switch (index, newValue) {
             case (let index?, let value?): members[index] = Member(name, value)
             case (let index?, nil): members.remove(at: index)
@@ -121,6 +123,11 @@ public enum JSONValue: Sendable, Hashable {
         guard value.isFinite else { return "null" }
         return Int(exactly: value).map(String.init) ?? "\(value)"
     }
+}
+
+/// Equal when it is written alike.
+extension JSONValue: Equatable {
+    public static func == (a: JSONValue, b: JSONValue) -> Bool { a.encoded == b.encoded }
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,

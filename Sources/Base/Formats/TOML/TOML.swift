@@ -1,3 +1,5 @@
+public import Bytes
+
 /// A TOML 1.0 document that was read, with the line and column of each key and value.
 ///
 /// ```swift
@@ -70,7 +72,7 @@ public struct TOMLTime: Sendable, Hashable {
 
 /// A key with its value.
 public struct TOMLEntry: Sendable, Hashable {
-    public let key: String
+    public let key: ExactText
     /// Of the key, or of the header that first names the table.
     public let keyPosition: TextPosition
     public let value: TOMLValue
@@ -89,14 +91,14 @@ public struct TOMLTable: Sendable, Hashable {
     public let form: Form
     /// In the order in which they were first named.
     public let entries: [TOMLEntry]
-    private let places: [[UInt8]: Int]
+    private let places: [ExactText: Int]
 
-    init(_ form: Form, _ entries: [TOMLEntry], _ places: [[UInt8]: Int]) {
+    init(_ form: Form, _ entries: [TOMLEntry], _ places: [ExactText: Int]) {
         (self.form, self.entries, self.places) = (form, entries, places)
     }
 
-    /// The entry of a key, which is compared by its bytes.
-    public subscript(key: String) -> TOMLEntry? { places[Array(key.utf8)].map { entries[$0] } }
+    /// The entry of a key.
+    public subscript(key: String) -> TOMLEntry? { places[ExactText(key)].map { entries[$0] } }
 
     public static func == (a: TOMLTable, b: TOMLTable) -> Bool { a.form == b.form && a.entries == b.entries }
     public func hash(into hasher: inout Hasher) { hasher.combine(entries.count) }

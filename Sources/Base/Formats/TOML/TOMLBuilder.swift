@@ -1,3 +1,5 @@
+import Bytes
+
 /// Puts tables together while a document is read, and knows which may still be written to.
 ///
 /// A table is defined once: by a header, by braces, or by dotted keys within one section. Headers may add tables to those that
@@ -11,7 +13,7 @@ final class TOMLBuilder {
     }
 
     struct Entry {
-        let key: String
+        let key: ExactText
         let keyPosition: TextPosition
         let position: TextPosition
         var content: Content
@@ -21,12 +23,12 @@ final class TOMLBuilder {
     /// The section whose dotted keys define this table.
     private var section: Int?
     private var entries: [Entry] = []
-    private var places: [[UInt8]: Int] = [:]
+    private var places: [ExactText: Int] = [:]
 
     init(_ form: TOMLTable.Form, section: Int? = nil) { (self.form, self.section) = (form, section) }
 
     private func add(_ key: TOMLKey, _ position: TextPosition, _ content: Content) {
-        places[key.bytes] = entries.count
+        places[key.text] = entries.count
         entries.append(Entry(key: key.text, keyPosition: key.position, position: position, content: content))
     }
 
@@ -34,7 +36,7 @@ final class TOMLBuilder {
     ///
     /// - Returns: nil when there is one that this section must not write to.
     func dotted(_ key: TOMLKey, section: Int) -> TOMLBuilder? {
-        guard let place = places[key.bytes] else {
+        guard let place = places[key.text] else {
             let table = TOMLBuilder(.dottedKey, section: section)
             add(key, key.position, .table(table))
             return table
@@ -46,7 +48,7 @@ final class TOMLBuilder {
 
     /// - Returns: false when the key is there.
     func set(_ key: TOMLKey, _ value: TOMLValue, at position: TextPosition) -> Bool {
-        guard places[key.bytes] == nil else { return false }
+        guard places[key.text] == nil else { return false }
         add(key, position, .value(value))
         return true
     }
@@ -55,7 +57,7 @@ final class TOMLBuilder {
     ///
     /// - Returns: nil when there is a value, an array or a table in braces.
     func through(_ key: TOMLKey) -> TOMLBuilder? {
-        guard let place = places[key.bytes] else {
+        guard let place = places[key.text] else {
             let table = TOMLBuilder(.longerHeader)
             add(key, key.position, .table(table))
             return table
@@ -71,7 +73,7 @@ final class TOMLBuilder {
     ///
     /// - Returns: nil when it is defined, or something else is there.
     func header(_ key: TOMLKey) -> TOMLBuilder? {
-        guard let place = places[key.bytes] else {
+        guard let place = places[key.text] else {
             let table = TOMLBuilder(.header)
             add(key, key.position, .table(table))
             return table
@@ -86,7 +88,7 @@ final class TOMLBuilder {
     /// - Returns: nil when something else is there.
     func append(_ key: TOMLKey) -> TOMLBuilder? {
         let table = TOMLBuilder(.header)
-        guard let place = places[key.bytes] else {
+        guard let place = places[key.text] else {
             add(key, key.position, .tables([table]))
             return table
         }
@@ -117,7 +119,6 @@ final class TOMLBuilder {
 
 /// A part of a key: between two dots.
 struct TOMLKey {
-    let text: String
-    let bytes: [UInt8]
+    let text: ExactText
     let position: TextPosition
 }

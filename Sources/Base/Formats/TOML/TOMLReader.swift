@@ -1,3 +1,5 @@
+import Bytes
+
 /// Reads a document once, from its first byte to its last. The bytes are handed to each method as a span.
 struct TOMLReader {
     let limits: TOML.Limits
@@ -113,7 +115,7 @@ struct TOMLReader {
             skipBlanks(text)
             let start = place(text, position)
             let bytes = try key(text)
-            keys.append(TOMLKey(text: String(decoding: bytes, as: UTF8.self), bytes: bytes, position: start))
+            keys.append(TOMLKey(text: ExactText(String(decoding: bytes, as: UTF8.self)), position: start))
             guard depth + keys.count <= limits.depth else { throw tooDeep(text) }
             skipBlanks(text)
         } while take(text, UInt8(ascii: "."))

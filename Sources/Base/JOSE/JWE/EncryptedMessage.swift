@@ -48,12 +48,12 @@ public struct EncryptedMessage: Sendable, Hashable {
     /// - Throws: ``JOSEError/malformed(_:)``, also for members that could say more than the protected header does.
     public init(json text: String) throws(JOSEError) {
         let names = ["protected", "encrypted_key", "iv", "ciphertext", "tag"]
-        guard let members = (try? JSON(Array(text.utf8)))?.asMembers, members.count == names.count else {
+        guard let message = try? JSON(Array(text.utf8)), message.asMembers?.count == names.count else {
             throw Self.unreadable
         }
         var parts: [String] = []
         for name in names {
-            guard let part = members.first(where: { $0.name == name })?.value.asText else { throw Self.unreadable }
+            guard let part = message[name]?.asText else { throw Self.unreadable }
             parts.append(part)
         }
         try self.init(parts)

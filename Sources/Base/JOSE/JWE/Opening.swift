@@ -17,7 +17,9 @@ extension EncryptedMessage {
         guard header["crit"] == nil, header["zip"] == nil else {
             throw .malformed("The JWE has extensions, which are not understood here.")
         }
-        guard header["alg"]?.asText == key.algorithm, let enc = header["enc"]?.asText, let size = Self.sizes[enc] else {
+        guard let alg = header["alg"]?.asText, ExactText(alg) == key.algorithm, let enc = header["enc"]?.asText,
+            let size = Self.sizes[ExactText(enc)]
+        else {
             throw .otherAlgorithm
         }
         do {
@@ -31,7 +33,7 @@ extension EncryptedMessage {
     }
 
     /// Of the content key, in bytes, by `enc`.
-    private static let sizes = ["A128GCM": 16, "A192GCM": 24, "A256GCM": 32]
+    private static let sizes: [ExactText: Int] = ["A128GCM": 16, "A192GCM": 24, "A256GCM": 32]
 }
 
 extension DecryptionKey {
@@ -63,7 +65,9 @@ extension DecryptionKey {
     ) throws -> SymmetricKey {
         guard let epk = header["epk"] else { throw EncryptedMessage.unreadable }
         let members = try KeyMembers(epk)
-        guard members["kty"] == "EC", members["crv"] == Curve.curve.name else { throw EncryptedMessage.unreadable }
+        guard members["kty"] == "EC", members["crv"] == ExactText(Curve.curve.name) else {
+            throw EncryptedMessage.unreadable
+        }
         let point: ECPublicKey<Curve, ECDH> = try members.point()
         func party(_ name: String) throws -> [UInt8] {
             guard let value = header[name] else { return [] }

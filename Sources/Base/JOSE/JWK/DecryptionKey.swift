@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import Crypto
 public import Formats
 
@@ -13,7 +13,7 @@ public struct DecryptionKey: Sendable {
 
     let kind: Kind
     /// `alg`.
-    public let algorithm: String
+    public let algorithm: ExactText
 
     /// - Parameter jwk: with its private part and `alg`: EC with ECDH-ES+A256KW, RSA with RSA-OAEP-256 or RSA1_5, AKP with
     ///   ML-KEM-768+A192KW.

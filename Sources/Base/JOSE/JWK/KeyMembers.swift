@@ -12,13 +12,13 @@ struct KeyMembers {
     }
 
     /// A member that is a text; nil for any other.
-    subscript(name: String) -> String? { jwk[name]?.asText }
+    subscript(name: String) -> ExactText? { jwk[name]?.asText.map { ExactText($0) } }
 
     /// A text, if there is anything.
-    func optionalText(_ name: String) throws(JOSEError) -> String? {
+    func optionalText(_ name: String) throws(JOSEError) -> ExactText? {
         guard let value = jwk[name] else { return nil }
         guard let text = value.asText else { throw .unusableKey("\(name) is not a text") }
-        return text
+        return ExactText(text)
     }
 
     func bytes(_ name: String) throws(JOSEError) -> [UInt8] {
@@ -33,12 +33,14 @@ struct KeyMembers {
     /// - Parameters:
     ///   - use: `sig` or `enc`.
     ///   - operations: of which one must be in `key_ops`.
-    func check(use: String, operations: Set<String>) throws(JOSEError) {
+    func check(use: ExactText, operations: Set<ExactText>) throws(JOSEError) {
         if let stated = jwk["use"] {
-            guard stated.asText == use else { throw .unusableKey("its use is another") }
+            guard stated.asText.map({ ExactText($0) }) == use else { throw .unusableKey("its use is another") }
         }
         if let stated = jwk["key_ops"] {
-            guard let names = stated.asArray?.compactMap(\.asText), !operations.isDisjoint(with: names) else {
+            guard let names = stated.asArray?.compactMap(\.asText),
+                !operations.isDisjoint(with: names.map { ExactText($0) })
+            else {
                 throw .unusableKey("its key_ops do not have it")
             }
         }

@@ -60,7 +60,7 @@ public struct RecipientKey: Sendable {
         for (name, value) in jwk.asMembers ?? [] {
             guard let longest = longestMembers[name] else {
                 throw .unusableKey(
-                    "it has a member that no key needs: \(longestMembers.keys.sorted().joined(separator: ", ")) are known"
+                    "it has a member that no key needs: \(longestMembers.keys.sorted().map(\.text).joined(separator: ", ")) are known"
                 )
             }
             guard let text = value.asText, text.utf8.count <= longest else {
@@ -70,7 +70,7 @@ public struct RecipientKey: Sendable {
     }
 
     /// In bytes of text.
-    private static let longestMembers = [
+    private static let longestMembers: [ExactText: Int] = [
         "kty": 8, "alg": 32, "use": 8, "kid": 128, "crv": 8, "x": 88, "y": 88, "n": 684, "e": 8, "pub": 1_584,
     ]
 

@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 public import Crypto
 public import Formats
 
@@ -6,7 +6,7 @@ public import Formats
 public struct VerificationKey: Sendable {
     public let algorithm: SignatureAlgorithm
     /// `kid`.
-    public let id: String?
+    public let id: ExactText?
     private let kind: Kind
 
     private enum Kind: Sendable {
@@ -24,7 +24,7 @@ public struct VerificationKey: Sendable {
         let members = try KeyMembers(jwk)
         try members.check(use: "sig", operations: ["verify"])
         let name = try members.optionalText("alg")
-        let stated = name.flatMap(SignatureAlgorithm.init)
+        let stated = name.flatMap { SignatureAlgorithm(exactly: $0) }
         guard name == nil || stated != nil else { throw .unusableKey("its alg is no algorithm for signatures") }
         id = try members.optionalText("kid")
         switch (members["kty"], members["crv"], stated) {
@@ -46,7 +46,7 @@ public struct VerificationKey: Sendable {
     }
 
     /// For ES256.
-    public init(_ key: P256.Signing.PublicKey, id: String?) {
+    public init(_ key: P256.Signing.PublicKey, id: ExactText?) {
         (kind, algorithm, self.id) = (.p256(key), .es256, id)
     }
 

@@ -1,3 +1,4 @@
+public import Bytes
 import Formats
 
 /// The keys that an issuer publishes: a JWK Set. Source: RFC 7517, section 5.
@@ -25,5 +26,5 @@ public struct VerificationKeySet: Sendable {
     }
 
     /// Those that have an id. Two may have one and the same, with different algorithms.
-    public func keys(named id: String) -> [VerificationKey] { keys.filter { $0.id == id } }
+    public func keys(named id: ExactText) -> [VerificationKey] { keys.filter { $0.id == id } }
 }

@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 public import Crypto
 public import Formats
 
@@ -8,9 +8,9 @@ public import Formats
 /// proves nothing and is not looked at.
 public struct CompactJWS: Sendable {
     /// `alg`, as it stands there.
-    public let algorithm: String
+    public let algorithm: ExactText
     /// `kid`.
-    public let keyID: String?
+    public let keyID: ExactText?
     /// The protected header.
     public let header: JSON
     /// What the signature is over: header and payload, in ASCII, as they came.
@@ -43,11 +43,11 @@ public struct CompactJWS: Sendable {
         guard let algorithm = json["alg"]?.asText else { throw Self.unreadable }
         if let id = json["kid"] {
             guard let id = id.asText else { throw .malformed("The JWT's kid is not a text.") }
-            keyID = id
+            keyID = ExactText(id)
         } else {
             keyID = nil
         }
-        self.algorithm = algorithm
+        self.algorithm = ExactText(algorithm)
         self.header = json
         signedText = Array(bytes[..<parts[1].endIndex])
         payloadText = Array(parts[1])
@@ -74,7 +74,7 @@ public struct CompactJWS: Sendable {
     /// - Throws: ``JOSEError/otherAlgorithm`` when the header names another algorithm than the key's,
     ///   ``JOSEError/notSigned``.
     public func payload(signedBy key: VerificationKey) throws(JOSEError) -> [UInt8] {
-        guard algorithm == key.algorithm.rawValue else { throw .otherAlgorithm }
+        guard algorithm == ExactText(key.algorithm.rawValue) else { throw .otherAlgorithm }
         guard key.isValid(signature, over: signedText) else { throw .notSigned }
         guard let payload = Base64.decodeURL(utf8: payloadText) else { throw Self.unreadable }
         return payload

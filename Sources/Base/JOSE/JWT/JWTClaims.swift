@@ -1,3 +1,4 @@
+public import Bytes
 public import Formats
 public import FoundationEssentials
 
@@ -18,34 +19,35 @@ public struct JWTClaims: Sendable {
     public subscript(name: String) -> JSON? { values[name] }
 
     /// A claim that is one text, or several. Dots go into objects.
-    public func list(_ path: String) -> [String] {
+    public func list(_ path: String) -> [ExactText] {
         // A claim may have a dot in its own name, as URLs do.
         let value = values[path] ?? path.split(separator: ".").reduce(values as JSON?) { $0?[String($1)] }
         guard let value else { return [] }
-        return value.asText.map { [$0] } ?? value.asArray?.compactMap(\.asText) ?? []
+        return value.asText.map { [ExactText($0)] } ?? value.asArray?.compactMap { $0.asText.map { ExactText($0) } }
+            ?? []
     }
 
     /// What claims must be like.
     public struct Rules: Sendable {
-        /// `iss`, to the letter.
-        public var issuer: String
+        /// `iss`.
+        public var issuer: ExactText
         /// Must be in `aud`; nil when it is not looked at.
-        public var audience: String?
+        public var audience: ExactText?
         /// For clocks that differ, in seconds.
         public var leeway: TimeInterval
 
-        public init(issuer: String, audience: String?, leeway: TimeInterval = 30) {
+        public init(issuer: ExactText, audience: ExactText?, leeway: TimeInterval = 30) {
             (self.issuer, self.audience, self.leeway) = (issuer, audience, leeway)
         }
     }
 
     /// - Throws: ``JOSEError/refusedClaims(_:)``: another issuer or audience, expired, without `exp`, or not valid yet.
     public func check(_ rules: Rules, at time: Date) throws(JOSEError) {
-        guard let issuer = self["iss"]?.asText, Self.isSame(issuer, rules.issuer) else {
+        guard let issuer = self["iss"]?.asText, ExactText(issuer) == rules.issuer else {
             throw .refusedClaims("The JWT is from another issuer than \(rules.issuer).")
         }
         if let audience = rules.audience {
-            guard list("aud").contains(where: { Self.isSame($0, audience) }) else {
+            guard list("aud").contains(audience) else {
                 throw .refusedClaims("The JWT is for another audience than \(audience).")
             }
         }
@@ -59,7 +61,4 @@ public struct JWTClaims: Sendable {
             throw .refusedClaims("The JWT is not valid yet: compare the clocks.")
         }
     }
-
-    /// As bytes: texts that only look the same are not.
-    private static func isSame(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 }

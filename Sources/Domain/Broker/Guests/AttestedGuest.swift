@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import Crypto
 public import Evidence
 public import FoundationEssentials
@@ -54,13 +54,13 @@ extension GuestClaims {
 /// A guest that another verifier has attested, as its token says. The dialect has verified the token.
 public struct ForeignGuest: Sendable, Hashable {
     /// Whose token it is.
-    public let issuer: String
+    public let issuer: ExactText
     public let claims: GuestClaims
     /// The guest's public key: a JWK in canonical JSON.
     public let key: String
     public let expires: Date
 
-    public init(issuer: String, claims: GuestClaims, key: String, expires: Date) {
+    public init(issuer: ExactText, claims: GuestClaims, key: String, expires: Date) {
         self.issuer = issuer
         self.claims = claims
         self.key = key

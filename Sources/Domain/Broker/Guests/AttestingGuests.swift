@@ -47,7 +47,7 @@ extension Broker {
         let time = now()
         let opened = try answered(answer.nonce, among: candidates).opened
         if let known = try await known(opened, at: time) {
-            guard known.key == answer.key else { throw refused(guest: .challengeUsed) }
+            guard ExactText(known.key) == ExactText(answer.key) else { throw refused(guest: .challengeUsed) }
             return known
         }
         guard time < opened.challenge.expires else {
@@ -82,7 +82,9 @@ extension Broker {
         }
         guard try await store.insert(stored, attempt: recorded, recording: .attest(recorded, stating: claims)) else {
             // The same guest may have been answered in another connection meanwhile.
-            if let known = try await known(opened, at: time), known.key == answer.key { return known }
+            if let known = try await known(opened, at: time), ExactText(known.key) == ExactText(answer.key) {
+                return known
+            }
             throw try await refused(attempt, .challengeUsed)
         }
         report(.guestAttested(attempt))

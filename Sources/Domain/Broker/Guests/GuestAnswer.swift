@@ -1,3 +1,4 @@
+public import Bytes
 public import Evidence
 
 /// A guest's evidence, and what it says that the evidence is bound to. A dialect decodes it and computes the binding;
@@ -23,9 +24,9 @@ public struct GuestAnswer: Sendable {
     public struct InitData: Sendable, Hashable {
         /// What HOST_DATA must be, 32 bytes.
         public let digest: [UInt8]
-        public let claims: [String: String]
+        public let claims: [ExactText: ExactText]
 
-        public init(digest: [UInt8], claims: [String: String]) {
+        public init(digest: [UInt8], claims: [ExactText: ExactText]) {
             self.digest = digest
             self.claims = claims
         }

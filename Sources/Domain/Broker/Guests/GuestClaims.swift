@@ -1,4 +1,4 @@
-package import Bytes
+public import Bytes
 import Evidence
 import Formats
 
@@ -21,9 +21,9 @@ public struct GuestClaims: Sendable, Hashable {
 
     public let platform: Platform
     /// The claims of the guest's init data, whose digest was found equal to HOST_DATA; empty when it sent none.
-    public let initData: [String: String]
+    public let initData: [ExactText: ExactText]
 
-    public init(_ platform: Platform, initData: [String: String] = [:]) {
+    public init(_ platform: Platform, initData: [ExactText: ExactText] = [:]) {
         self.platform = platform
         self.initData = initData
     }
@@ -44,19 +44,19 @@ extension GuestClaims {
         let json = try JSON(Array(text.utf8))
         let tee = try json.member("tee")
         let platform: Platform =
-            switch GuestTEE(rawValue: try tee.text()) {
+            switch GuestTEE(exactly: try tee.text()) {
             case .snp: .snp(try SNPClaims(json.member("snp")))
             case .sample: .sample(svn: try json.member("svn").text())
             case nil: throw tee.unfit("a technology")
             }
-        var initData: [String: String] = [:]
-        for (name, value) in try json.member("init_data").members() { initData[name] = try value.text() }
+        var initData: [ExactText: ExactText] = [:]
+        for (name, value) in try json.member("init_data").members() { initData[name] = ExactText(try value.text()) }
         self.init(platform, initData: initData)
     }
 
     package var json: String {
-        var members: [String: JSONValue] = [
-            "tee": .text(tee.rawValue), "init_data": JSONValue(initData.mapValues(JSONValue.text)),
+        var members: [ExactText: JSONValue] = [
+            "tee": .text(tee.rawValue), "init_data": JSONValue(initData.mapValues { .text($0.text) }),
         ]
         switch platform {
         case .snp(let claims): members["snp"] = claims.json

@@ -110,21 +110,25 @@ extension SNPClaims {
     private static func bits(_ member: JSON?) throws(MalformedInput) -> UInt64? {
         guard let member else { return nil }
         let text = try member.text()
-        guard text.hasPrefix("0x"), let bits = UInt64(text.dropFirst(2), radix: 16) else { throw member.unfit("bits") }
+        guard text.utf8.starts(with: "0x".utf8), let bits = UInt64(text.dropFirst(2), radix: 16) else {
+            throw member.unfit("bits")
+        }
         return bits
     }
 
     private static func value<Value: RawRepresentable<String>>(_ member: JSON?) throws(MalformedInput) -> Value? {
         guard let member else { return nil }
-        guard let value = Value(rawValue: try member.text()) else { throw member.unfit("a known name") }
+        guard let value = Value(exactly: try member.text()) else { throw member.unfit("a known name") }
         return value
     }
 
     var json: JSONValue {
-        var members: [String: JSONValue] = ["policy": .text("0x" + String(policy.rawValue, radix: 16))]
+        var members: [ExactText: JSONValue] = ["policy": .text("0x" + String(policy.rawValue, radix: 16))]
         members["product"] = product.map { .text($0.rawValue) }
-        for (name, path) in Self.byteMembers { members[name] = .text(Hex.encode(self[keyPath: path])) }
-        for (name, path) in Self.tcbMembers { members[name] = self[keyPath: path].map { .text($0.description) } }
+        for (name, path) in Self.byteMembers { members[ExactText(name)] = .text(Hex.encode(self[keyPath: path])) }
+        for (name, path) in Self.tcbMembers {
+            members[ExactText(name)] = self[keyPath: path].map { .text($0.description) }
+        }
         members["vmpl"] = vmpl.map { .integer(Int($0)) }
         members["guest_svn"] = guestSVN.map { .integer(Int($0)) }
         members["platform_info"] = platformInfo.map { .text("0x" + String($0, radix: 16)) }

@@ -69,9 +69,10 @@ extension ResourcePolicy {
     }
 
     private func initData(_ claims: GuestClaims) -> Requirement {
-        let others = initData.filter { claims.initData[$0.key] != $0.value }.keys.sorted()
+        let others = initData.filter { claims.initData[$0.key] != $0.value }.keys.sorted().map(\.text)
         return Requirement(
-            .policyInitData, expected: .text(initData.keys.sorted().joined(separator: ", ") + " as in the policy"),
+            .policyInitData,
+            expected: .text(initData.keys.sorted().map(\.text).joined(separator: ", ") + " as in the policy"),
             found: .text(others.isEmpty ? "the same" : "\(others.joined(separator: ", ")) missing or different"),
             isMet: others.isEmpty,
             advice: claims.initData.isEmpty

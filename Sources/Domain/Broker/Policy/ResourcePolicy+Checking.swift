@@ -54,6 +54,10 @@ extension ResourcePolicy {
         for (product, version) in minimumTCB where (version.fmc != nil) != (product == .turin) {
             throw refuse("minimum_tcb", "has a version for \(product.rawValue) in another processor's form")
         }
+        // Kept as JSON, whose usual readers would take one for the other.
+        guard Set(initData.keys.map(\.text)).count == initData.count else {
+            throw refuse("init_data", "has two names that differ in bytes only and look the same: remove one")
+        }
         if let agentDecision { try Self.check(agentDecision, refuse) }
         guard pinsGuest != acceptsAnyMeasurement else {
             throw refuse(

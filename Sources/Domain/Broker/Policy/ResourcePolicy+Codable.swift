@@ -29,7 +29,7 @@ extension ResourcePolicy: Codable {
         let allows: UInt64
         let requires: UInt64
         let platform: UInt64
-        let initData: [String: String]
+        let initData: [ExactText: ExactText]
         let agentDecision: String?
     }
 
@@ -73,7 +73,7 @@ extension ResourcePolicy: Codable {
         chips = form.chips?.map(\.bytes)
         endorsements = form.endorsements
         for (name, text) in form.minimumTCB {
-            guard let product = Product(rawValue: name), let version = TCBVersion(text, product: product) else {
+            guard let product = Product(exactly: name), let version = TCBVersion(text, product: product) else {
                 throw damaged("its minimum TCB for \(name) cannot be read")
             }
             minimumTCB[product] = version
@@ -115,7 +115,7 @@ extension ResourcePolicy.Reference: Codable {
     ///
     /// - Throws: a ``Refusal`` that says what to write.
     public init(_ text: some StringProtocol) throws(Refusal) {
-        if text.hasPrefix("@") {
+        if text.utf8.first == UInt8(ascii: "@") {
             self = .set(try PolicyName(String(text.dropFirst())))
         } else if let value = Hex.decode(text) {
             self = .value(value)

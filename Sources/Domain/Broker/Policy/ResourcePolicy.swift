@@ -1,3 +1,4 @@
+public import Bytes
 public import Evidence
 
 /// What an attested guest must show to get a resource. Every rule must be met; within a rule, any of its values will do.
@@ -47,7 +48,7 @@ public struct ResourcePolicy: Sendable, Hashable {
     /// PLATFORM_INFO bits that must be set.
     public var platform: PlatformFeatures = []
     /// Claims of the guest's init data, and what each must be.
-    public var initData: [String: String] = [:]
+    public var initData: [ExactText: ExactText] = [:]
     /// The decision that an Open Policy Agent must give too, e.g. `policy/allow`.
     public var agentDecision: String?
 

@@ -134,7 +134,7 @@ extension Broker {
             workload: details.removeValue(forKey: "workload"), resource: path.text, session: Hex.encode(reader.id),
             chip: chip.isEmpty ? nil : chip, code: refusal?.code, details: details, at: time)
         record.details["tee"] = reader.claims.tee.rawValue
-        if case .foreign(let guest) = reader { record.details["issuer"] = guest.issuer }
+        if case .foreign(let guest) = reader { record.details["issuer"] = guest.issuer.text }
         if let measurement = reader.claims.snp?.measurement { record.details["measurement"] = Hex.encode(measurement) }
         return record
     }

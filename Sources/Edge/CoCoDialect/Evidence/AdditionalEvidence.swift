@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Formats
 
 /// Evidence of devices beside the processor. None is verified here, so none is let through: a guest that says that it has
@@ -16,7 +17,7 @@ enum AdditionalEvidence {
         }
         guard devices.isEmpty else {
             let names = devices.map(\.name).sorted().prefix(4).map {
-                String($0.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }.prefix(20))
+                String($0.text.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }.prefix(20))
             }
             throw Refusal(
                 .technologyMismatch,

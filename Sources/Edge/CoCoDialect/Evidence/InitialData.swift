@@ -6,11 +6,11 @@ struct InitialData: Sendable {
     /// Of the document under the algorithm that it names, as HOST_DATA has it: 32 bytes.
     let digest: [UInt8]
     /// The members of `[data]`.
-    let claims: [String: String]
+    let claims: [ExactText: ExactText]
 
     /// - Throws: a ``Refusal``.
     init(_ message: InitialDataMessage) throws(Refusal) {
-        guard message.format == "toml" else {
+        guard ExactText(message.format) == "toml" else {
             throw Refusal(.malformed, "init-data.format must be \"toml\".")
         }
         let document: InitialDataReader.Document
@@ -20,7 +20,7 @@ struct InitialData: Sendable {
         guard document.head["version"]?.hasPrefix("0.1.") == true else {
             throw Refusal(.malformed, "init-data.body must have version = \"0.1.0\".")
         }
-        guard let name = document.head["algorithm"], let algorithm = HashAlgorithm(rawValue: Self.normal(name)) else {
+        guard let name = document.head["algorithm"], let algorithm = HashAlgorithm(exactly: Self.normal(name)) else {
             throw Refusal(.malformed, "init-data.body must have algorithm = \"sha256\", \"sha384\" or \"sha512\".")
         }
         guard document.head.count == 2 else {
@@ -34,5 +34,10 @@ struct InitialData: Sendable {
     }
 
     /// Documents are found with `sha-384` and with `SHA384`.
-    private static func normal(_ name: String) -> String { name.lowercased().replacing("-", with: "") }
+    private static func normal(_ name: ExactText) -> ExactText {
+        let letters = name.text.utf8.lazy.filter { $0 != UInt8(ascii: "-") }.map { byte in
+            (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+        }
+        return ExactText(String(decoding: letters, as: UTF8.self))
+    }
 }

@@ -10,9 +10,9 @@ enum InitialDataReader {
     /// A document as it was read.
     struct Document: Hashable {
         /// What stands before `[data]`.
-        var head: [String: String] = [:]
+        var head: [ExactText: ExactText] = [:]
         /// The members of `[data]`; `nil` when there is no such table.
-        var data: [String: String]?
+        var data: [ExactText: ExactText]?
     }
 
     /// Of `[data]`. Guests have a handful of files.
@@ -50,11 +50,11 @@ enum InitialDataReader {
         return document
     }
 
-    private static func texts(_ entries: [TOMLEntry]) throws(MalformedInput) -> [String: String] {
+    private static func texts(_ entries: [TOMLEntry]) throws(MalformedInput) -> [ExactText: ExactText] {
         if entries.count > mostEntries { throw malformed(entries[mostEntries], "is one key more than \(mostEntries)") }
-        var texts: [String: String] = [:]
+        var texts: [ExactText: ExactText] = [:]
         for entry in entries {
-            guard entry.key.utf8.count <= longestKey else {
+            guard entry.key.text.utf8.count <= longestKey else {
                 throw malformed(entry, "has a key of more than \(longestKey) bytes")
             }
             guard case .text(let text) = entry.value else {
@@ -62,7 +62,7 @@ enum InitialDataReader {
                 throw malformed(
                     entry, isDotted ? "has a dotted key: put it in quotation marks" : "has a value that is no text")
             }
-            texts[entry.key] = text
+            texts[entry.key] = ExactText(text)
         }
         return texts
     }

@@ -26,7 +26,7 @@ struct AttestationToken {
         if let initData = answer.guest.initData {
             evidence["init_data"] = .text(Hex.encode(initData.digest))
             if statesInitData {
-                evidence["init_data_claims"] = JSONValue(initData.claims.mapValues { .text($0) })
+                evidence["init_data_claims"] = JSONValue(initData.claims.mapValues { .text($0.text) })
             }
         }
         switch guest.claims.platform {

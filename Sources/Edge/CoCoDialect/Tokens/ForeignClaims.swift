@@ -13,14 +13,14 @@ extension ForeignGuest {
     ///   - server: what this server accepts at all.
     /// - Throws: a ``Refusal``.
     init(
-        _ claims: JWTClaims, issuer: String, assuming assumptions: ForeignAssumptions, keys: RecipientKey.Rules,
+        _ claims: JWTClaims, issuer: ExactText, assuming assumptions: ForeignAssumptions, keys: RecipientKey.Rules,
         under server: AppraisalPolicy
     ) throws(Refusal) {
         guard let cpu = claims["submods"]?["cpu0"], let evidence = cpu["ear.veraison.annotated-evidence"] else {
             throw Refusal(.unauthenticated, "The token says nothing of a processor (submods.cpu0).")
         }
         // A number, or another word, is no verdict that is known here.
-        guard let status = cpu["ear.status"]?.asText.flatMap(TrustworthinessVector.Status.init),
+        guard let status = cpu["ear.status"]?.asText.flatMap({ TrustworthinessVector.Status(exactly: $0) }),
             status == .affirming || status == .warning
         else {
             throw Refusal(
@@ -43,8 +43,10 @@ extension ForeignGuest {
                 "The token does not say that the host's firmware is committed (committed_tcb as high as current_tcb): "
                     + "have the operator say so of its issuer (token.trusted_assume).")
         }
-        var initData: [String: String] = [:]
-        for (name, value) in evidence["init_data_claims"]?.asMembers ?? [] { initData[name] = value.asText }
+        var initData: [ExactText: ExactText] = [:]
+        for (name, value) in evidence["init_data_claims"]?.asMembers ?? [] {
+            initData[name] = value.asText.map { ExactText($0) }
+        }
         self.init(
             issuer: issuer, claims: GuestClaims(.snp(stated), initData: initData),
             key: try RecipientKey(refusing: jwk, rules: keys).json, expires: Date(timeIntervalSince1970: expiry))
@@ -107,8 +109,8 @@ extension SNPClaims {
     /// As far as a token can say: it does not have the firmware's own versions. What is assumed counts only where it says
     /// nothing of one of the two; what it says and cannot be read is not committed.
     fileprivate func hasCommittedFirmware(claims: JSON, assuming assumptions: ForeignAssumptions) -> Bool {
-        func isStated(_ prefix: String) -> Bool {
-            claims.asMembers?.contains { $0.name == prefix || $0.name.hasPrefix(prefix + "_") } ?? false
+        func isStated(_ prefix: ExactText) -> Bool {
+            claims.asMembers?.contains { $0.name == prefix || $0.name.hasPrefix("\(prefix)_") } ?? false
         }
         guard isStated("committed_tcb"), isStated("current_tcb") else { return assumptions.hasCommittedFirmware }
         guard let committedTCB, let currentTCB else { return false }

@@ -1,3 +1,4 @@
+package import Bytes
 public import Evidence
 package import JSONWebTokens
 
@@ -11,7 +12,7 @@ package struct ForeignVerifier: Sendable {
         self.assumptions = assumptions
     }
 
-    package var issuer: String { tokens.rules.issuer }
+    package var issuer: ExactText { tokens.rules.issuer }
 }
 
 /// What holds of every guest of a verifier though its tokens do not say so: because it checks that, or because of the

@@ -7,7 +7,7 @@ import JOSE
 /// A key that tokens are signed with: ECDSA on P-256.
 struct TokenKey: Sendable {
     /// Its JWK thumbprint: `kid`. Source: RFC 7638.
-    let id: String
+    let id: ExactText
     let created: Date
     private let key: P256.Signing.PrivateKey
     /// DER of its certificate and those above; empty without one.
@@ -20,7 +20,7 @@ struct TokenKey: Sendable {
         self.key = key
         self.created = created
         self.chain = chain
-        id = key.publicKey.jwkThumbprint
+        id = ExactText(key.publicKey.jwkThumbprint)
     }
 
     /// - Throws: when the secret is no key.
@@ -49,7 +49,8 @@ struct TokenKey: Sendable {
         let goesAlong = !chain.isEmpty && chain.reduce(0) { $0 + $1.count } <= longestChain
         return try CompactJWS.sign(
             claims.encoded,
-            header: [.init("typ", "JWT"), .init("kid", .text(id))] + (goesAlong ? [.init("jwk", jwk)] : []), with: key)
+            header: [.init("typ", "JWT"), .init("kid", .text(id.text))] + (goesAlong ? [.init("jwk", jwk)] : []),
+            with: key)
     }
 
     /// - Throws: when this key has not signed it.

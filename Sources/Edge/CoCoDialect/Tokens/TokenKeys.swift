@@ -1,4 +1,5 @@
 public import Broker
+import Bytes
 import Formats
 public import FoundationEssentials
 
@@ -66,8 +67,8 @@ public actor TokenKeys {
         let isFirst = try await readAgain(at: time)
         if let key = usable(at: time) { return key }
         let made = TokenKey(created: Date(timeIntervalSince1970: time.timeIntervalSince1970.rounded(.down)))
-        let sealed = try keyRing.seal(made.secret, for: Self.name, id: made.id)
-        let row = StoredServerKey(name: Self.name, id: made.id, sealed: sealed, created: made.created)
+        let sealed = try keyRing.seal(made.secret, for: Self.name, id: made.id.text)
+        let row = StoredServerKey(name: Self.name, id: made.id.text, sealed: sealed, created: made.created)
         // Replicas that start together get the same.
         if isFirst { _ = try await store.insertFirst(row) } else { try await store.insert(row) }
         try await readAgain(at: time)
@@ -77,7 +78,7 @@ public actor TokenKeys {
     }
 
     /// The key with an id, if tokens of it may still be valid.
-    func key(_ id: String) async throws -> TokenKey? {
+    func key(_ id: ExactText) async throws -> TokenKey? {
         if let key = identity?.key, key.id == id { return key }
         let time = now()
         if let key = published(at: time).first(where: { $0.id == id }) { return key }
@@ -108,7 +109,7 @@ public actor TokenKeys {
         let stored = try await store.serverKeys(named: Self.name)
         var found: [TokenKey] = []
         for row in stored where time < row.created.addingTimeInterval(rules.rotation + rules.longestToken) {
-            if let held = keys.first(where: { $0.id == row.id }) {
+            if let held = keys.first(where: { $0.id == ExactText(row.id) }) {
                 found.append(held)
                 continue
             }

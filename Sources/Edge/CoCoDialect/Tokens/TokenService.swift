@@ -1,5 +1,5 @@
 import Broker
-import Bytes
+package import Bytes
 import Evidence
 import Formats
 package import FoundationEssentials
@@ -38,7 +38,7 @@ public struct TokenService: Sendable {
     }
 
     /// What foreign verifiers' tokens must be like: EARs are longer than the tokens of people, and Trustee's name no key.
-    package static func rules(issuer: String, audience: String?) -> TokenVerifier.Rules {
+    package static func rules(issuer: ExactText, audience: ExactText?) -> TokenVerifier.Rules {
         var rules = TokenVerifier.Rules(issuer: issuer, audience: audience)
         (rules.limits, rules.needsKeyID) = (CompactJWS.Limits(bytes: 15_000, header: 8_192), false)
         return rules
@@ -76,7 +76,7 @@ public struct TokenService: Sendable {
     /// - Throws: a ``Refusal``: `sessionInvalid`, so that the guest attests again.
     func reader(_ token: String, _ broker: Broker) async throws -> ResourceReader {
         do {
-            let rules = Self.rules(issuer: issuer, audience: nil)
+            let rules = Self.rules(issuer: ExactText(issuer), audience: nil)
             let signed = try CompactJWS(refusing: token, limits: rules.limits)
             if let kid = signed.keyID, let key = try await keys.key(kid) {
                 return .attested(try await guest(of: signed, key, broker))
@@ -97,7 +97,7 @@ public struct TokenService: Sendable {
         guard !guest.claims.initData.isEmpty else { return stated }
         let claims = JSONValue(try JSON(stated)).replacing(
             ["submods", "cpu0", "ear.veraison.annotated-evidence", "init_data_claims"],
-            with: JSONValue(guest.claims.initData.mapValues { .text($0) }))
+            with: JSONValue(guest.claims.initData.mapValues { .text($0.text) }))
         return claims.encoded
     }
 
@@ -125,7 +125,7 @@ public struct TokenService: Sendable {
         _ token: String, _ signed: CompactJWS, under server: AppraisalPolicy
     ) async throws -> ForeignGuest {
         // Whom to ask is all that is taken from a token before it is verified.
-        let issuer = signed.unverifiedPayload.flatMap { try? JSON($0) }?["iss"]?.asText
+        let issuer = signed.unverifiedPayload.flatMap { try? JSON($0) }?["iss"]?.asText.map { ExactText($0) }
         guard let verifier = foreign.first(where: { $0.issuer == issuer }) else {
             throw Refusal(
                 .unauthenticated,

@@ -1,3 +1,4 @@
+import Bytes
 import Evidence
 
 /// What a verifier thinks of each side of an attester.
@@ -5,7 +6,7 @@ import Evidence
 /// Source: draft-ietf-rats-ar4si, section 2.3; the status is draft-ietf-rats-ear's.
 struct TrustworthinessVector: Sendable, Hashable {
     /// Names by which claims go into the token, and their values. What was not looked at is 0.
-    private(set) var claims: [String: Int] = [
+    private(set) var claims: [ExactText: Int] = [
         "instance-identity": 0, "configuration": 0, "executables": 0, "file-system": 0, "hardware": 0,
         "runtime-opaque": 0, "storage-opaque": 0, "sourced-data": 0,
     ]

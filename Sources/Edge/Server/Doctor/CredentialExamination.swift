@@ -1,5 +1,6 @@
 import Administration
 import Broker
+import Bytes
 import Files
 import Formats
 import FoundationEssentials
@@ -24,7 +25,7 @@ struct CredentialExamination: Examination {
             return .problem("access", "the tokens cannot be read: \(error)", do: "see what is said of the database")
         }
         let usable = tokens.count { $0.isUsable(at: now) }
-        let hasIssuer = settings.jwt.issuer.isEmpty == false
+        let hasIssuer = !settings.jwt.issuer.isEmpty
         var ways: [String] = []
         if usable > 0 { ways.append("\(usable) tokens") }
         if hasIssuer { ways.append("JWTs of \(settings.jwt.issuer)") }

@@ -1,5 +1,6 @@
 import Administration
 import Broker
+import Bytes
 import FoundationEssentials
 
 /// Who administers, and what is written down of it.
@@ -20,10 +21,10 @@ extension SettingKey {
 
     public static let jwtIssuer = SettingKey(
         "jwt.issuer", "Identity provider whose JWTs are taken: their iss, to the letter"
-    ) { $1.jwt.issuer = $0.text }
+    ) { $1.jwt.issuer = ExactText($0.text) }
 
     public static let jwtAudience = SettingKey("jwt.audience", "What must be in a JWT's aud") {
-        $1.jwt.audience = $0.text
+        $1.jwt.audience = ExactText($0.text)
     }
 
     public static let jwtKeys = SettingKey("jwt.keys", "JWKS of the issuer: an https URL, or a file") {
@@ -39,9 +40,9 @@ extension SettingKey {
     ) {
         for entry in $0.list() {
             guard let mark = entry.lastIndex(of: "="), mark != entry.startIndex,
-                let role = Role(rawValue: String(entry[entry.index(after: mark)...]))
+                let role = Role(exactly: entry[entry.index(after: mark)...])
             else { throw $0.invalid("a list such as kbs-admins=admin, ci=registrar") }
-            $1.jwt.roles[String(entry[..<mark])] = role
+            $1.jwt.roles[ExactText(entry[..<mark])] = role
         }
     }
 

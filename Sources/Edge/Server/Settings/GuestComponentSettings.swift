@@ -1,3 +1,4 @@
+public import Bytes
 public import CoCoDialect
 import Evidence
 public import FoundationEssentials
@@ -14,9 +15,9 @@ public struct GuestComponentSettings: Sendable {
     /// How long a key signs tokens, in seconds.
     public var keyRotation: TimeInterval = 30 * 86_400
     /// Other verifiers whose tokens are taken, and where their keys are.
-    public var trustedIssuers: [(issuer: String, keys: String)] = []
+    public var trustedIssuers: [(issuer: ExactText, keys: String)] = []
     /// By issuer.
-    public var trustedAssumptions: [String: ForeignAssumptions] = [:]
+    public var trustedAssumptions: [ExactText: ForeignAssumptions] = [:]
     /// What must be in those tokens' `aud`; empty when it is not looked at.
     public var trustedAudience = ""
 
@@ -56,7 +57,7 @@ extension SettingKey {
             let parts = entry.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2 else { throw $0.invalid("a list of ISSUER=KEYS") }
             let keys = SettingValue(name: $0.name, text: parts[1])
-            $1.guestComponents.trustedIssuers.append((parts[0], try keys.keySetPlace()))
+            $1.guestComponents.trustedIssuers.append((ExactText(parts[0]), try keys.keySetPlace()))
         }
     }
 
@@ -76,7 +77,7 @@ extension SettingKey {
                 throw $0.invalid(
                     "a list of ISSUER=CLAIM+CLAIM of vmpl:0 to 3, cxl:off, firmware:committed, product:NAME")
             }
-            $1.guestComponents.trustedAssumptions[parts[0]] = assumptions
+            $1.guestComponents.trustedAssumptions[ExactText(parts[0])] = assumptions
         }
     }
 

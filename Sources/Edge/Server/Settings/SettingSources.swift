@@ -1,5 +1,6 @@
 import Administration
 import Broker
+import Bytes
 import Files
 import Formats
 public import FoundationEssentials
@@ -92,7 +93,7 @@ extension Settings {
     private static func leaves(of table: TOMLTable, under prefix: String, in name: String) throws -> [Leaf] {
         var leaves: [Leaf] = []
         for entry in table.entries {
-            let path = prefix + entry.key
+            let path = prefix + entry.key.text
             if let inner = entry.table {
                 leaves += try Self.leaves(of: inner, under: path + ".", in: name)
                 continue

@@ -1,5 +1,6 @@
 public import Administration
 public import Broker
+import Bytes
 public import Endorsements
 public import Evidence
 public import FoundationEssentials

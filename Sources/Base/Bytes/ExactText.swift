@@ -1,0 +1,74 @@
+/// Text that decides something: equal, ordered and hashed by its UTF-8 bytes.
+///
+/// `String` compares by canonical equivalence (UAX #15): to it U+212A KELVIN SIGN is `K`, U+037E is `;`, U+1FEF is a
+/// backtick, and an accented letter is the same in one character or two. Whoever else reads such a text, and whatever
+/// hashes it, sees another one. So text from outside is held against what is wanted as this type: names and values of init
+/// data, roles, names in certificates, issuers, key ids, members of JSON, keys of TOML.
+public struct ExactText: Sendable, Hashable, Comparable {
+    public let text: String
+
+    @inlinable
+    public init(_ text: some StringProtocol) { self.text = String(text) }
+
+    @inlinable
+    public static func == (a: ExactText, b: ExactText) -> Bool {
+        a.text.utf8.count == b.text.utf8.count && a.text.utf8.elementsEqual(b.text.utf8)
+    }
+
+    @inlinable
+    public static func < (a: ExactText, b: ExactText) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+
+    @inlinable
+    public func hash(into hasher: inout Hasher) {
+        let isHashed: Void? = text.utf8.withContiguousStorageIfAvailable { hasher.combine(bytes: .init($0)) }
+        if isHashed == nil { for byte in text.utf8 { hasher.combine(byte) } }
+        // No UTF-8 has it: one text ends where the next begins.
+        hasher.combine(UInt8(0xFF))
+    }
+
+    public var isEmpty: Bool { text.isEmpty }
+
+    @inlinable
+    public func hasPrefix(_ prefix: ExactText) -> Bool { text.utf8.starts(with: prefix.text.utf8) }
+}
+
+extension ExactText: ExpressibleByStringInterpolation, CustomStringConvertible {
+    @inlinable
+    public init(stringLiteral text: String) { self.text = text }
+
+    public var description: String { text }
+}
+
+extension ExactText: Codable, CodingKeyRepresentable {
+    public init(from decoder: any Decoder) throws { self.init(try decoder.singleValueContainer().decode(String.self)) }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(text)
+    }
+
+    public init?(codingKey: some CodingKey) { self.init(codingKey.stringValue) }
+
+    public var codingKey: any CodingKey { Key(stringValue: text) }
+
+    private struct Key: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+}
+
+extension RawRepresentable where RawValue == String {
+    /// The case whose raw value has these bytes.
+    @inlinable
+    public init?(exactly text: ExactText) {
+        self.init(rawValue: text.text)
+        guard ExactText(rawValue) == text else { return nil }
+    }
+
+    /// The same for a text as it came.
+    @inlinable
+    public init?(exactly text: some StringProtocol) { self.init(exactly: ExactText(text)) }
+}
