@@ -52,6 +52,8 @@ public enum JSONValue: Sendable {
         set {
             guard newValue != nil || members != nil else { return }
             var members = members ?? []
+            // Nobody else holds them then, so that they are changed where they are.
+            self = .null
             let index = members.firstIndex { ExactText($0.name) == ExactText(name) }
             switch (index, newValue) {
             case (let index?, let value?): members[index] = Member(name, value)
