@@ -1,8 +1,6 @@
 public import Administration
 public import Broker
 import Crypto
-import Endorsements
-import Evidence
 import Files
 public import FoundationEssentials
 import Glibc
@@ -86,14 +84,8 @@ public struct DataFolder: Sendable {
 
     /// What an operator can do on this folder, without a server.
     public func administrator(_ settings: Settings) throws -> any Administrator {
-        let library = EndorsementLibrary(
-            cache: store, folder: settings.endorsementsFolder.map(CertificateFolder.init), vendor: nil,
-            reportingTo: { _ in })
-        let broker = Broker(
-            store: store, endorsements: library, keys: keys, anchors: try settings.anchors(), policy: settings.policy,
-            longestResource: settings.limits.resource)
-        return LocalAdministrator(
-            broker, store: store, signer: { [keys, store] in try await Trail.key(keys, store) },
+        LocalAdministrator(
+            try broker(settings), store: store, signer: { [keys, store] in try await Trail.key(keys, store) },
             actor: .local(user: getuid()))
     }
 

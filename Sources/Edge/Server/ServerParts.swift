@@ -68,19 +68,14 @@ struct ServerParts: Sendable {
         let vendor = settings.keyDistribution.map {
             KeyDistributionService(client: client, configuration: $0, reportingTo: { monitor.broker($0) })
         }
-        let library = EndorsementLibrary(
-            cache: folder.store, folder: settings.endorsementsFolder.map(CertificateFolder.init), vendor: vendor,
-            reportingTo: {
-                endorsementLog($0)
-                monitor.broker($0)
-            })
-        broker = Broker(
-            store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
-            policy: settings.policy, lifetimes: settings.lifetimes(on: folder.store),
-            recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute),
-            asking: agent, longestResource: settings.limits.resource,
+        broker = try folder.broker(
+            settings, vendor: vendor, asking: agent,
             reportingTo: {
                 log($0)
+                monitor.broker($0)
+            },
+            endorsementsTo: {
+                endorsementLog($0)
                 monitor.broker($0)
             })
         self.settings = settings

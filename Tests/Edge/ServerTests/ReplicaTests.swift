@@ -107,6 +107,30 @@ extension Replicas {
             }
         }
 
+        @Test("Sessions that the command line ends have ended on the latest clock too, as those that a server ends; D1")
+        func endedByCommand() async throws {
+            let database = try await SharedDatabase()
+            try await RunningServer.replicas(1, on: database) { servers in
+                try await servers[0].register("app")
+                let guest = try Simulated.guest("app")
+                let challenge = try await guest.challenge(over: servers[0].transport)
+                try await guest.attest(challenge, over: servers[0].transport)
+                let ended = try await Command.run(
+                    "sessions", "end", "--all",
+                    environment: [
+                        "KBS_STORAGE_URL": database.uri(), "KBS_KEYS_MASTER": "file:\(database.keyFile.path)",
+                        "KBS_DATA": database.folder.file("command").path,
+                    ])
+                #expect(ended.status == 0 && ended.output == "Ended 1 session.\n", "\(ended.errors)")
+                let expires = try await database.cluster.sql(
+                    "SELECT extract(epoch FROM now())::bigint - max(expires) FROM sessions", in: database.name)
+                let past = try #require(Int(expires))
+                #expect(past >= 120, "two tolerances of a minute")
+                let key = try await servers[0].transport.send(.get, "/key/app", cookie: challenge.cookie)
+                #expect(key.status == 401)
+            }
+        }
+
         @Test("A token that was revoked at one replica is refused by the other at the very next request")
         func revokedToken() async throws {
             let database = try await SharedDatabase()

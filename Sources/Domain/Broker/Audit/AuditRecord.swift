@@ -106,6 +106,7 @@ public struct AuditRecord: Sendable, Hashable {
         members["session"] = session
         members["chip"] = chip
         members["code"] = code?.rawValue
-        return JSONValue(members.mapValues(JSONValue.text)).encodedText
+        let sorted = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        return JSONValue.object(sorted.map { JSONValue.Member($0.key, .text($0.value)) }).encodedText
     }
 }
