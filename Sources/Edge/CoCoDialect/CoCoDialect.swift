@@ -45,16 +45,21 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
         self.admit = admit
     }
 
-    /// Adds the calls that are this dialect's alone. The handshake is shared: see ``speaks(_:)``.
+    /// Adds the calls that are this dialect's alone: those of guests, of relying parties and of administrators.
     public func addRoutes(to router: Router<Context>) {
+        addGuestRoutes(to: router)
         router.get(".well-known/jwks.json") { _, _ in
             try await answering { Response(json: try await tokens.keySet()) }
         }
         let calls = router.group("kbs/v0")
-        calls.get("resource/**") { request, _ in try await answering { try await release(request) } }
         calls.post("resource/**") { request, context in try await answering { try await put(request, context) } }
         calls.delete("resource/**") { request, context in try await answering { try await remove(request, context) } }
         addPolicyRoutes(to: calls)
+    }
+
+    /// Adds the calls of guests. The handshake is shared: see ``speaks(_:)``.
+    public func addGuestRoutes(to router: Router<Context>) {
+        router.group("kbs/v0").get("resource/**") { request, _ in try await answering { try await release(request) } }
     }
 
     /// `GET /resource/<repository>/<type>/<tag>`.

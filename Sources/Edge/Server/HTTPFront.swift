@@ -6,10 +6,26 @@ import HTTPServer
 import Lifecycle
 import Logging
 
+/// The sockets that a server listens on.
+struct ListeningSockets: Sendable {
+    /// For all calls, with TLS where the server has it.
+    let all: [ListeningSocket]
+    /// For the calls of guests alone, without TLS.
+    let guests: [ListeningSocket]
+
+    /// - Throws: ``InvalidSetting`` or a `SocketFailure` that says what to do.
+    init(_ settings: Settings) throws {
+        all = try settings.listeningAddresses().map { try ListeningSocket($0) }
+        guests = try settings.guestsListen.map { [try ListeningSocket($0.listening, isPlain: true)] } ?? []
+    }
+
+    var names: String { (all + guests).map { "\($0.address)" }.joined(separator: " and ") }
+}
+
 /// Serves HTTP on the server's sockets: limits of connections, TLS, and what stands behind the routes.
 struct HTTPFront: Service {
     private let server: HTTP1Server
-    private let sockets: [ListeningSocket]
+    private let sockets: ListeningSockets
     private let isSecure: Bool
     private let stopTimeout: Duration
     private let manager: ServiceManager?
@@ -18,7 +34,7 @@ struct HTTPFront: Service {
     private let onListening: @Sendable (Settings.Address) async -> Void
 
     init(
-        _ server: HTTP1Server, on sockets: [ListeningSocket], isSecure: Bool, stopTimeout: Duration,
+        _ server: HTTP1Server, on sockets: ListeningSockets, isSecure: Bool, stopTimeout: Duration,
         manager: ServiceManager?, logger: Logger, onListening: @escaping @Sendable (Settings.Address) async -> Void
     ) {
         self.server = server
@@ -31,8 +47,11 @@ struct HTTPFront: Service {
     }
 
     func run(until stop: StopRequest) async throws {
-        try server.start(sockets)
-        for socket in sockets {
+        try server.start(sockets.all + sockets.guests)
+        for socket in sockets.guests {
+            logger.info("Listening for guests alone.", metadata: ["address": "http://\(socket.address)"])
+        }
+        for socket in sockets.all {
             switch socket.address {
             case .tcp(let host, let port):
                 let address = Settings.Address(host: host, port: Int(port))
@@ -42,7 +61,7 @@ struct HTTPFront: Service {
             case .unix(let path, _, _): logger.info("Listening.", metadata: ["socket": "unix:\(path)"])
             }
         }
-        manager?.ready("listening on \(sockets.map { "\($0.address)" }.joined(separator: " and "))")
+        manager?.ready("listening on \(sockets.names)")
         await withTaskGroup(of: Void.self) { group in
             if let manager, let watchdog = manager.watchdog {
                 group.addTask { await tellAlive(manager, every: watchdog / 2, until: stop) }

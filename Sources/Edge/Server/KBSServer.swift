@@ -65,12 +65,12 @@ public struct KBSServer: Sendable {
         let traces = try TraceExport(
             settings.tracing, headers: environment[TracingSettings.headersVariable], logger: logger)
         // Before the database and the trail: where another server listens already, nothing is begun.
-        let sockets = try settings.listeningAddresses().map { try ListeningSocket($0) }
+        let sockets = try ListeningSockets(settings)
         do { try Folder.make(settings.dataFolder.filePath) } catch {
             throw InvalidSetting("the data folder \(error.description)")
         }
         let lock = try ServingLock(
-            settings.dataFolder, address: sockets.map { "\($0.address)" }.joined(separator: " and "))
+            settings.dataFolder, address: sockets.names)
         defer { withExtendedLifetime(lock) {} }
         let folder = try await DataFolder(settings, migrates: settings.storage.migrates)
         let result: Result<Void, any Error>
@@ -91,7 +91,7 @@ public struct KBSServer: Sendable {
         try result.get()
     }
 
-    private func serve(_ parts: ServerParts, on sockets: [ListeningSocket], _ signals: ServerSignals) async throws {
+    private func serve(_ parts: ServerParts, on sockets: ListeningSockets, _ signals: ServerSignals) async throws {
         warn(isOpen: try await parts.isOpen)
         warnOfReaders(parts.folder.reader)
         // That the database cannot be asked just now shows elsewhere.
@@ -127,7 +127,7 @@ public struct KBSServer: Sendable {
     }
 
     private func services(
-        of parts: ServerParts, on sockets: [ListeningSocket], _ signals: ServerSignals
+        of parts: ServerParts, on sockets: ListeningSockets, _ signals: ServerSignals
     ) -> ServiceGroup {
         let reloader = TLSReloader(tls: parts.tls, logger: loggers[.tls])
         signals.onHangUp {

@@ -34,14 +34,17 @@ struct ServerParts: Sendable {
     let tls: CurrentTLS?
     /// `nil`: no collector is sent spans.
     let traces: TraceExport?
-    private let tokenIdentity: TokenIdentity?
+    private let policies: PolicyLibrary
+    private let tokens: TokenService
 
     init(
         _ settings: Settings, _ loggers: Loggers, folder: DataFolder,
         agent: (any PolicyAgent)?, tls: CurrentTLS?, traces: TraceExport?
     ) async throws {
-        tokenIdentity = try settings.guestComponents.identity()
         try settings.guestComponents.checkAssumptions()
+        let policies = PolicyLibrary(folder.store)
+        tokens = Self.tokens(
+            settings, folder, identity: try settings.guestComponents.identity(), policies, client, loggers[.broker])
         let trail = try await Trail(folder, settings)
         let readiness = Readiness(
             [
@@ -81,6 +84,7 @@ struct ServerParts: Sendable {
         self.settings = settings
         self.loggers = loggers
         self.folder = folder
+        self.policies = policies
         self.agent = agent
         self.trail = trail
         self.readiness = readiness
@@ -105,7 +109,7 @@ struct ServerParts: Sendable {
 
     /// What serves HTTP.
     func front(
-        on sockets: [ListeningSocket], manager: ServiceManager?,
+        on sockets: ListeningSockets, manager: ServiceManager?,
         onListening: @escaping @Sendable (Settings.Address) async -> Void
     ) -> HTTPFront {
         let log = ConnectionLog(
@@ -113,47 +117,83 @@ struct ServerParts: Sendable {
             tlsLogger: loggers[.tls])
         var configuration = limits.configuration(idleTimeout: settings.idleTimeout)
         configuration.proxies = settings.trustedProxies
-        // Some guests' clients put their calls behind a URL that ends in a slash.
-        let responder = router.responder(
-            allowingDoubledSlashBefore: "/kbs/v0", trusting: settings.trustedProxies, logger: loggers[.http])
-        let server = HTTP1Server(configuration, tls: tls?.next, observing: { log($0) }) {
-            await responder.respond(to: $0)
+        let observing = ObservingMiddleware(
+            metrics: monitor.http, tracing: RequestTracing(traces?.exporter, leftOut: monitor.leftOut),
+            logger: loggers[.http], networks: settings.metricsNetworks)
+        let (responder, guests) = (responder(router(observing)), responder(guestRouter(observing)))
+        let guestListeners = Set(sockets.guests.map(\.address))
+        let server = HTTP1Server(configuration, tls: tls?.next, observing: { log($0) }) { request in
+            let isGuests = request.listener.map(guestListeners.contains) ?? false
+            return await (isGuests ? guests : responder).respond(to: request)
         }
         return HTTPFront(
             server, on: sockets, isSecure: tls != nil, stopTimeout: .seconds(settings.stopTimeout), manager: manager,
             logger: loggers[.kbs], onListening: onListening)
     }
 
-    /// From the outside in: what observes, what turns errors into replies, what limits, and then the calls.
-    private var router: Router<KBSRequestContext> {
-        let gate = Gate(
-            gateConfiguration, broker: broker, tokens: folder.store, client: client, logger: loggers[.administration])
+    private func responder(_ router: Router<KBSRequestContext>) -> RouterResponder<KBSRequestContext> {
+        // Some guests' clients put their calls behind a URL that ends in a slash.
+        router.responder(
+            allowingDoubledSlashBefore: "/kbs/v0", trusting: settings.trustedProxies, logger: loggers[.http])
+    }
+
+    /// From the outside in: what observes, what turns errors into replies, what limits, and then calls are added.
+    private func emptyRouter(_ observing: ObservingMiddleware) -> Router<KBSRequestContext> {
         let router = Router(context: KBSRequestContext.self)
-        router.add(
-            middleware: ObservingMiddleware(
-                metrics: monitor.http, tracing: RequestTracing(traces?.exporter, leftOut: monitor.leftOut),
-                logger: loggers[.http], networks: settings.metricsNetworks))
+        router.add(middleware: observing)
         router.add(middleware: PeerCertificateMiddleware(tls: tls))
         router.add(middleware: RefusalMiddleware())
         router.add(middleware: ProblemMiddleware())
         router.add(middleware: FailureMiddleware())
         router.add(middleware: RefusalCounter(metrics: monitor.broker))
         limits.addMiddleware(to: router)
+        return router
+    }
+
+    /// The calls of guests' listeners: what a guest boots with, and nothing that asks who administers.
+    private func guestRouter(_ observing: ObservingMiddleware) -> Router<KBSRequestContext> {
+        let router = emptyRouter(observing)
+        HealthRoutes.addLiveness(to: router)
+        let virtee = virtee { _, _ in throw HTTPError(.notFound) }
+        let coco = coco(isSecure: false) { _, _, _ in throw HTTPError(.notFound) }
+        virtee.addGuestRoutes(to: router)
+        coco.addGuestRoutes(to: router)
+        SharedHandshake(virtee: virtee, coco: coco, longestBody: settings.limits.body).addRoutes(to: router)
+        return router
+    }
+
+    private func virtee(
+        _ admit: @escaping @Sendable (Request, KBSRequestContext) async throws -> Actor
+    ) -> VirteeDialect<KBSRequestContext> {
+        VirteeDialect(
+            broker: broker, replacesWorkloads: settings.replacesWorkloads, longestBody: settings.limits.body,
+            admitRegistration: admit)
+    }
+
+    private func coco(
+        isSecure: Bool,
+        _ admit: @escaping @Sendable (Request, KBSRequestContext, Role.Permission) async throws -> Actor
+    ) -> CoCoDialect<KBSRequestContext> {
+        var guests = CoCoDialect<KBSRequestContext>.Settings()
+        guests.keys = settings.guestComponents.keys
+        guests.longestBody = settings.limits.body
+        guests.longestResource = settings.limits.resource
+        guests.isSecure = isSecure
+        return CoCoDialect(
+            broker: broker, tokens: tokens, policies: policies, agent: agent, settings: guests, admit: admit)
+    }
+
+    /// The calls of the server's own listeners.
+    private func router(_ observing: ObservingMiddleware) -> Router<KBSRequestContext> {
+        let gate = Gate(
+            gateConfiguration, broker: broker, tokens: folder.store, client: client, logger: loggers[.administration])
+        let router = emptyRouter(observing)
         HealthRoutes(
             monitor: monitor, readiness: readiness, networks: settings.metricsNetworks,
             warnings: settings.policy.allowsSample ? ["guests without hardware are attested (--allow-sample)"] : []
         ).addRoutes(to: router)
-        let virtee = VirteeDialect<KBSRequestContext>(
-            broker: broker, replacesWorkloads: settings.replacesWorkloads, longestBody: settings.limits.body
-        ) {
-            try await gate.admit($0, $1, to: .changeWorkloads).actor
-        }
-        let policies = PolicyLibrary(folder.store)
-        let coco = CoCoDialect<KBSRequestContext>(
-            broker: broker, tokens: tokens(policies), policies: policies, agent: agent, settings: guestComponents
-        ) {
-            try await gate.admit($0, $1, to: $2).actor
-        }
+        let virtee = virtee { try await gate.admit($0, $1, to: .changeWorkloads).actor }
+        let coco = coco(isSecure: tls != nil) { try await gate.admit($0, $1, to: $2).actor }
         virtee.addRoutes(to: router)
         coco.addRoutes(to: router)
         SharedHandshake(virtee: virtee, coco: coco, longestBody: settings.limits.body).addRoutes(to: router)
@@ -174,30 +214,24 @@ struct ServerParts: Sendable {
         return router
     }
 
-    private var guestComponents: CoCoDialect<KBSRequestContext>.Settings {
-        var guests = CoCoDialect<KBSRequestContext>.Settings()
-        guests.keys = settings.guestComponents.keys
-        guests.longestBody = settings.limits.body
-        guests.longestResource = settings.limits.resource
-        guests.isSecure = tls != nil
-        return guests
-    }
-
-    private func tokens(_ policies: PolicyLibrary) -> TokenService {
+    private static func tokens(
+        _ settings: Settings, _ folder: DataFolder, identity: TokenIdentity?, _ policies: PolicyLibrary,
+        _ client: HTTP1Client, _ logger: Logger
+    ) -> TokenService {
         var rules = TokenKeys.Rules(longestToken: settings.lifetimes.session)
         rules.rotation = settings.guestComponents.keyRotation
         let guests = settings.guestComponents
         let audience = guests.trustedAudience.isEmpty ? nil : ExactText(guests.trustedAudience)
         let known = KnownMeasurements(policies)
         return TokenService(
-            keys: TokenKeys(store: folder.store, keys: folder.keys, rules: rules, identity: tokenIdentity),
+            keys: TokenKeys(store: folder.store, keys: folder.keys, rules: rules, identity: identity),
             issuer: guests.tokenIssuer,
             software: "swift-kbs \(Build.version)",
             foreign: guests.trustedIssuers.map {
                 ForeignVerifier(
                     TokenVerifier(
                         TokenService.rules(issuer: $0.issuer, audience: audience),
-                        keys: JWTKeySource($0.keys, client: client, logger: loggers[.broker])),
+                        keys: JWTKeySource($0.keys, client: client, logger: logger)),
                     assuming: guests.trustedAssumptions[$0.issuer] ?? ForeignAssumptions())
             }, keyRules: guests.keys, isKnownMeasurement: { try await known.contains($0) })
     }

@@ -25,9 +25,17 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
         self.admit = admit
     }
 
-    /// Adds the calls to a router, but for the handshake, of which the paths are another dialect's too: ``challenge(_:)``
-    /// and ``attest(_:)``.
+    /// Adds the calls to a router: those of guests, and registering.
     public func addRoutes(to router: Router<Context>) {
+        addGuestRoutes(to: router)
+        let calls = router.group("kbs/v0")
+        calls.post("register_workload") { try await register($0, $1) }
+        calls.refuseOtherMethods(on: "register_workload", than: [.post])
+    }
+
+    /// Adds the calls of guests, but for the handshake, of which the paths are another dialect's too: ``challenge(_:)``
+    /// and ``attest(_:)``.
+    public func addGuestRoutes(to router: Router<Context>) {
         let calls = router.group("kbs/v0")
         // The reference's own answer, with the slash and without; some clients probe with it.
         for path: RouterPath in ["kbs/v0", "kbs/v0/"] {
@@ -36,9 +44,7 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
             }
             router.refuseOtherMethods(on: path, than: [.get])
         }
-        calls.post("register_workload") { try await register($0, $1) }
         calls.get("key/**") { request, _ in try await release(request, key: try request.path(after: "/kbs/v0/key/")) }
-        calls.refuseOtherMethods(on: "register_workload", than: [.post])
         calls.refuseOtherMethods(on: "key/**", than: [.get])
     }
 

@@ -20,6 +20,11 @@ struct RunningServer {
     let settings: Settings
 
     var transport: GuestTransport { GuestTransport(base: base, client: .shared) }
+    /// Where guests alone are served, as the log says.
+    var guestBase: String? {
+        log.lines.lazy.compactMap { $0.firstMatch(of: /Listening for guests alone.*(http:\/\/[0-9.:]+)/)?.1 }
+            .first.map(String.init)
+    }
 
     /// Runs for as long as `body` does.
     static func run(

@@ -11,7 +11,8 @@ extension Connection {
         (self.exchange, phase, hasServed) = (exchange, .exchange, true)
         expect(.nothing)
         worker.taskBegan()
-        let request = IncomingRequest(head: head.request, body: IncomingBody(self, exchange), peer: peer, tls: tlsPeer)
+        let request = IncomingRequest(
+            head: head.request, body: IncomingBody(self, exchange), peer: peer, listener: listener, tls: tlsPeer)
         exchange.task = Task(executorPreference: loop) { [self] in
             let response = await service.handler(request)
             if case .stream(_, let write) = response.body, mayStream(response, exchange) {

@@ -27,6 +27,8 @@ final class Connection: Watched, @unchecked Sendable {
 
     let worker: Worker
     let peer: Peer
+    /// Of the socket that it came to.
+    let listener: ListeningAddress
     let socket: Int32
     /// Whether the kernel can throw bytes away without handing them over.
     private let canDiscard: Bool
@@ -69,13 +71,16 @@ final class Connection: Watched, @unchecked Sendable {
     var loop: EventLoop { worker.loop }
     var service: Service { worker.service }
 
-    init(_ socket: Int32, _ peer: Peer, isTCP: Bool, _ tls: TLSSession?, _ worker: Worker) {
+    init(
+        _ socket: Int32, _ peer: Peer, of listener: ListeningSocket, _ tls: TLSSession?, _ worker: Worker
+    ) {
         self.socket = socket
         self.peer = peer
+        self.listener = listener.address
         self.worker = worker
         self.tls = tls
         phase = tls == nil ? .head : .handshake
-        canDiscard = isTCP && tls == nil
+        canDiscard = listener.isTCP && tls == nil
         reader = RequestReader(worker.service.configuration.head)
     }
 

@@ -75,8 +75,8 @@ final class Worker: @unchecked Sendable {
         self.service = service
     }
 
-    private func session(_ socket: Int32, isTCP: Bool) throws(TLSError) -> TLSSession? {
-        guard isTCP, let context = service.tls?() else { return nil }
+    private func session(_ socket: Int32, of listener: ListeningSocket) throws(TLSError) -> TLSSession? {
+        guard listener.isTCP, !listener.isPlain, let context = service.tls?() else { return nil }
         return try TLSSession(context, accepting: socket)
     }
 
@@ -95,7 +95,7 @@ final class Worker: @unchecked Sendable {
     // MARK: Connections
 
     /// Takes up a connection that was counted.
-    func take(_ socket: Int32, _ address: SocketAddress, isTCP: Bool) {
+    func take(_ socket: Int32, _ address: SocketAddress, of listener: ListeningSocket) {
         let peer = Peer(address, of: socket)
         guard service.counts.admit(peer.address) else {
             close(socket)
@@ -103,12 +103,12 @@ final class Worker: @unchecked Sendable {
             return service.observe(.connectionRefused(peer))
         }
         let tls: TLSSession?
-        do { tls = try session(socket, isTCP: isTCP) } catch {
+        do { tls = try session(socket, of: listener) } catch {
             close(socket)
             if service.counts.release(peer.address) { service.resume() }
             return service.observe(.handshakeFailed(error, peer))
         }
-        let connection = Connection(socket, peer, isTCP: isTCP, tls, self)
+        let connection = Connection(socket, peer, of: listener, tls, self)
         let events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
         guard loop.watch(socket, connection, events) else {
             close(socket)
@@ -232,7 +232,7 @@ private final class Acceptor: Watched {
                 guard failed(code) else { return false }
                 continue
             }
-            worker.take(accepted, address, isTCP: socket.isTCP)
+            worker.take(accepted, address, of: socket)
         }
         return isWatching
     }

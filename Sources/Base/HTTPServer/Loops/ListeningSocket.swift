@@ -32,6 +32,8 @@ extension ListeningAddress {
 public final class ListeningSocket: Sendable {
     /// With the port that it has.
     public let address: ListeningAddress
+    /// Whether it is served without TLS, also by a server that has it.
+    let isPlain: Bool
     let socket: Int32
     let isTCP: Bool
     /// Of the file of a Unix socket, by which its own is told from one that took its place.
@@ -39,8 +41,10 @@ public final class ListeningSocket: Sendable {
 
     private static let backlog: Int32 = 4_096
 
+    /// - Parameter isPlain: whether it is served without TLS, also by a server that has it.
     /// - Throws: ``SocketFailure`` that names the address, and says what to do.
-    public init(_ address: ListeningAddress) throws(SocketFailure) {
+    public init(_ address: ListeningAddress, isPlain: Bool = false) throws(SocketFailure) {
+        self.isPlain = isPlain
         switch address {
         case .tcp(let host, let port):
             let system = try SocketAddress(host: host, port: port)

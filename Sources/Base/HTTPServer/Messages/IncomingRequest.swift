@@ -8,13 +8,18 @@ public struct IncomingRequest: Sendable {
     /// Where it stands as the handler finds it: nothing of it is read before it is asked for.
     public let body: IncomingBody
     public let peer: Peer
+    /// Where the server listened for it, with the port that it has; nil for a request that came over no socket.
+    public let listener: ListeningAddress?
     /// nil for plain HTTP.
     public let tls: TLSPeer?
 
-    public init(head: HTTPRequest, body: IncomingBody, peer: Peer, tls: TLSPeer? = nil) {
+    public init(
+        head: HTTPRequest, body: IncomingBody, peer: Peer, listener: ListeningAddress? = nil, tls: TLSPeer? = nil
+    ) {
         self.head = head
         self.body = body
         self.peer = peer
+        self.listener = listener
         self.tls = tls
     }
 }

@@ -24,29 +24,31 @@ struct ListeningExamination: Examination {
                     "listen.tls", sentence, do: "set tls.certificate and tls.key (docs/tls.md), or listen on 127.0.0.1")
             )
         }
-        if settings.listensOnTCP { findings.append(await port()) }
+        if settings.listensOnTCP { findings.append(await port(settings.listen, "listen")) }
+        if let address = settings.guestsListen { findings.append(await port(address, "guests.listen")) }
         if let path = settings.socket.path { findings.append(socket(path)) }
         return findings
     }
 
-    private func port() async -> Finding {
-        let address = settings.listen
+    /// - Parameter setting: that names the address.
+    private func port(_ address: Settings.Address, _ setting: String) async -> Finding {
+        let check = "\(setting).port"
         do {
             _ = try ListeningSocket(address.listening)
-            return .ok("listen.port", "\(address) is free")
+            return .ok(check, "\(address) is free")
         } catch  where error.code == EADDRINUSE {
-            if await OwnServer(settings).isKBS { return .ok("listen.port", "\(address) is served by a kbs") }
+            if await OwnServer(settings).isKBS { return .ok(check, "\(address) is served by a kbs") }
             return .problem(
-                "listen.port", "\(address) is taken by another program",
-                do: "ss -ltnp shows which; stop it, or choose another port with listen")
+                check, "\(address) is taken by another program",
+                do: "ss -ltnp shows which; stop it, or choose another port with \(setting)")
         } catch  where error.code == EACCES {
             return .problem(
-                "listen.port", "this user may not listen on \(address)",
+                check, "this user may not listen on \(address)",
                 do: "choose a port above 1023, or add CAP_NET_BIND_SERVICE to the unit (docs/install.md)")
         } catch {
             let sentence = error.description
             return .problem(
-                "listen.port", sentence.hasSuffix(".") ? String(sentence.dropLast()) : sentence,
+                check, sentence.hasSuffix(".") ? String(sentence.dropLast()) : sentence,
                 do: "name an address of this machine, or 0.0.0.0 or [::] for all")
         }
     }

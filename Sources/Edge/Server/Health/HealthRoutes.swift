@@ -12,8 +12,14 @@ struct HealthRoutes: Sendable {
     /// What an operator should not forget, one line each; told to operators only.
     let warnings: [String]
 
-    func addRoutes(to router: Router<KBSRequestContext>) {
+    /// Adds what says that the process lives, and nothing more.
+    static func addLiveness(to router: Router<KBSRequestContext>) {
         router.get("livez") { _, _ in RefusalResponse.text(.ok, "ok\n") }
+        router.refuseOtherMethods(on: "livez", than: [.get])
+    }
+
+    func addRoutes(to router: Router<KBSRequestContext>) {
+        Self.addLiveness(to: router)
         router.get("readyz") { request, context in
             let results = await readiness.results()
             let isReady = results.allSatisfy { $0.failure == nil }
@@ -34,7 +40,7 @@ struct HealthRoutes: Sendable {
                 status: .ok, headers: [.contentType: PrometheusRegistry.contentType],
                 body: .bytes(Array(await monitor.page().utf8)))
         }
-        for path: RouterPath in ["livez", "readyz", "metrics"] {
+        for path: RouterPath in ["readyz", "metrics"] {
             router.refuseOtherMethods(on: path, than: [.get])
         }
     }

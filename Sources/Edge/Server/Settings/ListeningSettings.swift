@@ -6,7 +6,7 @@ import Logging
 /// Where the server listens, and for how long.
 extension SettingKey {
     static let listening = [
-        listen, socketMode, socketGroup, trustedProxies, data, logLevel, idleTimeout, stopTimeout,
+        listen, guestsListen, socketMode, socketGroup, trustedProxies, data, logLevel, idleTimeout, stopTimeout,
     ]
 
     public static let listen = SettingKey(
@@ -18,6 +18,11 @@ extension SettingKey {
         if let address { settings.listen = address }
         settings.socket.path = socket
     }
+
+    public static let guestsListen = SettingKey(
+        "guests.listen",
+        "Address and port for guests' calls alone, in plain HTTP also where listen has TLS (default: nowhere)"
+    ) { $1.guestsListen = $0.text.isEmpty ? nil : try $0.address() }
 
     public static let socketMode = SettingKey(
         "socket.mode", "Who may connect to the Unix socket, as three digits in octal", default: "660"

@@ -44,6 +44,8 @@ public struct Settings: Sendable {
     public var listensOnTCP = true
     /// Beside ``listen``, or alone.
     public var socket = Socket()
+    /// Where guests' calls alone are served, without TLS; `nil`: nowhere.
+    public var guestsListen: Address?
     /// Proxies that are believed who their clients are.
     public var trustedProxies = NetworkList.none
     public var dataFolder = URL(filePath: "kbs-data")
