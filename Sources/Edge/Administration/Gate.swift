@@ -9,8 +9,9 @@ public import Logging
 
 /// Who may administer: the one place where it is decided.
 ///
-/// A caller proves itself with a token, a JWT or a client certificate. On a fresh installation, which listens on
-/// loopback and has none of them set up, callers on the same machine may do everything.
+/// A caller proves itself with a token, a JWT or a client certificate. While none of them is set up, the server's own user
+/// and root administer over its Unix socket, and callers on the same machine may register workloads with the guests'
+/// protocol, whose clients have no credentials.
 public struct Gate: Sendable {
     /// What is set up.
     public struct Configuration: Sendable {
@@ -18,6 +19,8 @@ public struct Gate: Sendable {
         public var networks: NetworkList?
         /// Whether the server listens on loopback only.
         public var listensOnLoopback = true
+        /// Whether callers on the same machine administer while no credentials are set up.
+        public var opensToThisMachine = false
         public var issuer: JWTIssuer?
         public var certificates = ClientCertificates.none
 
@@ -46,13 +49,14 @@ public struct Gate: Sendable {
 
     /// Lets a caller through, or records that it was turned away.
     ///
+    /// - Parameter registering: whether this is a registration in the guests' protocol.
     /// - Throws: a ``Refusal``.
     public func admit(
-        _ request: Request, _ context: some CallerContext, to permission: Role.Permission
+        _ request: Request, _ context: some CallerContext, to permission: Role.Permission, registering: Bool = false
     ) async throws -> Caller {
         var known: Actor?
         do {
-            let caller = try await caller(of: request, context)
+            let caller = try await caller(of: request, context, registering)
             known = caller.actor
             guard caller.role.allows(permission) else {
                 throw Refusal(.forbidden, "The role \(caller.role.rawValue) does not allow this.")
@@ -66,7 +70,9 @@ public struct Gate: Sendable {
         }
     }
 
-    private func caller(of request: Request, _ context: some CallerContext) async throws -> Caller {
+    private func caller(
+        of request: Request, _ context: some CallerContext, _ registering: Bool
+    ) async throws -> Caller {
         // A page in a browser is in the right network, may hold a password, and was written by anyone.
         guard !request.headers.contains(where: { Self.browserMarks.contains($0.name.canonicalName) }) else {
             throw Refusal(.registrationForbidden, "Browsers may not administer workloads.")
@@ -88,7 +94,7 @@ public struct Gate: Sendable {
         }
         guard let credential = Credential(request) else {
             if let der = context.peerCertificate, let caller = configuration.certificates.caller(der) { return caller }
-            return try await anonymous(request, context)
+            return try await anonymous(request, context, registering)
         }
         let (time, instant) = (now(), ContinuousClock.now)
         do {
@@ -131,15 +137,12 @@ public struct Gate: Sendable {
         }
     }
 
-    /// The rule for a fresh installation.
-    private func anonymous(_ request: Request, _ context: some CallerContext) async throws -> Caller {
-        guard configuration.isFresh, try await !tokens.hasTokens() else {
-            throw Refusal(
-                .unauthenticated,
-                "Credentials are needed: a token (`kbs token create --role registrar`), which is the password for HTTP "
-                    + "Basic too.")
-        }
-        if let user = context.localUser {
+    /// The rule while no credentials are set up.
+    private func anonymous(
+        _ request: Request, _ context: some CallerContext, _ registering: Bool
+    ) async throws -> Caller {
+        let isFresh = configuration.isFresh ? try await !tokens.hasTokens() : false
+        if isFresh, let user = context.localUser {
             guard user == 0 || user == geteuid() else {
                 throw Refusal(
                     .registrationForbidden,
@@ -147,6 +150,12 @@ public struct Gate: Sendable {
                         + "with `kbs token create`.")
             }
         } else {
+            guard isFresh, configuration.listensOnLoopback, registering || configuration.opensToThisMachine else {
+                throw Refusal(
+                    .unauthenticated,
+                    "Credentials are needed: a token (`kbs token create --role registrar` on the server's data folder), "
+                        + "which is the password for HTTP Basic too.")
+            }
             let networks = configuration.networks ?? .loopback
             guard networks.contains(context.remoteAddress) else {
                 throw Refusal(
@@ -167,7 +176,7 @@ public struct Gate: Sendable {
                 .registrationForbidden,
                 "Without credentials the server must be addressed as localhost or by its loopback address.")
         }
-        return Caller(context.anonymous, .admin)
+        return Caller(context.anonymous, registering ? .registrar : .admin)
     }
 
     private static let browserMarks: Set<String> = ["origin", "sec-fetch-site"]
@@ -182,5 +191,5 @@ public struct Gate: Sendable {
 
 extension Gate.Configuration {
     /// Whether nobody has set up who may administer.
-    package var isFresh: Bool { listensOnLoopback && issuer == nil && certificates.isEmpty }
+    package var isFresh: Bool { issuer == nil && certificates.isEmpty }
 }

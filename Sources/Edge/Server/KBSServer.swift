@@ -92,7 +92,7 @@ public struct KBSServer: Sendable {
     }
 
     private func serve(_ parts: ServerParts, on sockets: ListeningSockets, _ signals: ServerSignals) async throws {
-        warn(isOpen: try await parts.isOpen)
+        warn(isFresh: try await parts.isFresh)
         warnOfReaders(parts.folder.reader)
         // That the database cannot be asked just now shows elsewhere.
         do { try await parts.trail.check.run() } catch is Refusal {} catch {
@@ -182,8 +182,8 @@ public struct KBSServer: Sendable {
 
     /// Says what a security reviewer would want to be told.
     ///
-    /// - Parameter isOpen: whether nobody has set up who may administer.
-    private func warn(isOpen: Bool) {
+    /// - Parameter isFresh: whether nobody has set up who may administer.
+    private func warn(isFresh: Bool) {
         if let roots = settings.simulatedRoots {
             let names = (Array(roots.snp.keys) + roots.sev.keys).sorted().joined(separator: ", ")
             logger.critical(
@@ -199,12 +199,18 @@ public struct KBSServer: Sendable {
                 Never run it with real secrets.
                 """)
         }
-        if isOpen {
+        if isFresh, settings.opensAdministration, settings.listen.isLoopback {
+            logger.critical(
+                """
+                EVERYONE ON THIS MACHINE IS AN ADMINISTRATOR (insecure_admin), and everyone whom a proxy here lets through. \
+                Make a token: kbs token create --role admin
+                """)
+        } else if isFresh {
             logger.warning(
                 """
-                No credentials are set up: everyone on this machine, and everyone whom a proxy here lets through, is an \
-                administrator. Make a token: kbs token create --role admin
-                """)
+                No credentials are set up: workloads can be registered from this machine, and all else that is \
+                administration needs a token. Make one: kbs token create --role admin
+                """, metadata: ["data": "\(settings.dataFolder.filePath)"])
         }
         if settings.policy.allowsSNPDebug || settings.policy.allowsSEVDebug {
             logger.warning("Guests that their host may read are accepted, if they are registered so.")

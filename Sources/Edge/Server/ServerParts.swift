@@ -192,7 +192,7 @@ struct ServerParts: Sendable {
             monitor: monitor, readiness: readiness, networks: settings.metricsNetworks,
             warnings: settings.policy.allowsSample ? ["guests without hardware are attested (--allow-sample)"] : []
         ).addRoutes(to: router)
-        let virtee = virtee { try await gate.admit($0, $1, to: .changeWorkloads).actor }
+        let virtee = virtee { try await gate.admit($0, $1, to: .changeWorkloads, registering: true).actor }
         let coco = coco(isSecure: tls != nil) { try await gate.admit($0, $1, to: $2).actor }
         virtee.addRoutes(to: router)
         coco.addRoutes(to: router)
@@ -236,8 +236,8 @@ struct ServerParts: Sendable {
             }, keyRules: guests.keys, isKnownMeasurement: { try await known.contains($0) })
     }
 
-    /// Whether callers on this machine may administer without credentials.
-    var isOpen: Bool {
+    /// Whether nobody has set up who may administer.
+    var isFresh: Bool {
         get async throws { gateConfiguration.isFresh ? try await !folder.store.hasTokens() : false }
     }
 
@@ -245,6 +245,7 @@ struct ServerParts: Sendable {
         var configuration = Gate.Configuration()
         configuration.networks = settings.registrationNetworks
         configuration.listensOnLoopback = settings.listen.isLoopback
+        configuration.opensToThisMachine = settings.opensAdministration
         configuration.issuer = settings.jwt.issuer.isEmpty ? nil : settings.jwt
         configuration.certificates = settings.clientCertificates
         return configuration

@@ -99,7 +99,7 @@ final class ServerProcess: Sendable {
         var plan = Command.plan(
             [
                 "serve", "--listen", "127.0.0.1:0", "--data", folder.file("data").path, "--trust-simulated-root",
-                rootsFile.path, "--endorsements-kds", "",
+                rootsFile.path, "--endorsements-kds", "", "--set", "insecure_admin=true",
             ] + arguments, environment: environment)
         if let longestFile {
             plan.arguments =

@@ -96,6 +96,7 @@ struct DoctorTests {
             var settings = server.settings
             settings.listen.port = server.port
             settings.simulatedRoots = nil
+            settings.opensAdministration = false
             let findings = await Doctor(settings).examine()
             #expect(!findings.contains { $0.level == .problem }, "\(findings)")
             #expect(findings.contains { $0.check == "database" && $0.found.contains("1 workloads") })
@@ -259,7 +260,11 @@ struct DoctorTests {
         try place.tamper("UPDATE tokens SET expires = 1")
         #expect(try await place.complaints()["access"]?.found.contains("has expired") == true)
         try place.tamper("DELETE FROM tokens")
-        #expect(try await place.complaints()["access"]?.found.contains("every process on this machine") == true)
+        #expect(
+            try await place.complaints()["access"]?.found.contains("every process on this machine may register") == true
+        )
+        let open = try await place.complaints { $0.opensAdministration = true }
+        #expect(open["access"]?.level == .problem && open["access"]?.found.contains("insecure_admin") == true)
         let elsewhere = try await place.complaints {
             $0.listen.host = "0.0.0.0"
             $0.tls.allowsInsecureHTTP = true

@@ -36,6 +36,8 @@ struct RunningServer {
         settings.dataFolder = folder.file("data")
         settings.keyDistribution = nil
         settings.simulatedRoots = try Simulated.roots
+        // Most tests are about what an administrator does, not about who is one.
+        settings.opensAdministration = true
         try change(&settings)
         let log = LogRecorder()
         let (addresses, report) = AsyncStream.makeStream(of: Server.Settings.Address.self)

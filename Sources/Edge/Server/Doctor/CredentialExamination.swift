@@ -35,11 +35,17 @@ struct CredentialExamination: Examination {
         if !tokens.isEmpty {
             return .warning("access", "credentials are needed, and every token has expired or was revoked", do: advice)
         }
-        return settings.listen.isLoopback
-            ? .warning(
-                "access", "no credentials are set up: every process on this machine may administer, and read the trail",
+        guard settings.listen.isLoopback else {
+            return .warning("access", "no credentials are set up, so nobody can administer over HTTP", do: advice)
+        }
+        return settings.opensAdministration
+            ? .problem(
+                "access",
+                "insecure_admin is true and no credentials are set up: every process on this machine may administer, and "
+                    + "read the trail", do: "\(advice), and take insecure_admin away")
+            : .warning(
+                "access", "no credentials are set up: every process on this machine may register workloads",
                 do: "\(advice); with the first token the door is closed to who has none")
-            : .warning("access", "no credentials are set up, so nobody can administer over HTTP", do: advice)
     }
 
     private var networks: Finding? {

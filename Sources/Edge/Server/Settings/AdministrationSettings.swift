@@ -6,9 +6,14 @@ import FoundationEssentials
 /// Who administers, and what is written down of it.
 extension SettingKey {
     static let administration = [
-        clientRoles, jwtIssuer, jwtAudience, jwtKeys, jwtRoleClaim, jwtRoles, auditCheckpointFile,
+        insecureAdmin, clientRoles, jwtIssuer, jwtAudience, jwtKeys, jwtRoleClaim, jwtRoles, auditCheckpointFile,
         auditCheckpointInterval, auditAttempts, auditRefusalsPerMinute, auditStrangersPerMinute,
     ]
+
+    public static let insecureAdmin = SettingKey(
+        "insecure_admin",
+        "While no credentials are set up, have everyone on this machine administer: for trials", default: "false"
+    ) { $1.opensAdministration = try $0.bool() }
 
     public static let clientRoles = SettingKey(
         "tls.client_roles",

@@ -65,6 +65,8 @@ public struct Settings: Sendable {
     /// `nil`: anywhere with credentials, and loopback without.
     public var registrationNetworks: NetworkList?
     public var replacesWorkloads = true
+    /// Whether callers on this machine administer while no credentials are set up.
+    public var opensAdministration = false
     public var lifetimes = Lifetimes()
     public var policy = AppraisalPolicy()
     public var endorsementsFolder: URL?
