@@ -21,6 +21,8 @@ extension Check.Name {
     public static let policyRestrictions = Self("policy.restrictions", .acceptability)
     public static let policyPlatform = Self("policy.platform", .acceptability)
     public static let policyInitData = Self("policy.init_data", .acceptability)
+    /// Whose token it is that a guest comes with.
+    public static let policyIssuer = Self("policy.issuer", .acceptability)
     /// An Open Policy Agent's word.
     public static let policyAgent = Self("policy.opa", .acceptability)
 
@@ -28,6 +30,6 @@ extension Check.Name {
         .policyTechnology, .policyProduct, .policyMeasurement, .policyHostData, .policyIDKey, .policyAuthorKey,
         .policyFamilyID, .policyImageID, .policyChip, .policyEndorsement, .policyMinimumTCB, .policyVMPL,
         .policyGuestSVN, .policyDebug, .policyMigrationAgent, .policyPermissions, .policyRestrictions,
-        .policyPlatform, .policyInitData, .policyAgent,
+        .policyPlatform, .policyInitData, .policyIssuer, .policyAgent,
     ]
 }

@@ -78,6 +78,9 @@ extension ResourcePolicy {
                     + "; no other processor will do",
             initData.isEmpty
                 ? nil : "its init data have the policy's \(initData.keys.sorted().map(\.text).joined(separator: ", "))",
+            "it attested here"
+                + (issuers.isEmpty
+                    ? "" : ", or comes with a token of \(Self.either(issuers.map(\.text)))"),
             agentDecision.map { "the Open Policy Agent says true to \($0)" },
         ]
         rules.append("the server's own settings (snp.*) accept it")

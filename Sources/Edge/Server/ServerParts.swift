@@ -41,7 +41,7 @@ struct ServerParts: Sendable {
         _ settings: Settings, _ loggers: Loggers, folder: DataFolder,
         agent: (any PolicyAgent)?, tls: CurrentTLS?, traces: TraceExport?
     ) async throws {
-        try settings.guestComponents.checkAssumptions()
+        try settings.guestComponents.checkTrusted()
         let policies = PolicyLibrary(folder.store)
         tokens = Self.tokens(
             settings, folder, identity: try settings.guestComponents.identity(), policies, client, loggers[.broker])
@@ -221,7 +221,6 @@ struct ServerParts: Sendable {
         var rules = TokenKeys.Rules(longestToken: settings.lifetimes.session)
         rules.rotation = settings.guestComponents.keyRotation
         let guests = settings.guestComponents
-        let audience = guests.trustedAudience.isEmpty ? nil : ExactText(guests.trustedAudience)
         let known = KnownMeasurements(policies)
         return TokenService(
             keys: TokenKeys(store: folder.store, keys: folder.keys, rules: rules, identity: identity),
@@ -230,9 +229,10 @@ struct ServerParts: Sendable {
             foreign: guests.trustedIssuers.map {
                 ForeignVerifier(
                     TokenVerifier(
-                        TokenService.rules(issuer: $0.issuer, audience: audience),
+                        TokenService.rules(issuer: $0.issuer, audience: guests.trustedAudience),
                         keys: JWTKeySource($0.keys, client: client, logger: logger)),
-                    assuming: guests.trustedAssumptions[$0.issuer] ?? ForeignAssumptions())
+                    assuming: guests.trustedAssumptions[$0.issuer] ?? ForeignAssumptions(),
+                    greatestAge: guests.trustedAge ?? settings.lifetimes.session)
             }, keyRules: guests.keys, isKnownMeasurement: { try await known.contains($0) })
     }
 

@@ -122,7 +122,8 @@ def issue(request):
     from joserfc import jwk
 
     key = jwk.generate_key("EC", "P-256", private=True)
-    claims = request["claims"] | {"exp": int(time.time()) + request["lifetime"], "iat": int(time.time())}
+    now = int(time.time())
+    claims = {"iat": now} | request["claims"] | {"exp": now + request["lifetime"]}
     token = jwt.encode(claims, key.as_pem(private=True), algorithm="ES256", headers={"jwk": key.as_dict(private=False)})
     return {"token": token, "keys": {"keys": [key.as_dict(private=False) | {"alg": "ES256"}]}}
 

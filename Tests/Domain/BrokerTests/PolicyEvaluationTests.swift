@@ -366,7 +366,7 @@ struct PolicyEvaluationTests {
             policy.vmpl = vmpl
             let json = try JSONEncoder().encode(policy)
             #expect(try JSONDecoder().decode(ResourcePolicy.self, from: json) == policy)
-            let later = String(decoding: json, as: UTF8.self).replacing("\"form\":1", with: "\"form\":2")
+            let later = String(decoding: json, as: UTF8.self).replacing("\"form\":1", with: "\"form\":3")
             #expect(throws: (any Error).self) {
                 try JSONDecoder().decode(ResourcePolicy.self, from: Data(later.utf8))
             }

@@ -163,7 +163,7 @@ struct ResourceTests {
 
     @Test("A guest whom another verifier vouches for gets what the policy gives it, until its token expires")
     func foreignGuest() async throws {
-        try await put("sesame", policy("app"))
+        try await put("sesame", policy("app") { $0.issuers = ["https://verifier.example"] })
         func reader(expiring: TimeInterval) -> ResourceReader {
             .foreign(
                 ForeignGuest(
@@ -173,6 +173,25 @@ struct ResourceTests {
         #expect(try await take(to: reader(expiring: 60)) == "sesame for theirs")
         #expect(try await bench.store.trail().last?["issuer"] == "https://verifier.example")
         #expect(await code { _ = try await take(to: reader(expiring: 0)) } == .sessionInvalid)
+    }
+
+    @Test("Another verifier's word opens what its policy puts under it by name, and never a workload; A2")
+    func foreignWord() async throws {
+        let reader = ResourceReader.foreign(
+            ForeignGuest(
+                issuer: "https://verifier.example", claims: guest.claims, key: "theirs", expires: .distantFuture))
+        for issuers: [ExactText] in [[], ["https://verifier.example/"], ["https://VERIFIER.example"]] {
+            try await put("sesame", policy("app") { $0.issuers = issuers })
+            #expect(await code { _ = try await take(to: reader) } == .policyRefused)
+            #expect(try await take() == "sesame for \(guest.key)", "one that attested here gets it")
+        }
+        let workload = try WorkloadID("default/disk/1")
+        try await broker.register(
+            Registration(
+                id: workload, launch: .snp(measurement: Simulated.measurement("app"), policy: .unstated),
+                configuration: "", secret: Secret(Array("passphrase".utf8))))
+        let path = try ResourcePath(workload.text)
+        #expect(await code { _ = try await take(path, to: reader) } == .policyRefused)
     }
 
     @Test("A guest that asks too often for one resource must wait, and can have another")
@@ -221,7 +240,12 @@ struct ResourceTests {
     func expiredMeanwhile() async throws {
         let bench = bench
         let broker = try broker(asking: InterruptedAgent { bench.wait(60) })
-        try await put("sesame", policy("asked") { $0.agentDecision = "policy/allow" })
+        try await put(
+            "sesame",
+            policy("asked") {
+                $0.agentDecision = "policy/allow"
+                $0.issuers = ["https://verifier.example"]
+            })
         let reader = ResourceReader.foreign(
             ForeignGuest(
                 issuer: "https://verifier.example", claims: guest.claims, key: "theirs",

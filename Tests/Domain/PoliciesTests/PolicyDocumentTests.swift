@@ -208,4 +208,18 @@ struct PolicyDocumentTests {
         #expect(throws: Refusal.self) { try read("[init_data]\n\"K\" = \"a\"\n\"\\u212A\" = \"b\"\n") }
         #expect(throws: Refusal.self) { try read("[minimum_tcb]\nMilan = \"03.00.20.209\"\nmilan = \"00.00.00.00\"\n") }
     }
+
+    @Test("A policy names the verifiers whose tokens it takes, and is kept with them")
+    func issuers() throws {
+        let text =
+            "measurements = [\"\(String(repeating: "ab", count: 48))\"]\nissuers = [\"https://as.example.org\"]\n"
+        let policy = try ResourcePolicy(toml: text, name: PolicyName("web"))
+        #expect(policy.issuers == ["https://as.example.org"])
+        let kept = try JSONEncoder().encode(policy)
+        #expect(try JSONDecoder().decode(ResourcePolicy.self, from: kept) == policy)
+        #expect(String(decoding: kept, as: UTF8.self).contains("\"form\":2"), "an earlier version refuses it")
+        var without = policy
+        without.issuers = []
+        #expect(String(decoding: try JSONEncoder().encode(without), as: UTF8.self).contains("\"form\":1"))
+    }
 }

@@ -176,7 +176,7 @@ struct AttestationTokenTests {
             "runtime_data_claims": ["tee-pubkey": try guest.key.jwk], "snp": snp,
         ]
         let cpu: [String: any Sendable] = ["ear.status": status, "ear.veraison.annotated-evidence": evidence]
-        return ["iss": issuer, "submods": ["cpu0": cpu]]
+        return ["iss": issuer, "aud": "kbs", "submods": ["cpu0": cpu]]
     }
 
     /// What a token of Trustee leaves out, said by an operator.
@@ -191,6 +191,7 @@ struct AttestationTokenTests {
     private static func withForeign(
         lifetime: Int = 300, issuer: String = "https://as.example.org", status: any Sendable = "affirming",
         assuming assumptions: ForeignAssumptions = assumptions, document: String? = nil,
+        more: [String: any Sendable] = [:], issuers: String = "issuers = [\"https://as.example.org\"]\n",
         _ change: @escaping (inout [String: any Sendable]) -> Void = { _ in },
         _ body: (RunningServer, GuestComponents, _ token: String) async throws -> Void
     ) async throws {
@@ -201,13 +202,18 @@ struct AttestationTokenTests {
                 ("https://first.example.org", keys.path), ("https://as.example.org", keys.path),
             ]
             $0.guestComponents.trustedAssumptions = ["https://as.example.org": assumptions]
+            $0.guestComponents.trustedAudience = "kbs"
         } _: { server in
             try await server.put("default/key/1")
-            if let document { try await server.setPolicy("guests", document) }
+            let measurements = "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]"
+            try await server.setPolicy("guests", issuers + (document ?? measurements))
             let guest = try server.components()
             let made = try await Independent.run(
                 "issue",
-                ["claims": try claims(of: guest, issuer: issuer, status: status, change), "lifetime": lifetime])
+                [
+                    "claims": try claims(of: guest, issuer: issuer, status: status, change).merging(more) { $1 },
+                    "lifetime": lifetime,
+                ])
             try JSONSerialization.data(withJSONObject: try #require(made["keys"])).write(to: keys)
             try await body(server, guest, try #require(made["token"] as? String))
         }
@@ -219,6 +225,7 @@ struct AttestationTokenTests {
             try await RunningServer.run {
                 $0.guestComponents.trustedIssuers = [("https://as.example.org", "/keys")]
                 $0.guestComponents.trustedAssumptions = ["https://as.example.com": Self.assumptions]
+                $0.guestComponents.trustedAudience = "kbs"
             } _: { _ in
             }
         }
@@ -229,6 +236,64 @@ struct AttestationTokenTests {
         try await Self.withForeign { _, guest, token in
             let resource = try await guest.fetch("default/key/1", token: token)
             #expect(resource == Array("secret".utf8))
+        }
+    }
+
+    @Test("A server does not start that takes other verifiers' tokens whoever they are for; A2")
+    func noAudience() async throws {
+        let refused = await #expect(throws: InvalidSetting.self) {
+            try await RunningServer.run {
+                $0.guestComponents.trustedIssuers = [("https://as.example.org", "/keys")]
+            } _: { _ in
+            }
+        }
+        #expect(refused?.description.contains("token.trusted_audience") == true)
+    }
+
+    @Test(
+        "A trusted verifier's token opens nothing whose policy does not name the verifier; A2",
+        .enabled(if: Independent.isThere),
+        arguments: ["", "issuers = [\"https://first.example.org\"]\n", "issuers = [\"https://as.example.org/\"]\n"])
+    func unnamedIssuer(_ issuers: String) async throws {
+        try await Self.withForeign(issuers: issuers) { server, guest, token in
+            let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+            #expect(refused.status == 403)
+            let attempts = try await server.send("GET", "/api/v1/attempts")
+            #expect(attempts.body.contains("policy_refused"))
+            let own = try await guest.get("default/key/1")
+            #expect(own.resource == Array("secret".utf8), "a guest that attests here gets it")
+        }
+    }
+
+    @Test("A trusted verifier's token opens no workload; A2", .enabled(if: Independent.isThere))
+    func foreignWorkload() async throws {
+        try await Self.withForeign { server, guest, token in
+            try await server.transport.register(
+                "default/disk/1", measurement: Hex.encode(Simulated.measurement("guest")), configuration: "",
+                secret: "passphrase")
+            let refused = try await refusal { _ = try await guest.fetch("default/disk/1", token: token) }
+            #expect(refused.status == 403)
+            let own = try await guest.get("default/disk/1")
+            #expect(own.resource == Array("passphrase".utf8))
+        }
+    }
+
+    @Test(
+        "A trusted token for another service, of long ago, of a time to come or of none is refused; A2",
+        .enabled(if: Independent.isThere), arguments: ["aud", "old", "early", "never"])
+    func foreignAge(_ kind: String) async throws {
+        let now = Int(Date().timeIntervalSince1970)
+        let more: [String: any Sendable] =
+            switch kind {
+            case "aud": ["aud": "https://other.example.org"]
+            case "old": ["iat": now - 10_801]
+            case "early": ["iat": now + 120]
+            default: ["iat": "now"]
+            }
+        // It says itself that it is good for a hundred years.
+        try await Self.withForeign(lifetime: 3_153_600_000, more: more) { _, guest, token in
+            let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+            #expect(refused.status == 401)
         }
     }
 

@@ -88,6 +88,9 @@ public enum ResourceReader: Sendable, Hashable {
         }
     }
 
+    /// Of the verifier that vouches for it in place of this server.
+    var issuer: ExactText? { if case .foreign(let guest) = self { guest.issuer } else { nil } }
+
     var expires: Date {
         switch self {
         case .attested(let guest): guest.expires

@@ -45,6 +45,7 @@ extension ResourcePolicy {
         bare.description = description
         bare.tees = tees
         bare.initData = initData
+        bare.issuers = issuers
         bare.agentDecision = agentDecision
         bare.acceptsAnyMeasurement = acceptsAnyMeasurement
         return self != bare

@@ -1,3 +1,4 @@
+public import Bytes
 public import Evidence
 public import FoundationEssentials
 
@@ -29,14 +30,17 @@ public struct PolicyInForce: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - claims: of evidence that was found genuine.
+    ///   - issuer: of the token that the guest came with; `nil` for one that attested here.
     ///   - question: what an agent is told. It is made only when one is asked.
     ///   - agent: `nil` when there is none. A policy that needs one is then not met.
     /// - Throws: a ``Refusal`` when an agent that must be asked cannot be. Nothing may be released then.
     public func decide(
-        on claims: GuestClaims, under server: AppraisalPolicy, at time: Date, asking agent: (any PolicyAgent)?,
+        on claims: GuestClaims, vouchedForBy issuer: ExactText? = nil, under server: AppraisalPolicy, at time: Date,
+        asking agent: (any PolicyAgent)?,
         _ question: () throws -> PolicyQuestion
     ) async throws -> Verdict {
         let verdict = policy.evaluate(claims, references: references, under: server, at: time)
+            .holding(to: issuer.map { [policy.requirement(on: $0)] } ?? [])
         guard let decision = policy.agentDecision, verdict.isAccepted else { return verdict }
         guard let agent else {
             return verdict.holding(to: [
@@ -53,5 +57,19 @@ public struct PolicyInForce: Sendable, Hashable {
                 isMet: isAllowed,
                 advice: "The Open Policy Agent does not let this guest have it: look at the rule \(decision) there.")
         ])
+    }
+}
+
+extension ResourcePolicy {
+    /// Another verifier's word counts only for what its owner has put under it by name.
+    fileprivate func requirement(on issuer: ExactText) -> Requirement {
+        Requirement(
+            .policyIssuer,
+            expected: .text(
+                issuers.isEmpty ? "a guest that attested here" : issuers.map(\.text).joined(separator: " or ")),
+            found: .text(issuer.text), isMet: issuers.contains(issuer),
+            advice:
+                "The policy \(name) does not take the word of \(issuer): have the guest attest here, or add the issuer "
+                + "to the policy's `issuers`, if whoever runs it may decide over this.")
     }
 }

@@ -54,6 +54,10 @@ extension ResourcePolicy {
         for (product, version) in minimumTCB where (version.fmc != nil) != (product == .turin) {
             throw refuse("minimum_tcb", "has a version for \(product.rawValue) in another processor's form")
         }
+        guard !issuers.contains(where: { $0.isEmpty || $0.text.utf8.count > 512 }), Set(issuers).count == issuers.count
+        else {
+            throw refuse("issuers", "holds a name twice, or one that is empty or longer than 512 bytes")
+        }
         // Kept as JSON, whose usual readers would take one for the other.
         guard Set(initData.keys.map(\.text)).count == initData.count else {
             throw refuse("init_data", "has two names that differ in bytes only and look the same: remove one")

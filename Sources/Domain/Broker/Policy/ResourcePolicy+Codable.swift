@@ -6,9 +6,10 @@ extension ResourcePolicy: Codable {
     /// Every member must be there: a later version that adds a rule writes another `form`, and this one then refuses
     /// the policy rather than overlook the rule.
     private struct Form: Codable {
-        static let current = 1
+        /// The second has `issuers`; a policy without them is written in the first.
+        static let known = 1...2
 
-        var form = Self.current
+        let form: Int
         let name: PolicyName
         let description: String
         let tees: [GuestTEE]
@@ -30,6 +31,7 @@ extension ResourcePolicy: Codable {
         let requires: UInt64
         let platform: UInt64
         let initData: [ExactText: ExactText]
+        let issuers: [ExactText]?
         let agentDecision: String?
     }
 
@@ -58,7 +60,7 @@ extension ResourcePolicy: Codable {
         func damaged(_ what: String) -> DecodingError {
             .dataCorruptedError(in: container, debugDescription: what)
         }
-        guard form.form == Form.current else { throw damaged("another version of kbs has written it") }
+        guard Form.known.contains(form.form) else { throw damaged("another version of kbs has written it") }
         self.init(name: form.name)
         description = form.description
         tees = form.tees
@@ -84,6 +86,7 @@ extension ResourcePolicy: Codable {
         requires = GuestPolicy(rawValue: form.requires)
         platform = PlatformFeatures(rawValue: form.platform)
         initData = form.initData
+        issuers = form.issuers ?? []
         agentDecision = form.agentDecision
         try check()
     }
@@ -98,7 +101,8 @@ extension ResourcePolicy: Codable {
         var container = encoder.singleValueContainer()
         try container.encode(
             Form(
-                name: name, description: description, tees: tees, products: products, measurements: measurements,
+                form: issuers.isEmpty ? 1 : 2, name: name, description: description, tees: tees, products: products,
+                measurements: measurements,
                 acceptsAnyMeasurement: acceptsAnyMeasurement, hostData: hostData, idKeyDigests: idKeyDigests,
                 authorKeyDigests: authorKeyDigests, familyIDs: familyIDs?.map(HexBytes.init),
                 imageIDs: imageIDs?.map(HexBytes.init), chips: chips?.map(HexBytes.init), endorsements: endorsements,
@@ -106,7 +110,7 @@ extension ResourcePolicy: Codable {
                     uniqueKeysWithValues: minimumTCB.map { ($0.key.rawValue, $0.value.description) }),
                 vmpl: exact, maxVMPL: most, minimumGuestSVN: minimumGuestSVN, allows: allows.rawValue,
                 requires: requires.rawValue, platform: platform.rawValue, initData: initData,
-                agentDecision: agentDecision))
+                issuers: issuers.isEmpty ? nil : issuers, agentDecision: agentDecision))
     }
 }
 

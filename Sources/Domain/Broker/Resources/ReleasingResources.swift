@@ -87,7 +87,9 @@ extension Broker {
             )
         }
         let decision = ["policy": name.text, "policy_revision": "\(policy.stamp.policy)"]
-        let verdict = try await policy.decide(on: reader.claims, under: self.policy, at: time, asking: agent) {
+        let verdict = try await policy.decide(
+            on: reader.claims, vouchedForBy: reader.issuer, under: self.policy, at: time, asking: agent
+        ) {
             PolicyQuestion(claims: try claims(), path: [path.repository, path.type, path.tag])
         }
         guard verdict.isAccepted else {
@@ -113,6 +115,14 @@ extension Broker {
                 ["reason": "the workload is registered for SEV, whose guests speak another protocol"], at: time)
         }
         let decision = ["workload": workload.id.text]
+        // A workload's registration names no verifier, so none but this server vouches for its guests.
+        guard reader.issuer == nil else {
+            throw try await refused(
+                path, reader, nil, .policyRefused(path),
+                ["reason": "a workload's guests attest here: another verifier's token gives none"].merging(decision) {
+                    $1
+                }, at: time)
+        }
         let verdict = policy.evaluate(reader.claims, references: [:], under: self.policy, at: time)
         guard verdict.isAccepted else {
             throw try await refused(path, reader, verdict, .policyRefused(path), decision, at: time)
@@ -134,7 +144,7 @@ extension Broker {
             workload: details.removeValue(forKey: "workload"), resource: path.text, session: Hex.encode(reader.id),
             chip: chip.isEmpty ? nil : chip, code: refusal?.code, details: details, at: time)
         record.details["tee"] = reader.claims.tee.rawValue
-        if case .foreign(let guest) = reader { record.details["issuer"] = guest.issuer.text }
+        if let issuer = reader.issuer { record.details["issuer"] = issuer.text }
         if let measurement = reader.claims.snp?.measurement { record.details["measurement"] = Hex.encode(measurement) }
         return record
     }

@@ -9,13 +9,14 @@ import JOSE
 extension ForeignGuest {
     /// - Parameters:
     ///   - claims: of a token whose signature, issuer and times have been verified.
-    ///   - assumptions: what an operator knows of the issuer's guests.
+    ///   - verifier: whose token it is.
     ///   - server: what this server accepts at all.
     /// - Throws: a ``Refusal``.
     init(
-        _ claims: JWTClaims, issuer: ExactText, assuming assumptions: ForeignAssumptions, keys: RecipientKey.Rules,
-        under server: AppraisalPolicy
+        _ claims: JWTClaims, of verifier: ForeignVerifier, keys: RecipientKey.Rules, under server: AppraisalPolicy,
+        at time: Date
     ) throws(Refusal) {
+        let (issuer, assumptions) = (verifier.issuer, verifier.assumptions)
         guard let cpu = claims["submods"]?["cpu0"], let evidence = cpu["ear.veraison.annotated-evidence"] else {
             throw Refusal(.unauthenticated, "The token says nothing of a processor (submods.cpu0).")
         }
@@ -33,6 +34,16 @@ extension ForeignGuest {
         guard let expiry = claims["exp"]?.asNumber else {
             throw Refusal(.unauthenticated, "The token never expires.")
         }
+        // Its issuer may have clocks and lifetimes of its own: how old evidence may be is decided here.
+        guard let made = claims["iat"]?.asNumber, made <= time.timeIntervalSince1970 + Self.leeway else {
+            throw Refusal(.unauthenticated, "The token does not say when it was made (iat), or says a time to come.")
+        }
+        let end = min(expiry, made + verifier.greatestAge)
+        guard time.timeIntervalSince1970 < end else {
+            throw Refusal(
+                .unauthenticated,
+                "The token is older than is taken here (token.trusted_age): attest again, and come with the new one.")
+        }
         guard let snp = evidence["snp"], let stated = SNPClaims(tokenClaims: snp, assuming: assumptions) else {
             throw Refusal(.technologyMismatch, "The token is of no technology that is known here: snp is.")
         }
@@ -49,8 +60,11 @@ extension ForeignGuest {
         }
         self.init(
             issuer: issuer, claims: GuestClaims(.snp(stated), initData: initData),
-            key: try RecipientKey(refusing: jwk, rules: keys).json, expires: Date(timeIntervalSince1970: expiry))
+            key: try RecipientKey(refusing: jwk, rules: keys).json, expires: Date(timeIntervalSince1970: end))
     }
+
+    /// For clocks that differ, in seconds.
+    private static let leeway: TimeInterval = 30
 }
 
 extension SNPClaims {

@@ -132,9 +132,10 @@ public struct TokenService: Sendable {
                 "The token is signed by nobody whose tokens are taken here: attest here, or have the "
                     + "operator add its issuer.")
         }
+        let time = now()
         return try ForeignGuest(
-            try await verifier.tokens.claims(of: token, at: now()), issuer: verifier.issuer,
-            assuming: verifier.assumptions, keys: keyRules, under: server)
+            try await verifier.tokens.claims(of: token, at: time), of: verifier, keys: keyRules, under: server, at: time
+        )
     }
 }
 

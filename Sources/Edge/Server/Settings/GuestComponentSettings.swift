@@ -18,8 +18,10 @@ public struct GuestComponentSettings: Sendable {
     public var trustedIssuers: [(issuer: ExactText, keys: String)] = []
     /// By issuer.
     public var trustedAssumptions: [ExactText: ForeignAssumptions] = [:]
-    /// What must be in those tokens' `aud`; empty when it is not looked at.
-    public var trustedAudience = ""
+    /// What must be in those tokens' `aud`.
+    public var trustedAudience: ExactText = ""
+    /// How long after their making those tokens are taken, in seconds; `nil`: as long as a session.
+    public var trustedAge: TimeInterval?
 
     public init() {}
 }
@@ -27,7 +29,7 @@ public struct GuestComponentSettings: Sendable {
 extension SettingKey {
     static let guestComponents = [
         tokenIssuer, tokenKeyRotation, tokenCertificate, tokenKey, tokenTrusted, tokenTrustedAudience,
-        tokenTrustedAssume, cocoAllowRSA1_5,
+        tokenTrustedAge, tokenTrustedAssume, cocoAllowRSA1_5,
     ]
 
     public static let tokenIssuer = SettingKey(
@@ -62,8 +64,13 @@ extension SettingKey {
     }
 
     public static let tokenTrustedAudience = SettingKey(
-        "token.trusted_audience", "What must be in the aud of other verifiers' tokens (when it is not set: anything)"
-    ) { $1.guestComponents.trustedAudience = $0.text }
+        "token.trusted_audience", "What must be in the aud of other verifiers' tokens; it stands with token.trusted"
+    ) { $1.guestComponents.trustedAudience = ExactText($0.text) }
+
+    public static let tokenTrustedAge = SettingKey(
+        "token.trusted_age",
+        "How long after its making (iat) another verifier's token is taken (default: session.lifetime)"
+    ) { $1.guestComponents.trustedAge = $0.text.isEmpty ? nil : try $0.duration() }
 
     public static let tokenTrustedAssume = SettingKey(
         "token.trusted_assume",
@@ -108,8 +115,14 @@ extension ForeignAssumptions {
 }
 
 extension GuestComponentSettings {
-    /// - Throws: ``InvalidSetting`` when something is assumed of an issuer whose tokens are not taken: its name is mistyped.
-    func checkAssumptions() throws {
+    /// - Throws: ``InvalidSetting`` when tokens are taken that may be for others, or something is assumed of an issuer whose
+    ///   tokens are not taken: its name is mistyped.
+    func checkTrusted() throws {
+        guard trustedIssuers.isEmpty || !trustedAudience.isEmpty else {
+            throw InvalidSetting(
+                "token.trusted needs token.trusted_audience: without it a token that was made for another service opens "
+                    + "what is here")
+        }
         let known = Set(trustedIssuers.map(\.issuer))
         if let stranger = trustedAssumptions.keys.sorted().first(where: { !known.contains($0) }) {
             throw InvalidSetting("token.trusted_assume is for \(stranger), which token.trusted does not have")
