@@ -96,7 +96,8 @@ let rooms: [Target] = [
     edge(
         "CoCoDialect",
         [
-            "Broker", "Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPEdge", "JOSE", "JSONWebTokens", "Logging",
+            "Broker", "Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "HTTP", "HTTPEdge", "JOSE",
+            "JSONWebTokens", "Logging",
         ]),
     edge(
         "Administration",

@@ -58,7 +58,7 @@ enum LogLine {
 
     /// The text with each control character, and each that turns the direction of writing, as an escape.
     static func visible(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
         var visible = ""
         for scalar in text.unicodeScalars {
             switch scalar {

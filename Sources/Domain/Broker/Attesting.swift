@@ -56,11 +56,11 @@ public struct GuestKey: Sendable {
 extension Broker {
     /// Holds evidence against what was registered, and opens the session.
     ///
-    /// - Parameter session: every session id that came with the answer; the valid one counts.
     /// - Throws: a ``Refusal``.
-    public func attest(_ answer: Answer, session candidates: [some StringProtocol]) async throws {
+    public func attest(_ answer: Answer, to challenges: OpenedChallenges) async throws {
         let time = now()
-        let open = try openChallenges(among: candidates, at: time)
+        // The answer may have taken its time.
+        let open = try open(challenges.all, at: time)
         // A client that began twice may send both cookies: its evidence says which it answers.
         let answered = open.count > 1 ? open.first { isBound(answer, to: $0) } : nil
         guard let opened = answered ?? open.first else { throw refused(.noChallenge) }
@@ -89,18 +89,16 @@ extension Broker {
         report(.attested(attempt))
     }
 
-    /// Says whether an answer is waited for, before anything is read of it.
+    /// The challenges to which an answer is waited for, before anything is read of it.
     ///
+    /// - Parameter session: every session id that came with the answer; those that are valid count.
     /// - Throws: a ``Refusal`` (`challengeInvalid`, `challengeExpired`).
-    public func expectsAnswer(session candidates: [some StringProtocol]) throws(Refusal) {
-        _ = try openChallenges(among: candidates, at: now())
+    public func awaited(session candidates: [some StringProtocol]) throws(Refusal) -> OpenedChallenges {
+        OpenedChallenges(all: try open(challenges(among: candidates), at: now()))
     }
 
     /// - Returns: at least one.
-    private func openChallenges(
-        among candidates: [some StringProtocol], at time: Date
-    ) throws(Refusal) -> [OpenedChallenge] {
-        let challenges = challenges(among: candidates)
+    private func open(_ challenges: [OpenedChallenge], at time: Date) throws(Refusal) -> [OpenedChallenge] {
         let open = challenges.filter { time < $0.challenge.expires }
         guard open.isEmpty else { return open }
         throw refused(

@@ -21,6 +21,7 @@ public struct Broker: Sendable {
     let resourceReleases = ReleaseLimiter(.perSecret)
     let guestReleases = ReleaseLimiter(.perGuest)
     let guestRoom = GuestRoom()
+    let recentGuests = RecentGuests()
     let agent: (any PolicyAgent)?
     /// The longest resource that is taken, in bytes.
     public let longestResource: Int

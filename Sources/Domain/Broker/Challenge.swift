@@ -79,6 +79,11 @@ extension Challenge {
     }
 }
 
+/// What a guest may answer: of the cookies that it sent, those that this server made and that have not expired.
+public struct OpenedChallenges: Sendable {
+    let all: [OpenedChallenge]
+}
+
 /// A challenge that came back, and the keys that it was sealed with: all that follows from it is
 /// derived from those, whichever are active now.
 struct OpenedChallenge: Sendable {

@@ -26,6 +26,7 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
     let policies: PolicyLibrary
     let agent: (any PolicyAgent)?
     let settings: Settings
+    let recipients: RecipientKeys
     let admit: @Sendable (Request, Context, Role.Permission) async throws -> Actor
 
     /// - Parameters:
@@ -40,6 +41,7 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
         self.policies = policies
         self.agent = agent
         self.settings = settings
+        recipients = RecipientKeys(settings.keys)
         self.admit = admit
     }
 
@@ -62,11 +64,10 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
         guard let path = try? ResourcePath(request.rest(after: Self.resources)) else {
             throw Refusal(.notFound, "A resource's path is repository/type/tag.")
         }
-        let keys = settings.keys
         let message = try await broker.releaseResource(
             path, to: reader, stating: { try TokenService.claims(of: reader, token: request.bearerToken) },
             wrappedBy: { secret, key in
-                try EncryptedMessage(secret, to: RecipientKey(refusing: key, rules: keys)).json
+                try EncryptedMessage(secret, to: try recipients.key(key)).json
             })
         return Response(json: message)
     }

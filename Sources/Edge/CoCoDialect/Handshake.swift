@@ -60,21 +60,22 @@ extension CoCoDialect {
             let sessions = request.guestSessions
             let body = try AttestationBody(try await request.bytes(upTo: settings.longestBody))
             // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.
-            let session = try broker.expectsAnswer(body.challenge, session: sessions)
+            let challenge = try broker.awaited(body.challenge, session: sessions)
             let answer = try GuestComponentAnswer(body, keys: settings.keys)
-            let guest = try await broker.attestGuest(answer.guest, session: [session]) { guest in
+            let guest = try await broker.attestGuest(answer.guest, to: challenge) { guest in
                 try await tokens.token(of: guest, answer)
             }
+            recipients.remember(answer.binding.key)
             guard let token = guest.token else { throw Refusal(.unavailable, "The guest has no token.") }
             var response = Response(json: ["token": .text(token)])
-            response.headers[.setCookie] = cookie(session)
+            response.headers[.setCookie] = cookie(challenge.sealed)
             return response
         }
     }
 
     /// The cookie is a secret of the guest's; it goes back to this server only. It has no path: behind a gateway that cuts
     /// a prefix the client's paths are others.
-    private func cookie(_ session: some StringProtocol) -> String {
+    private func cookie(_ session: String) -> String {
         "\(Request.guestCookie)=\(session); HttpOnly; SameSite=Strict"
             + (settings.isSecure ? "; Secure" : "")
     }

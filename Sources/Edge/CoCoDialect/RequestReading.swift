@@ -7,15 +7,7 @@ extension Request {
     static let guestCookie = "kbs-session-id"
 
     /// Every value of the guests' cookie: one may send several, on one header line or on more.
-    var guestSessions: [Substring] {
-        headers[values: .cookie].filter { CombiningMarks.isASCII($0) }.flatMap { line in
-            line.split(separator: ";").compactMap { pair in
-                let pair = pair.drop { $0 == " " }
-                let name = Self.guestCookie + "="
-                return pair.hasPrefix(name) ? pair.dropFirst(name.count) : nil
-            }
-        }
-    }
+    var guestSessions: [Substring] { cookies(named: Self.guestCookie) }
 
     /// Whether a client of this dialect sent it: only those have the cookie.
     public var hasGuestCookie: Bool { !guestSessions.isEmpty }

@@ -19,6 +19,23 @@ public struct Request: Sendable {
     public var method: HTTPRequest.Method { head.method }
     public var headers: HTTPFields { head.headerFields }
 
+    /// Every value of a cookie, in their order: a client may send several, on one header line or on more.
+    public func cookies(named name: String) -> [Substring] {
+        var values: [Substring] = []
+        for line in headers[values: .cookie] {
+            var rest = Substring(line).utf8
+            while !rest.isEmpty {
+                let pair = rest.prefix { $0 != UInt8(ascii: ";") }
+                rest = rest[pair.endIndex...].dropFirst()
+                let cookie = pair.drop { $0 == UInt8(ascii: " ") }
+                guard cookie.starts(with: name.utf8) else { continue }
+                let value = cookie.dropFirst(name.utf8.count)
+                if value.first == UInt8(ascii: "=") { values.append(Substring(value.dropFirst())) }
+            }
+        }
+        return values
+    }
+
     public enum Body: Sendable {
         case incoming(IncomingBody)
         /// It was read before.

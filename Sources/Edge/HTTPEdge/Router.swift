@@ -39,12 +39,16 @@ extension RouterMethods {
 /// Routes and what stands around them. It is filled first, and then gives a ``RouterResponder`` that serves.
 public final class Router<Context: RequestContext>: RouterMethods {
     private var routes: [RouterPath: [HTTPRequest.Method: RouteHandler<Context>]] = [:]
-    private var middlewares: [any RouterMiddleware<Context>] = []
+    private var layers: [RouterLayer<Context>] = []
 
     public init(context: Context.Type = BasicRequestContext.self) {}
 
     /// Puts something around all routes, inside of what was added before.
-    public func add(middleware: some RouterMiddleware<Context>) { middlewares.append(middleware) }
+    public func add(middleware: some RouterMiddleware<Context>) {
+        layers.append { request, context, next in
+            try await middleware.handle(request, context: context, next: next)
+        }
+    }
 
     public func on(_ path: RouterPath, method: HTTPRequest.Method, use handler: @escaping RouteHandler<Context>) {
         routes[path, default: [:]][method] = handler
@@ -62,7 +66,7 @@ public final class Router<Context: RequestContext>: RouterMethods {
     public func responder(
         allowingDoubledSlashBefore careless: String? = nil, trusting proxies: NetworkList = .none, logger: Logger
     ) -> RouterResponder<Context> {
-        RouterResponder(routes, middlewares, careless: careless, proxies, logger)
+        RouterResponder(routes, layers, careless: careless, proxies, logger)
     }
 }
 

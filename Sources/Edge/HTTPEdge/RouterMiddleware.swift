@@ -7,3 +7,7 @@ public protocol RouterMiddleware<Context>: Sendable {
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response
 }
+
+/// A middleware, as requests meet it: to open an `any RouterMiddleware<Context>` for each costs more than most of them.
+typealias RouterLayer<Context: RequestContext> =
+    @Sendable (Request, Context, (Request, Context) async throws -> Response) async throws -> Response

@@ -24,20 +24,20 @@ public final class RouterResponder<Context: RequestContext>: Sendable {
     private let literal: [String: Route]
     /// Those with names in them: the longest first, and `**` last.
     private let patterns: [Route]
-    private let middlewares: [any RouterMiddleware<Context>]
+    private let layers: [RouterLayer<Context>]
     private let careless: String?
     private let proxies: NetworkList
     private let logger: Logger
 
     init(
         _ routes: [RouterPath: [HTTPRequest.Method: RouteHandler<Context>]],
-        _ middlewares: [any RouterMiddleware<Context>],
+        _ layers: [RouterLayer<Context>],
         careless: String?, _ proxies: NetworkList, _ logger: Logger
     ) {
         let all = routes.map { Route(path: $0, name: "\($0)", handlers: $1) }
         literal = Dictionary(all.filter(\.path.isLiteral).map { ($0.name, $0) }) { first, _ in first }
         patterns = all.filter { !$0.path.isLiteral }.sorted { Self.rank($0.path) > Self.rank($1.path) }
-        self.middlewares = middlewares
+        self.layers = layers
         self.careless = careless
         self.proxies = proxies
         self.logger = logger
@@ -95,22 +95,15 @@ public final class RouterResponder<Context: RequestContext>: Sendable {
         return nil
     }
 
-    /// The middlewares from this one on, and then the handler.
+    /// The layers from this one on, and then the handler.
     private func run(
         _ index: Int, _ request: Request, _ context: Context, _ handler: Handler?
     ) async throws -> Response {
-        guard index < middlewares.count else {
+        guard index < layers.count else {
             guard let handler else { throw HTTPError(.notFound) }
             return try await handler(request, context)
         }
-        return try await call(middlewares[index], index, request, context, handler)
-    }
-
-    private func call(
-        _ middleware: some RouterMiddleware<Context>, _ index: Int, _ request: Request, _ context: Context,
-        _ handler: Handler?
-    ) async throws -> Response {
-        try await middleware.handle(request, context: context) { request, context in
+        return try await layers[index](request, context) { request, context in
             try await self.run(index + 1, request, context, handler)
         }
     }

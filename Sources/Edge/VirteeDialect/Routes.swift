@@ -67,9 +67,9 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
     /// - Throws: a ``Refusal``.
     public func attest(_ request: Request) async throws -> Response {
         // The cookie first: a body is a stranger's until then.
-        try broker.expectsAnswer(session: request.sessionIDs)
+        let challenges = try broker.awaited(session: request.sessionIDs)
         try await broker.attest(
-            try Answer(virteeJSON: try await request.jsonBody(upTo: longestBody)), session: request.sessionIDs)
+            try Answer(virteeJSON: try await request.jsonBody(upTo: longestBody)), to: challenges)
         // The body stays empty: the client takes any text for an error, whatever the status.
         return Response(status: .ok)
     }
@@ -110,14 +110,7 @@ extension Request {
     public var hasSessionCookie: Bool { !sessionIDs.isEmpty }
 
     /// Every value of the cookie `session_id`: clients send several, on one header line or on more.
-    fileprivate var sessionIDs: [Substring] {
-        headers[values: .cookie].filter { CombiningMarks.isASCII($0) }.flatMap { line in
-            line.split(separator: ";").compactMap { pair in
-                let pair = pair.drop { $0 == " " }
-                return pair.hasPrefix("session_id=") ? pair.dropFirst("session_id=".count) : nil
-            }
-        }
-    }
+    fileprivate var sessionIDs: [Substring] { cookies(named: "session_id") }
 }
 
 extension Response {

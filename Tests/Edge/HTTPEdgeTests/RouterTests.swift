@@ -29,6 +29,9 @@ struct RouterTests {
         resources.get("a/b/c") { _, _ in Response(status: .ok, text: "literal") }
         router.get("fails") { _, _ in throw HTTPError(.conflict, headers: [.retryAfter: "3"], message: "Not now.") }
         router.get("breaks") { _, _ in throw Oddity() }
+        router.get("cookies") { request, _ in
+            Response(status: .ok, text: request.cookies(named: "id").joined(separator: "|"))
+        }
         router.get("query") { request, _ in
             Response(
                 status: .ok, text: request.uri.queryParameters.map { "\($0.name)=\($0.value)" }.joined(separator: ";"))
@@ -89,6 +92,19 @@ struct RouterTests {
         #expect(try await get("//kbs/v0/key/web").hasSuffix("of /kbs/v0/key/web"))
         let post = "POST //kbs/v0/auth HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
         #expect(try await exchange(post).hasSuffix("auth 2"))
+    }
+
+    @Test(
+        "A cookie is found on any line and in any place, as often as it stands there, by its very name",
+        arguments: [
+            ("Cookie: id=a; other=x; id=b\r\nCookie:  id=c", "a|b|c"), ("Cookie: id=a=b;id=", "a=b|"),
+            ("Cookie: xid=a; id =b; ID=c; i; id", ""), ("Cookie: ;;id=a;", "a"),
+            // A combining mark after the sign makes one character with it, and is still the value's.
+            ("Cookie: id=\u{301}; id=a", "\u{301}|a"),
+        ])
+    func cookies(lines: String, found: String) async throws {
+        let reply = try await exchange("GET /cookies HTTP/1.1\r\nHost: kbs\r\n\(lines)\r\n\r\n")
+        #expect(reply.hasSuffix("\r\n\r\n" + found))
     }
 
     @Test("HEAD has GET's status and headers, and no body", arguments: ["/", "/kbs/v0/key/web", "/nowhere", "/fails"])

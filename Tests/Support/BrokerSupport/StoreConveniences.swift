@@ -45,6 +45,16 @@ extension Broker {
     }
 
     public func remove(_ id: WorkloadID) async throws { try await remove(id, by: .server) }
+
+    public func attest(_ answer: Answer, session candidates: [String]) async throws {
+        try await attest(answer, to: try awaited(session: candidates))
+    }
+
+    public func attestGuest(
+        _ answer: GuestAnswer, session candidates: [String], token: (AttestedGuest) async throws -> String
+    ) async throws -> AttestedGuest {
+        try await attestGuest(answer, to: try awaited(answer.nonce, session: candidates), token: token)
+    }
 }
 
 extension RegistrationOutcome {

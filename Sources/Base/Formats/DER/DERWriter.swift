@@ -98,8 +98,11 @@ public struct DERWriter {
     public mutating func time(_ date: Date) {
         let time = CivilTime(date)
         let isShort = (1_950..<2_050).contains(time.year)
-        var digits = isShort ? CivilTime.digits(time.year % 100, 2) : CivilTime.digits(time.year, 4)
-        for part in [time.month, time.day, time.hour, time.minute, time.second] { digits += CivilTime.digits(part, 2) }
+        var digits: [UInt8] = []
+        CivilTime.append(time.year, isShort ? 2 : 4, to: &digits)
+        for part in [time.month, time.day, time.hour, time.minute, time.second] {
+            CivilTime.append(part, 2, to: &digits)
+        }
         primitive(isShort ? .utcTime : .generalizedTime, digits + [UInt8(ascii: "Z")])
     }
 }

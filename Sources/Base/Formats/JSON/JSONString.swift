@@ -9,14 +9,18 @@ public enum JSONString {
         return String(decoding: json, as: UTF8.self)
     }
 
-    /// Appends the quoted text.
-    public static func append(_ text: String, to json: inout String) { json += quoted(text) }
-
     /// Appends the quoted text in UTF-8.
     public static func append(_ text: String, to json: inout [UInt8]) {
         json.append(UInt8(ascii: "\""))
         let bytes = text.utf8.span
         var position = 0
+        while position < bytes.count, isPlain(bytes[position]) { position += 1 }
+        guard position < bytes.count else {
+            json += text.utf8
+            json.append(UInt8(ascii: "\""))
+            return
+        }
+        position = 0
         while position < bytes.count {
             let byte = bytes[position]
             position += 1
@@ -33,6 +37,11 @@ public enum JSONString {
             }
         }
         json.append(UInt8(ascii: "\""))
+    }
+
+    /// Of ASCII, and written as it is.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
 
     /// `\u00` and two digits.

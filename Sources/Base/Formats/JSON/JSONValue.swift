@@ -50,6 +50,8 @@ public enum JSONValue: Sendable, Hashable {
         set {
             guard newValue != nil || members != nil else { return }
             var members = members ?? []
+            // Nobody else holds them then, so that they are changed where they are.
+            self = .null
             let index = members.firstIndex { $0.name == name }
             switch (index, newValue) {
             case (let index?, let value?): members[index] = Member(name, value)

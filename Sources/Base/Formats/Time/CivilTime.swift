@@ -53,14 +53,13 @@ struct CivilTime: Equatable {
         }
     }
 
-    /// A number in decimal digits, with zeros before it.
-    static func digits(_ number: Int, _ width: Int) -> [UInt8] {
-        var digits = [UInt8](repeating: UInt8(ascii: "0"), count: width)
-        var rest = number
-        for index in (0..<width).reversed() {
-            digits[index] += UInt8(rest % 10)
-            rest /= 10
+    /// Appends a number's last digits, with zeros before it.
+    static func append(_ number: Int, _ width: Int, to text: inout [UInt8]) {
+        var place = 1
+        for _ in 1..<width { place *= 10 }
+        while place > 0 {
+            text.append(UInt8(ascii: "0") + UInt8(number / place % 10))
+            place /= 10
         }
-        return digits
     }
 }

@@ -28,10 +28,9 @@ public enum RFC3339 {
 
     /// In UTC, to the second that the time lies in; of the years 0 to 9999, to which others are bounded.
     public static func text(_ date: Date) -> String {
-        let time = CivilTime(date)
-        return digits(time.year, 4) + "-" + digits(time.month, 2) + "-" + digits(time.day, 2) + "T"
-            + digits(time.hour, 2)
-            + ":" + digits(time.minute, 2) + ":" + digits(time.second, 2) + "Z"
+        var text = digits(CivilTime(date))
+        text.append(UInt8(ascii: "Z"))
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// The same with three digits of the second's fraction, cut.
@@ -39,11 +38,38 @@ public enum RFC3339 {
         let seconds = date.timeIntervalSince1970
         let fraction = seconds.isFinite ? seconds - seconds.rounded(.down) : 0
         // What is written is never later than the time.
-        return text(date).dropLast() + "." + digits(min(Int(fraction * 1_000), 999), 3) + "Z"
+        return text(date, milliseconds: min(Int(fraction * 1_000), 999))
     }
 
-    private static func digits(_ number: Int, _ width: Int) -> String {
-        String(decoding: CivilTime.digits(number, width), as: UTF8.self)
+    /// The same of a time that is counted in milliseconds since 1970.
+    public static func text(milliseconds: Int64) -> String {
+        let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1_000)
+        let isBefore = rest < 0
+        return text(
+            Date(timeIntervalSince1970: Double(isBefore ? seconds - 1 : seconds)),
+            milliseconds: Int(isBefore ? rest + 1_000 : rest))
+    }
+
+    private static func text(_ date: Date, milliseconds: Int) -> String {
+        var text = digits(CivilTime(date))
+        text.append(UInt8(ascii: "."))
+        CivilTime.append(milliseconds, 3, to: &text)
+        text.append(UInt8(ascii: "Z"))
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Date and time of day, with room for what may follow.
+    private static func digits(_ time: CivilTime) -> [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        CivilTime.append(time.year, 4, to: &text)
+        for (mark, number) in [
+            ("-", time.month), ("-", time.day), ("T", time.hour), (":", time.minute), (":", time.second),
+        ] as [(Unicode.Scalar, Int)] {
+            text.append(UInt8(ascii: mark))
+            CivilTime.append(number, 2, to: &text)
+        }
+        return text
     }
 
     /// A date and a time of day, as seconds since 1970 as though in UTC.

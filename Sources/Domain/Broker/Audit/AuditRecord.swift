@@ -1,7 +1,6 @@
 import Evidence
 import Formats
 public import FoundationEssentials
-import Glibc
 
 /// One thing that happened: a line of the audit trail. It never holds a secret.
 public struct AuditRecord: Sendable, Hashable {
@@ -98,7 +97,7 @@ public struct AuditRecord: Sendable, Hashable {
     /// hashed, kept and exported.
     public var canonical: String {
         var members = details
-        members["time"] = Self.text(of: time)
+        members["time"] = RFC3339.text(milliseconds: Int64((time.timeIntervalSince1970 * 1_000).rounded(.down)))
         members["action"] = action.rawValue
         members["actor"] = actor.description
         members["outcome"] = outcome.rawValue
@@ -107,27 +106,6 @@ public struct AuditRecord: Sendable, Hashable {
         members["session"] = session
         members["chip"] = chip
         members["code"] = code?.rawValue
-        var json = "{"
-        for (index, (name, value)) in members.sorted(by: { $0.key < $1.key }).enumerated() {
-            if index > 0 { json += "," }
-            JSONString.append(name, to: &json)
-            json += ":"
-            JSONString.append(value, to: &json)
-        }
-        return json + "}"
-    }
-
-    /// E.g. `2026-11-24T18:24:59.123Z`. Foundation's formatter costs more than the rest of a record.
-    static func text(of time: Date) -> String {
-        let milliseconds = Int64((time.timeIntervalSince1970 * 1_000).rounded(.down))
-        var seconds = time_t(milliseconds / 1_000)
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        func pad(_ number: some BinaryInteger, _ width: Int = 2) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        return "\(pad(parts.tm_year + 1900, 4))-\(pad(parts.tm_mon + 1))-\(pad(parts.tm_mday))T"
-            + "\(pad(parts.tm_hour)):\(pad(parts.tm_min)):\(pad(parts.tm_sec)).\(pad(milliseconds % 1_000, 3))Z"
+        return JSONValue(members.mapValues(JSONValue.text)).encodedText
     }
 }

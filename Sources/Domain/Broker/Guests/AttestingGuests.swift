@@ -19,17 +19,29 @@ extension Broker {
             sealed: body.sealed(with: keys), nonce: keys.guestNonce(for: body.id), tee: tee, expires: body.expires)
     }
 
-    /// Says whether a guest was challenged with a nonce, before anything else is read of what it answers.
+    /// The challenge with a nonce, before anything else is read of what a guest answers.
     ///
     /// - Parameters:
-    ///   - nonce: as it says it was challenged, 32 bytes.
-    ///   - candidates: every session cookie that came with the answer.
-    /// - Returns: the cookie whose nonce it is.
+    ///   - nonce: as the guest says it was challenged, 32 bytes.
+    ///   - candidates: every session cookie that came with the answer; the one whose nonce it is counts.
     /// - Throws: a ``Refusal`` (`challengeInvalid`).
-    public func expectsAnswer<Session: StringProtocol>(
-        _ nonce: [UInt8], session candidates: [Session]
-    ) throws(Refusal) -> Session {
-        try answered(nonce, among: candidates).session
+    public func awaited(
+        _ nonce: [UInt8], session candidates: [some StringProtocol]
+    ) throws(Refusal) -> OpenedGuestChallenge {
+        let challenges = guestChallenges(among: candidates)
+        guard !challenges.isEmpty else {
+            throw refused(
+                guest: Refusal(
+                    .challengeInvalid,
+                    "The cookie kbs-session-id is missing or not from this server: start again at /auth and send it back."
+                ))
+        }
+        guard let opened = challenges.first(where: { equalInConstantTime($0.nonce, nonce) }) else { throw notTheNonce }
+        return opened
+    }
+
+    private var notTheNonce: Refusal {
+        refused(guest: Refusal(.challengeInvalid, "The nonce is not this session's: start again at /auth."))
     }
 
     /// Verifies a guest's evidence and opens its session.
@@ -37,15 +49,14 @@ extension Broker {
     /// A guest that is attested already, and answers again with the same key, is given what it was given.
     ///
     /// - Parameters:
-    ///   - candidates: every session cookie that came with the answer; the one whose nonce was answered counts.
+    ///   - opened: the challenge whose nonce was answered.
     ///   - token: makes what the dialect states of the guest; ``AttestedGuest/token`` is `nil` in what it is given.
     /// - Throws: a ``Refusal``, or what `token` throws.
     public func attestGuest(
-        _ answer: GuestAnswer, session candidates: [some StringProtocol],
-        token: (AttestedGuest) async throws -> String
+        _ answer: GuestAnswer, to opened: OpenedGuestChallenge, token: (AttestedGuest) async throws -> String
     ) async throws -> AttestedGuest {
         let time = now()
-        let opened = try answered(answer.nonce, among: candidates).opened
+        guard equalInConstantTime(opened.nonce, answer.nonce) else { throw notTheNonce }
         if let known = try await known(opened, at: time) {
             guard known.key == answer.key else { throw refused(guest: .challengeUsed) }
             return known
@@ -85,6 +96,7 @@ extension Broker {
             if let known = try await known(opened, at: time), known.key == answer.key { return known }
             throw try await refused(attempt, .challengeUsed)
         }
+        recentGuests.remember(attested, as: stored)
         report(.guestAttested(attempt))
         return attested
     }
@@ -95,7 +107,7 @@ extension Broker {
     /// - Throws: a ``Refusal`` (`sessionInvalid`) when there is none, or it has ended.
     public func guest(session candidates: [some StringProtocol]) async throws -> AttestedGuest {
         let time = now()
-        for (_, opened) in guestChallenges(among: candidates) {
+        for opened in guestChallenges(among: candidates) {
             if let guest = try await known(opened, at: time) { return guest }
         }
         throw refused(guest: .noGuest)
@@ -106,46 +118,27 @@ extension Broker {
     /// - Throws: a ``Refusal`` (`sessionInvalid`).
     public func guest(id: [UInt8]) async throws -> AttestedGuest {
         guard let stored = try await store.guest(id, at: now()),
-            await keys.candidates(for: stored.masterKey).contains(where: { $0.isGenuine(stored) })
+            let guest = try guest(stored, sealedBy: await keys.candidates(for: stored.masterKey))
         else { throw refused(guest: .noGuest) }
-        return try AttestedGuest(stored)
+        return guest
     }
 
     // MARK: Challenges that come back
 
-    private func guestChallenges<Session: StringProtocol>(
-        among candidates: [Session]
-    ) -> [(session: Session, opened: OpenedGuestChallenge)] {
+    private func guestChallenges(among candidates: [some StringProtocol]) -> [OpenedGuestChallenge] {
         let held = keys.held
-        return candidates.prefix(8).compactMap { session in
-            OpenedGuestChallenge(sealed: session, with: held).map { (session, $0) }
-        }
-    }
-
-    /// The challenge whose nonce was answered.
-    private func answered<Session: StringProtocol>(
-        _ nonce: [UInt8], among candidates: [Session]
-    ) throws(Refusal) -> (session: Session, opened: OpenedGuestChallenge) {
-        let challenges = guestChallenges(among: candidates)
-        guard !challenges.isEmpty else {
-            throw refused(
-                guest: Refusal(
-                    .challengeInvalid,
-                    "The cookie kbs-session-id is missing or not from this server: start again at /auth and send it back."
-                ))
-        }
-        guard let opened = challenges.first(where: { equalInConstantTime($0.opened.nonce, nonce) }) else {
-            throw refused(
-                guest: Refusal(.challengeInvalid, "The nonce is not this session's: start again at /auth."))
-        }
-        return opened
+        return candidates.prefix(8).compactMap { OpenedGuestChallenge(sealed: $0, with: held) }
     }
 
     private func known(_ opened: OpenedGuestChallenge, at time: Date) async throws -> AttestedGuest? {
-        guard let stored = try await store.guest(opened.challenge.id, at: time), opened.keys.isGenuine(stored) else {
-            return nil
-        }
-        return try AttestedGuest(stored)
+        try await store.guest(opened.challenge.id, at: time).flatMap { try guest($0, sealedBy: [opened.keys]) }
+    }
+
+    /// - Returns: `nil` for a row that none of these keys has made.
+    private func guest(_ stored: StoredGuest, sealedBy keys: [ServerKeys]) throws -> AttestedGuest? {
+        guard !keys.isEmpty else { return nil }
+        if let guest = recentGuests.guest(stored) { return guest }
+        return keys.contains { $0.isGenuine(stored) } ? try AttestedGuest(stored) : nil
     }
 
     // MARK: Appraisal

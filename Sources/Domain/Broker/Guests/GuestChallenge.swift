@@ -58,11 +58,12 @@ struct GuestChallengeBody: Sendable, Hashable {
 }
 
 /// A guest's challenge that came back, and the keys that it was sealed with.
-struct OpenedGuestChallenge: Sendable {
+public struct OpenedGuestChallenge: Sendable {
+    /// The cookie.
+    public let sealed: String
     let challenge: GuestChallengeBody
     let keys: ServerKeys
-
-    var nonce: [UInt8] { keys.guestNonce(for: challenge.id) }
+    let nonce: [UInt8]
 
     /// Opens what ``GuestChallengeBody/sealed(with:)`` made under one of these keys.
     ///
@@ -71,7 +72,8 @@ struct OpenedGuestChallenge: Sendable {
         guard let (body, keys) = SealedText.open(text, for: .guest, with: held),
             let challenge = GuestChallengeBody(body: body)
         else { return nil }
-        (self.challenge, self.keys) = (challenge, keys)
+        (sealed, self.challenge, self.keys) = (String(text), challenge, keys)
+        nonce = keys.guestNonce(for: challenge.id)
     }
 }
 

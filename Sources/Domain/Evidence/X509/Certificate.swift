@@ -52,9 +52,7 @@ public struct Certificate: Sendable, Hashable {
 
     /// Reads every certificate in a file: PEM (any number) or DER (one).
     public static func read(file bytes: [UInt8]) throws(MalformedInput) -> [Certificate] {
-        // DER begins with a SEQUENCE of more than 127 bytes, of which no text has the second byte.
-        let isText = bytes.count > 1 && !(bytes[0] == 0x30 && bytes[1] & 0x80 != 0)
-        guard isText, bytes.contains(Array("-----BEGIN CERTIFICATE-----".utf8)) else {
+        guard !isDER(bytes), bytes.contains(Array("-----BEGIN CERTIFICATE-----".utf8)) else {
             return [try Certificate(der: bytes)]
         }
         var certificates: [Certificate] = []
@@ -64,14 +62,20 @@ public struct Certificate: Sendable, Hashable {
         return certificates
     }
 
+    /// DER begins with a SEQUENCE of more than 127 bytes, of which no text has the second byte.
+    private static func isDER(_ bytes: [UInt8]) -> Bool {
+        bytes.count < 2 || bytes[0] == 0x30 && bytes[1] & 0x80 != 0
+    }
+
     /// What a guest sends along as certificates, PEM or DER, each in a file or several in one: at most 12, of at most
     /// 4 KiB each, since anyone may send them. An honest table has a handful. What cannot be read proves nothing, and a
     /// host's table holds other things too.
     public static func offered(_ files: some Sequence<[UInt8]>) -> [Certificate] {
         var certificates: [Certificate] = []
         for file in files.prefix(16) {
-            let documents = (try? PEMDocument.read(file))?.filter { $0.label == "CERTIFICATE" }.map(\.der) ?? []
-            for der in documents.isEmpty ? [file] : documents where der.count <= 4_096 {
+            let documents = isDER(file) ? nil : try? PEMDocument.read(file)
+            let texts = documents?.filter { $0.label == "CERTIFICATE" }.map(\.der) ?? []
+            for der in texts.isEmpty ? [file] : texts where der.count <= 4_096 {
                 guard certificates.count < 12 else { return certificates }
                 if let certificate = try? Certificate(der: der) { certificates.append(certificate) }
             }

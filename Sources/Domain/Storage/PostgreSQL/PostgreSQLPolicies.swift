@@ -79,7 +79,7 @@ extension PostgreSQLStore: PolicyStore {
             revisions.append(Revision(try row.integer(7)))
         }
         return PolicyInForce(
-            policy: try ResourcePolicy(rules: first.text(0)), references: references,
+            policy: try rules.policy(first.text(0)), references: references,
             stamp: PolicyInForce.Stamp(policy: Revision(try first.integer(1)), references: revisions))
     }
 

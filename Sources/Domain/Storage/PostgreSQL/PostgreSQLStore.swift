@@ -16,6 +16,7 @@ public final class PostgreSQLStore: Sendable {
     /// What goes through many rows, for which nobody else is to wait.
     private let sweeps: WriteThread<TransactionalWrite>
     private let scanTimeout: Duration
+    let rules = KnownRules()
 
     /// Connects, and makes the schema if the database has none.
     ///

@@ -83,7 +83,7 @@ extension SQLiteStore: PolicyStore {
                 revisions.append(Revision(try row[7]))
             }
             return PolicyInForce(
-                policy: try ResourcePolicy(rules: first[0]), references: references,
+                policy: try rules.policy(first[0]), references: references,
                 stamp: PolicyInForce.Stamp(policy: Revision(try first[1]), references: revisions))
         }
     }

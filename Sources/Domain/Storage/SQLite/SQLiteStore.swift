@@ -13,6 +13,7 @@ public struct SQLiteStore: Sendable {
     let readers: ReaderSet
     let operators: OperatorReader
     let writes: WriteQueue
+    let rules = KnownRules()
 
     /// Opens or makes the database, readable by its owner only.
     ///
