@@ -78,6 +78,7 @@ let rooms: [Target] = [
 
     domain("Evidence", ["Bytes", "Crypto", "Formats"]),
     domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient"]),
+    domain("LaunchDigest", ["Bytes", "Crypto", "Formats"]),
     domain("Broker", ["Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "Tracing"]),
     domain("Policies", ["Broker", "Bytes", "Evidence", "Formats"]),
     domain("MasterKeys", ["Bytes", "CPKCS11", "Concurrency", "Crypto", "Files"]),
@@ -118,8 +119,8 @@ let rooms: [Target] = [
     edge(
         "Commands",
         [
-            "Administration", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files",
-            "GuestCommands", "HTTPClient", "Logging", "MasterKeys", "Policies", "Release", "Server",
+            "Administration", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files", "Formats",
+            "GuestCommands", "HTTPClient", "LaunchDigest", "Logging", "MasterKeys", "Policies", "Release", "Server",
             "SimulatedHardware",
             "Storage", "X509",
         ]),
@@ -180,6 +181,8 @@ let testTargets: [Target] = [
     tests(
         "Domain", "EvidenceTests",
         ["Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "TestSupport"]),
+    tests(
+        "Domain", "LaunchDigestTests", ["Bytes", "Crypto", "LaunchDigest", "TestSupport"], exclude: ["measure.py"]),
 
     tests(
         "Domain", "BrokerTests",
@@ -241,7 +244,7 @@ let testTargets: [Target] = [
 
 // For fuzz/, which is a package of its own.
 let products: [Product] =
-    ["Formats", "HTTP", "JOSE", "Evidence", "SimulatedHardware", "VirteeDialect", "CoCoDialect"]
+    ["Formats", "HTTP", "JOSE", "Evidence", "LaunchDigest", "SimulatedHardware", "VirteeDialect", "CoCoDialect"]
     .map { .library(name: $0, targets: [$0]) }
 
 let package = Package(

@@ -25,6 +25,7 @@ let package = Package(
         fuzz("FuzzX509", ["Evidence"]),
         fuzz("FuzzSNPReport", ["Evidence", "SimulatedHardware"]),
         fuzz("FuzzSEVCertificate", ["Evidence"]),
+        fuzz("FuzzLaunchDigest", ["LaunchDigest"]),
         fuzz("FuzzVirteeBody", ["VirteeDialect"]),
         fuzz("FuzzCoCoBody", ["CoCoDialect"]),
         fuzz("FuzzInitData", ["CoCoDialect"]),

@@ -18,8 +18,9 @@ package struct KBS: AsyncParsableCommand {
             AttemptsCommand.self,
             SessionsCommand.self, TokenCommand.self,
             AuditCommand.self, StatusCommand.self, CertificatesCommand.self, KeysCommand.self, BackupCommand.self,
-            RestoreCommand.self, VerifyCommand.self, TLSCommand.self, GuestCommand.self, SettingsCommand.self,
-            DoctorCommand.self, HealthCommand.self, MigrateCommand.self, StorageCommand.self, DemoCommand.self,
+            RestoreCommand.self, VerifyCommand.self, MeasureCommand.self, TLSCommand.self, GuestCommand.self,
+            SettingsCommand.self, DoctorCommand.self, HealthCommand.self, MigrateCommand.self, StorageCommand.self,
+            DemoCommand.self,
         ])
 
     package init() {}

@@ -1,6 +1,6 @@
 import Foundation
 
-/// JOSE by others: independent.py in the Python that scripts/make-jose-environment makes.
+/// JOSE and launch digests by others: scripts in the Python that scripts/make-jose-environment makes.
 public enum Independent {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent()
@@ -12,8 +12,8 @@ public enum Independent {
         FileHandle.standardError.write(
             Data(
                 """
-                WARNING: nothing here is held against JOSE implementations that are not ours, as .build-jose is missing: \
-                run scripts/make-jose-environment.
+                WARNING: nothing here is held against implementations that are not ours, as .build-jose is missing: run \
+                scripts/make-jose-environment.
 
                 """.utf8))
         return false
@@ -28,17 +28,21 @@ public enum Independent {
     }
 
     /// - Parameters:
-    ///   - command: a function of independent.py.
+    ///   - command: a function of the script.
     ///   - request: what else it is told, as JSON.
+    ///   - script: from the project's root.
     /// - Returns: what it answers.
-    public static func run(_ command: String, _ request: [String: any Sendable] = [:]) async throws -> [String: Any] {
+    public static func run(
+        _ command: String, _ request: [String: any Sendable] = [:],
+        script: String = "Tests/Base/JOSETests/independent.py"
+    ) async throws -> [String: Any] {
         let folder = try TemporaryFolder()
         let (input, output, errors) = (folder.file("in"), folder.file("out"), folder.file("errors"))
         var request: [String: Any] = request
         request["command"] = command
         try JSONSerialization.data(withJSONObject: request).write(to: input)
         for file in [output, errors] { try Data().write(to: file) }
-        let script = root.appending(path: "Tests/Base/JOSETests/independent.py").path(percentEncoded: false)
+        let script = root.appending(path: script).path(percentEncoded: false)
         var plan = SpawnedProcess.Plan(python, [script])
         plan.input = try FileHandle(forReadingFrom: input)
         plan.output = try FileHandle(forWritingTo: output)

@@ -1,0 +1,41 @@
+/// A launch digest and all that it stands for.
+public struct LaunchDigest: Sendable, Hashable {
+    /// 48 bytes for SEV-SNP, where they are the report's measurement; 32 bytes for SEV-ES and SEV, where the measurement is
+    /// an HMAC over them.
+    public let bytes: [UInt8]
+    public let technology: SEVTechnology
+    public let vmm: VMM
+    public let settings: GuestSettings
+    public let inputs: LaunchInputs
+    /// In the order in which the VMM adds them.
+    public let regions: [LaunchRegion]
+}
+
+/// What a host is told about a guest beside its files, as far as the launch digest depends on it.
+public struct GuestSettings: Sendable, Hashable {
+    /// Numbers of vCPUs that are accepted.
+    public static let vcpus = 1...4_096
+
+    public var vcpus: Int
+    /// QEMU's `-cpu`; other VMMs do not put it in.
+    public var cpu: CPUType?
+    /// SEV_FEATURES of each VMSA, for SEV-SNP. Source: AMD APM volume 2, table B-4, offset 0x3B0.
+    public var features: UInt64
+    /// nil for the VMM's usual one.
+    public var vmsaForm: VMSAForm?
+    /// For libkrun, whose guests' memory is in the digest.
+    public var memoryMiB: Int?
+    /// The guest-physical address of VMSAs, for SEV-SNP. GCE's Genoa hosts have 0xFFFFFFFFFF000.
+    public var vmsaAddress: UInt64
+
+    public init(
+        vcpus: Int = 1, cpu: CPUType? = nil, features: UInt64 = 1, vmsaForm: VMSAForm? = nil, memoryMiB: Int? = nil,
+        vmsaAddress: UInt64 = Self.usualVMSAAddress
+    ) {
+        (self.vcpus, self.cpu, self.features) = (vcpus, cpu, features)
+        (self.vmsaForm, self.memoryMiB, self.vmsaAddress) = (vmsaForm, memoryMiB, vmsaAddress)
+    }
+
+    /// KVM's.
+    public static let usualVMSAAddress: UInt64 = 0xFFFF_FFFF_F000
+}

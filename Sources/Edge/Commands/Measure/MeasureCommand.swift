@@ -1,0 +1,133 @@
+import Arguments
+import Files
+import LaunchDigest
+
+struct MeasureCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "measure", abstract: "Compute launch digests from what a guest is made of.",
+        discussion: """
+            Nothing is started and no server is asked. docs/measure.md says what goes into a digest, and what to look at \
+            when a guest shows another.
+            """,
+        subcommands: [SNP.self, SEVES.self, SEV.self, Diff.self])
+
+    struct SNP: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "snp", abstract: "Launch digests of SEV-SNP guests: their reports' measurement.",
+            discussion: "One for each combination of what may be a list.")
+
+        @OptionGroup var guest: MeasuredGuest
+        @OptionGroup var vcpus: MeasuredVCPUs
+        @Option(help: ArgumentHelp("SEV_FEATURES, as bits; a list.", valueName: "bits"))
+        var guestFeatures = CommaSeparated([Number(0x1)])
+        @Option(help: ArgumentHelp("Where the host puts VMSAs, if not where KVM does.", valueName: "address"))
+        var vmsaAddress: Number?
+        @OptionGroup var output: MeasureOutput
+        @Flag(help: "Print a document for `kbs reference set`.") var reference = false
+
+        func run() async throws {
+            if reference, output.json || output.explain {
+                throw ValidationError("--reference is a form of its own: leave out --json and --explain")
+            }
+            let all = try vcpus.settings(guest)
+            let calculator = try guest.calculator(.snp)
+            var digests: [LaunchDigest] = []
+            for settings in all {
+                for features in guestFeatures.values {
+                    var settings = settings
+                    settings.features = features.value
+                    if let vmsaAddress { settings.vmsaAddress = vmsaAddress.value }
+                    digests.append(try calculator.digest(settings))
+                }
+            }
+            if reference { print(ReferenceDocument(digests).text) } else { try output.print(digests) }
+        }
+    }
+
+    struct SEVES: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "sev-es", abstract: "Launch digests of SEV-ES guests.",
+            discussion: "One for each combination of what may be a list.")
+
+        @OptionGroup var guest: MeasuredGuest
+        @OptionGroup var vcpus: MeasuredVCPUs
+        @OptionGroup var output: MeasureOutput
+
+        func run() async throws {
+            let all = try vcpus.settings(guest)
+            let calculator = try guest.calculator(.sevES)
+            try output.print(try all.map { try calculator.digest($0) })
+        }
+    }
+
+    struct SEV: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "sev", abstract: "The launch digest of an SEV guest.",
+            discussion: "Only with libkrun, which puts it into the guest's memory, the number of vCPUs counts.")
+
+        @OptionGroup var guest: MeasuredGuest
+        @Option(help: ArgumentHelp("libkrun: numbers of vCPUs, e.g. 1,2,4.", valueName: "list"))
+        var vcpus: CommaSeparated<Int>?
+        @OptionGroup var output: MeasureOutput
+
+        func run() async throws {
+            if guest.vmm == .krun, vcpus == nil { throw ValidationError("libkrun measures it: give --vcpus") }
+            if guest.vmm != .krun, vcpus != nil {
+                throw ValidationError("an SEV guest's digest does not depend on vCPUs: leave out --vcpus")
+            }
+            let calculator = try guest.calculator(.sev)
+            let counts = vcpus?.values ?? [1]
+            try output.print(
+                try counts.map { try calculator.digest(GuestSettings(vcpus: $0, memoryMiB: guest.memory)) })
+        }
+    }
+
+    struct Diff: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "diff", abstract: "Show where two launch digests part, and what differs there.",
+            discussion: """
+                Files are what --explain --json writes. Exits with 0 when the digests are the same, 1 when they differ, \
+                and 2 when a file cannot be used.
+                """)
+
+        @Argument(help: "A file.") var a: String
+        @Argument(help: "Another, or the same with other digests.") var b: String
+        @Option(help: ArgumentHelp("Which digest in the first, by its first digits.", valueName: "digits"))
+        var digestA: String?
+        @Option(help: ArgumentHelp("Which digest in the second.", valueName: "digits")) var digestB: String?
+
+        func run() async throws {
+            let (first, second): (LaunchDigestDocument, LaunchDigestDocument)
+            do {
+                first = try document(a, digestA, "--digest-a")
+                second = try document(b, digestB, "--digest-b")
+            } catch {
+                tell("Error: \(error)")
+                throw ExitCode(2)
+            }
+            let comparison = LaunchDigestComparison(first, second)
+            print(ComparisonText(first, second, comparison).text)
+            guard comparison.isSame else { throw ExitCode(1) }
+        }
+
+        private func document(_ file: String, _ digits: String?, _ option: String) throws -> LaunchDigestDocument {
+            let all: [LaunchDigestDocument]
+            let json = Array(try InputFile.text(file).utf8)
+            do { all = try LaunchDigestDocument.read(json) } catch {
+                throw CommandFailure("\(file) is not what `kbs measure … --json` writes: \(error)")
+            }
+            let found = all.filter { $0.digest.hasPrefix(digits?.lowercased() ?? "") }
+            guard let document = found.first else {
+                throw CommandFailure("\(file) has no digest" + (digits.map { " that begins with \($0)" } ?? ""))
+            }
+            guard found.count == 1 else {
+                throw CommandFailure(
+                    """
+                    \(file) has \(found.count) digests: say which with \(option) and its first digits
+                    \(found.map { "  \($0.digest)  \($0.summary)" }.joined(separator: "\n"))
+                    """)
+            }
+            return document
+        }
+    }
+}

@@ -1,0 +1,194 @@
+public import Arguments
+import Bytes
+import Crypto
+import Files
+public import LaunchDigest
+
+/// Values with commas between them.
+struct CommaSeparated<Element: ExpressibleByArgument & Hashable>: ExpressibleByArgument {
+    let values: [Element]
+
+    init(_ values: [Element]) { self.values = values }
+
+    /// One that stands twice counts once.
+    init?(argument: String) {
+        var values: [Element] = []
+        for word in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let value = Element(argument: String(word)) else { return nil }
+            if !values.contains(value) { values.append(value) }
+        }
+        self.values = values
+    }
+
+    var defaultValueDescription: String { values.map(\.defaultValueDescription).joined(separator: ",") }
+
+    /// Of the elements: a list of one is one of them.
+    static var allValueStrings: [String] { Element.allValueStrings }
+}
+
+/// A number, decimal or hexadecimal with 0x.
+struct Number: ExpressibleByArgument, Hashable {
+    let value: UInt64
+
+    init(_ value: UInt64) { self.value = value }
+
+    init?(argument: String) {
+        let isHex = argument.hasPrefix("0x")
+        guard let value = UInt64(isHex ? argument.dropFirst(2) : argument[...], radix: isHex ? 16 : 10) else {
+            return nil
+        }
+        self.value = value
+    }
+
+    var defaultValueDescription: String { "0x" + String(value, radix: 16) }
+}
+
+extension VMM: ExpressibleByArgument {}
+extension VMSAForm: ExpressibleByArgument {}
+
+/// What a host loads, and which host.
+struct MeasuredGuest: ParsableArguments {
+    @Option(help: ArgumentHelp("The OVMF image that the host loads, whole; libkrun: its qboot.", valueName: "file"))
+    var firmware: String
+    @Option(help: ArgumentHelp("The kernel, of a guest that QEMU starts with one.", valueName: "file"))
+    var kernel: String?
+    @Option(help: ArgumentHelp("The initrd beside it.", valueName: "file")) var initrd: String?
+    @Option(help: ArgumentHelp("The kernel's command line, to the last space.", valueName: "text")) var append: String?
+    @Option(help: "What starts the guest.") var vmm = VMM.qemu
+    @Option(help: ArgumentHelp("libkrun: the guest's memory in MiB.", valueName: "MiB")) var memory: Int?
+    @Option(help: ArgumentHelp("libkrun: where the kernel is loaded, if not at 0x1000000.", valueName: "address"))
+    var kernelAddress: Number?
+
+    func validate() throws {
+        switch vmm {
+        case .krun:
+            guard append == nil else {
+                throw ValidationError("libkrun does not measure the command line: leave out --append")
+            }
+            guard kernel != nil, initrd != nil else {
+                throw ValidationError("libkrun measures both: give --kernel and --initrd, as libkrunfw-sev has them")
+            }
+            guard memory != nil else { throw ValidationError("libkrun measures the memory's size: give --memory") }
+        case .qemu:
+            guard kernel != nil || (initrd == nil && append == nil) else {
+                throw ValidationError("--initrd and --append go with --kernel")
+            }
+        case .ec2, .gce:
+            guard kernel == nil, initrd == nil, append == nil else {
+                throw ValidationError(
+                    "\(vmm.rawValue) starts the kernel from the guest's disk, which is not measured: leave out --kernel, "
+                        + "--initrd and --append")
+            }
+        }
+        guard vmm == .krun || (memory == nil && kernelAddress == nil) else {
+            throw ValidationError("--memory and --kernel-address go with --vmm krun")
+        }
+        // Bytes that were not UTF-8 are this character by now.
+        guard append?.unicodeScalars.contains("\u{FFFD}") != true else {
+            throw ValidationError("--append is not UTF-8, and its bytes are not known")
+        }
+    }
+
+    /// With the files read and hashed.
+    func calculator(_ technology: SEVTechnology) throws -> LaunchCalculator {
+        if vmm == .krun {
+            return LaunchCalculator(
+                technology,
+                krun: try KrunBundle(
+                    firmware: try File.read(firmware, atMost: OVMFFirmware.longest),
+                    kernel: try File.read(kernel ?? "", atMost: KrunBundle.longest),
+                    kernelAddress: kernelAddress?.value ?? KrunBundle.usualKernelAddress,
+                    initrd: try File.read(initrd ?? "", atMost: KrunBundle.longest)))
+        }
+        let image = try OVMFFirmware(try File.read(firmware, atMost: OVMFFirmware.longest), subject: firmware)
+        let hashes = try kernel.map {
+            try KernelHashes(kernel: try measured($0), initrd: try initrd.map(measured), commandLine: append ?? "")
+        }
+        return try LaunchCalculator(technology, firmware: image, kernel: hashes, vmm: vmm)
+    }
+
+    /// Longer kernels and initrds no guest has.
+    private static let longest = 4 << 30
+
+    /// In parts: an initrd may be long.
+    private func measured(_ path: String) throws -> MeasuredFile {
+        let file = try OpenFile(path)
+        var (hash, size) = (SHA256(), 0)
+        while true {
+            let part = try file.read(next: 1 << 20)
+            guard !part.isEmpty else { return MeasuredFile(sha256: hash.finalize(), size: size) }
+            size += part.count
+            guard size <= Self.longest else {
+                throw CommandFailure("\(path) holds more than \(Self.longest) bytes: it is no kernel or initrd")
+            }
+            hash.update(data: part)
+        }
+    }
+}
+
+/// How many vCPUs, and of which type.
+struct MeasuredVCPUs: ParsableArguments {
+    @Option(help: ArgumentHelp("Numbers of vCPUs, e.g. 1,2,4,8.", valueName: "list")) var vcpus: CommaSeparated<Int>
+    @Option(help: ArgumentHelp("QEMU: the model behind -cpu, e.g. EPYC-v4; a list.", valueName: "model"))
+    var cpu: CommaSeparated<String>?
+    @Option(help: ArgumentHelp("The same as a CPUID signature, e.g. 0xa00f11; a list.", valueName: "number"))
+    var cpuSignature: CommaSeparated<Number>?
+    @Option(help: "The same as numbers: the family, e.g. 25.") var family: Int?
+    @Option(help: "The model, e.g. 1.") var model: Int?
+    @Option(help: "The stepping, e.g. 1.") var stepping: Int?
+    @Option(help: ArgumentHelp("What hosts write into VMSAs; a list. Otherwise what is usual.", valueName: "form"))
+    var vmsa: CommaSeparated<VMSAForm>?
+
+    /// One for each combination.
+    func settings(_ guest: MeasuredGuest) throws -> [GuestSettings] {
+        let forms = vmsa?.values.map(Optional.some) ?? [nil]
+        return try types(guest.vmm).flatMap { type in
+            forms.flatMap { form in
+                vcpus.values.map {
+                    GuestSettings(vcpus: $0, cpu: type, vmsaForm: form, memoryMiB: guest.memory)
+                }
+            }
+        }
+    }
+
+    private func types(_ vmm: VMM) throws -> [CPUType?] {
+        let numbers = [family, model, stepping]
+        let ways = [cpu != nil, cpuSignature != nil, numbers.contains { $0 != nil }].count { $0 }
+        guard vmm == .qemu else {
+            guard ways == 0 else {
+                throw ValidationError("\(vmm.rawValue) does not measure the CPU type: leave out --cpu and the like")
+            }
+            return [nil]
+        }
+        guard ways == 1 else {
+            throw ValidationError(
+                "say once which CPU type QEMU shows to the guest: --cpu, --cpu-signature, or --family, --model and "
+                    + "--stepping")
+        }
+        if let cpu { return try cpu.values.map(named) }
+        if let cpuSignature {
+            return try cpuSignature.values.map {
+                guard let signature = UInt32(exactly: $0.value) else {
+                    throw ValidationError("a CPUID signature has 32 bits, such as 0xa00f11")
+                }
+                return CPUType(signature: signature)
+            }
+        }
+        guard let family, let model, let stepping else {
+            throw ValidationError("--family, --model and --stepping go together")
+        }
+        guard let type = CPUType(family: family, model: model, stepping: stepping) else {
+            throw ValidationError("families are 16 to 270, models 0 to 255 and steppings 0 to 15")
+        }
+        return [type]
+    }
+
+    private func named(_ name: String) throws -> CPUType {
+        guard let type = CPUType(name: name) else {
+            throw ValidationError(
+                "\"\(name)\" is not a CPU type that is known here: give its --cpu-signature, or one of "
+                    + CPUType.names.joined(separator: ", "))
+        }
+        return type
+    }
+}
