@@ -170,7 +170,7 @@ extension LaunchDigestDocument.Region {
         digestAfter = try json.member("digest_after").hexDigits()
         guard let members = try json.optional("details")?.members() else { return }
         var details: [String: String] = [:]
-        for (name, value) in members { details[name] = try value.text() }
+        for (name, value) in members { details[name.text] = try value.text() }
         self.details = details
     }
 }
