@@ -77,7 +77,9 @@ extension ResourcePolicy {
                         })
                     + "; no other processor will do",
             initData.isEmpty
-                ? nil : "its init data have the policy's \(initData.keys.sorted().map(\.text).joined(separator: ", "))",
+                ? nil
+                : "its init data have the policy's \(initData.keys.sorted().map(\.text).joined(separator: ", "))"
+                    + (isInitDataOpen ? ", and may have more, as its host wants" : " and nothing else"),
             "it attested here"
                 + (issuers.isEmpty
                     ? "" : ", or comes with a token of \(Self.either(issuers.map(\.text)))"),

@@ -54,6 +54,7 @@ extension ResourcePolicy {
             }
         }
         initData = try document.table("init_data")
+        isInitDataOpen = try document.bool("init_data_open") ?? false
         issuers = try document.list("issuers")?.map { ExactText($0) } ?? []
         agentDecision = try document.text("opa")
         try document.finish()

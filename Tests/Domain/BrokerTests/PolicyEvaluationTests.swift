@@ -13,7 +13,7 @@ struct PolicyEvaluationTests {
     /// A guest, a policy of everything that it meets, and the reference values that the policy names.
     struct Scene: Sendable {
         var claims: SNPClaims
-        var initData: [ExactText: ExactText] = ["aa.toml": "x", "other": "y"]
+        var initData: [ExactText: ExactText] = ["aa.toml": "x"]
         var policy: ResourcePolicy
         var references: ReferenceValues
         var server = AppraisalPolicy()
@@ -88,6 +88,21 @@ struct PolicyEvaluationTests {
         try scene.policy.check()
         #expect(scene.verdict.isAccepted, "\(scene.verdict.failures)")
         #expect(scene.verdict.checks.count == 19, "every rule is a check")
+    }
+
+    @Test("Init data beside those that a policy lists are the host's own, and taken where the policy says so; A10")
+    func openInitData() throws {
+        var scene = try Scene()
+        scene.initData["cdh.toml"] = "another broker's address"
+        #expect(scene.verdict.failures.map(\.name) == [.policyInitData])
+        #expect(scene.verdict.sentence.contains("init_data_open"))
+        scene.policy.isInitDataOpen = true
+        try scene.policy.check()
+        #expect(scene.verdict.isAccepted, "\(scene.verdict.failures)")
+        let kept = try JSONEncoder().encode(scene.policy)
+        #expect(try JSONDecoder().decode(ResourcePolicy.self, from: kept) == scene.policy)
+        scene.policy.initData = [:]
+        #expect(throws: Refusal.self) { try scene.policy.check() }
     }
 
     static let cases: [Case] = [
@@ -179,6 +194,7 @@ struct PolicyEvaluationTests {
             $0.policy.initData["K.rego"] = "x"
             $0.initData["\u{212A}.rego"] = "x"
         },
+        Case("init data with more than the policy lists", .policyInitData) { $0.initData["cdh.toml"] = "url" },
         Case("no init data", .policyInitData) { $0.initData = [:] },
     ]
 

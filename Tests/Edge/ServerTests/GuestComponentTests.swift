@@ -100,7 +100,7 @@ struct GuestComponentTests {
         try await RunningServer.run { server in
             try await server.put("default/key/1", "a key")
             let rules =
-                "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]\n[init_data]\n\"aa.toml\" = \"x\""
+                "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]\ninit_data_open = true\n[init_data]\n\"aa.toml\" = \"x\""
             try await server.setPolicy("guests", rules)
             let digest = Array(SHA256.hash(data: Data(document.utf8)))
             var guest = try server.components { template in
@@ -337,6 +337,27 @@ struct GuestComponentTests {
             let challenge = try await other.challenge()
             let refused = try await refusal { _ = try await other.attest(challenge) }
             #expect(refused.status == 403)
+        }
+    }
+
+    @Test("An entry of init data that the policy does not list is the host's own, and the guest is refused; A10")
+    func unlistedInitData() async throws {
+        let document =
+            "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"aa.toml\" = \"x\"\n\"cdh.toml\" = \"another\"\n"
+        try await RunningServer.run { server in
+            try await server.put("default/key/1", "a key")
+            let pin = "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]\n"
+            var guest = try server.components { template in
+                for (index, byte) in SHA256.hash(data: Data(document.utf8)).enumerated() {
+                    template.patches[0xC0 + index] = byte
+                }
+            }
+            guest.initData = document
+            let other = guest
+            try await server.setPolicy("guests", pin + "[init_data]\n\"aa.toml\" = \"x\"\n")
+            #expect(try await refusal { _ = try await other.get("default/key/1") }.status == 403)
+            try await server.setPolicy("guests", pin + "init_data_open = true\n[init_data]\n\"aa.toml\" = \"x\"\n")
+            #expect(try await other.get("default/key/1").resource == Array("a key".utf8))
         }
     }
 

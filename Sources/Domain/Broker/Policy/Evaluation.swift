@@ -44,7 +44,7 @@ extension ResourcePolicy {
         var bare = ResourcePolicy(name: name)
         bare.description = description
         bare.tees = tees
-        bare.initData = initData
+        (bare.initData, bare.isInitDataOpen) = (initData, isInitDataOpen)
         bare.issuers = issuers
         bare.agentDecision = agentDecision
         bare.acceptsAnyMeasurement = acceptsAnyMeasurement
@@ -69,17 +69,27 @@ extension ResourcePolicy {
                     + "the guest on SEV-SNP.")
     }
 
+    /// What the policy does not list would be the host's own choice: the address of another broker, for one.
     private func initData(_ claims: GuestClaims) -> Requirement {
-        let others = initData.filter { claims.initData[$0.key] != $0.value }.keys.sorted().map(\.text)
+        let wrong = initData.filter { claims.initData[$0.key] != $0.value }.keys.sorted().map(\.text)
+        let more = isInitDataOpen ? [] : claims.initData.keys.filter { initData[$0] == nil }.sorted().map(\.text)
+        let faults = [
+            wrong.isEmpty ? nil : "\(wrong.joined(separator: ", ")) missing or different",
+            more.isEmpty ? nil : "\(more.prefix(8).joined(separator: ", ")) not in the policy",
+        ].compactMap(\.self)
         return Requirement(
             .policyInitData,
-            expected: .text(initData.keys.sorted().map(\.text).joined(separator: ", ") + " as in the policy"),
-            found: .text(others.isEmpty ? "the same" : "\(others.joined(separator: ", ")) missing or different"),
-            isMet: others.isEmpty,
+            expected: .text(
+                initData.keys.sorted().map(\.text).joined(separator: ", ") + " as in the policy"
+                    + (isInitDataOpen ? "" : ", and nothing else")),
+            found: .text(faults.isEmpty ? "the same" : faults.joined(separator: "; ")), isMet: faults.isEmpty,
             advice: claims.initData.isEmpty
                 ? "The guest sent no init data and the policy \(name) asks for some: launch it with them."
-                : "The guest's init data are not those of the policy \(name): launch it with the right ones, "
-                    + "or change the policy.")
+                : wrong.isEmpty
+                    ? "The guest's init data have entries that the policy \(name) does not list, as its host wanted: list "
+                        + "them, or set init_data_open if any are meant."
+                    : "The guest's init data are not those of the policy \(name): launch it with the right ones, "
+                        + "or change the policy.")
     }
 
     // MARK: What the guest is

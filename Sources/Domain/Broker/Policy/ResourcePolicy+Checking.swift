@@ -58,6 +58,9 @@ extension ResourcePolicy {
         else {
             throw refuse("issuers", "holds a name twice, or one that is empty or longer than 512 bytes")
         }
+        guard !isInitDataOpen || !initData.isEmpty else {
+            throw refuse("init_data_open", "is true, and there are no init_data: then any are taken anyhow")
+        }
         // Kept as JSON, whose usual readers would take one for the other.
         guard Set(initData.keys.map(\.text)).count == initData.count else {
             throw refuse("init_data", "has two names that differ in bytes only and look the same: remove one")

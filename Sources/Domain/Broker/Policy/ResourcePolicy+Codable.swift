@@ -6,7 +6,7 @@ extension ResourcePolicy: Codable {
     /// Every member must be there: a later version that adds a rule writes another `form`, and this one then refuses
     /// the policy rather than overlook the rule.
     private struct Form: Codable {
-        /// The second has `issuers`; a policy without them is written in the first.
+        /// The second has `issuers` and `initDataOpen`; a policy without them is written in the first.
         static let known = 1...2
 
         let form: Int
@@ -31,6 +31,7 @@ extension ResourcePolicy: Codable {
         let requires: UInt64
         let platform: UInt64
         let initData: [ExactText: ExactText]
+        let initDataOpen: Bool?
         let issuers: [ExactText]?
         let agentDecision: String?
     }
@@ -86,6 +87,7 @@ extension ResourcePolicy: Codable {
         requires = GuestPolicy(rawValue: form.requires)
         platform = PlatformFeatures(rawValue: form.platform)
         initData = form.initData
+        isInitDataOpen = form.initDataOpen ?? false
         issuers = form.issuers ?? []
         agentDecision = form.agentDecision
         try check()
@@ -101,7 +103,8 @@ extension ResourcePolicy: Codable {
         var container = encoder.singleValueContainer()
         try container.encode(
             Form(
-                form: issuers.isEmpty ? 1 : 2, name: name, description: description, tees: tees, products: products,
+                form: issuers.isEmpty && !isInitDataOpen ? 1 : 2, name: name, description: description, tees: tees,
+                products: products,
                 measurements: measurements,
                 acceptsAnyMeasurement: acceptsAnyMeasurement, hostData: hostData, idKeyDigests: idKeyDigests,
                 authorKeyDigests: authorKeyDigests, familyIDs: familyIDs?.map(HexBytes.init),
@@ -110,7 +113,8 @@ extension ResourcePolicy: Codable {
                     uniqueKeysWithValues: minimumTCB.map { ($0.key.rawValue, $0.value.description) }),
                 vmpl: exact, maxVMPL: most, minimumGuestSVN: minimumGuestSVN, allows: allows.rawValue,
                 requires: requires.rawValue, platform: platform.rawValue, initData: initData,
-                issuers: issuers.isEmpty ? nil : issuers, agentDecision: agentDecision))
+                initDataOpen: isInitDataOpen ? true : nil, issuers: issuers.isEmpty ? nil : issuers,
+                agentDecision: agentDecision))
     }
 }
 

@@ -49,6 +49,8 @@ public struct ResourcePolicy: Sendable, Hashable {
     public var platform: PlatformFeatures = []
     /// Claims of the guest's init data, and what each must be.
     public var initData: [ExactText: ExactText] = [:]
+    /// Whether a guest may have init data beside those, of which the policy says nothing.
+    public var isInitDataOpen = false
     /// Other verifiers (`iss`) whose tokens guests may come with; without any, a guest attests here.
     public var issuers: [ExactText] = []
     /// The decision that an Open Policy Agent must give too, e.g. `policy/allow`.
