@@ -98,8 +98,7 @@ public struct KBSServer: Sendable {
         do { try await parts.trail.check.run() } catch is Refusal {} catch {
             logger.critical("THE AUDIT TRAIL IS NOT WHAT IT WAS.", metadata: ["problem": "\(error)"])
         }
-        try await parts.broker.record(
-            AuditRecord(.startServer, by: .server, details: ["version": Build.version], at: Date()))
+        try await parts.broker.record(.start(settings, at: Date()))
         // The last checkpoint is signed when all else has ended, the record of the end too.
         let signing = Task {
             await parts.trail.writer(interval: settings.checkpointInterval, logger: loggers[.audit]).run()
