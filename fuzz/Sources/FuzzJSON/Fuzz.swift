@@ -27,7 +27,7 @@ private func ask(_ json: JSON) {
         _ = "\(value.unfit("something", quoting: true))"
         open += value.asArray ?? []
         for (name, member) in value.asMembers ?? [] {
-            precondition(value[name]?.raw == member.raw)
+            precondition(value[name.text]?.raw == member.raw)
             Depth.reached("a member")
             open.append(member)
         }

@@ -23,7 +23,7 @@ private func look(_ value: TOMLValue, _ lines: Int) {
         case .table(let table):
             for entry in table.entries {
                 precondition((1...lines).contains(entry.position.line) && (1...lines).contains(entry.keyPosition.line))
-                precondition(table[entry.key]?.position == entry.position)
+                precondition(table[entry.key.text]?.position == entry.position)
                 open.append(entry.value)
             }
             if !table.entries.isEmpty { Depth.reached("a table in form \(table.form)") }
