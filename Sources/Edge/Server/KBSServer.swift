@@ -214,6 +214,13 @@ public struct KBSServer: Sendable {
         if settings.policy.allowsSNPDebug || settings.policy.allowsSEVDebug {
             logger.warning("Guests that their host may read are accepted, if they are registered so.")
         }
+        if settings.policy.minimumTCB.isEmpty {
+            logger.warning(
+                """
+                Any SEV-SNP firmware will do, also one with known holes, unless a policy says otherwise: set \
+                snp.minimum_tcb.milan, .genoa and .turin to what AMD's last security bulletin asks for.
+                """)
+        }
         if settings.policy.allowsProvisionalFirmware {
             logger.warning("Hosts whose firmware can be rolled back are accepted.")
         }

@@ -25,6 +25,7 @@ struct StartRecordTests {
             #expect(start["trusted_issuers"] == "https://as.example.org")
             #expect(start["simulated_roots"]?.isEmpty == false && start["version"]?.isEmpty == false)
             #expect(start["settings"]?.utf8.count == 64)
+            #expect(server.log.lines.contains { $0.hasPrefix("warning Any SEV-SNP firmware will do") })
             try await folder.store.close()
         }
     }
