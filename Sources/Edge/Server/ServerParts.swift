@@ -155,7 +155,7 @@ struct ServerParts: Sendable {
         }
         let policies = PolicyLibrary(folder.store)
         let coco = CoCoDialect<KBSRequestContext>(
-            broker: broker, tokens: tokens(policies), policies: policies, agent: agent, settings: guestComponents
+            broker: broker, tokens: tokens(broker.prospects), policies: policies, agent: agent, settings: guestComponents
         ) {
             try await gate.admit($0, $1, to: $2).actor
         }
@@ -188,12 +188,11 @@ struct ServerParts: Sendable {
         return guests
     }
 
-    private func tokens(_ policies: PolicyLibrary) -> TokenService {
+    private func tokens(_ prospects: Prospects) -> TokenService {
         var rules = TokenKeys.Rules(longestToken: settings.lifetimes.session)
         rules.rotation = settings.guestComponents.keyRotation
         let guests = settings.guestComponents
         let audience = guests.trustedAudience.isEmpty ? nil : guests.trustedAudience
-        let known = KnownMeasurements(policies)
         return TokenService(
             keys: TokenKeys(store: folder.store, keys: folder.keys, rules: rules, identity: tokenIdentity),
             issuer: guests.tokenIssuer,
@@ -204,7 +203,7 @@ struct ServerParts: Sendable {
                         TokenService.rules(issuer: $0.issuer, audience: audience),
                         keys: JWTKeySource($0.keys, client: client, logger: loggers[.broker])),
                     assuming: guests.trustedAssumptions[$0.issuer] ?? ForeignAssumptions())
-            }, keyRules: guests.keys, isKnownMeasurement: { try await known.contains($0) })
+            }, keyRules: guests.keys, isKnownMeasurement: { try await prospects.knows($0) })
     }
 
     /// Whether callers on this machine may administer without credentials.
