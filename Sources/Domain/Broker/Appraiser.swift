@@ -32,7 +32,7 @@ package struct Appraiser: Sendable {
     ///   - asksVendor: whether a certificate that is not at hand is fetched.
     package func appraise(
         _ report: AttestationReport, offered: [Certificate], expecting expectations: SNPExpectations, at time: Date,
-        evenIfHopeless: Bool = false, asksVendor: Bool = true
+        evenIfHopeless: Bool = false, asksVendor: (_ products: [Product]) async throws -> Bool = { _ in true }
     ) async throws -> Result {
         let candidates = Self.products(of: report, hint: expectations.generation)
             .compactMap { EndorsementIdentity(claimedBy: report, product: $0) }
@@ -57,8 +57,11 @@ package struct Appraiser: Sendable {
         }
         if !candidates.isEmpty { source.note(trial.isOpen ? .missed : .atHand) }
         var missing: EndorsementUnavailable?
-        for identity in candidates where trial.isOpen && asksVendor {
+        var asks: Bool?
+        for identity in candidates where trial.isOpen {
             do {
+                if asks == nil { asks = try await asksVendor(candidates.map(\.product)) }
+                guard asks == true else { throw Self.notAsked }
                 try await ask(for: identity, have: pools[identity] ?? [], &trial)
             } catch let error as EndorsementUnavailable {
                 missing = error
@@ -79,14 +82,8 @@ package struct Appraiser: Sendable {
     /// Verifies every chain for the identity, and remembers those that end in the pin.
     private func chains(for identity: EndorsementIdentity, among certificates: [Certificate]) async -> [AppraisedChain]
     {
-        var seen: Set<[UInt8]> = []
-        let keys = certificates.compactMap { certificate in
-            (try? EndorsementKey(certificate)).flatMap {
-                EndorsementIdentity(of: $0) == identity && seen.insert(certificate.der).inserted ? $0 : nil
-            }
-        }
         var appraised: [AppraisedChain] = []
-        for key in keys {
+        for key in Self.keys(identity, among: certificates) {
             guard let chain = EndorsementChain(key: key, among: certificates) else { continue }
             appraised.append(AppraisedChain(chain, anchors: anchors))
         }
@@ -100,6 +97,16 @@ package struct Appraiser: Sendable {
         return genuine
     }
 
+    /// Those with that identity, each once.
+    private static func keys(_ identity: EndorsementIdentity, among certificates: [Certificate]) -> [EndorsementKey] {
+        var seen: Set<[UInt8]> = []
+        return certificates.compactMap { certificate in
+            (try? EndorsementKey(certificate)).flatMap {
+                EndorsementIdentity(of: $0) == identity && seen.insert(certificate.der).inserted ? $0 : nil
+            }
+        }
+    }
+
     /// Gets from the vendor what is missing: the authorities, if none at hand are genuine, and then the key, if
     /// none at hand settles the matter with them.
     private func ask(
@@ -110,9 +117,14 @@ package struct Appraiser: Sendable {
         func isWanted(_ found: SNPAnchors.Authority) -> Bool {
             found.product == identity.product && found.kind == identity.kind
         }
-        if !authorities.contains(where: isWanted) {
+        // Nobody gives a VLEK away: without one, what is above it proves nothing.
+        let isWorthIt = identity.kind == .vcek || !Self.keys(identity, among: certificates).isEmpty
+        if isWorthIt, !authorities.contains(where: isWanted) {
             pool = try await source.fetchAuthorities(identity.product, identity.kind) + certificates
-            if !anchors.authorities(among: pool).contains(where: isWanted) {
+            // Whatever becomes of the key: anyone can say that there is one.
+            if let authority = anchors.authorities(among: pool).first(where: isWanted) {
+                await source.keep(authority)
+            } else {
                 source.distrustAuthorities(identity.product, identity.kind)
             }
             trial.hold(against: await chains(for: identity, among: pool))
@@ -124,6 +136,9 @@ package struct Appraiser: Sendable {
         if !found.contains(where: { $0.isGenuine && $0.chain.key.certificate == key }) { source.distrustKey(identity) }
         trial.hold(against: found)
     }
+
+    private static let notAsked = EndorsementUnavailable(
+        "AMD is not asked: no policy or reference value here would let it in")
 
     /// Of the VLEKs that clouds have at one TCB: each costs a verification until the right one is found.
     private static let mostRemembered = 16

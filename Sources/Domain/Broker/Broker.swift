@@ -22,6 +22,7 @@ public struct Broker: Sendable {
     let guestReleases = ReleaseLimiter(.perGuest)
     let guestRoom = GuestRoom()
     let recentGuests = RecentGuests()
+    public let prospects: Prospects
     let agent: (any PolicyAgent)?
     /// The longest resource that is taken, in bytes.
     public let longestResource: Int
@@ -49,6 +50,7 @@ public struct Broker: Sendable {
         self.policy = policy
         self.lifetimes = lifetimes
         self.now = now
+        prospects = Prospects(store, now: now)
         self.agent = agent
         self.longestResource = longestResource
         self.report = report

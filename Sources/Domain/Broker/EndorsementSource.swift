@@ -19,6 +19,9 @@ public protocol EndorsementSource: Sendable {
     /// Keeps a chain that was verified to its pin, for the next start.
     func keep(_ chain: EndorsementChain) async
 
+    /// Keeps certificates above a product's keys, which were found to lead to a pinned root.
+    func keep(_ authority: SNPAnchors.Authority) async
+
     /// Is told that the key that a vendor gave leads to no pinned root, so that it is not asked for again at once.
     func distrustKey(_ identity: EndorsementIdentity)
 
@@ -30,6 +33,7 @@ public protocol EndorsementSource: Sendable {
 }
 
 extension EndorsementSource {
+    public func keep(_ authority: SNPAnchors.Authority) async {}
     public func distrustKey(_ identity: EndorsementIdentity) {}
     public func distrustAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) {}
     public func note(_ lookup: EndorsementLookup) {}

@@ -24,9 +24,7 @@ public struct CertificateImport: Sendable {
         let (certificates, unreadable) = folder.contents
         var outcome = Outcome(refused: unreadable.map { ($0.file, $0.reason) })
         for found in anchors.authorities(among: certificates) {
-            let name = EndorsementIdentity.authorityName(found.product, found.kind)
-            try await cache.keep(
-                [found.intermediate, found.root].map { NamedCertificate(name: name, certificate: $0) })
+            try await cache.keep(found.named)
             outcome.authorities.append(found.intermediate)
         }
         for certificate in certificates {

@@ -39,11 +39,19 @@ public struct EndorsementLibrary: EndorsementSource {
     }
 
     public func keep(_ chain: EndorsementChain) async {
+        await keep(chain.named, as: .key(EndorsementIdentity(of: chain.key)))
+    }
+
+    public func keep(_ authority: SNPAnchors.Authority) async {
+        await keep(authority.named, as: .authorities(authority.product, authority.kind))
+    }
+
+    private func keep(_ certificates: [NamedCertificate], as wanted: EndorsementEvent.Wanted) async {
         do {
-            try await cache.keep(chain.named)
+            try await cache.keep(certificates)
         } catch {
             // The guest has been proven all the same; the certificate is found again next time.
-            report(.notKept(EndorsementIdentity(of: chain.key), reason: "\(error)"))
+            report(.notKept(wanted, reason: "\(error)"))
         }
     }
 
@@ -76,6 +84,15 @@ public struct EndorsementLibrary: EndorsementSource {
     }
 }
 
+extension SNPAnchors.Authority {
+    /// Both certificates, with the name that they are kept under. An ARK is above both kinds of keys, and is kept once for
+    /// each.
+    public var named: [NamedCertificate] {
+        let name = EndorsementIdentity.authorityName(product, kind)
+        return [intermediate, root].map { NamedCertificate(name: name, certificate: $0) }
+    }
+}
+
 extension EndorsementChain {
     /// The chain's certificates, each with the name that it is kept under.
     public var named: [NamedCertificate] {
@@ -105,6 +122,6 @@ public enum EndorsementEvent: Sendable {
 
     case fetched(Wanted)
     case unavailable(Wanted, EndorsementUnavailable)
-    case notKept(EndorsementIdentity, reason: String)
+    case notKept(Wanted, reason: String)
     case lookedUp(EndorsementLookup)
 }

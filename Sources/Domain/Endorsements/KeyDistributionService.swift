@@ -9,19 +9,18 @@ import Tracing
 
 /// AMD's Key Distribution Service (KDS), or a mirror of it.
 ///
-/// Source: AMD 57230, chapter 4. It limits the rate, so each certificate is asked for once at a
-/// time however many guests wait for it, and not again soon when it could not be had.
+/// Source: AMD 57230, chapter 4. It limits the rate, so what is asked of it stands in a ``VendorQueue``, and what could not
+/// be had is not asked for again soon.
 public struct KeyDistributionService: Sendable {
     public struct Configuration: Sendable {
         /// Without a path, e.g. `https://kdsintf.amd.com`.
         public var baseURL = "https://kdsintf.amd.com"
         /// For one request.
         public var requestTimeout: Duration = .seconds(10)
-        /// For a certificate, with all retries: a guest is waiting.
+        /// How long a guest waits for a certificate.
         public var deadline: Duration = .seconds(25)
-        /// For how many chips it is asked at a time. Strangers can make chips up, and the service limits its rate.
-        public var mostRequests = 8
-        /// For how many chips' keys it is asked for one caller in a minute, and at once after a pause.
+        /// How many certificates it is asked for on behalf of one caller in a minute, and at once after a pause. Strangers can
+        /// make chips up.
         public var mostPerCaller = 60
         /// How long a failure is remembered.
         public var pauseAfterFailure: Duration = .seconds(60)
@@ -33,7 +32,7 @@ public struct KeyDistributionService: Sendable {
     private let configuration: Configuration
     private let report: @Sendable (KeyDistributionExchange) -> Void
     private let time: Time
-    private let flights = Flights()
+    private let queue: VendorQueue
     private let failures = BoundedCache<String, Failure>(capacity: 4_096)
     private let callers = BoundedCache<String, ContinuousClock.Instant>(capacity: 4_096)
 
@@ -58,17 +57,18 @@ public struct KeyDistributionService: Sendable {
     }
 
     init(
-        client: HTTP1Client, configuration: Configuration, time: Time,
+        client: HTTP1Client, configuration: Configuration, time: Time, limits: VendorQueue.Limits = .init(),
         reportingTo report: @escaping @Sendable (KeyDistributionExchange) -> Void = { _ in }
     ) {
         self.report = report
         self.client = client
         self.configuration = configuration
         self.time = time
+        queue = VendorQueue(limits, time: time)
     }
 
-    /// How many callers wait for a certificate that is being fetched.
-    var waiting: Int { get async { await flights.waiting } }
+    /// How many callers wait for a certificate.
+    var waiting: Int { get async { await queue.waiting } }
 
     /// The VCEK of a chip at a TCB.
     ///
@@ -77,7 +77,7 @@ public struct KeyDistributionService: Sendable {
         guard let path = Self.path(of: identity) else {
             throw EndorsementUnavailable("AMD gives no VLEK to third parties: the guest can send its cloud's along")
         }
-        let certificates = try await get(isKey: true, path) { certificates throws(EndorsementUnavailable) in
+        let certificates = try await get(path) { certificates throws(EndorsementUnavailable) in
             // Another chip's, or another TCB's, would be asked for again at each attestation.
             let sent = certificates.first.flatMap { try? EndorsementKey($0) }.map(EndorsementIdentity.init(of:))
             guard sent == identity else {
@@ -133,29 +133,45 @@ public struct KeyDistributionService: Sendable {
     /// What the service is called towards guests, in a sentence that must stay short.
     private var name: String { String(configuration.baseURL.prefix(40)) }
 
-    /// - Parameters:
-    ///   - isKey: whether strangers can make up what is asked for. Then one caller can take neither more than its share
-    ///     of the requests that are under way, nor more than its allowance.
-    ///   - check: throws for certificates that are not those that were asked for.
+    /// - Parameter check: throws for certificates that are not those that were asked for.
     private func get(
-        isKey: Bool = false, _ path: String,
+        _ path: String,
         checking check: @escaping @Sendable ([Certificate]) throws(EndorsementUnavailable) -> Void = { _ in }
     ) async throws -> [Certificate] {
         if let failure = failures[path], failure.until > time.now() {
             throw EndorsementUnavailable(
                 failure.reason, detail: failure.detail, retryAfter: seconds(until: failure.until))
         }
-        let caller = isKey ? EndorsementCaller.current?.limited.description : nil
-        let limit = isKey ? configuration.mostRequests : .max
-        return try await flights.join(path, limit: limit, for: caller, admitting: { try spend(caller) }) {
-            do {
-                let certificates = try await fetch(path)
-                try check(certificates)
-                return certificates
-            } catch let error as EndorsementUnavailable {
-                let until = remember(error, of: path)
-                throw EndorsementUnavailable(error.reason, detail: error.detail, retryAfter: seconds(until: until))
+        let caller = EndorsementCaller.current?.limited.description
+        let patience = configuration.deadline
+        do {
+            return try await withTimeLimit(patience) {
+                try await queue.certificates(
+                    path, for: caller ?? "", within: patience, admitting: { try spend(caller) }
+                ) { await ask(for: path, checking: check) }
             }
+        } catch is NoAnswerInTime {
+            throw EndorsementUnavailable("\(name) has not answered yet", retryAfter: 5)
+        }
+    }
+
+    /// One request.
+    private func ask(
+        for path: String, checking check: ([Certificate]) throws(EndorsementUnavailable) -> Void
+    ) async -> VendorQueue.Answer {
+        let start = ContinuousClock.now
+        let (answer, label) = await exchange(path, within: configuration.requestTimeout)
+        report(KeyDistributionExchange(outcome: label, duration: start.duration(to: .now)))
+        guard case .final(let result) = answer else { return answer }
+        do throws(EndorsementUnavailable) {
+            let certificates = try result.get()
+            try check(certificates)
+            return .final(.success(certificates))
+        } catch {
+            let until = remember(error, of: path)
+            return .final(
+                .failure(
+                    EndorsementUnavailable(error.reason, detail: error.detail, retryAfter: seconds(until: until))))
         }
     }
 
@@ -178,42 +194,9 @@ public struct KeyDistributionService: Sendable {
             "this address has had too many chips' certificates asked for", retryAfter: Int(wait.components.seconds) + 1)
     }
 
-    /// Asks until there is an answer that will not change, or no time is left.
-    private func fetch(_ path: String) async throws -> [Certificate] {
-        let start = time.now()
-        var pause = Duration.seconds(1)
-        while true {
-            let left = configuration.deadline - start.duration(to: time.now())
-            let outcome = await attempt(path, within: min(configuration.requestTimeout, left))
-            let failure: EndorsementUnavailable
-            switch outcome {
-            case .certificates(let certificates): return certificates
-            case .refused(let reason): throw reason
-            case .again(let reason): failure = reason
-            }
-            let wait = failure.retryAfter.map { Duration.seconds($0) } ?? pause
-            guard start.duration(to: time.now()) + wait < configuration.deadline else { throw failure }
-            try await time.sleep(wait)
-            pause *= 2
-        }
-    }
-
-    private enum Outcome {
-        case certificates([Certificate])
-        case refused(EndorsementUnavailable)
-        case again(EndorsementUnavailable)
-    }
-
-    private func attempt(_ path: String, within time: Duration) async -> Outcome {
-        let start = ContinuousClock.now
-        let (outcome, label) = await exchange(path, within: time)
-        report(KeyDistributionExchange(outcome: label, duration: start.duration(to: .now)))
-        return outcome
-    }
-
     private func exchange(
         _ path: String, within time: Duration
-    ) async -> (Outcome, KeyDistributionExchange.Outcome) {
+    ) async -> (VendorQueue.Answer, KeyDistributionExchange.Outcome) {
         do {
             var request = HTTPClientRequest(url: configuration.baseURL, path: path)
             if let span = ServiceContext.current?.spanContext, let field = HTTPField.Name(SpanContext.headerName) {
@@ -221,25 +204,30 @@ public struct KeyDistributionService: Sendable {
             }
             let response = try await client.execute(request, timeout: time, upTo: 256 * 1_024)
             switch response.status.code {
-            case 200: return (.certificates(try Certificate.read(file: response.body)), .fetched)
-            case 404: return (.refused(EndorsementUnavailable("\(name) does not know it", retryAfter: 600)), .unknown)
+            case 200: return (.final(.success(try Certificate.read(file: response.body))), .fetched)
+            case 404:
+                return (.final(.failure(EndorsementUnavailable("\(name) does not know it", retryAfter: 600))), .unknown)
             case 429, 500...599:
                 let reason = EndorsementUnavailable(
                     "\(name) answered \(response.status.code)", retryAfter: Self.retryAfter(response.headers))
-                return (.again(reason), response.status.code == 429 ? .limited : .failed)
-            default: return (.refused(EndorsementUnavailable("\(name) answered \(response.status.code)")), .failed)
+                let isLimit = response.status.code == 429
+                return (.later(reason, isLimit: isLimit), isLimit ? .limited : .failed)
+            default:
+                return (.final(.failure(EndorsementUnavailable("\(name) answered \(response.status.code)"))), .failed)
             }
         } catch let error as MalformedInput {
-            let reason = "\(name) sent something else than a certificate"
-            return (.refused(EndorsementUnavailable(reason, detail: "\(error)")), .malformed)
+            return (.final(.failure(notACertificate(error))), .malformed)
         } catch let error as HTTPClientError where error.reason == .size {
-            let reason = "\(name) sent something else than a certificate"
-            return (.refused(EndorsementUnavailable(reason, detail: "\(error)")), .malformed)
+            return (.final(.failure(notACertificate(error))), .malformed)
         } catch {
             let reason = EndorsementUnavailable("\(name) cannot be reached", detail: "\(error)")
             let isTransient = (error as? HTTPClientError)?.isTransient ?? true
-            return (isTransient ? .again(reason) : .refused(reason), .unreachable)
+            return (isTransient ? .later(reason, isLimit: false) : .final(.failure(reason)), .unreachable)
         }
+    }
+
+    private func notACertificate(_ error: any Error) -> EndorsementUnavailable {
+        EndorsementUnavailable("\(name) sent something else than a certificate", detail: "\(error)")
     }
 
     /// Seconds, or a date. Source: RFC 9110, section 10.2.3.

@@ -42,9 +42,7 @@ struct ServerParts: Sendable {
         agent: (any PolicyAgent)?, tls: CurrentTLS?, traces: TraceExport?
     ) async throws {
         try settings.guestComponents.checkTrusted()
-        let policies = PolicyLibrary(folder.store)
-        tokens = Self.tokens(
-            settings, folder, identity: try settings.guestComponents.identity(), policies, client, loggers[.broker])
+        let identity = try settings.guestComponents.identity()
         let trail = try await Trail(folder, settings)
         let readiness = Readiness(
             [
@@ -84,7 +82,8 @@ struct ServerParts: Sendable {
         self.settings = settings
         self.loggers = loggers
         self.folder = folder
-        self.policies = policies
+        policies = PolicyLibrary(folder.store)
+        tokens = Self.tokens(settings, folder, identity: identity, broker.prospects, client, loggers[.broker])
         self.agent = agent
         self.trail = trail
         self.readiness = readiness
@@ -215,13 +214,12 @@ struct ServerParts: Sendable {
     }
 
     private static func tokens(
-        _ settings: Settings, _ folder: DataFolder, identity: TokenIdentity?, _ policies: PolicyLibrary,
+        _ settings: Settings, _ folder: DataFolder, identity: TokenIdentity?, _ prospects: Prospects,
         _ client: HTTP1Client, _ logger: Logger
     ) -> TokenService {
         var rules = TokenKeys.Rules(longestToken: settings.lifetimes.session)
         rules.rotation = settings.guestComponents.keyRotation
         let guests = settings.guestComponents
-        let known = KnownMeasurements(policies)
         return TokenService(
             keys: TokenKeys(store: folder.store, keys: folder.keys, rules: rules, identity: identity),
             issuer: guests.tokenIssuer,
@@ -233,7 +231,7 @@ struct ServerParts: Sendable {
                         keys: JWTKeySource($0.keys, client: client, logger: logger)),
                     assuming: guests.trustedAssumptions[$0.issuer] ?? ForeignAssumptions(),
                     greatestAge: guests.trustedAge ?? settings.lifetimes.session)
-            }, keyRules: guests.keys, isKnownMeasurement: { try await known.contains($0) })
+            }, keyRules: guests.keys, isKnownMeasurement: { try await prospects.knows($0) })
     }
 
     /// Whether nobody has set up who may administer.

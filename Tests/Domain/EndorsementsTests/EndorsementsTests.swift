@@ -18,26 +18,6 @@ import Tracing
 
 @Suite("AMD's Key Distribution Service")
 struct KeyDistributionTests {
-    /// Time that passes when someone sleeps, so that nothing depends on how busy the machine is.
-    private final class ManualTime: Sendable {
-        private let state = Lock((now: ContinuousClock.now, slept: [Duration]()))
-
-        var slept: [Duration] { state.withLock { $0.slept } }
-
-        func advance(by duration: Duration) { state.withLock { $0.now += duration } }
-
-        var time: KeyDistributionService.Time {
-            KeyDistributionService.Time(
-                now: { self.state.withLock { $0.now } },
-                sleep: { duration in
-                    self.state.withLock {
-                        $0.now += duration
-                        $0.slept.append(duration)
-                    }
-                })
-        }
-    }
-
     /// - Parameter requestTimeout: the only time that is real.
     private func withService(
         requestTimeout: Duration = .seconds(600), _ time: ManualTime = ManualTime(),
@@ -102,30 +82,28 @@ struct KeyDistributionTests {
         }
     }
 
-    @Test("Made-up chips cannot make the server flood the service")
+    @Test("Made-up chips cannot make the server flood the service, nor keep many guests waiting")
     func flood() async throws {
-        // Answers only when all that may not ask have been told so.
+        // Answers only when all that may not wait have been told so.
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let answer: StandInService.Answer = { _, _ in
             for await _ in gate {}
             return StandInService.status(404)
         }
         try await withService(answering: answer) { standIn, service in
-            await withTaskGroup { group in
+            try await withThrowingTaskGroup(of: Void.self) { group in
                 for chip in 0..<100 as Range<UInt8> {
                     group.addTask {
-                        await #expect(throws: EndorsementUnavailable.self) {
-                            try await service.key(
-                                EndorsementIdentity(
-                                    kind: .vcek, product: .milan, hardwareID: Array(repeating: chip, count: 64),
-                                    tcb: Simulated.tcb))
-                        }
+                        await #expect(throws: EndorsementUnavailable.self) { try await service.key(madeUp(chip)) }
                     }
                 }
-                for _ in 0..<92 { _ = await group.next() }
+                for _ in 0..<36 { _ = try await group.next() }
+                #expect(await service.waiting == 64)
+                while standIn.asked.count < 2 { try await Task.sleep(for: .milliseconds(1)) }
+                #expect(standIn.asked.count == 2)
                 open.finish()
+                try await group.waitForAll()
             }
-            #expect(standIn.asked.count == 8)
         }
     }
 
@@ -153,32 +131,6 @@ struct KeyDistributionTests {
         }
     }
 
-    @Test("A caller has no more than half of the requests that are under way at a time")
-    func halfTheRequests() async throws {
-        let der = try Simulated.vcek.certificate.der
-        let (gate, open) = AsyncStream.makeStream(of: Void.self)
-        let answer: StandInService.Answer = { _, _ in
-            for await _ in gate {}
-            return StandInService.bytes(der)
-        }
-        try await withService(answering: answer) { standIn, service in
-            await withTaskGroup(of: Void.self) { group in
-                for number in 0..<20 as Range<UInt8> {
-                    let identity = madeUp(number)
-                    group.addTask {
-                        await EndorsementCaller.$current.withValue(IPAddress("192.0.2.1")) {
-                            _ = try? await service.key(identity)
-                        }
-                    }
-                }
-                // The others are turned away at once.
-                for _ in 0..<16 { _ = await group.next() }
-                open.finish()
-            }
-            #expect(standIn.asked.count == 4)
-        }
-    }
-
     @Test("Retry-After is waited for, in seconds and as a date")
     func retryAfter() async throws {
         let (der, identity) = (try Simulated.vcek.certificate.der, try identity())
@@ -202,7 +154,8 @@ struct KeyDistributionTests {
     @Test("A Retry-After beyond the deadline is passed on, and nobody asks again before it")
     func longRetryAfter() async throws {
         let identity = try identity()
-        try await withService(answering: { _, _ in StandInService.status(429, retryAfter: "3600") }) {
+        let time = ManualTime(passesBySleeping: false)
+        try await withService(time, answering: { _, _ in StandInService.status(429, retryAfter: "3600") }) {
             standIn, service in
             for _ in 0..<3 {
                 let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
@@ -212,25 +165,40 @@ struct KeyDistributionTests {
         }
     }
 
-    @Test("A failing server is tried again until the deadline, and then left alone for a while")
+    @Test("A failing server is tried again, once a minute in the end, until nobody has waited for long")
     func serverError() async throws {
         let identity = try identity()
         let time = ManualTime()
-        func refuses(_ service: KeyDistributionService) async {
-            await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
-        }
         try await withService(time, answering: { _, _ in StandInService.status(502) }) { standIn, service in
-            await refuses(service)
-            #expect(time.slept == [1, 2, 4, 8, 16, 32, 64, 128, 256].map { .seconds($0) })
-            #expect(standIn.asked.count == 10)
-            for wait in [0, 59] as [Double] {
-                time.advance(by: .seconds(wait))
-                await refuses(service)
-                #expect(standIn.asked.count == 10)
+            let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
+            #expect(error?.reason.hasSuffix("answered 502") == true)
+            let slept = time.slept
+            #expect(slept.prefix(8) == ([1, 2, 4, 8, 16, 32, 60, 60] as [Int]).map { .seconds($0) }[...])
+            #expect(slept.dropFirst(6).allSatisfy { $0 == .seconds(60) })
+            // The guest's 900 seconds, at the end of which nobody else waits for it.
+            let asked = standIn.asked.count
+            #expect((20...21).contains(asked))
+        }
+    }
+
+    @Test("While a failing server is left alone, nobody asks it for anything, and each guest is told when to come again")
+    func leftAlone() async throws {
+        let time = ManualTime(passesBySleeping: false)
+        let der = try Simulated.vcek.certificate.der
+        let answer: StandInService.Answer = { _, count in
+            count == 1 ? StandInService.status(503, retryAfter: "1000") : StandInService.bytes(der)
+        }
+        let identity = try identity()
+        try await withService(time, answering: answer) { standIn, service in
+            for number in 0..<5 as Range<UInt8> {
+                let asking = Task { try await service.key(madeUp(number)) }
+                let error = await #expect(throws: EndorsementUnavailable.self) { try await asking.value }
+                #expect(error?.retryAfter == 1_000)
             }
-            time.advance(by: .seconds(1))
-            await refuses(service)
-            #expect(standIn.asked.count == 20)
+            #expect(standIn.asked.count == 1)
+            time.advance(by: .seconds(1_000))
+            let found = try await service.key(identity)
+            #expect(found.der == der)
         }
     }
 

@@ -64,7 +64,9 @@ public struct SecretPrompt: Sendable {
 }
 
 /// What a signal handler can reach: the terminal's settings before, and where it is.
-nonisolated(unsafe) private var settingsBefore = termios()
+///
+/// They are on the heap: for a variable of a C structure with padding Swift 6.3 sets aside less room than it writes.
+nonisolated(unsafe) private let settingsBefore = UnsafeMutablePointer<termios>.allocate(capacity: 1)
 nonisolated(unsafe) private var hiddenTerminal: Int32 = -1
 
 /// Keeps a terminal from showing what is typed, until it ends or a signal ends the program.
@@ -79,12 +81,13 @@ private struct HiddenInput {
             throw SecretPrompt.Failure(description: "the terminal: \(String(cString: strerror(errno)))")
         }
         (self.input, before) = (input, settings)
-        (settingsBefore, hiddenTerminal) = (settings, input)
+        settingsBefore.initialize(to: settings)
+        hiddenTerminal = input
         for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
             var (action, old) = (sigaction(), sigaction())
             action.__sigaction_handler.sa_handler = { signal in
                 // Each of these may be called here: POSIX lists them.
-                tcsetattr(hiddenTerminal, TCSANOW, &settingsBefore)
+                tcsetattr(hiddenTerminal, TCSANOW, settingsBefore)
                 Glibc.signal(signal, SIG_DFL)
                 raise(signal)
             }

@@ -70,11 +70,9 @@ extension RSAPrivateKey where Use == RSA.Encryption {
     /// Since 3.2 OpenSSL gives random bytes in place of an error. The guest that decrypts wants to know: nobody can send it
     /// a second text. Before 3.2 the switch is unknown, and an error is what comes.
     private func refuseWithoutPretence(_ context: borrowing KeyContext) {
-        var off: UInt32 = 0
-        withUnsafeMutablePointer(to: &off) { value in
-            let list = [OSSL_PARAM_construct_uint("implicit-rejection", value), OSSL_PARAM_construct_end()]
-            if EVP_PKEY_CTX_set_params(context.pointer, list) != 1 { ERR_clear_error() }
-        }
+        var off = Parameters()
+        off.add("implicit-rejection", size: 0)
+        if off.withList({ EVP_PKEY_CTX_set_params(context.pointer, $0) }) != 1 { ERR_clear_error() }
     }
 }
 

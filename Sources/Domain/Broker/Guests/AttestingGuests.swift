@@ -155,7 +155,15 @@ extension Broker {
             expected.reportData = answer.reportData
             expected.hostData = answer.initData?.digest
             let result = try await appraiser.appraise(
-                report, offered: certificates, expecting: expected, at: time)
+                report, offered: certificates, expecting: expected, at: time
+            ) { products in
+                // Anyone can make up a report that is bound to its own key.
+                for product in products {
+                    let claims = GuestClaims(.snp(SNPClaims(report, product: product)), initData: initData)
+                    if try await prospects.letsIn(claims, under: policy) { return true }
+                }
+                return false
+            }
             let claims = GuestClaims(
                 .snp(SNPClaims(report, product: result.key?.product ?? report.product)), initData: initData)
             let attempt = GuestAttempt(

@@ -19,7 +19,7 @@ extension Broker {
         expected.reportData = reportData
         let result = try await appraiser.appraise(
             report, offered: certificates, expecting: expected, at: time, evenIfHopeless: true,
-            asksVendor: false)
+            asksVendor: { _ in false })
         let claims = GuestClaims(
             .snp(SNPClaims(report, product: result.key?.product ?? report.product)), initData: initData?.claims ?? [:])
         let verdict = result.verdict.holding(

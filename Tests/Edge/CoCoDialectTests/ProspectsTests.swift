@@ -1,28 +1,28 @@
+@testable import Broker
 @testable import CoCoDialect
-import Broker
 import Foundation
 import Storage
 import Concurrency
 import TestSupport
 import Testing
 
-@Suite("Which measurements are known")
-struct KnownMeasurementsTests {
+@Suite("What guests could be given")
+struct ProspectsTests {
     private struct Away: Error {}
 
     @Test("What could not be read is read again, and is not taken for nothing meanwhile")
     func failure() async throws {
         let reads = Lock(0)
-        let known = KnownMeasurements(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
+        let known = Prospects(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
             let count = reads.withLock {
                 $0 += 1
                 return $0
             }
             guard count > 1 else { throw Away() }
-            return [[1]]
+            return .init(measurements: [[1]])
         }
-        await #expect(throws: Away.self) { try await known.contains([1]) }
-        let found = try await known.contains([1])
+        await #expect(throws: Away.self) { try await known.knows([1]) }
+        let found = try await known.knows([1])
         #expect(found)
     }
 
@@ -36,9 +36,9 @@ struct KnownMeasurementsTests {
             name: name, kind: .measurement, values: [Array(repeating: 1, count: 48)], source: "", expires: nil)
         try await PolicyLibrary(store).set(set, by: .anonymous("test"))
         try store.tamper("UPDATE reference_values SET digests = zeroblob(48)")
-        let known = KnownMeasurements(PolicyLibrary(store))
-        let error = await #expect(throws: UnusableReferenceValues.self) {
-            try await known.contains(Array(repeating: 1, count: 48))
+        let known = Prospects(store) { Date() }
+        let error = await #expect(throws: UnusableRow.self) {
+            try await known.knows(Array(repeating: 1, count: 48))
         }
         #expect(error?.description.contains("kernels") == true)
         // A guest is not told which sets there are.
@@ -50,13 +50,13 @@ struct KnownMeasurementsTests {
     func once() async throws {
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let reads = Lock(0)
-        let known = KnownMeasurements(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
+        let known = Prospects(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
             reads.withLock { $0 += 1 }
             for await _ in gate {}
-            return [[1]]
+            return .init(measurements: [[1]])
         }
         try await withThrowingTaskGroup(of: Bool.self) { group in
-            for _ in 0..<8 { group.addTask { try await known.contains([1]) } }
+            for _ in 0..<8 { group.addTask { try await known.knows([1]) } }
             open.finish()
             for try await found in group { #expect(found) }
         }
