@@ -44,6 +44,7 @@ final class RecordingSource: EndorsementSource {
     struct Counts { var local = 0, keys = 0, authorities = 0, kept = 0, wrongKeys = 0, wrongAuthorities = 0 }
 
     let counts = Lock(Counts())
+    private let authorities = Lock<[Certificate]>([])
     let local: [Certificate]
     let vendor: [Certificate]
 
@@ -54,7 +55,7 @@ final class RecordingSource: EndorsementSource {
 
     func certificates(for identity: EndorsementIdentity) async throws -> [Certificate] {
         counts.withLock { $0.local += 1 }
-        return local
+        return local + authorities.withLock { $0 }
     }
 
     func fetchKey(_ identity: EndorsementIdentity) async throws -> Certificate {
@@ -71,6 +72,9 @@ final class RecordingSource: EndorsementSource {
     }
 
     func keep(_ chain: EndorsementChain) async { counts.withLock { $0.kept += 1 } }
+    func keep(_ authority: SNPAnchors.Authority) async {
+        authorities.withLock { $0 += [authority.intermediate, authority.root] }
+    }
     func distrustKey(_ identity: EndorsementIdentity) { counts.withLock { $0.wrongKeys += 1 } }
     func distrustAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) {
         counts.withLock { $0.wrongAuthorities += 1 }

@@ -13,7 +13,7 @@ import Testing
 
 /// A guest that attests without saying what it wants, without the detour over a wire format.
 struct PlainGuest {
-    let hardware: SimulatedSNPGuest
+    var hardware: SimulatedSNPGuest
     let key: String
 
     init(_ measurement: String, key: String = #"{"kty":"EC"}"#) throws {

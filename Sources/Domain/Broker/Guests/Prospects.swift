@@ -86,7 +86,9 @@ public actor Prospects {
                 names.append(stored.policy.name)
                 return stored.policy.name.text
             }
-            for name in names { if let policy = try await store.policyInForce(name) { snapshot.policies.append(policy) } }
+            for name in names {
+                if let policy = try await store.policyInForce(name) { snapshot.policies.append(policy) }
+            }
             try await eachPage({ try await store.workloads(after: $0, search: "/", limit: 100) }) { workload in
                 if case .snp(let measurement, _) = workload.launch, !workload.isDisabled {
                     snapshot.registered.insert(measurement)
