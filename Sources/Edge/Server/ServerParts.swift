@@ -3,6 +3,7 @@ import Broker
 import Bytes
 import CoCoDialect
 import Endorsements
+import Files
 import FoundationEssentials
 import HTTP
 import HTTPClient
@@ -74,11 +75,12 @@ struct ServerParts: Sendable {
                 endorsementLog($0)
                 monitor.broker($0)
             })
+        let room = folder.store.isShared ? nil : DiskRoom(folder.url.filePath, logger: loggers[.storage])
         broker = Broker(
             store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
             policy: settings.policy, lifetimes: settings.lifetimes(on: folder.store),
             recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute),
-            asking: agent, longestResource: settings.limits.resource,
+            asking: agent, longestResource: settings.limits.resource, hasRoom: { room?() ?? true },
             reportingTo: {
                 log($0)
                 monitor.broker($0)
@@ -155,7 +157,8 @@ struct ServerParts: Sendable {
         }
         let policies = PolicyLibrary(folder.store)
         let coco = CoCoDialect<KBSRequestContext>(
-            broker: broker, tokens: tokens(broker.prospects), policies: policies, agent: agent, settings: guestComponents
+            broker: broker, tokens: tokens(broker.prospects), policies: policies, agent: agent,
+            settings: guestComponents
         ) {
             try await gate.admit($0, $1, to: $2).actor
         }
