@@ -65,12 +65,16 @@ public enum Folder {
         }.sorted()
     }
 
-    /// Bytes that this user can still write to the disk that the path is on; nil when it is not there.
-    public static func freeSpace(at path: String) -> UInt64? {
+    /// Bytes that this user can still write to the disk that the path is on, and how many it has in all; nil when it is not
+    /// there.
+    public static func space(at path: String) -> (free: UInt64, total: UInt64)? {
         var volume = statvfs()
         guard statvfs(path, &volume) == 0 else { return nil }
-        let (bytes, overflow) = UInt64(volume.f_bavail).multipliedReportingOverflow(by: UInt64(volume.f_frsize))
-        return overflow ? .max : bytes
+        func bytes(_ blocks: some BinaryInteger) -> UInt64 {
+            let (bytes, overflow) = UInt64(blocks).multipliedReportingOverflow(by: UInt64(volume.f_frsize))
+            return overflow ? .max : bytes
+        }
+        return (bytes(volume.f_bavail), bytes(volume.f_blocks))
     }
 
     /// A file's new name is on the disk when its folder is.

@@ -15,6 +15,7 @@ public struct Broker: Sendable {
     let appraiser: Appraiser
     let platforms = BoundedCache<[UInt8], AppraisedSEVChain>(capacity: 512)
     let now: @Sendable () -> Date
+    let hasRoom: @Sendable () -> Bool
     let report: @Sendable (BrokerEvent) -> Void
     package let budgets: RecordBudgets
     let releases = ReleaseLimiter(.perSecret)
@@ -34,6 +35,8 @@ public struct Broker: Sendable {
     ///   - recordsPerMinute: how many refusals are recorded, of strangers and of genuine guests.
     ///   - agent: is asked where a policy says so.
     ///   - longestResource: in bytes.
+    ///   - hasRoom: whether there is room for more guests on the disk. Where there is none, what they may have is
+    ///     still released.
     ///   - now: the time.
     ///   - report: is told what happens, on the path of the request: it must not wait.
     public init(
@@ -41,6 +44,7 @@ public struct Broker: Sendable {
         policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
         recordsPerMinute: (strangers: Int, genuine: Int) = (60, 600), asking agent: (any PolicyAgent)? = nil,
         longestResource: Int = Broker.usualLongestResource,
+        hasRoom: @escaping @Sendable () -> Bool = { true },
         now: @escaping @Sendable () -> Date = { Date() },
         reportingTo report: @escaping @Sendable (BrokerEvent) -> Void = { _ in }
     ) {
@@ -50,6 +54,7 @@ public struct Broker: Sendable {
         self.policy = policy
         self.lifetimes = lifetimes
         self.now = now
+        self.hasRoom = hasRoom
         prospects = Prospects(store, now: now)
         self.agent = agent
         self.longestResource = longestResource

@@ -3,7 +3,7 @@ import Bytes
 import Concurrency
 public import Evidence
 import Glibc
-public import HTTP
+import HTTP
 public import HTTPClient
 import Tracing
 
@@ -142,7 +142,7 @@ public struct KeyDistributionService: Sendable {
             throw EndorsementUnavailable(
                 failure.reason, detail: failure.detail, retryAfter: seconds(until: failure.until))
         }
-        let caller = EndorsementCaller.current?.limited.description
+        let caller = Caller.network
         let patience = configuration.deadline
         do {
             return try await withTimeLimit(patience) {
@@ -258,9 +258,4 @@ public struct KeyDistributionExchange: Sendable, Hashable {
 
     public let outcome: Outcome
     public let duration: Duration
-}
-
-/// Whose request has a certificate asked for. A caller whose address is not known shares with nobody.
-public enum EndorsementCaller {
-    @TaskLocal public static var current: IPAddress?
 }

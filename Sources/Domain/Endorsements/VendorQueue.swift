@@ -102,7 +102,8 @@ actor VendorQueue {
         }
         let own = wanted.values.reduce(0) { $0 + ($1.cause == cause ? $1.waiters.count : 0) }
         guard waiting < limits.waiting, own < limits.waitingOfCause else {
-            throw EndorsementUnavailable("many certificates are being fetched, and this one in its turn", retryAfter: 10)
+            throw EndorsementUnavailable(
+                "many certificates are being fetched, and this one in its turn", retryAfter: 10)
         }
         lastWaiter += 1
         let id = lastWaiter

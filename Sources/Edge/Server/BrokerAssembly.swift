@@ -8,10 +8,12 @@ extension DataFolder {
     /// - Parameters:
     ///   - vendor: is asked for certificates that are not at hand; `nil`: nobody is.
     ///   - agent: decides where a policy says so.
+    ///   - hasRoom: whether the disk has room for rows of guests.
     ///   - observe: is told what the broker does.
     ///   - observeEndorsements: is told where certificates come from.
     func broker(
         _ settings: Settings, vendor: KeyDistributionService? = nil, asking agent: (any PolicyAgent)? = nil,
+        hasRoom: @escaping @Sendable () -> Bool = { true },
         reportingTo observe: @escaping @Sendable (BrokerEvent) -> Void = { _ in },
         endorsementsTo observeEndorsements: @escaping @Sendable (EndorsementEvent) -> Void = { _ in }
     ) throws -> Broker {
@@ -22,6 +24,6 @@ extension DataFolder {
             store: store, endorsements: library, keys: keys, anchors: try settings.anchors(), policy: settings.policy,
             lifetimes: settings.lifetimes(on: store),
             recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute), asking: agent,
-            longestResource: settings.limits.resource, reportingTo: observe)
+            longestResource: settings.limits.resource, hasRoom: hasRoom, reportingTo: observe)
     }
 }

@@ -3,6 +3,7 @@ import Broker
 import Bytes
 import CoCoDialect
 import Endorsements
+import Files
 import FoundationEssentials
 import HTTP
 import HTTPClient
@@ -69,8 +70,9 @@ struct ServerParts: Sendable {
         let vendor = settings.keyDistribution.map {
             KeyDistributionService(client: client, configuration: $0, reportingTo: { monitor.broker($0) })
         }
+        let room = folder.store.isShared ? nil : DiskRoom(folder.url.filePath, logger: loggers[.storage])
         broker = try folder.broker(
-            settings, vendor: vendor, asking: agent,
+            settings, vendor: vendor, asking: agent, hasRoom: { room?() ?? true },
             reportingTo: {
                 log($0)
                 monitor.broker($0)

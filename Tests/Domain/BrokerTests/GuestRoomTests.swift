@@ -1,4 +1,11 @@
+import Bytes
+import BrokerSupport
+import Concurrency
+import Evidence
+import EvidenceSupport
 import Foundation
+import SimulatedHardware
+import Storage
 import Testing
 
 @testable import Broker
@@ -16,10 +23,68 @@ struct GuestRoomTests {
     func share() {
         let (room, start) = (GuestRoom(), ContinuousClock.now)
         let large = guest("aa", bytes: 1_048_576 - 1)
-        for _ in 0..<64 { #expect(room.wait(for: large, at: start) == nil) }
-        let wait = room.wait(for: large, at: start)
-        #expect(wait.map { $0 > 60 } == true)
-        #expect(room.wait(for: guest("bb", bytes: 1), at: start) == nil)
-        #expect(room.wait(for: large, at: start.advanced(by: .seconds(wait ?? 0))) == nil)
+        for _ in 0..<64 { #expect(room.wait(for: large, of: "aa", at: start) == nil) }
+        let wait = room.wait(for: large, of: "aa", at: start)
+        #expect(wait.map { $0.seconds > 60 && !$0.ofAll } == true)
+        #expect(room.wait(for: guest("bb", bytes: 1), of: "bb", at: start) == nil)
+        #expect(room.wait(for: large, of: "aa", at: start.advanced(by: .seconds(wait?.seconds ?? 0))) == nil)
+    }
+
+    @Test("All machines together fill no more than their share of the disk")
+    func all() {
+        let (room, start) = (GuestRoom(), ContinuousClock.now)
+        let large = guest("", bytes: 1_048_576 - 1)
+        for machine in 0..<1_024 { #expect(room.wait(for: large, of: "\(machine)", at: start) == nil) }
+        #expect(room.wait(for: large, of: "another", at: start)?.ofAll == true)
+        #expect(room.wait(for: large, of: "another", at: start.advanced(by: .seconds(12))) == nil)
+    }
+
+    @Test("A guest whose chip is hidden is counted by its cloud's key and its network")
+    func hidden() async throws {
+        let snp = try Simulated.snp
+        let bench = try Bench()
+        let broker = try bench.broker()
+        let signer = try snp.vlek(tcb: Simulated.tcb, validFor: 5)
+        var guest = try PlainGuest("app")
+        guest.hardware = try SimulatedSNPGuest(
+            workload: "app", on: snp, measurement: Simulated.measurement("app"), tcb: Simulated.tcb, signer: signer)
+        guest.hardware.template.keyInfo = 1 << 2
+        guest.hardware.template.chipID = Array(repeating: 0, count: 64)
+        guest.hardware.certificates = [signer.certificate, snp.asvk, snp.ark]
+        let large = String(repeating: "t", count: 8 << 20)
+        func attest(from network: String) async -> Refusal? {
+            await Caller.$network.withValue(network) {
+                await refusal {
+                    let challenge = try broker.challengeGuest(.snp)
+                    _ = try await broker.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { _ in large
+                    }
+                }
+            }
+        }
+        for _ in 0..<7 { #expect(await attest(from: "192.0.2.1") == nil) }
+        #expect(await attest(from: "192.0.2.1")?.code == .rateLimited)
+        #expect(await attest(from: "192.0.2.2") == nil)
+    }
+
+    @Test("On a disk that is nearly full no guest opens a session, and those that have one get what they may have")
+    func fullDisk() async throws {
+        let bench = try Bench()
+        let isFull = Lock(false)
+        let broker = Broker(
+            store: bench.store, endorsements: bench.source, keys: KeyRing(master: bench.master),
+            anchors: try Simulated.anchors, hasRoom: { isFull.withLock { !$0 } }, now: { bench.clock.withLock { $0 } })
+        var policy = ResourcePolicy(name: try PolicyName("any"))
+        policy.acceptsAnyMeasurement = true
+        _ = try await PolicyLibrary(bench.store).set(policy, document: "", by: .server)
+        let path = try ResourcePath("a/b/c")
+        try await broker.putResource(path, Secret([1]), policy: .named(policy.name), by: .server)
+        let guest = try await PlainGuest("app").attest(broker)
+        isFull.withLock { $0 = true }
+        let refused = await refusal { try await PlainGuest("app").attest(broker) }
+        #expect(refused?.code == .unavailable && refused?.retryAfter == 60)
+        let released = try await broker.releaseResource(path, to: .attested(guest), stating: { [] }) { secret, _ in
+            secret.withBytes { Array($0) }
+        }
+        #expect(released == [1])
     }
 }

@@ -131,9 +131,12 @@ struct DoctorTests {
 
     @Test("Little room is a warning, and less a problem")
     func space() {
-        #expect(FolderExamination.judge(megabytes: 99).level == .problem)
-        #expect(FolderExamination.judge(megabytes: 100).level == .warning)
-        #expect(FolderExamination.judge(megabytes: 1_024).level == .ok)
+        func judge(_ free: UInt64, of total: UInt64 = 1 << 20) -> Finding.Level {
+            FolderExamination.judge((free: free << 20, total: total << 20)).level
+        }
+        #expect(judge(99) == .problem && judge(100) == .warning && judge(1_024) == .ok)
+        // Of a small disk a twentieth is enough.
+        #expect(judge(50, of: 1_000) == .warning && judge(49, of: 1_000) == .problem)
     }
 
     @Test("A database that is damaged, is none, or is of another version is told")

@@ -70,7 +70,12 @@ extension Broker {
                     .technologyMismatch,
                     "The evidence is of another technology than the challenge: start again at /auth."))
         }
-        let (claims, attempt) = try await traced("kbs.appraisal") { span in
+        guard hasRoom() else {
+            throw refused(
+                guest: Refusal(
+                    .unavailable, "The server's disk is nearly full: its operator must make room.", retryAfter: 60))
+        }
+        let (claims, attempt, machine) = try await traced("kbs.appraisal") { span in
             span?.attributes["kbs.tee"] = opened.challenge.tee.rawValue
             return try await appraise(answer, to: opened, at: time)
         }
@@ -84,12 +89,11 @@ extension Broker {
         let attested = guest.stating(try await token(guest))
         let stored = StoredGuest(
             guest, token: attested.token ?? "", verdictJSON: recorded.verdictJSON, with: opened.keys)
-        if let seconds = guestRoom.wait(for: stored) {
+        if let (seconds, ofAll) = guestRoom.wait(for: stored, of: machine) {
+            let whose = ofAll ? "Guests" : attempt.chip.isEmpty ? "This host's guests" : "This chip's guests"
             throw try await refused(
                 attempt,
-                Refusal(
-                    .rateLimited, "This chip's guests attest too often: keep the session, or wait.", retryAfter: seconds
-                ))
+                Refusal(.rateLimited, "\(whose) attest too often: keep the session, or wait.", retryAfter: seconds))
         }
         guard try await store.insert(stored, attempt: recorded, recording: .attest(recorded, stating: claims)) else {
             // The same guest may have been answered in another connection meanwhile.
@@ -147,7 +151,7 @@ extension Broker {
 
     private func appraise(
         _ answer: GuestAnswer, to opened: OpenedGuestChallenge, at time: Date
-    ) async throws -> (GuestClaims, GuestAttempt) {
+    ) async throws -> (GuestClaims, GuestAttempt, machine: String) {
         let initData = answer.initData?.claims ?? [:]
         switch answer.proof {
         case .snp(let report, let certificates):
@@ -170,7 +174,9 @@ extension Broker {
                 tee: .snp, guest: opened.challenge.id, chip: report.isChipMasked ? "" : Hex.encode(report.chipID),
                 verdict: result.verdict)
             guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
-            return (claims, attempt)
+            // A cloud's key is many hosts': their networks are told from one another.
+            let machine = attempt.chip.isEmpty ? Self.machine(result.key) : attempt.chip
+            return (claims, attempt, machine)
         case .sample(let reportData, let svn):
             let verdict = SampleVerifier.verify(
                 reportData: reportData, expecting: answer.reportData, isAllowed: policy.allowsSample)
@@ -178,8 +184,14 @@ extension Broker {
             guard verdict.isAccepted else {
                 throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
             }
-            return (GuestClaims(.sample(svn: svn), initData: initData), attempt)
+            return (GuestClaims(.sample(svn: svn), initData: initData), attempt, Self.machine(nil))
         }
+    }
+
+    /// What the rows of guests are counted by whose chip is hidden.
+    private static func machine(_ key: EndorsementKey?) -> String {
+        let key = key.map { Hex.encode($0.certificate.publicKeyFingerprint) } ?? "none"
+        return "\(key) at \(Caller.network ?? "unknown")"
     }
 
     private func refused(_ attempt: GuestAttempt, _ refusal: Refusal) async throws -> Refusal {

@@ -73,18 +73,21 @@ struct FolderExamination: Examination {
     }
 
     private func space(_ path: String) -> Finding {
-        guard let bytes = Folder.freeSpace(at: path) else {
+        guard let space = Folder.space(at: path) else {
             return .problem("data.space", "the room on \(path)'s disk is not known", do: "look at the disk")
         }
-        return Self.judge(megabytes: bytes / 1_048_576)
+        return Self.judge(space)
     }
 
-    static func judge(megabytes: UInt64) -> Finding {
+    static func judge(_ space: (free: UInt64, total: UInt64)) -> Finding {
+        let megabytes = space.free / 1_048_576
         let found = "\(megabytes) MiB are free"
         switch megabytes {
-        case ..<100:
+        case _ where space.free < DiskRoom.least(of: space.total):
             return .problem(
-                "data.space", found, do: "make room: on a full disk no secret is released, for none can be recorded")
+                "data.space", found,
+                do: "make room: guests open no sessions now, and on a full disk no secret is released, for none can be recorded"
+            )
         case ..<1_024: return .warning("data.space", found, do: "make room: the audit trail grows (docs/audit.md)")
         default: return .ok("data.space", found)
         }

@@ -1,0 +1,42 @@
+import Concurrency
+import Files
+import Logging
+
+/// Whether guests may fill more of the disk. They stop well before it is full, so that what they have attested for can still
+/// be released, which needs a record.
+final class DiskRoom: Sendable {
+    private struct State {
+        var looked: ContinuousClock.Instant?
+        var isThere = true
+        var said: ContinuousClock.Instant?
+    }
+
+    private let folder: String
+    private let logger: Logger
+    private let state = Lock(State())
+
+    init(_ folder: String, logger: Logger) { (self.folder, self.logger) = (folder, logger) }
+
+    /// What must stay free, in bytes: 100 MiB, or a twentieth of a small disk.
+    static func least(of total: UInt64) -> UInt64 { min(100 << 20, total / 20) }
+
+    /// Looks at the disk once a second at most, and says once a minute that it is nearly full.
+    func callAsFunction() -> Bool {
+        let now = ContinuousClock.now
+        let (isThere, says) = state.withLock { state in
+            if state.looked.map({ $0.duration(to: now) >= .seconds(1) }) ?? true {
+                state.looked = now
+                // What cannot be looked at will say so itself when it is written to.
+                state.isThere = Folder.space(at: folder).map { $0.free >= Self.least(of: $0.total) } ?? true
+            }
+            let says = !state.isThere && (state.said.map { $0.duration(to: now) >= .seconds(60) } ?? true)
+            if says { state.said = now }
+            return (state.isThere, says)
+        }
+        if says {
+            logger.error(
+                "The disk is nearly full: guests open no sessions until there is room.", metadata: ["folder": "\(folder)"])
+        }
+        return isThere
+    }
+}
