@@ -86,8 +86,8 @@ struct FolderExamination: Examination {
         case _ where space.free < DiskRoom.least(of: space.total):
             return .problem(
                 "data.space", found,
-                do: "make room: guests open no sessions now, and on a full disk no secret is released, for none can be recorded"
-            )
+                do: "make room: guests open no sessions now, and on a full disk no secret is released, for none can be "
+                    + "recorded")
         case ..<1_024: return .warning("data.space", found, do: "make room: the audit trail grows (docs/audit.md)")
         default: return .ok("data.space", found)
         }

@@ -35,7 +35,8 @@ final class DiskRoom: Sendable {
         }
         if says {
             logger.error(
-                "The disk is nearly full: guests open no sessions until there is room.", metadata: ["folder": "\(folder)"])
+                "The disk is nearly full: guests open no sessions until there is room.",
+                metadata: ["folder": "\(folder)"])
         }
         return isThere
     }
