@@ -125,7 +125,7 @@ struct GuestListenerTests {
         try await withTLS { server, administrators, guests in
             address = guests
             try await register("app", over: administrators)
-            try authority.issueFiles("server").write(folder)
+            _ = try authority.issueFiles("server").write(folder)
             kill(getpid(), SIGHUP)
             let plain = GuestTransport(base: guests, client: .shared)
             for _ in 0..<3 {
