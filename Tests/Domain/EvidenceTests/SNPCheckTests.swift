@@ -193,6 +193,25 @@ struct SNPCheckTests {
         #expect(verdict.isWorthProving)
     }
 
+    @Test("What gets the missing certificate is said: the very command, or why there is none")
+    func missingCertificate() throws {
+        func advice(_ kind: EndorsementKey.Kind = .vcek, _ change: (inout ReportTemplate) -> Void = { _ in }) throws
+            -> String
+        {
+            var scene = try Scene(kind: kind)
+            change(&scene.template)
+            let report = try AttestationReport(bytes: scene.template.signed(by: scene.signer))
+            let verdict = SNPVerifier.verify(report, endorsement: nil, expecting: scene.expected, at: scene.time)
+            return try #require(verdict.checks.first { $0.name == .snpEndorsement }?.advice)
+        }
+        let chip = Hex.encode(try Scene().platform.chipID)
+        #expect(try advice().contains("`kbs certs fetch --product milan --chip \(chip) --tcb 04.00.22.213`"))
+        #expect(try advice(.vlek).contains("AMD gives them to clouds only"))
+        #expect(try advice { $0.keyInfo |= 0b10 }.contains("hides its chip id"))
+        let unknown = try advice { $0.processor = [0x1A, 0x51, 0] }
+        #expect(unknown.contains("not known here (family 0x1a, model 0x51)") && unknown.contains("Update this server"))
+    }
+
     @Test("A guest with stricter policy than registered is accepted")
     func stricter() throws {
         var scene = try Scene()

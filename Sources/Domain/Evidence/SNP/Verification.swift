@@ -94,12 +94,30 @@ public enum SNPVerifier {
             list.check(
                 .snpEndorsement, expected: .text("a VCEK or VLEK certificate for the report"), found: .text("none"),
                 false,
-                advice: report.signingKey == .vcek && report.isChipMasked
-                    ? "The host hides its chip id, so no VCEK can be found: let it show the chip id, or use a VLEK."
-                    : "There is no certificate for the key that signed the report: import or fetch it.")
+                advice: adviceWithoutEndorsement(report))
         }
         checkClaims(of: report, product: endorsement?.chain.key.product ?? report.product, expectations, &list)
         return Verdict(list)
+    }
+
+    /// What gets the certificate that is missing.
+    private static func adviceWithoutEndorsement(_ report: AttestationReport) -> String {
+        switch (report.productClaim, report.signingKey) {
+        case (.unknown(let family, let model), _):
+            return "The processor is not known here (family 0x\(String(family, radix: 16)), model "
+                + "0x\(String(model, radix: 16))): Milan, Genoa and Turin are. Update this server."
+        case (_, .vcek) where report.isChipMasked:
+            return "The host hides its chip id, so no VCEK can be found: let it show the chip id, or use a VLEK."
+        case (_, .vlek):
+            return "There is no VLEK for the report, and AMD gives them to clouds only: let the guest send its host's "
+                + "along, or import it."
+        case (.product(let product), .vcek):
+            let chip = Hex.encode(report.hardwareID(of: product))
+            return "There is no certificate for the key that signed the report: run `kbs certs fetch --product "
+                + "\(product.rawValue.lowercased()) --chip \(chip) --tcb \(report.reportedTCB.version(of: product))`, "
+                + "or import it."
+        default: return "There is no certificate for the key that signed the report: import or fetch it."
+        }
     }
 
     // MARK: Genuineness
