@@ -18,9 +18,9 @@ public struct Broker: Sendable {
     let hasRoom: @Sendable () -> Bool
     let report: @Sendable (BrokerEvent) -> Void
     package let budgets: RecordBudgets
-    let releases = ReleaseLimiter(.perSecret)
-    let resourceReleases = ReleaseLimiter(.perSecret)
-    let guestReleases = ReleaseLimiter(.perGuest)
+    let releases: ReleaseLimiter
+    let resourceReleases: ReleaseLimiter
+    let guestReleases: ReleaseLimiter
     let guestRoom = GuestRoom()
     let recentGuests = RecentGuests()
     public let prospects: Prospects
@@ -33,6 +33,8 @@ public struct Broker: Sendable {
 
     /// - Parameters:
     ///   - recordsPerMinute: how many refusals are recorded, of strangers and of genuine guests.
+    ///   - releasesPerMinute: how often a guest is given one secret, also at once; all of them ten times as often. Each
+    ///     is a record in the trail.
     ///   - agent: is asked where a policy says so.
     ///   - longestResource: in bytes.
     ///   - hasRoom: whether there is room for more guests on the disk. Where there is none, what they may have is
@@ -42,7 +44,9 @@ public struct Broker: Sendable {
     public init(
         store: any Storage, endorsements: any EndorsementSource, keys: KeyRing, anchors: Anchors = .vendors,
         policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
-        recordsPerMinute: (strangers: Int, genuine: Int) = (60, 600), asking agent: (any PolicyAgent)? = nil,
+        recordsPerMinute: (strangers: Int, genuine: Int) = (60, 600),
+        releasesPerMinute: Int = Broker.usualReleasesPerMinute,
+        asking agent: (any PolicyAgent)? = nil,
         longestResource: Int = Broker.usualLongestResource,
         hasRoom: @escaping @Sendable () -> Bool = { true },
         now: @escaping @Sendable () -> Date = { Date() },
@@ -59,6 +63,9 @@ public struct Broker: Sendable {
         self.agent = agent
         self.longestResource = longestResource
         self.report = report
+        releases = ReleaseLimiter(.perMinute(releasesPerMinute))
+        resourceReleases = ReleaseLimiter(.perMinute(releasesPerMinute))
+        guestReleases = ReleaseLimiter(.perMinute(releasesPerMinute * 10))
         budgets = RecordBudgets(strangers: recordsPerMinute.strangers, genuine: recordsPerMinute.genuine)
         appraiser = Appraiser(anchors: anchors.snp, source: endorsements)
     }
@@ -67,6 +74,8 @@ public struct Broker: Sendable {
 extension Broker {
     /// 1 MiB: keys, certificates and configurations are smaller.
     public static let usualLongestResource = 1_048_576
+    /// More than a guest that starts again and again asks for its secret.
+    public static let usualReleasesPerMinute = 60
 }
 
 /// What the server accepts, whatever a workload's registration says.

@@ -17,9 +17,6 @@ final class ReleaseLimiter: Sendable {
 }
 
 extension Allowance {
-    /// Ten at once, ten a minute.
-    static let perSecret = Allowance(every: .seconds(6), burst: 10)
-    /// For everything that a guest asks for: a hundred at once, a hundred a minute. Each name that nothing has is a record
-    /// too.
-    static let perGuest = Allowance(every: .milliseconds(600), burst: 100)
+    /// So many at once, and so many in a minute.
+    static func perMinute(_ count: Int) -> Allowance { Allowance(every: .seconds(60) / count, burst: count) }
 }

@@ -23,7 +23,8 @@ extension DataFolder {
         return Broker(
             store: store, endorsements: library, keys: keys, anchors: try settings.anchors(), policy: settings.policy,
             lifetimes: settings.lifetimes(on: store),
-            recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute), asking: agent,
+            recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute),
+            releasesPerMinute: settings.limits.releasesPerMinute, asking: agent,
             longestResource: settings.limits.resource, hasRoom: hasRoom, reportingTo: observe)
     }
 }

@@ -195,7 +195,7 @@ struct AuditTests {
 
     @Test("One session may ask for its key so often, and then must wait; others need not")
     func releases() {
-        let limiter = ReleaseLimiter(.perSecret)
+        let limiter = ReleaseLimiter(.perMinute(10))
         let now = ContinuousClock.now
         for _ in 0..<10 { #expect(limiter.wait(for: [1], at: now) == nil) }
         #expect(limiter.wait(for: [1], at: now) == 7)

@@ -13,6 +13,8 @@ public struct LimitSettings: Sendable, Hashable {
     public var connectionsPerAddress = 4_000
     /// Attestations that have arrived and are not answered yet.
     public var waitingAttestations = 1_000
+    /// How often a guest is given one secret in a minute.
+    public var releasesPerMinute = Broker.usualReleasesPerMinute
     /// Longest body of a request, in bytes.
     public var body = 256 * 1_024
     /// Longest resource, in bytes.
@@ -33,7 +35,7 @@ public struct LimitSettings: Sendable, Hashable {
 extension SettingKey {
     static let limits = [
         limitRequestsPerSecond, limitBurst, limitConnections, limitConnectionsPerAddress, limitWaitingAttestations,
-        limitBody, limitResource, limitBodies, headerTimeout, bodyTimeout, writeTimeout,
+        limitReleases, limitBody, limitResource, limitBodies, headerTimeout, bodyTimeout, writeTimeout,
     ]
 
     public static let limitRequestsPerSecond = SettingKey(
@@ -55,6 +57,11 @@ extension SettingKey {
     public static let limitWaitingAttestations = SettingKey(
         "limits.waiting_attestations", "Attestations that may wait for their answer; more get 503", default: "1000"
     ) { $1.limits.waitingAttestations = try $0.number(1...1_000_000) }
+
+    public static let limitReleases = SettingKey(
+        "limits.releases_per_minute",
+        "How often a guest is given one secret in a minute; all of them ten times as often", default: "60"
+    ) { $1.limits.releasesPerMinute = try $0.number(1...10_000) }
 
     public static let limitBody = SettingKey(
         "limits.body", "Longest body of a request, in bytes", default: "262144"
