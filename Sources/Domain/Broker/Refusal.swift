@@ -60,11 +60,14 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
     public let sentence: String
     /// How long the caller should wait before it tries again, in seconds.
     public let retryAfter: Int?
+    /// Whether ordinary clients meet it in the normal course of things: they ask first, and attest when they are told to.
+    public let isOrdinary: Bool
 
-    public init(_ code: Code, _ sentence: String, retryAfter: Int? = nil) {
+    public init(_ code: Code, _ sentence: String, retryAfter: Int? = nil, isOrdinary: Bool = false) {
         self.code = code
         self.sentence = sentence
         self.retryAfter = retryAfter
+        self.isOrdinary = isOrdinary
     }
 
     public var description: String { "\(code.rawValue): \(sentence)" }

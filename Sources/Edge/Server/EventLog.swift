@@ -24,7 +24,9 @@ struct EventLog: Sendable {
         case .released(let id, let session):
             logger.info("Released.", metadata: ["workload": "\(id)", "session": "\(session)"])
         case .answerRefused(let refusal):
-            logger.info("Answer refused.", metadata: ["code": "\(refusal.code.rawValue)"])
+            logger.log(
+                level: refusal.isOrdinary ? .debug : .info, "Answer refused.",
+                metadata: ["code": "\(refusal.code.rawValue)"])
         case .disabled(let id, let isDisabled):
             logger.info(isDisabled ? "Disabled." : "Enabled.", metadata: ["workload": "\(id)"])
         case .sessionsEnded(let count):

@@ -106,6 +106,20 @@ struct ServerMetricsTests {
         }
     }
 
+    @Test("A guest that asks first, and attests when it is told to, is no refusal; one with a stale cookie is")
+    func askedFirst() async throws {
+        try await RunningServer.run { server in
+            let path = "/kbs/v0/resource/default/key/1"
+            #expect(try await server.send("GET", path).status == 401)
+            #expect(try await value(#"kbs_refusals_total{code="session_invalid"}"#, on: server) == 0)
+            let first = #"kbs_guest_handshakes_total{tee="any",outcome="asked_first"}"#
+            #expect(try await value(first, on: server) == 1)
+            _ = try await server.sendRaw("GET", path, fields: [("Cookie", "kbs-session-id=stale")])
+            #expect(try await value(#"kbs_refusals_total{code="session_invalid"}"#, on: server) == 1)
+            #expect(try await value(first, on: server) == 1)
+        }
+    }
+
     @Test("A connection counts until it is closed")
     func connections() async throws {
         try await RunningServer.run { server in

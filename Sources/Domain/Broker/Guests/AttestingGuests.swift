@@ -112,6 +112,7 @@ extension Broker {
     /// - Parameter candidates: every session cookie that came along; the first one with a session counts.
     /// - Throws: a ``Refusal`` (`sessionInvalid`) when there is none, or it has ended.
     public func guest(session candidates: [some StringProtocol]) async throws -> AttestedGuest {
+        guard !candidates.isEmpty else { throw refused(guest: .noGuestYet) }
         let time = now()
         for opened in guestChallenges(among: candidates) {
             if let guest = try await known(opened, at: time) { return guest }
@@ -233,6 +234,9 @@ extension Refusal {
 
     fileprivate static let noGuest = Refusal(
         .sessionInvalid, "There is no attested session for this request, or it has ended: attest again.")
+
+    /// The client library of Confidential Containers attests when it was told this.
+    fileprivate static let noGuestYet = Refusal(noGuest.code, noGuest.sentence, isOrdinary: true)
 }
 
 extension AuditRecord {

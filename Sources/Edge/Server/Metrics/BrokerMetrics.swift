@@ -39,6 +39,7 @@ struct BrokerMetrics: Sendable {
     private let commit: Histogram
     private let commitFailures: Counter
     private let refusals: [Refusal.Code: Counter]
+    private let askedFirst: Counter
 
     init(_ registry: PrometheusRegistry) {
         checks = Self.counters(Check.Name.all) { registry.counter(.refusedChecks, ("check", $0.text)) }
@@ -67,6 +68,7 @@ struct BrokerMetrics: Sendable {
         batch = registry.histogram(.writeBatch)
         commit = registry.histogram(.commitDuration)
         commitFailures = registry.counter(.commitFailures)
+        askedFirst = registry.counter(.guestHandshakes, ("tee", "any"), ("outcome", "asked_first"))
         refusals = Self.counters(Refusal.Code.allCases) { registry.counter(.refusals, ("code", $0.rawValue)) }
     }
 
@@ -117,7 +119,9 @@ struct BrokerMetrics: Sendable {
     }
 
     /// A request was refused, by whatever part of the server.
-    func callAsFunction(_ refusal: Refusal) { refusals[refusal.code]?.increment() }
+    func callAsFunction(_ refusal: Refusal) {
+        (refusal.isOrdinary ? askedFirst : refusals[refusal.code])?.increment()
+    }
 
     private func count(_ verdict: Verdict?) {
         for check in verdict?.failures ?? [] { checks[check.name]?.increment() }
