@@ -13,16 +13,16 @@ struct ProspectsTests {
     @Test("What could not be read is read again, and is not taken for nothing meanwhile")
     func failure() async throws {
         let reads = Lock(0)
-        let known = Prospects(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
+        let known = Remembered(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
             let count = reads.withLock {
                 $0 += 1
                 return $0
             }
             guard count > 1 else { throw Away() }
-            return .init(measurements: [[1]])
+            return [[1]] as Set<[UInt8]>
         }
-        await #expect(throws: Away.self) { try await known.knows([1]) }
-        let found = try await known.knows([1])
+        await #expect(throws: Away.self) { try await known.value().contains([1]) }
+        let found = try await known.value().contains([1])
         #expect(found)
     }
 
@@ -50,13 +50,13 @@ struct ProspectsTests {
     func once() async throws {
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let reads = Lock(0)
-        let known = Prospects(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
+        let known = Remembered(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
             reads.withLock { $0 += 1 }
             for await _ in gate {}
-            return .init(measurements: [[1]])
+            return [[1]] as Set<[UInt8]>
         }
         try await withThrowingTaskGroup(of: Bool.self) { group in
-            for _ in 0..<8 { group.addTask { try await known.knows([1]) } }
+            for _ in 0..<8 { group.addTask { try await known.value().contains([1]) } }
             open.finish()
             for try await found in group { #expect(found) }
         }

@@ -6,100 +6,71 @@ public import FoundationEssentials
 ///
 /// Read at most every few seconds: what is a little behind says "not recognised" of a measurement that was added just now.
 /// Whether a guest gets a resource is decided by the resource's policy, which is never behind.
-public actor Prospects {
-    /// What reference values, policies and registrations say at one time.
-    struct Snapshot: Sendable {
-        /// Launch measurements that reference values have.
-        var measurements: Set<[UInt8]> = []
-        /// Those of workloads whose id a guest can ask for like a resource's path.
+public struct Prospects: Sendable {
+    /// What is read only when a vendor would have to be asked.
+    private struct Others: Sendable {
+        /// Launch measurements of workloads whose id a guest can ask for like a resource's path.
         var registered: Set<[UInt8]> = []
         var policies: [PolicyInForce] = []
     }
 
-    private static let lifetime: TimeInterval = 10
-    private let all: @Sendable (_ time: Date) async throws -> Snapshot
+    /// Launch measurements that reference values have.
+    private let measurements: Remembered<Set<[UInt8]>>
+    private let others: Remembered<Others>
     private let now: @Sendable () -> Date
-    private var known = Snapshot()
-    private var read: Date?
-    /// One that is under way, for all who wait for it.
-    private var reading: Task<Snapshot, any Error>?
 
     public init(_ store: any Store & PolicyStore, now: @escaping @Sendable () -> Date) {
-        self.init(now: now) { try await Self.all(in: store, at: $0) }
-    }
-
-    init(now: @escaping @Sendable () -> Date, reading all: @escaping @Sendable (Date) async throws -> Snapshot) {
         self.now = now
-        self.all = all
+        measurements = Remembered(now: now) { time in
+            try await naming { try await Self.measurements(in: store, at: time) }
+        }
+        others = Remembered(now: now) { _ in try await naming { try await Self.others(in: store) } }
     }
 
     /// Whether reference values have a launch measurement, 48 bytes.
     public func knows(_ measurement: [UInt8]) async throws -> Bool {
-        try await current().measurements.contains(measurement)
+        try await measurements.value().contains(measurement)
     }
 
     /// Whether a guest of these claims could be given anything, if its evidence were genuine.
     func letsIn(_ claims: GuestClaims, under server: AppraisalPolicy) async throws -> Bool {
-        let current = try await current()
-        if let measurement = claims.snp?.measurement,
-            current.measurements.contains(measurement) || current.registered.contains(measurement)
-        {
-            return true
-        }
+        if let measurement = claims.snp?.measurement, try await knows(measurement) { return true }
+        let others = try await others.value()
+        if let measurement = claims.snp?.measurement, others.registered.contains(measurement) { return true }
         let time = now()
-        return current.policies.contains {
+        return others.policies.contains {
             $0.policy.evaluate(claims, references: $0.references, under: server, at: time).isAccepted
         }
     }
 
-    private func current() async throws -> Snapshot {
-        let time = now()
-        if read.map({ time.timeIntervalSince($0) >= Self.lifetime }) ?? true { try await readAgain(at: time) }
-        return known
+    private static func measurements(in store: any PolicyStore, at time: Date) async throws -> Set<[UInt8]> {
+        var found: Set<[UInt8]> = []
+        try await eachPage({ try await store.references(after: $0, limit: 100) }) { stored in
+            if stored.set.kind == .measurement, stored.set.expires.map({ time < $0 }) ?? true {
+                found.formUnion(stored.set.values)
+            }
+            return stored.set.name.text
+        }
+        return found
     }
 
-    /// What could not be read is read again by whoever asks next.
-    private func readAgain(at time: Date) async throws {
-        if let reading {
-            known = try await reading.value
-            return
+    private static func others(in store: any Store & PolicyStore) async throws -> Others {
+        var others = Others()
+        var names: [PolicyName] = []
+        try await eachPage({ try await store.policies(after: $0, limit: 100) }) { stored in
+            names.append(stored.policy.name)
+            return stored.policy.name.text
         }
-        // A task of its own: the guest that asked first may hang up.
-        let task = Task { [all] in try await all(time) }
-        reading = task
-        defer { reading = nil }
-        known = try await task.value
-        read = time
-    }
-
-    private static func all(in store: any Store & PolicyStore, at time: Date) async throws -> Snapshot {
-        var snapshot = Snapshot()
-        do {
-            try await eachPage({ try await store.references(after: $0, limit: 100) }) { stored in
-                if stored.set.kind == .measurement, stored.set.expires.map({ time < $0 }) ?? true {
-                    snapshot.measurements.formUnion(stored.set.values)
-                }
-                return stored.set.name.text
-            }
-            var names: [PolicyName] = []
-            try await eachPage({ try await store.policies(after: $0, limit: 100) }) { stored in
-                names.append(stored.policy.name)
-                return stored.policy.name.text
-            }
-            for name in names {
-                if let policy = try await store.policyInForce(name) { snapshot.policies.append(policy) }
-            }
-            try await eachPage({ try await store.workloads(after: $0, search: "/", limit: 100) }) { workload in
-                if case .snp(let measurement, _) = workload.launch, !workload.isDisabled {
-                    snapshot.registered.insert(measurement)
-                }
-                return workload.id.text
-            }
-        } catch let refusal as Refusal {
-            // A row that cannot be used is refused for what it says, which is nothing that the guest sent, or is to know.
-            throw UnusableRow(reason: refusal.sentence)
+        for name in names {
+            if let policy = try await store.policyInForce(name) { others.policies.append(policy) }
         }
-        return snapshot
+        try await eachPage({ try await store.workloads(after: $0, search: "/", limit: 100) }) { workload in
+            if case .snp(let measurement, _) = workload.launch, !workload.isDisabled {
+                others.registered.insert(measurement)
+            }
+            return workload.id.text
+        }
+        return others
     }
 
     /// - Parameter use: is given each, and names it for what comes after.
@@ -112,6 +83,38 @@ public actor Prospects {
             for entry in entries { after = use(entry) }
             count = entries.count
         }
+    }
+}
+
+/// A row that cannot be used is refused for what it says, which is nothing that the guest sent, or is to know.
+private func naming<Value>(_ read: () async throws -> Value) async throws -> Value {
+    do { return try await read() } catch let refusal as Refusal { throw UnusableRow(reason: refusal.sentence) }
+}
+
+/// A value that is read at most every ten seconds, once for all who ask for it meanwhile.
+actor Remembered<Value: Sendable> {
+    private let read: @Sendable (_ time: Date) async throws -> Value
+    private let now: @Sendable () -> Date
+    private var known: (value: Value, since: Date)?
+    /// One that is under way, for all who wait for it.
+    private var reading: Task<Value, any Error>?
+
+    init(now: @escaping @Sendable () -> Date, reading read: @escaping @Sendable (Date) async throws -> Value) {
+        (self.now, self.read) = (now, read)
+    }
+
+    /// What could not be read is read again by whoever asks next.
+    func value() async throws -> Value {
+        let time = now()
+        if let known, time.timeIntervalSince(known.since) < 10 { return known.value }
+        if let reading { return try await reading.value }
+        // A task of its own: the guest that asked first may hang up.
+        let task = Task { [read] in try await read(time) }
+        reading = task
+        defer { reading = nil }
+        let value = try await task.value
+        known = (value, time)
+        return value
     }
 }
 
