@@ -15,6 +15,9 @@ package struct Allowance: Sendable, Hashable {
         capacity = interval * burst
     }
 
+    /// So many in a minute, and at once.
+    package static func perMinute(_ count: Int) -> Allowance { Allowance(every: .seconds(60) / count, burst: count) }
+
     /// Takes one, or several at once.
     ///
     /// - Parameters:

@@ -15,8 +15,3 @@ final class ReleaseLimiter: Sendable {
             .map { Int($0.components.seconds) + 1 }
     }
 }
-
-extension Allowance {
-    /// So many at once, and so many in a minute.
-    static func perMinute(_ count: Int) -> Allowance { Allowance(every: .seconds(60) / count, burst: count) }
-}

@@ -57,14 +57,14 @@ public struct KeyDistributionService: Sendable {
     }
 
     init(
-        client: HTTP1Client, configuration: Configuration, time: Time, limits: VendorQueue.Limits = .init(),
+        client: HTTP1Client, configuration: Configuration, time: Time,
         reportingTo report: @escaping @Sendable (KeyDistributionExchange) -> Void = { _ in }
     ) {
         self.report = report
         self.client = client
         self.configuration = configuration
         self.time = time
-        queue = VendorQueue(limits, time: time)
+        queue = VendorQueue(VendorQueue.Limits(), time: time)
     }
 
     /// How many callers wait for a certificate.
@@ -188,7 +188,7 @@ public struct KeyDistributionService: Sendable {
     private func spend(_ caller: String?) throws(EndorsementUnavailable) {
         guard let caller else { return }
         let now = time.now()
-        let allowance = Allowance(every: .seconds(60) / configuration.mostPerCaller, burst: configuration.mostPerCaller)
+        let allowance = Allowance.perMinute(configuration.mostPerCaller)
         guard let wait = callers.update(caller, default: now, { allowance.take(from: &$0, at: now) }) else { return }
         throw EndorsementUnavailable(
             "this address has had too many chips' certificates asked for", retryAfter: Int(wait.components.seconds) + 1)

@@ -1,16 +1,17 @@
 import Broker
+import Bytes
 import Concurrency
 import FoundationEssentials
 
 /// Policies as they were read from their columns lately. Each release asks for one, and to read it takes longer than to
 /// decide on it.
 final class KnownRules: Sendable {
-    private let known = BoundedCache<[UInt8], ResourcePolicy>(capacity: 64)
+    private let known = BoundedCache<ExactText, ResourcePolicy>(capacity: 64)
 
     func policy(_ json: String) throws -> ResourcePolicy {
         // One that is much longer would take the room of many.
         guard json.utf8.count <= 16_384 else { return try ResourcePolicy(rules: json) }
-        let key = Array(json.utf8)
+        let key = ExactText(json)
         if let policy = known[key] { return policy }
         let policy = try ResourcePolicy(rules: json)
         known[key] = policy

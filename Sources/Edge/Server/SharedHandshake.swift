@@ -1,10 +1,11 @@
+import Broker
 import CoCoDialect
 import HTTP
 import HTTPEdge
 import VirteeDialect
 
 /// `POST /kbs/v0/auth` and `/attest`: two dialects have these paths, and a request shows which it speaks.
-struct SharedHandshake<Context: RequestContext>: Sendable {
+struct SharedHandshake<Context: RequestContext & RemoteAddressRequestContext>: Sendable {
     let virtee: VirteeDialect<Context>
     let coco: CoCoDialect<Context>
     /// In bytes.
@@ -19,14 +20,17 @@ struct SharedHandshake<Context: RequestContext>: Sendable {
             let isCoCo = !body.names(Self.workload) && CoCoDialect<Context>.speaks(body)
             return isCoCo ? try await coco.challenge(request) : try await virtee.challenge(request)
         }
-        calls.post("attest") { request, _ in
+        calls.post("attest") { request, context in
             var request = request
             var isCoCo = request.hasGuestCookie
             // A guest without its cookie is told so in its own form.
             if !isCoCo, !request.hasSessionCookie {
                 isCoCo = CoCoDialect<Context>.attests(try await request.collectBody(upTo: longestBody))
             }
-            return isCoCo ? try await coco.attest(request) : try await virtee.attest(request)
+            // What evidence costs beside its verification is counted by caller.
+            return try await Caller.$network.withValue(context.remoteAddress?.limited.description) { [request] in
+                isCoCo ? try await coco.attest(request) : try await virtee.attest(request)
+            }
         }
         for path: RouterPath in ["auth", "attest"] { calls.refuseOtherMethods(on: path, than: [.post]) }
     }

@@ -15,7 +15,7 @@ public final class RecordBudget: Sendable {
 
     /// - Parameter perMinute: above zero.
     public init(perMinute: Int, at now: ContinuousClock.Instant = .now) {
-        allowance = Allowance(every: .seconds(60) / perMinute, burst: perMinute)
+        allowance = .perMinute(perMinute)
         state = Lock(State(full: now))
     }
 

@@ -49,7 +49,6 @@ struct ServerLimits: Sendable {
     func addMiddleware(to router: Router<KBSRequestContext>) {
         if let rate { router.add(middleware: RateLimitMiddleware(limiter: rate, counters: counters)) }
         router.add(middleware: BodyLimitMiddleware(longestBody: settings.body, longestResource: settings.resource))
-        router.add(middleware: CallerMiddleware())
         router.add(
             middleware: AttestationQueueMiddleware(room: room, longestBody: settings.body, counters: counters))
     }
