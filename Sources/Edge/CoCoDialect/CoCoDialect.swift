@@ -14,6 +14,8 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
         public var keys = RecipientKey.Rules()
         /// Of a message, in bytes.
         public var longestBody = 256 * 1_024
+        /// Of evidence with a good cookie, in bytes.
+        public var longestEvidence = 2 << 20
         /// Of a resource that is put, in bytes.
         public var longestResource = 1 << 20
         /// Whether clients come over TLS.

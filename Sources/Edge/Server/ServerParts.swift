@@ -120,6 +120,7 @@ struct ServerParts: Sendable {
             tlsLogger: loggers[.tls])
         var configuration = limits.configuration(idleTimeout: settings.idleTimeout)
         configuration.proxies = settings.trustedProxies
+        configuration.proxyProtocol = settings.proxyProtocol
         let observing = ObservingMiddleware(
             metrics: monitor.http, tracing: RequestTracing(traces?.exporter, leftOut: monitor.leftOut),
             logger: loggers[.http], networks: settings.metricsNetworks)
@@ -149,7 +150,8 @@ struct ServerParts: Sendable {
         router.add(middleware: ProblemMiddleware())
         router.add(middleware: FailureMiddleware())
         router.add(middleware: RefusalCounter(metrics: monitor.broker))
-        limits.addMiddleware(to: router)
+        let broker = broker
+        limits.addMiddleware(to: router, isChallenge: { broker.isChallenge(among: $0.guestSessions) })
         return router
     }
 
@@ -180,6 +182,7 @@ struct ServerParts: Sendable {
         var guests = CoCoDialect<KBSRequestContext>.Settings()
         guests.keys = settings.guestComponents.keys
         guests.longestBody = settings.limits.body
+        guests.longestEvidence = max(settings.limits.body, settings.limits.evidence)
         guests.longestResource = settings.limits.resource
         guests.isSecure = isSecure
         return CoCoDialect(

@@ -55,6 +55,6 @@ extension SettingKey {
     /// The settings that decide who administers, whom the server believes and what guests get.
     static let deciding =
         guests + guestComponents + policyAgent + administration + [
-            insecureHTTP, tlsClientCA, trustedProxies, guestsListen,
+            insecureHTTP, tlsClientCA, trustedProxies, proxyProtocol, guestsListen,
         ]
 }

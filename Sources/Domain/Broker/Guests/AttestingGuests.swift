@@ -40,6 +40,11 @@ extension Broker {
         return opened
     }
 
+    /// Whether one of these cookies is a challenge of this server's, before anything is read of what came with it.
+    public func isChallenge(among candidates: [some StringProtocol]) -> Bool {
+        !guestChallenges(among: candidates).isEmpty
+    }
+
     private var notTheNonce: Refusal {
         refused(guest: Refusal(.challengeInvalid, "The nonce is not this session's: start again at /auth."))
     }

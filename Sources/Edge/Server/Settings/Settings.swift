@@ -49,6 +49,8 @@ public struct Settings: Sendable {
     public var guestsListen: Address?
     /// Proxies that are believed who their clients are.
     public var trustedProxies = NetworkList.none
+    /// Balancers whose connections begin with the PROXY protocol.
+    public var proxyProtocol = NetworkList.none
     public var dataFolder = URL(filePath: "kbs-data")
     public var storage = StorageSettings()
     public var masterKeys = MasterKeySources()
