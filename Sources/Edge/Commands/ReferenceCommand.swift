@@ -65,11 +65,13 @@ struct ReferenceCommand: AsyncParsableCommand {
                 }
             }
             if json { return try printJSON(all) }
-            printLines(
-                all.map { set in
-                    let end = set.expires.map { $0 <= Date() ? "\texpired" : "\tuntil \($0.formatted(.iso8601))" } ?? ""
-                    return "\(set.name)\t\(set.kind.rawValue)\t\(set.values.count)\(end)"
-                })
+            guard !all.isEmpty else { return print("There are no reference values.") }
+            printTable(
+                [["NAME", "KIND", "VALUES", "EXPIRES"]]
+                    + all.map { set in
+                        let end = set.expires.map { $0 <= Date() ? "expired" : $0.formatted(.iso8601) }
+                        return [set.name, set.kind.rawValue, "\(set.values.count)", end ?? "never"]
+                    })
         }
     }
 
