@@ -31,17 +31,14 @@ extension ResourcePolicy {
 }
 
 extension ReferenceValueSet {
-    /// - Parameter digests: one after the other.
+    /// - Parameter digests: ``ReferenceValueSet/valuesColumn``.
     init(name: String, kind: String, digests: [UInt8], source: String, expires: Int64?) throws {
-        guard let kind = Kind(rawValue: kind), digests.count.isMultiple(of: kind.length) else {
+        guard let kind = Kind(rawValue: kind), let column = Self.values(column: digests, kind: kind) else {
             throw UnexpectedAnswer(description: "the reference values \(name) cannot be read")
         }
-        let values = stride(from: 0, to: digests.count, by: kind.length).map {
-            Array(digests[$0..<$0 + kind.length])
-        }
         try self.init(
-            name: try PolicyName(name), kind: kind, values: values, source: source,
-            expires: expires.map { Date(seconds: $0) })
+            name: try PolicyName(name), kind: kind, values: column.values, source: source,
+            expires: expires.map { Date(seconds: $0) }, isSingle: column.isSingle)
     }
 }
 

@@ -24,6 +24,7 @@ struct ReferenceCommand: AsyncParsableCommand {
             let count = done.values.count
             print(
                 "Set the reference values \(done.name), \(count) of kind \(done.kind.rawValue), version \(done.version)."
+                    + (done.kind.isRead ? "" : " No rule of a policy reads this kind.")
             )
         }
     }
@@ -67,10 +68,13 @@ struct ReferenceCommand: AsyncParsableCommand {
             if json { return try printJSON(all) }
             guard !all.isEmpty else { return print("There are no reference values.") }
             printTable(
-                [["NAME", "KIND", "VALUES", "EXPIRES"]]
+                [["NAME", "KIND", "VALUES", "EXPIRES", "READ"]]
                     + all.map { set in
                         let end = set.expires.map { $0 <= Date() ? "expired" : $0.formatted(.iso8601) }
-                        return [set.name, set.kind.rawValue, "\(set.values.count)", end ?? "never"]
+                        return [
+                            set.name, set.kind.rawValue, "\(set.values.count)", end ?? "never",
+                            set.kind.isRead ? "by rules" : "no rule reads it",
+                        ]
                     })
         }
     }

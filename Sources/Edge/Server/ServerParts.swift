@@ -35,6 +35,7 @@ struct ServerParts: Sendable {
     let tls: CurrentTLS?
     /// `nil`: no collector is sent spans.
     let traces: TraceExport?
+    private let operators: OperatorKeys
     private let policies: PolicyLibrary
     private let tokens: TokenService
 
@@ -44,6 +45,7 @@ struct ServerParts: Sendable {
     ) async throws {
         try settings.guestComponents.checkTrusted()
         let identity = try settings.guestComponents.identity()
+        operators = try settings.readOperatorKeys()
         let trail = try await Trail(folder, settings)
         let readiness = Readiness(
             [
@@ -234,7 +236,7 @@ struct ServerParts: Sendable {
                 ForeignVerifier(
                     TokenVerifier(
                         TokenService.rules(issuer: $0.issuer, audience: guests.trustedAudience),
-                        keys: JWTKeySource($0.keys, client: client, logger: logger)),
+                        keys: JWTKeySource($0.keys, of: .guests, client: client, logger: logger)),
                     assuming: guests.trustedAssumptions[$0.issuer] ?? ForeignAssumptions(),
                     greatestAge: guests.trustedAge ?? settings.lifetimes.session)
             }, keyRules: guests.keys, isKnownMeasurement: { try await prospects.knows($0) })
@@ -252,6 +254,7 @@ struct ServerParts: Sendable {
         configuration.opensToThisMachine = settings.opensAdministration
         configuration.issuer = settings.jwt.issuer.isEmpty ? nil : settings.jwt
         configuration.certificates = settings.clientCertificates
+        configuration.operators = operators
         return configuration
     }
 }

@@ -45,6 +45,7 @@ extension Settings {
             (SettingKey.snpAllowMigrationAgent.name, policy.allowsSNPMigrationAgent),
             (SettingKey.snpAllowProvisionalFirmware.name, policy.allowsProvisionalFirmware),
             (SettingKey.sevAllowDebug.name, policy.allowsSEVDebug),
+            (SettingKey.jwtOperatorKeys.name, !operatorKeys.isEmpty),
             (SettingKey.cocoAllowRSA1_5.name, guestComponents.keys.allowsRSA1_5),
         ].filter(\.1).map(\.0)
     }

@@ -108,9 +108,9 @@ struct PolicyAPITests {
             ("policies/web", #"{"document":"accept = true"}"#, "`accept` is not known"),
             ("policies/web", #"{"document":"products = [\"Genoa\"]"}"#, "accepts_any_measurement"),
             ("policies/a%20b", #"{"document":"accepts_any_measurement = true"}"#, "cannot be a name"),
-            ("reference-values/web", #"{"kind":"measurement","values":[]}"#, "are none"),
+            ("reference-values/web", #"{"kind":"measurement","values":[]}"#, "is empty"),
             ("reference-values/web", #"{"kind":"measurement","values":["00"]}"#, "96 hex digits"),
-            ("reference-values/web", #"{"kind":"measurement","values":["x"]}"#, "not hex digits"),
+            ("reference-values/web", #"{"kind":"measurement","values":["x"]}"#, "a measurement is 96 hex digits"),
         ])
     func faults(path: String, body: String, says: String) async throws {
         try await RunningServer.run { server in
@@ -179,7 +179,7 @@ struct PolicyCommandTests {
         #expect(try await kbs(["policy", "list"]).output.contains("The web"))
         #expect(try await kbs(["policy", "explain", "web"]).output.contains("@web-1 (1 value)"))
         #expect(try await kbs(["reference", "show", "web-1"]).output.contains("source   CI"))
-        #expect(try await kbs(["reference", "list"]).output.hasSuffix("\nweb-1  measurement  1       never\n"))
+        #expect(try await kbs(["reference", "list"]).output.hasSuffix("\nweb-1  measurement  1       never    by rules\n"))
 
         #expect(try await kbs(["reference", "remove", "web-1"]).errors.contains("in_use"))
         #expect(try await kbs(["policy", "remove", "web"]).status == 0)

@@ -179,7 +179,7 @@ extension Transaction {
                 changed = excluded.changed
             """,
             [
-                .text(references.name.text), .text(references.kind.rawValue), .bytes(Array(references.values.joined())),
+                .text(references.name.text), .text(references.kind.rawValue), .bytes(references.valuesColumn),
                 .text(references.source), .integer(references.expires?.seconds), .integer(written.number),
                 .integer(time.seconds),
             ], alone: .referenceValues)

@@ -191,7 +191,7 @@ extension Database {
                     changed = excluded.changed
                 """
         ).execute(arguments: [
-            references.name.text, references.kind.rawValue, Array(references.values.joined()), references.source,
+            references.name.text, references.kind.rawValue, references.valuesColumn, references.source,
             references.expires?.seconds, written.number, time.seconds,
         ])
         return written
