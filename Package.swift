@@ -40,6 +40,8 @@ func support(_ name: String, _ imports: [Target.Dependency]) -> Target {
 
 let systems: [Target] = [
     system("CEpoll", "libc6-dev"),
+    // What a process forbids itself.
+    system("CProcess", "libc6-dev"),
     system("COpenSSL", "libssl-dev"),
     // Makes the process's first call of OpenSSL, before main.
     .target(
@@ -69,7 +71,7 @@ let rooms: [Target] = [
     base("HTTP", ["Bytes"], memorySafe: true),
     base("Logging", ["Concurrency"]),
     base("Metrics", ["Concurrency"]),
-    base("Lifecycle", ["Concurrency", "Logging"]),
+    base("Lifecycle", ["CProcess", "Concurrency", "Logging"]),
     base("Tracing", ["Concurrency", "Formats"]),
     base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP", "TLS", "X509"]),
     base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
@@ -115,7 +117,7 @@ let rooms: [Target] = [
         ]),
     edge("Release", []),
     edge("Guest", ["Bytes", "CSEVGuest", "Crypto", "Evidence", "Files", "Formats", "HTTP", "TLS", "X509"]),
-    edge("GuestCommands", ["Arguments", "Files", "Guest", "Release"]),
+    edge("GuestCommands", ["Arguments", "Files", "Guest", "Lifecycle", "Release"]),
     edge(
         "Commands",
         [
@@ -125,7 +127,7 @@ let rooms: [Target] = [
             "Storage", "X509",
         ]),
 
-    program("kbs", ["Arguments", "Commands", "Crypto", "HTTPClient"]),
+    program("kbs", ["Arguments", "Commands", "Crypto", "HTTPClient", "Lifecycle"]),
     program("kbs-guest", ["Arguments", "Crypto", "GuestCommands"]),
 ]
 
@@ -173,7 +175,7 @@ let testTargets: [Target] = [
     tests("Edge", "HTTPEdgeTests", ["EdgeSupport", "HTTP", "HTTPEdge", "HTTPServer", "Logging"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
-    tests("Base", "LoggingTests", ["Bytes", "Logging"]),
+    tests("Base", "LoggingTests", ["Bytes", "Concurrency", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
     tests("Base", "TLSTests", ["Bytes", "COpenSSL", "Crypto", "TLS", "TLSSupport", "X509"]),
     tests("Base", "TracingTests", ["Bytes", "Concurrency", "Formats", "InMemoryTracing", "TestSupport", "Tracing"]),

@@ -36,7 +36,8 @@ def check_pod(pod, where):
         expect(inner.get("allowPrivilegeEscalation") is False, where, "allowPrivilegeEscalation")
         expect(inner.get("readOnlyRootFilesystem") is True, where, "readOnlyRootFilesystem")
         expect(inner.get("capabilities", {}).get("drop") == ["ALL"], where, "capabilities")
-        expect("memory" in container["resources"]["limits"], where, "limits.memory")
+        for bounded in ("memory", "ephemeral-storage"):
+            expect(bounded in container["resources"]["limits"], where, f"limits.{bounded}")
         check_environment([variable["name"] for variable in container.get("env", [])], where)
         for mount in container["volumeMounts"]:
             expect(mount["name"] in volumes, where, f"there is no volume {mount['name']}")
@@ -77,6 +78,7 @@ def check_compose(file):
         expect(service.get("cap_drop") == ["ALL"], where, "cap_drop")
         expect(service.get("security_opt") == ["no-new-privileges:true"], where, "no-new-privileges")
         expect("healthcheck" in service, where, "healthcheck")
+        expect("max-size" in service.get("logging", {}).get("options", {}), where, "a log without a bound")
         check_environment(service.get("environment", {}), where)
         for network in service.get("networks", []):
             expect(network in composition["networks"], where, f"there is no network {network}")

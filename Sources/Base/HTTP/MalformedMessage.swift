@@ -3,6 +3,8 @@
 public struct MalformedMessage: Error, Hashable, Sendable, CustomStringConvertible {
     /// Which part is wrong. Stable: a metric's label.
     public enum Part: String, Sendable, Hashable, CaseIterable {
+        /// The PROXY protocol's header, before the first message.
+        case proxy
         case startLine = "start_line"
         case method
         case target

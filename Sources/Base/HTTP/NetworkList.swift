@@ -66,6 +66,11 @@ public struct NetworkList: Sendable, Hashable, CustomStringConvertible {
         return networks.contains { $0.contains(address) }
     }
 
+    /// Both lists.
+    public static func + (one: NetworkList, other: NetworkList) -> NetworkList {
+        NetworkList(networks: one.networks + other.networks)
+    }
+
     public var description: String {
         networks.isEmpty ? "nobody" : networks.map(\.description).joined(separator: ", ")
     }

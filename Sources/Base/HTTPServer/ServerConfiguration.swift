@@ -13,6 +13,9 @@ public struct ServerConfiguration: Sendable {
     public var connectionsPerAddress = 4_000
     /// Networks of proxies, behind which there are many callers: their connections count in all only.
     public var proxies = NetworkList.none
+    /// Networks of balancers whose connections over TCP begin with a ``ProxyHeader``, before TLS. What comes from there
+    /// without one is closed; from elsewhere it is no message.
+    public var proxyProtocol = NetworkList.none
     /// Bodies of all requests that are being received and answered, in bytes.
     public var bodies = 256 * 1_024 * 1_024
     public var head = HeadLimits()

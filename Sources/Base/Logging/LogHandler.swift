@@ -19,13 +19,29 @@ public struct LogEvent: Sendable {
     public let metadata: Logger.Metadata?
     /// The module that logs, e.g. "Server".
     public let source: String
+    /// What makes it a repetition of others with its message: see ``RepeatedEvents``. nil: a fault repeats others with the
+    /// same error, and anything else counts.
+    public let alike: String?
 
     /// - Parameter fileID: as `#fileID` is: the module, a slash and the file.
-    public init(level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, fileID: StaticString) {
+    public init(
+        level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, alike: String? = nil,
+        fileID: StaticString
+    ) {
         self.level = level
         self.message = message
         self.metadata = metadata
+        self.alike = alike
         source = String("\(fileID)".prefix { $0 != "/" })
+    }
+
+    /// Another one with other parts.
+    init(_ event: LogEvent, level: Logger.Level? = nil, message: Logger.Message? = nil, metadata: Logger.Metadata) {
+        self.level = level ?? event.level
+        self.message = message ?? event.message
+        self.metadata = metadata
+        alike = event.alike
+        source = event.source
     }
 }
 

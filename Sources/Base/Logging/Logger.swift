@@ -33,13 +33,15 @@ public struct Logger: Sendable {
     /// - Parameters:
     ///   - message: a sentence. What is different each time goes into `metadata`.
     ///   - metadata: the event's own fields; they win over the logger's.
+    ///   - alike: what makes it a repetition of others with its message: see ``RepeatedEvents``.
     ///   - fileID: tells the module that logs.
     public func log(
         level: Level, _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata? = nil,
-        fileID: StaticString = #fileID
+        alike: @autoclosure () -> String? = nil, fileID: StaticString = #fileID
     ) {
         guard logLevel <= level else { return }
-        handler.log(event: LogEvent(level: level, message: message(), metadata: metadata(), fileID: fileID))
+        handler.log(
+            event: LogEvent(level: level, message: message(), metadata: metadata(), alike: alike(), fileID: fileID))
     }
 }
 

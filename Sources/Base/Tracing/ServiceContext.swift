@@ -9,6 +9,8 @@ public struct ServiceContext: Sendable {
 
     /// Of the request that is being answered.
     public var requestID: RequestID?
+    /// Who sent it: an address, or the user at the other end of a Unix socket. Its text is made where somebody wants it.
+    public var caller: (any CustomStringConvertible & Sendable)?
     /// The span that new ones are children of, here or in the caller's process.
     public var spanContext: SpanContext?
     /// Who records this task's spans in the place of the process' tracer: ``withTracer(_:_:)``.

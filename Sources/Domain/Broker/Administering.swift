@@ -96,14 +96,15 @@ extension Broker {
     /// Records something that was done outside the broker.
     public func record(_ record: AuditRecord) async throws { try await store.record([record], attempt: nil) }
 
-    /// Records that a caller was turned away: one who proved who they are always, strangers as long as there are not
-    /// too many of them.
+    /// Records that a caller was turned away, as long as there are not too many records: for each who proved who they are,
+    /// and for all strangers together.
     public func recordDenial(
         of action: String, by actor: Actor, isKnown: Bool, _ refusal: Refusal
     ) async throws {
         let record = AuditRecord(
             .denyAccess, by: actor, .refused, code: refusal.code, details: ["request": action], at: now())
-        if isKnown { try await self.record(record) } else { try await recordBounded(record, in: budgets.strangers) }
+        guard isKnown else { return try await recordBounded(record, in: budgets.strangers) }
+        if budgets.actors.spend(actor) { try await self.record(record) }
     }
 }
 

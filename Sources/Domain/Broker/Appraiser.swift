@@ -43,7 +43,7 @@ package struct Appraiser: Sendable {
             source.note(.memory)
             return Result(verdict: settled, key: trial.key, missing: nil)
         }
-        let unproven = trial.unproven
+        let unproven = trial.unproven()
         guard evenIfHopeless || unproven.isWorthProving else {
             return Result(verdict: trial.best ?? unproven, missing: nil)
         }
@@ -68,7 +68,8 @@ package struct Appraiser: Sendable {
             }
         }
         if let settled = trial.settled { return Result(verdict: settled, key: trial.key, missing: nil) }
-        return Result(verdict: trial.best ?? unproven, missing: trial.best == nil ? missing : nil)
+        if let best = trial.best { return Result(verdict: best, missing: nil) }
+        return Result(verdict: trial.unproven(in: Self.keys(among: offered)), missing: missing)
     }
 
     /// The products that may have made the report, likeliest first.
@@ -99,11 +100,14 @@ package struct Appraiser: Sendable {
 
     /// Those with that identity, each once.
     private static func keys(_ identity: EndorsementIdentity, among certificates: [Certificate]) -> [EndorsementKey] {
+        keys(among: certificates).filter { EndorsementIdentity(of: $0) == identity }
+    }
+
+    /// VCEKs and VLEKs, each once.
+    private static func keys(among certificates: [Certificate]) -> [EndorsementKey] {
         var seen: Set<[UInt8]> = []
         return certificates.compactMap { certificate in
-            (try? EndorsementKey(certificate)).flatMap {
-                EndorsementIdentity(of: $0) == identity && seen.insert(certificate.der).inserted ? $0 : nil
-            }
+            (try? EndorsementKey(certificate)).flatMap { seen.insert(certificate.der).inserted ? $0 : nil }
         }
     }
 
@@ -164,7 +168,11 @@ private struct Trial {
     var isOpen: Bool { settled == nil }
 
     /// What can be said without a certificate.
-    var unproven: Verdict { SNPVerifier.verify(report, endorsement: nil, expecting: expectations, at: time) }
+    ///
+    /// - Parameter offered: keys none of which fits.
+    func unproven(in offered: [EndorsementKey] = []) -> Verdict {
+        SNPVerifier.verify(report, endorsement: nil, offered: offered, expecting: expectations, at: time)
+    }
 
     mutating func hold(against chains: [AppraisedChain]) {
         for chain in chains where isOpen {

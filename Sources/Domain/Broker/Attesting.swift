@@ -140,6 +140,11 @@ extension Broker {
             guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
             return (.rsa(modulus: answer.key.modulus, exponent: answer.key.exponent), attempt)
         case (.sev(let measurement, let nonce), .sev(let build), .sev(let digest, let policy)):
+            guard self.policy.allowsSEV else {
+                throw try await refused(
+                    Attempt(workload: workload.id, tee: .sev, challenge: challenge.id, chip: "", verdict: nil),
+                    .sevNotAllowed)
+            }
             let expected = opened.keys.transportKeys(for: challenge.id)
                 .measurement(of: digest, build: build, policy: policy, nonce: nonce)
             let verdict = SEVVerifier.verify(measurement: measurement, expected: expected)
@@ -179,7 +184,11 @@ extension Broker {
         expected.allowsDebug = policy.allowsSNPDebug
         expected.allowsMigrationAgent = policy.allowsSNPMigrationAgent
         expected.vmpl = policy.vmpl
+        expected.products = policy.products
+        expected.cspIDs = policy.cspIDs
         expected.minimumTCB = policy.minimumTCB
+        expected.minimumMitigations = policy.minimumMitigations
+        expected.holdsMinimumAtLaunch = policy.holdsMinimumAtLaunch
         expected.allowsProvisionalFirmware = policy.allowsProvisionalFirmware
         return expected
     }

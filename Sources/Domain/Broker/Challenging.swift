@@ -66,6 +66,12 @@ extension Broker {
         case (.snp, .snp):
             return issue(.snp)
         case (.sev(let build, let chain), .sev(_, let policy)):
+            guard self.policy.allowsSEV else {
+                throw try await refusedPlatform(
+                    Attempt(
+                        workload: workload.id, tee: .sev, challenge: id, chip: Hex.encode(chain.chipFingerprint),
+                        verdict: nil), .sevNotAllowed)
+            }
             try await check(chain, build: build, policy: policy, for: workload, id: id)
             let (certificate, session) = try keys.transportKeys(for: id).openChannel(to: chain.pdh, policy: policy)
             return issue(
@@ -88,15 +94,26 @@ extension Broker {
         // What was refused is not remembered: strangers could push the hosts that are in use out.
         if appraised.isGenuine { platforms[fingerprint] = appraised }
         let verdict = SEVVerifier.verify(
-            appraised, build: build, policy: launchPolicy, allowsDebug: policy.allowsSEVDebug)
+            appraised, build: build, policy: launchPolicy, allowsDebug: policy.allowsSEVDebug,
+            products: policy.sevProducts)
         guard verdict.isAccepted else {
-            let refusal = Refusal(.evidenceRefused, verdict.sentence)
             let attempt = Attempt(
                 workload: workload.id, tee: .sev, challenge: id,
                 chip: Hex.encode(chain.chipFingerprint), verdict: verdict)
-            report(.platformRefused(attempt, refusal))
-            try await recordRefusal(attempt, refusal, as: .refusePlatform)
-            throw refusal
+            throw try await refusedPlatform(attempt, Refusal(.evidenceRefused, verdict.sentence))
         }
     }
+
+    private func refusedPlatform(_ attempt: Attempt, _ refusal: Refusal) async throws -> Refusal {
+        report(.platformRefused(attempt, refusal))
+        try await recordRefusal(attempt, refusal, as: .refusePlatform)
+        return refusal
+    }
+}
+
+extension Refusal {
+    static let sevNotAllowed = Refusal(
+        .technologyMismatch,
+        "This server takes no SEV and SEV-ES guests (sev.enabled is false): launch the guest on SEV-SNP and register its "
+            + "measurement there.")
 }

@@ -46,6 +46,11 @@ extension Broker {
             try await recordBounded(record(.refused, .workloadDisabled), in: budgets.genuine)
             throw refused(challenge, .disabled(grant.workload.id))
         }
+        // It may have attested before the server was told not to take any.
+        if case .sev = grant.session.binding, !policy.allowsSEV {
+            try await recordBounded(record(.refused, .technologyMismatch), in: budgets.genuine)
+            throw refused(challenge, .sevNotAllowed)
+        }
         let secret = try await keys.open(grant.sealedSecret, of: grant.workload)
         let wrapped = try wrap(secret, for: grant.session, of: opened)
         // The secret leaves only after the record of it is on the disk.

@@ -7,7 +7,9 @@ extension Check.Name {
             .snpLayout, .snpSignatureAlgorithm, .snpSignatureEncoding, .snpProduct, .snpSigningKey, .snpReportedTCB,
             .snpChip, .snpSignature, .snpGeneration, .snpReportData, .snpMeasurement, .snpHostData, .snpPolicy,
             .snpDebug,
-            .snpMigrationAgent, .snpVMPL, .snpMinimumTCB, .snpProvisional, .sevRoot, .sevASK, .sevCEK, .sevOCA, .sevPEK,
-            .sevPDH, .sevPDHKey, .sevDebug, .sevFirmware, .sevMeasurement, .sampleAllowed, .sampleReportData,
+            .snpMigrationAgent, .snpVMPL, .snpProducts, .snpCSPID, .snpMinimumTCB,
+            .snpMitigations, .snpProvisional, .sevRoot, .sevASK, .sevCEK, .sevOCA, .sevPEK,
+            .sevPDH, .sevPDHKey, .sevProducts, .sevDebug, .sevFirmware, .sevMeasurement, .sampleAllowed,
+            .sampleReportData, .sampleDevice,
         ] + policies
 }

@@ -11,6 +11,8 @@ extension Check.Name {
     public static let policyChip = Self("policy.chip_id", .acceptability)
     public static let policyEndorsement = Self("policy.endorsement", .acceptability)
     public static let policyMinimumTCB = Self("policy.minimum_tcb", .acceptability)
+    public static let policyMitigations = Self("policy.minimum_mitigations", .acceptability)
+    public static let policyCSPID = Self("policy.csp_id", .acceptability)
     public static let policyVMPL = Self("policy.vmpl", .acceptability)
     public static let policyGuestSVN = Self("policy.guest_svn", .acceptability)
     public static let policyDebug = Self("policy.debug", .acceptability)
@@ -21,6 +23,10 @@ extension Check.Name {
     public static let policyRestrictions = Self("policy.restrictions", .acceptability)
     public static let policyPlatform = Self("policy.platform", .acceptability)
     public static let policyInitData = Self("policy.init_data", .acceptability)
+    /// The container images that the agent's policy, which is init data, lets a pod run.
+    public static let policyContainerImages = Self("policy.container_images", .acceptability)
+    /// Other values of the agent's policy.
+    public static let policyAgentClaims = Self("policy.agent_policy_claims", .acceptability)
     /// Whose token it is that a guest comes with.
     public static let policyIssuer = Self("policy.issuer", .acceptability)
     /// An Open Policy Agent's word.
@@ -28,8 +34,9 @@ extension Check.Name {
 
     static let policies: [Check.Name] = [
         .policyTechnology, .policyProduct, .policyMeasurement, .policyHostData, .policyIDKey, .policyAuthorKey,
-        .policyFamilyID, .policyImageID, .policyChip, .policyEndorsement, .policyMinimumTCB, .policyVMPL,
+        .policyFamilyID, .policyImageID, .policyChip, .policyEndorsement, .policyMinimumTCB,
+        .policyMitigations, .policyCSPID, .policyVMPL,
         .policyGuestSVN, .policyDebug, .policyMigrationAgent, .policyPermissions, .policyRestrictions,
-        .policyPlatform, .policyInitData, .policyIssuer, .policyAgent,
+        .policyPlatform, .policyInitData, .policyContainerImages, .policyAgentClaims, .policyIssuer, .policyAgent,
     ]
 }

@@ -25,17 +25,26 @@ package actor JWTKeySource {
     private static let pause = Duration.seconds(30)
     /// A provider that is down locks nobody out for so long; one that cannot be asked for longer may have withdrawn
     /// its keys.
-    private static let patience = Duration.seconds(86_400)
+    private let patience: Duration
     /// Of a set of keys, in bytes.
     private static let longest = 1 << 20
     /// How many keys are tried on one token.
     private static let mostTried = 8
 
+    /// For whom an issuer vouches, and so how long its keys are believed when it cannot be asked.
+    package enum Subjects: Sendable {
+        /// One hour: whoever holds a withdrawn key could do everything.
+        case administrators
+        /// A day: what guests get is limited by policies.
+        case guests
+    }
+
     package init(
-        _ place: String, client: HTTP1Client, logger: Logger,
+        _ place: String, of subjects: Subjects, client: HTTP1Client, logger: Logger,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         (self.place, self.client, self.logger, self.now) = (place, client, logger, now)
+        patience = subjects == .administrators ? .seconds(3_600) : .seconds(86_400)
     }
 
     /// The keys with an id: one, as a rule.
@@ -47,11 +56,13 @@ package actor JWTKeySource {
             try await published { $0.keys(named: id).isEmpty }.keys(named: id).prefix(Self.mostTried))
     }
 
-    /// The keys to try on a token that does not say which.
+    /// The keys for an algorithm, of which one must have signed a token that does not say which. One more than are tried
+    /// tells that there are too many.
     ///
     /// - Throws: a ``Refusal`` when the keys cannot be had.
-    func all() async throws -> [VerificationKey] {
-        Array(try await published { _ in false }.keys.prefix(Self.mostTried))
+    func keys(for algorithm: ExactText) async throws -> [VerificationKey] {
+        let keys = try await published { _ in false }.keys.lazy.filter { ExactText($0.algorithm.rawValue) == algorithm }
+        return Array(keys.prefix(Self.mostTried))
     }
 
     /// - Parameter isStale: whether what was published before should be asked for again, if it was not just asked for.
@@ -61,7 +72,7 @@ package actor JWTKeySource {
         if age >= Self.lifetime || keys.map(isStale) ?? true && age >= Self.pause || fetching != nil {
             await refresh(time)
         }
-        guard let keys, let fetched, time - fetched < Self.patience else {
+        guard let keys, let fetched, time - fetched < patience else {
             throw Refusal(
                 .unavailable,
                 "The identity provider's keys cannot be had, so JWTs cannot be verified: try again later.",

@@ -16,8 +16,15 @@ package struct TokenVerifier: Sendable {
         package var audience: ExactText?
         /// How long a token and its header may be.
         package var limits = CompactJWS.Limits(bytes: 8_192, header: 1_024)
-        /// Whether `kid` must say which key it is. Without it, each of the issuer's keys is tried.
-        package var needsKeyID = true
+        /// Which of the issuer's keys may have signed a token without `kid`.
+        package var keyless = Keyless.onlyKey
+
+        package enum Keyless: Sendable {
+            /// The one key that is for the token's algorithm; where there are more, `kid` must say which.
+            case onlyKey
+            /// Any key that is for the token's algorithm.
+            case anyKey
+        }
 
         package init(issuer: ExactText, audience: ExactText?) {
             (self.issuer, self.audience) = (issuer, audience)
@@ -53,10 +60,14 @@ package struct TokenVerifier: Sendable {
             if let payload = Self.payload(token, keys) { return payload }
             throw Refusal(.unauthenticated, "The JWT is not signed by the key of \(rules.issuer) that it names.")
         }
-        guard !rules.needsKeyID else {
-            throw Refusal(.unauthenticated, "The JWT names no key: it must have kid.")
+        let candidates = try await keys.keys(for: token.algorithm)
+        guard rules.keyless == .anyKey || candidates.count < 2 else {
+            throw Refusal(
+                .unauthenticated,
+                "The JWT names no key, and \(rules.issuer) publishes more than one for \(token.algorithm.text.prefix(16)): "
+                    + "it must have kid.")
         }
-        if let payload = Self.payload(token, try await keys.all()) { return payload }
+        if let payload = Self.payload(token, candidates) { return payload }
         throw Refusal(.unauthenticated, "The JWT is signed by none of the keys of \(rules.issuer).")
     }
 

@@ -29,6 +29,14 @@ extension ResourcePolicy {
         if allows.contains(.migrationAgentAllowed) {
             lines.append("WARNING: guests that their host can move get in, where snp.allow_migration_agent is set.")
         }
+        if containerImages != nil || !agentPolicyClaims.isEmpty, agentPolicyRules == nil,
+            initData[AgentPolicy.name] == nil,
+            hostData == nil
+        {
+            lines.append(
+                "WARNING: container_images and agent_policy_claims hold the data of the agent's policy and not its rules: a "
+                    + "host that writes rules of its own runs what it likes. Name the rules in agent_policy_rules.")
+        }
         if !lines.isEmpty { lines.append("") }
         lines.append("A guest gets what has the policy \(name) when all of this is so:")
         lines += rules(references, time).map { "- \($0)" }
@@ -65,12 +73,18 @@ extension ResourcePolicy {
         if !platform.isEmpty {
             rules.append("its host has \(Words.platform.meanings(of: platform).joined(separator: ", "))")
         }
+        let atLaunch = holdsMinimumAtLaunch ? ", and had when the guest was launched" : ""
         rules += [
             either("a key of this kind signed its report:", endorsements?.map { $0.rawValue.uppercased() }),
             chips.map { "it runs on one of \($0.count) chips" },
+            either("a VLEK of this cloud provider signed its report:", cspIDs?.map(\.text)),
+            minimumMitigations == 0
+                ? nil
+                : "its host's firmware has the mitigations 0x\(String(minimumMitigations, radix: 16)) in force"
+                    + atLaunch,
             minimumTCB.isEmpty
                 ? nil
-                : "its host's TCB is at least "
+                : "its host's TCB (reported, committed and current\(holdsMinimumAtLaunch ? ", and at launch" : "")) is at least "
                     + Self.either(
                         minimumTCB.sorted { $0.key.rawValue < $1.key.rawValue }.map {
                             "\($0.value) on \($0.key.rawValue)"
@@ -80,6 +94,13 @@ extension ResourcePolicy {
                 ? nil
                 : "its init data have the policy's \(initData.keys.sorted().map(\.text).joined(separator: ", "))"
                     + (isInitDataOpen ? ", and may have more, as its host wants" : " and nothing else"),
+            either("its agent's policy lets it run only the container images", containerImages?.map(\.text)),
+            either("the rules of its agent's policy have the digest", hex(agentPolicyRules)),
+            agentPolicyClaims.isEmpty
+                ? nil
+                : "its agent's policy has "
+                    + agentPolicyClaims.sorted { $0.key < $1.key }.map { "\($0.value) at \($0.key)" }
+                    .joined(separator: ", "),
             "it attested here"
                 + (issuers.isEmpty
                     ? "" : ", or comes with a token of \(Self.either(issuers.map(\.text)))"),

@@ -37,6 +37,15 @@ extension ResourcePolicy {
             EndorsementKey.Kind(exactly: $0)
         }
         chips = try document.list("chips", of: "a chip has 128 hex digits, or 16 on Turin") { Self.bytes($0, [64, 8]) }
+        cspIDs = try document.list("csp_ids")?.map { ExactText($0) }
+        if let text = try document.text("minimum_mitigations") {
+            guard let bits = UInt64(bits: text), bits != 0 else {
+                throw document.refuse(
+                    "minimum_mitigations", "needs the bits of the mitigation vector in hex, such as \"0x1\"")
+            }
+            minimumMitigations = bits
+        }
+        holdsMinimumAtLaunch = try document.bool("minimum_at_launch") ?? true
         for (key, value) in try document.table("minimum_tcb") {
             guard let product = Self.product(key.text) else {
                 throw document.refuse(
@@ -55,6 +64,11 @@ extension ResourcePolicy {
         }
         initData = try document.table("init_data")
         isInitDataOpen = try document.bool("init_data_open") ?? false
+        containerImages = try document.list("container_images")?.map { ExactText($0) }
+        agentPolicyRules = try document.list(
+            "agent_policy_rules", of: "the digest of an agent policy's rules has 64 hex digits"
+        ) { Self.bytes($0, [32]) }
+        agentPolicyClaims = try document.table("agent_policy_claims")
         issuers = try document.list("issuers")?.map { ExactText($0) } ?? []
         agentDecision = try document.text("opa")
         try document.finish()
@@ -72,7 +86,7 @@ extension ResourcePolicy {
     private static func references(
         _ key: String, _ kind: ReferenceValueSet.Kind, _ document: inout TOMLDocument
     ) throws(Refusal) -> [Reference]? {
-        let wanted = "it is \(kind.length * 2) hex digits, or the name of reference values such as @web-2026.1"
+        let wanted = "it is \(kind.form), or the name of reference values such as @web-2026.1"
         return try document.list(key, of: wanted) { text throws(Refusal) in
             let reference = try Reference(text)
             if case .value(let value) = reference, value.count != kind.length { return nil }

@@ -17,9 +17,7 @@ extension ReferenceValueSet {
         guard let kind = Kind(exactly: word) else {
             throw document.refuse("kind", "is \"\(word.prefix(40))\" and should be one of \(kinds)")
         }
-        let values = try document.list("values", of: "a \(kind.rawValue) has \(kind.length * 2) hex digits") {
-            Hex.decode($0).flatMap { $0.count == kind.length ? $0 : nil }
-        }
+        let values = try document.scalars("values")
         let source = try document.text("source") ?? ""
         let expires = try document.text("expires").map { text in
             guard let time = Self.time(text) else {
@@ -31,7 +29,9 @@ extension ReferenceValueSet {
         }?.get()
         try document.finish()
         guard let values else { throw document.refuse("values", "is missing: values = [\"…\"]") }
-        try self.init(name: name, kind: kind, values: values, source: source, expires: expires)
+        do throws(Refusal) {
+            try self.init(name: name, kind: kind, texts: values, source: source, expires: expires)
+        } catch { throw document.refuse("values", "cannot be used: \(error.sentence)") }
     }
 
     /// A day begins in UTC.

@@ -77,6 +77,33 @@ struct TOMLDocument {
         }
     }
 
+    /// A list of texts, whole numbers or truth values, as they are written. One alone is a list of one.
+    mutating func scalars(_ key: String) throws(Refusal) -> [String]? {
+        let wanted = "must be a list of texts, whole numbers or truth values"
+        func text(_ value: TOMLValue) throws(Refusal) -> String {
+            switch value {
+            case .text(let text): text
+            case .integer(let number): "\(number)"
+            case .bool(let bool): "\(bool)"
+            default: throw refuse(key, wanted)
+            }
+        }
+        switch root[key]?.value {
+        case .array(let elements)? where elements.contains { if case .text = $0.value { false } else { true } }:
+            known.append(ExactText(key))
+            var texts: [String] = []
+            for element in elements { texts.append(try text(element.value)) }
+            return texts
+        case .integer(let number)?:
+            known.append(ExactText(key))
+            return ["\(number)"]
+        case .bool(let bool)?:
+            known.append(ExactText(key))
+            return ["\(bool)"]
+        default: return try list(key)
+        }
+    }
+
     /// A list of texts, each of which means something.
     mutating func list<T>(
         _ key: String, of wanted: String, mayBeEmpty: Bool = false, _ read: (String) throws(Refusal) -> T?

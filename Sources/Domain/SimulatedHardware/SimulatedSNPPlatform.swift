@@ -135,6 +135,10 @@ public struct ReportTemplate: Sendable {
     public var currentTCB: TCBVersion
     public var reportedTCB: TCBVersion
     public var committedTCB: TCBVersion
+    /// `nil`: as ``committedTCB``.
+    public var launchTCB: TCBVersion?
+    /// Of reports from version 5 on.
+    public var mitigations: (current: UInt64, launch: UInt64) = (0, 0)
     /// Build, minor, major.
     public var currentFirmware: [UInt8] = [4, 55, 1]
     public var committedFirmware: [UInt8] = [4, 55, 1]
@@ -176,7 +180,10 @@ public struct ReportTemplate: Sendable {
         put(RawTCBVersion(committedTCB, product: product).bytes, at: 0x1E0)
         put(currentFirmware, at: 0x1E8)
         put(committedFirmware, at: 0x1EC)
-        put(RawTCBVersion(committedTCB, product: product).bytes, at: 0x1F0)
+        put(RawTCBVersion(launchTCB ?? committedTCB, product: product).bytes, at: 0x1F0)
+        if version >= 5 {
+            put(mitigations.launch.littleEndianBytes + mitigations.current.littleEndianBytes, at: 0x1F8)
+        }
         for (offset, byte) in patches { put([byte], at: offset) }
         let signature = try signer.key.signature(for: SHA384.hash(data: bytes.prefix(0x2A0))).rawRepresentation
         put(signature.prefix(48).reversed(), at: 0x2A0)

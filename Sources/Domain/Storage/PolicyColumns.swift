@@ -32,15 +32,10 @@ extension ResourcePolicy {
 
 extension ReferenceValueSet {
     init(_ columns: ReferenceColumns) throws {
-        guard let kind = Kind(rawValue: columns.kind), columns.digests.count.isMultiple(of: kind.length) else {
-            throw UnexpectedAnswer(description: "the reference values \(columns.name) cannot be read")
-        }
-        let digests = columns.digests
-        let values = stride(from: 0, to: digests.count, by: kind.length).map {
-            Array(digests[$0..<$0 + kind.length])
-        }
+        guard let kind = Kind(rawValue: columns.kind), let column = Self.values(column: columns.digests, kind: kind)
+        else { throw UnexpectedAnswer(description: "the reference values \(columns.name) cannot be read") }
         try self.init(
-            name: try PolicyName(columns.name), kind: kind, values: values, source: columns.source,
-            expires: columns.expires.map { Date(seconds: $0) })
+            name: try PolicyName(columns.name), kind: kind, values: column.values, source: columns.source,
+            expires: columns.expires.map { Date(seconds: $0) }, isSingle: column.isSingle)
     }
 }

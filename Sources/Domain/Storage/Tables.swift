@@ -92,7 +92,7 @@ struct Tables {
             CREATE TABLE reference_values (
                 name \(text) PRIMARY KEY NOT NULL,
                 kind \(text) NOT NULL,
-                digests \(bytes) NOT NULL, -- one after the other; their length follows from the kind
+                digests \(bytes) NOT NULL, -- one after the other, or JSON of what is no digest
                 source \(text) NOT NULL,
                 expires \(integer),
                 revision \(integer) NOT NULL,

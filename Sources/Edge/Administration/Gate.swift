@@ -23,6 +23,7 @@ public struct Gate: Sendable {
         public var opensToThisMachine = false
         public var issuer: JWTIssuer?
         public var certificates = ClientCertificates.none
+        public var operators = OperatorKeys()
 
         public init() {}
     }
@@ -42,7 +43,7 @@ public struct Gate: Sendable {
         self.broker = broker
         self.tokens = tokens
         verifier = configuration.issuer.map {
-            JWTVerifier($0, keys: JWTKeySource($0.keys, client: client, logger: logger))
+            JWTVerifier($0, keys: JWTKeySource($0.keys, of: .administrators, client: client, logger: logger))
         }
         self.now = now
     }
@@ -126,6 +127,7 @@ public struct Gate: Sendable {
             }
             return Caller(.token(id), token.role)
         case .jwt(let text):
+            if let caller = try configuration.operators.caller(text, at: time) { return caller }
             guard let verifier else {
                 throw Refusal(.unauthenticated, "This server takes no JWTs: use a token of `kbs token create`.")
             }
@@ -191,5 +193,5 @@ public struct Gate: Sendable {
 
 extension Gate.Configuration {
     /// Whether nobody has set up who may administer.
-    package var isFresh: Bool { issuer == nil && certificates.isEmpty }
+    package var isFresh: Bool { issuer == nil && certificates.isEmpty && operators.isEmpty }
 }

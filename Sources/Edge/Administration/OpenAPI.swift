@@ -1431,14 +1431,18 @@ package enum OpenAPI {
                 "required": ["document"],
                 "properties": {"document": {"type": "string", "maxLength": 65536, "description": "TOML."}}
               },
-              "ReferenceValueKind": {"type": "string", "enum": ["measurement", "host_data", "id_key", "author_key"]},
+              "ReferenceValueKind": {"type": "string", "enum": ["measurement", "host_data", "id_key", "author_key", "number", "boolean", "text"]},
               "ReferenceValues": {
                 "type": "object",
                 "required": ["name", "kind", "values", "source", "changed", "version"],
                 "properties": {
                   "name": {"type": "string"},
                   "kind": {"$ref": "#/components/schemas/ReferenceValueKind"},
-                  "values": {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]*$"}},
+                  "values": {
+                    "type": "array",
+                    "description": "Digests in hex; numbers, truth values and texts as they are written.",
+                    "items": {"type": "string"}
+                  },
                   "source": {"type": "string", "description": "Who says so."},
                   "expires": {"type": "string", "format": "date-time"},
                   "changed": {"type": "string", "format": "date-time"},
@@ -1461,8 +1465,8 @@ package enum OpenAPI {
                   "values": {
                     "type": "array",
                     "minItems": 1,
-                    "items": {"type": "string", "pattern": "^([0-9a-fA-F]{96}|[0-9a-fA-F]{64})$"},
-                    "description": "64 hex digits for host data, 96 for the others."
+                    "items": {"type": ["string", "integer", "boolean"]},
+                    "description": "64 hex digits for host data, 96 for the other digests; or numbers, truth values, texts."
                   },
                   "source": {"type": ["string", "null"], "description": "Who says so, where and when: for people."},
                   "expires": {

@@ -43,7 +43,7 @@ public struct PolicyPage: Codable, Sendable {
 public struct ReferenceValuesSummary: Codable, Sendable {
     public let name: String
     public let kind: ReferenceValueSet.Kind
-    /// In hex.
+    /// Digests in hex; others as they are written.
     public let values: [String]
     public let source: String
     public let expires: Date?
@@ -54,7 +54,7 @@ public struct ReferenceValuesSummary: Codable, Sendable {
     init(_ stored: StoredReferenceValues) {
         name = stored.set.name.text
         kind = stored.set.kind
-        values = stored.set.values.map { Hex.encode($0) }
+        values = stored.set.texts
         source = stored.set.source
         expires = stored.set.expires
         changed = stored.changed

@@ -74,7 +74,8 @@ public struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
             return Problem(Refusal(.unavailable, "The server is stopping.", retryAfter: 5)).response
         } catch {
             // Nothing fails open, and nobody outside learns the details.
-            context.logger.error("A request failed.", metadata: ["error": "\(error)", "path": "\(request.uri.path)"])
+            context.logger.error(
+                "A request failed.", metadata: ["error": "\(error)", "path": "\(request.uri.path.prefix(200))"])
             return Problem(
                 Refusal(.unavailable, "The server could not do this; its log says why.", retryAfter: 5)
             ).response

@@ -116,14 +116,14 @@ struct PolicyMessage: RequestMessage {
 
 struct ReferenceValuesMessage: RequestMessage {
     let kind: ReferenceValueSet.Kind
-    /// In hex.
+    /// Digests in hex; others as they are written.
     let values: [String]
     let source: String?
     let expires: Date?
 
     init(_ set: ReferenceValueSet) {
         kind = set.kind
-        values = set.values.map { Hex.encode($0) }
+        values = set.texts
         source = set.source
         expires = set.expires
     }
@@ -131,7 +131,12 @@ struct ReferenceValuesMessage: RequestMessage {
     init(_ json: JSON) throws {
         let kinds = ReferenceValueSet.Kind.allCases.map(\.rawValue).joined(separator: ", ")
         kind = try json.member("kind").value("one of \(kinds)") { ReferenceValueSet.Kind(exactly: $0) }
-        values = try json.member("values").array().map { try $0.text() }
+        values = try json.member("values").array().map { value in
+            switch value.kind {
+            case .number, .bool: String(decoding: value.raw, as: UTF8.self)
+            default: try value.text()
+            }
+        }
         source = try json.optional("source")?.text()
         expires = try json.optional("expires")?
             .value("a time as RFC 3339 has it, e.g. 2027-01-31T00:00:00Z") { RFC3339.date($0) }
@@ -146,13 +151,6 @@ struct ReferenceValuesMessage: RequestMessage {
 
     /// - Throws: a ``Refusal`` that names the field.
     func set(_ name: PolicyName) throws(Refusal) -> ReferenceValueSet {
-        var digests: [[UInt8]] = []
-        for text in values {
-            guard let digest = Hex.decode(text) else {
-                throw Refusal(.invalidField, "values holds \"\(text.prefix(100))\", which is not hex digits.")
-            }
-            digests.append(digest)
-        }
-        return try ReferenceValueSet(name: name, kind: kind, values: digests, source: source ?? "", expires: expires)
+        try ReferenceValueSet(name: name, kind: kind, texts: values, source: source ?? "", expires: expires)
     }
 }

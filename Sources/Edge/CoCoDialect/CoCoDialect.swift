@@ -1,5 +1,6 @@
 public import Broker
 import Bytes
+import Formats
 import HTTP
 public import HTTPEdge
 public import JOSE
@@ -13,6 +14,8 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
         public var keys = RecipientKey.Rules()
         /// Of a message, in bytes.
         public var longestBody = 256 * 1_024
+        /// Of evidence with a good cookie, in bytes.
+        public var longestEvidence = 2 << 20
         /// Of a resource that is put, in bytes.
         public var longestResource = 1 << 20
         /// Whether clients come over TLS.
@@ -52,6 +55,7 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
             try await answering { Response(json: try await tokens.keySet()) }
         }
         let calls = router.group("kbs/v0")
+        calls.get("resource") { request, context in try await answering { try await list(request, context) } }
         calls.post("resource/**") { request, context in try await answering { try await put(request, context) } }
         calls.delete("resource/**") { request, context in try await answering { try await remove(request, context) } }
         addPolicyRoutes(to: calls)
@@ -72,7 +76,7 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
         let message = try await broker.releaseResource(
             path, to: reader, stating: { try TokenService.claims(of: reader, token: request.bearerToken) },
             wrappedBy: { secret, key in
-                try EncryptedMessage(secret, to: try recipients.key(key)).json
+                try EncryptedMessage(secret, to: try recipients.key(key), resource: path.text).json
             })
         return Response(json: message)
     }
@@ -83,6 +87,15 @@ public struct CoCoDialect<Context: RequestContext>: Sendable {
     }
 
     static var resources: String { "/kbs/v0/resource/" }
+
+    /// `GET /resource`: the paths of all resources, for those who may read what there is. At most a thousand; `after` goes
+    /// on behind a path.
+    private func list(_ request: Request, _ context: Context) async throws -> Response {
+        _ = try await admit(request, context, .readResources)
+        let after = request.uri.queryParameters.first { ExactText($0.name) == "after" }?.value ?? ""
+        let paths = try await broker.resourcePaths(after: after, limit: 1_000)
+        return Response(json: .array(paths.map { .text($0.text) }))
+    }
 
     /// `POST`: the bytes as they are.
     private func put(_ request: Request, _ context: Context) async throws -> Response {

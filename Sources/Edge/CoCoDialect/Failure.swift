@@ -93,7 +93,7 @@ public struct FailureMiddleware<Context: RequestContext>: RouterMiddleware {
             let failure = Failure(thrown: error)
             if let cause = failure.cause {
                 context.logger.error(
-                    "A request failed.", metadata: ["error": "\(cause)", "path": "\(request.uri.path)"])
+                    "A request failed.", metadata: ["error": "\(cause)", "path": "\(request.uri.path.prefix(200))"])
             }
             return failure.response
         }

@@ -28,8 +28,9 @@ struct GuestComponentAnswer: Sendable {
     let guest: GuestAnswer
     let binding: RuntimeBinding
 
+    /// - Parameter allowsSample: whether sample devices are taken.
     /// - Throws: a ``Refusal`` that names the field.
-    init(_ attestation: AttestationBody, keys: RecipientKey.Rules) throws(Refusal) {
+    init(_ attestation: AttestationBody, keys: RecipientKey.Rules, allowsSample: Bool) throws(Refusal) {
         let body = attestation.json
         let message = try read(body) { body throws(MalformedInput) in
             try body.optional("init-data").map { data throws(MalformedInput) in try InitialDataMessage(data) }
@@ -37,7 +38,7 @@ struct GuestComponentAnswer: Sendable {
         let initialData = try message.map { message throws(Refusal) in try InitialData(message) }
         let evidence = body["tee-evidence"]
         let additional = evidence?["additional_evidence"]?.asText ?? ""
-        try AdditionalEvidence.check(additional)
+        let devices = try AdditionalEvidence(additional, allowsSample: allowsSample)
         binding = try RuntimeBinding(
             attestation.nonce, body["runtime-data"]?["tee-pubkey"], additionalEvidence: additional, keys: keys)
         let proof: GuestAnswer.Proof
@@ -54,24 +55,29 @@ struct GuestComponentAnswer: Sendable {
         } else if let primary = evidence?["primary_evidence"], primary["svn"] != nil {
             try Self.checkAdditional(body)
             let message = try read(primary, SampleEvidenceMessage.init)
-            guard let data = Base64.decode(message.reportData), data.count <= 64 else {
-                throw Refusal(.malformed, "report_data must be base64 of at most 64 bytes.")
-            }
-            // It goes into the database and the token as it is.
-            guard message.svn.utf8.count <= 64 else { throw Refusal(.malformed, "svn may have 64 bytes.") }
-            found = data
+            found = try message.checkedReportData()
             proof = .sample(reportData: found, svn: message.svn)
         } else {
             throw Refusal(
                 .technologyMismatch, "tee-evidence.primary_evidence is of no technology that is verified here: snp is.")
         }
         let expected: [UInt8]
-        do { expected = try binding.reportData(like: found) } catch {
-            throw Refusal(.malformed, "runtime-data cannot be used: \(error.reason).")
+        var sampleDevices: [GuestAnswer.SampleDevice] = []
+        do throws(MalformedInput) {
+            expected = try binding.reportData(like: found)
+        } catch { throw Refusal(.malformed, "runtime-data cannot be used: \(error.reason).") }
+        if let device = devices.sample {
+            let data = try device.checkedReportData()
+            do throws(MalformedInput) {
+                sampleDevices.append(
+                    .init(svn: device.svn, reportData: data, expected: try binding.deviceReportData(like: data)))
+            } catch { throw Refusal(.malformed, "runtime-data cannot be used: \(error.reason).") }
         }
         guest = GuestAnswer(
             proof: proof, nonce: attestation.challenge, reportData: expected, key: binding.key.json,
-            initData: initialData.map { .init(digest: $0.digest, claims: $0.claims) })
+            initData: initialData.map {
+                .init(digest: $0.digest, wholeDigest: $0.wholeDigest, claims: $0.claims)
+            }, devices: sampleDevices)
     }
 
     /// It is said even where there is none: in another form it would be read as none.
@@ -79,6 +85,17 @@ struct GuestComponentAnswer: Sendable {
         _ = try read(body) { body throws(MalformedInput) in
             try body.member("tee-evidence").member("additional_evidence").text()
         }
+    }
+}
+
+extension SampleEvidenceMessage {
+    /// - Throws: a ``Refusal`` for what is longer than it can be: it goes into the database and the token as it is.
+    fileprivate func checkedReportData() throws(Refusal) -> [UInt8] {
+        guard let data = Base64.decode(reportData), data.count <= 64 else {
+            throw Refusal(.malformed, "report_data must be base64 of at most 64 bytes.")
+        }
+        guard svn.utf8.count <= 64 else { throw Refusal(.malformed, "svn may have 64 bytes.") }
+        return data
     }
 }
 

@@ -59,10 +59,11 @@ extension CoCoDialect {
     public func attest(_ request: Request) async throws -> Response {
         try await answering {
             let sessions = request.guestSessions
-            let body = try AttestationBody(try await request.bytes(upTo: settings.longestBody))
+            let body = try AttestationBody(try await request.bytes(upTo: settings.longestEvidence))
             // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.
             let challenge = try broker.awaited(body.challenge, session: sessions)
-            let answer = try GuestComponentAnswer(body, keys: settings.keys)
+            let answer = try GuestComponentAnswer(
+                body, keys: settings.keys, allowsSample: broker.policy.allowsSample)
             let guest = try await broker.attestGuest(answer.guest, to: challenge) { guest in
                 try await tokens.token(of: guest, answer)
             }

@@ -45,8 +45,7 @@ extension CoCoDialect {
             try await answering {
                 _ = try await admit(request, context, .readPolicies)
                 let name = try PolicyName(request.rest(after: "/kbs/v0/reference-value/"))
-                let values = try await policies.references(name).set.values
-                return Response(json: .array(values.map { .text(Hex.encode($0)) }))
+                return Response(json: try await policies.references(name).set.json)
             }
         }
     }
@@ -77,11 +76,20 @@ extension CoCoDialect {
             let sets = (try? JSON(payload))?.asMembers
         else {
             throw Refusal(
-                .malformed, "Reference values must be of type \"sample\": base64 of a JSON object of names and lists.")
+                .malformed, "Reference values must be of type \"sample\": base64 of a JSON object of names and values.")
         }
         let all = try sets.map { name, values in try ReferenceValueSet(trusteeName: name.text, values) }
-        try await policies.set(all.sorted { $0.name < $1.name }, by: actor)
-        return Response(status: .ok)
+            .sorted { $0.name < $1.name }
+        try await policies.set(all, by: actor)
+        let unread = all.filter { !$0.kind.isRead }
+        guard !unread.isEmpty else { return Response(status: .ok) }
+        return Response(json: [
+            "unread": .array(unread.map { .text($0.name.text) }),
+            "detail": .text(
+                "No rule reads these values: \(unread.prefix(8).map(\.name.text).joined(separator: ", ")). Minimum versions "
+                    + "belong in a policy ([minimum_tcb], min_guest_svn). For digests say what they are: a name with "
+                    + "measurement, host_data, id_key or author_key in it, or `kind` in `kbs reference set`."),
+        ])
     }
 }
 
@@ -105,21 +113,47 @@ private struct ReferenceValueMessage {
 }
 
 extension ReferenceValueSet {
-    /// Trustee does not say of what a value is: its length and name do. Only digests are reference values here; versions
-    /// and flags are for policies.
+    /// Trustee does not say of what a value is. Digests are what their name says; those of another name are texts, for 48
+    /// bytes are a measurement, a key's digest or a register, and 32 bytes are HOST_DATA or a PCR.
     fileprivate init(trusteeName name: String, _ values: JSON) throws(Refusal) {
-        guard let list = values.asArray else {
-            throw Refusal(.invalidField, "Each name must have a list of values.")
+        let list = values.asArray ?? [values]
+        let elements = Set(list.map(\.kind))
+        guard elements.count == 1, let element = elements.first, [.text, .number, .bool].contains(element) else {
+            throw Refusal(
+                .invalidField,
+                "\(name.prefix(64)) must have a text, a whole number or a truth value, or a list of one of these.")
         }
-        let digests = list.map { $0.asText.flatMap { Hex.decode($0) } ?? [] }
-        let kind: Kind =
-            if digests.first?.count == 32 { .hostData } else if name.contains("id_key") {
-                .idKey
-            } else if name.contains(
-                "author_key")
-            { .authorKey } else { .measurement }
+        let texts = list.map { $0.asText ?? String(decoding: $0.raw, as: UTF8.self) }
+        var kind: Kind =
+            switch element {
+            case .number: .number
+            case .bool: .boolean
+            default: .text
+            }
+        let digests = texts.compactMap { Hex.decode($0)?.count }
+        if element == .text, digests.count == texts.count, let named = Kind(named: ExactText(name)) {
+            // What has another length is another technology's, or no digest.
+            if digests.allSatisfy({ $0 == named.length }) { kind = named }
+        }
         try self.init(
-            name: try PolicyName(name), kind: kind, values: digests, source: "POST /kbs/v0/reference-value",
-            expires: nil)
+            name: try PolicyName(name), kind: kind, texts: texts, source: "POST /kbs/v0/reference-value",
+            expires: nil, isSingle: values.kind != .array)
+    }
+}
+
+extension ReferenceValueSet.Kind {
+    /// What a name of Trustee's says that its digests are.
+    fileprivate init?(named name: ExactText) {
+        let words: [(ReferenceValueSet.Kind, [String])] = [
+            (.idKey, ["id_key"]), (.authorKey, ["author_key"]), (.hostData, ["host_data", "init_data"]),
+            (.measurement, ["measurement", "launch_digest"]),
+        ]
+        let text = Array(name.text.lowercased().utf8)
+        func holds(_ word: String) -> Bool {
+            let word = Array(word.utf8)
+            return text.indices.contains { text[$0...].starts(with: word) }
+        }
+        guard let kind = words.first(where: { $0.1.contains(where: holds) })?.0 else { return nil }
+        self = kind
     }
 }

@@ -7,7 +7,7 @@ extension Request {
     static let guestCookie = "kbs-session-id"
 
     /// Every value of the guests' cookie: one may send several, on one header line or on more.
-    var guestSessions: [Substring] { cookies(named: Self.guestCookie) }
+    public var guestSessions: [Substring] { cookies(named: Self.guestCookie) }
 
     /// Whether a client of this dialect sent it: only those have the cookie.
     public var hasGuestCookie: Bool { !guestSessions.isEmpty }

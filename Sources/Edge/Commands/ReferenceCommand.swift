@@ -24,6 +24,7 @@ struct ReferenceCommand: AsyncParsableCommand {
             let count = done.values.count
             print(
                 "Set the reference values \(done.name), \(count) of kind \(done.kind.rawValue), version \(done.version)."
+                    + (done.kind.isRead ? "" : " No rule of a policy reads this kind.")
             )
         }
     }
@@ -69,6 +70,7 @@ struct ReferenceCommand: AsyncParsableCommand {
                 all.map { set in
                     let end = set.expires.map { $0 <= Date() ? "\texpired" : "\tuntil \($0.formatted(.iso8601))" } ?? ""
                     return "\(set.name)\t\(set.kind.rawValue)\t\(set.values.count)\(end)"
+                        + (set.kind.isRead ? "" : "\tno rule reads it")
                 })
         }
     }

@@ -24,6 +24,11 @@ struct VerifyCommand: AsyncParsableCommand {
         @Option(help: "The widest guest policy to accept, e.g. 0x30000.") var policy = "0x30000"
         @Option(help: "The privilege level that is expected.") var vmpl: UInt32 = 0
         @Option(help: "The least TCB to accept, e.g. 03.00.20.209.") var minimumTcb: String?
+        @Option(help: "Mitigations that must be in force, bits in hex, e.g. 0x1.") var minimumMitigations: String?
+        @Option(help: "A cloud provider whose VLEK may have signed the report. May be repeated.") var cspId: [String] =
+            []
+        @Flag(help: "Leave what the host ran when the guest was launched out of the two minimums.")
+        var ignoreLaunch = false
         @Flag(help: "Accept a guest that its host may debug, if --policy allows it.") var allowDebug = false
         @Flag(help: "Accept a migration agent, if --policy allows it.") var allowMigrationAgent = false
         @Flag(help: "Accept firmware that is not committed.") var allowProvisionalFirmware = false
@@ -50,6 +55,14 @@ struct VerifyCommand: AsyncParsableCommand {
             expected.allowsDebug = allowDebug
             expected.allowsMigrationAgent = allowMigrationAgent
             expected.allowsProvisionalFirmware = allowProvisionalFirmware
+            expected.holdsMinimumAtLaunch = !ignoreLaunch
+            expected.cspIDs = cspId.isEmpty ? nil : cspId.map { ExactText($0) }
+            if let minimumMitigations {
+                guard let bits = UInt64(bits: minimumMitigations) else {
+                    throw MalformedInput("--minimum-mitigations", "it is not hexadecimal with 0x before it")
+                }
+                expected.minimumMitigations = bits
+            }
             if let minimumTcb {
                 for product in Product.allCases {
                     expected.minimumTCB[product] = TCBVersion(minimumTcb, product: product)

@@ -1,6 +1,7 @@
 package import Arguments
 import Files
 import Guest
+import Lifecycle
 
 /// `kbs guest`, and all of `kbs-guest`.
 package struct GuestCommand: AsyncParsableCommand {

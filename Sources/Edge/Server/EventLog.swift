@@ -2,8 +2,10 @@ import Broker
 import Endorsements
 import Evidence
 import Logging
+import Tracing
 
-/// Writes what happens to the log, one line for each thing that an operator would look for.
+/// Writes what happens to the log, one line for each thing that an operator would look for. What a caller is refused again
+/// and again is counted.
 struct EventLog: Sendable {
     let logger: Logger
 
@@ -26,7 +28,7 @@ struct EventLog: Sendable {
         case .answerRefused(let refusal):
             logger.log(
                 level: refusal.isOrdinary ? .debug : .info, "Answer refused.",
-                metadata: ["code": "\(refusal.code.rawValue)"])
+                metadata: ["code": "\(refusal.code.rawValue)"], alike: likeness(refusal))
         case .disabled(let id, let isDisabled):
             logger.info(isDisabled ? "Disabled." : "Enabled.", metadata: ["workload": "\(id)"])
         case .sessionsEnded(let count):
@@ -45,7 +47,9 @@ struct EventLog: Sendable {
         case .resourceChanged(let path, let action):
             logger.info("Changed a resource.", metadata: ["resource": "\(path)", "action": "\(action.rawValue)"])
         case .releaseRefused(let session, let refusal):
-            logger.notice("Release refused.", metadata: ["session": "\(session)", "code": "\(refusal.code.rawValue)"])
+            logger.log(
+                level: .notice, "Release refused.",
+                metadata: ["session": "\(session)", "code": "\(refusal.code.rawValue)"], alike: likeness(refusal))
         }
     }
 
@@ -75,7 +79,16 @@ struct EventLog: Sendable {
         for check in verdict?.failures ?? [] {
             metadata["check.\(check.name)"] = "expected \(check.expected), found \(check.found)"
         }
-        logger.notice(message, metadata: metadata)
+        // What this server depends on has failed it, whoever asked.
+        let isFault = refusal.code == .unavailable
+        logger.log(
+            level: isFault ? .error : .notice, message, metadata: metadata,
+            alike: isFault ? refusal.sentence : likeness(refusal))
+    }
+
+    /// The same code to the same caller.
+    private func likeness(_ refusal: Refusal) -> String {
+        "\(refusal.code.rawValue) \(ServiceContext.current?.caller.map { "\($0)" } ?? "")"
     }
 
     private func metadata(_ attempt: GuestAttempt) -> Logger.Metadata {

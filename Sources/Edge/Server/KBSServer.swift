@@ -122,6 +122,7 @@ public struct KBSServer: Sendable {
         signing.cancel()
         await signing.value
         try result.get()
+        loggers.repeated?.report(isEnd: true)
         logger.info("Stopped.")
     }
 
@@ -135,7 +136,7 @@ public struct KBSServer: Sendable {
         }
         let front = parts.front(on: sockets, manager: manager, onListening: onListening)
         return ServiceGroup(
-            (parts.traces.map { [$0] } ?? []) + [
+            (parts.traces.map { [$0] } ?? []) + (loggers.repeated.map { [RepetitionReport(repeated: $0)] } ?? []) + [
                 front,
                 Housekeeping(
                     broker: parts.broker, store: parts.folder.store, attemptsKept: settings.attemptsKept,

@@ -30,6 +30,7 @@ struct ObservingMiddleware: RouterMiddleware {
         var here = surroundings
         let id = requestID(request, context)
         here.requestID = id
+        here.caller = context.peer
         tracing.begin(request, from: context.remoteAddress, in: &here)
         return try await ServiceContext.$current.withValue(here) {
             do {
@@ -71,7 +72,6 @@ struct ObservingMiddleware: RouterMiddleware {
             metadata: [
                 "method": "\(request.method.rawValue)", "endpoint": "\(endpoint.rawValue)", "status": "\(status.code)",
                 "microseconds": "\(duration.nanoseconds / 1_000)",
-                "address": "\(context.peer)",
             ])
     }
 }

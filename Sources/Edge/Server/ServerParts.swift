@@ -35,6 +35,7 @@ struct ServerParts: Sendable {
     let tls: CurrentTLS?
     /// `nil`: no collector is sent spans.
     let traces: TraceExport?
+    private let operators: OperatorKeys
     private let policies: PolicyLibrary
     private let tokens: TokenService
 
@@ -44,6 +45,7 @@ struct ServerParts: Sendable {
     ) async throws {
         try settings.guestComponents.checkTrusted()
         let identity = try settings.guestComponents.identity()
+        operators = try settings.readOperatorKeys()
         let trail = try await Trail(folder, settings)
         let readiness = Readiness(
             [
@@ -118,6 +120,7 @@ struct ServerParts: Sendable {
             tlsLogger: loggers[.tls])
         var configuration = limits.configuration(idleTimeout: settings.idleTimeout)
         configuration.proxies = settings.trustedProxies
+        configuration.proxyProtocol = settings.proxyProtocol
         let observing = ObservingMiddleware(
             metrics: monitor.http, tracing: RequestTracing(traces?.exporter, leftOut: monitor.leftOut),
             logger: loggers[.http], networks: settings.metricsNetworks)
@@ -147,7 +150,8 @@ struct ServerParts: Sendable {
         router.add(middleware: ProblemMiddleware())
         router.add(middleware: FailureMiddleware())
         router.add(middleware: RefusalCounter(metrics: monitor.broker))
-        limits.addMiddleware(to: router)
+        let broker = broker
+        limits.addMiddleware(to: router, isChallenge: { broker.isChallenge(among: $0.guestSessions) })
         return router
     }
 
@@ -178,6 +182,7 @@ struct ServerParts: Sendable {
         var guests = CoCoDialect<KBSRequestContext>.Settings()
         guests.keys = settings.guestComponents.keys
         guests.longestBody = settings.limits.body
+        guests.longestEvidence = max(settings.limits.body, settings.limits.evidence)
         guests.longestResource = settings.limits.resource
         guests.isSecure = isSecure
         return CoCoDialect(
@@ -230,7 +235,7 @@ struct ServerParts: Sendable {
                 ForeignVerifier(
                     TokenVerifier(
                         TokenService.rules(issuer: $0.issuer, audience: guests.trustedAudience),
-                        keys: JWTKeySource($0.keys, client: client, logger: logger)),
+                        keys: JWTKeySource($0.keys, of: .guests, client: client, logger: logger)),
                     assuming: guests.trustedAssumptions[$0.issuer] ?? ForeignAssumptions(),
                     greatestAge: guests.trustedAge ?? settings.lifetimes.session)
             }, keyRules: guests.keys, isKnownMeasurement: { try await prospects.knows($0) })
@@ -248,6 +253,7 @@ struct ServerParts: Sendable {
         configuration.opensToThisMachine = settings.opensAdministration
         configuration.issuer = settings.jwt.issuer.isEmpty ? nil : settings.jwt
         configuration.certificates = settings.clientCertificates
+        configuration.operators = operators
         return configuration
     }
 }

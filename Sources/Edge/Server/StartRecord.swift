@@ -45,6 +45,7 @@ extension Settings {
             (SettingKey.snpAllowMigrationAgent.name, policy.allowsSNPMigrationAgent),
             (SettingKey.snpAllowProvisionalFirmware.name, policy.allowsProvisionalFirmware),
             (SettingKey.sevAllowDebug.name, policy.allowsSEVDebug),
+            (SettingKey.jwtOperatorKeys.name, !operatorKeys.isEmpty),
             (SettingKey.cocoAllowRSA1_5.name, guestComponents.keys.allowsRSA1_5),
         ].filter(\.1).map(\.0)
     }
@@ -54,6 +55,6 @@ extension SettingKey {
     /// The settings that decide who administers, whom the server believes and what guests get.
     static let deciding =
         guests + guestComponents + policyAgent + administration + [
-            insecureHTTP, tlsClientCA, trustedProxies, guestsListen,
+            insecureHTTP, tlsClientCA, trustedProxies, proxyProtocol, guestsListen,
         ]
 }

@@ -23,7 +23,8 @@ public struct RefusalMiddleware<Context: RequestContext>: RouterMiddleware {
             return RefusalResponse.response(to: Refusal(.unavailable, "The server is stopping.", retryAfter: 5))
         } catch {
             // Nothing fails open, and nobody outside learns the details.
-            context.logger.error("A request failed.", metadata: ["error": "\(error)", "path": "\(request.uri.path)"])
+            context.logger.error(
+                "A request failed.", metadata: ["error": "\(error)", "path": "\(request.uri.path.prefix(200))"])
             return RefusalResponse.response(
                 to: Refusal(.unavailable, "The server could not do this; its log says why.", retryAfter: 5))
         }

@@ -21,9 +21,9 @@
 
 // TLS: what is a macro with a cast, and the one list of parameters of a ticket's code.
 
-// No renegotiation and no compression. Early data is off unless it is asked for.
+// No renegotiation and no compression, and no decrypted byte stays in a buffer of its own. Early data is off unless it is asked for.
 static inline void kbs_tls_forbid(SSL_CTX *context) {
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT);
 }
 
 // Begins the code over a session ticket, as the callback of SSL_CTX_set_tlsext_ticket_key_evp_cb must.

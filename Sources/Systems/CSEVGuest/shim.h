@@ -5,8 +5,6 @@
 #include <linux/sev-guest.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 
 // Both return 0 or errno. `exitinfo2` receives the hypervisor's error (high half) and the firmware's (low half).
 
@@ -38,12 +36,4 @@ static inline int kbs_snp_get_ext_report(int fd, const struct snp_report_req *re
     *exitinfo2 = call.exitinfo2;
     *length = extended.certs_len;
     return code;
-}
-
-// No core dumps and no debugger of the same user.
-static inline int kbs_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
-
-// What is touched stays in memory: a secret must not reach swap.
-static inline int kbs_lock_memory(void) {
-    return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }

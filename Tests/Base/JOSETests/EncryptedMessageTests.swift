@@ -102,6 +102,24 @@ struct EncryptedMessageTests {
         #expect(header.count == #"{"alg":"ML-KEM-768+A192KW","enc":"A256GCM","ek":""}"#.count + (1_088 * 4 + 2) / 3)
     }
 
+    @Test("What a message is about stands last in its header, in the client's order, and the tag covers it; A17")
+    func resource() throws {
+        let made = P256.KeyAgreement.PrivateKey()
+        let (point, number) = (made.publicKey.rawRepresentation, made.rawRepresentation)
+        let members =
+            #""kty":"EC","crv":"P-256","alg":"ECDH-ES+A256KW","x":"\#(point.prefix(32).base64URL)","#
+            + #""y":"\#(point.suffix(32).base64URL)""#
+        let key = try DecryptionKey(jwk: JSON(Array("{\(members),\"d\":\"\(number.base64URL)\"}".utf8)))
+        let recipient = try RecipientKey(json: "{\(members)}", rules: RecipientKey.Rules())
+        let message = try EncryptedMessage(Secret("secret".utf8), to: recipient, resource: "a/\"b\"/c")
+        let header = String(decoding: try #require(Base64.decodeURL(message.protected)), as: UTF8.self)
+        #expect(header.hasSuffix(#""},"resource":"a/\"b\"/c"}"#) && header.contains(#","epk":{"crv""#), "\(header)")
+        #expect(try message.open(with: key).withBytes { Array($0) } == Array("secret".utf8))
+        let another = header.replacing("b", with: "d").utf8.base64URL
+        let forged = message.json.replacing(message.protected, with: another)
+        #expect(throws: JOSEError.self) { try EncryptedMessage(json: forged).open(with: key) }
+    }
+
     @Test("The same secret is never encrypted the same way twice")
     func fresh() throws {
         let key = P521.KeyAgreement.PrivateKey().publicKey.rawRepresentation

@@ -193,6 +193,21 @@ struct AuditTests {
         #expect(!budget.spend(at: now), "a clock that goes back gives nothing")
     }
 
+    @Test("Each actor can have so many refusals recorded in a minute, and each actor's others are counted")
+    func actors() {
+        let budgets = ActorBudgets()
+        let now = ContinuousClock.now
+        let written = (0..<300).count { _ in budgets.spend(.token("a"), at: now) }
+        #expect(written == ActorBudgets.perMinute)
+        #expect(budgets.spend(.token("b"), at: now), "another one has a budget of its own")
+        #expect(budgets.takeOmitted() == [ExactText("token:a"): 290] && budgets.takeOmitted().isEmpty)
+        for actor in 0..<10_000 {
+            for _ in 0..<ActorBudgets.perMinute + 1 { _ = budgets.spend(.token("\(actor)"), at: now) }
+        }
+        let omitted = budgets.takeOmitted()
+        #expect(omitted.count <= 17 && omitted.values.reduce(0, +) == 10_000, "bounded, and nothing is lost")
+    }
+
     @Test("One session may ask for its key so often, and then must wait; others need not")
     func releases() {
         let limiter = ReleaseLimiter(.perMinute(10))

@@ -395,6 +395,18 @@ struct BrokerTests {
         #expect(
             await code { try await strict.attest(guest.answer(challenge.nonce), session: [challenge.session]) }
                 == .evidenceRefused)
+        for (change, check) in [
+            ({ $0.products = [.genoa] }, "snp.products"), ({ $0.cspIDs = ["CN=cloud.example"] }, "snp.csp_id"),
+            ({ $0.minimumMitigations = 1 }, "snp.minimum_mitigations"),
+        ] as [((inout AppraisalPolicy) -> Void, String)] {
+            policy = AppraisalPolicy()
+            change(&policy)
+            let broker = try bench.broker(policy)
+            let refused = await refusal {
+                try await broker.attest(guest.answer(challenge.nonce), session: [challenge.session])
+            }
+            #expect(refused?.sentence.contains("[\(check)]") == true, "\(check)")
+        }
         policy = AppraisalPolicy()
         policy.vmpl = 2
         let other = try bench.broker(policy)
@@ -431,6 +443,42 @@ struct BrokerTests {
             flags: packet.flags, initializationVector: packet.initializationVector, mac: packet.mac,
             ciphertext: packet.ciphertext, measurement: right.measurement)
         #expect(plaintext == Array("secret".utf8) + Array(repeating: 0, count: 506))
+    }
+
+    @Test("Where SEV is turned off, no host gets a channel, no evidence is taken and no secret released; A17")
+    func sevTurnedOff() async throws {
+        let platform = try Simulated.sev
+        try await broker.register(Simulated.sevRegistration("vm"))
+        var policy = AppraisalPolicy()
+        policy.allowsSEV = false
+        let without = try bench.broker(policy)
+        let request = ChallengeRequest(
+            workload: try WorkloadID("vm"), platform: .sev(build: platform.build, chain: platform.chain))
+        #expect(await code { _ = try await without.challenge(request) } == .technologyMismatch)
+        // One that began, or attested, before the server was started anew.
+        let challenge = try await broker.challenge(request)
+        let offer = try #require(challenge.channel)
+        let launch = try #require(try platform.launch(offer.session, from: offer.certificate, policy: offer.policy))
+        let right = launch.measure(digest: Simulated.digest("vm"))
+        let answer = Answer.sev(measurement: right.measurement, nonce: right.nonce)
+        #expect(await code { try await without.attest(answer, session: [challenge.session]) } == .technologyMismatch)
+        try await broker.attest(answer, session: [challenge.session])
+        #expect(await code { _ = try await without.release("vm", session: [challenge.session]) } == .technologyMismatch)
+        _ = try await broker.release("vm", session: [challenge.session])
+    }
+
+    @Test("A platform whose product is not taken is refused by a check with a name; A17")
+    func sevProducts() async throws {
+        let platform = try Simulated.sev
+        try await broker.register(Simulated.sevRegistration("vm"))
+        let request = ChallengeRequest(
+            workload: try WorkloadID("vm"), platform: .sev(build: platform.build, chain: platform.chain))
+        var policy = AppraisalPolicy()
+        policy.sevProducts = ["rome", "milan"]
+        let refused = await refusal { _ = try await bench.broker(policy).challenge(request) }
+        #expect(refused?.code == .evidenceRefused && refused?.sentence.contains("[sev.products]") == true)
+        policy.sevProducts = ["simulated"]
+        _ = try await bench.broker(policy).challenge(request)
     }
 
     @Test("A host whose certificates are not genuine gets no channel")

@@ -1,5 +1,6 @@
 import Broker
 import Bytes
+import Crypto
 import Evidence
 import EvidenceSupport
 import Foundation
@@ -31,7 +32,11 @@ struct PolicyEvaluationTests {
             claims.guestSVN = 7
             claims.platformInfo = 1 << 5 | 1
             claims.reportedTCB = TCBVersion("03.00.20.209")
-            claims.endorsement = .vcek
+            (claims.committedTCB, claims.currentTCB) = (TCBVersion("03.00.21.209"), TCBVersion("03.00.21.209"))
+            claims.launchTCB = TCBVersion("03.00.20.210")
+            claims.mitigations = StatedMitigations(current: 0b11, launch: 0b01)
+            claims.endorsement = .vlek
+            claims.cspID = "CN=cloud.example"
             claims.policy.formUnion([.singleSocket])
 
             policy = ResourcePolicy(name: try PolicyName("web"))
@@ -43,7 +48,9 @@ struct PolicyEvaluationTests {
             policy.familyIDs = [claims.familyID]
             policy.imageIDs = [claims.imageID]
             policy.chips = [claims.chipID]
-            policy.endorsements = [.vcek]
+            policy.endorsements = [.vlek]
+            policy.cspIDs = ["CN=other.example", "CN=cloud.example"]
+            policy.minimumMitigations = 0b01
             policy.minimumTCB = [.genoa: try #require(TCBVersion("03.00.20.209"))]
             policy.vmpl = .atMost(1)
             policy.minimumGuestSVN = 7
@@ -53,6 +60,33 @@ struct PolicyEvaluationTests {
             references = [:]
             try keep(["app", "third"])
         }
+
+        /// Has the guest come with a Kata agent's policy, and the policy ask for it.
+        mutating func addAgent(_ rego: String = rego()) {
+            initData["policy.rego"] = ExactText(rego)
+            policy.initData["policy.rego"] = nil
+            policy.isInitDataOpen = true
+            policy.containerImages = ["docker.io/library/nginx:1.27", "example.org/app@sha256:00"]
+            policy.agentPolicyClaims = ["/containers/1/OCI/Process/Args/0": "/entrypoint.sh"]
+            policy.agentPolicyRules = [Self.rulesDigest]
+        }
+
+        /// A Kata agent's policy as genpolicy writes it: rules, and the data of a pod's own container and one other.
+        static func rego(
+            images: [String] = ["docker.io/library/nginx:1.27"], rules: String = rules,
+            arguments: String = "/entrypoint.sh"
+        ) -> String {
+            let containers = images.map {
+                #"{"OCI":{"Annotations":{"io.kubernetes.cri.container-type":"container","#
+                    + #""io.kubernetes.cri.image-name":"\#($0)"},"Process":{"Args":["\#(arguments)","}"],"User":{"UID":101}}}}"#
+            }
+            let sandbox =
+                #"{"OCI":{"Annotations":{"io.kubernetes.cri.container-type":"sandbox"},"Process":{"Args":["/pause"]}}}"#
+            return rules + "policy_data := {\"containers\":[" + ([sandbox] + containers).joined(separator: ",") + "]}\n"
+        }
+
+        static let rules = "package agent_policy\n# policy_data := {} stands below\ndefault AllowAll := false\n\n"
+        static let rulesDigest = Array(SHA256.hash(data: Data((rules + "policy_data := \n").utf8)))
 
         mutating func keep(
             _ names: [String], kind: ReferenceValueSet.Kind = .measurement, expires: Date? = nil
@@ -87,7 +121,22 @@ struct PolicyEvaluationTests {
         let scene = try Scene()
         try scene.policy.check()
         #expect(scene.verdict.isAccepted, "\(scene.verdict.failures)")
-        #expect(scene.verdict.checks.count == 19, "every rule is a check")
+        #expect(scene.verdict.checks.count == 21, "every rule is a check")
+    }
+
+    @Test("A guest whose agent's policy is what a policy asks for gets in; E6")
+    func agentPolicy() throws {
+        var scene = try Scene()
+        scene.addAgent()
+        try scene.policy.check()
+        #expect(scene.verdict.isAccepted, "\(scene.verdict.failures)")
+        #expect(scene.verdict.checks.count == 24)
+        scene.initData["policy.rego"] = nil
+        let failures = scene.verdict.failures.map(\.name)
+        #expect(failures == [.policyContainerImages, .policyAgentClaims, .policyAgentClaims], "no init data state any")
+        scene.policy.containerImages = nil
+        let kept = try JSONEncoder().encode(scene.policy)
+        #expect(try JSONDecoder().decode(ResourcePolicy.self, from: kept) == scene.policy)
     }
 
     @Test("Init data beside those that a policy lists are the host's own, and taken where the policy says so; A10")
@@ -125,7 +174,47 @@ struct PolicyEvaluationTests {
         Case("a chip of which the policy has the beginning", .policyChip) {
             $0.policy.chips = [Array(repeating: 3, count: 8)]
         },
-        Case("another kind of key", .policyEndorsement) { $0.claims.endorsement = .vlek },
+        Case("another kind of key", .policyEndorsement) { $0.claims.endorsement = .vcek },
+        Case("another cloud's key; A7", .policyCSPID) { $0.claims.cspID = "CN=cloud.example.org" },
+        Case("no word on the cloud; A7", .policyCSPID) { $0.claims.cspID = nil },
+        Case("a cloud that the server does not take; A7", .policyCSPID) { $0.server.cspIDs = ["CN=other.example"] },
+        Case("a processor that the server does not take; A17", .policyProduct) { $0.server.products = [.turin] },
+        Case("old firmware when the guest was launched; A7", .policyMinimumTCB) {
+            $0.claims.launchTCB = TCBVersion("03.00.19.210")
+        },
+        Case("no word on the firmware at the launch; A7", .policyMinimumTCB) { $0.claims.launchTCB = nil },
+        Case("old firmware that is in force; A7", .policyMinimumTCB) {
+            $0.claims.currentTCB = TCBVersion("02.00.21.209")
+        },
+        Case("old firmware that is committed; A7", .policyMinimumTCB) {
+            $0.claims.committedTCB = TCBVersion("03.00.21.208")
+        },
+        Case("a mitigation that was missing at the launch; A7", .policyMitigations) {
+            $0.policy.minimumMitigations = 0b10
+        },
+        Case("a mitigation that the server wants; A7", .policyMitigations) { $0.server.minimumMitigations = 0b100 },
+        Case("no word on mitigations; A7", .policyMitigations) { $0.claims.mitigations = StatedMitigations() },
+        Case("an image that is not listed; E6", .policyContainerImages) {
+            $0.addAgent(Scene.rego(images: ["docker.io/library/nginx:1.27", "evil.example.org/x"]))
+        },
+        Case("no images at all; E6", .policyContainerImages) {
+            $0.addAgent(Scene.rego(images: []))
+            $0.policy.agentPolicyClaims = [:]
+        },
+        Case("a container without an image's name; E6", .policyContainerImages) {
+            $0.addAgent(
+                Scene.rego().replacing("\"io.kubernetes.cri.container-type\":\"sandbox\"", with: "\"x\":\"y\""))
+        },
+        Case("other arguments; E6", .policyAgentClaims) {
+            $0.addAgent(Scene.rego(arguments: "/bin/sh"))
+        },
+        Case("a path that leads to nothing; E6", .policyAgentClaims) {
+            $0.addAgent()
+            $0.policy.agentPolicyClaims = ["/containers/01/OCI/Process/Args/0": "/entrypoint.sh"]
+        },
+        Case("rules of the host's own; E6", .policyAgentClaims) {
+            $0.addAgent(Scene.rego(rules: "package agent_policy\ndefault AllowAll := true\n"))
+        },
         Case("no word on the key", .policyEndorsement) { $0.claims.endorsement = nil },
         Case("an old boot loader", .policyMinimumTCB) { $0.claims.reportedTCB = TCBVersion("02.00.20.209") },
         Case("an old TEE", .policyMinimumTCB) { $0.policy.minimumTCB[.genoa] = TCBVersion("03.01.20.209") },
@@ -317,7 +406,8 @@ struct PolicyEvaluationTests {
     @Test(
         "Reference values of zeros, by which reports say none, are no set", arguments: ReferenceValueSet.Kind.allCases)
     func zeros(_ kind: ReferenceValueSet.Kind) throws {
-        let values = [Array(repeating: UInt8(1), count: kind.length), Array(repeating: 0, count: kind.length)]
+        guard let length = kind.length else { return }
+        let values = [Array(repeating: UInt8(1), count: length), Array(repeating: 0, count: length)]
         let name = try PolicyName("zeros")
         func make() throws {
             _ = try ReferenceValueSet(name: name, kind: kind, values: values, source: "", expires: nil)
@@ -349,6 +439,15 @@ struct PolicyEvaluationTests {
         ("products", { $0.products = [] }), ("endorsements", { $0.endorsements = [] }),
         ("max_vmpl", { $0.vmpl = .atMost(4) }), ("vmpl", { $0.vmpl = .exactly(4) }),
         ("minimum_tcb", { $0.minimumTCB[.turin] = TCBVersion("03.00.20.209") }),
+        ("csp_ids", { $0.cspIDs = [] }), ("container_images", { $0.containerImages = [] }),
+        ("agent_policy_rules", { $0.agentPolicyRules = [[1]] }),
+        ("agent_policy_claims", { $0.agentPolicyClaims = ["containers.0": "x"] }),
+        (
+            "minimum_at_launch",
+            {
+                ($0.minimumTCB, $0.minimumMitigations, $0.holdsMinimumAtLaunch) = ([:], 0, false)
+            }
+        ),
         ("opa", { $0.agentDecision = "../policies" }), ("opa", { $0.agentDecision = "policy/1allow" }),
         ("opa", { $0.agentDecision = "" }), ("opa", { $0.agentDecision = "policy/allow?x" }),
     ]
@@ -382,11 +481,38 @@ struct PolicyEvaluationTests {
             policy.vmpl = vmpl
             let json = try JSONEncoder().encode(policy)
             #expect(try JSONDecoder().decode(ResourcePolicy.self, from: json) == policy)
-            let later = String(decoding: json, as: UTF8.self).replacing("\"form\":1", with: "\"form\":3")
+            let later = String(decoding: json, as: UTF8.self).replacing("\"form\":3", with: "\"form\":4")
             #expect(throws: (any Error).self) {
                 try JSONDecoder().decode(ResourcePolicy.self, from: Data(later.utf8))
             }
         }
+    }
+
+    @Test("A policy that needs no newer form is written in one that earlier versions read")
+    func earlierForms() throws {
+        var policy = ResourcePolicy(name: try PolicyName("web"))
+        policy.measurements = [.value(Simulated.measurement("app"))]
+        func form() throws -> Bool {
+            String(decoding: try JSONEncoder().encode(policy), as: UTF8.self).contains("\"form\":1")
+        }
+        #expect(try form())
+        policy.containerImages = ["a"]
+        #expect(try !form())
+    }
+
+    @Test("A minimum that does not hold at the launch is met by a guest that older firmware launched; A7")
+    func laterLaunch() throws {
+        var scene = try Scene()
+        scene.claims.launchTCB = TCBVersion("01.00.00.00")
+        scene.policy.minimumMitigations = 0b10
+        #expect(Set(scene.verdict.failures.map(\.name)) == [.policyMinimumTCB, .policyMitigations])
+        scene.policy.holdsMinimumAtLaunch = false
+        #expect(scene.verdict.isAccepted, "\(scene.verdict.failures)")
+        // The server's own minimum has its own word on that.
+        scene.server.minimumTCB[.genoa] = TCBVersion("02.00.00.00")
+        #expect(scene.verdict.failures.map(\.name) == [.policyMinimumTCB])
+        scene.server.holdsMinimumAtLaunch = false
+        #expect(scene.verdict.isAccepted)
     }
 
     @Test("Claims come back from their JSON as they were, all of them and the least of them")

@@ -56,7 +56,7 @@ struct SNPCheckTests {
 
     @Test(
         "An honest report is accepted, on every product, of every version, by either kind of key",
-        arguments: Product.allCases, [2, 3, 5] as [UInt32])
+        arguments: Product.allCases, [2, 3, 4, 5] as [UInt32])
     func honest(product: Product, version: UInt32) throws {
         for kind in [EndorsementKey.Kind.vcek, .vlek] {
             let verdict = try Scene(product, kind: kind, version: version).verdict()
@@ -147,6 +147,35 @@ struct SNPCheckTests {
         Case("a TCB under the floor in one component", .snpMinimumTCB) {
             $0.expected.minimumTCB[.milan] = TCBVersion(bootLoader: 3, tee: 0, snp: 23, microcode: 0)
         },
+        Case("a host that ran firmware under the floor when the guest was launched; A7", .snpMinimumTCB) {
+            $0.expected.minimumTCB[.milan] = $0.template.reportedTCB
+            $0.template.launchTCB = TCBVersion(bootLoader: 4, tee: 0, snp: 21, microcode: 213)
+        },
+        Case("a COMMITTED_TCB under the floor; A7", .snpMinimumTCB) {
+            $0.expected.minimumTCB[.milan] = $0.template.reportedTCB
+            $0.expected.allowsProvisionalFirmware = true
+            $0.template.launchTCB = $0.template.reportedTCB
+            $0.template.committedTCB = TCBVersion(bootLoader: 4, tee: 0, snp: 22, microcode: 0)
+        },
+        Case("a CURRENT_TCB under the floor; A7", .snpMinimumTCB) {
+            $0.expected.minimumTCB[.milan] = $0.template.reportedTCB
+            $0.template.currentTCB = TCBVersion(bootLoader: 3, tee: 0, snp: 22, microcode: 213)
+        },
+        Case("a report that states no mitigations; A7", .snpMitigations) { $0.expected.minimumMitigations = 1 },
+        Case("a mitigation that is not in force; A7", .snpMitigations) {
+            $0.template.version = 5
+            $0.template.mitigations = (0b101, 0b111)
+            $0.expected.minimumMitigations = 0b11
+        },
+        Case("a mitigation that was not in force at the launch; A7", .snpMitigations) {
+            $0.template.version = 5
+            $0.template.mitigations = (0b111, 0b101)
+            $0.expected.minimumMitigations = 0b11
+        },
+        Case("a processor that the server does not take; A17", .snpProducts) {
+            $0.expected.products = [.genoa, .turin]
+        },
+        Case("a VCEK, where a cloud's VLEK is asked for; A7", .snpCSPID) { $0.expected.cspIDs = ["CN=cloud.example"] },
         Case("firmware that is not committed", .snpProvisional) {
             $0.template.committedTCB = TCBVersion(bootLoader: 4, tee: 0, snp: 21, microcode: 213)
         },
@@ -178,6 +207,8 @@ struct SNPCheckTests {
         var scene = try Scene()
         scene.expected.generation = .milan
         scene.expected.minimumTCB[.milan] = TCBVersion(bootLoader: 0, tee: 0, snp: 0, microcode: 0)
+        scene.expected.minimumMitigations = 1
+        scene.expected.cspIDs = []
         let evaluated = Set(try scene.verdict().checks.map(\.name))
         #expect(evaluated.subtracting(named).isEmpty)
     }
@@ -210,6 +241,92 @@ struct SNPCheckTests {
         #expect(try advice { $0.keyInfo |= 0b10 }.contains("hides its chip id"))
         let unknown = try advice { $0.processor = [0x1A, 0x51, 0] }
         #expect(unknown.contains("not known here (family 0x1a, model 0x51)") && unknown.contains("Update this server"))
+    }
+
+    @Test("A missed floor says which part of which version is under it; C14, A7")
+    func missedFloor() throws {
+        var scene = try Scene()
+        scene.expected.minimumTCB[.milan] = TCBVersion(bootLoader: 4, tee: 0, snp: 23, microcode: 214)
+        let below = try #require(try scene.verdict().failures.first)
+        #expect(
+            below.advice
+                == "SNP 22 is under 23, microcode 213 is under 214 (REPORTED_TCB 04.00.22.213, at least 04.00.23.214 is "
+                + "required): update the host's firmware, or lower snp.minimum_tcb.milan.")
+        scene.expected.minimumTCB[.milan] = scene.template.reportedTCB
+        scene.template.launchTCB = TCBVersion(bootLoader: 4, tee: 0, snp: 7, microcode: 213)
+        let launch = try #require(try scene.verdict().failures.first)
+        #expect(launch.advice?.hasPrefix("SNP 7 is under 22 (LAUNCH_TCB 04.00.07.213") == true)
+        #expect(launch.advice?.contains("launch it again") == true)
+        scene.expected.holdsMinimumAtLaunch = false
+        #expect(try scene.verdict().isAccepted)
+    }
+
+    @Test("Mitigations at the launch are not looked at where an operator says so; A7")
+    func mitigationsNow() throws {
+        var scene = try Scene(version: 5)
+        scene.template.mitigations = (current: 0b11, launch: 0)
+        scene.expected.minimumMitigations = 0b11
+        #expect(try scene.verdict().failures.map(\.name) == [.snpMitigations])
+        scene.expected.holdsMinimumAtLaunch = false
+        #expect(try scene.verdict().isAccepted)
+    }
+
+    @Test("A VLEK's cloud provider is held against those that are taken, byte for byte; A7")
+    func cloudProvider() throws {
+        var scene = try Scene(kind: .vlek)
+        scene.expected.cspIDs = ["CN=cloud.example"]
+        #expect(try scene.verdict().isAccepted)
+        for other in ["CN=other.example", "cn=cloud.example", "CN=cloud.example "] as [ExactText] {
+            scene.expected.cspIDs = [other]
+            #expect(try scene.verdict().failures.map(\.name) == [.snpCSPID])
+        }
+    }
+
+    @Test("A correctly signed report with a reserved byte is newer firmware's, one that is not signed is damaged; C10")
+    func newerFirmware() throws {
+        var scene = try Scene()
+        scene.template.patches[0x4D] = 1
+        let newer = try #require(try scene.verdict().failures.first)
+        #expect(
+            newer.advice?.contains("newer than this server knows") == true && newer.advice?.contains("0x4d") == true)
+        scene.signer = scene.signer.forged
+        let damaged = try #require(try scene.verdict().failures.first)
+        #expect(damaged.advice?.contains("damaged or made up") == true)
+        scene = try Scene()
+        scene.template.patches[0x4D] = 1
+        scene.anchors = .amd
+        let stranger = try #require(try scene.verdict().failures.first { $0.name == .snpLayout })
+        #expect(stranger.advice?.contains("damaged or made up") == true, "a chain that is not AMD's proves nothing")
+    }
+
+    @Test("Certificates that do not fit are told from none: what each is for, and why not; C9")
+    func misfits() throws {
+        let scene = try Scene()
+        func found(_ key: SimulatedSNPPlatform.SigningKey, version: UInt32 = 3) throws -> String {
+            var template = scene.template
+            template.version = version
+            let report = try AttestationReport(bytes: template.signed(by: scene.signer))
+            let verdict = SNPVerifier.verify(
+                report, endorsement: nil, offered: [try EndorsementKey(key.certificate)], expecting: scene.expected,
+                at: scene.time)
+            let check = try #require(verdict.failures.first)
+            #expect(check.name == .snpEndorsement && check.advice?.contains(check.found.description) == true)
+            return check.found.description
+        }
+        let chip = Hex.encode(scene.template.chipID.prefix(8))
+        let otherTCB = try scene.platform.vcek(tcb: TCBVersion(bootLoader: 4, tee: 0, snp: 21, microcode: 213))
+        #expect(
+            try found(otherTCB)
+                == "VCEK of Milan for TCB 04.00.21.213 of chip \(chip)…: the report is for TCB 04.00.22.213")
+        let otherChip = try scene.platform.vcek(
+            tcb: scene.template.reportedTCB, hardwareID: Array(repeating: 7, count: 64))
+        #expect(try found(otherChip).hasSuffix("of chip 0707070707070707…: the report's chip is \(chip)…"))
+        let genoa = try Scene(.genoa)
+        #expect(try found(genoa.signer).hasSuffix("the report is from Milan"))
+        let turin = try Scene(.turin)
+        #expect(try found(turin.signer, version: 2).hasSuffix("version 2, which Turin does not make"))
+        #expect(try found(try Scene(kind: .vlek).signer).contains("another kind of key (vcek)"))
+        #expect(try found(scene.signer).contains("it fits, and the ASK (SEV-Milan) or ARK above it is missing"))
     }
 
     @Test("A guest with stricter policy than registered is accepted")

@@ -63,7 +63,7 @@ struct TokenVerifierTests {
         try Data(keys ?? set(provider.jwk)).write(to: file)
         var rules = TokenVerifier.Rules(issuer: "https://id.example.org", audience: "kbs")
         change(&rules)
-        let source = JWTKeySource(file.path(percentEncoded: false), client: HTTP1Client(), logger: quiet)
+        let source = JWTKeySource(file.path(percentEncoded: false), of: .guests, client: HTTP1Client(), logger: quiet)
         try await body(TokenVerifier(rules, keys: source))
         _ = folder
     }
@@ -130,7 +130,7 @@ struct TokenVerifierTests {
                 #expect(await refusal(verifier, token)?.sentence.contains("is not signed by the key") == true)
             }
             for (header, reason) in [
-                ("", "cannot be read"), ("[]", "cannot be read"), (#"{"alg":"ES256"}"#, "names no key"),
+                ("", "cannot be read"), ("[]", "cannot be read"), (#"{"alg":"ES256"}"#, "by none of the keys"),
                 (#"{"alg":"ES256","kid":5}"#, "kid is not a text"), (deep, "cannot be read"),
                 (#"{"alg":"ES256","kid":"k1","crit":["exp"],"exp":1}"#, "critical extensions"),
                 (#"{"kid":"\#(String(repeating: "k", count: 2_000))"}"#, "cannot be read"),
@@ -169,15 +169,32 @@ struct TokenVerifierTests {
     func unnamed() async throws {
         let others = (0..<8).map { Provider(id: "other \($0)") }
         let token = try provider.sign(kid: .some(nil))
-        try await with(set(others[0].jwk, provider.jwk), { $0.needsKeyID = false }) { verifier in
+        try await with(set(others[0].jwk, provider.jwk), { $0.keyless = .anyKey }) { verifier in
             _ = try await verifier.claims(of: token, at: Date())
             let forged = await refusal(verifier, try Provider(id: "k1").sign(kid: .some(nil)))
             #expect(forged?.sentence.contains("by none of the keys") == true)
         }
         let many = JSONValue.object([.init("keys", .array(others.map(\.jwk) + [provider.jwk]))]).encoded
-        try await with(many, { $0.needsKeyID = false }) { verifier in
+        try await with(many, { $0.keyless = .anyKey }) { verifier in
             #expect(await refusal(verifier, token)?.sentence.contains("by none of the keys") == true)
             _ = try await verifier.claims(of: try provider.sign(), at: Date())
+        }
+    }
+
+    @Test("A token that names no key is taken where one key alone can have signed it; C14")
+    func onlyKey() async throws {
+        let token = try provider.sign(kid: .some(nil))
+        var rsa = provider.jwk
+        rsa["use"] = "enc"
+        // One that is for encryption only, or of another kind, is no other.
+        try await with(set(provider.jwk, rsa)) { verifier in
+            _ = try await verifier.claims(of: token, at: Date())
+            let forged = await refusal(verifier, try Provider(id: "k1").sign(kid: .some(nil)))
+            #expect(forged?.sentence.contains("by none of the keys") == true)
+        }
+        try await with(set(provider.jwk, Provider(id: "k2").jwk)) { verifier in
+            let refused = await refusal(verifier, token)
+            #expect(refused?.sentence.contains("more than one for ES256: it must have kid") == true)
         }
     }
 
@@ -225,7 +242,9 @@ struct JWTKeySourceTests {
 
         var count: Int { asked.withLock { $0 } }
 
-        func run(_ body: (JWTKeySource) async throws -> Void) async throws {
+        func run(
+            of subjects: JWTKeySource.Subjects = .guests, _ body: (JWTKeySource) async throws -> Void
+        ) async throws {
             try await TestServer.run(
                 handler: { [asked, answer] _ in
                     asked.withLock { $0 += 1 }
@@ -236,14 +255,14 @@ struct JWTKeySourceTests {
                 { server in
                     try await body(
                         JWTKeySource(
-                            "http://127.0.0.1:\(server.port)/keys", client: HTTP1Client(), logger: quiet,
+                            "http://127.0.0.1:\(server.port)/keys", of: subjects, client: HTTP1Client(), logger: quiet,
                             now: { [clock] in clock.now }))
                 })
         }
     }
 
     private func isUnavailable(_ source: JWTKeySource) async -> Bool {
-        do { _ = try await source.all() } catch let refusal as Refusal {
+        do { _ = try await source.keys(for: "ES256") } catch let refusal as Refusal {
             return refusal.code == .unavailable && refusal.retryAfter == 30
         } catch { Issue.record(error) }
         return false
@@ -291,7 +310,7 @@ struct JWTKeySourceTests {
     func patience() async throws {
         let setting = Setting(set(Provider(id: "k1").jwk))
         try await setting.run { source in
-            _ = try await source.all()
+            _ = try await source.keys(for: "ES256")
             setting.answer.withLock { $0 = (500, []) }
             for _ in 0..<143 {
                 setting.clock.advance(600)
@@ -304,6 +323,20 @@ struct JWTKeySourceTests {
             setting.clock.advance(600)
             let back = try await source.keys(named: "k1")
             #expect(back.count == 1)
+        }
+    }
+
+    @Test("Administrators' keys are believed for an hour at most when their provider is away; A17")
+    func withdrawn() async throws {
+        let setting = Setting(set(Provider(id: "k1").jwk))
+        try await setting.run(of: .administrators) { source in
+            _ = try await source.keys(named: "k1")
+            setting.answer.withLock { $0 = (500, []) }
+            setting.clock.advance(3_599)
+            let kept = try await source.keys(named: "k1")
+            #expect(kept.count == 1)
+            setting.clock.advance(1)
+            #expect(await isUnavailable(source))
         }
     }
 
@@ -326,14 +359,14 @@ struct JWTKeySourceTests {
         let folder = try TemporaryFolder()
         let file = folder.file("keys")
         try Data(set(Provider(id: "k1").jwk) + Array(repeating: UInt8(ascii: " "), count: 1 << 20)).write(to: file)
-        #expect(await isUnavailable(JWTKeySource(file.path, client: HTTP1Client(), logger: quiet)))
+        #expect(await isUnavailable(JWTKeySource(file.path, of: .guests, client: HTTP1Client(), logger: quiet)))
     }
 
     @Test("A file that is not there is no keys, and is read once it is there")
     func file() async throws {
         let folder = try TemporaryFolder()
         let (file, clock) = (folder.file("keys"), Clock())
-        let source = JWTKeySource(file.path, client: HTTP1Client(), logger: quiet, now: { clock.now })
+        let source = JWTKeySource(file.path, of: .guests, client: HTTP1Client(), logger: quiet, now: { clock.now })
         #expect(await isUnavailable(source))
         try Data(set(Provider(id: "k1").jwk)).write(to: file)
         #expect(await isUnavailable(source), "it was looked for just now")

@@ -102,6 +102,14 @@ struct PolicyDocumentTests {
             endorsements = ["vcek", "vlek"]
             chips = ["\(chip)", "0102030405060708"]
             opa = "policy/allow"
+            csp_ids = ["CN=cloud.example"]
+            minimum_mitigations = "0x3"
+            minimum_at_launch = false
+            container_images = ["docker.io/library/nginx:1.27"]
+            agent_policy_rules = ["\(host)"]
+
+            [agent_policy_claims]
+            "/containers/1/OCI/Process/Args/0" = "/entrypoint.sh"
 
             [minimum_tcb]
             Milan = "03.00.20.209"
@@ -128,6 +136,10 @@ struct PolicyDocumentTests {
         #expect(policy.endorsements == [.vcek, .vlek])
         #expect(policy.chips == [Array(repeating: 0xAB, count: 64), [1, 2, 3, 4, 5, 6, 7, 8]])
         #expect(policy.agentDecision == "policy/allow")
+        #expect(policy.cspIDs == ["CN=cloud.example"] && policy.minimumMitigations == 3 && !policy.holdsMinimumAtLaunch)
+        #expect(policy.containerImages == ["docker.io/library/nginx:1.27"])
+        #expect(policy.agentPolicyRules == [Simulated.digest("host")])
+        #expect(policy.agentPolicyClaims == ["/containers/1/OCI/Process/Args/0": "/entrypoint.sh"])
         #expect(
             policy.minimumTCB == [
                 .milan: TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209),
@@ -182,6 +194,8 @@ struct PolicyDocumentTests {
             ("[minimum_tcb]\nTurin = \"1.2.3.4\"", "needs five numbers for Turin"),
             ("[minimum_tcb]\nNaples = \"1.2.3.4\"", "a product is Milan, Genoa or Turin"),
             ("[minimum_tcb]\nGenoa = 3", "must be text in quotation marks"),
+            ("minimum_mitigations = \"3\"", "needs the bits of the mitigation vector in hex"),
+            ("minimum_mitigations = \"0x0\"", "needs the bits of the mitigation vector in hex"),
             ("[minimum_tcb]", "a table that is not empty"),
             ("init_data = \"x\"", "must be a table"), ("tee = [\"snp\"", "line 1, needs a comma or the array's end"),
             ("tee = \"snp\"\ntee = \"snp\"", "line 2"),

@@ -12,7 +12,7 @@ struct PolicyPageTests {
         let page = try String(contentsOf: root.appending(path: "docs/policies.md"), encoding: .utf8)
         let policies = page.matches(of: /```toml\n((?s).*?)```/).map { String($0.output.1) }
             .filter { !$0.hasPrefix("kind") }
-        #expect(policies.count == 4)
+        #expect(policies.count == 5)
         for text in policies { _ = try ResourcePolicy(toml: text, name: PolicyName("web")) }
         let refusal = #expect(throws: Refusal.self) { try ResourcePolicy(toml: "x = 1", name: PolicyName("web")) }
         let keys = try #require(refusal?.sentence.split(separator: "What there is: ").last)

@@ -202,7 +202,7 @@ struct PolicyTableTests {
     func damaged(_ kind: TestedStore) async throws {
         let place = try await PolicyPlace(kind)
         try await place.set(place.policy())
-        try await place.store.tamper("UPDATE policies SET rules = replace(rules, '\"form\":1', '\"form\":3')")
+        try await place.store.tamper("UPDATE policies SET rules = replace(rules, '\"form\":1', '\"form\":4')")
         await #expect(throws: (any Error).self) { _ = try await place.library.policyInForce(PolicyName("web")) }
     }
 }

@@ -82,8 +82,8 @@ struct AnswerTests {
         return try JSONSerialization.data(withJSONObject: message)
     }
 
-    private static func answer(_ body: Data) throws -> GuestComponentAnswer {
-        try GuestComponentAnswer(AttestationBody(Array(body)), keys: RecipientKey.Rules())
+    private static func answer(_ body: Data, allowsSample: Bool = true) throws -> GuestComponentAnswer {
+        try GuestComponentAnswer(AttestationBody(Array(body)), keys: RecipientKey.Rules(), allowsSample: allowsSample)
     }
 
     private static func bound(additional: String = "") throws -> Data {
@@ -213,7 +213,9 @@ struct AnswerTests {
     // MARK: The place of a fault
 
     private static func sentence(_ body: Data) -> String {
-        do throws(Refusal) { _ = try GuestComponentAnswer(AttestationBody(Array(body)), keys: .init()) } catch {
+        do throws(Refusal) {
+            _ = try GuestComponentAnswer(AttestationBody(Array(body)), keys: .init(), allowsSample: false)
+        } catch {
             return error.sentence
         }
         return "taken"

@@ -361,6 +361,12 @@ struct AttestationTokenTests {
         let document = "measurements = [\"\(measurement)\"]\n[minimum_tcb]\nmilan = \"\(minimum)\""
         var assumptions = Self.assumptions
         assumptions.product = product
+        // Trustee's tokens state REPORTED_TCB alone.
+        try await Self.withForeign(assuming: assumptions, document: document) { _, guest, token in
+            let refused = try await refusal { _ = try await guest.fetch("default/key/1", token: token) }
+            #expect(refused.status == 403, "what is not stated does not meet the rule; A7")
+        }
+        assumptions.hasReportedTCB = true
         try await Self.withForeign(assuming: assumptions, document: document) { _, guest, token in
             if isMet {
                 let resource = try await guest.fetch("default/key/1", token: token)

@@ -184,8 +184,39 @@ struct CommandTests {
             try await verify("milan-v3-vlek", vlek[0], vlek[1], vlek[2], vlek[3], "2025-06-01T00:00:00Z").status == 0)
         let late = try await verify("milan-v3-vlek", vlek[0], vlek[1], vlek[2], vlek[3], "2026-01-01T00:00:00Z")
         #expect(late.status == 1 && late.output.contains("Not proven to be genuine: snp.chain.validity."))
-        #expect(try await verify("genoa-v3", "--minimum-tcb", "10.00.24.00").status == 1)
+        let old = try await verify("genoa-v3", "--minimum-tcb", "10.00.24.00")
+        #expect(old.status == 1 && old.output.contains("SNP 23 is under 24"), "\(old.output)")
+        let mitigated = try await verify("genoa-v3", "--minimum-mitigations", "0x1")
+        #expect(mitigated.status == 1 && mitigated.output.contains("CURRENT_MIT_VECTOR is not stated"))
+        let cloud = [vlek[0], vlek[1], vlek[2], vlek[3], "2025-06-01T00:00:00Z", "--csp-id"]
+        func ofCloud(_ name: String) async throws -> Int32 {
+            try await verify("milan-v3-vlek", cloud[0], cloud[1], cloud[2], cloud[3], cloud[4], cloud[5], name).status
+        }
+        #expect(try await ofCloud("CN=cc-us-east-2.amazonaws.com") == 0)
+        #expect(try await ofCloud("CN=cc-us-east-1.amazonaws.com") == 1)
         #expect(try await verify("genoa-v3", "--minimum-tcb", "01.10.00.24.00").status == 2, "Turin's form")
+    }
+
+    @Test(
+        "Certificates that do not fit are said to be what they are, and why they do not fit; C9",
+        .enabled(if: Vectors.arePresent))
+    func verifyMisfits() async throws {
+        let (trust, base) = (
+            Vectors.folder.appending(path: "trust/amd").path, Vectors.folder.appending(path: "vectors")
+        )
+        func verify(_ id: String, with other: String, certificates: String = trust) async throws -> String {
+            let result = try await Command.run(
+                "verify", "snp", "--report", base.appending(path: Vectors.snp(id).report).path, "--vcek",
+                base.appending(path: Vectors.snp(other).vek).path, "--certs", certificates)
+            #expect(result.status == 1)
+            return result.output
+        }
+        let others = try await verify("milan-v2-a", with: "milan-v2-b")
+        #expect(others.contains("VCEK of Milan for TCB") && others.contains("the report"), "\(others)")
+        #expect(try await verify("genoa-v3", with: "milan-v2-a").contains("the report is from Genoa"))
+        let folder = try TemporaryFolder()
+        let alone = try await verify("genoa-v3", with: "genoa-v3", certificates: folder.url.path)
+        #expect(alone.contains("it fits, and the ASK (SEV-Genoa) or ARK above it is missing"), "\(alone)")
     }
 
     @Test("Input that cannot be used exits with 2")

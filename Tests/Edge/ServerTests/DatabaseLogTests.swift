@@ -48,13 +48,4 @@ struct DatabaseLogTests {
         log(.notConnected(reason: "r"), at: start + .seconds(11))
         #expect(told.count == 3)
     }
-
-    @Test("What the database refuses for want of room is told of every ten seconds at most")
-    func trouble() throws {
-        let log = DatabaseLog(recorder.logger)
-        let error = PostgreSQLError(sqlState: "53100", message: "no space")
-        for second in 0..<20 { log(.trouble(error), at: start + .seconds(second)) }
-        #expect(told.count == 2)
-        #expect(recorder.lines.allSatisfy { $0.contains("53100") })
-    }
 }

@@ -115,6 +115,32 @@ struct GuestComponentTests {
         }
     }
 
+    @Test("Init data of 300 KB pass once the cookie is good, and longer evidence than limits.evidence never does; C13")
+    func veryLongInitData() async throws {
+        let document =
+            "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"policy.rego\" = '''\n"
+            + String(repeating: "allow = true # always\n", count: 14_000) + "'''\n"
+        #expect(document.utf8.count > 306_000)
+        try await RunningServer.run({ $0.limits.evidence = 400_000 }) { server in
+            let digest = Array(SHA256.hash(data: Data(document.utf8)))
+            var guest = try server.components { template in
+                for (index, byte) in digest.enumerated() { template.patches[0xC0 + index] = byte }
+            }
+            guest.initData = document
+            let challenge = try await guest.challenge()
+            let body = try guest.evidence(for: challenge)
+            #expect(try await guest.attest(challenge, body).isEmpty == false)
+            // Without the cookie, and with one that is made up, nothing of it is read.
+            for (cookie, status) in [("", 413), ("kbs-session-id=\(String(repeating: "A", count: 72))", 401)] {
+                let fields = [("Content-Type", "application/json"), ("Cookie", cookie), ("Content-Length", "400000")]
+                let reply = try await server.sendRaw("POST", "/kbs/v0/attest", fields: fields)
+                #expect(reply.status == status, "\(cookie): \(reply.body)")
+            }
+            let fields = [("Cookie", "kbs-session-id=\(challenge.cookie)"), ("Content-Length", "400001")]
+            #expect(try await server.sendRaw("POST", "/kbs/v0/attest", fields: fields).status == 413)
+        }
+    }
+
     @Test("A guest that starts with a stale token attests, and goes on with the new one")
     func staleToken() async throws {
         try await RunningServer.run { server in

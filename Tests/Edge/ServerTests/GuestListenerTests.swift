@@ -121,20 +121,28 @@ struct GuestListenerTests {
 
     @Test("It goes on with the server's certificate renewed, and ends with the server")
     func reloadAndStop() async throws {
-        var address = ""
-        try await withTLS { server, administrators, guests in
-            address = guests
-            try await register("app", over: administrators)
-            _ = try authority.issueFiles("server").write(folder)
-            kill(getpid(), SIGHUP)
-            let plain = GuestTransport(base: guests, client: .shared)
-            for _ in 0..<3 {
-                #expect(try await Simulated.guest("app").boot(over: plain) == Array("a secret".utf8))
-                try await Task.sleep(for: .milliseconds(50))
-            }
+        let files = try authority.issueFiles("server").write(folder)
+        let server = try await ServerProcess.start(
+            folder, "--tls-certificate", files.certificate.path, "--tls-key", files.key.path, "--set",
+            "guests.listen=127.0.0.1:0")
+        func address(_ message: String) throws -> String {
+            let line = try #require(server.log.split(separator: "\n").first { $0.contains(message) })
+            return String(try #require(line.firstMatch(of: /address=(https?:\/\/[0-9.:]+)/)).1)
         }
-        let ended = address
-        await #expect(throws: (any Error).self) { try await RunningServer.send("GET", to: "\(ended)/livez") }
+        while !server.log.contains("] Listening.") { try await Task.sleep(for: .milliseconds(10)) }
+        let guests = try address("Listening for guests alone.")
+        try await register(
+            "app", over: GuestTransport(base: try address("] Listening."), client: try authority.client()))
+        _ = try authority.issueFiles("server").write(folder)
+        server.send(signal: SIGHUP)
+        let plain = GuestTransport(base: guests, client: .shared)
+        for _ in 0..<3 {
+            #expect(try await Simulated.guest("app").boot(over: plain) == Array("a secret".utf8))
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        server.send(signal: SIGTERM)
+        #expect(try await server.ends(within: .seconds(60)))
+        await #expect(throws: (any Error).self) { try await RunningServer.send("GET", to: "\(guests)/livez") }
     }
 
     @Test("An address that is taken is named, and the doctor says so too")

@@ -266,6 +266,22 @@ struct SheddingTests {
 
 @Suite("The size of bodies")
 struct BodyLimitTests {
+    @Test("Long evidence takes half of what bodies may take, and one address half of that")
+    func longBodies() async throws {
+        let long = LongBodies(capacity: 4)
+        let (one, other) = (IPAddress("192.0.2.1"), IPAddress("2001:db8::1"))
+        func admit(_ address: IPAddress?) async -> Bool { await long.admit(address) { true } ?? false }
+        await long.admit(one) {
+            #expect(await admit(one))
+            await long.admit(one) {
+                #expect(await !admit(one), "the third of one address")
+                #expect(await admit(other))
+                await long.admit(other) { await long.admit(nil) { #expect(await !admit(nil), "the fifth") } }
+            }
+        }
+        #expect(await admit(one))
+    }
+
     @Test("A body as long as allowed is read, and one byte more is refused, whether its length is told or not")
     func sizes() async throws {
         try await RunningServer.run({ $0.limits.body = 4_096 }) { server in

@@ -18,7 +18,7 @@ final class LogRecorder: Sendable {
         let recorder: LogRecorder
         var metadata: Logger.Metadata = [:]
         var logLevel: Logger.Level = .trace
-        var metadataProvider: Logger.MetadataProvider? = .requestID
+        var metadataProvider: Logger.MetadataProvider? = .request
 
         subscript(metadataKey key: String) -> Logger.Metadata.Value? {
             get { metadata[key] }

@@ -108,9 +108,9 @@ struct PolicyAPITests {
             ("policies/web", #"{"document":"accept = true"}"#, "`accept` is not known"),
             ("policies/web", #"{"document":"products = [\"Genoa\"]"}"#, "accepts_any_measurement"),
             ("policies/a%20b", #"{"document":"accepts_any_measurement = true"}"#, "cannot be a name"),
-            ("reference-values/web", #"{"kind":"measurement","values":[]}"#, "are none"),
+            ("reference-values/web", #"{"kind":"measurement","values":[]}"#, "is empty"),
             ("reference-values/web", #"{"kind":"measurement","values":["00"]}"#, "96 hex digits"),
-            ("reference-values/web", #"{"kind":"measurement","values":["x"]}"#, "not hex digits"),
+            ("reference-values/web", #"{"kind":"measurement","values":["x"]}"#, "a measurement is 96 hex digits"),
         ])
     func faults(path: String, body: String, says: String) async throws {
         try await RunningServer.run { server in

@@ -215,6 +215,20 @@ struct RoleTests {
         }
     }
 
+    @Test("An auditor's forbidden requests are recorded up to a number, and then counted; A15")
+    func manyDenials() async throws {
+        try await RunningServer.run { server in
+            let token = try await server.token(.auditor)
+            for _ in 0..<300 {
+                let reply = try await server.call("POST", "/api/v1/tokens", #"{"role":"admin"}"#, token: token)
+                #expect(reply.status == 403)
+            }
+            let broker = try await DataFolder(server.settings.dataFolder)
+            let denied = try await broker.store.trail().count { $0["action"] == "access.deny" }
+            #expect((ActorBudgets.perMinute...ActorBudgets.perMinute + 20).contains(denied))
+        }
+    }
+
     @Test("The settings can be read by an admin, and hold no secret")
     func settings() async throws {
         try await RunningServer.run { server in

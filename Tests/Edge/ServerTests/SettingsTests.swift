@@ -37,6 +37,13 @@ struct SettingsTests {
             [snp]
             vmpl = 2
             minimum_tcb.milan = "03.00.20.209"
+            products = ["milan", "Turin"]
+            csp_ids = ["CN=cloud.example"]
+            minimum_mitigations = "0x5"
+            minimum_at_launch = false
+            [sev]
+            enabled = false
+            products = "rome"
             """)
         let (settings, unknown) = try Settings.resolve(
             flags: [.listen: "127.0.0.1:3"],
@@ -51,6 +58,9 @@ struct SettingsTests {
         #expect(!settings.replacesWorkloads)
         #expect(settings.policy.vmpl == 2)
         #expect(settings.policy.minimumTCB[.milan] == TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209))
+        #expect(settings.policy.products == [.milan, .turin] && settings.policy.cspIDs == ["CN=cloud.example"])
+        #expect(settings.policy.minimumMitigations == 5 && !settings.policy.holdsMinimumAtLaunch)
+        #expect(!settings.policy.allowsSEV && settings.policy.sevProducts == ["rome"])
         #expect(unknown == ["KBS_TYPO"])
         _ = folder
     }
@@ -94,6 +104,10 @@ struct SettingsTests {
             ("[snp]\nallow_debug = \"yes\"", "snp.allow_debug"),
             ("[snp]\nminimum_tcb.turin = \"1.2.3.4\"", "minimum_tcb.turin"),
             ("[snp]\nminimum_tcb.genoa = \"1.2.3.256\"", "minimum_tcb.genoa"),
+            ("[snp]\nproducts = \"naples\"", "some of milan, genoa, turin"), ("[snp]\nproducts = \"\"", "snp.products"),
+            ("[snp]\nminimum_mitigations = 3", "bits in hex"), ("[sev]\nproducts = \"turin\"", "sev.products"),
+            ("[jwt]\noperator_keys = \"/etc/kbs/a.pub\"", "FILE=ROLE"),
+            ("[jwt]\noperator_keys = \"/etc/kbs/a.pub=root\"", "FILE=ROLE"),
             ("[registration]\nnetworks = \"10.0.0.0/33\"", "10.0.0.0/33"),
             ("[registration]\nnetworks = \"localhost\"", "localhost"),
             ("[endorsements]\nkds = \"ftp://x\"", "endorsements.kds"),

@@ -104,16 +104,80 @@ struct TrusteeAdministrationTests {
         }
     }
 
-    @Test("A reference value that is no digest is refused, and none of its set is kept")
-    func noDigest() async throws {
+    /// As `kbs-client config set-sample-reference-value` sends them, with `--as-integer`, `--as-bool`, `--as-single-value`.
+    private static func set(_ values: String, on server: RunningServer) async throws -> RunningServer.Reply {
+        let payload = Data(values.utf8).base64EncodedString()
+        return try await server.post(
+            "/kbs/v0/reference-value", #"{"version":"0.1.0","type":"sample","payload":"\#(payload)"}"#)
+    }
+
+    private static let digest = String(repeating: "ab", count: 48)
+
+    @Test(
+        "Reference values of every kind are read back as they were set; E1, B8",
+        arguments: [
+            ("snp_bootloader", "[3]"), ("snp_bootloader", "3"), ("svn", "[1,2]"), ("debug", "false"),
+            ("debug", "[true]"),
+            ("tcb_status", #"["UpToDate","SWHardeningNeeded"]"#), ("svn", #""1""#),
+            ("snp_launch_measurement", #"["\#(digest)"]"#), ("snp_launch_measurement", #""\#(digest)""#),
+            ("tdx_mr_td", #"["\#(digest)"]"#), ("pcr11", #"["\#(String(repeating: "cd", count: 32))"]"#),
+        ])
+    func roundTrip(_ name: String, _ value: String) async throws {
         try await RunningServer.run { server in
-            let payload = Data(#"{"good":["\#(String(repeating: "ab", count: 48))"],"bad":["1.2"]}"#.utf8)
-                .base64EncodedString()
-            let reply = try await server.post(
-                "/kbs/v0/reference-value", #"{"version":"0.1.0","type":"sample","payload":"\#(payload)"}"#)
+            let set = try await Self.set(#"{"\#(name)":\#(value)}"#, on: server)
+            #expect(set.status == 200, "\(set.body)")
+            let shown = try await server.send("GET", "/kbs/v0/reference-value/\(name)")
+            #expect(shown.status == 200 && shown.body == value)
+            // A name that no rule reads is said.
+            #expect(set.body.contains("\"unread\":[\"\(name)\"]") == !name.contains("measurement"))
+        }
+    }
+
+    @Test("Digests are what their name says, and of another name nothing that a policy reads; C12")
+    func kinds() async throws {
+        try await RunningServer.run { server in
+            let short = String(repeating: "cd", count: 32)
+            let set = try await Self.set(
+                #"{"pcr11":["\#(short)"],"snp_host_data":["\#(short)"],"id_key":["\#(Self.digest)"],"#
+                    + #""author_key_digest":["\#(Self.digest)"],"launch_digest":["\#(Self.digest)"],"measurement":["\#(short)"]}"#,
+                on: server)
+            #expect(set.status == 200 && set.body.contains(#""unread":["measurement","pcr11"]"#), "\(set.body)")
+            #expect(set.body.contains("minimum_tcb"), "it says where versions belong")
+            for (name, kind) in [
+                ("pcr11", "text"), ("snp_host_data", "host_data"), ("id_key", "id_key"), ("measurement", "text"),
+                ("author_key_digest", "author_key"), ("launch_digest", "measurement"),
+            ] {
+                let shown = try await server.send("GET", "/api/v1/reference-values/\(name)")
+                #expect(shown.body.contains("\"kind\":\"\(kind)\""), "\(name): \(shown.body)")
+            }
+        }
+    }
+
+    @Test(
+        "Values that are mixed, nested, null, no whole number or none are refused, and none of their set is kept",
+        arguments: [#"["a",1]"#, "[[1]]", "null", "1.5", "[]", #"{"a":1}"#, #""""#])
+    func unfitValues(_ value: String) async throws {
+        try await RunningServer.run { server in
+            let reply = try await Self.set(#"{"good":["\#(Self.digest)"],"bad":\#(value)}"#, on: server)
             #expect(reply.status == 400)
             let shown = try await server.send("GET", "/kbs/v0/reference-value/good")
             #expect(shown.status == 404)
+        }
+    }
+
+    @Test("Who may read resources gets a list of them, in their order, and nobody else; C14")
+    func list() async throws {
+        try await RunningServer.run { server in
+            for path in ["default/key/2", "default/key/1", "web/cert/a"] { try await server.put(path, for: nil) }
+            let all = try await server.send("GET", "/kbs/v0/resource")
+            #expect(all.status == 200 && all.body == #"["default/key/1","default/key/2","web/cert/a"]"#)
+            let rest = try await server.send("GET", "/kbs/v0/resource?after=default%2Fkey%2F2")
+            #expect(rest.body == #"["web/cert/a"]"#)
+            let auditor = try await server.token(.auditor)
+            let read = try await server.call("GET", "/kbs/v0/resource", token: auditor)
+            #expect(read.status == 200)
+            let guest = try await server.send("GET", "/kbs/v0/resource")
+            #expect(guest.status == 401 && !guest.body.contains("default/key"))
         }
     }
 }

@@ -1,5 +1,6 @@
 import Bytes
 import COpenSSL
+import Formats
 
 /// The curve of Ed25519.
 public enum Curve25519 {
@@ -20,6 +21,20 @@ public enum Curve25519 {
                 guard let key else { throw cleared(.unavailable("libcrypto does not give Ed25519")) }
                 object = KeyObject(owning: key)
                 rawRepresentation = Array(bytes)
+            }
+
+            /// - Parameter der: a SubjectPublicKeyInfo. Source: RFC 8410, section 4.
+            /// - Throws: ``CryptoError/unusableKey(_:)`` for a key of another kind.
+            public init(derRepresentation der: some Collection<UInt8>) throws(CryptoError) {
+                let info: SubjectPublicKeyInfo
+                do { info = try SubjectPublicKeyInfo(Array(der)) } catch { throw CryptoError(error) }
+                guard info.algorithm == .ed25519 else { throw .unusableKey("it is no Ed25519 key") }
+                try self.init(rawRepresentation: info.key)
+            }
+
+            /// A SubjectPublicKeyInfo.
+            public var derRepresentation: [UInt8] {
+                SubjectPublicKeyInfo(algorithm: .ed25519, key: rawRepresentation).der
             }
 
             fileprivate init(_ object: KeyObject, _ bytes: [UInt8]) {

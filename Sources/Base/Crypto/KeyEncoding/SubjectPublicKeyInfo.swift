@@ -33,7 +33,10 @@ enum KeyAlgorithm: Hashable {
     case rsa
     /// On a curve that is named: P-256, P-384 or P-521.
     case ellipticCurve(String)
+    /// Source: RFC 8410, section 3.
+    case ed25519
 
+    private static let edwards25519: OID = [1, 3, 101, 112]
     private static let rsaEncryption: OID = [1, 2, 840, 113549, 1, 1, 1]
     private static let ecPublicKey: OID = [1, 2, 840, 10045, 2, 1]
     private static let curves: [String: OID] = [
@@ -49,6 +52,7 @@ enum KeyAlgorithm: Hashable {
             self = .rsa
         case Self.ecPublicKey:
             self = .ellipticCurve(try Self.curve(try fields.next("the curve"), subject))
+        case Self.edwards25519: self = .ed25519
         default: throw MalformedInput(subject, "keys of the algorithm \(name) are not known here")
         }
         try fields.finish()
@@ -75,6 +79,7 @@ enum KeyAlgorithm: Hashable {
             case .ellipticCurve(let name):
                 identifier.objectIdentifier(Self.ecPublicKey)
                 if let curve = Self.curves[name] { identifier.objectIdentifier(curve) }
+            case .ed25519: identifier.objectIdentifier(Self.edwards25519)
             }
         }
     }

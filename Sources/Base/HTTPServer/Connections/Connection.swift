@@ -9,6 +9,8 @@ import TLS
 /// that a client that sends on, or hangs up, while its request is being answered costs nothing.
 final class Connection: Watched, @unchecked Sendable {
     enum Phase {
+        /// A balancer is about to say whose connection it is.
+        case proxy
         /// TLS is being agreed on.
         case handshake
         /// Between requests, or in a request's head.
@@ -26,13 +28,16 @@ final class Connection: Watched, @unchecked Sendable {
     enum Awaited { case nothing, handshake, request, head, body, end }
 
     let worker: Worker
-    let peer: Peer
+    /// Whoever connected, or for whom a balancer did.
+    var peer: Peer
     /// Of the socket that it came to.
     let listener: ListeningAddress
     let socket: Int32
     /// Whether the kernel can throw bytes away without handing them over.
     private let canDiscard: Bool
 
+    /// What has come of what a balancer says of the client.
+    var proxyHeader: [UInt8] = []
     let tls: TLSSession?
     /// What a request may know of TLS.
     var tlsPeer: TLSPeer?
@@ -71,26 +76,35 @@ final class Connection: Watched, @unchecked Sendable {
     var loop: EventLoop { worker.loop }
     var service: Service { worker.service }
 
+    /// - Parameter saysWho: whether it begins with a ``ProxyHeader``.
     init(
-        _ socket: Int32, _ peer: Peer, of listener: ListeningSocket, _ tls: TLSSession?, _ worker: Worker
+        _ socket: Int32, _ peer: Peer, of listener: ListeningSocket, _ tls: TLSSession?, saysWho: Bool,
+        _ worker: Worker
     ) {
         self.socket = socket
         self.peer = peer
         self.listener = listener.address
         self.worker = worker
         self.tls = tls
-        phase = tls == nil ? .head : .handshake
+        phase = saysWho ? .proxy : tls == nil ? .head : .handshake
         canDiscard = listener.isTCP && tls == nil
         reader = RequestReader(worker.service.configuration.head)
     }
 
     func start() {
+        if case .proxy = phase { expect(.handshake, within: service.times.handshake) } else { begin() }
+        advance()
+    }
+
+    /// What the client itself sends is next.
+    func begin() {
         if tls == nil {
+            phase = .head
             expect(.head, within: service.times.head)
         } else {
+            phase = .handshake
             expect(.handshake, within: service.times.handshake)
         }
-        advance()
     }
 
     // MARK: Events
@@ -120,6 +134,7 @@ final class Connection: Watched, @unchecked Sendable {
             mustAdvance = false
             if mayWrite, !output.isEmpty { flush() }
             switch phase {
+            case .proxy: readProxyHeader()
             case .handshake: shakeHands()
             case .head: readHead()
             case .exchange: goOnWithExchange()
@@ -328,6 +343,12 @@ final class Connection: Watched, @unchecked Sendable {
     func receive(into bytes: inout [UInt8], atMost count: Int) -> Received {
         guard mayRead else { return .nothing }
         if let tls { return receive(tls, into: &bytes, atMost: count) }
+        return receiveRaw(into: &bytes, atMost: count)
+    }
+
+    /// Appends what the socket holds, before TLS.
+    func receiveRaw(into bytes: inout [UInt8], atMost count: Int) -> Received {
+        guard mayRead else { return .nothing }
         var received = 0
         bytes.append(addingCapacity: count) { span in
             span.withUnsafeMutableBufferPointer { buffer, initialized in

@@ -68,16 +68,34 @@ final class ConnectionCounts: Sendable {
         }
     }
 
+    /// A connection that was admitted turns out to be another address's.
+    ///
+    /// - Returns: whether that may have one more; otherwise nothing changes.
+    func move(from old: IPAddress?, to new: IPAddress) -> Bool {
+        let (old, new) = (counted(old), counted(new))
+        return counts.withLock { counts in
+            if let new {
+                guard counts.byAddress[new, default: 0] < mostPerAddress else { return false }
+                counts.byAddress[new, default: 0] += 1
+            }
+            Self.release(old, &counts)
+            return true
+        }
+    }
+
+    private static func release(_ counted: IPAddress?, _ counts: inout Counts) {
+        guard let counted else { return }
+        let left = counts.byAddress[counted, default: 1] - 1
+        counts.byAddress[counted] = left > 0 ? left : nil
+    }
+
     /// A connection that was admitted has ended.
     ///
     /// - Returns: whether those who listen have paused, and may go on.
     func release(_ address: IPAddress?) -> Bool {
         let counted = counted(address)
         return counts.withLock { counts in
-            if let address = counted {
-                let left = counts.byAddress[address, default: 1] - 1
-                counts.byAddress[address] = left > 0 ? left : nil
-            }
+            Self.release(counted, &counts)
             counts.open -= 1
             counts.isTold = false
             return Self.giveBack(&counts)

@@ -33,7 +33,7 @@ final class Service: Sendable {
         self.resume = resume
         counts = ConnectionCounts(
             most: configuration.connections, mostPerAddress: configuration.connectionsPerAddress,
-            proxies: configuration.proxies)
+            proxies: configuration.proxies + configuration.proxyProtocol)
         budget = BodyBudget(capacity: configuration.bodies)
     }
 }
@@ -108,7 +108,9 @@ final class Worker: @unchecked Sendable {
             if service.counts.release(peer.address) { service.resume() }
             return service.observe(.handshakeFailed(error, peer))
         }
-        let connection = Connection(socket, peer, of: listener, tls, self)
+        let connection = Connection(
+            socket, peer, of: listener, tls,
+            saysWho: listener.isTCP && service.configuration.proxyProtocol.contains(peer.address), self)
         let events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
         guard loop.watch(socket, connection, events) else {
             close(socket)

@@ -16,12 +16,13 @@ public struct EncryptedMessage: Sendable, Hashable {
 
     /// Encrypts a secret: a content key is made for it, and that is wrapped for the recipient.
     ///
+    /// - Parameter resource: what the secret is, for the protected header (`resource`): the tag covers it.
     /// - Throws: ``JOSEError`` when libcrypto cannot do it.
-    public init(_ secret: Secret, to key: RecipientKey) throws(JOSEError) {
+    public init(_ secret: Secret, to key: RecipientKey, resource: String? = nil) throws(JOSEError) {
         let contentKey = SymmetricKey(size: .bits256)
         do {
             let wrapped = try key.wrap(contentKey)
-            let protected = wrapped.header.utf8.base64URL
+            let protected = wrapped.header(resource: resource).utf8.base64URL
             let box = try secret.withBytes { (bytes) throws(CryptoError) in
                 try AES.GCM.seal(bytes, using: contentKey, authenticating: protected.utf8)
             }
@@ -85,8 +86,15 @@ private struct WrappedKey {
     var parameters = ""
     let encryptedKey: [UInt8]
 
-    /// With its members in the one order that works.
-    var header: String { "{\"alg\":\"\(algorithm)\",\"enc\":\"A256GCM\"\(parameters)}" }
+    /// With its members in the one order that works: `ek` and `epk` stand before `resource`.
+    func header(resource: String?) -> String {
+        var header = Array("{\"alg\":\"\(algorithm)\",\"enc\":\"A256GCM\"\(parameters)".utf8)
+        if let resource {
+            header += ",\"resource\":".utf8
+            JSONString.append(resource, to: &header)
+        }
+        return String(decoding: header, as: UTF8.self) + "}"
+    }
 }
 
 extension RecipientKey {

@@ -50,6 +50,11 @@ public struct VerificationKey: Sendable {
         (kind, algorithm, self.id) = (.p256(key), .es256, id)
     }
 
+    /// For EdDSA.
+    public init(_ key: Curve25519.Signing.PublicKey, id: ExactText?) {
+        (kind, algorithm, self.id) = (.ed25519(key), .edDSA, id)
+    }
+
     /// Whether the private half made the signature, with this key's algorithm.
     func isValid(_ signature: [UInt8], over message: some Collection<UInt8>) -> Bool {
         switch kind {

@@ -51,14 +51,22 @@ public struct JWTClaims: Sendable {
                 throw .refusedClaims("The JWT is for another audience than \(audience).")
             }
         }
+        try checkTimes(leeway: rules.leeway, at: time)
+    }
+
+    /// - Returns: `exp`, in seconds since 1970.
+    /// - Throws: ``JOSEError/refusedClaims(_:)``: expired, without `exp`, or not valid yet.
+    @discardableResult
+    public func checkTimes(leeway: TimeInterval = 30, at time: Date) throws(JOSEError) -> TimeInterval {
         let now = time.timeIntervalSince1970
         guard let expiry = self["exp"]?.asNumber else {
             throw .refusedClaims("The JWT never expires: it must have exp.")
         }
-        guard now < expiry + rules.leeway else { throw .refusedClaims("The JWT has expired.") }
-        guard let start = self["nbf"] else { return }
-        guard let start = start.asNumber, now > start - rules.leeway else {
+        guard now < expiry + leeway else { throw .refusedClaims("The JWT has expired.") }
+        guard let start = self["nbf"] else { return expiry }
+        guard let start = start.asNumber, now > start - leeway else {
             throw .refusedClaims("The JWT is not valid yet: compare the clocks.")
         }
+        return expiry
     }
 }

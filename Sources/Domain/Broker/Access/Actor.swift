@@ -15,6 +15,8 @@ public struct Actor: Sendable, Hashable, CustomStringConvertible {
     public static func token(_ id: String) -> Actor { Actor("token", id) }
     /// The subject of a JWT.
     public static func jwt(issuer: String, subject: String) -> Actor { Actor("jwt", "\(subject) from \(issuer)") }
+    /// Whoever holds an operator's key, named by its thumbprint.
+    public static func operatorKey(_ thumbprint: String) -> Actor { Actor("key", thumbprint) }
     /// The subject of a client certificate.
     public static func certificate(_ subject: String) -> Actor { Actor("certificate", subject) }
     /// Someone on the server's machine who can use its data folder.

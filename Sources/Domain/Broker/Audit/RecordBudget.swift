@@ -1,3 +1,4 @@
+import Bytes
 import Concurrency
 
 /// Bounds what others can write into the trail.
@@ -38,4 +39,48 @@ public final class RecordBudget: Sendable {
 
     /// Takes a count back that could not be written down.
     func giveBack(_ count: Int) { state.withLock { $0.omitted += count } }
+}
+
+/// A ``RecordBudget`` for each actor who has proved who they are, so that no credential writes without bound what it may
+/// not do.
+///
+/// It remembers as many actors as are busy; one that it forgot has all of its budget.
+package final class ActorBudgets: Sendable {
+    /// Refusals of one actor in a minute.
+    package static let perMinute = 10
+    private static let remembered = 4_096
+    /// Actors whose counts are kept apart. The others share one.
+    private static let named = 16
+
+    private let allowance = Allowance.perMinute(perMinute)
+    private let buckets = BoundedCache<ExactText, ContinuousClock.Instant>(capacity: remembered)
+    private let omitted = Lock<[ExactText: Int]>([:])
+
+    init() {}
+
+    /// Whether one more may be recorded; if not, it is counted.
+    func spend(_ actor: Actor, at now: ContinuousClock.Instant = .now) -> Bool {
+        let name = ExactText(actor.description)
+        guard buckets.update(name, default: now, { allowance.take(from: &$0, at: now) }) != nil else { return true }
+        count(1, of: name)
+        return false
+    }
+
+    /// How many were left out since this was last asked, by actor.
+    func takeOmitted() -> [ExactText: Int] {
+        omitted.withLock { omitted in
+            defer { omitted = [:] }
+            return omitted
+        }
+    }
+
+    /// Takes counts back that could not be written down.
+    func giveBack(_ counts: [ExactText: Int]) { for (name, count) in counts { self.count(count, of: name) } }
+
+    private func count(_ count: Int, of name: ExactText) {
+        omitted.withLock { omitted in
+            let isNamed = omitted[name] != nil || omitted.count < Self.named
+            omitted[isNamed ? name : ExactText("others"), default: 0] += count
+        }
+    }
 }

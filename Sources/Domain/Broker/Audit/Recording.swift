@@ -2,10 +2,12 @@ import Bytes
 import Crypto
 import Evidence
 
-/// Two budgets, so that noise from strangers leaves room for what genuine guests are refused.
+/// Budgets of their own, so that noise from strangers leaves room for what genuine guests are refused, and no actor's
+/// refusals take another's.
 package struct RecordBudgets: Sendable {
     package let strangers: RecordBudget
     package let genuine: RecordBudget
+    package let actors = ActorBudgets()
 
     init(strangers: Int, genuine: Int) {
         self.strangers = RecordBudget(perMinute: strangers)
@@ -30,16 +32,18 @@ extension Broker {
     /// Says in the trail how many records were left out since the last time, if any were.
     package func recordOmissions() async throws {
         let (strangers, genuine) = (budgets.strangers.takeOmitted(), budgets.genuine.takeOmitted())
-        guard strangers + genuine > 0 else { return }
+        let actors = budgets.actors.takeOmitted()
+        guard strangers + genuine > 0 || !actors.isEmpty else { return }
+        let known = actors.sorted { $0.value > $1.value }.map { "\($0.value) of \($0.key.text)" }
+        let details = [
+            "strangers": "\(strangers)", "genuine": "\(genuine)", "known": known.joined(separator: ", "),
+        ]
         do {
-            try await store.record(
-                [
-                    AuditRecord(
-                        .omit, by: .server, details: ["strangers": "\(strangers)", "genuine": "\(genuine)"], at: now())
-                ], attempt: nil)
+            try await store.record([AuditRecord(.omit, by: .server, details: details, at: now())], attempt: nil)
         } catch {
             budgets.strangers.giveBack(strangers)
             budgets.genuine.giveBack(genuine)
+            budgets.actors.giveBack(actors)
             throw error
         }
     }

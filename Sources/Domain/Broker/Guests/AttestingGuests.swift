@@ -40,6 +40,11 @@ extension Broker {
         return opened
     }
 
+    /// Whether one of these cookies is a challenge of this server's, before anything is read of what came with it.
+    public func isChallenge(among candidates: [some StringProtocol]) -> Bool {
+        !guestChallenges(among: candidates).isEmpty
+    }
+
     private var notTheNonce: Refusal {
         refused(guest: Refusal(.challengeInvalid, "The nonce is not this session's: start again at /auth."))
     }
@@ -164,28 +169,42 @@ extension Broker {
             ) { products in
                 // Anyone can make up a report that is bound to its own key.
                 for product in products {
-                    let claims = GuestClaims(.snp(SNPClaims(report, product: product)), initData: initData)
+                    var stated = SNPClaims(report, product: product)
+                    stated.cspID = certificates.lazy.compactMap { try? EndorsementKey($0).cspID }.first
+                    let claims = GuestClaims(.snp(stated), initData: initData)
                     if try await prospects.letsIn(claims, under: policy) { return true }
                 }
                 return false
             }
             let claims = GuestClaims(
-                .snp(SNPClaims(report, product: result.key?.product ?? report.product)), initData: initData)
+                .snp(SNPClaims(report, provenBy: result.key)), initData: initData)
+            let verdict = withDevices(result.verdict, answer)
             let attempt = GuestAttempt(
                 tee: .snp, guest: opened.challenge.id, chip: report.isChipMasked ? "" : Hex.encode(report.chipID),
-                verdict: result.verdict)
+                verdict: verdict)
             guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
+            guard verdict.isAccepted else {
+                throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
+            }
             // A cloud's key is many hosts': their networks are told from one another.
             let machine = attempt.chip.isEmpty ? Self.machine(result.key) : attempt.chip
             return (claims, attempt, machine)
         case .sample(let reportData, let svn):
-            let verdict = SampleVerifier.verify(
-                reportData: reportData, expecting: answer.reportData, isAllowed: policy.allowsSample)
+            let verdict = withDevices(
+                SampleVerifier.verify(
+                    reportData: reportData, expecting: answer.reportData, isAllowed: policy.allowsSample), answer)
             let attempt = GuestAttempt(tee: .sample, guest: opened.challenge.id, chip: "", verdict: verdict)
             guard verdict.isAccepted else {
                 throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
             }
             return (GuestClaims(.sample(svn: svn), initData: initData), attempt, Self.machine(nil))
+        }
+    }
+
+    private func withDevices(_ verdict: Verdict, _ answer: GuestAnswer) -> Verdict {
+        answer.devices.reduce(verdict) {
+            $0.withSampleDevice(
+                reportData: $1.reportData, expecting: $1.expected, isAllowed: policy.allowsSample)
         }
     }
 

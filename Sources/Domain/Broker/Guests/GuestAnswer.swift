@@ -24,11 +24,28 @@ public struct GuestAnswer: Sendable {
     public struct InitData: Sendable, Hashable {
         /// What HOST_DATA must be, 32 bytes.
         public let digest: [UInt8]
+        /// The same, not cut to what HOST_DATA holds.
+        public let wholeDigest: [UInt8]
         public let claims: [ExactText: ExactText]
 
-        public init(digest: [UInt8], claims: [ExactText: ExactText]) {
+        /// - Parameter wholeDigest: `nil` where it is no longer than HOST_DATA.
+        public init(digest: [UInt8], wholeDigest: [UInt8]? = nil, claims: [ExactText: ExactText]) {
             self.digest = digest
+            self.wholeDigest = wholeDigest ?? digest
             self.claims = claims
+        }
+    }
+
+    /// Evidence of a device behind which there is no hardware.
+    public struct SampleDevice: Sendable, Hashable {
+        public let svn: String
+        /// What it says that it is bound to; zeros at its end may be missing.
+        public let reportData: [UInt8]
+        /// What it must be, 64 bytes.
+        public let expected: [UInt8]
+
+        public init(svn: String, reportData: [UInt8], expected: [UInt8]) {
+            (self.svn, self.reportData, self.expected) = (svn, reportData, expected)
         }
     }
 
@@ -40,12 +57,17 @@ public struct GuestAnswer: Sendable {
     /// The guest's public key, which its secrets are encrypted to: a JWK in canonical JSON.
     public let key: String
     public let initData: InitData?
+    public let devices: [SampleDevice]
 
-    public init(proof: Proof, nonce: [UInt8], reportData: [UInt8], key: String, initData: InitData?) {
+    public init(
+        proof: Proof, nonce: [UInt8], reportData: [UInt8], key: String, initData: InitData?,
+        devices: [SampleDevice] = []
+    ) {
         self.proof = proof
         self.nonce = nonce
         self.reportData = reportData
         self.key = key
         self.initData = initData
+        self.devices = devices
     }
 }

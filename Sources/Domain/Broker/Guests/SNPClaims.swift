@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 public import Evidence
 import Formats
 
@@ -33,8 +33,11 @@ public struct SNPClaims: Sendable, Hashable {
     public var currentTCB: TCBVersion?
     public var committedTCB: TCBVersion?
     public var launchTCB: TCBVersion?
+    public var mitigations = StatedMitigations()
     /// What kind of key signed the report.
     public var endorsement: EndorsementKey.Kind?
+    /// The cloud provider that the VLEK was made for.
+    public var cspID: ExactText?
 
     /// From another verifier's token. What it does not say is left out.
     public init(measurement: [UInt8], policy: GuestPolicy) {
@@ -44,8 +47,15 @@ public struct SNPClaims: Sendable, Hashable {
 
     /// - Parameters:
     ///   - report: one that was found genuine, or is only looked at.
-    ///   - product: the certificate's. A report of version 2 does not say, and without it TCBs have no meaning.
-    public init(_ report: AttestationReport, product: Product?) {
+    ///   - key: whose report it is. A report of version 2 does not say which product it comes from, and without it TCBs
+    ///     have no meaning; no report says whose VLEK it is.
+    public init(_ report: AttestationReport, provenBy key: EndorsementKey?) {
+        self.init(report, product: key?.product ?? report.product)
+        cspID = key?.cspID
+    }
+
+    /// - Parameter product: the report's, as far as is known.
+    init(_ report: AttestationReport, product: Product?) {
         self.product = product
         measurement = report.measurement
         hostData = report.hostData
@@ -59,6 +69,7 @@ public struct SNPClaims: Sendable, Hashable {
         vmpl = report.vmpl
         guestSVN = report.guestSVN
         platformInfo = report.platformInfo
+        mitigations = report.mitigations
         if let product {
             reportedTCB = report.reportedTCB.version(of: product)
             currentTCB = report.currentTCB.version(of: product)
@@ -71,6 +82,13 @@ public struct SNPClaims: Sendable, Hashable {
             case .vlek: .vlek
             case .none, .unknown: nil
             }
+    }
+}
+
+extension SNPClaims {
+    /// All four TCB versions, as far as they are stated.
+    var statedTCBs: StatedTCBs {
+        StatedTCBs(reported: reportedTCB, committed: committedTCB, current: currentTCB, launch: launchTCB)
     }
 }
 
@@ -105,14 +123,15 @@ extension SNPClaims {
         guestSVN = try json.optional("guest_svn")?.integer()
         platformInfo = try Self.bits(json.optional("platform_info"))
         endorsement = try Self.value(json.optional("endorsement"))
+        mitigations = StatedMitigations(
+            current: try Self.bits(json.optional("current_mitigations")),
+            launch: try Self.bits(json.optional("launch_mitigations")))
+        cspID = try json.optional("csp_id").map { member throws(MalformedInput) in ExactText(try member.text()) }
     }
 
     private static func bits(_ member: JSON?) throws(MalformedInput) -> UInt64? {
         guard let member else { return nil }
-        let text = try member.text()
-        guard text.utf8.starts(with: "0x".utf8), let bits = UInt64(text.dropFirst(2), radix: 16) else {
-            throw member.unfit("bits")
-        }
+        guard let bits = UInt64(bits: try member.text()) else { throw member.unfit("bits") }
         return bits
     }
 
@@ -132,6 +151,9 @@ extension SNPClaims {
         members["vmpl"] = vmpl.map { .integer(Int($0)) }
         members["guest_svn"] = guestSVN.map { .integer(Int($0)) }
         members["platform_info"] = platformInfo.map { .text("0x" + String($0, radix: 16)) }
+        members["current_mitigations"] = mitigations.current.map { .text("0x" + String($0, radix: 16)) }
+        members["launch_mitigations"] = mitigations.launch.map { .text("0x" + String($0, radix: 16)) }
+        members["csp_id"] = cspID.map { .text($0.text) }
         members["endorsement"] = endorsement.map { .text($0.rawValue) }
         return JSONValue(members)
     }

@@ -21,6 +21,7 @@ extension ResourcePolicy {
     ) -> [Requirement] {
         var list = [technology(claims, under: server)]
         if !initData.isEmpty { list.append(initData(claims)) }
+        list += agentPolicy(claims)
         switch claims.platform {
         case .snp(let claims):
             let digests = DigestRule.Context(policy: name, references: references, time: time)
@@ -45,6 +46,8 @@ extension ResourcePolicy {
         bare.description = description
         bare.tees = tees
         (bare.initData, bare.isInitDataOpen) = (initData, isInitDataOpen)
+        (bare.containerImages, bare.agentPolicyClaims) = (containerImages, agentPolicyClaims)
+        bare.agentPolicyRules = agentPolicyRules
         bare.issuers = issuers
         bare.agentDecision = agentDecision
         bare.acceptsAnyMeasurement = acceptsAnyMeasurement
@@ -90,6 +93,55 @@ extension ResourcePolicy {
                         + "them, or set init_data_open if any are meant."
                     : "The guest's init data are not those of the policy \(name): launch it with the right ones, "
                         + "or change the policy.")
+    }
+
+    /// What the agent's policy lets the pod run. Init data that no evidence is bound to are not among the claims.
+    private func agentPolicy(_ claims: GuestClaims) -> [Requirement] {
+        guard containerImages != nil || agentPolicyRules != nil || !agentPolicyClaims.isEmpty else { return [] }
+        let agent = AgentPolicy(initData: claims.initData)
+        var list: [Requirement] = []
+        if let containerImages {
+            let images = agent?.containerImages ?? []
+            let strangers = images.filter { !containerImages.contains($0) }
+            let unnamed = agent?.containersWithoutImage ?? 0
+            let found =
+                images.isEmpty
+                ? "no images"
+                : strangers.isEmpty
+                    ? unnamed == 0 ? "these only" : "\(unnamed) containers without an image's name"
+                    : strangers.prefix(4).map(\.text).joined(separator: ", ")
+            list.append(
+                Requirement(
+                    .policyContainerImages, expected: .text(containerImages.map(\.text).joined(separator: " or ")),
+                    found: .text(found), isMet: !images.isEmpty && strangers.isEmpty && unnamed == 0,
+                    advice: images.isEmpty
+                        ? "The guest's init data have no policy.rego whose policy_data name container images, and the policy "
+                            + "\(name) asks for some: launch the pod with the policy that genpolicy writes."
+                        : "The guest may run containers that the policy \(name) does not list (\(found)): launch the pod "
+                            + "without, or add the images to container_images."))
+        }
+        if let agentPolicyRules {
+            list.append(
+                Requirement(
+                    .policyAgentClaims,
+                    expected: .text(agentPolicyRules.map { Hex.encode($0) }.joined(separator: " or ")),
+                    found: agent.map { .bytes($0.rulesDigest) } ?? .text("no policy_data"),
+                    isMet: agent.map { agentPolicyRules.contains($0.rulesDigest) } ?? false,
+                    advice:
+                        "The rules of the guest's agent policy are not those that the policy \(name) names: generate the "
+                        + "pod's policy with the same genpolicy rules, or add their digest to agent_policy_rules."))
+        }
+        for (pointer, wanted) in agentPolicyClaims.sorted(by: { $0.key < $1.key }) {
+            let found = agent?.value(at: pointer)
+            list.append(
+                Requirement(
+                    .policyAgentClaims, expected: .text("\(pointer) is \(wanted)"),
+                    found: .text(found?.text ?? "not there"), isMet: found == wanted,
+                    advice:
+                        "The guest's agent policy does not have what the policy \(name) wants at \(pointer): launch the "
+                        + "pod with another, or change agent_policy_claims."))
+        }
+        return list
     }
 
     // MARK: What the guest is
@@ -143,14 +195,29 @@ extension ResourcePolicy {
 
     private func hardware(_ claims: SNPClaims, under server: AppraisalPolicy) -> [Requirement] {
         var list: [Requirement] = []
-        if let products {
+        if products != nil || server.products != Set(Product.allCases) {
+            let accepted = (products ?? Product.allCases).filter(server.products.contains)
+            let isOfServer = claims.product.map { !server.products.contains($0) } ?? false
             list.append(
                 Requirement(
-                    .policyProduct, expected: .text(products.map(\.rawValue).joined(separator: " or ")),
+                    .policyProduct, expected: .text(accepted.map(\.rawValue).joined(separator: " or ")),
                     found: .text(claims.product?.rawValue ?? "not stated"),
-                    isMet: claims.product.map(products.contains) ?? false,
-                    advice: "The policy \(name) does not let this processor's guests in: run the guest on one of its "
-                        + "`products`."))
+                    isMet: claims.product.map(accepted.contains) ?? false,
+                    advice: isOfServer
+                        ? "This server takes no guests on this processor (snp.products): run the guest on another."
+                        : "The policy \(name) does not let this processor's guests in: run the guest on one of its "
+                            + "`products`."))
+        }
+        for (providers, isOfServer) in [(cspIDs, false), (server.cspIDs, true)] {
+            guard let providers else { continue }
+            list.append(
+                Requirement(
+                    .policyCSPID, expected: .text(providers.map(\.text).joined(separator: " or ")),
+                    found: .text(claims.cspID?.text ?? "not stated"),
+                    isMet: claims.cspID.map(providers.contains) ?? false,
+                    advice: "The report is not signed by a VLEK of a cloud provider in "
+                        + (isOfServer ? "snp.csp_ids" : "the policy \(name)'s csp_ids")
+                        + ": run the guest there, or add the provider."))
         }
         if let endorsements {
             list.append(
@@ -171,6 +238,7 @@ extension ResourcePolicy {
                         + "the chip to its `chips`."))
         }
         if let requirement = minimumTCB(claims, under: server) { list.append(requirement) }
+        if let requirement = mitigations(claims, under: server) { list.append(requirement) }
         if !platform.isEmpty {
             let missing = PlatformFeatures(rawValue: claims.platformInfo ?? 0).missing(from: platform)
             list.append(
@@ -194,7 +262,6 @@ extension ResourcePolicy {
                     "The policy \(name) has a minimum TCB and the token does not say which processor its TCB is for: "
                     + "let the guest attest here.")
         }
-        let floors = [minimumTCB[product], server.minimumTCB[product]].compactMap { $0 }
         if !minimumTCB.isEmpty, minimumTCB[product] == nil {
             return Requirement(
                 .policyMinimumTCB, expected: .text("a minimum for \(product.rawValue)"), found: .tcb(reported),
@@ -202,12 +269,31 @@ extension ResourcePolicy {
                 advice: "The policy \(name) has minimum TCBs, and none for \(product.rawValue): add one, if its guests "
                     + "may have this.")
         }
+        let floors = [
+            minimumTCB[product].map { TCBFloor($0, holdsAtLaunch: holdsMinimumAtLaunch) },
+            server.minimumTCB[product].map { TCBFloor($0, holdsAtLaunch: server.holdsMinimumAtLaunch) },
+        ].compactMap(\.self)
         guard let first = floors.first else { return nil }
-        let floor = floors.dropFirst().reduce(first) { $0.raised(to: $1) }
+        let shortfall = floors.lazy.compactMap { $0.shortfall(of: claims.statedTCBs) }.first
         return Requirement(
-            .policyMinimumTCB, expected: .tcb(floor), found: .tcb(reported), isMet: reported.isAtLeast(floor),
-            advice: "The host's TCB is \(reported) and at least \(floor) is required: update the host's firmware, or "
-                + "lower the policy \(name)'s minimum_tcb and snp.minimum_tcb.\(product.rawValue.lowercased()).")
+            .policyMinimumTCB, expected: .tcb(floors.reduce(first.version) { $0.raised(to: $1.version) }),
+            found: shortfall?.found ?? .tcb(reported), isMet: shortfall == nil,
+            advice: shortfall?.advice(
+                lowering: "the policy \(name)'s minimum_tcb and snp.minimum_tcb.\(product.rawValue.lowercased())") ?? ""
+        )
+    }
+
+    private func mitigations(_ claims: SNPClaims, under server: AppraisalPolicy) -> Requirement? {
+        let wanted = minimumMitigations | server.minimumMitigations
+        guard wanted != 0 else { return nil }
+        let shortfalls = [
+            (minimumMitigations, holdsMinimumAtLaunch), (server.minimumMitigations, server.holdsMinimumAtLaunch),
+        ].filter { $0.0 != 0 }.compactMap { claims.mitigations.shortfall(from: $0.0, holdsAtLaunch: $0.1) }
+        return Requirement(
+            .policyMitigations, expected: .bits(wanted), found: claims.mitigations.found, isMet: shortfalls.isEmpty,
+            advice:
+                "The host's firmware lacks mitigations (\(shortfalls.first ?? "")): update it and launch the guest again, "
+                + "or change the policy \(name)'s minimum_mitigations and snp.minimum_mitigations.")
     }
 
     // MARK: How it was launched

@@ -147,9 +147,9 @@ extension AuditRecord {
 }
 
 extension ReferenceValueSet {
-    /// SHA-256 over the values in hex, one a line, in hex: for the trail, which has no room for thousands of them.
+    /// SHA-256 over the values as people write them, one a line, in hex: for the trail, which has no room for thousands of them.
     fileprivate var digest: String {
-        let lines = values.map { Hex.encode($0) + "\n" }.joined()
+        let lines = texts.map { $0 + "\n" }.joined()
         return Hex.encode(SHA256.hash(data: lines.utf8))
     }
 }

@@ -15,7 +15,7 @@ extension ResourcePolicy {
             guard !list.isEmpty else { throw refuse(rule, Self.emptyList) }
             for case .value(let value) in list {
                 guard value.count == kind.length else {
-                    throw refuse(rule, "holds a value of \(value.count) bytes where one has \(kind.length)")
+                    throw refuse(rule, "holds a value of \(value.count) bytes where one has \(kind.form)")
                 }
                 // A guest that nobody signed for shows zeros: they would let in everyone's.
                 guard kind == .hostData || !value.isAllZero else {
@@ -45,9 +45,19 @@ extension ResourcePolicy {
         }
         for (rule, isEmpty) in [
             ("tee", tees.isEmpty), ("products", products?.isEmpty == true),
-            ("endorsements", endorsements?.isEmpty == true),
+            ("endorsements", endorsements?.isEmpty == true), ("csp_ids", cspIDs?.isEmpty == true),
+            ("container_images", containerImages?.isEmpty == true),
         ] where isEmpty {
             throw refuse(rule, Self.emptyList)
+        }
+        try check("agent_policy_rules", agentPolicyRules, lengths: [32])
+        if let pointer = agentPolicyClaims.keys.sorted().first(where: { !AgentPolicy.isPointer($0) }) {
+            throw refuse(
+                "agent_policy_claims",
+                "has \"\(pointer.text.prefix(64))\", which is no JSON pointer such as /containers/1/OCI/Process/Args/0")
+        }
+        guard holdsMinimumAtLaunch || !minimumTCB.isEmpty || minimumMitigations != 0 else {
+            throw refuse("minimum_at_launch", "is false, and there is neither minimum_tcb nor minimum_mitigations")
         }
         if case .atMost(let most)? = vmpl, most > 3 { throw refuse("max_vmpl", "is \(most), and the highest is 3") }
         if case .exactly(let wanted)? = vmpl, wanted > 3 { throw refuse("vmpl", "is \(wanted), and the highest is 3") }
@@ -62,8 +72,10 @@ extension ResourcePolicy {
             throw refuse("init_data_open", "is true, and there are no init_data: then any are taken anyhow")
         }
         // Kept as JSON, whose usual readers would take one for the other.
-        guard Set(initData.keys.map(\.text)).count == initData.count else {
-            throw refuse("init_data", "has two names that differ in bytes only and look the same: remove one")
+        let alike = "has two names that differ in bytes only and look the same: remove one"
+        guard Set(initData.keys.map(\.text)).count == initData.count else { throw refuse("init_data", alike) }
+        guard Set(agentPolicyClaims.keys.map(\.text)).count == agentPolicyClaims.count else {
+            throw refuse("agent_policy_claims", alike)
         }
         if let agentDecision { try Self.check(agentDecision, refuse) }
         guard pinsGuest != acceptsAnyMeasurement else {

@@ -6,8 +6,9 @@ extension ResourcePolicy: Codable {
     /// Every member must be there: a later version that adds a rule writes another `form`, and this one then refuses
     /// the policy rather than overlook the rule.
     private struct Form: Codable {
-        /// The second has `issuers` and `initDataOpen`; a policy without them is written in the first.
-        static let known = 1...2
+        /// The second has `issuers` and `initDataOpen`, the third what stands behind `agentDecision`. A policy is written in
+        /// the first that has all its rules.
+        static let known = 1...3
 
         let form: Int
         let name: PolicyName
@@ -34,6 +35,12 @@ extension ResourcePolicy: Codable {
         let initDataOpen: Bool?
         let issuers: [ExactText]?
         let agentDecision: String?
+        let cspIDs: [ExactText]?
+        let minimumMitigations: UInt64?
+        let minimumAtLaunch: Bool?
+        let containerImages: [ExactText]?
+        let agentPolicyClaims: [ExactText: ExactText]?
+        let agentPolicyRules: [HexBytes]?
     }
 
     private struct HexBytes: Codable {
@@ -90,6 +97,12 @@ extension ResourcePolicy: Codable {
         isInitDataOpen = form.initDataOpen ?? false
         issuers = form.issuers ?? []
         agentDecision = form.agentDecision
+        cspIDs = form.cspIDs
+        minimumMitigations = form.minimumMitigations ?? 0
+        holdsMinimumAtLaunch = form.minimumAtLaunch ?? true
+        containerImages = form.containerImages
+        agentPolicyClaims = form.agentPolicyClaims ?? [:]
+        agentPolicyRules = form.agentPolicyRules?.map(\.bytes)
         try check()
     }
 
@@ -100,10 +113,14 @@ extension ResourcePolicy: Codable {
         case .atMost(let limit): most = limit
         case nil: break
         }
+        let hasThird =
+            cspIDs != nil || minimumMitigations != 0 || !holdsMinimumAtLaunch || containerImages != nil
+            || !agentPolicyClaims.isEmpty || agentPolicyRules != nil
         var container = encoder.singleValueContainer()
         try container.encode(
             Form(
-                form: issuers.isEmpty && !isInitDataOpen ? 1 : 2, name: name, description: description, tees: tees,
+                form: hasThird ? 3 : issuers.isEmpty && !isInitDataOpen ? 1 : 2, name: name, description: description,
+                tees: tees,
                 products: products,
                 measurements: measurements,
                 acceptsAnyMeasurement: acceptsAnyMeasurement, hostData: hostData, idKeyDigests: idKeyDigests,
@@ -114,7 +131,11 @@ extension ResourcePolicy: Codable {
                 vmpl: exact, maxVMPL: most, minimumGuestSVN: minimumGuestSVN, allows: allows.rawValue,
                 requires: requires.rawValue, platform: platform.rawValue, initData: initData,
                 initDataOpen: isInitDataOpen ? true : nil, issuers: issuers.isEmpty ? nil : issuers,
-                agentDecision: agentDecision))
+                agentDecision: agentDecision, cspIDs: cspIDs,
+                minimumMitigations: minimumMitigations == 0 ? nil : minimumMitigations,
+                minimumAtLaunch: holdsMinimumAtLaunch ? nil : false, containerImages: containerImages,
+                agentPolicyClaims: agentPolicyClaims.isEmpty ? nil : agentPolicyClaims,
+                agentPolicyRules: agentPolicyRules?.map(HexBytes.init)))
     }
 }
 

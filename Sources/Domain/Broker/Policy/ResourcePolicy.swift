@@ -36,8 +36,15 @@ public struct ResourcePolicy: Sendable, Hashable {
     /// As reports name them: 64 bytes, or Turin's 8.
     public var chips: [[UInt8]]?
     public var endorsements: [EndorsementKey.Kind]?
-    /// For the products that it has; the others have none but the server's.
+    /// The cloud providers whose VLEKs are accepted.
+    public var cspIDs: [ExactText]?
+    /// What REPORTED, COMMITTED, CURRENT and LAUNCH_TCB are held to, for the products that it has; once there is one, the
+    /// others are refused.
     public var minimumTCB: [Product: TCBVersion] = [:]
+    /// Mitigations that the host's firmware must have in force, bit by bit.
+    public var minimumMitigations: UInt64 = 0
+    /// Whether the two minimums hold for the time of the guest's launch too.
+    public var holdsMinimumAtLaunch = true
     /// `nil`: what the server asks for.
     public var vmpl: VMPL?
     public var minimumGuestSVN: UInt32?
@@ -51,6 +58,12 @@ public struct ResourcePolicy: Sendable, Hashable {
     public var initData: [ExactText: ExactText] = [:]
     /// Whether a guest may have init data beside those, of which the policy says nothing.
     public var isInitDataOpen = false
+    /// The container images that the agent's policy in the init data may let a pod run.
+    public var containerImages: [ExactText]?
+    /// Values that the agent's policy must have, by path, e.g. `containers.0.OCI.Process.Args.0`.
+    public var agentPolicyClaims: [ExactText: ExactText] = [:]
+    /// SHA-256 of the agent's policy without its `policy_data`: the rules that give the data their meaning.
+    public var agentPolicyRules: [[UInt8]]?
     /// Other verifiers (`iss`) whose tokens guests may come with; without any, a guest attests here.
     public var issuers: [ExactText] = []
     /// The decision that an Open Policy Agent must give too, e.g. `policy/allow`.

@@ -2,6 +2,11 @@ public import Bytes
 
 /// What operators do to resources. Who may, is decided before.
 extension Broker {
+    /// The paths of resources, in their order, from the first one after `path`.
+    public func resourcePaths(after path: String, limit: Int) async throws -> [ResourcePath] {
+        try await store.resources(after: path, search: "", limit: limit).map(\.path)
+    }
+
     /// Stores the next version of a resource, durably, and makes it the current one.
     ///
     /// - Parameters:

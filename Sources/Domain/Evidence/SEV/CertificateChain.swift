@@ -64,6 +64,8 @@ public struct SEVCertificateChain: Sendable, Hashable {
 /// What was found when an SEV chain was verified. Only ``init(_:anchors:)`` makes one.
 public struct AppraisedSEVChain: Sendable {
     public let chain: SEVCertificateChain
+    /// The product whose root it is, e.g. `Naples`; `nil` for no pinned one.
+    let product: String?
     let checks: [Check]
 
     public var isGenuine: Bool { checks.allSatisfy { $0.outcome == .passed } }
@@ -74,6 +76,7 @@ public struct AppraisedSEVChain: Sendable {
         self.chain = chain
         var list = CheckList()
         let product = anchors.product(ofRoot: chain.ark)
+        self.product = product
         list.check(
             .sevRoot, expected: .text("a pinned root key (Naples, Rome or Milan), signed by itself if signed"),
             found: .text(product ?? Hex.encode(chain.ark.fingerprint)),

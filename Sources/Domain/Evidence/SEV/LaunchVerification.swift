@@ -1,3 +1,4 @@
+public import Bytes
 import Crypto
 
 extension Check.Name {
@@ -8,6 +9,7 @@ extension Check.Name {
     static let sevPEK = Self("sev.chain.pek", .genuineness)
     static let sevPDH = Self("sev.chain.pdh", .genuineness)
     static let sevPDHKey = Self("sev.pdh_key", .genuineness)
+    static let sevProducts = Self("sev.products", .acceptability)
     static let sevDebug = Self("sev.debug", .acceptability)
     static let sevFirmware = Self("sev.minimum_firmware", .acceptability)
     static let sevMeasurement = Self("sev.measurement", .acceptability)
@@ -27,12 +29,23 @@ public enum SEVVerifier {
 
     /// The platform against a workload's launch policy.
     ///
-    /// - Parameter allowsDebug: the server's own word on debuggable guests; the workload's is in `policy`.
+    /// - Parameters:
+    ///   - allowsDebug: the server's own word on debuggable guests; the workload's is in `policy`.
+    ///   - products: whose roots are acceptable, of those that are pinned; `nil`: all.
     public static func verify(
-        _ chain: AppraisedSEVChain, build: SEVFirmwareBuild, policy: SEVLaunchPolicy, allowsDebug: Bool
+        _ chain: AppraisedSEVChain, build: SEVFirmwareBuild, policy: SEVLaunchPolicy, allowsDebug: Bool,
+        products: [ExactText]? = nil
     ) -> Verdict {
         var list = CheckList()
         check(chain, &list)
+        if let products {
+            let found = chain.product ?? "not known"
+            list.check(
+                .sevProducts, expected: .text(products.map(\.text).joined(separator: " or ")), found: .text(found),
+                products.contains { ExactText($0.text.lowercased()) == ExactText(found.lowercased()) },
+                advice: "This server takes no SEV guests on \(found): run the guest on another processor, or add it to "
+                    + "sev.products.")
+        }
         let debug = !policy.flags.contains(.noDebug)
         list.check(
             .sevDebug, expected: .text(allowsDebug ? "allowed or forbidden" : "forbidden"),

@@ -62,6 +62,8 @@ public struct AttestationReport: Sendable, Hashable {
     let currentFirmware: [UInt8]
     let committedFirmware: [UInt8]
     public let launchTCB: RawTCBVersion
+    /// Stated from version 5 on.
+    public let mitigations: StatedMitigations
     let signature: ReportSignature
     /// The offsets of reserved bytes that are not zero.
     let dirtyReservedOffsets: [Int]
@@ -113,8 +115,13 @@ public struct AttestationReport: Sendable, Hashable {
         committedFirmware = try cursor.take(3)
         reserved.note(try cursor.take(1), at: 0x1EF)
         launchTCB = RawTCBVersion(try cursor.take(8))
-        let mitigationVectors = try cursor.take(16)
-        if version < 5 { reserved.note(mitigationVectors, at: 0x1F8) }
+        let (launchMitigations, currentMitigations) = (try cursor.u64(), try cursor.u64())
+        if version >= 5 {
+            mitigations = StatedMitigations(current: currentMitigations, launch: launchMitigations)
+        } else {
+            mitigations = StatedMitigations()
+            reserved.note(launchMitigations.littleEndianBytes + currentMitigations.littleEndianBytes, at: 0x1F8)
+        }
         reserved.note(try cursor.take(152), at: 0x208)
         try cursor.skip(Self.size - Self.signatureOffset)
         try cursor.finish()

@@ -15,6 +15,8 @@ public struct EndorsementKey: Sendable {
     public let tcb: TCBVersion
     /// The chip, 64 bytes (Turin: 8). A VLEK has none.
     public let hardwareID: [UInt8]?
+    /// The cloud provider that a VLEK was made for, e.g. `CN=cc-us-east-2.amazonaws.com`. A VCEK states none.
+    public let cspID: ExactText?
     let publicKey: P384.Signing.PublicKey
 
     /// Reads AMD's extensions.
@@ -38,6 +40,7 @@ public struct EndorsementKey: Sendable {
             fmc: product == .turin ? try fields.level(9) : nil, bootLoader: try fields.level(1),
             tee: try fields.level(2), snp: try fields.level(3), microcode: try fields.level(8))
         hardwareID = kind == .vcek ? try fields.hardwareID(length: product.chipIDLength) : nil
+        cspID = kind == .vlek ? fields.cspID : nil
         do {
             publicKey = try P384.Signing.PublicKey(derRepresentation: certificate.publicKeyInfo)
         } catch {
@@ -77,6 +80,14 @@ public struct EndorsementKey: Sendable {
                 throw MalformedInput(Self.subject, "its product name is not text")
             }
             return text
+        }
+
+        /// `nil` when there is none that can be read: a rule that asks for one is not met then.
+        var cspID: ExactText? {
+            guard let value = try? value(5), let element = try? DERElement(value, subject: Self.subject),
+                let text = (try? element.text(.ia5String)) ?? (try? element.text(.utf8String))
+            else { return nil }
+            return ExactText(text)
         }
 
         func hardwareID(length: Int) throws(MalformedInput) -> [UInt8] {

@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import Crypto
 public import FoundationEssentials
 
@@ -26,7 +26,10 @@ extension Check.Name {
     static let snpDebug = Self("snp.debug", .acceptability)
     static let snpMigrationAgent = Self("snp.migration_agent", .acceptability)
     static let snpVMPL = Self("snp.vmpl", .acceptability)
+    static let snpProducts = Self("snp.products", .acceptability)
+    static let snpCSPID = Self("snp.csp_id", .acceptability)
     static let snpMinimumTCB = Self("snp.minimum_tcb", .acceptability)
+    static let snpMitigations = Self("snp.minimum_mitigations", .acceptability)
     static let snpProvisional = Self("snp.provisional_firmware", .acceptability)
 }
 
@@ -46,8 +49,16 @@ public struct SNPExpectations: Sendable, Hashable {
     /// The server's word on migration agents, in the same way.
     public var allowsMigrationAgent = false
     public var vmpl: UInt32 = 0
-    /// The lowest acceptable REPORTED_TCB.
+    /// The processors that are acceptable.
+    public var products = Set(Product.allCases)
+    /// The cloud providers whose VLEKs are acceptable; `nil`: any, and VCEKs too.
+    public var cspIDs: [ExactText]?
+    /// The lowest acceptable REPORTED, COMMITTED, CURRENT and LAUNCH_TCB.
     public var minimumTCB: [Product: TCBVersion] = [:]
+    /// The mitigations that the host's firmware must have in force, bit by bit.
+    public var minimumMitigations: UInt64 = 0
+    /// Whether the two minimums hold for the time of the guest's launch too.
+    public var holdsMinimumAtLaunch = true
     public var allowsProvisionalFirmware = false
     /// What the guest calls its processor. A claim, held against the certificate.
     public var generation: Product?
@@ -79,24 +90,32 @@ public enum SNPVerifier {
     /// - Parameters:
     ///   - report: what the guest sent.
     ///   - endorsement: the certificates for the chip and TCB that the report names, if there are any.
+    ///   - offered: keys that were at hand; without an endorsement the verdict says why none of them fits.
     ///   - expectations: what was registered and configured.
     ///   - time: when the certificates must be valid.
     public static func verify(
-        _ report: AttestationReport, endorsement: AppraisedChain?, expecting expectations: SNPExpectations,
-        at time: Date
+        _ report: AttestationReport, endorsement: AppraisedChain?, offered: [EndorsementKey] = [],
+        expecting expectations: SNPExpectations, at time: Date
     ) -> Verdict {
         var list = CheckList()
-        checkForm(of: report, product: endorsement?.chain.key.product ?? report.product, &list)
+        let key = endorsement?.chain.key
+        let isSigned = key.map { report.signature.isValid(for: $0.publicKey, over: report.signedBytes) } ?? false
+        checkForm(
+            of: report, product: key?.product ?? report.product,
+            isProven: isSigned && endorsement?.isGenuine == true, &list)
         if let endorsement {
             list.append(endorsement.checks)
-            checkEndorsement(of: report, by: endorsement, at: time, &list)
+            checkEndorsement(of: report, by: endorsement, isSigned: isSigned, at: time, &list)
         } else {
+            let misfits = offered.prefix(4).map { $0.misfit(with: report) }
             list.check(
-                .snpEndorsement, expected: .text("a VCEK or VLEK certificate for the report"), found: .text("none"),
-                false,
-                advice: adviceWithoutEndorsement(report))
+                .snpEndorsement, expected: .text("a VCEK or VLEK certificate for the report"),
+                found: .text(misfits.isEmpty ? "none" : misfits.joined(separator: "; ")), false,
+                advice: (misfits.isEmpty
+                    ? "" : "No certificate that is at hand fits: \(misfits.joined(separator: "; ")). ")
+                    + adviceWithoutEndorsement(report))
         }
-        checkClaims(of: report, product: endorsement?.chain.key.product ?? report.product, expectations, &list)
+        checkClaims(of: report, by: key, product: key?.product ?? report.product, expectations, &list)
         return Verdict(list)
     }
 
@@ -122,7 +141,10 @@ public enum SNPVerifier {
 
     // MARK: Genuineness
 
-    private static func checkForm(of report: AttestationReport, product: Product?, _ list: inout CheckList) {
+    /// - Parameter isProven: whether a genuine key has signed the report: then it is as the firmware made it.
+    private static func checkForm(
+        of report: AttestationReport, product: Product?, isProven: Bool, _ list: inout CheckList
+    ) {
         list.check(
             .snpVersion, expected: .text("2, 3, 4 or 5"), found: .number(UInt64(report.version)),
             AttestationReport.knownVersions.contains(report.version),
@@ -142,7 +164,10 @@ public enum SNPVerifier {
         list.check(
             .snpLayout, expected: .text("reserved bits as the ABI has them"),
             found: .text(dirty.isEmpty ? "as expected" : "others at \(dirty.joined(separator: ", "))"), dirty.isEmpty,
-            advice: "The report does not have the layout of its version: it was damaged or made up.")
+            advice: isProven
+                ? "The host's firmware is newer than this server knows: its report is correctly signed and has reserved "
+                    + "bits set (\(dirty.joined(separator: ", "))). Update this server."
+                : "The report does not have the layout of its version: it was damaged or made up.")
         list.check(
             .snpSignatureAlgorithm, expected: .number(1), found: .number(UInt64(report.signatureAlgorithm)),
             report.signatureAlgorithm == 1, advice: "Only ECDSA P-384 with SHA-384 (1) is accepted.")
@@ -153,7 +178,8 @@ public enum SNPVerifier {
     }
 
     private static func checkEndorsement(
-        of report: AttestationReport, by endorsement: AppraisedChain, at time: Date, _ list: inout CheckList
+        of report: AttestationReport, by endorsement: AppraisedChain, isSigned: Bool, at time: Date,
+        _ list: inout CheckList
     ) {
         let key = endorsement.chain.key
         list.check(
@@ -191,10 +217,9 @@ public enum SNPVerifier {
                     ? "The host masks its chip id, so no VCEK can be matched: unmask it, or use a VLEK."
                     : "The certificate is another chip's.")
         }
-        let signed = report.signature.isValid(for: key.publicKey, over: report.signedBytes)
         list.check(
             .snpSignature, expected: .text("made by the \(key.kind.rawValue.uppercased())"),
-            found: .text(signed ? "made by it" : "not made by it"), signed,
+            found: .text(isSigned ? "made by it" : "not made by it"), isSigned,
             advice: "The report's signature is not by that key: the report was changed, "
                 + "or the key was not the chip's.")
     }
@@ -202,7 +227,8 @@ public enum SNPVerifier {
     // MARK: Acceptability
 
     private static func checkClaims(
-        of report: AttestationReport, product: Product?, _ expected: SNPExpectations, _ list: inout CheckList
+        of report: AttestationReport, by key: EndorsementKey?, product: Product?, _ expected: SNPExpectations,
+        _ list: inout CheckList
     ) {
         if let generation = expected.generation {
             list.check(
@@ -259,18 +285,44 @@ public enum SNPVerifier {
             .snpVMPL, expected: .number(UInt64(expected.vmpl)), found: .number(UInt64(report.vmpl)),
             report.vmpl == expected.vmpl,
             advice: "The report was made at VMPL \(report.vmpl) and snp.vmpl is \(expected.vmpl).")
+        // Without a certificate a VLEK's provider is not known yet; a VCEK has none.
+        if let cspIDs = expected.cspIDs, key != nil || report.signingKey != .vlek {
+            list.check(
+                .snpCSPID, expected: .text(cspIDs.map(\.text).joined(separator: " or ")),
+                found: .text(key?.cspID?.text ?? "not stated"), key?.cspID.map(cspIDs.contains) ?? false,
+                advice: "The report is not signed by a VLEK of the cloud providers in snp.csp_ids (found: "
+                    + "\(key?.cspID?.text ?? "none")): run the guest there, or add the provider.")
+        }
         if let product { checkFirmware(of: report, product: product, expected, &list) }
     }
 
     private static func checkFirmware(
         of report: AttestationReport, product: Product, _ expected: SNPExpectations, _ list: inout CheckList
     ) {
-        let reported = report.reportedTCB.version(of: product)
+        list.check(
+            .snpProducts, expected: .text(expected.products.map(\.rawValue).sorted().joined(separator: " or ")),
+            found: .text(product.rawValue), expected.products.contains(product),
+            advice:
+                "This server takes no guests on \(product.rawValue): run the guest on another processor, or add it to "
+                + "snp.products.")
+        let isHeldAtLaunch = expected.holdsMinimumAtLaunch
         if let floor = expected.minimumTCB[product] {
+            let shortfall = TCBFloor(floor, holdsAtLaunch: isHeldAtLaunch).shortfall(
+                of: StatedTCBs(report, of: product))
             list.check(
-                .snpMinimumTCB, expected: .tcb(floor), found: .tcb(reported), reported.isAtLeast(floor),
-                advice: "The report's TCB is \(reported) and at least \(floor) is required: update the host's "
-                    + "firmware, or lower snp.minimum_tcb.\(product.rawValue.lowercased()).")
+                .snpMinimumTCB, expected: .tcb(floor),
+                found: shortfall?.found ?? .tcb(report.reportedTCB.version(of: product)), shortfall == nil,
+                advice: shortfall.map { $0.advice(lowering: "snp.minimum_tcb.\(product.rawValue.lowercased())") } ?? "")
+        }
+        if expected.minimumMitigations != 0 {
+            let shortfall = report.mitigations.shortfall(
+                from: expected.minimumMitigations, holdsAtLaunch: isHeldAtLaunch)
+            list.check(
+                .snpMitigations, expected: .bits(expected.minimumMitigations), found: report.mitigations.found,
+                shortfall == nil,
+                advice:
+                    "The host's firmware lacks mitigations (\(shortfall ?? "")): update it and launch the guest again, "
+                    + "or change snp.minimum_mitigations.")
         }
         let current = report.currentTCB.version(of: product)
         let committed = report.committedTCB.version(of: product)
@@ -281,5 +333,51 @@ public enum SNPVerifier {
                 || (committed.isAtLeast(current) && report.committedFirmware == report.currentFirmware),
             advice: "The host's firmware (\(current)) is not committed (\(committed)), so it can be rolled back: "
                 + "commit it, or set snp.allow_provisional_firmware.")
+    }
+}
+
+extension TCBFloor.Shortfall {
+    /// What can be done about it.
+    ///
+    /// - Parameter setting: where the floor stands, e.g. `snp.minimum_tcb.milan`.
+    public func advice(lowering setting: String) -> String {
+        // The guest's own sentence has 199 bytes: what is wrong first.
+        isOfLaunch
+            ? "\(self): the guest was launched under older firmware, launch it again, or lower \(setting)."
+            : "\(self): update the host's firmware, or lower \(setting)."
+    }
+}
+
+extension EndorsementKey {
+    /// What the key is for, and why a report is not held against it.
+    fileprivate func misfit(with report: AttestationReport) -> String {
+        var reasons: [String] = []
+        if report.signingKey != (kind == .vcek ? .vcek : .vlek) {
+            reasons.append("the report names another kind of key (\(report.signingKey))")
+        }
+        let reported = report.reportedTCB.version(of: product)
+        switch report.productClaim {
+        case .product(let other) where other != product: reasons.append("the report is from \(other.rawValue)")
+        case .unknown(let family, let model):
+            reasons.append(
+                "the report is from family 0x\(String(family, radix: 16)), model 0x\(String(model, radix: 16))")
+        case .unstated where product == .turin:
+            reasons.append("the report has version \(report.version), which \(product.rawValue) does not make")
+        default:
+            if reported != tcb { reasons.append("the report is for TCB \(reported)") }
+            if let hardwareID, hardwareID != report.hardwareID(of: product) {
+                reasons.append(
+                    report.isChipMasked
+                        ? "the report hides its chip"
+                        : "the report's chip is \(Hex.encode(report.hardwareID(of: product).prefix(8)))…")
+            }
+        }
+        if reasons.isEmpty {
+            let above = kind == .vcek ? "ASK (SEV-\(product.rawValue))" : "ASVK (SEV-VLEK-\(product.rawValue))"
+            reasons.append("it fits, and the \(above) or ARK above it is missing or not AMD's")
+        }
+        let chip = hardwareID.map { " of chip \(Hex.encode($0.prefix(8)))…" } ?? ""
+        return "\(kind.rawValue.uppercased()) of \(product.rawValue) for TCB \(tcb)\(chip): "
+            + reasons.joined(separator: ", ")
     }
 }

@@ -126,7 +126,7 @@ enum PolicyReads {
 struct ReferenceColumns: Sendable {
     let name: String
     let kind: String
-    /// One after the other; their length follows from the kind.
+    /// ``ReferenceValueSet/valuesColumn``.
     let digests: [UInt8]
     let source: String
     let expires: Int64?
@@ -147,7 +147,7 @@ struct ReferenceColumns: Sendable {
     init(_ set: ReferenceValueSet, _ revision: Revision) {
         name = set.name.text
         kind = set.kind.rawValue
-        digests = Array(set.values.joined())
+        digests = set.valuesColumn
         source = set.source
         expires = set.expires?.seconds
         self.revision = revision.number

@@ -5,6 +5,8 @@ import Bytes
 struct InitialData: Sendable {
     /// Of the document under the algorithm that it names, as HOST_DATA has it: 32 bytes.
     let digest: [UInt8]
+    /// The same, not cut.
+    let wholeDigest: [UInt8]
     /// The members of `[data]`.
     let claims: [ExactText: ExactText]
 
@@ -30,7 +32,8 @@ struct InitialData: Sendable {
             throw Refusal(.malformed, "init-data.body has no table [data].")
         }
         claims = data
-        digest = algorithm.digest(of: Array(message.body.utf8), filling: 32)
+        wholeDigest = algorithm.digest(of: Array(message.body.utf8))
+        digest = Array(wholeDigest.prefix(32))
     }
 
     /// Documents are found with `sha-384` and with `SHA384`.

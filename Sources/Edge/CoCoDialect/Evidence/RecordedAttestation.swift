@@ -26,7 +26,7 @@ public struct RecordedAttestation: Sendable {
             var rules = RecipientKey.Rules()
             // Nothing is encrypted to the key.
             rules.allowsRSA1_5 = true
-            let guest = try GuestComponentAnswer(try AttestationBody(value), keys: rules).guest
+            let guest = try GuestComponentAnswer(try AttestationBody(value), keys: rules, allowsSample: false).guest
             guard case .snp(let report, let certificates) = guest.proof else {
                 throw Refusal(
                     .technologyMismatch, "The evidence is a sample's, behind which there is no hardware to look at.")
@@ -61,6 +61,6 @@ extension GuestAnswer.InitData {
     /// - Throws: a ``Refusal``.
     public init(document: String) throws(Refusal) {
         let data = try InitialData(InitialDataMessage(format: "toml", body: document))
-        self.init(digest: data.digest, claims: data.claims)
+        self.init(digest: data.digest, wholeDigest: data.wholeDigest, claims: data.claims)
     }
 }

@@ -49,6 +49,9 @@ struct RuntimeBinding: Sendable {
         ["tee-pubkey": jwk, "nonce": .text(nonce.text), "additional-evidence": .text(additionalEvidence)]
     }
 
+    /// What the digest is over to which a device's evidence is bound.
+    var deviceClaims: JSONValue { ["tee-pubkey": jwk, "nonce": .text(nonce.text)] }
+
     /// What the report data must be, 64 bytes.
     ///
     /// The guest was told an algorithm that it knows, and which is not kept: any of those that are offered will do, for none
@@ -56,6 +59,15 @@ struct RuntimeBinding: Sendable {
     ///
     /// - Parameter found: what it is, as far as is known.
     func reportData(like found: [UInt8]) throws(MalformedInput) -> [UInt8] {
+        try Self.digest(of: claims, like: found)
+    }
+
+    /// The same for a device.
+    func deviceReportData(like found: [UInt8]) throws(MalformedInput) -> [UInt8] {
+        try Self.digest(of: deviceClaims, like: found)
+    }
+
+    private static func digest(of claims: JSONValue, like found: [UInt8]) throws(MalformedInput) -> [UInt8] {
         let text = Array(try CanonicalJSON.text(claims).utf8)
         let padded = found + Array(repeating: 0, count: max(0, 64 - found.count))
         let candidates = HashAlgorithm.allCases.lazy.map { $0.digest(of: text, filling: 64) }

@@ -15,30 +15,37 @@ struct AttestationToken {
     /// - Parameters:
     ///   - issuer: `iss`.
     ///   - software: this program and its version.
-    ///   - statesInitData: whether the entries of the init data go along with their digest.
+    ///   - statement: how much of the init data goes along with their digest.
     init(
         _ guest: AttestedGuest, _ answer: GuestComponentAnswer, vector: TrustworthinessVector, issuer: String,
-        software: String, statesInitData: Bool, at time: Date
+        software: String, stating statement: Statement, at time: Date
     ) {
         var evidence: JSONValue = [
             "report_data": .text(Hex.encode(answer.guest.reportData)), "runtime_data_claims": answer.binding.claims,
         ]
         if let initData = answer.guest.initData {
-            evidence["init_data"] = .text(Hex.encode(initData.digest))
-            if statesInitData {
-                evidence["init_data_claims"] = JSONValue(initData.claims.mapValues { .text($0.text) })
-            }
+            // The whole digest where no field of a report cuts it.
+            evidence["init_data"] = .text(
+                guest.claims.tee == .sample ? initData.wholeDigest.base64 : Hex.encode(initData.digest))
+            if statement == .whole { evidence["init_data_claims"] = InitDataClaims.json(of: initData.claims) }
         }
         switch guest.claims.platform {
         case .snp(let claims): evidence["snp"] = claims.tokenClaims
-        case .sample(let svn): evidence["sample"] = ["svn": .text(svn)]
+        case .sample(let svn): evidence["sample"] = Self.sample(svn, answer.guest.proof)
         }
-        let cpu: JSONValue = [
+        var cpu: JSONValue = [
             "ear.status": .text(vector.status.rawValue),
             "ear.trustworthiness-vector": JSONValue(vector.claims.mapValues { .integer($0) }),
             "ear.appraisal-policy-id": .text("default"),
             "ear.veraison.annotated-evidence": evidence,
         ]
+        if statement != .digest, let initData = answer.guest.initData {
+            cpu["ear.trustee.identifiers"] = InitDataClaims.identifiers(of: initData.claims)
+        }
+        var submodules: JSONValue = ["cpu0": cpu]
+        for (index, device) in answer.guest.devices.enumerated() {
+            submodules["gpu\(index)"] = Self.device(device, answer.binding)
+        }
         members = [
             "eat_profile": .text(Self.profile), "iss": .text(issuer),
             "iat": .number(time.timeIntervalSince1970.rounded(.down)),
@@ -46,7 +53,39 @@ struct AttestationToken {
             // So that an ended session ends its token here.
             "jti": .text(Hex.encode(guest.id)),
             "ear.verifier-id": ["developer": "swift-kbs", "build": .text(software)],
-            "submods": ["cpu0": cpu],
+            "submods": submodules,
+        ]
+    }
+
+    /// How much a token states of init data.
+    enum Statement: CaseIterable {
+        /// Their entries, and the containers that they identify.
+        case whole
+        case identifiers
+        case digest
+    }
+
+    /// The reference's verifier adds to what a sample says what its documents' trial policies read.
+    private static func sample(_ svn: String, _ proof: GuestAnswer.Proof) -> JSONValue {
+        guard case .sample(let reportData, _) = proof else { return ["svn": .text(svn)] }
+        return [
+            "svn": .text(svn), "report_data": .text(reportData.base64), "launch_digest": "abcde",
+            "platform_version": ["major": 1, "minor": 4], "debug": false,
+        ]
+    }
+
+    /// A device with no hardware behind it: a submodule of its own, which vouches for nothing.
+    private static func device(_ device: GuestAnswer.SampleDevice, _ binding: RuntimeBinding) -> JSONValue {
+        let vector = TrustworthinessVector.sample
+        return [
+            "ear.status": .text(vector.status.rawValue),
+            "ear.trustworthiness-vector": JSONValue(vector.claims.mapValues { .integer($0) }),
+            "ear.appraisal-policy-id": .text("default"),
+            "ear.veraison.annotated-evidence": [
+                "report_data": .text(Hex.encode(device.expected)),
+                "runtime_data_claims": binding.deviceClaims,
+                "sampledevice": ["svn": .text(device.svn), "report_data": .text(device.reportData.base64)],
+            ],
         ]
     }
 }
@@ -86,6 +125,10 @@ extension SNPClaims {
             claims["platform_tsme_enabled"] = bit(platformInfo & 2 != 0)
             // Beyond 2⁵³ a JSON number is no longer exact.
             claims["platform_info"] = .text("0x" + String(platformInfo, radix: 16))
+        }
+        if let cspID { claims["csp_id"] = .text(cspID.text) }
+        for (name, vector) in [("current_mit_vector", mitigations.current), ("launch_mit_vector", mitigations.launch)] {
+            claims[name] = vector.map { .text("0x" + String($0, radix: 16)) }
         }
         if let vmpl { claims["vmpl"] = number(vmpl) }
         if let guestSVN { claims["guest_svn"] = number(guestSVN) }

@@ -115,18 +115,27 @@ extension SNPClaims {
         vmpl = claims["vmpl"] == nil ? assumptions.vmpl : number("vmpl")
         guestSVN = number("guest_svn")
         reportedTCB = version("reported_tcb")
-        currentTCB = version("current_tcb")
-        committedTCB = version("committed_tcb")
-        launchTCB = version("launch_tcb")
+        func versionOrReported(_ prefix: ExactText) -> TCBVersion? {
+            assumptions.hasReportedTCB && !Self.isStated(prefix, in: claims) ? reportedTCB : version(prefix.text)
+        }
+        currentTCB = versionOrReported("current_tcb")
+        committedTCB = versionOrReported("committed_tcb")
+        launchTCB = versionOrReported("launch_tcb")
+        func bits(_ name: String) -> UInt64? { claims[name]?.asText.flatMap { UInt64(bits: $0) } ?? number(name) }
+        mitigations = StatedMitigations(current: bits("current_mit_vector"), launch: bits("launch_mit_vector"))
+        cspID = claims["csp_id"]?.asText.map { ExactText($0) }
+    }
+
+    private static func isStated(_ prefix: ExactText, in claims: JSON) -> Bool {
+        claims.asMembers?.contains { $0.name == prefix || $0.name.hasPrefix("\(prefix)_") } ?? false
     }
 
     /// As far as a token can say: it does not have the firmware's own versions. What is assumed counts only where it says
     /// nothing of one of the two; what it says and cannot be read is not committed.
     fileprivate func hasCommittedFirmware(claims: JSON, assuming assumptions: ForeignAssumptions) -> Bool {
-        func isStated(_ prefix: ExactText) -> Bool {
-            claims.asMembers?.contains { $0.name == prefix || $0.name.hasPrefix("\(prefix)_") } ?? false
+        guard Self.isStated("committed_tcb", in: claims), Self.isStated("current_tcb", in: claims) else {
+            return assumptions.hasCommittedFirmware
         }
-        guard isStated("committed_tcb"), isStated("current_tcb") else { return assumptions.hasCommittedFirmware }
         guard let committedTCB, let currentTCB else { return false }
         return committedTCB.isAtLeast(currentTCB)
     }

@@ -31,6 +31,8 @@ public struct ForeignAssumptions: Sendable, Hashable {
     public var forbidsCXL = false
     /// The host's firmware is committed: it cannot be rolled back.
     public var hasCommittedFirmware = false
+    /// Where a token states REPORTED_TCB alone, CURRENT, COMMITTED and LAUNCH_TCB are no lower.
+    public var hasReportedTCB = false
 
     public init() {}
 }

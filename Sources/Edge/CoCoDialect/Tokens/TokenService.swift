@@ -40,7 +40,7 @@ public struct TokenService: Sendable {
     /// What foreign verifiers' tokens must be like: EARs are longer than the tokens of people, and Trustee's name no key.
     package static func rules(issuer: ExactText, audience: ExactText?) -> TokenVerifier.Rules {
         var rules = TokenVerifier.Rules(issuer: issuer, audience: audience)
-        (rules.limits, rules.needsKeyID) = (CompactJWS.Limits(bytes: 15_000, header: 8_192), false)
+        (rules.limits, rules.keyless) = (CompactJWS.Limits(bytes: 15_000, header: 8_192), .anyKey)
         return rules
     }
 
@@ -58,17 +58,17 @@ public struct TokenService: Sendable {
                 .sample
             }
         let (key, time) = (try await keys.current(), now())
-        func token(statingInitData: Bool) throws -> String {
-            try key.sign(
-                AttestationToken(
-                    guest, answer, vector: vector, issuer: issuer, software: software, statesInitData: statingInitData,
-                    at: time
-                ).members)
-        }
-        let whole = try token(statingInitData: true)
+        var token = ""
         // A policy.rego alone may be longer than any header field. The digest says which they are, and here they are in the
         // database.
-        return whole.utf8.count <= Self.longest ? whole : try token(statingInitData: false)
+        for statement in AttestationToken.Statement.allCases {
+            token = try key.sign(
+                AttestationToken(
+                    guest, answer, vector: vector, issuer: issuer, software: software, stating: statement, at: time
+                ).members)
+            if token.utf8.count <= Self.longest { break }
+        }
+        return token
     }
 
     /// Who comes with a token: one of our own, or another verifier's.
@@ -95,9 +95,12 @@ public struct TokenService: Sendable {
         guard case .attested(let guest) = reader else { return try claims(of: token ?? "") }
         let stated = try claims(of: guest.token ?? "")
         guard !guest.claims.initData.isEmpty else { return stated }
-        let claims = JSONValue(try JSON(stated)).replacing(
+        var claims = JSONValue(try JSON(stated)).replacing(
             ["submods", "cpu0", "ear.veraison.annotated-evidence", "init_data_claims"],
-            with: JSONValue(guest.claims.initData.mapValues { .text($0.text) }))
+            with: InitDataClaims.json(of: guest.claims.initData))
+        if let identifiers = InitDataClaims.identifiers(of: guest.claims.initData) {
+            claims = claims.replacing(["submods", "cpu0", "ear.trustee.identifiers"], with: identifiers)
+        }
         return claims.encoded
     }
 

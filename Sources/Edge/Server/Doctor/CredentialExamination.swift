@@ -29,6 +29,12 @@ struct CredentialExamination: Examination {
         var ways: [String] = []
         if usable > 0 { ways.append("\(usable) tokens") }
         if hasIssuer { ways.append("JWTs of \(settings.jwt.issuer)") }
+        if !settings.operatorKeys.isEmpty {
+            do { _ = try settings.readOperatorKeys() } catch {
+                return .problem("access", "\(error)", do: "name a file with an Ed25519 public key in PEM")
+            }
+            ways.append("JWTs of \(settings.operatorKeys.count) operators' keys, which name no audience")
+        }
         if !settings.clientCertificates.isEmpty { ways.append("client certificates") }
         if !ways.isEmpty { return .ok("access", "credentials are needed: \(ways.joined(separator: ", "))") }
         let advice = "kbs token create --role admin"

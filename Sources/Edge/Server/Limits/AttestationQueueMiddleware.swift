@@ -8,27 +8,21 @@ import HTTPServer
 /// A connection's event loop verifies, so that never more is verified at a time than there are cores. A loop takes
 /// in all requests that have arrived before it goes on with any, so that those in excess are turned away before the
 /// others are verified, and none waits longer than it takes to verify what the room holds.
-struct AttestationQueueMiddleware<Context: RequestContext>: RouterMiddleware {
-    private static var path: String { "/kbs/v0/attest" }
-
+struct AttestationQueueMiddleware<Context: RequestContext & RemoteAddressRequestContext>: RouterMiddleware {
     let room: WaitingRoom
-    let longestBody: Int
+    let bodies: BodyAllowance
     let counters: LimitCounters
 
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
-        guard request.method == .post, context.endpointPath == Self.path else {
+        guard request.method == .post, context.endpointPath == BodyAllowance.attest else {
             return try await next(request, context)
         }
-        var request = request
-        // Before it counts: otherwise whoever sends slowly would fill the room.
-        _ = try await request.collectBody(upTo: longestBody)
-        let whole = request
-        let response = try await room.admit {
-            await Task.yield()
-            return try await next(whole, context)
-        }
+        let response =
+            bodies.isLong(request)
+            ? try await bodies.long.admit(context.remoteAddress) { try await queue(request, context, next) }
+            : try await queue(request, context, next)
         guard let response else {
             counters.count(.overload)
             throw Refusal(
@@ -36,21 +30,33 @@ struct AttestationQueueMiddleware<Context: RequestContext>: RouterMiddleware {
         }
         return response
     }
+
+    /// - Returns: `nil` when the room is full.
+    private func queue(
+        _ request: Request, _ context: Context, _ next: (Request, Context) async throws -> Response
+    ) async throws -> Response? {
+        var request = request
+        // Before it counts: otherwise whoever sends slowly would fill the room.
+        _ = try await request.collectBody(upTo: try bodies.longest(request))
+        let whole = request
+        return try await room.admit {
+            await Task.yield()
+            return try await next(whole, context)
+        }
+    }
 }
 
 /// Refuses a body that says it is too long before any of it is read, and tells whoever sends one for which there is no
 /// room.
 struct BodyLimitMiddleware<Context: RequestContext>: RouterMiddleware {
-    let longestBody: Int
-    let longestResource: Int
+    let bodies: BodyAllowance
 
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
-        let isResource = [.resources, .resource].contains(Endpoint(request.uri.path))
-        let longest = isResource ? max(longestBody, longestResource) : longestBody
-        if let length = request.headers[.contentLength], Int(length).map({ $0 > longest }) ?? true {
-            throw HTTPError.bodyTooLong(longest)
+        if let length = request.headers[.contentLength] {
+            let longest = try bodies.longest(request)
+            if Int(length).map({ $0 > longest }) ?? true { throw HTTPError.bodyTooLong(longest) }
         }
         do {
             return try await next(request, context)

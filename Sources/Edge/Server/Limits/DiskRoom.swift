@@ -8,7 +8,6 @@ final class DiskRoom: Sendable {
     private struct State {
         var looked: ContinuousClock.Instant?
         var isThere = true
-        var said: ContinuousClock.Instant?
     }
 
     private let folder: String
@@ -20,20 +19,18 @@ final class DiskRoom: Sendable {
     /// What must stay free, in bytes: 100 MiB, or a twentieth of a small disk.
     static func least(of total: UInt64) -> UInt64 { min(100 << 20, total / 20) }
 
-    /// Looks at the disk once a second at most, and says once a minute that it is nearly full.
+    /// Looks at the disk once a second at most.
     func callAsFunction() -> Bool {
         let now = ContinuousClock.now
-        let (isThere, says) = state.withLock { state in
+        let isThere = state.withLock { state in
             if state.looked.map({ $0.duration(to: now) >= .seconds(1) }) ?? true {
                 state.looked = now
                 // What cannot be looked at will say so itself when it is written to.
                 state.isThere = Folder.space(at: folder).map { $0.free >= Self.least(of: $0.total) } ?? true
             }
-            let says = !state.isThere && (state.said.map { $0.duration(to: now) >= .seconds(60) } ?? true)
-            if says { state.said = now }
-            return (state.isThere, says)
+            return state.isThere
         }
-        if says {
+        if !isThere {
             logger.error(
                 "The disk is nearly full: guests open no sessions until there is room.",
                 metadata: ["folder": "\(folder)"])

@@ -46,10 +46,14 @@ struct ServerLimits: Sendable {
     }
 
     /// Behind what turns refusals into replies.
-    func addMiddleware(to router: Router<KBSRequestContext>) {
+    ///
+    /// - Parameter isChallenge: whether a request of the guest components' has a cookie of this server's.
+    func addMiddleware(
+        to router: Router<KBSRequestContext>, isChallenge: @escaping @Sendable (Request) -> Bool = { _ in false }
+    ) {
+        let bodies = BodyAllowance(settings, isChallenge: isChallenge)
         if let rate { router.add(middleware: RateLimitMiddleware(limiter: rate, counters: counters)) }
-        router.add(middleware: BodyLimitMiddleware(longestBody: settings.body, longestResource: settings.resource))
-        router.add(
-            middleware: AttestationQueueMiddleware(room: room, longestBody: settings.body, counters: counters))
+        router.add(middleware: BodyLimitMiddleware(bodies: bodies))
+        router.add(middleware: AttestationQueueMiddleware(room: room, bodies: bodies, counters: counters))
     }
 }

@@ -8,9 +8,8 @@ struct DatabaseLog: Sendable {
     private struct State {
         /// Since when the log has it that the database is out of reach.
         var lost: ContinuousClock.Instant?
-        /// When the log was last told of a loss, and of a refusal.
+        /// When the log was last told of a loss.
         var toldLoss: ContinuousClock.Instant?
-        var toldTrouble: ContinuousClock.Instant?
     }
 
     /// Shared by copies.
@@ -31,9 +30,7 @@ struct DatabaseLog: Sendable {
             logger.debug("A connection to the database was lost.", metadata: ["reason": "\(reason)"])
         case .notConnected(let reason): outOfReach(reason, now)
         case .connected: backInReach(now)
-        case .trouble(let error):
-            guard memory.state.withLock({ Self.mayTell(&$0.toldTrouble, now) }) else { return }
-            logger.error("The database refuses to work.", metadata: ["error": "\(error)"])
+        case .trouble(let error): logger.error("The database refuses to work.", metadata: ["error": "\(error)"])
         }
     }
 

@@ -1,4 +1,5 @@
 import HTTPEdge
+import Lifecycle
 public import Logging
 
 /// A part of the server that logs under a name, and at a level, of its own.
@@ -18,11 +19,18 @@ public struct Loggers: Sendable {
     private let make: @Sendable (String) -> any LogHandler
     private let levels: [Subsystem: Logger.Level]
     private let level: Logger.Level?
+    /// Counts repetitions; `nil`: an embedder sees each event.
+    let repeated: RepeatedEvents?
 
     /// To standard error, as the settings say.
     public init(_ settings: Settings) {
-        let format = settings.logFormat
-        make = { LineLogHandler(label: $0, format: format, sink: .standardError, metadataProvider: .requestID) }
+        let (format, repeated) = (settings.logFormat, RepeatedEvents())
+        make = {
+            repeated.handler(
+                over: LineLogHandler(
+                    label: $0, format: format, sink: .standardError, metadataProvider: .request), $0)
+        }
+        self.repeated = repeated
         level = settings.logLevel
         levels = settings.logLevels
     }
@@ -30,6 +38,7 @@ public struct Loggers: Sendable {
     /// One logger for everything: the embedder's own, at its own level.
     public init(all logger: Logger) {
         make = { _ in logger.handler }
+        repeated = nil
         level = nil
         levels = [:]
     }
@@ -45,5 +54,14 @@ public struct Loggers: Sendable {
         var handler = make(label)
         if let level { handler.logLevel = level }
         return handler
+    }
+}
+
+/// Writes how often events were repeated.
+struct RepetitionReport: Service {
+    let repeated: RepeatedEvents
+
+    func run(until stop: StopRequest) async throws {
+        while await stop.sleep(for: .seconds(5)) { repeated.report() }
     }
 }

@@ -2,9 +2,9 @@ public import Logging
 import Tracing
 
 extension Logger.MetadataProvider {
-    /// `request=…` in every line that is written on behalf of a request.
-    public static let requestID = Logger.MetadataProvider {
-        guard let id = ServiceContext.current?.requestID else { return [:] }
-        return ["request": "\(id)"]
+    /// `request=… address=…` in every line that is written on behalf of a request.
+    public static let request = Logger.MetadataProvider {
+        guard let context = ServiceContext.current, let id = context.requestID else { return [:] }
+        return context.caller.map { ["request": "\(id)", "address": "\($0)"] } ?? ["request": "\(id)"]
     }
 }

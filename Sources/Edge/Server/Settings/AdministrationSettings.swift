@@ -6,7 +6,8 @@ import FoundationEssentials
 /// Who administers, and what is written down of it.
 extension SettingKey {
     static let administration = [
-        insecureAdmin, clientRoles, jwtIssuer, jwtAudience, jwtKeys, jwtRoleClaim, jwtRoles, auditCheckpointFile,
+        insecureAdmin, clientRoles, jwtIssuer, jwtAudience, jwtKeys, jwtRoleClaim, jwtRoles, jwtOperatorKeys,
+        auditCheckpointFile,
         auditCheckpointInterval, auditAttempts, auditRefusalsPerMinute, auditStrangersPerMinute,
     ]
 
@@ -48,6 +49,19 @@ extension SettingKey {
                 let role = Role(exactly: entry[entry.index(after: mark)...])
             else { throw $0.invalid("a list such as kbs-admins=admin, ci=registrar") }
             $1.jwt.roles[ExactText(entry[..<mark])] = role
+        }
+    }
+
+    public static let jwtOperatorKeys = SettingKey(
+        "jwt.operator_keys",
+        "Files with Ed25519 public keys in PEM, and their roles: JWTs that kbs-client or coco_keyprovider sign with them are "
+            + "taken, e.g. /etc/kbs/kbs-client.pub=admin"
+    ) {
+        $1.operatorKeys = try $0.list().map { [value = $0] entry in
+            guard let mark = entry.lastIndex(of: "="), mark != entry.startIndex,
+                let role = Role(exactly: entry[entry.index(after: mark)...])
+            else { throw value.invalid("a list of FILE=ROLE such as /etc/kbs/kbs-client.pub=admin") }
+            return (URL(filePath: String(entry[..<mark])), role)
         }
     }
 

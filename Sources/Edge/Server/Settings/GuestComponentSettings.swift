@@ -75,14 +75,15 @@ extension SettingKey {
     public static let tokenTrustedAssume = SettingKey(
         "token.trusted_assume",
         "What holds of all guests of other verifiers though their tokens do not say so, e.g. "
-            + "https://as.example.org=vmpl:0+cxl:off+firmware:committed+product:Genoa"
+            + "https://as.example.org=vmpl:0+cxl:off+firmware:committed+tcb:reported+product:Genoa"
     ) {
         for entry in $0.list() {
             let parts = entry.split(separator: "=", maxSplits: 1).map(String.init)
             var assumptions = ForeignAssumptions()
             guard parts.count == 2, parts[1].split(separator: "+").allSatisfy({ assumptions.take($0) }) else {
                 throw $0.invalid(
-                    "a list of ISSUER=CLAIM+CLAIM of vmpl:0 to 3, cxl:off, firmware:committed, product:NAME")
+                    "a list of ISSUER=CLAIM+CLAIM of vmpl:0 to 3, cxl:off, firmware:committed, tcb:reported, product:NAME"
+                )
             }
             $1.guestComponents.trustedAssumptions[ExactText(parts[0])] = assumptions
         }
@@ -108,6 +109,7 @@ extension ForeignAssumptions {
             return product != nil
         case ("cxl", "off"): forbidsCXL = true
         case ("firmware", "committed"): hasCommittedFirmware = true
+        case ("tcb", "reported"): hasReportedTCB = true
         default: return false
         }
         return true

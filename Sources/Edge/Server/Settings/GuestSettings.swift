@@ -1,12 +1,14 @@
 import Broker
+import Bytes
 import Evidence
 
 /// Who may register, and which guests are believed.
 extension SettingKey {
     static let guests = [
         registrationNetworks, registrationReplace, challengeLifetime, sessionLifetime, snpAllowDebug,
-        snpAllowMigrationAgent, snpVMPL, snpAllowProvisionalFirmware, snpMinimumTCBMilan, snpMinimumTCBGenoa,
-        snpMinimumTCBTurin, sevAllowDebug,
+        snpAllowMigrationAgent, snpVMPL, snpAllowProvisionalFirmware, snpProducts, snpCSPIDs, snpMinimumTCBMilan,
+        snpMinimumTCBGenoa, snpMinimumTCBTurin, snpMinimumMitigations, snpMinimumAtLaunch, sevEnabled, sevProducts,
+        sevAllowDebug,
     ]
 
     public static let registrationNetworks = SettingKey(
@@ -44,6 +46,22 @@ extension SettingKey {
         "snp.allow_provisional_firmware", "Accept hosts whose firmware is not committed", default: "false"
     ) { $1.policy.allowsProvisionalFirmware = try $0.bool() }
 
+    public static let snpProducts = SettingKey(
+        "snp.products", "Processors whose SNP guests are taken", default: "milan, genoa, turin"
+    ) {
+        $1.policy.products = Set(
+            try $0.names(of: Product.allCases.map { $0.rawValue.lowercased() }).compactMap { Product(name: $0.text) })
+    }
+
+    public static let snpCSPIDs = SettingKey(
+        "snp.csp_ids",
+        "Cloud providers of whose VLEKs reports are taken, as the certificates name them, e.g. CN=cc-us-east-2.amazonaws.com "
+            + "(default: any, and VCEKs too)"
+    ) {
+        let list = $0.list()
+        $1.policy.cspIDs = list.isEmpty ? nil : list.map { ExactText($0) }
+    }
+
     public static let snpMinimumTCBMilan = SettingKey(
         "snp.minimum_tcb.milan", "Least TCB on Milan: boot loader, TEE, SNP, microcode, e.g. 03.00.20.209"
     ) { $1.policy.minimumTCB[.milan] = try $0.tcb(.milan) }
@@ -55,6 +73,29 @@ extension SettingKey {
     public static let snpMinimumTCBTurin = SettingKey(
         "snp.minimum_tcb.turin", "Least TCB on Turin: FMC first, then the same four"
     ) { $1.policy.minimumTCB[.turin] = try $0.tcb(.turin) }
+
+    public static let snpMinimumMitigations = SettingKey(
+        "snp.minimum_mitigations",
+        "Bits that must be set in the mitigation vectors of reports, in hex, e.g. 0x1; reports before version 5 have none"
+    ) {
+        guard !$0.text.isEmpty else { return $1.policy.minimumMitigations = 0 }
+        guard let bits = UInt64(bits: $0.text) else { throw $0.invalid("bits in hex such as 0x1, or nothing") }
+        $1.policy.minimumMitigations = bits
+    }
+
+    public static let snpMinimumAtLaunch = SettingKey(
+        "snp.minimum_at_launch",
+        "Hold what the host ran when the guest was launched (LAUNCH_TCB, LAUNCH_MIT_VECTOR) to the minimums too",
+        default: "true"
+    ) { $1.policy.holdsMinimumAtLaunch = try $0.bool() }
+
+    public static let sevEnabled = SettingKey(
+        "sev.enabled", "Take SEV and SEV-ES guests, whose memory has no integrity", default: "true"
+    ) { $1.policy.allowsSEV = try $0.bool() }
+
+    public static let sevProducts = SettingKey(
+        "sev.products", "Processors whose SEV and SEV-ES guests are taken", default: "naples, rome, milan"
+    ) { $1.policy.sevProducts = try $0.names(of: ["naples", "rome", "milan", "simulated"]) }
 
     public static let sevAllowDebug = SettingKey(
         "sev.allow_debug", "Accept SEV guests that their host may debug, if registered so", default: "false"

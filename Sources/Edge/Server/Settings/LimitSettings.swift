@@ -17,6 +17,8 @@ public struct LimitSettings: Sendable, Hashable {
     public var releasesPerMinute = Broker.usualReleasesPerMinute
     /// Longest body of a request, in bytes.
     public var body = 256 * 1_024
+    /// Longest evidence of a guest that brings a cookie of this server's, in bytes: init data may be long.
+    public var evidence = 2 << 20
     /// Longest resource, in bytes.
     public var resource = Broker.usualLongestResource
     /// Bodies of all requests that are being received and answered, in bytes.
@@ -35,7 +37,7 @@ public struct LimitSettings: Sendable, Hashable {
 extension SettingKey {
     static let limits = [
         limitRequestsPerSecond, limitBurst, limitConnections, limitConnectionsPerAddress, limitWaitingAttestations,
-        limitReleases, limitBody, limitResource, limitBodies, headerTimeout, bodyTimeout, writeTimeout,
+        limitReleases, limitBody, limitEvidence, limitResource, limitBodies, headerTimeout, bodyTimeout, writeTimeout,
     ]
 
     public static let limitRequestsPerSecond = SettingKey(
@@ -66,6 +68,11 @@ extension SettingKey {
     public static let limitBody = SettingKey(
         "limits.body", "Longest body of a request, in bytes", default: "262144"
     ) { $1.limits.body = try $0.number(4_096...16_777_216) }
+
+    public static let limitEvidence = SettingKey(
+        "limits.evidence",
+        "Longest body of /attest once the cookie is good, in bytes: init data may be long", default: "2097152"
+    ) { $1.limits.evidence = try $0.number(4_096...16_777_216) }
 
     public static let limitResource = SettingKey(
         "limits.resource", "Longest resource that may be put, in bytes", default: "1048576"

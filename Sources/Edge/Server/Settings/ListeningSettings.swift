@@ -6,7 +6,8 @@ import Logging
 /// Where the server listens, and for how long.
 extension SettingKey {
     static let listening = [
-        listen, guestsListen, socketMode, socketGroup, trustedProxies, data, logLevel, idleTimeout, stopTimeout,
+        listen, guestsListen, socketMode, socketGroup, trustedProxies, proxyProtocol, data, logLevel, idleTimeout,
+        stopTimeout,
     ]
 
     public static let listen = SettingKey(
@@ -40,6 +41,11 @@ extension SettingKey {
     public static let trustedProxies = SettingKey(
         "proxies.trusted", "Networks of proxies whose X-Forwarded-For says who the caller is"
     ) { $1.trustedProxies = try $0.networks() }
+
+    public static let proxyProtocol = SettingKey(
+        "proxies.protocol",
+        "Networks of balancers in TCP mode, whose connections begin with the PROXY protocol, version 2"
+    ) { $1.proxyProtocol = try $0.networks() }
 
     public static let data = SettingKey(
         "data", "Folder for the database and the master key", default: "kbs-data"

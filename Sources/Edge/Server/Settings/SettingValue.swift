@@ -1,4 +1,5 @@
 import Administration
+import Bytes
 import Evidence
 public import FoundationEssentials
 import HTTP
@@ -115,6 +116,17 @@ public struct SettingValue: Sendable {
     func networks() throws -> NetworkList {
         do { return try NetworkList(text) } catch { throw InvalidSetting("\(name): \(error)") }
     }
+
+    /// A list that holds some of the known names, in any case.
+    func names(of known: [ExactText]) throws -> [ExactText] {
+        let names = list().map { ExactText($0.lowercased()) }
+        guard !names.isEmpty, names.allSatisfy(known.contains) else {
+            throw invalid("a list of some of \(known.map(\.text).joined(separator: ", "))")
+        }
+        return names
+    }
+
+    func names(of known: [String]) throws -> [ExactText] { try names(of: known.map { ExactText($0) }) }
 
     /// `a, b` as its parts.
     func list() -> [String] {

@@ -3,6 +3,7 @@ public import Broker
 import Bytes
 public import Endorsements
 public import Evidence
+import Files
 public import FoundationEssentials
 public import HTTP
 public import Logging
@@ -48,6 +49,8 @@ public struct Settings: Sendable {
     public var guestsListen: Address?
     /// Proxies that are believed who their clients are.
     public var trustedProxies = NetworkList.none
+    /// Balancers whose connections begin with the PROXY protocol.
+    public var proxyProtocol = NetworkList.none
     public var dataFolder = URL(filePath: "kbs-data")
     public var storage = StorageSettings()
     public var masterKeys = MasterKeySources()
@@ -77,6 +80,8 @@ public struct Settings: Sendable {
     public var clientCertificates = ClientCertificates.none
     /// Counts only when it has an issuer.
     public var jwt = JWTIssuer(issuer: "", audience: "", keys: "")
+    /// Files with keys of operators, and what their JWTs allow.
+    public var operatorKeys: [(file: URL, role: Role)] = []
     /// `nil`: in the data folder.
     public var checkpointFile: URL?
     /// In seconds.
@@ -111,6 +116,17 @@ public struct Settings: Sendable {
         var lifetimes = lifetimes
         if store.isShared { lifetimes.clockTolerance = Lifetimes.sharedClockTolerance }
         return lifetimes
+    }
+
+    /// - Throws: ``InvalidSetting`` for a file that holds no key that is taken.
+    func readOperatorKeys() throws -> OperatorKeys {
+        var keys = OperatorKeys()
+        for (file, role) in operatorKeys {
+            do { try keys.add(pem: try File.read(file.filePath, atMost: 65_536), role: role) } catch {
+                throw InvalidSetting("jwt.operator_keys: \(file.filePath): \(error)")
+            }
+        }
+        return keys
     }
 
     /// The roots that this server believes.

@@ -40,6 +40,10 @@ public struct GuestComponents: Sendable {
     public var hashAlgorithms: [String]? = ["sha256", "sha384", "sha512", "sm3"]
     public var initData: String?
     public var additionalEvidence = ""
+    /// The svn of a sample device beside the processor.
+    public var sampleDevice: String?
+    /// Whether the sample device answers another challenge.
+    public var hasStaleDevice = false
     private let send: Send
 
     /// - Parameter send: how it reaches the broker.
@@ -66,18 +70,21 @@ public struct GuestComponents: Sendable {
     /// The body of `POST /attest`.
     public func evidence(for challenge: Challenge) throws -> Data {
         let jwk = try key.jwk
+        var additionalEvidence = additionalEvidence
+        if let sampleDevice {
+            let bound: [String: Any] = ["tee-pubkey": jwk, "nonce": hasStaleDevice ? "stale" : challenge.nonce]
+            let canonical = try JSONSerialization.data(
+                withJSONObject: bound, options: [.sortedKeys, .withoutEscapingSlashes])
+            let data = Data(Self.digest(canonical, challenge.hashAlgorithm)).base64EncodedString()
+            additionalEvidence = #"{"sampledevice":{"svn":"\#(sampleDevice)","report_data":"\#(data)"}}"#
+        }
         let bound: [String: Any] = [
             "tee-pubkey": jwk, "nonce": challenge.nonce, "additional-evidence": additionalEvidence,
         ]
         // All of it is ASCII, so that sorted and compact is canonical.
         let canonical = try JSONSerialization.data(
             withJSONObject: bound, options: [.sortedKeys, .withoutEscapingSlashes])
-        let digest: [UInt8] =
-            switch challenge.hashAlgorithm {
-            case "sha256": Array(SHA256.hash(data: canonical))
-            case "sha512": Array(SHA512.hash(data: canonical))
-            default: Array(SHA384.hash(data: canonical))
-            }
+        let digest = Self.digest(canonical, challenge.hashAlgorithm)
         let message: [String: Any] = [
             "init-data": initData.map { ["format": "toml", "body": $0] as Any } ?? NSNull(),
             "runtime-data": ["nonce": challenge.nonce, "tee-pubkey": jwk],
@@ -87,6 +94,14 @@ public struct GuestComponents: Sendable {
             ],
         ]
         return try JSONSerialization.data(withJSONObject: message)
+    }
+
+    private static func digest(_ bytes: Data, _ algorithm: String) -> [UInt8] {
+        switch algorithm {
+        case "sha256": Array(SHA256.hash(data: bytes))
+        case "sha512": Array(SHA512.hash(data: bytes))
+        default: Array(SHA384.hash(data: bytes))
+        }
     }
 
     private func primaryEvidence(_ reportData: [UInt8]) throws -> [String: Any] {

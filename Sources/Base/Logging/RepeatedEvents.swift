@@ -1,0 +1,177 @@
+import Concurrency
+
+/// Bounds what repeated events take in a log.
+///
+/// Of events that are alike the first is written and the others are counted. A minute later the line is written again
+/// with the count (`repeated`). A fault, which is an event from `warning` on, gets a last line when it has not happened
+/// for ``quiet``. Both memory and lines are bounded, whatever callers make up: what is more counts with all events of its
+/// message.
+public final class RepeatedEvents: Sendable {
+    /// Between two lines of events that are alike.
+    static let pause = Duration.seconds(60)
+    /// Without an event, after which a run of them is over. Jobs that run once a minute must not look like many faults.
+    static let quiet = Duration.seconds(90)
+    /// Lines of one message in a minute that are the first of their kind.
+    static let firstLines = 10
+    /// Runs that are remembered.
+    static let mostRuns = 1_024
+
+    private struct Key: Hashable {
+        let label: String
+        let message: String
+        /// nil: all events of the message.
+        let likeness: String?
+    }
+
+    /// Events that are alike.
+    fileprivate struct Run {
+        let event: LogEvent
+        let handler: any LogHandler
+        let began: ContinuousClock.Instant
+        var last: ContinuousClock.Instant
+        var written: ContinuousClock.Instant
+        var count: Int
+        var leftOut: Int
+    }
+
+    private struct State {
+        var runs: [Key: Run] = [:]
+        /// For each message, how many first lines it had since when.
+        var begun: [Key: (count: Int, since: ContinuousClock.Instant)] = [:]
+    }
+
+    private let state = Lock(State())
+
+    public init() {}
+
+    /// How many runs are remembered.
+    var count: Int { state.withLock { $0.runs.count } }
+
+    /// - Parameter handler: writes the lines that follow.
+    /// - Returns: whether the event is to be written now.
+    func admits(
+        _ event: LogEvent, alike likeness: String, of label: String, by handler: any LogHandler,
+        at now: ContinuousClock.Instant
+    ) -> Bool {
+        // Messages are literals of the program: there are only so many.
+        let all = Key(label: label, message: event.message.description, likeness: nil)
+        let own = Key(label: label, message: event.message.description, likeness: likeness)
+        return state.withLock { state in
+            if Self.count(own, &state, now) { return false }
+            var begun = state.begun[all] ?? (0, now)
+            if begun.since.duration(to: now) >= Self.pause { begun = (0, now) }
+            begun.count += 1
+            state.begun[all] = begun
+            let isWritten = begun.count <= Self.firstLines && state.runs.count < Self.mostRuns
+            let key = isWritten ? own : all
+            if !isWritten, Self.count(all, &state, now) { return false }
+            // Later lines are written outside of the request, and name the one that began it.
+            let kept = LogEvent(event, metadata: handler.allMetadata(event))
+            state.runs[key] = Run(
+                event: kept, handler: handler, began: now, last: now, written: now, count: 1,
+                leftOut: isWritten ? 0 : 1)
+            return isWritten
+        }
+    }
+
+    /// - Returns: whether there is such a run, in which the event is counted now.
+    private static func count(_ key: Key, _ state: inout State, _ now: ContinuousClock.Instant) -> Bool {
+        guard var run = state.runs[key] else { return false }
+        run.last = now
+        run.count += 1
+        run.leftOut += 1
+        state.runs[key] = run
+        return true
+    }
+
+    /// Writes what is due: call it every few seconds.
+    ///
+    /// - Parameter isEnd: whether nothing will come any more.
+    public func report(at now: ContinuousClock.Instant = .now, isEnd: Bool = false) {
+        let due = state.withLock { state in
+            var due: [(run: Run, isOver: Bool)] = []
+            for (key, run) in state.runs {
+                let isOver = isEnd || run.last.duration(to: now) >= Self.quiet
+                guard isOver || run.written.duration(to: now) >= Self.pause && run.leftOut > 0 else { continue }
+                due.append((run, isOver))
+                state.runs[key] = isOver ? nil : run.reported(at: now)
+            }
+            state.begun = state.begun.filter { $0.value.since.duration(to: now) < Self.pause }
+            return due
+        }
+        for (run, isOver) in due {
+            if run.leftOut > 0 { run.handler.log(event: run.event.again(["repeated": "\(run.leftOut)"])) }
+            guard isOver, !isEnd, run.count > 1, run.event.level >= .warning else { continue }
+            run.handler.log(
+                event: run.event.again(
+                    [
+                        "times": "\(run.count)",
+                        "seconds": "\(run.began.duration(to: run.last).components.seconds)",
+                    ], level: Logger.Level.notice, "It is over: \(run.event.message.description)"))
+        }
+    }
+}
+
+extension RepeatedEvents {
+    /// A handler that writes to another one what is no repetition.
+    public func handler(over inner: any LogHandler, _ label: String) -> any LogHandler {
+        Handler(inner: inner, label: label, repeated: self, now: { .now })
+    }
+
+    /// - Parameter now: the time.
+    func handler(
+        over inner: any LogHandler, _ label: String, at now: @escaping @Sendable () -> ContinuousClock.Instant
+    ) -> any LogHandler {
+        Handler(inner: inner, label: label, repeated: self, now: now)
+    }
+
+    private struct Handler: LogHandler {
+        var inner: any LogHandler
+        let label: String
+        let repeated: RepeatedEvents
+        let now: @Sendable () -> ContinuousClock.Instant
+
+        var metadata: Logger.Metadata {
+            get { inner.metadata }
+            set { inner.metadata = newValue }
+        }
+        var metadataProvider: Logger.MetadataProvider? {
+            get { inner.metadataProvider }
+            set { inner.metadataProvider = newValue }
+        }
+        var logLevel: Logger.Level {
+            get { inner.logLevel }
+            set { inner.logLevel = newValue }
+        }
+
+        func log(event: LogEvent) {
+            guard let likeness = event.likeness else { return inner.log(event: event) }
+            if repeated.admits(event, alike: likeness, of: label, by: inner, at: now()) { inner.log(event: event) }
+        }
+    }
+}
+
+extension RepeatedEvents.Run {
+    fileprivate func reported(at now: ContinuousClock.Instant) -> Self {
+        var run = self
+        (run.written, run.leftOut) = (now, 0)
+        return run
+    }
+}
+
+extension LogEvent {
+    /// What it shares with its repetitions; nil for one that always counts.
+    fileprivate var likeness: String? {
+        if let alike { return alike }
+        guard level >= .warning else { return nil }
+        return (metadata?["error"] ?? metadata?["reason"] ?? metadata?["problem"])?.description ?? ""
+    }
+
+    fileprivate func again(
+        _ more: Logger.Metadata, level: Logger.Level? = nil, _ message: Logger.Message? = nil
+    ) -> LogEvent {
+        LogEvent(
+            self, level: level, message: message,
+            metadata: (metadata ?? [:]).merging(more) { $1 })
+    }
+}

@@ -1,0 +1,57 @@
+import Broker
+import Bytes
+import Formats
+
+/// Init data as the reference's tokens and resource policies have them (`init_data_claims`).
+///
+/// `aa.toml` and `cdh.toml` are objects. Of an agent's policy that has `policy_data` those are `agent_policy_claims`, and
+/// its text is left out; everything else is text.
+enum InitDataClaims {
+    static func json(of initData: [ExactText: ExactText]) -> JSONValue {
+        let agent = AgentPolicy(initData: initData)
+        var members: [ExactText: JSONValue] = [:]
+        for (name, text) in initData {
+            switch name {
+            case AgentPolicy.name where agent != nil: continue
+            case "aa.toml", "cdh.toml":
+                let table = try? TOML.read(Array(text.text.utf8))
+                members[name] = table.map(JSONValue.init) ?? .text(text.text)
+            default: members[name] = .text(text.text)
+            }
+        }
+        // An entry of that name is the host's own text, and must not be taken for it.
+        members["agent_policy_claims"] = agent.map { JSONValue($0.claims) }
+        return JSONValue(members)
+    }
+
+    /// What the init data identify the guest's containers by (`ear.trustee.identifiers`); `nil` for nothing.
+    static func identifiers(of initData: [ExactText: ExactText]) -> JSONValue? {
+        guard let agent = AgentPolicy(initData: initData) else { return nil }
+        let (images, uids) = (agent.containerImages, agent.containerUIDs)
+        guard !images.isEmpty || !uids.isEmpty else { return nil }
+        var validated: JSONValue = .object([])
+        if !images.isEmpty { validated["container_images"] = .array(images.map { .text($0.text) }) }
+        if !uids.isEmpty { validated["container_uids"] = .array(uids.map { .integer(Int($0)) }) }
+        return ["validated": validated]
+    }
+}
+
+extension JSONValue {
+    /// A TOML table; times are texts.
+    fileprivate init(_ table: TOMLTable) {
+        self = .object(table.entries.map { Member($0.key.text, JSONValue($0.value)) })
+    }
+
+    private init(_ value: TOMLValue) {
+        switch value {
+        case .text(let text): self = .text(text)
+        case .integer(let number): self = .integer(number)
+        case .number(let number): self = .number(number)
+        case .bool(let bool): self = .bool(bool)
+        case .time(let time): self = .text(time.text)
+        // No deeper than the reader goes.
+        case .array(let elements): self = .array(elements.map { JSONValue($0.value) })
+        case .table(let table): self.init(table)
+        }
+    }
+}

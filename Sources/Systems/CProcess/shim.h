@@ -1,0 +1,17 @@
+// prctl(2) is variadic, which Swift cannot call, and Glibc's module leaves MCL_ONFAULT and RLIMIT_MEMLOCK out.
+#pragma once
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+// No core dumps and no debugger of the same user.
+static inline int kbs_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+static inline int kbs_allows_dumps(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
+
+// What is touched stays in memory: a secret must not reach swap.
+static inline int kbs_lock_memory(void) { return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT); }
+
+static inline int kbs_has_no_memlock_limit(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY;
+}
