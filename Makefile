@@ -1,11 +1,12 @@
 # make run    build, start a server that trusts simulated hardware, and run the demonstration against it
 # make test   build and run all tests
 # make bench  build for release and measure, AGAINST another kbs binary if one is named (docs/performance.md)
+# make bench-hostile  the same: what strangers' requests cost, and what honest guests notice of them (docs/limits.md)
 # make bench-cluster  the same for replicas on a PostgreSQL that it starts (docs/scale.md)
 # make soak   build for release, and boot guests 200,000 times: memory and descriptors must not grow
 # make fuzz   run each fuzz target for FUZZ_SECONDS
 # make lint   check the format of the sources
-# make release    build what is installed: kbs, kbs-guest and their manuals
+# make release    build what is installed: kbs, kbs-guest, their manuals and the list of their parts (CycloneDX)
 # make deb        make Debian packages of it, into build/
 # make install    install it: PREFIX (/usr/local), DESTDIR (none), SYSCONFDIR (/etc); docs/install.md
 # make reference  write the documents that are made from the settings
@@ -23,7 +24,7 @@ BENCH_ARGUMENTS ?=
 # All tests at once would keep a small machine so busy that servers' own time limits are reached.
 FEWER = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=12
 
-.PHONY: run test bench bench-build bench-cluster soak fuzz lint packages release install deb reference
+.PHONY: run test bench bench-build bench-hostile bench-cluster soak fuzz lint packages release install deb reference
 
 run: packages
 	scripts/run
@@ -38,6 +39,9 @@ bench-build: packages
 bench: bench-build
 	$(BENCH_BUILD)/release/kbs-bench single --server $(BENCH_BUILD)/release/kbs \
 		$(if $(AGAINST),--against $(AGAINST)) $(BENCH_ARGUMENTS)
+
+bench-hostile: bench-build
+	$(BENCH_BUILD)/release/kbs-bench hostile --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)
 
 soak: bench-build
 	$(BENCH_BUILD)/release/kbs-bench soak --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)
@@ -57,6 +61,7 @@ release: packages
 	for product in kbs kbs-guest; do swift build -c release --static-swift-stdlib --scratch-path $(RELEASE_BUILD) \
 		--disable-local-rpath -Xlinker -z -Xlinker now --product $$product || exit 1; done
 	for name in kbs kbs-guest; do scripts/make-manual $(RELEASE_BUILD)/release/$$name $(MANUALS)/$$name.1 || exit 1; done
+	scripts/make-sbom $(RELEASE_BUILD)/release/kbs $(RELEASE_BUILD)/release/kbs-guest >$(RELEASE_BUILD)/release/kbs.cdx.json
 
 # No compiler runs as root: `make release`, then `sudo make install`.
 install:

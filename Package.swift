@@ -122,9 +122,9 @@ let rooms: [Target] = [
         "Commands",
         [
             "Administration", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files", "Formats",
-            "GuestCommands", "HTTPClient", "LaunchDigest", "Logging", "MasterKeys", "Policies", "Release", "Server",
-            "SimulatedHardware",
-            "Storage", "X509",
+            "GuestCommands", "HTTP", "HTTPClient", "LaunchDigest", "Logging", "MasterKeys", "Policies", "Release",
+            "Server",
+            "SimulatedHardware", "Storage", "VirteeDialect", "X509",
         ]),
 
     program("kbs", ["Arguments", "Commands", "Crypto", "HTTPClient", "Lifecycle"]),
@@ -136,7 +136,8 @@ let programs: [Target] = [
         "kbs-bench",
         [
             "Arguments", "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "FastP384", "Files",
-            "HTTP", "HTTPClient", "MasterKeys", "SimulatedHardware", "Storage", "TLS", "TestSupport", "X509",
+            "Formats", "HTTP", "HTTPClient", "HTTPServer", "MasterKeys", "SimulatedHardware", "Storage", "TLS",
+            "TestSupport", "X509",
         ])
 ]
 
@@ -246,8 +247,10 @@ let testTargets: [Target] = [
 
 // For fuzz/, which is a package of its own.
 let products: [Product] =
-    ["Formats", "HTTP", "JOSE", "Evidence", "LaunchDigest", "SimulatedHardware", "VirteeDialect", "CoCoDialect"]
-    .map { .library(name: $0, targets: [$0]) }
+    [
+        "Formats", "HTTP", "JOSE", "Evidence", "LaunchDigest", "SimulatedHardware", "VirteeDialect", "CoCoDialect",
+        "Administration", "Broker", "Guest", "HTTPEdge", "OpenPolicyAgent",
+    ].map { .library(name: $0, targets: [$0]) }
 
 let package = Package(
     name: "swift-kbs", products: products, targets: systems + rooms + programs + supports + testTargets)

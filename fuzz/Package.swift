@@ -29,5 +29,10 @@ let package = Package(
         fuzz("FuzzVirteeBody", ["VirteeDialect"]),
         fuzz("FuzzCoCoBody", ["CoCoDialect"]),
         fuzz("FuzzInitData", ["CoCoDialect"]),
+        fuzz("FuzzProxyHeader", ["HTTP"]),
+        // These look into rooms, which are built with -enable-testing for it.
+        fuzz("FuzzGuest", ["Guest"]),
+        fuzz("FuzzCallers", ["Administration", "Broker", "HTTPEdge"]),
+        fuzz("FuzzUpstreams", ["OpenPolicyAgent", "JOSE"]),
     ]
 )

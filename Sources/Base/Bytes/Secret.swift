@@ -66,4 +66,15 @@ extension [UInt8] {
         withUnsafeMutableBytes { if let start = $0.baseAddress { explicit_bzero(start, $0.count) } }
         self = []
     }
+
+    /// Overwrites the bytes where they are. For whoever holds them alone and cannot change what holds them, as a class that
+    /// goes: any other holder would see zeros.
+    public func wipeInPlace() {
+        withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress { explicit_bzero(UnsafeMutableRawPointer(mutating: start), bytes.count) }
+        }
+    }
+
+    /// A copy that shares no memory with this.
+    public var separate: [UInt8] { withUnsafeBufferPointer { Array($0) } }
 }

@@ -49,6 +49,14 @@ public struct IPAddress: Sendable, Hashable {
     /// Whether it is of 127.0.0.0/8 or ::1.
     public var isLoopback: Bool { isV4 ? lower >> 24 & 0xFF == 127 : upper == 0 && lower == 1 }
 
+    /// Whether a host, a name or an address without brackets, is this machine by what it is called: `localhost`, a name
+    /// under it (RFC 6761), or a loopback address.
+    public static func isThisMachine(_ host: some StringProtocol) -> Bool {
+        let name = host.lowercased()
+        return name.utf8.elementsEqual("localhost".utf8) || name.hasSuffix(".localhost")
+            || IPAddress(host)?.isLoopback == true
+    }
+
     /// Whom a limit counts: an IPv4 address itself, or the first of an IPv6 network of 64 bits. A host on IPv6 usually has
     /// a /64 to itself and may use any address in it, so that a single one says nothing.
     public var limited: IPAddress { isV4 ? self : IPAddress(upper: upper, lower: 0) }

@@ -50,10 +50,7 @@ struct Destination: Sendable, Hashable {
     private var bracketed: String { host.contains(":") ? "[\(host)]" : host }
 
     /// Whether it is on this machine by its name.
-    var isLocal: Bool {
-        if socket != nil || host == "localhost" || host.hasSuffix(".localhost") { return true }
-        return IPAddress(host)?.isLoopback ?? false
-    }
+    var isLocal: Bool { socket != nil || IPAddress.isThisMachine(host) }
 
     private static func scheme(of url: String) throws(HTTPClientError) -> (Scheme, Substring) {
         let text = url.utf8

@@ -119,8 +119,8 @@ extension Transfer {
     // MARK: TLS
 
     private var certificateFailure: HTTPClientError {
-        HTTPClientError(
-            .certificate, CertificateVerdict(number(CURLINFO_SSL_VERIFYRESULT)).sentence(destination, trustAdvice))
+        let verdict = CertificateVerdict(number(CURLINFO_SSL_VERIFYRESULT), names: certificateNames)
+        return HTTPClientError(.certificate, verdict.sentence(destination, trustAdvice))
     }
 
     /// libcurl tells no more than OpenSSL's text, so what is needed is looked for in it.
@@ -206,15 +206,22 @@ extension Transfer {
 private struct CertificateVerdict {
     /// An `X509_V_ERR_` number; 0 and 1: the chain is good, and the name is another.
     private let number: Int
+    /// Of the certificate.
+    private let names: [String]
 
-    init(_ number: Int) { self.number = number }
+    init(_ number: Int, names: [String] = []) { (self.number, self.names) = (number, names) }
 
     static let unknownAuthority = CertificateVerdict(20)
 
     func sentence(_ destination: Destination, _ advice: String) -> String {
         let name = destination.name
         return switch number {
-        case 0, 1, 62, 64: "The certificate of \(name) is for another name than \(destination.host)."
+        case 0, 1, 62, 64:
+            "The certificate of \(name) is for another name than \(destination.host)"
+                + (names.isEmpty
+                    ? ", and says none: it must be made anew with this one."
+                    : ": it has \(names.joined(separator: ", ")). Use one of those in the URL, or a certificate with this "
+                        + "one.")
         case 9: "The certificate of \(name) is not valid yet: compare the clocks of the two machines."
         case 10: "The certificate of \(name), or one that it rests on, has expired: it must be renewed there."
         case 18: "The certificate of \(name) is not trusted, it vouches for itself: \(advice)."

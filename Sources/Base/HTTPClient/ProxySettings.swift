@@ -7,7 +7,7 @@ import HTTP
 ///
 /// `HTTPS_PROXY` and `NO_PROXY` are read too; `HTTP_PROXY` is not, since a web server's programs get a client's `Proxy`
 /// field under that name. libcurl's own reading is switched off. Loopback and sockets never go through a proxy.
-public struct ProxySettings: Sendable {
+public struct ProxySettings: Sendable, Hashable {
     /// A proxy, or why the variable's value is none.
     private let secure, plain: Result<Proxy, HTTPClientError>?
     private let exceptions: [Exception]
@@ -35,8 +35,29 @@ public struct ProxySettings: Sendable {
         }
         secure = proxy(first("https_proxy", "HTTPS_PROXY"))
         plain = proxy(first("http_proxy"))
-        exceptions = (first("no_proxy", "NO_PROXY")?.value ?? "")
-            .split { $0 == "," || $0 == " " || $0 == "\t" }.compactMap { Exception($0) }
+        exceptions = Self.exceptions(first("no_proxy", "NO_PROXY")?.value ?? "")
+    }
+
+    /// One proxy for every request, as a setting names it.
+    ///
+    /// - Parameters:
+    ///   - proxy: `http://host[:port]` or `https://…`, without credentials: a setting is shown to whoever may read settings.
+    ///   - exceptions: as `no_proxy` has them; nil for that variable's.
+    ///   - setting: its name, for errors.
+    /// - Throws: ``HTTPClientError`` when it is no proxy's address.
+    public init(proxy: String, exceptions: String?, named setting: String) throws(HTTPClientError) {
+        let proxy = try Proxy(proxy, from: setting)
+        guard proxy.user == nil else {
+            throw HTTPClientError(
+                .proxy,
+                "\(setting) holds a user and password: put the proxy into https_proxy in the environment instead.")
+        }
+        (secure, plain) = (.success(proxy), .success(proxy))
+        self.exceptions = exceptions.map { Self.exceptions($0) } ?? Self.ofProcess.exceptions
+    }
+
+    private static func exceptions(_ text: String) -> [Exception] {
+        text.split { $0 == "," || $0 == " " || $0 == "\t" }.compactMap { Exception($0) }
     }
 
     /// - Returns: nil when a request goes there directly.
@@ -119,8 +140,8 @@ struct Proxy: Sendable, Hashable {
 
 /// An entry of `no_proxy`: a name with everything under it, an address, a network, or `*`; a name or an address with a
 /// port is that port's only.
-private struct Exception: Sendable {
-    private enum Host {
+private struct Exception: Sendable, Hashable {
+    private enum Host: Hashable {
         case any
         case name(String)
         case network(IPNetwork)

@@ -204,6 +204,8 @@ final class Transfer: @unchecked Sendable {
         options.set(CURLOPT_CAPATH, nil as UnsafeRawPointer?)
         options.set(CURLOPT_PROXY_CAPATH, nil as UnsafeRawPointer?)
         options.set(CURLOPT_CA_CACHE_TIMEOUT, 600)
+        // For the sentence about one that has another name.
+        options.set(CURLOPT_CERTINFO, 1)
         if let authorities {
             let roots = Self.copy(authorities)
             self.roots = roots
@@ -306,6 +308,26 @@ final class Transfer: @unchecked Sendable {
         var value: curl_off_t = 0
         if let easy { _ = kbs_curl_get_large(easy, time, &value) }
         return value > 0
+    }
+
+    /// The alternative names of the server's own certificate, as OpenSSL writes them without the kinds: what can be shown of
+    /// them.
+    var certificateNames: [String] {
+        var information: UnsafeMutablePointer<curl_certinfo>?
+        guard let easy, kbs_curl_get_certinfo(easy, &information) == CURLE_OK, let found = information?.pointee,
+            found.num_of_certs > 0
+        else { return [] }
+        let label = "X509v3 Subject Alternative Name:"
+        var entry = found.certinfo?[0]
+        while let line = entry?.pointee {
+            entry = line.next
+            guard let text = line.data.map({ String(cString: $0) }), text.hasPrefix(label) else { continue }
+            return text.dropFirst(label.count).split(separator: ",").prefix(8).map { name in
+                let value = name.split(separator: ":", maxSplits: 1).last ?? name
+                return String(value.filter { $0.isASCII && !$0.isWhitespace && $0 > " " }.prefix(100))
+            }
+        }
+        return []
     }
 
     /// libcurl's words, to be looked at and never shown.

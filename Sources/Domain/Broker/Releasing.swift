@@ -81,9 +81,9 @@ extension Broker {
             // attack on it, and that is the guest itself.
             return .rsa(try secret.withBytes { try key.encrypt($0, padding: .insecurePKCS1v1_5) })
         case .sev(let measurement):
-            let padded = secret.withBytes { bytes in
-                Array(bytes) + Array(repeating: 0, count: SEVSecretSize.bytes - bytes.count)
-            }
+            var padded = [UInt8](repeating: 0, count: SEVSecretSize.bytes)
+            defer { padded.wipe() }
+            secret.withBytes { bytes in padded.withUnsafeMutableBytes { $0.copyBytes(from: bytes.prefix($0.count)) } }
             return .sev(try opened.keys.transportKeys(for: session.id).wrap(padded, for: measurement))
         }
     }

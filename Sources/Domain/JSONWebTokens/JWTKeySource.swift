@@ -95,17 +95,19 @@ package actor JWTKeySource {
     }
 
     private func fetch() async -> VerificationKeySet? {
-        do { return try VerificationKeySet(json: try await document()) } catch {
+        do { return try VerificationKeySet(json: try await Self.document(place, client: client)) } catch {
             logger.error(
                 "The keys of the JWT issuer cannot be had.", metadata: ["keys": "\(place)", "error": "\(error)"])
             return nil
         }
     }
 
-    private func document() async throws -> [UInt8] {
-        guard place.hasPrefix("http") else { return try File.read(place, atMost: Self.longest) }
+    /// The document in a file or at a URL, for whoever wants to look at it: no redirect is followed, and all of it comes
+    /// within ten seconds.
+    package static func document(_ place: String, client: HTTP1Client) async throws -> [UInt8] {
+        guard place.hasPrefix("http") else { return try File.read(place, atMost: longest) }
         let response = try await client.execute(
-            HTTPClientRequest(url: place), timeout: .seconds(10), upTo: Self.longest)
+            HTTPClientRequest(url: place), timeout: .seconds(10), upTo: longest)
         guard response.status == 200 else {
             throw MalformedInput("JWK Set", "the provider answered \(response.status) where its keys should be")
         }

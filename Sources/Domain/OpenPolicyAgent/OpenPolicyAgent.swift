@@ -4,7 +4,7 @@ import Files
 import Formats
 public import FoundationEssentials
 import HTTP
-import HTTPClient
+public import HTTPClient
 
 /// An Open Policy Agent (OPA) server, over its REST API.
 ///
@@ -21,6 +21,7 @@ public struct OpenPolicyAgent: PolicyAgent {
         public var authorities: URL?
         /// A file with the bearer token that the agent asks for. It is read anew for each request.
         public var tokenFile: URL?
+        public var proxies = ProxySettings.ofProcess
 
         public init(baseURL: String) { self.baseURL = baseURL }
     }
@@ -34,6 +35,7 @@ public struct OpenPolicyAgent: PolicyAgent {
     public init(_ configuration: Configuration) throws {
         var settings = HTTP1Client.Configuration()
         settings.trustAdvice = "name its authority in policy.opa.ca"
+        settings.proxies = configuration.proxies
         if let file = configuration.authorities?.path(percentEncoded: false) {
             let authorities = try File.read(file, atMost: 1 << 20)
             guard try PEMDocument.read(authorities).contains(where: { $0.label == "CERTIFICATE" }) else {
@@ -49,10 +51,15 @@ public struct OpenPolicyAgent: PolicyAgent {
         let body = try Self.body(asking: question)
         let reply = try await send(.post, "data/\(decision)", body, "application/json")
         guard reply.status == 200 else { throw unavailable("answered \(reply.status) to the question \(decision)") }
-        guard let answer = try? JSON(reply.body), answer.kind == .object else {
+        guard let isAllowed = Self.allows(reply.body) else {
             throw unavailable("did not answer the question \(decision) in JSON")
         }
-        // A rule without a value has no result.
+        return isAllowed
+    }
+
+    /// - Returns: nil for what is no answer. A rule without a value has no result, and allows nothing.
+    static func allows(_ answer: [UInt8]) -> Bool? {
+        guard let answer = try? JSON(answer), answer.kind == .object else { return nil }
         return answer["result"]?.asBool == true
     }
 
@@ -89,7 +96,7 @@ public struct OpenPolicyAgent: PolicyAgent {
     }
 
     /// What OPA says of a module that does not compile.
-    private static func fault(of body: [UInt8]) -> String {
+    static func fault(of body: [UInt8]) -> String {
         guard let answer = try? JSON(body), answer.kind == .object else { return "it does not say why" }
         let details = (answer["errors"]?.asArray ?? []).prefix(5).map { detail in
             let row: Int? = try? detail["location"]?["row"]?.integer()

@@ -187,7 +187,7 @@ public struct Gate: Sendable {
     private static func isThisMachine(_ authority: String?) -> Bool {
         guard let host = authority.flatMap({ URL(string: "http://\($0)")?.host() }) else { return false }
         let literal = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
-        return literal == "localhost" || IPAddress(literal)?.isLoopback == true
+        return IPAddress.isThisMachine(literal)
     }
 }
 

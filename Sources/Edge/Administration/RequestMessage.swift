@@ -10,10 +10,10 @@ protocol RequestMessage: Sendable {
 
 extension RequestMessage {
     /// - Throws: a ``Refusal`` that names the field, what stood there and what may. It repeats nothing of it: it may hold
-    ///   a secret.
-    init(body: [UInt8]) throws {
+    ///   a secret, and is wiped.
+    init(body: consuming [UInt8]) throws {
         do {
-            let json = try JSON(body)
+            let json = try JSON(wiping: &body)
             guard json.kind == .object else { throw Refusal(.malformed, "The body is not a JSON object.") }
             try self.init(json)
         } catch let error as MalformedInput {
@@ -40,6 +40,14 @@ extension JSON {
     }
 }
 
+extension JSON {
+    /// The same of a secret.
+    fileprivate func secretFromBase64() throws(MalformedInput) -> Secret {
+        var bytes = try base64()
+        return Secret(wiping: &bytes)
+    }
+}
+
 /// A workload to be registered. It is not printed: it holds the secret.
 struct WorkloadMessage: RequestMessage {
     let id: String?
@@ -53,8 +61,8 @@ struct WorkloadMessage: RequestMessage {
         teeConfig = try json.optional("tee_config")?.text()
         secret =
             switch (try json.optional("secret"), try json.optional("secret_base64")) {
-            case (let text?, nil): Secret(try text.utf8())
-            case (nil, let text?): Secret(try text.base64())
+            case (let text?, nil): try text.secret()
+            case (nil, let text?): try text.secretFromBase64()
             default: throw Refusal(.malformed, "Either secret or secret_base64 must be given.")
             }
     }

@@ -21,7 +21,7 @@ package struct KBS: AsyncParsableCommand {
             RestoreCommand.self, VerifyCommand.self, MeasureCommand.self, TLSCommand.self, GuestCommand.self,
             SettingsCommand.self, DoctorCommand.self, HealthCommand.self, MigrateCommand.self, StorageCommand.self,
             DemoCommand.self,
-        ])
+        ], exitStatuses: exitStatuses)
 
     package init() {}
 }

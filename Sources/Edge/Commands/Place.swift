@@ -83,7 +83,7 @@ struct Place: ParsableArguments {
         } catch {
             // A server may repeat what it was sent, and an error stands in logs.
             guard let token, "\(error)".contains(token) else { throw error }
-            throw CommandFailure("\(error)".replacing(token, with: "(the token)"))
+            throw CommandFailure("\(error)".replacing(token, with: "(the token)"), Outcome(error))
         }
     }
 

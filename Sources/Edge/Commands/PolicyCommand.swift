@@ -55,7 +55,9 @@ struct PolicyCommand: AsyncParsableCommand {
                 }
             }
             if json { return try printJSON(all) }
-            printLines(all.map { "\($0.name)\t\($0.changed.formatted(.iso8601))\t\($0.description)" })
+            guard !all.isEmpty else { return print("There are no policies.") }
+            printTable(
+                [["NAME", "CHANGED", "FOR"]] + all.map { [$0.name, $0.changed.formatted(.iso8601), $0.description] })
         }
     }
 

@@ -66,12 +66,16 @@ struct ReferenceCommand: AsyncParsableCommand {
                 }
             }
             if json { return try printJSON(all) }
-            printLines(
-                all.map { set in
-                    let end = set.expires.map { $0 <= Date() ? "\texpired" : "\tuntil \($0.formatted(.iso8601))" } ?? ""
-                    return "\(set.name)\t\(set.kind.rawValue)\t\(set.values.count)\(end)"
-                        + (set.kind.isRead ? "" : "\tno rule reads it")
-                })
+            guard !all.isEmpty else { return print("There are no reference values.") }
+            printTable(
+                [["NAME", "KIND", "VALUES", "EXPIRES", "READ"]]
+                    + all.map { set in
+                        let end = set.expires.map { $0 <= Date() ? "expired" : $0.formatted(.iso8601) }
+                        return [
+                            set.name, set.kind.rawValue, "\(set.values.count)", end ?? "never",
+                            set.kind.isRead ? "by rules" : "no rule reads it",
+                        ]
+                    })
         }
     }
 

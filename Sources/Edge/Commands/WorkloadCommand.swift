@@ -46,11 +46,15 @@ struct WorkloadCommand: AsyncParsableCommand {
         func run() async throws {
             let all = try await place.open { try await $0.allWorkloads(search: search) }
             if json { return try printJSON(all) }
-            printLines(
-                all.map { workload in
-                    let state = workload.disabled ? "\tdisabled" : ""
-                    return "\(workload.id)\t\(workload.tee)\t\(workload.registered.formatted(.iso8601))\(state)"
-                })
+            guard !all.isEmpty else { return print("There are no workloads.") }
+            printTable(
+                [["ID", "TECHNOLOGY", "REGISTERED", "STATE"]]
+                    + all.map { workload in
+                        [
+                            workload.id, "\(workload.tee)", workload.registered.formatted(.iso8601),
+                            workload.disabled ? "disabled" : "enabled",
+                        ]
+                    })
         }
     }
 

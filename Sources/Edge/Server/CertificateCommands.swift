@@ -35,7 +35,7 @@ public enum CertificateCommands {
         guard let configuration = settings.keyDistribution else {
             throw InvalidSetting("endorsements.kds is empty, so there is nobody to ask")
         }
-        let service = KeyDistributionService(client: HTTP1Client(), configuration: configuration)
+        let service = KeyDistributionService(client: settings.client, configuration: configuration)
         let identity = EndorsementIdentity(kind: .vcek, product: product, hardwareID: chip, tcb: tcb)
         let key = try EndorsementKey(try await service.key(identity))
         guard EndorsementIdentity(of: key) == identity,

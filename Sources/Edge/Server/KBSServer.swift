@@ -63,7 +63,8 @@ public struct KBSServer: Sendable {
         }
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
         let traces = try TraceExport(
-            settings.tracing, headers: environment[TracingSettings.headersVariable], logger: logger)
+            settings.tracing, through: settings.outgoingProxies, headers: environment[TracingSettings.headersVariable],
+            logger: logger)
         // Before the database and the trail: where another server listens already, nothing is begun.
         let sockets = try ListeningSockets(settings)
         do { try Folder.make(settings.dataFolder.filePath) } catch {

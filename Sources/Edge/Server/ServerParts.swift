@@ -23,7 +23,7 @@ struct ServerParts: Sendable {
     let loggers: Loggers
     let folder: DataFolder
     /// Follows no redirects.
-    private let client = HTTP1Client()
+    private let client: HTTP1Client
     /// What policies may ask beside their rules, and the routes for Trustee's policies pass them on to.
     let agent: (any PolicyAgent)?
     let broker: Broker
@@ -68,7 +68,7 @@ struct ServerParts: Sendable {
             spans: traces?.exporter, databaseLog: DatabaseLog(loggers[.storage]))
         let log = EventLog(logger: loggers[.broker])
         let endorsementLog = EventLog(logger: loggers[.endorsements])
-        let client = client
+        let client = settings.client
         let vendor = settings.keyDistribution.map {
             KeyDistributionService(client: client, configuration: $0, reportingTo: { monitor.broker($0) })
         }
@@ -83,6 +83,7 @@ struct ServerParts: Sendable {
                 endorsementLog($0)
                 monitor.broker($0)
             })
+        self.client = client
         self.settings = settings
         self.loggers = loggers
         self.folder = folder

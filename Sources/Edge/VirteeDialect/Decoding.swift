@@ -8,8 +8,8 @@ import Formats
 extension Registration {
     /// - Parameter json: the body of `POST /register_workload`.
     /// - Throws: a ``Refusal`` that names the field.
-    public init(virteeJSON json: [UInt8]) throws {
-        try self.init(reading(json) { json throws(MalformedInput) in try RegistrationMessage(json) })
+    public init(virteeJSON json: consuming [UInt8]) throws {
+        try self.init(reading(json, isSecret: true) { json throws(MalformedInput) in try RegistrationMessage(json) })
     }
 
     /// A registration from its fields, as `POST /register_workload` has them.
@@ -181,10 +181,10 @@ extension CertificateText {
 
 /// Reads a body, and says where it is wrong without repeating any of it: it may hold a secret.
 private func reading<Message>(
-    _ body: [UInt8], _ read: (JSON) throws(MalformedInput) -> Message
+    _ body: consuming [UInt8], isSecret: Bool = false, _ read: (JSON) throws(MalformedInput) -> Message
 ) throws(Refusal) -> Message {
     let json: JSON
-    do { json = try JSON(body) } catch {
+    do { json = isSecret ? try JSON(wiping: &body) : try JSON(body) } catch {
         throw Refusal(.malformed, "The body is not JSON that can be used: \(error.reason).")
     }
     do { return try read(json) } catch { throw Refusal(.malformed, "The field \(error.subject) \(error.reason).") }

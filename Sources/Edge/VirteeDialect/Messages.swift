@@ -30,7 +30,7 @@ struct RegistrationMessage: Sendable {
         workloadID = try json.member("workload_id").text()
         launchMeasurement = try json.member("launch_measurement").text()
         teeConfig = try json.member("tee_config").text()
-        passphrase = Secret(try json.member("passphrase").utf8())
+        passphrase = try json.member("passphrase").secret()
     }
 }
 

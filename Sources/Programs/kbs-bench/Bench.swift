@@ -24,7 +24,7 @@ enum Program {
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kbs-bench", abstract: "Measure key brokers under load.",
-        subcommands: [SingleServerBench.self, ClusterBench.self, SoakBench.self],
+        subcommands: [SingleServerBench.self, ClusterBench.self, SoakBench.self, HostileBench.self],
         defaultSubcommand: SingleServerBench.self)
 }
 

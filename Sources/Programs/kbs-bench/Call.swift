@@ -19,7 +19,7 @@ struct Call: Sendable {
         livez,
         Call(
             "POST /kbs/v0/auth", .post, "/kbs/v0/auth",
-            body: Array(#"{"version":"0.0.0","tee":"snp","extra-params":"{\"workload_id\":\"bench/0\"}"}"#.utf8),
+            body: Array(Crowd.challenge.utf8),
             status: [200, 400, 403, 404]),
         // The head decides. What stands behind it is drained, and the connection kept, up to a length.
         Call(

@@ -12,6 +12,8 @@ struct Crowd: Sendable {
 
     static let tcb = TCBVersion(bootLoader: 4, tee: 0, snp: 22, microcode: 213)
     static let measurement = Array(SHA384.hash(data: Array("bench".utf8)))
+    /// A body of `POST /auth` for one of them.
+    static let challenge = #"{"version":"0.0.0","tee":"snp","extra-params":"{\"workload_id\":\"bench/0\"}"}"#
     private static let resource = "bench/key/one"
     private static let resourceText = "the resource of the bench"
     /// What lets the CoCo guests in.
@@ -72,6 +74,25 @@ struct Crowd: Sendable {
             signer = try platform.vcek(tcb: Crowd.tcb)
             guests = try (0..<count).map { _ in try SimulatedSNPGuest.Key() }
         }
+    }
+
+    /// A guest with init data of 62 KB, as Trustee's own sample has them.
+    static func podGuest(
+        _ platform: SimulatedSNPPlatform, _ signer: SimulatedSNPPlatform.SigningKey, _ server: ServerProcess
+    ) throws -> GuestComponents {
+        let policy = String(repeating: "default AllowRequestsFailingPolicy := true # x\n", count: 1_300)
+        let document = "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"policy.rego\" = '''\n\(policy)'''\n"
+        var template = ReportTemplate(of: platform, tcb: tcb)
+        template.measurement = measurement
+        // HOST_DATA.
+        for (index, byte) in SHA256.hash(data: Array(document.utf8)).enumerated() {
+            template.patches[0xC0 + index] = byte
+        }
+        var guest = GuestComponents(
+            .snp(template, signer, certificates: [signer.certificate, platform.ask, platform.ark]), base: server.base,
+            client: HTTP1Client())
+        guest.initData = document
+        return guest
     }
 
     /// All calls of a guest, from the challenge to its secret.

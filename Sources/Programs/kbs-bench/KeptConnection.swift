@@ -27,6 +27,9 @@ final class KeptConnection {
     private var descriptor: Int32 = -1
     private var session: TLSSession?
     private var buffer = [UInt8](repeating: 0, count: 16_384)
+    /// Of the last answer.
+    private(set) var fields = HTTPFields()
+    private(set) var body: [UInt8] = []
     /// How often it was opened.
     private(set) var openings = 0
 
@@ -53,6 +56,7 @@ final class KeptConnection {
             try reader.read(buffer[..<count])
         }
         if !reader.keepsAlive || !isWhole { drop() }
+        (fields, body) = (reader.response?.headerFields ?? HTTPFields(), reader.body)
         return reader.response?.status.code ?? 0
     }
 

@@ -18,6 +18,10 @@ struct ServerProcess: Sendable {
         /// What is done with the data folder before it starts: arguments of the same binary, behind which the folder's
         /// name is put.
         var preparations: [[String]] = []
+        /// Whether an address may make as many requests as by default, and no more.
+        var isLimited = false
+        /// Who is asked for certificates; nobody when it is empty.
+        var vendor = ""
         /// More arguments for `kbs serve`.
         var arguments: [String] = []
 
@@ -37,6 +41,13 @@ struct ServerProcess: Sendable {
 
     var pid: pid_t { process.identifier }
     var statistics: ProcessStatistics { ProcessStatistics(pid: pid) }
+    /// In bytes.
+    var logSize: Int { FileStatus.of(folder.file("log"))?.size ?? 0 }
+    /// Of its database, with what was not yet moved into it.
+    var dataSize: Int {
+        let names = (try? Folder.names(in: folder.file("data"))) ?? []
+        return names.reduce(0) { $0 + (FileStatus.of(folder.file("data/\($1)"))?.size ?? 0) }
+    }
     var port: Int { Int(base.split(separator: ":").last ?? "") ?? 0 }
 
     static func start(_ plan: Plan) async throws -> ServerProcess {
@@ -70,9 +81,10 @@ struct ServerProcess: Sendable {
         var arguments = [
             "serve", "--data", folder.file("data"), "--listen", "127.0.0.1:0", "--trust-simulated-root",
             folder.file("roots.json"),
-            // All its load comes from one address.
-            "--endorsements-kds", "", "--set", "limits.requests_per_second=0",
+            "--endorsements-kds", plan.vendor,
         ]
+        // All its load comes from one address.
+        if !plan.isLimited { arguments += ["--set", "limits.requests_per_second=0"] }
         if plan.tls {
             arguments += ["--tls-certificate", folder.file("tls.crt"), "--tls-key", folder.file("tls.key")]
         }

@@ -28,6 +28,9 @@ static inline CURLcode kbs_curl_set_sink(CURL *easy, CURLoption option, kbs_curl
 static inline CURLcode kbs_curl_get_long(CURL *easy, CURLINFO info, long *value) {
     return curl_easy_getinfo(easy, info, value);
 }
+static inline CURLcode kbs_curl_get_certinfo(CURL *easy, struct curl_certinfo **value) {
+    return curl_easy_getinfo(easy, CURLINFO_CERTINFO, value);
+}
 static inline CURLcode kbs_curl_get_large(CURL *easy, CURLINFO info, curl_off_t *value) {
     return curl_easy_getinfo(easy, info, value);
 }

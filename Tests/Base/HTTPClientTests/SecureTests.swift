@@ -80,8 +80,11 @@ struct SecureTests {
         let cases: [(TLSIdentity, String)] = [
             (try authority.issue(until: .now - 3_600), "has expired"),
             (try authority.issue(from: .now + 86_400), "is not valid yet"),
-            (try authority.issue(names: [.dns("kbs.example.org")]), "is for another name than 127.0.0.1"),
-            (try authority.issue(names: [.dns("127.0.0.1")]), "is for another name than 127.0.0.1"),
+            (
+                try authority.issue(names: [.dns("kbs.example.org")]),
+                "is for another name than 127.0.0.1: it has kbs.example.org. Use"
+            ),
+            (try authority.issue(names: [.dns("127.0.0.1")]), "is for another name than 127.0.0.1: it has 127.0.0.1."),
             (try authority.issue(for: [.clients]), "is not for servers"),
         ]
         for (identity, words) in cases {

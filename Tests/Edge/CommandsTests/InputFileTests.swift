@@ -7,21 +7,21 @@ struct InputFileTests {
     @Test(
         "Each is named, with what is wrong with it",
         arguments: [
-            ("resource put a/b/c nofile --data $D", "nofile cannot be read: it is not there", 1),
-            ("resource put a/b/c . --data $D", ". cannot be read: it is a folder", 1),
+            ("resource put a/b/c nofile --data $D", "nofile cannot be read: it is not there", 2),
+            ("resource put a/b/c . --data $D", ". cannot be read: it is a folder", 2),
             (
                 "workload add web --measurement 00 --secret-file nofile --data $D",
-                "nofile cannot be read: it is not there", 1
+                "nofile cannot be read: it is not there", 2
             ),
-            ("policy set p nofile --data $D", "nofile cannot be read: it is not there", 1),
-            ("workload list --url http://127.0.0.1:1 --token-file nofile", "nofile cannot be read: it is not there", 1),
-            ("workload list --url https://127.0.0.1:1 --ca nofile", "nofile cannot be read: it is not there", 1),
+            ("policy set p nofile --data $D", "nofile cannot be read: it is not there", 2),
+            ("workload list --url http://127.0.0.1:1 --token-file nofile", "nofile cannot be read: it is not there", 2),
+            ("workload list --url https://127.0.0.1:1 --ca nofile", "nofile cannot be read: it is not there", 2),
             ("verify sev --chain nofolder", "nofolder cannot be read: it is not there", 2),
             (
                 "demo run nofolder",
-                "nofolder/platforms.json cannot be read: it is not there, and neither is the folder nofolder", 1
+                "nofolder/platforms.json cannot be read: it is not there, and neither is the folder nofolder", 2
             ),
-            ("demo run folder", "folder/platforms.json is not what `kbs demo prepare` makes", 1),
+            ("demo run folder", "folder/platforms.json is not what `kbs demo prepare` makes", 2),
         ])
     func named(_ line: String, _ sentence: String, _ status: Int32) async throws {
         let shell = try Shell()
@@ -39,7 +39,7 @@ struct InputFileTests {
     func certificates() async throws {
         let shell = try Shell()
         let result = try await shell("$KBS certs import nofolder --data $D")
-        #expect(result.status == 1)
+        #expect(result.status == 2)
         #expect(result.output.isEmpty)
         #expect(result.errors.hasPrefix("Error: "))
         #expect(result.errors.contains("nofolder cannot be listed: it is not there"))
@@ -53,7 +53,7 @@ struct InputFileTests {
         #expect(binary.status == 64)
         #expect(binary.errors.hasPrefix("Error: f is not text in UTF-8.\n"))
         let long = try await shell("head -c 1100000 /dev/zero | tr '\\0' ' ' >f; $KBS policy set p f --data $D")
-        #expect(long.status == 1)
+        #expect(long.status == 2)
         #expect(long.errors.contains("f cannot be read: it holds more than"))
     }
 }

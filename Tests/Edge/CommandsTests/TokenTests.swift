@@ -10,28 +10,6 @@ struct TokenTests {
     /// What must not be seen anywhere.
     private static let mark = "kbs_MARKEDMARKED_secretsecretsecret"
 
-    /// Answers every connection with the same bytes and closes it, whatever was asked.
-    private final class Answering: Sendable {
-        var port: Int { Int(listener.port) }
-        private let listener: TestListener
-        private let seen = Lock("")
-
-        /// What was asked, so far.
-        var requests: String { seen.withLock { $0 } }
-
-        init(_ answer: String) throws {
-            listener = try TestListener { [seen] connection in
-                var bytes = [UInt8](repeating: 0, count: 65_536)
-                let count = read(connection, &bytes, bytes.count)
-                seen.withLock { $0 += String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self) }
-                _ = Array(answer.utf8).withUnsafeBytes {
-                    send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-                }
-                close(connection)
-            }
-        }
-    }
-
     private static let unauthorized = """
         HTTP/1.1 401 Unauthorized\r\nContent-Type: application/problem+json\r\nContent-Length: 2\r\n\r\n{}
         """
@@ -59,13 +37,13 @@ struct TokenTests {
         let line = "$KBS workload list --url http://127.0.0.1:\(server.port)"
         #expect(
             try await shell("KBS_TOKEN=$'kbs_a\\nb' \(line)")
-                == ProgramResult(status: 1, errors: "Error: KBS_TOKEN holds a character that no token has (at 6)\n"))
+                == ProgramResult(status: 2, errors: "Error: KBS_TOKEN holds a character that no token has (at 6)\n"))
         #expect(
             try await shell("printf 'kbs_ä' >f; \(line) --token-file f")
-                == ProgramResult(status: 1, errors: "Error: f holds a character that no token has (at 5)\n"))
+                == ProgramResult(status: 2, errors: "Error: f holds a character that no token has (at 5)\n"))
         #expect(
             try await shell("printf '\\n' >f; \(line) --token-file f")
-                == ProgramResult(status: 1, errors: "Error: f is empty: it should hold a token\n"))
+                == ProgramResult(status: 2, errors: "Error: f is empty: it should hold a token\n"))
         #expect(server.requests.isEmpty)
     }
 
@@ -107,5 +85,27 @@ struct TokenTests {
         #expect(result.status != 0)
         #expect(result.errors.hasPrefix("Error: "))
         #expect(!result.errors.contains("MARKED"))
+    }
+}
+
+/// Answers every connection with the same bytes and closes it, whatever was asked.
+final class Answering: Sendable {
+    var port: Int { Int(listener.port) }
+    private let listener: TestListener
+    private let seen = Lock("")
+
+    /// What was asked, so far.
+    var requests: String { seen.withLock { $0 } }
+
+    init(_ answer: String) throws {
+        listener = try TestListener { [seen] connection in
+            var bytes = [UInt8](repeating: 0, count: 65_536)
+            let count = read(connection, &bytes, bytes.count)
+            seen.withLock { $0 += String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self) }
+            _ = Array(answer.utf8).withUnsafeBytes {
+                send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            close(connection)
+        }
     }
 }

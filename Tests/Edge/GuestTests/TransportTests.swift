@@ -28,7 +28,7 @@ private struct DirectDevice: EvidenceDevice {
 struct TransportTests {
     private func exchange(
         _ url: String, pins: [String] = [], authority: String? = nil, plain: Bool = false,
-        within: Duration = .seconds(20)
+        within: Duration = .seconds(120)
     ) async throws -> HTTPExchange.Reply {
         let address = try BrokerAddress(url: url, pins: pins, authority: authority, allowsPlainHTTP: plain)
         return try await HTTPExchange(address).send(.get, "/kbs/v0/", within: within)

@@ -274,7 +274,7 @@ struct CommandTests {
                 #"{"flags":{"bits":3},"minfw":{"major":1,"minor":55}}"#, "--secret-file", folder.file("secret").path
             ).status == 0)
         let list = try await Command.run("workload", "list", "--data", data)
-        #expect(list.output.hasPrefix("app\tsnp\t"))
+        #expect(list.output.hasPrefix("ID   TECHNOLOGY  REGISTERED") && list.output.contains("\napp  snp "))
         let shown = try await Command.run("workload", "show", "app", "--data", data)
         #expect(shown.output.contains(measurement) && shown.output.contains("0x30137"))
         for result in [added, list, shown] { #expect(!(result.output + result.errors).contains("sesame")) }
@@ -300,7 +300,8 @@ struct CommandTests {
         let transport = GuestTransport(base: server.base, client: .shared)
         #expect(try await guest.boot(over: transport) == Array("open sesame".utf8))
         let environment = ["KBS_URL": server.base]
-        #expect(try await Command.run("workload", "list", environment: environment).output.hasPrefix("team/app:1\tsnp"))
+        #expect(
+            try await Command.run("workload", "list", environment: environment).output.contains("\nteam/app:1  snp"))
         #expect(
             try await Command.run("workload", "show", "team/app:1", environment: environment).output.contains(
                 measurement))
@@ -311,6 +312,35 @@ struct CommandTests {
         let gone = try await Command.run("workload", "show", "team/app:1", environment: environment)
         #expect(gone.status != 0 && gone.errors.contains("workload_unknown"))
         await #expect(throws: GuestTransport.Refused.self) { try await guest.boot(over: transport) }
+    }
+
+    @Test("AMD is asked through the proxy that a setting or the environment names, and directly where one says so; C7")
+    func outgoingProxy() async throws {
+        let folder = try TemporaryFolder()
+        try await StandInService.run(answering: { _, _ in StandInService.status(404) }) { proxy, address in
+            for (number, (settings, environment, isAsked)) in [
+                (["proxies.outgoing=\(address)"], [:], true), ([], ["http_proxy": address], true),
+                (["proxies.outgoing=\(address)", "proxies.outgoing_except=kds.invalid"], [:], false),
+                (["proxies.outgoing=\(address)"], ["no_proxy": "kds.invalid"], false),
+                (["proxies.outgoing=\(address)", "proxies.outgoing_except="], ["no_proxy": "kds.invalid"], true),
+            ].enumerated() {
+                let before = proxy.asked.count
+                let result = try await Command.runAll(
+                    [
+                        "certs", "fetch", "--data", folder.file("data\(number)").path, "--endorsements-kds",
+                        "http://kds.invalid", "--product", "milan", "--chip", String(repeating: "ab", count: 64),
+                        "--tcb",
+                        "\(Simulated.tcb)", "--set", "endorsements.timeout=5s",
+                    ] + settings.flatMap { ["--set", $0] }, environment: environment)
+                #expect(result.status == 3, "\(result.errors)")
+                #expect((proxy.asked.count > before) == isAsked, "\(settings) \(environment): \(result.errors)")
+            }
+            #expect(proxy.asked.allSatisfy { $0.contains("/vcek/v1/Milan/") })
+        }
+        let refused = try await Command.run(
+            "settings", "--set", "proxies.outgoing=http://user:hunter2@proxy.example.org")
+        #expect(refused.status == 2 && refused.errors.contains("proxies.outgoing holds a user and password"))
+        #expect(!refused.errors.contains("hunter2"))
     }
 
     @Test("Certificates are imported from a folder and fetched from a service, and then a guest needs neither")
@@ -403,7 +433,7 @@ struct ProcessTests {
         let again = try await ServerProcess.start(folder)
         let found = try await Command.run("workload", "list", "--url", again.base)
         let present = Set(
-            found.output.split(separator: "\n").compactMap { $0.split(separator: "\t").first.map(String.init) })
+            found.output.split(separator: "\n").compactMap { $0.split(separator: " ").first.map(String.init) })
         #expect(present.isSuperset(of: acknowledged))
         // And each with its measurement, configuration and secret, not only with its name.
         let after = GuestTransport(base: again.base, client: .shared)

@@ -61,7 +61,7 @@ struct FullDiskTests {
         let again = try await ServerProcess.start(folder)
         let found = try await Command.run("workload", "list", "--url", again.base)
         let present = Set(
-            found.output.split(separator: "\n").compactMap { $0.split(separator: "\t").first.map(String.init) })
+            found.output.split(separator: "\n").compactMap { $0.split(separator: " ").first.map(String.init) })
         #expect(present.isSuperset(of: registrations.acknowledged))
         let after = GuestTransport(base: again.base, client: .shared)
         #expect(try await guest.boot(over: after) == Array("secret 0".utf8))

@@ -52,7 +52,7 @@ struct SmallServer {
 
     /// Waits until a limit was reached as often as that.
     func reached(_ limit: LimitCounters.Limit, _ times: Int = 1) async -> Bool {
-        for _ in 0..<1_000 {
+        for _ in 0..<6_000 {
             if limits.counters[limit] >= times { return limits.counters[limit] == times }
             try? await Task.sleep(for: .milliseconds(20))
         }

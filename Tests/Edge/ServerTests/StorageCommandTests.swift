@@ -42,7 +42,7 @@ extension KeysAndBackups {
             let folder = try TemporaryFolder()
             let (from, to) = (folder.file("a").path, folder.file("b").path)
             let result = try await Command.run("storage", "copy", "--from", from, "--to", to)
-            #expect(result.status == 1)
+            #expect(result.status == 2)
             #expect(result.errors == "Error: \(from) is not a data folder: name the server's with --from\n")
             #expect(!FileManager.default.fileExists(atPath: to))
         }

@@ -20,7 +20,7 @@ struct TLSProcessTests {
     init() throws { folder = try TemporaryFolder() }
 
     private func eventually(_ what: Comment, _ body: () async throws -> Bool) async throws {
-        for _ in 0..<400 {
+        for _ in 0..<2_400 {
             if try await body() { return }
             try await Task.sleep(for: .milliseconds(50))
         }

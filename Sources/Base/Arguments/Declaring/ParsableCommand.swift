@@ -20,12 +20,17 @@ public protocol ParsableCommand: ParsableArguments {
 
     /// What the command does. Without a body of its own it shows its help.
     func run() throws
+
+    /// The program's status when a command under this one ends with an error. Asked of the program's first command.
+    static func exitCode(of error: any Error) -> ExitCode
 }
 
 extension ParsableCommand {
     public static var configuration: CommandConfiguration { CommandConfiguration() }
 
     public func run() throws { throw CleanExit.helpRequest }
+
+    public static func exitCode(of error: any Error) -> ExitCode { .failure }
 }
 
 /// A command whose body waits for something.
@@ -51,12 +56,15 @@ public struct CommandConfiguration: Sendable {
     public var subcommands: [any ParsableCommand.Type]
     /// The one of ``subcommands`` that is meant when none is named.
     public var defaultSubcommand: (any ParsableCommand.Type)?
+    /// What the program's statuses mean, for its manual.
+    public var exitStatuses: [(code: ExitCode, meaning: String)]
     /// Only `help` itself has no `--help`.
     var hasHelpFlag = true
 
     public init(
         commandName: String? = nil, abstract: String = "", discussion: String = "", version: String = "",
-        subcommands: [any ParsableCommand.Type] = [], defaultSubcommand: (any ParsableCommand.Type)? = nil
+        subcommands: [any ParsableCommand.Type] = [], defaultSubcommand: (any ParsableCommand.Type)? = nil,
+        exitStatuses: [(code: ExitCode, meaning: String)] = []
     ) {
         self.commandName = commandName
         self.abstract = abstract
@@ -64,6 +72,7 @@ public struct CommandConfiguration: Sendable {
         self.version = version
         self.subcommands = subcommands
         self.defaultSubcommand = defaultSubcommand
+        self.exitStatuses = exitStatuses
     }
 }
 

@@ -22,6 +22,8 @@ struct ManualPage {
         lines += paragraphs([configuration.abstract, configuration.discussion])
         lines += [".SH OPTIONS", "Every command takes these."]
         lines += BuiltIn.options(of: root).flatMap { tagged($0.names.map(bold).joined(separator: ", "), $0.abstract) }
+        if !configuration.exitStatuses.isEmpty { lines.append(".SH EXIT STATUS") }
+        for (code, meaning) in configuration.exitStatuses { lines += tagged(bold("\(code.rawValue)"), meaning) }
         lines.append(".SH COMMANDS")
         var seen: [ObjectIdentifier: CommandPath] = [:]
         for path in root.subcommands.flatMap(\.all) {

@@ -46,7 +46,7 @@ extension ParsableCommand {
         case CleanExit.helpRequest: Ending(output: HelpText(path, width: width).text)
         case let error as ValidationError:
             Ending(status: ExitCode.validationFailure.rawValue, errors: UsageError(error.message, at: path).text)
-        default: Ending(status: ExitCode.failure.rawValue, errors: "Error: \(error)\n")
+        default: Ending(status: exitCode(of: error).rawValue, errors: "Error: \(error)\n")
         }
     }
 

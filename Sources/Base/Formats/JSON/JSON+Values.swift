@@ -13,6 +13,9 @@ extension JSON {
     /// A text in UTF-8, for what must not become a `String`: a secret.
     public func utf8() throws(MalformedInput) -> [UInt8] { Array(try contentOfText()) }
 
+    /// The text's bytes in UTF-8, of which no other copy is made.
+    public func secret() throws(MalformedInput) -> Secret { Secret(try contentOfText()) }
+
     private func contentOfText() throws(MalformedInput) -> ArraySlice<UInt8> {
         try expect(.text, "a text")
         return document.content(node)

@@ -42,6 +42,20 @@ public struct JSON: Sendable {
         self.init(try JSONReader.read(text, limits, place: ""), 0)
     }
 
+    /// Takes over a whole text that holds a secret: it is wiped where it was, and here when the last value of it goes.
+    ///
+    /// - Throws: ``MalformedInput`` that says where it is not JSON, and repeats nothing of it.
+    public init(wiping text: inout [UInt8], limits: Limits = Limits()) throws(MalformedInput) {
+        var own = text.separate
+        text.wipe()
+        let document: JSONDocument
+        do { document = try JSONReader.read(own, limits, place: "", isSecret: true) } catch {
+            own.wipe()
+            throw error
+        }
+        self.init(document, 0)
+    }
+
     public enum Kind: Sendable { case null, bool, number, text, array, object }
 
     public var kind: Kind {

@@ -1,3 +1,5 @@
+import Bytes
+
 /// A JSON text with an entry for each value and each member's name, in the order in which they stand.
 ///
 /// Entries name places in the text, so that reading it copies nothing but what has escapes and arrays of small numbers.
@@ -8,9 +10,18 @@ final class JSONDocument: Sendable {
     let pool: [UInt8]
     /// The path of the value that this text stood in, when it is a text in another JSON.
     let place: String
+    /// Whether the text holds a secret, and nobody else holds the text.
+    private let isSecret: Bool
 
-    init(source: [UInt8], nodes: [Node], pool: [UInt8], place: String) {
+    init(source: [UInt8], nodes: [Node], pool: [UInt8], place: String, isSecret: Bool = false) {
         (self.source, self.nodes, self.pool, self.place) = (source, nodes, pool, place)
+        self.isSecret = isSecret
+    }
+
+    deinit {
+        guard isSecret else { return }
+        source.wipeInPlace()
+        pool.wipeInPlace()
     }
 
     struct Node {

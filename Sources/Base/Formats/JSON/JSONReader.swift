@@ -11,14 +11,17 @@ struct JSONReader {
     let limits: JSON.Limits
     var position = 0
 
-    static func read(_ text: [UInt8], _ limits: JSON.Limits, place: String) throws(MalformedInput) -> JSONDocument {
+    static func read(
+        _ text: [UInt8], _ limits: JSON.Limits, place: String, isSecret: Bool = false
+    ) throws(MalformedInput) -> JSONDocument {
         // Entries have 32 bits for a place.
         guard text.count <= min(limits.bytes, Int(UInt32.max) - 1) else {
             throw MalformedInput("JSON", "it has \(text.count) bytes, more than \(limits.bytes)")
         }
         var reader = JSONReader(limits: limits, size: text.count)
         try reader.whole(text.span)
-        return JSONDocument(source: text, nodes: reader.nodes, pool: reader.pool, place: place)
+        return JSONDocument(
+            source: text, nodes: reader.nodes, pool: reader.pool, place: place, isSecret: isSecret)
     }
 
     private init(limits: JSON.Limits, size: Int) {

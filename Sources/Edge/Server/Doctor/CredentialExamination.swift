@@ -1,11 +1,10 @@
 import Administration
 import Broker
 import Bytes
-import Files
 import Formats
 import FoundationEssentials
 import HTTP
-import HTTPClient
+import JSONWebTokens
 import Storage
 
 /// Who may administer over HTTP.
@@ -67,8 +66,7 @@ struct CredentialExamination: Examination {
         let isElsewhere = jwt.keys.hasPrefix("http")
         guard isOnline || !isElsewhere else { return .ok("jwt.keys", "\(jwt.keys) was not asked (--online does)") }
         do {
-            let document =
-                try await isElsewhere ? Self.fetch(jwt.keys) : File.read(jwt.keys, atMost: Self.longestKeySet)
+            let document = try await JWTKeySource.document(jwt.keys, client: settings.client)
             let keys = try JSON(document).member("keys").array()
             let named = keys.count { $0["kid"]?.asText != nil }
             guard named > 0 else {
@@ -81,15 +79,5 @@ struct CredentialExamination: Examination {
                 "jwt.keys", "\(jwt.keys) cannot be had, or is no JWKS: \(error)",
                 do: "name the issuer's jwks_uri, or a file with it that the server's user can read")
         }
-    }
-
-    /// In bytes.
-    private static let longestKeySet = 1 << 20
-
-    private static func fetch(_ url: String) async throws -> [UInt8] {
-        let answer = try await HTTP1Client().execute(
-            HTTPClientRequest(url: url), timeout: .seconds(10), upTo: longestKeySet)
-        guard answer.status == .ok else { throw InvalidSetting("the answer is \(answer.status.code)") }
-        return answer.body
     }
 }

@@ -47,7 +47,7 @@ struct EndorsementExamination: Examination {
         guard let configuration = settings.keyDistribution else { return nil }
         guard isOnline else { return .ok("endorsements.kds", "\(configuration.baseURL) was not asked (--online does)") }
         do {
-            let service = KeyDistributionService(client: HTTP1Client(), configuration: configuration)
+            let service = KeyDistributionService(client: settings.client, configuration: configuration)
             let authorities = try await service.authorities(.milan, .vcek)
             return .ok("endorsements.kds", "\(configuration.baseURL) gave \(authorities.count) authorities of Milan")
         } catch {

@@ -1,12 +1,14 @@
 import Files
 import FoundationEssentials
+import HTTPClient
 import HTTPServer
 import Logging
 
 /// Where the server listens, and for how long.
 extension SettingKey {
     static let listening = [
-        listen, guestsListen, socketMode, socketGroup, trustedProxies, proxyProtocol, data, logLevel, idleTimeout,
+        listen, guestsListen, socketMode, socketGroup, trustedProxies, proxyProtocol, outgoingProxy,
+        outgoingExceptions, data, logLevel, idleTimeout,
         stopTimeout,
     ]
 
@@ -46,6 +48,25 @@ extension SettingKey {
         "proxies.protocol",
         "Networks of balancers in TCP mode, whose connections begin with the PROXY protocol, version 2"
     ) { $1.proxyProtocol = try $0.networks() }
+
+    public static let outgoingProxy = SettingKey(
+        "proxies.outgoing",
+        "Proxy through which AMD, key sets, agents and collectors are asked, e.g. http://proxy.example.org:3128 "
+            + "(default: https_proxy and http_proxy of the environment)"
+    ) {
+        let text = $0.text.isEmpty ? nil : $0.text
+        if let text {
+            do throws(HTTPClientError) { _ = try ProxySettings(proxy: text, exceptions: "", named: $0.name) } catch {
+                throw InvalidSetting(error.description)
+            }
+        }
+        $1.outgoing.proxy = text
+    }
+
+    public static let outgoingExceptions = SettingKey(
+        "proxies.outgoing_except",
+        "Names, addresses and networks that are asked directly, with commas (default: no_proxy of the environment)"
+    ) { $1.outgoing.exceptions = $0.text }
 
     public static let data = SettingKey(
         "data", "Folder for the database and the master key", default: "kbs-data"

@@ -108,7 +108,7 @@ public struct SettingValue: Sendable {
     func keySetPlace() throws -> String {
         guard text.hasPrefix("http") else { return text }
         let text = try url(example: "https://id.example.org/keys", allowsQuery: true)
-        guard text.hasPrefix("https:") || ["127.0.0.1", "localhost", "::1"].contains(URL(string: text)?.host() ?? "")
+        guard text.hasPrefix("https:") || IPAddress.isThisMachine(URL(string: text)?.host() ?? "")
         else { throw invalid("an https URL: whoever can change these keys can sign what is believed") }
         return text
     }

@@ -6,6 +6,7 @@ public import Evidence
 import Files
 public import FoundationEssentials
 public import HTTP
+import HTTPClient
 public import Logging
 public import MasterKeys
 public import OpenPolicyAgent
@@ -23,10 +24,7 @@ public struct Settings: Sendable {
         }
 
         /// Whether only this machine reaches it.
-        public var isLoopback: Bool {
-            host == "localhost" || host == "::1"
-                || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
-        }
+        public var isLoopback: Bool { IPAddress.isThisMachine(host) }
 
         public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
     }
@@ -51,6 +49,8 @@ public struct Settings: Sendable {
     public var trustedProxies = NetworkList.none
     /// Balancers whose connections begin with the PROXY protocol.
     public var proxyProtocol = NetworkList.none
+    /// Through which others are asked; `nil`: as the environment says.
+    var outgoing: (proxy: String?, exceptions: String?) = (nil, nil)
     public var dataFolder = URL(filePath: "kbs-data")
     public var storage = StorageSettings()
     public var masterKeys = MasterKeySources()
@@ -104,7 +104,28 @@ public struct Settings: Sendable {
     public init() {}
 
     /// The Open Policy Agent that policies may ask; `nil` when there is none.
-    public var policyAgent: OpenPolicyAgent.Configuration? { agent.baseURL.isEmpty ? nil : agent }
+    public var policyAgent: OpenPolicyAgent.Configuration? {
+        guard !agent.baseURL.isEmpty else { return nil }
+        var agent = agent
+        agent.proxies = outgoingProxies
+        return agent
+    }
+
+    /// Through which proxies others are asked.
+    var outgoingProxies: ProxySettings {
+        // The setting was read when it was set.
+        outgoing.proxy.flatMap {
+            try? ProxySettings(
+                proxy: $0, exceptions: outgoing.exceptions, named: SettingKey.outgoingProxy.name)
+        } ?? .ofProcess
+    }
+
+    /// Asks others, and follows no redirects.
+    var client: HTTP1Client {
+        var configuration = HTTP1Client.Configuration()
+        configuration.proxies = outgoingProxies
+        return HTTP1Client(configuration)
+    }
 
     /// Where signed checkpoints of the audit trail are.
     public var checkpoints: CheckpointFile {

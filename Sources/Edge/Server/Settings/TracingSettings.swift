@@ -16,8 +16,9 @@ public struct TracingSettings: Sendable, Hashable {
     /// Asks the collector, if its certificate leads to the right authorities.
     ///
     /// - Throws: ``InvalidSetting``.
-    func client() throws -> HTTP1Client {
+    func client(through proxies: ProxySettings) throws -> HTTP1Client {
         var configuration = HTTP1Client.Configuration()
+        configuration.proxies = proxies
         configuration.trustAdvice = "name its authority in tracing.otlp_ca"
         if let file = authorities?.filePath {
             do {

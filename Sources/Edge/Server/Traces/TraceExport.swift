@@ -1,5 +1,6 @@
 import Endorsements
 import Glibc
+import HTTPClient
 import Lifecycle
 import Logging
 import Release
@@ -14,10 +15,11 @@ struct TraceExport: Service {
     /// - Parameter headers: the value of `OTEL_EXPORTER_OTLP_HEADERS`.
     /// - Returns: `nil` when no collector is named.
     /// - Throws: ``InvalidSetting``.
-    init?(_ settings: TracingSettings, headers: String?, logger: Logger) throws {
+    init?(_ settings: TracingSettings, through proxies: ProxySettings, headers: String?, logger: Logger) throws {
         guard let endpoint = settings.endpoint else { return nil }
         let collector = TraceCollector(
-            endpoint: endpoint, headers: try TracingSettings.headers(headers ?? ""), client: try settings.client())
+            endpoint: endpoint, headers: try TracingSettings.headers(headers ?? ""),
+            client: try settings.client(through: proxies))
         exporter = OTLPExporter(resource: Self.resource) { event in
             switch event {
             case .failed(let error):

@@ -32,6 +32,10 @@ public struct GuestComponents: Sendable {
         public let nonce: String
         public let cookie: String
         public let hashAlgorithm: String
+
+        public init(nonce: String, cookie: String, hashAlgorithm: String) {
+            (self.nonce, self.cookie, self.hashAlgorithm) = (nonce, cookie, hashAlgorithm)
+        }
     }
 
     public var hardware: Hardware

@@ -1,0 +1,69 @@
+import Administration
+package import Arguments
+import Broker
+import Bytes
+import Files
+import HTTP
+import HTTPClient
+import LaunchDigest
+import MasterKeys
+import Server
+import VirteeDialect
+import X509
+
+/// How a command ended, as scripts see it: the same for every command.
+enum Outcome: Int32, CaseIterable {
+    case failed = 1
+    case unusable = 2
+    case unreachable = 3
+    case refused = 4
+    case missing = 5
+
+    var meaning: String {
+        switch self {
+        case .failed:
+            "It did not work: the output could not be written, say. Of commands that examine something: it is not as it "
+                + "should be."
+        case .unusable: "What was given cannot be used: a file, a value, a setting, a document."
+        case .unreachable: "The server cannot be reached, or cannot do it now."
+        case .refused: "The server, or what is registered, does not allow it."
+        case .missing: "What was named is not there."
+        }
+    }
+
+    init(_ error: any Error) {
+        // What went wrong first.
+        guard Output.failure == nil else {
+            self = .failed
+            return
+        }
+        switch error {
+        case let refusal as Refusal: self.init(status: refusal.code.status.code)
+        case let failure as RemoteFailure: self.init(status: failure.status)
+        case let error as HTTPClientError: self = error.reason == .request ? .unusable : .unreachable
+        case let failure as CommandFailure: self = failure.outcome
+        case is EndorsementUnavailable: self = .unreachable
+        case is FileError, is MalformedInput, is InvalidSetting, is MasterKeyError, is CertificateError,
+            is LaunchDigestError:
+            self = .unusable
+        default: self = .failed
+        }
+    }
+
+    private init(status: Int) {
+        switch status {
+        case 404, 410: self = .missing
+        case 400, 413, 414, 415, 422, 431: self = .unusable
+        case 400..<500: self = .refused
+        default: self = .unreachable
+        }
+    }
+}
+
+extension KBS {
+    package static func exitCode(of error: any Error) -> ExitCode { ExitCode(Outcome(error).rawValue) }
+
+    static let exitStatuses =
+        [(ExitCode.success, "It is done.")] + Outcome.allCases.map { (ExitCode($0.rawValue), $0.meaning) }
+        + [(ExitCode.validationFailure, "The command line is not one of this program's.")]
+}

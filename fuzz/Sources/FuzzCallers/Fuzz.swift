@@ -1,0 +1,75 @@
+import Bytes
+import FuzzSupport
+import HTTP
+import HTTPEdge
+
+@testable import Administration
+@testable import Broker
+
+/// What a stranger's head says of who asks for what: a path, a cookie, credentials, and a challenge sealed by the server.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+    let text = String(decoding: Depth.bytes(start, count), as: UTF8.self)
+    readPath(text)
+    readCookies(text)
+    readCredentials(text)
+    readSeal(text)
+    return 0
+}
+
+private func readPath(_ text: String) {
+    let uri = URI("/" + text)
+    for pattern: RouterPath in ["kbs/v0/resource/**", "api/v1/workloads/:id", "kbs/v0/auth"] {
+        if pattern.match(uri.path) != nil { Depth.reached("a route") }
+    }
+    if let decoded = PercentEncoding.decode(text) {
+        Depth.reached("a decoded path")
+        precondition(PercentEncoding.decode(PercentEncoding.encode(decoded)) == decoded)
+    }
+    if let path = try? ResourcePath(text) {
+        Depth.reached("a resource's path")
+        precondition(path.text == text && !path.text.contains(".."))
+    }
+    if let id = try? WorkloadID(text) { precondition(id.text == text) }
+}
+
+private func request(_ name: HTTPField.Name, _ value: String) -> Request {
+    var head = HTTPRequest(method: .get, path: "/")
+    head.headerFields[name] = value
+    return Request(head: head, body: .collected([]))
+}
+
+private func readCookies(_ text: String) {
+    for value in request(.cookie, text).cookies(named: "kbs-session-id") {
+        Depth.reached("a cookie")
+        precondition(!value.contains(";"))
+    }
+}
+
+private func readCredentials(_ text: String) {
+    for line in [text, "Bearer \(text)", "Basic \(Array(text.utf8).base64)"] {
+        guard let credential = Credential(request(.authorization, line)) else { continue }
+        switch credential {
+        case .token(let id, let secret):
+            Depth.reached("a token")
+            precondition(CombiningMarks.isASCII(id) && CombiningMarks.isASCII(secret))
+        case .jwt: Depth.reached("a JWT")
+        case .unreadable: break
+        }
+    }
+}
+
+private let keys = ServerKeys(master: .init(data: [UInt8](repeating: 7, count: 32)))
+private let held = HeldKeys(active: keys, previous: [])
+
+/// Nothing opens but what was sealed, whatever is sealed.
+private func readSeal(_ text: String) {
+    precondition(OpenedGuestChallenge(sealed: text, with: held) == nil, "a challenge that nobody made")
+    precondition(SealedText.open(text, for: .workload, with: held) == nil)
+    // A body of another kind under a good code: an older or newer version, or another technology.
+    let sealed = SealedText.seal(Array(text.utf8.prefix(60)), for: .guest, with: keys)
+    if OpenedGuestChallenge(sealed: sealed, with: held) != nil { Depth.reached("a guest's challenge") }
+    let other = SealedText.seal(Array(text.utf8.prefix(60)), for: .workload, with: keys)
+    precondition(OpenedGuestChallenge(sealed: other, with: held) == nil, "a workload's challenge taken for a guest's")
+    if OpenedChallenge(sealed: other, with: held) != nil { Depth.reached("a workload's challenge") }
+}

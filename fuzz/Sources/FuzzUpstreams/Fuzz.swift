@@ -1,0 +1,33 @@
+import Broker
+import Evidence
+import FuzzSupport
+import JOSE
+
+@testable import OpenPolicyAgent
+
+/// Any bytes as the answer of those whom a server asks: AMD's service, an identity provider, a policy agent.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+    let bytes = Depth.bytes(start, count)
+    readCertificates(bytes)
+    if let keys = try? VerificationKeySet(json: bytes) {
+        Depth.reached(keys.keys.isEmpty ? "a set of no keys" : "a set of keys")
+    }
+    if OpenPolicyAgent.allows(bytes) == true { Depth.reached("an agent's yes") }
+    precondition(OpenPolicyAgent.fault(of: bytes).utf8.count <= 4_000)
+    return 0
+}
+
+private func readCertificates(_ bytes: [UInt8]) {
+    guard let certificates = try? Certificate.read(file: bytes) else { return }
+    Depth.reached(certificates.isEmpty ? "no certificate" : "certificates")
+    for certificate in certificates.prefix(8) {
+        guard let key = try? EndorsementKey(certificate) else { continue }
+        Depth.reached("an endorsement key")
+        _ = "\(EndorsementIdentity(of: key))"
+        guard let chain = EndorsementChain(key: key, among: certificates) else { continue }
+        Depth.reached("a chain")
+        // AMD's own are not among the inputs with keys of their own.
+        _ = AppraisedChain(chain, anchors: Anchors.vendors.snp).isGenuine
+    }
+}
