@@ -68,6 +68,11 @@ extension HostileLoad {
             whole(
                 "100 KB on /attest, a good cookie and nothing else right",
                 message("/kbs/v0/attest", [virtee.field], garbage)),
+            whole(
+                "2 MiB of small values on /attest, a good cookie and nothing else right", connections: 2,
+                message(
+                    "/kbs/v0/attest", [coco.field],
+                    Array("{\"x\":[[]\(String(repeating: ",[]", count: 690_000))]}".utf8))),
             try await madeUp("made-up chips", coco, on: platform, keyInfo: 0, server),
             try await madeUp("made-up VLEKs", coco, on: platform, keyInfo: 4, server),
             whole("an SEV chain that leads nowhere", message("/kbs/v0/auth", [], foreign.request)),
