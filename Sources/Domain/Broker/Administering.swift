@@ -23,6 +23,7 @@ extension Broker {
         switch outcome {
         case .done(let workload, let replaced):
             report(.registered(id, replaced: replaced))
+            for warning in warnings(on: workload) { report(.registrationWarned(id, warning)) }
             return (workload, replaced)
         case .exists:
             throw Refusal(

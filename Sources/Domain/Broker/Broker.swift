@@ -28,6 +28,8 @@ public struct Broker: Sendable {
     let agent: (any PolicyAgent)?
     /// The longest resource that is taken, in bytes.
     public let longestResource: Int
+    /// How guests reach this server, as far as is known.
+    let guestsURL: String?
 
     /// All that a broker keeps.
     public typealias Storage = Store & GuestStore & ResourceStore & PolicyStore
@@ -38,6 +40,7 @@ public struct Broker: Sendable {
     ///     is a record in the trail.
     ///   - agent: is asked where a policy says so.
     ///   - longestResource: in bytes.
+    ///   - guestsURL: how guests reach this server; `nil` when that is not known.
     ///   - hasRoom: whether there is room for more guests on the disk. Where there is none, what they may have is
     ///     still released.
     ///   - now: the time.
@@ -49,6 +52,7 @@ public struct Broker: Sendable {
         releasesPerMinute: Int = Broker.usualReleasesPerMinute,
         asking agent: (any PolicyAgent)? = nil,
         longestResource: Int = Broker.usualLongestResource,
+        reachedAt guestsURL: String? = nil,
         hasRoom: @escaping @Sendable () -> Bool = { true },
         now: @escaping @Sendable () -> Date = { Date() },
         reportingTo report: @escaping @Sendable (BrokerEvent) -> Void = { _ in }
@@ -63,6 +67,7 @@ public struct Broker: Sendable {
         prospects = Prospects(store, now: now)
         self.agent = agent
         self.longestResource = longestResource
+        self.guestsURL = guestsURL
         self.report = report
         releases = ReleaseLimiter(.perMinute(releasesPerMinute))
         resourceReleases = ReleaseLimiter(.perMinute(releasesPerMinute))
@@ -131,6 +136,8 @@ public struct Lifetimes: Sendable, Hashable {
 /// Something that an operator may want to know. It never holds a secret.
 public enum BrokerEvent: Sendable {
     case registered(WorkloadID, replaced: Bool)
+    /// What whoever registered it should know.
+    case registrationWarned(WorkloadID, String)
     case removed(WorkloadID)
     case challenged(WorkloadID, TEE)
     /// A host asked for a channel and its platform was refused.

@@ -67,7 +67,6 @@ public final class KeyRing: Sendable {
     ///
     /// A rotation by another process shows here first: the sources are read again, once for an id in five seconds.
     ///
-    /// - Parameter id: empty for what version 1 sealed, which is under any.
     /// - Returns: nothing when the ring does not hold it.
     func candidates(for id: String) async -> [ServerKeys] {
         let found = held.candidates(for: id)
@@ -76,6 +75,12 @@ public final class KeyRing: Sendable {
         return await withCheckedContinuation { continuation in
             DispatchQueue.global().async { continuation.resume(returning: self.lookAgain(for: id)) }
         }
+    }
+
+    /// The same for a thread that may wait.
+    func candidatesNow(for id: String) -> [ServerKeys] {
+        let found = held.candidates(for: id)
+        return found.isEmpty ? lookAgain(for: id) : found
     }
 
     private func lookAgain(for id: String) -> [ServerKeys] {
@@ -101,6 +106,8 @@ public enum KeyRingError: Error, Sendable, Hashable, CustomStringConvertible {
     case activeKeyMissing(String)
     /// What is to be opened is under a key that the ring does not hold.
     case notHeld(String)
+    /// Nothing may be written under the key any more.
+    case retired(String)
 
     public var description: String {
         switch self {
@@ -109,6 +116,7 @@ public enum KeyRingError: Error, Sendable, Hashable, CustomStringConvertible {
             "the sources of master keys no longer give \(id), which is in use: put it back, beside the new one"
         case .notHeld(let id):
             "this is sealed under the master key \(id), which keys.master and keys.previous do not give"
+        case .retired(let id): "the master key \(id) has been retired: this server is to work with the new one"
         }
     }
 }
@@ -137,7 +145,7 @@ public struct HeldKeys: Sendable {
     }
 
     func candidates(for id: String) -> [ServerKeys] {
-        id.isEmpty ? all : named(id).map { [$0] } ?? []
+        named(id).map { [$0] } ?? []
     }
 }
 

@@ -66,6 +66,19 @@ public struct Resealing: Sendable {
         }
         tried += changes.count
         try await write(changes, held.active, &progress, report)
+        if let seal = try await store.manifestSeal(), seal.sealed.masterKey != held.active.id {
+            do {
+                try await store.renewManifest(Manifest(keys))
+                if try await store.manifestSeal()?.sealed.masterKey == held.active.id {
+                    tried += 1
+                    progress.resealed += 1
+                }
+            } catch let violation as ManifestViolation {
+                progress.unopened.append("manifest: \(violation)")
+            } catch let error as KeyRingError {
+                progress.unopened.append("manifest: \(error)")
+            }
+        }
         tried += try await passOverResources(held, &progress, report)
         var row: Workload.Row = 0
         while true {
@@ -173,18 +186,9 @@ public struct Resealing: Sendable {
                     try $0.open($1, of: stored.workload)
                 }
                 guard opened == nil else { continue }
-                let key = stored.sealed.masterKey.isEmpty ? "of version 1" : stored.sealed.masterKey
-                unopened.append("secret of \(stored.workload.id) (master key \(key))")
+                unopened.append("secret of \(stored.workload.id) (master key \(stored.sealed.masterKey))")
             }
         }
         return unopened
-    }
-}
-
-extension Resealing {
-    /// Whether a secret that does not name its key opens under one of the ring's. `true` when there is none.
-    public static func opensVersion1(with keys: KeyRing, _ secret: StoredSecret?) -> Bool {
-        guard let secret else { return true }
-        return (try? keys.held.all.open(secret.sealed) { try $0.open($1, of: secret.workload) }) != nil
     }
 }

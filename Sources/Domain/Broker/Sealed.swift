@@ -4,7 +4,7 @@ public import FoundationEssentials
 public struct Sealed: Sendable, Hashable {
     /// AES-256-GCM: nonce ‖ ciphertext ‖ tag.
     public let bytes: [UInt8]
-    /// The id of the master key; empty when version 1 sealed it, which did not say.
+    /// The id of the master key.
     public let masterKey: String
 
     public init(bytes: [UInt8], masterKey: String) {
@@ -42,7 +42,6 @@ public struct StoredSecret: Sendable, Hashable {
 
 /// What the database knows of a master key: never the key itself.
 public struct MasterKeyUsage: Sendable, Hashable {
-    /// Empty for rows that version 1 wrote, which do not name their key.
     public let id: String
     public var secrets = 0
     /// Versions of resources.
@@ -68,7 +67,7 @@ public struct MasterKeyUsage: Sendable, Hashable {
 }
 
 /// What must outlive the process of master keys and of what is sealed under them.
-public protocol KeyStore: Sendable {
+public protocol KeyStore: ManifestSource {
     /// - Throws: when there is one with this name and id.
     func insert(_ key: StoredServerKey) async throws
 
@@ -105,6 +104,9 @@ public protocol KeyStore: Sendable {
     ///
     /// - Returns: how many were still there, or `nil`, with nothing written, when `masterKey` is not the active one.
     func reseal(_ changes: [Resealed], under masterKey: String) async throws -> Int?
+
+    /// Seals the manifest anew, if the master key that it is then under is the active one.
+    func renewManifest(_ manifest: Manifest) async throws
 
     /// How each master key is used that the database has seen.
     func masterKeyUsage(at time: Date) async throws -> [MasterKeyUsage]

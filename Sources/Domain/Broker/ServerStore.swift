@@ -13,8 +13,11 @@ public protocol ServerStore: Store, GuestStore, ResourceStore, PolicyStore, Toke
     /// Whether something was ever done.
     func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool
 
-    /// One that version 1 sealed, which did not say under which key.
-    func firstUnnamedSecret() async throws -> StoredSecret?
+    /// What decides and is not as a key broker left it.
+    func manifestViolations(limit: Int) async throws -> [String]
+
+    /// Believes all rows that decide as they are, on an operator's word.
+    func acceptRows(recording record: AuditRecord) async throws
 
     /// How far the database's clock is ahead of this machine's, in seconds. Negative when it is behind.
     func clockOffset() async throws -> TimeInterval

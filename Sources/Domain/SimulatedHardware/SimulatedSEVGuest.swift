@@ -2,7 +2,8 @@ import Bytes
 import Evidence
 import Formats
 
-/// A host that launches an SEV guest and gets its secret injected, in the form of libkrun's client.
+/// A host that launches an SEV guest and gets its secret injected, in the form of libkrun's client
+/// (v1.4.5 to v1.10.1; kbs-types 0.6).
 public struct SimulatedSEVGuest: Sendable {
     public let workload: String
     public let platform: SimulatedSEVPlatform

@@ -3,7 +3,7 @@ import Crypto
 public import Evidence
 import Formats
 
-/// An SNP guest that asks for its secret, in the form of libkrun's client.
+/// An SNP guest that asks for its secret, in the form of libkrun's client (v1.7.0 to v1.19.0; kbs-types before 0.6).
 public struct SimulatedSNPGuest: Sendable {
     public let workload: String
     /// The report that its hardware makes, but for what binds it to a challenge.

@@ -46,15 +46,6 @@ extension Session.Binding {
     }
 }
 
-extension RecordedAttempt {
-    var outcomeColumn: String { isAccepted ? "accepted" : "refused" }
-
-    static func verdict(column: String) -> VerdictRecord? {
-        // One that cannot be read is shown as it is, and does not hide the attempts beside it.
-        column.isEmpty ? nil : try? VerdictRecord(json: column)
-    }
-}
-
 /// Bounds on what a chip's owner can have kept.
 enum KeysOfChip {
     /// Whoever owns a chip can have a genuine key's certificate for each TCB that there ever could be, and offer them

@@ -9,7 +9,8 @@ public protocol Administrator: Sendable {
     func workloads(after id: String, search: String, limit: Int) async throws -> WorkloadPage
     func workload(_ id: String) async throws -> WorkloadSummary
     /// - Parameter replacing: whether there may be one.
-    func register(_ workload: NewWorkload, replacing: Bool) async throws
+    /// - Returns: the workload as it was registered.
+    func register(_ workload: NewWorkload, replacing: Bool) async throws -> WorkloadSummary
     func setDisabled(_ isDisabled: Bool, workload id: String) async throws
     func removeWorkload(_ id: String) async throws
     /// Holds a recorded report, 1,184 bytes, against a workload. Nothing is released.

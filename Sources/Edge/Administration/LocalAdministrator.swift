@@ -39,16 +39,20 @@ public struct LocalAdministrator: Administrator {
     public func workloads(after id: String, search: String, limit: Int) async throws -> WorkloadPage {
         let found = try await store.workloads(after: id, search: search, limit: limit + 1)
         let (page, next) = found.page(limit)
-        return WorkloadPage(workloads: page.map(WorkloadSummary.init), next: next?.id.text)
+        return WorkloadPage(workloads: page.map(summary), next: next?.id.text)
     }
 
     public func workload(_ id: String) async throws -> WorkloadSummary {
         guard let workload = try await store.workload(try WorkloadID(id)) else { throw Refusal.notRegistered(id) }
-        return WorkloadSummary(workload)
+        return summary(workload)
     }
 
-    public func register(_ workload: NewWorkload, replacing: Bool) async throws {
-        try await register(workload, replacing: replacing, expecting: nil)
+    private func summary(_ workload: Workload) -> WorkloadSummary {
+        WorkloadSummary(workload, warnings: broker.warnings(on: workload))
+    }
+
+    public func register(_ workload: NewWorkload, replacing: Bool) async throws -> WorkloadSummary {
+        try await register(workload, replacing: replacing, expecting: nil).workload
     }
 
     /// - Returns: the workload as it was registered, whatever became of it since, and whether it replaced one.
@@ -60,7 +64,7 @@ public struct LocalAdministrator: Administrator {
             Registration(
                 workloadID: workload.id, launchMeasurement: workload.measurement, teeConfig: workload.configuration,
                 secret: workload.secret), replacing: replacing, expecting: expected, by: actor)
-        return (WorkloadSummary(done.workload), done.replaced)
+        return (summary(done.workload), done.replaced)
     }
 
     public func setDisabled(_ isDisabled: Bool, workload id: String) async throws {

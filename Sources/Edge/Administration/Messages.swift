@@ -19,24 +19,21 @@ public struct WorkloadSummary: Codable, Sendable {
     public let disabled: Bool
     /// For `If-Match`, without its quotation marks.
     public let version: String
+    /// What its guests will be refused for; absent when nothing is known.
+    public let warnings: [String]?
 
     enum CodingKeys: String, CodingKey {
-        case id, tee, policy, registered, disabled, version
+        case id, tee, policy, registered, disabled, version, warnings
         case launchMeasurement = "launch_measurement"
         case teeConfig = "tee_config"
     }
 
-    init(_ workload: Workload) {
+    init(_ workload: Workload, warnings: [String]) {
+        self.warnings = warnings.isEmpty ? nil : warnings
         id = workload.id.text
         tee = workload.launch.tee.rawValue
         launchMeasurement = Hex.encode(workload.launch.measurement)
-        policy =
-            switch workload.launch {
-            case .snp(_, let policy): "0x" + String(policy.rawValue, radix: 16)
-            case .sev(_, let policy):
-                "0x\(String(policy.flags.rawValue, radix: 16)), firmware \(policy.minimumFirmware.major)."
-                    + "\(policy.minimumFirmware.minor) or later"
-            }
+        policy = workload.launch.policyText
         teeConfig = workload.configuration
         registered = workload.registered
         disabled = workload.isDisabled

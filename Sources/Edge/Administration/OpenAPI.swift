@@ -1068,7 +1068,12 @@ package enum OpenAPI {
                   "tee_config": {"type": "string", "description": "As it was registered."},
                   "registered": {"type": "string", "format": "date-time"},
                   "disabled": {"type": "boolean"},
-                  "version": {"type": "string", "description": "The ETag without its quotation marks."}
+                  "version": {"type": "string", "description": "The ETag without its quotation marks."},
+                  "warnings": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "description": "What its guests will be refused for; absent when nothing is known."
+                  }
                 }
               },
               "WorkloadPage": {

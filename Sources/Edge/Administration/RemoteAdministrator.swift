@@ -29,12 +29,13 @@ public struct RemoteAdministrator: Administrator {
 
     public func workload(_ id: String) async throws -> WorkloadSummary { try await get("workloads/\(escaped(id))") }
 
-    public func register(_ workload: NewWorkload, replacing: Bool) async throws {
+    public func register(_ workload: NewWorkload, replacing: Bool) async throws -> WorkloadSummary {
         let message = WorkloadMessage.body(workload)
-        _ =
+        return try Replies.decode(
+            WorkloadSummary.self,
             replacing
-            ? try await send(.put, "workloads/\(escaped(workload.id))", message)
-            : try await send(.post, "workloads", message)
+                ? try await send(.put, "workloads/\(escaped(workload.id))", message)
+                : try await send(.post, "workloads", message))
     }
 
     public func setDisabled(_ isDisabled: Bool, workload id: String) async throws {

@@ -54,12 +54,12 @@ struct RestoreCommand: AsyncParsableCommand {
 
 extension DatabaseSummary {
     fileprivate var lines: String {
-        var lines = ["schema             \(schema.joined(separator: ", "))"]
+        var lines: [String] = []
         for (table, count) in counts.sorted(by: { $0.key < $1.key }) {
             lines.append(table.padding(to: 19) + "\(count)")
         }
         for (id, count) in masterKeys.sorted(by: { $0.key < $1.key }) {
-            lines.append("master key         \(id.isEmpty ? "(of version 1, not named)" : id), of \(count) rows")
+            lines.append("master key         \(id), of \(count) rows")
         }
         return lines.joined(separator: "\n")
     }

@@ -22,7 +22,7 @@ struct KeysCommand: AsyncParsableCommand {
             for key in try await KeyCommands(options.resolve().settings).status() {
                 let usage = key.usage
                 let columns = [
-                    (usage.id.isEmpty ? "(version 1)" : usage.id).padding(to: 16), key.state.rawValue.padding(to: 8),
+                    usage.id.padding(to: 16), key.state.rawValue.padding(to: 8),
                     "\(usage.secrets)".padding(to: 7), "\(usage.resources)".padding(to: 9),
                     "\(usage.serverKeys)".padding(to: 11), "\(usage.sessions)",
                 ]

@@ -22,7 +22,29 @@ struct MigrateCommand: AsyncParsableCommand {
 
 struct StorageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "storage", abstract: "Move everything from one database to another.", subcommands: [Copy.self])
+        commandName: "storage", abstract: "Move everything from one database to another, and vouch for what is in one.",
+        subcommands: [Copy.self, Accept.self])
+
+    struct Accept: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract:
+                "Believe policies, reference values, tokens, workloads and resources as they are in the database.",
+            discussion: """
+                Servers refuse what somebody has written to the database past them. This command names it; with --yes it \
+                is believed from then on, and the trail says so. Look at each first: whoever wrote it may be who should \
+                get nothing. Servers that are at work are to be restarted.
+                """)
+
+        @OptionGroup var options: SettingsOptions
+        @Flag(help: "Believe what was found.") var yes = false
+
+        func run() async throws {
+            let found = try await StorageCommands.accept(try options.resolve().settings, isSure: yes)
+            guard !found.isEmpty else { return print("Everything that decides is as a key broker left it.") }
+            for violation in found { print(violation) }
+            print(yes ? "It is believed from now on. Restart the servers." : "To believe it nonetheless: --yes.")
+        }
+    }
 
     struct Copy: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -27,11 +27,12 @@ struct WorkloadCommand: AsyncParsableCommand {
         func run() async throws {
             // More than any guest can receive is refused by the registration itself.
             let secret = try InputFile.secret(secretFile, atMost: 1 << 20, droppingLineEnd: true)
-            try await place.open(create: true) {
+            let workload = try await place.open(create: true) {
                 try await $0.register(
                     NewWorkload(id: id, measurement: measurement, configuration: teeConfig, secret: secret),
                     replacing: replace)
             }
+            for warning in workload.warnings ?? [] { tell("Warning: \(warning)") }
             print("Registered \(id).")
         }
     }
@@ -78,6 +79,7 @@ struct WorkloadCommand: AsyncParsableCommand {
                 registered   \(workload.registered.formatted(.iso8601))
                 disabled     \(workload.disabled ? "yes" : "no")
                 """)
+            for warning in workload.warnings ?? [] { print("warning      \(warning)") }
         }
     }
 

@@ -50,13 +50,9 @@ public enum Backup {
         guard !isReadOnly else {
             return "The data folder is mounted to be read only, so its trail does not say that this backup was made."
         }
-        do {
-            let store = try SQLiteStore(file: database, migrates: false)
-            defer { try? store.close() }
-            try await store.recordLocally(.backUp, ["file": file.lastPathComponent])
-        } catch let other as OtherSchema where !other.isLater {
-            // Before an upgrade: version 1 has no trail, and nothing but its server is to bring it up to date.
-        }
+        let store = try SQLiteStore(file: database)
+        defer { try? store.close() }
+        try await store.recordLocally(.backUp, ["file": file.lastPathComponent])
         return nil
     }
 }

@@ -25,6 +25,7 @@ extension DataFolder {
             lifetimes: settings.lifetimes(on: store),
             recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute),
             releasesPerMinute: settings.limits.releasesPerMinute, asking: agent,
-            longestResource: settings.limits.resource, hasRoom: hasRoom, reportingTo: observe)
+            longestResource: settings.limits.resource, reachedAt: settings.guestsURL, hasRoom: hasRoom,
+            reportingTo: observe)
     }
 }

@@ -58,7 +58,7 @@ public struct DataFolder: Sendable {
                         let (keys, store) = try Self.openReadOnly(folder, reader, serves: migrates)
                         return (lock, keys, store)
                     }
-                    let (keys, store) = try Self.open(folder, reader, migrates: migrates)
+                    let (keys, store) = try Self.open(folder, reader)
                     return (lock, keys, store)
                 }
             case .postgreSQL(let configuration):
@@ -92,7 +92,7 @@ public struct DataFolder: Sendable {
     static func database(in folder: URL) -> URL { folder.appending(path: "kbs.sqlite") }
 
     private static func open(
-        _ folder: URL, _ reader: MasterKeyReader, migrates: Bool
+        _ folder: URL, _ reader: MasterKeyReader
     ) throws -> (KeyRing, SQLiteStore) {
         let database = database(in: folder)
         if let file = reader.masterFile.map(KeyFile.init), !file.exists {
@@ -106,7 +106,7 @@ public struct DataFolder: Sendable {
         }
         let keys = try KeyRing { try reader.read(fresh: $0) }
         if !exists(database) { try File.make(database.filePath) }
-        return (keys, try SQLiteStore(file: database, migrates: migrates))
+        return (keys, try SQLiteStore(file: database, manifest: Manifest(keys)))
     }
 
     /// Of several servers that share a database none makes the master key: two that start together would make two.
@@ -120,7 +120,7 @@ public struct DataFolder: Sendable {
                     + "the others have. For the first server make one: kbs keys create --file \(path)")
         }
         let keys = try KeyRing { try reader.read(fresh: $0) }
-        return (keys, try await PostgreSQLStore(configuration, migrates: migrates))
+        return (keys, try await PostgreSQLStore(configuration, manifest: Manifest(keys), migrates: migrates))
     }
 
     /// A snapshot, for example, for commands that only read.
@@ -139,7 +139,7 @@ public struct DataFolder: Sendable {
                 "\(log) holds what was written last, and SQLite cannot read it on a disk that is mounted to be read "
                     + "only: \(copy)")
         }
-        let inspection = try DatabaseInspection(database)
+        let inspection = try DatabaseInspection(database, manifest: Manifest(keys))
         guard inspection.damage.isEmpty, let store = inspection.store else {
             throw InvalidSetting(
                 "\(database.filePath) is damaged, or another version of kbs has written it, and its disk is mounted to be "
@@ -152,7 +152,7 @@ public struct DataFolder: Sendable {
     private static func check(_ keys: KeyRing, _ store: any ServerStore) async throws {
         let held = keys.held
         let foreign = try await store.masterKeyUsage(at: Date())
-            .filter { (!$0.sealsNothing || $0.isActive) && !$0.id.isEmpty && held.named($0.id) == nil }
+            .filter { (!$0.sealsNothing || $0.isActive) && held.named($0.id) == nil }
         guard foreign.isEmpty else {
             let wanted = foreign.map {
                 "\($0.id) (\($0.secrets) secrets, \($0.resources) versions of resources, \($0.serverKeys) server keys)"
@@ -161,12 +161,6 @@ public struct DataFolder: Sendable {
                 "the database's master key is \(wanted.joined(separator: " and ")), which was not given. "
                     + "keys.master and keys.previous give \(held.all.map(\.id).joined(separator: ", ")): "
                     + "name the right one, or add it to keys.previous")
-        }
-        // Secrets of version 1 do not name their key, but one that opens none of them is not theirs.
-        guard Resealing.opensVersion1(with: keys, try await store.firstUnnamedSecret()) else {
-            throw InvalidSetting(
-                "the database is sealed under another master key than keys.master and keys.previous give "
-                    + "(\(held.all.map(\.id).joined(separator: ", "))): name the right one")
         }
     }
 

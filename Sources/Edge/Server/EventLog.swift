@@ -13,6 +13,8 @@ struct EventLog: Sendable {
         switch event {
         case .registered(let id, let replaced):
             logger.info("Registered.", metadata: ["workload": "\(id)", "replaced": "\(replaced)"])
+        case .registrationWarned(let id, let warning):
+            logger.warning("\(warning)", metadata: ["workload": "\(id)"])
         case .removed(let id):
             logger.info("Removed.", metadata: ["workload": "\(id)"])
         case .challenged(let id, let tee):

@@ -109,10 +109,9 @@ public struct KeyCommands: Sendable {
         let (store, held, now) = (folder.store, folder.keys.held, Date())
         try await store.activate(held.active.id, previous: held.previous.map(\.id), at: now)
         let usages = try await store.masterKeyUsage(at: now)
-        let version1 = usages.first { $0.id.isEmpty }
         for keys in held.previous {
             let usage = usages.first { $0.id == keys.id } ?? MasterKeyUsage(id: keys.id)
-            if let reason = needs(usage, version1, at: now) {
+            if let reason = needs(usage, at: now) {
                 outcome.kept.append((keys.id, reason))
             } else if try await store.retire(keys.id, at: now) {
                 outcome.retired.append(keys.id)
@@ -130,10 +129,7 @@ public struct KeyCommands: Sendable {
     }
 
     /// What still needs a key, or `nil`.
-    private func needs(_ usage: MasterKeyUsage, _ version1: MasterKeyUsage?, at now: Date) -> String? {
-        if let version1, !version1.sealsNothing {
-            return "\(version1.secrets) secrets of version 1 may be under it: run `kbs keys rotate`"
-        }
+    private func needs(_ usage: MasterKeyUsage, at now: Date) -> String? {
         guard usage.sealsNothing else {
             return
                 "\(usage.secrets) secrets, \(usage.resources) versions of resources and \(usage.serverKeys) server keys are "
@@ -141,12 +137,10 @@ public struct KeyCommands: Sendable {
         }
         // A server may go on for a moment with a key that was rotated beside it.
         let challenges = (usage.superseded ?? now).addingTimeInterval(lifetimes.remembrance + Self.noticing)
-        let sessions = [usage.lastSession, version1?.lastSession].compactMap { $0 }.max() ?? .distantPast
-        let end = max(challenges, sessions)
+        let end = max(challenges, usage.lastSession ?? .distantPast)
         guard end > now else { return nil }
-        let count = usage.sessions + (version1?.sessions ?? 0)
-        return count > 0
-            ? "\(count) guests' sessions are under it until \(end.formatted(.iso8601))"
+        return usage.sessions > 0
+            ? "\(usage.sessions) guests' sessions are under it until \(end.formatted(.iso8601))"
             : "challenges may be under it until \(end.formatted(.iso8601))"
     }
 

@@ -72,7 +72,7 @@ public enum Restore {
         } catch {
             throw InvalidSetting("\(path) cannot be restored: \(error)")
         }
-        let wanted = summary.masterKeys.keys.filter { !$0.isEmpty }.sorted()
+        let wanted = summary.masterKeys.keys.sorted()
         let keys: KeyRing
         do {
             let reader = MasterKeyReader(masterKeys, folder: folder)
@@ -82,7 +82,7 @@ public enum Restore {
             throw InvalidSetting("the backup needs its master key\(which), which it does not hold: \(error)")
         }
         do {
-            let store = try SQLiteStore(file: draft)
+            let store = try SQLiteStore(file: draft, manifest: Manifest(keys))
             defer { try? store.close() }
             let unopened = try await Resealing.unopened(with: keys, in: store)
             guard unopened.isEmpty else {

@@ -1,5 +1,6 @@
 import Broker
 import Files
+import Glibc
 public import FoundationEssentials
 public import Storage
 
@@ -77,6 +78,28 @@ public enum StorageCommands {
         }
     }
 
+    /// What `kbs storage accept` does: shows what is not as a key broker left it, and believes it.
+    ///
+    /// - Parameter isSure: whether to believe it.
+    /// - Returns: what was found.
+    public static func accept(_ settings: Settings, isSure: Bool) async throws -> [String] {
+        let folder = try await DataFolder(settings, create: false)
+        do {
+            let found = try await folder.store.manifestViolations(limit: 100)
+            if isSure, !found.isEmpty {
+                try await folder.store.acceptRows(
+                    recording: AuditRecord(
+                        .acceptRows, by: .local(user: getuid()),
+                        details: ["found": String(found.joined(separator: " ").prefix(1_000))], at: Date()))
+            }
+            try await folder.store.close()
+            return found
+        } catch {
+            try? await folder.store.close()
+            throw error
+        }
+    }
+
     private static func end(_ place: Place, isTarget: Bool) throws -> (CopyPlace, FolderLock?) {
         switch place {
         case .postgreSQL(let configuration): return (.postgreSQL(configuration), nil)
@@ -100,7 +123,7 @@ public enum StorageCommands {
 
     private static func open(_ place: CopyPlace) async throws -> any ServerStore {
         switch place {
-        case .sqlite(let file): try SQLiteStore(file: file, migrates: false)
+        case .sqlite(let file): try SQLiteStore(file: file)
         case .postgreSQL(let configuration): try await PostgreSQLStore(configuration, migrates: false)
         }
     }

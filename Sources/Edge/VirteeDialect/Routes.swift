@@ -50,10 +50,14 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
 
     private func register(_ request: Request, _ context: Context) async throws -> Response {
         let actor = try await admit(request, context)
-        try await broker.register(
+        let workload = try await broker.register(
             try Registration(virteeJSON: try await request.jsonBody(upTo: longestBody)), replacing: replacesWorkloads,
-            by: actor)
-        return Response(status: .ok)
+            by: actor
+        ).workload
+        // Buildah looks at the status alone; whoever registers by hand sees what was understood.
+        let warnings = broker.warnings(on: workload).map { "Warning: \($0)\n" }
+        return RefusalResponse.text(
+            .ok, "Registered \(workload.id) with the policy \(workload.launch.policyInWords).\n" + warnings.joined())
     }
 
     /// `POST /auth`.

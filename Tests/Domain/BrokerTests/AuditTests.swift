@@ -17,7 +17,7 @@ struct AuditTests {
 
     init() throws {
         folder = try TemporaryFolder()
-        store = try SQLiteStore(file: folder.file("kbs.sqlite"))
+        store = try SQLiteStore(file: folder.file("kbs.sqlite"), manifest: .tested)
     }
 
     private func write(_ count: Int) async throws {

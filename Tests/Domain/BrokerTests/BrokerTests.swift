@@ -24,7 +24,7 @@ final class Bench: Sendable {
 
     init(source: RecordingSource = RecordingSource()) throws {
         folder = try TemporaryFolder()
-        store = try SQLiteStore(file: folder.file("kbs.sqlite"))
+        store = try SQLiteStore(file: folder.file("kbs.sqlite"), manifest: Manifest(KeyRing(master: master)))
         self.source = source
         keys = ServerKeys(master: master)
     }
@@ -318,11 +318,15 @@ struct BrokerTests {
 
         // First: the victim is given the thief's measurement for as long as attestation takes.
         let mine = Hex.encode(Simulated.measurement("app"))
+        let first = try await broker.challenge(request())
         try bench.store.tamper(
             "UPDATE measurements SET digest = (SELECT digest FROM measurements WHERE workload = \(own)) WHERE workload = \(row)"
         )
-        let first = try await broker.challenge(request())
-        try await broker.attest(thief.answer(first.nonce), session: [first.session])
+        let nonce = try await broker.challenge(request("thief")).nonce
+        await #expect(throws: ManifestViolation.self) { _ = try await broker.challenge(request()) }
+        await #expect(throws: ManifestViolation.self) {
+            try await broker.attest(thief.answer(nonce), session: [first.session])
+        }
         try bench.store.tamper("UPDATE measurements SET digest = x'\(mine)' WHERE workload = \(row)")
         #expect(await code { _ = try await broker.release("app", session: [first.session]) } == .sessionInvalid)
 
@@ -337,7 +341,9 @@ struct BrokerTests {
             UPDATE measurements SET digest = x'\(mine)' WHERE workload = \(own);
             UPDATE secrets SET sealed = (SELECT sealed FROM secrets WHERE workload = \(row)) WHERE workload = \(own);
             """)
-        #expect(await code { _ = try await broker.release("app", session: [second.session]) } == .sessionInvalid)
+        await #expect(throws: ManifestViolation.self) {
+            _ = try await broker.release("app", session: [second.session])
+        }
     }
 
     @Test("Of two challenges that are open, the one that the evidence answers counts")

@@ -1,3 +1,4 @@
+import BrokerSupport
 import Bytes
 import Evidence
 import EvidenceSupport
@@ -19,9 +20,9 @@ struct DamagedRowTests {
     init() throws { folder = try TemporaryFolder() }
 
     /// A database with a row in each table, whose columns take values of any type.
-    private func lenientFile() throws -> URL {
+    private func lenientFile() async throws -> URL {
         let file = folder.file("lenient.sqlite")
-        try SQLiteStore(file: file).close()
+        try SQLiteStore(file: file, manifest: .tested).close()
         let database = try Database(path: file.path)
         var policy = ResourcePolicy(name: try PolicyName("p"))
         policy.measurements = [.set(try PolicyName("r"))]
@@ -48,8 +49,8 @@ struct DamagedRowTests {
                 INSERT INTO resource_versions (resource, version, size, stored, policy, master_key, sealed)
                     VALUES (1, 1, 1, 0, 'p', 'k', x'01');
                 INSERT INTO certificates VALUES ('c', x'01', ?, 0);
-                INSERT INTO attempts (id, time, workload, tee, session, chip, outcome, code, sentence, verdict)
-                    VALUES (1, 0, 'w', 'snp', 's', 'c', 'refused', 'evidence_refused', 'why', '');
+                INSERT INTO attempts (id, time, action, workload, tee, session, chip, outcome, code, sentence, verdict)
+                    VALUES (1, 0, 'guest.attest', 'w', 'snp', 's', 'c', 'refused', 'evidence_refused', 'why', '');
                 INSERT INTO audit VALUES (1, '{}', x'00');
                 INSERT INTO tokens VALUES ('t', x'01', 'admin', 'd', 0, 9, 5);
                 INSERT INTO server_keys VALUES ('n', 'i', x'01', 'k', 0);
@@ -60,6 +61,25 @@ struct DamagedRowTests {
                 Simulated.snp.ark.der,
             ])
         try database.close()
+        let store = try SQLiteStore(file: file, manifest: .tested)
+        defer { try? store.close() }
+        try await store.change { change in
+            let (policy, path) = (try PolicyName("p"), try ResourcePath("default/r/1"))
+            var entries = [ManifestEntry(policy, document: "document")]
+            entries += try change.rows(
+                Read("SELECT rules, revision FROM policies") {
+                    ManifestEntry(policy, rules: try $0.text(0), revision: try $0.integer(1))
+                })
+            entries += try change.rows(
+                Read("SELECT \(ReferenceColumns.list) FROM reference_values") {
+                    ManifestEntry(try ReferenceColumns($0, from: 0))
+                })
+            entries += try change.rows(TokenReads.token("t")).map { ManifestEntry($0) }
+            entries += try change.rows(Read("\(WorkloadReads.select)") { ManifestEntry(try Workload(row: $0)) })
+            entries += try change.rows(ResourceReads.resource(path)).map { ManifestEntry($0) }
+            entries.append(ManifestEntry(try change.rows(ResourceReads.versions(of: path)), of: path))
+            try change.list(entries)
+        }
         return file
     }
 
@@ -80,7 +100,7 @@ struct DamagedRowTests {
             { _ = try await store.guest(id, at: time)?.authenticatedBytes },
             { _ = try await store.sealedSecret(of: workload) }, { _ = try await store.secrets(after: 0, limit: 9) },
             { _ = try await store.secrets(notUnder: "x", after: 0, limit: 9) },
-            { _ = try await store.serverKeys(named: "n") }, { _ = try store.masterKeyUsage(at: time) },
+            { _ = try await store.serverKeys(named: "n") }, { _ = try await store.masterKeyUsage(at: time) },
             { _ = try await store.isAnythingSealed(notUnder: "x") },
             { _ = try await store.policy(policy) }, { _ = try await store.policies(after: "", limit: 9) },
             { _ = try await store.policyInForce(policy) }, { _ = try await store.references(references) },
@@ -108,7 +128,7 @@ struct DamagedRowTests {
 
     /// - Returns: for each column, how many reads failed after it was set to the value.
     private func failures(_ value: (CopiedTable.Kind) -> String) async throws -> [String: Int] {
-        let file = try lenientFile()
+        let file = try await lenientFile()
         var failures: [String: Int] = [:]
         for table in CopiedTable.all {
             for column in table.columns {
@@ -121,7 +141,7 @@ struct DamagedRowTests {
                 let isSet = (try? database.execute(sql: sql)) != nil
                 try database.close()
                 guard isSet else { continue }
-                let store = try SQLiteStore(file: copy)
+                let store = try SQLiteStore(file: copy, manifest: .tested)
                 failures["\(table.name).\(column.name)"] = try await readEverything(store)
                 try store.close()
             }
@@ -132,7 +152,7 @@ struct DamagedRowTests {
     @Test("What was written as it must be is read")
     func whole() async throws {
         // The guest's claims and verdict are no guest's.
-        #expect(try await readEverything(SQLiteStore(file: lenientFile())) == 1)
+        #expect(try await readEverything(SQLiteStore(file: try await lenientFile(), manifest: .tested)) == 1)
     }
 
     @Test("A value of another type is an error of whoever reads it, and ends nothing")

@@ -11,7 +11,7 @@ struct LookupTests {
         let cluster = try await PostgreSQLCluster.shared
         let database = try await cluster.newStoreDatabase()
         let store = try await PostgreSQLStore(
-            PostgreSQLConfiguration(uri: cluster.uri(database), timeout: .seconds(40)))
+            PostgreSQLConfiguration(uri: cluster.uri(database), timeout: .seconds(40)), manifest: .tested)
         func count(_ condition: String) async throws -> String {
             try await cluster.sql(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = '\(database)' AND \(condition)", in: "postgres")

@@ -16,7 +16,7 @@ struct OperatorReaderTests {
 
     init() throws {
         folder = try TemporaryFolder()
-        store = try SQLiteStore(file: folder.file("kbs.sqlite"))
+        store = try SQLiteStore(file: folder.file("kbs.sqlite"), manifest: .tested)
     }
 
     @Test("Guests' lookups and writes do not wait for it", .timeLimit(.minutes(2)))

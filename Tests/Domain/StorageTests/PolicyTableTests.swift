@@ -37,6 +37,24 @@ struct PolicyTableTests {
         #expect(try await place.library.references(PolicyName("host")).set == endless)
     }
 
+    @Test(
+        "Reference values of every kind come back as they were set, alone or as a list; E1",
+        arguments: TestedStore.allCases)
+    func everyKind(_ kind: TestedStore) async throws {
+        let place = try await PolicyPlace(kind)
+        let digest = Hex.encode(Simulated.measurement("app"))
+        for (kind, texts, isSingle) in [
+            (.measurement, [digest], true), (.measurement, [digest], false), (.number, ["3", "-1"], false),
+            (.number, ["3"], true), (.boolean, ["false"], true), (.text, ["1.4", "K\u{212A}"], false),
+            (.text, ["x"], true),
+        ] as [(ReferenceValueSet.Kind, [String], Bool)] {
+            let set = try ReferenceValueSet(
+                name: PolicyName("values"), kind: kind, texts: texts, source: "", expires: nil, isSingle: isSingle)
+            try await place.set(set)
+            #expect(try await place.library.references(PolicyName("values")).set == set)
+        }
+    }
+
     @Test("Both are listed in the order of their names, in pages", arguments: TestedStore.allCases)
     func listing(_ kind: TestedStore) async throws {
         let place = try await PolicyPlace(kind)

@@ -19,7 +19,7 @@ struct PostgreSQLFailureTests {
     ) async throws -> PostgreSQLStore {
         try await PostgreSQLStore(
             PostgreSQLConfiguration(
-                uri: cluster.uri(database, port: proxy?.port), connections: 4, timeout: timeout))
+                uri: cluster.uri(database, port: proxy?.port), connections: 4, timeout: timeout), manifest: .tested)
     }
 
     private func record(_ text: String) -> AuditRecord {
@@ -190,7 +190,7 @@ struct PostgreSQLFailureTests {
         let uri = primary.uri(database).replacing(
             "127.0.0.1:\(primary.port)", with: "127.0.0.1:\(primary.port),127.0.0.1:\(standby.port)")
         let store = try await PostgreSQLStore(
-            PostgreSQLConfiguration(uri: uri, connections: 4, timeout: .seconds(60)))
+            PostgreSQLConfiguration(uri: uri, connections: 4, timeout: .seconds(60)), manifest: .tested)
         try await store.record([record("before")], attempt: nil)
         while try await standby.sql("SELECT count(*) FROM audit", in: database) != "1" {}
         try await primary.stop(.immediate)

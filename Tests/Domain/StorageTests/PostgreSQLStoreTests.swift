@@ -266,7 +266,7 @@ struct PostgreSQLStoreTests {
             }
             try await group.waitForAll()
         }
-        let versions = try await PostgreSQLCluster.shared.sql("SELECT version FROM schema_versions", in: database)
+        let versions = try await PostgreSQLCluster.shared.sql("SELECT version FROM kbs_schema", in: database)
         #expect(versions.split(separator: "\n").count == PostgreSQLSchema.version)
     }
 
@@ -276,11 +276,11 @@ struct PostgreSQLStoreTests {
         let database = try await cluster.newStoreDatabase()
         let next = PostgreSQLSchema.version + 1
         try await cluster.sql(
-            "INSERT INTO schema_versions VALUES (\(next), 'next', \(PostgreSQLSchema.version), 0)", in: database)
+            "INSERT INTO kbs_schema VALUES (\(next), \(PostgreSQLSchema.version), 0)", in: database)
         let store = try await PostgreSQLStore.connected(to: database)
         _ = try await workload(store)
         await store.close()
-        try await cluster.sql("INSERT INTO schema_versions VALUES (\(next + 1), 'later', \(next), 0)", in: database)
+        try await cluster.sql("INSERT INTO kbs_schema VALUES (\(next + 1), \(next), 0)", in: database)
         for migrates in [true, false] {
             let error = await #expect(throws: OtherSchema.self) {
                 try await PostgreSQLStore(

@@ -59,6 +59,7 @@ struct ResourceStoreTests {
         #expect(try await place.store.reseal([moved], under: "new") == 1)
         let stale = Resealed(place: moved.place, old: [1], new: [8])
         #expect(try await place.store.reseal([stale], under: "new") == 0, "it is no longer what it was")
+        try await place.store.tamper("UPDATE manifest_seal SET master_key = 'new'")
         #expect(try await !place.store.isAnythingSealed(notUnder: "new"))
         #expect(try await place.store.retire("k", at: place.now.addingTimeInterval(100)))
     }

@@ -12,7 +12,7 @@ struct SQLiteStoreTests {
     @Test("A commit is on the disk before it is acknowledged, also for the connection that writes")
     func synchronous() throws {
         let folder = try TemporaryFolder()
-        let store = try SQLiteStore(file: folder.file("kbs.sqlite"))
+        let store = try SQLiteStore(file: folder.file("kbs.sqlite"), manifest: .tested)
         #expect(try store.synchronous == 2, "FULL")
     }
 
@@ -36,7 +36,7 @@ private struct DataFolderFixture {
 
     init(_ folder: URL) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let store = try SQLiteStore(file: folder.appending(path: "kbs.sqlite"))
+        let store = try SQLiteStore(file: folder.appending(path: "kbs.sqlite"), manifest: .tested)
         broker = Broker(store: store, endorsements: NoEndorsements(), keys: KeyRing(master: .init(size: .bits256)))
     }
 }

@@ -31,7 +31,7 @@ struct StorageCopyTests {
     /// A file with something in each table.
     private func filledFile() async throws -> URL {
         let file = folder.file("filled.sqlite")
-        let store = try SQLiteStore(file: file)
+        let store = try SQLiteStore(file: file, manifest: .tested)
         for id in ["one", "two/2"] { try await register(id, in: store) }
         try await store.register(
             Simulated.sevRegistration("sev"), sealed: Sealed(bytes: [0, 255], masterKey: ""), replacing: false, at: now)
@@ -80,7 +80,8 @@ struct StorageCopyTests {
         #expect(there.tables.first?.rows == 3)
 
         let stores: [any ExaminedStore] = [
-            try SQLiteStore(file: file), try await PostgreSQLStore(database), try SQLiteStore(file: back),
+            try SQLiteStore(file: file, manifest: .tested), try await PostgreSQLStore(database, manifest: .tested),
+            try SQLiteStore(file: back, manifest: .tested),
         ]
         for store in stores {
             try await register("new", in: store)
@@ -104,7 +105,7 @@ struct StorageCopyTests {
             """
             SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_identity
             FROM information_schema.columns WHERE table_schema = 'public'
-                AND table_name NOT IN ('schema_versions', 'audit_head')
+                AND table_name NOT IN ('kbs_schema', 'audit_head')
             """, in: database
         ).split(separator: "\n").map { $0.split(separator: " ") }
         #expect(copied == Set(rows.map { "\($0[0]) \(kinds[String($0[1])] ?? "\($0[1])")" }))
@@ -112,13 +113,13 @@ struct StorageCopyTests {
             Set(CopiedTable.all.filter(\.isNumbered).map { "\($0.name).\($0.number)" })
                 == Set(rows.filter { $0[2] == "YES" }.map { String($0[0]) }))
 
-        let store = try SQLiteStore(file: folder.file("kbs.sqlite"))
+        let store = try SQLiteStore(file: folder.file("kbs.sqlite"), manifest: .tested)
         let found = try store.read { database in
             try Row.fetchAll(
                 database,
                 sql: """
                     SELECT m.name, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c
-                    WHERE m.type = 'table' AND m.name NOT IN ('grdb_migrations', 'sqlite_sequence')
+                    WHERE m.type = 'table' AND m.name NOT IN ('kbs_schema', 'sqlite_sequence')
                     """
             ).map { row -> String in
                 let type: String = try row[2]
@@ -138,7 +139,7 @@ struct StorageCopyTests {
         let target: CopyPlace = kind == .sqlite ? .sqlite(file) : .postgreSQL(try await configuration(name))
         let store: any ExaminedStore
         switch kind {
-        case .sqlite: store = try SQLiteStore(file: file)
+        case .sqlite: store = try SQLiteStore(file: file, manifest: .tested)
         case .postgresql: store = try await .connected(to: name)
         }
         try await register("mine", in: store)
@@ -160,7 +161,7 @@ struct StorageCopyTests {
     )
     func serversAtWork() async throws {
         let database = try await configuration(PostgreSQLCluster.shared.newStoreDatabase())
-        let server = try await PostgreSQLStore(database)
+        let server = try await PostgreSQLStore(database, manifest: .tested)
         try await register("one", in: server)
         let target = CopyPlace.sqlite(folder.file("copy.sqlite"))
         let failure = await #expect(throws: StorageCopy.Failure.self) {
@@ -182,7 +183,7 @@ struct StorageCopyTests {
         async let server = {
             _ = await begun.first { _ in true }
             defer { opened.signal() }
-            let store = try await PostgreSQLStore(database)
+            let store = try await PostgreSQLStore(database, manifest: .tested)
             // By now it has a connection.
             _ = try await store.workload(WorkloadID("any"))
             return store

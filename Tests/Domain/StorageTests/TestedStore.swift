@@ -42,7 +42,6 @@ protocol ExaminedStore: Store, GuestStore, ResourceStore, PolicyStore, TokenStor
     var waitingWrites: Int { get }
     func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void)
     func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool
-    func firstUnnamedSecret() async throws -> StoredSecret?
     func tamper(_ sql: String) async throws
 }
 
@@ -72,7 +71,7 @@ struct StorePlace: Sendable {
         _ kind: TestedStore, _ folder: TemporaryFolder, _ database: String
     ) async throws -> any ExaminedStore {
         switch kind {
-        case .sqlite: try SQLiteStore(file: folder.file("kbs.sqlite"))
+        case .sqlite: try SQLiteStore(file: folder.file("kbs.sqlite"), manifest: .tested)
         case .postgresql: try await .connected(to: database)
         }
     }
@@ -126,6 +125,7 @@ extension ExaminedStore where Self == PostgreSQLStore {
     static func connected(to database: String) async throws -> PostgreSQLStore {
         try await PostgreSQLStore(
             PostgreSQLConfiguration(
-                uri: PostgreSQLCluster.shared.uri(database), connections: 4, timeout: .seconds(30)))
+                uri: PostgreSQLCluster.shared.uri(database), connections: 4, timeout: .seconds(30)),
+            manifest: .tested)
     }
 }

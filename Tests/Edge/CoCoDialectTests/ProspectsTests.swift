@@ -1,3 +1,4 @@
+import BrokerSupport
 @testable import Broker
 @testable import CoCoDialect
 import Foundation
@@ -30,7 +31,7 @@ struct ProspectsTests {
     func unusable() async throws {
         let folder = try TemporaryFolder()
         let file = folder.file("kbs.sqlite")
-        let store = try SQLiteStore(file: file)
+        let store = try SQLiteStore(file: file, manifest: .tested)
         let name = try PolicyName("kernels")
         let set = try ReferenceValueSet(
             name: name, kind: .measurement, values: [Array(repeating: 1, count: 48)], source: "", expires: nil)

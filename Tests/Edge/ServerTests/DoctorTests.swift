@@ -142,10 +142,10 @@ struct DoctorTests {
     @Test("A database that is damaged, is none, or is of another version is told")
     func database() async throws {
         let older = try await Installation()
-        try older.tamper("DELETE FROM grdb_migrations WHERE identifier = 'v3'")
-        #expect(try await older.complaints()["database.schema"]?.level == .warning)
+        try older.tamper("DROP TABLE kbs_schema")
+        #expect(try await older.complaints()["database.schema"]?.level == .problem)
         let newer = try await Installation()
-        try newer.tamper("INSERT INTO grdb_migrations VALUES ('v99')")
+        try newer.tamper("INSERT INTO kbs_schema VALUES (99, 99, 0)")
         #expect(try await newer.complaints()["database.schema"]?.level == .problem)
         let damaged = try await Installation()
         let handle = try FileHandle(forWritingTo: damaged.database)
@@ -261,8 +261,13 @@ struct DoctorTests {
     func credentials() async throws {
         let place = try await Installation()
         try place.tamper("UPDATE tokens SET expires = 1")
+        let foreign = try await place.complaints()
+        #expect(foreign["database.manifest"]?.found.contains("The row of the token") == true)
+        _ = try await StorageCommands.accept(place.settings, isSure: true)
         #expect(try await place.complaints()["access"]?.found.contains("has expired") == true)
         try place.tamper("DELETE FROM tokens")
+        #expect(try await place.complaints()["database.manifest"]?.found.contains("1 tokens are gone") == true)
+        _ = try await StorageCommands.accept(place.settings, isSure: true)
         #expect(
             try await place.complaints()["access"]?.found.contains("every process on this machine may register") == true
         )

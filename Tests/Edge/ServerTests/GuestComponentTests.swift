@@ -81,6 +81,19 @@ struct GuestComponentTests {
         }
     }
 
+    @Test("A report of every version in the field attests, as fields; C3", arguments: [2, 3, 4, 5] as [UInt32])
+    func reportVersions(_ version: UInt32) async throws {
+        try await RunningServer.run { server in
+            try await server.put("default/key/1", "a key")
+            let guest = try server.components {
+                $0.version = version
+                $0.mitigations = (current: 3, launch: 1)
+            }
+            let got = try await guest.get("default/key/1")
+            #expect(got.resource == Array("a key".utf8))
+        }
+    }
+
     @Test("A guest with the bearer token alone gets the same (passport mode)")
     func passport() async throws {
         try await RunningServer.run { server in

@@ -31,7 +31,7 @@ struct HealthTests {
         func breakDatabase() throws {
             let folder = try #require(file.withLock { $0 })
             let store = try SQLiteStore(file: folder.appending(path: "kbs.sqlite"))
-            try store.tamper("DROP TABLE grdb_migrations")
+            try store.tamper("DROP TABLE kbs_schema")
             try store.close()
         }
         for networks in ["127.0.0.1", "192.0.2.1"] {

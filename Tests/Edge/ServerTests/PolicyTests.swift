@@ -182,6 +182,14 @@ struct PolicyCommandTests {
         let listed = try await kbs(["reference", "list"]).output
         #expect(listed.hasSuffix("\nweb-1  measurement  1       never    by rules\n"), "\(listed)")
 
+        let svn = try write("svn.toml", "kind = \"number\"\nvalues = [3, 4]")
+        let number = try await kbs(["reference", "set", "svn", svn]).output
+        #expect(number.contains("2 of kind number") && number.contains("No rule of a policy reads this kind."))
+        let unread = try await kbs(["reference", "list"]).output
+        #expect(unread.contains("no rule"), "\(unread)")
+        #expect(try await kbs(["reference", "show", "svn"]).output.contains("value    3\nvalue    4"))
+        #expect(try await kbs(["reference", "remove", "svn"]).status == 0)
+
         #expect(try await kbs(["reference", "remove", "web-1"]).errors.contains("in_use"))
         #expect(try await kbs(["policy", "remove", "web"]).status == 0)
         #expect(try await kbs(["reference", "remove", "web-1"]).status == 0)

@@ -166,7 +166,7 @@ extension Replicas {
                 }
             }
             let versions = try await database.cluster.sql(
-                "SELECT count(*) = max(version) FROM schema_versions", in: database.name)
+                "SELECT count(*) = max(version) FROM kbs_schema", in: database.name)
             #expect(versions == "t")
             let keys = try folders.map { folder in
                 let file = CheckpointFile(folder.file("data/checkpoints"))

@@ -63,7 +63,7 @@ struct SharedDatabase: Sendable {
         let store = try await PostgreSQLStore(
             PostgreSQLConfiguration(
                 uri: uri(), connections: PostgreSQLConfiguration.fewestConnections, timeout: .seconds(30)),
-            migrates: false)
+            manifest: Manifest(keys), migrates: false)
         let result: Result<T, any Error>
         do { result = .success(try await body(store)) } catch { result = .failure(error) }
         await store.close()

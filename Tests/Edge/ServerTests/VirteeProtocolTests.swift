@@ -6,6 +6,7 @@ import Evidence
 import EvidenceSupport
 import Foundation
 import HTTP
+import Server
 import SimulatedHardware
 import TestSupport
 import Testing
@@ -15,6 +16,48 @@ import Testing
 struct VirteeProtocolTests {
     private func json(_ text: String) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    }
+
+    // MARK: Registering
+
+    private func registration(_ id: String, bits: Int) -> String {
+        """
+        {"workload_id":"\(id)","launch_measurement":"\(Hex.encode(Simulated.measurement(id)))","passphrase":"x",\
+        "tee_config":"{\\"flags\\":{\\"bits\\":\(bits)},\\"minfw\\":{\\"major\\":0,\\"minor\\":0}}"}
+        """
+    }
+
+    @Test("A registration says which policy was understood, and that oci2cw's images will be refused; A8, B5")
+    func understood() async throws {
+        try await RunningServer.run { server in
+            let buildah = try await server.post("/kbs/v0/register_workload", registration("web", bits: 15))
+            #expect(buildah.status == 200)
+            #expect(
+                buildah.body
+                    == "Registered web with the policy 0xf0000, SMT allowed, migration agent allowed, debug allowed.\n")
+            let oci2cw = try await server.post("/kbs/v0/register_workload", registration("oci", bits: 63))
+            #expect(oci2cw.status == 200 && oci2cw.body.contains("Warning: The policy 0x3f0000 demands single socket"))
+            #expect(oci2cw.body.contains("\"bits\":15"), "it says what to register instead")
+            #expect(server.log.lines.contains { $0.contains("demands single socket") && $0.contains("oci") })
+            let shown = try await server.send("GET", "/api/v1/workloads/oci")
+            #expect(shown.body.contains("\"warnings\"") && shown.body.contains("\"policy\":\"0x3f0000\""))
+            let fine = try await server.send("GET", "/api/v1/workloads/web")
+            #expect(!fine.body.contains("warnings"))
+        }
+    }
+
+    @Test("An address and an id for which libkrun's client has no room are warned of, and no others; B6")
+    func longAddress() async throws {
+        try await RunningServer.run {
+            $0.guestsURL = "http://kbs.example.org:8000"
+        } _: { server in
+            for (count, isWarned) in [(60, false), (61, true)] {
+                let id = String(repeating: "a", count: count)
+                let reply = try await server.post("/kbs/v0/register_workload", registration(id, bits: 15))
+                #expect(reply.status == 200)
+                #expect(reply.body.contains("have 88 bytes together") == isWarned, "\(reply.body)")
+            }
+        }
     }
 
     // MARK: SNP

@@ -46,6 +46,8 @@ public struct AuditRecord: Sendable, Hashable {
         case backUp = "backup.create"
         case restore = "backup.restore"
         case copyStorage = "storage.copy"
+        /// An operator has said that the rows that decide are as they should be.
+        case acceptRows = "storage.accept"
         case startServer = "server.start"
         case stopServer = "server.stop"
         /// An operator has said that the trail is as it should be, though it does not agree with its checkpoints.

@@ -35,6 +35,9 @@ public struct GuestPolicy: Sendable, Hashable, RawRepresentable {
         return excess
     }
 
+    /// The permissions and restrictions that are set, in words.
+    public var words: [String] { Self.names.filter { contains($0.bit) }.map(\.name) }
+
     private static let names: [(bit: GuestPolicy, name: String)] = [
         (.smtAllowed, "SMT allowed"), (.migrationAgentAllowed, "migration agent allowed"),
         (.debugAllowed, "debug allowed"), (.cxlAllowed, "CXL allowed"), (.singleSocket, "single socket required"),

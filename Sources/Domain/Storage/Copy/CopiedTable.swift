@@ -41,7 +41,7 @@ struct CopiedTable: Sendable {
         CopiedTable("configs", "#workload tee_config #policy", key: "workload"),
         CopiedTable("secrets", "#workload *sealed master_key", key: "workload"),
         CopiedTable(
-            "sessions", "*id #workload *binding *exponent chip #expires *code #opened master_key", key: "id"),
+            "sessions", "*id #workload *binding *exponent chip #opened #expires *code master_key", key: "id"),
         CopiedTable("reference_values", "name kind *digests source #expires #revision #changed", key: "name"),
         CopiedTable("policies", "name document rules #revision #changed", key: "name"),
         CopiedTable("policy_references", "policy reference_values", key: "policy", "reference_values"),
@@ -63,6 +63,8 @@ struct CopiedTable: Sendable {
         CopiedTable("tokens", "id *digest role description #created #expires #revoked", key: "id"),
         CopiedTable("server_keys", "name id *sealed master_key #created", key: "name", "id"),
         CopiedTable("master_keys", "id #activated #superseded #retired", key: "id"),
+        CopiedTable("manifest", "kind name *digest #state", key: "kind", "name"),
+        CopiedTable("manifest_seal", "#one #state *sealed master_key", key: "one"),
     ]
 
     var columnList: String { columns.map { "\"\($0.name)\"" }.joined(separator: ", ") }

@@ -9,7 +9,7 @@ final class SQLiteCopyEnd: CopyEnd {
         let path = file.path(percentEncoded: false)
         let queue = try DatabaseQueue(path: path)
         defer { try? queue.close() }
-        try Schema.prepare(queue, migrates: false)
+        try Schema.prepare(queue)
         database = try Database(path: path)
     }
 

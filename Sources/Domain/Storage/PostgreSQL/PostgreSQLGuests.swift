@@ -1,5 +1,5 @@
 public import Broker
-public import FoundationEssentials
+import FoundationEssentials
 
 extension PostgreSQLStore: GuestStore {
     public func insert(
@@ -26,18 +26,4 @@ extension PostgreSQLStore: GuestStore {
                 SELECT $12, $13, $14, $15, $16, $17, $18, $19, $20, $21 FROM g)
         SELECT 1 FROM g
         """
-
-    public func guest(_ id: [UInt8], at time: Date) async throws -> StoredGuest? {
-        let sql = """
-            SELECT claims, key, verdict, token, tee, chip, opened, expires, code, master_key FROM guests
-            WHERE id = $1 AND expires > $2
-            """
-        return try await lookUp(sql, [.bytes(id), .integer(time.seconds)]).first.map { row in
-            StoredGuest(
-                id: id, claims: try row.text(0), key: try row.text(1), verdict: try row.text(2),
-                token: try row.text(3), tee: try row.text(4), chip: try row.text(5),
-                opened: Date(seconds: try row.integer(6)), expires: Date(seconds: try row.integer(7)),
-                code: try row.bytes(8), masterKey: try row.text(9))
-        }
-    }
 }

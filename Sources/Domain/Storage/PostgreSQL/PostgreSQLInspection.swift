@@ -1,4 +1,4 @@
-import Broker
+public import Broker
 import CLibPQ
 import Concurrency
 public import FoundationEssentials
@@ -56,7 +56,9 @@ public struct PostgreSQLInspection: Sendable {
     public let store: PostgreSQLStore?
 
     /// - Throws: when the database cannot be reached or asked.
-    public init(_ configuration: PostgreSQLConfiguration) async throws {
+    ///
+    /// - Parameter manifest: what the store holds rows that decide to.
+    public init(_ configuration: PostgreSQLConfiguration, manifest: Manifest? = nil) async throws {
         let found = try await BlockingThread.run("kbs.inspection") { try Answers(configuration) }
         address = configuration.description
         isOnThisMachine = configuration.isOnThisMachine
@@ -73,7 +75,7 @@ public struct PostgreSQLInspection: Sendable {
         mostConnections = found.mostConnections
         switch schema {
         case .current, .laterAndCompatible:
-            let store = try await PostgreSQLStore(configuration, migrates: false)
+            let store = try await PostgreSQLStore(configuration, manifest: manifest, migrates: false)
             self.store = store
             clockOffset = try await store.clockOffset()
         case .none, .earlier, .later:

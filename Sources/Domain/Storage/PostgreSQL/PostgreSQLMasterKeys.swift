@@ -16,64 +16,6 @@ extension PostgreSQLStore {
         return try await serverKeys(named: key.name).first ?? key
     }
 
-    public func serverKeys(named name: String) async throws -> [StoredServerKey] {
-        try await serverKeys("WHERE name = $1 ORDER BY created, id", name)
-    }
-
-    public func serverKeys(notUnder masterKey: String) async throws -> [StoredServerKey] {
-        try await serverKeys("WHERE master_key <> $1 ORDER BY name, id", masterKey)
-    }
-
-    private func serverKeys(_ condition: String, _ value: String) async throws -> [StoredServerKey] {
-        try await lookUp("SELECT name, id, sealed, master_key, created FROM server_keys \(condition)", [.text(value)])
-            .rows.map { row in
-                StoredServerKey(
-                    name: try row.text(0), id: try row.text(1),
-                    sealed: Sealed(bytes: try row.bytes(2), masterKey: try row.text(3)),
-                    created: Date(seconds: try row.integer(4)))
-            }
-    }
-
-    public func secrets(
-        notUnder masterKey: String, after row: Workload.Row, limit: Int
-    ) async throws -> [StoredSecret] {
-        try await secrets("x.workload > $1 AND x.master_key <> $3", [.integer(row), .integer(limit), .text(masterKey)])
-    }
-
-    public func isAnythingSealed(notUnder masterKey: String) async throws -> Bool {
-        // Two ranges each, which an index can find; an inequality it cannot.
-        let sql = """
-            SELECT EXISTS (SELECT 1 FROM secrets WHERE master_key < $1)
-                OR EXISTS (SELECT 1 FROM secrets WHERE master_key > $1)
-                OR EXISTS (SELECT 1 FROM resource_versions WHERE master_key < $1)
-                OR EXISTS (SELECT 1 FROM resource_versions WHERE master_key > $1)
-                OR EXISTS (SELECT 1 FROM server_keys WHERE master_key <> $1)
-            """
-        return try await lookUp(sql, [.text(masterKey)]).first?.bool(0) ?? false
-    }
-
-    public func secrets(after row: Workload.Row, limit: Int) async throws -> [StoredSecret] {
-        try await secrets("x.workload > $1", [.integer(row), .integer(limit)])
-    }
-
-    /// One that version 1 sealed, which did not say under which key. It can be here as a copy of SQLite's.
-    public func firstUnnamedSecret() async throws -> StoredSecret? {
-        try await secrets("x.master_key = '' AND x.workload > $1", [.integer(0), .integer(1)]).first
-    }
-
-    /// - Parameter values: a row, the limit, and what else the condition has.
-    private func secrets(_ condition: String, _ values: [Value]) async throws -> [StoredSecret] {
-        // The workload's eight columns come first.
-        let sql = """
-            SELECT w.*, x.sealed, x.master_key FROM (\(Self.selectWorkload)) w JOIN secrets x ON x.workload = w.row
-            WHERE \(condition) ORDER BY x.workload LIMIT $2
-            """
-        return try await scan(sql, values).rows.map { row in
-            StoredSecret(
-                workload: try Workload(row: row), sealed: Sealed(bytes: try row.bytes(8), masterKey: try row.text(9)))
-        }
-    }
-
     public func reseal(_ changes: [Resealed], under masterKey: String) async throws -> Int? {
         try await change { transaction in
             let active = try transaction.run(
@@ -108,40 +50,17 @@ extension PostgreSQLStore {
     }
 }
 
-/// What became of each master key.
 extension PostgreSQLStore {
-    public func masterKeyUsage(at time: Date) async throws -> [MasterKeyUsage] {
-        // One statement, so that it sees one state of the database.
-        let sql = """
-            SELECT k.id, coalesce(x.count, 0), coalesce(v.count, 0), coalesce(s.count, 0), s.last,
-                m.activated, m.superseded, m.retired, coalesce(r.count, 0)
-            FROM (SELECT id FROM master_keys UNION SELECT master_key FROM secrets
-                    UNION SELECT master_key FROM server_keys UNION SELECT master_key FROM resource_versions
-                    UNION SELECT master_key FROM guests WHERE expires > $1
-                    UNION SELECT master_key FROM sessions WHERE expires > $1) k
-                LEFT JOIN master_keys m ON m.id = k.id
-                LEFT JOIN (SELECT master_key, count(*) count FROM secrets GROUP BY 1) x ON x.master_key = k.id
-                LEFT JOIN (SELECT master_key, count(*) count FROM server_keys GROUP BY 1) v ON v.master_key = k.id
-                LEFT JOIN (SELECT master_key, count(*) count FROM resource_versions GROUP BY 1) r
-                    ON r.master_key = k.id
-                LEFT JOIN (SELECT master_key, count(*) count, max(expires) last
-                    FROM (SELECT master_key, expires FROM sessions WHERE expires > $1
-                        UNION ALL SELECT master_key, expires FROM guests WHERE expires > $1) o GROUP BY 1) s
-                    ON s.master_key = k.id
-            ORDER BY m.activated NULLS FIRST, k.id
-            """
-        return try await scan(sql, [.integer(time.seconds)]).rows.map { row in
-            var usage = MasterKeyUsage(id: try row.text(0))
-            (usage.secrets, usage.serverKeys, usage.sessions) = (try row.int(1), try row.int(2), try row.int(3))
-            usage.lastSession = try row.optionalInteger(4).map { Date(seconds: $0) }
-            usage.activated = try row.optionalInteger(5).map { Date(seconds: $0) }
-            usage.superseded = try row.optionalInteger(6).map { Date(seconds: $0) }
-            usage.retired = try row.optionalInteger(7).map { Date(seconds: $0) }
-            usage.resources = try row.int(8)
-            return usage
+    public func renewManifest(_ manifest: Manifest) async throws {
+        try await change(takesLong: true) { transaction in
+            try transaction.run("LOCK TABLE manifest_seal IN SHARE ROW EXCLUSIVE MODE")
+            try transaction.renew(manifest)
         }
     }
+}
 
+/// What became of each master key.
+extension PostgreSQLStore {
     public func activate(_ active: String, previous: [String], at time: Date) async throws {
         try await change { transaction in
             let now = Value.integer(time.seconds)
@@ -178,16 +97,7 @@ extension PostgreSQLStore {
             // From here until the commit nobody writes anything under it.
             try transaction.run(
                 "SELECT 1 FROM master_keys WHERE id = $1 FOR UPDATE", [.text(id)], alone: .masterKeys)
-            // What version 1 wrote may be under any key.
-            let isUsed = try transaction.run(
-                """
-                SELECT EXISTS (SELECT 1 FROM secrets WHERE master_key IN ($1, ''))
-                    OR EXISTS (SELECT 1 FROM resource_versions WHERE master_key = $1)
-                    OR EXISTS (SELECT 1 FROM guests WHERE master_key = $1 AND expires > $2)
-                    OR EXISTS (SELECT 1 FROM server_keys WHERE master_key IN ($1, ''))
-                    OR EXISTS (SELECT 1 FROM sessions WHERE master_key IN ($1, '') AND expires > $2)
-                """, [.text(id), .integer(time.seconds)])
-            guard try isUsed.first?.bool(0) == false else { return false }
+            guard try transaction.first(KeyReads.isUsed(id, at: time)) == nil else { return false }
             return try transaction.run(
                 "UPDATE master_keys SET retired = $1 WHERE id = $2 AND superseded IS NOT NULL",
                 [.integer(time.seconds), .text(id)]

@@ -31,28 +31,6 @@ extension PostgreSQLStore {
         SELECT 1 FROM s
         """
 
-    public func grant(session id: [UInt8], at time: Date) async throws -> Grant? {
-        let sql = """
-            SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy, w.disabled,
-                s.binding, s.exponent, s.chip, s.opened, s.expires, s.code, s.master_key,
-                x.sealed, x.master_key
-            FROM sessions s JOIN workloads w ON w.row = s.workload JOIN measurements m ON m.workload = w.row
-                JOIN configs c ON c.workload = w.row JOIN secrets x ON x.workload = w.row
-            WHERE s.id = $1 AND s.expires > $2
-            """
-        return try await lookUp(sql, [.bytes(id), .integer(time.seconds)]).first.map { row in
-            let workload = try Workload(row: row)
-            return Grant(
-                session: Session(
-                    id: id, workload: workload.row,
-                    binding: .init(binding: try row.bytes(8), exponent: try row.optionalBytes(9)),
-                    chip: try row.text(10), opened: Date(seconds: try row.integer(11)),
-                    expires: Date(seconds: try row.integer(12)), code: try row.bytes(13),
-                    masterKey: try row.text(14)),
-                workload: workload, sealedSecret: Sealed(bytes: try row.bytes(15), masterKey: try row.text(16)))
-        }
-    }
-
     public func recordRelease(to session: [UInt8], at time: Date, recording record: AuditRecord) async throws -> Bool {
         // The workload first, as whoever removes it locks it before its sessions.
         let sql = """
@@ -64,42 +42,10 @@ extension PostgreSQLStore {
             Query(sql, [.bytes(session), .integer(time.seconds)]), orderedBy: session, recording: [record])
     }
 
-    public func sessions(
-        _ selection: SessionSelection, after id: [UInt8], limit: Int, at time: Date
-    ) async throws -> [OpenSession] {
-        let condition = SessionCondition(selection, from: 4)
-        // Each half in the order of its key, so that neither is read further than the page.
-        return try await scan(
-            """
-            SELECT id, workload, tee, chip, opened, expires FROM (
-                (SELECT s.id, w.id AS workload, w.tee, s.chip, s.opened, s.expires
-                    FROM sessions s JOIN workloads w ON w.row = s.workload
-                    WHERE s.id > $1 AND s.expires > $2 AND \(condition.ofSessions) ORDER BY s.id LIMIT $3)
-                UNION ALL
-                (SELECT s.id, NULL, s.tee, s.chip, s.opened, s.expires FROM guests s
-                    WHERE s.id > $1 AND s.expires > $2 AND \(condition.ofGuests) ORDER BY s.id LIMIT $3)) o
-            ORDER BY id LIMIT $3
-            """, [.bytes(id), .integer(time.seconds), .integer(limit)] + condition.values
-        ).rows.map { row in
-            OpenSession(
-                id: try row.bytes(0), workload: try row.optionalText(1).map { try WorkloadID($0) },
-                tee: try row.text(2), chip: try row.text(3), opened: Date(seconds: try row.integer(4)),
-                expires: Date(seconds: try row.integer(5)))
-        }
-    }
-
     public func endSessions(
         _ selection: SessionSelection, at time: Date, recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int {
-        let condition = SessionCondition(selection, from: 2)
-        let found = try await scan(
-            """
-            SELECT id FROM (
-                (SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload
-                    WHERE s.expires > $1 AND \(condition.ofSessions))
-                UNION ALL (SELECT s.id FROM guests s WHERE s.expires > $1 AND \(condition.ofGuests))) o ORDER BY id
-            """, [.integer(time.seconds)] + condition.values
-        ).rows.map { try $0.bytes(0) }
+        let found = try await openSessions(selection, at: time)
         // In portions, so that guests' writes do not wait behind a long transaction. The record is in the first one's:
         // should the process end between two, the trail says of more sessions than were ended, and never of fewer.
         var ended = 0
@@ -163,32 +109,5 @@ extension Transaction {
                 """, [.integer(time.seconds), .blobs(ids)]
             ).rows.map { try $0.bytes(0) }
         }
-    }
-}
-
-/// Which sessions are meant, in SQL.
-private struct SessionCondition: Sendable {
-    /// Over `sessions s` and `workloads w`.
-    let ofSessions: String
-    /// Over `guests s`, which have no workload.
-    let ofGuests: String
-    let values: [Value]
-
-    /// - Parameter number: of the first parameter.
-    init(_ selection: SessionSelection, from number: Int) {
-        var conditions: [String] = []
-        var values: [Value] = []
-        func add(_ column: String, _ value: Value) {
-            conditions.append("\(column) = $\(number + values.count)")
-            values.append(value)
-        }
-        if let id = selection.id { add("s.id", .bytes(id)) }
-        if let chip = selection.chip { add("s.chip", .text(chip)) }
-        let common = conditions.isEmpty ? "true" : conditions.joined(separator: " AND ")
-        if let workload = selection.workload { add("w.id", .text(workload.text)) }
-        ofSessions = conditions.isEmpty ? "true" : conditions.joined(separator: " AND ")
-        // A parameter must be somewhere in each statement that it is sent with.
-        ofGuests = selection.workload == nil ? common : "\(common) AND $\(number + values.count - 1)::text IS NULL"
-        self.values = values
     }
 }

@@ -15,27 +15,11 @@ extension PostgreSQLStore: ServerStore {
             before.addingTimeInterval(after.timeIntervalSince(before) / 2))
     }
 
-    public func countWorkloads() async throws -> Int {
-        try await scan("SELECT count(*) FROM workloads").first?.int(0) ?? 0
-    }
-
-    public func countSessions(at time: Date) async throws -> Int {
-        let sql = """
-            SELECT (SELECT count(*) FROM sessions WHERE expires > $1)
-                + (SELECT count(*) FROM guests WHERE expires > $1)
-            """
-        return try await scan(sql, [.integer(time.seconds)]).first?.int(0) ?? 0
-    }
-
-    public func countResources() async throws -> Int {
-        try await scan("SELECT count(*) FROM resources").first?.int(0) ?? 0
-    }
-
     public func probe() async throws {
         // A message to nobody in the write-ahead log: it takes a real write and a real flush, and no row, at which all
         // servers would meet.
         try await change { _ = try $0.run(TrailEnd.messageToNobody) }
-        guard try await lookUp("SELECT max(version) FROM schema_versions").first?.optionalInteger(0) != nil else {
+        guard try await lookUp("SELECT max(version) FROM kbs_schema").first?.optionalInteger(0) != nil else {
             throw PostgreSQLUnusable(description: "The database has no schema.")
         }
     }

@@ -16,18 +16,24 @@ public final class PostgreSQLStore: Sendable {
     /// What goes through many rows, for which nobody else is to wait.
     private let sweeps: WriteThread<TransactionalWrite>
     private let scanTimeout: Duration
-    let rules = KnownRules()
+    public let rules = KnownRules()
+    public let manifest: Manifest?
 
     /// Connects, and makes the schema if the database has none.
     ///
-    /// - Parameter migrates: whether the schema of an earlier version is brought up to date. Servers of that version
-    ///   may be at work on it.
+    /// - Parameters:
+    ///   - manifest: what rows that decide are held to. Without it none of them is read or written.
+    ///   - migrates: whether the schema of an earlier version is brought up to date. Servers of that version may be at
+    ///     work on it.
     /// - Throws: ``OtherSchema`` when it is of a later version, or of an earlier one that is to stay;
     ///   ``PostgreSQLUnusable`` when there is no connection within the configuration's timeout, or another version or
     ///   encoding at its end; ``PostgreSQLError``, e.g. when there is no right to make tables.
-    public init(_ configuration: PostgreSQLConfiguration, migrates: Bool = true) async throws {
+    public init(
+        _ configuration: PostgreSQLConfiguration, manifest: Manifest? = nil, migrates: Bool = true
+    ) async throws {
         try await BlockingThread.run("kbs.open") { try Self.prepare(configuration, migrates: migrates) }
         self.configuration = configuration
+        self.manifest = manifest
         // Through many rows, for an operator who can wait.
         scanTimeout = max(configuration.timeout, .seconds(60))
         lookups = try Lookups(
@@ -122,6 +128,7 @@ public final class PostgreSQLStore: Sendable {
                     continuation, deadline: .now + (takesLong ? scanTimeout : configuration.timeout))
                 (takesLong ? sweeps : changes).add(
                     TransactionalWrite(
+                        manifest: manifest,
                         body: { transaction in
                             let value = try body(transaction)
                             return { request.finish(.success(value)) }
@@ -154,4 +161,9 @@ public final class PostgreSQLStore: Sendable {
 extension PostgreSQLStore {
     /// Runs SQL that the store itself never would: for tests of what a thief with the database can do.
     package func tamper(_ sql: String) async throws { try await change { _ = try $0.run(sql) } }
+
+    /// Has the manifest list workloads whose rows a benchmark has written past the store.
+    package func list(_ workloads: [Workload]) async throws {
+        try await change(takesLong: true) { $0.list(workloads.map { ManifestEntry($0) }) }
+    }
 }

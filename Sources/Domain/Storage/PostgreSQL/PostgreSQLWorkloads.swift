@@ -16,12 +16,13 @@ extension PostgreSQLStore {
             if isPath { try transaction.takeTurn(at: id) }
             let version = try transaction.lockedVersion(of: id)
             if let expected, !expected.holds(for: version) { return .changed }
+            let found = try transaction.foundForReplacing(registration.id)
             guard version == nil || replacing else { return .exists }
-            if isPath, try transaction.hasResource(named: id) { return .isResource }
+            if isPath, try transaction.first(ResourceReads.exists(id)) != nil { return .isResource }
             guard try !transaction.isRetired(sealed.masterKey) else { return .keyRetired }
             if version != nil { try transaction.run("DELETE FROM workloads WHERE id = $1", [.text(id)]) }
             let launch = registration.launch
-            let isDisabled = version?.isDisabled ?? false
+            let isDisabled = found?.isDisabled ?? false
             let result: QueryResult
             do {
                 result = try transaction.run(
@@ -38,12 +39,12 @@ extension PostgreSQLStore {
             guard let row = try result.first?.integer(0) else {
                 throw UnexpectedAnswer(description: "a workload that was inserted has no row")
             }
+            let workload = Workload(
+                row: row, id: registration.id, launch: launch, configuration: registration.configuration,
+                registered: Date(seconds: time.seconds), isDisabled: isDisabled)
+            transaction.list([ManifestEntry(workload)])
             transaction.append(record(version != nil))
-            return .done(
-                Workload(
-                    row: row, id: registration.id, launch: launch, configuration: registration.configuration,
-                    registered: Date(seconds: time.seconds), isDisabled: isDisabled),
-                replaced: version != nil)
+            return .done(workload, replaced: version != nil)
         }
     }
 
@@ -58,23 +59,25 @@ extension PostgreSQLStore {
     public func remove(
         _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
     ) async throws -> ChangeOutcome {
-        try await change(id, expecting: expected, recording: record) { transaction in
+        try await change(id, expecting: expected, recording: record, isRemoval: true) { transaction, _ in
             try transaction.run("DELETE FROM workloads WHERE id = $1", [.text(id.text)])
+            return .absent(.workload, id.text)
         }
     }
 
     public func setDisabled(
         _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
     ) async throws -> ChangeOutcome {
-        try await change(id, expecting: expected, recording: record) { transaction in
+        try await change(id, expecting: expected, recording: record) { transaction, workload in
             try transaction.run(
                 "UPDATE workloads SET disabled = $1 WHERE id = $2", [.integer(isDisabled ? 1 : 0), .text(id.text)])
+            return ManifestEntry(workload.disabled(isDisabled))
         }
     }
 
     private func change(
         _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord,
-        _ body: @escaping @Sendable (Transaction) throws -> Void
+        isRemoval: Bool = false, _ body: @escaping @Sendable (Transaction, Workload) throws -> ManifestEntry
     ) async throws -> ChangeOutcome {
         try await change { transaction in
             guard let version = try transaction.lockedVersion(of: id.text) else {
@@ -85,32 +88,13 @@ extension PostgreSQLStore {
                 return .missing
             }
             if let expected, !expected.holds(for: version) { return .changed }
-            try body(transaction)
+            let found = isRemoval ? try transaction.foundForReplacing(id) : try transaction.found(id)
+            guard let workload = found else { return .missing }
+            transaction.list([try body(transaction, workload)])
             transaction.append(record)
             return .done
         }
     }
-
-    public func workload(_ id: WorkloadID) async throws -> Workload? {
-        try await lookUp("\(Self.selectWorkload) WHERE w.id = $1", [.text(id.text)]).first.map { try Workload(row: $0) }
-    }
-
-    public func workload(row: Workload.Row) async throws -> Workload? {
-        try await lookUp("\(Self.selectWorkload) WHERE w.row = $1", [.integer(row)]).first.map { try Workload(row: $0) }
-    }
-
-    public func workloads(after id: String, search: String, limit: Int) async throws -> [Workload] {
-        // strpos, not LIKE: an id holds characters that mean something to LIKE. It finds the empty text everywhere.
-        try await scan(
-            "\(Self.selectWorkload) WHERE w.id > $1 AND strpos(w.id, $2) > 0 ORDER BY w.id LIMIT $3",
-            [.text(id), .text(search), .integer(limit)]
-        ).rows.map { try Workload(row: $0) }
-    }
-
-    static let selectWorkload = """
-        SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy, w.disabled
-        FROM workloads w JOIN measurements m ON m.workload = w.row JOIN configs c ON c.workload = w.row
-        """
 }
 
 extension Transaction {
@@ -127,17 +111,5 @@ extension Transaction {
     func isRetired(_ masterKey: String) throws -> Bool {
         try run("SELECT retired FROM master_keys WHERE id = $1 FOR SHARE", [.text(masterKey)]).first?
             .optionalInteger(0) != nil
-    }
-}
-
-extension Workload {
-    /// From the first eight columns: row, id, tee, registered, digest, tee_config, policy, disabled.
-    init(row: ResultRow) throws {
-        guard let launch = Launch(tee: try row.text(2), digest: try row.bytes(4), policy: try row.integer(6)) else {
-            throw UnexpectedAnswer(description: "the workload \(try row.text(1)) has an unknown technology")
-        }
-        self.init(
-            row: try row.integer(0), id: try WorkloadID(row.text(1)), launch: launch, configuration: try row.text(5),
-            registered: Date(seconds: try row.integer(3)), isDisabled: try row.integer(7) != 0)
     }
 }

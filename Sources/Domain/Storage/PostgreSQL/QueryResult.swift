@@ -36,20 +36,15 @@ final class QueryResult: @unchecked Sendable {
 }
 
 /// One row. Columns count from 0.
-struct ResultRow {
+struct ResultRow: StoredRow {
     let result: QueryResult
     let index: Int32
 
-    func integer(_ column: Int) throws -> Int64 { try present(optionalInteger(column), column) }
-
-    func int(_ column: Int) throws -> Int { Int(try integer(column)) }
-
-    func text(_ column: Int) throws -> String { try present(optionalText(column), column) }
-
-    func bytes(_ column: Int) throws -> [UInt8] { try present(optionalBytes(column), column) }
-
     func bool(_ column: Int) throws -> Bool {
-        try present(result.value(index, column, [16]) { $0.first == 1 }, column)
+        guard let value = try result.value(index, column, [16], { $0.first == 1 }) else {
+            throw UnexpectedAnswer(description: "column \(column) of the database's answer has no value")
+        }
+        return value
     }
 
     func optionalText(_ column: Int) throws -> String? {
@@ -68,12 +63,5 @@ struct ResultRow {
             guard bytes.count == 8 else { throw UnexpectedAnswer(description: "a BIGINT has \(bytes.count) bytes") }
             return Int64(bitPattern: bytes.reduce(0) { $0 << 8 | UInt64($1) })
         }
-    }
-
-    private func present<T>(_ value: T?, _ column: Int) throws -> T {
-        guard let value else {
-            throw UnexpectedAnswer(description: "column \(column) of the database's answer has no value")
-        }
-        return value
     }
 }

@@ -2,6 +2,8 @@ import Broker
 
 /// What operators and the server itself change: statements in a row, in a savepoint of their own.
 struct TransactionalWrite: QueuedWrite {
+    /// Lists what the change makes of rows that decide.
+    let manifest: Manifest?
     /// Makes the change; returns what tells the caller. It is run again when it was undone.
     let body: @Sendable (Transaction) throws -> @Sendable () -> Void
     let request: any Expiring
@@ -11,14 +13,16 @@ struct TransactionalWrite: QueuedWrite {
     ) throws -> StagedBatch<Self> {
         try connection.run(TrailEnd.begin, until: deadline)
         var staged = StagedBatch<Self>()
+        var listed: [ManifestEntry] = []
         for write in batch {
             try connection.run(savepoint, until: deadline)
-            let transaction = Transaction(connection, deadline)
+            let transaction = Transaction(connection, deadline, listed: listed)
             do {
                 let finish = try write.body(transaction)
                 try connection.run(release, until: deadline)
                 staged.finish.append(finish)
                 staged.records += transaction.records
+                listed = transaction.pending
             } catch {
                 if error is ConnectionBroken { throw error }
                 if let error = error as? PostgreSQLError, Remedy(error) == .elsewhere { throw error }
@@ -30,6 +34,13 @@ struct TransactionalWrite: QueuedWrite {
                 default: staged.failed.append((write, error))
                 }
             }
+        }
+        // Behind all rows, as the trail's head is: whoever holds the seal waits for no row.
+        if !listed.isEmpty, let write = batch.first {
+            let transaction = Transaction(connection, deadline)
+            // Not its row, which may not be there yet.
+            try transaction.run("LOCK TABLE manifest_seal IN SHARE ROW EXCLUSIVE MODE")
+            try transaction.write(listed, write.manifest)
         }
         if !staged.records.isEmpty {
             staged.head = try TrailEnd.Held(connection.run(TrailEnd.hold, until: deadline))
@@ -46,13 +57,18 @@ struct TransactionalWrite: QueuedWrite {
 struct LookAgain: Error {}
 
 /// A write's view of the transaction under way.
-final class Transaction {
+final class Transaction: DecidingTransaction {
     private let connection: Connection
     private let deadline: ContinuousClock.Instant
     private(set) var records: [String] = []
+    private(set) var pending: [ManifestEntry]
 
-    fileprivate init(_ connection: Connection, _ deadline: ContinuousClock.Instant) {
+    /// - Parameter listed: by those before in the same transaction of the database.
+    fileprivate init(
+        _ connection: Connection, _ deadline: ContinuousClock.Instant, listed: [ManifestEntry] = []
+    ) {
         self.connection = connection
+        pending = listed
         self.deadline = deadline
     }
 
@@ -60,6 +76,12 @@ final class Transaction {
     func run(_ sql: String, _ values: [Value] = []) throws -> QueryResult {
         try connection.run(Query(sql, values), until: deadline)
     }
+
+    /// When all changes of the transaction are made.
+    func list(_ entries: [ManifestEntry]) { pending += entries }
+
+    @discardableResult
+    func execute(_ text: SQLText, _ values: [Value]) throws -> Int { try run(text.postgreSQL, values).changes }
 
     /// Adds a record to the end of the trail when all changes of the transaction are made.
     func append(_ record: AuditRecord) { records.append(record.canonical) }

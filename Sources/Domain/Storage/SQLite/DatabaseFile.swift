@@ -4,11 +4,9 @@ import SQLite
 
 /// What is in a database file, as far as it can be said without a master key.
 public struct DatabaseSummary: Sendable, Hashable {
-    /// The migrations that made its schema, e.g. `v1`, `v2`.
-    public var schema: [String] = []
     /// Rows of each table that an operator knows.
     public var counts: [String: Int] = [:]
-    /// How many secrets and server keys are sealed under each master key. `""` is what version 1 sealed.
+    /// How many secrets and server keys are sealed under each master key.
     public var masterKeys: [String: Int] = [:]
 }
 
@@ -56,19 +54,19 @@ public enum DatabaseFile {
         guard try Row.fetchOne(database, sql: "PRAGMA foreign_key_check") == nil else {
             throw DatabaseDamaged(description: "it is damaged: rows refer to others that are not there")
         }
-        let migrator = Schema.migrator
-        guard try !migrator.hasBeenSuperseded(database) else {
-            throw DatabaseDamaged(description: "a later version of kbs has written it: use that")
+        switch try Schema.state(of: database) {
+        case .current: break
+        case .later: throw DatabaseDamaged(description: "a later version of kbs has written it: use that")
+        case .none: throw DatabaseDamaged(description: "it is not the database of a broker")
+        case .other: throw DatabaseDamaged(description: "\(OtherSchema(isLater: false))")
         }
         var summary = DatabaseSummary()
-        summary.schema = try migrator.completedMigrations(database)
-        guard !summary.schema.isEmpty else { throw DatabaseDamaged(description: "it is not the database of a broker") }
         let tables = [
             "workloads", "secrets", "resources", "resource_versions", "policies", "reference_values", "sessions",
             "guests",
             "certificates", "server_keys", "tokens", "audit",
         ]
-        for table in tables where try database.tableExists(table) {
+        for table in tables {
             summary.counts[table] = try Int.fetchOne(database, sql: "SELECT count(*) FROM \(table)") ?? 0
         }
         let complete = try Int.fetchOne(
@@ -80,15 +78,10 @@ public enum DatabaseFile {
         guard complete == summary.counts["workloads"] else {
             throw DatabaseDamaged(description: "it is damaged: some workloads are not whole")
         }
-        let hasKeys = try database.columns(in: "secrets").contains("master_key")
-        let versions =
-            try database.tableExists("resource_versions") ? "UNION ALL SELECT master_key FROM resource_versions" : ""
-        let sql =
-            hasKeys
-            ? """
-            SELECT master_key, count(*) FROM
-                (SELECT master_key FROM secrets UNION ALL SELECT master_key FROM server_keys \(versions)) GROUP BY 1
-            """ : "SELECT '', count(*) FROM secrets HAVING count(*) > 0"
+        let sql = """
+            SELECT master_key, count(*) FROM (SELECT master_key FROM secrets UNION ALL SELECT master_key FROM server_keys
+                UNION ALL SELECT master_key FROM resource_versions) GROUP BY 1
+            """
         for row in try Row.fetchAll(database, sql: sql) { summary.masterKeys[try row[0]] = try row[1] }
         return summary
     }

@@ -1,3 +1,4 @@
+public import Broker
 import Files
 public import FoundationEssentials
 import SQLite
@@ -6,35 +7,52 @@ import SQLite
 ///
 /// A server may work on it meanwhile.
 public struct DatabaseInspection: Sendable {
-    /// The migrations that made its schema, e.g. `v1`, `v2`.
-    public let schema: [String]
-    /// Whether a later version of this program has written it.
-    public let isNewer: Bool
-    /// Whether the next start of a server will bring it up to date.
-    public let isOlder: Bool
+    public enum State: Sendable, Hashable {
+        /// There are no tables.
+        case none
+        case current
+        /// Something else has written it, or a kbs from before version 1.
+        case other
+        /// A later version of this program has written it.
+        case later
+    }
+
+    public let schema: State
     /// What SQLite found to be damaged; empty when nothing is.
     public let damage: [String]
     /// For more questions; `nil` when the schema is not this program's.
     public let store: SQLiteStore?
 
+    /// - Parameter manifest: what the store holds rows that decide to.
     /// - Throws: when it cannot be read as a database.
-    public init(_ file: URL) throws {
+    public init(_ file: URL, manifest: Manifest? = nil) throws {
         let (configuration, queue) = try Self.open(file)
         do {
-            let migrator = Schema.migrator
-            (schema, isNewer, isOlder, damage) = try queue.read { database in
+            (schema, damage) = try queue.read { database in
                 (
-                    try migrator.completedMigrations(database), try migrator.hasBeenSuperseded(database),
-                    try !migrator.hasCompletedMigrations(database),
+                    try Schema.state(of: database),
                     try String.fetchAll(database, sql: "PRAGMA quick_check(20)").filter { $0 != "ok" }
                 )
             }
             store =
-                isNewer || isOlder ? nil : try SQLiteStore(inspecting: file.path(percentEncoded: false), configuration)
+                schema == .current
+                ? try SQLiteStore(inspecting: file.path(percentEncoded: false), configuration, manifest) : nil
             try queue.close()
         } catch {
             try? queue.close()
             throw error
+        }
+    }
+
+    /// Why a file that is there is not this version's, if it is not.
+    static func otherSchema(_ file: URL) throws -> OtherSchema? {
+        guard let status = FileStatus.of(file.path(percentEncoded: false)), status.size > 0 else { return nil }
+        let (_, queue) = try open(file)
+        defer { try? queue.close() }
+        return switch try queue.read({ try Schema.state(of: $0) }) {
+        case .none, .current: nil
+        case .other: OtherSchema(isLater: false)
+        case .later: OtherSchema(isLater: true)
         }
     }
 
@@ -58,7 +76,8 @@ extension SQLiteStore {
     /// A store that reads, and fails when it is to write.
     ///
     /// - Parameter path: its schema is this program's.
-    fileprivate init(inspecting path: String, _ configuration: Configuration) throws {
+    fileprivate init(inspecting path: String, _ configuration: Configuration, _ manifest: Manifest?) throws {
+        self.manifest = manifest
         writer = try DatabaseQueue(path: path, configuration: configuration)
         writes = WriteQueue(writer)
         readers = try ReaderSet(path: path, count: 1, configuration)

@@ -1,5 +1,5 @@
 public import Broker
-public import FoundationEssentials
+import FoundationEssentials
 import SQLite
 
 extension SQLiteStore: GuestStore {
@@ -7,7 +7,7 @@ extension SQLiteStore: GuestStore {
         _ guest: StoredGuest, attempt: RecordedAttempt, recording record: AuditRecord
     ) async throws -> Bool {
         try await writes.perform { database in
-            guard try !Self.isRetired(guest.masterKey, in: database) else { return false }
+            guard try database.first(KeyReads.isRetired(guest.masterKey)) == nil else { return false }
             try database.cachedStatement(
                 sql: """
                     INSERT INTO guests (id, tee, chip, opened, expires, master_key, code, claims, key, verdict, token)
@@ -21,23 +21,6 @@ extension SQLiteStore: GuestStore {
             try database.insert(attempt)
             try database.append(record)
             return true
-        }
-    }
-
-    public func guest(_ id: [UInt8], at time: Date) async throws -> StoredGuest? {
-        try read { database in
-            try Row.fetchOne(
-                database.cachedStatement(
-                    sql: """
-                        SELECT claims, key, verdict, token, tee, chip, opened, expires, code, master_key FROM guests
-                        WHERE id = ? AND expires > ?
-                        """), arguments: [id, time.seconds]
-            ).map { row in
-                try StoredGuest(
-                    id: id, claims: row[0], key: row[1], verdict: row[2], token: row[3], tee: row[4], chip: row[5],
-                    opened: Date(seconds: row[6]), expires: Date(seconds: row[7]), code: row[8],
-                    masterKey: row[9])
-            }
         }
     }
 }

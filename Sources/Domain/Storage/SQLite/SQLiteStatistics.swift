@@ -8,31 +8,12 @@ extension SQLiteStore: ServerStore {
 
     public func clockOffset() async throws -> TimeInterval { 0 }
 
-    public func countWorkloads() async throws -> Int {
-        try await scan { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM workloads") ?? 0 }
-    }
-
-    public func countSessions(at time: Date) async throws -> Int {
-        try await scan {
-            try Int.fetchOne(
-                $0,
-                sql: """
-                    SELECT (SELECT COUNT(*) FROM sessions WHERE expires > :time)
-                        + (SELECT COUNT(*) FROM guests WHERE expires > :time)
-                    """, arguments: ["time": time.seconds]) ?? 0
-        }
-    }
-
-    public func countResources() async throws -> Int {
-        try await scan { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM resources") ?? 0 }
-    }
-
     public func probe() async throws {
         // The application's own number in the file's header: SQLite does not use it, and to set
         // it takes a real write and a real flush. Its value means nothing.
         let mark = Int32.random(in: 1...Int32.max)
         try await writes.perform { try $0.execute(sql: "PRAGMA user_version = \(mark)") }
-        guard try read({ try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM grdb_migrations") ?? 0 }) > 0 else {
+        guard try read({ try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM kbs_schema") ?? 0 }) > 0 else {
             throw DatabaseError(message: "the database has no schema")
         }
     }

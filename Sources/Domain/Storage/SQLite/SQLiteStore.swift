@@ -1,4 +1,4 @@
-import Broker
+public import Broker
 import Evidence
 public import FoundationEssentials
 import SQLite
@@ -13,24 +13,27 @@ public struct SQLiteStore: Sendable {
     let readers: ReaderSet
     let operators: OperatorReader
     let writes: WriteQueue
-    let rules = KnownRules()
+    public let rules = KnownRules()
+    public let manifest: Manifest?
 
     /// Opens or makes the database, readable by its owner only.
     ///
     /// - Parameters:
     ///   - file: `…/kbs.sqlite`; SQLite keeps two more files beside it.
-    ///   - migrates: whether the schema of an earlier version is brought up to date. A server of that version may be at
-    ///     work on it. A database that is new gets its schema in any case.
-    /// - Throws: ``OtherSchema`` when it is of a later version, or of an earlier one that is to stay.
-    public init(file: URL, migrates: Bool = true) throws {
+    ///   - manifest: what rows that decide are held to. Without it none of them is read or written.
+    /// - Throws: ``OtherSchema`` when it is of another version.
+    public init(file: URL, manifest: Manifest? = nil) throws {
         var configuration = Configuration()
         configuration.journalMode = .wal
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA secure_delete = ON")
         }
         let path = file.path(percentEncoded: false)
+        // What something else has written is not touched, not even its journal.
+        if let other = try DatabaseInspection.otherSchema(file) { throw other }
         writer = try DatabaseQueue(path: path, configuration: configuration)
-        try Schema.prepare(writer, migrates: migrates)
+        try Schema.prepare(writer)
+        self.manifest = manifest
         writes = WriteQueue(writer)
         // Each takes two file descriptors, and there are hosts with hundreds of cores.
         let count = min(ProcessInfo.processInfo.activeProcessorCount * 4, 32)
@@ -64,6 +67,15 @@ extension SQLiteStore {
 
     /// Runs SQL that the store itself never would: for tests of what a thief with the file can do.
     package func tamper(_ sql: String) throws { try writer.write { try $0.execute(sql: sql) } }
+
+    /// Changes a resource in nothing but its number of changes, on this thread: for tests of what changes meanwhile.
+    package func touch(_ path: ResourcePath) throws {
+        try writer.write { database in
+            let change = SQLiteChange(database: database, manifest: manifest)
+            try change.execute("UPDATE resources SET change = change + 1 WHERE path = ?1", [.text(path.text)])
+            _ = try change.listResource(path)
+        }
+    }
 
     /// Rows that this connection has written since it was opened: for tests of what writes nothing.
     package var totalChanges: Int { get throws { try writer.write { $0.totalChangesCount } } }

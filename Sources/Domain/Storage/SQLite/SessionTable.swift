@@ -9,7 +9,7 @@ extension SQLiteStore {
     ) async throws -> Bool {
         let (binding, exponent) = session.binding.columns
         return try await writes.perform { database in
-            guard try !Self.isRetired(session.masterKey, in: database) else { return false }
+            guard try database.first(KeyReads.isRetired(session.masterKey)) == nil else { return false }
             try database.cachedStatement(
                 sql: """
                     INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, opened, master_key)
@@ -27,31 +27,6 @@ extension SQLiteStore {
         }
     }
 
-    public func grant(session id: [UInt8], at time: Date) async throws -> Grant? {
-        try read { database in
-            let sql = """
-                SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy, w.disabled,
-                    s.binding, s.exponent, s.chip, s.opened, s.expires, s.code, s.master_key,
-                    x.sealed, x.master_key
-                FROM sessions s JOIN workloads w ON w.row = s.workload JOIN measurements m ON m.workload = w.row
-                    JOIN configs c ON c.workload = w.row JOIN secrets x ON x.workload = w.row
-                WHERE s.id = ? AND s.expires > ?
-                """
-            return try Row.fetchOne(
-                database.cachedStatement(sql: sql), arguments: [id, time.seconds]
-            ).map { row in
-                let workload = try Workload(row: row)
-                return try Grant(
-                    session: Session(
-                        id: id, workload: workload.row,
-                        binding: .init(binding: row[8], exponent: row[9]),
-                        chip: row[10], opened: Date(seconds: row[11]), expires: Date(seconds: row[12]),
-                        code: row[13], masterKey: row[14]),
-                    workload: workload, sealedSecret: Sealed(bytes: row[15], masterKey: row[16]))
-            }
-        }
-    }
-
     public func recordRelease(to session: [UInt8], at time: Date, recording record: AuditRecord) async throws -> Bool {
         try await writes.perform { database in
             let isOpen = try Bool.fetchOne(
@@ -66,50 +41,10 @@ extension SQLiteStore {
         }
     }
 
-    public func sessions(
-        _ selection: SessionSelection, after id: [UInt8], limit: Int, at time: Date
-    ) async throws -> [OpenSession] {
-        let (condition, arguments) = selection.condition
-        return try await scan { database in
-            // Each half in the order of its key, so that neither is read further than the page.
-            try Row.fetchAll(
-                database.cachedStatement(
-                    sql: """
-                        SELECT id, workload, tee, chip, opened, expires FROM (
-                            SELECT * FROM (SELECT s.id, w.id workload, w.tee, s.chip, s.opened, s.expires
-                                FROM sessions s JOIN workloads w ON w.row = s.workload
-                                WHERE s.id > :after AND s.expires > :time AND \(condition)
-                                ORDER BY s.id LIMIT :limit)
-                            UNION ALL
-                            SELECT * FROM (SELECT s.id, NULL, s.tee, s.chip, s.opened, s.expires
-                                FROM guests s
-                                WHERE s.id > :after AND s.expires > :time AND \(selection.guestCondition)
-                                ORDER BY s.id LIMIT :limit))
-                        ORDER BY id LIMIT :limit
-                        """),
-                arguments: ["after": id, "time": time.seconds, "limit": limit] + arguments
-            ).map { row in
-                try OpenSession(
-                    id: row[0], workload: (row[1] as String?).map { try WorkloadID($0) },
-                    tee: row[2], chip: row[3], opened: Date(seconds: row[4]), expires: Date(seconds: row[5]))
-            }
-        }
-    }
-
     public func endSessions(
         _ selection: SessionSelection, at time: Date, recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int {
-        let (condition, arguments) = selection.condition
-        let found = try await scan { database in
-            try [UInt8].fetchAll(
-                database,
-                sql: """
-                    SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload
-                    WHERE s.expires > :time AND \(condition)
-                    UNION ALL
-                    SELECT s.id FROM guests s WHERE s.expires > :time AND \(selection.guestCondition)
-                    """, arguments: ["time": time.seconds] + arguments)
-        }
+        let found = try await openSessions(selection, at: time)
         // In portions, so that guests do not wait behind a long transaction. The record is in the first one's: should
         // the process end between two, the trail says of more sessions than were ended, and never of fewer.
         var ended = 0
@@ -164,33 +99,5 @@ extension SQLiteStore {
             swept += portion
             if portion == 0 { return swept }
         }
-    }
-}
-
-extension SessionSelection {
-    /// SQL over `sessions s` and `workloads w`.
-    fileprivate var condition: (sql: String, arguments: StatementArguments) {
-        var conditions: [String] = []
-        var arguments: StatementArguments = [:]
-        if let id {
-            conditions.append("s.id = :session")
-            arguments += ["session": id]
-        }
-        if let workload {
-            conditions.append("w.id = :workload")
-            arguments += ["workload": workload.text]
-        }
-        if let chip {
-            conditions.append("s.chip = :chip")
-            arguments += ["chip": chip]
-        }
-        return (conditions.isEmpty ? "1" : conditions.joined(separator: " AND "), arguments)
-    }
-
-    /// The same over `guests s`, which have no workload. Its arguments are among those of ``condition``.
-    fileprivate var guestCondition: String {
-        guard workload == nil else { return "0" }
-        let conditions = [id.map { _ in "s.id = :session" }, chip.map { _ in "s.chip = :chip" }].compactMap(\.self)
-        return conditions.isEmpty ? "1" : conditions.joined(separator: " AND ")
     }
 }

@@ -10,115 +10,70 @@ extension SQLiteStore {
         _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Expectation?,
         at time: Date, recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> RegistrationOutcome {
-        try await writes.perform { database in
-            let id = registration.id.text
-            let version = try Self.version(of: id, in: database)
-            if let expected, !expected.holds(for: version) { return .changed }
-            guard version == nil || replacing else { return .exists }
-            guard try !database.hasResource(named: id) else { return .isResource }
-            guard try !Self.isRetired(sealed.masterKey, in: database) else { return .keyRetired }
-            if version != nil {
-                try database.cachedStatement(sql: "DELETE FROM workloads WHERE id = ?").execute(arguments: [id])
-            }
+        try await change { change in
+            let id = registration.id
+            let found = try change.foundForReplacing(id)
+            if let expected, !expected.holds(for: found?.version) { return .changed }
+            guard found == nil || replacing else { return .exists }
+            guard try change.first(ResourceReads.exists(id.text)) == nil else { return .isResource }
+            guard try !change.isRetired(sealed.masterKey) else { return .keyRetired }
+            if found != nil { try change.execute("DELETE FROM workloads WHERE id = ?1", [.text(id.text)]) }
             let launch = registration.launch
-            try database.cachedStatement(
-                sql: "INSERT INTO workloads (id, tee, registered, disabled) VALUES (?, ?, ?, ?)"
-            ).execute(arguments: [id, launch.tee.rawValue, time.seconds, version?.isDisabled ?? false])
-            let row = database.lastInsertedRowID
-            try database.cachedStatement(sql: "INSERT INTO measurements (workload, digest) VALUES (?, ?)")
-                .execute(arguments: [row, launch.measurement])
-            try database.cachedStatement(sql: "INSERT INTO configs (workload, tee_config, policy) VALUES (?, ?, ?)")
-                .execute(arguments: [row, registration.configuration, launch.policyColumn])
-            try database.cachedStatement(sql: "INSERT INTO secrets (workload, sealed, master_key) VALUES (?, ?, ?)")
-                .execute(arguments: [row, sealed.bytes, sealed.masterKey])
-            try database.append(record(version != nil))
-            return .done(
-                Workload(
-                    row: row, id: registration.id, launch: launch, configuration: registration.configuration,
-                    registered: Date(seconds: time.seconds), isDisabled: version?.isDisabled ?? false),
-                replaced: version != nil)
+            try change.execute(
+                "INSERT INTO workloads (id, tee, registered, disabled) VALUES (?1, ?2, ?3, ?4)",
+                [
+                    .text(id.text), .text(launch.tee.rawValue), .time(time),
+                    .integer(found?.isDisabled ?? false ? 1 : 0),
+                ])
+            let row = change.database.lastInsertedRowID
+            try change.execute(
+                "INSERT INTO measurements (workload, digest) VALUES (?1, ?2)",
+                [.integer(row), .bytes(launch.measurement)])
+            try change.execute(
+                "INSERT INTO configs (workload, tee_config, policy) VALUES (?1, ?2, ?3)",
+                [.integer(row), .text(registration.configuration), .integer(launch.policyColumn)])
+            try change.execute(
+                "INSERT INTO secrets (workload, sealed, master_key) VALUES (?1, ?2, ?3)",
+                [.integer(row), .bytes(sealed.bytes), .text(sealed.masterKey)])
+            let workload = Workload(
+                row: row, id: id, launch: launch, configuration: registration.configuration,
+                registered: Date(seconds: time.seconds), isDisabled: found?.isDisabled ?? false)
+            try change.list([ManifestEntry(workload)])
+            try change.append(record(found != nil))
+            return .done(workload, replaced: found != nil)
         }
     }
 
     public func remove(
         _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
     ) async throws -> ChangeOutcome {
-        try await change(id, expecting: expected, recording: record) { database in
-            try database.cachedStatement(sql: "DELETE FROM workloads WHERE id = ?").execute(arguments: [id.text])
+        try await change(id, expecting: expected, recording: record, isRemoval: true) { change, _ in
+            try change.execute("DELETE FROM workloads WHERE id = ?1", [.text(id.text)])
+            return .absent(.workload, id.text)
         }
     }
 
     public func setDisabled(
         _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
     ) async throws -> ChangeOutcome {
-        try await change(id, expecting: expected, recording: record) { database in
-            try database.cachedStatement(sql: "UPDATE workloads SET disabled = ? WHERE id = ?")
-                .execute(arguments: [isDisabled, id.text])
+        try await change(id, expecting: expected, recording: record) { change, workload in
+            try change.execute(
+                "UPDATE workloads SET disabled = ?1 WHERE id = ?2", [.integer(isDisabled ? 1 : 0), .text(id.text)])
+            return ManifestEntry(workload.disabled(isDisabled))
         }
     }
 
     private func change(
         _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord,
-        _ body: @escaping @Sendable (Database) throws -> Void
+        isRemoval: Bool = false, _ body: @escaping @Sendable (SQLiteChange, Workload) throws -> ManifestEntry
     ) async throws -> ChangeOutcome {
-        try await writes.perform { database in
-            guard let version = try Self.version(of: id.text, in: database) else { return .missing }
-            if let expected, !expected.holds(for: version) { return .changed }
-            try body(database)
-            try database.append(record)
+        try await change { change in
+            let found = isRemoval ? try change.foundForReplacing(id) : try change.found(id)
+            guard let workload = found else { return .missing }
+            if let expected, !expected.holds(for: workload.version) { return .changed }
+            try change.list([try body(change, workload)])
+            try change.append(record)
             return .done
         }
-    }
-
-    private static func version(of id: String, in database: Database) throws -> Workload.Version? {
-        try Row.fetchOne(
-            database.cachedStatement(sql: "SELECT row, disabled FROM workloads WHERE id = ?"), arguments: [id]
-        ).map { try Workload.Version(row: $0[0], isDisabled: $0[1]) }
-    }
-
-    public func workload(_ id: WorkloadID) async throws -> Workload? {
-        try read { database in
-            try Row.fetchOne(
-                database.cachedStatement(sql: "\(Self.selectWorkload) WHERE w.id = ?"), arguments: [id.text]
-            ).map { try Workload(row: $0) }
-        }
-    }
-
-    public func workload(row: Workload.Row) async throws -> Workload? {
-        try read { database in
-            try Row.fetchOne(
-                database.cachedStatement(sql: "\(Self.selectWorkload) WHERE w.row = ?"), arguments: [row]
-            ).map { try Workload(row: $0) }
-        }
-    }
-
-    public func workloads(after id: String, search: String, limit: Int) async throws -> [Workload] {
-        try await scan { database in
-            // instr, not LIKE: an id holds characters that mean something to LIKE.
-            let searching = search.isEmpty ? "" : "AND instr(w.id, :search) > 0"
-            return try Row.fetchAll(
-                database.cachedStatement(
-                    sql: "\(Self.selectWorkload) WHERE w.id > :after \(searching) ORDER BY w.id LIMIT :limit"),
-                arguments: search.isEmpty
-                    ? ["after": id, "limit": limit] : ["after": id, "limit": limit, "search": search]
-            ).map { try Workload(row: $0) }
-        }
-    }
-
-    static let selectWorkload = """
-        SELECT w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy, w.disabled
-        FROM workloads w JOIN measurements m ON m.workload = w.row JOIN configs c ON c.workload = w.row
-        """
-}
-
-extension Workload {
-    /// From the first eight columns: row, id, tee, registered, digest, tee_config, policy, disabled.
-    init(row: SQLite.Row) throws {
-        guard let launch = try Launch(tee: row[2], digest: row[4], policy: row[6]) else {
-            throw DatabaseError(message: "the workload \(try row[1] as String) has an unknown technology")
-        }
-        try self.init(
-            row: row[0], id: WorkloadID(row[1]), launch: launch, configuration: row[5],
-            registered: Date(seconds: row[3]), isDisabled: row[7])
     }
 }

@@ -13,11 +13,13 @@ struct AttestationToken {
     static let profile = "tag:github.com,2024:confidential-containers/Trustee"
 
     /// - Parameters:
+    ///   - initDataClaims: those of the answer.
     ///   - issuer: `iss`.
     ///   - software: this program and its version.
     ///   - statement: how much of the init data goes along with their digest.
     init(
-        _ guest: AttestedGuest, _ answer: GuestComponentAnswer, vector: TrustworthinessVector, issuer: String,
+        _ guest: AttestedGuest, _ answer: GuestComponentAnswer, _ initDataClaims: InitDataClaims?,
+        vector: TrustworthinessVector, issuer: String,
         software: String, stating statement: Statement, at time: Date
     ) {
         var evidence: JSONValue = [
@@ -27,7 +29,7 @@ struct AttestationToken {
             // The whole digest where no field of a report cuts it.
             evidence["init_data"] = .text(
                 guest.claims.tee == .sample ? initData.wholeDigest.base64 : Hex.encode(initData.digest))
-            if statement == .whole { evidence["init_data_claims"] = InitDataClaims.json(of: initData.claims) }
+            if statement == .whole { evidence["init_data_claims"] = initDataClaims?.json }
         }
         switch guest.claims.platform {
         case .snp(let claims): evidence["snp"] = claims.tokenClaims
@@ -39,9 +41,7 @@ struct AttestationToken {
             "ear.appraisal-policy-id": .text("default"),
             "ear.veraison.annotated-evidence": evidence,
         ]
-        if statement != .digest, let initData = answer.guest.initData {
-            cpu["ear.trustee.identifiers"] = InitDataClaims.identifiers(of: initData.claims)
-        }
+        if statement != .digest { cpu["ear.trustee.identifiers"] = initDataClaims?.identifiers }
         var submodules: JSONValue = ["cpu0": cpu]
         for (index, device) in answer.guest.devices.enumerated() {
             submodules["gpu\(index)"] = Self.device(device, answer.binding)

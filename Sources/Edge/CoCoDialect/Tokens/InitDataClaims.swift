@@ -6,9 +6,18 @@ import Formats
 ///
 /// `aa.toml` and `cdh.toml` are objects. Of an agent's policy that has `policy_data` those are `agent_policy_claims`, and
 /// its text is left out; everything else is text.
-enum InitDataClaims {
-    static func json(of initData: [ExactText: ExactText]) -> JSONValue {
+struct InitDataClaims {
+    let json: JSONValue
+    /// What they identify the guest's containers by (`ear.trustee.identifiers`); `nil` for nothing.
+    let identifiers: JSONValue?
+
+    init(_ initData: [ExactText: ExactText]) {
         let agent = AgentPolicy(initData: initData)
+        json = Self.json(of: initData, agent)
+        identifiers = agent.flatMap(Self.identifiers)
+    }
+
+    private static func json(of initData: [ExactText: ExactText], _ agent: AgentPolicy?) -> JSONValue {
         var members: [ExactText: JSONValue] = [:]
         for (name, text) in initData {
             switch name {
@@ -24,9 +33,7 @@ enum InitDataClaims {
         return JSONValue(members)
     }
 
-    /// What the init data identify the guest's containers by (`ear.trustee.identifiers`); `nil` for nothing.
-    static func identifiers(of initData: [ExactText: ExactText]) -> JSONValue? {
-        guard let agent = AgentPolicy(initData: initData) else { return nil }
+    private static func identifiers(of agent: AgentPolicy) -> JSONValue? {
         let (images, uids) = (agent.containerImages, agent.containerUIDs)
         guard !images.isEmpty || !uids.isEmpty else { return nil }
         var validated: JSONValue = .object([])

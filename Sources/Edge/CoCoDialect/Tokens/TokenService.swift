@@ -58,13 +58,17 @@ public struct TokenService: Sendable {
                 .sample
             }
         let (key, time) = (try await keys.current(), now())
+        let claims = answer.guest.initData.map { InitDataClaims($0.claims) }
+        // In base64url they alone would be longer.
+        let isTooLong = claims.map { $0.json.encoded.count / 3 * 4 > Self.longest } ?? false
         var token = ""
         // A policy.rego alone may be longer than any header field. The digest says which they are, and here they are in the
         // database.
-        for statement in AttestationToken.Statement.allCases {
+        for statement in AttestationToken.Statement.allCases where statement != .whole || !isTooLong {
             token = try key.sign(
                 AttestationToken(
-                    guest, answer, vector: vector, issuer: issuer, software: software, stating: statement, at: time
+                    guest, answer, claims, vector: vector, issuer: issuer, software: software, stating: statement,
+                    at: time
                 ).members)
             if token.utf8.count <= Self.longest { break }
         }
@@ -95,10 +99,10 @@ public struct TokenService: Sendable {
         guard case .attested(let guest) = reader else { return try claims(of: token ?? "") }
         let stated = try claims(of: guest.token ?? "")
         guard !guest.claims.initData.isEmpty else { return stated }
+        let initData = InitDataClaims(guest.claims.initData)
         var claims = JSONValue(try JSON(stated)).replacing(
-            ["submods", "cpu0", "ear.veraison.annotated-evidence", "init_data_claims"],
-            with: InitDataClaims.json(of: guest.claims.initData))
-        if let identifiers = InitDataClaims.identifiers(of: guest.claims.initData) {
+            ["submods", "cpu0", "ear.veraison.annotated-evidence", "init_data_claims"], with: initData.json)
+        if let identifiers = initData.identifiers {
             claims = claims.replacing(["submods", "cpu0", "ear.trustee.identifiers"], with: identifiers)
         }
         return claims.encoded

@@ -45,21 +45,16 @@ struct DatabaseExamination: Examination {
     }
 
     private func schema(_ inspection: DatabaseInspection) -> Finding {
-        let version = inspection.schema.last ?? "none"
-        if inspection.isNewer {
-            return .problem(
+        switch inspection.schema {
+        case .current: .ok("database.schema", "version 1")
+        case .later:
+            .problem(
                 "database.schema", "a later version of kbs has written it",
                 do: "use that version, or restore a backup from before")
+        case .none:
+            .problem("database.schema", "it is not the database of a broker", do: "name the right folder with data")
+        case .other:
+            .problem("database.schema", "\(OtherSchema(isLater: false))", do: "name the right folder with data")
         }
-        if inspection.schema.isEmpty {
-            return .problem(
-                "database.schema", "it is not the database of a broker", do: "name the right folder with data")
-        }
-        if inspection.isOlder {
-            return .warning(
-                "database.schema", "it is of version \(version): the next start brings it up to date, for good",
-                do: "kbs backup before you start this version; what looks into the database was left out here")
-        }
-        return .ok("database.schema", version)
     }
 }

@@ -22,16 +22,23 @@ struct OpenedFolder: Sendable {
         self.database = database
         masterKeys = settings.masterKeys
         keyWarnings = reader.warnings
-        if case .postgreSQL(let configuration)? = try? settings.database() {
+        let configuration: PostgreSQLConfiguration? =
+            if case .postgreSQL(let configuration)? = try? settings.database() { configuration } else { nil }
+        let isThere = configuration != nil || DataFolder.exists(database)
+        let isMadeLater = !isThere && reader.masterFile.map { !DataFolder.exists($0) } == true
+        keys = isMadeLater ? nil : Result { try KeyRing { try reader.read(fresh: $0) } }
+        let manifest = (try? keys?.get()).map(Manifest.init)
+        if let configuration {
             inspection = nil
-            do { shared = .success(try await PostgreSQLInspection(configuration)) } catch { shared = .failure(error) }
+            do {
+                shared = .success(try await PostgreSQLInspection(configuration, manifest: manifest))
+            } catch {
+                shared = .failure(error)
+            }
         } else {
-            inspection = DataFolder.exists(database) ? Result { try DatabaseInspection(database) } : nil
+            inspection = isThere ? Result { try DatabaseInspection(database, manifest: manifest) } : nil
             shared = nil
         }
-        let isMadeLater =
-            inspection == nil && shared == nil && reader.masterFile.map { !DataFolder.exists($0) } == true
-        keys = isMadeLater ? nil : Result { try KeyRing { try reader.read(fresh: $0) } }
     }
 
     /// The database, if it can be asked.

@@ -18,6 +18,9 @@ struct PolicyExamination: Examination {
         weak(
             policy.allowsSNPMigrationAgent, .snpAllowMigrationAgent, "a migration agent may copy guests to other hosts")
         weak(policy.allowsProvisionalFirmware, .snpAllowProvisionalFirmware, "the host can roll its firmware back")
+        weak(
+            !policy.holdsMinimumAtLaunch, .snpMinimumAtLaunch,
+            "guests that old firmware has launched are taken, whatever its holes")
         weak(policy.vmpl != 0, .snpVMPL, "reports are taken from privilege level \(policy.vmpl), not from 0")
         weak(settings.limits.requestsPerSecond == 0, .limitRequestsPerSecond, "an address may ask without limit")
         if policy.minimumTCB.isEmpty {

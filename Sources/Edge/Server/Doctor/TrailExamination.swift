@@ -12,7 +12,7 @@ struct TrailExamination: Examination {
     let now: Date
 
     func findings() async -> [Finding] {
-        [writing, await agreement(), await clock()].compactMap(\.self)
+        [writing, await agreement(), await manifest(), await clock()].compactMap(\.self)
     }
 
     private var writing: Finding {
@@ -47,6 +47,22 @@ struct TrailExamination: Examination {
             return .problem(
                 "audit.trail", "\(error)",
                 do: "find out who wrote to the database; kbs audit verify with checkpoints kept elsewhere says more")
+        }
+    }
+
+    /// Whether what decides is as a key broker left it.
+    private func manifest() async -> Finding? {
+        guard let store = folder.store, (try? folder.keys?.get()) != nil else { return nil }
+        do {
+            let violations = try await store.manifestViolations(limit: 5)
+            guard violations.isEmpty else {
+                return .problem(
+                    "database.manifest", violations.joined(separator: " "),
+                    do: "find out who wrote to the database; docs/audit.md says how to go on")
+            }
+            return .ok("database.manifest", "what decides is as a key broker left it")
+        } catch {
+            return .problem("database.manifest", "\(error)", do: "give the master key that the server has")
         }
     }
 

@@ -80,6 +80,7 @@ struct BrokerMetrics: Sendable {
     func callAsFunction(_ event: BrokerEvent) {
         switch event {
         case .registered(_, let isReplacement): (isReplacement ? replaced : registered).increment()
+        case .registrationWarned: break
         case .removed: removed.increment()
         case .challenged(_, let tee): handshakes(tee).challenged.increment()
         case .attested(let attempt): handshakes(attempt.tee).attested.increment()

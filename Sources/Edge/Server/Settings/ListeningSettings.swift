@@ -7,9 +7,8 @@ import Logging
 /// Where the server listens, and for how long.
 extension SettingKey {
     static let listening = [
-        listen, guestsListen, socketMode, socketGroup, trustedProxies, proxyProtocol, outgoingProxy,
-        outgoingExceptions, data, logLevel, idleTimeout,
-        stopTimeout,
+        listen, guestsListen, guestsURL, socketMode, socketGroup, trustedProxies, proxyProtocol, outgoingProxy,
+        outgoingExceptions, data, logLevel, idleTimeout, stopTimeout,
     ]
 
     public static let listen = SettingKey(
@@ -26,6 +25,12 @@ extension SettingKey {
         "guests.listen",
         "Address and port for guests' calls alone, in plain HTTP also where listen has TLS (default: nowhere)"
     ) { $1.guestsListen = $0.text.isEmpty ? nil : try $0.address() }
+
+    public static let guestsURL = SettingKey(
+        "guests.url",
+        "The URL that guests are given, e.g. http://kbs.example.org:8000: a registration whose id makes it longer than "
+            + "libkrun's client takes is warned of"
+    ) { $1.guestsURL = $0.text.isEmpty ? nil : try $0.url(example: "http://kbs.example.org:8000") }
 
     public static let socketMode = SettingKey(
         "socket.mode", "Who may connect to the Unix socket, as three digits in octal", default: "660"

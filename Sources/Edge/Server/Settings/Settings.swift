@@ -45,6 +45,8 @@ public struct Settings: Sendable {
     public var socket = Socket()
     /// Where guests' calls alone are served, without TLS; `nil`: nowhere.
     public var guestsListen: Address?
+    /// How guests reach the server, for warnings; `nil`: not known.
+    public var guestsURL: String?
     /// Proxies that are believed who their clients are.
     public var trustedProxies = NetworkList.none
     /// Balancers whose connections begin with the PROXY protocol.

@@ -58,7 +58,7 @@ struct ClusterBench: AsyncParsableCommand {
         let database = try await DatabaseServer.start(databaseSetting)
         plan.arguments += ["--set", "storage.url=\(database.uri)", "--keys-master", "file:\(keyFile)"]
         do {
-            try await measureHandshakes(plan, population, database, ServerKeys(master: master))
+            try await measureHandshakes(plan, population, database, KeyRing(master: master))
             if storm > 0 { try await runStorm(plan, population, database) }
             try await examine(database, keyFile, folder)
             try await appendToTrail(database)
@@ -72,7 +72,7 @@ struct ClusterBench: AsyncParsableCommand {
     // MARK: Loads
 
     private func measureHandshakes(
-        _ plan: ServerProcess.Plan, _ population: Population, _ database: DatabaseServer, _ keys: ServerKeys
+        _ plan: ServerProcess.Plan, _ population: Population, _ database: DatabaseServer, _ keys: KeyRing
     ) async throws {
         try await register(Self.few, plan, database, keys)
         for count in counts {
@@ -218,7 +218,7 @@ struct ClusterBench: AsyncParsableCommand {
 
     /// The first workloads, which the others are made like.
     private func register(
-        _ count: Int, _ plan: ServerProcess.Plan, _ database: DatabaseServer, _ keys: ServerKeys
+        _ count: Int, _ plan: ServerProcess.Plan, _ database: DatabaseServer, _ keys: KeyRing
     ) async throws {
         let servers = try await Replicas.start(1, plan)
         try await Population.registerFirst(over: servers.transports[0])

@@ -1,3 +1,4 @@
+import Broker
 import BrokerSupport
 import Glibc
 import Storage
@@ -47,8 +48,10 @@ struct DatabaseServer {
     func sql(_ text: String) async throws -> String { try await cluster.sql(text, in: database) }
 
     /// A store of this process's own, e.g. to sweep with.
-    func store() async throws -> PostgreSQLStore {
-        try await PostgreSQLStore(PostgreSQLConfiguration(uri: uri, timeout: .seconds(60)))
+    ///
+    /// - Parameter manifest: for one that registers workloads.
+    func store(_ manifest: Manifest? = nil) async throws -> PostgreSQLStore {
+        try await PostgreSQLStore(PostgreSQLConfiguration(uri: uri, timeout: .seconds(60)), manifest: manifest)
     }
 
     /// In seconds, of all its processes.

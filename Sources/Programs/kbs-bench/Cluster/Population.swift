@@ -44,15 +44,15 @@ struct Population: Sendable {
 
     /// Registers workloads past the server, in bulk: the rows are what registering would have made, their secrets
     /// sealed under the server's key. There are no records of it in the trail.
-    static func register(_ numbers: Range<Int>, in database: DatabaseServer, keys: ServerKeys) async throws {
-        let store = try await database.store()
+    static func register(_ numbers: Range<Int>, in database: DatabaseServer, keys: KeyRing) async throws {
+        let store = try await database.store(Manifest(keys))
+        defer { Task { await store.close() } }
         guard let first = try await store.workload(WorkloadID(id(0))) else {
             throw ServerProcess.Failure(description: "the first workload is not registered")
         }
-        await store.close()
         let file = temporaryPath()
         defer { _ = try? File.remove(file) }
-        try writeSecrets(of: numbers, like: first, keys, to: file)
+        try writeSecrets(of: numbers, like: first, keys.held.active, to: file)
         let rows = "generate_series(\(numbers.lowerBound), \(numbers.upperBound - 1)) AS n"
         // Number n has row n + 1: the first has row 1.
         _ = try await database.sql(
@@ -65,6 +65,11 @@ struct Population: Sendable {
             SELECT setval(pg_get_serial_sequence('workloads', 'row'), \(numbers.upperBound))
             """)
         _ = try await database.sql("\\copy secrets (workload, sealed, master_key) FROM '\(file)'")
+        var last = ""
+        while case let page = try await store.workloads(after: last, search: "", limit: 1_000), let end = page.last {
+            try await store.list(page)
+            last = end.id.text
+        }
         _ = try await database.sql("VACUUM ANALYZE")
         _ = try await database.sql("CHECKPOINT")
     }

@@ -1,7 +1,8 @@
 public import Crypto
 public import Foundation
 
-/// A guest's key pair, and how its library opens what is encrypted to it. Written from the protocol alone.
+/// A guest's key pair, and how its library opens what is encrypted to it. Source: RFC 7516 and RFC 7518,
+/// section 4.6, and Trustee's kbs/docs/kbs_attestation_protocol.md for the header that is written again.
 public enum GuestComponentKey: Sendable {
     case p256(P256.KeyAgreement.PrivateKey)
     case p521(P521.KeyAgreement.PrivateKey)

@@ -4,7 +4,7 @@ public import Foundation
 public import SimulatedHardware
 
 /// A guest that runs Confidential Containers' components: attests and fetches resources as they do, retries too.
-/// Written from the protocol alone.
+/// Source: Trustee's kbs/docs/kbs_attestation_protocol.md, version 0.4.0; retries as guest-components' kbs_protocol has them.
 public struct GuestComponents: Sendable {
     /// What vouches for the guest.
     public enum Hardware: Sendable {

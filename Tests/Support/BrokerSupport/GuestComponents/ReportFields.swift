@@ -1,7 +1,8 @@
 import Evidence
 import Foundation
 
-/// An SNP report as guest components send it: as fields. Written from the protocol and AMD's table alone.
+/// An SNP report as guest components send it: as fields. Source: AMD 56860, table
+/// "ATTESTATION_REPORT", in the JSON that serde makes of the `sev` crate's `AttestationReport`.
 public enum ReportFields {
     /// - Parameters:
     ///   - report: 1,184 bytes.

@@ -1,0 +1,227 @@
+public import Broker
+import Bytes
+import FoundationEssentials
+
+/// A row that decides, with what the manifest must say of it, all of one moment.
+struct Deciding<Value: Sendable>: Sendable {
+    let value: Value
+    let entries: [ManifestEntry]
+    let seal: ManifestSeal?
+}
+
+/// The store was opened without a master key, and can neither tell a genuine row that decides nor write one.
+struct NoManifest: Error, CustomStringConvertible {
+    let description = "the database was opened without its master key"
+}
+
+extension ManifestEntry {
+    init(_ policy: PolicyName, rules: String, revision: Int64) {
+        self.init(.policy, policy.text, saying: [.text(rules), .number(revision)])
+    }
+
+    init(_ policy: PolicyName, document: String) { self.init(.document, policy.text, saying: [.text(document)]) }
+
+    init(_ references: ReferenceColumns) {
+        self.init(
+            .references, references.name,
+            saying: [
+                .text(references.kind), .bytes(references.digests), .text(references.source),
+                .number(references.expires), .number(references.revision),
+            ])
+    }
+
+    init(_ token: AccessToken) {
+        self.init(
+            .token, token.id,
+            saying: [
+                .bytes(token.digest), .text(token.role.rawValue), .text(token.description),
+                .number(token.created.seconds), .number(token.expires.seconds), .number(token.revoked?.seconds),
+            ])
+    }
+
+    init(_ workload: Workload) {
+        self.init(
+            .workload, workload.id.text,
+            saying: [
+                .number(workload.row), .text(workload.launch.tee.rawValue), .bytes(workload.launch.measurement),
+                .number(workload.launch.policyColumn), .text(workload.configuration),
+                .number(workload.registered.seconds), .number(workload.isDisabled ? 1 : 0),
+            ])
+    }
+
+    init(_ resource: Resource) {
+        self.init(
+            .resource, resource.path.text,
+            saying: [
+                .number(resource.row), .text(resource.policy?.text), .number(Int64(resource.current.number)),
+                .number(Int64(resource.latest)), .number(resource.change), .number(resource.isDisabled ? 1 : 0),
+            ])
+    }
+
+    init(_ versions: [Resource.Version], of path: ResourcePath) {
+        self.init(
+            .versions, path.text,
+            saying: versions.flatMap { [.number(Int64($0.number)), .text($0.policy?.text)] as [Part] })
+    }
+}
+
+extension StoredRow {
+    /// From the columns state, sealed, master_key of `manifest_seal`, which may not be there.
+    func seal(_ column: Int) throws -> ManifestSeal? {
+        guard let state = try optionalInteger(column) else { return nil }
+        return ManifestSeal(
+            state: state, sealed: Sealed(bytes: try bytes(column + 1), masterKey: try text(column + 2)))
+    }
+
+    /// From the same columns, the first of the row.
+    func presentSeal() throws -> ManifestSeal {
+        guard let seal = try seal(0) else { throw UnexpectedAnswer(description: "the manifest's seal has no state") }
+        return seal
+    }
+
+    /// - Parameter column: the first of the seal's.
+    func deciding<Value>(_ value: Value, _ entries: ManifestEntry..., seal column: Int) throws -> Deciding<Value> {
+        Deciding(value: value, entries: entries, seal: try seal(column))
+    }
+}
+
+/// The manifest's seal, for statements that read rows that decide.
+enum SealColumns {
+    static let columns = "z.state, z.sealed, z.master_key"
+    static let join = "LEFT JOIN manifest_seal z ON z.one = 1"
+}
+
+extension ReadingStore {
+    /// What a row says, if it says what the manifest lists.
+    ///
+    /// - Throws: ``ManifestViolation`` when it does not.
+    func genuine<Value>(_ read: Read<Deciding<Value>>) async throws -> Value? {
+        try await genuine { try await self.first(read) }
+    }
+
+    func genuine<Value: Sendable>(_ fetch: () async throws -> Deciding<Value>?) async throws -> Value? {
+        guard let manifest else { throw NoManifest() }
+        // Somebody may change it again and again meanwhile.
+        for _ in 0..<20 {
+            guard let found = try await fetch() else { return nil }
+            if try await manifest.confirms(found.entries, under: found.seal, readingFrom: self) { return found.value }
+        }
+        throw ManifestViolation.isOlder
+    }
+}
+
+extension ReadingStore {
+    public func manifestSeal() async throws -> ManifestSeal? { try await first(ManifestReads.seal) }
+
+    public func manifestRows(after row: ManifestRow, limit: Int) async throws -> [ManifestRow] {
+        try await rows(
+            Read(
+                """
+                SELECT kind, name, digest, state FROM manifest
+                WHERE (state, kind, name) > (?1, ?2, ?3) ORDER BY state, kind, name LIMIT ?4
+                """, [.integer(row.state), .text(row.kind), .text(row.name), .integer(limit)],
+                limit > 100 ? .large : .lookup, ManifestReads.row))
+    }
+}
+
+enum ManifestReads {
+    static let seal = Read("SELECT state, sealed, master_key FROM manifest_seal") { try $0.presentSeal() }
+
+    static func row(_ row: any StoredRow) throws -> ManifestRow {
+        ManifestRow(kind: try row.text(0), name: try row.text(1), digest: try row.bytes(2), state: try row.integer(3))
+    }
+
+    static let all = Read("SELECT kind, name, digest, state FROM manifest ORDER BY kind, name", [], .scan, row)
+
+    static func row(_ kind: ManifestEntry.Kind, _ name: String) -> Read<ManifestRow> {
+        Read(
+            "SELECT kind, name, digest, state FROM manifest WHERE kind = ?1 AND name = ?2",
+            [.text(kind.rawValue), .text(name)], .lookup, row)
+    }
+}
+
+/// A transaction that changes rows that decide.
+protocol DecidingTransaction: ReadingTransaction {
+    /// - Returns: how many rows it changed.
+    @discardableResult
+    func execute(_ text: SQLText, _ values: [Value]) throws -> Int
+
+    /// What was listed in this transaction, and is not in the table yet.
+    var pending: [ManifestEntry] { get }
+
+    /// Has the manifest list what a row says from now on, with this transaction.
+    func list(_ entries: [ManifestEntry]) throws
+}
+
+extension DecidingTransaction {
+    /// What a change begins from, if it is as the manifest has it: or the change would make good what somebody else wrote.
+    ///
+    /// - Parameter entries: what the manifest must say of it; of `nil`, that there is none.
+    /// - Throws: ``ManifestViolation`` when it says something else.
+    func genuine<Value>(_ read: Read<Value>, _ entries: (Value?) throws -> [ManifestEntry]) throws -> Value? {
+        var wrong: ManifestEntry?
+        // Another server may change it between two statements, which then do not fit.
+        for _ in 0..<3 {
+            let found = try first(read)
+            wrong = try entries(found).first { try !isListed($0) }
+            if wrong == nil { return found }
+        }
+        guard let wrong else { return nil }
+        throw ManifestViolation.row(wrong)
+    }
+
+    private func isListed(_ entry: ManifestEntry) throws -> Bool {
+        if let pending = pending.last(where: { $0.kind == entry.kind && ExactText($0.name) == ExactText(entry.name) }) {
+            return pending.digest == entry.digest
+        }
+        return try first(ManifestReads.row(entry.kind, entry.name))?.digest ?? [] == entry.digest
+    }
+
+    /// Writes what a transaction lists.
+    ///
+    /// Others must be kept from the seal until the end of the transaction.
+    func write(_ entries: [ManifestEntry], _ manifest: Manifest?) throws {
+        guard let manifest else { throw NoManifest() }
+        let seal = try first(ManifestReads.seal)
+        var changes: [(old: ManifestRow?, new: ManifestEntry)] = []
+        // Of a row that is listed twice, the last word counts.
+        var last: [ManifestEntry.Kind: [ExactText: ManifestEntry]] = [:]
+        for entry in entries { last[entry.kind, default: [:]][ExactText(entry.name)] = entry }
+        for entry in last.values.flatMap(\.values) {
+            let old = try first(ManifestReads.row(entry.kind, entry.name))
+            if old?.digest ?? [] != entry.digest { changes.append((old, entry)) }
+        }
+        guard !changes.isEmpty else { return }
+        let next = try manifest.advance(seal, by: changes)
+        guard try first(KeyReads.isRetired(next.sealed.masterKey)) == nil else {
+            throw KeyRingError.retired(next.sealed.masterKey)
+        }
+        for (_, entry) in changes { try write(entry, state: next.state) }
+        try put(next)
+    }
+
+    func write(_ entry: ManifestEntry, state: Int64) throws {
+        try execute(
+            """
+            INSERT INTO manifest (kind, name, digest, state) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (kind, name) DO UPDATE SET digest = excluded.digest, state = excluded.state
+            """, [.text(entry.kind.rawValue), .text(entry.name), .bytes(entry.digest), .integer(state)])
+    }
+
+    func put(_ seal: ManifestSeal) throws {
+        try execute(
+            """
+            INSERT INTO manifest_seal (one, state, sealed, master_key) VALUES (1, ?1, ?2, ?3)
+            ON CONFLICT (one) DO UPDATE SET state = excluded.state, sealed = excluded.sealed,
+                master_key = excluded.master_key
+            """, [.integer(seal.state), .bytes(seal.sealed.bytes), .text(seal.sealed.masterKey)])
+    }
+
+    /// Seals all that is listed under a new key.
+    func renew(_ manifest: Manifest) throws {
+        guard let old = try first(ManifestReads.seal) else { return }
+        let new = try manifest.renew(old, of: try rows(ManifestReads.all))
+        guard try first(KeyReads.isActive(new.sealed.masterKey)) != nil else { return }
+        try put(new)
+    }
+}

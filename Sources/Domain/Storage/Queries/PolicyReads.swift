@@ -1,0 +1,250 @@
+public import Broker
+import FoundationEssentials
+
+extension ReadingStore {
+    public func policy(_ name: PolicyName) async throws -> StoredPolicy? {
+        try await genuine(
+            Read(
+                """
+                SELECT rules, document, revision, changed, \(SealColumns.columns)
+                FROM policies \(SealColumns.join) WHERE name = ?1
+                """, [.text(name.text)]
+            ) { row in
+                let stored = try StoredPolicy(row: row)
+                return try row.deciding(
+                    stored, ManifestEntry(name, rules: row.text(0), revision: stored.revision.number),
+                    ManifestEntry(name, document: stored.document), seal: 4)
+            })
+    }
+
+    public func policies(after name: String, limit: Int) async throws -> [StoredPolicy] {
+        try await rows(
+            Read(
+                "SELECT rules, document, revision, changed FROM policies WHERE name > ?1 ORDER BY name LIMIT ?2",
+                [.text(name), .integer(limit)], .scan
+            ) { try StoredPolicy(row: $0) })
+    }
+
+    public func policyInForce(_ name: PolicyName) async throws -> PolicyInForce? {
+        try await genuine {
+            // One statement sees one state of the database.
+            let rows = try await self.rows(PolicyReads.inForce(name))
+            guard let first = rows.first else { return nil }
+            var references: ReferenceValues = [:]
+            var entries = [ManifestEntry(name, rules: first.rules, revision: first.revision)]
+            var revisions: [Revision] = []
+            for columns in rows.compactMap(\.references) {
+                let set = try ReferenceValueSet(columns)
+                references[set.name] = set
+                entries.append(ManifestEntry(columns))
+                revisions.append(Revision(columns.revision))
+            }
+            let policy = try self.rules.policy(first.rules)
+            // Which sets a policy names is in its rules; the table that says it again is for finding them.
+            guard Set(references.keys) == Set(policy.referenceNames) else { throw ManifestViolation.row(entries[0]) }
+            return Deciding(
+                value: PolicyInForce(
+                    policy: policy, references: references,
+                    stamp: PolicyInForce.Stamp(policy: Revision(first.revision), references: revisions)),
+                entries: entries, seal: first.seal)
+        }
+    }
+
+    public func references(_ name: PolicyName) async throws -> StoredReferenceValues? {
+        try await genuine(
+            Read(
+                """
+                SELECT \(ReferenceColumns.list), changed, \(SealColumns.columns)
+                FROM reference_values \(SealColumns.join) WHERE name = ?1
+                """, [.text(name.text)]
+            ) { row in
+                try row.deciding(
+                    try StoredReferenceValues(row: row), ManifestEntry(try ReferenceColumns(row, from: 0)), seal: 7)
+            })
+    }
+
+    public func references(after name: String, limit: Int) async throws -> [StoredReferenceValues] {
+        try await rows(
+            Read(
+                "SELECT \(ReferenceColumns.list), changed FROM reference_values WHERE name > ?1 ORDER BY name LIMIT ?2",
+                [.text(name), .integer(limit)], .scan
+            ) { try StoredReferenceValues(row: $0) })
+    }
+}
+
+enum PolicyReads {
+    struct RowInForce: Sendable {
+        let rules: String
+        let revision: Int64
+        let references: ReferenceColumns?
+        let seal: ManifestSeal?
+    }
+
+    /// A policy beside each set of reference values that it names.
+    static func inForce(_ name: PolicyName) -> Read<RowInForce> {
+        Read(inForce, [.text(name.text)]) { row in
+            RowInForce(
+                rules: try row.text(0), revision: try row.integer(1),
+                references: try row.optionalText(2) == nil ? nil : ReferenceColumns(row, from: 2),
+                seal: try row.seal(8))
+        }
+    }
+
+    private static let inForce: SQLText = """
+        SELECT p.rules, p.revision, r.name, r.kind, r.digests, r.source, r.expires, r.revision, \(SealColumns.columns)
+        FROM policies p
+        LEFT JOIN policy_references u ON u.policy = p.name
+        LEFT JOIN reference_values r ON r.name = u.reference_values
+        \(SealColumns.join)
+        WHERE p.name = ?1 ORDER BY r.name
+        """
+
+    /// A table of things that have a name and a revision.
+    enum Table: String {
+        case policies
+        case referenceValues = "reference_values"
+    }
+
+    static func revision(of name: String, in table: Table) -> Read<Revision> {
+        Read("SELECT revision FROM \(table.rawValue) WHERE name = ?1", [.text(name)]) { Revision(try $0.integer(0)) }
+    }
+
+    static func ruleEntry(of name: PolicyName) -> Read<ManifestEntry> {
+        Read("SELECT rules, revision FROM policies WHERE name = ?1", [.text(name.text)]) { row in
+            ManifestEntry(name, rules: try row.text(0), revision: try row.integer(1))
+        }
+    }
+
+    static func documentEntry(of name: PolicyName) -> Read<ManifestEntry> {
+        Read("SELECT document FROM policies WHERE name = ?1", [.text(name.text)]) {
+            ManifestEntry(name, document: try $0.text(0))
+        }
+    }
+}
+
+/// A set of reference values as its columns have it.
+struct ReferenceColumns: Sendable {
+    let name: String
+    let kind: String
+    /// ``ReferenceValueSet/valuesColumn``.
+    let digests: [UInt8]
+    let source: String
+    let expires: Int64?
+    let revision: Int64
+
+    static let list = "name, kind, digests, source, expires, revision"
+
+    /// From the columns of ``list``, the first of which is this.
+    init(_ row: any StoredRow, from column: Int) throws {
+        name = try row.text(column)
+        kind = try row.text(column + 1)
+        digests = try row.bytes(column + 2)
+        source = try row.text(column + 3)
+        expires = try row.optionalInteger(column + 4)
+        revision = try row.integer(column + 5)
+    }
+
+    init(_ set: ReferenceValueSet, _ revision: Revision) {
+        name = set.name.text
+        kind = set.kind.rawValue
+        digests = set.valuesColumn
+        source = set.source
+        expires = set.expires?.seconds
+        self.revision = revision.number
+    }
+}
+
+extension StoredPolicy {
+    /// From the columns rules, document, revision, changed.
+    fileprivate init(row: any StoredRow) throws {
+        self.init(
+            policy: try ResourcePolicy(rules: row.text(0)), document: try row.text(1),
+            revision: Revision(try row.integer(2)), changed: try row.date(3))
+    }
+}
+
+extension StoredReferenceValues {
+    /// From the columns of ``ReferenceColumns`` and changed.
+    fileprivate init(row: any StoredRow) throws {
+        let columns = try ReferenceColumns(row, from: 0)
+        self.init(
+            set: try ReferenceValueSet(columns), revision: Revision(columns.revision), changed: try row.date(6))
+    }
+}
+
+extension PolicyReads {
+    /// Of the sets that a policy names, in the order of their names.
+    static func referenceRevisions(of name: PolicyName) -> Read<Revision> {
+        Read(referenceRevisions, [.text(name.text)]) { Revision(try $0.integer(0)) }
+    }
+
+    private static let referenceRevisions: SQLText = """
+        SELECT r.revision FROM policy_references u JOIN reference_values r ON r.name = u.reference_values
+        WHERE u.policy = ?1 ORDER BY r.name
+        """
+}
+
+extension PolicyReads.Table {
+    /// What the manifest says of something that is no longer there.
+    func removed(_ name: PolicyName) -> [ManifestEntry] {
+        switch self {
+        case .policies: [.absent(.policy, name.text), .absent(.document, name.text)]
+        case .referenceValues: [.absent(.references, name.text)]
+        }
+    }
+}
+
+/// What both databases write of policies and reference values.
+enum PolicyWrites {
+    static let policy: SQLText = """
+        INSERT INTO policies (name, document, rules, revision, changed) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT (name) DO UPDATE SET document = excluded.document, rules = excluded.rules,
+            revision = excluded.revision, changed = excluded.changed
+        """
+
+    static let references: SQLText = """
+        INSERT INTO reference_values (\(ReferenceColumns.list), changed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, digests = excluded.digests,
+            source = excluded.source, expires = excluded.expires, revision = excluded.revision,
+            changed = excluded.changed
+        """
+
+    /// Takes the next number. It is kept in a row, not counted by the database's own means: so it is copied with the
+    /// rest, and no database of either kind gives a number again that one before it gave.
+    static let nextRevision = Read(
+        """
+        INSERT INTO revisions (one, last) VALUES (1, 1)
+        ON CONFLICT (one) DO UPDATE SET last = revisions.last + 1 RETURNING last
+        """
+    ) { Revision(try $0.integer(0)) }
+}
+
+extension DecidingTransaction {
+    /// A number that no state of a policy or of reference values ever had.
+    func nextRevision() throws -> Revision {
+        guard let next = try first(PolicyWrites.nextRevision) else {
+            throw UnexpectedAnswer(description: "there is no next revision")
+        }
+        return next
+    }
+
+    func write(_ references: ReferenceValueSet, as written: Revision, at time: Date) throws {
+        let columns = ReferenceColumns(references, written)
+        try execute(PolicyWrites.references, columns.values + [.time(time)])
+        try list([ManifestEntry(columns)])
+    }
+
+    func list(_ policy: ResourcePolicy, document: String, rules: String, _ revision: Revision) throws {
+        try list([
+            ManifestEntry(policy.name, rules: rules, revision: revision.number),
+            ManifestEntry(policy.name, document: document),
+        ])
+    }
+}
+
+extension ReferenceColumns {
+    /// In the order of ``list``.
+    var values: [Value] {
+        [.text(name), .text(kind), .bytes(digests), .text(source), .integer(expires), .integer(revision)]
+    }
+}

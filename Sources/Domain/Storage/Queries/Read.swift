@@ -1,0 +1,161 @@
+public import Broker
+import FoundationEssentials
+import SQLite
+
+/// A value for a parameter, in either database.
+extension Value {
+    static func time(_ date: Date) -> Value { .integer(date.seconds) }
+}
+
+/// The text of a statement that both databases run. Parameters are `?1`, `?2` and so on; `instr` is what PostgreSQL
+/// calls `strpos`.
+struct SQLText: Sendable, ExpressibleByStringInterpolation {
+    let sqlite: String
+    let postgreSQL: String
+
+    init(_ text: String) {
+        sqlite = text
+        postgreSQL = text.replacing("?", with: "$").replacing("instr(", with: "strpos(")
+    }
+
+    init(stringLiteral text: String) { self.init(text) }
+}
+
+/// One row of an answer, from either database. Columns count from 0. What is not of the kind that is asked for throws:
+/// a row is outside bytes.
+protocol StoredRow {
+    func optionalInteger(_ column: Int) throws -> Int64?
+    func optionalText(_ column: Int) throws -> String?
+    func optionalBytes(_ column: Int) throws -> [UInt8]?
+}
+
+extension StoredRow {
+    func integer(_ column: Int) throws -> Int64 { try present(optionalInteger(column), column) }
+
+    func int(_ column: Int) throws -> Int { Int(try integer(column)) }
+
+    func flag(_ column: Int) throws -> Bool { try integer(column) != 0 }
+
+    func text(_ column: Int) throws -> String { try present(optionalText(column), column) }
+
+    func bytes(_ column: Int) throws -> [UInt8] { try present(optionalBytes(column), column) }
+
+    func date(_ column: Int) throws -> Date { Date(seconds: try integer(column)) }
+
+    func optionalDate(_ column: Int) throws -> Date? { try optionalInteger(column).map { Date(seconds: $0) } }
+
+    private func present<T>(_ value: T?, _ column: Int) throws -> T {
+        guard let value else {
+            throw UnexpectedAnswer(description: "column \(column) of the database's answer has no value")
+        }
+        return value
+    }
+}
+
+extension SQLite.Row: StoredRow {
+    func optionalInteger(_ column: Int) throws -> Int64? { try self[column] }
+    func optionalText(_ column: Int) throws -> String? { try self[column] }
+    func optionalBytes(_ column: Int) throws -> [UInt8]? { try self[column] }
+}
+
+/// A read: its text, what goes into it, and how a row of the answer becomes a value, once for both databases.
+public struct Read<Element: Sendable>: Sendable {
+    /// How much work it is.
+    enum Cost: Sendable {
+        /// By key, or a few rows by an index.
+        case lookup
+        /// The same, and the answer may have megabytes.
+        case large
+        /// Through many rows, for an operator who can wait.
+        case scan
+    }
+
+    let text: SQLText
+    let values: [Value]
+    let cost: Cost
+    let element: @Sendable (any StoredRow) throws -> Element
+
+    init(
+        _ text: SQLText, _ values: [Value] = [], _ cost: Cost = .lookup,
+        _ element: @escaping @Sendable (any StoredRow) throws -> Element
+    ) {
+        self.text = text
+        self.values = values
+        self.cost = cost
+        self.element = element
+    }
+}
+
+/// A database that answers reads. All that is read is written once, over this; writes and their locks are each
+/// database's own.
+public protocol ReadingStore: ManifestSource {
+    /// One statement sees one state of the database.
+    func rows<Element>(_ read: Read<Element>) async throws -> [Element]
+    /// Policies that were read lately.
+    var rules: KnownRules { get }
+    /// What the rows that decide are held to. Without it none of them is read or written.
+    var manifest: Manifest? { get }
+}
+
+extension ReadingStore {
+    func first<Element>(_ read: Read<Element>) async throws -> Element? { try await rows(read).first }
+}
+
+/// The same within a transaction that writes.
+protocol ReadingTransaction {
+    func rows<Element>(_ read: Read<Element>) throws -> [Element]
+}
+
+extension ReadingTransaction {
+    func first<Element>(_ read: Read<Element>) throws -> Element? { try rows(read).first }
+}
+
+extension SQLiteStore: ReadingStore {
+    public func rows<Element>(_ read: Read<Element>) async throws -> [Element] {
+        switch read.cost {
+        // Where it is called: one of a cached page costs less than a change of thread.
+        case .lookup, .large: try self.read { try $0.rows(read) }
+        case .scan: try await scan { try $0.rows(read) }
+        }
+    }
+}
+
+extension Database: ReadingTransaction {
+    func rows<Element>(_ read: Read<Element>) throws -> [Element] {
+        var elements: [Element] = []
+        try cachedStatement(sql: read.text.sqlite).forEachRow(StatementArguments(read.values.map(\.databaseValue))) {
+            elements.append(try read.element($0))
+        }
+        return elements
+    }
+}
+
+extension PostgreSQLStore: ReadingStore {
+    public func rows<Element>(_ read: Read<Element>) async throws -> [Element] {
+        let result =
+            switch read.cost {
+            case .lookup: try await lookUp(read.text.postgreSQL, read.values)
+            case .large: try await lookUp(read.text.postgreSQL, read.values, isLarge: true)
+            case .scan: try await scan(read.text.postgreSQL, read.values)
+            }
+        return try result.rows.map(read.element)
+    }
+}
+
+extension Transaction {
+    func rows<Element>(_ read: Read<Element>) throws -> [Element] {
+        try run(read.text.postgreSQL, read.values).rows.map(read.element)
+    }
+}
+
+extension Value {
+    /// As SQLite takes it. It has no arrays; no read of both databases has one.
+    var databaseValue: DatabaseValue {
+        switch self {
+        case .integer(let number): number.databaseValue
+        case .text(let text): text.databaseValue
+        case .bytes(let bytes): bytes.databaseValue
+        case .integers, .texts, .blobs: .null
+        }
+    }
+}

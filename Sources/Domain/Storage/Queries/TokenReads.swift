@@ -1,0 +1,70 @@
+public import Broker
+import FoundationEssentials
+
+extension ReadingStore {
+    public func token(_ id: String) async throws -> AccessToken? {
+        try await genuine(
+            Read(TokenReads.token, [.text(id)]) { row in
+                let token = try AccessToken(row: row)
+                return try row.deciding(token, ManifestEntry(token), seal: 7)
+            })
+    }
+
+    /// Those that the manifest has as they are: whoever lists tokens wants to know which are good.
+    public func tokens() async throws -> [AccessToken] {
+        var tokens: [AccessToken] = []
+        for id in try await rows(Read("SELECT id FROM tokens ORDER BY created, id", [], .scan) { try $0.text(0) }) {
+            if let token = try await token(id) { tokens.append(token) }
+        }
+        return tokens
+    }
+
+    public func hasTokens() async throws -> Bool {
+        try await first(Read("SELECT 1 FROM tokens LIMIT 1") { _ in true }) != nil
+    }
+}
+
+enum TokenReads {
+    fileprivate static let token: SQLText = """
+        SELECT t.id, t.digest, t.role, t.description, t.created, t.expires, t.revoked, \(SealColumns.columns)
+        FROM tokens t \(SealColumns.join) WHERE t.id = ?1
+        """
+
+    static func token(_ id: String) -> Read<AccessToken> { Read(token, [.text(id)]) { try AccessToken(row: $0) } }
+}
+
+extension AccessToken {
+    fileprivate init(row: any StoredRow) throws {
+        guard let role = Role(rawValue: try row.text(2)) else {
+            throw UnexpectedAnswer(description: "the token \(try row.text(0)) has an unknown role")
+        }
+        self.init(
+            id: try row.text(0), digest: try row.bytes(1), role: role, description: try row.text(3),
+            created: try row.date(4), expires: try row.date(5), revoked: try row.optionalDate(6))
+    }
+}
+
+extension DecidingTransaction {
+    func insert(_ token: AccessToken) throws {
+        try execute(
+            "INSERT INTO tokens (id, digest, role, description, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            [
+                .text(token.id), .bytes(token.digest), .text(token.role.rawValue), .text(token.description),
+                .time(token.created), .time(token.expires),
+            ])
+        try list([ManifestEntry(token)])
+    }
+
+    /// - Returns: whether there was one that was not revoked before.
+    func revoke(_ id: String, at time: Date) throws -> Bool {
+        // Whatever somebody else made of it: revoked it does no harm.
+        guard let found = try first(TokenReads.token(id)), found.revoked == nil else { return false }
+        guard
+            try execute("UPDATE tokens SET revoked = ?1 WHERE id = ?2 AND revoked IS NULL", [.time(time), .text(id)])
+                > 0
+        else { return false }
+        guard let revoked = try first(TokenReads.token(id)) else { return false }
+        try list([ManifestEntry(revoked)])
+        return true
+    }
+}

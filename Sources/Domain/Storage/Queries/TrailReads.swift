@@ -1,0 +1,90 @@
+public import Broker
+import Evidence
+import FoundationEssentials
+
+extension ReadingStore {
+    public func attempts(
+        _ selection: AttemptSelection, before id: Int64, limit: Int
+    ) async throws -> [RecordedAttempt] {
+        var conditions = ["id < ?1"]
+        var values: [Value] = [.integer(id), .integer(limit)]
+        func add(_ column: String, _ value: String) {
+            values.append(.text(value))
+            conditions.append("\(column) = ?\(values.count)")
+        }
+        if let workload = selection.workload { add("workload", workload) }
+        if let accepted = selection.accepted { add("outcome", accepted ? "accepted" : "refused") }
+        return try await rows(
+            Read(
+                """
+                SELECT \(AttemptReads.columns) FROM attempts WHERE \(conditions.joined(separator: " AND "))
+                ORDER BY id DESC LIMIT ?2
+                """, values, .scan
+            ) { try RecordedAttempt(row: $0) })
+    }
+
+    public func attempt(_ id: Int64) async throws -> RecordedAttempt? {
+        try await first(
+            Read("SELECT \(AttemptReads.columns) FROM attempts WHERE id = ?1", [.integer(id)]) {
+                try RecordedAttempt(row: $0)
+            })
+    }
+
+    public func auditEntries(after sequence: Int64, limit: Int) async throws -> [AuditEntry] {
+        try await rows(
+            Read(
+                "SELECT seq, record, hash FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+                [.integer(sequence), .integer(limit)], .scan
+            ) { AuditEntry(sequence: try $0.integer(0), record: try $0.text(1), hash: try $0.bytes(2)) })
+    }
+
+    /// Whether something was ever done.
+    public func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool {
+        try await first(
+            Read(
+                "SELECT 1 FROM audit WHERE instr(record, ?1) > 0 LIMIT 1",
+                [.text("{\"action\":\"\(action.rawValue)\",")], .scan
+            ) { _ in true }) != nil
+    }
+
+    /// Of the trail itself. PostgreSQL has it in a row of its own as well, and whoever reads the trail can tell the two
+    /// apart.
+    public func auditHead() async throws -> AuditHead { try await first(AttemptReads.head) ?? .start }
+
+    public func auditHash(of sequence: Int64) async throws -> [UInt8]? {
+        try await first(Read("SELECT hash FROM audit WHERE seq = ?1", [.integer(sequence)]) { try $0.bytes(0) })
+    }
+}
+
+enum AttemptReads {
+    fileprivate static let columns =
+        "id, time, workload, tee, session, chip, code, sentence, verdict, action"
+
+    static let head = Read("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1") { row in
+        AuditHead(sequence: try row.integer(0), hash: try row.bytes(1))
+    }
+}
+
+extension RecordedAttempt {
+    static let columnList = "time, action, workload, tee, session, chip, outcome, code, sentence, verdict"
+
+    /// In the order of ``columnList``.
+    var columns: [Value] {
+        [
+            .integer(time.milliseconds), .text(action), .text(workload), .text(tee), .text(session), .text(chip),
+            .text(isAccepted ? "accepted" : "refused"), .text(code?.rawValue ?? ""), .text(sentence),
+            .text(verdictJSON),
+        ]
+    }
+
+    /// From the columns id, time, workload, tee, session, chip, code, sentence, verdict, action.
+    fileprivate init(row: any StoredRow) throws {
+        let json = try row.text(8)
+        // A verdict that cannot be read is shown as it is, and does not hide the attempts beside it.
+        self.init(
+            id: try row.integer(0), time: Date(milliseconds: try row.integer(1)), action: try row.text(9),
+            workload: try row.text(2), tee: try row.text(3), session: try row.text(4), chip: try row.text(5),
+            code: Refusal.Code(rawValue: try row.text(6)), sentence: try row.text(7),
+            verdict: json.isEmpty ? nil : try? VerdictRecord(json: json), verdictJSON: json)
+    }
+}

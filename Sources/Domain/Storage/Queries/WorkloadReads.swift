@@ -1,0 +1,156 @@
+public import Broker
+import Evidence
+public import FoundationEssentials
+
+extension ReadingStore {
+    public func workload(_ id: WorkloadID) async throws -> Workload? {
+        try await genuine(WorkloadReads.workload(WorkloadReads.byID, .text(id.text)))
+    }
+
+    public func workload(row: Workload.Row) async throws -> Workload? {
+        try await genuine(WorkloadReads.workload(WorkloadReads.byRow, .integer(row)))
+    }
+
+    public func workloads(after id: String, search: String, limit: Int) async throws -> [Workload] {
+        // instr, not LIKE: an id holds characters that mean something to LIKE.
+        try await rows(
+            Read(
+                "\(WorkloadReads.select) WHERE w.id > ?1 AND instr(w.id, ?2) > 0 ORDER BY w.id LIMIT ?3",
+                [.text(id), .text(search), .integer(limit)], .scan
+            ) { try Workload(row: $0) })
+    }
+
+    public func grant(session id: [UInt8], at time: Date) async throws -> Grant? {
+        try await genuine(
+            Read(WorkloadReads.grant, [.bytes(id), .time(time)]) { row in
+                let workload = try Workload(row: row)
+                let grant = Grant(
+                    session: Session(
+                        id: id, workload: workload.row,
+                        binding: .init(binding: try row.bytes(8), exponent: try row.optionalBytes(9)),
+                        chip: try row.text(10), opened: try row.date(11), expires: try row.date(12),
+                        code: try row.bytes(13), masterKey: try row.text(14)),
+                    workload: workload, sealedSecret: Sealed(bytes: try row.bytes(15), masterKey: try row.text(16)))
+                return try row.deciding(grant, ManifestEntry(workload), seal: 17)
+            })
+    }
+
+    public func countWorkloads() async throws -> Int {
+        try await first(Read("SELECT count(*) FROM workloads", [], .scan) { try $0.int(0) }) ?? 0
+    }
+}
+
+/// The secrets of workloads.
+extension ReadingStore {
+    public func sealedSecret(of id: WorkloadID) async throws -> StoredSecret? {
+        try await genuine(
+            Read(WorkloadReads.sealedSecret, [.text(id.text)]) { row in
+                let stored = try StoredSecret(row: row)
+                return try row.deciding(stored, ManifestEntry(stored.workload), seal: 10)
+            })
+    }
+
+    public func secrets(
+        notUnder masterKey: String, after row: Workload.Row, limit: Int
+    ) async throws -> [StoredSecret] {
+        try await rows(
+            Read(
+                "\(WorkloadReads.secrets) WHERE w.row > ?1 AND x.master_key <> ?3 ORDER BY w.row LIMIT ?2",
+                [.integer(row), .integer(limit), .text(masterKey)], .scan
+            ) { try StoredSecret(row: $0) })
+    }
+
+    public func secrets(after row: Workload.Row, limit: Int) async throws -> [StoredSecret] {
+        try await rows(
+            Read(
+                "\(WorkloadReads.secrets) WHERE w.row > ?1 ORDER BY w.row LIMIT ?2",
+                [.integer(row), .integer(limit)], .scan
+            ) { try StoredSecret(row: $0) })
+    }
+}
+
+enum WorkloadReads {
+    private static let columns = "w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy, w.disabled"
+    private static let tables = """
+        workloads w JOIN measurements m ON m.workload = w.row JOIN configs c ON c.workload = w.row
+        """
+    static let select = "SELECT \(columns) FROM \(tables)"
+    static let secrets = "SELECT \(columns), x.sealed, x.master_key FROM \(tables) JOIN secrets x ON x.workload = w.row"
+
+    fileprivate static let byID: SQLText = "\(selectWithSeal) WHERE w.id = ?1"
+    fileprivate static let byRow: SQLText = "\(selectWithSeal) WHERE w.row = ?1"
+    private static let selectWithSeal = "SELECT \(columns), \(SealColumns.columns) FROM \(tables) \(SealColumns.join)"
+
+    static func workload(_ text: SQLText, _ value: Value) -> Read<Deciding<Workload>> {
+        Read(text, [value]) { row in
+            let workload = try Workload(row: row)
+            return try row.deciding(workload, ManifestEntry(workload), seal: 8)
+        }
+    }
+
+    static let grant: SQLText = """
+        SELECT \(columns), s.binding, s.exponent, s.chip, s.opened, s.expires, s.code, s.master_key,
+            x.sealed, x.master_key, \(SealColumns.columns)
+        FROM sessions s JOIN \(tables.replacing("workloads w", with: "workloads w ON w.row = s.workload"))
+            JOIN secrets x ON x.workload = w.row \(SealColumns.join)
+        WHERE s.id = ?1 AND s.expires > ?2
+        """
+
+    static let sealedSecret: SQLText = """
+        SELECT \(columns), x.sealed, x.master_key, \(SealColumns.columns)
+        FROM \(tables) JOIN secrets x ON x.workload = w.row \(SealColumns.join) WHERE w.id = ?1
+        """
+
+    static func exists(_ id: String) -> Read<Bool> {
+        Read("SELECT 1 FROM workloads WHERE id = ?1", [.text(id)]) { _ in true }
+    }
+}
+
+extension Workload {
+    /// From the first eight columns: row, id, tee, registered, digest, tee_config, policy, disabled.
+    init(row: any StoredRow) throws {
+        guard let launch = Launch(tee: try row.text(2), digest: try row.bytes(4), policy: try row.integer(6)) else {
+            throw UnexpectedAnswer(description: "the workload \(try row.text(1)) has an unknown technology")
+        }
+        self.init(
+            row: try row.integer(0), id: try WorkloadID(row.text(1)), launch: launch, configuration: try row.text(5),
+            registered: try row.date(3), isDisabled: try row.flag(7))
+    }
+}
+
+extension StoredSecret {
+    /// From the workload's columns, sealed and master_key.
+    fileprivate init(row: any StoredRow) throws {
+        self.init(
+            workload: try Workload(row: row), sealed: Sealed(bytes: try row.bytes(8), masterKey: try row.text(9)))
+    }
+}
+
+extension DecidingTransaction {
+    /// What is registered under an id, for a change that makes nothing of it good: one that is not as the manifest has it
+    /// counts as disabled.
+    func foundForReplacing(_ id: WorkloadID) throws -> Workload? {
+        do { return try found(id) } catch is ManifestViolation {
+            return try first(WorkloadReads.plain(id))?.disabled(true)
+        }
+    }
+
+    /// What is registered under an id, as the manifest has it.
+    func found(_ id: WorkloadID) throws -> Workload? {
+        try genuine(WorkloadReads.plain(id)) { [$0.map { ManifestEntry($0) } ?? .absent(.workload, id.text)] }
+    }
+}
+
+extension WorkloadReads {
+    fileprivate static func plain(_ id: WorkloadID) -> Read<Workload> {
+        Read("\(select) WHERE w.id = ?1", [.text(id.text)]) { try Workload(row: $0) }
+    }
+}
+
+extension Workload {
+    func disabled(_ isDisabled: Bool) -> Workload {
+        Workload(
+            row: row, id: id, launch: launch, configuration: configuration, registered: registered,
+            isDisabled: isDisabled)
+    }
+}

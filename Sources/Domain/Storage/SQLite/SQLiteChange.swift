@@ -1,0 +1,38 @@
+import Broker
+import SQLite
+
+/// A write's view of the transaction under way.
+struct SQLiteChange: DecidingTransaction {
+    let database: Database
+    let manifest: Manifest?
+
+    func rows<Element>(_ read: Read<Element>) throws -> [Element] { try database.rows(read) }
+
+    @discardableResult
+    func execute(_ text: SQLText, _ values: [Value] = []) throws -> Int {
+        try database.execute(text, values)
+        return database.changesCount
+    }
+
+    var pending: [ManifestEntry] { [] }
+
+    /// Nobody else writes meanwhile.
+    func list(_ entries: [ManifestEntry]) throws { try write(entries, manifest) }
+
+    func append(_ record: AuditRecord) throws { try database.append(record) }
+
+    func isRetired(_ masterKey: String) throws -> Bool { try first(KeyReads.isRetired(masterKey)) != nil }
+}
+
+extension Database {
+    func execute(_ text: SQLText, _ values: [Value]) throws {
+        try cachedStatement(sql: text.sqlite).execute(arguments: StatementArguments(values.map(\.databaseValue)))
+    }
+}
+
+extension SQLiteStore {
+    /// What operators and the server itself change.
+    func change<T: Sendable>(_ body: @escaping @Sendable (SQLiteChange) throws -> T) async throws -> T {
+        try await writes.perform { [manifest] in try body(SQLiteChange(database: $0, manifest: manifest)) }
+    }
+}

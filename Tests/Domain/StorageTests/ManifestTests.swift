@@ -1,0 +1,291 @@
+import Broker
+import BrokerSupport
+import Bytes
+import Crypto
+import Evidence
+import EvidenceSupport
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Storage
+
+/// Somebody who writes to the database, and has no master key, makes nothing of it good.
+@Suite("Rows that decide, against the manifest")
+struct ManifestTests {
+    /// A workload, a policy with reference values, two versions of a resource, a token.
+    private func filled(_ kind: TestedStore) async throws -> StorePlace {
+        let place = try await StorePlace(kind)
+        _ = try await place.register("app")
+        try await setPolicy("web", place)
+        try await setPolicy("lax", place)
+        _ = try await place.done(place.put(1, policy: .named(PolicyName("web"))))
+        try await place.store.insert(token, recording: record)
+        return place
+    }
+
+    private let record = AuditRecord(.startServer, by: .server, at: Date(timeIntervalSince1970: 0))
+    private let token = AccessToken(
+        id: "0123456789ab", digest: [UInt8](repeating: 1, count: 32), role: .auditor, description: "d",
+        created: Date(timeIntervalSince1970: 1), expires: Date(timeIntervalSince1970: 2_000_000_000), revoked: nil)
+
+    private func setPolicy(_ name: String, _ place: StorePlace, document: String = "") async throws {
+        let values = try PolicyName("\(name)-values")
+        let set = try ReferenceValueSet(
+            name: values, kind: .measurement, values: [Simulated.measurement(name)], source: "a test", expires: nil)
+        _ = try await place.store.set(set, expecting: nil, at: place.now) { _ in record }
+        var policy = ResourcePolicy(name: try PolicyName(name))
+        policy.measurements = [.set(values)]
+        _ = try await place.store.set(policy, document: document, expecting: nil, at: place.now) { _ in record }
+    }
+
+    /// Everything that a guest's or an operator's request reads of these rows.
+    ///
+    /// - Returns: which of them were refused.
+    private func refused(_ store: any ExaminedStore, _ path: ResourcePath) async throws -> Set<String> {
+        let policy = try PolicyName("web")
+        let (values, workload) = (try PolicyName("web-values"), try WorkloadID("app"))
+        let reads: [(String, () async throws -> Void)] = [
+            ("workload", { _ = try await store.workload(workload) }),
+            ("secret", { _ = try await store.sealedSecret(of: workload) }),
+            ("policy", { _ = try await store.policy(policy) }),
+            ("in force", { _ = try await store.policyInForce(policy) }),
+            ("references", { _ = try await store.references(values) }),
+            ("resource", { _ = try await store.resource(path) }),
+            ("sealed", { _ = try await store.sealedResource(path) }),
+            ("token", { _ = try await store.token("0123456789ab") }),
+        ]
+        var refused: Set<String> = []
+        for (name, read) in reads {
+            do { try await read() } catch is ManifestViolation { refused.insert(name) }
+        }
+        return refused
+    }
+
+    /// What a thief changes, and what must not be given any more.
+    private static let changes: [(sql: String, refused: Set<String>)] = [
+        ("UPDATE workloads SET disabled = 1 - disabled", ["workload", "secret"]),
+        ("UPDATE configs SET policy = policy + 1", ["workload", "secret"]),
+        (
+            "UPDATE measurements SET digest = (SELECT digests FROM reference_values WHERE name = 'lax-values')",
+            ["workload", "secret"]
+        ),
+        (
+            "UPDATE policies SET rules = (SELECT rules FROM policies WHERE name = 'lax') WHERE name = 'web'",
+            ["policy", "in force"]
+        ),
+        ("UPDATE policies SET document = 'another' WHERE name = 'web'", ["policy"]),
+        ("UPDATE policy_references SET reference_values = 'lax-values' WHERE policy = 'web'", ["in force"]),
+        ("DELETE FROM policy_references WHERE policy = 'web'", ["in force"]),
+        (
+            "UPDATE reference_values SET digests = (SELECT digest FROM measurements) WHERE name = 'web-values'",
+            ["references", "in force"]
+        ),
+        ("UPDATE reference_values SET expires = 1 WHERE name = 'web-values'", ["references", "in force"]),
+        ("UPDATE resources SET policy = 'lax'", ["resource", "sealed"]),
+        ("UPDATE resources SET disabled = 1 - disabled", ["resource", "sealed"]),
+        ("UPDATE tokens SET role = 'admin'", ["token"]),
+        ("UPDATE tokens SET expires = expires + 1", ["token"]),
+        (
+            "UPDATE manifest SET digest = (SELECT m.digest FROM manifest m WHERE m.name = 'lax' AND m.kind = 'policy')"
+                + " WHERE name = 'web' AND kind = 'policy'", []
+        ),
+    ]
+
+    @Test(
+        "Whatever is changed past a key broker is refused, and everything else is given",
+        arguments: TestedStore.allCases, Array(changes.indices))
+    func changed(_ kind: TestedStore, _ number: Int) async throws {
+        let place = try await filled(kind)
+        let (sql, expected) = Self.changes[number]
+        #expect(try await refused(place.store, place.path).isEmpty)
+        try await place.store.tamper(sql)
+        #expect(try await refused(place.store, place.path) == expected, "\(sql)")
+        // Whoever looks at all of it finds it, also one that has just started.
+        let fresh = try await place.reopen()
+        #expect(try await !violations(fresh).isEmpty, "\(sql)")
+    }
+
+    private func violations(_ store: any ExaminedStore) async throws -> [String] {
+        guard let store = store as? any ServerStore else { throw NoManifest() }
+        return try await store.manifestViolations(limit: 10)
+    }
+
+    @Test(
+        "An older row that is put back is refused, also with the manifest's row for it", arguments: TestedStore.allCases
+    )
+    func older(_ kind: TestedStore) async throws {
+        let place = try await filled(kind)
+        try await place.store.tamper("CREATE TABLE kept AS SELECT * FROM policies WHERE name = 'web'")
+        try await place.store.tamper("CREATE TABLE listed AS SELECT * FROM manifest WHERE name = 'web'")
+        try await place.store.tamper("CREATE TABLE seal AS SELECT * FROM manifest_seal")
+        try await setPolicy("web", place, document: "stricter")
+        #expect(try await refused(place.store, place.path).isEmpty)
+        try await place.store.tamper(
+            """
+            UPDATE policies SET rules = (SELECT rules FROM kept), document = (SELECT document FROM kept),
+                revision = (SELECT revision FROM kept) WHERE name = 'web'
+            """)
+        #expect(try await refused(place.store, place.path) == ["policy", "in force"])
+        // With the manifest's own rows one that reads them anew sees that they are not the sealed ones.
+        try await place.store.tamper(
+            """
+            UPDATE manifest SET digest = (SELECT l.digest FROM listed l WHERE l.kind = manifest.kind),
+                state = (SELECT l.state FROM listed l WHERE l.kind = manifest.kind) WHERE name = 'web'
+            """)
+        let fresh = try await place.reopen()
+        #expect(try await refused(fresh, place.path).count == 8, "a manifest that is none vouches for nothing")
+        // And with the seal: for whoever has seen the later one.
+        let seen = fresh
+        try await seen.tamper(
+            "UPDATE manifest_seal SET state = (SELECT state FROM seal), sealed = (SELECT sealed FROM seal)")
+        #expect(try await refused(place.reopen(), place.path).contains("in force"), "other rows are later than it")
+    }
+
+    @Test("A whole older state is refused by whoever has seen the later one", arguments: TestedStore.allCases)
+    func rolledBack(_ kind: TestedStore) async throws {
+        let place = try await filled(kind)
+        try await place.store.tamper("CREATE TABLE seal AS SELECT * FROM manifest_seal")
+        _ = try await place.store.setDisabled(true, WorkloadID("app"), expecting: nil, recording: record)
+        #expect(try await place.store.workload(WorkloadID("app"))?.isDisabled == true)
+        try await place.store.tamper("UPDATE workloads SET disabled = 0")
+        try await place.store.tamper(
+            "UPDATE manifest_seal SET state = (SELECT state FROM seal), sealed = (SELECT sealed FROM seal)")
+        #expect(try await refused(place.store, place.path).count == 8)
+        let error = await #expect(throws: ManifestViolation.self) {
+            try await place.store.setDisabled(false, WorkloadID("app"), expecting: nil, recording: record)
+        }
+        #expect(error != nil)
+    }
+
+    @Test("Rows that somebody adds or takes away do not count", arguments: TestedStore.allCases)
+    func added(_ kind: TestedStore) async throws {
+        let place = try await filled(kind)
+        let digest = Hex.encode(Array(SHA256.hash(data: Array("secret".utf8))))
+        let literal = kind == .sqlite ? "x'\(digest)'" : "'\\x\(digest)'"
+        try await place.store.tamper(
+            """
+            INSERT INTO tokens (id, digest, role, description, created, expires)
+                VALUES ('ba9876543210', \(literal), 'admin', '', 0, 2000000000)
+            """)
+        await #expect(throws: ManifestViolation.self) { try await place.store.token("ba9876543210") }
+        try await place.store.tamper("DELETE FROM tokens WHERE id = '0123456789ab'")
+        #expect(try await place.store.token("0123456789ab") == nil)
+        let found = try await violations(place.reopen())
+        #expect(found.contains { $0.contains("token ba9876543210") }, "\(found)")
+    }
+
+    @Test("A change makes nothing good that somebody else wrote", arguments: TestedStore.allCases)
+    func changesBuildOnNothingForeign(_ kind: TestedStore) async throws {
+        let place = try await filled(kind)
+        let app = try WorkloadID("app")
+        try await place.store.tamper("UPDATE resources SET policy = 'lax'")
+        await #expect(throws: ManifestViolation.self) {
+            try await place.store.changeResource(place.path, .disabled(true), expecting: nil, at: place.now) { _ in
+                record
+            }
+        }
+        await #expect(throws: ManifestViolation.self) { try await place.put(2) }
+        try await place.store.tamper("UPDATE resource_versions SET policy = 'lax'")
+        try await place.store.tamper("UPDATE resources SET policy = 'web'")
+        await #expect(throws: ManifestViolation.self) {
+            try await place.store.changeResource(place.path, .current(1), expecting: nil, at: place.now) { _ in record }
+        }
+        try await place.store.tamper(
+            "UPDATE measurements SET digest = (SELECT digests FROM reference_values WHERE name = 'lax-values')")
+        await #expect(throws: ManifestViolation.self) {
+            try await place.store.setDisabled(true, app, expecting: nil, recording: record)
+        }
+        // It can be taken away, or put anew.
+        #expect(try await place.store.removeResource(place.path, expecting: nil, recording: record) == .done)
+        _ = try await place.done(place.put(1, policy: .named(PolicyName("web"))))
+        guard case .done(let workload, replaced: true) = try await place.register("app") else {
+            Issue.record("It was not registered.")
+            return
+        }
+        #expect(workload.isDisabled, "of what it was before nothing is believed")
+        #expect(try await place.store.setDisabled(false, app, expecting: nil, recording: record) == .done)
+        #expect(try await refused(place.store, place.path).isEmpty)
+        #expect(try await violations(place.store).isEmpty)
+    }
+
+    @Test(
+        "An operator can vouch for rows as they are, and servers at work take the new manifest",
+        arguments: TestedStore.allCases)
+    func accepted(_ kind: TestedStore) async throws {
+        let place = try await filled(kind)
+        #expect(try await refused(place.store, place.path).isEmpty)
+        try await place.store.tamper("UPDATE resources SET policy = 'lax'")
+        try await place.store.tamper("DELETE FROM manifest WHERE kind = 'token'")
+        guard let store = place.store as? any ServerStore else { throw NoManifest() }
+        try await store.acceptRows(recording: record)
+        #expect(try await refused(place.store, place.path).isEmpty)
+        #expect(try await violations(place.store).isEmpty)
+        #expect(try await place.store.resource(place.path)?.policy == PolicyName("lax"))
+        #expect(try await violations(place.reopen()).isEmpty)
+    }
+
+    @Test(
+        "Under another master key nothing is believed, and a new key of its own keeps all",
+        arguments: TestedStore.allCases)
+    func otherKey(_ kind: TestedStore) async throws {
+        let place = try await filled(kind)
+        let (old, new) = (SymmetricKey(data: [UInt8](repeating: 7, count: 32)), SymmetricKey(size: .bits256))
+        let ring = KeyRing(master: new, previous: [old])
+        try await place.store.activate(ring.held.active.id, previous: [], at: place.now)
+        let before = try #require(try await place.store.manifestSeal())
+        try await place.store.renewManifest(Manifest(ring))
+        let after = try #require(try await place.store.manifestSeal())
+        #expect(before.sealed.masterKey != after.sealed.masterKey && after.state > before.state)
+        // The store's own ring does not have the new one.
+        await #expect(throws: (any Error).self) { try await place.store.token(token.id) }
+        let confirmed = try await Manifest(ring).confirms([], under: after, readingFrom: place.store)
+        #expect(confirmed)
+    }
+
+    @Test("Two servers on one database follow each other's changes")
+    func replicas() async throws {
+        let database = try await PostgreSQLCluster.shared.newStoreDatabase()
+        let stores: [PostgreSQLStore] = [try await .connected(to: database), try await .connected(to: database)]
+        let now = Date(timeIntervalSince1970: 1_760_000_000)
+        try await withThrowingTaskGroup { group in
+            for number in 0..<60 {
+                group.addTask {
+                    let id = "w\(number % 20)"
+                    _ = try await stores[number % 2].register(
+                        Simulated.registration(id), sealed: Sealed(bytes: [1], masterKey: "k"), replacing: true, at: now
+                    )
+                    _ = try await stores[(number + 1) % 2].workload(WorkloadID(id))
+                }
+            }
+            try await group.waitForAll()
+        }
+        for store in stores { #expect(try await store.manifestViolations(limit: 10).isEmpty) }
+    }
+
+    @Test("A set's hash is that of its rows, in whatever order they came and went")
+    func sums() throws {
+        let entries = (0..<50).map { ManifestEntry(.workload, "w\($0)", saying: [.number(Int64($0)), .text("\($0)")]) }
+        let manifest = Manifest.tested
+        var seal: ManifestSeal?
+        var listed: [String: ManifestRow] = [:]
+        for entry in entries + entries.prefix(25).map({ ManifestEntry.absent($0.kind, $0.name) }) + entries.prefix(10) {
+            let next = try manifest.advance(seal, by: [(listed[entry.name], entry)])
+            listed[entry.name] = ManifestRow(entry, state: next.state)
+            seal = next
+        }
+        let rows = Array(listed.values)
+        let whole = try #require(seal)
+        #expect(whole.state == 85)
+        _ = try manifest.renew(whole, of: rows.shuffled())
+        #expect(throws: ManifestViolation.self) { try manifest.renew(whole, of: Array(rows.dropFirst(40))) }
+        let swapped = rows.map { row in
+            row.name == "w3"
+                ? ManifestRow(kind: row.kind, name: row.name, digest: entries[4].digest, state: row.state) : row
+        }
+        #expect(throws: ManifestViolation.self) { try manifest.renew(whole, of: swapped) }
+        #expect(throws: ManifestViolation.self) {
+            try manifest.advance(ManifestSeal(state: 84, sealed: whole.sealed), by: [])
+        }
+    }
+}
