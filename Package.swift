@@ -123,8 +123,7 @@ let rooms: [Target] = [
         [
             "Administration", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files", "Formats",
             "GuestCommands", "HTTP", "HTTPClient", "LaunchDigest", "Logging", "MasterKeys", "Policies", "Release",
-            "Server",
-            "SimulatedHardware", "Storage", "VirteeDialect", "X509",
+            "SQLite", "Server", "SimulatedHardware", "Storage", "VirteeDialect", "X509",
         ]),
 
     program("kbs", ["Arguments", "Commands", "Crypto", "HTTPClient", "Lifecycle"]),

@@ -12,9 +12,11 @@ extension CoCoDialect {
         return !version.utf8.starts(with: "0.0.".utf8)
     }
 
-    /// Whether a body of `POST /attest` is of this dialect, for one that came without the cookie.
+    /// Whether a body of `POST /attest` looks like one of this dialect, for one that came without the cookie and is refused
+    /// in either: it is a stranger's, and not read.
     public static func attests(_ body: [UInt8]) -> Bool {
-        (try? JSON(body))?["tee-evidence"]?["primary_evidence"] != nil
+        let start = body.prefix(4_096)
+        return start.holds(Array(#""primary_evidence""#.utf8)) || start.holds(Array(#""runtime-data""#.utf8))
     }
 
     /// `POST /auth`.

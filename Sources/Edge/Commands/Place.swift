@@ -4,6 +4,7 @@ import Administration
 import Arguments
 import Broker
 import FoundationEssentials
+import SQLite
 import Server
 
 /// Where an administrative command works: on a running server, or on a data folder.
@@ -54,7 +55,14 @@ struct Place: ParsableArguments {
         let settings = try settings()
         let folder = try await DataFolder(settings, create: create)
         let result: Result<T, any Error>
-        do { result = .success(try await body(folder, settings)) } catch { result = .failure(error) }
+        do { result = .success(try await body(folder, settings)) } catch let error as DatabaseError
+            where error.resultCode == .readOnly && folder.isReadOnly
+        {
+            result = .failure(
+                CommandFailure(
+                    "\(settings.dataFolder.filePath) is mounted to be read only, and this command writes to it: copy what is there, "
+                        + "and name the copy"))
+        } catch { result = .failure(error) }
         try await folder.store.close()
         return try result.get()
     }

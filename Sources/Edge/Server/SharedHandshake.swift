@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import CoCoDialect
 import HTTP
 import HTTPEdge
@@ -17,7 +18,7 @@ struct SharedHandshake<Context: RequestContext & RemoteAddressRequestContext>: S
             var request = request
             let body = try await request.collectBody(upTo: longestBody)
             // To parse it twice would cost each guest of the other dialect more than all else that is done here.
-            let isCoCo = !body.names(Self.workload) && CoCoDialect<Context>.speaks(body)
+            let isCoCo = !body[...].holds(Self.workload) && CoCoDialect<Context>.speaks(body)
             return isCoCo ? try await coco.challenge(request) : try await virtee.challenge(request)
         }
         calls.post("attest") { request, context in
@@ -37,14 +38,4 @@ struct SharedHandshake<Context: RequestContext & RemoteAddressRequestContext>: S
 
     /// What only the virtee protocol's `/auth` has.
     private static var workload: [UInt8] { Array("workload_id".utf8) }
-}
-
-extension [UInt8] {
-    /// Whether these bytes stand in it: `firstRange(of:)` takes longer for it than the rest of the request.
-    fileprivate func names(_ member: [UInt8]) -> Bool {
-        guard let first = member.first, count >= member.count else { return false }
-        return (0...count - member.count).contains { start in
-            self[start] == first && self[start..<start + member.count].elementsEqual(member)
-        }
-    }
 }

@@ -31,3 +31,19 @@ struct SecretTextTests {
         #expect(try value().text() == "sealed")
     }
 }
+
+@Suite("JSON of many values")
+struct ManyValueTests {
+    @Test("More values than any honest text has are refused, and certificates as numbers are one each")
+    func values() throws {
+        let most = JSON.Limits().values
+        func list(_ count: Int) -> [UInt8] {
+            Array("[\(Array(repeating: "[]", count: count).joined(separator: ","))]".utf8)
+        }
+        _ = try JSON(list(most - 1))
+        let error = #expect(throws: MalformedInput.self) { try JSON(list(most)) }
+        #expect(error?.reason.contains("more than \(most) values") == true)
+        let numbers = Array("{\"data\":[\(Array(repeating: "1", count: 200_000).joined(separator: ","))]}".utf8)
+        #expect(try JSON(numbers).member("data").bytes().count == 200_000)
+    }
+}

@@ -41,6 +41,15 @@ struct RateLimiterTests {
         #expect(limiter.take(caller, at: later) != nil)
     }
 
+    @Test("What costs more counts for more, and one request is never too much for a full bucket")
+    func costly() {
+        let limiter = RateLimiter(perSecond: 10, burst: 20)
+        let (now, address) = (ContinuousClock.now, IPAddress.loopbackV4)
+        #expect(limiter.take(address, 15, at: now) == nil && limiter.take(address, 6, at: now) != nil)
+        #expect(limiter.take(address, 5, at: now) == nil && limiter.take(address, at: now) != nil)
+        #expect(limiter.take(address, 1_000, at: now.advanced(by: .seconds(2))) == nil)
+    }
+
     @Test("Addresses do not pay for each other, but for those of an IPv6 network of 64 bits")
     func addresses() throws {
         let (limiter, now) = (RateLimiter(perSecond: 1, burst: 1), ContinuousClock.now)

@@ -42,6 +42,34 @@ struct ServiceProcessTests {
         #expect(server.log.contains("] Stopping.") && server.log.contains("] Stopped."))
     }
 
+    @Test("Memory goes into no file: a server and every command forbid core dumps and debuggers of their user; A13")
+    func hardening() async throws {
+        let server = try await ServerProcess.start(folder)
+        let limits = try String(contentsOfFile: "/proc/\(server.identifier)/limits", encoding: .utf8)
+        #expect(limits.contains(#/Max core file size +0 +0 /#))
+        // A command that waits for a secret, as another user: what belongs to root in /proc cannot be looked into by it.
+        guard geteuid() == 0, FileManager.default.isExecutableFile(atPath: "/usr/bin/setpriv") else { return }
+        let input = Pipe()
+        let command = Command.plan([
+            "workload", "add", "web", "--measurement", "00", "--data", folder.file("nobody").path,
+        ])
+        var plan = SpawnedProcess.Plan(
+            URL(filePath: "/usr/bin/setpriv"),
+            ["--reuid=65534", "--regid=65534", "--clear-groups", Command.binary.path] + command.arguments)
+        plan.environment = command.environment
+        plan.input = input.fileHandleForReading
+        let process = try SpawnedProcess(plan)
+        let place = "/proc/\(process.identifier)"
+        try await eventually("it is read only by root") {
+            let name = try? String(contentsOfFile: "\(place)/comm", encoding: .utf8)
+            var status = stat()
+            return name == "kbs\n" && stat("\(place)/fd", &status) == 0 && status.st_uid == 0
+        }
+        #expect(try String(contentsOfFile: "\(place)/status", encoding: .utf8).contains("\nUid:\t65534\t"))
+        try input.fileHandleForWriting.close()
+        _ = await process.ended()
+    }
+
     @Test("A fault leaves a line in the log's own form before it ends the server", arguments: ["text", "json"])
     func fault(format: String) async throws {
         let server = try await ServerProcess.start(folder, "--log-format", format)

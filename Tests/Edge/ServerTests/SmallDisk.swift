@@ -15,6 +15,9 @@ final class SmallDisk: Sendable {
             parent.file("disk").path)
     }
 
+    /// From now on nothing can be written there.
+    func makeReadOnly() async throws { try await Self.run("mount", "-o", "remount,ro", folder.path) }
+
     /// At the end, when nobody uses it.
     func remove() async { try? await Self.run("umount", "--lazy", folder.path) }
 

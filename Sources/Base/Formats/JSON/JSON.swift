@@ -27,6 +27,8 @@ public struct JSON: Sendable {
         public var bytes = 1 << 24
         /// How deep arrays and objects may lie in one another.
         public var depth = 32
+        /// How many values and names there may be, where an array of small numbers is one: each takes memory of its own.
+        public var values = 65_536
         /// Of a member's name, in bytes.
         public var name = 256
         /// Of a number, in characters.

@@ -58,6 +58,7 @@ struct JSONReader {
 
     private mutating func value(_ text: Span<UInt8>, parent: Int, depth: Int) throws(MalformedInput) {
         guard position < text.count else { throw malformed(text, "it ends where a value was expected") }
+        guard nodes.count < limits.values else { throw malformed(text, "it has more than \(limits.values) values") }
         switch text[position] {
         case UInt8(ascii: "\""): try string(text, .text, parent: parent)
         case UInt8(ascii: "["): try array(text, parent: parent, depth: depth)

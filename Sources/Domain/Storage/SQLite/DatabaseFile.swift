@@ -23,9 +23,7 @@ public enum DatabaseFile {
     ///   - database: is not changed, and need not be of the newest schema.
     ///   - copy: an empty file. What was deleted from the database is not in it.
     public static func copy(_ database: URL, to copy: URL) throws {
-        var configuration = Configuration()
-        configuration.readonly = true
-        let queue = try DatabaseQueue(path: database.path(percentEncoded: false), configuration: configuration)
+        let (_, queue) = try DatabaseInspection.open(database)
         defer { try? queue.close() }
         try queue.writeWithoutTransaction { database in
             try database.execute(sql: "VACUUM INTO ?", arguments: [copy.path(percentEncoded: false)])

@@ -58,7 +58,7 @@ public struct DatabaseInspection: Sendable {
 
     /// SQLite makes two files beside a database that nobody has open, even to read it, unless it is told that the file
     /// will not change.
-    private static func open(_ file: URL) throws -> (configuration: Configuration, queue: DatabaseQueue) {
+    static func open(_ file: URL) throws -> (configuration: Configuration, queue: DatabaseQueue) {
         let path = file.path(percentEncoded: false)
         var configuration = Configuration()
         configuration.readonly = true

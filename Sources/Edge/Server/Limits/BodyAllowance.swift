@@ -10,7 +10,7 @@ struct BodyAllowance: Sendable {
 
     private let usual: Int
     private let resource: Int
-    private let evidence: Int
+    let longestEvidence: Int
     /// Whether a cookie of the guest components is a challenge of this server's.
     private let isChallenge: @Sendable (Request) -> Bool
     /// Evidence that is longer than other bodies takes half of `limits.bodies` at most.
@@ -19,9 +19,9 @@ struct BodyAllowance: Sendable {
     init(_ settings: LimitSettings, isChallenge: @escaping @Sendable (Request) -> Bool) {
         usual = settings.body
         resource = max(settings.body, settings.resource)
-        evidence = max(settings.body, settings.evidence)
+        longestEvidence = max(settings.body, settings.evidence)
         self.isChallenge = isChallenge
-        long = LongBodies(capacity: max(1, settings.bodies / 2 / evidence))
+        long = LongBodies(capacity: max(1, settings.bodies / 2 / longestEvidence))
     }
 
     /// In bytes.
@@ -36,7 +36,7 @@ struct BodyAllowance: Sendable {
                     .challengeInvalid,
                     "The cookie kbs-session-id is not from this server: start again at /auth and send it back.")
             }
-            return evidence
+            return longestEvidence
         default: return usual
         }
     }

@@ -9,16 +9,21 @@ final class RateLimiter: Sendable {
 
     private let buckets = BoundedCache<IPAddress, ContinuousClock.Instant>(capacity: remembered)
     private let allowance: Allowance
+    private let burst: Int
 
     /// - Parameters:
     ///   - perSecond: above zero.
     ///   - burst: at least one.
-    init(perSecond: Int, burst: Int) { allowance = Allowance(every: .seconds(1) / perSecond, burst: burst) }
+    init(perSecond: Int, burst: Int) {
+        allowance = Allowance(every: .seconds(1) / perSecond, burst: burst)
+        self.burst = burst
+    }
 
     /// Takes a request's share.
     ///
+    /// - Parameter count: how many requests it counts for.
     /// - Returns: `nil` when there was one; otherwise how long until there is.
-    func take(_ caller: IPAddress, at now: ContinuousClock.Instant = .now) -> Duration? {
-        buckets.update(caller.limited, default: now) { allowance.take(from: &$0, at: now) }
+    func take(_ caller: IPAddress, _ count: Int = 1, at now: ContinuousClock.Instant = .now) -> Duration? {
+        buckets.update(caller.limited, default: now) { allowance.take(min(count, burst), from: &$0, at: now) }
     }
 }

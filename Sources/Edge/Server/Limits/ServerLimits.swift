@@ -52,7 +52,7 @@ struct ServerLimits: Sendable {
         to router: Router<KBSRequestContext>, isChallenge: @escaping @Sendable (Request) -> Bool = { _ in false }
     ) {
         let bodies = BodyAllowance(settings, isChallenge: isChallenge)
-        if let rate { router.add(middleware: RateLimitMiddleware(limiter: rate, counters: counters)) }
+        if let rate { router.add(middleware: RateLimitMiddleware(limiter: rate, bodies: bodies, counters: counters)) }
         router.add(middleware: BodyLimitMiddleware(bodies: bodies))
         router.add(middleware: AttestationQueueMiddleware(room: room, bodies: bodies, counters: counters))
     }

@@ -68,6 +68,11 @@ extension HostileLoad {
             whole(
                 "100 KB on /attest, a good cookie and nothing else right",
                 message("/kbs/v0/attest", [virtee.field], garbage)),
+            whole(
+                "2 MiB of small values on /attest, a good cookie and nothing else right", connections: 2,
+                message(
+                    "/kbs/v0/attest", [coco.field],
+                    Array("{\"x\":[[]\(String(repeating: ",[]", count: 690_000))]}".utf8))),
             try await madeUp("made-up chips", coco, on: platform, keyInfo: 0, server),
             try await madeUp("made-up VLEKs", coco, on: platform, keyInfo: 4, server),
             whole("an SEV chain that leads nowhere", message("/kbs/v0/auth", [], foreign.request)),
@@ -128,6 +133,7 @@ extension HostileLoad {
             requests.append(message("/kbs/v0/attest", [session.field], Array(try guest.evidence(for: challenge))))
         }
         let made = requests
-        return HostileLoad(name: name, connections: 64, method: .post) { made[$0 % made.count] }
+        // Chips wait for the vendor, and keep their connections meanwhile.
+        return HostileLoad(name: name, connections: keyInfo == 0 ? 64 : 8, method: .post) { made[$0 % made.count] }
     }
 }
