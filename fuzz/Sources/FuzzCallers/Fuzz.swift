@@ -1,10 +1,10 @@
 import Bytes
 import FuzzSupport
 import HTTP
-import HTTPEdge
 
 @testable import Administration
 @testable import Broker
+@testable import HTTPEdge
 
 /// What a stranger's head says of who asks for what: a path, a cookie, credentials, and a challenge sealed by the server.
 @_cdecl("LLVMFuzzerTestOneInput")
