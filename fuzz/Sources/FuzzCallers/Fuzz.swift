@@ -28,7 +28,7 @@ private func readPath(_ text: String) {
     }
     if let path = try? ResourcePath(text) {
         Depth.reached("a resource's path")
-        precondition(path.text == text && !path.text.contains(".."))
+        precondition(path.text == text && !path.text.split(separator: "/").contains { $0 == "." || $0 == ".." })
     }
     if let id = try? WorkloadID(text) { precondition(id.text == text) }
 }
