@@ -13,14 +13,26 @@ public final class RepeatedEvents: Sendable {
     static let quiet = Duration.seconds(90)
     /// Lines of one message in a minute that are the first of their kind.
     static let firstLines = 10
-    /// Runs that are remembered.
-    static let mostRuns = 1_024
+    /// Runs of one message that go on at a time, each of which is a line in a minute.
+    static let mostRuns = 32
 
     private struct Key: Hashable {
         let label: String
         let message: String
         /// nil: all events of the message.
         let likeness: String?
+
+        /// Messages are literals of the program: there are only so many.
+        var ofAll: Key { Key(label: label, message: message, likeness: nil) }
+    }
+
+    /// What a message had lately.
+    private struct Message {
+        /// First lines, since when.
+        var begun = 0
+        var since: ContinuousClock.Instant
+        /// Runs that go on.
+        var runs = 0
     }
 
     /// Events that are alike.
@@ -36,8 +48,7 @@ public final class RepeatedEvents: Sendable {
 
     private struct State {
         var runs: [Key: Run] = [:]
-        /// For each message, how many first lines it had since when.
-        var begun: [Key: (count: Int, since: ContinuousClock.Instant)] = [:]
+        var messages: [Key: Message] = [:]
     }
 
     private let state = Lock(State())
@@ -53,18 +64,17 @@ public final class RepeatedEvents: Sendable {
         _ event: LogEvent, alike likeness: String, of label: String, by handler: any LogHandler,
         at now: ContinuousClock.Instant
     ) -> Bool {
-        // Messages are literals of the program: there are only so many.
-        let all = Key(label: label, message: event.message.description, likeness: nil)
         let own = Key(label: label, message: event.message.description, likeness: likeness)
+        let all = own.ofAll
         return state.withLock { state in
             if Self.count(own, &state, now) { return false }
-            var begun = state.begun[all] ?? (0, now)
-            if begun.since.duration(to: now) >= Self.pause { begun = (0, now) }
-            begun.count += 1
-            state.begun[all] = begun
-            let isWritten = begun.count <= Self.firstLines && state.runs.count < Self.mostRuns
-            let key = isWritten ? own : all
+            var message = state.messages[all] ?? Message(since: now)
+            if message.since.duration(to: now) >= Self.pause { (message.begun, message.since) = (0, now) }
+            let isWritten = message.begun < Self.firstLines && message.runs < Self.mostRuns
+            if isWritten { (message.begun, message.runs) = (message.begun + 1, message.runs + 1) }
+            state.messages[all] = message
             if !isWritten, Self.count(all, &state, now) { return false }
+            let key = isWritten ? own : all
             // Later lines are written outside of the request, and name the one that began it.
             let kept = LogEvent(event, metadata: handler.allMetadata(event))
             state.runs[key] = Run(
@@ -95,8 +105,8 @@ public final class RepeatedEvents: Sendable {
                 guard isOver || run.written.duration(to: now) >= Self.pause && run.leftOut > 0 else { continue }
                 due.append((run, isOver))
                 state.runs[key] = isOver ? nil : run.reported(at: now)
+                if isOver, key.likeness != nil { state.messages[key.ofAll]?.runs -= 1 }
             }
-            state.begun = state.begun.filter { $0.value.since.duration(to: now) < Self.pause }
             return due
         }
         for (run, isOver) in due {

@@ -17,7 +17,9 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     readCookie(text)
     let shown = Handshake.printable(text)
     precondition(!shown.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) })
-    if (try? BrokerAddress(text)) != nil { Depth.reached("an address") }
+    if (try? BrokerAddress(url: text, pins: [], authority: nil, allowsPlainHTTP: true)) != nil {
+        Depth.reached("an address")
+    }
     return 0
 }
 
