@@ -84,10 +84,12 @@ extension Broker {
     /// - Returns: how many there were.
     public func endSessions(_ selection: SessionSelection, by actor: Actor) async throws -> Int {
         let time = now()
-        let count = try await store.endSessions(selection, at: lifetimes.ending(at: time)) { count in
+        let bar = lifetimes.bar(at: time)
+        let count = try await store.endSessions(selection, at: lifetimes.ending(at: time), barring: bar) { count in
             AuditRecord(
                 .endSession, by: actor, workload: selection.workload?.text,
-                session: selection.id.map { Hex.encode($0) }, chip: selection.chip, details: ["count": "\(count)"],
+                session: selection.id.map { Hex.encode($0) }, chip: selection.chip,
+                details: ["count": "\(count)"].merging(selection.issuer.map { ["issuer": $0] } ?? [:]) { $1 },
                 at: time)
         }
         if count > 0 { report(.sessionsEnded(count)) }

@@ -235,7 +235,7 @@ extension Broker {
         return refusal
     }
 
-    /// What is refused before any evidence is looked at. It is not recorded: anyone can cause it.
+    /// What is refused before any evidence is looked at. The edge has it kept, as far as there is room: anyone can cause it.
     private func refused(_ refusal: Refusal) -> Refusal {
         report(.answerRefused(refusal))
         return refusal

@@ -22,8 +22,10 @@ public struct Broker: Sendable {
     let releases: ReleaseLimiter
     let resourceReleases: ReleaseLimiter
     let guestReleases: ReleaseLimiter
-    let guestRoom = GuestRoom()
+    let guestRoom: GuestRoom
     let recentGuests = RecentGuests()
+    let repeatedAttempts = RepeatedAttempts()
+    let recentInitData = RecentInitData()
     public let prospects: Prospects
     let agent: (any PolicyAgent)?
     /// The longest resource that is taken, in bytes.
@@ -38,6 +40,7 @@ public struct Broker: Sendable {
     ///   - recordsPerMinute: how many refusals are recorded, of strangers and of genuine guests.
     ///   - releasesPerMinute: how often a guest is given one secret, also at once; all of them ten times as often. Each
     ///     is a record in the trail.
+    ///   - guestRoom: how much of the database a machine's guests without a workload may fill at once, in KiB.
     ///   - agent: is asked where a policy says so.
     ///   - longestResource: in bytes.
     ///   - guestsURL: how guests reach this server; `nil` when that is not known.
@@ -49,7 +52,7 @@ public struct Broker: Sendable {
         store: any Storage, endorsements: any EndorsementSource, keys: KeyRing, anchors: Anchors = .vendors,
         policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
         recordsPerMinute: (strangers: Int, genuine: Int) = (60, 600),
-        releasesPerMinute: Int = Broker.usualReleasesPerMinute,
+        releasesPerMinute: Int = Broker.usualReleasesPerMinute, guestRoom: Int = Broker.usualGuestRoom,
         asking agent: (any PolicyAgent)? = nil,
         longestResource: Int = Broker.usualLongestResource,
         reachedAt guestsURL: String? = nil,
@@ -64,6 +67,7 @@ public struct Broker: Sendable {
         self.lifetimes = lifetimes
         self.now = now
         self.hasRoom = hasRoom
+        self.guestRoom = GuestRoom(max(1, guestRoom))
         prospects = Prospects(store, now: now)
         self.agent = agent
         self.longestResource = longestResource
@@ -80,6 +84,8 @@ public struct Broker: Sendable {
 extension Broker {
     /// 1 MiB: keys, certificates and configurations are smaller.
     public static let usualLongestResource = 1_048_576
+    /// 64 MiB: ten thousand guests, or a thousand with init data of their own.
+    public static let usualGuestRoom = 65_536
     /// More than a guest that starts again and again asks for its secret.
     public static let usualReleasesPerMinute = 60
 }
@@ -115,6 +121,8 @@ public struct AppraisalPolicy: Sendable, Hashable {
 public struct Lifetimes: Sendable, Hashable {
     public var challenge: TimeInterval = 300
     public var session: TimeInterval = 10_800
+    /// How old a token of another verifier's may be, from its `iat` on.
+    public var foreignToken: TimeInterval = 10_800
     /// How far the clocks of the servers that share a database may be from the database's own.
     public var clockTolerance: TimeInterval = 0
 
@@ -125,6 +133,12 @@ public struct Lifetimes: Sendable, Hashable {
 
     /// When a session that is ended now has expired, on every server's clock: two may be two tolerances apart.
     func ending(at now: Date) -> Date { now.addingTimeInterval(-2 * clockTolerance) }
+
+    /// Of a guest of another verifier's that is ended now.
+    public func bar(at now: Date) -> TokenBar {
+        let issued = now.addingTimeInterval(clockTolerance)
+        return TokenBar(issued: issued, kept: issued.addingTimeInterval(foreignToken + clockTolerance))
+    }
 
     /// For how long after its expiry a session is remembered, so that no challenge is answered twice.
     ///
@@ -144,7 +158,8 @@ public enum BrokerEvent: Sendable {
     case platformRefused(Attempt, Refusal)
     case attested(Attempt)
     case evidenceRefused(Attempt, Refusal)
-    case released(WorkloadID, session: String)
+    /// - Parameter head: the trail's end after the record of it, as far as this process wrote it.
+    case released(WorkloadID, session: String, head: AuditHead?)
     case releaseRefused(session: String, Refusal)
     /// No evidence was looked at.
     case answerRefused(Refusal)
@@ -153,7 +168,8 @@ public enum BrokerEvent: Sendable {
     case guestChallenged(GuestTEE)
     case guestAttested(GuestAttempt)
     case guestRefused(GuestAttempt, Refusal)
-    case resourceReleased(ResourcePath, session: String)
+    /// - Parameter head: the trail's end after the record of it, as far as this process wrote it.
+    case resourceReleased(ResourcePath, session: String, head: AuditHead?)
     /// - Parameter verdict: the policy's, if it came to one.
     case resourceRefused(ResourcePath, session: String, Verdict?, Refusal)
     case resourceChanged(ResourcePath, AuditRecord.Action)

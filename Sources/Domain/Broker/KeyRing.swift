@@ -140,6 +140,8 @@ public struct HeldKeys: Sendable {
 
     public var all: [ServerKeys] { [active] + previous }
 
+    func isActive(_ id: String) -> Bool { ExactText(id) == ExactText(active.id) }
+
     public func named(_ id: String) -> ServerKeys? {
         active.id == id ? active : previous.first { $0.id == id }
     }

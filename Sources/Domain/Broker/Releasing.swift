@@ -57,7 +57,7 @@ extension Broker {
         guard try await store.recordRelease(to: challenge.id, at: time, recording: record(.done)) else {
             throw refused(challenge, .noSession)
         }
-        report(.released(grant.workload.id, session: challenge.shortID))
+        report(.released(grant.workload.id, session: challenge.shortID, head: store.writtenHead))
         return wrapped
     }
 

@@ -66,10 +66,10 @@ public struct Resealing: Sendable {
         }
         tried += changes.count
         try await write(changes, held.active, &progress, report)
-        if let seal = try await store.manifestSeal(), seal.sealed.masterKey != held.active.id {
+        if let seal = try await store.manifestSeal(), !held.isActive(seal.sealed.masterKey) {
             do {
                 try await store.renewManifest(Manifest(keys))
-                if try await store.manifestSeal()?.sealed.masterKey == held.active.id {
+                if try await store.manifestSeal().map({ held.isActive($0.sealed.masterKey) }) == true {
                     tried += 1
                     progress.resealed += 1
                 }

@@ -61,10 +61,13 @@ public protocol Store: KeyStore {
     /// Ends sessions. They count as expired from `time` on, and are remembered until they are swept, so that the
     /// challenges that they answered cannot be answered again.
     ///
-    /// - Parameter record: of as many as are ended, if there are any. It is written before, or with, the first end.
+    /// - Parameters:
+    ///   - bar: for guests of other verifiers, whose tokens nobody takes back.
+    ///   - record: of as many as are ended, if there are any. It is written before, or with, the first end.
     /// - Returns: how many.
     func endSessions(
-        _ selection: SessionSelection, at time: Date, recording record: @escaping @Sendable (Int) -> AuditRecord
+        _ selection: SessionSelection, at time: Date, barring bar: TokenBar,
+        recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int
 
     /// Removes sessions that expired before `time`, which is so long ago that none of their challenges is good any
@@ -77,6 +80,11 @@ public protocol Store: KeyStore {
 
     /// Writes records, and an attempt if there was one.
     func record(_ records: [AuditRecord], attempt: RecordedAttempt?) async throws
+
+    /// Counts an attempt that was refused as another was.
+    ///
+    /// - Parameter mark: of that one.
+    func countAgain(_ mark: String, at time: Date) async throws
 
     /// Attempts, latest first, from the first one before `id`.
     func attempts(_ selection: AttemptSelection, before id: Int64, limit: Int) async throws -> [RecordedAttempt]
@@ -91,6 +99,10 @@ public protocol Store: KeyStore {
 
     /// The trail's last entry, or ``AuditHead/start``.
     func auditHead() async throws -> AuditHead
+
+    /// The last entry that this process has written, if it has written any: one of the trail, and no earlier than what it
+    /// was last told was written.
+    var writtenHead: AuditHead? { get }
 
     /// The hash of one entry.
     func auditHash(of sequence: Int64) async throws -> [UInt8]?
@@ -136,14 +148,30 @@ public struct SessionSelection: Sendable, Hashable {
     public var workload: WorkloadID?
     /// In hex.
     public var chip: String?
+    /// Of another verifier's guests.
+    public var issuer: String?
 
-    public init(id: [UInt8]? = nil, workload: WorkloadID? = nil, chip: String? = nil) {
+    public init(id: [UInt8]? = nil, workload: WorkloadID? = nil, chip: String? = nil, issuer: String? = nil) {
         self.id = id
         self.workload = workload
         self.chip = chip
+        self.issuer = issuer
     }
 
     public static let all = SessionSelection()
+}
+
+/// Which tokens of a guest are taken no more.
+public struct TokenBar: Sendable, Hashable {
+    /// Those that were made until then.
+    public let issued: Date
+    /// How long that is remembered: until each of them has expired.
+    public let kept: Date
+
+    public init(issued: Date, kept: Date) {
+        self.issued = issued
+        self.kept = kept
+    }
 }
 
 /// A session as an operator sees it: one for a workload, or an attested guest's.
@@ -156,8 +184,14 @@ public struct OpenSession: Sendable, Hashable {
     public let chip: String
     public let opened: Date
     public let expires: Date
+    /// Of the verifier that vouches for it; `nil` when it attested here.
+    public let issuer: String?
 
-    public init(id: [UInt8], workload: WorkloadID?, tee: String, chip: String, opened: Date, expires: Date) {
+    public init(
+        id: [UInt8], workload: WorkloadID?, tee: String, chip: String, opened: Date, expires: Date,
+        issuer: String? = nil
+    ) {
+        self.issuer = issuer
         self.id = id
         self.workload = workload
         self.tee = tee

@@ -164,6 +164,7 @@ struct Tables {
                 expires \(integer) NOT NULL,
                 master_key \(text) NOT NULL,
                 code \(bytes) NOT NULL,   -- the broker's, over the rest
+                init_data \(bytes) NOT NULL, -- names a row of init_data; nothing for none
                 claims \(text) NOT NULL,  -- JSON
                 key \(text) NOT NULL,     -- JWK
                 verdict \(text) NOT NULL, -- JSON
@@ -172,6 +173,29 @@ struct Tables {
             """,
             "CREATE INDEX guests_by_expiry ON guests (expires)",
             "CREATE INDEX guests_by_chip ON guests (chip)",
+            // Guests that another verifier vouches for, from their first release on.
+            """
+            CREATE TABLE foreign_guests (
+                id \(bytes) PRIMARY KEY NOT NULL, -- of issuer and key
+                issuer \(text) NOT NULL,
+                tee \(text) NOT NULL,
+                chip \(text) NOT NULL,
+                opened \(integer) NOT NULL,
+                ends \(integer) NOT NULL,    -- of its last token, or when it was ended
+                barred \(integer) NOT NULL,  -- tokens that were made until then are taken no more
+                expires \(integer) NOT NULL  -- until when the row is kept
+            ) \(plain)
+            """,
+            "CREATE INDEX foreign_guests_by_expiry ON foreign_guests (expires)",
+            // What guests sent to be bound to their launch, once for all that sent the same.
+            """
+            CREATE TABLE init_data (
+                id \(bytes) PRIMARY KEY NOT NULL, -- SHA-256 of the entries
+                entries \(text) NOT NULL, -- JSON
+                expires \(integer) NOT NULL
+            ) \(plain)
+            """,
+            "CREATE INDEX init_data_by_expiry ON init_data (expires)",
         ]
     }
 
@@ -190,9 +214,16 @@ struct Tables {
                 outcome \(text) NOT NULL CHECK (outcome IN ('accepted', 'refused')),
                 code \(text) NOT NULL,     -- of the refusal
                 sentence \(text) NOT NULL,
-                verdict \(text) NOT NULL   -- JSON
+                verdict \(text) NOT NULL,  -- JSON
+                address \(text) NOT NULL,
+                request \(text) NOT NULL,  -- its lines in the log have this in common
+                version \(text) NOT NULL,  -- of the protocol
+                mark \(text) NOT NULL,     -- by which it is counted again
+                count \(integer) NOT NULL DEFAULT 1,
+                last \(integer)            -- milliseconds since 1970
             ) \(plain)
             """,
+            "CREATE INDEX attempts_by_mark ON attempts (mark)",
             "CREATE INDEX attempts_by_workload ON attempts (workload, id)",
             "CREATE INDEX attempts_by_outcome ON attempts (outcome, id)",
             // Each record with SHA-256 over the previous hash and itself.

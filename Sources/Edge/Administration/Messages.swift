@@ -57,8 +57,11 @@ public struct SessionSummary: Codable, Sendable {
     public let chip: String
     public let opened: Date
     public let expires: Date
+    /// Of the verifier that vouches for the guest; absent when it attested here.
+    public let issuer: String?
 
     init(_ session: OpenSession) {
+        issuer = session.issuer
         id = Hex.encode(session.id)
         workload = session.workload?.text
         tee = session.tee
@@ -94,6 +97,16 @@ public struct AttemptSummary: Codable, Sendable {
     public let sentence: String?
     /// The names of the checks that failed.
     public let failed: [String]
+    /// Whose call it was; absent where that is not known.
+    public let address: String?
+    /// What its lines in the log have in common.
+    public let request: String?
+    /// Of the protocol, as the caller wrote it.
+    public let version: String?
+    /// How often the same was refused, each within a minute of the one before.
+    public let count: Int
+    /// When it was last.
+    public let last: Date?
 
     init(_ attempt: RecordedAttempt) {
         id = attempt.id
@@ -107,6 +120,12 @@ public struct AttemptSummary: Codable, Sendable {
         code = attempt.code?.rawValue
         sentence = attempt.sentence.isEmpty ? nil : attempt.sentence
         failed = attempt.verdict?.failures.map(\.check) ?? []
+        func known(_ text: String) -> String? { text.isEmpty ? nil : text }
+        address = known(attempt.origin.address)
+        request = known(attempt.origin.request)
+        version = known(attempt.origin.version)
+        count = attempt.repeats.count
+        last = attempt.repeats.last
     }
 }
 

@@ -254,6 +254,12 @@ package enum OpenAPI {
                     "schema": {"type": "string", "pattern": "^([0-9a-fA-F]{2}){1,64}$"}
                   },
                   {
+                    "name": "issuer",
+                    "in": "query",
+                    "description": "Only those for which this other verifier vouches.",
+                    "schema": {"type": "string", "maxLength": 1024}
+                  },
+                  {
                     "name": "after",
                     "in": "query",
                     "description": "Begin after this session.",
@@ -294,6 +300,12 @@ package enum OpenAPI {
                     "in": "query",
                     "description": "Those of this chip, in hex.",
                     "schema": {"type": "string", "pattern": "^([0-9a-fA-F]{2}){1,64}$"}
+                  },
+                  {
+                    "name": "issuer",
+                    "in": "query",
+                    "description": "Those for which this other verifier vouches.",
+                    "schema": {"type": "string", "maxLength": 1024}
                   },
                   {
                     "name": "all",
@@ -1141,7 +1153,8 @@ package enum OpenAPI {
                   "tee": {"type": "string"},
                   "chip": {"type": "string", "pattern": "^[0-9a-f]*$", "description": "Empty when the host hides it."},
                   "opened": {"type": "string", "format": "date-time"},
-                  "expires": {"type": "string", "format": "date-time"}
+                  "expires": {"type": "string", "format": "date-time"},
+                  "issuer": {"type": "string", "description": "Of the verifier that vouches for the guest; absent when it attested here."}
                 }
               },
               "SessionPage": {
@@ -1155,11 +1168,11 @@ package enum OpenAPI {
               "EndedSessions": {"type": "object", "required": ["ended"], "properties": {"ended": {"type": "integer", "minimum": 0}}},
               "Attempt": {
                 "type": "object",
-                "required": ["id", "time", "action", "workload", "tee", "session", "chip", "outcome", "failed"],
+                "required": ["id", "time", "action", "workload", "tee", "session", "chip", "outcome", "failed", "count"],
                 "properties": {
                   "id": {"type": "integer", "format": "int64"},
                   "time": {"type": "string", "format": "date-time"},
-                  "action": {"type": "string", "description": "`guest.attest`, `platform.refuse` or `resource.release`."},
+                  "action": {"type": "string", "description": "`guest.auth`, `guest.attest`, `platform.refuse` or `resource.release`."},
                   "workload": {
                     "type": "string",
                     "description": "The workload, or the path of the resource; empty for a guest that attests without saying what it wants."
@@ -1170,7 +1183,12 @@ package enum OpenAPI {
                   "outcome": {"type": "string", "enum": ["accepted", "refused"]},
                   "code": {"type": "string", "description": "Why it was refused."},
                   "sentence": {"type": "string", "description": "What the guest was told."},
-                  "failed": {"type": "array", "items": {"type": "string"}, "description": "The checks that failed."}
+                  "failed": {"type": "array", "items": {"type": "string"}, "description": "The checks that failed."},
+                  "address": {"type": "string", "description": "Whose call it was."},
+                  "request": {"type": "string", "description": "What its lines in the log have in common."},
+                  "version": {"type": "string", "description": "Of the protocol, as the caller wrote it."},
+                  "count": {"type": "integer", "description": "How often the same was refused, each within a minute of the one before."},
+                  "last": {"type": "string", "format": "date-time", "description": "When it was last."}
                 }
               },
               "AttemptPage": {

@@ -46,6 +46,7 @@ struct Query: Sendable {
     func sessions() throws(Refusal) -> SessionSelection {
         var selection = SessionSelection()
         if let id = values["workload"] { selection.workload = try WorkloadID(id) }
+        selection.issuer = values["issuer"]
         if let chip = values["chip"] {
             guard let bytes = Hex.decode(chip), !bytes.isEmpty else {
                 throw Refusal(.invalidField, "chip must be hex digits.")

@@ -206,6 +206,7 @@ extension SessionSelection {
         var query: [String: String] = [:]
         query["workload"] = workload?.text
         query["chip"] = chip
+        query["issuer"] = issuer
         return query
     }
 }

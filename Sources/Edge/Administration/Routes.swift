@@ -149,19 +149,20 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         let calls = api.group("sessions")
         calls.get("") { request, context in
             let administrator = try await admit(request, context, to: .audit)
-            let query = try Query(request, ["workload", "chip", "after", "limit"])
+            let query = try Query(request, ["workload", "chip", "issuer", "after", "limit"])
             return Response(
                 json: try await administrator.sessions(
                     try query.sessions(), after: query["after"] ?? "", limit: try query.limit()))
         }
         calls.delete("") { request, context in
             let administrator = try await admit(request, context, to: .endSessions)
-            let query = try Query(request, ["workload", "chip", "all"])
+            let query = try Query(request, ["workload", "chip", "issuer", "all"])
             let selection = try query.sessions()
             // Not by leaving something out: all guests would have to attest again.
             let all = query["all"].map { ExactText($0) }
             guard (selection == .all) == (all == "true"), all == nil || all == "true" else {
-                throw Refusal(.malformed, "Say whose sessions to end: workload=ID, chip=HEX, or all=true alone.")
+                throw Refusal(
+                    .malformed, "Say whose sessions to end: workload=ID, chip=HEX, issuer=URL, or all=true alone.")
             }
             return Response(json: EndedSessions(ended: try await administrator.endSessions(selection)))
         }

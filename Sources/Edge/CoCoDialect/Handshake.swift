@@ -25,6 +25,7 @@ extension CoCoDialect {
     public func challenge(_ request: Request) async throws -> Response {
         try await answering {
             let message = try decode(await request.bytes(upTo: settings.longestBody), RequestMessage.init)
+            Caller.speaks(message.version)
             guard ExactText(message.version) == "0.4.0" else {
                 // The reference's own status: its clients print the body and stop after a few tries.
                 throw Failure(
@@ -60,6 +61,7 @@ extension CoCoDialect {
     /// - Throws: a ``Failure``.
     public func attest(_ request: Request) async throws -> Response {
         try await answering {
+            Caller.speaks("0.4.0")
             let sessions = request.guestSessions
             let body = try AttestationBody(try await request.bytes(upTo: settings.longestEvidence))
             // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.

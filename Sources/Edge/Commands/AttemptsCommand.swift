@@ -28,11 +28,13 @@ struct AttemptsCommand: AsyncParsableCommand {
             if json { return try printJSON(page) }
             guard !page.attempts.isEmpty else { return print("There are no attempts.") }
             printTable(
-                [["ID", "TIME", "ACTION", "WORKLOAD", "TEE", "OUTCOME", "WHY"]]
+                [["ID", "TIME", "ACTION", "WORKLOAD", "TEE", "FROM", "OUTCOME", "WHY"]]
                     + page.attempts.map { attempt in
                         [
                             "\(attempt.id)", attempt.time.formatted(.iso8601), attempt.action,
-                            attempt.workload.isEmpty ? "-" : attempt.workload, attempt.tee, attempt.outcome,
+                            attempt.workload.isEmpty ? "-" : attempt.workload, attempt.tee.isEmpty ? "-" : attempt.tee,
+                            attempt.address ?? "-",
+                            attempt.count > 1 ? "\(attempt.outcome) \(attempt.count)×" : attempt.outcome,
                             attempt.failed.isEmpty ? attempt.code ?? "" : attempt.failed.joined(separator: ", "),
                         ]
                     })
@@ -59,8 +61,13 @@ struct AttemptsCommand: AsyncParsableCommand {
                 workload  \(attempt.workload.isEmpty ? "none" : attempt.workload) (\(attempt.tee))
                 session   \(attempt.session)
                 chip      \(attempt.chip.isEmpty ? "not known" : attempt.chip)
+                from      \(attempt.address ?? "not known")\(attempt.version.map { ", protocol \($0)" } ?? "")
+                request   \(attempt.request ?? "not known")
                 outcome   \(attempt.outcome)\(attempt.code.map { ": \($0)" } ?? "")
                 """)
+            if attempt.count > 1 {
+                print("times     \(attempt.count)\(attempt.last.map { ", last at \($0.formatted(.iso8601))" } ?? "")")
+            }
             if let sentence = attempt.sentence { print("told      \(sentence)") }
             print()
             if let verdict = detail.verdict {

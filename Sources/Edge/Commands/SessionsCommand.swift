@@ -18,10 +18,11 @@ struct SessionsCommand: AsyncParsableCommand {
         @OptionGroup var place: Place
         @Option(help: "Only those of this workload.") var workload: String?
         @Option(help: "Only those of this chip, in hex.") var chip: String?
+        @Option(help: "Only those for which this other verifier vouches.") var issuer: String?
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let selection = try selection(workload, chip)
+            let selection = try selection(workload, chip, issuer)
             let all = try await place.open { administrator in
                 var all: [SessionSummary] = []
                 while true {
@@ -33,11 +34,12 @@ struct SessionsCommand: AsyncParsableCommand {
             if json { return try printJSON(all) }
             guard !all.isEmpty else { return print("There are no sessions.") }
             printTable(
-                [["ID", "WORKLOAD", "TEE", "CHIP", "OPENED", "EXPIRES"]]
+                [["ID", "WORKLOAD", "TEE", "CHIP", "OPENED", "EXPIRES", "ISSUER"]]
                     + all.map {
                         [
                             $0.id, $0.workload ?? "-", $0.tee, $0.chip.isEmpty ? "-" : "\($0.chip.prefix(16))…",
                             $0.opened.formatted(.iso8601), $0.expires.formatted(.iso8601),
+                            $0.issuer ?? "-",
                         ]
                     })
         }
@@ -45,24 +47,27 @@ struct SessionsCommand: AsyncParsableCommand {
 
     struct End: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "End one session, all of a workload or a chip, or all. Their guests must attest again.")
+            abstract:
+                "End one session, all of a workload, a chip or another verifier, or all. Their guests must attest again."
+        )
 
         @OptionGroup var place: Place
         @Argument(help: "The session's id.") var id: String?
         @Option(help: "End all of this workload.") var workload: String?
         @Option(help: "End all of this chip, in hex.") var chip: String?
+        @Option(help: "End all for which this other verifier vouches.") var issuer: String?
         @Flag(help: "End all that there are.") var all = false
 
         func run() async throws {
-            var chosen = try selection(workload, chip)
+            var chosen = try selection(workload, chip, issuer)
             if let id {
                 guard chosen == .all, let bytes = Hex.decode(id), bytes.count == 16 else {
-                    throw ValidationError("give a session's id of 32 hex digits, --workload or --chip")
+                    throw ValidationError("give a session's id of 32 hex digits, --workload, --chip or --issuer")
                 }
                 chosen.id = bytes
             }
             guard (chosen == .all) == all else {
-                throw ValidationError("say which: a session's id, --workload, --chip, or --all alone")
+                throw ValidationError("say which: a session's id, --workload, --chip, --issuer, or --all alone")
             }
             let ended = try await place.open { [chosen] in try await $0.endSessions(chosen) }
             print("Ended \(ended) \(ended == 1 ? "session" : "sessions").")
@@ -70,8 +75,8 @@ struct SessionsCommand: AsyncParsableCommand {
     }
 }
 
-private func selection(_ workload: String?, _ chip: String?) throws -> SessionSelection {
-    var selection = SessionSelection(workload: try workload.map { try WorkloadID($0) })
+private func selection(_ workload: String?, _ chip: String?, _ issuer: String?) throws -> SessionSelection {
+    var selection = SessionSelection(workload: try workload.map { try WorkloadID($0) }, issuer: issuer)
     if let chip {
         guard let bytes = Hex.decode(chip), !bytes.isEmpty else { throw ValidationError("--chip is hex digits") }
         selection.chip = Hex.encode(bytes)

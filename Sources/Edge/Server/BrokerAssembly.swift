@@ -24,8 +24,8 @@ extension DataFolder {
             store: store, endorsements: library, keys: keys, anchors: try settings.anchors(), policy: settings.policy,
             lifetimes: settings.lifetimes(on: store),
             recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute),
-            releasesPerMinute: settings.limits.releasesPerMinute, asking: agent,
-            longestResource: settings.limits.resource, reachedAt: settings.guestsURL, hasRoom: hasRoom,
+            releasesPerMinute: settings.limits.releasesPerMinute, guestRoom: settings.limits.guestRoom / 1_024,
+            asking: agent, longestResource: settings.limits.resource, reachedAt: settings.guestsURL, hasRoom: hasRoom,
             reportingTo: observe)
     }
 }

@@ -57,6 +57,8 @@ public struct CheckpointFile: Sendable {
 struct CheckpointWriter: Sendable {
     let file: CheckpointFile
     let interval: TimeInterval
+    /// As many records are signed at once at most, looked at every few seconds.
+    let records: Int64
     let store: any Store
     let key: CheckpointKey
     let check: TrailCheck
@@ -67,7 +69,11 @@ struct CheckpointWriter: Sendable {
         var last: AuditHead?
         while !Task.isCancelled {
             await write(after: &last)
-            try? await Task.sleep(for: .seconds(interval))
+            let due = ContinuousClock.now + .seconds(interval)
+            while !Task.isCancelled, ContinuousClock.now < due {
+                try? await Task.sleep(for: min(.seconds(5), due - .now))
+                if let head = try? await store.auditHead(), head.sequence - (last?.sequence ?? 0) >= records { break }
+            }
         }
         await write(after: &last)
     }

@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Endorsements
 import Evidence
 import Logging
@@ -25,8 +26,8 @@ struct EventLog: Sendable {
             logRefusal("Platform refused.", metadata(attempt), attempt.verdict, refusal)
         case .evidenceRefused(let attempt, let refusal):
             logRefusal("Evidence refused.", metadata(attempt), attempt.verdict, refusal)
-        case .released(let id, let session):
-            logger.info("Released.", metadata: ["workload": "\(id)", "session": "\(session)"])
+        case .released(let id, let session, let head):
+            logger.info("Released.", metadata: ["workload": "\(id)", "session": "\(session)"].stating(head))
         case .answerRefused(let refusal):
             logger.log(
                 level: refusal.isOrdinary ? .debug : .info, "Answer refused.",
@@ -41,8 +42,9 @@ struct EventLog: Sendable {
             logger.info("Attested a guest.", metadata: metadata(attempt))
         case .guestRefused(let attempt, let refusal):
             logRefusal("Guest refused.", metadata(attempt), attempt.verdict, refusal)
-        case .resourceReleased(let path, let session):
-            logger.info("Released a resource.", metadata: ["resource": "\(path)", "session": "\(session)"])
+        case .resourceReleased(let path, let session, let head):
+            logger.info(
+                "Released a resource.", metadata: ["resource": "\(path)", "session": "\(session)"].stating(head))
         case .resourceRefused(let path, let session, let verdict, let refusal):
             logRefusal(
                 "Resource refused.", ["resource": "\(path)", "session": "\(session)"], verdict, refusal)
@@ -102,5 +104,14 @@ struct EventLog: Sendable {
             "workload": "\(attempt.workload)", "tee": "\(attempt.tee.rawValue)", "session": "\(attempt.session)",
             "chip": "\(attempt.chip.prefix(16))",
         ]
+    }
+}
+
+extension Logger.Metadata {
+    /// With the trail's end: where logs are collected it is out of reach of whoever can write to the database, and shows
+    /// later that nothing before it was cut off.
+    fileprivate func stating(_ head: AuditHead?) -> Logger.Metadata {
+        guard let head else { return self }
+        return merging(["trail": "\(head.sequence):\(Hex.encode(head.hash))"]) { $1 }
     }
 }

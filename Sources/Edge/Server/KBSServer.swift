@@ -102,7 +102,9 @@ public struct KBSServer: Sendable {
         try await parts.broker.record(.start(settings, at: Date()))
         // The last checkpoint is signed when all else has ended, the record of the end too.
         let signing = Task {
-            await parts.trail.writer(interval: settings.checkpointInterval, logger: loggers[.audit]).run()
+            await parts.trail.writer(
+                interval: settings.checkpointInterval, records: settings.checkpointRecords, logger: loggers[.audit]
+            ).run()
         }
         let result: Result<Void, any Error>
         do {

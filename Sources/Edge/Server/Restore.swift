@@ -46,7 +46,7 @@ public enum Restore {
             let store = try SQLiteStore(file: database)
             defer { try? store.close() }
             // What was ended or revoked since the backup would be good again.
-            _ = try await store.endSessions(.all, at: time) { count in
+            _ = try await store.endSessions(.all, at: time, barring: Lifetimes().bar(at: time)) { count in
                 AuditRecord(
                     .endSession, by: .local(user: getuid()), details: ["count": "\(count)", "for": "restore"], at: time)
             }

@@ -164,8 +164,16 @@ struct ServerParts: Sendable {
         let coco = coco(isSecure: false) { _, _, _ in throw HTTPError(.notFound) }
         virtee.addGuestRoutes(to: router)
         coco.addGuestRoutes(to: router)
-        SharedHandshake(virtee: virtee, coco: coco, longestBody: settings.limits.body).addRoutes(to: router)
+        handshake(virtee, coco).addRoutes(to: router)
         return router
+    }
+
+    private func handshake(
+        _ virtee: VirteeDialect<KBSRequestContext>, _ coco: CoCoDialect<KBSRequestContext>
+    ) -> SharedHandshake<KBSRequestContext> {
+        SharedHandshake(
+            virtee: virtee, coco: coco, broker: broker, longestBody: settings.limits.body,
+            wasSpoken: { [metrics = monitor.broker] in metrics.spoken($0) })
     }
 
     private func virtee(
@@ -203,7 +211,7 @@ struct ServerParts: Sendable {
         let coco = coco(isSecure: tls != nil) { try await gate.admit($0, $1, to: $2).actor }
         virtee.addRoutes(to: router)
         coco.addRoutes(to: router)
-        SharedHandshake(virtee: virtee, coco: coco, longestBody: settings.limits.body).addRoutes(to: router)
+        handshake(virtee, coco).addRoutes(to: router)
         let (store, trail, started) = (folder.store, trail, Date())
         AdministrationAPI<KBSRequestContext>(
             LocalAdministrator(broker, store: store, signer: { trail.key }, actor: .server), gate: gate,

@@ -28,8 +28,10 @@ public struct Trail: Sendable {
         return checkpoint
     }
 
-    func writer(interval: TimeInterval, logger: Logger) -> CheckpointWriter {
-        CheckpointWriter(file: file, interval: interval, store: store, key: key, check: check, logger: logger)
+    func writer(interval: TimeInterval, records: Int, logger: Logger) -> CheckpointWriter {
+        CheckpointWriter(
+            file: file, interval: interval, records: Int64(records), store: store, key: key, check: check,
+            logger: logger)
     }
 
     /// Whether a checkpoint is missing if there is none. One that works with a file has signed one; of several servers

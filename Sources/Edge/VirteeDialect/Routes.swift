@@ -64,6 +64,7 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
     ///
     /// - Throws: a ``Refusal``.
     public func challenge(_ request: Request) async throws -> Response {
+        Caller.speaks("0.0.0")
         let message = try RequestMessage(body: try await request.jsonBody(upTo: longestBody))
         let issued = try await broker.challenge(try message.request())
         var response = Response(json: issued.json(in: message.form))
@@ -76,6 +77,7 @@ public struct VirteeDialect<Context: RequestContext>: Sendable {
     ///
     /// - Throws: a ``Refusal``.
     public func attest(_ request: Request) async throws -> Response {
+        Caller.speaks("0.0.0")
         // The cookie first: a body is a stranger's until then.
         let challenges = try broker.awaited(session: request.sessionIDs)
         try await broker.attest(

@@ -53,7 +53,7 @@ struct GuestRoomTests {
         guest.hardware.certificates = [signer.certificate, snp.asvk, snp.ark]
         let large = String(repeating: "t", count: 8 << 20)
         func attest(from network: String) async -> Refusal? {
-            await Caller.$network.withValue(network) {
+            await Caller.$current.withValue(Caller(network: network)) {
                 await refusal {
                     let challenge = try broker.challengeGuest(.snp)
                     _ = try await broker.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { _ in large
@@ -64,6 +64,47 @@ struct GuestRoomTests {
         for _ in 0..<7 { #expect(await attest(from: "192.0.2.1") == nil) }
         #expect(await attest(from: "192.0.2.1")?.code == .rateLimited)
         #expect(await attest(from: "192.0.2.2") == nil)
+    }
+
+    @Test("A node starts two thousand guests with the same 62 KB of init data, and none is refused; C1")
+    func node() async throws {
+        let bench = try Bench()
+        let broker = try bench.broker()
+        let initData = GuestAnswer.InitData(
+            digest: [UInt8](repeating: 0, count: 32),
+            claims: ["policy.rego": ExactText(String(repeating: "x", count: 62_000))])
+        let guest = try PlainGuest("app")
+        func attest(_ initData: GuestAnswer.InitData) async -> Refusal? {
+            await refusal {
+                let challenge = try broker.challengeGuest(.snp)
+                let answer = try guest.answer(challenge, initData: initData)
+                let attested = try await broker.attestGuest(answer, session: [challenge.sealed]) { _ in
+                    String(repeating: "t", count: 3_000)
+                }
+                let found = try await broker.guest(session: [challenge.sealed])
+                #expect(found.claims.initData == attested.claims.initData)
+            }
+        }
+        for _ in 0..<2_000 { #expect(await attest(initData) == nil) }
+        // Read anew, as another replica does.
+        let other = try bench.broker()
+        let challenge = try broker.challengeGuest(.snp)
+        let answer = try guest.answer(challenge, initData: initData)
+        _ = try await broker.attestGuest(answer, session: [challenge.sealed]) { _ in "token" }
+        #expect(try await other.guest(session: [challenge.sealed]).claims.initData == initData.claims)
+        // Whoever has other init data each time fills its share, and no more.
+        var count = 0
+        while count < 1_200 {
+            let own = GuestAnswer.InitData(
+                digest: [UInt8](repeating: 0, count: 32),
+                claims: ["policy.rego": ExactText(String(repeating: "x", count: 62_000) + "\(count)")])
+            if let refused = await attest(own) {
+                #expect(refused.code == .rateLimited)
+                break
+            }
+            count += 1
+        }
+        #expect((500..<1_100).contains(count), "\(count)")
     }
 
     @Test("On a disk that is nearly full no guest opens a session, and those that have one get what they may have")

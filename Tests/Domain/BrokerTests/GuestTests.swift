@@ -260,10 +260,13 @@ struct GuestTests {
 
     @Test("A chip's guests fill only so much of the database")
     func room() async throws {
-        let initData = GuestAnswer.InitData(
-            digest: Array(repeating: 7, count: 32),
-            claims: ["large": ExactText(String(repeating: "x", count: 17 << 20))])
+        var count = 0
         func attestLargely() async throws {
+            // Each has its own: the same are kept once.
+            count += 1
+            let initData = GuestAnswer.InitData(
+                digest: Array(repeating: 7, count: 32),
+                claims: ["large": ExactText(String(repeating: "x", count: 17 << 20) + "\(count)")])
             let challenge = try broker.challengeGuest(.snp)
             _ = try await attest(
                 guest.answer(challenge, initData: initData) { report in

@@ -520,7 +520,7 @@ struct PolicyEvaluationTests {
         let all = GuestClaims(.snp(try Scene().claims), initData: ["a": "b"])
         let least = GuestClaims(.snp(SNPClaims(measurement: [1, 2], policy: GuestPolicy(rawValue: .max))))
         for claims in [all, least, GuestClaims(.sample(svn: "1"))] {
-            #expect(try GuestClaims(json: claims.json) == claims)
+            #expect(try GuestClaims(json: claims.json, initData: claims.initDataJSON) == claims)
         }
     }
 }

@@ -168,6 +168,7 @@ struct ResourceTests {
             .foreign(
                 ForeignGuest(
                     issuer: "https://verifier.example", claims: guest.claims, key: "theirs",
+                    issued: bench.clock.withLock { $0 },
                     expires: bench.clock.withLock { $0 }.addingTimeInterval(expiring)))
         }
         #expect(try await take(to: reader(expiring: 60)) == "sesame for theirs")
@@ -179,7 +180,8 @@ struct ResourceTests {
     func foreignWord() async throws {
         let reader = ResourceReader.foreign(
             ForeignGuest(
-                issuer: "https://verifier.example", claims: guest.claims, key: "theirs", expires: .distantFuture))
+                issuer: "https://verifier.example", claims: guest.claims, key: "theirs", issued: .distantPast,
+                expires: .distantFuture))
         for issuers: [ExactText] in [[], ["https://verifier.example/"], ["https://VERIFIER.example"]] {
             try await put("sesame", policy("app") { $0.issuers = issuers })
             #expect(await code { _ = try await take(to: reader) } == .policyRefused)
@@ -249,7 +251,7 @@ struct ResourceTests {
         let reader = ResourceReader.foreign(
             ForeignGuest(
                 issuer: "https://verifier.example", claims: guest.claims, key: "theirs",
-                expires: bench.clock.withLock { $0 }.addingTimeInterval(60)))
+                issued: bench.clock.withLock { $0 }, expires: bench.clock.withLock { $0 }.addingTimeInterval(60)))
         #expect(await code { _ = try await take(to: reader, from: broker) } == .sessionInvalid)
     }
 
@@ -305,7 +307,7 @@ struct ResourceTests {
         let before = try #require(try await store.policyInForce(try PolicyName("app")))
         if what == "reference" { try await set("another image") } else { try await policy("app", for: "another image") }
         let outcome = try await store.record(
-            ResourceRelease(.resource(found.resource, policy: before.stamp), to: guest.id),
+            ResourceRelease(.resource(found.resource, policy: before.stamp), to: .attested(guest.id)),
             at: bench.clock.withLock { $0 }, recording: AuditRecord(.releaseResource, by: .guest, at: Date()))
         #expect(outcome == .changed)
         #expect(await code { _ = try await take() } == .policyRefused)

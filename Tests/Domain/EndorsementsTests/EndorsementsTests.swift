@@ -116,7 +116,7 @@ struct KeyDistributionTests {
     func oneCaller() async throws {
         let time = ManualTime()
         func ask(_ number: UInt8, for caller: String, of service: KeyDistributionService) async {
-            await Caller.$network.withValue(caller) {
+            await Caller.$current.withValue(Caller(network: caller)) {
                 _ = await #expect(throws: EndorsementUnavailable.self) { try await service.key(madeUp(number)) }
             }
         }

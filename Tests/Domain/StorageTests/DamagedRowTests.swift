@@ -38,8 +38,10 @@ struct DamagedRowTests {
                 INSERT INTO secrets VALUES (1, x'01', 'k');
                 INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, opened, master_key)
                     VALUES (?, 1, x'01', x'03', 'c', 1760000100, x'02', 0, 'k');
-                INSERT INTO guests (id, tee, chip, opened, expires, master_key, code, claims, key, verdict, token)
-                    VALUES (?, 'snp', 'c', 0, 1760000100, 'k', x'01', '{}', '{}', '{}', '');
+                INSERT INTO guests (id, tee, chip, opened, expires, master_key, code, init_data, claims, key, verdict, token)
+                    VALUES (?, 'snp', 'c', 0, 1760000100, 'k', x'01', x'', '{}', '{}', '{}', '');
+                INSERT INTO init_data VALUES (x'01', '{}', 1760000100);
+                INSERT INTO foreign_guests VALUES (x'0102', 'i', 'snp', 'c', 0, 1760000100, 0, 1760000100);
                 INSERT INTO policies VALUES ('p', 'document', ?, 1, 0);
                 INSERT INTO reference_values VALUES ('r', 'measurement', ?, 'source', 1860000000, 2, 0);
                 INSERT INTO policy_references VALUES ('p', 'r');
@@ -49,8 +51,10 @@ struct DamagedRowTests {
                 INSERT INTO resource_versions (resource, version, size, stored, policy, master_key, sealed)
                     VALUES (1, 1, 1, 0, 'p', 'k', x'01');
                 INSERT INTO certificates VALUES ('c', x'01', ?, 0);
-                INSERT INTO attempts (id, time, action, workload, tee, session, chip, outcome, code, sentence, verdict)
-                    VALUES (1, 0, 'guest.attest', 'w', 'snp', 's', 'c', 'refused', 'evidence_refused', 'why', '');
+                INSERT INTO attempts (id, time, action, workload, tee, session, chip, outcome, code, sentence, verdict,
+                    address, request, version, mark)
+                    VALUES (1, 0, 'guest.attest', 'w', 'snp', 's', 'c', 'refused', 'evidence_refused', 'why', '', '', '',
+                    '', '');
                 INSERT INTO audit VALUES (1, '{}', x'00');
                 INSERT INTO tokens VALUES ('t', x'01', 'admin', 'd', 0, 9, 5);
                 INSERT INTO server_keys VALUES ('n', 'i', x'01', 'k', 0);
@@ -98,6 +102,7 @@ struct DamagedRowTests {
             { _ = try await store.sessions(.all, after: [], limit: 9, at: time) },
             { _ = try await store.guest(id, at: time).map { try AttestedGuest($0) } },
             { _ = try await store.guest(id, at: time)?.authenticatedBytes },
+            { _ = try await store.initData([1]) }, { _ = try await store.keepsInitData([1], until: time) },
             { _ = try await store.sealedSecret(of: workload) }, { _ = try await store.secrets(after: 0, limit: 9) },
             { _ = try await store.secrets(notUnder: "x", after: 0, limit: 9) },
             { _ = try await store.serverKeys(named: "n") }, { _ = try await store.masterKeyUsage(at: time) },
@@ -171,7 +176,8 @@ struct DamagedRowTests {
             "policy_references.reference_values", "revisions.one", "revisions.last", "resources.policy",
             "resource_versions.policy", "certificates.fingerprint", "certificates.der", "certificates.name",
             "tokens.id", "workloads.id", "policies.name", "resource_versions.resource", "resources.current",
-            "server_keys.name",
+            "server_keys.name", "init_data.id", "init_data.expires", "foreign_guests.id", "foreign_guests.barred",
+            "foreign_guests.expires", "attempts.mark",
         ]
         for (column, count) in failures where !others.contains(column) { #expect(count > 1, "\(column)") }
     }

@@ -80,7 +80,7 @@ struct PostgreSQLResourceTests {
             let policy = try await store.policyInForce(name)
         else { return .changed }
         return try await store.record(
-            ResourceRelease(.resource(resource, policy: policy.stamp), to: guest(id).id), at: now,
+            ResourceRelease(.resource(resource, policy: policy.stamp), to: .attested(guest(id).id)), at: now,
             recording: record(
                 .releaseResource,
                 [

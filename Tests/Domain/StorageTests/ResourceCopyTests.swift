@@ -25,6 +25,12 @@ struct ResourceCopyTests {
     func copied(from kind: TestedStore) async throws {
         let source = try await StorePlace(kind)
         #expect(try await source.insert(source.guest(1)))
+        try await source.store.tamper("INSERT INTO init_data (id, entries, expires) SELECT id, claims, 9 FROM guests")
+        try await source.store.tamper(
+            """
+            INSERT INTO foreign_guests (id, issuer, tee, chip, opened, ends, barred, expires)
+                SELECT id, 'https://a.example', tee, chip, opened, expires, 0, expires FROM guests
+            """)
         // More numbers than records: one that was not used, and one of what is gone.
         _ = try await source.store.removePolicy(
             PolicyName("none"), expecting: nil, recording: source.record(.removePolicy))
@@ -42,6 +48,9 @@ struct ResourceCopyTests {
         try await target.close()
         let outcome = try await StorageCopy.run(from: source.copyPlace(), to: target.copyPlace())
         #expect(outcome.tables.map(\.table) == CopiedTable.all.map(\.name))
+        #expect(
+            outcome.tables.filter { $0.rows == 1 }.map(\.table).count { ["init_data", "foreign_guests"].contains($0) }
+                == 2)
         let store = try await target.reopen()
         #expect(try await store.guest(source.guest(1).id, at: now) == source.guest(1))
         #expect(try await store.resource(source.path) == resource)

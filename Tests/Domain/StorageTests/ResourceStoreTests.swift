@@ -216,7 +216,7 @@ struct ResourceStoreTests {
         {
             try await place.store.record(
                 ResourceRelease(
-                    .resource(resource, policy: stamp), to: Array(repeating: guest, count: 16)),
+                    .resource(resource, policy: stamp), to: .attested(Array(repeating: guest, count: 16))),
                 at: place.now.addingTimeInterval(seconds), recording: place.record(.releaseResource))
         }
         #expect(try await release(resource) == .done)
@@ -280,17 +280,107 @@ struct ResourceStoreTests {
         #expect(try await change(.disabled(true)) == "b")
     }
 
+    @Test(
+        "Another verifier's guest is listed from its first release on, and none of its tokens counts once it is ended; A2",
+        arguments: TestedStore.allCases)
+    func foreignGuests(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let name = try PolicyName("any")
+        var policy = ResourcePolicy(name: name)
+        policy.acceptsAnyMeasurement = true
+        _ = try await place.store.set(policy, document: "", expecting: nil, at: place.now) { _ in
+            place.record(.setPolicy)
+        }
+        let resource = try await place.done(place.put(1, policy: .named(name)))
+        let stamp = try #require(try await place.store.policyInForce(name)).stamp
+        func release(_ id: UInt8 = 1, issued: Double, of issuer: String = "https://a.example") async throws
+            -> ResourceReleaseOutcome
+        {
+            let time = place.now.addingTimeInterval(issued)
+            let guest = StoredForeignGuest(
+                id: Array(repeating: id, count: 16), issuer: issuer, tee: "snp", chip: "c0ffee", issued: time,
+                expires: time.addingTimeInterval(600))
+            return try await place.store.record(
+                ResourceRelease(.resource(resource, policy: stamp), to: .foreign(guest)), at: time,
+                recording: place.record(.releaseResource))
+        }
+        func listed(_ selection: SessionSelection = .all, after seconds: Double = 60) async throws -> [OpenSession] {
+            try await place.store.sessions(
+                selection, after: [], limit: 10, at: place.now.addingTimeInterval(seconds))
+        }
+        #expect(try await release(issued: 0) == .done)
+        #expect(try await release(issued: 30) == .done)
+        #expect(try await release(2, issued: 0, of: "https://b.example") == .done)
+        #expect(try await place.insert(place.guest(3, expires: 600)))
+        let all = try await listed()
+        #expect(all.map(\.issuer) == ["https://a.example", "https://b.example", nil])
+        #expect(all.first?.opened == place.now && all.first?.expires == place.now.addingTimeInterval(630))
+        #expect(try await listed(SessionSelection(issuer: "https://b.example")).count == 1)
+        #expect(try await listed(SessionSelection(chip: "c0ffee")).count == 3)
+        #expect(try await place.store.countSessions(at: place.now) == 3)
+        let end = place.now.addingTimeInterval(60)
+        let ended = try await place.store.endSessions(
+            SessionSelection(issuer: "https://a.example"), at: end, barring: Lifetimes().bar(at: end)
+        ) { _ in place.record(.endSession) }
+        #expect(ended == 1)
+        #expect(try await listed(after: 61).count == 2)
+        let head = try await place.store.auditHead()
+        #expect(try await release(issued: 45) == .ended, "one that was made before")
+        #expect(try await release(issued: 60) == .ended)
+        #expect(try await place.store.auditHead() == head)
+        #expect(try await release(2, issued: 45, of: "https://b.example") == .done, "of another verifier")
+        // Who attests there again comes with a new one.
+        #expect(try await release(issued: 61) == .done)
+        // What bars a token is remembered for as long as one can be good.
+        _ = try await place.store.sweepSessions(before: end.addingTimeInterval(10_000))
+        #expect(try await release(issued: 50) == .ended)
+        _ = try await place.store.sweepSessions(before: end.addingTimeInterval(20_000))
+        #expect(try await listed(after: 0).isEmpty)
+    }
+
+    @Test(
+        "Init data are kept once for all guests that have the same, as long as one has them; C1",
+        arguments: TestedStore.allCases)
+    func initData(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let entries = #"{"policy.rego":""# + String(repeating: "x", count: 62_000) + #""}"#
+        let digest = StoredInitData.digest(of: entries)
+        func insert(_ id: UInt8, expires: Double) async throws -> Bool {
+            let guest = StoredGuest(
+                id: Array(repeating: id, count: 16), claims: "{}", initData: digest, key: "key", verdict: "{}",
+                token: "token", tee: "snp", chip: "", opened: place.now, expires: place.now.addingTimeInterval(expires),
+                code: [4], masterKey: "k")
+            let kept = try await place.store.keepsInitData(digest, until: guest.expires)
+            return try await place.store.insert(
+                guest, initData: kept ? nil : StoredInitData(entries, of: guest.expires),
+                attempt: RecordedAttempt(
+                    id: 0, time: place.now, action: "guest.attest", workload: "", tee: "snp", session: "s", chip: "",
+                    code: nil, sentence: "", verdict: nil, verdictJSON: ""), recording: place.record(.attest))
+        }
+        #expect(try await place.store.initData(digest) == nil)
+        for id in UInt8(1)...5 { #expect(try await insert(id, expires: 100)) }
+        #expect(try await place.store.guest(Array(repeating: 3, count: 16), at: place.now)?.initData == digest)
+        #expect(try await place.store.initData(digest) == entries)
+        #expect(try await insert(6, expires: 9_000), "it keeps them for longer")
+        _ = try await place.store.sweepSessions(before: place.now.addingTimeInterval(8_000))
+        #expect(try await place.store.initData(digest) == entries)
+        _ = try await place.store.sweepSessions(before: place.now.addingTimeInterval(20_000))
+        #expect(try await place.store.initData(digest) == nil)
+    }
+
     @Test("A workload's secret is released only while it is registered and enabled", arguments: TestedStore.allCases)
     func workloadReleases(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
         let id = try WorkloadID("default/key/1")
         _ = try await place.store.register(
             Simulated.registration(id.text), sealed: Sealed(bytes: [7], masterKey: "k"), replacing: true, at: place.now)
+        let guest = place.guest(1)
+        #expect(try await place.insert(guest))
         let found = try #require(try await place.store.sealedSecret(of: id))
         #expect(found.sealed == Sealed(bytes: [7], masterKey: "k"))
         func release() async throws -> ResourceReleaseOutcome {
             try await place.store.record(
-                ResourceRelease(.workload(found.workload), to: nil), at: place.now,
+                ResourceRelease(.workload(found.workload), to: .attested(guest.id)), at: place.now,
                 recording: place.record(.releaseResource))
         }
         #expect(try await release() == .done)

@@ -74,7 +74,7 @@ struct StorageCopyTests {
         // The others are filled, and copied, in ResourceCopyTests.
         let others = CopiedTable.all.map(\.name).filter {
             $0.hasPrefix("resource") || $0.hasPrefix("polic") || $0.hasPrefix("reference")
-                || ["guests", "revisions"].contains($0)
+                || ["guests", "init_data", "foreign_guests", "revisions"].contains($0)
         }
         #expect(there.tables.allSatisfy { $0.rows > 0 || others.contains($0.table) })
         #expect(there.tables.first?.rows == 3)

@@ -42,6 +42,6 @@ extension GuestStore {
             id: 0, time: guest.opened, action: "guest.attest", workload: "", tee: "snp", session: "s",
             chip: guest.chip, code: nil, sentence: "", verdict: nil, verdictJSON: "")
         return try await insert(
-            guest, attempt: attempt, recording: AuditRecord(.attest, by: .server, at: guest.opened))
+            guest, initData: nil, attempt: attempt, recording: AuditRecord(.attest, by: .server, at: guest.opened))
     }
 }

@@ -43,7 +43,8 @@ struct AgentClaimsTests {
     @Test("Of another verifier's guest it is told what the token says")
     func foreign() throws {
         let snp = SNPClaims(measurement: Array(repeating: 1, count: 48), policy: .unstated)
-        let guest = ForeignGuest(issuer: "as", claims: GuestClaims(.snp(snp)), key: "{}", expires: .distantFuture)
+        let guest = ForeignGuest(
+            issuer: "as", claims: GuestClaims(.snp(snp)), key: "{}", issued: .distantPast, expires: .distantFuture)
         #expect(try Self.told(.foreign(guest), Self.token(#"{"jti":"theirs"}"#))["jti"]?.asText == "theirs")
     }
 }

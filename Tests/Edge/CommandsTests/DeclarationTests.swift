@@ -57,7 +57,7 @@ struct DeclarationTests {
         #expect(
             await KBS.ending(of: ["sessions", "end"]).errors.hasPrefix(
                 """
-                Error: say which: a session's id, --workload, --chip, or --all alone
+                Error: say which: a session's id, --workload, --chip, --issuer, or --all alone
                 Usage: kbs sessions end 
                 """))
         #expect(

@@ -31,6 +31,12 @@ extension Store {
         try await workloads(after: id, search: "", limit: limit)
     }
 
+    public func endSessions(
+        _ selection: SessionSelection, at time: Date, recording record: @escaping @Sendable (Int) -> AuditRecord
+    ) async throws -> Int {
+        try await endSessions(selection, at: time, barring: Lifetimes().bar(at: time), recording: record)
+    }
+
     /// Every record of the trail, as fields.
     public func trail() async throws -> [[String: String]] {
         try await auditEntries(after: 0, limit: 100_000).map {

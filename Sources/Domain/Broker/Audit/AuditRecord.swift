@@ -14,6 +14,8 @@ public struct AuditRecord: Sendable, Hashable {
         case enableWorkload = "workload.enable"
         /// A guest's evidence was looked at.
         case attest = "guest.attest"
+        /// A challenge was asked for. Only attempts have it, none of the trail's records.
+        case challenge = "guest.auth"
         /// An SEV host's certificates were looked at, and refused.
         case refusePlatform = "platform.refuse"
         case releaseSecret = "secret.release"

@@ -29,6 +29,9 @@ public final class RecordBudget: Sendable {
         }
     }
 
+    /// Counts one that was left out though there was room.
+    func omit() { state.withLock { $0.omitted += 1 } }
+
     /// How many were left out since this was last asked.
     public func takeOmitted() -> Int {
         state.withLock { state in

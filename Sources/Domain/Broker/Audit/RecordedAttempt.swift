@@ -1,4 +1,5 @@
 import Bytes
+import Crypto
 public import Evidence
 public import FoundationEssentials
 
@@ -26,12 +27,50 @@ public struct RecordedAttempt: Sendable, Hashable {
     public let verdict: VerdictRecord?
     /// The same as it is kept, or the empty text.
     public let verdictJSON: String
+    public let origin: Origin
+    /// How often the same came again within a minute of the last time.
+    public let repeats: Repeats
+
+    /// Where it came from, as far as that is known.
+    public struct Origin: Sendable, Hashable {
+        public let address: String
+        /// What its lines in the log have in common.
+        public let request: String
+        /// The version of the protocol, as the caller wrote it.
+        public let version: String
+
+        public init(address: String = "", request: String = "", version: String = "") {
+            self.address = address
+            self.request = request
+            self.version = version
+        }
+
+        init(_ caller: Caller?) {
+            self.init(address: caller?.address ?? "", request: caller?.request ?? "", version: caller?.version ?? "")
+        }
+    }
+
+    public struct Repeats: Sendable, Hashable {
+        /// Names the attempt for ``Store/countAgain(_:at:)``.
+        public let mark: String
+        /// With the first.
+        public let count: Int
+        public let last: Date?
+
+        public init(mark: String, count: Int = 1, last: Date? = nil) {
+            self.mark = mark
+            self.count = count
+            self.last = last
+        }
+    }
 
     public init(
         id: Int64, time: Date, action: String, workload: String, tee: String, session: String, chip: String,
-        code: Refusal.Code?,
-        sentence: String, verdict: VerdictRecord?, verdictJSON: String
+        code: Refusal.Code?, sentence: String, verdict: VerdictRecord?, verdictJSON: String,
+        origin: Origin = Origin(), repeats: Repeats = Repeats(mark: "")
     ) {
+        self.origin = origin
+        self.repeats = repeats
         self.id = id
         self.time = time
         self.action = action
@@ -69,7 +108,13 @@ public struct RecordedAttempt: Sendable, Hashable {
         self.init(
             id: 0, time: time, action: action.rawValue, workload: subject, tee: tee, session: Hex.encode(session),
             chip: chip, code: refusal?.code, sentence: refusal?.sentence ?? "", verdict: verdict,
-            verdictJSON: verdict?.json ?? "")
+            verdictJSON: verdict?.json ?? "", origin: Origin(Caller.current),
+            repeats: Repeats(mark: Hex.encode(SecureRandom.bytes(8))))
+    }
+
+    /// What was refused before any evidence was looked at.
+    init(_ refusal: Refusal, as action: AuditRecord.Action, at time: Date) {
+        self.init(action, of: "", tee: "", session: [], chip: "", nil, refusal, at: time)
     }
 
     public var isAccepted: Bool { code == nil }

@@ -18,10 +18,30 @@ package struct RecordBudgets: Sendable {
 extension Broker {
     /// Records evidence that was refused, as long as there is not too much of it.
     func recordRefusal(_ attempt: Attempt, _ refusal: Refusal, as action: AuditRecord.Action) async throws {
-        let budget = attempt.verdict?.isGenuine == true ? budgets.genuine : budgets.strangers
-        guard budget.spend() else { return }
         let recorded = RecordedAttempt(attempt, refusal, as: action, at: now())
-        try await store.record([.attest(recorded, as: action)], attempt: recorded)
+        try await keep(
+            recorded, [.attest(recorded, as: action)],
+            in: attempt.verdict?.isGenuine == true ? budgets.genuine : budgets.strangers)
+    }
+
+    /// Keeps a refusal, or counts it with the one that it is like.
+    func keep(_ attempt: RecordedAttempt, _ records: [AuditRecord], in budget: RecordBudget) async throws {
+        Caller.noteRecorded()
+        guard budget.spend() else { return }
+        guard let mark = repeatedAttempts.earlier(like: attempt) else {
+            return try await store.record(records, attempt: attempt)
+        }
+        if !records.isEmpty { budget.omit() }
+        try await store.countAgain(mark, at: attempt.time)
+    }
+
+    /// Keeps what was refused before any evidence was looked at, and of which the trail says nothing, as far as strangers'
+    /// budget goes: an operator is to see every refusal.
+    ///
+    /// - Parameter action: what was attempted.
+    package func recordUnseen(_ refusal: Refusal, as action: AuditRecord.Action) async throws {
+        guard !refusal.isOrdinary, Caller.current?.isRecorded != true else { return }
+        try await keep(RecordedAttempt(refusal, as: action, at: now()), [], in: budgets.strangers)
     }
 
     func recordBounded(_ record: AuditRecord, in budget: RecordBudget) async throws {

@@ -58,12 +58,15 @@ public struct ForeignGuest: Sendable, Hashable {
     public let claims: GuestClaims
     /// The guest's public key: a JWK in canonical JSON.
     public let key: String
+    /// When the token was made.
+    public let issued: Date
     public let expires: Date
 
-    public init(issuer: ExactText, claims: GuestClaims, key: String, expires: Date) {
+    public init(issuer: ExactText, claims: GuestClaims, key: String, issued: Date, expires: Date) {
         self.issuer = issuer
         self.claims = claims
         self.key = key
+        self.issued = issued
         self.expires = expires
     }
 }

@@ -92,22 +92,30 @@ extension Broker {
             opened: Date(timeIntervalSince1970: start.rounded(.down)),
             expires: Date(timeIntervalSince1970: (start + lifetimes.session).rounded(.down)), token: nil)
         let attested = guest.stating(try await token(guest))
+        let initData = StoredInitData(claims.initDataJSON, of: guest.expires)
         let stored = StoredGuest(
-            guest, token: attested.token ?? "", verdictJSON: recorded.verdictJSON, with: opened.keys)
-        if let (seconds, ofAll) = guestRoom.wait(for: stored, of: machine) {
+            guest, initDataJSON: initData?.entries ?? "", token: attested.token ?? "",
+            verdictJSON: recorded.verdictJSON, with: opened.keys)
+        let new: StoredInitData? =
+            if let initData, try await !isKept(initData, until: guest.expires) { initData } else { nil }
+        if let (seconds, ofAll) = guestRoom.wait(for: stored, initData: new?.entries.utf8.count ?? 0, of: machine) {
             let whose = ofAll ? "Guests" : attempt.chip.isEmpty ? "This host's guests" : "This chip's guests"
             throw try await refused(
                 attempt,
                 Refusal(.rateLimited, "\(whose) attest too often: keep the session, or wait.", retryAfter: seconds))
         }
-        guard try await store.insert(stored, attempt: recorded, recording: .attest(recorded, stating: claims)) else {
+        guard
+            try await store.insert(
+                stored, initData: new, attempt: recorded, recording: .attest(recorded, stating: claims))
+        else {
             // The same guest may have been answered in another connection meanwhile.
             if let known = try await known(opened, at: time), ExactText(known.key) == ExactText(answer.key) {
                 return known
             }
             throw try await refused(attempt, .challengeUsed)
         }
-        recentGuests.remember(attested, as: stored)
+        if let new { recentInitData.remember(new) }
+        recentGuests.remember(attested, as: stored, initDataBytes: initData?.entries.utf8.count ?? 0)
         report(.guestAttested(attempt))
         return attested
     }
@@ -130,7 +138,7 @@ extension Broker {
     /// - Throws: a ``Refusal`` (`sessionInvalid`).
     public func guest(id: [UInt8]) async throws -> AttestedGuest {
         guard let stored = try await store.guest(id, at: now()),
-            let guest = try guest(stored, sealedBy: await keys.candidates(for: stored.masterKey))
+            let guest = try await guest(stored, sealedBy: await keys.candidates(for: stored.masterKey))
         else { throw refused(guest: .noGuest) }
         return guest
     }
@@ -143,14 +151,27 @@ extension Broker {
     }
 
     private func known(_ opened: OpenedGuestChallenge, at time: Date) async throws -> AttestedGuest? {
-        try await store.guest(opened.challenge.id, at: time).flatMap { try guest($0, sealedBy: [opened.keys]) }
+        guard let stored = try await store.guest(opened.challenge.id, at: time) else { return nil }
+        return try await guest(stored, sealedBy: [opened.keys])
+    }
+
+    private func isKept(_ initData: StoredInitData, until time: Date) async throws -> Bool {
+        if recentInitData.isKept(initData.digest, until: time) { return true }
+        return try await store.keepsInitData(initData.digest, until: time)
     }
 
     /// - Returns: `nil` for a row that none of these keys has made.
-    private func guest(_ stored: StoredGuest, sealedBy keys: [ServerKeys]) throws -> AttestedGuest? {
+    private func guest(_ stored: StoredGuest, sealedBy keys: [ServerKeys]) async throws -> AttestedGuest? {
         guard !keys.isEmpty else { return nil }
         if let guest = recentGuests.guest(stored) { return guest }
-        return keys.contains { $0.isGenuine(stored) } ? try AttestedGuest(stored) : nil
+        guard keys.contains(where: { $0.isGenuine(stored) }) else { return nil }
+        guard !stored.initData.isEmpty else { return try AttestedGuest(stored) }
+        if let entries = recentInitData.entries(stored.initData) { return try AttestedGuest(stored, initData: entries) }
+        // The row's code covers their digest.
+        guard let entries = try await store.initData(stored.initData),
+            StoredInitData.digest(of: entries) == stored.initData
+        else { return nil }
+        return try AttestedGuest(stored, initData: entries)
     }
 
     // MARK: Appraisal
@@ -216,14 +237,14 @@ extension Broker {
 
     private func refused(_ attempt: GuestAttempt, _ refusal: Refusal) async throws -> Refusal {
         report(.guestRefused(attempt, refusal))
-        let budget = attempt.verdict?.isGenuine == true ? budgets.genuine : budgets.strangers
-        guard budget.spend() else { return refusal }
         let recorded = RecordedAttempt(attempt, refusal, at: now())
-        try await store.record([.attest(recorded)], attempt: recorded)
+        try await keep(
+            recorded, [.attest(recorded)],
+            in: attempt.verdict?.isGenuine == true ? budgets.genuine : budgets.strangers)
         return refusal
     }
 
-    /// What is refused before any evidence is looked at. It is not recorded: anyone can cause it.
+    /// What is refused before any evidence is looked at. The edge has it kept, as far as there is room: anyone can cause it.
     private func refused(guest refusal: Refusal) -> Refusal {
         report(.answerRefused(refusal))
         return refusal

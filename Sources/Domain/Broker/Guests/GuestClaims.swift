@@ -39,8 +39,11 @@ public struct GuestClaims: Sendable, Hashable {
 }
 
 /// As they are kept with a guest, in JSON: `JSONEncoder` and `JSONDecoder` take longer for it than for the rest of a release.
+///
+/// Init data are apart: they are long, and many guests have the same.
 extension GuestClaims {
-    package init(json text: String) throws(MalformedInput) {
+    /// - Parameter initData: ``initDataJSON``; the empty text for none.
+    package init(json text: String, initData entries: String = "") throws(MalformedInput) {
         let json = try JSON(Array(text.utf8))
         let tee = try json.member("tee")
         let platform: Platform =
@@ -50,18 +53,25 @@ extension GuestClaims {
             case nil: throw tee.unfit("a technology")
             }
         var initData: [ExactText: ExactText] = [:]
-        for (name, value) in try json.member("init_data").members() { initData[name] = ExactText(try value.text()) }
+        if !entries.isEmpty {
+            for (name, value) in try JSON(Array(entries.utf8)).members() {
+                initData[name] = ExactText(try value.text())
+            }
+        }
         self.init(platform, initData: initData)
     }
 
     package var json: String {
-        var members: [ExactText: JSONValue] = [
-            "tee": .text(tee.rawValue), "init_data": JSONValue(initData.mapValues { .text($0.text) }),
-        ]
+        var members: [ExactText: JSONValue] = ["tee": .text(tee.rawValue)]
         switch platform {
         case .snp(let claims): members["snp"] = claims.json
         case .sample(let svn): members["svn"] = .text(svn)
         }
         return JSONValue(members).encodedText
+    }
+
+    /// The empty text for none.
+    package var initDataJSON: String {
+        initData.isEmpty ? "" : JSONValue(initData.mapValues { .text($0.text) }).encodedText
     }
 }

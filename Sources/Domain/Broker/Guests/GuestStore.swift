@@ -1,4 +1,5 @@
 import Bytes
+import Crypto
 import Evidence
 public import FoundationEssentials
 
@@ -7,22 +8,57 @@ public import FoundationEssentials
 /// They are sessions too: ``Store/sessions(_:after:limit:at:)``, ``Store/endSessions(_:at:recording:)``,
 /// ``Store/sweepSessions(before:)`` and counts cover them.
 public protocol GuestStore: Sendable {
-    /// Keeps a guest, and the attempt that led to it.
+    /// Keeps a guest, its init data, and the attempt that led to it.
     ///
+    /// - Parameter initData: are kept once for all guests that have the same; `nil` when there are none, or they are kept
+    ///   for long enough.
     /// - Returns: `false` when there is one with the same id, or the master key of its code has been retired. Then
     ///   nothing is written.
-    func insert(_ guest: StoredGuest, attempt: RecordedAttempt, recording record: AuditRecord) async throws -> Bool
+    func insert(
+        _ guest: StoredGuest, initData: StoredInitData?, attempt: RecordedAttempt, recording record: AuditRecord
+    ) async throws -> Bool
 
     /// A guest whose session has not expired.
     func guest(_ id: [UInt8], at time: Date) async throws -> StoredGuest?
+
+    /// The init data with a digest, as far as they are kept.
+    func initData(_ digest: [UInt8]) async throws -> String?
+
+    /// Whether init data are kept until then.
+    func keepsInitData(_ digest: [UInt8], until time: Date) async throws -> Bool
+}
+
+/// Init data as they are in the database.
+public struct StoredInitData: Sendable, Hashable {
+    /// SHA-256 of `entries`.
+    public let digest: [UInt8]
+    /// ``GuestClaims/initDataJSON``.
+    public let entries: String
+    /// How long they are kept: longer than the guest's row, so that not each guest has to say so anew.
+    public let expires: Date
+
+    /// - Parameter guest: until when its row is good.
+    /// - Returns: `nil` for none.
+    package init?(_ entries: String, of guest: Date) {
+        guard !entries.isEmpty else { return nil }
+        digest = Self.digest(of: entries)
+        self.entries = entries
+        expires = guest.addingTimeInterval(3_600)
+    }
+
+    public static func digest(of entries: String) -> [UInt8] {
+        entries.isEmpty ? [] : Array(SHA256.hash(data: Array(entries.utf8)))
+    }
 }
 
 /// An attested guest as it is in the database.
 public struct StoredGuest: Sendable, Hashable {
     /// The challenge's id, 16 bytes.
     public let id: [UInt8]
-    /// ``GuestClaims`` in JSON.
+    /// ``GuestClaims`` in JSON, without the init data.
     public let claims: String
+    /// ``StoredInitData/digest``; none when it sent none.
+    public let initData: [UInt8]
     /// A JWK in canonical JSON.
     public let key: String
     /// ``VerdictRecord`` in JSON.
@@ -39,11 +75,12 @@ public struct StoredGuest: Sendable, Hashable {
     public let masterKey: String
 
     public init(
-        id: [UInt8], claims: String, key: String, verdict: String, token: String, tee: String, chip: String,
-        opened: Date, expires: Date, code: [UInt8], masterKey: String
+        id: [UInt8], claims: String, initData: [UInt8] = [], key: String, verdict: String, token: String, tee: String,
+        chip: String, opened: Date, expires: Date, code: [UInt8], masterKey: String
     ) {
         self.id = id
         self.claims = claims
+        self.initData = initData
         self.key = key
         self.verdict = verdict
         self.token = token
@@ -58,11 +95,11 @@ public struct StoredGuest: Sendable, Hashable {
 
 extension StoredGuest {
     /// A guest that the broker attested: it gets its code here.
-    init(_ guest: AttestedGuest, token: String, verdictJSON: String, with keys: ServerKeys) {
-        let claims = guest.claims.json
+    init(_ guest: AttestedGuest, initDataJSON: String, token: String, verdictJSON: String, with keys: ServerKeys) {
+        let (claims, initData) = (guest.claims.json, StoredInitData.digest(of: initDataJSON))
         func stored(_ code: [UInt8]) -> StoredGuest {
             StoredGuest(
-                id: guest.id, claims: claims, key: guest.key, verdict: verdictJSON, token: token,
+                id: guest.id, claims: claims, initData: initData, key: guest.key, verdict: verdictJSON, token: token,
                 tee: guest.claims.tee.rawValue, chip: guest.chip, opened: guest.opened, expires: guest.expires,
                 code: code, masterKey: keys.id)
         }
@@ -76,18 +113,20 @@ extension StoredGuest {
         }
         let parts = [
             id, seconds(opened), seconds(expires), Array(claims.utf8), Array(key.utf8), Array(verdict.utf8),
-            Array(token.utf8), Array(tee.utf8), Array(chip.utf8),
+            Array(token.utf8), Array(tee.utf8), Array(chip.utf8), initData,
         ]
         return parts.reduce(into: []) { $0 += UInt32(clamping: $1.count).bigEndianBytes + $1 }
     }
 }
 
 extension AttestedGuest {
-    /// - Parameter stored: one whose code was found right.
+    /// - Parameters:
+    ///   - stored: one whose code was found right.
+    ///   - initData: those that it names.
     /// - Throws: when another version wrote it, in a form that is not known here.
-    init(_ stored: StoredGuest) throws {
+    init(_ stored: StoredGuest, initData: String = "") throws {
         self.init(
-            id: stored.id, claims: try GuestClaims(json: stored.claims), key: stored.key,
+            id: stored.id, claims: try GuestClaims(json: stored.claims, initData: initData), key: stored.key,
             verdict: try VerdictRecord(json: stored.verdict),
             opened: stored.opened, expires: stored.expires, token: stored.token)
     }

@@ -53,12 +53,15 @@ public struct ManifestEntry: Sendable, Hashable {
             case .number(nil), .text(nil): add(0, [])
             case .number(let number?): add(1, UInt64(bitPattern: number).bigEndianBytes)
             // PostgreSQL has no U+0000, and is given U+FFFD in its place.
-            case .text(let text?):
-                add(2, text.utf8.contains(0) ? Array(text.replacing("\0", with: "\u{FFFD}").utf8) : Array(text.utf8))
+            case .text(let text?): add(2, text.utf8.contains(0) ? Self.withoutZeros(text) : Array(text.utf8))
             case .bytes(let part): add(3, part)
             }
         }
         self.init(kind, name, digest: Array(SHA256.hash(data: bytes)))
+    }
+
+    private static func withoutZeros(_ text: String) -> [UInt8] {
+        text.utf8.flatMap { $0 == 0 ? Array("\u{FFFD}".utf8) : [$0] }
     }
 
     /// One that says that there is no such row.

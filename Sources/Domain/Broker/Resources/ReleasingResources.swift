@@ -36,14 +36,14 @@ extension Broker {
             guard time < reader.expires else { throw refused(path, reader, nil, .guestEnded) }
             let offer = try await offer(path, to: reader, stating: claims, at: time)
             let wrapped = try wrap(offer.secret, reader.key)
-            let release = ResourceRelease(offer.source, to: reader.session)
+            let release = ResourceRelease(offer.source, to: reader.stored)
             // An agent may have taken its time, and the session have ended meanwhile.
             let end = now()
             guard end < reader.expires else { throw refused(path, reader, nil, .guestEnded) }
             let record = record(path, reader, offer.decision, at: end)
             switch try await store.record(release, at: end, recording: record) {
             case .done:
-                report(.resourceReleased(path, session: Challenge.shortID(of: reader.id)))
+                report(.resourceReleased(path, session: Challenge.shortID(of: reader.id), head: store.writtenHead))
                 return wrapped
             case .ended: throw refused(path, reader, nil, .guestEnded)
             case .changed: continue
@@ -157,13 +157,12 @@ extension Broker {
         _ decision: [String: String] = [:], at time: Date
     ) async throws -> Refusal {
         let told = refused(path, reader, verdict, refusal)
-        guard budgets.genuine.spend() else { return told }
         let attempt = RecordedAttempt(
             GuestAttempt(tee: reader.claims.tee, guest: reader.id, chip: reader.chip, verdict: verdict), refusal,
             as: .releaseResource, of: path.text, at: time)
         var record = record(path, reader, decision, refusal, at: time)
         record.note(attempt)
-        try await store.record([record], attempt: attempt)
+        try await keep(attempt, [record], in: budgets.genuine)
         return told
     }
 
@@ -176,8 +175,17 @@ extension Broker {
 }
 
 extension ResourceReader {
-    /// The session that a release needs; `nil` when another verifier vouches.
-    fileprivate var session: [UInt8]? { if case .attested(let guest) = self { guest.id } else { nil } }
+    /// What a release needs of the reader.
+    fileprivate var stored: ResourceRelease.Reader {
+        switch self {
+        case .attested(let guest): .attested(guest.id)
+        case .foreign(let guest):
+            .foreign(
+                StoredForeignGuest(
+                    id: id, issuer: guest.issuer.text, tee: claims.tee.rawValue, chip: chip, issued: guest.issued,
+                    expires: guest.expires))
+        }
+    }
 }
 
 extension ResourcePolicy {

@@ -120,12 +120,40 @@ public struct ResourceRelease: Sendable, Hashable {
     }
 
     public let source: Source
-    /// An attested guest's id; `nil` for one that another verifier vouches for.
-    public let guest: [UInt8]?
+    public enum Reader: Sendable, Hashable {
+        /// An attested guest's id.
+        case attested([UInt8])
+        case foreign(StoredForeignGuest)
+    }
 
-    public init(_ source: Source, to guest: [UInt8]?) {
+    public let reader: Reader
+
+    public init(_ source: Source, to reader: Reader) {
         self.source = source
-        self.guest = guest
+        self.reader = reader
+    }
+}
+
+/// A guest that another verifier vouches for, as it is in the database from its first release on: so that it can be listed,
+/// and ended.
+public struct StoredForeignGuest: Sendable, Hashable {
+    /// Of its issuer and its key, 16 bytes.
+    public let id: [UInt8]
+    public let issuer: String
+    public let tee: String
+    public let chip: String
+    /// When its token was made, in whole seconds. One that was made before the guest was ended is none.
+    public let issued: Date
+    /// When the token expires.
+    public let expires: Date
+
+    public init(id: [UInt8], issuer: String, tee: String, chip: String, issued: Date, expires: Date) {
+        self.id = id
+        self.issuer = issuer
+        self.tee = tee
+        self.chip = chip
+        self.issued = issued
+        self.expires = expires
     }
 }
 

@@ -54,10 +54,14 @@ struct CopiedTable: Sendable {
             "version",
             portion: 16),
         CopiedTable(
-            "guests", "*id tee chip #opened #expires master_key *code claims key verdict token", key: "id"),
+            "guests", "*id tee chip #opened #expires master_key *code *init_data claims key verdict token", key: "id"),
+        CopiedTable("init_data", "*id entries #expires", key: "id"),
+        CopiedTable("foreign_guests", "*id issuer tee chip #opened #ends #barred #expires", key: "id"),
         CopiedTable("certificates", "name *fingerprint *der #added", key: "name", "fingerprint"),
         CopiedTable(
-            "attempts", "#id #time action workload tee session chip outcome code sentence verdict", key: "id",
+            "attempts",
+            "#id #time action workload tee session chip outcome code sentence verdict address request version "
+                + "mark #count #last", key: "id",
             isNumbered: true),
         CopiedTable("audit", "#seq record *hash", key: "seq"),
         CopiedTable("tokens", "id *digest role description #created #expires #revoked", key: "id"),

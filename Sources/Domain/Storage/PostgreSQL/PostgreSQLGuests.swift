@@ -3,27 +3,33 @@ import FoundationEssentials
 
 extension PostgreSQLStore: GuestStore {
     public func insert(
-        _ guest: StoredGuest, attempt: RecordedAttempt, recording record: AuditRecord
+        _ guest: StoredGuest, initData: StoredInitData?, attempt: RecordedAttempt, recording record: AuditRecord
     ) async throws -> Bool {
-        let query = Query(
-            Self.insertGuest,
-            [
-                .bytes(guest.id), .text(guest.tee), .text(guest.chip), .integer(guest.opened.seconds),
-                .integer(guest.expires.seconds), .text(guest.masterKey), .bytes(guest.code), .text(guest.claims),
-                .text(guest.key), .text(guest.verdict), .text(guest.token),
-            ] + attempt.columns)
+        let values = guest.columns + attempt.columns
+        let query =
+            if let initData { Query(Self.insertWithInitData, values + initData.columns) } else {
+                Query(Self.insertAlone, values)
+            }
         return try await write(query, orderedBy: guest.id, recording: [record])
     }
 
     /// Someone else's guest with the same id that is not committed yet is waited for.
-    private static let insertGuest = """
+    private static let insert = """
         WITH k AS MATERIALIZED (SELECT retired FROM master_keys WHERE id = $6 FOR SHARE),
-            g AS (INSERT INTO guests (id, tee, chip, opened, expires, master_key, code, claims, key, verdict, token)
-                SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+            g AS (INSERT INTO guests (\(StoredGuest.columnList))
+                SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
                 WHERE NOT EXISTS (SELECT FROM k WHERE retired IS NOT NULL)
                 ON CONFLICT DO NOTHING RETURNING 1),
             a AS (INSERT INTO attempts (\(RecordedAttempt.columnList))
-                SELECT $12, $13, $14, $15, $16, $17, $18, $19, $20, $21 FROM g)
+                SELECT $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26 FROM g)
+        """
+
+    private static let insertAlone = "\(insert) SELECT 1 FROM g"
+
+    private static let insertWithInitData = """
+        \(insert),
+            d AS (INSERT INTO init_data (id, entries, expires) SELECT $27, $28, $29 FROM g
+                ON CONFLICT (id) DO UPDATE SET expires = greatest(init_data.expires, excluded.expires))
         SELECT 1 FROM g
         """
 }

@@ -11,18 +11,27 @@ extension PostgreSQLStore {
         guard let (query, order) = Self.query(release, at: time) else { return .changed }
         if try await write(query, orderedBy: order, recording: [record]) { return .done }
         // Nothing was written. Why not?
-        guard let guest = release.guest else { return .changed }
-        let isOpen =
-            try await lookUp(
-                "SELECT 1 FROM guests WHERE id = $1 AND expires > $2", [.bytes(guest), .integer(time.seconds)]
-            ).first != nil
-        return isOpen ? .changed : .ended
+        switch release.reader {
+        case .attested(let guest):
+            return try await first(SessionReads.isOpen(guest, at: time)) == nil ? .ended : .changed
+        case .foreign(let guest):
+            let barred = try await first(
+                Read(
+                    "SELECT 1 FROM foreign_guests WHERE id = ?1 AND barred >= ?2",
+                    [.bytes(guest.id), .time(guest.issued)]
+                ) { _ in true })
+            return barred == nil ? .changed : .ended
+        }
     }
 
     /// - Returns: `nil` when nothing can make it good: a resource without a policy.
     private static func query(_ release: ResourceRelease, at time: Date) -> (query: Query, order: [UInt8])? {
-        let guest = release.guest.map { [Value.bytes($0), .integer(time.seconds)] } ?? []
-        let isForGuest = release.guest != nil
+        let reader: [Value]
+        let isForeign: Bool
+        switch release.reader {
+        case .attested(let id): (reader, isForeign) = ([.bytes(id), .time(time)], false)
+        case .foreign(let guest): (reader, isForeign) = (guest.columns(at: time), true)
+        }
         switch release.source {
         case .resource(let resource, let stamp):
             guard let policy = resource.policy else { return nil }
@@ -31,13 +40,13 @@ extension PostgreSQLStore {
                 .integers(stamp.references.map(\.number)), .integer(stamp.references.count),
             ]
             return (
-                Query(isForGuest ? resourceForGuest : resourceForAny, values + guest), Array(resource.path.text.utf8)
+                Query(isForeign ? resourceForForeign : resourceForGuest, values + reader),
+                Array(resource.path.text.utf8)
             )
         case .workload(let workload):
-            return (
-                Query(isForGuest ? workloadForGuest : workloadForAny, [.integer(workload.row)] + guest),
-                Array(workload.id.text.utf8)
-            )
+            // Another verifier's word opens no workload.
+            guard !isForeign else { return nil }
+            return (Query(workloadForGuest, [.integer(workload.row)] + reader), Array(workload.id.text.utf8))
         }
     }
 
@@ -59,13 +68,21 @@ extension PostgreSQLStore {
         WHERE (SELECT count(*) FROM v) = $6 AND g.id = $7 AND g.expires > $8 FOR SHARE OF g
         """
 
-    private static let resourceForAny = "\(resource) SELECT 1 FROM p WHERE (SELECT count(*) FROM v) = $6"
+    /// Keeps the guest, unless it was ended after its token was made.
+    private static let resourceForForeign = """
+        \(resource),
+            f AS (INSERT INTO foreign_guests (\(StoredForeignGuest.columnList))
+                SELECT $7, $8, $9, $10, $11, $12, 0, $12 FROM p WHERE (SELECT count(*) FROM v) = $6
+                ON CONFLICT (id) DO UPDATE SET tee = excluded.tee, chip = excluded.chip,
+                    ends = greatest(foreign_guests.ends, excluded.ends),
+                    expires = greatest(foreign_guests.expires, excluded.expires)
+                WHERE foreign_guests.barred < $13 RETURNING 1)
+        SELECT 1 FROM f
+        """
 
     private static let workload =
         "WITH w AS MATERIALIZED (SELECT row FROM workloads WHERE row = $1 AND disabled = 0 FOR SHARE)"
 
     private static let workloadForGuest =
         "\(workload) SELECT 1 FROM w, guests g WHERE g.id = $2 AND g.expires > $3 FOR SHARE OF g"
-
-    private static let workloadForAny = "\(workload) SELECT 1 FROM w"
 }

@@ -27,7 +27,7 @@ extension PostgreSQLStore {
                 WHERE NOT EXISTS (SELECT FROM k WHERE retired IS NOT NULL)
                 ON CONFLICT DO NOTHING RETURNING 1),
             a AS (INSERT INTO attempts (\(RecordedAttempt.columnList))
-                SELECT $10, $11, $12, $13, $14, $15, $16, $17, $18, $19 FROM s)
+                SELECT $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23 FROM s)
         SELECT 1 FROM s
         """
 
@@ -43,7 +43,8 @@ extension PostgreSQLStore {
     }
 
     public func endSessions(
-        _ selection: SessionSelection, at time: Date, recording record: @escaping @Sendable (Int) -> AuditRecord
+        _ selection: SessionSelection, at time: Date, barring bar: TokenBar,
+        recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int {
         let found = try await openSessions(selection, at: time)
         // In portions, so that guests' writes do not wait behind a long transaction. The record is in the first one's:
@@ -55,7 +56,7 @@ extension PostgreSQLStore {
             let later = found.count - ids.count
             let done = try await change { transaction in
                 // With the record, so that no release of these comes after it in the trail.
-                let done = try transaction.endSessions(ids, at: time, waits: start == 0)
+                let done = try transaction.endSessions(ids, at: time, barring: bar, waits: start == 0)
                 if start == 0, done.count + later > 0 { transaction.append(record(done.count + later)) }
                 return done
             }
@@ -65,7 +66,7 @@ extension PostgreSQLStore {
         // Those that guests' writes had just then, one at a time: with several, this and a guest's could wait for each
         // other.
         for id in left {
-            ended += try await change { try $0.endSessions([id], at: time, waits: true).count }
+            ended += try await change { try $0.endSessions([id], at: time, barring: bar, waits: true).count }
         }
         return ended
     }
@@ -74,6 +75,7 @@ extension PostgreSQLStore {
 
     public func sweepSessions(before time: Date) async throws -> Int {
         try await sweep("sessions", before: time) + sweep("guests", before: time)
+            + sweep("init_data", before: time) + sweep("foreign_guests", before: time)
     }
 
     private func sweep(_ table: String, before time: Date) async throws -> Int {
@@ -99,15 +101,26 @@ extension Transaction {
     ///
     /// - Parameter waits: whether those are waited for that another transaction has.
     /// - Returns: the ids of those that were ended.
-    fileprivate func endSessions(_ ids: [[UInt8]], at time: Date, waits: Bool) throws -> [[UInt8]] {
-        try ["sessions", "guests"].flatMap { table in
-            try run(
-                """
-                WITH ended AS MATERIALIZED (SELECT id FROM \(table) WHERE id = ANY ($2) AND expires > $1
-                    ORDER BY id FOR UPDATE \(waits ? "" : "SKIP LOCKED"))
-                UPDATE \(table) SET expires = $1 FROM ended WHERE \(table).id = ended.id RETURNING \(table).id
-                """, [.integer(time.seconds), .blobs(ids)]
-            ).rows.map { try $0.bytes(0) }
-        }
+    fileprivate func endSessions(
+        _ ids: [[UInt8]], at time: Date, barring bar: TokenBar, waits: Bool
+    ) throws -> [[UInt8]] {
+        let foreign = try run(
+            """
+            WITH ended AS MATERIALIZED (SELECT id FROM foreign_guests WHERE id = ANY ($4) AND ends > $1
+                ORDER BY id FOR UPDATE \(waits ? "" : "SKIP LOCKED"))
+            UPDATE foreign_guests SET ends = $1, barred = $2, expires = greatest(expires, $3)
+            FROM ended WHERE foreign_guests.id = ended.id RETURNING foreign_guests.id
+            """, [.time(time), .time(bar.issued), .time(bar.kept), .blobs(ids)]
+        ).rows.map { try $0.bytes(0) }
+        return try foreign
+            + ["sessions", "guests"].flatMap { table in
+                try run(
+                    """
+                    WITH ended AS MATERIALIZED (SELECT id FROM \(table) WHERE id = ANY ($2) AND expires > $1
+                        ORDER BY id FOR UPDATE \(waits ? "" : "SKIP LOCKED"))
+                    UPDATE \(table) SET expires = $1 FROM ended WHERE \(table).id = ended.id RETURNING \(table).id
+                    """, [.integer(time.seconds), .blobs(ids)]
+                ).rows.map { try $0.bytes(0) }
+            }
     }
 }

@@ -139,6 +139,11 @@ public final class PostgreSQLStore: Sendable {
 
     // MARK: Watching
 
+    public var writtenHead: AuditHead? {
+        [guests.writtenHead, changes.writtenHead, sweeps.writtenHead].compactMap(\.self)
+            .max { $0.sequence < $1.sequence }
+    }
+
     /// How many writes wait for the transactions under way.
     public var waitingWrites: Int { guests.waiting + changes.waiting + sweeps.waiting }
 

@@ -1,5 +1,5 @@
 public import Broker
-import FoundationEssentials
+public import FoundationEssentials
 
 extension PostgreSQLStore {
     public func record(_ records: [AuditRecord], attempt: RecordedAttempt?) async throws {
@@ -7,10 +7,15 @@ extension PostgreSQLStore {
             Query(
                 """
                 INSERT INTO attempts (\(RecordedAttempt.columnList))
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING 1
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING 1
                 """, attempt.columns)
         }
         _ = try await write(query, recording: records)
+    }
+
+    public func countAgain(_ mark: String, at time: Date) async throws {
+        let query = Query(AttemptReads.countAgain.postgreSQL, [.integer(time.milliseconds), .text(mark)])
+        _ = try await write(query, recording: [])
     }
 
     public func trimAttempts(keeping count: Int) async throws {

@@ -35,6 +35,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
 
     private let queue = WorkQueue<Write>()
     private let observer = Lock<Observer?>(nil)
+    private let written = Lock<AuditHead?>(nil)
     private let deadlines: Deadlines
     private let threads = ThreadGroup()
 
@@ -48,6 +49,9 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
     }
 
     var waiting: Int { queue.count }
+
+    /// The trail's end after this thread's last transaction that added to it.
+    var writtenHead: AuditHead? { written.withLock { $0 } }
 
     func observe(_ body: @escaping @Sendable (CommittedBatch) -> Void) {
         observer.withLock { $0 = Observer(report: body) }
@@ -130,6 +134,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
                 // What has no record can be done twice.
                 guard let proof, wasCommitted(proof, batch, link) else { throw NotCommitted() }
             }
+            if let proof { written.withLock { $0 = AuditHead(sequence: proof.sequence, hash: proof.hash) } }
             link.succeed()
             return staged
         } catch {

@@ -10,19 +10,23 @@ extension ReadingStore {
         return try await rows(
             Read(
                 """
-                SELECT id, workload, tee, chip, opened, expires FROM (
-                    SELECT * FROM (SELECT s.id, w.id AS workload, w.tee, s.chip, s.opened, s.expires
+                SELECT id, workload, tee, chip, opened, expires, issuer FROM (
+                    SELECT * FROM (SELECT s.id, w.id AS workload, w.tee, s.chip, s.opened, s.expires, '' AS issuer
                         FROM sessions s JOIN workloads w ON w.row = s.workload
                         WHERE s.id > ?1 AND s.expires > ?2 AND \(condition.ofSessions) ORDER BY s.id LIMIT ?3) a
                     UNION ALL
-                    SELECT * FROM (SELECT s.id, NULL, s.tee, s.chip, s.opened, s.expires FROM guests s
-                        WHERE s.id > ?1 AND s.expires > ?2 AND \(condition.ofGuests) ORDER BY s.id LIMIT ?3) b) o
+                    SELECT * FROM (SELECT s.id, NULL, s.tee, s.chip, s.opened, s.expires, '' FROM guests s
+                        WHERE s.id > ?1 AND s.expires > ?2 AND \(condition.ofGuests) ORDER BY s.id LIMIT ?3) b
+                    UNION ALL
+                    SELECT * FROM (SELECT s.id, NULL, s.tee, s.chip, s.opened, s.ends, s.issuer FROM foreign_guests s
+                        WHERE s.id > ?1 AND s.ends > ?2 AND \(condition.ofForeign) ORDER BY s.id LIMIT ?3) c) o
                 ORDER BY id LIMIT ?3
                 """, [.bytes(id), .time(time), .integer(limit)] + condition.values, .scan
             ) { row in
                 OpenSession(
                     id: try row.bytes(0), workload: try row.optionalText(1).map { try WorkloadID($0) },
-                    tee: try row.text(2), chip: try row.text(3), opened: try row.date(4), expires: try row.date(5))
+                    tee: try row.text(2), chip: try row.text(3), opened: try row.date(4), expires: try row.date(5),
+                    issuer: try row.optionalText(6).flatMap { $0.isEmpty ? nil : $0 })
             })
     }
 
@@ -35,7 +39,9 @@ extension ReadingStore {
                 SELECT id FROM (
                     SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload
                         WHERE s.expires > ?1 AND \(condition.ofSessions)
-                    UNION ALL SELECT s.id FROM guests s WHERE s.expires > ?1 AND \(condition.ofGuests)) o ORDER BY id
+                    UNION ALL SELECT s.id FROM guests s WHERE s.expires > ?1 AND \(condition.ofGuests)
+                    UNION ALL SELECT s.id FROM foreign_guests s WHERE s.ends > ?1 AND \(condition.ofForeign)) o
+                ORDER BY id
                 """, [.time(time)] + condition.values, .scan
             ) { try $0.bytes(0) })
     }
@@ -46,6 +52,7 @@ extension ReadingStore {
                 """
                 SELECT (SELECT count(*) FROM sessions WHERE expires > ?1)
                     + (SELECT count(*) FROM guests WHERE expires > ?1)
+                    + (SELECT count(*) FROM foreign_guests WHERE ends > ?1)
                 """, [.time(time)], .scan
             ) { try $0.int(0) }) ?? 0
     }
@@ -54,18 +61,66 @@ extension ReadingStore {
         try await first(
             Read(SessionReads.guest, [.bytes(id), .time(time)]) { row in
                 StoredGuest(
-                    id: id, claims: try row.text(0), key: try row.text(1), verdict: try row.text(2),
+                    id: id, claims: try row.text(0), initData: try row.bytes(10), key: try row.text(1),
+                    verdict: try row.text(2),
                     token: try row.text(3), tee: try row.text(4), chip: try row.text(5), opened: try row.date(6),
                     expires: try row.date(7), code: try row.bytes(8), masterKey: try row.text(9))
             })
     }
 }
 
+extension ReadingStore {
+    public func initData(_ digest: [UInt8]) async throws -> String? {
+        try await first(
+            Read("SELECT entries FROM init_data WHERE id = ?1", [.bytes(digest)], .large) { try $0.text(0) })
+    }
+
+    public func keepsInitData(_ digest: [UInt8], until time: Date) async throws -> Bool {
+        try await first(
+            Read("SELECT 1 FROM init_data WHERE id = ?1 AND expires >= ?2", [.bytes(digest), .time(time)]) { _ in true }
+        ) != nil
+    }
+}
+
+extension StoredForeignGuest {
+    static let columnList = "id, issuer, tee, chip, opened, ends, barred, expires"
+
+    /// The first six of ``columnList``, and when its token was made.
+    func columns(at time: Date) -> [Value] {
+        [.bytes(id), .text(issuer), .text(tee), .text(chip), .time(time), .time(expires), .time(issued)]
+    }
+}
+
 enum SessionReads {
+    /// Whether an attested guest's session goes on.
+    static func isOpen(_ id: [UInt8], at time: Date) -> Read<Bool> {
+        Read(isOpen, [.bytes(id), .time(time)]) { _ in true }
+    }
+
+    private static let isOpen: SQLText = "SELECT 1 FROM guests WHERE id = ?1 AND expires > ?2"
+
     fileprivate static let guest: SQLText = """
-        SELECT claims, key, verdict, token, tee, chip, opened, expires, code, master_key FROM guests
+        SELECT claims, key, verdict, token, tee, chip, opened, expires, code, master_key, init_data FROM guests
         WHERE id = ?1 AND expires > ?2
         """
+}
+
+extension StoredGuest {
+    static let columnList =
+        "id, tee, chip, opened, expires, master_key, code, init_data, claims, key, verdict, token"
+
+    /// In the order of ``columnList``.
+    var columns: [Value] {
+        [
+            .bytes(id), .text(tee), .text(chip), .time(opened), .time(expires), .text(masterKey), .bytes(code),
+            .bytes(initData), .text(claims), .text(key), .text(verdict), .text(token),
+        ]
+    }
+}
+
+extension StoredInitData {
+    /// In the order of the table's.
+    var columns: [Value] { [.bytes(digest), .text(entries), .time(expires)] }
 }
 
 /// Which sessions are meant, in SQL.
@@ -74,6 +129,8 @@ private struct SessionCondition: Sendable {
     let ofSessions: String
     /// Over `guests s`, which have no workload.
     let ofGuests: String
+    /// Over `foreign_guests s`.
+    let ofForeign: String
     let values: [Value]
 
     /// - Parameter number: of the first parameter.
@@ -87,9 +144,18 @@ private struct SessionCondition: Sendable {
         if let id = selection.id { add("s.id", .bytes(id)) }
         if let chip = selection.chip { add("s.chip", .text(chip)) }
         let common = conditions.isEmpty ? "1 = 1" : conditions.joined(separator: " AND ")
+        let none = "1 = 0"
+        ofGuests = selection.workload == nil && selection.issuer == nil ? common : none
         if let workload = selection.workload { add("w.id", .text(workload.text)) }
-        ofSessions = conditions.isEmpty ? "1 = 1" : conditions.joined(separator: " AND ")
-        ofGuests = selection.workload == nil ? common : "1 = 0"
+        let ofWorkload = conditions.isEmpty ? "1 = 1" : conditions.joined(separator: " AND ")
+        ofSessions = selection.issuer == nil ? ofWorkload : none
+        guard selection.workload == nil else {
+            ofForeign = none
+            self.values = values
+            return
+        }
+        if let issuer = selection.issuer { add("s.issuer", .text(issuer)) }
+        ofForeign = conditions.isEmpty ? "1 = 1" : conditions.joined(separator: " AND ")
         self.values = values
     }
 }

@@ -58,7 +58,10 @@ extension ReadingStore {
 
 enum AttemptReads {
     fileprivate static let columns =
-        "id, time, workload, tee, session, chip, code, sentence, verdict, action"
+        "id, time, workload, tee, session, chip, code, sentence, verdict, action, address, request, version, mark, "
+        + "count, last"
+
+    static let countAgain: SQLText = "UPDATE attempts SET count = count + 1, last = ?1 WHERE mark = ?2"
 
     static let head = Read("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1") { row in
         AuditHead(sequence: try row.integer(0), hash: try row.bytes(1))
@@ -66,18 +69,20 @@ enum AttemptReads {
 }
 
 extension RecordedAttempt {
-    static let columnList = "time, action, workload, tee, session, chip, outcome, code, sentence, verdict"
+    static let columnList =
+        "time, action, workload, tee, session, chip, outcome, code, sentence, verdict, address, request, version, mark"
 
     /// In the order of ``columnList``.
     var columns: [Value] {
         [
             .integer(time.milliseconds), .text(action), .text(workload), .text(tee), .text(session), .text(chip),
             .text(isAccepted ? "accepted" : "refused"), .text(code?.rawValue ?? ""), .text(sentence),
-            .text(verdictJSON),
+            .text(verdictJSON), .text(origin.address), .text(origin.request), .text(origin.version),
+            .text(repeats.mark),
         ]
     }
 
-    /// From the columns id, time, workload, tee, session, chip, code, sentence, verdict, action.
+    /// From the columns of ``AttemptReads``.
     fileprivate init(row: any StoredRow) throws {
         let json = try row.text(8)
         // A verdict that cannot be read is shown as it is, and does not hide the attempts beside it.
@@ -85,6 +90,10 @@ extension RecordedAttempt {
             id: try row.integer(0), time: Date(milliseconds: try row.integer(1)), action: try row.text(9),
             workload: try row.text(2), tee: try row.text(3), session: try row.text(4), chip: try row.text(5),
             code: Refusal.Code(rawValue: try row.text(6)), sentence: try row.text(7),
-            verdict: json.isEmpty ? nil : try? VerdictRecord(json: json), verdictJSON: json)
+            verdict: json.isEmpty ? nil : try? VerdictRecord(json: json), verdictJSON: json,
+            origin: Origin(address: try row.text(10), request: try row.text(11), version: try row.text(12)),
+            repeats: Repeats(
+                mark: try row.text(13), count: Int(clamping: try row.integer(14)),
+                last: try row.optionalInteger(15).map { Date(milliseconds: $0) }))
     }
 }

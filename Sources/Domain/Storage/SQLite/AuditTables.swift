@@ -1,6 +1,6 @@
 public import Broker
 import Evidence
-import FoundationEssentials
+public import FoundationEssentials
 import SQLite
 
 extension SQLiteStore {
@@ -8,6 +8,12 @@ extension SQLiteStore {
         try await writes.perform { database in
             if let attempt { try database.insert(attempt) }
             for record in records { try database.append(record) }
+        }
+    }
+
+    public func countAgain(_ mark: String, at time: Date) async throws {
+        try await writes.perform { database in
+            try database.execute(AttemptReads.countAgain, [.integer(time.milliseconds), .text(mark)])
         }
     }
 
@@ -44,7 +50,8 @@ extension Database {
     func insert(_ attempt: RecordedAttempt) throws {
         try execute(
             """
-            INSERT INTO attempts (\(RecordedAttempt.columnList)) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            INSERT INTO attempts (\(RecordedAttempt.columnList)) 
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
             """, attempt.columns)
     }
 }

@@ -4,23 +4,26 @@ import SQLite
 
 extension SQLiteStore: GuestStore {
     public func insert(
-        _ guest: StoredGuest, attempt: RecordedAttempt, recording record: AuditRecord
+        _ guest: StoredGuest, initData: StoredInitData?, attempt: RecordedAttempt, recording record: AuditRecord
     ) async throws -> Bool {
         try await writes.perform { database in
             guard try database.first(KeyReads.isRetired(guest.masterKey)) == nil else { return false }
-            try database.cachedStatement(
-                sql: """
-                    INSERT INTO guests (id, tee, chip, opened, expires, master_key, code, claims, key, verdict, token)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
-                    """
-            ).execute(arguments: [
-                guest.id, guest.tee, guest.chip, guest.opened.seconds, guest.expires.seconds, guest.masterKey,
-                guest.code, guest.claims, guest.key, guest.verdict, guest.token,
-            ])
+            try database.execute(Self.insertGuest, guest.columns)
             guard database.changesCount > 0 else { return false }
+            if let initData { try database.execute(Self.keepInitData, initData.columns) }
             try database.insert(attempt)
             try database.append(record)
             return true
         }
     }
+
+    private static let insertGuest: SQLText = """
+        INSERT INTO guests (\(StoredGuest.columnList)) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        ON CONFLICT DO NOTHING
+        """
+
+    private static let keepInitData: SQLText = """
+        INSERT INTO init_data (id, entries, expires) VALUES (?1, ?2, ?3)
+        ON CONFLICT (id) DO UPDATE SET expires = max(init_data.expires, excluded.expires)
+        """
 }

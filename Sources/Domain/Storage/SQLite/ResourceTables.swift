@@ -92,11 +92,8 @@ extension SQLiteStore: ResourceStore {
         _ release: ResourceRelease, at time: Date, recording record: AuditRecord
     ) async throws -> ResourceReleaseOutcome {
         try await writes.perform { database in
-            if let guest = release.guest {
-                let isOpen = try Bool.fetchOne(
-                    database.cachedStatement(sql: "SELECT 1 FROM guests WHERE id = ? AND expires > ?"),
-                    arguments: [guest, time.seconds])
-                guard isOpen == true else { return .ended }
+            if case .attested(let guest) = release.reader {
+                guard try database.first(SessionReads.isOpen(guest, at: time)) != nil else { return .ended }
             }
             switch release.source {
             case .resource(let resource, let stamp):
@@ -110,10 +107,23 @@ extension SQLiteStore: ResourceStore {
                     arguments: [workload.row])
                 guard isThere == true else { return .changed }
             }
+            if case .foreign(let guest) = release.reader {
+                try database.execute(Self.keepForeignGuest, guest.columns(at: time))
+                guard database.changesCount > 0 else { return .ended }
+            }
             try database.append(record)
             return .done
         }
     }
+}
+
+extension SQLiteStore {
+    /// Changes nothing when the guest was ended after its token was made.
+    fileprivate static let keepForeignGuest: SQLText = """
+        INSERT INTO foreign_guests (\(StoredForeignGuest.columnList)) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?6)
+        ON CONFLICT (id) DO UPDATE SET tee = excluded.tee, chip = excluded.chip, ends = max(ends, excluded.ends),
+            expires = max(expires, excluded.expires) WHERE barred < ?7
+        """
 }
 
 extension SQLiteChange {

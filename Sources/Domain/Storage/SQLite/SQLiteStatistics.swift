@@ -18,6 +18,8 @@ extension SQLiteStore: ServerStore {
         }
     }
 
+    public var writtenHead: AuditHead? { writes.writtenHead }
+
     /// How many writes wait for the transaction under way.
     public var waitingWrites: Int { writes.waiting }
 

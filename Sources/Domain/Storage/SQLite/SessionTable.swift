@@ -42,7 +42,8 @@ extension SQLiteStore {
     }
 
     public func endSessions(
-        _ selection: SessionSelection, at time: Date, recording record: @escaping @Sendable (Int) -> AuditRecord
+        _ selection: SessionSelection, at time: Date, barring bar: TokenBar,
+        recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int {
         let found = try await openSessions(selection, at: time)
         // In portions, so that guests do not wait behind a long transaction. The record is in the first one's: should
@@ -52,7 +53,7 @@ extension SQLiteStore {
             let ids = found[start..<min(start + Self.portion, found.count)]
             let later = found.count - ids.count
             ended += try await writes.perform { database in
-                let count = try Self.expire(ids, at: time, in: database)
+                let count = try Self.expire(ids, at: time, barring: bar, in: database)
                 if start == 0, count + later > 0 { try database.append(record(count + later)) }
                 return count
             }
@@ -61,7 +62,9 @@ extension SQLiteStore {
     }
 
     /// A row is not removed: it is what remembers that a challenge was answered.
-    private static func expire(_ ids: ArraySlice<[UInt8]>, at time: Date, in database: Database) throws -> Int {
+    private static func expire(_ ids: ArraySlice<[UInt8]>, at time: Date, barring bar: TokenBar, in database: Database)
+        throws -> Int
+    {
         // An id is random: it is in one of the tables.
         let statements = try ["sessions", "guests"].map {
             try database.cachedStatement(sql: "UPDATE \($0) SET expires = ? WHERE id = ? AND expires > ?")
@@ -72,6 +75,11 @@ extension SQLiteStore {
                 try statement.execute(arguments: [time.seconds, id, time.seconds])
                 count += database.changesCount
             }
+            try database.execute(
+                """
+                UPDATE foreign_guests SET ends = ?1, barred = ?2, expires = max(expires, ?3) WHERE id = ?4 AND ends > ?1
+                """, [.time(time), .time(bar.issued), .time(bar.kept), .bytes(id)])
+            count += database.changesCount
         }
         return count
     }
@@ -80,6 +88,7 @@ extension SQLiteStore {
 
     public func sweepSessions(before time: Date) async throws -> Int {
         try await sweep("sessions", before: time) + sweep("guests", before: time)
+            + sweep("init_data", before: time) + sweep("foreign_guests", before: time)
     }
 
     private func sweep(_ table: String, before time: Date) async throws -> Int {

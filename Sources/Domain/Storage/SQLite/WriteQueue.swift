@@ -29,6 +29,7 @@ final class WriteQueue: Sendable {
     private struct Observer { let report: @Sendable (CommittedBatch) -> Void }
 
     private let writer: DatabaseQueue
+    private let written = Lock<AuditHead?>(nil)
     private let state = Lock(State())
     private let observer = Lock<Observer?>(nil)
     /// The only thread that writes; it may block on the disk.
@@ -42,6 +43,9 @@ final class WriteQueue: Sendable {
     func observe(_ body: @escaping @Sendable (CommittedBatch) -> Void) {
         observer.withLock { $0 = Observer(report: body) }
     }
+
+    /// The trail's end after the last transaction that came through.
+    var writtenHead: AuditHead? { written.withLock { $0 } }
 
     /// Runs a write, and returns when it is durable.
     func perform<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
@@ -91,9 +95,11 @@ final class WriteQueue: Sendable {
     /// - Returns: why nothing was written, or `nil` when the transaction is on the disk.
     private func commit(_ batch: [Write]) -> (any Error)? {
         do {
-            try writer.writeWithoutTransaction { database in
+            let head = try writer.writeWithoutTransaction { database in
                 try database.inTransaction(.immediate) { for write in batch { write.run(database) } }
+                return try? database.first(AttemptReads.head)
             }
+            written.withLock { $0 = head }
             return nil
         } catch {
             return error

@@ -60,7 +60,8 @@ extension ForeignGuest {
         }
         self.init(
             issuer: issuer, claims: GuestClaims(.snp(stated), initData: initData),
-            key: try RecipientKey(refusing: jwk, rules: keys).json, expires: Date(timeIntervalSince1970: end))
+            key: try RecipientKey(refusing: jwk, rules: keys).json, issued: Date(timeIntervalSince1970: made),
+            expires: Date(timeIntervalSince1970: end))
     }
 
     /// For clocks that differ, in seconds.

@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Endorsements
 import Evidence
 import Metrics
@@ -40,6 +41,8 @@ struct BrokerMetrics: Sendable {
     private let commitFailures: Counter
     private let refusals: [Refusal.Code: Counter]
     private let askedFirst: Counter
+    private let versions: [ExactText: Counter]
+    private let otherVersion: Counter
 
     init(_ registry: PrometheusRegistry) {
         checks = Self.counters(Check.Name.all) { registry.counter(.refusedChecks, ("check", $0.text)) }
@@ -69,6 +72,8 @@ struct BrokerMetrics: Sendable {
         commit = registry.histogram(.commitDuration)
         commitFailures = registry.counter(.commitFailures)
         askedFirst = registry.counter(.guestHandshakes, ("tee", "any"), ("outcome", "asked_first"))
+        versions = Self.counters(Self.knownVersions) { registry.counter(.protocolVersions, ("version", $0.text)) }
+        otherVersion = registry.counter(.protocolVersions, ("version", "other"))
         refusals = Self.counters(Refusal.Code.allCases) { registry.counter(.refusals, ("code", $0.rawValue)) }
     }
 
@@ -103,6 +108,11 @@ struct BrokerMetrics: Sendable {
         case .answerRefused, .disabled, .sessionsEnded: break
         }
     }
+
+    /// Of the KBS protocol: virtee's, and those that Confidential Containers has had. What anybody makes up is another.
+    private static let knownVersions: [ExactText] = ["0.0.0", "0.1.0", "0.1.1", "0.2.0", "0.3.0", "0.4.0"]
+
+    func spoken(_ version: String) { (versions[ExactText(version)] ?? otherVersion).increment() }
 
     func callAsFunction(_ event: EndorsementEvent) {
         if case .lookedUp(let lookup) = event { lookups[lookup]?.increment() }

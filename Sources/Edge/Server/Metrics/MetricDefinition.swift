@@ -33,6 +33,9 @@ extension MetricDefinition {
         help:
             "Steps of handshakes with guests that name no workload (Confidential Containers), by technology and outcome.",
         kind: .counter)
+    static let protocolVersions = MetricDefinition(
+        name: "kbs_protocol_requests_total",
+        help: "Requests for challenges, and answers, by the version of the protocol that they speak.", kind: .counter)
     static let resourceReleases = MetricDefinition(
         name: "kbs_resource_releases_total", help: "Resources that guests asked for, by outcome.", kind: .counter)
     static let resourceChanges = MetricDefinition(
@@ -116,7 +119,8 @@ extension MetricDefinition {
     static let all = [
         httpRequests, httpDuration, httpInFlight, connections, malformed, limitsReached, handshakes, refusals,
         refusedChecks,
-        workloadChanges, guestHandshakes, resourceReleases, resourceChanges, sessions, workloads, resources, lookups,
+        workloadChanges, guestHandshakes, protocolVersions, resourceReleases, resourceChanges, sessions, workloads,
+        resources, lookups,
         kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration, commitFailures, databaseConnections,
         lostConnections, spans, leftOut, readiness, certificateExpiry, buildInfo, libraryInfo, fipsMode, mlKEM,
         replacedFiles, cpu, memory,

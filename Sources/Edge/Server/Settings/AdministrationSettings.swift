@@ -8,7 +8,7 @@ extension SettingKey {
     static let administration = [
         insecureAdmin, clientRoles, jwtIssuer, jwtAudience, jwtKeys, jwtRoleClaim, jwtRoles, jwtOperatorKeys,
         auditCheckpointFile,
-        auditCheckpointInterval, auditAttempts, auditRefusalsPerMinute, auditStrangersPerMinute,
+        auditCheckpointInterval, auditCheckpointRecords, auditAttempts, auditRefusalsPerMinute, auditStrangersPerMinute,
     ]
 
     public static let insecureAdmin = SettingKey(
@@ -72,6 +72,10 @@ extension SettingKey {
     public static let auditCheckpointInterval = SettingKey(
         "audit.checkpoint_interval", "How often the trail is signed", default: "15m"
     ) { $1.checkpointInterval = try $0.duration() }
+
+    public static let auditCheckpointRecords = SettingKey(
+        "audit.checkpoint_records", "After how many records it is signed at the latest", default: "1000"
+    ) { $1.checkpointRecords = try $0.number(1...1_000_000_000) }
 
     public static let auditAttempts = SettingKey(
         "audit.attempts", "How many attempts to attest are kept with all their checks", default: "10000"

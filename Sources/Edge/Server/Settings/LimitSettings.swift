@@ -15,6 +15,8 @@ public struct LimitSettings: Sendable, Hashable {
     public var waitingAttestations = 1_000
     /// How often a guest is given one secret in a minute.
     public var releasesPerMinute = Broker.usualReleasesPerMinute
+    /// How much of the database a machine's guests without a workload may fill at once, in bytes.
+    public var guestRoom = Broker.usualGuestRoom * 1_024
     /// Longest body of a request, in bytes.
     public var body = 256 * 1_024
     /// Longest evidence of a guest that brings a cookie of this server's, in bytes: init data may be long.
@@ -37,7 +39,8 @@ public struct LimitSettings: Sendable, Hashable {
 extension SettingKey {
     static let limits = [
         limitRequestsPerSecond, limitBurst, limitConnections, limitConnectionsPerAddress, limitWaitingAttestations,
-        limitReleases, limitBody, limitEvidence, limitResource, limitBodies, headerTimeout, bodyTimeout, writeTimeout,
+        limitReleases, limitGuestRoom, limitBody, limitEvidence, limitResource, limitBodies, headerTimeout, bodyTimeout,
+        writeTimeout,
     ]
 
     public static let limitRequestsPerSecond = SettingKey(
@@ -64,6 +67,12 @@ extension SettingKey {
         "limits.releases_per_minute",
         "How often a guest is given one secret in a minute; all of them ten times as often", default: "60"
     ) { $1.limits.releasesPerMinute = try $0.number(1...10_000) }
+
+    public static let limitGuestRoom = SettingKey(
+        "limits.guest_room",
+        "How much of the database a machine's guests without a workload may fill at once, in bytes; all guests sixteen "
+            + "times as much", default: "67108864"
+    ) { $1.limits.guestRoom = try $0.number(1_048_576...1_099_511_627_776) }
 
     public static let limitBody = SettingKey(
         "limits.body", "Longest body of a request, in bytes", default: "262144"

@@ -88,6 +88,8 @@ public struct Settings: Sendable {
     public var checkpointFile: URL?
     /// In seconds.
     public var checkpointInterval: TimeInterval = 900
+    /// After how many records one is written at the latest.
+    public var checkpointRecords = 1_000
     public var attemptsKept = 10_000
     public var refusalsPerMinute = 600
     public var strangersPerMinute = 60
@@ -137,6 +139,7 @@ public struct Settings: Sendable {
     /// How long challenges and sessions live, where others may work on the same database.
     func lifetimes(on store: any ServerStore) -> Lifetimes {
         var lifetimes = lifetimes
+        lifetimes.foreignToken = guestComponents.trustedAge ?? lifetimes.session
         if store.isShared { lifetimes.clockTolerance = Lifetimes.sharedClockTolerance }
         return lifetimes
     }
