@@ -7,6 +7,9 @@ import Endorsements
 import Evidence
 import EvidenceSupport
 import Foundation
+import JOSE
+import Formats
+import Crypto
 import MasterKeys
 @testable import Server
 import SimulatedHardware
@@ -279,11 +282,23 @@ struct DoctorTests {
         }
         #expect(elsewhere["access"]?.found.contains("nobody can administer") == true)
         let keys = place.folder.file("jwks.json")
-        try Data(#"{"keys":[{"kty":"EC","kid":"1"}]}"#.utf8).write(to: keys)
+        func publish(_ count: Int, kid: JSONValue?) throws {
+            let made = (0..<count).map { _ in
+                var jwk = P256.Signing.PrivateKey().publicKey.jwk
+                jwk["kid"] = kid
+                return jwk
+            }
+            try Data(JSONValue.object([.init("keys", .array(made))]).encoded).write(to: keys)
+        }
+        try publish(2, kid: "1")
         func issuer(_ keys: String) -> (inout Settings) -> Void {
             { $0.jwt = JWTIssuer(issuer: "https://id.example.org", audience: "kbs", keys: keys) }
         }
         #expect(try await place.complaints(issuer(keys.path)).isEmpty)
+        try publish(1, kid: nil)
+        #expect(try await place.complaints(issuer(keys.path)).isEmpty, "one key needs no kid; C14")
+        try publish(2, kid: nil)
+        #expect(try await place.complaints(issuer(keys.path))["jwt.keys"]?.found.contains("no kid") == true)
         try Data(#"{"keys":[{"kty":"EC"}]}"#.utf8).write(to: keys)
         #expect(try await place.complaints(issuer(keys.path))["jwt.keys"]?.level == .problem)
         #expect(try await place.complaints(issuer("/no/such/file"))["jwt.keys"]?.level == .problem)

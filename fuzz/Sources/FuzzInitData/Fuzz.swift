@@ -11,6 +11,10 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         Depth.reached("init data")
         if !initData.claims.isEmpty { Depth.reached("init data with entries") }
         precondition(initData.digest.count == 32)
+        if let agent = AgentPolicy(initData: initData.claims) {
+            Depth.reached("an agent's policy")
+            _ = (agent.containerImages, agent.containerUIDs)
+        }
     }
     return 0
 }

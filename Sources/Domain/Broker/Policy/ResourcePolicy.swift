@@ -70,4 +70,11 @@ public struct ResourcePolicy: Sendable, Hashable {
     public var agentDecision: String?
 
     public init(name: PolicyName) { self.name = name }
+
+    /// The same, but for what it asks of an agent's policy.
+    var withoutAgentPolicy: ResourcePolicy {
+        var policy = self
+        (policy.containerImages, policy.agentPolicyRules, policy.agentPolicyClaims) = (nil, nil, [:])
+        return policy
+    }
 }

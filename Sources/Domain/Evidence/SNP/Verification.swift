@@ -71,13 +71,13 @@ public struct SNPExpectations: Sendable, Hashable {
 
 extension Verdict {
     /// Whether all that a report lacks is a certificate: it answers the challenge with the
-    /// registered measurement, in a form that is known.
+    /// registered measurement, in a form that is known, from a processor that is taken.
     ///
     /// Meant for a verdict without an endorsement. It says nothing about genuineness.
     public var isWorthProving: Bool {
         let decisive: Set<Check.Name> = [
             .snpVersion, .snpLayout, .snpSignatureAlgorithm, .snpSignatureEncoding, .snpReportData, .snpMeasurement,
-            .snpHostData,
+            .snpHostData, .snpProducts,
         ]
         return failures.allSatisfy { !decisive.contains($0.name) }
     }

@@ -3,6 +3,7 @@ import Broker
 import Bytes
 import Formats
 import FoundationEssentials
+import JOSE
 import HTTP
 import JSONWebTokens
 import Storage
@@ -67,13 +68,20 @@ struct CredentialExamination: Examination {
         guard isOnline || !isElsewhere else { return .ok("jwt.keys", "\(jwt.keys) was not asked (--online does)") }
         do {
             let document = try await JWTKeySource.document(jwt.keys, client: settings.client)
-            let keys = try JSON(document).member("keys").array()
-            let named = keys.count { $0["kid"]?.asText != nil }
-            guard named > 0 else {
-                return .problem(
-                    "jwt.keys", "\(jwt.keys) has no key with a kid", do: "name the issuer's JWKS document (jwks_uri)")
+            let keys = try VerificationKeySet(json: document)
+            // A JWT that names no key is taken where one alone is for its algorithm.
+            func isAlone(_ key: VerificationKey) -> Bool {
+                keys.keys.count { $0.algorithm == key.algorithm } == 1
             }
-            return .ok("jwt.keys", "\(named) keys at \(jwt.keys)")
+            let usable = keys.keys.count { $0.id != nil || isAlone($0) }
+            guard usable > 0 else {
+                return .problem(
+                    "jwt.keys",
+                    keys.keys.isEmpty
+                        ? "\(jwt.keys) has no key that can verify a JWT" : "\(jwt.keys) has several keys and no kid",
+                    do: "name the issuer's JWKS document (jwks_uri)")
+            }
+            return .ok("jwt.keys", "\(usable) keys at \(jwt.keys)")
         } catch {
             return .problem(
                 "jwt.keys", "\(jwt.keys) cannot be had, or is no JWKS: \(error)",
