@@ -112,7 +112,6 @@ struct RefusalTests {
             ] {
                 let reply = try await server.post("/kbs/v0/register_workload", good)
                 #expect(reply.status == 200 && reply.body.hasPrefix("Registered "), "\(reply.body)")
-                #expect(reply.body.contains("with the policy 0x"), "A8: it says which policy was understood")
             }
         }
     }
