@@ -1,7 +1,7 @@
 # make run    build, start a server that trusts simulated hardware, and run the demonstration against it
 # make test   build and run all tests
 # make bench  build for release and measure, AGAINST another kbs binary if one is named (docs/performance.md)
-# make bench-hostile  the same: what strangers' requests cost, and what honest guests notice of them (docs/limits.md)
+# make bench-hostile  its last part alone: what strangers' requests cost, and what guests notice of them (docs/limits.md)
 # make bench-cluster  the same for replicas on a PostgreSQL that it starts (docs/scale.md)
 # make soak   build for release, and boot guests 200,000 times: memory and descriptors must not grow
 # make fuzz   run each fuzz target for FUZZ_SECONDS
@@ -21,6 +21,7 @@ GUEST ?= $(RELEASE_BUILD)/release/kbs-guest
 MANUALS ?= $(RELEASE_BUILD)/man
 BENCH_BUILD = .build-bench
 BENCH_ARGUMENTS ?=
+HOSTILE_ARGUMENTS ?=
 # All tests at once would keep a small machine so busy that servers' own time limits are reached.
 FEWER = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=12
 
@@ -39,9 +40,10 @@ bench-build: packages
 bench: bench-build
 	$(BENCH_BUILD)/release/kbs-bench single --server $(BENCH_BUILD)/release/kbs \
 		$(if $(AGAINST),--against $(AGAINST)) $(BENCH_ARGUMENTS)
+	$(BENCH_BUILD)/release/kbs-bench hostile --server $(BENCH_BUILD)/release/kbs $(HOSTILE_ARGUMENTS)
 
 bench-hostile: bench-build
-	$(BENCH_BUILD)/release/kbs-bench hostile --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)
+	$(BENCH_BUILD)/release/kbs-bench hostile --server $(BENCH_BUILD)/release/kbs $(HOSTILE_ARGUMENTS)
 
 soak: bench-build
 	$(BENCH_BUILD)/release/kbs-bench soak --server $(BENCH_BUILD)/release/kbs $(BENCH_ARGUMENTS)

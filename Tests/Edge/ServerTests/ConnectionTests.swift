@@ -150,11 +150,11 @@ struct ConnectionTests {
     @Test("A request that takes the server long is not the caller's fault")
     func slowServer() async throws {
         var settings = LimitSettings()
-        (settings.headerTimeout, settings.bodyTimeout, settings.writeTimeout) = (3, 3, 3)
+        (settings.headerTimeout, settings.bodyTimeout, settings.writeTimeout) = (10, 10, 10)
         try await SmallServer.run(settings) { router in
             router.post("/slow") { request, _ in
                 let body = try await request.body.collect(upTo: 100)
-                try await Task.sleep(for: .seconds(7))
+                try await Task.sleep(for: .seconds(12))
                 return Response(status: .ok, body: .bytes(body))
             }
         } _: { server in
