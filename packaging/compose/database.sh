@@ -1,6 +1,6 @@
 # Sourced by the entry point of the image postgres, once, when the database is made.
-# The servers may use the tables, and kbs_owner may change them. That servers only add to the trail takes a REVOKE once there
-# are tables (docs/replicas.md); kbs doctor says whether it was done.
+# The servers may use the tables, and kbs_owner may change them. kbs migrate takes from the servers the right to change the
+# trail; what else they never do takes a REVOKE once there are tables (docs/replicas.md).
 psql -v ON_ERROR_STOP=1 --username postgres --no-psqlrc \
     -v owner_password="$(cat /secrets/database-server/owner.password)" \
     -v kbs_password="$(cat /secrets/database-server/kbs.password)" <<'SQL'

@@ -46,7 +46,12 @@ struct Query: Sendable {
     func sessions() throws(Refusal) -> SessionSelection {
         var selection = SessionSelection()
         if let id = values["workload"] { selection.workload = try WorkloadID(id) }
-        selection.issuer = values["issuer"]
+        if let issuer = values["issuer"] {
+            guard issuer.unicodeScalars.count <= 1_024 else {
+                throw Refusal(.invalidField, "issuer must not be longer than 1024 characters.")
+            }
+            selection.issuer = issuer
+        }
         if let chip = values["chip"] {
             guard let bytes = Hex.decode(chip), !bytes.isEmpty else {
                 throw Refusal(.invalidField, "chip must be hex digits.")

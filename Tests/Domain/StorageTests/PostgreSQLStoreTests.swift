@@ -290,6 +290,23 @@ struct PostgreSQLStoreTests {
         }
     }
 
+    @Test("Whoever makes the schema takes the right to change the trail's records from all who were given it; A17")
+    func keptTrail() async throws {
+        let cluster = try await PostgreSQLCluster.shared
+        let database = try await cluster.newStoreDatabase()
+        let role = "role_of_\(database)"
+        try await cluster.sql(
+            "CREATE ROLE \(role); GRANT SELECT, INSERT, UPDATE, DELETE ON audit TO \(role), PUBLIC", in: database)
+        await (try await PostgreSQLStore.connected(to: database)).close()
+        let rights = try await cluster.sql(
+            """
+            SELECT string_agg(has_table_privilege('\(role)', 'audit', right_of)::text, ' ' ORDER BY right_of)
+            FROM unnest(ARRAY['DELETE', 'INSERT', 'SELECT', 'TRUNCATE', 'UPDATE']) right_of
+            """, in: database)
+        #expect(rights.trimmingCharacters(in: .whitespacesAndNewlines) == "false true true false false")
+        try await cluster.sql("DROP OWNED BY \(role); DROP ROLE \(role)", in: database)
+    }
+
     @Test("Without the trail's head nothing is recorded, and so nothing is released")
     func missingHead() async throws {
         let stores = try await stores(1)

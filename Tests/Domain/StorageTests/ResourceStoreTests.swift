@@ -317,6 +317,9 @@ struct ResourceStoreTests {
         #expect(all.first?.opened == place.now && all.first?.expires == place.now.addingTimeInterval(630))
         #expect(try await listed(SessionSelection(issuer: "https://b.example")).count == 1)
         #expect(try await listed(SessionSelection(chip: "c0ffee")).count == 3)
+        #expect(try await listed(SessionSelection(chip: "c0ffee", issuer: "https://b.example")).count == 1)
+        let both = SessionSelection(workload: try WorkloadID("app"), chip: "c0ffee", issuer: "https://b.example")
+        #expect(try await listed(both).isEmpty, "none has both")
         #expect(try await place.store.countSessions(at: place.now) == 3)
         let end = place.now.addingTimeInterval(60)
         let ended = try await place.store.endSessions(

@@ -17,11 +17,13 @@ final class RepeatedAttempts: Sendable {
     /// - Returns: the mark of the attempt that this one is like, if there was one within a minute; otherwise this one is
     ///   remembered.
     func earlier(like attempt: RecordedAttempt) -> String? {
-        let failed = attempt.verdict?.failures.map(\.check).joined(separator: " ") ?? attempt.sentence
+        // Without a verdict the words are the stranger's, who could make each another.
+        let failed = attempt.verdict?.failures.map(\.check).joined(separator: " ")
         let likeness = Likeness(
             action: ExactText(attempt.action), workload: ExactText(attempt.workload), tee: ExactText(attempt.tee),
             chip: ExactText(attempt.chip), address: ExactText(attempt.origin.address),
-            version: ExactText(attempt.origin.version), failed: ExactText(failed), code: attempt.code)
+            version: ExactText(failed == nil ? "" : attempt.origin.version), failed: ExactText(failed ?? ""),
+            code: attempt.code)
         return seen.update(likeness, default: ("", .distantPast)) { entry in
             defer { entry.last = attempt.time }
             guard !entry.mark.isEmpty, attempt.time.timeIntervalSince(entry.last) < Self.minute else {

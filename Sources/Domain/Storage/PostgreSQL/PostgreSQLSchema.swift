@@ -33,7 +33,42 @@ enum PostgreSQLSchema {
             found = try current(connection, until: .now + timeout)
         }
         guard found.compatibleFrom <= version else { throw OtherSchema(isLater: true) }
+        if migrates { try keepTrail(connection, until: .now + timeout) }
     }
+
+    /// Takes the right to change or remove the trail's records from everybody who was given it: servers add to it and read
+    /// it. The owner can give it back; a superuser has it always.
+    private static func keepTrail(_ connection: Connection, until deadline: ContinuousClock.Instant) throws {
+        func run(_ sql: String) throws -> QueryResult {
+            try connection.run(Query(sql, isPrepared: false), until: deadline)
+        }
+        guard try run(whoMayChangeTrail).first != nil else { return }
+        _ = try run("BEGIN")
+        do {
+            // Two at once would be in each other's way.
+            _ = try run(turn)
+            for row in try run(whoMayChangeTrail).rows {
+                _ = try run("REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM \(try row.text(0))")
+            }
+            _ = try run("COMMIT")
+        } catch let error as PostgreSQLError {
+            _ = try run("ROLLBACK")
+            throw error
+        }
+    }
+
+    /// Names as SQL has them; none for who does not own the table.
+    private static let whoMayChangeTrail = """
+        SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            CROSS JOIN aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
+        WHERE c.relname = 'audit' AND n.nspname = ANY (current_schemas(false))
+            AND pg_get_userbyid(c.relowner) = current_user
+            AND a.privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE')
+        """
+
+    /// Who comes second waits here, and then finds that it is done. The number means nothing.
+    private static let turn = "SELECT pg_advisory_xact_lock(5281726154870713)"
 
     /// What is in a database.
     struct Found: Sendable, Hashable {
@@ -87,8 +122,7 @@ enum PostgreSQLSchema {
         do {
             try run("SET LOCAL statement_timeout = 0")
             try run("SET LOCAL lock_timeout = 0")
-            // Who comes second waits here, and then finds that it is done. The number means nothing.
-            try run("SELECT pg_advisory_xact_lock(5281726154870713)")
+            try run(turn)
             // Whoever waits for a table has all others wait behind him. Behind a long read, of a backup say, no guest
             // of the servers at work would get anything: rather this begins again.
             try run("SET LOCAL lock_timeout = 1000")

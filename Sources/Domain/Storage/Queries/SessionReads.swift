@@ -135,27 +135,31 @@ private struct SessionCondition: Sendable {
 
     /// - Parameter number: of the first parameter.
     init(_ selection: SessionSelection, from number: Int) {
+        let none = "1 = 0"
+        // No guest of another verifier's has a workload. A parameter must be somewhere in the statement.
+        guard selection.workload == nil || selection.issuer == nil else {
+            (ofSessions, ofGuests, ofForeign, values) = (none, none, none, [])
+            return
+        }
         var conditions: [String] = []
         var values: [Value] = []
         func add(_ column: String, _ value: Value) {
             conditions.append("\(column) = ?\(number + values.count)")
             values.append(value)
         }
+        func all() -> String { conditions.isEmpty ? "1 = 1" : conditions.joined(separator: " AND ") }
         if let id = selection.id { add("s.id", .bytes(id)) }
         if let chip = selection.chip { add("s.chip", .text(chip)) }
-        let common = conditions.isEmpty ? "1 = 1" : conditions.joined(separator: " AND ")
-        let none = "1 = 0"
-        ofGuests = selection.workload == nil && selection.issuer == nil ? common : none
-        if let workload = selection.workload { add("w.id", .text(workload.text)) }
-        let ofWorkload = conditions.isEmpty ? "1 = 1" : conditions.joined(separator: " AND ")
-        ofSessions = selection.issuer == nil ? ofWorkload : none
-        guard selection.workload == nil else {
-            ofForeign = none
-            self.values = values
-            return
+        let common = all()
+        if let workload = selection.workload {
+            add("w.id", .text(workload.text))
+            (ofSessions, ofGuests, ofForeign) = (all(), none, none)
+        } else if let issuer = selection.issuer {
+            add("s.issuer", .text(issuer))
+            (ofSessions, ofGuests, ofForeign) = (none, none, all())
+        } else {
+            (ofSessions, ofGuests, ofForeign) = (common, common, common)
         }
-        if let issuer = selection.issuer { add("s.issuer", .text(issuer)) }
-        ofForeign = conditions.isEmpty ? "1 = 1" : conditions.joined(separator: " AND ")
         self.values = values
     }
 }
