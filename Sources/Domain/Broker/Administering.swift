@@ -17,9 +17,10 @@ extension Broker {
             try await self.store(registration, replacing: replacing, expecting: expected, by: actor)
         }
         let id = registration.id
+        let active = keys.held.active.id
         var outcome = try await store()
         // Another process has rotated the keys, and retired ours, before we noticed.
-        if outcome == .keyRetired, try keys.reload() { outcome = try await store() }
+        if outcome == .keyRetired, try keys.isOther(than: active) { outcome = try await store() }
         switch outcome {
         case .done(let workload, let replaced):
             report(.registered(id, replaced: replaced))

@@ -48,6 +48,14 @@ public final class KeyRing: Sendable {
     @discardableResult
     public func reload() throws -> Bool { try reload(fresh: true) }
 
+    /// Reads all sources again.
+    ///
+    /// - Returns: whether the active key is now another than one that was.
+    func isOther(than id: String) throws -> Bool {
+        try reload()
+        return !held.isActive(id)
+    }
+
     /// Reads those sources again that another process may have changed: files.
     @discardableResult
     public func refresh() throws -> Bool { try reload(fresh: false) }

@@ -84,7 +84,8 @@ public protocol Store: KeyStore {
     /// Counts an attempt that was refused as another was.
     ///
     /// - Parameter mark: of that one.
-    func countAgain(_ mark: String, at time: Date) async throws
+    /// - Returns: whether it is still kept.
+    func countAgain(_ mark: String, at time: Date) async throws -> Bool
 
     /// Attempts, latest first, from the first one before `id`.
     func attempts(_ selection: AttemptSelection, before id: Int64, limit: Int) async throws -> [RecordedAttempt]

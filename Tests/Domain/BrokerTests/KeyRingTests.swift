@@ -224,8 +224,8 @@ struct ResealingTests {
         #expect(try await store.retire(id, at: Date().addingTimeInterval(200)))
         // A process that still has it as its active key.
         let stale = Broker(store: store, endorsements: NoEndorsements(), keys: KeyRing(master: old))
-        #expect(await code { try await stale.register(Simulated.registration("late")) } == .unavailable)
-        #expect(try await store.workload(WorkloadID("late")) == nil)
+        await #expect(throws: (any Error).self) { try await stale.register(Simulated.registration("late")) }
+        #expect(try await store.workloads(after: "k", search: "late", limit: 1).isEmpty)
         #expect(try await !store.insert(Session(copying: session, id: 2)))
     }
 

@@ -210,6 +210,32 @@ struct ManifestTests {
     }
 
     @Test(
+        "What somebody has hidden, with its line, does not come back after it was removed, and hides no token",
+        arguments: TestedStore.allCases)
+    func hidden(_ kind: TestedStore) async throws {
+        let place = try await filled(kind)
+        let app = try WorkloadID("app")
+        #expect(try await refused(place.store, place.path).isEmpty)
+        // The line alone: the removal is sealed nonetheless.
+        let before = try #require(try await place.store.manifestSeal())
+        try await place.store.tamper("DELETE FROM manifest WHERE kind = 'workload'")
+        #expect(try await place.store.remove(app, expecting: nil, recording: record) == .done)
+        let after = try #require(try await place.store.manifestSeal())
+        #expect(after.state > before.state)
+        // A row and its line together, as the operator will ask for it: nothing is built on them.
+        try await place.store.tamper("UPDATE resources SET policy = 'lax'")
+        let lax = try await place.store.resources(after: "", search: "", limit: 1).map { ManifestEntry($0) }
+        let digest = Hex.encode(try #require(lax.first).digest)
+        let literal = kind == .sqlite ? "x'\(digest)'" : "'\\x\(digest)'"
+        try await place.store.tamper("UPDATE manifest SET digest = \(literal) WHERE kind = 'resource'")
+        await #expect(throws: ManifestViolation.self) { try await place.put(2) }
+        // Without tokens a server would let everybody on its machine register.
+        try await place.store.tamper("DELETE FROM tokens")
+        #expect(try await place.store.hasTokens())
+        #expect(try await place.store.tokens().isEmpty)
+    }
+
+    @Test(
         "An operator can vouch for rows as they are, and servers at work take the new manifest",
         arguments: TestedStore.allCases)
     func accepted(_ kind: TestedStore) async throws {
@@ -268,13 +294,23 @@ struct ManifestTests {
         let entries = (0..<50).map { ManifestEntry(.workload, "w\($0)", saying: [.number(Int64($0)), .text("\($0)")]) }
         let manifest = Manifest.tested
         var seal: ManifestSeal?
-        var listed: [String: ManifestRow] = [:]
-        for entry in entries + entries.prefix(25).map({ ManifestEntry.absent($0.kind, $0.name) }) + entries.prefix(10) {
-            let next = try manifest.advance(seal, by: [(listed[entry.name], entry)])
-            listed[entry.name] = ManifestRow(entry, state: next.state)
-            seal = next
+        var lines: [String: ManifestRow] = [:]
+        func page(_ last: ManifestRow, _ limit: Int) -> [ManifestRow] {
+            Array(
+                lines.values.filter { ($0.state, $0.kind, $0.name) > (last.state, last.kind, last.name) }
+                    .sorted { ($0.state, $0.kind, $0.name) < ($1.state, $1.kind, $1.name) }.prefix(limit))
         }
-        let rows = Array(listed.values)
+        for entry in entries + entries.prefix(25).map({ ManifestEntry.absent($0.kind, $0.name) }) + entries.prefix(10) {
+            let listed = try manifest.listed([entry], seal: { seal }, page: page)
+            let next = try #require(try manifest.advance(listed, to: [entry]))
+            lines[entry.name] = ManifestRow(entry, state: next.seal.state)
+            seal = next.seal
+            // What is so already changes nothing.
+            let again = try manifest.listed([entry], seal: { seal }, page: page)
+            let unchanged = try manifest.advance(again, to: [entry]) == nil
+            #expect(unchanged)
+        }
+        let rows = Array(lines.values)
         let whole = try #require(seal)
         #expect(whole.state == 85)
         _ = try manifest.renew(whole, of: rows.shuffled())
@@ -284,8 +320,10 @@ struct ManifestTests {
                 ? ManifestRow(kind: row.kind, name: row.name, digest: entries[4].digest, state: row.state) : row
         }
         #expect(throws: ManifestViolation.self) { try manifest.renew(whole, of: swapped) }
-        #expect(throws: ManifestViolation.self) {
-            try manifest.advance(ManifestSeal(state: 84, sealed: whole.sealed), by: [])
-        }
+        let older = ManifestSeal(state: 84, sealed: whole.sealed)
+        #expect(throws: ManifestViolation.self) { _ = try manifest.listed([], seal: { older }, page: page) }
+        // A state that was made here and committed is remembered, though nobody has read it.
+        manifest.committed(86)
+        #expect(throws: ManifestViolation.self) { _ = try manifest.listed([], seal: { whole }, page: page) }
     }
 }

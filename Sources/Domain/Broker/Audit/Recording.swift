@@ -7,10 +7,13 @@ import Evidence
 package struct RecordBudgets: Sendable {
     package let strangers: RecordBudget
     package let genuine: RecordBudget
+    /// Of attempts that the trail says nothing of.
+    let unseen: RecordBudget
     package let actors = ActorBudgets()
 
     init(strangers: Int, genuine: Int) {
         self.strangers = RecordBudget(perMinute: strangers)
+        unseen = RecordBudget(perMinute: strangers)
         self.genuine = RecordBudget(perMinute: genuine)
     }
 }
@@ -32,16 +35,20 @@ extension Broker {
             return try await store.record(records, attempt: attempt)
         }
         if !records.isEmpty { budget.omit() }
-        try await store.countAgain(mark, at: attempt.time)
+        guard try await !store.countAgain(mark, at: attempt.time) else { return }
+        // The row was trimmed since, or never written.
+        repeatedAttempts.remember(attempt)
+        try await store.record(records, attempt: attempt)
     }
 
-    /// Keeps what was refused before any evidence was looked at, and of which the trail says nothing, as far as strangers'
-    /// budget goes: an operator is to see every refusal.
+    /// Keeps what was refused before any evidence was looked at, and of which the trail says nothing, as far as a
+    /// budget of as many as strangers have goes: an operator is to see every refusal.
     ///
     /// - Parameter action: what was attempted.
     package func recordUnseen(_ refusal: Refusal, as action: AuditRecord.Action) async throws {
-        guard !refusal.isOrdinary, Caller.current?.isRecorded != true else { return }
-        try await keep(RecordedAttempt(refusal, as: action, at: now()), [], in: budgets.strangers)
+        // Nothing can be written while the database is away.
+        guard !refusal.isOrdinary, refusal.code != .unavailable, Caller.current?.isRecorded != true else { return }
+        try await keep(RecordedAttempt(refusal, as: action, at: now()), [], in: budgets.unseen)
     }
 
     func recordBounded(_ record: AuditRecord, in budget: RecordBudget) async throws {

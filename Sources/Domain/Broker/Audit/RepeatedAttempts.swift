@@ -17,14 +17,7 @@ final class RepeatedAttempts: Sendable {
     /// - Returns: the mark of the attempt that this one is like, if there was one within a minute; otherwise this one is
     ///   remembered.
     func earlier(like attempt: RecordedAttempt) -> String? {
-        // Without a verdict the words are the stranger's, who could make each another.
-        let failed = attempt.verdict?.failures.map(\.check).joined(separator: " ")
-        let likeness = Likeness(
-            action: ExactText(attempt.action), workload: ExactText(attempt.workload), tee: ExactText(attempt.tee),
-            chip: ExactText(attempt.chip), address: ExactText(attempt.origin.address),
-            version: ExactText(failed == nil ? "" : attempt.origin.version), failed: ExactText(failed ?? ""),
-            code: attempt.code)
-        return seen.update(likeness, default: ("", .distantPast)) { entry in
+        seen.update(likeness(attempt), default: ("", .distantPast)) { entry in
             defer { entry.last = attempt.time }
             guard !entry.mark.isEmpty, attempt.time.timeIntervalSince(entry.last) < Self.minute else {
                 entry.mark = attempt.repeats.mark
@@ -32,5 +25,17 @@ final class RepeatedAttempts: Sendable {
             }
             return entry.mark
         }
+    }
+
+    func remember(_ attempt: RecordedAttempt) { seen[likeness(attempt)] = (attempt.repeats.mark, attempt.time) }
+
+    private func likeness(_ attempt: RecordedAttempt) -> Likeness {
+        // Without a verdict the words are the stranger's, who could make each another.
+        let failed = attempt.verdict?.failures.map(\.check).joined(separator: " ")
+        return Likeness(
+            action: ExactText(attempt.action), workload: ExactText(attempt.workload), tee: ExactText(attempt.tee),
+            chip: ExactText(attempt.chip), address: ExactText(attempt.origin.address),
+            version: failed.map { _ in ExactText(attempt.origin.version) } ?? "", failed: ExactText(failed ?? ""),
+            code: attempt.code)
     }
 }

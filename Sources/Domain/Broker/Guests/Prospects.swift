@@ -45,14 +45,22 @@ public struct Prospects: Sendable {
     }
 
     private static func measurements(in store: any PolicyStore, at time: Date) async throws -> Set<[UInt8]> {
-        var found: Set<[UInt8]> = []
+        var names: [PolicyName] = []
         try await eachPage({ try await store.references(after: $0, limit: 100) }) { stored in
-            if stored.set.kind == .measurement, stored.set.expires.map({ time < $0 }) ?? true {
-                found.formUnion(stored.set.values)
-            }
+            names.append(stored.set.name)
             return stored.set.name.text
         }
+        var found: Set<[UInt8]> = []
+        for name in names {
+            guard let set = try await genuine({ try await store.references(name) })?.set else { continue }
+            if set.kind == .measurement, set.expires.map({ time < $0 }) ?? true { found.formUnion(set.values) }
+        }
         return found
+    }
+
+    /// A token of this server's says what is known here: a row that somebody else has written is not, and stops nobody.
+    private static func genuine<Value>(_ read: () async throws -> Value?) async throws -> Value? {
+        do { return try await read() } catch is ManifestViolation { return nil }
     }
 
     private static func others(in store: any Store & PolicyStore) async throws -> Others {
@@ -63,7 +71,9 @@ public struct Prospects: Sendable {
             return stored.policy.name.text
         }
         for name in names {
-            if let policy = try await store.policyInForce(name) { others.policies.append(policy) }
+            if let policy = try await genuine({ try await store.policyInForce(name) }) {
+                others.policies.append(policy)
+            }
         }
         try await eachPage({ try await store.workloads(after: $0, search: "/", limit: 100) }) { workload in
             if case .snp(let measurement, _) = workload.launch, !workload.isDisabled {

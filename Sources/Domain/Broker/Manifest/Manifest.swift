@@ -20,30 +20,119 @@ public final class Manifest: Sendable {
         var contents: ManifestContents?
         var sealed: [UInt8] = []
         var rows: [RowName: RowDigest] = [:]
+        /// Tokens among them: that there are some is a reason to let nobody in without one.
+        var tokens: Set<RowName> = []
+        /// The state that this process has made itself, and that was committed.
+        var floor: Int64 = 0
 
         var state: Int64 { contents?.state ?? 0 }
+        /// No earlier one is taken.
+        var least: Int64 { max(state, floor) }
+    }
+
+    /// Lines that were read after what is known, and are not known yet.
+    private struct Reading {
+        let earlier: ManifestContents?
+        var last: ManifestRow
+        var rows: [RowName: RowDigest?] = [:]
+        var tokens: Set<RowName> = []
+        private var changes: [(name: RowName, old: RowDigest?, new: RowDigest?)] = []
+
+        init(after known: ManifestContents?) {
+            earlier = known
+            last = ManifestRow(kind: "\u{10FFFF}", name: "", digest: [], state: known?.state ?? 0)
+        }
+
+        mutating func take(_ lines: [ManifestRow], known: (RowName) -> RowDigest?) {
+            for line in lines {
+                let (name, new) = (RowName(line), RowDigest(line.digest))
+                changes.append((name, rows[name] ?? known(name), new))
+                rows[name] = .some(new)
+                if new != nil, ExactText(line.kind) == ExactText(ManifestEntry.Kind.token.rawValue) {
+                    tokens.insert(name)
+                }
+                last = line
+            }
+        }
+
+        /// Whether a seal is of these lines, with those that were known before.
+        ///
+        /// - Parameter all: gives the latter, which is asked only under another key than theirs.
+        func isSealed(by sealed: ManifestContents, _ all: () -> [RowName: RowDigest]) -> Bool {
+            if var contents = earlier, contents.hasKey(of: sealed) {
+                for change in changes { contents.replace(change.name, change.old, with: change.new) }
+                return contents.hasRows(of: sealed)
+            }
+            var contents = sealed.empty
+            for (name, digest) in all() where rows[name] == nil { contents.replace(name, nil, with: digest) }
+            for (name, digest) in rows { contents.replace(name, nil, with: digest) }
+            return contents.hasRows(of: sealed)
+        }
     }
 
     // MARK: Changing
 
-    /// The seal after a change, for the transaction that makes the change.
+    /// What is listed of rows, and the seal that it is listed under, within a transaction: with what the transaction itself,
+    /// or one before it in the same commit, has listed.
+    public struct Listed: Sendable {
+        public let seal: ManifestSeal?
+        fileprivate let contents: ManifestContents?
+        fileprivate let digests: [RowName: RowDigest]
+
+        /// - Returns: whether an entry is what is listed.
+        public func has(_ entry: ManifestEntry) -> Bool { digests[RowName(entry)] == RowDigest(entry.digest) }
+    }
+
+    /// What is proven of some rows. A line of the database is none: whoever changes a row can change its line.
     ///
     /// - Parameters:
-    ///   - seal: what the database has; `nil` when nothing was ever listed.
-    ///   - changes: what the list has of each row, and what it is to have.
-    public func advance(_ seal: ManifestSeal?, by changes: [(old: ManifestRow?, new: ManifestEntry)]) throws
-        -> ManifestSeal
-    {
-        var contents =
-            try seal.map { try open($0, keys.candidatesNow(for: $0.sealed.masterKey)) }
-            ?? ManifestContents(state: 0)
-        guard contents.state >= known.withLock({ $0.state }) else { throw ManifestViolation.isOlder }
-        try contents.advance()
-        for (old, new) in changes {
-            contents.replace(RowName(new), old.flatMap { RowDigest($0.digest) }, with: RowDigest(new.digest))
+    ///   - entries: name the rows.
+    ///   - seal: reads the seal.
+    ///   - page: reads lines, as ``ManifestSource/manifestRows(after:limit:)`` does.
+    public func listed(
+        _ entries: [ManifestEntry], seal: () throws -> ManifestSeal?,
+        page: (ManifestRow, Int) throws -> [ManifestRow]
+    ) throws -> Listed {
+        // Others may change rows between two statements.
+        for _ in 0..<Self.most {
+            guard let seal = try seal() else {
+                guard known.withLock({ $0.least }) == 0 else { throw ManifestViolation.isOlder }
+                return Listed(seal: nil, contents: nil, digests: [:])
+            }
+            let contents = try open(seal, keys.candidatesNow(for: seal.sealed.masterKey))
+            var reading = Reading(after: known.withLock { $0.contents })
+            while case let lines = try page(reading.last, Self.page), !lines.isEmpty {
+                reading.take(lines) { name in known.withLock { $0.rows[name] } }
+            }
+            guard contents.state >= known.withLock({ $0.least }) else { throw ManifestViolation.isOlder }
+            guard reading.isSealed(by: contents, { known.withLock { $0.rows } }) else { continue }
+            let names = entries.map { RowName($0) }
+            let digests = known.withLock { known in
+                Dictionary(names.compactMap { name in (reading.rows[name] ?? known.rows[name]).map { (name, $0) } }) {
+                    $1
+                }
+            }
+            return Listed(seal: seal, contents: contents, digests: digests)
         }
-        return try sealed(contents)
+        throw ManifestViolation.isBroken
     }
+
+    /// The seal after a change, for the transaction that makes the change, and which of the lines are others then.
+    public func advance(
+        _ listed: Listed, to entries: [ManifestEntry]
+    ) throws -> (seal: ManifestSeal, changed: [ManifestEntry])? {
+        let changed = entries.filter { !listed.has($0) }
+        guard !changed.isEmpty else { return nil }
+        var contents = listed.contents ?? ManifestContents(state: 0)
+        try contents.advance()
+        for entry in changed {
+            contents.replace(RowName(entry), listed.digests[RowName(entry)], with: RowDigest(entry.digest))
+        }
+        return (try sealed(contents), changed)
+    }
+
+    /// Remembers a state that this process has made, once it is committed: no earlier one is taken from then on.
+    public func committed(_ state: Int64) { known.withLock { $0.floor = max($0.floor, state) } }
 
     /// A seal of all rows with a new key, under the active master key.
     ///
@@ -67,7 +156,9 @@ public final class Manifest: Sendable {
     ///
     /// - Parameter state: the last one that there was.
     public func seal(of entries: [ManifestEntry], after state: Int64) throws -> ManifestSeal {
-        var contents = ManifestContents(state: max(state, known.withLock { $0.state }))
+        // Far off: servers at work may know of states that were lost. A number that nobody can have counted to is none.
+        let last = state < Int64.max / 2 ? state : 0
+        var contents = ManifestContents(state: max(last, known.withLock { $0.least }) + 1 << 32)
         for entry in entries { contents.replace(RowName(entry), nil, with: RowDigest(entry.digest)) }
         try contents.advance()
         return try sealed(contents)
@@ -112,24 +203,23 @@ public final class Manifest: Sendable {
 
     /// - Returns: `nil` when the seal is of a later state than is known.
     private func finding(_ entries: [ManifestEntry], _ seal: ManifestSeal?) throws -> Bool? {
-        try known.withLock { known in
+        let hashed = entries.map { (RowName($0), RowDigest($0.digest)) }
+        return try known.withLock { known in
             let state = seal?.state ?? 0
-            if state < known.state { return false }
+            if state < known.least { return false }
             guard state == known.state else { return nil }
             if let seal, known.sealed != seal.sealed.bytes {
                 throw ManifestViolation("The manifest in the database has a state of that number that it had not.")
             }
-            for entry in entries where known.rows[RowName(entry)] != RowDigest(entry.digest) {
+            for (entry, (name, digest)) in zip(entries, hashed) where known.rows[name] != digest {
                 throw ManifestViolation.row(entry)
             }
             return true
         }
     }
 
-    /// Whether something is listed, as far as is known. For what is looked at again and again, after ``confirms(_:under:readingFrom:)``.
-    func lists(_ kind: ManifestEntry.Kind, _ name: String) -> Bool {
-        known.withLock { $0.rows[RowName(.absent(kind, name))] != nil }
-    }
+    /// Whether a token is listed, as far as is known: to be asked after ``confirms(_:under:readingFrom:)``.
+    public var listsTokens: Bool { known.withLock { !$0.tokens.isEmpty } }
 
     // MARK: Catching up
 
@@ -162,69 +252,40 @@ public final class Manifest: Sendable {
             }
             for continuation in waiting { continuation.resume() }
         }
-        let found = known.withLock { $0 }
-        // What was read before may be what is wrong: then all is read again.
-        let now: Known
-        do {
-            now = try await read(from: source, after: found)
-        } catch let violation as ManifestViolation where found.contents == nil {
-            throw violation
-        } catch is ManifestViolation {
-            now = try await read(from: source, after: Known())
-        }
-        try known.withLock { known in
-            guard now.state >= known.state else { throw ManifestViolation.isOlder }
-            known = now
-        }
+        try await read(from: source)
     }
 
     private static let page = 5_000
     /// Others may change rows meanwhile, so that the seal is of a later state than the rows.
     private static let most = 50
 
-    private func read(from source: any ManifestSource, after earlier: Known) async throws -> Known {
-        var found = earlier
-        var last = ManifestRow(kind: "\u{10FFFF}", name: "", digest: [], state: earlier.state)
+    private func read(from source: any ManifestSource) async throws {
+        var reading = Reading(after: known.withLock { $0.contents })
         var lastSeal: ManifestSeal?
-        var changes: [(name: RowName, old: RowDigest?, new: RowDigest?)] = []
         for _ in 0..<Self.most {
-            let before = last
-            while case let rows = try await source.manifestRows(after: last, limit: Self.page), let end = rows.last {
-                for row in rows {
-                    let (name, new) = (RowName(row), RowDigest(row.digest))
-                    changes.append((name, found.rows[name], new))
-                    found.rows[name] = new
-                }
-                last = end
+            let before = reading.last
+            while case let lines = try await source.manifestRows(after: reading.last, limit: Self.page), !lines.isEmpty
+            {
+                reading.take(lines) { name in known.withLock { $0.rows[name] } }
             }
             guard let seal = try await source.manifestSeal() else {
                 throw ManifestViolation("The manifest in the database has lost its seal.")
             }
             let contents = try open(seal, await keys.candidates(for: seal.sealed.masterKey))
-            guard contents.state >= earlier.state else { throw ManifestViolation.isOlder }
-            if Self.contents(found, after: earlier, changes, like: contents).hasRows(of: contents) {
-                found.contents = contents
-                found.sealed = seal.sealed.bytes
-                return found
+            guard contents.state >= known.withLock({ $0.least }) else { throw ManifestViolation.isOlder }
+            if reading.isSealed(by: contents, { known.withLock { $0.rows } }) {
+                // Nobody else has changed it meanwhile: see the turns.
+                known.withLock { known in
+                    for (name, digest) in reading.rows { known.rows[name] = digest }
+                    known.tokens.formUnion(reading.tokens)
+                    (known.contents, known.sealed) = (contents, seal.sealed.bytes)
+                }
+                return
             }
             // Nothing was changed meanwhile: so it is not that.
-            if seal == lastSeal, before == last { break }
+            if seal == lastSeal, before == reading.last { break }
             lastSeal = seal
         }
         throw ManifestViolation.isBroken
-    }
-
-    /// What a seal would hold of the rows that were found.
-    private static func contents(
-        _ found: Known, after earlier: Known, _ changes: [(name: RowName, old: RowDigest?, new: RowDigest?)],
-        like sealed: ManifestContents
-    ) -> ManifestContents {
-        if var contents = earlier.contents, contents.hasKey(of: sealed) {
-            for change in changes { contents.replace(change.name, change.old, with: change.new) }
-            return contents
-        }
-        var contents = sealed.empty
-        for (name, digest) in found.rows { contents.replace(name, nil, with: digest) }
-        return contents
     }
 }

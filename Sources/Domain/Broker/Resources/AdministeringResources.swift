@@ -45,7 +45,9 @@ extension Broker {
             case .overtaken: continue
             case .keyRetired:
                 // Another process has rotated the keys, and retired ours, before we noticed.
-                guard mayReload, try keys.reload() else { throw Refusal.masterKeyRetired }
+                guard mayReload, try keys.isOther(than: version.sealed.masterKey) else {
+                    throw Refusal.masterKeyRetired
+                }
                 mayReload = false
             case .changed: throw Refusal.changed(path, expected)
             case .unknownPolicy: throw Refusal.unknownPolicy(policy)

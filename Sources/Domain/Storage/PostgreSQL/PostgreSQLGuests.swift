@@ -10,7 +10,7 @@ extension PostgreSQLStore: GuestStore {
             if let initData { Query(Self.insertWithInitData, values + initData.columns) } else {
                 Query(Self.insertAlone, values)
             }
-        return try await write(query, orderedBy: guest.id, recording: [record])
+        return try await write(query, orderedBy: initData?.digest ?? guest.id, recording: [record])
     }
 
     /// Someone else's guest with the same id that is not committed yet is waited for.

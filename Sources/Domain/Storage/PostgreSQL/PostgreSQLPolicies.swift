@@ -9,7 +9,7 @@ extension PostgreSQLStore: PolicyStore {
         recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> PolicySetOutcome {
         let rules = try policy.rulesColumn
-        return try await change { transaction in
+        return try await decide { transaction in
             let name = policy.name.text
             let written = try transaction.nextRevision()
             let revision = try transaction.first(PolicyReads.revision(of: name, in: .policies))
@@ -46,7 +46,7 @@ extension PostgreSQLStore: PolicyStore {
         _ references: ReferenceValueSet, expecting expected: Revision.Expectation?, at time: Date,
         recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> PolicySetOutcome {
-        try await change { transaction in
+        try await decide { transaction in
             let name = references.name.text
             let written = try transaction.nextRevision()
             let revision = try transaction.first(PolicyReads.revision(of: name, in: .referenceValues))
@@ -61,7 +61,7 @@ extension PostgreSQLStore: PolicyStore {
         _ references: [ReferenceValueSet], at time: Date,
         recording record: @escaping @Sendable (ReferenceValueSet, _ replaced: Bool) -> AuditRecord
     ) async throws {
-        try await change { transaction in
+        try await decide { transaction in
             for set in references {
                 let written = try transaction.nextRevision()
                 let isThere =
@@ -87,7 +87,7 @@ extension PostgreSQLStore: PolicyStore {
         recording record: AuditRecord
     ) async throws -> PolicyRemoveOutcome {
         let table: SharedRows = kind == .policies ? .policies : .referenceValues
-        return try await change { transaction in
+        return try await decide { transaction in
             _ = try transaction.nextRevision()
             // From here until the commit nobody makes anything refer to it; who was about to has done so.
             let found = try transaction.run(
@@ -97,13 +97,15 @@ extension PostgreSQLStore: PolicyStore {
             guard try transaction.run(use, [.text(name.text)]).first == nil else { return .inUse }
             // Their versions of it lose it with the policy.
             let resources = kind == .policies ? try transaction.resources(putUnder: name) : []
-            for path in resources {
+            let puts = try resources.compactMap { path in
                 try transaction.takeTurn(at: path.text)
-                _ = try transaction.found(path)
+                return try transaction.found(path)
             }
             try transaction.run("DELETE FROM \(table.rawValue) WHERE name = $1", [.text(name.text)])
             transaction.list(kind.removed(name))
-            for path in resources { _ = try transaction.listResource(path) }
+            for (resource, versions) in puts {
+                _ = try transaction.list(resource, versions.with(policy: nil) { $0.policy == name })
+            }
             transaction.append(record)
             return .done
         }

@@ -27,10 +27,10 @@ extension PostgreSQLStore {
     /// - Returns: `nil` when nothing can make it good: a resource without a policy.
     private static func query(_ release: ResourceRelease, at time: Date) -> (query: Query, order: [UInt8])? {
         let reader: [Value]
-        let isForeign: Bool
+        let foreign: [UInt8]?
         switch release.reader {
-        case .attested(let id): (reader, isForeign) = ([.bytes(id), .time(time)], false)
-        case .foreign(let guest): (reader, isForeign) = (guest.columns(at: time), true)
+        case .attested(let id): (reader, foreign) = ([.bytes(id), .time(time)], nil)
+        case .foreign(let guest): (reader, foreign) = (guest.columns(at: time), guest.id)
         }
         switch release.source {
         case .resource(let resource, let stamp):
@@ -40,12 +40,13 @@ extension PostgreSQLStore {
                 .integers(stamp.references.map(\.number)), .integer(stamp.references.count),
             ]
             return (
-                Query(isForeign ? resourceForForeign : resourceForGuest, values + reader),
-                Array(resource.path.text.utf8)
+                // A foreign guest's row is what is locked alone.
+                Query(foreign == nil ? resourceForGuest : resourceForForeign, values + reader),
+                foreign ?? Array(resource.path.text.utf8)
             )
         case .workload(let workload):
             // Another verifier's word opens no workload.
-            guard !isForeign else { return nil }
+            guard foreign == nil else { return nil }
             return (Query(workloadForGuest, [.integer(workload.row)] + reader), Array(workload.id.text.utf8))
         }
     }

@@ -8,15 +8,17 @@ extension PostgreSQLStore: ResourceStore {
         _ new: NewResourceVersion, expecting expected: Resource.Expectation?, at time: Date,
         recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> ResourcePutOutcome {
-        try await change { transaction in
+        try await decide { transaction in
             try transaction.takeTurn(at: new.path.text)
-            let found = try transaction.found(new.path)?.resource
+            let before = try transaction.found(new.path)
+            let found = before?.resource
             if let expected, !expected.holds(for: found?.stamp) { return .changed }
             guard try transaction.first(WorkloadReads.exists(new.path.text)) == nil else { return .isWorkload }
             guard new.number == (found?.latest ?? 0) + 1 else { return .overtaken }
             guard try !transaction.isRetired(new.sealed.masterKey) else { return .keyRetired }
             guard try transaction.knows(new.policy) else { return .unknownPolicy }
-            let policy = Value.text(new.policy.map { $0.name?.text } ?? found?.policy?.text)
+            let name = new.policy.map(\.name) ?? found?.policy
+            let policy = Value.text(name?.text)
             let (number, now) = (Value.integer(new.number), Value.integer(time.seconds))
             let row: Resource.Row
             if let found {
@@ -44,7 +46,14 @@ extension PostgreSQLStore: ResourceStore {
                 try transaction.execute(
                     ResourceWrites.forgetOldVersions, [.integer(row), number, .integer(Resource.oldVersions)])
             }
-            let resource = try transaction.listResource(new.path)
+            let version = Resource.Version(
+                number: new.number, size: new.size, stored: Date(seconds: time.seconds), policy: name)
+            let made =
+                found?.changed(policy: name, current: version, latest: new.number)
+                ?? Resource(
+                    row: row, path: new.path, policy: name, current: version, latest: new.number, change: 1,
+                    isDisabled: false, created: version.stored, changed: version.stored)
+            let resource = try transaction.list(made, (before?.versions ?? []).adding(version))
             transaction.append(record(found != nil))
             return .done(resource, replaced: found != nil)
         }
@@ -53,7 +62,7 @@ extension PostgreSQLStore: ResourceStore {
     public func removeResource(
         _ path: ResourcePath, expecting expected: Resource.Expectation?, recording record: AuditRecord
     ) async throws -> ResourceChangeOutcome {
-        try await change { transaction in
+        try await decide { transaction in
             try transaction.takeTurn(at: path.text)
             guard let found = try transaction.foundForRemoval(path) else {
                 transaction.list([.absent(.resource, path.text), .absent(.versions, path.text)])
@@ -71,30 +80,33 @@ extension PostgreSQLStore: ResourceStore {
         _ path: ResourcePath, _ change: ResourceChange, expecting expected: Resource.Expectation?, at time: Date,
         recording record: @escaping @Sendable (_ policy: PolicyName?) -> AuditRecord
     ) async throws -> ResourceChangeOutcome {
-        try await self.change { transaction in
+        try await decide { transaction in
             try transaction.takeTurn(at: path.text)
-            guard let found = try transaction.found(path)?.resource else { return .missing }
+            guard let (found, kept) = try transaction.found(path) else { return .missing }
             if let expected, !expected.holds(for: found.stamp) { return .changed }
-            var (policy, current, isDisabled) = (found.policy, found.current.number, found.isDisabled)
+            var (policy, current, isDisabled) = (found.policy, found.current, found.isDisabled)
+            var versions = kept
             switch change {
             case .disabled(let value): isDisabled = value
             case .policy(let choice):
                 guard try transaction.knows(choice) else { return .unknownPolicy }
                 policy = choice.name
+                versions = kept.with(policy: policy)
                 try transaction.execute(ResourceWrites.policy, [.text(policy?.text), .integer(found.row)])
             case .current(let number):
-                guard let kept = try transaction.policy(ofVersion: number, of: found.row) else {
-                    return .unknownVersion
-                }
-                (policy, current) = (kept.name, number)
+                guard let version = kept.first(where: { $0.number == number }) else { return .unknownVersion }
+                // Nobody removes its policy before this is committed.
+                guard try transaction.knows(version.policy.map { .named($0) }) else { throw LookAgain() }
+                (policy, current) = (version.policy, version)
             }
             try transaction.run(
                 ResourceWrites.change.postgreSQL,
                 [
-                    .text(policy?.text), .integer(current), .integer(isDisabled ? 1 : 0), .time(time),
+                    .text(policy?.text), .integer(current.number), .integer(isDisabled ? 1 : 0), .time(time),
                     .integer(found.row),
                 ], alone: .resources)
-            _ = try transaction.listResource(path)
+            _ = try transaction.list(
+                found.changed(policy: policy, current: current, isDisabled: isDisabled), versions)
             transaction.append(record(policy))
             return .done
         }
@@ -115,17 +127,5 @@ extension Transaction {
     fileprivate func knows(_ choice: PolicyChoice?) throws -> Bool {
         guard let name = choice?.name else { return true }
         return try run("SELECT 1 FROM policies WHERE name = $1 FOR KEY SHARE", [.text(name.text)]).first != nil
-    }
-
-    /// The policy of a version that is kept, which nobody removes before this is committed; `nil` when it is not kept.
-    fileprivate func policy(ofVersion number: Int, of row: Resource.Row) throws -> PolicyChoice? {
-        let kept = try run(
-            "SELECT policy FROM resource_versions WHERE resource = $1 AND version = $2",
-            [.integer(row), .integer(number)])
-        guard let version = kept.first else { return nil }
-        guard let name = try version.optionalText(0) else { return PolicyChoice.none }
-        let choice = PolicyChoice.named(try PolicyName(name))
-        // Another server may have removed it since: then the version has none.
-        return try knows(choice) ? choice : PolicyChoice.none
     }
 }

@@ -137,6 +137,12 @@ public final class PostgreSQLStore: Sendable {
         }
     }
 
+    /// A change of rows that decide.
+    func decide<T: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> T) async throws -> T {
+        try await catchUp()
+        return try await change(body)
+    }
+
     // MARK: Watching
 
     public var writtenHead: AuditHead? {

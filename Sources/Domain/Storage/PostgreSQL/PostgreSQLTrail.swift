@@ -13,9 +13,10 @@ extension PostgreSQLStore {
         _ = try await write(query, recording: records)
     }
 
-    public func countAgain(_ mark: String, at time: Date) async throws {
-        let query = Query(AttemptReads.countAgain.postgreSQL, [.integer(time.milliseconds), .text(mark)])
-        _ = try await write(query, recording: [])
+    public func countAgain(_ mark: String, at time: Date) async throws -> Bool {
+        let query = Query(
+            AttemptReads.countAgain.postgreSQL + " RETURNING 1", [.integer(time.milliseconds), .text(mark)])
+        return try await write(query, recording: [])
     }
 
     public func trimAttempts(keeping count: Int) async throws {

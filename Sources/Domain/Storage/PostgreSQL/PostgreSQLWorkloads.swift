@@ -9,7 +9,7 @@ extension PostgreSQLStore {
         _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Expectation?,
         at time: Date, recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> RegistrationOutcome {
-        try await change { transaction in
+        try await decide { transaction in
             let id = registration.id.text
             // A name that a resource can have too: nobody puts one meanwhile.
             let isPath = (try? ResourcePath(id)) != nil
@@ -79,7 +79,7 @@ extension PostgreSQLStore {
         _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord,
         isRemoval: Bool = false, _ body: @escaping @Sendable (Transaction, Workload) throws -> ManifestEntry
     ) async throws -> ChangeOutcome {
-        try await change { transaction in
+        try await decide { transaction in
             guard let version = try transaction.lockedVersion(of: id.text) else {
                 // Another server may have replaced it, and then there is one, which the look above was too early for.
                 if try transaction.run("SELECT 1 FROM workloads WHERE id = $1", [.text(id.text)]).first != nil {
@@ -88,8 +88,11 @@ extension PostgreSQLStore {
                 return .missing
             }
             if let expected, !expected.holds(for: version) { return .changed }
-            let found = isRemoval ? try transaction.foundForReplacing(id) : try transaction.found(id)
-            guard let workload = found else { return .missing }
+            let found = isRemoval ? try transaction.foundForRemoval(id) : try transaction.found(id)
+            guard let workload = found else {
+                if isRemoval { transaction.list([.absent(.workload, id.text)]) }
+                return .missing
+            }
             transaction.list([try body(transaction, workload)])
             transaction.append(record)
             return .done

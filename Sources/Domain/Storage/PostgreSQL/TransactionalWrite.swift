@@ -16,7 +16,7 @@ struct TransactionalWrite: QueuedWrite {
         var listed: [ManifestEntry] = []
         for write in batch {
             try connection.run(savepoint, until: deadline)
-            let transaction = Transaction(connection, deadline, listed: listed)
+            let transaction = Transaction(connection, deadline, manifest: write.manifest, listed: listed)
             do {
                 let finish = try write.body(transaction)
                 try connection.run(release, until: deadline)
@@ -37,10 +37,12 @@ struct TransactionalWrite: QueuedWrite {
         }
         // Behind all rows, as the trail's head is: whoever holds the seal waits for no row.
         if !listed.isEmpty, let write = batch.first {
-            let transaction = Transaction(connection, deadline)
+            let transaction = Transaction(connection, deadline, manifest: write.manifest)
             // Not its row, which may not be there yet.
             try transaction.run("LOCK TABLE manifest_seal IN SHARE ROW EXCLUSIVE MODE")
-            try transaction.write(listed, write.manifest)
+            if let state = try transaction.write(listed) {
+                staged.committed = { write.manifest?.committed(state) }
+            }
         }
         if !staged.records.isEmpty {
             staged.head = try TrailEnd.Held(connection.run(TrailEnd.hold, until: deadline))
@@ -61,13 +63,16 @@ final class Transaction: DecidingTransaction {
     private let connection: Connection
     private let deadline: ContinuousClock.Instant
     private(set) var records: [String] = []
+    let manifest: Manifest?
     private(set) var pending: [ManifestEntry]
 
     /// - Parameter listed: by those before in the same transaction of the database.
     fileprivate init(
-        _ connection: Connection, _ deadline: ContinuousClock.Instant, listed: [ManifestEntry] = []
+        _ connection: Connection, _ deadline: ContinuousClock.Instant, manifest: Manifest?,
+        listed: [ManifestEntry] = []
     ) {
         self.connection = connection
+        self.manifest = manifest
         pending = listed
         self.deadline = deadline
     }

@@ -19,6 +19,8 @@ struct StagedBatch<Write: QueuedWrite> {
     var head: TrailEnd.Held?
     /// What tells their callers once it is committed.
     var finish: [@Sendable () -> Void] = []
+    /// What is known of the manifest once it is committed.
+    var committed: (@Sendable () -> Void)?
     /// What is undone and to be tried again.
     var again: [Write] = []
     /// What PostgreSQL refused, which is undone and to be tried in a transaction of its own.
@@ -86,6 +88,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
         let start = ContinuousClock.now
         do {
             let staged = try commit(batch, connection, link)
+            staged.committed?()
             report(staged.finish.count, since: start, hasFailed: false)
             for finish in staged.finish { finish() }
             for (write, error) in staged.failed { write.request.fail(error) }

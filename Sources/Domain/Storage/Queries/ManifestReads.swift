@@ -92,6 +92,16 @@ enum SealColumns {
 }
 
 extension ReadingStore {
+    /// Learns what is listed now: before a transaction, so that little is left to read in it.
+    func catchUp() async throws {
+        guard let manifest else { throw NoManifest() }
+        for _ in 0..<20 {
+            let seal = try await manifestSeal()
+            if try await manifest.confirms([], under: seal, readingFrom: self) { return }
+        }
+        throw ManifestViolation.isOlder
+    }
+
     /// What a row says, if it says what the manifest lists.
     ///
     /// - Throws: ``ManifestViolation`` when it does not.
@@ -114,13 +124,7 @@ extension ReadingStore {
     public func manifestSeal() async throws -> ManifestSeal? { try await first(ManifestReads.seal) }
 
     public func manifestRows(after row: ManifestRow, limit: Int) async throws -> [ManifestRow] {
-        try await rows(
-            Read(
-                """
-                SELECT kind, name, digest, state FROM manifest
-                WHERE (state, kind, name) > (?1, ?2, ?3) ORDER BY state, kind, name LIMIT ?4
-                """, [.integer(row.state), .text(row.kind), .text(row.name), .integer(limit)],
-                limit > 100 ? .large : .lookup, ManifestReads.row))
+        try await rows(ManifestReads.page(after: row, limit: limit))
     }
 }
 
@@ -133,11 +137,16 @@ enum ManifestReads {
 
     static let all = Read("SELECT kind, name, digest, state FROM manifest ORDER BY kind, name", [], .scan, row)
 
-    static func row(_ kind: ManifestEntry.Kind, _ name: String) -> Read<ManifestRow> {
+    static func page(after last: ManifestRow, limit: Int) -> Read<ManifestRow> {
         Read(
-            "SELECT kind, name, digest, state FROM manifest WHERE kind = ?1 AND name = ?2",
-            [.text(kind.rawValue), .text(name)], .lookup, row)
+            page, [.integer(last.state), .text(last.kind), .text(last.name), .integer(limit)],
+            limit > 100 ? .large : .lookup, row)
     }
+
+    private static let page: SQLText = """
+        SELECT kind, name, digest, state FROM manifest
+        WHERE (state, kind, name) > (?1, ?2, ?3) ORDER BY state, kind, name LIMIT ?4
+        """
 }
 
 /// A transaction that changes rows that decide.
@@ -145,6 +154,11 @@ protocol DecidingTransaction: ReadingTransaction {
     /// - Returns: how many rows it changed.
     @discardableResult
     func execute(_ text: SQLText, _ values: [Value]) throws -> Int
+
+    var manifest: Manifest? { get }
+
+    /// Nobody retires the key before the end of the transaction.
+    func isRetired(_ masterKey: String) throws -> Bool
 
     /// What was listed in this transaction, and is not in the table yet.
     var pending: [ManifestEntry] { get }
@@ -163,41 +177,41 @@ extension DecidingTransaction {
         // Another server may change it between two statements, which then do not fit.
         for _ in 0..<3 {
             let found = try first(read)
-            wrong = try entries(found).first { try !isListed($0) }
+            let wanted = try entries(found)
+            let listed = try listed(wanted)
+            wrong = wanted.first { entry in
+                let pending = pending.last {
+                    $0.kind == entry.kind && ExactText($0.name) == ExactText(entry.name)
+                }
+                return pending.map { $0.digest != entry.digest } ?? !listed.has(entry)
+            }
             if wrong == nil { return found }
         }
         guard let wrong else { return nil }
         throw ManifestViolation.row(wrong)
     }
 
-    private func isListed(_ entry: ManifestEntry) throws -> Bool {
-        if let pending = pending.last(where: { $0.kind == entry.kind && ExactText($0.name) == ExactText(entry.name) }) {
-            return pending.digest == entry.digest
+    private func listed(_ entries: [ManifestEntry]) throws -> Manifest.Listed {
+        guard let manifest else { throw NoManifest() }
+        return try manifest.listed(entries, seal: { try first(ManifestReads.seal) }) { last, limit in
+            try rows(ManifestReads.page(after: last, limit: limit))
         }
-        return try first(ManifestReads.row(entry.kind, entry.name))?.digest ?? [] == entry.digest
     }
 
-    /// Writes what a transaction lists.
+    /// Writes what a transaction lists. Others must be kept from the seal until the end of the transaction.
     ///
-    /// Others must be kept from the seal until the end of the transaction.
-    func write(_ entries: [ManifestEntry], _ manifest: Manifest?) throws {
+    /// - Returns: the state that it makes, if it changes anything.
+    func write(_ entries: [ManifestEntry]) throws -> Int64? {
         guard let manifest else { throw NoManifest() }
-        let seal = try first(ManifestReads.seal)
-        var changes: [(old: ManifestRow?, new: ManifestEntry)] = []
         // Of a row that is listed twice, the last word counts.
         var last: [ManifestEntry.Kind: [ExactText: ManifestEntry]] = [:]
         for entry in entries { last[entry.kind, default: [:]][ExactText(entry.name)] = entry }
-        for entry in last.values.flatMap(\.values) {
-            let old = try first(ManifestReads.row(entry.kind, entry.name))
-            if old?.digest ?? [] != entry.digest { changes.append((old, entry)) }
-        }
-        guard !changes.isEmpty else { return }
-        let next = try manifest.advance(seal, by: changes)
-        guard try first(KeyReads.isRetired(next.sealed.masterKey)) == nil else {
-            throw KeyRingError.retired(next.sealed.masterKey)
-        }
-        for (_, entry) in changes { try write(entry, state: next.state) }
+        let entries = last.values.flatMap(\.values)
+        guard let (next, changed) = try manifest.advance(try listed(entries), to: entries) else { return nil }
+        guard try !isRetired(next.sealed.masterKey) else { throw KeyRingError.retired(next.sealed.masterKey) }
+        for entry in changed { try write(entry, state: next.state) }
         try put(next)
+        return next.state
     }
 
     func write(_ entry: ManifestEntry, state: Int64) throws {

@@ -169,13 +169,37 @@ extension DecidingTransaction {
             ) { try ResourcePath(try $0.text(0)) })
     }
 
-    /// Has the manifest list a resource as it is now.
-    func listResource(_ path: ResourcePath) throws -> Resource {
-        guard let resource = try first(ResourceReads.resource(path)) else {
-            throw UnexpectedAnswer(description: "the resource \(path) is not there after it was changed")
+    /// Has the manifest list a resource as a change has made it, if that is what is in the database now.
+    func list(_ resource: Resource, _ versions: [Resource.Version]) throws -> Resource {
+        let path = resource.path
+        let (wanted, kept) = (ManifestEntry(resource), ManifestEntry(versions, of: path))
+        guard let found = try first(ResourceReads.resource(path)), ManifestEntry(found) == wanted,
+            ManifestEntry(try rows(ResourceReads.versions(of: path)), of: path) == kept
+        else { throw ManifestViolation.row(wanted) }
+        try list([wanted, kept])
+        return found
+    }
+}
+
+extension Resource {
+    /// This one after a change.
+    func changed(policy: PolicyName?, current: Version, latest: Int? = nil, isDisabled: Bool? = nil) -> Resource {
+        Resource(
+            row: row, path: path, policy: policy, current: current, latest: latest ?? self.latest, change: change + 1,
+            isDisabled: isDisabled ?? self.isDisabled, created: created, changed: changed)
+    }
+}
+
+extension [Resource.Version] {
+    /// With another in front, without those that are too old to be kept.
+    func adding(_ new: Resource.Version) -> [Resource.Version] {
+        [new] + filter { $0.number != new.number }.prefix(Resource.oldVersions)
+    }
+
+    func with(policy: PolicyName?, where isMeant: (Resource.Version) -> Bool = { _ in true }) -> [Resource.Version] {
+        map {
+            isMeant($0)
+                ? Resource.Version(number: $0.number, size: $0.size, stored: $0.stored, policy: policy) : $0
         }
-        let versions = try rows(ResourceReads.versions(of: path))
-        try list([ManifestEntry(resource), ManifestEntry(versions, of: path)])
-        return resource
     }
 }

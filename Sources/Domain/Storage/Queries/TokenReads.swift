@@ -14,13 +14,16 @@ extension ReadingStore {
     public func tokens() async throws -> [AccessToken] {
         var tokens: [AccessToken] = []
         for id in try await rows(Read("SELECT id FROM tokens ORDER BY created, id", [], .scan) { try $0.text(0) }) {
-            if let token = try await token(id) { tokens.append(token) }
+            do { if let token = try await token(id) { tokens.append(token) } } catch is ManifestViolation {}
         }
         return tokens
     }
 
     public func hasTokens() async throws -> Bool {
-        try await first(Read("SELECT 1 FROM tokens LIMIT 1") { _ in true }) != nil
+        if try await first(Read("SELECT 1 FROM tokens LIMIT 1") { _ in true }) != nil { return true }
+        // Nobody is let in because somebody has taken them away.
+        try await catchUp()
+        return manifest?.listsTokens ?? false
     }
 }
 
@@ -58,13 +61,22 @@ extension DecidingTransaction {
     /// - Returns: whether there was one that was not revoked before.
     func revoke(_ id: String, at time: Date) throws -> Bool {
         // Whatever somebody else made of it: revoked it does no harm.
-        guard let found = try first(TokenReads.token(id)), found.revoked == nil else { return false }
+        guard let found = try first(TokenReads.token(id)) else {
+            // One that somebody has hidden is not to come back.
+            try list([.absent(.token, id)])
+            return false
+        }
+        guard found.revoked == nil else { return false }
         guard
             try execute("UPDATE tokens SET revoked = ?1 WHERE id = ?2 AND revoked IS NULL", [.time(time), .text(id)])
                 > 0
         else { return false }
-        guard let revoked = try first(TokenReads.token(id)) else { return false }
-        try list([ManifestEntry(revoked)])
+        try list([
+            ManifestEntry(
+                AccessToken(
+                    id: found.id, digest: found.digest, role: found.role, description: found.description,
+                    created: found.created, expires: found.expires, revoked: time))
+        ])
         return true
     }
 }

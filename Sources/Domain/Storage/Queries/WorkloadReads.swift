@@ -130,9 +130,16 @@ extension DecidingTransaction {
     /// What is registered under an id, for a change that makes nothing of it good: one that is not as the manifest has it
     /// counts as disabled.
     func foundForReplacing(_ id: WorkloadID) throws -> Workload? {
-        do { return try found(id) } catch is ManifestViolation {
-            return try first(WorkloadReads.plain(id))?.disabled(true)
+        do { return try found(id) } catch let violation as ManifestViolation {
+            // Of one that somebody has hidden nobody knows whether it was disabled.
+            guard let workload = try first(WorkloadReads.plain(id)) else { throw violation }
+            return workload.disabled(true)
         }
+    }
+
+    /// What is there under an id, for its removal: whoever wrote it.
+    func foundForRemoval(_ id: WorkloadID) throws -> Workload? {
+        do { return try found(id) } catch is ManifestViolation { return try first(WorkloadReads.plain(id)) }
     }
 
     /// What is registered under an id, as the manifest has it.

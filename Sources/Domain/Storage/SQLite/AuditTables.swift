@@ -11,9 +11,10 @@ extension SQLiteStore {
         }
     }
 
-    public func countAgain(_ mark: String, at time: Date) async throws {
+    public func countAgain(_ mark: String, at time: Date) async throws -> Bool {
         try await writes.perform { database in
             try database.execute(AttemptReads.countAgain, [.integer(time.milliseconds), .text(mark)])
+            return database.changesCount > 0
         }
     }
 

@@ -63,7 +63,9 @@ extension SQLiteStore {
 }
 
 extension SQLiteStore {
-    public func renewManifest(_ manifest: Manifest) async throws { try await change { try $0.renew(manifest) } }
+    public func renewManifest(_ manifest: Manifest) async throws {
+        try await changeUnchecked { try $0.renew(manifest) }
+    }
 }
 
 /// What became of each master key.

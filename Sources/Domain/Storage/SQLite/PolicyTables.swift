@@ -85,7 +85,7 @@ extension SQLiteStore: PolicyStore {
             if let expected, !expected.holds(for: revision) { return .changed }
             // Their versions of it lose it with the policy.
             let resources = table == .policies ? try change.resources(putUnder: name) : []
-            for path in resources { _ = try change.found(path) }
+            let found = try resources.compactMap { try change.found($0) }
             do {
                 try change.execute("DELETE FROM \(table.rawValue) WHERE name = ?1", [.text(name.text)])
             } catch let error as DatabaseError where error.resultCode == .constraint {
@@ -93,7 +93,9 @@ extension SQLiteStore: PolicyStore {
                 return .inUse
             }
             try change.list(table.removed(name))
-            for path in resources { _ = try change.listResource(path) }
+            for (resource, versions) in found {
+                _ = try change.list(resource, versions.with(policy: nil) { $0.policy == name })
+            }
             try change.append(record)
             return .done
         }

@@ -8,13 +8,15 @@ extension SQLiteStore: ResourceStore {
         recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> ResourcePutOutcome {
         try await change { change in
-            let found = try change.found(new.path)?.resource
+            let before = try change.found(new.path)
+            let found = before?.resource
             if let expected, !expected.holds(for: found?.stamp) { return .changed }
             guard try change.first(WorkloadReads.exists(new.path.text)) == nil else { return .isWorkload }
             guard new.number == (found?.latest ?? 0) + 1 else { return .overtaken }
             guard try !change.isRetired(new.sealed.masterKey) else { return .keyRetired }
             guard try change.knows(new.policy) else { return .unknownPolicy }
-            let policy = Value.text(new.policy.map { $0.name?.text } ?? found?.policy?.text)
+            let name = new.policy.map(\.name) ?? found?.policy
+            let policy = Value.text(name?.text)
             let (number, now) = (Value.integer(new.number), Value.time(time))
             let row: Resource.Row
             if let found {
@@ -36,7 +38,14 @@ extension SQLiteStore: ResourceStore {
                 ])
             try change.execute(
                 ResourceWrites.forgetOldVersions, [.integer(row), number, .integer(Resource.oldVersions)])
-            let resource = try change.listResource(new.path)
+            let version = Resource.Version(
+                number: new.number, size: new.size, stored: Date(seconds: time.seconds), policy: name)
+            let made =
+                found?.changed(policy: name, current: version, latest: new.number)
+                ?? Resource(
+                    row: row, path: new.path, policy: name, current: version, latest: new.number, change: 1,
+                    isDisabled: false, created: version.stored, changed: version.stored)
+            let resource = try change.list(made, (before?.versions ?? []).adding(version))
             try change.append(record(found != nil))
             return .done(resource, replaced: found != nil)
         }
@@ -63,26 +72,28 @@ extension SQLiteStore: ResourceStore {
         recording record: @escaping @Sendable (_ policy: PolicyName?) -> AuditRecord
     ) async throws -> ResourceChangeOutcome {
         try await change { change in
-            guard let (found, versions) = try change.found(path) else { return .missing }
+            guard let (found, kept) = try change.found(path) else { return .missing }
             if let expected, !expected.holds(for: found.stamp) { return .changed }
-            var (policy, current, isDisabled) = (found.policy, found.current.number, found.isDisabled)
+            var (policy, current, isDisabled) = (found.policy, found.current, found.isDisabled)
+            var versions = kept
             switch wanted {
             case .disabled(let value): isDisabled = value
             case .policy(let choice):
                 guard try change.knows(choice) else { return .unknownPolicy }
                 policy = choice.name
+                versions = kept.with(policy: policy)
                 try change.execute(ResourceWrites.policy, [.text(policy?.text), .integer(found.row)])
             case .current(let number):
                 guard let version = versions.first(where: { $0.number == number }) else { return .unknownVersion }
-                (policy, current) = (version.policy, version.number)
+                (policy, current) = (version.policy, version)
             }
             try change.execute(
                 ResourceWrites.change,
                 [
-                    .text(policy?.text), .integer(current), .integer(isDisabled ? 1 : 0), .time(time),
+                    .text(policy?.text), .integer(current.number), .integer(isDisabled ? 1 : 0), .time(time),
                     .integer(found.row),
                 ])
-            _ = try change.listResource(path)
+            _ = try change.list(found.changed(policy: policy, current: current, isDisabled: isDisabled), versions)
             try change.append(record(policy))
             return .done
         }

@@ -1,10 +1,13 @@
 import Broker
+import Concurrency
 import SQLite
 
 /// A write's view of the transaction under way.
 struct SQLiteChange: DecidingTransaction {
     let database: Database
     let manifest: Manifest?
+    /// The last state of the manifest that it has made.
+    let states: Lock<Int64>
 
     func rows<Element>(_ read: Read<Element>) throws -> [Element] { try database.rows(read) }
 
@@ -17,7 +20,9 @@ struct SQLiteChange: DecidingTransaction {
     var pending: [ManifestEntry] { [] }
 
     /// Nobody else writes meanwhile.
-    func list(_ entries: [ManifestEntry]) throws { try write(entries, manifest) }
+    func list(_ entries: [ManifestEntry]) throws {
+        if let state = try write(entries) { states.withLock { $0 = max($0, state) } }
+    }
 
     func append(_ record: AuditRecord) throws { try database.append(record) }
 
@@ -33,6 +38,18 @@ extension Database {
 extension SQLiteStore {
     /// What operators and the server itself change.
     func change<T: Sendable>(_ body: @escaping @Sendable (SQLiteChange) throws -> T) async throws -> T {
-        try await writes.perform { [manifest] in try body(SQLiteChange(database: $0, manifest: manifest)) }
+        try await catchUp()
+        return try await changeUnchecked(body)
+    }
+
+    /// The same whatever the manifest is.
+    func changeUnchecked<T: Sendable>(_ body: @escaping @Sendable (SQLiteChange) throws -> T) async throws -> T {
+        let states = Lock(Int64(0))
+        let result = try await writes.perform { [manifest] in
+            try body(SQLiteChange(database: $0, manifest: manifest, states: states))
+        }
+        // It is durable now.
+        manifest?.committed(states.withLock { $0 })
+        return result
     }
 }

@@ -1,4 +1,5 @@
 public import Broker
+import Concurrency
 import Evidence
 public import FoundationEssentials
 import SQLite
@@ -71,9 +72,11 @@ extension SQLiteStore {
     /// Changes a resource in nothing but its number of changes, on this thread: for tests of what changes meanwhile.
     package func touch(_ path: ResourcePath) throws {
         try writer.write { database in
-            let change = SQLiteChange(database: database, manifest: manifest)
+            guard let manifest else { throw NoManifest() }
+            let change = SQLiteChange(database: database, manifest: manifest, states: Lock(0))
+            guard let (found, versions) = try change.found(path) else { return }
             try change.execute("UPDATE resources SET change = change + 1 WHERE path = ?1", [.text(path.text)])
-            _ = try change.listResource(path)
+            _ = try change.list(found.changed(policy: found.policy, current: found.current), versions)
         }
     }
 

@@ -68,8 +68,12 @@ extension SQLiteStore {
         isRemoval: Bool = false, _ body: @escaping @Sendable (SQLiteChange, Workload) throws -> ManifestEntry
     ) async throws -> ChangeOutcome {
         try await change { change in
-            let found = isRemoval ? try change.foundForReplacing(id) : try change.found(id)
-            guard let workload = found else { return .missing }
+            let found = isRemoval ? try change.foundForRemoval(id) : try change.found(id)
+            guard let workload = found else {
+                // One that somebody has hidden is not to come back.
+                if isRemoval { try change.list([.absent(.workload, id.text)]) }
+                return .missing
+            }
             if let expected, !expected.holds(for: workload.version) { return .changed }
             try change.list([try body(change, workload)])
             try change.append(record)
