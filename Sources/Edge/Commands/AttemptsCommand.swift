@@ -58,8 +58,8 @@ struct AttemptsCommand: AsyncParsableCommand {
                 """
                 attempt   \(attempt.id), \(attempt.time.formatted(.iso8601))
                 action    \(attempt.action)
-                workload  \(attempt.workload.isEmpty ? "none" : attempt.workload) (\(attempt.tee))
-                session   \(attempt.session)
+                workload  \(attempt.workload.isEmpty ? "none" : attempt.workload)\(attempt.tee.isEmpty ? "" : " (\(attempt.tee))")
+                session   \(attempt.session.isEmpty ? "none" : attempt.session)
                 chip      \(attempt.chip.isEmpty ? "not known" : attempt.chip)
                 from      \(attempt.address ?? "not known")\(attempt.version.map { ", protocol \($0)" } ?? "")
                 request   \(attempt.request ?? "not known")
