@@ -16,6 +16,8 @@ package struct RecordBudgets: Sendable {
         unseen = RecordBudget(perMinute: strangers)
         self.genuine = RecordBudget(perMinute: genuine)
     }
+
+    func budget(for verdict: Verdict?) -> RecordBudget { verdict?.isGenuine == true ? genuine : strangers }
 }
 
 extension Broker {
@@ -24,7 +26,7 @@ extension Broker {
         let recorded = RecordedAttempt(attempt, refusal, as: action, at: now())
         try await keep(
             recorded, [.attest(recorded, as: action)],
-            in: attempt.verdict?.isGenuine == true ? budgets.genuine : budgets.strangers)
+            in: budgets.budget(for: attempt.verdict))
     }
 
     /// Keeps a refusal, or counts it with the one that it is like.

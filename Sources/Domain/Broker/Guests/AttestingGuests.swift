@@ -94,7 +94,7 @@ extension Broker {
         let attested = guest.stating(try await token(guest))
         let initData = StoredInitData(claims.initDataJSON, of: guest.expires)
         let stored = StoredGuest(
-            guest, initDataJSON: initData?.entries ?? "", token: attested.token ?? "",
+            guest, initData: initData?.digest ?? [], token: attested.token ?? "",
             verdictJSON: recorded.verdictJSON, with: opened.keys)
         let new: StoredInitData? =
             if let initData, try await !isKept(initData, until: guest.expires) { initData } else { nil }
@@ -240,7 +240,7 @@ extension Broker {
         let recorded = RecordedAttempt(attempt, refusal, at: now())
         try await keep(
             recorded, [.attest(recorded)],
-            in: attempt.verdict?.isGenuine == true ? budgets.genuine : budgets.strangers)
+            in: budgets.budget(for: attempt.verdict))
         return refusal
     }
 

@@ -95,8 +95,8 @@ public struct StoredGuest: Sendable, Hashable {
 
 extension StoredGuest {
     /// A guest that the broker attested: it gets its code here.
-    init(_ guest: AttestedGuest, initDataJSON: String, token: String, verdictJSON: String, with keys: ServerKeys) {
-        let (claims, initData) = (guest.claims.json, StoredInitData.digest(of: initDataJSON))
+    init(_ guest: AttestedGuest, initData: [UInt8], token: String, verdictJSON: String, with keys: ServerKeys) {
+        let claims = guest.claims.json
         func stored(_ code: [UInt8]) -> StoredGuest {
             StoredGuest(
                 id: guest.id, claims: claims, initData: initData, key: guest.key, verdict: verdictJSON, token: token,

@@ -16,8 +16,6 @@ public struct ManifestEntry: Sendable, Hashable {
         case resource
         /// Which policy each kept version of a resource was put under.
         case versions
-        /// A chip or a key that is not believed.
-        case denial
     }
 
     /// Something that a row says.
@@ -77,7 +75,6 @@ public struct ManifestEntry: Sendable, Hashable {
         case .token: "the token \(name)"
         case .workload: "the workload \(name)"
         case .resource, .versions: "the resource \(name)"
-        case .denial: "the denial of \(name)"
         }
     }
 }

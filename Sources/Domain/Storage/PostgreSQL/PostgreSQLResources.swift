@@ -36,24 +36,7 @@ extension PostgreSQLStore: ResourceStore {
                 }
                 row = try first.integer(0)
             }
-            try transaction.execute(
-                ResourceWrites.version,
-                [
-                    .integer(row), number, .integer(new.size), now, policy, .text(new.sealed.masterKey),
-                    .bytes(new.sealed.bytes),
-                ])
-            if found != nil {
-                try transaction.execute(
-                    ResourceWrites.forgetOldVersions, [.integer(row), number, .integer(Resource.oldVersions)])
-            }
-            let version = Resource.Version(
-                number: new.number, size: new.size, stored: Date(seconds: time.seconds), policy: name)
-            let made =
-                found?.changed(policy: name, current: version, latest: new.number)
-                ?? Resource(
-                    row: row, path: new.path, policy: name, current: version, latest: new.number, change: 1,
-                    isDisabled: false, created: version.stored, changed: version.stored)
-            let resource = try transaction.list(made, (before?.versions ?? []).adding(version))
+            let resource = try transaction.put(new, in: row, over: before, policy: name, at: time)
             transaction.append(record(found != nil))
             return .done(resource, replaced: found != nil)
         }
@@ -65,12 +48,12 @@ extension PostgreSQLStore: ResourceStore {
         try await decide { transaction in
             try transaction.takeTurn(at: path.text)
             guard let found = try transaction.foundForRemoval(path) else {
-                transaction.list([.absent(.resource, path.text), .absent(.versions, path.text)])
+                transaction.list(ManifestEntry.absent(path))
                 return .missing
             }
             if let expected, !expected.holds(for: found.stamp) { return .changed }
             try transaction.run("DELETE FROM resources WHERE row = $1", [.integer(found.row)], alone: .resources)
-            transaction.list([.absent(.resource, path.text), .absent(.versions, path.text)])
+            transaction.list(ManifestEntry.absent(path))
             transaction.append(record)
             return .done
         }

@@ -58,6 +58,11 @@ extension ManifestEntry {
             ])
     }
 
+    /// What is listed when there is no resource.
+    static func absent(_ path: ResourcePath) -> [ManifestEntry] {
+        [.absent(.resource, path.text), .absent(.versions, path.text)]
+    }
+
     init(_ versions: [Resource.Version], of path: ResourcePath) {
         self.init(
             .versions, path.text,

@@ -145,7 +145,7 @@ extension DecidingTransaction {
         var versions: [Resource.Version] = []
         let found = try genuine(ResourceReads.resource(path)) { resource in
             versions = try rows(ResourceReads.versions(of: path))
-            guard let resource else { return [.absent(.resource, path.text), .absent(.versions, path.text)] }
+            guard let resource else { return ManifestEntry.absent(path) }
             return [ManifestEntry(resource), ManifestEntry(versions, of: path)]
         }
         return found.map { ($0, versions) }
@@ -167,6 +167,35 @@ extension DecidingTransaction {
                 WHERE v.policy = ?1 ORDER BY r.path
                 """, [.text(policy.text)]
             ) { try ResourcePath(try $0.text(0)) })
+    }
+
+    /// Writes a version of a resource whose row is there, forgets those that are too old, and has the manifest list it.
+    ///
+    /// - Parameter before: what was there under the path.
+    func put(
+        _ new: NewResourceVersion, in row: Resource.Row,
+        over before: (resource: Resource, versions: [Resource.Version])?, policy: PolicyName?, at time: Date
+    ) throws -> Resource {
+        try execute(
+            ResourceWrites.version,
+            [
+                .integer(row), .integer(new.number), .integer(new.size), .time(time), .text(policy?.text),
+                .text(new.sealed.masterKey), .bytes(new.sealed.bytes),
+            ])
+        let version = Resource.Version(
+            number: new.number, size: new.size, stored: Date(seconds: time.seconds), policy: policy)
+        guard let before else {
+            return try list(
+                Resource(
+                    row: row, path: new.path, policy: policy, current: version, latest: new.number, change: 1,
+                    isDisabled: false, created: version.stored, changed: version.stored), [version])
+        }
+        try execute(
+            ResourceWrites.forgetOldVersions,
+            [.integer(row), .integer(new.number), .integer(Resource.oldVersions)])
+        return try list(
+            before.resource.changed(policy: policy, current: version, latest: new.number),
+            before.versions.adding(version))
     }
 
     /// Has the manifest list a resource as a change has made it, if that is what is in the database now.

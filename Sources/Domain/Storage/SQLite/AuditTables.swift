@@ -51,7 +51,7 @@ extension Database {
     func insert(_ attempt: RecordedAttempt) throws {
         try execute(
             """
-            INSERT INTO attempts (\(RecordedAttempt.columnList)) 
+            INSERT INTO attempts (\(RecordedAttempt.columnList))
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
             """, attempt.columns)
     }

@@ -31,10 +31,7 @@ extension SQLiteStore {
 
     public func reseal(_ changes: [Resealed], under masterKey: String) async throws -> Int? {
         try await writes.perform { database in
-            let isActive = try Bool.fetchOne(
-                database.cachedStatement(sql: "SELECT superseded IS NULL FROM master_keys WHERE id = ?"),
-                arguments: [masterKey])
-            guard isActive == true else { return nil }
+            guard try database.first(KeyReads.isActive(masterKey)) != nil else { return nil }
             return try changes.reduce(0) { moved, change in
                 switch change.place {
                 case .secret(let row):

@@ -30,22 +30,7 @@ extension SQLiteStore: ResourceStore {
                     """, [.text(new.path.text), policy, number, now])
                 row = change.database.lastInsertedRowID
             }
-            try change.execute(
-                ResourceWrites.version,
-                [
-                    .integer(row), number, .integer(new.size), now, policy, .text(new.sealed.masterKey),
-                    .bytes(new.sealed.bytes),
-                ])
-            try change.execute(
-                ResourceWrites.forgetOldVersions, [.integer(row), number, .integer(Resource.oldVersions)])
-            let version = Resource.Version(
-                number: new.number, size: new.size, stored: Date(seconds: time.seconds), policy: name)
-            let made =
-                found?.changed(policy: name, current: version, latest: new.number)
-                ?? Resource(
-                    row: row, path: new.path, policy: name, current: version, latest: new.number, change: 1,
-                    isDisabled: false, created: version.stored, changed: version.stored)
-            let resource = try change.list(made, (before?.versions ?? []).adding(version))
+            let resource = try change.put(new, in: row, over: before, policy: name, at: time)
             try change.append(record(found != nil))
             return .done(resource, replaced: found != nil)
         }
@@ -56,12 +41,12 @@ extension SQLiteStore: ResourceStore {
     ) async throws -> ResourceChangeOutcome {
         try await change { change in
             guard let found = try change.foundForRemoval(path) else {
-                try change.list([.absent(.resource, path.text), .absent(.versions, path.text)])
+                try change.list(ManifestEntry.absent(path))
                 return .missing
             }
             if let expected, !expected.holds(for: found.stamp) { return .changed }
             try change.execute("DELETE FROM resources WHERE row = ?1", [.integer(found.row)])
-            try change.list([.absent(.resource, path.text), .absent(.versions, path.text)])
+            try change.list(ManifestEntry.absent(path))
             try change.append(record)
             return .done
         }
