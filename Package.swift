@@ -93,7 +93,7 @@ let rooms: [Target] = [
         ["Broker", "Bytes", "Concurrency", "Evidence", "Files", "HTTP", "HTTPClient", "Tracing"]),
     domain("OpenPolicyAgent", ["Broker", "Bytes", "Files", "Formats", "HTTP", "HTTPClient"]),
 
-    edge("HTTPEdge", ["Bytes", "Concurrency", "Formats", "HTTP", "HTTPServer", "Logging", "Tracing"]),
+    edge("HTTPEdge", ["Broker", "Bytes", "Formats", "HTTP", "HTTPServer", "Logging"]),
     edge("VirteeDialect", ["Broker", "Bytes", "Evidence", "Formats", "HTTP", "HTTPEdge", "Logging"]),
     edge(
         "CoCoDialect",
@@ -122,8 +122,9 @@ let rooms: [Target] = [
         "Commands",
         [
             "Administration", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files", "Formats",
-            "GuestCommands", "HTTP", "HTTPClient", "LaunchDigest", "Logging", "MasterKeys", "Policies", "Release",
-            "SQLite", "Server", "SimulatedHardware", "Storage", "VirteeDialect", "X509",
+            "GuestCommands", "HTTP", "HTTPClient", "HTTPEdge", "LaunchDigest", "Logging", "MasterKeys", "Policies",
+            "Release",
+            "SQLite", "Server", "SimulatedHardware", "Storage", "X509",
         ]),
 
     program("kbs", ["Arguments", "Commands", "Crypto", "HTTPClient", "Lifecycle"]),
@@ -172,7 +173,9 @@ let testTargets: [Target] = [
     tests(
         "Base", "HTTPServerTests",
         ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TLSSupport", "TestSupport", "X509"]),
-    tests("Edge", "HTTPEdgeTests", ["EdgeSupport", "HTTP", "HTTPEdge", "HTTPServer", "Logging"]),
+    tests(
+        "Edge", "HTTPEdgeTests",
+        ["Broker", "Bytes", "EdgeSupport", "Formats", "HTTP", "HTTPEdge", "HTTPServer", "Logging"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "LoggingTests", ["Bytes", "Concurrency", "Logging"]),
@@ -223,7 +226,8 @@ let testTargets: [Target] = [
         "Edge", "CoCoDialectTests",
         [
             "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
-            "Formats", "HTTPEdge", "JOSE", "JSONWebTokens", "SimulatedHardware", "Storage", "TestSupport",
+            "Formats", "HTTP", "HTTPEdge", "JOSE", "JSONWebTokens", "Logging", "SimulatedHardware", "Storage",
+            "TestSupport",
         ]),
     tests(
         "Edge", "GuestTests",

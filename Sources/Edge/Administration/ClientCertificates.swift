@@ -38,10 +38,10 @@ public struct ClientCertificates: Sendable {
     ///
     /// - Parameter der: verified already.
     /// - Returns: `nil` when no name of it has a role; the one with the most rights otherwise.
-    func caller(_ der: [UInt8]) -> Caller? {
+    func principal(_ der: [UInt8]) -> Principal? {
         guard let certificate = try? X509Certificate(der: der) else { return nil }
         let named = Self.names(of: certificate).compactMap { name in roles[name].map { (name, $0) } }
-        return named.max { $0.1 < $1.1 }.map { Caller(.certificate($0.0.text), $0.1) }
+        return named.max { $0.1 < $1.1 }.map { Principal(.certificate($0.0.text), $0.1) }
     }
 
     private static func names(of certificate: X509Certificate) -> [ExactText] {

@@ -17,13 +17,13 @@ struct JWTVerifier: Sendable {
 
     /// - Returns: who the token is about.
     /// - Throws: a ``Refusal``.
-    func caller(_ text: String, at time: Date) async throws -> Caller {
+    func principal(_ text: String, at time: Date) async throws -> Principal {
         let claims = try await verifier.claims(of: text, at: time)
         let roles = claims.list(issuer.roleClaim).compactMap(issuer.role)
         guard let role = roles.max() else {
             throw Refusal(
                 .forbidden, "The JWT's claim \(issuer.roleClaim) names no role: registrar, auditor or admin is wanted.")
         }
-        return Caller(.jwt(issuer: issuer.issuer.text, subject: claims["sub"]?.asText ?? "?"), role)
+        return Principal(.jwt(issuer: issuer.issuer.text, subject: claims["sub"]?.asText ?? "?"), role)
     }
 }

@@ -51,7 +51,7 @@ public struct OperatorKeys: Sendable {
 
     /// - Returns: whose JWT it is; `nil` when none of these keys has signed it.
     /// - Throws: a ``Refusal`` for one that a key has signed and that is not good now.
-    func caller(_ text: String, at time: Date) throws(Refusal) -> Caller? {
+    func principal(_ text: String, at time: Date) throws(Refusal) -> Principal? {
         guard !keys.isEmpty, let token = try? CompactJWS(text) else { return nil }
         for key in keys {
             guard let payload = try? token.payload(signedBy: key.key) else { continue }
@@ -61,7 +61,7 @@ public struct OperatorKeys: Sendable {
                     throw .refusedClaims("A JWT of an operator's key may expire in two hours at the latest (exp).")
                 }
             } catch { throw Refusal(.unauthenticated, error.description) }
-            return Caller(.operatorKey(key.thumbprint), key.role)
+            return Principal(.operatorKey(key.thumbprint), key.role)
         }
         return nil
     }

@@ -21,6 +21,8 @@ public struct LimitSettings: Sendable, Hashable {
     public var body = 256 * 1_024
     /// Longest evidence of a guest that brings a cookie of this server's, in bytes: init data may be long.
     public var evidence = 2 << 20
+    /// The same, as far as other bodies may not be longer.
+    var longestEvidence: Int { max(body, evidence) }
     /// Longest resource, in bytes.
     public var resource = Broker.usualLongestResource
     /// Bodies of all requests that are being received and answered, in bytes.
