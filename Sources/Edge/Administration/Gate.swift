@@ -6,6 +6,7 @@ public import HTTPClient
 public import HTTPEdge
 import JSONWebTokens
 public import Logging
+public import Operators
 
 /// Who may administer: the one place where it is decided.
 ///
@@ -51,15 +52,15 @@ public struct Gate: Sendable {
     /// Lets a caller through, or records that it was turned away.
     ///
     /// - Throws: a ``Refusal``.
-    public func admit(_ request: Request, to right: Right) async throws -> Principal {
+    public func admit(_ request: Request, to right: Right) async throws -> Operator {
         var known: Actor?
         do {
-            let principal = try await principal(of: request, right == .registering)
-            known = principal.actor
-            guard principal.role.allows(right.permission) else {
-                throw Refusal(.forbidden, "The role \(principal.role.rawValue) does not allow this.")
+            let caller = try await caller(of: request, right == .registering)
+            known = caller.actor
+            guard caller.role.allows(right.permission) else {
+                throw Refusal(.forbidden, "The role \(caller.role.rawValue) does not allow this.")
             }
-            return principal
+            return caller
         } catch let refusal as Refusal {
             try await broker.recordDenial(
                 of: "\(request.method) \(request.uri.path.prefix(200))",
@@ -68,7 +69,7 @@ public struct Gate: Sendable {
         }
     }
 
-    private func principal(of request: Request, _ isRegistering: Bool) async throws -> Principal {
+    private func caller(of request: Request, _ isRegistering: Bool) async throws -> Operator {
         // A page in a browser is in the right network, may hold a password, and was written by anyone.
         guard !request.headers.contains(where: { Self.browserMarks.contains($0.name.canonicalName) }) else {
             throw Refusal(.registrationForbidden, "Browsers may not administer workloads.")
@@ -89,16 +90,16 @@ public struct Gate: Sendable {
             }
         }
         guard let credential = Credential(request) else {
-            if let der = request.certificate, let principal = configuration.certificates.principal(der) {
-                return principal
+            if let der = request.certificate, let caller = configuration.certificates.caller(der) {
+                return caller
             }
             return try await anonymous(request, isRegistering)
         }
         let (time, instant) = (now(), ContinuousClock.now)
         do {
-            let principal = try await authenticate(credential, at: time)
+            let caller = try await authenticate(credential, at: time)
             delay.succeeded(request.address, credential, at: instant)
-            return principal
+            return caller
         } catch let refusal as Refusal where refusal.code == .unauthenticated {
             // Only who is wrong waits: otherwise anyone behind the same address could lock the right one out.
             if let seconds = delay.wait(for: request.address, credential, at: instant) {
@@ -111,7 +112,7 @@ public struct Gate: Sendable {
         }
     }
 
-    private func authenticate(_ credential: Credential, at time: Date) async throws -> Principal {
+    private func authenticate(_ credential: Credential, at time: Date) async throws -> Operator {
         switch credential {
         case .token(let id, let secret):
             guard let token = try await tokens.token(id), token.matches(secret) else {
@@ -122,13 +123,13 @@ public struct Gate: Sendable {
                 throw Refusal(
                     .unauthenticated, "The token \(id) has expired: have another made with `kbs token create`.")
             }
-            return Principal(.token(id), token.role)
+            return Operator(.token(id), token.role)
         case .jwt(let text):
-            if let principal = try configuration.operators.principal(text, at: time) { return principal }
+            if let caller = try configuration.operators.caller(text, at: time) { return caller }
             guard let verifier else {
                 throw Refusal(.unauthenticated, "This server takes no JWTs: use a token of `kbs token create`.")
             }
-            return try await verifier.principal(text, at: time)
+            return try await verifier.caller(text, at: time)
         case .unreadable:
             throw Refusal(
                 .unauthenticated,
@@ -137,7 +138,7 @@ public struct Gate: Sendable {
     }
 
     /// The rule while no credentials are set up.
-    private func anonymous(_ request: Request, _ isRegistering: Bool) async throws -> Principal {
+    private func anonymous(_ request: Request, _ isRegistering: Bool) async throws -> Operator {
         let isFresh = configuration.isFresh ? try await !tokens.hasTokens() : false
         if isFresh, let user = request.localUser {
             guard user == 0 || user == geteuid() else {
@@ -173,7 +174,7 @@ public struct Gate: Sendable {
                 .registrationForbidden,
                 "Without credentials the server must be addressed as localhost or by its loopback address.")
         }
-        return Principal(request.anonymous, isRegistering ? .registrar : .admin)
+        return Operator(request.anonymous, isRegistering ? .registrar : .admin)
     }
 
     private static let browserMarks: Set<String> = ["origin", "sec-fetch-site"]

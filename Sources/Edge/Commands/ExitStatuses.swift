@@ -6,9 +6,9 @@ import Files
 import HTTP
 import HTTPClient
 import HTTPEdge
+import Installation
 import LaunchDigest
 import MasterKeys
-import Server
 import X509
 
 /// How a command ended, as scripts see it: the same for every command.

@@ -3,6 +3,7 @@ import Bytes
 import CoCoDialect
 import HTTPEdge
 import HTTP
+import Installation
 import Logging
 import Tracing
 import VirteeDialect

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HTTPServer
+import Installation
 import TLS
 import X509
 
