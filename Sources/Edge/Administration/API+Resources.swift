@@ -62,6 +62,23 @@ extension AdministrationAPI {
                 return Response(resource: done.resource, status: done.replaced ? .ok : .created)
             },
             call(
+                .post, one, .changeResources,
+                Operation(
+                    "generateResource", "Make a secret that nobody has seen, and put it as a resource",
+                    "Its bytes are random, and are not in the answer. Without If-Match there must be no such resource.",
+                    headers: [.ifMatch], body: .json(GeneratedResource.schema),
+                    replies: [
+                        .ok("The next version.", ResourceSummary.self, tagging: "resource"),
+                        .created("New.", ResourceSummary.self, tagging: "resource", isPlaced: true),
+                    ], failures: [.conflict])
+            ) { request, administrator in
+                let wish = try GeneratedResource(body: try await request.jsonBody())
+                let done = try await administrator.generateResource(
+                    try request.resourcePath(), wish,
+                    expecting: try request.resourceExpectation() ?? Resource.Expectation.none)
+                return Response(resource: done.resource, status: done.replaced ? .ok : .created)
+            },
+            call(
                 .patch, one, .steerResources,
                 Operation(
                     "editResource", "Disable a resource, give it another policy or roll it back", headers: [.ifMatch],

@@ -109,3 +109,39 @@ extension ResourceEdit: RequestMessage {
         return JSONValue.object([member]).encoded
     }
 }
+
+/// A secret that is to be made here.
+public struct GeneratedResource: Sendable, Hashable {
+    public var bytes = 32
+    /// Whether it is stored as hex digits, for programs that take text.
+    public var isHex = false
+    /// nil leaves what is there.
+    public var policy: PolicyChoice?
+
+    public init(bytes: Int = 32, isHex: Bool = false, policy: PolicyChoice? = nil) {
+        self.bytes = bytes
+        self.isHex = isHex
+        self.policy = policy
+    }
+}
+
+extension GeneratedResource: RequestMessage {
+    static let schema = Schema.object([
+        "bytes?": Schema([
+            "type": "integer", "minimum": 16, "maximum": 4_096, "default": 32,
+            "description": "How many are random; as hex digits they are twice as many.",
+        ]), "hex?": .bool, "policy?": Schemas.policyName.saying("It decides who gets it. Without one nobody does."),
+    ]).named("GeneratedResource")
+
+    init(_ json: JSON) throws {
+        if let count = try json.optional("bytes") { bytes = try count.integer() }
+        if let hex = try json.optional("hex") { isHex = try hex.bool() }
+        policy = try json.optional("policy").map { .named(try PolicyName(try $0.text())) }
+    }
+
+    var body: [UInt8] {
+        var message: JSONValue = ["bytes": .integer(bytes), "hex": .bool(isHex)]
+        message["policy"] = policy?.name.map { .text($0.text) }
+        return message.encoded
+    }
+}

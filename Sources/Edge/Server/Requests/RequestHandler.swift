@@ -4,6 +4,7 @@ import HTTP
 import HTTPEdge
 import HTTPServer
 import Logging
+import Operators
 
 /// What a request goes through, from its head to its answer: it is named, counted and traced; it takes its share of what its
 /// address may ask; its call is found; its body may be so long; who makes it may do so; and then it is done.
