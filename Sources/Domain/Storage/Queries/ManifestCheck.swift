@@ -53,6 +53,7 @@ extension ReadingStore {
             let path = try ResourcePath(name)
             _ = try await resource(path)
             _ = try await versions(of: path)
+        case .denials: try await lookAtDenial(name)
         }
     }
 }
@@ -61,12 +62,12 @@ enum ManifestCheck {
     enum Rows: String, CaseIterable {
         case workloads, policies
         case references = "reference_values"
-        case tokens, resources
+        case tokens, resources, denials
 
         private var key: String {
             switch self {
             case .workloads, .tokens: "id"
-            case .policies, .references: "name"
+            case .policies, .references, .denials: "name"
             case .resources: "path"
             }
         }
@@ -78,6 +79,7 @@ enum ManifestCheck {
             case .references: .references
             case .tokens: .token
             case .resources: .resource
+            case .denials: .denial
             }
         }
 
@@ -117,6 +119,7 @@ extension DecidingTransaction {
             entries += try rows(ResourceReads.resource(path)).map { ManifestEntry($0) }
             entries.append(ManifestEntry(try rows(ResourceReads.versions(of: path)), of: path))
         }
+        entries += try rows(DenialReads.entries).compactMap(\.self)
         // Servers at work know of a state, and take no earlier one.
         let states = Read(
             "SELECT max(state) FROM (SELECT state FROM manifest UNION ALL SELECT state FROM manifest_seal) s"
@@ -146,7 +149,7 @@ extension PostgreSQLStore {
     public func acceptRows(recording record: AuditRecord) async throws {
         try await change(takesLong: true) { [manifest] transaction in
             guard let manifest else { throw NoManifest() }
-            for table in ["workloads", "policies", "reference_values", "tokens", "resources", "manifest"] {
+            for table in ["workloads", "policies", "reference_values", "tokens", "resources", "denials", "manifest"] {
                 try transaction.run("LOCK TABLE \(table) IN SHARE ROW EXCLUSIVE MODE")
             }
             try transaction.run("LOCK TABLE manifest_seal IN SHARE ROW EXCLUSIVE MODE")
