@@ -3,8 +3,8 @@ import Arguments
 import Broker
 import Evidence
 import FoundationEssentials
+import Installation
 import Policies
-import Server
 
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

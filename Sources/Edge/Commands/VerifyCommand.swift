@@ -2,7 +2,7 @@ import Bytes
 import Arguments
 import Evidence
 import FoundationEssentials
-import Server
+import Installation
 
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

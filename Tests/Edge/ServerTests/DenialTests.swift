@@ -7,6 +7,7 @@ import EdgeSupport
 import Evidence
 import EvidenceSupport
 import Foundation
+import Installation
 import MasterKeys
 import Server
 import SimulatedHardware
