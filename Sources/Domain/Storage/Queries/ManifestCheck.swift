@@ -7,7 +7,7 @@ extension ReadingStore {
     /// - Parameter limit: of how many are named.
     /// - Returns: what is not as a key broker left it.
     public func manifestViolations(limit: Int) async throws -> [String] {
-        guard let manifest else { throw NoManifest() }
+        guard manifest != nil else { throw NoManifest() }
         var found: [String] = []
         func look(_ body: () async throws -> Void) async throws {
             guard found.count < limit else { return }
@@ -18,13 +18,7 @@ extension ReadingStore {
                 found.append("A row cannot be read: \(error).")
             }
         }
-        try await look {
-            // Others may change something meanwhile.
-            for _ in 0..<20 {
-                let seal = try await self.manifestSeal()
-                if try await manifest.confirms([], under: seal, readingFrom: self) { return }
-            }
-        }
+        try await look { try await catchUp() }
         // Nothing can be held against a manifest that is none.
         guard found.isEmpty else { return found }
         for kind in ManifestCheck.Rows.allCases {
