@@ -5,7 +5,7 @@ import FoundationEssentials
 import HTTP
 import HTTPEdge
 
-/// Sessions, attempts, the trail, tokens and certificates.
+/// Sessions, attempts, the trail, tokens, certificates and denials.
 extension AdministrationAPI {
     var sessions: [Call] {
         let selection: [Operation.Parameter] = [
@@ -191,6 +191,53 @@ extension AdministrationAPI {
                 return Response(status: .noContent)
             },
         ]
+    }
+
+    var denials: [Call] {
+        [
+            call(
+                .get, "denials", .audit,
+                Operation(
+                    "listDenials", "List the chips and keys that are denied", "In the order of their kinds and ids.",
+                    query: [.after("denial: its kind, a slash and its id"), .limit],
+                    replies: [.ok("A page.", DenialPage.self)])
+            ) { request, administrator in
+                Response(
+                    json: try await administrator.denials(
+                        after: request.query["after"] ?? "", limit: try request.query.limit()))
+            },
+            call(
+                .put, "denials/**endorser", .administer,
+                Operation(
+                    "deny", "Deny a chip or a key",
+                    "At once and for everyone: no guest that rests on it is attested, and none that was is given anything.",
+                    body: .json(DenialMessage.schema), replies: [.ok("Denied.", DenialSummary.self)])
+            ) { request, administrator in
+                let endorser = try request.endorser()
+                let message = try DenialMessage(body: try await request.jsonBody())
+                return Response(json: try await administrator.deny(endorser, reason: message.reason))
+            },
+            call(
+                .delete, "denials/**endorser", .administer,
+                Operation("allow", "Take a denial back", replies: [.done("Allowed.")])
+            ) { request, administrator in
+                try await administrator.allow(try request.endorser())
+                return Response(status: .noContent)
+            },
+        ]
+    }
+}
+
+extension Request {
+    /// The chip or key that a path under `denials` names.
+    fileprivate func endorser() throws(Refusal) -> Endorser {
+        guard let endorser = Endorser(name: try parameter("endorser")) else {
+            throw Refusal(
+                .invalidField,
+                "The path names a chip (chip/ and 128 hex digits, 16 on Turin, 64 of an SEV chip's CEK) or a key (key/ and "
+                    + "the 64 hex digits of the SHA-256 of its SubjectPublicKeyInfo).")
+        }
+        return endorser
     }
 }
 

@@ -37,8 +37,8 @@ public struct AdministrationAPI: Sendable {
     /// Every call, and the description of them.
     public var calls: [Call] {
         let calls =
-            workloads + resources + sessions + attempts + tokens + trail + certificates + policies + referenceValues
-            + server
+            workloads + resources + sessions + attempts + tokens + trail + certificates + denials + policies
+            + referenceValues + server
         let document = Lock<[UInt8]?>(nil)
         return calls + [
             Call(.get, "openapi.json", label: "openapi", form: ProblemForm()) { _ in
@@ -63,6 +63,11 @@ public struct AdministrationAPI: Sendable {
             "session": .text(pattern: "^[0-9a-fA-F]{32}$"),
             "attempt": Schema(["type": "integer", "format": "int64", "minimum": 1]),
             "token": .text(pattern: "^[0-9a-f]{12}$"), "fingerprint": .text(pattern: "^[0-9a-fA-F]{64}$"),
+            "endorser": .text(
+                "chip/ and a chip's id in hex (64 bytes; Turin 8; of an SEV chip 32, the fingerprint of its CEK's key), or "
+                    + "key/ and SHA-256 of a key's SubjectPublicKeyInfo. The slash may stand as it is.",
+                pattern:
+                    "^(chip/(?!0+$)([0-9a-fA-F]{16}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128})|key/[0-9a-fA-F]{64})$"),
             "repository": Schemas.pathSegment, "type": Schemas.pathSegment, "tag": Schemas.pathSegment,
             "policy": Schemas.policyName, "set": Schemas.policyName,
         ], failure: Schema(of: Problem.self))

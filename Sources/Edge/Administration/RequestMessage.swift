@@ -146,6 +146,24 @@ struct TokenRequest: RequestMessage {
     }
 }
 
+/// Why a chip or a key is denied.
+struct DenialMessage: RequestMessage {
+    let reason: String
+
+    static let schema = Schema.object([
+        "reason": Schema([
+            "type": "string", "minLength": 1, "maxLength": 200,
+            "pattern": #"^[^\u0000-\u001f\u007f-\u009f]*$"#,
+        ])
+    ]).named("DenialRequest")
+
+    init(reason: String) { self.reason = reason }
+
+    init(_ json: JSON) throws { reason = try json.member("reason").text() }
+
+    var body: [UInt8] { JSONValue.object([.init("reason", .text(reason))]).encoded }
+}
+
 /// A policy, as its author wrote it.
 struct PolicyMessage: RequestMessage {
     /// TOML.
