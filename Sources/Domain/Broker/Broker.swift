@@ -188,4 +188,6 @@ public struct Attempt: Sendable {
     public let chip: String
     /// `nil` when it did not come to one.
     public let verdict: Verdict?
+    /// What genuine evidence states.
+    var claims: GuestClaims?
 }

@@ -221,7 +221,8 @@ struct Tables {
                 version \(text) NOT NULL,  -- of the protocol
                 mark \(text) NOT NULL,     -- by which it is counted again
                 count \(integer) NOT NULL DEFAULT 1,
-                last \(integer)            -- milliseconds since 1970
+                last \(integer),           -- milliseconds since 1970
+                claims \(text) NOT NULL DEFAULT '' -- JSON, of evidence that was genuine
             ) \(plain)
             """,
             "CREATE INDEX attempts_by_mark ON attempts (mark)",

@@ -24,7 +24,6 @@ public struct GuestForm: FailureForm {
             default: Refusal(.malformed, error.body ?? error.status.reasonPhrase)
             }
         var response = response(to: refusal, status: error.status)
-        response.refusal = refusal
         for field in error.headers { response.headers[field.name] = field.value }
         return response
     }

@@ -144,6 +144,23 @@ struct DenialStoreTests {
         await #expect(throws: ManifestViolation.self) { _ = try await denied(place.store) }
     }
 
+    @Test("An operator who believes the rows takes no denial back by that, and is told of each that has gone",
+        arguments: TestedStore.allCases)
+    func accepted(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        for number in 0..<3 { _ = try await place.register("app-\(number)") }
+        try await place.store.deny(denial(chip), recording: record)
+        try await place.store.tamper("DELETE FROM denials")
+        try await place.store.tamper("UPDATE workloads SET disabled = 1")
+        let first = try await violations(place.store).first
+        #expect(first?.contains(chip.name) == true, "\(first ?? "none")")
+        guard let store = place.store as? any ServerStore else { throw NoManifest() }
+        try await store.acceptRows(recording: record)
+        #expect(try await denied(place.store) == [chip])
+        let fresh = try await place.reopen()
+        #expect(try await denied(fresh) == [chip])
+    }
+
     @Test("A denial that somebody else writes does not hold, and is reported", arguments: TestedStore.allCases)
     func added(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)

@@ -30,6 +30,9 @@ public struct RecordedAttempt: Sendable, Hashable {
     public let origin: Origin
     /// How often the same came again within a minute of the last time.
     public let repeats: Repeats
+    /// What the guest's evidence states, without its init data; `nil` when it is not genuine, or there was none. JSON, as
+    /// sessions keep it.
+    public let claims: String?
 
     /// Where it came from, as far as that is known.
     public struct Origin: Sendable, Hashable {
@@ -67,8 +70,9 @@ public struct RecordedAttempt: Sendable, Hashable {
     public init(
         id: Int64, time: Date, action: String, workload: String, tee: String, session: String, chip: String,
         code: Refusal.Code?, sentence: String, verdict: VerdictRecord?, verdictJSON: String,
-        origin: Origin = Origin(), repeats: Repeats = Repeats(mark: "")
+        origin: Origin = Origin(), repeats: Repeats = Repeats(mark: ""), claims: String? = nil
     ) {
+        self.claims = claims.flatMap { $0.isEmpty ? nil : $0 }
         self.origin = origin
         self.repeats = repeats
         self.id = id
@@ -87,7 +91,7 @@ public struct RecordedAttempt: Sendable, Hashable {
     init(_ attempt: Attempt, _ refusal: Refusal?, as action: AuditRecord.Action = .attest, at time: Date) {
         self.init(
             action, of: attempt.workload.text, tee: attempt.tee.rawValue, session: attempt.challenge,
-            chip: attempt.chip, attempt.verdict, refusal, at: time)
+            chip: attempt.chip, attempt.verdict, refusal, attempt.claims, at: time)
     }
 
     /// - Parameter subject: the path of the resource that was asked for.
@@ -97,19 +101,20 @@ public struct RecordedAttempt: Sendable, Hashable {
     ) {
         self.init(
             action, of: subject, tee: attempt.tee.rawValue, session: attempt.guest, chip: attempt.chip, attempt.verdict,
-            refusal, at: time)
+            refusal, attempt.claims, at: time)
     }
 
     private init(
         _ action: AuditRecord.Action, of subject: String, tee: String, session: [UInt8], chip: String,
-        _ verdict: Verdict?, _ refusal: Refusal?, at time: Date
+        _ verdict: Verdict?, _ refusal: Refusal?, _ claims: GuestClaims? = nil, at time: Date
     ) {
         let verdict = verdict.map(VerdictRecord.init)
         self.init(
             id: 0, time: time, action: action.rawValue, workload: subject, tee: tee, session: Hex.encode(session),
             chip: chip, code: refusal?.code, sentence: refusal?.sentence ?? "", verdict: verdict,
             verdictJSON: verdict?.json ?? "", origin: Origin(Caller.current),
-            repeats: Repeats(mark: Hex.encode(SecureRandom.bytes(8))))
+            repeats: Repeats(mark: Hex.encode(SecureRandom.bytes(8))),
+            claims: verdict?.genuine == false ? nil : claims?.json)
     }
 
     /// What was refused before any evidence was looked at.

@@ -64,13 +64,7 @@ extension Broker {
         guard equalInConstantTime(opened.nonce, answer.nonce) else { throw notTheNonce }
         if let known = try await known(opened, at: time) {
             guard ExactText(known.key) == ExactText(answer.key) else { throw refused(guest: .challengeUsed) }
-            // It has been read along with the manifest's seal, as every row that decides is.
-            if let verdict = denial(among: known.claims.snp?.endorsers ?? []) {
-                throw try await refused(
-                    GuestAttempt(tee: known.claims.tee, guest: known.id, chip: known.chip, verdict: verdict),
-                    Refusal(.evidenceRefused, verdict.sentence))
-            }
-            return known
+            return try await allowed(known)
         }
         guard time < opened.challenge.expires else {
             throw refused(guest: Refusal(.challengeExpired, "The challenge has expired: start again at /auth."))
@@ -116,7 +110,7 @@ extension Broker {
         else {
             // The same guest may have been answered in another connection meanwhile.
             if let known = try await known(opened, at: time), ExactText(known.key) == ExactText(answer.key) {
-                return known
+                return try await allowed(known)
             }
             throw try await refused(attempt, .challengeUsed)
         }
@@ -124,6 +118,15 @@ extension Broker {
         recentGuests.remember(attested, as: stored, initDataBytes: initData?.entries.utf8.count ?? 0)
         report(.guestAttested(attempt))
         return attested
+    }
+
+    /// A guest that is answered again, unless what it rests on has been denied since. It has been read along with the
+    /// manifest's seal, as every row that decides is.
+    private func allowed(_ known: AttestedGuest) async throws -> AttestedGuest {
+        guard let verdict = denial(among: known.claims.snp?.endorsers ?? []) else { return known }
+        throw try await refused(
+            GuestAttempt(tee: known.claims.tee, guest: known.id, chip: known.chip, verdict: verdict),
+            Refusal(.evidenceRefused, verdict.sentence))
     }
 
     /// The attested guest of a session.
@@ -268,6 +271,8 @@ public struct GuestAttempt: Sendable {
     public let chip: String
     /// `nil` when it did not come to one.
     public let verdict: Verdict?
+    /// What genuine evidence states.
+    var claims: GuestClaims?
 }
 
 extension Refusal {

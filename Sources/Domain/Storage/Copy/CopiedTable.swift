@@ -61,7 +61,7 @@ struct CopiedTable: Sendable {
         CopiedTable(
             "attempts",
             "#id #time action workload tee session chip outcome code sentence verdict address request version "
-                + "mark #count #last", key: "id",
+                + "mark #count #last claims", key: "id",
             isNumbered: true),
         CopiedTable("audit", "#seq record *hash", key: "seq"),
         CopiedTable("denials", "name reason actor #denied", key: "name"),

@@ -21,14 +21,14 @@ extension PostgreSQLStore: GuestStore {
                 WHERE NOT EXISTS (SELECT FROM k WHERE retired IS NOT NULL)
                 ON CONFLICT DO NOTHING RETURNING 1),
             a AS (INSERT INTO attempts (\(RecordedAttempt.columnList))
-                SELECT $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26 FROM g)
+                SELECT \(RecordedAttempt.placeholders(from: 13)) FROM g)
         """
 
     private static let insertAlone = "\(insert) SELECT 1 FROM g"
 
     private static let insertWithInitData = """
         \(insert),
-            d AS (INSERT INTO init_data (id, entries, expires) SELECT $27, $28, $29 FROM g
+            d AS (INSERT INTO init_data (id, entries, expires) SELECT $28, $29, $30 FROM g
                 ON CONFLICT (id) DO UPDATE SET expires = greatest(init_data.expires, excluded.expires))
         SELECT 1 FROM g
         """

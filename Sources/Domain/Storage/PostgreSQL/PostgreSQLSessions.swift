@@ -28,7 +28,7 @@ extension PostgreSQLStore {
                 WHERE NOT EXISTS (SELECT FROM k WHERE retired IS NOT NULL)
                 ON CONFLICT DO NOTHING RETURNING 1),
             a AS (INSERT INTO attempts (\(RecordedAttempt.columnList))
-                SELECT $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24 FROM s)
+                SELECT \(RecordedAttempt.placeholders(from: 11)) FROM s)
         SELECT 1 FROM s
         """
 

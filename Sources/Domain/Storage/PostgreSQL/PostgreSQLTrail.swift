@@ -7,7 +7,7 @@ extension PostgreSQLStore {
             Query(
                 """
                 INSERT INTO attempts (\(RecordedAttempt.columnList))
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING 1
+                VALUES (\(RecordedAttempt.placeholders(from: 1))) RETURNING 1
                 """, attempt.columns)
         }
         _ = try await write(query, recording: records)

@@ -47,11 +47,28 @@ extension ReadingStore {
             let denial = try Denial(endorser, row, from: 0)
             return try row.deciding(denial, ManifestEntry(denial), seal: 3)
         }
-        _ = try await genuine(read)
+        guard try await genuine(read) == nil, denies(endorser) else { return }
+        throw ManifestViolation.row(.absent(.denial, name))
     }
 }
 
 enum DenialReads {
+    /// Those of the rows, and those that the manifest has.
+    static func names(after name: String) -> Read<String> {
+        Read(
+            """
+            SELECT name FROM manifest WHERE kind = '\(ManifestEntry.Kind.denial.rawValue)' AND length(digest) > 0
+                AND name > ?1
+            UNION SELECT name FROM denials WHERE name > ?1 ORDER BY name LIMIT 500
+            """, [.text(name)], .scan
+        ) { try $0.text(0) }
+    }
+
+    /// What the manifest's table says of denials.
+    static let lines = Read(
+        "SELECT name, digest FROM manifest WHERE kind = '\(ManifestEntry.Kind.denial.rawValue)' AND length(digest) > 0"
+    ) { ManifestEntry(.denial, try $0.text(0), digest: try $0.bytes(1)) }
+
     static let entries = Read("SELECT name, reason, actor, denied FROM denials") { row -> ManifestEntry? in
         guard let endorser = Endorser(name: try row.text(0)) else { return nil }
         return ManifestEntry(try Denial(endorser, row, from: 1))

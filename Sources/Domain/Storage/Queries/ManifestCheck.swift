@@ -54,9 +54,11 @@ extension ReadingStore {
 
 enum ManifestCheck {
     enum Rows: String, CaseIterable {
+        // Of many violations only the first are named, and a denial that has gone lets somebody in.
+        case denials
         case workloads, policies
         case references = "reference_values"
-        case tokens, resources, denials
+        case tokens, resources
 
         private var key: String {
             switch self {
@@ -78,7 +80,9 @@ enum ManifestCheck {
         }
 
         func names(after name: String) -> Read<String> {
-            Read(
+            // What is denied is said by the manifest, also of a row that has gone.
+            if self == .denials { return DenialReads.names(after: name) }
+            return Read(
                 "SELECT \(key) FROM \(rawValue) WHERE \(key) > ?1 ORDER BY \(key) LIMIT 500",
                 [.text(name)], .scan
             ) { try $0.text(0) }
@@ -114,6 +118,9 @@ extension DecidingTransaction {
             entries.append(ManifestEntry(try rows(ResourceReads.versions(of: path)), of: path))
         }
         entries += try rows(DenialReads.entries).compactMap(\.self)
+        // What is denied stays so when somebody has removed its row: only `allow` takes a denial back.
+        let named = Set(entries.lazy.filter { $0.kind == .denial }.map(\.name))
+        entries += try rows(DenialReads.lines).filter { !named.contains($0.name) }
         // Servers at work know of a state, and take no earlier one.
         let states = Read(
             "SELECT max(state) FROM (SELECT state FROM manifest UNION ALL SELECT state FROM manifest_seal) s"

@@ -59,7 +59,7 @@ extension ReadingStore {
 enum AttemptReads {
     fileprivate static let columns =
         "id, time, workload, tee, session, chip, code, sentence, verdict, action, address, request, version, mark, "
-        + "count, last"
+        + "count, last, claims"
 
     static let countAgain: SQLText = "UPDATE attempts SET count = count + 1, last = ?1 WHERE mark = ?2"
 
@@ -70,7 +70,15 @@ enum AttemptReads {
 
 extension RecordedAttempt {
     static let columnList =
-        "time, action, workload, tee, session, chip, outcome, code, sentence, verdict, address, request, version, mark"
+        "time, action, workload, tee, session, chip, outcome, code, sentence, verdict, address, request, version, mark, "
+        + "claims"
+
+    /// PostgreSQL's placeholders for ``columns``.
+    ///
+    /// - Parameter first: the number of the first.
+    static func placeholders(from first: Int) -> String {
+        (first..<first + 15).map { "$\($0)" }.joined(separator: ", ")
+    }
 
     /// In the order of ``columnList``.
     var columns: [Value] {
@@ -78,7 +86,7 @@ extension RecordedAttempt {
             .integer(time.milliseconds), .text(action), .text(workload), .text(tee), .text(session), .text(chip),
             .text(isAccepted ? "accepted" : "refused"), .text(code?.rawValue ?? ""), .text(sentence),
             .text(verdictJSON), .text(origin.address), .text(origin.request), .text(origin.version),
-            .text(repeats.mark),
+            .text(repeats.mark), .text(claims ?? ""),
         ]
     }
 
@@ -94,6 +102,7 @@ extension RecordedAttempt {
             origin: Origin(address: try row.text(10), request: try row.text(11), version: try row.text(12)),
             repeats: Repeats(
                 mark: try row.text(13), count: Int(clamping: try row.integer(14)),
-                last: try row.optionalInteger(15).map { Date(milliseconds: $0) }))
+                last: try row.optionalInteger(15).map { Date(milliseconds: $0) }),
+            claims: try row.text(16))
     }
 }

@@ -52,7 +52,7 @@ extension Database {
         try execute(
             """
             INSERT INTO attempts (\(RecordedAttempt.columnList))
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
             """, attempt.columns)
     }
 }

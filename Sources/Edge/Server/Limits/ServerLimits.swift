@@ -141,8 +141,8 @@ extension ServerLimits {
 extension Request {
     /// Whether it is evidence that is longer than other bodies may be, or does not say how long it is.
     fileprivate func isLong(_ rule: BodyRule) -> Bool {
-        guard case .evidence(let usual, _, let mayBeLong, _) = rule, mayBeLong(self) else { return false }
-        guard let statedLength else { return headers[.transferEncoding] != nil }
-        return statedLength > usual
+        guard case .evidence(let usual, _, let mayBeLong, _) = rule else { return false }
+        let isLong = statedLength.map { $0 > usual } ?? (headers[.transferEncoding] != nil)
+        return isLong && mayBeLong(self)
     }
 }

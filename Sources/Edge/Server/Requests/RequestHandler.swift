@@ -28,17 +28,19 @@ struct RequestHandler: Sendable {
         let (match, whole) = (calls.match(request.method, request.uri.path), request)
         return await observer.observe(whole, match) {
             do {
-                // Whose request it is decides what it may do.
-                if let fault { throw HTTPError(fault.status, message: fault.reason) }
-                return try await answer(whole, match)
+                return try await answer(whole, match, fault)
             } catch {
                 return match.form().response(toThrown: error, of: whole, logger: logger)
             }
         }.outgoing
     }
 
-    private func answer(_ request: Request, _ match: CallTable.Match) async throws -> Response {
+    private func answer(
+        _ request: Request, _ match: CallTable.Match, _ fault: MalformedMessage?
+    ) async throws -> Response {
         try await limits.takeShare(of: request, match)
+        // Whose request it is decides what it may do.
+        if let fault { throw HTTPError(fault.status, message: fault.reason) }
         let (call, parameters) = try match.call(request.method)
         var request = request
         request.parameters = parameters
