@@ -81,8 +81,8 @@ let rooms: [Target] = [
     domain("Evidence", ["Bytes", "Crypto", "Formats"]),
     domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient"]),
     domain("LaunchDigest", ["Bytes", "Crypto", "Formats"]),
-    domain("Broker", ["Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "Tracing"]),
-    domain("Policies", ["Broker", "Bytes", "Evidence", "Formats"]),
+    domain("Appraisal", ["Bytes", "Crypto", "Evidence", "Formats"]),
+    domain("Broker", ["Appraisal", "Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "Tracing"]),
     domain("MasterKeys", ["Bytes", "CPKCS11", "Concurrency", "Crypto", "Files"]),
     domain(
         "Storage",
@@ -105,7 +105,7 @@ let rooms: [Target] = [
         "Administration",
         [
             "Broker", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient",
-            "HTTPEdge", "JSONWebTokens", "Logging", "Policies", "VirteeDialect", "X509",
+            "HTTPEdge", "JSONWebTokens", "Logging", "VirteeDialect", "X509",
         ]),
     edge(
         "Server",
@@ -121,8 +121,8 @@ let rooms: [Target] = [
     edge(
         "Commands",
         [
-            "Administration", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files", "Formats",
-            "GuestCommands", "HTTP", "HTTPClient", "LaunchDigest", "Logging", "MasterKeys", "Policies", "Release",
+            "Administration", "Appraisal", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files", "Formats",
+            "GuestCommands", "HTTP", "HTTPClient", "LaunchDigest", "Logging", "MasterKeys", "Release",
             "SQLite", "Server", "SimulatedHardware", "Storage", "VirteeDialect", "X509",
         ]),
 
@@ -147,7 +147,7 @@ let supports: [Target] = [
     .executableTarget(
         name: "sample-program", dependencies: ["SampleCommands", "Arguments"], path: "Tests/Support/sample-program",
         swiftSettings: settings),
-    support("EvidenceSupport", ["Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
+    support("EvidenceSupport", ["Appraisal", "Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
     support("EdgeSupport", ["Bytes", "Concurrency", "HTTP", "HTTPServer", "TLS", "TestSupport", "X509"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
     support(
@@ -182,7 +182,7 @@ let testTargets: [Target] = [
     tests("Base", "X509Tests", ["Bytes", "TLSSupport", "X509"]),
     tests(
         "Domain", "EvidenceTests",
-        ["Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "TestSupport"]),
+        ["Appraisal", "Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "TestSupport"]),
     tests(
         "Domain", "LaunchDigestTests", ["Bytes", "Crypto", "LaunchDigest", "TestSupport"], exclude: ["measure.py"]),
 
@@ -205,7 +205,7 @@ let testTargets: [Target] = [
             "Broker", "Bytes", "Concurrency", "Crypto", "EdgeSupport", "Formats", "HTTP", "HTTPClient", "HTTPServer",
             "JOSE", "JSONWebTokens", "Logging", "TestSupport",
         ]),
-    tests("Domain", "PoliciesTests", ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Policies"]),
+    tests("Domain", "AppraisalTests", ["Appraisal", "Bytes", "Crypto", "Evidence", "EvidenceSupport"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
     tests(
         "Domain", "EndorsementsTests",
@@ -238,7 +238,7 @@ let testTargets: [Target] = [
             "Administration", "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto",
             "EdgeSupport", "Endorsements", "Evidence", "EvidenceSupport", "Files", "Formats", "HTTP", "HTTPClient",
             "HTTPEdge", "HTTPServer", "InMemoryTracing", "JOSE", "Logging", "MasterKeys", "Metrics",
-            "OpenPolicyAgent", "Policies", "Server", "SimulatedHardware", "Storage", "TLS", "TLSSupport",
+            "OpenPolicyAgent", "Server", "SimulatedHardware", "Storage", "TLS", "TLSSupport",
             "TestSupport", "Tracing", "VirteeDialect", "X509", "kbs", "kbs-guest",
         ]),
     tests("Edge", "CommandsTests", ["Arguments", "Commands", "Concurrency", "TLSSupport", "TestSupport", "kbs"]),
@@ -247,7 +247,7 @@ let testTargets: [Target] = [
 // For fuzz/, which is a package of its own.
 let products: [Product] =
     [
-        "Formats", "HTTP", "JOSE", "Evidence", "LaunchDigest", "SimulatedHardware", "VirteeDialect", "CoCoDialect",
+        "Formats", "HTTP", "JOSE", "Appraisal", "Evidence", "LaunchDigest", "SimulatedHardware", "VirteeDialect", "CoCoDialect",
         "Administration", "Broker", "Guest", "HTTPEdge", "OpenPolicyAgent",
     ].map { .library(name: $0, targets: [$0]) }
 

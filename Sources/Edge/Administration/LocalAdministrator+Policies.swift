@@ -1,7 +1,6 @@
 public import Broker
 public import Evidence
 import FoundationEssentials
-import Policies
 
 extension LocalAdministrator {
     private var library: PolicyLibrary { PolicyLibrary(store, now: now) }
@@ -27,7 +26,7 @@ extension LocalAdministrator {
     func setPolicy(
         _ name: String, document: String, expecting expected: Revision.Expectation?
     ) async throws -> (policy: PolicySummary, replaced: Bool) {
-        let policy = try ResourcePolicy(toml: document, name: try PolicyName(name))
+        let policy = try Policy(toml: document, name: try PolicyName(name))
         let done = try await library.set(policy, document: document, expecting: expected, by: actor)
         return (try await summary(of: done.stored), done.replaced)
     }
@@ -39,10 +38,10 @@ extension LocalAdministrator {
     }
 
     public func appraise(_ evidence: RecordedEvidence, against tested: TestedPolicy) async throws -> VerdictRecord {
-        let (policy, isKept): (ResourcePolicy, Bool) =
+        let (policy, isKept): (Policy, Bool) =
             switch tested {
             case .named(let name): (try await library.policy(try PolicyName(name)).policy, true)
-            case .document(let text): (try ResourcePolicy(toml: text, name: try PolicyName("draft")), false)
+            case .document(let text): (try Policy(toml: text, name: try PolicyName("draft")), false)
             }
         return VerdictRecord(
             try await broker.appraise(

@@ -1,7 +1,6 @@
 public import Broker
 import Bytes
 public import FoundationEssentials
-import Policies
 
 /// A policy of resources.
 public struct PolicySummary: Codable, Sendable {

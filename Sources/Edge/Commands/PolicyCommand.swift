@@ -3,7 +3,6 @@ import Arguments
 import Broker
 import Evidence
 import FoundationEssentials
-import Policies
 import Server
 
 struct PolicyCommand: AsyncParsableCommand {
@@ -84,7 +83,7 @@ struct PolicyCommand: AsyncParsableCommand {
 
         func run() async throws {
             if let document = try PolicyFile(policy)?.document {
-                let policy = try ResourcePolicy(toml: document, name: try PolicyName("draft"))
+                let policy = try Policy(toml: document, name: try PolicyName("draft"))
                 return print(policy.explanation(references: nil, at: Date()))
             }
             print(try await place.open { try await $0.policy(policy) }.explanation)

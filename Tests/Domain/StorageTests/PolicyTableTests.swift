@@ -252,8 +252,8 @@ private struct PolicyPlace {
         library = PolicyLibrary(store, now: { now })
     }
 
-    func policy(_ name: String = "web", naming sets: String...) throws -> ResourcePolicy {
-        var policy = ResourcePolicy(name: try PolicyName(name))
+    func policy(_ name: String = "web", naming sets: String...) throws -> Policy {
+        var policy = Policy(name: try PolicyName(name))
         policy.measurements =
             [.value(Simulated.measurement("app"))] + (try sets.map { .set(try PolicyName($0)) })
         return policy
@@ -266,7 +266,7 @@ private struct PolicyPlace {
     }
 
     @discardableResult
-    func set(_ policy: ResourcePolicy, expecting: Revision.Expectation? = nil) async throws -> StoredPolicy {
+    func set(_ policy: Policy, expecting: Revision.Expectation? = nil) async throws -> StoredPolicy {
         try await library.set(policy, document: "# \(policy.name)", expecting: expecting, by: .server).stored
     }
 

@@ -109,7 +109,7 @@ extension Broker {
         guard !workload.isDisabled else {
             throw try await refused(path, reader, nil, .disabled(workload.id), at: time)
         }
-        guard let policy = try ResourcePolicy(of: workload) else {
+        guard let policy = try Policy(of: workload) else {
             throw try await refused(
                 path, reader, nil, .policyRefused(path),
                 ["reason": "the workload is registered for SEV, whose guests speak another protocol"], at: time)
@@ -145,7 +145,7 @@ extension Broker {
             chip: chip.isEmpty ? nil : chip, code: refusal?.code, details: details, at: time)
         record.details["tee"] = reader.claims.tee.rawValue
         if let issuer = reader.issuer { record.details["issuer"] = issuer.text }
-        if let measurement = reader.claims.snp?.measurement { record.details["measurement"] = Hex.encode(measurement) }
+        if let measurement = reader.claims.measurement { record.details["measurement"] = Hex.encode(measurement) }
         return record
     }
 
@@ -188,17 +188,14 @@ extension ResourceReader {
     }
 }
 
-extension ResourcePolicy {
-    /// What a registration amounts to: one measurement, and its guest policy as the widest.
+extension Policy {
+    /// What a registration amounts to, once its guests ask for a resource.
     ///
     /// - Returns: `nil` when it is not for SNP.
     fileprivate init?(of workload: Workload) throws {
         guard case .snp(let measurement, let policy) = workload.launch else { return nil }
         self.init(name: try PolicyName("registration"))
-        measurements = [.value(measurement)]
-        allows = policy.intersection(.permissions)
-        // Its least firmware ABI too, which is part of a guest policy.
-        requires = policy.subtracting(.permissions)
+        rules[.snp] = .registration(measurement: measurement, policy: policy)
     }
 }
 
