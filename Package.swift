@@ -88,6 +88,7 @@ let rooms: [Target] = [
         "Storage",
         ["Broker", "Bytes", "CLibPQ", "COpenSSLStart", "Concurrency", "Crypto", "Evidence", "Files", "SQLite"]),
     domain("JSONWebTokens", ["Broker", "Bytes", "Files", "HTTP", "HTTPClient", "JOSE", "Logging"]),
+    domain("Operators", ["Broker", "Bytes", "Crypto", "Formats", "JOSE", "JSONWebTokens", "X509"]),
     domain(
         "Endorsements",
         ["Broker", "Bytes", "Concurrency", "Evidence", "Files", "HTTP", "HTTPClient", "Tracing"]),
@@ -105,15 +106,22 @@ let rooms: [Target] = [
         "Administration",
         [
             "Broker", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient",
-            "HTTPEdge", "JSONWebTokens", "Logging", "VirteeDialect", "X509",
+            "HTTPEdge", "JSONWebTokens", "Logging", "Operators", "VirteeDialect",
+        ]),
+    edge(
+        "Installation",
+        [
+            "Broker", "Bytes", "CTimex", "Concurrency", "Crypto", "Endorsements", "Evidence", "FastP384", "Files",
+            "Formats", "HTTP", "HTTPClient", "JOSE", "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys",
+            "OpenPolicyAgent", "Operators", "Release", "SQLite", "Storage", "TLS", "X509",
         ]),
     edge(
         "Server",
         [
-            "Administration", "Broker", "Bytes", "CTimex", "CoCoDialect", "Concurrency", "Crypto", "Endorsements",
-            "Evidence", "FastP384", "Files", "Formats", "HTTP", "HTTPClient", "HTTPEdge", "HTTPServer",
-            "JOSE", "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys", "Metrics", "OpenPolicyAgent", "SQLite",
-            "Release", "Storage", "TLS", "Tracing", "VirteeDialect", "X509",
+            "Administration", "Broker", "Bytes", "CoCoDialect", "Concurrency", "Endorsements", "Evidence", "FastP384",
+            "Files", "HTTP", "HTTPClient", "HTTPEdge", "HTTPServer", "Installation", "JSONWebTokens", "Lifecycle",
+            "Logging", "Metrics", "OpenPolicyAgent", "Operators", "Release", "Storage", "TLS", "Tracing",
+            "VirteeDialect", "X509",
         ]),
     edge("Release", []),
     edge("Guest", ["Bytes", "CSEVGuest", "Crypto", "Evidence", "Files", "Formats", "HTTP", "TLS", "X509"]),
@@ -121,9 +129,9 @@ let rooms: [Target] = [
     edge(
         "Commands",
         [
-            "Administration", "Appraisal", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files", "Formats",
-            "GuestCommands", "HTTP", "HTTPClient", "LaunchDigest", "Logging", "MasterKeys", "Release",
-            "SQLite", "Server", "SimulatedHardware", "Storage", "VirteeDialect", "X509",
+            "Administration", "Appraisal", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files",
+            "Formats", "GuestCommands", "HTTP", "HTTPClient", "Installation", "LaunchDigest", "Logging", "MasterKeys",
+            "Release", "SQLite", "Server", "SimulatedHardware", "Storage", "VirteeDialect", "X509",
         ]),
 
     program("kbs", ["Arguments", "Commands", "Crypto", "HTTPClient", "Lifecycle"]),
@@ -228,17 +236,17 @@ let testTargets: [Target] = [
     tests(
         "Edge", "GuestTests",
         [
-            "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "HTTPClient", "Logging", "Release",
-            "Server",
-            "SimulatedHardware", "TLS", "TLSSupport", "TestSupport", "X509", "kbs-guest",
+            "Bytes", "Concurrency", "Evidence", "EvidenceSupport", "Guest", "HTTP", "HTTPClient", "Installation",
+            "Logging", "Release", "Server", "SimulatedHardware", "TLS", "TLSSupport", "TestSupport", "X509",
+            "kbs-guest",
         ], exclude: ["DeviceShim.c"]),
     tests(
         "Edge", "ServerTests",
         [
             "Administration", "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto",
             "EdgeSupport", "Endorsements", "Evidence", "EvidenceSupport", "Files", "Formats", "HTTP", "HTTPClient",
-            "HTTPEdge", "HTTPServer", "InMemoryTracing", "JOSE", "Logging", "MasterKeys", "Metrics",
-            "OpenPolicyAgent", "Server", "SimulatedHardware", "Storage", "TLS", "TLSSupport",
+            "HTTPEdge", "HTTPServer", "InMemoryTracing", "Installation", "JOSE", "Logging", "MasterKeys", "Metrics",
+            "OpenPolicyAgent", "Operators", "Server", "SimulatedHardware", "Storage", "TLS", "TLSSupport",
             "TestSupport", "Tracing", "VirteeDialect", "X509", "kbs", "kbs-guest",
         ]),
     tests("Edge", "CommandsTests", ["Arguments", "Commands", "Concurrency", "TLSSupport", "TestSupport", "kbs"]),

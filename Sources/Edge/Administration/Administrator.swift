@@ -5,7 +5,7 @@ public import FoundationEssentials
 
 /// What an operator can do, in the terms of the administration API. One implementation works on a server's own
 /// store, the other asks a running server; the command line does not care which it has.
-public protocol Administrator: Sendable {
+public protocol Administrator: TrailSource {
     func workloads(after id: String, search: String, limit: Int) async throws -> WorkloadPage
     func workload(_ id: String) async throws -> WorkloadSummary
     /// - Parameter replacing: whether there may be one.
@@ -55,10 +55,6 @@ public protocol Administrator: Sendable {
     /// - Parameter lifetime: in seconds.
     func createToken(_ role: Role, description: String, lifetime: TimeInterval) async throws -> NewToken
     func revokeToken(_ id: String) async throws
-
-    func auditRecords(after sequence: Int64, limit: Int) async throws -> [AuditEntry]
-    /// A checkpoint of the trail as it is now.
-    func checkpoint() async throws -> Checkpoint
 
     func certificates(after fingerprint: String, limit: Int) async throws -> CertificatePage
     func removeCertificate(_ fingerprint: String) async throws

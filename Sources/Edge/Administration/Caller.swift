@@ -1,4 +1,4 @@
-public import Broker
+import Broker
 import Bytes
 import HTTP
 public import HTTPEdge
@@ -14,17 +14,6 @@ public protocol CallerContext: RequestContext, RemoteAddressRequestContext {
 extension CallerContext {
     /// Who called, before anything is proved.
     var anonymous: Actor { localUser.map { .local(user: $0) } ?? .anonymous(remoteAddress?.description ?? "") }
-}
-
-/// Someone who proved who they are.
-public struct Caller: Sendable, Hashable {
-    public let actor: Actor
-    public let role: Role
-
-    public init(_ actor: Actor, _ role: Role) {
-        self.actor = actor
-        self.role = role
-    }
 }
 
 /// What a request brought along to prove who sent it.

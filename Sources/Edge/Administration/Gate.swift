@@ -6,6 +6,7 @@ public import HTTPClient
 public import HTTPEdge
 import JSONWebTokens
 public import Logging
+public import Operators
 
 /// Who may administer: the one place where it is decided.
 ///
@@ -54,7 +55,7 @@ public struct Gate: Sendable {
     /// - Throws: a ``Refusal``.
     public func admit(
         _ request: Request, _ context: some CallerContext, to permission: Role.Permission, registering: Bool = false
-    ) async throws -> Caller {
+    ) async throws -> Operator {
         var known: Actor?
         do {
             let caller = try await caller(of: request, context, registering)
@@ -73,7 +74,7 @@ public struct Gate: Sendable {
 
     private func caller(
         of request: Request, _ context: some CallerContext, _ registering: Bool
-    ) async throws -> Caller {
+    ) async throws -> Operator {
         // A page in a browser is in the right network, may hold a password, and was written by anyone.
         guard !request.headers.contains(where: { Self.browserMarks.contains($0.name.canonicalName) }) else {
             throw Refusal(.registrationForbidden, "Browsers may not administer workloads.")
@@ -114,7 +115,7 @@ public struct Gate: Sendable {
         }
     }
 
-    private func authenticate(_ credential: Credential, at time: Date) async throws -> Caller {
+    private func authenticate(_ credential: Credential, at time: Date) async throws -> Operator {
         switch credential {
         case .token(let id, let secret):
             guard let token = try await tokens.token(id), token.matches(secret) else {
@@ -125,7 +126,7 @@ public struct Gate: Sendable {
                 throw Refusal(
                     .unauthenticated, "The token \(id) has expired: have another made with `kbs token create`.")
             }
-            return Caller(.token(id), token.role)
+            return Operator(.token(id), token.role)
         case .jwt(let text):
             if let caller = try configuration.operators.caller(text, at: time) { return caller }
             guard let verifier else {
@@ -142,7 +143,7 @@ public struct Gate: Sendable {
     /// The rule while no credentials are set up.
     private func anonymous(
         _ request: Request, _ context: some CallerContext, _ registering: Bool
-    ) async throws -> Caller {
+    ) async throws -> Operator {
         let isFresh = configuration.isFresh ? try await !tokens.hasTokens() : false
         if isFresh, let user = context.localUser {
             guard user == 0 || user == geteuid() else {
@@ -178,7 +179,7 @@ public struct Gate: Sendable {
                 .registrationForbidden,
                 "Without credentials the server must be addressed as localhost or by its loopback address.")
         }
-        return Caller(context.anonymous, registering ? .registrar : .admin)
+        return Operator(context.anonymous, registering ? .registrar : .admin)
     }
 
     private static let browserMarks: Set<String> = ["origin", "sec-fetch-site"]

@@ -4,6 +4,7 @@ import Evidence
 import FoundationEssentials
 import HTTP
 public import HTTPEdge
+import Operators
 import VirteeDialect
 
 /// The administration API under `/api/v1`. `/openapi.json` describes it to programs, docs/administration.md to people.

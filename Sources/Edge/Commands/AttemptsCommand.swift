@@ -3,7 +3,7 @@ import Arguments
 import Broker
 import Evidence
 import FoundationEssentials
-import Server
+import Installation
 
 struct AttemptsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -4,7 +4,7 @@ import Arguments
 import Broker
 import Evidence
 import FoundationEssentials
-import Server
+import Installation
 
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -30,7 +30,7 @@ struct AuditCommand: AsyncParsableCommand {
             let files = try checkpoints.isEmpty ? ownFile() : checkpoints.map { CheckpointFile(URL(filePath: $0)) }
             let verdict = try await place.open { administrator in
                 try await TrailVerification(
-                    files: files, publicKey: try publicKey.map(Self.decode), administrator: administrator
+                    files: files, publicKey: try publicKey.map(Self.decode), source: administrator
                 ).run()
             }
             switch verdict {

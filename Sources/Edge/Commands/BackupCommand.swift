@@ -1,6 +1,6 @@
 import Arguments
 import FoundationEssentials
-import Server
+import Installation
 import Storage
 
 struct BackupCommand: AsyncParsableCommand {

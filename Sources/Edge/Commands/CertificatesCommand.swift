@@ -4,7 +4,7 @@ import Broker
 import Endorsements
 import Evidence
 import FoundationEssentials
-import Server
+import Installation
 
 struct CertificatesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

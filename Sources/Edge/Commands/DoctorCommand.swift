@@ -1,4 +1,5 @@
 import Arguments
+import Installation
 import Server
 
 struct DoctorCommand: AsyncParsableCommand {
@@ -20,7 +21,9 @@ struct DoctorCommand: AsyncParsableCommand {
         let findings: [Finding]
         do {
             let (settings, unknown) = try options.resolve()
-            findings = await Doctor(settings, unknownVariables: unknown, isOnline: online).examine()
+            findings = await Doctor(
+                settings, unknownVariables: unknown, listening: ListeningExamination(settings), isOnline: online
+            ).examine()
         } catch let error as InvalidSetting {
             let finding = Finding.unusableSettings(error)
             try json ? printJSON([finding]) : print(Self.line(finding))

@@ -5,9 +5,9 @@ import Bytes
 import Files
 import HTTP
 import HTTPClient
+import Installation
 import LaunchDigest
 import MasterKeys
-import Server
 import VirteeDialect
 import X509
 

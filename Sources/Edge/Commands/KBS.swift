@@ -1,7 +1,6 @@
 package import Arguments
 import GuestCommands
 import Release
-import Server
 
 /// The program `kbs`.
 package struct KBS: AsyncParsableCommand {

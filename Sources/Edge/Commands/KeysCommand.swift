@@ -2,8 +2,8 @@ import Arguments
 import Broker
 import Crypto
 import FoundationEssentials
+import Installation
 import MasterKeys
-import Server
 
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

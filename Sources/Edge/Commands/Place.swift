@@ -4,6 +4,7 @@ import Administration
 import Arguments
 import Broker
 import FoundationEssentials
+import Installation
 import SQLite
 import Server
 

@@ -3,7 +3,7 @@ import Arguments
 import Broker
 import Evidence
 import FoundationEssentials
-import Server
+import Installation
 
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,7 +2,6 @@ import Administration
 import Arguments
 import Broker
 import FoundationEssentials
-import Server
 
 struct ResourceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import Arguments
 import FoundationEssentials
+import Installation
 import Logging
 import Server
 

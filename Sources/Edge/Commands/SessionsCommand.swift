@@ -4,7 +4,6 @@ import Arguments
 import Broker
 import Evidence
 import FoundationEssentials
-import Server
 
 struct SessionsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

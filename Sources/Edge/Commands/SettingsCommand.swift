@@ -1,5 +1,5 @@
 import Arguments
-import Server
+import Installation
 
 struct SettingsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,7 +3,7 @@ import Arguments
 import Broker
 import Evidence
 import FoundationEssentials
-import Server
+import Installation
 
 /// Every setting as a flag. Names, meaning and defaults are those of ``SettingKey``.
 struct SettingsOptions: ParsableArguments {

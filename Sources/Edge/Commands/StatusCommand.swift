@@ -1,7 +1,6 @@
 import Administration
 import Arguments
 import FoundationEssentials
-import Server
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

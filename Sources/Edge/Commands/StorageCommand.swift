@@ -1,7 +1,7 @@
 import Bytes
 import Arguments
 import Evidence
-import Server
+import Installation
 import Storage
 
 struct MigrateCommand: AsyncParsableCommand {

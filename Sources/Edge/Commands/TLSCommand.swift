@@ -3,7 +3,6 @@ import Arguments
 import Evidence
 import Files
 import FoundationEssentials
-import Server
 import X509
 
 struct TLSCommand: ParsableCommand {

@@ -2,7 +2,7 @@ import Administration
 public import Arguments
 public import Broker
 import FoundationEssentials
-import Server
+import Installation
 
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,7 +3,7 @@ import Arguments
 import Bytes
 import Evidence
 import FoundationEssentials
-import Server
+import Installation
 
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

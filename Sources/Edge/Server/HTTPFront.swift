@@ -3,6 +3,7 @@ import Dispatch
 import FoundationEssentials
 import HTTP
 import HTTPServer
+import Installation
 import Lifecycle
 import Logging
 

@@ -3,15 +3,16 @@ import Evidence
 import Files
 import FoundationEssentials
 import HTTPServer
+package import Installation
 import Lifecycle
-public import Logging
+package import Logging
 import MasterKeys
 import OpenPolicyAgent
 import Release
 import Storage
 
 /// A key broker, put together from its rooms: see ``ServerParts`` for what they are.
-public struct KBSServer: Sendable {
+package struct KBSServer: Sendable {
     private let settings: Settings
     private let loggers: Loggers
     private var logger: Logger { loggers[.kbs] }
@@ -21,7 +22,7 @@ public struct KBSServer: Sendable {
     /// Is told the address once the server listens on one.
     private let onListening: @Sendable (Settings.Address) async -> Void
 
-    public init(
+    package init(
         _ settings: Settings, logger: Logger,
         onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
     ) {
@@ -30,7 +31,7 @@ public struct KBSServer: Sendable {
 
     /// - Parameter environment: the process's. It names the service manager's socket, if there is one, and what a collector
     ///   asks for.
-    public init(
+    package init(
         _ settings: Settings, loggers: Loggers, environment: [String: String] = [:],
         onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
     ) {
@@ -42,7 +43,7 @@ public struct KBSServer: Sendable {
     }
 
     /// Serves until SIGTERM, SIGINT or SIGQUIT, then lets requests in flight finish.
-    public func run() async throws {
+    package func run() async throws {
         let signals = ServerSignals(logger: logger, manager: manager)
         defer { signals.end() }
         logger.info(

@@ -9,9 +9,11 @@ import HTTP
 import HTTPClient
 import HTTPEdge
 import HTTPServer
+import Installation
 import JSONWebTokens
 import Lifecycle
 import Logging
+import Operators
 import Release
 import Storage
 import VirteeDialect
@@ -88,7 +90,9 @@ struct ServerParts: Sendable {
         self.loggers = loggers
         self.folder = folder
         policies = PolicyLibrary(folder.store)
-        tokens = Self.tokens(settings, folder, identity: identity, broker.prospects, client, loggers[.broker])
+        tokens = Self.tokens(
+            settings, folder, identity: identity.map { TokenIdentity($0.key, chain: $0.chain) }, broker.prospects,
+            client, loggers[.broker])
         self.agent = agent
         self.trail = trail
         self.readiness = readiness

@@ -2,6 +2,7 @@ import Bytes
 import EvidenceSupport
 import Foundation
 import HTTPClient
+import Installation
 import Logging
 import Server
 import SimulatedHardware
@@ -27,7 +28,7 @@ enum RunningBroker {
         }
         var logger = Logger(label: "kbs")
         logger.logLevel = .critical
-        let (addresses, report) = AsyncStream.makeStream(of: Server.Settings.Address.self)
+        let (addresses, report) = AsyncStream.makeStream(of: Installation.Settings.Address.self)
         let server = KBSServer(settings, logger: logger) { report.yield($0) }
         let task = Task {
             defer { report.finish() }

@@ -6,6 +6,7 @@ import Crypto
 import Evidence
 import EvidenceSupport
 import Foundation
+import Installation
 import Server
 import SimulatedHardware
 import TLSSupport

@@ -4,6 +4,8 @@ import BrokerSupport
 import Foundation
 import HTTP
 import HTTPClient
+import Installation
+import Operators
 import Server
 import TLSSupport
 import TestSupport

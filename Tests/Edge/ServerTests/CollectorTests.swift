@@ -12,6 +12,7 @@ import HTTPClient
 import HTTPEdge
 import HTTPServer
 import InMemoryTracing
+@testable import Installation
 import Metrics
 import SimulatedHardware
 import TLS

@@ -7,6 +7,7 @@ import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPClient
+import Installation
 import Server
 import SimulatedHardware
 import Storage

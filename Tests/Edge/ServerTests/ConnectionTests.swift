@@ -8,6 +8,7 @@ import HTTP
 import HTTPClient
 import HTTPEdge
 import HTTPServer
+@testable import Installation
 import SimulatedHardware
 import TestSupport
 import Testing

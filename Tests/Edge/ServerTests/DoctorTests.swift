@@ -7,10 +7,12 @@ import Endorsements
 import Evidence
 import EvidenceSupport
 import Foundation
+@testable import Installation
 import JOSE
 import Formats
 import Crypto
 import MasterKeys
+import Operators
 @testable import Server
 import SimulatedHardware
 import Storage
@@ -47,7 +49,9 @@ private struct Installation {
     ) async throws -> [String: Finding] {
         var settings = settings
         try change(&settings)
-        let findings = await Doctor(settings, isOnline: isOnline, now: now).examine()
+        let findings = await Doctor(
+            settings, listening: ListeningExamination(settings), isOnline: isOnline, now: now
+        ).examine()
         return Dictionary(
             findings.filter { $0.level != .ok && $0.check != "clock" }.map { ($0.check, $0) },
             uniquingKeysWith: { a, _ in a })
@@ -100,7 +104,7 @@ struct DoctorTests {
             settings.listen.port = server.port
             settings.simulatedRoots = nil
             settings.opensAdministration = false
-            let findings = await Doctor(settings).examine()
+            let findings = await Doctor(settings, listening: ListeningExamination(settings)).examine()
             #expect(!findings.contains { $0.level == .problem }, "\(findings)")
             #expect(findings.contains { $0.check == "database" && $0.found.contains("1 workloads") })
             #expect(findings.contains { $0.check == "listen.port" && $0.found.contains("served by a kbs") })

@@ -3,6 +3,7 @@ import BrokerSupport
 import Crypto
 import EvidenceSupport
 import Foundation
+@testable import Installation
 import Logging
 import SimulatedHardware
 import Storage

@@ -1,5 +1,6 @@
 import Broker
 import Foundation
+@testable import Installation
 import MasterKeys
 import TestSupport
 import Testing

@@ -6,6 +6,7 @@ import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPClient
+import Installation
 import Server
 import TestSupport
 import Testing

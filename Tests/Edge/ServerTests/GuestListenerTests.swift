@@ -7,6 +7,7 @@ import Evidence
 import EvidenceSupport
 import Foundation
 import HTTP
+import Installation
 import Server
 import SimulatedHardware
 import TLSSupport
@@ -158,7 +159,7 @@ struct GuestListenerTests {
         settings.dataFolder = folder.file("data")
         // Documentation's, so no machine has it.
         settings.guestsListen = .init(host: "192.0.2.1", port: 8_081)
-        let findings = await Doctor(settings).examine()
+        let findings = await Doctor(settings, listening: ListeningExamination(settings)).examine()
         #expect(findings.contains { $0.check == "guests.listen.port" && $0.level == .problem })
     }
 }

@@ -4,6 +4,7 @@ import Concurrency
 import Foundation
 import HTTP
 import HTTPClient
+import Installation
 import SimulatedHardware
 import Storage
 import TestSupport

@@ -1,4 +1,5 @@
 import Foundation
+@testable import Installation
 import Logging
 import TestSupport
 import Testing

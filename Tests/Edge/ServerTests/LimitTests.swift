@@ -9,6 +9,7 @@ import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPEdge
+@testable import Installation
 import SimulatedHardware
 import TestSupport
 import Testing

@@ -2,6 +2,7 @@ import Administration
 import Foundation
 import HTTP
 import HTTPClient
+@testable import Installation
 import Logging
 import TestSupport
 import Testing

@@ -6,6 +6,7 @@ import EdgeSupport
 import EvidenceSupport
 import Formats
 import Foundation
+@testable import Installation
 import TestSupport
 import Testing
 

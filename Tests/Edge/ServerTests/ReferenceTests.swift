@@ -2,6 +2,7 @@ import Bytes
 import Broker
 import Formats
 import Foundation
+import Installation
 import Server
 import TestSupport
 import Testing

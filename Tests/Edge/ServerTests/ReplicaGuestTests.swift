@@ -5,6 +5,7 @@ import Crypto
 import Evidence
 import EvidenceSupport
 import Foundation
+import Installation
 import MasterKeys
 import Server
 import SimulatedHardware

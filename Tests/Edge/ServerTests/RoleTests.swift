@@ -8,6 +8,8 @@ import EdgeSupport
 import Evidence
 import Foundation
 import HTTP
+import Installation
+import Operators
 import Server
 import SimulatedHardware
 import Storage

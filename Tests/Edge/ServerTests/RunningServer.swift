@@ -7,6 +7,7 @@ import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPClient
+import Installation
 import Logging
 import Server
 import SimulatedHardware
@@ -40,7 +41,7 @@ struct RunningServer {
         settings.opensAdministration = true
         try change(&settings)
         let log = LogRecorder()
-        let (addresses, report) = AsyncStream.makeStream(of: Server.Settings.Address.self)
+        let (addresses, report) = AsyncStream.makeStream(of: Installation.Settings.Address.self)
         let server = KBSServer(settings, logger: log.logger) { report.yield($0) }
         let task = Task {
             defer { report.finish() }

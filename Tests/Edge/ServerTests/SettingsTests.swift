@@ -7,6 +7,7 @@ import Evidence
 import EvidenceSupport
 import Foundation
 import HTTP
+import Installation
 import Server
 import Storage
 import TLS

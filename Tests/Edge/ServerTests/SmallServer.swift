@@ -2,6 +2,7 @@ import Concurrency
 import HTTP
 import HTTPEdge
 import HTTPServer
+@testable import Installation
 import Logging
 import Metrics
 import VirteeDialect

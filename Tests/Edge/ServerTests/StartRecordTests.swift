@@ -4,6 +4,7 @@ import Bytes
 import Evidence
 import EvidenceSupport
 import Foundation
+@testable import Installation
 import TestSupport
 import Testing
 

@@ -9,6 +9,7 @@ import Foundation
 import HTTP
 import HTTPClient
 import HTTPEdge
+@testable import Installation
 import SimulatedHardware
 import TLS
 import TLSSupport

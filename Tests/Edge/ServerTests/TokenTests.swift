@@ -7,6 +7,7 @@ import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPClient
+import Installation
 import MasterKeys
 import Server
 import SimulatedHardware

@@ -5,6 +5,7 @@ import Endorsements
 import Evidence
 import EvidenceSupport
 import InMemoryTracing
+@testable import Installation
 import SimulatedHardware
 import TestSupport
 import Testing

@@ -8,6 +8,7 @@ import Foundation
 import HTTP
 import HTTPEdge
 import HTTPServer
+@testable import Installation
 import OpenPolicyAgent
 import TestSupport
 import Testing

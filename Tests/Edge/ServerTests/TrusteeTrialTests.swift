@@ -5,6 +5,7 @@ import Crypto
 import EvidenceSupport
 import Formats
 import Foundation
+import Installation
 import SimulatedHardware
 import TestSupport
 import Testing

@@ -6,6 +6,7 @@ import Evidence
 import EvidenceSupport
 import Foundation
 import HTTP
+import Installation
 import Server
 import SimulatedHardware
 import TestSupport

@@ -1,15 +1,16 @@
 import FoundationEssentials
 import HTTP
 import HTTPClient
+package import Installation
 
 /// The server that runs, or should run, with these settings on this machine, asked over its own port or socket.
 ///
 /// Its certificate is not looked at: nothing secret is sent, and it is for another name than loopback's.
-public struct OwnServer: Sendable {
+package struct OwnServer: Sendable {
     private let base: String
     private let client: HTTP1Client
 
-    public init(_ settings: Settings) {
+    package init(_ settings: Settings) {
         if !settings.listensOnTCP, let socket = settings.socket.path {
             base = "unix:\(socket)"
         } else {
@@ -26,7 +27,7 @@ public struct OwnServer: Sendable {
     /// What `/readyz` says.
     ///
     /// - Throws: when nobody answers.
-    public func readiness() async throws -> (isReady: Bool, text: String) {
+    package func readiness() async throws -> (isReady: Bool, text: String) {
         let answer = try await get("/readyz")
         return (answer.status == .ok, answer.text)
     }

@@ -1,4 +1,5 @@
 import Concurrency
+import Installation
 import Lifecycle
 import Logging
 

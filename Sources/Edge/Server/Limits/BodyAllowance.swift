@@ -3,6 +3,7 @@ import CoCoDialect
 import Concurrency
 import HTTP
 import HTTPEdge
+import Installation
 
 /// How long a request's body may be, by what is known of the request at its head.
 struct BodyAllowance: Sendable {

@@ -3,9 +3,9 @@ import Lifecycle
 import Logging
 
 /// How often each limit was reached since the server started.
-public final class LimitCounters: Sendable {
+package final class LimitCounters: Sendable {
     /// Stable: a metric's label.
-    public enum Limit: String, Sendable, Hashable, CaseIterable {
+    package enum Limit: String, Sendable, Hashable, CaseIterable {
         /// 429 for `limits.requests_per_second`.
         case rate
         /// 503 for `limits.waiting_attestations`.
@@ -26,14 +26,14 @@ public final class LimitCounters: Sendable {
 
     private let counts = Lock<[Limit: Int]>([:])
 
-    public init() {}
+    package init() {}
 
-    public func count(_ limit: Limit) { counts.withLock { $0[limit, default: 0] &+= 1 } }
+    package func count(_ limit: Limit) { counts.withLock { $0[limit, default: 0] &+= 1 } }
 
-    public subscript(limit: Limit) -> Int { counts.withLock { $0[limit] ?? 0 } }
+    package subscript(limit: Limit) -> Int { counts.withLock { $0[limit] ?? 0 } }
 
     /// Every limit that was reached.
-    public var all: [Limit: Int] { counts.withLock { $0 } }
+    package var all: [Limit: Int] { counts.withLock { $0 } }
 }
 
 /// Tells the log which limits were reached, once in a while: a line for each event would help a flood.

@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTP
 import HTTPEdge
 import HTTPServer
+import Installation
 import Logging
 
 /// A server's limits, put together from its settings.

@@ -1,21 +1,10 @@
 import HTTPEdge
+package import Installation
 import Lifecycle
-public import Logging
-
-/// A part of the server that logs under a name, and at a level, of its own.
-public enum Subsystem: String, Sendable, Hashable, CaseIterable {
-    case kbs
-    case http = "kbs.http"
-    case broker = "kbs.broker"
-    case endorsements = "kbs.endorsements"
-    case storage = "kbs.storage"
-    case audit = "kbs.audit"
-    case administration = "kbs.admin"
-    case tls = "kbs.tls"
-}
+package import Logging
 
 /// The loggers of a server.
-public struct Loggers: Sendable {
+package struct Loggers: Sendable {
     private let make: @Sendable (String) -> any LogHandler
     private let levels: [Subsystem: Logger.Level]
     private let level: Logger.Level?
@@ -23,7 +12,7 @@ public struct Loggers: Sendable {
     let repeated: RepeatedEvents?
 
     /// To standard error, as the settings say.
-    public init(_ settings: Settings) {
+    package init(_ settings: Settings) {
         let (format, repeated) = (settings.logFormat, RepeatedEvents())
         make = {
             repeated.handler(
@@ -36,21 +25,21 @@ public struct Loggers: Sendable {
     }
 
     /// One logger for everything: the embedder's own, at its own level.
-    public init(all logger: Logger) {
+    package init(all logger: Logger) {
         make = { _ in logger.handler }
         repeated = nil
         level = nil
         levels = [:]
     }
 
-    public subscript(subsystem: Subsystem) -> Logger {
+    package subscript(subsystem: Subsystem) -> Logger {
         var logger = Logger(label: subsystem.rawValue) { make($0) }
         if let level = levels[subsystem] ?? level { logger.logLevel = level }
         return logger
     }
 
     /// For what logs by itself, such as a library: at the general level.
-    public func handler(_ label: String) -> any LogHandler {
+    package func handler(_ label: String) -> any LogHandler {
         var handler = make(label)
         if let level { handler.logLevel = level }
         return handler

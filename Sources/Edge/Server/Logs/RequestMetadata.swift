@@ -1,9 +1,9 @@
-public import Logging
+package import Logging
 import Tracing
 
 extension Logger.MetadataProvider {
     /// `request=… address=…` in every line that is written on behalf of a request.
-    public static let request = Logger.MetadataProvider {
+    package static let request = Logger.MetadataProvider {
         guard let context = ServiceContext.current, let id = context.requestID else { return [:] }
         return context.caller.map { ["request": "\(id)", "address": "\($0)"] } ?? ["request": "\(id)"]
     }

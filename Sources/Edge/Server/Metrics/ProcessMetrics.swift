@@ -1,5 +1,6 @@
 import Files
 import Glibc
+import Installation
 import Metrics
 import Release
 

@@ -1,10 +1,11 @@
 import Concurrency
-public import FoundationEssentials
+package import FoundationEssentials
+package import Installation
 import TLS
 
 /// What new connections are served with. A connection keeps what it began with, but not the role of a certificate
 /// whose authorities were replaced.
-public final class CurrentTLS: Sendable {
+package final class CurrentTLS: Sendable {
     /// What became of a look at the files.
     enum Reload {
         /// They hold what they held at the last look.
@@ -26,7 +27,7 @@ public final class CurrentTLS: Sendable {
     let files: TLSFiles
 
     /// - Throws: ``InvalidSetting`` when the files cannot be served with.
-    public init(_ files: TLSFiles) throws {
+    package init(_ files: TLSFiles) throws {
         self.files = files
         let contents = try files.read()
         state = Lock(State(served: try ServedTLS(contents, of: files), seen: contents.digest))
@@ -38,10 +39,10 @@ public final class CurrentTLS: Sendable {
     var next: @Sendable () -> TLSContext { { self.served.context } }
 
     /// When the certificate that is served now expires.
-    public var expiry: Date { served.validity.upperBound }
+    package var expiry: Date { served.validity.upperBound }
 
     /// For metrics and alerts: days until the certificate that is served now expires, negative after that.
-    public func daysToExpiry(at now: Date = Date()) -> Double { expiry.timeIntervalSince(now) / 86_400 }
+    package func daysToExpiry(at now: Date = Date()) -> Double { expiry.timeIntervalSince(now) / 86_400 }
 
     /// Looks at the files, and serves with them if they have changed and are usable.
     func reload() -> Reload {

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPEdge
 import HTTPServer
+import Installation
 import TLS
 import X509
 

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Installation
 import Lifecycle
 import Logging
 import X509

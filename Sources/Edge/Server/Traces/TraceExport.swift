@@ -1,6 +1,7 @@
 import Endorsements
 import Glibc
 import HTTPClient
+import Installation
 import Lifecycle
 import Logging
 import Release

@@ -1,0 +1,29 @@
+import Broker
+import Bytes
+import Formats
+package import FoundationEssentials
+import JOSE
+package import JSONWebTokens
+
+/// Turns an issuer's JWTs into callers.
+package struct JWTVerifier: Sendable {
+    private let issuer: JWTIssuer
+    private let verifier: TokenVerifier
+
+    package init(_ issuer: JWTIssuer, keys: JWTKeySource) {
+        self.issuer = issuer
+        verifier = TokenVerifier(.init(issuer: issuer.issuer, audience: issuer.audience), keys: keys)
+    }
+
+    /// - Returns: who the token is about.
+    /// - Throws: a ``Refusal``.
+    package func caller(_ text: String, at time: Date) async throws -> Operator {
+        let claims = try await verifier.claims(of: text, at: time)
+        let roles = claims.list(issuer.roleClaim).compactMap(issuer.role)
+        guard let role = roles.max() else {
+            throw Refusal(
+                .forbidden, "The JWT's claim \(issuer.roleClaim) names no role: registrar, auditor or admin is wanted.")
+        }
+        return Operator(.jwt(issuer: issuer.issuer.text, subject: claims["sub"]?.asText ?? "?"), role)
+    }
+}

@@ -1,0 +1,54 @@
+package import FoundationEssentials
+
+/// Looks at everything that a server needs, and says what is wrong and what to do.
+///
+/// It changes nothing: no folder, key or schema is made, and the database is only read.
+package struct Doctor: Sendable {
+    private let settings: Settings
+    private let unknownVariables: [String]
+    private let listening: any Examination
+    private let isOnline: Bool
+    private let now: Date
+
+    /// - Parameters:
+    ///   - unknownVariables: of the environment, that look like settings and are none.
+    ///   - listening: looks at the addresses to listen on.
+    ///   - isOnline: whether services elsewhere may be asked.
+    package init(
+        _ settings: Settings, unknownVariables: [String] = [], listening: any Examination, isOnline: Bool = false,
+        now: Date = Date()
+    ) {
+        self.settings = settings
+        self.unknownVariables = unknownVariables
+        self.listening = listening
+        self.isOnline = isOnline
+        self.now = now
+    }
+
+    private func examinations(of folder: OpenedFolder) -> [any Examination] {
+        [
+            SettingsExamination(settings: settings, unknownVariables: unknownVariables),
+            FolderExamination(folder: settings.dataFolder),
+            DatabaseExamination(folder: folder, now: now),
+            SharedDatabaseExamination(folder: folder, settings: settings.storage, now: now),
+            MasterKeyExamination(folder: folder),
+            TrailExamination(folder: folder, file: settings.checkpoints.url, now: now),
+            listening,
+            TLSExamination(settings: settings, now: now),
+            CredentialExamination(settings: settings, folder: folder, isOnline: isOnline, now: now),
+            EndorsementExamination(settings: settings, folder: folder, isOnline: isOnline),
+            PolicyExamination(settings: settings),
+            SystemExamination(settings: settings),
+            LibraryExamination(settings: settings),
+        ]
+    }
+
+    /// Everything that there is to say, in a stable order.
+    package func examine() async -> [Finding] {
+        let folder = await OpenedFolder(settings)
+        var findings: [Finding] = []
+        for examination in examinations(of: folder) { findings += await examination.findings() }
+        await folder.close()
+        return findings
+    }
+}

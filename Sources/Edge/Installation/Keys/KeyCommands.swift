@@ -1,0 +1,164 @@
+package import Broker
+import Crypto
+import FoundationEssentials
+import MasterKeys
+import Storage
+
+/// What `kbs keys` does on a data folder. A server may run on it at the same time.
+package struct KeyCommands: Sendable {
+    private let folder: DataFolder
+    private let lifetimes: Lifetimes
+
+    package init(_ settings: Settings) async throws {
+        folder = try await DataFolder(settings, create: false)
+        lifetimes = settings.lifetimes(on: folder.store)
+    }
+
+    /// A master key, as an operator sees it.
+    package struct Status: Sendable {
+        package enum State: String, Sendable { case active, previous, retired, unknown }
+
+        package let state: State
+        package let usage: MasterKeyUsage
+    }
+
+    /// Every key that is held or has been seen, the active one first.
+    package func status() async throws -> [Status] {
+        let held = folder.keys.held
+        var usages = try await folder.store.masterKeyUsage(at: Date())
+        for keys in held.all where !usages.contains(where: { $0.id == keys.id }) {
+            usages.append(MasterKeyUsage(id: keys.id))
+        }
+        let statuses = usages.map { usage in
+            let state: Status.State =
+                if usage.id == held.active.id { .active } else if usage.retired != nil {
+                    .retired
+                } else if held.named(usage.id) != nil { .previous } else { .unknown }
+            return Status(state: state, usage: usage)
+        }
+        return statuses.filter { $0.state == .active } + statuses.filter { $0.state != .active }
+    }
+
+    // MARK: Rotation
+
+    package struct Rotation: Sendable {
+        /// The ids of the key that is active now, and of the one that was when this began.
+        package let active: String
+        package let before: String
+        /// Whether this made the key; otherwise it went on with what was begun or was configured.
+        package let isNewKey: Bool
+        package let progress: Resealing.Progress
+    }
+
+    /// Makes a new active key, if the key is in a file and no rotation is unfinished, and moves everything to it.
+    ///
+    /// It may be ended at any moment: another call, or a server on this folder, goes on.
+    package func rotate(reporting report: (Resealing.Progress) -> Void = { _ in }) async throws -> Rotation {
+        let keys = folder.keys
+        let before = keys.held.active.id
+        let isNewKey = try await isUnfinished() ? false : addKey()
+        let held = keys.held
+        try await folder.store.activate(held.active.id, previous: held.previous.map(\.id), at: Date())
+        let progress = try await Resealing(keys: keys, store: folder.store).run(reporting: report)
+        if isNewKey || progress.resealed > 0 {
+            try await folder.store.recordLocally(
+                .rotateKeys, ["active": held.active.id, "before": before, "resealed": "\(progress.resealed)"])
+        }
+        return Rotation(active: held.active.id, before: before, isNewKey: isNewKey, progress: progress)
+    }
+
+    /// Whether a rotation was begun and something is still under a previous key.
+    private func isUnfinished() async throws -> Bool {
+        let held = folder.keys.held
+        guard !held.previous.isEmpty else { return false }
+        let usages = try await folder.store.masterKeyUsage(at: Date())
+        // Nobody has worked with the active key yet: it was only just put first.
+        let isNew = !usages.contains { $0.id == held.active.id && $0.isActive }
+        return isNew || usages.contains { $0.id != held.active.id && !$0.sealsNothing }
+    }
+
+    /// - Returns: whether there is a file to put one into.
+    private func addKey() throws -> Bool {
+        // What others do not have yet must not become the active key.
+        guard !folder.store.isShared, let file = folder.reader.masterFile.map(KeyFile.init) else { return false }
+        let isNewKey = try DataFolder.locked(folder.url) {
+            let keys = try file.read()
+            // Another process may have added one since this one looked.
+            guard keys.first.map({ ServerKeys(master: $0).id }) == folder.keys.held.active.id else { return false }
+            try file.write([SymmetricKey(size: .bits256)] + keys)
+            return true
+        }
+        try folder.keys.reload()
+        return isNewKey
+    }
+
+    // MARK: Retirement
+
+    package struct Retirement: Sendable {
+        /// Ids of keys that nothing needs any more.
+        package var retired: [String] = []
+        /// Of these, those that were in the key file and are not any more.
+        package var removedFromFile: [String] = []
+        /// Ids of keys that are still needed, with what by.
+        package var kept: [(id: String, reason: String)] = []
+    }
+
+    /// Gives up those previous keys that nothing is sealed under, and that no guest can need.
+    package func retire() async throws -> Retirement {
+        var outcome = Retirement()
+        let (store, held, now) = (folder.store, folder.keys.held, Date())
+        try await store.activate(held.active.id, previous: held.previous.map(\.id), at: now)
+        let usages = try await store.masterKeyUsage(at: now)
+        for keys in held.previous {
+            let usage = usages.first { $0.id == keys.id } ?? MasterKeyUsage(id: keys.id)
+            if let reason = needs(usage, at: now) {
+                outcome.kept.append((keys.id, reason))
+            } else if try await store.retire(keys.id, at: now) {
+                outcome.retired.append(keys.id)
+            } else {
+                outcome.kept.append((keys.id, "something was written under it just now: try again"))
+            }
+        }
+        if !outcome.retired.isEmpty {
+            try await store.recordLocally(.retireKeys, ["retired": outcome.retired.joined(separator: " ")])
+        }
+        if let file = folder.reader.masterFile.map(KeyFile.init), !outcome.retired.isEmpty {
+            outcome.removedFromFile = try remove(outcome.retired, from: file)
+        }
+        return outcome
+    }
+
+    /// What still needs a key, or `nil`.
+    private func needs(_ usage: MasterKeyUsage, at now: Date) -> String? {
+        guard usage.sealsNothing else {
+            return
+                "\(usage.secrets) secrets, \(usage.resources) versions of resources and \(usage.serverKeys) server keys are "
+                + "under it: run `kbs keys rotate`"
+        }
+        // A server may go on for a moment with a key that was rotated beside it.
+        let challenges = (usage.superseded ?? now).addingTimeInterval(lifetimes.remembrance + Self.noticing)
+        let end = max(challenges, usage.lastSession ?? .distantPast)
+        guard end > now else { return nil }
+        return usage.sessions > 0
+            ? "\(usage.sessions) guests' sessions are under it until \(end.formatted(.iso8601))"
+            : "challenges may be under it until \(end.formatted(.iso8601))"
+    }
+
+    /// How long a running server may take to notice a new key in the file, in seconds, generously.
+    private static let noticing: TimeInterval = 30
+
+    private func remove(_ ids: [String], from file: KeyFile) throws -> [String] {
+        try DataFolder.locked(folder.url) {
+            var removed: [String] = []
+            let kept = try file.read().filter { key in
+                let id = ServerKeys(master: key).id
+                guard ids.contains(id) else { return true }
+                removed.append(id)
+                return false
+            }
+            // The active key is never among the retired ones, so some are left.
+            if !removed.isEmpty, !kept.isEmpty { try file.write(kept) }
+            return removed
+        }
+    }
+}

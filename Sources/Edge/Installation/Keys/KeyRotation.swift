@@ -1,0 +1,103 @@
+package import Broker
+import FoundationEssentials
+package import Lifecycle
+package import Logging
+
+/// Notices a new master key in its file, and moves what is sealed under others to it, while the server serves.
+package struct KeyRotation: Service {
+    private let keys: KeyRing
+    private let store: any ServerStore
+    private let logger: Logger
+    /// Is told how many were moved, and the id of the key that they are under now.
+    private let onResealed: @Sendable (_ count: Int, _ active: String) async -> Void
+    /// A rotation by another process is noticed within this time, or when the first of its secrets is asked for.
+    static let interval = Duration.seconds(10)
+
+    package init(
+        keys: KeyRing, store: any ServerStore, logger: Logger,
+        onResealed: @escaping @Sendable (_ count: Int, _ active: String) async -> Void = { _, _ in }
+    ) {
+        self.keys = keys
+        self.store = store
+        self.logger = logger
+        self.onResealed = onResealed
+    }
+
+    package func run(until stop: StopRequest) async throws {
+        var activated = ""
+        var said = ""
+        var (isFirst, hasWarned) = (true, false)
+        while !stop.isMade {
+            do {
+                // At the start the ring has just been read.
+                if !isFirst { try keys.refresh() }
+                isFirst = false
+                let held = keys.held
+                if held.active.id != activated {
+                    guard try await !isSuperseded(held.active.id) else {
+                        warn(held.active.id, unless: &hasWarned)
+                        guard await stop.sleep(for: Self.interval) else { return }
+                        continue
+                    }
+                    try await store.activate(held.active.id, previous: held.previous.map(\.id), at: Date())
+                    activated = held.active.id
+                    logger.info(
+                        "Master key.",
+                        metadata: ["active": "\(activated)", "previous": "\(held.previous.map(\.id))"])
+                }
+                let progress = try await Resealing(keys: keys, store: store).run { progress in
+                    logger.debug("Sealing under the active key.", metadata: ["count": "\(progress.resealed)"])
+                }
+                if progress.resealed > 0 {
+                    logger.notice(
+                        "Sealed under the active master key.",
+                        metadata: ["count": "\(progress.resealed)", "active": "\(held.active.id)"])
+                    await onResealed(progress.resealed, held.active.id)
+                }
+                said = tell(progress, unlessSaid: said)
+            } catch is CancellationError {
+                return
+            } catch is Resealing.Superseded where store.isShared {
+                warn(activated, unless: &hasWarned)
+            } catch {
+                logger.error("The master keys could not be rotated or read again.", metadata: ["error": "\(error)"])
+            }
+            guard await stop.sleep(for: Self.interval) else { return }
+        }
+    }
+
+    /// Whether another of several servers has made another key the active one after this: a server that was not told
+    /// of it yet must not turn that back. On a server's own database, the settings say.
+    private func isSuperseded(_ id: String) async throws -> Bool {
+        guard store.isShared else { return false }
+        return try await store.masterKeyUsage(at: Date()).contains { usage in
+            // One that was only made known beforehand, as a previous key, has the same time for both.
+            guard usage.id == id, let activated = usage.activated, let superseded = usage.superseded else {
+                return false
+            }
+            return superseded > activated
+        }
+    }
+
+    private func warn(_ id: String, unless hasWarned: inout Bool) {
+        guard !hasWarned else { return }
+        hasWarned = true
+        logger.warning(
+            """
+            Another server seals under another master key than this one's: put that first in keys.master here too. To go \
+            back to this one, run kbs keys rotate.
+            """, metadata: ["active": "\(id)"])
+    }
+
+    private func tell(_ progress: Resealing.Progress, unlessSaid said: String) -> String {
+        let names = progress.unopened.prefix(20).joined(separator: ", ")
+        if !names.isEmpty, names != said {
+            logger.error(
+                """
+                Some of what is sealed does not open under any master key that this server has. Give it the key \
+                with keys.previous, or register these workloads again.
+                """, metadata: ["count": "\(progress.unopened.count)", "which": "\(names)"])
+        }
+        return names
+    }
+}

@@ -1,0 +1,28 @@
+import MasterKeys
+
+/// Where the master keys are.
+extension SettingKey {
+    static let masterKeys = [keysMaster, keysPrevious]
+
+    package static let keysMaster = SettingKey(
+        "keys.master", "The master key: file:, file:/path, env:NAME, credential:NAME or a PKCS #11 URI",
+        default: "file:"
+    ) { $1.masterKeys.master = try $0.masterKeySource($0.text) }
+
+    package static let keysPrevious = SettingKey(
+        "keys.previous", "Master keys that were active before, in the same forms, with commas between them"
+    ) { value, settings in
+        settings.masterKeys.previous = try value.list().map { try value.masterKeySource($0) }
+    }
+}
+
+extension SettingValue {
+    fileprivate func masterKeySource(_ text: String) throws -> MasterKeySource {
+        do {
+            return try MasterKeySource(text)
+        } catch let error as MasterKeyError {
+            // The text may hold a PIN that should not be there: it is not repeated.
+            throw InvalidSetting("\(name) cannot be used: \(error)")
+        }
+    }
+}

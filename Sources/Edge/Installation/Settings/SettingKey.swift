@@ -1,0 +1,62 @@
+/// A setting: its name, what it means, and how a text becomes its value.
+///
+/// The name is the same in the file (`challenge.lifetime`), in the environment
+/// (`KBS_CHALLENGE_LIFETIME`) and on the command line (`--challenge-lifetime`, or
+/// `--set challenge.lifetime=5m`). Each topic has a file that lists its settings.
+package struct SettingKey: Sendable, Hashable {
+    /// As in the file, e.g. `challenge.lifetime`.
+    package let name: String
+    /// One line for an operator.
+    package let help: String
+    /// As it would be written; `""` when there is none.
+    package let defaultText: String
+    /// What others call it in the environment; ``environmentName`` goes before it.
+    let otherVariable: String?
+    /// A value as others may see it: without a password that is in it.
+    let shown: @Sendable (String) -> String
+    private let put: @Sendable (SettingValue, inout Settings) throws -> Void
+
+    init(
+        _ name: String, _ help: String, default defaultText: String = "", otherVariable: String? = nil,
+        shown: @escaping @Sendable (String) -> String = { $0 },
+        put: @escaping @Sendable (SettingValue, inout Settings) throws -> Void
+    ) {
+        self.name = name
+        self.help = help
+        self.defaultText = defaultText
+        self.otherVariable = otherVariable
+        self.shown = shown
+        self.put = put
+    }
+
+    /// E.g. `KBS_CHALLENGE_LIFETIME`.
+    package var environmentName: String { "KBS_" + name.uppercased().replacing(".", with: "_") }
+
+    /// E.g. `challenge-lifetime`.
+    package var flagName: String { name.replacing(".", with: "-").replacing("_", with: "-") }
+
+    /// The help with the default, for a flag.
+    package var helpWithDefault: String {
+        defaultText.isEmpty ? "\(help)." : "\(help) (default \(defaultText))."
+    }
+
+    /// Puts a value in its place.
+    ///
+    /// - Parameter name: what an error calls it; `nil`: by its name.
+    /// - Throws: ``InvalidSetting``.
+    package func apply(_ text: String, to settings: inout Settings, as name: String? = nil) throws {
+        try put(SettingValue(name: name ?? self.name, text: text), &settings)
+    }
+
+    package static func == (a: SettingKey, b: SettingKey) -> Bool { a.name == b.name }
+    package func hash(into hasher: inout Hasher) { hasher.combine(name) }
+
+    /// Every setting that there is, in the order in which they are documented.
+    package static let allCases: [SettingKey] =
+        listening + storage + transport + limits + masterKeys + guests + guestComponents + policyAgent + endorsements
+        + administration + observing + tracing
+
+    package static func named(_ name: String) -> SettingKey? { byName[name] }
+
+    private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { ($0.name, $0) })
+}

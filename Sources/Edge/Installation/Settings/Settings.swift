@@ -1,0 +1,169 @@
+package import Broker
+import Bytes
+package import Endorsements
+package import Evidence
+import Files
+package import FoundationEssentials
+package import HTTP
+package import HTTPClient
+package import Logging
+package import MasterKeys
+package import Operators
+package import OpenPolicyAgent
+
+/// Everything that an operator can decide about a server. The defaults are safe to run.
+package struct Settings: Sendable {
+    /// Where to listen.
+    package struct Address: Sendable, Hashable, CustomStringConvertible {
+        package var host: String
+        package var port: Int
+
+        package init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+
+        /// Whether only this machine reaches it.
+        package var isLoopback: Bool { IPAddress.isThisMachine(host) }
+
+        package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    }
+
+    /// A Unix socket to listen on.
+    package struct Socket: Sendable, Hashable {
+        /// `nil`: there is none.
+        package var path: String?
+        package var mode: UInt32 = 0o660
+        /// A name or a number; `nil`: the process's own.
+        package var group: String?
+    }
+
+    package var listen = Address(host: "127.0.0.1", port: 8080)
+    /// Whether to listen on ``listen``.
+    package var listensOnTCP = true
+    /// Beside ``listen``, or alone.
+    package var socket = Socket()
+    /// Where guests' calls alone are served, without TLS; `nil`: nowhere.
+    package var guestsListen: Address?
+    /// How guests reach the server, for warnings; `nil`: not known.
+    package var guestsURL: String?
+    /// Proxies that are believed who their clients are.
+    package var trustedProxies = NetworkList.none
+    /// Balancers whose connections begin with the PROXY protocol.
+    package var proxyProtocol = NetworkList.none
+    /// Through which others are asked; `nil`: as the environment says.
+    var outgoing: (proxy: String?, exceptions: String?) = (nil, nil)
+    package var dataFolder = URL(filePath: "kbs-data")
+    package var storage = StorageSettings()
+    package var masterKeys = MasterKeySources()
+    package var logLevel = Logger.Level.info
+    package var logFormat = LogFormat.text
+    /// For the subsystems that have one of their own.
+    package var logLevels: [Subsystem: Logger.Level] = [:]
+    package var metricsNetworks = NetworkList.loopback
+    /// Close a connection on which nothing has arrived for so long.
+    package var idleTimeout: TimeInterval = 120
+    /// After SIGTERM, how long requests in flight have to finish.
+    package var stopTimeout: TimeInterval = 30
+    /// After SIGTERM, how long to serve on, not ready.
+    package var drainDelay: TimeInterval = 0
+    /// `nil`: anywhere with credentials, and loopback without.
+    package var registrationNetworks: NetworkList?
+    package var replacesWorkloads = true
+    /// Whether callers on this machine administer while no credentials are set up.
+    package var opensAdministration = false
+    package var lifetimes = Lifetimes()
+    package var policy = AppraisalPolicy()
+    package var endorsementsFolder: URL?
+    /// `nil`: the vendor is not asked.
+    package var keyDistribution: KeyDistributionService.Configuration? = .init()
+    /// Counts only when it has a URL.
+    var agent = OpenPolicyAgent.Configuration(baseURL: "")
+    package var clientCertificates = ClientCertificates.none
+    /// Counts only when it has an issuer.
+    package var jwt = JWTIssuer(issuer: "", audience: "", keys: "")
+    /// Files with keys of operators, and what their JWTs allow.
+    package var operatorKeys: [(file: URL, role: Role)] = []
+    /// `nil`: in the data folder.
+    package var checkpointFile: URL?
+    /// In seconds.
+    package var checkpointInterval: TimeInterval = 900
+    /// After how many records one is written at the latest.
+    package var checkpointRecords = 1_000
+    package var attemptsKept = 10_000
+    package var refusalsPerMinute = 600
+    package var strangersPerMinute = 60
+    package var tls = TLSSettings()
+    package var limits = LimitSettings()
+    package var guestComponents = GuestComponentSettings()
+    package var tracing = TracingSettings()
+    /// Set on the command line only: not a thing to be left behind in a file.
+    package var simulatedRoots: SimulatedRoots?
+
+    /// Each setting that was given, as it was written. None is a secret.
+    package internal(set) var texts: [String: String] = [:]
+    /// Where each came from; those that are not here have their default.
+    package internal(set) var origins: [SettingKey: SettingOrigin] = [:]
+
+    package init() {}
+
+    /// The Open Policy Agent that policies may ask; `nil` when there is none.
+    package var policyAgent: OpenPolicyAgent.Configuration? {
+        guard !agent.baseURL.isEmpty else { return nil }
+        var agent = agent
+        agent.proxies = outgoingProxies
+        return agent
+    }
+
+    /// Through which proxies others are asked.
+    package var outgoingProxies: ProxySettings {
+        // The setting was read when it was set.
+        outgoing.proxy.flatMap {
+            try? ProxySettings(
+                proxy: $0, exceptions: outgoing.exceptions, named: SettingKey.outgoingProxy.name)
+        } ?? .ofProcess
+    }
+
+    /// Asks others, and follows no redirects.
+    package var client: HTTP1Client {
+        var configuration = HTTP1Client.Configuration()
+        configuration.proxies = outgoingProxies
+        return HTTP1Client(configuration)
+    }
+
+    /// Where signed checkpoints of the audit trail are.
+    package var checkpoints: CheckpointFile {
+        CheckpointFile(checkpointFile ?? dataFolder.appending(path: CheckpointFile.usualName))
+    }
+
+    /// How long challenges and sessions live, where others may work on the same database.
+    func lifetimes(on store: any ServerStore) -> Lifetimes {
+        var lifetimes = lifetimes
+        lifetimes.foreignToken = guestComponents.trustedAge ?? lifetimes.session
+        if store.isShared { lifetimes.clockTolerance = Lifetimes.sharedClockTolerance }
+        return lifetimes
+    }
+
+    /// - Throws: ``InvalidSetting`` for a file that holds no key that is taken.
+    package func readOperatorKeys() throws -> OperatorKeys {
+        var keys = OperatorKeys()
+        for (file, role) in operatorKeys {
+            do { try keys.add(pem: try File.read(file.filePath, atMost: 65_536), role: role) } catch {
+                throw InvalidSetting("jwt.operator_keys: \(file.filePath): \(error)")
+            }
+        }
+        return keys
+    }
+
+    /// The roots that this server believes.
+    package func anchors() throws -> Anchors {
+        try simulatedRoots.map { try Anchors.vendors.trusting($0) } ?? .vendors
+    }
+}
+
+/// A setting that cannot be used, with what to write instead.
+package struct InvalidSetting: Error, Sendable, Hashable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,145 @@
+package import Broker
+import Concurrency
+import Files
+package import FoundationEssentials
+import Logging
+
+/// A file of signed checkpoints, one on a line, the latest last.
+package struct CheckpointFile: Sendable {
+    package let url: URL
+    /// In a data folder.
+    static let usualName = "checkpoints"
+    /// In bytes: more than one each second for a year.
+    private static let longest = 1 << 33
+
+    package init(_ url: URL) { self.url = url }
+
+    /// An unfinished line at the end, which a full disk may leave, was never acknowledged and does not count.
+    ///
+    /// - Throws: ``InvalidSetting`` for a line that is none.
+    package func read() throws -> [Checkpoint] {
+        guard File.exists(path) else { return [] }
+        let text = String(decoding: try File.read(path, atMost: Self.longest), as: UTF8.self)
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        return try lines.enumerated().map { number, line in
+            do { return try Checkpoint(line: line) } catch {
+                throw InvalidSetting("\(path), line \(number + 1): \(error)")
+            }
+        }
+    }
+
+    /// Adds a line, on the disk before this returns, or nothing.
+    func append(_ checkpoint: Checkpoint) throws {
+        let isNew = !File.exists(path)
+        let file = try OpenFile(path, .updateOrMake(mode: 0o644))
+        let end = try file.read(atMost: Self.longest).lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        try file.truncate(to: end)
+        do {
+            try file.write(Array((checkpoint.line + "\n").utf8))
+            try file.synchronize()
+            if isNew { try Folder.synchronize(of: path) }
+        } catch {
+            try? file.truncate(to: end)
+            throw error
+        }
+    }
+
+    /// Gives the file another name, if there is one.
+    func putAside(at time: Date) throws {
+        guard File.exists(path) else { return }
+        try File.move(path, to: url.aside("before", at: time).filePath)
+    }
+
+    private var path: String { url.filePath }
+}
+
+/// Signs where the trail is, at intervals and at the end, into a file that can be copied elsewhere.
+package struct CheckpointWriter: Sendable {
+    let file: CheckpointFile
+    let interval: TimeInterval
+    /// As many records are signed at once at most, looked at every few seconds.
+    let records: Int64
+    let store: any Store
+    let key: CheckpointKey
+    let check: TrailCheck
+    let logger: Logger
+
+    /// Until it is cancelled; then once more, for what happened since.
+    package func run() async {
+        var last: AuditHead?
+        while !Task.isCancelled {
+            await write(after: &last)
+            let due = ContinuousClock.now + .seconds(interval)
+            while !Task.isCancelled, ContinuousClock.now < due {
+                try? await Task.sleep(for: min(.seconds(5), due - .now))
+                if let head = try? await store.auditHead(), head.sequence - (last?.sequence ?? 0) >= records { break }
+            }
+        }
+        await write(after: &last)
+    }
+
+    private func write(after last: inout AuditHead?) async {
+        do {
+            let head = try await store.auditHead()
+            guard head != last, head != .start else { return }
+            // A trail that was changed must not be signed as if it were in order.
+            try await check.run()
+            let checkpoint = try Checkpoint(head, at: Date(), signedBy: key)
+            try file.append(checkpoint)
+            check.signed(checkpoint)
+            last = head
+            // Where logs are collected, a copy is out of reach of whoever can write to the database.
+            logger.info("Signed the audit trail.", metadata: ["checkpoint": "\(checkpoint.line)"])
+        } catch {
+            logger.error("No checkpoint of the audit trail could be written.", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// Compares the trail with its last checkpoint: cheap, and enough to notice that an older copy of the database, or a
+/// rewritten one, was put in its place. `kbs audit verify` looks at every record.
+package final class TrailCheck: Sendable {
+    private let store: any Store
+    /// Read once; what is signed later is told.
+    private let last: Lock<Result<Checkpoint?, any Error>>
+
+    /// - Parameter mustBeThere: whether a file without a checkpoint is a failure.
+    init(_ file: CheckpointFile, store: any Store, publicKey: [UInt8], mustBeThere: Bool) {
+        self.store = store
+        let found = Result {
+            let path = file.url.filePath
+            guard let last = try file.read().last else {
+                guard mustBeThere else { return nil as Checkpoint? }
+                throw InvalidSetting(
+                    "the checkpoints of the audit trail are missing (\(path)): put them back, or say with "
+                        + "`kbs audit accept` that the trail is as it should be")
+            }
+            guard last.isSigned(by: publicKey) else {
+                throw InvalidSetting(
+                    "the last checkpoint in \(path) is not signed by this server's key: it is another database's, or "
+                        + "this one's key was replaced. If that is as it should be: `kbs audit accept`")
+            }
+            return last
+        }
+        last = Lock(found)
+    }
+
+    func signed(_ checkpoint: Checkpoint) {
+        last.withLock { if case .success = $0 { $0 = .success(checkpoint) } }
+    }
+
+    /// - Throws: what is wrong.
+    @Sendable package func run() async throws {
+        guard let last = try last.withLock({ $0 }).get() else { return }
+        guard let hash = try await store.auditHash(of: last.head.sequence) else {
+            throw InvalidSetting(
+                "the trail has no record \(last.head.sequence), which the checkpoint of "
+                    + "\(last.time.formatted(.iso8601)) has: the database is an older copy, or the trail was cut")
+        }
+        guard hash == last.head.hash else {
+            throw InvalidSetting(
+                "record \(last.head.sequence) of the trail is not the one that the checkpoint of "
+                    + "\(last.time.formatted(.iso8601)) has: the trail was rewritten")
+        }
+    }
+}
