@@ -129,7 +129,8 @@ let rooms: [Target] = [
     edge(
         "Commands",
         [
-            "Administration", "Appraisal", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files",
+            "Administration", "Appraisal", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence",
+            "Files",
             "Formats", "GuestCommands", "HTTP", "HTTPClient", "Installation", "LaunchDigest", "Logging", "MasterKeys",
             "Release", "SQLite", "Server", "SimulatedHardware", "Storage", "VirteeDialect", "X509",
         ]),
@@ -255,7 +256,8 @@ let testTargets: [Target] = [
 // For fuzz/, which is a package of its own.
 let products: [Product] =
     [
-        "Formats", "HTTP", "JOSE", "Appraisal", "Evidence", "LaunchDigest", "SimulatedHardware", "VirteeDialect", "CoCoDialect",
+        "Formats", "HTTP", "JOSE", "Appraisal", "Evidence", "LaunchDigest", "SimulatedHardware", "VirteeDialect",
+        "CoCoDialect",
         "Administration", "Broker", "Guest", "HTTPEdge", "OpenPolicyAgent",
     ].map { .library(name: $0, targets: [$0]) }
 

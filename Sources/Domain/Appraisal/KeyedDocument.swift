@@ -149,7 +149,9 @@ struct KeyedDocument {
     /// A table with keys of its own, which may have none.
     mutating func document(_ key: ExactText) throws(Refusal) -> KeyedDocument? {
         guard let value = take(key) else { return nil }
-        guard let members = value.members else { throw refuse(key, "must be a table: [\(key)], and its rules under it") }
+        guard let members = value.members else {
+            throw refuse(key, "must be a table: [\(key)], and its rules under it")
+        }
         return KeyedDocument(subject, members, lines?[key.text]?.table)
     }
 
@@ -178,7 +180,9 @@ struct KeyedDocument {
 
 extension JSONValue {
     /// Times as they are written: what they mean is for whoever reads the key.
-    fileprivate init(_ table: TOMLTable) { self = .object(table.entries.map { Member($0.key.text, JSONValue($0.value)) }) }
+    fileprivate init(_ table: TOMLTable) {
+        self = .object(table.entries.map { Member($0.key.text, JSONValue($0.value)) })
+    }
 
     private init(_ value: TOMLValue) {
         switch value {

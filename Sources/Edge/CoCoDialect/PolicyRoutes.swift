@@ -150,7 +150,9 @@ extension ReferenceValueSet.Kind {
             let word = Array(word.utf8)
             return text.indices.contains { text[$0...].starts(with: word) }
         }
-        guard let kind = Self.allCases.reversed().first(where: { $0.aliases.contains(where: holds) }) else { return nil }
+        guard let kind = Self.allCases.reversed().first(where: { $0.aliases.contains(where: holds) }) else {
+            return nil
+        }
         self = kind
     }
 }

@@ -170,7 +170,9 @@ struct PolicyDocumentTests {
         #expect(sentence("").contains("[snp] or [sample] is missing"))
         #expect(sentence("[snp]").contains("Everyone who rents a confidential virtual machine would get in"))
         #expect(try read("[snp]\naccepts_any_measurement = true").acceptsAnyMeasurement)
-        #expect(sentence("[snp]\naccepts_any_measurement = true\nmeasurements = [\"\(measurement)\"]").contains("remove one"))
+        #expect(
+            sentence("[snp]\naccepts_any_measurement = true\nmeasurements = [\"\(measurement)\"]").contains(
+                "remove one"))
     }
 
     @Test(
@@ -182,15 +184,24 @@ struct PolicyDocumentTests {
             ("snp = 1", "line 1: `snp` must be a table: [snp]"),
             ("tee = [\"snp\"]", "line 1: `tee` is said by the tables: [snp] or [sample]"),
             ("\nmeasurements = []", "line 2: `measurements` stands in the table [snp]: write that above it"),
-            ("[minimum_tcb]\nGenoa = \"1.2.3.4\"", "line 1: `minimum_tcb` stands in the table [snp]"),
+            (
+                "[minimum_tcb]\nGenoa = \"1.2.3.4\"",
+                "line 1: `minimum_tcb` stands in the table [snp]: write [snp.minimum_tcb]"
+            ),
+            ("[sample]\nvmpl = 0", "line 2: `vmpl` stands in the table [snp]"),
             ("accepts_any_measurement = true", "stands in the table [snp] or [sample]"),
             ("[snp]\nopa = \"a/b\"", "line 2: `opa` stands above the tables: write it before [snp]"),
             ("[snp]\nallow_provisional_firmware = true", "line 2: `allow_provisional_firmware` is not known"),
             ("# x\n[snp]\nproducts = [\"Rome\"]", "line 3: `products` holds \"Rome\""),
-            ("[snp]\nmeasurements = [\"00aa\"]", "it is 96 hex digits, or the name of reference values such as @web-2026.1"),
+            (
+                "[snp]\nmeasurements = [\"00aa\"]",
+                "it is 96 hex digits, or the name of reference values such as @web-2026.1"
+            ),
             ("[snp]\nmeasurements = [\"xyz\"]", "neither hex digits nor the name"),
-            ("[snp]\nmeasurements = [\"@\"]", "cannot be a name"), ("[snp]\nmeasurements = [1]", "must be a list of texts"),
-            ("[snp]\nmeasurements = [\"@a\", \"@a\"]", "holds \"@a\" twice"), ("[snp]\nhost_data = [\"00\"]", "it is 64 hex digits"),
+            ("[snp]\nmeasurements = [\"@\"]", "cannot be a name"),
+            ("[snp]\nmeasurements = [1]", "must be a list of texts"),
+            ("[snp]\nmeasurements = [\"@a\", \"@a\"]", "holds \"@a\" twice"),
+            ("[snp]\nhost_data = [\"00\"]", "it is 64 hex digits"),
             ("[snp]\nvmpl = \"0\"", "must be a whole number"), ("[snp]\nvmpl = -1", "must be a whole number"),
             ("[snp]\nvmpl = 0\nmax_vmpl = 1", "exclude each other"),
             ("[snp]\nmin_guest_svn = 4294967296", "must be a whole number from 0 to 4294967295"),
@@ -198,7 +209,8 @@ struct PolicyDocumentTests {
             ("[snp]\nallow = [\"everything\"]", "what there is: smt, debug, migration_agent, cxl"),
             ("[snp]\nrequire = [\"x\"]", "what there is: single_socket"),
             ("[snp]\nrequire_platform = [\"smt\"]", "what there is: tsme"),
-            ("[snp]\nendorsements = [\"vcak\"]", "it is vcek or vlek"), ("[snp]\nchips = [\"00\"]", "a chip has 128 hex digits"),
+            ("[snp]\nendorsements = [\"vcak\"]", "it is vcek or vlek"),
+            ("[snp]\nchips = [\"00\"]", "a chip has 128 hex digits"),
             ("[snp.minimum_tcb]\nGenoa = \"1.2\"", "line 1: `minimum_tcb` needs four numbers for Genoa"),
             ("[snp.minimum_tcb]\nTurin = \"1.2.3.4\"", "needs five numbers for Turin"),
             ("[snp.minimum_tcb]\nNaples = \"1.2.3.4\"", "a product is Milan, Genoa or Turin"),
@@ -229,7 +241,9 @@ struct PolicyDocumentTests {
         let policy = try read("[init_data]\n\"\\u212A.rego\" = \"caf\\u00E9\"\n")
         #expect(policy.initData == ["\u{212A}.rego": "caf\u{E9}"] && policy.initData["K.rego"] == nil)
         #expect(throws: Refusal.self) { try read("[init_data]\n\"K\" = \"a\"\n\"\\u212A\" = \"b\"\n") }
-        #expect(throws: Refusal.self) { try read("[snp.minimum_tcb]\nMilan = \"03.00.20.209\"\nmilan = \"00.00.00.00\"\n") }
+        #expect(throws: Refusal.self) {
+            try read("[snp.minimum_tcb]\nMilan = \"03.00.20.209\"\nmilan = \"00.00.00.00\"\n")
+        }
     }
 
     @Test("A policy names the verifiers whose tokens it takes, and is kept with them")

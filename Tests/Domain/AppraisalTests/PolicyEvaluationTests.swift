@@ -153,7 +153,9 @@ struct PolicyEvaluationTests {
     }
 
     static let cases: [Case] = [
-        Case("another technology", .policyTechnology) { $0.policy.rules = [.sample: Rules(["accepts_any_measurement": .bool(true)])] },
+        Case("another technology", .policyTechnology) {
+            $0.policy.rules = [.sample: Rules(["accepts_any_measurement": .bool(true)])]
+        },
         Case("another processor", .policyProduct) { $0.policy.products = [.milan] },
         Case("no word on the processor", .policyProduct) {
             $0.claims.product = nil
@@ -396,7 +398,8 @@ struct PolicyEvaluationTests {
         var policy = Policy(name: try PolicyName("trial"))
         policy.rules[.sample] = Rules(["accepts_any_measurement": .bool(true)])
         let verdict = policy.evaluate(
-            GuestClaims(Claims(.sample, [SampleTerm.svn: .text("1")])), references: [:], under: AppraisalPolicy(), at: Self.time)
+            GuestClaims(Claims(.sample, [SampleTerm.svn: .text("1")])), references: [:], under: AppraisalPolicy(),
+            at: Self.time)
         #expect(verdict.failures.map(\.name) == [.policyTechnology])
     }
 
@@ -445,7 +448,8 @@ struct PolicyEvaluationTests {
                 ($0.minimumTCB, $0.minimumMitigations, $0.holdsMinimumAtLaunch) = ([:], 0, false)
             }
         ),
-        ("vmpl", { $0.rules[.snp]?["vmpl"] = .bool(true) }), ("surprise", { $0.rules[.snp]?["surprise"] = .bool(true) }),
+        ("vmpl", { $0.rules[.snp]?["vmpl"] = .bool(true) }),
+        ("surprise", { $0.rules[.snp]?["surprise"] = .bool(true) }),
         ("allow_provisional_firmware", { $0.rules[.snp]?["allow_provisional_firmware"] = .bool(true) }),
         ("allow", { $0.rules[.snp]?["allow"] = .bits(1) }), ("require", { $0.rules[.snp]?["require"] = .bits(0) }),
         ("products", { $0.rules[.snp]?["products"] = .texts(["Rome"]) }),
@@ -522,7 +526,8 @@ struct PolicyEvaluationTests {
         ("minimum_tcb", .bool(true), .policyMinimumTCB), ("minimum_mitigations", .bool(true), .policyMitigations),
     ]
 
-    @Test("A condition in another rule's form lets nobody in, should one ever come so far", arguments: otherForms.indices)
+    @Test(
+        "A condition in another rule's form lets nobody in, should one ever come so far", arguments: otherForms.indices)
     func otherForm(_ index: Int) throws {
         let (key, condition, name) = Self.otherForms[index]
         var scene = try Scene()

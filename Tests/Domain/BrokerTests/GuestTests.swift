@@ -85,7 +85,9 @@ struct GuestTests {
             "token of \(guest.claims.tee.rawValue)"
         }
         #expect(attested.claims.measurement == Simulated.measurement("app"))
-        #expect(attested.claims.evidence.product == .milan && attested.claims.evidence.tcb(SNPTerm.reportedTCB) == Simulated.tcb)
+        #expect(
+            attested.claims.evidence.product == .milan
+                && attested.claims.evidence.tcb(SNPTerm.reportedTCB) == Simulated.tcb)
         #expect(attested.key == guest.key && attested.token == "token of snp" && attested.verdict.accepted)
         #expect(try await broker.guest(session: [challenge.sealed]) == attested)
         #expect(try await broker.guest(id: attested.id) == attested)

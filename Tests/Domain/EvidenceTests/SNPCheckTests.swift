@@ -177,7 +177,9 @@ struct SNPCheckTests {
         Case("a processor that the server does not take; A17", .snpProducts) {
             $0.expected.server.products = [.genoa, .turin]
         },
-        Case("a VCEK, where a cloud's VLEK is asked for; A7", .snpCSPID) { $0.expected.server.cspIDs = ["CN=cloud.example"] },
+        Case("a VCEK, where a cloud's VLEK is asked for; A7", .snpCSPID) {
+            $0.expected.server.cspIDs = ["CN=cloud.example"]
+        },
         Case("firmware that is not committed", .snpProvisional) {
             $0.template.committedTCB = TCBVersion(bootLoader: 4, tee: 0, snp: 21, microcode: 213)
         },

@@ -139,7 +139,8 @@ struct PolicyAPITests {
             let kept = try await appraise(#""policy":"web""#)
             #expect(kept.json["accepted"] as? Bool == true, "\(kept.body)")
             #expect(kept.body.contains("snp.signature") && kept.body.contains("policy.measurement"))
-            let draft = try await appraise(#""policy_document":"[snp]\nmeasurements = [\"@web-1\"]\nproducts = \"Turin\"""#)
+            let draft = try await appraise(
+                #""policy_document":"[snp]\nmeasurements = [\"@web-1\"]\nproducts = \"Turin\"""#)
             #expect(draft.json["accepted"] as? Bool == false && draft.json["genuine"] as? Bool == true)
             #expect(try await appraise(#""policy":"none""#).problem == "not_found")
             #expect(try await appraise(#""policy":"web","workload":"app""#).problem == "malformed")
@@ -293,7 +294,8 @@ struct PolicyCommandTests {
 
     @Test("A policy in a file is explained without a server or a data folder, and its faults are named")
     func explain() async throws {
-        let open = try await Command.run("policy", "explain", try write("open.toml", "[snp]\naccepts_any_measurement = true"))
+        let open = try await Command.run(
+            "policy", "explain", try write("open.toml", "[snp]\naccepts_any_measurement = true"))
         #expect(open.status == 0 && open.output.hasPrefix("WARNING: ANY genuine guest gets in"))
         let faulty = try await Command.run("policy", "explain", try write("faulty.toml", "\nmeasurement = \"x\""))
         #expect(faulty.status != 0 && faulty.errors.contains("line 2: `measurement` is not known"))

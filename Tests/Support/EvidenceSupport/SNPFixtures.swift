@@ -72,7 +72,9 @@ extension Policy {
     private func bytes(_ key: ExactText) -> [[UInt8]]? { if case .bytes(let list)? = self[key] { list } else { nil } }
     private func texts(_ key: ExactText) -> [ExactText]? { if case .texts(let list)? = self[key] { list } else { nil } }
     private func bits(_ key: ExactText) -> UInt64 { if case .bits(let bits)? = self[key] { bits } else { 0 } }
-    private func number(_ key: ExactText) -> UInt64? { if case .number(let number)? = self[key] { number } else { nil } }
+    private func number(_ key: ExactText) -> UInt64? {
+        if case .number(let number)? = self[key] { number } else { nil }
+    }
 
     public var tees: [GuestTEE] {
         get { GuestTEE.allCases.filter { rules[$0] != nil } }
@@ -178,7 +180,8 @@ extension SNPExpectations {
     /// Of a workload that is registered with the usual guest policy.
     public init(measurement: [UInt8]?, reportData: [UInt8]?) {
         self.init(
-            SNPBinding(reportData: reportData), registration: .registration(measurement: measurement, policy: .unstated))
+            SNPBinding(reportData: reportData), registration: .registration(measurement: measurement, policy: .unstated)
+        )
     }
 
     /// What is registered as the widest guest policy.

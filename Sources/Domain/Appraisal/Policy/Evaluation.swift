@@ -23,10 +23,11 @@ extension Policy {
         if !initData.isEmpty { list.append(initData(claims)) }
         list += agentPolicy(claims)
         if let own = rules[claims.tee] {
-            list += Question(
-                claims.evidence, origin: .policy(name), own: own, server: server.rules[claims.tee] ?? Rules(),
-                references: references, at: time
-            ).requirements
+            list +=
+                Question(
+                    claims.evidence, origin: .policy(name), own: own, server: server.rules[claims.tee] ?? Rules(),
+                    references: references, at: time
+                ).requirements
         }
         return list
     }

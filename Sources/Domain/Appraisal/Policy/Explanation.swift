@@ -68,6 +68,8 @@ extension Policy {
                     ? "" : ", or comes with a token of \(Wording.either(issuers.map(\.text)))"),
             agentDecision.map { "the Open Policy Agent says true to \($0)" },
         ].compactMap(\.self)
-        return lines + ["the server's own settings (\(Wording.either(vocabularies.map { "\($0.tee.rawValue).*" }))) accept it"]
+        return lines + [
+            "the server's own settings (\(Wording.either(vocabularies.map { "\($0.tee.rawValue).*" }))) accept it"
+        ]
     }
 }

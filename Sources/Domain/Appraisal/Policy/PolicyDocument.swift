@@ -60,7 +60,9 @@ extension Policy {
                 if let condition = try rule.shape.read(rule.key, from: &table) { rules[rule.key] = condition }
             }
             try table.finish { key in
-                Self.common.contains(key) ? "stands above the tables: write it before [\(vocabulary.tee.rawValue)]" : nil
+                Self.common.contains(key)
+                    ? "stands above the tables: write it before [\(vocabulary.tee.rawValue)]"
+                    : Vocabulary.place(of: key)
             }
             if let (key, problem) = vocabulary.fault(in: rules) { throw table.refuse(key, problem) }
             self.rules[vocabulary.tee] = rules
@@ -76,14 +78,28 @@ extension Policy {
         agentDecision = try document.text("opa")
         try document.finish { key in
             if key == "tee" { return "is said by the tables: \(Vocabulary.tables), each for its technology's guests" }
-            let tables = Vocabulary.all.filter { $0.written.contains { $0.key == key } }.map { "[\($0.tee.rawValue)]" }
-            return tables.isEmpty ? nil : "stands in the table \(Wording.either(tables)): write that above it"
+            return Vocabulary.place(of: key)
         }
         try check()
     }
 
+    /// Keys of all technologies.
     private static let common: Set<ExactText> = [
         "description", "init_data", "init_data_open", "container_images", "agent_policy_rules", "agent_policy_claims",
         "issuers", "opa",
     ]
+}
+
+extension Vocabulary {
+    /// Where a rule is written; `nil` for what is none.
+    fileprivate static func place(of key: ExactText) -> String? {
+        let (tables, keys) = all.reduce(into: ([String](), [String]())) { found, vocabulary in
+            guard let rule = vocabulary.written.first(where: { $0.key == key }) else { return }
+            found.0.append("[\(vocabulary.tee.rawValue)]")
+            if case .table = rule.shape { found.1.append("[\(vocabulary.tee.rawValue).\(key)]") }
+        }
+        guard !tables.isEmpty else { return nil }
+        return "stands in the table \(Wording.either(tables)): write "
+            + (keys.isEmpty ? "that above it" : Wording.either(keys))
+    }
 }

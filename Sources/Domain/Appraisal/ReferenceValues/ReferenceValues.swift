@@ -35,6 +35,9 @@ public struct ReferenceValueSet: Sendable, Hashable, Codable {
             self = kind
         }
 
+        public static func == (a: Kind, b: Kind) -> Bool { ExactText(a.rawValue) == ExactText(b.rawValue) }
+        public func hash(into hasher: inout Hasher) { hasher.combine(ExactText(rawValue)) }
+
         /// Whether a rule of policies can name such a set.
         public var isRead: Bool { length != nil }
 

@@ -76,7 +76,9 @@ extension Shape {
             for (name, text) in try document.table(key) {
                 switch read(name, text) {
                 case .entry(let name, let text):
-                    guard table.updateValue(text, forKey: name) == nil else { throw document.refuse(key, "has \(name) twice") }
+                    guard table.updateValue(text, forKey: name) == nil else {
+                        throw document.refuse(key, "has \(name) twice")
+                    }
                 case .fault(let problem): throw document.refuse(key, problem)
                 }
             }
@@ -92,7 +94,9 @@ extension Shape {
         case (.digests(let kind), .digests(let references)):
             if references.isEmpty { return empty }
             for case .value(let value) in references {
-                if value.count != kind.length { return "holds a value of \(value.count) bytes where one has \(kind.form)" }
+                if value.count != kind.length {
+                    return "holds a value of \(value.count) bytes where one has \(kind.form)"
+                }
                 // A guest that nobody signed for shows zeros: they would let in everyone's.
                 if kind.isZeroNone, value.isAllZero {
                     return "holds a value of zeros, which is how reports say \"none\": remove it"
@@ -113,7 +117,8 @@ extension Shape {
                 return "holds \"\(other.text.prefix(40))\", which is not known"
             }
         case (.texts, .texts(let texts)): return texts.isEmpty ? empty : nil
-        case (.number(let most), .number(let number)): return number > most ? "is \(number), and the highest is \(most)" : nil
+        case (.number(let most), .number(let number)):
+            return number > most ? "is \(number), and the highest is \(most)" : nil
         case (.flags(let flags, let mayBeEmpty), .bits(let bits)):
             return bits == 0 && !mayBeEmpty ? empty : bits & ~flags.all == 0 ? nil : "holds bits that are not known"
         case (.bits, .bits(let bits)): return bits == 0 ? "has no bits" : nil

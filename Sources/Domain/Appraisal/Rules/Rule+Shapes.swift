@@ -14,7 +14,8 @@ extension Rule {
     ///   - intro: of its words, e.g. `its launch measurement is`.
     ///   - change: what to do when the guest has another one.
     static func digests(
-        _ key: ExactText, of term: Term, _ kind: ReferenceValueSet.Kind, _ names: (Check.Name, Check.Name), noun: String,
+        _ key: ExactText, of term: Term, _ kind: ReferenceValueSet.Kind, _ names: (Check.Name, Check.Name),
+        noun: String,
         intro: String, pins: Bool = false, meaning: String, change: String
     ) -> Rule {
         Rule(
@@ -89,14 +90,17 @@ extension Rule {
                 let least = condition.number
                 return Requirement(
                     question.name(names.0, names.1), expected: .text("\(least) or more"),
-                    found: question.claims[term].stated, isMet: question.claims.number(term).map { $0 >= least } ?? false,
+                    found: question.claims[term].stated,
+                    isMet: question.claims.number(term).map { $0 >= least } ?? false,
                     advice: advice(owner))
             }
         }
     }
 
     /// Says that a policy without a rule that pins its guests is meant so.
-    static func acceptsAny(meaning: String, judge: @escaping @Sendable (Question) -> [Requirement] = { _ in [] }) -> Rule {
+    static func acceptsAny(meaning: String, judge: @escaping @Sendable (Question) -> [Requirement] = { _ in [] })
+        -> Rule
+    {
         Rule(.acceptsAny, .bool, meaning: meaning, unsaid: "`false`", judge: judge)
     }
 }

@@ -30,7 +30,8 @@ extension Question {
             Requirement(
                 .policyPermissions, expected: .text("no more than the policy allows"),
                 found: .text(excess.isEmpty ? "no more" : excess.joined(separator: ", ")), isMet: excess.isEmpty,
-                advice: "The guest lets its host do more than the policy \(policy) allows: launch it without, or add it to "
+                advice:
+                    "The guest lets its host do more than the policy \(policy) allows: launch it without, or add it to "
                     + "the policy's `allow`."),
         ]
     }
@@ -92,7 +93,8 @@ extension Question {
                 Requirement(
                     .snpVMPL, expected: .number(server.vmpl), found: claims[SNPTerm.vmpl].stated,
                     isMet: found == server.vmpl,
-                    advice: "The report was made at VMPL \(claims[SNPTerm.vmpl].stated) and snp.vmpl is \(server.vmpl).")
+                    advice: "The report was made at VMPL \(claims[SNPTerm.vmpl].stated) and snp.vmpl is \(server.vmpl)."
+                )
             ]
         }
         let (wanted, isMet): (String, Bool) =
@@ -104,7 +106,8 @@ extension Question {
         return [
             Requirement(
                 .policyVMPL, expected: .text(wanted), found: claims[SNPTerm.vmpl].stated, isMet: isMet,
-                advice: "The report was made at another privilege level than the policy \(policy) accepts (\(wanted)): ask "
+                advice:
+                    "The report was made at another privilege level than the policy \(policy) accepts (\(wanted)): ask "
                     + "for it there, or change the policy's `vmpl`.")
         ]
     }
@@ -177,7 +180,8 @@ extension Question {
             return Requirement(
                 name(.snpMitigations, .policyMitigations), expected: .bits(wanted), found: stated.found,
                 isMet: shortfall == nil,
-                advice: "The host's firmware lacks mitigations (\(shortfall ?? "")): update it and launch the guest again, or "
+                advice:
+                    "The host's firmware lacks mitigations (\(shortfall ?? "")): update it and launch the guest again, or "
                     + "change \(owner.place("minimum_mitigations", of: .snp)).")
         }
     }
@@ -191,7 +195,8 @@ extension Question {
                 .snpProvisional, expected: .text(server.allowsProvisionalFirmware ? "committed or not" : current),
                 found: claims[SNPTerm.committedTCB].stated,
                 isMet: server.allowsProvisionalFirmware || claims.hasCommittedFirmware,
-                advice: "The host's firmware (\(current)) is not committed (\(claims[SNPTerm.committedTCB].stated)), so it can "
+                advice:
+                    "The host's firmware (\(current)) is not committed (\(claims[SNPTerm.committedTCB].stated)), so it can "
                     + "be rolled back: commit it, or set snp.allow_provisional_firmware.")
         ]
     }

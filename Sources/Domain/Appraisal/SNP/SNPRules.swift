@@ -25,12 +25,14 @@ extension Vocabulary {
             .digests(
                 .hostData, of: SNPTerm.hostData, .hostData, (.policyHostData, .policyHostData), noun: "host data",
                 intro: "its host data is",
-                meaning: "have one of these HOST_DATA, 64 hex digits, or `\"@name\"`. The host chooses it: it tells nothing of "
+                meaning:
+                    "have one of these HOST_DATA, 64 hex digits, or `\"@name\"`. The host chooses it: it tells nothing of "
                     + "the software by itself",
                 change: "launch the guest with the init data that they stand for"),
             identifiers(
                 "family_ids", of: SNPTerm.familyID, .policyFamilyID, "family id",
-                meaning: "have one of these in its ID block, 32 hex digits. Anyone can sign one: give `id_key_digests` too"),
+                meaning:
+                    "have one of these in its ID block, 32 hex digits. Anyone can sign one: give `id_key_digests` too"),
             identifiers(
                 "image_ids", of: SNPTerm.imageID, .policyImageID, "image id",
                 meaning: "have one of these in its ID block, in the same form"),
@@ -96,7 +98,8 @@ extension Vocabulary {
 
     private static let require = Rule(
         .require, .flags(restrictions),
-        meaning: "demand this of its host: `single_socket`, `memory_aes_256_xts`, `rapl_disabled`, `ciphertext_hiding`, "
+        meaning:
+            "demand this of its host: `single_socket`, `memory_aes_256_xts`, `rapl_disabled`, `ciphertext_hiding`, "
             + "`page_swap_disabled`",
         words: { rules, _ in
             rules.bits(.require).map { "it demands of its host: \(restrictions.meanings(of: $0))" }
@@ -185,11 +188,13 @@ extension Vocabulary {
             }
             return .entry(ExactText(product.rawValue), ExactText(version.description))
         },
-        meaning: "run on firmware of which no component is lower: by REPORTED, COMMITTED, CURRENT and LAUNCH_TCB. A product "
+        meaning:
+            "run on firmware of which no component is lower: by REPORTED, COMMITTED, CURRENT and LAUNCH_TCB. A product "
             + "that is not listed is then refused",
         words: { rules, _ in
             guard case .table(let floors)? = rules[.minimumTCB] else { return nil }
-            return "its host's TCB (reported, committed and current\(rules.holdsMinimumAtLaunch ? ", and at launch" : "")) is "
+            return
+                "its host's TCB (reported, committed and current\(rules.holdsMinimumAtLaunch ? ", and at launch" : "")) is "
                 + "at least "
                 + Wording.either(floors.sorted { $0.key < $1.key }.map { "\($0.value) on \($0.key)" })
                 + "; no other processor will do"
@@ -198,7 +203,8 @@ extension Vocabulary {
 
     private static let minimumMitigations = Rule(
         .minimumMitigations, .bits(wanted: "needs the bits of the mitigation vector in hex, such as \"0x1\""),
-        meaning: "run on firmware that has these mitigations in force, now and when the guest was launched: bits of the "
+        meaning:
+            "run on firmware that has these mitigations in force, now and when the guest was launched: bits of the "
             + "report's mitigation vectors in hex, such as `\"0x1\"`. Reports before version 5 state none, and do not meet it",
         words: { rules, _ in
             rules.bits(.minimumMitigations).map {
@@ -210,7 +216,8 @@ extension Vocabulary {
 
     private static let minimumAtLaunch = Rule(
         .minimumAtLaunch, .bool,
-        meaning: "nothing: `false` leaves LAUNCH_TCB and LAUNCH_MIT_VECTOR out of the two above, for guests that run on while "
+        meaning:
+            "nothing: `false` leaves LAUNCH_TCB and LAUNCH_MIT_VECTOR out of the two above, for guests that run on while "
             + "their host is updated",
         unsaid: "`true`")
 

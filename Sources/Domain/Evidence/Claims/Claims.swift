@@ -137,7 +137,9 @@ extension Term.Form {
         case .text: return .text(try member.text())
         case .word(let words):
             let text = try member.text()
-            guard words.contains(where: { ExactText($0) == ExactText(text) }) else { throw member.unfit("a known name") }
+            guard words.contains(where: { ExactText($0) == ExactText(text) }) else {
+                throw member.unfit("a known name")
+            }
             return .text(text)
         case .tcb:
             guard let version = TCBVersion(try member.text()) else { throw member.unfit("a TCB") }

@@ -16,7 +16,8 @@ struct PolicyExamination: Examination {
         weak(policy.snp.allowsDebug, .snpAllowDebug, "the host may read guests that are registered so")
         weak(policy.allowsSEVDebug, .sevAllowDebug, "the host may read guests that are registered so")
         weak(
-            policy.snp.allowsMigrationAgent, .snpAllowMigrationAgent, "a migration agent may copy guests to other hosts")
+            policy.snp.allowsMigrationAgent, .snpAllowMigrationAgent, "a migration agent may copy guests to other hosts"
+        )
         weak(policy.snp.allowsProvisionalFirmware, .snpAllowProvisionalFirmware, "the host can roll its firmware back")
         weak(
             !policy.snp.holdsMinimumAtLaunch, .snpMinimumAtLaunch,
