@@ -20,15 +20,15 @@ extension SNPVerifier {
     /// Evaluates every check: whether the report is genuine, this exchange's, and acceptable.
     public static func verify(
         _ report: AttestationReport, endorsement: AppraisedChain?, offered: [EndorsementKey] = [],
-        expecting expectations: SNPExpectations, at time: Date
+        expecting expectations: SNPExpectations, denying denies: DenyList? = nil, at time: Date
     ) -> Verdict {
-        let key = endorsement?.chain.key
-        let claims = report.claims(provenBy: key)
+        let claims = report.claims(provenBy: endorsement)
         let question = Question(
             claims, origin: .registration, own: expectations.registration,
-            server: expectations.server.known(of: claims, isProven: key != nil), at: time)
-        return verify(report, endorsement: endorsement, offered: offered, boundTo: expectations.binding, at: time)
-            .holding(to: question.requirements)
+            server: expectations.server.known(of: claims, isProven: endorsement != nil), at: time)
+        return verify(
+            report, endorsement: endorsement, offered: offered, boundTo: expectations.binding, denying: denies, at: time
+        ).holding(to: question.requirements)
     }
 }
 

@@ -64,6 +64,12 @@ extension Broker {
         guard equalInConstantTime(opened.nonce, answer.nonce) else { throw notTheNonce }
         if let known = try await known(opened, at: time) {
             guard ExactText(known.key) == ExactText(answer.key) else { throw refused(guest: .challengeUsed) }
+            // It has been read along with the manifest's seal, as every row that decides is.
+            if let verdict = denial(among: known.claims.evidence.endorsers) {
+                throw try await refused(
+                    GuestAttempt(tee: known.claims.tee, guest: known.id, chip: known.chip, verdict: verdict),
+                    Refusal(.evidenceRefused, verdict.sentence))
+            }
             return known
         }
         guard time < opened.challenge.expires else {
@@ -197,7 +203,7 @@ extension Broker {
                 }
                 return false
             }
-            let claims = GuestClaims(report.claims(provenBy: result.key), initData: initData)
+            let claims = GuestClaims(report.claims(provenBy: result.chain), initData: initData)
             let verdict = withDevices(result.verdict, answer)
             let attempt = GuestAttempt(
                 tee: .snp, guest: opened.challenge.id, chip: report.isChipMasked ? "" : Hex.encode(report.chipID),
@@ -207,7 +213,7 @@ extension Broker {
                 throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
             }
             // A cloud's key is many hosts': their networks are told from one another.
-            let machine = attempt.chip.isEmpty ? Self.machine(result.key) : attempt.chip
+            let machine = attempt.chip.isEmpty ? Self.machine(result.chain?.chain.key) : attempt.chip
             return (claims, attempt, machine)
         case .sample(let reportData, let svn):
             let verdict = withDevices(

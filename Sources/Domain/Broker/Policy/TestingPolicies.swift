@@ -19,7 +19,7 @@ extension Broker {
         let result = try await appraiser.appraise(
             report, offered: certificates, expecting: expected, at: time, evenIfHopeless: true,
             asksVendor: { _ in false })
-        let claims = GuestClaims(report.claims(provenBy: result.key), initData: initData?.claims ?? [:])
+        let claims = GuestClaims(report.claims(provenBy: result.chain), initData: initData?.claims ?? [:])
         let verdict = result.verdict.holding(
             to: policy.requirements(on: claims, references: references, under: self.policy, at: time))
         let failed = verdict.failures.map(\.name.text).joined(separator: " ")

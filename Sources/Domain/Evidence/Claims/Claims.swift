@@ -49,6 +49,8 @@ public struct Term: Sendable, Hashable {
         case measurement
         /// The machine; zeros when the host hides it.
         case chip
+        /// Fingerprints of the keys that vouch for the evidence, one after the other.
+        case endorsers
     }
 
     /// As claims are kept.
@@ -106,6 +108,11 @@ public struct Claims: Sendable, Hashable {
 
     /// Names the machine; `nil` when its host hides it, or there is none.
     public var chip: [UInt8]? { bytes(meaning: .chip).flatMap { $0.isAllZero ? nil : $0 } }
+
+    /// What an operator may have denied: the chip, as far as it is stated, and the keys of a guest that attested here.
+    public var endorsers: [Endorser] {
+        (chip.map { [Endorser(chip: $0)] } ?? []) + Endorser.keys(bytes(meaning: .endorsers) ?? [])
+    }
 }
 
 /// As claims are kept.

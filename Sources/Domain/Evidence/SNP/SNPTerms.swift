@@ -34,24 +34,28 @@ public enum SNPTerm {
     /// The kind of key that signed the report.
     public static let endorsement = Term(
         "endorsement", .word(EndorsementKey.Kind.allCases.map(\.rawValue)), isInTokens: false)
+    /// The keys that vouch for the report, 32 bytes each. A policy asks nothing of them.
+    public static let endorsingKeys = Term("endorsing_keys", .bytes(count: 96), .endorsers, isInTokens: false)
     /// The cloud provider that the VLEK was made for, as its certificate names it.
     public static let cspID = Term("csp_id", .text)
 
     public static let all = [
         product, measurement, hostData, reportID, idKeyDigest, authorKeyDigest, familyID, imageID, chipID, policy, vmpl,
         guestSVN, platformInfo, reportedTCB, currentTCB, committedTCB, launchTCB, currentFirmware, committedFirmware,
-        currentMitigations, launchMitigations, endorsement, cspID,
+        currentMitigations, launchMitigations, endorsement, endorsingKeys, cspID,
     ]
 }
 
 extension AttestationReport {
     /// What the report states, proven or not.
     ///
-    /// - Parameter key: whose report it is. A report of version 2 does not say which product it comes from, and without it
-    ///   TCBs have no meaning; no report says whose VLEK it is.
-    public func claims(provenBy key: EndorsementKey?) -> Claims {
+    /// - Parameter chain: of the key whose report it is. A report of version 2 does not say which product it comes from, and
+    ///   without it TCBs have no meaning; no report says whose VLEK it is.
+    public func claims(provenBy chain: AppraisedChain?) -> Claims {
+        let key = chain?.chain.key
         var claims = claims(of: key?.product ?? product)
         claims[SNPTerm.cspID] = key?.cspID.map { .text($0.text) }
+        claims[SNPTerm.endorsingKeys] = chain.map { .bytes(Endorser.bytes(of: $0.keys)) }
         return claims
     }
 
