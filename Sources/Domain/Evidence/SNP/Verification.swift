@@ -231,101 +231,12 @@ public enum SNPVerifier {
                     "The guest was not launched with the init data that it sent: launch it with their digest as its "
                     + "host data, or find out who changed them.")
         }
-<<<<<<< HEAD
-=======
-        if let policy = expected.policy {
-            let excess = report.policy.excess(over: policy)
-            list.check(
-                .snpPolicy, expected: .bits(policy.rawValue), found: .bits(report.policy.rawValue), excess.isEmpty,
-                advice: "The guest's policy is wider than registered (\(excess.joined(separator: ", "))): "
-                    + "launch it with the registered policy, or register this one.")
-        }
-        /// A permission that is refused unless the server allows it too, whatever was registered.
-        func gate(_ name: Check.Name, _ permission: GuestPolicy, allowed: Bool, advice: String) {
-            let isOn = report.policy.contains(permission)
-            list.check(
-                name, expected: .text(allowed ? "on or off" : "off"), found: .text(isOn ? "on" : "off"),
-                !isOn || allowed, advice: advice)
-        }
-        gate(
-            .snpDebug, .debugAllowed, allowed: expected.allowsDebug,
-            advice: "The host may read a guest that allows debugging: launch it without, "
-                + "or set snp.allow_debug if its secrets may be seen.")
-        gate(
-            .snpMigrationAgent, .migrationAgentAllowed, allowed: expected.allowsMigrationAgent,
-            advice: "The host may bind a migration agent of its choice, which can move the guest's memory elsewhere: "
-                + "launch it without, or set snp.allow_migration_agent.")
-        list.check(
-            .snpVMPL, expected: .number(UInt64(expected.vmpl)), found: .number(UInt64(report.vmpl)),
-            report.vmpl == expected.vmpl,
-            advice: "The report was made at VMPL \(report.vmpl) and snp.vmpl is \(expected.vmpl).")
-        // Without a certificate a VLEK's provider is not known yet; a VCEK has none.
-        if let cspIDs = expected.cspIDs, key != nil || report.signingKey != .vlek {
-            list.check(
-                .snpCSPID, expected: .text(cspIDs.map(\.text).joined(separator: " or ")),
-                found: .text(key?.cspID?.text ?? "not stated"), key?.cspID.map(cspIDs.contains) ?? false,
-                advice: "The report is not signed by a VLEK of the cloud providers in snp.csp_ids (found: "
-                    + "\(key?.cspID?.text ?? "none")): run the guest there, or add the provider.")
-        }
-        if let product { checkFirmware(of: report, product: product, expected, &list) }
-    }
-
-    private static func checkFirmware(
-        of report: AttestationReport, product: Product, _ expected: SNPExpectations, _ list: inout CheckList
-    ) {
-        list.check(
-            .snpProducts, expected: .text(expected.products.map(\.rawValue).sorted().joined(separator: " or ")),
-            found: .text(product.rawValue), expected.products.contains(product),
-            advice:
-                "This server takes no guests on \(product.rawValue): run the guest on another processor, or add it to "
-                + "snp.products.")
-        let isHeldAtLaunch = expected.holdsMinimumAtLaunch
-        if let floor = expected.minimumTCB[product] {
-            let shortfall = TCBFloor(floor, holdsAtLaunch: isHeldAtLaunch).shortfall(
-                of: StatedTCBs(report, of: product))
-            list.check(
-                .snpMinimumTCB, expected: .tcb(floor),
-                found: shortfall?.found ?? .tcb(report.reportedTCB.version(of: product)), shortfall == nil,
-                advice: shortfall.map { $0.advice(lowering: "snp.minimum_tcb.\(product.rawValue.lowercased())") } ?? "")
-        }
-        if expected.minimumMitigations != 0 {
-            let shortfall = report.mitigations.shortfall(
-                from: expected.minimumMitigations, holdsAtLaunch: isHeldAtLaunch)
-            list.check(
-                .snpMitigations, expected: .bits(expected.minimumMitigations), found: report.mitigations.found,
-                shortfall == nil,
-                advice:
-                    "The host's firmware lacks mitigations (\(shortfall ?? "")): update it and launch the guest again, "
-                    + "or change snp.minimum_mitigations.")
-        }
-        let current = report.currentTCB.version(of: product)
-        let committed = report.committedTCB.version(of: product)
-        list.check(
-            .snpProvisional, expected: .text(expected.allowsProvisionalFirmware ? "committed or not" : "\(current)"),
-            found: .tcb(committed),
-            expected.allowsProvisionalFirmware
-                || (committed.isAtLeast(current) && report.committedFirmware == report.currentFirmware),
-            advice: "The host's firmware (\(current)) is not committed (\(committed)), so it can be rolled back: "
-                + "commit it, or set snp.allow_provisional_firmware.")
     }
 }
 
 extension AttestationReport {
     /// The chip, unless the host hides it.
     fileprivate var endorsers: [Endorser] { isChipMasked ? [] : [Endorser(chip: chipID)] }
-}
-
-extension TCBFloor.Shortfall {
-    /// What can be done about it.
-    ///
-    /// - Parameter setting: where the floor stands, e.g. `snp.minimum_tcb.milan`.
-    public func advice(lowering setting: String) -> String {
-        // The guest's own sentence has 199 bytes: what is wrong first.
-        isOfLaunch
-            ? "\(self): the guest was launched under older firmware, launch it again, or lower \(setting)."
-            : "\(self): update the host's firmware, or lower \(setting)."
->>>>>>> main
-    }
 }
 
 extension EndorsementKey {
