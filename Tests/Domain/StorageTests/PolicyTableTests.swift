@@ -220,7 +220,7 @@ struct PolicyTableTests {
     func damaged(_ kind: TestedStore) async throws {
         let place = try await PolicyPlace(kind)
         try await place.set(place.policy())
-        try await place.store.tamper("UPDATE policies SET rules = replace(rules, '\"form\":1', '\"form\":4')")
+        try await place.store.tamper("UPDATE policies SET rules = replace(rules, '\"form\":4', '\"form\":5')")
         await #expect(throws: (any Error).self) { _ = try await place.library.policyInForce(PolicyName("web")) }
     }
 }
