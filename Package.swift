@@ -81,8 +81,8 @@ let rooms: [Target] = [
     domain("Evidence", ["Bytes", "Crypto", "Formats"]),
     domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient"]),
     domain("LaunchDigest", ["Bytes", "Crypto", "Formats"]),
-    domain("Broker", ["Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "Tracing"]),
-    domain("Policies", ["Broker", "Bytes", "Evidence", "Formats"]),
+    domain("Appraisal", ["Bytes", "Crypto", "Evidence", "Formats"]),
+    domain("Broker", ["Appraisal", "Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "Tracing"]),
     domain("MasterKeys", ["Bytes", "CPKCS11", "Concurrency", "Crypto", "Files"]),
     domain(
         "Storage",
@@ -106,7 +106,7 @@ let rooms: [Target] = [
         "Administration",
         [
             "Broker", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient",
-            "HTTPEdge", "JSONWebTokens", "Logging", "Operators", "Policies", "VirteeDialect",
+            "HTTPEdge", "JSONWebTokens", "Logging", "Operators", "VirteeDialect",
         ]),
     edge(
         "Installation",
@@ -129,10 +129,9 @@ let rooms: [Target] = [
     edge(
         "Commands",
         [
-            "Administration", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files", "Formats",
-            "GuestCommands", "HTTP", "HTTPClient", "HTTPEdge", "Installation", "LaunchDigest", "Logging", "MasterKeys",
-            "Policies",
-            "Release", "SQLite", "Server", "SimulatedHardware", "Storage", "X509",
+            "Administration", "Appraisal", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence",
+            "Files", "Formats", "GuestCommands", "HTTP", "HTTPClient", "HTTPEdge", "Installation", "LaunchDigest",
+            "Logging", "MasterKeys", "Release", "SQLite", "Server", "SimulatedHardware", "Storage", "X509",
         ]),
 
     program("kbs", ["Arguments", "Commands", "Crypto", "HTTPClient", "Lifecycle"]),
@@ -156,7 +155,7 @@ let supports: [Target] = [
     .executableTarget(
         name: "sample-program", dependencies: ["SampleCommands", "Arguments"], path: "Tests/Support/sample-program",
         swiftSettings: settings),
-    support("EvidenceSupport", ["Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
+    support("EvidenceSupport", ["Appraisal", "Bytes", "Crypto", "Evidence", "SimulatedHardware", "TestSupport"]),
     support("EdgeSupport", ["Bytes", "Concurrency", "HTTP", "HTTPServer", "TLS", "TestSupport", "X509"]),
     support("InMemoryTracing", ["Concurrency", "Tracing"]),
     support(
@@ -193,7 +192,7 @@ let testTargets: [Target] = [
     tests("Base", "X509Tests", ["Bytes", "TLSSupport", "X509"]),
     tests(
         "Domain", "EvidenceTests",
-        ["Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "TestSupport"]),
+        ["Appraisal", "Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "TestSupport"]),
     tests(
         "Domain", "LaunchDigestTests", ["Bytes", "Crypto", "LaunchDigest", "TestSupport"], exclude: ["measure.py"]),
 
@@ -216,7 +215,7 @@ let testTargets: [Target] = [
             "Broker", "Bytes", "Concurrency", "Crypto", "EdgeSupport", "Formats", "HTTP", "HTTPClient", "HTTPServer",
             "JOSE", "JSONWebTokens", "Logging", "TestSupport",
         ]),
-    tests("Domain", "PoliciesTests", ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Policies"]),
+    tests("Domain", "AppraisalTests", ["Appraisal", "Bytes", "Crypto", "Evidence", "EvidenceSupport"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
     tests(
         "Domain", "EndorsementsTests",
@@ -250,7 +249,7 @@ let testTargets: [Target] = [
             "Administration", "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto",
             "EdgeSupport", "Endorsements", "Evidence", "EvidenceSupport", "Files", "Formats", "HTTP", "HTTPClient",
             "HTTPEdge", "HTTPServer", "InMemoryTracing", "Installation", "JOSE", "Logging", "MasterKeys", "Metrics",
-            "OpenPolicyAgent", "Operators", "Policies", "Server", "SimulatedHardware", "Storage", "TLS", "TLSSupport",
+            "OpenPolicyAgent", "Operators", "Server", "SimulatedHardware", "Storage", "TLS", "TLSSupport",
             "TestSupport", "Tracing", "VirteeDialect", "X509", "kbs", "kbs-guest",
         ]),
     tests("Edge", "CommandsTests", ["Arguments", "Commands", "Concurrency", "TLSSupport", "TestSupport", "kbs"]),
@@ -259,7 +258,8 @@ let testTargets: [Target] = [
 // For fuzz/, which is a package of its own.
 let products: [Product] =
     [
-        "Formats", "HTTP", "JOSE", "Evidence", "LaunchDigest", "SimulatedHardware", "VirteeDialect", "CoCoDialect",
+        "Formats", "HTTP", "JOSE", "Appraisal", "Evidence", "LaunchDigest", "SimulatedHardware", "VirteeDialect",
+        "CoCoDialect",
         "Administration", "Broker", "Guest", "HTTPEdge", "OpenPolicyAgent",
     ].map { .library(name: $0, targets: [$0]) }
 

@@ -23,7 +23,7 @@ let package = Package(
         fuzz("FuzzHTTPRequest", ["HTTP"]),
         fuzz("FuzzHTTPResponse", ["HTTP"]),
         fuzz("FuzzX509", ["Evidence"]),
-        fuzz("FuzzSNPReport", ["Evidence", "SimulatedHardware"]),
+        fuzz("FuzzSNPReport", ["Appraisal", "Evidence", "SimulatedHardware"]),
         fuzz("FuzzSEVCertificate", ["Evidence"]),
         fuzz("FuzzLaunchDigest", ["LaunchDigest"]),
         fuzz("FuzzVirteeBody", ["VirteeDialect"]),

@@ -37,7 +37,7 @@ package struct Appraiser: Sendable {
         _ report: AttestationReport, offered: [Certificate], expecting expectations: SNPExpectations, at time: Date,
         evenIfHopeless: Bool = false, asksVendor: (_ products: [Product]) async throws -> Bool = { _ in true }
     ) async throws -> Result {
-        let candidates = Self.products(of: report, hint: expectations.generation)
+        let candidates = Self.products(of: report, hint: expectations.binding.generation)
             .compactMap { EndorsementIdentity(claimedBy: report, product: $0) }
         var trial = Trial(report: report, expectations: expectations, denies: denies, time: time)
 

@@ -136,7 +136,8 @@ extension Broker {
                 answer, to: opened, measurement: measurement, policy: policy, at: time)
             let attempt = Attempt(
                 workload: workload.id, tee: .snp, challenge: challenge.id,
-                chip: answer.report.isChipMasked ? "" : Hex.encode(answer.report.chipID), verdict: result.verdict)
+                chip: answer.report.namedChip.map { Hex.encode($0) } ?? "", verdict: result.verdict,
+                claims: result.verdict.isGenuine ? GuestClaims(answer.report.claims(provenBy: result.chain)) : nil)
             guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
             return (
                 .rsa(modulus: answer.key.modulus, exponent: answer.key.exponent), attempt,
@@ -174,29 +175,13 @@ extension Broker {
         _ answer: SNPAnswer, to opened: OpenedChallenge, measurement: [UInt8], policy registered: GuestPolicy,
         at time: Date
     ) async throws -> Appraiser.Result {
-        var expected = expectations(measurement, registered)
-        expected.reportData = reportData(for: opened, answer.key)
-        expected.generation = answer.generation
+        var expected = SNPExpectations(
+            SNPBinding(reportData: reportData(for: opened, answer.key)), server: self.policy.snp,
+            registration: .registration(measurement: measurement, policy: registered))
+        expected.binding.generation = answer.generation
         return try await appraiser.appraise(
             answer.report, offered: answer.certificates, expecting: expected,
             at: time)
-    }
-
-    /// What the server and the registration ask of a report, but for what binds it to a challenge. Of a guest that names
-    /// no workload nothing is registered: what it must be, the policy of each resource says.
-    func expectations(_ measurement: [UInt8]?, _ registered: GuestPolicy?) -> SNPExpectations {
-        var expected = SNPExpectations(measurement: measurement, reportData: nil)
-        expected.policy = registered
-        expected.allowsDebug = policy.allowsSNPDebug
-        expected.allowsMigrationAgent = policy.allowsSNPMigrationAgent
-        expected.vmpl = policy.vmpl
-        expected.products = policy.products
-        expected.cspIDs = policy.cspIDs
-        expected.minimumTCB = policy.minimumTCB
-        expected.minimumMitigations = policy.minimumMitigations
-        expected.holdsMinimumAtLaunch = policy.holdsMinimumAtLaunch
-        expected.allowsProvisionalFirmware = policy.allowsProvisionalFirmware
-        return expected
     }
 
     /// Holds a recorded report against a registered workload. Nothing is released, whether it is fresh is not looked
@@ -216,8 +201,10 @@ extension Broker {
                     + "recorded evidence of it proves nothing.")
         }
         let verdict = try await appraiser.appraise(
-            report, offered: certificates, expecting: expectations(measurement, registered), at: now(),
-            evenIfHopeless: true, asksVendor: { _ in false }
+            report, offered: certificates,
+            expecting: SNPExpectations(
+                server: policy.snp, registration: .registration(measurement: measurement, policy: registered)),
+            at: now(), evenIfHopeless: true, asksVendor: { _ in false }
         ).verdict
         let failed = verdict.failures.map(\.name.text).joined(separator: " ")
         try await record(

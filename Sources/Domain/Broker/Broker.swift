@@ -1,4 +1,4 @@
-public import Bytes
+import Bytes
 import Concurrency
 public import Evidence
 public import FoundationEssentials
@@ -88,33 +88,6 @@ extension Broker {
     public static let usualGuestRoom = 65_536
     /// More than a guest that starts again and again asks for its secret.
     public static let usualReleasesPerMinute = 60
-}
-
-/// What the server accepts, whatever a workload's registration says.
-public struct AppraisalPolicy: Sendable, Hashable {
-    public var allowsSNPDebug = false
-    public var allowsSNPMigrationAgent = false
-    public var allowsSEVDebug = false
-    public var vmpl: UInt32 = 0
-    /// The processors whose SEV-SNP guests are taken.
-    public var products = Set(Product.allCases)
-    /// The cloud providers whose VLEKs are taken; `nil`: any, and VCEKs too.
-    public var cspIDs: [ExactText]?
-    /// What REPORTED, COMMITTED, CURRENT and LAUNCH_TCB are held to.
-    public var minimumTCB: [Product: TCBVersion] = [:]
-    /// Mitigations that the host's firmware must have in force, bit by bit.
-    public var minimumMitigations: UInt64 = 0
-    /// Whether the two minimums hold for the time of the guest's launch too.
-    public var holdsMinimumAtLaunch = true
-    /// Whether SEV and SEV-ES guests are taken.
-    public var allowsSEV = true
-    /// The products whose SEV and SEV-ES guests are taken, e.g. `rome`; `nil`: all that are known.
-    public var sevProducts: [ExactText]?
-    public var allowsProvisionalFirmware = false
-    /// Whether guests without hardware are attested: whoever can reach the server is then one.
-    public var allowsSample = false
-
-    public init() {}
 }
 
 /// How long things are good for, in seconds.

@@ -112,3 +112,16 @@ extension CheckList {
                 : "The operator has denied the chip that this guest runs on: launch it on another host, or ask why.")
     }
 }
+
+extension Endorser {
+    /// How long the fingerprint of a key is.
+    private static let keySize = 32
+
+    /// Keys as they are kept with a session, or among claims.
+    public static func bytes(of keys: [Endorser]) -> [UInt8] { keys.flatMap(\.bytes) }
+
+    /// Reads what ``bytes(of:)`` made.
+    public static func keys(_ bytes: [UInt8]) -> [Endorser] {
+        stride(from: 0, to: bytes.count, by: keySize).map { .key(Array(bytes[$0..<min($0 + keySize, bytes.count)])) }
+    }
+}

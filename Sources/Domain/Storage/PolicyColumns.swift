@@ -6,30 +6,20 @@ import FoundationEssentials
 /// Policies as they were read from their columns lately. Each release asks for one, and to read it takes longer than to
 /// decide on it.
 public final class KnownRules: Sendable {
-    private let known = BoundedCache<ExactText, ResourcePolicy>(capacity: 64)
+    private let known = BoundedCache<ExactText, Policy>(capacity: 64)
 
-    func policy(_ json: String) throws -> ResourcePolicy {
+    func policy(_ json: String) throws -> Policy {
         // One that is much longer would take the room of many.
-        guard json.utf8.count <= 16_384 else { return try ResourcePolicy(rules: json) }
+        guard json.utf8.count <= 16_384 else { return try Policy(json: json) }
         let key = ExactText(json)
         if let policy = known[key] { return policy }
-        let policy = try ResourcePolicy(rules: json)
+        let policy = try Policy(json: json)
         known[key] = policy
         return policy
     }
 }
 
-/// How policies and reference values are kept in columns, in any database.
-extension ResourcePolicy {
-    init(rules json: String) throws {
-        self = try JSONDecoder().decode(ResourcePolicy.self, from: Data(json.utf8))
-    }
-
-    var rulesColumn: String {
-        get throws { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
-    }
-}
-
+/// How reference values are kept in columns, in any database.
 extension ReferenceValueSet {
     init(_ columns: ReferenceColumns) throws {
         guard let kind = Kind(rawValue: columns.kind), let column = Self.values(column: columns.digests, kind: kind)

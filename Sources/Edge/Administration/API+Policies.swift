@@ -54,6 +54,22 @@ extension AdministrationAPI {
         ]
     }
 
+    var impacts: [Call] {
+        [
+            call(
+                .post, "impacts", .audit,
+                Operation(
+                    "impact", "Say what a change would mean for the guests that were seen",
+                    "A policy, or settings of the server's, are held against the evidence that attempts have kept. Nothing is "
+                        + "changed.", body: .json(ImpactRequest.schema),
+                    replies: [.ok("Who loses what they have, and who gains.", ImpactSummary.self)])
+            ) { request, administrator in
+                let message = try ImpactRequest(body: try await request.jsonBody())
+                return Response(json: try await administrator.impact(message.draft, span: message.span))
+            }
+        ]
+    }
+
     var referenceValues: [Call] {
         let one = "reference-values/:set"
         return [

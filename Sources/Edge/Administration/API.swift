@@ -38,7 +38,7 @@ public struct AdministrationAPI: Sendable {
     public var calls: [Call] {
         let calls =
             workloads + resources + sessions + attempts + tokens + trail + certificates + denials + policies
-            + referenceValues + server
+            + impacts + referenceValues + server
         let document = Lock<[UInt8]?>(nil)
         return calls + [
             Call(.get, "openapi.json", label: "openapi", form: ProblemForm()) { _ in

@@ -24,6 +24,11 @@ public protocol Administrator: TrailSource {
     /// Holds recorded evidence against a policy. Nothing is released.
     func appraise(_ evidence: RecordedEvidence, against policy: TestedPolicy) async throws -> VerdictRecord
 
+    /// What a change would mean for the guests that were seen. Nothing is changed.
+    ///
+    /// - Parameter span: how far back guests are looked at, in seconds.
+    func impact(_ draft: ImpactDraft, span: TimeInterval) async throws -> ImpactSummary
+
     func referenceValues(after name: String, limit: Int) async throws -> ReferenceValuesPage
     func referenceValues(_ name: String) async throws -> ReferenceValuesSummary
     func setReferenceValues(_ set: ReferenceValueSet) async throws -> ReferenceValuesSummary

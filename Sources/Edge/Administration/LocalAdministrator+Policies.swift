@@ -1,7 +1,6 @@
 public import Broker
 public import Evidence
-import FoundationEssentials
-import Policies
+public import FoundationEssentials
 
 extension LocalAdministrator {
     private var library: PolicyLibrary { PolicyLibrary(store, now: now) }
@@ -27,7 +26,7 @@ extension LocalAdministrator {
     func setPolicy(
         _ name: String, document: String, expecting expected: Revision.Expectation?
     ) async throws -> (policy: PolicySummary, replaced: Bool) {
-        let policy = try ResourcePolicy(toml: document, name: try PolicyName(name))
+        let policy = try Policy(toml: document, name: try PolicyName(name))
         let done = try await library.set(policy, document: document, expecting: expected, by: actor)
         return (try await summary(of: done.stored), done.replaced)
     }
@@ -39,16 +38,33 @@ extension LocalAdministrator {
     }
 
     public func appraise(_ evidence: RecordedEvidence, against tested: TestedPolicy) async throws -> VerdictRecord {
-        let (policy, isKept): (ResourcePolicy, Bool) =
+        let (policy, isKept): (Policy, Bool) =
             switch tested {
             case .named(let name): (try await library.policy(try PolicyName(name)).policy, true)
-            case .document(let text): (try ResourcePolicy(toml: text, name: try PolicyName("draft")), false)
+            case .document(let text): (try Policy(toml: text, name: try PolicyName("draft")), false)
             }
         return VerdictRecord(
             try await broker.appraise(
                 recorded: evidence.report, certificates: evidence.certificates, initData: evidence.initData,
                 boundTo: evidence.reportData, against: policy, library.references(of: policy), isKept: isKept, by: actor
             ))
+    }
+
+    public func impact(_ draft: ImpactDraft, span: TimeInterval) async throws -> ImpactSummary {
+        let since = now().addingTimeInterval(-span)
+        return ImpactSummary(try await broker.impact(of: try await read(draft), since: since), since: since)
+    }
+
+    private func read(_ draft: ImpactDraft) async throws -> PolicyDraft {
+        switch draft {
+        case .settings(let values): return .server(try drafting(values))
+        case .policy(let document, let name):
+            let name = try name.map { try PolicyName($0) }
+            let policy = try Policy(toml: document, name: try name ?? PolicyName("draft"))
+            try policy.check()
+            let replaced: PolicyInForce? = if let name { try await store.policyInForce(name) } else { nil }
+            return .policy(policy, references: try await library.references(of: policy), replacing: replaced)
+        }
     }
 
     private func summary(of stored: StoredPolicy) async throws -> PolicySummary {

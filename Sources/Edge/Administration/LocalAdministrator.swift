@@ -13,15 +13,20 @@ public struct LocalAdministrator: Administrator {
     private let signer: @Sendable () async throws -> CheckpointKey
     /// On whose behalf.
     let actor: Actor
+    /// What the server would accept with other settings.
+    let drafting: @Sendable ([String: String]) throws -> AppraisalPolicy
     let now: @Sendable () -> Date
 
     /// - Parameters:
     ///   - signer: gives the key that checkpoints are signed with.
     ///   - actor: on whose behalf.
+    ///   - drafting: reads what the server would accept with other settings, by key.
     public init(
         _ broker: Broker, store: any Storage, signer: @escaping @Sendable () async throws -> CheckpointKey,
-        actor: Actor, now: @escaping @Sendable () -> Date = { Date() }
+        actor: Actor, drafting: @escaping @Sendable ([String: String]) throws -> AppraisalPolicy,
+        now: @escaping @Sendable () -> Date = { Date() }
     ) {
+        self.drafting = drafting
         self.broker = broker
         self.store = store
         self.signer = signer
@@ -31,7 +36,7 @@ public struct LocalAdministrator: Administrator {
 
     /// The same for someone else.
     func acting(as actor: Actor) -> LocalAdministrator {
-        LocalAdministrator(broker, store: store, signer: signer, actor: actor, now: now)
+        LocalAdministrator(broker, store: store, signer: signer, actor: actor, drafting: drafting, now: now)
     }
 
     // MARK: Workloads

@@ -2,7 +2,6 @@ public import Broker
 import Bytes
 public import FoundationEssentials
 public import HTTPEdge
-import Policies
 
 /// A policy of resources.
 public struct PolicySummary: Codable, Sendable, DescribedReply {

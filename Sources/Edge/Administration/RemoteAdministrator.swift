@@ -73,6 +73,11 @@ public struct RemoteAdministrator: Administrator {
         return try Replies.decode(VerdictRecord.self, try await send(.post, "appraisals", request))
     }
 
+    public func impact(_ draft: ImpactDraft, span: TimeInterval) async throws -> ImpactSummary {
+        try Replies.decode(
+            ImpactSummary.self, try await send(.post, "impacts", ImpactRequest(draft, span: span).body))
+    }
+
     public func referenceValues(after name: String, limit: Int) async throws -> ReferenceValuesPage {
         try await get("reference-values", ["after": name, "limit": "\(limit)"])
     }

@@ -1,5 +1,6 @@
 import Broker
 import Bytes
+import Evidence
 public import Formats
 import HTTP
 public import HTTPEdge

@@ -145,18 +145,17 @@ extension ReferenceValueSet {
 }
 
 extension ReferenceValueSet.Kind {
-    /// What a name of Trustee's says that its digests are.
+    /// What a name of Trustee's says that its digests are. Words of keys and of host data come first: they may be of a
+    /// measurement too.
     fileprivate init?(named name: ExactText) {
-        let words: [(ReferenceValueSet.Kind, [String])] = [
-            (.idKey, ["id_key"]), (.authorKey, ["author_key"]), (.hostData, ["host_data", "init_data"]),
-            (.measurement, ["measurement", "launch_digest"]),
-        ]
         let text = Array(name.text.lowercased().utf8)
         func holds(_ word: String) -> Bool {
             let word = Array(word.utf8)
             return text.indices.contains { text[$0...].starts(with: word) }
         }
-        guard let kind = words.first(where: { $0.1.contains(where: holds) })?.0 else { return nil }
+        guard let kind = Self.allCases.reversed().first(where: { $0.aliases.contains(where: holds) }) else {
+            return nil
+        }
         self = kind
     }
 }

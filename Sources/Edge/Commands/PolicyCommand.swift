@@ -4,13 +4,12 @@ import Broker
 import Evidence
 import FoundationEssentials
 import Installation
-import Policies
 
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy", abstract: "Say which guests get which resources.",
         discussion: "docs/policies.md says how to write a policy. \(Place.explanation)",
-        subcommands: [Set.self, Show.self, List.self, Remove.self, Explain.self, Test.self])
+        subcommands: [Set.self, Show.self, List.self, Remove.self, Explain.self, Test.self, Impact.self])
 
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Set a policy, new or in place of the one there.")
@@ -18,9 +17,18 @@ struct PolicyCommand: AsyncParsableCommand {
         @OptionGroup var place: Place
         @Argument(help: "The policy's name.") var name: String
         @Argument(help: "A TOML file; - is standard input.") var file: String
+        @Flag(help: "Do not ask, at a terminal, whether the guests that would lose what they have are meant.") var yes =
+            false
 
         func run() async throws {
             let document = try InputFile.text(file)
+            if !yes, file != "-", Terminal.canAsk {
+                let impact = try await place.open(create: true) {
+                    try await $0.impact(.policy(document: document, name: name), span: 604_800)
+                }
+                ImpactText(impact).print()
+                guard impact.lost == 0 || Terminal.confirm("Set the policy \(name)?") else { throw ExitCode(1) }
+            }
             let policy = try await place.open(create: true) { try await $0.setPolicy(name, document: document) }
             print("Set the policy \(policy.name), version \(policy.version).\n\n\(policy.explanation)")
         }
@@ -84,7 +92,7 @@ struct PolicyCommand: AsyncParsableCommand {
 
         func run() async throws {
             if let document = try PolicyFile(policy)?.document {
-                let policy = try ResourcePolicy(toml: document, name: try PolicyName("draft"))
+                let policy = try Policy(toml: document, name: try PolicyName("draft"))
                 return print(policy.explanation(references: nil, at: Date()))
             }
             print(try await place.open { try await $0.policy(policy) }.explanation)

@@ -2,7 +2,6 @@ import Administration
 import Arguments
 import Broker
 import FoundationEssentials
-import Policies
 
 struct ReferenceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -8,6 +8,16 @@ enum Terminal {
 
     static let isInteractive = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
 
+    /// Whether somebody is there to be asked.
+    static let canAsk = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+
+    /// Asks for a yes. Anything else is a no.
+    static func confirm(_ question: String) -> Bool {
+        print("\(question) [y/N] ", terminator: "")
+        fflush(nil)
+        return ["y", "yes"].contains(readLine()?.lowercased())
+    }
+
     static func paint(_ text: String, _ colour: Colour) -> String {
         isInteractive ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
     }

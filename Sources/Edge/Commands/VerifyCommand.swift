@@ -1,5 +1,6 @@
-import Bytes
+import Appraisal
 import Arguments
+import Bytes
 import Evidence
 import FoundationEssentials
 import Installation
@@ -44,34 +45,34 @@ struct VerifyCommand: AsyncParsableCommand {
         }
 
         private func expectations() throws -> SNPExpectations {
-            var expected = SNPExpectations(
-                measurement: try hex(measurement, "--measurement", 48),
-                reportData: try hex(reportData, "--report-data", 64))
             guard let bits = UInt64(policy.hasPrefix("0x") ? policy.dropFirst(2) : policy[...], radix: 16) else {
                 throw MalformedInput("--policy", "it is not hexadecimal")
             }
-            expected.policy = GuestPolicy(rawValue: bits)
-            expected.vmpl = vmpl
-            expected.allowsDebug = allowDebug
-            expected.allowsMigrationAgent = allowMigrationAgent
-            expected.allowsProvisionalFirmware = allowProvisionalFirmware
-            expected.holdsMinimumAtLaunch = !ignoreLaunch
-            expected.cspIDs = cspId.isEmpty ? nil : cspId.map { ExactText($0) }
+            var server = Rules()
+            server.vmpl = UInt64(vmpl)
+            server.allowsDebug = allowDebug
+            server.allowsMigrationAgent = allowMigrationAgent
+            server.allowsProvisionalFirmware = allowProvisionalFirmware
+            server.holdsMinimumAtLaunch = !ignoreLaunch
+            server.cspIDs = cspId.isEmpty ? nil : cspId.map { ExactText($0) }
             if let minimumMitigations {
                 guard let bits = UInt64(bits: minimumMitigations) else {
                     throw MalformedInput("--minimum-mitigations", "it is not hexadecimal with 0x before it")
                 }
-                expected.minimumMitigations = bits
+                server.minimumMitigations = bits
             }
             if let minimumTcb {
                 for product in Product.allCases {
-                    expected.minimumTCB[product] = TCBVersion(minimumTcb, product: product)
+                    server.minimumTCB[product] = TCBVersion(minimumTcb, product: product)
                 }
-                guard !expected.minimumTCB.isEmpty else {
+                guard !server.minimumTCB.isEmpty else {
                     throw MalformedInput("--minimum-tcb", "it has neither four nor five numbers")
                 }
             }
-            return expected
+            return SNPExpectations(
+                SNPBinding(reportData: try hex(reportData, "--report-data", 64)), server: server,
+                registration: .registration(
+                    measurement: try hex(measurement, "--measurement", 48), policy: GuestPolicy(rawValue: bits)))
         }
 
         private func hex(_ text: String?, _ name: String, _ count: Int) throws -> [UInt8]? {

@@ -216,17 +216,17 @@ package struct KBSServer: Sendable {
                 administration needs a token. Make one: kbs token create --role admin
                 """, metadata: ["data": "\(settings.dataFolder.filePath)"])
         }
-        if settings.policy.allowsSNPDebug || settings.policy.allowsSEVDebug {
+        if settings.policy.snp.allowsDebug || settings.policy.allowsSEVDebug {
             logger.warning("Guests that their host may read are accepted, if they are registered so.")
         }
-        if settings.policy.minimumTCB.isEmpty {
+        if settings.policy.snp.minimumTCB.isEmpty {
             logger.warning(
                 """
                 Any SEV-SNP firmware will do, also one with known holes, unless a policy says otherwise: set \
                 snp.minimum_tcb.milan, .genoa and .turin to what AMD's last security bulletin asks for.
                 """)
         }
-        if settings.policy.allowsProvisionalFirmware {
+        if settings.policy.snp.allowsProvisionalFirmware {
             logger.warning("Hosts whose firmware can be rolled back are accepted.")
         }
     }

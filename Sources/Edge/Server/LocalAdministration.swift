@@ -8,6 +8,7 @@ extension DataFolder {
     package func administrator(_ settings: Settings) throws -> any Administrator {
         LocalAdministrator(
             try broker(settings), store: store, signer: { [keys, store] in try await Trail.key(keys, store) },
-            actor: .local(user: getuid()))
+            actor: .local(user: getuid()),
+            drafting: { try settings.policy(changing: $0) })
     }
 }

@@ -185,7 +185,9 @@ struct ServerParts: Sendable {
     private var administration: AdministrationAPI {
         let (store, trail, started) = (folder.store, trail, Date())
         return AdministrationAPI(
-            LocalAdministrator(broker, store: store, signer: { trail.key }, actor: .server),
+            LocalAdministrator(
+                broker, store: store, signer: { trail.key }, actor: .server,
+                drafting: { [settings] in try settings.policy(changing: $0) }),
             status: {
                 ServerStatus(
                     version: Build.version, started: started, workloads: try await store.countWorkloads(),

@@ -17,7 +17,7 @@ struct Crowd: Sendable {
     private static let resource = "bench/key/one"
     private static let resourceText = "the resource of the bench"
     /// What lets the CoCo guests in.
-    private static let policy = "measurements = [\"\(Hex.encode(measurement))\"]\n"
+    private static let policy = "[snp]\nmeasurements = [\"\(Hex.encode(measurement))\"]\n"
 
     /// What a server's data folder needs before, for the CoCo guests.
     static func preparations(in folder: BenchFolder) throws -> [[String]] {

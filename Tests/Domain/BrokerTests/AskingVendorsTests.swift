@@ -47,7 +47,7 @@ struct AskingVendorsTests {
             name: PolicyName("others"), kind: .measurement, values: [Simulated.measurement("other")], source: "",
             expires: nil)
         try await library.set(other, by: .server)
-        var policy = ResourcePolicy(name: try PolicyName("others"))
+        var policy = Policy(name: try PolicyName("others"))
         policy.measurements = [.set(try PolicyName("others"))]
         _ = try await library.set(policy, document: "", by: .server)
         try await broker.register(Simulated.registration("team/app/key"))
@@ -75,7 +75,7 @@ struct AskingVendorsTests {
 
     @Test("A policy that the guest meets is enough")
     func policy() async throws {
-        var policy = ResourcePolicy(name: try PolicyName("any"))
+        var policy = Policy(name: try PolicyName("any"))
         policy.acceptsAnyMeasurement = true
         _ = try await PolicyLibrary(bench.store).set(policy, document: "", by: .server)
         #expect(try await isAttested())
@@ -92,7 +92,7 @@ struct AskingVendorsTests {
 
     @Test("What claims to be signed by a VLEK has its authorities asked for once, and not at all without a VLEK")
     func vleks() async throws {
-        var policy = ResourcePolicy(name: try PolicyName("any"))
+        var policy = Policy(name: try PolicyName("any"))
         policy.acceptsAnyMeasurement = true
         _ = try await PolicyLibrary(bench.store).set(policy, document: "", by: .server)
         let stranger = try SimulatedSNPPlatform(product: .milan)

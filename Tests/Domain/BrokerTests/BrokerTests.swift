@@ -389,15 +389,15 @@ struct BrokerTests {
     @Test("What the server's settings demand is held against the report")
     func settings() async throws {
         var policy = AppraisalPolicy()
-        policy.minimumTCB[.milan] = TCBVersion(bootLoader: 4, tee: 0, snp: 23, microcode: 0)
+        policy.snp.minimumTCB[.milan] = TCBVersion(bootLoader: 4, tee: 0, snp: 23, microcode: 0)
         let strict = try bench.broker(policy)
         let challenge = try await strict.challenge(request())
         #expect(
             await code { try await strict.attest(guest.answer(challenge.nonce), session: [challenge.session]) }
                 == .evidenceRefused)
         for (change, check) in [
-            ({ $0.products = [.genoa] }, "snp.products"), ({ $0.cspIDs = ["CN=cloud.example"] }, "snp.csp_id"),
-            ({ $0.minimumMitigations = 1 }, "snp.minimum_mitigations"),
+            ({ $0.snp.products = [.genoa] }, "snp.products"), ({ $0.snp.cspIDs = ["CN=cloud.example"] }, "snp.csp_id"),
+            ({ $0.snp.minimumMitigations = 1 }, "snp.minimum_mitigations"),
         ] as [((inout AppraisalPolicy) -> Void, String)] {
             policy = AppraisalPolicy()
             change(&policy)
@@ -408,7 +408,7 @@ struct BrokerTests {
             #expect(refused?.sentence.contains("[\(check)]") == true, "\(check)")
         }
         policy = AppraisalPolicy()
-        policy.vmpl = 2
+        policy.snp.vmpl = 2
         let other = try bench.broker(policy)
         #expect(
             await code { try await other.attest(guest.answer(challenge.nonce), session: [challenge.session]) }

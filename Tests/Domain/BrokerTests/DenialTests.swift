@@ -177,7 +177,7 @@ struct DenialTests {
     func guests(_ number: Int) async throws {
         let (name, endorser) = try Self.endorsers()[number]
         let path = try ResourcePath("default/key/1")
-        var policy = ResourcePolicy(name: try PolicyName("app"))
+        var policy = Policy(name: try PolicyName("app"))
         policy.measurements = [.value(Simulated.measurement("app"))]
         try await PolicyLibrary(bench.store).set(policy, document: "", by: .server)
         _ = try await broker.putResource(path, Secret(Array("x".utf8)), policy: .named(policy.name), by: .server)
@@ -213,19 +213,20 @@ struct DenialTests {
     @Test("A guest of another verifier's is held to it where its token states the chip")
     func foreignGuests() async throws {
         let path = try ResourcePath("default/key/1")
-        var policy = ResourcePolicy(name: try PolicyName("app"))
+        var policy = Policy(name: try PolicyName("app"))
         policy.measurements = [.value(Simulated.measurement("app"))]
         policy.issuers = ["https://as.example"]
         try await PolicyLibrary(bench.store).set(policy, document: "", by: .server)
         _ = try await broker.putResource(path, Secret(Array("x".utf8)), policy: .named(policy.name), by: .server)
-        let own = try #require(try await PlainGuest("app").attest(broker).claims.snp)
-        #expect(own.endorsingKeys.count == 96)
+        let own = try await PlainGuest("app").attest(broker).claims.evidence
+        #expect(own.bytes(SNPTerm.endorsingKeys)?.count == 96)
         func take(_ chip: [UInt8]) async throws {
             var claims = own
-            (claims.chipID, claims.endorsingKeys) = (chip, [])
+            claims[SNPTerm.chipID] = chip.isEmpty ? nil : .bytes(chip)
+            claims[SNPTerm.endorsingKeys] = nil
             let time = bench.clock.withLock { $0 }
             let foreign = ForeignGuest(
-                issuer: "https://as.example", claims: GuestClaims(.snp(claims)), key: #"{"kty":"EC"}"#, issued: time,
+                issuer: "https://as.example", claims: GuestClaims(claims), key: #"{"kty":"EC"}"#, issued: time,
                 expires: time.addingTimeInterval(100))
             _ = try await broker.releaseResource(path, to: .foreign(foreign), stating: { [] }) { _, _ in 1 }
         }

@@ -114,7 +114,7 @@ struct GuestRoomTests {
         let broker = Broker(
             store: bench.store, endorsements: bench.source, keys: KeyRing(master: bench.master),
             anchors: try Simulated.anchors, hasRoom: { isFull.withLock { !$0 } }, now: { bench.clock.withLock { $0 } })
-        var policy = ResourcePolicy(name: try PolicyName("any"))
+        var policy = Policy(name: try PolicyName("any"))
         policy.acceptsAnyMeasurement = true
         _ = try await PolicyLibrary(bench.store).set(policy, document: "", by: .server)
         let path = try ResourcePath("a/b/c")

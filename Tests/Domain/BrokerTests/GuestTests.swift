@@ -84,8 +84,10 @@ struct GuestTests {
         let attested = try await broker.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { guest in
             "token of \(guest.claims.tee.rawValue)"
         }
-        #expect(attested.claims.snp?.measurement == Simulated.measurement("app"))
-        #expect(attested.claims.snp?.product == .milan && attested.claims.snp?.reportedTCB == Simulated.tcb)
+        #expect(attested.claims.measurement == Simulated.measurement("app"))
+        #expect(
+            attested.claims.evidence.product == .milan
+                && attested.claims.evidence.tcb(SNPTerm.reportedTCB) == Simulated.tcb)
         #expect(attested.key == guest.key && attested.token == "token of snp" && attested.verdict.accepted)
         #expect(try await broker.guest(session: [challenge.sealed]) == attested)
         #expect(try await broker.guest(id: attested.id) == attested)
@@ -224,7 +226,7 @@ struct GuestTests {
     @Test("A TCB below the server's least is refused")
     func minimumTCB() async throws {
         var policy = AppraisalPolicy()
-        policy.minimumTCB[.milan] = TCBVersion(bootLoader: 4, tee: 0, snp: 23, microcode: 0)
+        policy.snp.minimumTCB[.milan] = TCBVersion(bootLoader: 4, tee: 0, snp: 23, microcode: 0)
         let strict = try bench.broker(policy)
         #expect(await code { try await guest.attest(strict) } == .evidenceRefused)
     }
@@ -290,7 +292,7 @@ struct GuestTests {
         let refused = await refusal { _ = try await attest(guest.sample(challenge), challenge) }
         #expect(refused?.code == .evidenceRefused && refused?.sentence.contains("sample.allowed") == true)
         let attested = try await lenient.attestGuest(guest.sample(challenge), session: [challenge.sealed]) { _ in "" }
-        #expect(attested.claims == GuestClaims(.sample(svn: "1")))
+        #expect(attested.claims == GuestClaims(Claims(.sample, [SampleTerm.svn: .text("1")])))
     }
 
     @Test("A sample that is bound to another challenge is refused")

@@ -23,7 +23,7 @@ private final class ScriptedAgent: PolicyAgent {
 
 @Suite("Policies that ask an agent")
 struct PolicyDecisionTests {
-    private let claims = GuestClaims(.snp(PolicyDecisionTests.snp))
+    private let claims = GuestClaims(PolicyDecisionTests.snp.evidence)
     private let question = PolicyQuestion(claims: Array("{}".utf8), path: ["r", "t", "k"])
 
     private static var snp: SNPClaims {
@@ -33,7 +33,7 @@ struct PolicyDecisionTests {
     }
 
     private func policy(_ measurement: String = "app") throws -> PolicyInForce {
-        var policy = ResourcePolicy(name: try PolicyName("web"))
+        var policy = Policy(name: try PolicyName("web"))
         policy.measurements = [.value(Simulated.measurement(measurement))]
         policy.agentDecision = "policy/allow"
         return PolicyInForce(

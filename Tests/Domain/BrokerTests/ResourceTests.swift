@@ -61,9 +61,9 @@ struct ResourceTests {
     /// A policy for guests with a measurement.
     @discardableResult
     private func policy(
-        _ name: String, for measurement: String = "app", changing change: (inout ResourcePolicy) -> Void = { _ in }
+        _ name: String, for measurement: String = "app", changing change: (inout Policy) -> Void = { _ in }
     ) async throws -> PolicyChoice {
-        var policy = ResourcePolicy(name: try PolicyName(name))
+        var policy = Policy(name: try PolicyName(name))
         policy.measurements = [.value(Simulated.measurement(measurement))]
         change(&policy)
         try await library.set(policy, document: "", by: .server)

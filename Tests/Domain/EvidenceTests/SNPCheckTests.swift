@@ -1,5 +1,7 @@
+import Appraisal
 import Bytes
 import Crypto
+import EvidenceSupport
 import Foundation
 import SimulatedHardware
 import Testing
@@ -106,16 +108,16 @@ struct SNPCheckTests {
         Case("a masked chip", .snpChip) { $0.template.chipID = Array(repeating: 0, count: 64) },
         Case("the mask bit", .snpChip) { $0.template.keyInfo = 0b10 },
         Case("a forged signature", .snpSignature) { $0.signer = $0.signer.forged },
-        Case("another `gen`", .snpGeneration) { $0.expected.generation = .genoa },
+        Case("another `gen`", .snpGeneration) { $0.expected.binding.generation = .genoa },
         Case("other report data", .snpReportData) { $0.template.reportData[63] ^= 1 },
         Case("another measurement", .snpMeasurement) { $0.template.measurement[0] ^= 1 },
         Case("init data that the guest was not launched with", .snpHostData) {
-            $0.expected.hostData = Array(repeating: 1, count: 32)
+            $0.expected.binding.hostData = Array(repeating: 1, count: 32)
         },
         Case("SMT, where it was not registered", .snpPolicy) { $0.expected.policy = .reservedOne },
         Case("a migration agent, where none was registered", .snpPolicy) {
             $0.template.policy.formUnion(.migrationAgentAllowed)
-            $0.expected.allowsMigrationAgent = true
+            $0.expected.server.allowsMigrationAgent = true
         },
         Case("a migration agent that only the workload allows", .snpMigrationAgent) {
             $0.template.policy.formUnion(.migrationAgentAllowed)
@@ -140,42 +142,44 @@ struct SNPCheckTests {
         },
         Case("debug that only the server allows", .snpPolicy) {
             $0.template.policy.formUnion(.debugAllowed)
-            $0.expected.allowsDebug = true
+            $0.expected.server.allowsDebug = true
         },
         Case("VMPL 1", .snpVMPL) { $0.template.vmpl = 1 },
         Case("a report that the host asked for", .snpVMPL) { $0.template.vmpl = 0xFFFF_FFFF },
         Case("a TCB under the floor in one component", .snpMinimumTCB) {
-            $0.expected.minimumTCB[.milan] = TCBVersion(bootLoader: 3, tee: 0, snp: 23, microcode: 0)
+            $0.expected.server.minimumTCB[.milan] = TCBVersion(bootLoader: 3, tee: 0, snp: 23, microcode: 0)
         },
         Case("a host that ran firmware under the floor when the guest was launched; A7", .snpMinimumTCB) {
-            $0.expected.minimumTCB[.milan] = $0.template.reportedTCB
+            $0.expected.server.minimumTCB[.milan] = $0.template.reportedTCB
             $0.template.launchTCB = TCBVersion(bootLoader: 4, tee: 0, snp: 21, microcode: 213)
         },
         Case("a COMMITTED_TCB under the floor; A7", .snpMinimumTCB) {
-            $0.expected.minimumTCB[.milan] = $0.template.reportedTCB
-            $0.expected.allowsProvisionalFirmware = true
+            $0.expected.server.minimumTCB[.milan] = $0.template.reportedTCB
+            $0.expected.server.allowsProvisionalFirmware = true
             $0.template.launchTCB = $0.template.reportedTCB
             $0.template.committedTCB = TCBVersion(bootLoader: 4, tee: 0, snp: 22, microcode: 0)
         },
         Case("a CURRENT_TCB under the floor; A7", .snpMinimumTCB) {
-            $0.expected.minimumTCB[.milan] = $0.template.reportedTCB
+            $0.expected.server.minimumTCB[.milan] = $0.template.reportedTCB
             $0.template.currentTCB = TCBVersion(bootLoader: 3, tee: 0, snp: 22, microcode: 213)
         },
-        Case("a report that states no mitigations; A7", .snpMitigations) { $0.expected.minimumMitigations = 1 },
+        Case("a report that states no mitigations; A7", .snpMitigations) { $0.expected.server.minimumMitigations = 1 },
         Case("a mitigation that is not in force; A7", .snpMitigations) {
             $0.template.version = 5
             $0.template.mitigations = (0b101, 0b111)
-            $0.expected.minimumMitigations = 0b11
+            $0.expected.server.minimumMitigations = 0b11
         },
         Case("a mitigation that was not in force at the launch; A7", .snpMitigations) {
             $0.template.version = 5
             $0.template.mitigations = (0b111, 0b101)
-            $0.expected.minimumMitigations = 0b11
+            $0.expected.server.minimumMitigations = 0b11
         },
         Case("a processor that the server does not take; A17", .snpProducts) {
-            $0.expected.products = [.genoa, .turin]
+            $0.expected.server.products = [.genoa, .turin]
         },
-        Case("a VCEK, where a cloud's VLEK is asked for; A7", .snpCSPID) { $0.expected.cspIDs = ["CN=cloud.example"] },
+        Case("a VCEK, where a cloud's VLEK is asked for; A7", .snpCSPID) {
+            $0.expected.server.cspIDs = ["CN=cloud.example"]
+        },
         Case("firmware that is not committed", .snpProvisional) {
             $0.template.committedTCB = TCBVersion(bootLoader: 4, tee: 0, snp: 21, microcode: 213)
         },
@@ -205,10 +209,10 @@ struct SNPCheckTests {
         // SNPChainTests and SNPSignatureTests have these.
         named.formUnion([.snpRootSignature, .snpIntermediate, .snpEndorsementKey, .snpSignatureEncoding])
         var scene = try Scene()
-        scene.expected.generation = .milan
-        scene.expected.minimumTCB[.milan] = TCBVersion(bootLoader: 0, tee: 0, snp: 0, microcode: 0)
-        scene.expected.minimumMitigations = 1
-        scene.expected.cspIDs = []
+        scene.expected.binding.generation = .milan
+        scene.expected.server.minimumTCB[.milan] = TCBVersion(bootLoader: 0, tee: 0, snp: 0, microcode: 0)
+        scene.expected.server.minimumMitigations = 1
+        scene.expected.server.cspIDs = []
         let evaluated = Set(try scene.verdict().checks.map(\.name))
         #expect(evaluated.subtracting(named).isEmpty)
     }
@@ -246,18 +250,18 @@ struct SNPCheckTests {
     @Test("A missed floor says which part of which version is under it; C14, A7")
     func missedFloor() throws {
         var scene = try Scene()
-        scene.expected.minimumTCB[.milan] = TCBVersion(bootLoader: 4, tee: 0, snp: 23, microcode: 214)
+        scene.expected.server.minimumTCB[.milan] = TCBVersion(bootLoader: 4, tee: 0, snp: 23, microcode: 214)
         let below = try #require(try scene.verdict().failures.first)
         #expect(
             below.advice
                 == "SNP 22 is under 23, microcode 213 is under 214 (REPORTED_TCB 04.00.22.213, at least 04.00.23.214 is "
                 + "required): update the host's firmware, or lower snp.minimum_tcb.milan.")
-        scene.expected.minimumTCB[.milan] = scene.template.reportedTCB
+        scene.expected.server.minimumTCB[.milan] = scene.template.reportedTCB
         scene.template.launchTCB = TCBVersion(bootLoader: 4, tee: 0, snp: 7, microcode: 213)
         let launch = try #require(try scene.verdict().failures.first)
         #expect(launch.advice?.hasPrefix("SNP 7 is under 22 (LAUNCH_TCB 04.00.07.213") == true)
         #expect(launch.advice?.contains("launch it again") == true)
-        scene.expected.holdsMinimumAtLaunch = false
+        scene.expected.server.holdsMinimumAtLaunch = false
         #expect(try scene.verdict().isAccepted)
     }
 
@@ -265,19 +269,19 @@ struct SNPCheckTests {
     func mitigationsNow() throws {
         var scene = try Scene(version: 5)
         scene.template.mitigations = (current: 0b11, launch: 0)
-        scene.expected.minimumMitigations = 0b11
+        scene.expected.server.minimumMitigations = 0b11
         #expect(try scene.verdict().failures.map(\.name) == [.snpMitigations])
-        scene.expected.holdsMinimumAtLaunch = false
+        scene.expected.server.holdsMinimumAtLaunch = false
         #expect(try scene.verdict().isAccepted)
     }
 
     @Test("A VLEK's cloud provider is held against those that are taken, byte for byte; A7")
     func cloudProvider() throws {
         var scene = try Scene(kind: .vlek)
-        scene.expected.cspIDs = ["CN=cloud.example"]
+        scene.expected.server.cspIDs = ["CN=cloud.example"]
         #expect(try scene.verdict().isAccepted)
         for other in ["CN=other.example", "cn=cloud.example", "CN=cloud.example "] as [ExactText] {
-            scene.expected.cspIDs = [other]
+            scene.expected.server.cspIDs = [other]
             #expect(try scene.verdict().failures.map(\.name) == [.snpCSPID])
         }
     }

@@ -1,3 +1,4 @@
+import Appraisal
 import Evidence
 import Foundation
 import EvidenceSupport
@@ -31,7 +32,7 @@ struct SNPVectorTests {
     @Test("A report whose firmware is not committed is refused until the server allows it")
     func provisional() throws {
         #expect(try verdict("milan-v2-a").failures.map(\.name) == [.snpProvisional])
-        #expect(try verdict("milan-v2-a") { $0.allowsProvisionalFirmware = true }.isAccepted)
+        #expect(try verdict("milan-v2-a") { $0.server.allowsProvisionalFirmware = true }.isAccepted)
     }
 
     @Test("A debuggable guest is refused by default, and unless both the workload and the server allow it")
@@ -40,15 +41,15 @@ struct SNPVectorTests {
         #expect(try verdict("milan-v2-b") { $0.policy = .unstated }.failures.map(\.name) == [.snpPolicy, .snpDebug])
         let onlyServer = try verdict("milan-v2-b") {
             $0.policy = .unstated
-            $0.allowsDebug = true
+            $0.server.allowsDebug = true
         }
         #expect(onlyServer.failures.map(\.name) == [.snpPolicy])
-        #expect(try verdict("milan-v2-b") { $0.allowsDebug = true }.isAccepted)
+        #expect(try verdict("milan-v2-b") { $0.server.allowsDebug = true }.isAccepted)
     }
 
     @Test("A VLEK's report is accepted while the VLEK is valid, and not after")
     func vlek() throws {
-        let allowing: (inout SNPExpectations) -> Void = { $0.allowsProvisionalFirmware = true }
+        let allowing: (inout SNPExpectations) -> Void = { $0.server.allowsProvisionalFirmware = true }
         #expect(try verdict("milan-v3-vlek", change: allowing).isAccepted)
         let late = try verdict("milan-v3-vlek", at: Date("2025-12-11T00:00:00Z", strategy: .iso8601), change: allowing)
         #expect(late.failures.map(\.name) == [.snpValidity])

@@ -24,7 +24,7 @@ struct DamagedRowTests {
         let file = folder.file("lenient.sqlite")
         try SQLiteStore(file: file, manifest: .tested).close()
         let database = try Database(path: file.path)
-        var policy = ResourcePolicy(name: try PolicyName("p"))
+        var policy = Policy(name: try PolicyName("p"))
         policy.measurements = [.set(try PolicyName("r"))]
         let id = [UInt8](repeating: 1, count: 16)
         try database.execute(
@@ -63,7 +63,7 @@ struct DamagedRowTests {
                 INSERT INTO master_keys VALUES ('k', 0, 1, 2);
                 """,
             arguments: [
-                Simulated.measurement("w"), id, id, policy.rulesColumn, Simulated.measurement("r"),
+                Simulated.measurement("w"), id, id, policy.json, Simulated.measurement("r"),
                 Simulated.snp.ark.der,
             ])
         try database.close()

@@ -144,7 +144,8 @@ struct DenialStoreTests {
         await #expect(throws: ManifestViolation.self) { _ = try await denied(place.store) }
     }
 
-    @Test("An operator who believes the rows takes no denial back by that, and is told of each that has gone",
+    @Test(
+        "An operator who believes the rows takes no denial back by that, and is told of each that has gone",
         arguments: TestedStore.allCases)
     func accepted(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)

@@ -34,7 +34,7 @@ struct ManifestTests {
         let set = try ReferenceValueSet(
             name: values, kind: .measurement, values: [Simulated.measurement(name)], source: "a test", expires: nil)
         _ = try await place.store.set(set, expecting: nil, at: place.now) { _ in record }
-        var policy = ResourcePolicy(name: try PolicyName(name))
+        var policy = Policy(name: try PolicyName(name))
         policy.measurements = [.set(values)]
         _ = try await place.store.set(policy, document: document, expecting: nil, at: place.now) { _ in record }
     }

@@ -220,7 +220,7 @@ struct PolicyTableTests {
     func damaged(_ kind: TestedStore) async throws {
         let place = try await PolicyPlace(kind)
         try await place.set(place.policy())
-        try await place.store.tamper("UPDATE policies SET rules = replace(rules, '\"form\":1', '\"form\":4')")
+        try await place.store.tamper("UPDATE policies SET rules = replace(rules, '\"form\":4', '\"form\":5')")
         await #expect(throws: (any Error).self) { _ = try await place.library.policyInForce(PolicyName("web")) }
     }
 }
@@ -252,8 +252,8 @@ private struct PolicyPlace {
         library = PolicyLibrary(store, now: { now })
     }
 
-    func policy(_ name: String = "web", naming sets: String...) throws -> ResourcePolicy {
-        var policy = ResourcePolicy(name: try PolicyName(name))
+    func policy(_ name: String = "web", naming sets: String...) throws -> Policy {
+        var policy = Policy(name: try PolicyName(name))
         policy.measurements =
             [.value(Simulated.measurement("app"))] + (try sets.map { .set(try PolicyName($0)) })
         return policy
@@ -266,7 +266,7 @@ private struct PolicyPlace {
     }
 
     @discardableResult
-    func set(_ policy: ResourcePolicy, expecting: Revision.Expectation? = nil) async throws -> StoredPolicy {
+    func set(_ policy: Policy, expecting: Revision.Expectation? = nil) async throws -> StoredPolicy {
         try await library.set(policy, document: "# \(policy.name)", expecting: expecting, by: .server).stored
     }
 

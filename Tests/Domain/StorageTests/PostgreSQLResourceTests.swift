@@ -60,7 +60,7 @@ struct PostgreSQLResourceTests {
     private func setPolicy(
         _ pair: Pair, on store: PostgreSQLStore, expecting expected: Revision.Expectation? = nil
     ) async throws -> PolicySetOutcome {
-        var policy = ResourcePolicy(name: pair.policy)
+        var policy = Policy(name: pair.policy)
         policy.measurements = [.set(pair.values)]
         return try await store.set(policy, document: "", expecting: expected, at: now) { _ in record(.setPolicy) }
     }

@@ -1,4 +1,5 @@
 import Broker
+import EvidenceSupport
 import Foundation
 import TestSupport
 import Testing
@@ -10,7 +11,7 @@ struct ResourceCopyTests {
     private let now = Date(timeIntervalSince1970: 1_760_000_000)
 
     private func set(_ name: String, on store: any ExaminedStore) async throws -> Revision {
-        var policy = ResourcePolicy(name: try PolicyName(name))
+        var policy = Policy(name: try PolicyName(name))
         policy.acceptsAnyMeasurement = true
         let outcome = try await store.set(policy, document: "# \(name)", expecting: nil, at: now) { _ in
             AuditRecord(.setPolicy, by: .server, at: now)

@@ -201,7 +201,7 @@ struct ResourceStoreTests {
         let place = try await StorePlace(kind)
         #expect(try await place.insert(place.guest(1)))
         let name = try PolicyName("p")
-        var policy = ResourcePolicy(name: name)
+        var policy = Policy(name: name)
         policy.acceptsAnyMeasurement = true
         func setPolicy() async throws {
             _ = try await place.store.set(policy, document: "", expecting: nil, at: place.now) { _ in
@@ -246,7 +246,7 @@ struct ResourceStoreTests {
         let library = PolicyLibrary(place.store)
         let names = try ["a", "b"].map { try PolicyName($0) }
         for name in names {
-            var policy = ResourcePolicy(name: name)
+            var policy = Policy(name: name)
             policy.acceptsAnyMeasurement = true
             try await library.set(policy, document: "", by: .server)
         }
@@ -286,7 +286,7 @@ struct ResourceStoreTests {
     func foreignGuests(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
         let name = try PolicyName("any")
-        var policy = ResourcePolicy(name: name)
+        var policy = Policy(name: name)
         policy.acceptsAnyMeasurement = true
         _ = try await place.store.set(policy, document: "", expecting: nil, at: place.now) { _ in
             place.record(.setPolicy)

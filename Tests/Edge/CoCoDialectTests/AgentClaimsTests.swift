@@ -2,6 +2,7 @@
 import Bytes
 @testable import CoCoDialect
 import Evidence
+import EvidenceSupport
 import Foundation
 import Formats
 import HTTP
@@ -20,7 +21,7 @@ struct AgentClaimsTests {
         let token = token(#"{"jti":"mine","submods":{"cpu0":{"ear.veraison.annotated-evidence":{"init_data":"ab"}}}}"#)
         return .attested(
             AttestedGuest(
-                id: [1], claims: GuestClaims(.snp(snp), initData: initData), key: "{}",
+                id: [1], claims: GuestClaims(snp.evidence, initData: initData), key: "{}",
                 verdict: VerdictRecord(Verdict(of: [])), opened: .distantPast, expires: .distantFuture, token: token
             ))
     }
@@ -47,7 +48,7 @@ struct AgentClaimsTests {
     func foreign() throws {
         let snp = SNPClaims(measurement: Array(repeating: 1, count: 48), policy: .unstated)
         let guest = ForeignGuest(
-            issuer: "as", claims: GuestClaims(.snp(snp)), key: "{}", issued: .distantPast, expires: .distantFuture)
+            issuer: "as", claims: GuestClaims(snp.evidence), key: "{}", issued: .distantPast, expires: .distantFuture)
         #expect(try Self.told(.foreign(guest), Self.token(#"{"jti":"theirs"}"#))["jti"]?.asText == "theirs")
     }
 }

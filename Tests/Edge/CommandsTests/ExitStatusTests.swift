@@ -48,7 +48,7 @@ struct ExitStatusTests {
     func lists(_ command: String) async throws {
         let shell = try Shell()
         let fill = """
-            printf x >s; printf 'measurements = ["%s"]' "$M" >p; printf 'kind = "measurement"\nvalues = ["%s"]' "$M" >r; \
+            printf x >s; printf '[snp]\nmeasurements = ["%s"]' "$M" >p; printf 'kind = "measurement"\nvalues = ["%s"]' "$M" >r; \
             $KBS workload add there --measurement $M --secret-file s --data $D; $KBS policy set p p --data $D; \
             $KBS reference set r r --data $D; $KBS token create --role auditor --data $D
             """

@@ -206,7 +206,7 @@ struct AttestationTokenTests {
             $0.guestComponents.trustedAudience = "kbs"
         } _: { server in
             try await server.put("default/key/1")
-            let measurements = "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]"
+            let measurements = "[snp]\nmeasurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]"
             try await server.setPolicy("guests", issuers + (document ?? measurements))
             let guest = try server.components()
             let made = try await Independent.run(
@@ -359,7 +359,7 @@ struct AttestationTokenTests {
     func foreignTCB(_ product: Product?, _ minimum: String, _ isMet: Bool) async throws {
         let measurement = Simulated.measurement("guest").map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
             .joined()
-        let document = "measurements = [\"\(measurement)\"]\n[minimum_tcb]\nmilan = \"\(minimum)\""
+        let document = "[snp]\nmeasurements = [\"\(measurement)\"]\n[snp.minimum_tcb]\nmilan = \"\(minimum)\""
         var assumptions = Self.assumptions
         assumptions.product = product
         // Trustee's tokens state REPORTED_TCB alone.
@@ -430,7 +430,7 @@ struct AttestationTokenTests {
             for (method, path, body) in [
                 (
                     "PUT", "/api/v1/policies/trial",
-                    #"{"document":"tee = [\"sample\"]\naccepts_any_measurement = true"}"#
+                    #"{"document":"[sample]\naccepts_any_measurement = true"}"#
                 ),
                 ("PATCH", "/api/v1/resources/default/key/1", #"{"policy":"trial"}"#),
             ] {

@@ -31,7 +31,7 @@ private struct Installation {
         folder = try TemporaryFolder()
         settings.dataFolder = folder.file("data")
         settings.listen = .init(host: "127.0.0.1", port: 0)
-        settings.policy.minimumTCB[.milan] = TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209)
+        settings.policy.snp.minimumTCB[.milan] = TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209)
         let opened = try await DataFolder(settings)
         let broker = Broker(store: opened.store, endorsements: NoEndorsements(), keys: opened.keys)
         try await broker.register(Simulated.registration("web"))
@@ -333,12 +333,12 @@ struct DoctorTests {
     @Test("Each setting that weakens something is named")
     func policy() async throws {
         let found = try await Installation().complaints {
-            $0.policy.allowsSNPDebug = true
+            $0.policy.snp.allowsDebug = true
             $0.policy.allowsSEVDebug = true
-            $0.policy.allowsSNPMigrationAgent = true
-            $0.policy.allowsProvisionalFirmware = true
-            $0.policy.vmpl = 1
-            $0.policy.minimumTCB = [:]
+            $0.policy.snp.allowsMigrationAgent = true
+            $0.policy.snp.allowsProvisionalFirmware = true
+            $0.policy.snp.vmpl = 1
+            $0.policy.snp.minimumTCB = [:]
             $0.limits.requestsPerSecond = 0
             $0.simulatedRoots = try Simulated.roots
         }

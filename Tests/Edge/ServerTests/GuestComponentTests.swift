@@ -41,7 +41,7 @@ extension RunningServer {
         async throws
     {
         if let name {
-            try await setPolicy(policy, "measurements = [\"\(Hex.encode(Simulated.measurement(name)))\"]")
+            try await setPolicy(policy, "[snp]\nmeasurements = [\"\(Hex.encode(Simulated.measurement(name)))\"]")
         }
         let put = try await send(
             "POST", "/kbs/v0/resource/\(path)", bytes.utf8, headers: [("Content-Type", "application/octet-stream")])
@@ -114,7 +114,7 @@ struct GuestComponentTests {
         try await RunningServer.run { server in
             try await server.put("default/key/1", "a key")
             let rules =
-                "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]\ninit_data_open = true\n[init_data]\n\"aa.toml\" = \"x\""
+                "init_data_open = true\n[snp]\nmeasurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]\n[init_data]\n\"aa.toml\" = \"x\""
             try await server.setPolicy("guests", rules)
             let digest = Array(SHA256.hash(data: Data(document.utf8)))
             var guest = try server.components { template in
@@ -386,7 +386,7 @@ struct GuestComponentTests {
             "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"aa.toml\" = \"x\"\n\"cdh.toml\" = \"another\"\n"
         try await RunningServer.run { server in
             try await server.put("default/key/1", "a key")
-            let pin = "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]\n"
+            let pin = "[snp]\nmeasurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]\n"
             var guest = try server.components { template in
                 for (index, byte) in SHA256.hash(data: Data(document.utf8)).enumerated() {
                     template.patches[0xC0 + index] = byte
@@ -396,7 +396,7 @@ struct GuestComponentTests {
             let other = guest
             try await server.setPolicy("guests", pin + "[init_data]\n\"aa.toml\" = \"x\"\n")
             #expect(try await refusal { _ = try await other.get("default/key/1") }.status == 403)
-            try await server.setPolicy("guests", pin + "init_data_open = true\n[init_data]\n\"aa.toml\" = \"x\"\n")
+            try await server.setPolicy("guests", "init_data_open = true\n" + pin + "[init_data]\n\"aa.toml\" = \"x\"\n")
             #expect(try await other.get("default/key/1").resource == Array("a key".utf8))
         }
     }
@@ -414,7 +414,7 @@ struct GuestComponentTests {
             try await server.put("default/key/1", "a key")
             try await server.setPolicy(
                 "guests",
-                "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]\n[init_data]\n"
+                "[snp]\nmeasurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]\n[init_data]\n"
                     + "\"\(name)\" = \"input.Kind; `a` caf\u{E9}\"\n")
             func guest(_ key: String, _ value: String) throws -> GuestComponents {
                 let document = "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\"\(key)\" = \"\(value)\"\n"

@@ -17,7 +17,7 @@ import Testing
 struct PolicyAPITests {
     private let values =
         #"{"kind":"measurement","values":["\#(Hex.encode(Simulated.measurement("app")))"],"source":"CI","expires":"2036-01-01T00:00:00Z"}"#
-    private let policy = #"{"document":"measurements = [\"@web-1\"]"}"#
+    private let policy = #"{"document":"[snp]\nmeasurements = [\"@web-1\"]"}"#
 
     @Test("They are set, read, listed, replaced and removed, each with an ETag")
     func lifecycle() async throws {
@@ -107,8 +107,8 @@ struct PolicyAPITests {
         "What cannot be used is refused with a sentence, and is not kept",
         arguments: [
             ("policies/web", #"{"document":"accept = true"}"#, "`accept` is not known"),
-            ("policies/web", #"{"document":"products = [\"Genoa\"]"}"#, "accepts_any_measurement"),
-            ("policies/a%20b", #"{"document":"accepts_any_measurement = true"}"#, "cannot be a name"),
+            ("policies/web", #"{"document":"[snp]\nproducts = [\"Genoa\"]"}"#, "accepts_any_measurement"),
+            ("policies/a%20b", #"{"document":"[snp]\naccepts_any_measurement = true"}"#, "cannot be a name"),
             ("reference-values/web", #"{"kind":"measurement","values":[]}"#, "is empty"),
             ("reference-values/web", #"{"kind":"measurement","values":["00"]}"#, "96 hex digits"),
             ("reference-values/web", #"{"kind":"measurement","values":["x"]}"#, "a measurement is 96 hex digits"),
@@ -139,7 +139,8 @@ struct PolicyAPITests {
             let kept = try await appraise(#""policy":"web""#)
             #expect(kept.json["accepted"] as? Bool == true, "\(kept.body)")
             #expect(kept.body.contains("snp.signature") && kept.body.contains("policy.measurement"))
-            let draft = try await appraise(#""policy_document":"measurements = [\"@web-1\"]\nproducts = \"Turin\"""#)
+            let draft = try await appraise(
+                #""policy_document":"[snp]\nmeasurements = [\"@web-1\"]\nproducts = \"Turin\"""#)
             #expect(draft.json["accepted"] as? Bool == false && draft.json["genuine"] as? Bool == true)
             #expect(try await appraise(#""policy":"none""#).problem == "not_found")
             #expect(try await appraise(#""policy":"web","workload":"app""#).problem == "malformed")
@@ -167,7 +168,7 @@ struct PolicyCommandTests {
         let values = try write(
             "values.toml",
             "kind = \"measurement\"\nvalues = [\"\(Hex.encode(Simulated.measurement("app")))\"]\nsource = \"CI\"")
-        let policy = try write("policy.toml", "description = \"The web\"\nmeasurements = [\"@web-1\"]\n")
+        let policy = try write("policy.toml", "description = \"The web\"\n[snp]\nmeasurements = [\"@web-1\"]\n")
 
         let early = try await kbs(["policy", "set", "web", policy])
         #expect(early.status != 0 && early.errors.contains("@web-1"))
@@ -176,7 +177,7 @@ struct PolicyCommandTests {
             try await kbs(["policy", "set", "web", policy]).output.contains("A guest gets what has the policy web"))
         #expect(
             try await kbs(["policy", "show", "web"]).output
-                == "description = \"The web\"\nmeasurements = [\"@web-1\"]\n")
+                == "description = \"The web\"\n[snp]\nmeasurements = [\"@web-1\"]\n")
         #expect(try await kbs(["policy", "list"]).output.contains("The web"))
         #expect(try await kbs(["policy", "explain", "web"]).output.contains("@web-1 (1 value)"))
         #expect(try await kbs(["reference", "show", "web-1"]).output.contains("source   CI"))
@@ -220,7 +221,7 @@ struct PolicyCommandTests {
         try Data(try guest.template.signed(by: guest.signer)).write(to: report)
         let chain = folder.file("chain.pem")
         try Data(guest.certificates.map(\.pem).joined().utf8).write(to: chain)
-        let text = "measurements = [\"\(Hex.encode(Simulated.measurement("app")))\"]\n"
+        let text = "[snp]\nmeasurements = [\"\(Hex.encode(Simulated.measurement("app")))\"]\n"
         #expect(try await kbs(["policy", "set", "web", try write("policy.toml", text)]).status == 0)
 
         let evidence = ["--report", report.path, "--certificates", chain.path]
@@ -238,7 +239,7 @@ struct PolicyCommandTests {
         let document = "version = \"0.1.0\"\nalgorithm = \"sha256\"\n\n[data]\n\"policy.rego\" = \"package x\"\n"
         let measurement = Hex.encode(Simulated.measurement("app"))
         let policy = try write(
-            "policy.toml", "measurements = [\"\(measurement)\"]\n[init_data]\n\"policy.rego\" = \"package x\"\n")
+            "policy.toml", "[snp]\nmeasurements = [\"\(measurement)\"]\n[init_data]\n\"policy.rego\" = \"package x\"\n")
         let (initData, other) = (
             try write("initdata.toml", document), try write("other.toml", document + "# changed\n")
         )
@@ -283,17 +284,18 @@ struct PolicyCommandTests {
             let text = String(decoding: try JSONEncoder().encode(evidence), as: UTF8.self)
             let reply = try await server.call(
                 "POST", "/api/v1/appraisals",
-                #"{"policy_document":"accepts_any_measurement = true","evidence":\#(text)}"#)
+                #"{"policy_document":"[snp]\naccepts_any_measurement = true","evidence":\#(text)}"#)
             #expect(reply.status == 400 && reply.problem != nil, "\(reply.body)")
             let none = try await server.call(
-                "POST", "/api/v1/appraisals", #"{"policy_document":"accepts_any_measurement = true"}"#)
+                "POST", "/api/v1/appraisals", #"{"policy_document":"[snp]\naccepts_any_measurement = true"}"#)
             #expect(none.problem == "malformed" && none.body.contains("report and evidence"))
         }
     }
 
     @Test("A policy in a file is explained without a server or a data folder, and its faults are named")
     func explain() async throws {
-        let open = try await Command.run("policy", "explain", try write("open.toml", "accepts_any_measurement = true"))
+        let open = try await Command.run(
+            "policy", "explain", try write("open.toml", "[snp]\naccepts_any_measurement = true"))
         #expect(open.status == 0 && open.output.hasPrefix("WARNING: ANY genuine guest gets in"))
         let faulty = try await Command.run("policy", "explain", try write("faulty.toml", "\nmeasurement = \"x\""))
         #expect(faulty.status != 0 && faulty.errors.contains("line 2: `measurement` is not known"))
@@ -307,7 +309,7 @@ struct PolicyCommandTests {
         let vcek = Vectors.folder.appending(path: "vectors/\(vector.vek)").path
         let trust = Vectors.folder.appending(path: "trust/amd/genoa")
         func test(_ measurement: String) async throws -> Command.Result {
-            let file = try write("real.toml", "measurements = [\"\(measurement)\"]\nproducts = \"Genoa\"")
+            let file = try write("real.toml", "[snp]\nmeasurements = [\"\(measurement)\"]\nproducts = \"Genoa\"")
             #expect(try await Command.run("policy", "set", "real", file, "--data", data).status == 0)
             return try await Command.run(
                 "policy", "test", "real", "--report", report, "--certificates", vcek, "--certificates",

@@ -17,7 +17,7 @@ struct ResourceAdministrationTests {
 
     /// A policy that lets one measurement in.
     private func setPolicy(_ name: String, on server: RunningServer, token: String? = nil) async throws {
-        let document = "measurements = [\"\(Hex.encode(Simulated.measurement("app")))\"]"
+        let document = "[snp]\nmeasurements = [\"\(Hex.encode(Simulated.measurement("app")))\"]"
         let body = String(decoding: try JSONEncoder().encode(["document": document]), as: UTF8.self)
         #expect(try await server.call("PUT", "/api/v1/policies/\(name)", body, token: token).status == 201)
     }

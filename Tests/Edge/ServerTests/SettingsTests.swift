@@ -57,10 +57,10 @@ struct SettingsTests {
         #expect(settings.lifetimes.session == 3_600)
         #expect(settings.registrationNetworks?.description == "10.0.0.0/8, ::1")
         #expect(!settings.replacesWorkloads)
-        #expect(settings.policy.vmpl == 2)
-        #expect(settings.policy.minimumTCB[.milan] == TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209))
-        #expect(settings.policy.products == [.milan, .turin] && settings.policy.cspIDs == ["CN=cloud.example"])
-        #expect(settings.policy.minimumMitigations == 5 && !settings.policy.holdsMinimumAtLaunch)
+        #expect(settings.policy.snp.vmpl == 2)
+        #expect(settings.policy.snp.minimumTCB[.milan] == TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209))
+        #expect(settings.policy.snp.products == [.milan, .turin] && settings.policy.snp.cspIDs == ["CN=cloud.example"])
+        #expect(settings.policy.snp.minimumMitigations == 5 && !settings.policy.snp.holdsMinimumAtLaunch)
         #expect(!settings.policy.allowsSEV && settings.policy.sevProducts == ["rome"])
         #expect(unknown == ["KBS_TYPO"])
         _ = folder
@@ -86,8 +86,8 @@ struct SettingsTests {
         let settings = try Settings.resolve(flags: [:], environment: [:], file: nil).settings
         #expect(settings.listen.description == "127.0.0.1:8080")
         #expect(settings.registrationNetworks == nil && settings.listen.isLoopback)
-        #expect(!settings.policy.allowsSNPDebug && !settings.policy.allowsSEVDebug)
-        #expect(!settings.policy.allowsProvisionalFirmware && settings.policy.vmpl == 0)
+        #expect(!settings.policy.snp.allowsDebug && !settings.policy.allowsSEVDebug)
+        #expect(!settings.policy.snp.allowsProvisionalFirmware && settings.policy.snp.vmpl == 0)
         #expect(settings.simulatedRoots == nil)
         #expect(settings.lifetimes.challenge == 300 && settings.lifetimes.session == 10_800)
     }

@@ -16,7 +16,7 @@ struct StartRecordTests {
     func dangerous() async throws {
         try await RunningServer.run {
             $0.policy.allowsSample = true
-            $0.policy.allowsSNPDebug = true
+            $0.policy.snp.allowsDebug = true
             $0.guestComponents.trustedIssuers = [("https://as.example.org", "/keys")]
             $0.guestComponents.trustedAudience = "kbs"
         } _: { server in

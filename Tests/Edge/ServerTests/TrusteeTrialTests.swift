@@ -133,7 +133,7 @@ struct TrusteeTrialTests {
             guest.initData = Self.documents
             let measurement = Hex.encode(Simulated.measurement("guest"))
             func set(_ rules: String) async throws {
-                try await server.setPolicy("guests", "measurements = [\"\(measurement)\"]\n\(rules)")
+                try await server.setPolicy("guests", "\(rules)\n[snp]\nmeasurements = [\"\(measurement)\"]")
             }
             try await set(
                 "container_images = [\"bitnami/nginx:latest\"]\n[agent_policy_claims]\n"

@@ -1,3 +1,4 @@
+public import Appraisal
 import Bytes
 public import Evidence
 public import Foundation
@@ -68,7 +69,7 @@ extension Vectors.SNP {
     public func expectations() throws -> SNPExpectations {
         var expected = SNPExpectations(measurement: Hex.decode(measurement), reportData: nil)
         expected.policy = GuestPolicy(rawValue: UInt64(policy.dropFirst(2), radix: 16) ?? 0)
-        expected.vmpl = vmpl
+        expected.server.vmpl = UInt64(vmpl)
         return expected
     }
 }

@@ -1,3 +1,4 @@
+import Appraisal
 import Evidence
 import Foundation
 import FuzzSupport
@@ -24,7 +25,9 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
 }
 
 private func expectations(_ report: AttestationReport) -> SNPExpectations {
-    SNPExpectations(measurement: report.measurement, reportData: report.reportData)
+    SNPExpectations(
+        SNPBinding(reportData: report.reportData),
+        registration: .registration(measurement: report.measurement, policy: .unstated))
 }
 
 /// A simulated chip whose root is trusted here.

@@ -106,16 +106,3 @@ extension AuditRecord {
         AuditRecord(action, by: actor, details: details.merging(["endorser": endorser.name]) { $1 }, at: time)
     }
 }
-
-extension Endorser {
-    /// How long the fingerprint of a key is.
-    private static let keySize = 32
-
-    /// Keys as a session keeps them.
-    static func bytes(of keys: [Endorser]) -> [UInt8] { keys.flatMap(\.bytes) }
-
-    /// Reads what ``bytes(of:)`` made.
-    static func keys(_ bytes: [UInt8]) -> [Endorser] {
-        stride(from: 0, to: bytes.count, by: keySize).map { .key(Array(bytes[$0..<min($0 + keySize, bytes.count)])) }
-    }
-}

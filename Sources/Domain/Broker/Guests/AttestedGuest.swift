@@ -43,14 +43,6 @@ public struct AttestedGuest: Sendable, Hashable {
     var chip: String { claims.chip }
 }
 
-extension GuestClaims {
-    /// Names the chip, in hex. Empty when the host hides it, or there is none.
-    fileprivate var chip: String {
-        guard let chip = snp?.chipID, !chip.isAllZero else { return "" }
-        return Hex.encode(chip)
-    }
-}
-
 /// A guest that another verifier has attested, as its token says. The dialect has verified the token.
 public struct ForeignGuest: Sendable, Hashable {
     /// Whose token it is.

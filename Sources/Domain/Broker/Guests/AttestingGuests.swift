@@ -123,7 +123,7 @@ extension Broker {
     /// A guest that is answered again, unless what it rests on has been denied since. It has been read along with the
     /// manifest's seal, as every row that decides is.
     private func allowed(_ known: AttestedGuest) async throws -> AttestedGuest {
-        guard let verdict = denial(among: known.claims.snp?.endorsers ?? []) else { return known }
+        guard let verdict = denial(among: known.claims.evidence.endorsers) else { return known }
         throw try await refused(
             GuestAttempt(tee: known.claims.tee, guest: known.id, chip: known.chip, verdict: verdict),
             Refusal(.evidenceRefused, verdict.sentence))
@@ -191,27 +191,26 @@ extension Broker {
         let initData = answer.initData?.claims ?? [:]
         switch answer.proof {
         case .snp(let report, let certificates):
-            var expected = expectations(nil, nil)
-            expected.reportData = answer.reportData
-            expected.hostData = answer.initData?.digest
+            var expected = SNPExpectations(SNPBinding(reportData: answer.reportData), server: policy.snp)
+            expected.binding.hostData = answer.initData?.digest
             let result = try await appraiser.appraise(
                 report, offered: certificates, expecting: expected, at: time
             ) { products in
                 // Anyone can make up a report that is bound to its own key.
                 for product in products {
-                    var stated = SNPClaims(report, product: product)
-                    stated.cspID = certificates.lazy.compactMap { try? EndorsementKey($0).cspID }.first
-                    let claims = GuestClaims(.snp(stated), initData: initData)
+                    var stated = report.claims(of: product)
+                    stated[SNPTerm.cspID] = certificates.lazy.compactMap { try? EndorsementKey($0).cspID }.first
+                        .map { .text($0.text) }
+                    let claims = GuestClaims(stated, initData: initData)
                     if try await prospects.letsIn(claims, under: policy) { return true }
                 }
                 return false
             }
-            let claims = GuestClaims(
-                .snp(SNPClaims(report, provenBy: result.chain)), initData: initData)
+            let claims = GuestClaims(report.claims(provenBy: result.chain), initData: initData)
             let verdict = withDevices(result.verdict, answer)
             let attempt = GuestAttempt(
-                tee: .snp, guest: opened.challenge.id, chip: report.isChipMasked ? "" : Hex.encode(report.chipID),
-                verdict: verdict)
+                tee: .snp, guest: opened.challenge.id, chip: report.namedChip.map { Hex.encode($0) } ?? "",
+                verdict: verdict, claims: verdict.isGenuine ? claims : nil)
             guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
             guard verdict.isAccepted else {
                 throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
@@ -223,11 +222,14 @@ extension Broker {
             let verdict = withDevices(
                 SampleVerifier.verify(
                     reportData: reportData, expecting: answer.reportData, isAllowed: policy.allowsSample), answer)
-            let attempt = GuestAttempt(tee: .sample, guest: opened.challenge.id, chip: "", verdict: verdict)
+            let claims = GuestClaims(Claims(.sample, [SampleTerm.svn: .text(svn)]), initData: initData)
+            let attempt = GuestAttempt(
+                tee: .sample, guest: opened.challenge.id, chip: "", verdict: verdict,
+                claims: verdict.isGenuine ? claims : nil)
             guard verdict.isAccepted else {
                 throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
             }
-            return (GuestClaims(.sample(svn: svn), initData: initData), attempt, Self.machine(nil))
+            return (claims, attempt, Self.machine(nil))
         }
     }
 
@@ -294,7 +296,7 @@ extension AuditRecord {
     /// The record of a guest that named no workload: its measurement says what it was.
     fileprivate static func attest(_ attempt: RecordedAttempt, stating claims: GuestClaims) -> AuditRecord {
         var record = attest(attempt)
-        if let measurement = claims.snp?.measurement { record.details["measurement"] = Hex.encode(measurement) }
+        if let measurement = claims.measurement { record.details["measurement"] = Hex.encode(measurement) }
         return record
     }
 }

@@ -1,5 +1,5 @@
 import Bytes
-import Evidence
+public import Evidence
 public import FoundationEssentials
 
 /// What a guest that names no workload is to answer: its evidence must be bound to the nonce.
@@ -74,20 +74,5 @@ public struct OpenedGuestChallenge: Sendable {
         else { return nil }
         (sealed, self.challenge, self.keys) = (String(text), challenge, keys)
         nonce = keys.guestNonce(for: challenge.id)
-    }
-}
-
-extension GuestTEE {
-    /// In a seal.
-    fileprivate var code: UInt8 {
-        switch self {
-        case .snp: 0
-        case .sample: 1
-        }
-    }
-
-    fileprivate init?(code: UInt8) {
-        guard let tee = Self.allCases.first(where: { $0.code == code }) else { return nil }
-        self = tee
     }
 }

@@ -35,9 +35,9 @@ public struct Prospects: Sendable {
     /// Whether a guest of these claims could be given anything, if its evidence were genuine. What policies ask of its
     /// agent's policy is not looked at: that is long, and a stranger's.
     func letsIn(_ claims: GuestClaims, under server: AppraisalPolicy) async throws -> Bool {
-        if let measurement = claims.snp?.measurement, try await knows(measurement) { return true }
+        if let measurement = claims.measurement, try await knows(measurement) { return true }
         let others = try await others.value()
-        if let measurement = claims.snp?.measurement, others.registered.contains(measurement) { return true }
+        if let measurement = claims.measurement, others.registered.contains(measurement) { return true }
         let time = now()
         return others.policies.contains {
             $0.policy.withoutAgentPolicy.evaluate(claims, references: $0.references, under: server, at: time).isAccepted

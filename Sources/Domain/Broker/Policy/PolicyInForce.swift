@@ -4,7 +4,7 @@ public import FoundationEssentials
 
 /// A policy and all that it refers to, of one moment.
 public struct PolicyInForce: Sendable, Hashable {
-    public let policy: ResourcePolicy
+    public let policy: Policy
     public let references: ReferenceValues
     public let stamp: Stamp
 
@@ -19,7 +19,7 @@ public struct PolicyInForce: Sendable, Hashable {
         }
     }
 
-    public init(policy: ResourcePolicy, references: ReferenceValues, stamp: Stamp) {
+    public init(policy: Policy, references: ReferenceValues, stamp: Stamp) {
         self.policy = policy
         self.references = references
         self.stamp = stamp
@@ -60,7 +60,7 @@ public struct PolicyInForce: Sendable, Hashable {
     }
 }
 
-extension ResourcePolicy {
+extension Policy {
     /// Another verifier's word counts only for what its owner has put under it by name.
     fileprivate func requirement(on issuer: ExactText) -> Requirement {
         Requirement(

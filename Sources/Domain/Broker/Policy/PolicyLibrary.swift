@@ -23,7 +23,7 @@ public struct PolicyLibrary: Sendable {
     /// - Returns: its revision, and whether it replaced one.
     @discardableResult
     public func set(
-        _ policy: ResourcePolicy, document: String, expecting expected: Revision.Expectation? = nil, by actor: Actor
+        _ policy: Policy, document: String, expecting expected: Revision.Expectation? = nil, by actor: Actor
     ) async throws -> (stored: StoredPolicy, replaced: Bool) {
         try policy.check()
         let time = now()
@@ -80,7 +80,7 @@ public struct PolicyLibrary: Sendable {
     }
 
     /// The sets that a policy names which is not kept, as far as they are there.
-    public func references(of policy: ResourcePolicy) async throws -> ReferenceValues {
+    public func references(of policy: Policy) async throws -> ReferenceValues {
         var references: ReferenceValues = [:]
         for name in policy.referenceNames { references[name] = try await store.references(name)?.set }
         return references

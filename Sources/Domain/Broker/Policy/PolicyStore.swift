@@ -5,7 +5,7 @@ public import FoundationEssentials
 public protocol PolicyStore: Sendable {
     /// Writes a policy, new or in place of the one with its name.
     func set(
-        _ policy: ResourcePolicy, document: String, expecting expected: Revision.Expectation?, at time: Date,
+        _ policy: Policy, document: String, expecting expected: Revision.Expectation?, at time: Date,
         recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> PolicySetOutcome
 
@@ -76,13 +76,13 @@ public struct Revision: Sendable, Hashable, CustomStringConvertible {
 }
 
 public struct StoredPolicy: Sendable, Hashable {
-    public let policy: ResourcePolicy
+    public let policy: Policy
     /// As its author wrote it, in TOML.
     public let document: String
     public let revision: Revision
     public let changed: Date
 
-    public init(policy: ResourcePolicy, document: String, revision: Revision, changed: Date) {
+    public init(policy: Policy, document: String, revision: Revision, changed: Date) {
         self.policy = policy
         self.document = document
         self.revision = revision

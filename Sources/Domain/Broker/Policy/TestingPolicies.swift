@@ -10,18 +10,16 @@ extension Broker {
     ///   - isKept: whether the policy is one of this server's; otherwise it is only tried out.
     public func appraise(
         recorded report: AttestationReport, certificates: [Certificate], initData: GuestAnswer.InitData? = nil,
-        boundTo reportData: [UInt8]? = nil, against policy: ResourcePolicy,
+        boundTo reportData: [UInt8]? = nil, against policy: Policy,
         _ references: ReferenceValues, isKept: Bool, by actor: Actor
     ) async throws -> Verdict {
         let time = now()
-        var expected = expectations(nil, nil)
-        expected.hostData = initData?.digest
-        expected.reportData = reportData
+        var expected = SNPExpectations(SNPBinding(reportData: reportData), server: self.policy.snp)
+        expected.binding.hostData = initData?.digest
         let result = try await appraiser.appraise(
             report, offered: certificates, expecting: expected, at: time, evenIfHopeless: true,
             asksVendor: { _ in false })
-        let claims = GuestClaims(
-            .snp(SNPClaims(report, provenBy: result.chain)), initData: initData?.claims ?? [:])
+        let claims = GuestClaims(report.claims(provenBy: result.chain), initData: initData?.claims ?? [:])
         let verdict = result.verdict.holding(
             to: policy.requirements(on: claims, references: references, under: self.policy, at: time))
         let failed = verdict.failures.map(\.name.text).joined(separator: " ")

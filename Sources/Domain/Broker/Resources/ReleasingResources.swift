@@ -36,7 +36,7 @@ extension Broker {
             guard time < reader.expires else { throw refused(path, reader, nil, .guestEnded) }
             let offer = try await offer(path, to: reader, stating: claims, at: time)
             // Behind all reads and the agent's answer.
-            if let verdict = denial(among: reader.claims.snp?.endorsers ?? []) {
+            if let verdict = denial(among: reader.claims.evidence.endorsers) {
                 let refusal = Refusal(.evidenceRefused, verdict.sentence)
                 throw try await refused(path, reader, verdict, refusal, offer.decision, at: time)
             }
@@ -114,7 +114,7 @@ extension Broker {
         guard !workload.isDisabled else {
             throw try await refused(path, reader, nil, .disabled(workload.id), at: time)
         }
-        guard let policy = try ResourcePolicy(of: workload) else {
+        guard let policy = try Policy(of: workload) else {
             throw try await refused(
                 path, reader, nil, .policyRefused(path),
                 ["reason": "the workload is registered for SEV, whose guests speak another protocol"], at: time)
@@ -150,7 +150,7 @@ extension Broker {
             chip: chip.isEmpty ? nil : chip, code: refusal?.code, details: details, at: time)
         record.details["tee"] = reader.claims.tee.rawValue
         if let issuer = reader.issuer { record.details["issuer"] = issuer.text }
-        if let measurement = reader.claims.snp?.measurement { record.details["measurement"] = Hex.encode(measurement) }
+        if let measurement = reader.claims.measurement { record.details["measurement"] = Hex.encode(measurement) }
         return record
     }
 
@@ -163,7 +163,10 @@ extension Broker {
     ) async throws -> Refusal {
         let told = refused(path, reader, verdict, refusal)
         let attempt = RecordedAttempt(
-            GuestAttempt(tee: reader.claims.tee, guest: reader.id, chip: reader.chip, verdict: verdict), refusal,
+            GuestAttempt(
+                tee: reader.claims.tee, guest: reader.id, chip: reader.chip, verdict: verdict,
+                // Another verifier's word is no evidence that was seen here.
+                claims: reader.issuer == nil ? reader.claims : nil), refusal,
             as: .releaseResource, of: path.text, at: time)
         var record = record(path, reader, decision, refusal, at: time)
         record.note(attempt)
@@ -193,17 +196,14 @@ extension ResourceReader {
     }
 }
 
-extension ResourcePolicy {
-    /// What a registration amounts to: one measurement, and its guest policy as the widest.
+extension Policy {
+    /// What a registration amounts to, once its guests ask for a resource.
     ///
     /// - Returns: `nil` when it is not for SNP.
     fileprivate init?(of workload: Workload) throws {
         guard case .snp(let measurement, let policy) = workload.launch else { return nil }
         self.init(name: try PolicyName("registration"))
-        measurements = [.value(measurement)]
-        allows = policy.intersection(.permissions)
-        // Its least firmware ABI too, which is part of a guest policy.
-        requires = policy.subtracting(.permissions)
+        rules[.snp] = .registration(measurement: measurement, policy: policy)
     }
 }
 

@@ -142,6 +142,9 @@ public struct AttestationReport: Sendable, Hashable {
         }
     }
 
+    /// The chip, if the report names one. The key-mask bit alone does not hide it.
+    public var namedChip: [UInt8]? { chipID.isAllZero ? nil : chipID }
+
     /// Whether the host hides the chip: by the key-mask bit, or by a CHIP_ID of zeros.
     public var isChipMasked: Bool { keyInfo & 0b10 != 0 || chipID.isAllZero }
 

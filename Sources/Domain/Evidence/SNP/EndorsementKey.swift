@@ -7,7 +7,7 @@ import Formats
 ///
 /// Source: AMD 57230, "VCEK Certificate Format" and "VLEK Certificate Format".
 public struct EndorsementKey: Sendable {
-    public enum Kind: String, Sendable, Hashable, Codable { case vcek, vlek }
+    public enum Kind: String, Sendable, Hashable, CaseIterable, Codable { case vcek, vlek }
 
     public let certificate: Certificate
     public let kind: Kind

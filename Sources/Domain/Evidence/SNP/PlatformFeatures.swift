@@ -27,3 +27,14 @@ extension PlatformFeatures {
         (.ciphertextHiding, "ciphertext hiding"), (.aliasCheckComplete, "alias check complete"),
     ]
 }
+
+/// The mitigation vectors of a host: a bit for each mitigation of its firmware that is in force. Reports state them from
+/// version 5 on. Source: AMD 56860, LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR.
+public struct StatedMitigations: Sendable, Hashable {
+    /// `nil`: not stated.
+    public var current: UInt64?
+    /// When the guest was launched.
+    public var launch: UInt64?
+
+    public init(current: UInt64? = nil, launch: UInt64? = nil) { (self.current, self.launch) = (current, launch) }
+}

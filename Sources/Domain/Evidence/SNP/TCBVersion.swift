@@ -42,13 +42,6 @@ public struct TCBVersion: Sendable, Hashable, CustomStringConvertible {
             && microcode >= other.microcode
     }
 
-    /// The higher of each component.
-    public func raised(to other: TCBVersion) -> TCBVersion {
-        TCBVersion(
-            fmc: fmc.map { max($0, other.fmc ?? 0) } ?? other.fmc, bootLoader: max(bootLoader, other.bootLoader),
-            tee: max(tee, other.tee), snp: max(snp, other.snp), microcode: max(microcode, other.microcode))
-    }
-
     public var description: String {
         ((fmc.map { [$0] } ?? []) + [bootLoader, tee, snp, microcode])
             .map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ".")

@@ -1,4 +1,4 @@
-public import Bytes
+import Bytes
 import Crypto
 public import FoundationEssentials
 
@@ -21,53 +21,29 @@ extension Check.Name {
     static let snpDenied = Self("snp.denied", .genuineness)
     static let snpGeneration = Self("snp.generation", .acceptability)
     static let snpReportData = Self("snp.report_data", .acceptability)
-    static let snpMeasurement = Self("snp.measurement", .acceptability)
+    public static let snpMeasurement = Self("snp.measurement", .acceptability)
     static let snpHostData = Self("snp.host_data", .acceptability)
-    static let snpPolicy = Self("snp.policy", .acceptability)
-    static let snpDebug = Self("snp.debug", .acceptability)
-    static let snpMigrationAgent = Self("snp.migration_agent", .acceptability)
-    static let snpVMPL = Self("snp.vmpl", .acceptability)
-    static let snpProducts = Self("snp.products", .acceptability)
-    static let snpCSPID = Self("snp.csp_id", .acceptability)
-    static let snpMinimumTCB = Self("snp.minimum_tcb", .acceptability)
-    static let snpMitigations = Self("snp.minimum_mitigations", .acceptability)
-    static let snpProvisional = Self("snp.provisional_firmware", .acceptability)
+    public static let snpPolicy = Self("snp.policy", .acceptability)
+    public static let snpDebug = Self("snp.debug", .acceptability)
+    public static let snpMigrationAgent = Self("snp.migration_agent", .acceptability)
+    public static let snpVMPL = Self("snp.vmpl", .acceptability)
+    public static let snpProducts = Self("snp.products", .acceptability)
+    public static let snpCSPID = Self("snp.csp_id", .acceptability)
+    public static let snpMinimumTCB = Self("snp.minimum_tcb", .acceptability)
+    public static let snpMitigations = Self("snp.minimum_mitigations", .acceptability)
+    public static let snpProvisional = Self("snp.provisional_firmware", .acceptability)
 }
 
-/// What a report must say to be acceptable.
-public struct SNPExpectations: Sendable, Hashable {
-    /// The registered launch measurement, 48 bytes. `nil` only where nobody registered one: `kbs verify`, and guests
-    /// that name no workload.
-    public var measurement: [UInt8]?
-    /// What binds the report to a challenge and a key, 64 bytes. `nil` only where there was no challenge.
+/// What the exchange binds a report to.
+public struct SNPBinding: Sendable, Hashable {
+    /// Challenge and key, 64 bytes. `nil` only where there was no challenge.
     public var reportData: [UInt8]?
     /// The digest of the guest's init data, 32 bytes. `nil` where there are none.
     public var hostData: [UInt8]?
-    /// The widest guest policy that is acceptable. `nil` where that is decided later, by a resource's policy.
-    public var policy: GuestPolicy? = .unstated
-    /// The server's own word on debuggable guests; the workload's is in `policy`. Both must agree.
-    public var allowsDebug = false
-    /// The server's word on migration agents, in the same way.
-    public var allowsMigrationAgent = false
-    public var vmpl: UInt32 = 0
-    /// The processors that are acceptable.
-    public var products = Set(Product.allCases)
-    /// The cloud providers whose VLEKs are acceptable; `nil`: any, and VCEKs too.
-    public var cspIDs: [ExactText]?
-    /// The lowest acceptable REPORTED, COMMITTED, CURRENT and LAUNCH_TCB.
-    public var minimumTCB: [Product: TCBVersion] = [:]
-    /// The mitigations that the host's firmware must have in force, bit by bit.
-    public var minimumMitigations: UInt64 = 0
-    /// Whether the two minimums hold for the time of the guest's launch too.
-    public var holdsMinimumAtLaunch = true
-    public var allowsProvisionalFirmware = false
     /// What the guest calls its processor. A claim, held against the certificate.
     public var generation: Product?
 
-    public init(measurement: [UInt8]?, reportData: [UInt8]?) {
-        self.measurement = measurement
-        self.reportData = reportData
-    }
+    public init(reportData: [UInt8]? = nil) { self.reportData = reportData }
 }
 
 extension Verdict {
@@ -84,7 +60,7 @@ extension Verdict {
     }
 }
 
-/// Decides whether a report is genuine and acceptable.
+/// Decides whether a report is genuine, and this exchange's. Whether what it states is acceptable is Appraisal's to say.
 public enum SNPVerifier {
     /// Evaluates every check. The only expensive one is the report's signature.
     ///
@@ -92,12 +68,11 @@ public enum SNPVerifier {
     ///   - report: what the guest sent.
     ///   - endorsement: the certificates for the chip and TCB that the report names, if there are any.
     ///   - offered: keys that were at hand; without an endorsement the verdict says why none of them fits.
-    ///   - expectations: what was registered and configured.
     ///   - denies: what operators have denied; `nil` where there is no such list.
     ///   - time: when the certificates must be valid.
     public static func verify(
         _ report: AttestationReport, endorsement: AppraisedChain?, offered: [EndorsementKey] = [],
-        expecting expectations: SNPExpectations, denying denies: DenyList? = nil, at time: Date
+        boundTo binding: SNPBinding, denying denies: DenyList? = nil, at time: Date
     ) -> Verdict {
         var list = CheckList()
         let key = endorsement?.chain.key
@@ -120,7 +95,7 @@ public enum SNPVerifier {
         if let denies {
             list.checkDenial(.snpDenied, of: report.endorsers + (endorsement?.endorsers ?? []), by: denies)
         }
-        checkClaims(of: report, by: key, product: key?.product ?? report.product, expectations, &list)
+        check(report, of: key?.product ?? report.product, boundTo: binding, &list)
         return Verdict(list)
     }
 
@@ -229,34 +204,26 @@ public enum SNPVerifier {
                 + "or the key was not the chip's.")
     }
 
-    // MARK: Acceptability
+    // MARK: Binding
 
-    private static func checkClaims(
-        of report: AttestationReport, by key: EndorsementKey?, product: Product?, _ expected: SNPExpectations,
-        _ list: inout CheckList
+    private static func check(
+        _ report: AttestationReport, of product: Product?, boundTo binding: SNPBinding, _ list: inout CheckList
     ) {
-        if let generation = expected.generation {
+        if let generation = binding.generation {
             list.check(
                 .snpGeneration, expected: .text(generation.rawValue), found: .text(product?.rawValue ?? "unknown"),
                 product == generation,
                 advice: "The guest is configured for \(generation.rawValue) and runs on "
                     + "\(product?.rawValue ?? "another processor"): correct its `gen`.")
         }
-        if let reportData = expected.reportData {
+        if let reportData = binding.reportData {
             list.check(
                 .snpReportData, expected: .bytes(reportData), found: .bytes(report.reportData),
                 equalInConstantTime(reportData, report.reportData),
                 advice: "The report is not bound to this challenge and key: it is an old report, or another guest's. "
                     + "Start again from /auth.")
         }
-        if let measurement = expected.measurement {
-            list.check(
-                .snpMeasurement, expected: .bytes(measurement), found: .bytes(report.measurement),
-                equalInConstantTime(measurement, report.measurement),
-                advice: "The guest is not what was registered: register the new image's measurement, "
-                    + "or find out who changed the guest.")
-        }
-        if let hostData = expected.hostData {
+        if let hostData = binding.hostData {
             list.check(
                 .snpHostData, expected: .bytes(hostData), found: .bytes(report.hostData),
                 equalInConstantTime(hostData, report.hostData),
@@ -264,98 +231,12 @@ public enum SNPVerifier {
                     "The guest was not launched with the init data that it sent: launch it with their digest as its "
                     + "host data, or find out who changed them.")
         }
-        if let policy = expected.policy {
-            let excess = report.policy.excess(over: policy)
-            list.check(
-                .snpPolicy, expected: .bits(policy.rawValue), found: .bits(report.policy.rawValue), excess.isEmpty,
-                advice: "The guest's policy is wider than registered (\(excess.joined(separator: ", "))): "
-                    + "launch it with the registered policy, or register this one.")
-        }
-        /// A permission that is refused unless the server allows it too, whatever was registered.
-        func gate(_ name: Check.Name, _ permission: GuestPolicy, allowed: Bool, advice: String) {
-            let isOn = report.policy.contains(permission)
-            list.check(
-                name, expected: .text(allowed ? "on or off" : "off"), found: .text(isOn ? "on" : "off"),
-                !isOn || allowed, advice: advice)
-        }
-        gate(
-            .snpDebug, .debugAllowed, allowed: expected.allowsDebug,
-            advice: "The host may read a guest that allows debugging: launch it without, "
-                + "or set snp.allow_debug if its secrets may be seen.")
-        gate(
-            .snpMigrationAgent, .migrationAgentAllowed, allowed: expected.allowsMigrationAgent,
-            advice: "The host may bind a migration agent of its choice, which can move the guest's memory elsewhere: "
-                + "launch it without, or set snp.allow_migration_agent.")
-        list.check(
-            .snpVMPL, expected: .number(UInt64(expected.vmpl)), found: .number(UInt64(report.vmpl)),
-            report.vmpl == expected.vmpl,
-            advice: "The report was made at VMPL \(report.vmpl) and snp.vmpl is \(expected.vmpl).")
-        // Without a certificate a VLEK's provider is not known yet; a VCEK has none.
-        if let cspIDs = expected.cspIDs, key != nil || report.signingKey != .vlek {
-            list.check(
-                .snpCSPID, expected: .text(cspIDs.map(\.text).joined(separator: " or ")),
-                found: .text(key?.cspID?.text ?? "not stated"), key?.cspID.map(cspIDs.contains) ?? false,
-                advice: "The report is not signed by a VLEK of the cloud providers in snp.csp_ids (found: "
-                    + "\(key?.cspID?.text ?? "none")): run the guest there, or add the provider.")
-        }
-        if let product { checkFirmware(of: report, product: product, expected, &list) }
-    }
-
-    private static func checkFirmware(
-        of report: AttestationReport, product: Product, _ expected: SNPExpectations, _ list: inout CheckList
-    ) {
-        list.check(
-            .snpProducts, expected: .text(expected.products.map(\.rawValue).sorted().joined(separator: " or ")),
-            found: .text(product.rawValue), expected.products.contains(product),
-            advice:
-                "This server takes no guests on \(product.rawValue): run the guest on another processor, or add it to "
-                + "snp.products.")
-        let isHeldAtLaunch = expected.holdsMinimumAtLaunch
-        if let floor = expected.minimumTCB[product] {
-            let shortfall = TCBFloor(floor, holdsAtLaunch: isHeldAtLaunch).shortfall(
-                of: StatedTCBs(report, of: product))
-            list.check(
-                .snpMinimumTCB, expected: .tcb(floor),
-                found: shortfall?.found ?? .tcb(report.reportedTCB.version(of: product)), shortfall == nil,
-                advice: shortfall.map { $0.advice(lowering: "snp.minimum_tcb.\(product.rawValue.lowercased())") } ?? "")
-        }
-        if expected.minimumMitigations != 0 {
-            let shortfall = report.mitigations.shortfall(
-                from: expected.minimumMitigations, holdsAtLaunch: isHeldAtLaunch)
-            list.check(
-                .snpMitigations, expected: .bits(expected.minimumMitigations), found: report.mitigations.found,
-                shortfall == nil,
-                advice:
-                    "The host's firmware lacks mitigations (\(shortfall ?? "")): update it and launch the guest again, "
-                    + "or change snp.minimum_mitigations.")
-        }
-        let current = report.currentTCB.version(of: product)
-        let committed = report.committedTCB.version(of: product)
-        list.check(
-            .snpProvisional, expected: .text(expected.allowsProvisionalFirmware ? "committed or not" : "\(current)"),
-            found: .tcb(committed),
-            expected.allowsProvisionalFirmware
-                || (committed.isAtLeast(current) && report.committedFirmware == report.currentFirmware),
-            advice: "The host's firmware (\(current)) is not committed (\(committed)), so it can be rolled back: "
-                + "commit it, or set snp.allow_provisional_firmware.")
     }
 }
 
 extension AttestationReport {
-    /// The chip, unless the host hides it.
-    fileprivate var endorsers: [Endorser] { isChipMasked ? [] : [Endorser(chip: chipID)] }
-}
-
-extension TCBFloor.Shortfall {
-    /// What can be done about it.
-    ///
-    /// - Parameter setting: where the floor stands, e.g. `snp.minimum_tcb.milan`.
-    public func advice(lowering setting: String) -> String {
-        // The guest's own sentence has 199 bytes: what is wrong first.
-        isOfLaunch
-            ? "\(self): the guest was launched under older firmware, launch it again, or lower \(setting)."
-            : "\(self): update the host's firmware, or lower \(setting)."
-    }
+    /// What can be denied of it without its certificate: the chip, if it names one.
+    fileprivate var endorsers: [Endorser] { namedChip.map { [Endorser(chip: $0)] } ?? [] }
 }
 
 extension EndorsementKey {

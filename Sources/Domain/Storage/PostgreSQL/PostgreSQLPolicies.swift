@@ -5,10 +5,10 @@ public import FoundationEssentials
 /// others than the one that it changes.
 extension PostgreSQLStore: PolicyStore {
     public func set(
-        _ policy: ResourcePolicy, document: String, expecting expected: Revision.Expectation?, at time: Date,
+        _ policy: Policy, document: String, expecting expected: Revision.Expectation?, at time: Date,
         recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> PolicySetOutcome {
-        let rules = try policy.rulesColumn
+        let rules = policy.json
         return try await decide { transaction in
             let name = policy.name.text
             let written = try transaction.nextRevision()

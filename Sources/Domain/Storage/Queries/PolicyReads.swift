@@ -158,7 +158,7 @@ extension StoredPolicy {
     /// From the columns rules, document, revision, changed.
     fileprivate init(row: any StoredRow) throws {
         self.init(
-            policy: try ResourcePolicy(rules: row.text(0)), document: try row.text(1),
+            policy: try Policy(json: row.text(0)), document: try row.text(1),
             revision: Revision(try row.integer(2)), changed: try row.date(3))
     }
 }
@@ -234,7 +234,7 @@ extension DecidingTransaction {
         try list([ManifestEntry(columns)])
     }
 
-    func list(_ policy: ResourcePolicy, document: String, rules: String, _ revision: Revision) throws {
+    func list(_ policy: Policy, document: String, rules: String, _ revision: Revision) throws {
         try list([
             ManifestEntry(policy.name, rules: rules, revision: revision.number),
             ManifestEntry(policy.name, document: document),

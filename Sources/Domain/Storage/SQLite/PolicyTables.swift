@@ -4,10 +4,10 @@ import SQLite
 
 extension SQLiteStore: PolicyStore {
     public func set(
-        _ policy: ResourcePolicy, document: String, expecting expected: Revision.Expectation?, at time: Date,
+        _ policy: Policy, document: String, expecting expected: Revision.Expectation?, at time: Date,
         recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
     ) async throws -> PolicySetOutcome {
-        let rules = try policy.rulesColumn
+        let rules = policy.json
         return try await change { change in
             let name = policy.name.text
             let revision = try change.first(PolicyReads.revision(of: name, in: .policies))

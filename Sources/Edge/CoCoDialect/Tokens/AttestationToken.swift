@@ -31,10 +31,12 @@ struct AttestationToken {
                 guest.claims.tee == .sample ? initData.wholeDigest.base64 : Hex.encode(initData.digest))
             if statement == .whole { evidence["init_data_claims"] = initDataClaims?.json }
         }
-        switch guest.claims.platform {
-        case .snp(let claims): evidence["snp"] = claims.tokenClaims
-        case .sample(let svn): evidence["sample"] = Self.sample(svn, answer.guest.proof)
-        }
+        let claims = guest.claims.evidence
+        evidence[claims.tee.rawValue] =
+            switch claims.tee {
+            case .snp: claims.tokenClaims
+            case .sample: Self.sample(claims.text(SampleTerm.svn)?.text ?? "", answer.guest.proof)
+            }
         var cpu: JSONValue = [
             "ear.status": .text(vector.status.rawValue),
             "ear.trustworthiness-vector": JSONValue(vector.claims.mapValues { .integer($0) }),
@@ -90,11 +92,12 @@ struct AttestationToken {
     }
 }
 
-extension SNPClaims {
+extension Claims {
     /// With the names that Trustee's policies know, and those that they do not know beside them.
     fileprivate var tokenClaims: JSONValue {
         func bit(_ isSet: Bool) -> JSONValue { .integer(isSet ? 1 : 0) }
         func number(_ value: some BinaryInteger) -> JSONValue { .integer(Int(clamping: value)) }
+        let policy = guestPolicy
         var claims: JSONValue = [
             "policy_abi_major": number(policy.abiMajor), "policy_abi_minor": number(policy.abiMinor),
             "policy_smt_allowed": bit(policy.contains(.smtAllowed)),
@@ -102,37 +105,21 @@ extension SNPClaims {
             "policy_debug_allowed": bit(policy.contains(.debugAllowed)),
             "policy_single_socket": bit(policy.contains(.singleSocket)),
         ]
-        for (name, bytes) in [
-            ("measurement", measurement), ("chip_id", chipID), ("host_data", hostData), ("report_id", reportID),
-            ("id_key_digest", idKeyDigest), ("author_key_digest", authorKeyDigest), ("family_id", familyID),
-            ("image_id", imageID),
-        ] where !bytes.isEmpty {
-            claims[name] = .text(Hex.encode(bytes))
+        for term in tee.terms where term.isInTokens { claims[term.name.text] = self[term]?.json }
+        for term in [SNPTerm.reportedTCB, SNPTerm.currentTCB, SNPTerm.committedTCB, SNPTerm.launchTCB] {
+            guard let version = tcb(term) else { continue }
+            claims["\(term.name)_bootloader"] = number(version.bootLoader)
+            claims["\(term.name)_tee"] = number(version.tee)
+            claims["\(term.name)_snp"] = number(version.snp)
+            claims["\(term.name)_microcode"] = number(version.microcode)
+            if let fmc = version.fmc { claims["\(term.name)_fmc"] = number(fmc) }
         }
-        for (prefix, version) in [
-            ("reported_tcb", reportedTCB), ("current_tcb", currentTCB), ("committed_tcb", committedTCB),
-            ("launch_tcb", launchTCB),
-        ] {
-            guard let version else { continue }
-            claims["\(prefix)_bootloader"] = number(version.bootLoader)
-            claims["\(prefix)_tee"] = number(version.tee)
-            claims["\(prefix)_snp"] = number(version.snp)
-            claims["\(prefix)_microcode"] = number(version.microcode)
-            if let fmc = version.fmc { claims["\(prefix)_fmc"] = number(fmc) }
-        }
-        if let platformInfo {
+        if let platformInfo = self.number(SNPTerm.platformInfo) {
             claims["platform_smt_enabled"] = bit(platformInfo & 1 != 0)
             claims["platform_tsme_enabled"] = bit(platformInfo & 2 != 0)
-            // Beyond 2⁵³ a JSON number is no longer exact.
-            claims["platform_info"] = .text("0x" + String(platformInfo, radix: 16))
         }
-        if let cspID { claims["csp_id"] = .text(cspID.text) }
-        for (name, vector) in [("current_mit_vector", mitigations.current), ("launch_mit_vector", mitigations.launch)] {
-            claims[name] = vector.map { .text("0x" + String($0, radix: 16)) }
-        }
-        if let vmpl { claims["vmpl"] = number(vmpl) }
-        if let guestSVN { claims["guest_svn"] = number(guestSVN) }
-        if let product { claims["product"] = .text(product.rawValue) }
+        claims["current_mit_vector"] = self[SNPTerm.currentMitigations]?.json
+        claims["launch_mit_vector"] = self[SNPTerm.launchMitigations]?.json
         return claims
     }
 }

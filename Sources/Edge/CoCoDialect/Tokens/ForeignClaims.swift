@@ -44,10 +44,10 @@ extension ForeignGuest {
                 .unauthenticated,
                 "The token is older than is taken here (token.trusted_age): attest again, and come with the new one.")
         }
-        guard let snp = evidence["snp"], let stated = SNPClaims(tokenClaims: snp, assuming: assumptions) else {
+        guard let snp = evidence["snp"], let stated = Claims(snp: snp, assuming: assumptions) else {
             throw Refusal(.technologyMismatch, "The token is of no technology that is known here: snp is.")
         }
-        guard server.allowsProvisionalFirmware || stated.hasCommittedFirmware(claims: snp, assuming: assumptions)
+        guard server.snp.allowsProvisionalFirmware || stated.hasCommittedFirmware(claims: snp, assuming: assumptions)
         else {
             throw Refusal(
                 .policyRefused,
@@ -59,7 +59,7 @@ extension ForeignGuest {
             initData[name] = value.asText.map { ExactText($0) }
         }
         self.init(
-            issuer: issuer, claims: GuestClaims(.snp(stated), initData: initData),
+            issuer: issuer, claims: GuestClaims(stated, initData: initData),
             key: try RecipientKey(refusing: jwk, rules: keys).json, issued: Date(timeIntervalSince1970: made),
             expires: Date(timeIntervalSince1970: end))
     }
@@ -68,13 +68,9 @@ extension ForeignGuest {
     private static let leeway: TimeInterval = 30
 }
 
-extension SNPClaims {
+extension Claims {
     /// What is not said stays unsaid, and a policy that asks for it is not met.
-    fileprivate init?(tokenClaims claims: JSON, assuming assumptions: ForeignAssumptions) {
-        func bytes(_ name: String, _ count: Int) -> [UInt8] {
-            guard let text = claims[name]?.asText, let bytes = Hex.decode(text), bytes.count == count else { return [] }
-            return bytes
-        }
+    fileprivate init?(snp claims: JSON, assuming assumptions: ForeignAssumptions) {
         // Some verifiers write numbers as texts.
         func number<N: FixedWidthInteger>(_ name: String) -> N? {
             guard let value = claims[name] else { return nil }
@@ -82,16 +78,15 @@ extension SNPClaims {
                 ?? value.asBool.map { $0 ? 1 : 0 }
         }
         func bit(_ name: String) -> Bool? { number(name).map { (n: UInt8) in n != 0 } }
-        func version(_ prefix: String) -> TCBVersion? {
+        func version(_ prefix: ExactText) -> TCBVersion? {
             guard let bootLoader: UInt8 = number("\(prefix)_bootloader"), let tee: UInt8 = number("\(prefix)_tee"),
                 let snp: UInt8 = number("\(prefix)_snp"), let microcode: UInt8 = number("\(prefix)_microcode")
             else { return nil }
             return TCBVersion(
                 fmc: number("\(prefix)_fmc"), bootLoader: bootLoader, tee: tee, snp: snp, microcode: microcode)
         }
-        let measurement = bytes("measurement", 48)
         // Debugging is never allowed by leaving it out.
-        guard !measurement.isEmpty, let debug = bit("policy_debug_allowed"),
+        guard let debug = bit("policy_debug_allowed"),
             let major: UInt8 = number("policy_abi_major"), let minor: UInt8 = number("policy_abi_minor"),
             let smt = bit("policy_smt_allowed"), let migration = bit("policy_migrate_ma"),
             let socket = bit("policy_single_socket")
@@ -104,27 +99,35 @@ extension SNPClaims {
         // What is not denied may be: a resource's policy must allow it then.
         let isCXLStated = claims["policy_cxl_allowed"] != nil
         if isCXLStated ? bit("policy_cxl_allowed") ?? true : !assumptions.forbidsCXL { policy.formUnion(.cxlAllowed) }
-        self.init(measurement: measurement, policy: policy)
-        product = claims["product"].map { $0.asText.flatMap { Product(name: $0) } } ?? assumptions.product
-        chipID = bytes("chip_id", 64)
-        hostData = bytes("host_data", 32)
-        reportID = bytes("report_id", 32)
-        idKeyDigest = bytes("id_key_digest", 48)
-        authorKeyDigest = bytes("author_key_digest", 48)
-        familyID = bytes("family_id", 16)
-        imageID = bytes("image_id", 16)
-        vmpl = claims["vmpl"] == nil ? assumptions.vmpl : number("vmpl")
-        guestSVN = number("guest_svn")
-        reportedTCB = version("reported_tcb")
-        func versionOrReported(_ prefix: ExactText) -> TCBVersion? {
-            assumptions.hasReportedTCB && !Self.isStated(prefix, in: claims) ? reportedTCB : version(prefix.text)
+
+        self.init(.snp, [SNPTerm.policy: .bits(policy.rawValue)])
+        for term in GuestTEE.snp.terms where term.isInTokens {
+            let member = claims[term.name.text]
+            switch term.form {
+            case .bytes(let count):
+                self[term] = member?.asText.flatMap { Hex.decode($0) }.flatMap { $0.count == count ? .bytes($0) : nil }
+            case .number: self[term] = number(term.name.text).map { (n: UInt32) in .number(UInt64(n)) }
+            case .text: self[term] = member?.asText.map { .text($0) }
+            case .word: self[term] = member?.asText.flatMap { Product(name: $0) }.map { .text($0.rawValue) }
+            case .bits, .tcb: break
+            }
         }
-        currentTCB = versionOrReported("current_tcb")
-        committedTCB = versionOrReported("committed_tcb")
-        launchTCB = versionOrReported("launch_tcb")
-        func bits(_ name: String) -> UInt64? { claims[name]?.asText.flatMap { UInt64(bits: $0) } ?? number(name) }
-        mitigations = StatedMitigations(current: bits("current_mit_vector"), launch: bits("launch_mit_vector"))
-        cspID = claims["csp_id"]?.asText.map { ExactText($0) }
+        guard measurement != nil else { return nil }
+        // A chip that is stated and cannot be read may be one that is denied.
+        if claims[SNPTerm.chipID.name.text] != nil, self[SNPTerm.chipID] == nil { return nil }
+        if claims["product"] == nil { self[SNPTerm.product] = assumptions.product.map { .text($0.rawValue) } }
+        if claims["vmpl"] == nil { self[SNPTerm.vmpl] = assumptions.vmpl.map { .number(UInt64($0)) } }
+        let reported = version(SNPTerm.reportedTCB.name)
+        self[SNPTerm.reportedTCB] = reported.map { .tcb($0) }
+        for term in [SNPTerm.currentTCB, SNPTerm.committedTCB, SNPTerm.launchTCB] {
+            let isAssumed = assumptions.hasReportedTCB && !Self.isStated(term.name, in: claims)
+            self[term] = (isAssumed ? reported : version(term.name)).map { .tcb($0) }
+        }
+        func bits(_ name: String) -> Fact? {
+            (claims[name]?.asText.flatMap { UInt64(bits: $0) } ?? number(name)).map { .bits($0) }
+        }
+        self[SNPTerm.currentMitigations] = bits("current_mit_vector")
+        self[SNPTerm.launchMitigations] = bits("launch_mit_vector")
     }
 
     private static func isStated(_ prefix: ExactText, in claims: JSON) -> Bool {
@@ -134,10 +137,7 @@ extension SNPClaims {
     /// As far as a token can say: it does not have the firmware's own versions. What is assumed counts only where it says
     /// nothing of one of the two; what it says and cannot be read is not committed.
     fileprivate func hasCommittedFirmware(claims: JSON, assuming assumptions: ForeignAssumptions) -> Bool {
-        guard Self.isStated("committed_tcb", in: claims), Self.isStated("current_tcb", in: claims) else {
-            return assumptions.hasCommittedFirmware
-        }
-        guard let committedTCB, let currentTCB else { return false }
-        return committedTCB.isAtLeast(currentTCB)
+        Self.isStated("committed_tcb", in: claims) && Self.isStated("current_tcb", in: claims)
+            ? hasCommittedFirmware : assumptions.hasCommittedFirmware
     }
 }

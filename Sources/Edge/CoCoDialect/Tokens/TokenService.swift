@@ -52,10 +52,12 @@ public struct TokenService: Sendable {
 
     func token(of guest: AttestedGuest, _ answer: GuestComponentAnswer) async throws -> String {
         let vector: TrustworthinessVector =
-            if let snp = guest.claims.snp {
-                .snp(snp.policy, isKnownMeasurement: try await isKnownMeasurement(snp.measurement))
-            } else {
-                .sample
+            switch guest.claims.tee {
+            case .snp:
+                .snp(
+                    guest.claims.evidence.guestPolicy,
+                    isKnownMeasurement: try await isKnownMeasurement(guest.claims.measurement ?? []))
+            case .sample: .sample
             }
         let (key, time) = (try await keys.current(), now())
         let claims = answer.guest.initData.map { InitDataClaims($0.claims) }

@@ -13,17 +13,18 @@ struct PolicyExamination: Examination {
             findings.append(
                 .warning("policy.\(setting.name)", found, do: "remove \(setting.name), unless you need it"))
         }
-        weak(policy.allowsSNPDebug, .snpAllowDebug, "the host may read guests that are registered so")
+        weak(policy.snp.allowsDebug, .snpAllowDebug, "the host may read guests that are registered so")
         weak(policy.allowsSEVDebug, .sevAllowDebug, "the host may read guests that are registered so")
         weak(
-            policy.allowsSNPMigrationAgent, .snpAllowMigrationAgent, "a migration agent may copy guests to other hosts")
-        weak(policy.allowsProvisionalFirmware, .snpAllowProvisionalFirmware, "the host can roll its firmware back")
+            policy.snp.allowsMigrationAgent, .snpAllowMigrationAgent, "a migration agent may copy guests to other hosts"
+        )
+        weak(policy.snp.allowsProvisionalFirmware, .snpAllowProvisionalFirmware, "the host can roll its firmware back")
         weak(
-            !policy.holdsMinimumAtLaunch, .snpMinimumAtLaunch,
+            !policy.snp.holdsMinimumAtLaunch, .snpMinimumAtLaunch,
             "guests that old firmware has launched are taken, whatever its holes")
-        weak(policy.vmpl != 0, .snpVMPL, "reports are taken from privilege level \(policy.vmpl), not from 0")
+        weak(policy.snp.vmpl != 0, .snpVMPL, "reports are taken from privilege level \(policy.snp.vmpl), not from 0")
         weak(settings.limits.requestsPerSecond == 0, .limitRequestsPerSecond, "an address may ask without limit")
-        if policy.minimumTCB.isEmpty {
+        if policy.snp.minimumTCB.isEmpty {
             findings.append(
                 .warning(
                     "policy.minimum_tcb", "any firmware will do, unless a workload says otherwise",

@@ -32,25 +32,25 @@ extension SettingKey {
 
     package static let snpAllowDebug = SettingKey(
         "snp.allow_debug", "Accept SNP guests that their host may debug, if registered so", default: "false"
-    ) { $1.policy.allowsSNPDebug = try $0.bool() }
+    ) { $1.policy.snp.allowsDebug = try $0.bool() }
 
     package static let snpAllowMigrationAgent = SettingKey(
         "snp.allow_migration_agent", "Accept SNP guests with a migration agent, if registered so", default: "false"
-    ) { $1.policy.allowsSNPMigrationAgent = try $0.bool() }
+    ) { $1.policy.snp.allowsMigrationAgent = try $0.bool() }
 
     package static let snpVMPL = SettingKey(
         "snp.vmpl", "The privilege level that reports must be made at, 0 to 3", default: "0"
-    ) { $1.policy.vmpl = UInt32(try $0.number(0...3)) }
+    ) { $1.policy.snp.vmpl = UInt64(try $0.number(0...3)) }
 
     package static let snpAllowProvisionalFirmware = SettingKey(
         "snp.allow_provisional_firmware", "Accept hosts whose firmware is not committed", default: "false"
-    ) { $1.policy.allowsProvisionalFirmware = try $0.bool() }
+    ) { $1.policy.snp.allowsProvisionalFirmware = try $0.bool() }
 
     package static let snpProducts = SettingKey(
         "snp.products", "Processors whose SNP guests are taken", default: "milan, genoa, turin"
     ) {
-        $1.policy.products = Set(
-            try $0.names(of: Product.allCases.map { $0.rawValue.lowercased() }).compactMap { Product(name: $0.text) })
+        $1.policy.snp.products = try $0.names(of: Product.allCases.map { $0.rawValue.lowercased() })
+            .compactMap { Product(name: $0.text) }
     }
 
     package static let snpCSPIDs = SettingKey(
@@ -59,35 +59,35 @@ extension SettingKey {
             + "(default: any, and VCEKs too)"
     ) {
         let list = $0.list()
-        $1.policy.cspIDs = list.isEmpty ? nil : list.map { ExactText($0) }
+        $1.policy.snp.cspIDs = list.isEmpty ? nil : list.map { ExactText($0) }
     }
 
     package static let snpMinimumTCBMilan = SettingKey(
         "snp.minimum_tcb.milan", "Least TCB on Milan: boot loader, TEE, SNP, microcode, e.g. 03.00.20.209"
-    ) { $1.policy.minimumTCB[.milan] = try $0.tcb(.milan) }
+    ) { $1.policy.snp.minimumTCB[.milan] = try $0.tcb(.milan) }
 
     package static let snpMinimumTCBGenoa = SettingKey(
         "snp.minimum_tcb.genoa", "Least TCB on Genoa, in the same form"
-    ) { $1.policy.minimumTCB[.genoa] = try $0.tcb(.genoa) }
+    ) { $1.policy.snp.minimumTCB[.genoa] = try $0.tcb(.genoa) }
 
     package static let snpMinimumTCBTurin = SettingKey(
         "snp.minimum_tcb.turin", "Least TCB on Turin: FMC first, then the same four"
-    ) { $1.policy.minimumTCB[.turin] = try $0.tcb(.turin) }
+    ) { $1.policy.snp.minimumTCB[.turin] = try $0.tcb(.turin) }
 
     package static let snpMinimumMitigations = SettingKey(
         "snp.minimum_mitigations",
         "Bits that must be set in the mitigation vectors of reports, in hex, e.g. 0x1; reports before version 5 have none"
     ) {
-        guard !$0.text.isEmpty else { return $1.policy.minimumMitigations = 0 }
+        guard !$0.text.isEmpty else { return $1.policy.snp.minimumMitigations = 0 }
         guard let bits = UInt64(bits: $0.text) else { throw $0.invalid("bits in hex such as 0x1, or nothing") }
-        $1.policy.minimumMitigations = bits
+        $1.policy.snp.minimumMitigations = bits
     }
 
     package static let snpMinimumAtLaunch = SettingKey(
         "snp.minimum_at_launch",
         "Hold what the host ran when the guest was launched (LAUNCH_TCB, LAUNCH_MIT_VECTOR) to the minimums too",
         default: "true"
-    ) { $1.policy.holdsMinimumAtLaunch = try $0.bool() }
+    ) { $1.policy.snp.holdsMinimumAtLaunch = try $0.bool() }
 
     package static let sevEnabled = SettingKey(
         "sev.enabled", "Take SEV and SEV-ES guests, whose memory has no integrity", default: "true"

@@ -1,4 +1,4 @@
-import Broker
+package import Broker
 import Bytes
 import Endorsements
 package import Evidence
@@ -25,7 +25,8 @@ package enum OfflineVerification {
         let text = String(decoding: contents, as: UTF8.self)
         let report = try AttestationReport(bytes: Hex.decode(text.trimmed) ?? contents)
         // Version 2 names no product; those that made it have TCBs of one form.
-        guard expectations.minimumTCB.isEmpty || expectations.minimumTCB[report.product ?? .milan] != nil else {
+        guard expectations.server.minimumTCB.isEmpty || expectations.server.minimumTCB[report.product ?? .milan] != nil
+        else {
             throw MalformedInput("minimum TCB", "it does not have as many numbers as the report's product")
         }
         var pool: [Certificate] = []

@@ -1,4 +1,4 @@
-@testable import Broker
+@testable import Appraisal
 import Bytes
 import Evidence
 import EvidenceSupport

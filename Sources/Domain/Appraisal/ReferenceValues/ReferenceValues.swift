@@ -1,5 +1,4 @@
 import Bytes
-import Evidence
 public import Formats
 public import FoundationEssentials
 
@@ -7,23 +6,37 @@ public import FoundationEssentials
 public struct ReferenceValueSet: Sendable, Hashable, Codable {
     /// What the values are. A policy can name a set of digests only where its kind fits; numbers, truth values and texts are
     /// kept for whoever reads them back (Trustee's clients set them), and no rule reads them.
-    public enum Kind: String, Sendable, Hashable, CaseIterable, Codable {
-        case measurement
-        case hostData = "host_data"
-        case idKey = "id_key"
-        case authorKey = "author_key"
-        case number
-        case boolean
-        case text
-
+    public struct Kind: RawRepresentable, Sendable, Hashable, CaseIterable, Codable {
+        public let rawValue: String
         /// How long each digest is, in bytes; `nil` for what is no digest.
-        public var length: Int? {
-            switch self {
-            case .measurement, .idKey, .authorKey: 48
-            case .hostData: 32
-            case .number, .boolean, .text: nil
-            }
+        public let length: Int?
+        /// What reports say "none" by, and so no value is.
+        let isZeroNone: Bool
+        /// Parts of names by which Trustee's clients, which state no kind, mean this one.
+        package let aliases: [String]
+
+        /// Of digests.
+        init(_ name: String, length: Int, isZeroNone: Bool = true, aliases: [String]) {
+            (rawValue, self.length, self.isZeroNone, self.aliases) = (name, length, isZeroNone, aliases)
         }
+
+        private init(_ name: String) { (rawValue, length, isZeroNone, aliases) = (name, nil, false, []) }
+
+        public static let number = Kind("number")
+        public static let boolean = Kind("boolean")
+        public static let text = Kind("text")
+
+        public static let allCases = Vocabulary.all.flatMap(\.kinds) + [.number, .boolean, .text]
+
+        public init?(rawValue: String) {
+            guard let kind = Self.allCases.first(where: { ExactText($0.rawValue) == ExactText(rawValue) }) else {
+                return nil
+            }
+            self = kind
+        }
+
+        public static func == (a: Kind, b: Kind) -> Bool { ExactText(a.rawValue) == ExactText(b.rawValue) }
+        public func hash(into hasher: inout Hasher) { hasher.combine(ExactText(rawValue)) }
 
         /// Whether a rule of policies can name such a set.
         public var isRead: Bool { length != nil }
@@ -77,8 +90,8 @@ public struct ReferenceValueSet: Sendable, Hashable, Codable {
                 }
             }
         }
-        // A guest that nobody signed for shows zeros: they would let in everyone's. Host data of zeros are a host that gave none.
-        guard kind == .hostData || !kind.isRead || !values.contains(where: \.isAllZero) else {
+        // A guest that nobody signed for shows zeros: they would let in everyone's.
+        guard !kind.isZeroNone || !values.contains(where: \.isAllZero) else {
             throw Refusal(
                 .invalidField,
                 "The reference values \(name) hold a value of zeros, which is how reports say \"none\": remove it.")

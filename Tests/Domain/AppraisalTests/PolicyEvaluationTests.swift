@@ -1,4 +1,4 @@
-import Broker
+import Appraisal
 import Bytes
 import Crypto
 import Evidence
@@ -15,7 +15,7 @@ struct PolicyEvaluationTests {
     struct Scene: Sendable {
         var claims: SNPClaims
         var initData: [ExactText: ExactText] = ["aa.toml": "x"]
-        var policy: ResourcePolicy
+        var policy: Policy
         var references: ReferenceValues
         var server = AppraisalPolicy()
 
@@ -39,7 +39,7 @@ struct PolicyEvaluationTests {
             claims.cspID = "CN=cloud.example"
             claims.policy.formUnion([.singleSocket])
 
-            policy = ResourcePolicy(name: try PolicyName("web"))
+            policy = Policy(name: try PolicyName("web"))
             policy.products = [.milan, .genoa]
             policy.measurements = [.value(Simulated.measurement("other")), .set(try PolicyName("web-1"))]
             policy.hostData = [.value(claims.hostData)]
@@ -99,7 +99,7 @@ struct PolicyEvaluationTests {
 
         var verdict: Verdict {
             policy.evaluate(
-                GuestClaims(.snp(claims), initData: initData), references: references, under: server,
+                GuestClaims(claims.evidence, initData: initData), references: references, under: server,
                 at: PolicyEvaluationTests.time)
         }
     }
@@ -135,8 +135,7 @@ struct PolicyEvaluationTests {
         let failures = scene.verdict.failures.map(\.name)
         #expect(failures == [.policyContainerImages, .policyAgentClaims, .policyAgentClaims], "no init data state any")
         scene.policy.containerImages = nil
-        let kept = try JSONEncoder().encode(scene.policy)
-        #expect(try JSONDecoder().decode(ResourcePolicy.self, from: kept) == scene.policy)
+        #expect(try Policy(json: scene.policy.json) == scene.policy)
     }
 
     @Test("Init data beside those that a policy lists are the host's own, and taken where the policy says so; A10")
@@ -148,14 +147,15 @@ struct PolicyEvaluationTests {
         scene.policy.isInitDataOpen = true
         try scene.policy.check()
         #expect(scene.verdict.isAccepted, "\(scene.verdict.failures)")
-        let kept = try JSONEncoder().encode(scene.policy)
-        #expect(try JSONDecoder().decode(ResourcePolicy.self, from: kept) == scene.policy)
+        #expect(try Policy(json: scene.policy.json) == scene.policy)
         scene.policy.initData = [:]
         #expect(throws: Refusal.self) { try scene.policy.check() }
     }
 
     static let cases: [Case] = [
-        Case("another technology", .policyTechnology) { $0.policy.tees = [.sample] },
+        Case("another technology", .policyTechnology) {
+            $0.policy.rules = [.sample: Rules(["accepts_any_measurement": .bool(true)])]
+        },
         Case("another processor", .policyProduct) { $0.policy.products = [.milan] },
         Case("no word on the processor", .policyProduct) {
             $0.claims.product = nil
@@ -177,8 +177,8 @@ struct PolicyEvaluationTests {
         Case("another kind of key", .policyEndorsement) { $0.claims.endorsement = .vcek },
         Case("another cloud's key; A7", .policyCSPID) { $0.claims.cspID = "CN=cloud.example.org" },
         Case("no word on the cloud; A7", .policyCSPID) { $0.claims.cspID = nil },
-        Case("a cloud that the server does not take; A7", .policyCSPID) { $0.server.cspIDs = ["CN=other.example"] },
-        Case("a processor that the server does not take; A17", .policyProduct) { $0.server.products = [.turin] },
+        Case("a cloud that the server does not take; A7", .policyCSPID) { $0.server.snp.cspIDs = ["CN=other.example"] },
+        Case("a processor that the server does not take; A17", .policyProduct) { $0.server.snp.products = [.turin] },
         Case("old firmware when the guest was launched; A7", .policyMinimumTCB) {
             $0.claims.launchTCB = TCBVersion("03.00.19.210")
         },
@@ -192,7 +192,7 @@ struct PolicyEvaluationTests {
         Case("a mitigation that was missing at the launch; A7", .policyMitigations) {
             $0.policy.minimumMitigations = 0b10
         },
-        Case("a mitigation that the server wants; A7", .policyMitigations) { $0.server.minimumMitigations = 0b100 },
+        Case("a mitigation that the server wants; A7", .policyMitigations) { $0.server.snp.minimumMitigations = 0b100 },
         Case("no word on mitigations; A7", .policyMitigations) { $0.claims.mitigations = StatedMitigations() },
         Case("an image that is not listed; E6", .policyContainerImages) {
             $0.addAgent(Scene.rego(images: ["docker.io/library/nginx:1.27", "evil.example.org/x"]))
@@ -223,11 +223,11 @@ struct PolicyEvaluationTests {
         Case("a processor without a minimum", .policyMinimumTCB) { $0.claims.product = .milan },
         Case("no word on the TCB", .policyMinimumTCB) { $0.claims.reportedTCB = nil },
         Case("less than the server's minimum", .policyMinimumTCB) {
-            $0.server.minimumTCB = [.genoa: try #require(TCBVersion("04.00.00.00"))]
+            $0.server.snp.minimumTCB = [.genoa: try #require(TCBVersion("04.00.00.00"))]
         },
         Case("the server's minimum, and a policy without", .policyMinimumTCB) {
             $0.policy.minimumTCB = [:]
-            $0.server.minimumTCB = [.genoa: try #require(TCBVersion("04.00.00.00"))]
+            $0.server.snp.minimumTCB = [.genoa: try #require(TCBVersion("04.00.00.00"))]
         },
         Case("too low a privilege", .policyVMPL) { $0.claims.vmpl = 2 },
         Case("another privilege level", .policyVMPL) { $0.policy.vmpl = .exactly(1) },
@@ -246,7 +246,7 @@ struct PolicyEvaluationTests {
         },
         Case("debugging that only the server allows", .policyDebug) {
             $0.claims.policy.formUnion(.debugAllowed)
-            $0.server.allowsSNPDebug = true
+            $0.server.snp.allowsDebug = true
         },
         Case("a migration agent", .policyMigrationAgent) { $0.claims.policy.formUnion(.migrationAgentAllowed) },
         Case("a migration agent that only the policy allows", .policyMigrationAgent) {
@@ -255,7 +255,7 @@ struct PolicyEvaluationTests {
         },
         Case("a migration agent that only the server allows", .policyMigrationAgent) {
             $0.claims.policy.formUnion(.migrationAgentAllowed)
-            $0.server.allowsSNPMigrationAgent = true
+            $0.server.snp.allowsMigrationAgent = true
         },
         Case("SMT", .policyPermissions) { $0.policy.allows = [] },
         Case("CXL", .policyPermissions) { $0.claims.policy.formUnion(.cxlAllowed) },
@@ -301,7 +301,7 @@ struct PolicyEvaluationTests {
             {
                 $0.claims.policy.formUnion(.debugAllowed)
                 $0.policy.allows.formUnion(.debugAllowed)
-                $0.server.allowsSNPDebug = true
+                $0.server.snp.allowsDebug = true
             }
         ),
         (
@@ -309,7 +309,7 @@ struct PolicyEvaluationTests {
             {
                 $0.claims.policy.formUnion(.migrationAgentAllowed)
                 $0.policy.allows.formUnion(.migrationAgentAllowed)
-                $0.server.allowsSNPMigrationAgent = true
+                $0.server.snp.allowsMigrationAgent = true
             }
         ),
         (
@@ -377,29 +377,29 @@ struct PolicyEvaluationTests {
 
     @Test("A sample gets in by a policy that is for samples, and by no other")
     func samples() throws {
-        let claims = GuestClaims(.sample(svn: "1"))
+        let claims = GuestClaims(Claims(.sample, [SampleTerm.svn: .text("1")]))
         var server = AppraisalPolicy()
         server.allowsSample = true
-        func verdict(_ policy: ResourcePolicy) -> Verdict {
+        func verdict(_ policy: Policy) -> Verdict {
             policy.evaluate(claims, references: [:], under: server, at: Self.time)
         }
-        var policy = ResourcePolicy(name: try PolicyName("trial"))
+        var policy = Policy(name: try PolicyName("trial"))
         policy.acceptsAnyMeasurement = true
         #expect(verdict(policy).failures.map(\.name) == [.policyTechnology])
-        policy.tees = [.snp, .sample]
+        policy.rules[.sample] = Rules(["accepts_any_measurement": .bool(true)])
         #expect(verdict(policy).isAccepted)
-        policy.acceptsAnyMeasurement = false
-        policy.measurements = [.value(Simulated.measurement("app"))]
+        policy.rules[.sample] = Rules()
         #expect(verdict(policy).failures.map(\.name) == [.policyMeasurement])
+        #expect(throws: Refusal.self) { try policy.check() }
     }
 
     @Test("A sample that attested where samples are taken gets in nowhere else, whatever the policy says")
     func samplesElsewhere() throws {
-        var policy = ResourcePolicy(name: try PolicyName("trial"))
-        policy.acceptsAnyMeasurement = true
-        policy.tees = [.snp, .sample]
+        var policy = Policy(name: try PolicyName("trial"))
+        policy.rules[.sample] = Rules(["accepts_any_measurement": .bool(true)])
         let verdict = policy.evaluate(
-            GuestClaims(.sample(svn: "1")), references: [:], under: AppraisalPolicy(), at: Self.time)
+            GuestClaims(Claims(.sample, [SampleTerm.svn: .text("1")])), references: [:], under: AppraisalPolicy(),
+            at: Self.time)
         #expect(verdict.failures.map(\.name) == [.policyTechnology])
     }
 
@@ -420,7 +420,7 @@ struct PolicyEvaluationTests {
 
     // MARK: Policies that mean nothing
 
-    static let broken: [(String, @Sendable (inout ResourcePolicy) throws -> Void)] = [
+    static let broken: [(String, @Sendable (inout Policy) throws -> Void)] = [
         (
             "accepts_any_measurement",
             {
@@ -435,7 +435,7 @@ struct PolicyEvaluationTests {
         ("host_data", { $0.hostData = [.value(Array(repeating: 1, count: 48))] }),
         ("family_ids", { $0.familyIDs = [[1]] }), ("image_ids", { $0.imageIDs = [] }),
         ("chips", { $0.chips = [Array(repeating: 0, count: 64)] }),
-        ("chips", { $0.chips = [Array(repeating: 1, count: 63)] }), ("tee", { $0.tees = [] }),
+        ("chips", { $0.chips = [Array(repeating: 1, count: 63)] }), ("[snp] or [sample]", { $0.tees = [] }),
         ("products", { $0.products = [] }), ("endorsements", { $0.endorsements = [] }),
         ("max_vmpl", { $0.vmpl = .atMost(4) }), ("vmpl", { $0.vmpl = .exactly(4) }),
         ("minimum_tcb", { $0.minimumTCB[.turin] = TCBVersion("03.00.20.209") }),
@@ -448,6 +448,13 @@ struct PolicyEvaluationTests {
                 ($0.minimumTCB, $0.minimumMitigations, $0.holdsMinimumAtLaunch) = ([:], 0, false)
             }
         ),
+        ("vmpl", { $0.rules[.snp]?["vmpl"] = .bool(true) }),
+        ("surprise", { $0.rules[.snp]?["surprise"] = .bool(true) }),
+        ("allow_provisional_firmware", { $0.rules[.snp]?["allow_provisional_firmware"] = .bool(true) }),
+        ("allow", { $0.rules[.snp]?["allow"] = .bits(1) }), ("require", { $0.rules[.snp]?["require"] = .bits(0) }),
+        ("products", { $0.rules[.snp]?["products"] = .texts(["Rome"]) }),
+        ("minimum_tcb", { $0.rules[.snp]?["minimum_tcb"] = .table(["Rome": "1.2.3.4"]) }),
+        ("measurements", { $0.rules[.sample] = Rules(["measurements": .digests([.value([1])])]) }),
         ("opa", { $0.agentDecision = "../policies" }), ("opa", { $0.agentDecision = "policy/1allow" }),
         ("opa", { $0.agentDecision = "" }), ("opa", { $0.agentDecision = "policy/allow?x" }),
     ]
@@ -462,7 +469,7 @@ struct PolicyEvaluationTests {
 
     @Test("A policy with nothing but what a host chooses needs to say that it takes any measurement")
     func hostChosen() throws {
-        var policy = ResourcePolicy(name: try PolicyName("web"))
+        var policy = Policy(name: try PolicyName("web"))
         policy.hostData = [.value(Simulated.digest("x"))]
         policy.familyIDs = [Array(repeating: 1, count: 16)]
         #expect(throws: Refusal.self) { try policy.check() }
@@ -477,27 +484,24 @@ struct PolicyEvaluationTests {
         var policy = try Scene().policy
         policy.description = "The \"web\""
         policy.agentDecision = "policy/allow"
-        for vmpl in [nil, .exactly(0), .atMost(3)] as [ResourcePolicy.VMPL?] {
+        for vmpl in [nil, .exactly(0), .atMost(3)] as [Policy.VMPL?] {
             policy.vmpl = vmpl
-            let json = try JSONEncoder().encode(policy)
-            #expect(try JSONDecoder().decode(ResourcePolicy.self, from: json) == policy)
-            let later = String(decoding: json, as: UTF8.self).replacing("\"form\":3", with: "\"form\":4")
-            #expect(throws: (any Error).self) {
-                try JSONDecoder().decode(ResourcePolicy.self, from: Data(later.utf8))
-            }
+            #expect(try Policy(json: policy.json) == policy)
+            let later = policy.json.replacing("\"form\":4", with: "\"form\":5")
+            #expect(throws: Refusal.self) { try Policy(json: later) }
         }
     }
 
-    @Test("A policy that needs no newer form is written in one that earlier versions read")
-    func earlierForms() throws {
-        var policy = ResourcePolicy(name: try PolicyName("web"))
-        policy.measurements = [.value(Simulated.measurement("app"))]
-        func form() throws -> Bool {
-            String(decoding: try JSONEncoder().encode(policy), as: UTF8.self).contains("\"form\":1")
+    @Test("A rule that another version has added is not overlooked: the policy decides nothing")
+    func laterRules() throws {
+        let json = try Scene().policy.json
+        for later in [
+            json.replacing("\"vmpl\":", with: "\"xvmpl\":").replacing("\"max_vmpl\":", with: "\"max_xvmpl\":"),
+            json.replacing("\"snp\":{", with: "\"tdx\":{},\"snp\":{"),
+        ] {
+            #expect(later != json)
+            #expect(throws: Refusal.self) { try Policy(json: later) }
         }
-        #expect(try form())
-        policy.containerImages = ["a"]
-        #expect(try !form())
     }
 
     @Test("A minimum that does not hold at the launch is met by a guest that older firmware launched; A7")
@@ -509,17 +513,44 @@ struct PolicyEvaluationTests {
         scene.policy.holdsMinimumAtLaunch = false
         #expect(scene.verdict.isAccepted, "\(scene.verdict.failures)")
         // The server's own minimum has its own word on that.
-        scene.server.minimumTCB[.genoa] = TCBVersion("02.00.00.00")
+        scene.server.snp.minimumTCB[.genoa] = TCBVersion("02.00.00.00")
         #expect(scene.verdict.failures.map(\.name) == [.policyMinimumTCB])
-        scene.server.holdsMinimumAtLaunch = false
+        scene.server.snp.holdsMinimumAtLaunch = false
         #expect(scene.verdict.isAccepted)
+    }
+
+    static let otherForms: [(ExactText, Condition, Check.Name)] = [
+        ("measurements", .bool(true), .policyMeasurement), ("family_ids", .bool(true), .policyFamilyID),
+        ("products", .bits(1), .policyProduct), ("chips", .texts(["a"]), .policyChip),
+        ("min_guest_svn", .bool(true), .policyGuestSVN), ("require_platform", .bool(true), .policyPlatform),
+        ("minimum_tcb", .bool(true), .policyMinimumTCB), ("minimum_mitigations", .bool(true), .policyMitigations),
+    ]
+
+    @Test(
+        "A condition in another rule's form lets nobody in, should one ever come so far", arguments: otherForms.indices)
+    func otherForm(_ index: Int) throws {
+        let (key, condition, name) = Self.otherForms[index]
+        var scene = try Scene()
+        scene.policy.rules[.snp]?[key] = condition
+        #expect(scene.verdict.failures.map(\.name) == [name])
+    }
+
+    @Test("Claims that are kept in another form than their terms' are refused")
+    func unfitClaims() {
+        for claims in [
+            #"{"vmpl":"0"}"#, #"{"measurement":"xy"}"#, #"{"policy":"196608"}"#, #"{"product":"Rome"}"#,
+            #"{"reported_tcb":"1.2"}"#, #"{"csp_id":1}"#, "[]",
+        ] {
+            #expect(throws: MalformedInput.self) { try GuestClaims(json: #"{"tee":"snp","claims":\#(claims)}"#) }
+        }
+        #expect(throws: MalformedInput.self) { try GuestClaims(json: #"{"tee":"tdx","claims":{}}"#) }
     }
 
     @Test("Claims come back from their JSON as they were, all of them and the least of them")
     func claims() throws {
-        let all = GuestClaims(.snp(try Scene().claims), initData: ["a": "b"])
-        let least = GuestClaims(.snp(SNPClaims(measurement: [1, 2], policy: GuestPolicy(rawValue: .max))))
-        for claims in [all, least, GuestClaims(.sample(svn: "1"))] {
+        let all = GuestClaims(try Scene().claims.evidence, initData: ["a": "b"])
+        let least = GuestClaims(SNPClaims(measurement: [1, 2], policy: GuestPolicy(rawValue: .max)).evidence)
+        for claims in [all, least, GuestClaims(Claims(.sample, [SampleTerm.svn: .text("1")]))] {
             #expect(try GuestClaims(json: claims.json, initData: claims.initDataJSON) == claims)
         }
     }

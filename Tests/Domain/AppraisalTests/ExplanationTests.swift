@@ -1,8 +1,7 @@
-import Broker
+import Appraisal
 import Evidence
 import EvidenceSupport
 import Foundation
-import Policies
 import Testing
 
 @Suite("Policies in words")
@@ -10,7 +9,7 @@ struct ExplanationTests {
     private let time = Date(timeIntervalSince1970: 1_760_000_000)
 
     private func explain(_ toml: String, references: ReferenceValues? = nil) throws -> String {
-        try ResourcePolicy(toml: toml, name: PolicyName("web")).explanation(references: references, at: time)
+        try Policy(toml: toml, name: PolicyName("web")).explanation(references: references, at: time)
     }
 
     private func set(_ name: String, expires: Date? = nil) throws -> ReferenceValueSet {
@@ -21,12 +20,13 @@ struct ExplanationTests {
 
     @Test("What lets in more than it seems to is said first, and loudly")
     func warnings() throws {
-        let text = try explain("accepts_any_measurement = true\ntee = [\"snp\", \"sample\"]\nallow = [\"debug\"]")
+        let text = try explain(
+            "[snp]\naccepts_any_measurement = true\nallow = [\"debug\"]\n[sample]\naccepts_any_measurement = true")
         let loud = text.split(separator: "\n").prefix { $0.hasPrefix("WARNING") }
         #expect(loud.count == 3)
         #expect(loud.first?.contains("WHATEVER SOFTWARE IT RUNS") == true)
         #expect(loud.contains { $0.contains("anyone can make one up") } && loud.contains { $0.contains("allow_debug") })
-        let asked = try explain("accepts_any_measurement = true\nopa = \"policy/allow\"")
+        let asked = try explain("opa = \"policy/allow\"\n[snp]\naccepts_any_measurement = true")
         #expect(asked.hasPrefix("WARNING") && asked.contains("Only the Open Policy Agent does"))
     }
 
@@ -34,10 +34,11 @@ struct ExplanationTests {
     func rules() throws {
         let text = try explain(
             """
+            [snp]
             measurements = ["@web-1"]
             chips = ["0102030405060708"]
             require_platform = ["alias_check"]
-            [minimum_tcb]
+            [snp.minimum_tcb]
             Genoa = "03.00.20.209"
             [init_data]
             x = "y"
@@ -53,10 +54,10 @@ struct ExplanationTests {
 
     @Test("Reference values that are gone or have expired are pointed out")
     func references() throws {
-        let gone = try explain("measurements = [\"@web-1\"]", references: [:])
+        let gone = try explain("[snp]\nmeasurements = [\"@web-1\"]", references: [:])
         #expect(gone.contains("@web-1 (WHICH IS NOT THERE"))
         let expired = try explain(
-            "measurements = [\"@web-1\"]", references: [PolicyName("web-1"): set("web-1", expires: time)])
+            "[snp]\nmeasurements = [\"@web-1\"]", references: [PolicyName("web-1"): set("web-1", expires: time)])
         #expect(expired.contains("EXPIRED on 2025-10-09"))
     }
 }

@@ -1,4 +1,3 @@
-public import Broker
 import Bytes
 import Evidence
 import Formats
@@ -9,7 +8,7 @@ extension ReferenceValueSet {
     ///
     /// - Throws: a ``Refusal`` that names the key, and its line where it can be found.
     public init(toml text: String, name: PolicyName) throws(Refusal) {
-        var document = try TOMLDocument(text, subject: "The set of reference values \(name)")
+        var document = try KeyedDocument(toml: text, subject: "The set of reference values \(name)")
         let kinds = Kind.allCases.map(\.rawValue).joined(separator: ", ")
         guard let word = try document.text("kind") else {
             throw document.refuse("kind", "is missing: say what the values are, one of \(kinds)")

@@ -1,9 +1,8 @@
-import Broker
+import Appraisal
 import Bytes
 import Evidence
 import EvidenceSupport
 import Foundation
-import Policies
 import Testing
 
 @Suite("Reference values in TOML and JSON")

@@ -1,0 +1,105 @@
+import Bytes
+import Evidence
+
+extension Policy {
+    /// Sees to it that the policy means something: that lists are not empty, that values have the length of what they
+    /// are compared with, and that it does not let every genuine guest in unless it says so.
+    ///
+    /// - Throws: a ``Refusal`` that names the rule and says what to write.
+    public func check() throws(Refusal) {
+        func refuse(_ rule: String, _ problem: String) -> Refusal {
+            Refusal(.invalidField, "The policy \(name) cannot be used: \(rule) \(problem).")
+        }
+        guard !rules.isEmpty else {
+            throw refuse(
+                Vocabulary.tables, "is missing: a policy has a table for each technology whose guests may get in")
+        }
+        for vocabulary in vocabularies {
+            let rules = rules[vocabulary.tee] ?? Rules()
+            if let (key, problem) = vocabulary.fault(in: rules) { throw refuse(key.text, problem) }
+        }
+        for (rule, fault) in [
+            ("container_images", containerImages.flatMap { Shape.texts.fault(in: .texts($0)) }),
+            ("agent_policy_rules", agentPolicyRules.flatMap { Self.agentRulesShape.fault(in: .bytes($0)) }),
+        ] {
+            if let fault { throw refuse(rule, fault) }
+        }
+        if let pointer = agentPolicyClaims.keys.sorted().first(where: { !AgentPolicy.isPointer($0) }) {
+            throw refuse(
+                "agent_policy_claims",
+                "has \"\(pointer.text.prefix(64))\", which is no JSON pointer such as /containers/1/OCI/Process/Args/0")
+        }
+        guard !issuers.contains(where: { $0.isEmpty || $0.text.utf8.count > 512 }), Set(issuers).count == issuers.count
+        else {
+            throw refuse("issuers", "holds a name twice, or one that is empty or longer than 512 bytes")
+        }
+        guard !isInitDataOpen || !initData.isEmpty else {
+            throw refuse("init_data_open", "is true, and there are no init_data: then any are taken anyhow")
+        }
+        // Kept as JSON, whose usual readers would take one for the other.
+        let alike = "has two names that differ in bytes only and look the same: remove one"
+        guard Set(initData.keys.map(\.text)).count == initData.count else { throw refuse("init_data", alike) }
+        guard Set(agentPolicyClaims.keys.map(\.text)).count == agentPolicyClaims.count else {
+            throw refuse("agent_policy_claims", alike)
+        }
+        if let agentDecision { try Self.check(agentDecision, refuse) }
+    }
+
+    static let agentRulesShape = Shape.bytes([32], wanted: "the digest of an agent policy's rules has 64 hex digits")
+
+    private static func check(_ decision: String, _ refuse: (String, String) -> Refusal) throws(Refusal) {
+        let segments = decision.split(separator: "/", omittingEmptySubsequences: false)
+        let isPath = segments.allSatisfy { segment in
+            segment.first?.isNumber == false && segment.utf8.allSatisfy { Self.isWord($0) }
+        }
+        guard isPath, decision.utf8.count <= 256 else {
+            throw refuse(
+                "opa",
+                "is \"\(decision.prefix(64))\" and should be the path of a rule, such as policy/allow for the rule "
+                    + "`allow` of the package `policy`")
+        }
+    }
+
+    private static func isWord(_ character: UInt8) -> Bool {
+        switch character {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
+    }
+}
+
+extension Vocabulary {
+    /// `[snp] or [sample]`.
+    static var tables: String { Wording.either(all.map { "[\($0.tee.rawValue)]" }) }
+
+    /// What is wrong with a policy's rules: conditions that nobody or everybody meets, and those that no rule reads.
+    func fault(in rules: Rules) -> (key: ExactText, problem: String)? {
+        for key in rules.keys {
+            guard let rule = written.first(where: { $0.key == key }), let condition = rules[key] else {
+                return (key, "is not a rule for \(name) guests")
+            }
+            if let problem = rule.shape.fault(in: condition) { return (key, problem) }
+        }
+        if let fault = fault(rules) { return fault }
+        let acceptsAny = rules.bool(.acceptsAny) ?? false
+        guard pinsGuest(rules) != acceptsAny else {
+            let pins = self.rules.filter(\.pins).map(\.key.text)
+            return (
+                .acceptsAny,
+                acceptsAny
+                    ? "is true, and there are measurements or keys to be met: remove one of the two"
+                    : pins.isEmpty
+                        ? "is not true in [\(tee.rawValue)], whose guests can show nothing: set it to true if any are meant"
+                        : "is not true, and nothing says which guests are meant. Everyone who rents a confidential virtual "
+                            + "machine would get in: give \(Wording.either(pins)), or set it to true if that is meant"
+            )
+        }
+        return nil
+    }
+}
+
+extension ExactText {
+    static let acceptsAny: ExactText = "accepts_any_measurement"
+}

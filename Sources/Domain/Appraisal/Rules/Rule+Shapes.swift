@@ -1,0 +1,182 @@
+import Bytes
+import Crypto
+import Evidence
+import Formats
+import FoundationEssentials
+
+/// Rules that hold one condition against one claim.
+extension Rule {
+    /// A digest must be one of some: values themselves, or those of named sets.
+    ///
+    /// - Parameters:
+    ///   - names: of the check, for a registration and for a policy.
+    ///   - noun: e.g. `launch measurement`.
+    ///   - intro: of its words, e.g. `its launch measurement is`.
+    ///   - change: what to do when the guest has another one.
+    static func digests(
+        _ key: ExactText, of term: Term, _ kind: ReferenceValueSet.Kind, _ names: (Check.Name, Check.Name),
+        noun: String,
+        intro: String, pins: Bool = false, meaning: String, change: String
+    ) -> Rule {
+        Rule(
+            key, .digests(kind), pins: pins, meaning: meaning,
+            words: { rules, wording in
+                guard case .digests(let list)? = rules[key] else { return nil }
+                return "\(intro) \(Wording.either(list.map { wording.describe($0) }))"
+            }
+        ) { question in
+            question.conditions(key).map { condition, owner in
+                let wanted = condition.references
+                let found = question.claims.bytes(term) ?? []
+                let (isMet, faults) = question.holds(found, against: wanted, kind)
+                let expected: Fact =
+                    if wanted.count == 1, case .value(let value)? = wanted.first {
+                        .bytes(value)
+                    } else {
+                        .text(Wording.either(wanted.map(\.description)))
+                    }
+                return Requirement(
+                    question.name(names.0, names.1), expected: expected, found: .bytes(found), isMet: isMet,
+                    advice: advice(noun, change, faults, owner))
+            }
+        }
+    }
+
+    private static func advice(
+        _ noun: String, _ change: String, _ faults: [String], _ owner: Question.Owner
+    ) -> String {
+        guard case .policy(let policy) = owner else { return "The guest is not what was registered: \(change)." }
+        return faults.isEmpty
+            ? "The guest's \(noun) is none that the policy \(policy) names: \(change)."
+            : "The guest's \(noun) is none that the policy \(policy) accepts now; \(faults.joined(separator: "; "))."
+    }
+
+    /// A claim must be one of some values.
+    ///
+    /// - Parameter advice: is given where the condition stands and what was found.
+    static func oneOf(
+        _ key: ExactText, of term: Term, _ shape: Shape, _ names: (Check.Name, Check.Name), intro: String,
+        meaning: String, advice: @escaping @Sendable (Question.Owner, Fact) -> String
+    ) -> Rule {
+        Rule(
+            key, shape, meaning: meaning,
+            words: { rules, _ in rules[key].map { "\(intro) \(Wording.either($0.words))" } }
+        ) { question in
+            question.conditions(key).map { condition, owner in
+                let found = question.claims[term]
+                let isMet =
+                    switch (condition, found) {
+                    case (.texts(let wanted), .text(let text)?): wanted.contains(ExactText(text))
+                    case (.bytes(let wanted), .bytes(let bytes)?): wanted.contains(bytes)
+                    default: false
+                    }
+                return Requirement(
+                    question.name(names.0, names.1), expected: .text(Wording.either(condition.words)),
+                    found: found.stated, isMet: isMet, advice: advice(owner, found.stated))
+            }
+        }
+    }
+
+    /// A number must be no less.
+    static func atLeast(
+        _ key: ExactText, of term: Term, _ names: (Check.Name, Check.Name), intro: String, meaning: String,
+        advice: @escaping @Sendable (Question.Owner) -> String
+    ) -> Rule {
+        Rule(
+            key, .number(most: UInt64(UInt32.max)), meaning: meaning,
+            words: { rules, _ in rules.number(key).map { "\(intro) \($0) or higher" } }
+        ) { question in
+            question.conditions(key).map { condition, owner in
+                let least = condition.number
+                return Requirement(
+                    question.name(names.0, names.1), expected: .text("\(least) or more"),
+                    found: question.claims[term].stated,
+                    isMet: question.claims.number(term).map { $0 >= least } ?? false,
+                    advice: advice(owner))
+            }
+        }
+    }
+
+    /// Says that a policy without a rule that pins its guests is meant so.
+    static func acceptsAny(meaning: String, judge: @escaping @Sendable (Question) -> [Requirement] = { _ in [] })
+        -> Rule
+    {
+        Rule(.acceptsAny, .bool, meaning: meaning, unsaid: "`false`", judge: judge)
+    }
+}
+
+/// Of a condition in another form than its rule's, which no reader makes, what nobody meets.
+extension Condition {
+    var references: [Reference] { if case .digests(let references) = self { references } else { [] } }
+    var values: [[UInt8]] { if case .bytes(let values) = self { values } else { [] } }
+    var number: UInt64 { if case .number(let number) = self { number } else { .max } }
+    var bits: UInt64 { if case .bits(let bits) = self { bits } else { .max } }
+    var table: [ExactText: ExactText] { if case .table(let table) = self { table } else { [:] } }
+
+    /// As a policy writes its values.
+    var words: [String] {
+        switch self {
+        case .texts(let texts): texts.map(\.text)
+        case .bytes(let values): values.map { Hex.encode($0) }
+        default: []
+        }
+    }
+}
+
+extension Fact? {
+    /// As a check shows it.
+    var stated: Fact { self ?? .text("not stated") }
+}
+
+extension Question {
+    /// Looks at all of them, each in constant time.
+    ///
+    /// - Returns: whether the digest is one of them, and why sets do not count that are named.
+    fileprivate func holds(
+        _ found: [UInt8], against wanted: [Reference], _ kind: ReferenceValueSet.Kind
+    ) -> (isMet: Bool, faults: [String]) {
+        func contains(_ values: [[UInt8]]) -> Bool {
+            values.reduce(false) { equalInConstantTime($1, found) || $0 }
+        }
+        var (isMet, faults): (Bool, [String]) = (false, [])
+        for reference in wanted {
+            switch reference {
+            case .value(let value): isMet = contains([value]) || isMet
+            case .set(let name):
+                guard let set = references[name] else {
+                    faults.append("the reference values @\(name) are not there: set them, or change the policy")
+                    continue
+                }
+                guard set.kind == kind else {
+                    faults.append(
+                        "the reference values @\(name) are of the kind \(set.kind.rawValue) and not \(kind.rawValue): "
+                            + "name a set of the right kind")
+                    continue
+                }
+                let isMatch = contains(set.values)
+                if let expires = set.expires, expires <= time {
+                    if isMatch {
+                        faults.append(
+                            "the reference values @\(name), which have it, expired on \(expires.formatted(.iso8601)): "
+                                + "see whether they are still good, and set them with a later time")
+                    }
+                    continue
+                }
+                isMet = isMatch || isMet
+            }
+        }
+        return (isMet, faults)
+    }
+}
+
+extension Wording {
+    fileprivate func describe(_ reference: Reference) -> String {
+        guard case .set(let name) = reference, let references else { return reference.description }
+        guard let set = references[name] else { return "@\(name) (WHICH IS NOT THERE: nobody gets in by it)" }
+        let count = "\(set.values.count) \(set.values.count == 1 ? "value" : "values")"
+        guard let expires = set.expires else { return "@\(name) (\(count))" }
+        let day = RFC3339.text(expires)
+        return expires <= time
+            ? "@\(name) (\(count), EXPIRED on \(day): nobody gets in by it)" : "@\(name) (\(count), until \(day))"
+    }
+}

@@ -1,0 +1,86 @@
+import Evidence
+
+/// The lowest TCB that is acceptable on a processor.
+struct TCBFloor {
+    let version: TCBVersion
+    /// Whether LAUNCH_TCB is held to it too.
+    let holdsAtLaunch: Bool
+
+    init(_ version: TCBVersion, holdsAtLaunch: Bool) { (self.version, self.holdsAtLaunch) = (version, holdsAtLaunch) }
+
+    /// A stated version that is under the floor, or one that is not stated.
+    struct Shortfall: CustomStringConvertible {
+        /// As the ABI names the version, e.g. `LAUNCH_TCB`.
+        let name: String
+        /// `nil`: not stated.
+        let version: TCBVersion?
+        let floor: TCBVersion
+        /// Whether only the guest's launch was too early: the host has been updated since.
+        let isOfLaunch: Bool
+
+        /// E.g. `SNP 7 is under 8 (LAUNCH_TCB 04.00.07.209, at least 03.00.08.115 is required)`.
+        var description: String {
+            guard let version else { return "\(name) is not stated, and at least \(floor) is required" }
+            let parts = version.componentsUnder(floor).map { "\($0.name) \($0.found) is under \($0.floor)" }
+            return "\(parts.joined(separator: ", ")) (\(name) \(version), at least \(floor) is required)"
+        }
+
+        var found: Fact { .text(version.map { "\(name) \($0)" } ?? "\(name) not stated") }
+
+        /// What can be done about it.
+        ///
+        /// - Parameter setting: where the floor stands, e.g. `snp.minimum_tcb.milan`.
+        func advice(lowering setting: String) -> String {
+            // The guest's own sentence has 199 bytes: what is wrong first.
+            isOfLaunch
+                ? "\(self): the guest was launched under older firmware, launch it again, or lower \(setting)."
+                : "\(self): update the host's firmware, or lower \(setting)."
+        }
+    }
+
+    /// The first of REPORTED, COMMITTED, CURRENT and LAUNCH_TCB that is not at least the floor; `nil` when all are.
+    func shortfall(of claims: Claims) -> Shortfall? {
+        for (name, term) in [
+            ("REPORTED_TCB", SNPTerm.reportedTCB), ("COMMITTED_TCB", SNPTerm.committedTCB),
+            ("CURRENT_TCB", SNPTerm.currentTCB), ("LAUNCH_TCB", SNPTerm.launchTCB),
+        ] where holdsAtLaunch || term != SNPTerm.launchTCB {
+            let stated = claims.tcb(term)
+            if !(stated?.isAtLeast(version) ?? false) {
+                return Shortfall(name: name, version: stated, floor: version, isOfLaunch: term == SNPTerm.launchTCB)
+            }
+        }
+        return nil
+    }
+}
+
+extension TCBVersion {
+    /// The components that are lower than the other's, from the lowest layer up.
+    fileprivate func componentsUnder(_ other: TCBVersion) -> [(name: String, found: UInt8, floor: UInt8)] {
+        [
+            ("FMC", fmc ?? 0, other.fmc ?? 0), ("boot loader", bootLoader, other.bootLoader), ("TEE", tee, other.tee),
+            ("SNP", snp, other.snp), ("microcode", microcode, other.microcode),
+        ].filter { $0.1 < $0.2 }
+    }
+}
+
+extension StatedMitigations {
+    /// Which of the wanted bits are missing, in words; `nil` when none is.
+    ///
+    /// - Parameter holdsAtLaunch: whether they must have been there when the guest was launched too.
+    func shortfall(from wanted: UInt64, holdsAtLaunch: Bool) -> String? {
+        var vectors = [("CURRENT_MIT_VECTOR", current)]
+        if holdsAtLaunch { vectors.append(("LAUNCH_MIT_VECTOR", launch)) }
+        for (name, vector) in vectors {
+            guard let vector else { return "\(name) is not stated" }
+            let missing = wanted & ~vector
+            if missing != 0 { return "\(name) lacks 0x\(String(missing, radix: 16))" }
+        }
+        return nil
+    }
+
+    /// As a check shows them.
+    var found: Fact {
+        func text(_ vector: UInt64?) -> String { vector.map { "0x" + String($0, radix: 16) } ?? "not stated" }
+        return .text("current \(text(current)), at launch \(text(launch))")
+    }
+}

@@ -1,0 +1,187 @@
+public import Bytes
+public import Formats
+
+/// What a guest that sends claims of its own runs on: the list of technologies. (``TEE`` is what a workload is registered for.)
+public enum GuestTEE: String, Sendable, Hashable, CaseIterable, Codable {
+    /// SEV-SNP.
+    case snp
+    /// No hardware at all: for trying things out, where an operator allows it.
+    case sample
+
+    /// What its evidence can state.
+    public var terms: [Term] {
+        switch self {
+        case .snp: SNPTerm.all
+        case .sample: SampleTerm.all
+        }
+    }
+
+    /// In a sealed challenge. A code is never given to another technology.
+    public var code: UInt8 {
+        switch self {
+        case .snp: 0
+        case .sample: 1
+        }
+    }
+
+    public init?(code: UInt8) {
+        guard let tee = Self.allCases.first(where: { $0.code == code }) else { return nil }
+        self = tee
+    }
+}
+
+/// One thing that evidence can state of a guest.
+public struct Term: Sendable, Hashable {
+    public enum Form: Sendable, Hashable {
+        case bytes(count: Int)
+        case number
+        /// Up to 64 flags.
+        case bits
+        case text
+        /// One of these.
+        case word([String])
+        case tcb
+    }
+
+    /// What a term is to a reader of any technology.
+    public enum Meaning: Sendable, Hashable {
+        /// The software that was launched.
+        case measurement
+        /// The machine; zeros when the host hides it.
+        case chip
+        /// One launch of a guest: no other has the same.
+        case launch
+        /// Fingerprints of the keys that vouch for the evidence, one after the other.
+        case endorsers
+    }
+
+    /// As claims are kept.
+    public let name: ExactText
+    public let form: Form
+    public let meaning: Meaning?
+    /// Whether attestation tokens state it under the same name and in the same form.
+    public let isInTokens: Bool
+
+    init(_ name: ExactText, _ form: Form, _ meaning: Meaning? = nil, isInTokens: Bool = true) {
+        (self.name, self.form, self.meaning, self.isInTokens) = (name, form, meaning, isInTokens)
+    }
+
+    public static func == (a: Term, b: Term) -> Bool { a.name == b.name }
+    public func hash(into hasher: inout Hasher) { hasher.combine(name) }
+}
+
+/// What evidence states of a guest, by term. What it does not state is not there, and meets no rule.
+public struct Claims: Sendable, Hashable {
+    public let tee: GuestTEE
+    private var facts: [Term: Fact]
+
+    public init(_ tee: GuestTEE, _ facts: [Term: Fact] = [:]) { (self.tee, self.facts) = (tee, facts) }
+
+    public subscript(term: Term) -> Fact? {
+        get { facts[term] }
+        set { facts[term] = newValue }
+    }
+
+    public func bytes(_ term: Term) -> [UInt8]? {
+        if case .bytes(let bytes)? = self[term] { bytes } else { nil }
+    }
+
+    public func number(_ term: Term) -> UInt64? {
+        switch self[term] {
+        case .number(let number)?, .bits(let number)?: number
+        default: nil
+        }
+    }
+
+    public func text(_ term: Term) -> ExactText? {
+        if case .text(let text)? = self[term] { ExactText(text) } else { nil }
+    }
+
+    public func tcb(_ term: Term) -> TCBVersion? {
+        if case .tcb(let version)? = self[term] { version } else { nil }
+    }
+
+    /// The same, but for what only one launch states: guests of one image on one machine agree on the rest.
+    public var ofEachLaunch: Claims {
+        var claims = self
+        for term in tee.terms where term.meaning == .launch { claims[term] = nil }
+        return claims
+    }
+
+    private func bytes(meaning: Term.Meaning) -> [UInt8]? {
+        tee.terms.first { $0.meaning == meaning }.flatMap { bytes($0) }
+    }
+
+    /// The digest of the software that was launched; `nil` when there is no hardware that measures it.
+    public var measurement: [UInt8]? { bytes(meaning: .measurement) }
+
+    /// Names the machine; `nil` when its host hides it, or there is none.
+    public var chip: [UInt8]? { bytes(meaning: .chip).flatMap { $0.isAllZero ? nil : $0 } }
+
+    /// What an operator may have denied: the chip, as far as it is stated, and the keys of a guest that attested here.
+    public var endorsers: [Endorser] {
+        (chip.map { [Endorser(chip: $0)] } ?? []) + Endorser.keys(bytes(meaning: .endorsers) ?? [])
+    }
+}
+
+/// As claims are kept.
+extension Claims {
+    /// - Throws: ``MalformedInput`` when a claim has another form than its term. A name that is no term's is passed over.
+    public init(_ tee: GuestTEE, _ json: JSON) throws(MalformedInput) {
+        self.init(tee)
+        for term in tee.terms {
+            guard let member = try json.optional(term.name.text) else { continue }
+            facts[term] = try term.form.fact(member)
+        }
+    }
+
+    public var json: JSONValue {
+        JSONValue(facts.reduce(into: [:]) { members, fact in members[fact.key.name] = fact.value.json })
+    }
+}
+
+extension Term.Form {
+    fileprivate func fact(_ member: JSON) throws(MalformedInput) -> Fact {
+        switch self {
+        case .bytes:
+            guard let bytes = Hex.decode(utf8: try member.utf8()) else { throw member.unfit("hex") }
+            return .bytes(bytes)
+        case .number: return .number(try member.integer())
+        case .bits:
+            guard let bits = UInt64(bits: try member.text()) else { throw member.unfit("bits") }
+            return .bits(bits)
+        case .text: return .text(try member.text())
+        case .word(let words):
+            let text = try member.text()
+            guard words.contains(where: { ExactText($0) == ExactText(text) }) else {
+                throw member.unfit("a known name")
+            }
+            return .text(text)
+        case .tcb:
+            guard let version = TCBVersion(try member.text()) else { throw member.unfit("a TCB") }
+            return .tcb(version)
+        }
+    }
+}
+
+extension Fact {
+    /// In the form of a claim; `nil` for what no claim is.
+    public var json: JSONValue? {
+        switch self {
+        case .bytes(let bytes): .text(Hex.encode(bytes))
+        case .number(let number): .integer(Int(clamping: number))
+        case .text, .bits, .tcb: .text(description)
+        case .instant, .span: nil
+        }
+    }
+}
+
+extension UInt64 {
+    /// Reads bits in hex, with `0x` before them.
+    public init?(bits text: some StringProtocol) {
+        guard text.utf8.starts(with: "0x".utf8), text.utf8.dropFirst(2).first != UInt8(ascii: "+"),
+            let bits = UInt64(text.dropFirst(2), radix: 16)
+        else { return nil }
+        self = bits
+    }
+}

@@ -1,0 +1,9 @@
+import Bytes
+
+/// What a sample states.
+public enum SampleTerm {
+    /// As the guest wrote it.
+    public static let svn = Term("svn", .text, isInTokens: false)
+
+    public static let all = [svn]
+}

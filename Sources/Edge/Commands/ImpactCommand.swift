@@ -1,0 +1,103 @@
+import Administration
+import Arguments
+import Broker
+import FoundationEssentials
+import Installation
+
+extension PolicyCommand {
+    struct Impact: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say what a policy or a setting would mean for the guests that were seen. Nothing is changed.",
+            discussion: """
+                A draft is held against the evidence that attempts have kept: who would still get in, who would not and by \
+                which check, who would newly get in. Exits with 1 when a guest would lose what it has.
+                """)
+
+        @OptionGroup var place: Place
+        @Argument(help: "A TOML file with a policy; - is standard input.") var file: String?
+        @Option(help: "The policy that it would take the place of, if not the one with the file's name.")
+        var name: String?
+        @Option(help: ArgumentHelp("A setting, e.g. snp.minimum_tcb.genoa=…; may be repeated.", valueName: "key=value"))
+        var set: [String] = []
+        @Option(help: ArgumentHelp("How far back guests are looked at, e.g. 12h or 7d.", valueName: "time"))
+        var since = "7d"
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let span = try Self.span(since)
+            let draft: ImpactDraft
+            switch (file, set.isEmpty) {
+            case (let file?, true):
+                draft = .policy(document: try InputFile.text(file), name: name ?? Self.name(of: file))
+            case (nil, false): draft = .settings(try Self.settings(set))
+            default: throw ValidationError("Give a file with a policy, or --set KEY=VALUE.")
+            }
+            let impact = try await place.open { try await $0.impact(draft, span: span) }
+            if json { try printJSON(impact) } else { ImpactText(impact).print() }
+            guard impact.lost == 0 else { throw ExitCode(1) }
+        }
+
+        private static func span(_ text: String) throws -> Double {
+            guard let span = SettingValue.duration(text), (1...315_360_000).contains(span) else {
+                throw ValidationError("--since is a time such as 30m, 12h or 7d.")
+            }
+            return span
+        }
+
+        /// `web.toml` is thought of as the policy `web`.
+        static func name(of file: String) -> String? {
+            let last = file.split(separator: "/").last.map(String.init) ?? file
+            guard last.hasSuffix(".toml") else { return nil }
+            return String(last.dropLast(5))
+        }
+
+        private static func settings(_ texts: [String]) throws -> [String: String] {
+            var values: [String: String] = [:]
+            for text in texts {
+                let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                guard parts.count == 2, values.updateValue(String(parts[1]), forKey: String(parts[0])) == nil else {
+                    throw ValidationError("--set takes KEY=VALUE, and each key once: \(text)")
+                }
+            }
+            return values
+        }
+    }
+}
+
+/// What a change would mean, in words.
+struct ImpactText {
+    let impact: ImpactSummary
+
+    init(_ impact: ImpactSummary) { self.impact = impact }
+
+    /// One line, for whoever decides about it.
+    var summary: String {
+        "Of the guests seen since \(impact.since.formatted(.iso8601)): \(impact.kept) keep what they have, \(impact.lost) lose it, "
+            + "\(impact.gained) get in newly, \(impact.refused) get in neither way."
+    }
+
+    func print() {
+        Commands.print(summary)
+        if !impact.guests.isEmpty {
+            Commands.print("")
+            printTable(
+                [["CHANGE", "MEASUREMENT", "CHIP", "SEEN", "LAST", "BY"]]
+                    + impact.guests.map {
+                        [
+                            $0.change.rawValue, $0.measurement.map { "\($0.prefix(16))…" } ?? "-",
+                            $0.chip.isEmpty ? "hidden" : "\($0.chip.prefix(16))…", "\($0.count)",
+                            $0.last.formatted(.iso8601), $0.failed.isEmpty ? "-" : $0.failed.joined(separator: ", "),
+                        ]
+                    })
+            if let advice = impact.guests.first(where: { $0.change == .lost })?.advice {
+                Commands.print("\n\(advice)")
+            }
+        }
+        if !impact.passedOver.isEmpty {
+            Commands.print(
+                "\nNot looked at, since attempts do not keep what it needs: \(impact.passedOver.joined(separator: ", "))."
+            )
+        }
+        if impact.cut { Commands.print("\nThere were more attempts than are looked at: the oldest are not counted.") }
+    }
+}
