@@ -149,7 +149,7 @@ struct DenialStoreTests {
         arguments: TestedStore.allCases)
     func accepted(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
-        for number in 0..<3 { _ = try await place.register("app-\(number)") }
+        for id in ["app", "other"] { _ = try await place.register(id) }
         try await place.store.deny(denial(chip), recording: record)
         try await place.store.tamper("DELETE FROM denials")
         try await place.store.tamper("UPDATE workloads SET disabled = 1")
