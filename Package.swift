@@ -241,6 +241,12 @@ let testTargets: [Target] = [
             "kbs-guest",
         ], exclude: ["DeviceShim.c"]),
     tests(
+        "Edge", "InstallationTests",
+        [
+            "Broker", "BrokerSupport", "Bytes", "Evidence", "EvidenceSupport", "HTTP", "Installation", "MasterKeys",
+            "OpenPolicyAgent", "Storage", "TLS", "TestSupport",
+        ]),
+    tests(
         "Edge", "ServerTests",
         [
             "Administration", "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto",

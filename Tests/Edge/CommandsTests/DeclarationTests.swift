@@ -72,6 +72,18 @@ struct DeclarationTests {
                         """))
     }
 
+    @Test(
+        "A setting without an option of its own is answered with what to type",
+        arguments: ["serve", "settings", "doctor", "keys status"],
+        [("--challenge-lifetime", "challenge.lifetime"), ("--snp-minimum-tcb-milan", "snp.minimum_tcb.milan")])
+    func setting(_ command: String, _ option: (typed: String, name: String)) async {
+        let ending = await KBS.ending(of: command.split(separator: " ").map(String.init) + [option.typed, "x"])
+        #expect(ending.status == 64)
+        #expect(
+            ending.errors.hasPrefix(
+                "Error: Unknown option '\(option.typed)'. Any setting is given by --set \(option.name)=VALUE\n"))
+    }
+
     @Test("The manual and the completions are read without a word of complaint")
     func made() async throws {
         let shell = try Shell()

@@ -82,7 +82,7 @@ struct LogFormatTests {
     func server() async throws {
         let folder = try TemporaryFolder()
         let server = try await ServerProcess.start(
-            folder, "--log-format", "json", "--set", "log.levels=kbs.http=debug")
+            folder, "--set", "log.format=json", "--set", "log.levels=kbs.http=debug")
         var request = HTTPClientRequest(url: server.base + "/kbs/v0/key/telling-name?token=hush")
         try request.add(.cookie, "session_id=hush")
         try request.add(.xRequestID, "from-the-test")
