@@ -5,7 +5,6 @@ enum Request {
     case version(String)
     case completions(shell: String?, CommandPath)
     case manual(CommandPath)
-    case declarations(CommandPath)
 }
 
 /// Reads a command line against the declarations of a program.
@@ -49,7 +48,6 @@ struct Parser {
                 let next = index + 1 < options.endIndex ? options[index + 1].value : nil
                 return .completions(shell: attached ?? next, root)
             case "--generate-manual": return .manual(root)
-            case "--experimental-dump-help": return .declarations(path)
             default: break
             }
         }

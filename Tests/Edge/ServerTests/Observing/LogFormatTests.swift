@@ -27,7 +27,7 @@ private struct LogFile {
 
     func logger(_ format: LogFormat, _ label: String = "kbs.http") -> Logger {
         Logger(label: label) {
-            LineLogHandler(label: $0, format: format, sink: sink, metadataProvider: .request)
+            LineLogHandler(label: $0, format: format, sink: sink, metadataProvider: Logger.requestMetadata)
         }
     }
 
