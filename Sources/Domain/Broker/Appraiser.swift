@@ -6,19 +6,22 @@ package import FoundationEssentials
 package struct Appraiser: Sendable {
     let anchors: SNPAnchors
     let source: any EndorsementSource
+    /// `nil` where nothing is kept: then nothing is denied.
+    private let denies: DenyList?
     /// Chains that were verified to the pin. More than one for a VLEK, which several clouds may have at one TCB.
     private let verified = BoundedCache<EndorsementIdentity, [AppraisedChain]>(capacity: 2_048)
 
-    package init(anchors: SNPAnchors, source: any EndorsementSource) {
+    package init(anchors: SNPAnchors, source: any EndorsementSource, denying denies: DenyList? = nil) {
         self.anchors = anchors
         self.source = source
+        self.denies = denies
     }
 
     /// What came of it.
     package struct Result {
         package let verdict: Verdict
-        /// The key that the report was held against, when there was a certificate that settled the matter.
-        package var key: EndorsementKey? = nil
+        /// What the report was held against, when there was a chain that settled the matter.
+        package var chain: AppraisedChain? = nil
         /// Set when no certificate could be had, for lack of which the verdict is what it is.
         package let missing: EndorsementUnavailable?
     }
@@ -36,12 +39,12 @@ package struct Appraiser: Sendable {
     ) async throws -> Result {
         let candidates = Self.products(of: report, hint: expectations.generation)
             .compactMap { EndorsementIdentity(claimedBy: report, product: $0) }
-        var trial = Trial(report: report, expectations: expectations, time: time)
+        var trial = Trial(report: report, expectations: expectations, denies: denies, time: time)
 
         for identity in candidates where trial.isOpen { trial.hold(against: verified[identity] ?? []) }
         if let settled = trial.settled {
             source.note(.memory)
-            return Result(verdict: settled, key: trial.key, missing: nil)
+            return Result(verdict: settled, chain: trial.chain, missing: nil)
         }
         let unproven = trial.unproven()
         guard evenIfHopeless || unproven.isWorthProving else {
@@ -67,7 +70,7 @@ package struct Appraiser: Sendable {
                 missing = error
             }
         }
-        if let settled = trial.settled { return Result(verdict: settled, key: trial.key, missing: nil) }
+        if let settled = trial.settled { return Result(verdict: settled, chain: trial.chain, missing: nil) }
         if let best = trial.best { return Result(verdict: best, missing: nil) }
         return Result(verdict: trial.unproven(in: Self.keys(among: offered)), missing: missing)
     }
@@ -90,13 +93,15 @@ package struct Appraiser: Sendable {
         }
         let genuine = appraised.filter(\.isGenuine)
         guard !genuine.isEmpty else { return appraised }
-        for chain in genuine { await source.keep(chain.chain) }
+        for chain in genuine where !chain.keys.contains(where: isDenied) { await source.keep(chain.chain) }
         let known = (verified[identity] ?? []).filter { old in
             !genuine.contains { $0.chain.key.certificate == old.chain.key.certificate }
         }
         verified[identity] = Array((genuine + known).prefix(Self.mostRemembered))
         return genuine
     }
+
+    private func isDenied(_ endorser: Endorser) -> Bool { denies?(endorser) ?? false }
 
     /// Those with that identity, each once.
     private static func keys(_ identity: EndorsementIdentity, among certificates: [Certificate]) -> [EndorsementKey] {
@@ -119,7 +124,7 @@ package struct Appraiser: Sendable {
         var pool = certificates
         let authorities = anchors.authorities(among: certificates)
         func isWanted(_ found: SNPAnchors.Authority) -> Bool {
-            found.product == identity.product && found.kind == identity.kind
+            found.product == identity.product && found.kind == identity.kind && !found.isDenied(by: isDenied)
         }
         // Nobody gives a VLEK away: without one, what is above it proves nothing.
         let isWorthIt = identity.kind == .vcek || !Self.keys(identity, among: certificates).isEmpty
@@ -152,16 +157,18 @@ package struct Appraiser: Sendable {
 private struct Trial {
     let report: AttestationReport
     let expectations: SNPExpectations
+    let denies: DenyList?
     let time: Date
     private(set) var settled: Verdict?
     /// The one that settled it.
-    private(set) var key: EndorsementKey?
+    private(set) var chain: AppraisedChain?
     /// The first verdict with a certificate that did not settle it.
     private(set) var best: Verdict?
 
-    init(report: AttestationReport, expectations: SNPExpectations, time: Date) {
+    init(report: AttestationReport, expectations: SNPExpectations, denies: DenyList?, time: Date) {
         self.report = report
         self.expectations = expectations
+        self.denies = denies
         self.time = time
     }
 
@@ -171,15 +178,21 @@ private struct Trial {
     ///
     /// - Parameter offered: keys none of which fits.
     func unproven(in offered: [EndorsementKey] = []) -> Verdict {
-        SNPVerifier.verify(report, endorsement: nil, offered: offered, expecting: expectations, at: time)
+        SNPVerifier.verify(
+            report, endorsement: nil, offered: offered, expecting: expectations, denying: denies, at: time)
     }
 
     mutating func hold(against chains: [AppraisedChain]) {
         for chain in chains where isOpen {
-            let verdict = SNPVerifier.verify(report, endorsement: chain, expecting: expectations, at: time)
-            // A chip has one key for a TCB: once its certificate is known no other can say more.
-            if verdict.isGenuine || chain.chain.key.kind == .vcek && chain.isGenuine(at: time) {
-                (settled, key) = (verdict, chain.chain.key)
+            let verdict = SNPVerifier.verify(
+                report, endorsement: chain, expecting: expectations, denying: denies, at: time)
+            // A chip has one key for a TCB: once its certificate is known no other can say more, unless an authority's
+            // key was denied and AMD has certified the chip's under another since.
+            if verdict.isGenuine
+                || chain.chain.key.kind == .vcek && chain.isGenuine(at: time)
+                    && !(denies.map(chain.isDeniedAboveKey) ?? false)
+            {
+                (settled, self.chain) = (verdict, chain)
             } else if best == nil {
                 best = verdict
             }

@@ -71,12 +71,12 @@ extension Broker {
                     "The workload was registered again or removed since the challenge: start again at /auth."))
         }
         guard !workload.isDisabled else { throw refused(.disabled(workload.id)) }
-        let (binding, attempt) = try await traced("kbs.appraisal") { span in
+        let (binding, attempt, endorsers) = try await traced("kbs.appraisal") { span in
             span?.attributes["kbs.tee"] = opened.challenge.tee.rawValue
             return try await appraise(answer, to: opened, for: workload, at: time)
         }
         let session = Session(
-            opening: opened, workload: workload, binding: binding, chip: attempt.chip, at: time,
+            opening: opened, workload: workload, binding: binding, chip: attempt.chip, endorsers: endorsers, at: time,
             lifetime: lifetimes.session)
         let recorded = RecordedAttempt(attempt, nil, at: time)
         guard try await store.insert(session, attempt: recorded, recording: .attest(recorded)) else {
@@ -128,7 +128,7 @@ extension Broker {
 
     private func appraise(
         _ answer: Answer, to opened: OpenedChallenge, for workload: Workload, at time: Date
-    ) async throws -> (Session.Binding, Attempt) {
+    ) async throws -> (Session.Binding, Attempt, endorsers: [UInt8]) {
         let challenge = opened.challenge
         switch (answer, challenge.detail, workload.launch) {
         case (.snp(let answer), .snp, .snp(let measurement, let policy)):
@@ -138,8 +138,14 @@ extension Broker {
                 workload: workload.id, tee: .snp, challenge: challenge.id,
                 chip: answer.report.isChipMasked ? "" : Hex.encode(answer.report.chipID), verdict: result.verdict)
             guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
-            return (.rsa(modulus: answer.key.modulus, exponent: answer.key.exponent), attempt)
-        case (.sev(let measurement, let nonce), .sev(let build), .sev(let digest, let policy)):
+            return (
+                .rsa(modulus: answer.key.modulus, exponent: answer.key.exponent), attempt,
+                Endorser.bytes(of: result.chain?.keys ?? [])
+            )
+        case (.sev(let measurement, let nonce), .sev(let build, let denials), .sev(let digest, let policy)):
+            guard denials == store.denyListMark else {
+                throw refused(Refusal(.challengeExpired, "\(Refusal.denyListChanged): start again at /auth."))
+            }
             guard self.policy.allowsSEV else {
                 throw try await refused(
                     Attempt(workload: workload.id, tee: .sev, challenge: challenge.id, chip: "", verdict: nil),
@@ -153,7 +159,7 @@ extension Broker {
             guard verdict.isAccepted else {
                 throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
             }
-            return (.sev(measurement: measurement), attempt)
+            return (.sev(measurement: measurement), attempt, denials)
         default:
             throw try await refused(
                 Attempt(

@@ -34,7 +34,7 @@ public struct Broker: Sendable {
     let guestsURL: String?
 
     /// All that a broker keeps.
-    public typealias Storage = Store & GuestStore & ResourceStore & PolicyStore
+    public typealias Storage = Store & GuestStore & ResourceStore & PolicyStore & DenialStore
 
     /// - Parameters:
     ///   - recordsPerMinute: how many refusals are recorded, of strangers and of genuine guests.
@@ -77,7 +77,7 @@ public struct Broker: Sendable {
         resourceReleases = ReleaseLimiter(.perMinute(releasesPerMinute))
         guestReleases = ReleaseLimiter(.perMinute(releasesPerMinute * 10))
         budgets = RecordBudgets(strangers: recordsPerMinute.strangers, genuine: recordsPerMinute.genuine)
-        appraiser = Appraiser(anchors: anchors.snp, source: endorsements)
+        appraiser = Appraiser(anchors: anchors.snp, source: endorsements, denying: store.denies)
     }
 }
 
@@ -165,6 +165,7 @@ public enum BrokerEvent: Sendable {
     case answerRefused(Refusal)
     case disabled(WorkloadID, Bool)
     case sessionsEnded(Int)
+    case denialChanged(Endorser, isDenied: Bool)
     case guestChallenged(GuestTEE)
     case guestAttested(GuestAttempt)
     case guestRefused(GuestAttempt, Refusal)

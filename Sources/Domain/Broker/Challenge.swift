@@ -17,7 +17,9 @@ public struct Challenge: Sendable, Hashable {
     /// What the technology needs to know again.
     enum Detail: Sendable, Hashable {
         case snp
-        case sev(SEVFirmwareBuild)
+        /// - Parameter denials: ``DenialStore/denyListMark`` before the platform was looked at, 8 bytes. The chain itself has
+        ///   no room here: so a challenge is good for as long as nothing is denied beside.
+        case sev(SEVFirmwareBuild, denials: [UInt8])
     }
 
     var tee: TEE {
@@ -43,14 +45,14 @@ extension Challenge {
     private static let version: UInt8 = 1
 
     /// version ‖ id ‖ expiry (seconds since 1970, u32) ‖ workload row (i64) ‖ technology ‖ detail ‖ HMAC-SHA256,
-    /// big-endian, as base64url without padding: 83 characters for SNP, 87 for SEV; clients have room for 99.
+    /// big-endian, as base64url without padding: 83 characters for SNP, 98 for SEV; clients have room for 99.
     func sealed(with keys: ServerKeys) -> String {
         var body: [UInt8] = [Self.version] + id
         body += UInt32(clamping: Int64(expires.timeIntervalSince1970)).bigEndianBytes
         body += UInt64(bitPattern: workload).bigEndianBytes
         switch detail {
         case .snp: body += [0]
-        case .sev(let build): body += [1, build.major, build.minor, build.build]
+        case .sev(let build, let denials): body += [1, build.major, build.minor, build.build] + denials
         }
         return SealedText.seal(body, for: .workload, with: keys)
     }
@@ -69,7 +71,8 @@ extension Challenge {
             case 0: detail = .snp
             case 1:
                 detail = .sev(
-                    SEVFirmwareBuild(major: try cursor.u8(), minor: try cursor.u8(), build: try cursor.u8()))
+                    SEVFirmwareBuild(major: try cursor.u8(), minor: try cursor.u8(), build: try cursor.u8()),
+                    denials: try cursor.take(8))
             default: return nil
             }
             try cursor.finish()

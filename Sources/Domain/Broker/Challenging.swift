@@ -72,10 +72,12 @@ extension Broker {
                         workload: workload.id, tee: .sev, challenge: id, chip: Hex.encode(chain.chipFingerprint),
                         verdict: nil), .sevNotAllowed)
             }
+            let denials = store.denyListMark
             try await check(chain, build: build, policy: policy, for: workload, id: id)
             let (certificate, session) = try keys.transportKeys(for: id).openChannel(to: chain.pdh, policy: policy)
             return issue(
-                .sev(build), SEVChannelOffer(policy: policy, certificate: certificate, session: session))
+                .sev(build, denials: denials),
+                SEVChannelOffer(policy: policy, certificate: certificate, session: session))
         case (.snp, .sev), (.sev, .snp):
             throw Refusal(
                 .technologyMismatch,
@@ -95,7 +97,7 @@ extension Broker {
         if appraised.isGenuine { platforms[fingerprint] = appraised }
         let verdict = SEVVerifier.verify(
             appraised, build: build, policy: launchPolicy, allowsDebug: policy.allowsSEVDebug,
-            products: policy.sevProducts)
+            products: policy.sevProducts, denying: store.denies)
         guard verdict.isAccepted else {
             let attempt = Attempt(
                 workload: workload.id, tee: .sev, challenge: id,

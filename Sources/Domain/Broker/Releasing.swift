@@ -51,6 +51,26 @@ extension Broker {
             try await recordBounded(record(.refused, .technologyMismatch), in: budgets.genuine)
             throw refused(challenge, .sevNotAllowed)
         }
+        // As of this very read of the workload: see ``DenialStore/denies(_:)``.
+        switch grant.session.binding {
+        case .rsa:
+            let chip = Hex.decode(grant.session.chip).map { Endorser(chip: $0) }
+            let endorsers = Endorser.keys(grant.session.endorsers) + (chip.map { [$0] } ?? [])
+            if let verdict = denial(among: endorsers) {
+                let refusal = Refusal(.evidenceRefused, verdict.sentence)
+                try await recordRefusal(
+                    Attempt(
+                        workload: grant.workload.id, tee: .snp, challenge: challenge.id, chip: grant.session.chip,
+                        verdict: verdict), refusal, as: .releaseSecret)
+                throw refused(challenge, refusal)
+            }
+        case .sev:
+            guard grant.session.endorsers == store.denyListMark else {
+                let refusal = Refusal(.sessionInvalid, "\(Refusal.denyListChanged): start again at /auth.")
+                try await recordBounded(record(.refused, refusal.code), in: budgets.genuine)
+                throw refused(challenge, refusal)
+            }
+        }
         let secret = try await keys.open(grant.sealedSecret, of: grant.workload)
         let wrapped = try wrap(secret, for: grant.session, of: opened)
         // The secret leaves only after the record of it is on the disk.
@@ -97,6 +117,9 @@ extension Broker {
 extension Refusal {
     fileprivate static let noSession = Refusal(
         .sessionInvalid, "There is no attested session for this cookie, or it has ended: start again at /auth.")
+
+    /// Which SEV platform a guest is on is not known any more.
+    static let denyListChanged = "What the operator denies has changed since the host was looked at"
 
     static func disabled(_ id: WorkloadID) -> Refusal {
         Refusal(.workloadDisabled, "The operator has disabled the workload \(id): ask why.")

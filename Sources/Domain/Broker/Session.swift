@@ -18,6 +18,9 @@ public struct Session: Sendable, Hashable {
     public let binding: Binding
     /// Names the chip, in hex. Empty when the host hides it.
     public let chip: String
+    /// What else its evidence rests on, for the deny list: of SNP each key of the chain, 32 bytes; of SEV
+    /// ``DenialStore/denyListMark``, 8 bytes, as it was when the platform was looked at.
+    public let endorsers: [UInt8]
     /// In whole seconds.
     public let opened: Date
     /// In whole seconds.
@@ -29,13 +32,14 @@ public struct Session: Sendable, Hashable {
     public let masterKey: String
 
     public init(
-        id: [UInt8], workload: Workload.Row, binding: Binding, chip: String, opened: Date, expires: Date, code: [UInt8],
-        masterKey: String
+        id: [UInt8], workload: Workload.Row, binding: Binding, chip: String, endorsers: [UInt8] = [], opened: Date,
+        expires: Date, code: [UInt8], masterKey: String
     ) {
         self.id = id
         self.workload = workload
         self.binding = binding
         self.chip = chip
+        self.endorsers = endorsers
         self.opened = opened
         self.expires = expires
         self.code = code
@@ -46,19 +50,19 @@ public struct Session: Sendable, Hashable {
 extension Session {
     /// A session that the broker opens: it gets its code here.
     init(
-        opening challenge: OpenedChallenge, workload: Workload, binding: Binding, chip: String, at time: Date,
-        lifetime: TimeInterval
+        opening challenge: OpenedChallenge, workload: Workload, binding: Binding, chip: String, endorsers: [UInt8],
+        at time: Date, lifetime: TimeInterval
     ) {
         let (id, keys) = (challenge.challenge.id, challenge.keys)
         let opened = Date(timeIntervalSince1970: time.timeIntervalSince1970.rounded(.down))
         let expires = Date(
             timeIntervalSince1970: time.addingTimeInterval(lifetime).timeIntervalSince1970.rounded(.down))
-        let draft = Session(
-            id: id, workload: workload.row, binding: binding, chip: chip, opened: opened, expires: expires, code: [],
-            masterKey: keys.id)
-        self.init(
-            id: id, workload: workload.row, binding: binding, chip: chip, opened: opened, expires: expires,
-            code: keys.authenticationCode(for: draft, of: workload), masterKey: keys.id)
+        func session(_ code: [UInt8]) -> Session {
+            Session(
+                id: id, workload: workload.row, binding: binding, chip: chip, endorsers: endorsers, opened: opened,
+                expires: expires, code: code, masterKey: keys.id)
+        }
+        self = session(keys.authenticationCode(for: session([]), of: workload))
     }
 
     /// What the code is over; every part has a length of its own or says it.
@@ -74,6 +78,7 @@ extension Session {
             bytes += [1] + UInt32(clamping: measurement.count).bigEndianBytes + measurement
         }
         let chip = Array(chip.utf8)
-        return bytes + UInt32(clamping: chip.count).bigEndianBytes + chip
+        bytes += UInt32(clamping: chip.count).bigEndianBytes + chip
+        return bytes + UInt32(clamping: endorsers.count).bigEndianBytes + endorsers
     }
 }

@@ -13,10 +13,13 @@ public struct CertificateImport: Sendable {
 
     private let cache: any CertificateStore
     private let anchors: SNPAnchors
+    private let denies: DenyList
 
-    public init(into cache: any CertificateStore, anchors: SNPAnchors) {
+    /// - Parameter denies: what operators have denied: none of that is taken.
+    public init(into cache: any CertificateStore, anchors: SNPAnchors, denying denies: @escaping DenyList) {
         self.cache = cache
         self.anchors = anchors
+        self.denies = denies
     }
 
     /// Imports every authority under a pinned root, and every key whose chain is in the folder or in the cache.
@@ -24,6 +27,10 @@ public struct CertificateImport: Sendable {
         let (certificates, unreadable) = folder.contents
         var outcome = Outcome(refused: unreadable.map { ($0.file, $0.reason) })
         for found in anchors.authorities(among: certificates) {
+            guard !found.isDenied(by: denies) else {
+                outcome.refused.append((found.intermediate.commonName, Self.denied))
+                continue
+            }
             try await cache.keep(found.named)
             outcome.authorities.append(found.intermediate)
         }
@@ -39,8 +46,13 @@ public struct CertificateImport: Sendable {
                         ("\(identity)", "the certificates above it are not there: put the product's chain beside it"))
                     continue
                 }
-                guard AppraisedChain(chain, anchors: anchors).isGenuine else {
+                let appraised = AppraisedChain(chain, anchors: anchors)
+                guard appraised.isGenuine else {
                     outcome.refused.append(("\(identity)", "it does not lead to a pinned root"))
+                    continue
+                }
+                guard !appraised.endorsers.contains(where: denies) else {
+                    outcome.refused.append(("\(identity)", Self.denied))
                     continue
                 }
                 try await cache.keep(chain.named)
@@ -51,4 +63,6 @@ public struct CertificateImport: Sendable {
         }
         return outcome
     }
+
+    private static let denied = "an operator has denied it: `kbs endorsements denied` says why"
 }

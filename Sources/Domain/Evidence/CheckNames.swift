@@ -5,11 +5,12 @@ extension Check.Name {
             .snpEndorsement, .snpRoot, .snpRootSignature, .snpIntermediate, .snpEndorsementKey, .snpValidity,
             .snpVersion,
             .snpLayout, .snpSignatureAlgorithm, .snpSignatureEncoding, .snpProduct, .snpSigningKey, .snpReportedTCB,
-            .snpChip, .snpSignature, .snpGeneration, .snpReportData, .snpMeasurement, .snpHostData, .snpPolicy,
+            .snpChip, .snpSignature, .snpDenied, .snpGeneration, .snpReportData, .snpMeasurement, .snpHostData,
+            .snpPolicy,
             .snpDebug,
             .snpMigrationAgent, .snpVMPL, .snpProducts, .snpCSPID, .snpMinimumTCB,
             .snpMitigations, .snpProvisional, .sevRoot, .sevASK, .sevCEK, .sevOCA, .sevPEK,
-            .sevPDH, .sevPDHKey, .sevProducts, .sevDebug, .sevFirmware, .sevMeasurement, .sampleAllowed,
+            .sevPDH, .sevPDHKey, .sevDenied, .sevProducts, .sevDebug, .sevFirmware, .sevMeasurement, .sampleAllowed,
             .sampleReportData, .sampleDevice,
         ] + policies
 }

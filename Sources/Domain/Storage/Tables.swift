@@ -64,6 +64,7 @@ struct Tables {
                 binding \(bytes) NOT NULL, -- the guest's RSA modulus, or an SEV guest's keyed measurement
                 exponent \(bytes),         -- RSA only
                 chip \(text) NOT NULL,
+                endorsers \(bytes) NOT NULL, -- what else its evidence rests on: Session.endorsers
                 opened \(integer) NOT NULL,
                 expires \(integer) NOT NULL,
                 code \(bytes) NOT NULL,    -- the broker's, over the rest
@@ -249,6 +250,15 @@ struct Tables {
             ) \(keyed)
             """,
             "CREATE INDEX certificates_by_fingerprint ON certificates (fingerprint)",
+            // Chips and keys that are believed no more. That they are denied is in the manifest; here is why.
+            """
+            CREATE TABLE denials (
+                name \(text) PRIMARY KEY NOT NULL, -- Endorser.name
+                reason \(text) NOT NULL,
+                actor \(text) NOT NULL,
+                denied \(integer) NOT NULL -- when
+            ) \(keyed)
+            """,
             """
             CREATE TABLE tokens (
                 id \(text) PRIMARY KEY NOT NULL,

@@ -58,6 +58,12 @@ public protocol Administrator: TrailSource {
 
     func certificates(after fingerprint: String, limit: Int) async throws -> CertificatePage
     func removeCertificate(_ fingerprint: String) async throws
+
+    /// What is denied.
+    func denials(after name: String, limit: Int) async throws -> DenialPage
+    /// - Returns: the denial as it is now.
+    func deny(_ endorser: Endorser, reason: String) async throws -> DenialSummary
+    func allow(_ endorser: Endorser) async throws
 }
 
 /// A workload's fields as an operator gives them.

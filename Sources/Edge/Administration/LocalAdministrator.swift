@@ -181,6 +181,19 @@ public struct LocalAdministrator: Administrator {
             throw Refusal(.notFound, "There is no such certificate.")
         }
     }
+
+    // MARK: Denials
+
+    public func denials(after name: String, limit: Int) async throws -> DenialPage {
+        let (page, next) = try await store.denials(after: name, limit: limit + 1).page(limit)
+        return DenialPage(denials: page.map(DenialSummary.init), next: next?.endorser.name)
+    }
+
+    public func deny(_ endorser: Endorser, reason: String) async throws -> DenialSummary {
+        DenialSummary(KeptDenial(endorser, try await broker.deny(endorser, reason: reason, by: actor)))
+    }
+
+    public func allow(_ endorser: Endorser) async throws { try await broker.allow(endorser, by: actor) }
 }
 
 extension Array {

@@ -217,6 +217,34 @@ public struct CertificatePage: Codable, Sendable {
     public let next: String?
 }
 
+/// A chip or a key that is denied.
+public struct DenialSummary: Codable, Sendable {
+    /// `chip` or `key`.
+    public let kind: String
+    /// In hex.
+    public let id: String
+    /// Absent, with the next two, when somebody has changed or removed the row that says so: it is denied nonetheless.
+    public let reason: String?
+    public let actor: String?
+    public let denied: Date?
+
+    init(_ kept: KeptDenial) {
+        kind = kept.endorser.kind.rawValue
+        id = Hex.encode(kept.endorser.bytes)
+        reason = kept.denial?.reason
+        actor = kept.denial?.actor
+        denied = kept.denial?.time
+    }
+
+    /// For `after`, and for the path of its call.
+    public var name: String { "\(kind)/\(id)" }
+}
+
+public struct DenialPage: Codable, Sendable {
+    public let denials: [DenialSummary]
+    public let next: String?
+}
+
 /// How a server is.
 public struct ServerStatus: Codable, Sendable {
     public let version: String

@@ -576,6 +576,86 @@ package enum OpenAPI {
                 }
               }
             },
+            "/api/v1/denials": {
+              "get": {
+                "operationId": "listDenials",
+                "summary": "List the chips and keys that are denied",
+                "description": "In the order of their kinds and ids. Role: auditor or admin.",
+                "tags": ["certificates"],
+                "responses": {
+                  "200": {
+                    "description": "A page.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DenialPage"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"}
+                },
+                "parameters": [
+                  {
+                    "name": "after",
+                    "in": "query",
+                    "description": "Begin after this: its kind, a slash and its id.",
+                    "schema": {"type": "string"}
+                  },
+                  {"$ref": "#/components/parameters/limit"}
+                ]
+              }
+            },
+            "/api/v1/denials/{endorser}": {
+              "parameters": [
+                {
+                  "name": "endorser",
+                  "in": "path",
+                  "required": true,
+                  "description": "chip/ and a chip's id in hex (64 bytes; Turin 8; of an SEV chip 32, the fingerprint of its CEK's key), or key/ and SHA-256 of a key's SubjectPublicKeyInfo. The slash may stand as it is.",
+                  "schema": {
+                    "type": "string",
+                    "pattern": "^(chip/(?!0+$)([0-9a-fA-F]{16}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128})|key/[0-9a-fA-F]{64})$"
+                  }
+                }
+              ],
+              "put": {
+                "operationId": "deny",
+                "summary": "Deny a chip or a key",
+                "description": "At once and for everyone: no guest that rests on it is attested, and none that was is given anything. Role: admin.",
+                "tags": ["certificates"],
+                "responses": {
+                  "200": {
+                    "description": "Denied.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Denial"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "413": {"$ref": "#/components/responses/Problem"},
+                  "415": {"$ref": "#/components/responses/Problem"}
+                },
+                "requestBody": {
+                  "required": true,
+                  "content": {"application/json": {"schema": {"$ref": "#/components/schemas/DenialRequest"}}}
+                }
+              },
+              "delete": {
+                "operationId": "allow",
+                "summary": "Take a denial back",
+                "description": "Role: admin.",
+                "tags": ["certificates"],
+                "responses": {
+                  "204": {"description": "Allowed."},
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"}
+                }
+              }
+            },
             "/api/v1/resources": {
               "get": {
                 "operationId": "listResources",
@@ -1275,6 +1355,32 @@ package enum OpenAPI {
                   "created": {"type": "string", "format": "date-time"},
                   "expires": {"type": "string", "format": "date-time"},
                   "revoked": {"type": "string", "format": "date-time"}
+                }
+              },
+              "Denial": {
+                "type": "object",
+                "required": ["kind", "id"],
+                "properties": {
+                  "kind": {"type": "string", "enum": ["chip", "key"]},
+                  "id": {"type": "string"},
+                  "reason": {"type": "string", "description": "Absent, like actor and denied, when somebody has changed or removed the row that says so: it is denied nonetheless."},
+                  "actor": {"type": "string"},
+                  "denied": {"type": "string", "format": "date-time"}
+                }
+              },
+              "DenialPage": {
+                "type": "object",
+                "required": ["denials"],
+                "properties": {
+                  "denials": {"type": "array", "items": {"$ref": "#/components/schemas/Denial"}},
+                  "next": {"type": "string"}
+                }
+              },
+              "DenialRequest": {
+                "type": "object",
+                "required": ["reason"],
+                "properties": {
+                  "reason": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"}
                 }
               },
               "TokenList": {

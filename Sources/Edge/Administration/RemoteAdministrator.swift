@@ -153,6 +153,19 @@ public struct RemoteAdministrator: Administrator {
         _ = try await send(.delete, "certificates/\(escaped(fingerprint))")
     }
 
+    // MARK: Denials
+
+    public func denials(after name: String, limit: Int) async throws -> DenialPage {
+        try await get("denials", ["after": name, "limit": "\(limit)"])
+    }
+
+    public func deny(_ endorser: Endorser, reason: String) async throws -> DenialSummary {
+        try Replies.decode(
+            DenialSummary.self, try await send(.put, "denials/\(endorser.name)", DenialMessage(reason: reason).body))
+    }
+
+    public func allow(_ endorser: Endorser) async throws { _ = try await send(.delete, "denials/\(endorser.name)") }
+
     public func status() async throws -> ServerStatus { try await get("status") }
 
     // MARK: HTTP

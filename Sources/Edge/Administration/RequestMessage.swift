@@ -112,6 +112,17 @@ struct TokenRequest: RequestMessage {
     }
 }
 
+/// Why a chip or a key is denied.
+struct DenialMessage: RequestMessage {
+    let reason: String
+
+    init(reason: String) { self.reason = reason }
+
+    init(_ json: JSON) throws { reason = try json.member("reason").text() }
+
+    var body: [UInt8] { JSONValue.object([.init("reason", .text(reason))]).encoded }
+}
+
 /// A policy, as its author wrote it.
 struct PolicyMessage: RequestMessage {
     /// TOML.

@@ -50,6 +50,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         addTokens(to: api)
         addAudit(to: api)
         addCertificates(to: api)
+        addDenials(to: api)
         addResources(to: api)
         addPolicies(to: api)
         addReferenceValues(to: api)
@@ -270,5 +271,42 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         }
         calls.refuseOtherMethods(on: "", than: [.get])
         calls.refuseOtherMethods(on: ":fingerprint", than: [.delete])
+    }
+
+    private func addDenials(to api: RouterGroup<Context>) {
+        let calls = api.group("denials")
+        calls.get("") { request, context in
+            let administrator = try await admit(request, context, to: .audit)
+            let query = try Query(request, ["after", "limit"])
+            return Response(
+                json: try await administrator.denials(after: query["after"] ?? "", limit: try query.limit()))
+        }
+        calls.put("**") { request, context in
+            let administrator = try await admit(request, context, to: .administer)
+            let endorser = try request.endorser()
+            let message = try DenialMessage(body: try await request.jsonBody(upTo: longestBody))
+            return Response(json: try await administrator.deny(endorser, reason: message.reason))
+        }
+        calls.delete("**") { request, context in
+            let administrator = try await admit(request, context, to: .administer)
+            try await administrator.allow(try request.endorser())
+            return Response(status: .noContent)
+        }
+        calls.refuseOtherMethods(on: "", than: [.get])
+        calls.refuseOtherMethods(on: "**", than: [.put, .delete])
+    }
+}
+
+extension Request {
+    /// The chip or key that a path under `denials` names.
+    fileprivate func endorser() throws -> Endorser {
+        let name = try name(after: "denials")
+        guard let endorser = Endorser(name: name) else {
+            throw Refusal(
+                .invalidField,
+                "The path names a chip (chip/ and 128 hex digits, 16 on Turin, 64 of an SEV chip's CEK) or a key (key/ and "
+                    + "the 64 hex digits of the SHA-256 of its SubjectPublicKeyInfo).")
+        }
+        return endorser
     }
 }

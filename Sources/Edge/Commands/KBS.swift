@@ -16,7 +16,7 @@ package struct KBS: AsyncParsableCommand {
             ServeCommand.self, WorkloadCommand.self, ResourceCommand.self, PolicyCommand.self, ReferenceCommand.self,
             AttemptsCommand.self,
             SessionsCommand.self, TokenCommand.self,
-            AuditCommand.self, StatusCommand.self, CertificatesCommand.self, KeysCommand.self, BackupCommand.self,
+            AuditCommand.self, StatusCommand.self, EndorsementsCommand.self, KeysCommand.self, BackupCommand.self,
             RestoreCommand.self, VerifyCommand.self, MeasureCommand.self, TLSCommand.self, GuestCommand.self,
             SettingsCommand.self, DoctorCommand.self, HealthCommand.self, MigrateCommand.self, StorageCommand.self,
             DemoCommand.self,

@@ -36,6 +36,8 @@ struct EventLog: Sendable {
             logger.info(isDisabled ? "Disabled." : "Enabled.", metadata: ["workload": "\(id)"])
         case .sessionsEnded(let count):
             logger.info("Ended sessions.", metadata: ["count": "\(count)"])
+        case .denialChanged(let endorser, let isDenied):
+            logger.notice(isDenied ? "Denied." : "Allowed.", metadata: ["endorser": "\(endorser.name)"])
         case .guestChallenged(let tee):
             logger.debug("Challenged a guest.", metadata: ["tee": "\(tee.rawValue)"])
         case .guestAttested(let attempt):
@@ -65,7 +67,7 @@ struct EventLog: Sendable {
             logger.warning(
                 """
                 A certificate is missing. Put it and the product's chain into a folder and run \
-                `kbs certs import FOLDER`, or set endorsements.folder.
+                `kbs endorsements import FOLDER`, or set endorsements.folder.
                 """, metadata: ["certificate": "\(wanted)", "reason": "\(reason)"])
         case .notKept(let identity, let reason):
             logger.error(

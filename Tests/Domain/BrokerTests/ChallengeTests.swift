@@ -20,7 +20,9 @@ struct ChallengeTests {
             detail: detail)
     }
 
-    static let details: [Challenge.Detail] = [.snp, .sev(SEVFirmwareBuild(major: 1, minor: 55, build: 255))]
+    static let details: [Challenge.Detail] = [
+        .snp, .sev(SEVFirmwareBuild(major: 1, minor: 55, build: 255), denials: [UInt8](repeating: 7, count: 8)),
+    ]
 
     @Test("A sealed challenge fits the clients' buffers and opens again", arguments: details)
     func roundTrip(detail: Challenge.Detail) {

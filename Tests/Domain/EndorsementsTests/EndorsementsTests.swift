@@ -398,7 +398,7 @@ struct CertificateFolderTests {
         try put(try stranger.vcek(tcb: Simulated.tcb).certificate.der, "b/vcek.der")
         try put([0xFF], "c.der")
         let store = try SQLiteStore(file: folder.file("kbs.sqlite"))
-        let importing = CertificateImport(into: store, anchors: try Simulated.anchors.snp)
+        let importing = CertificateImport(into: store, anchors: try Simulated.anchors.snp) { _ in false }
         let outcome = try await importing.run(CertificateFolder(folder.url))
         let identity = EndorsementIdentity(of: try EndorsementKey(Simulated.vcek.certificate))
         #expect(outcome.keys == [identity])
@@ -408,14 +408,16 @@ struct CertificateFolderTests {
         let library = EndorsementLibrary(cache: store)
         let found = try await library.certificates(for: identity)
         #expect(Set(found) == [try Simulated.vcek.certificate, snp.ask, snp.ark])
-        #expect(try await CertificateImport(into: store, anchors: .amd).run(CertificateFolder(folder.url)).keys.isEmpty)
+        #expect(
+            try await CertificateImport(into: store, anchors: .amd) { _ in false }.run(CertificateFolder(folder.url))
+                .keys.isEmpty)
     }
 
     @Test("AMD's own chains import under AMD's pins", .enabled(if: Vectors.arePresent))
     func vendors() async throws {
         let store = try SQLiteStore(file: folder.file("kbs.sqlite"))
         let trust = CertificateFolder(Vectors.folder.appending(path: "trust/amd"))
-        let outcome = try await CertificateImport(into: store, anchors: .amd).run(trust)
+        let outcome = try await CertificateImport(into: store, anchors: .amd) { _ in false }.run(trust)
         #expect(
             Set(outcome.authorities.map(\.commonName)) == [
                 "SEV-Milan", "SEV-Genoa", "SEV-Turin", "SEV-VLEK-Milan", "SEV-VLEK-Genoa", "SEV-VLEK-Turin",

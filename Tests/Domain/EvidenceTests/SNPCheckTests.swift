@@ -236,7 +236,7 @@ struct SNPCheckTests {
             return try #require(verdict.checks.first { $0.name == .snpEndorsement }?.advice)
         }
         let chip = Hex.encode(try Scene().platform.chipID)
-        #expect(try advice().contains("`kbs certs fetch --product milan --chip \(chip) --tcb 04.00.22.213`"))
+        #expect(try advice().contains("`kbs endorsements fetch --product milan --chip \(chip) --tcb 04.00.22.213`"))
         #expect(try advice(.vlek).contains("AMD gives them to clouds only"))
         #expect(try advice { $0.keyInfo |= 0b10 }.contains("hides its chip id"))
         let unknown = try advice { $0.processor = [0x1A, 0x51, 0] }

@@ -36,8 +36,9 @@ struct DamagedRowTests {
                 INSERT INTO measurements VALUES (1, ?);
                 INSERT INTO configs VALUES (1, '', 0);
                 INSERT INTO secrets VALUES (1, x'01', 'k');
-                INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, opened, master_key)
-                    VALUES (?, 1, x'01', x'03', 'c', 1760000100, x'02', 0, 'k');
+                INSERT INTO sessions
+                    (id, workload, binding, exponent, chip, endorsers, expires, code, opened, master_key)
+                    VALUES (?, 1, x'01', x'03', 'c', x'', 1760000100, x'02', 0, 'k');
                 INSERT INTO guests (id, tee, chip, opened, expires, master_key, code, init_data, claims, key, verdict, token)
                     VALUES (?, 'snp', 'c', 0, 1760000100, 'k', x'01', x'', '{}', '{}', '{}', '');
                 INSERT INTO init_data VALUES (x'01', '{}', 1760000100);
@@ -55,6 +56,7 @@ struct DamagedRowTests {
                     address, request, version, mark)
                     VALUES (1, 0, 'guest.attest', 'w', 'snp', 's', 'c', 'refused', 'evidence_refused', 'why', '', '', '',
                     '', '');
+                INSERT INTO denials VALUES ('chip/0102030405060708', 'leaked', 'server', 0);
                 INSERT INTO audit VALUES (1, '{}', x'00');
                 INSERT INTO tokens VALUES ('t', x'01', 'admin', 'd', 0, 9, 5);
                 INSERT INTO server_keys VALUES ('n', 'i', x'01', 'k', 0);
@@ -82,6 +84,7 @@ struct DamagedRowTests {
             entries += try change.rows(Read("\(WorkloadReads.select)") { ManifestEntry(try Workload(row: $0)) })
             entries += try change.rows(ResourceReads.resource(path)).map { ManifestEntry($0) }
             entries.append(ManifestEntry(try change.rows(ResourceReads.versions(of: path)), of: path))
+            entries += try change.rows(DenialReads.entries).compactMap(\.self)
             try change.list(entries)
         }
         return file
@@ -118,7 +121,7 @@ struct DamagedRowTests {
             { _ = try await store.attempts(AttemptSelection(), before: .max, limit: 9) },
             { _ = try await store.auditEntries(after: 0, limit: 9) }, { _ = try await store.auditHead() },
             { _ = try await store.auditHash(of: 1) }, { _ = try await store.tokens() },
-            { _ = try await store.token("t") },
+            { _ = try await store.token("t") }, { _ = try await store.denials(after: "", limit: 9) },
         ]
         var failures = 0
         for read in reads { do { try await read() } catch { failures += 1 } }
@@ -178,6 +181,8 @@ struct DamagedRowTests {
             "tokens.id", "workloads.id", "policies.name", "resource_versions.resource", "resources.current",
             "server_keys.name", "init_data.id", "init_data.expires", "foreign_guests.id", "foreign_guests.barred",
             "foreign_guests.expires", "attempts.mark",
+            // That something is denied is in the manifest, whatever the row says.
+            "denials.name", "denials.reason", "denials.actor", "denials.denied",
         ]
         for (column, count) in failures where !others.contains(column) { #expect(count > 1, "\(column)") }
     }

@@ -58,6 +58,9 @@ struct StorageCopyTests {
             StoredServerKey(name: "n", id: "i", sealed: Sealed(bytes: [7], masterKey: "k"), created: now))
         try await store.activate("k", previous: ["older"], at: now)
         try await store.keep([NamedCertificate(name: "VCEK", certificate: Simulated.vcek.certificate)])
+        try await store.deny(
+            Denial(.key([UInt8](repeating: 9, count: 32)), reason: "leaked", actor: "server", time: now),
+            recording: AuditRecord(.denyEndorser, by: .server, at: now))
         try store.close()
         return file
     }

@@ -37,7 +37,7 @@ enum TestedStore: CaseIterable, CustomTestStringConvertible {
 
 /// A store as tests see it.
 protocol ExaminedStore: Store, GuestStore, ResourceStore, PolicyStore, TokenStore, CertificateStore,
-    CertificateInventory, StoreStatistics
+    CertificateInventory, DenialStore, StoreStatistics
 {
     var waitingWrites: Int { get }
     func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void)

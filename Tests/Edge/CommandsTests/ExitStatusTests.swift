@@ -11,7 +11,7 @@ struct ExitStatusTests {
             ("policy show none --data $D", 5),
             ("token revoke 0123456789ab --data $D", 5), ("workload list --data nofolder", 2),
             ("workload add web --measurement 00 --secret-file s --data $D", 2), ("policy set p s --data $D", 2),
-            ("workload list --url http://127.0.0.1:1", 3), ("certs import nofolder --data $D", 2),
+            ("workload list --url http://127.0.0.1:1", 3), ("endorsements import nofolder --data $D", 2),
             ("workload add there --measurement $M --secret-file s --data $D", 4),
             ("workload list --data $D >/dev/full", 1), ("workload nothing", 64), ("workload list --data $D", 0),
         ])

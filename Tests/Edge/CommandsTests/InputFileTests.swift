@@ -38,7 +38,7 @@ struct InputFileTests {
     @Test("A folder of certificates that is not there is said, and no data folder is made")
     func certificates() async throws {
         let shell = try Shell()
-        let result = try await shell("$KBS certs import nofolder --data $D")
+        let result = try await shell("$KBS endorsements import nofolder --data $D")
         #expect(result.status == 2)
         #expect(result.output.isEmpty)
         #expect(result.errors.hasPrefix("Error: "))

@@ -43,6 +43,9 @@ public struct AuditRecord: Sendable, Hashable {
         case removeReferenceValues = "reference.remove"
         case importCertificate = "certificate.import"
         case removeCertificate = "certificate.remove"
+        /// A chip or a key is believed no more.
+        case denyEndorser = "endorsement.deny"
+        case allowEndorser = "endorsement.allow"
         case rotateKeys = "keys.rotate"
         case retireKeys = "keys.retire"
         case backUp = "backup.create"

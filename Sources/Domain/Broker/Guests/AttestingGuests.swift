@@ -64,6 +64,12 @@ extension Broker {
         guard equalInConstantTime(opened.nonce, answer.nonce) else { throw notTheNonce }
         if let known = try await known(opened, at: time) {
             guard ExactText(known.key) == ExactText(answer.key) else { throw refused(guest: .challengeUsed) }
+            // It has been read along with the manifest's seal, as every row that decides is.
+            if let verdict = denial(among: known.claims.snp?.endorsers ?? []) {
+                throw try await refused(
+                    GuestAttempt(tee: known.claims.tee, guest: known.id, chip: known.chip, verdict: verdict),
+                    Refusal(.evidenceRefused, verdict.sentence))
+            }
             return known
         }
         guard time < opened.challenge.expires else {
@@ -198,7 +204,7 @@ extension Broker {
                 return false
             }
             let claims = GuestClaims(
-                .snp(SNPClaims(report, provenBy: result.key)), initData: initData)
+                .snp(SNPClaims(report, provenBy: result.chain)), initData: initData)
             let verdict = withDevices(result.verdict, answer)
             let attempt = GuestAttempt(
                 tee: .snp, guest: opened.challenge.id, chip: report.isChipMasked ? "" : Hex.encode(report.chipID),
@@ -208,7 +214,7 @@ extension Broker {
                 throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
             }
             // A cloud's key is many hosts': their networks are told from one another.
-            let machine = attempt.chip.isEmpty ? Self.machine(result.key) : attempt.chip
+            let machine = attempt.chip.isEmpty ? Self.machine(result.chain?.chain.key) : attempt.chip
             return (claims, attempt, machine)
         case .sample(let reportData, let svn):
             let verdict = withDevices(

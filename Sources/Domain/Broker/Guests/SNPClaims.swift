@@ -34,6 +34,8 @@ public struct SNPClaims: Sendable, Hashable {
     public var committedTCB: TCBVersion?
     public var launchTCB: TCBVersion?
     public var mitigations = StatedMitigations()
+    /// The keys that vouch for the report, for the deny list, 32 bytes each. A policy asks nothing of them.
+    var endorsingKeys: [UInt8] = []
     /// What kind of key signed the report.
     public var endorsement: EndorsementKey.Kind?
     /// The cloud provider that the VLEK was made for.
@@ -47,11 +49,13 @@ public struct SNPClaims: Sendable, Hashable {
 
     /// - Parameters:
     ///   - report: one that was found genuine, or is only looked at.
-    ///   - key: whose report it is. A report of version 2 does not say which product it comes from, and without it TCBs
-    ///     have no meaning; no report says whose VLEK it is.
-    public init(_ report: AttestationReport, provenBy key: EndorsementKey?) {
+    ///   - chain: of the key whose report it is. A report of version 2 does not say which product it comes from, and
+    ///     without it TCBs have no meaning; no report says whose VLEK it is.
+    public init(_ report: AttestationReport, provenBy chain: AppraisedChain?) {
+        let key = chain?.chain.key
         self.init(report, product: key?.product ?? report.product)
         cspID = key?.cspID
+        endorsingKeys = Endorser.bytes(of: chain?.keys ?? [])
     }
 
     /// - Parameter product: the report's, as far as is known.
@@ -92,12 +96,19 @@ extension SNPClaims {
     }
 }
 
+extension SNPClaims {
+    /// What an operator may have denied: the chip, as far as it is stated, and the keys of a guest that attested here.
+    var endorsers: [Endorser] {
+        (chipID.isAllZero ? [] : [Endorser(chip: chipID)]) + Endorser.keys(endorsingKeys)
+    }
+}
+
 /// As they are kept. Bytes are in hex, bits too, TCBs as an operator writes them.
 extension SNPClaims {
     private static let byteMembers: [(String, any WritableKeyPath<SNPClaims, [UInt8]> & Sendable)] = [
         ("measurement", \.measurement), ("host_data", \.hostData), ("report_id", \.reportID),
         ("id_key_digest", \.idKeyDigest), ("author_key_digest", \.authorKeyDigest), ("family_id", \.familyID),
-        ("image_id", \.imageID), ("chip_id", \.chipID),
+        ("image_id", \.imageID), ("chip_id", \.chipID), ("endorsing_keys", \.endorsingKeys),
     ]
 
     private static let tcbMembers: [(String, any WritableKeyPath<SNPClaims, TCBVersion?> & Sendable)] = [

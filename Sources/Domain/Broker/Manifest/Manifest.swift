@@ -3,7 +3,7 @@ import Concurrency
 import Crypto
 
 /// Which rows decide, and what each of them says: policies, reference values, tokens, registrations, what a resource has
-/// for a policy, what is disabled.
+/// for a policy, what is disabled, what is denied.
 ///
 /// The list is in the database beside the rows, under a seal that only the master key opens, and with a number that
 /// counts up. A row is believed when the list has it as it is. So whoever writes to the database can neither change such
@@ -22,6 +22,10 @@ public final class Manifest: Sendable {
         var rows: [RowName: RowDigest] = [:]
         /// Tokens among them: that there are some is a reason to let nobody in without one.
         var tokens: Set<RowName> = []
+        /// Denials among them.
+        var denials: Set<RowName> = []
+        /// SHA-256 over these, in order.
+        var denialMark = Manifest.mark(of: [])
         /// The state that this process has made itself, and that was committed.
         var floor: Int64 = 0
 
@@ -36,6 +40,8 @@ public final class Manifest: Sendable {
         var last: ManifestRow
         var rows: [RowName: RowDigest?] = [:]
         var tokens: Set<RowName> = []
+        /// With those that were taken back.
+        var denials: Set<RowName> = []
         private var changes: [(name: RowName, old: RowDigest?, new: RowDigest?)] = []
 
         init(after known: ManifestContents?) {
@@ -51,6 +57,7 @@ public final class Manifest: Sendable {
                 if new != nil, ExactText(line.kind) == ExactText(ManifestEntry.Kind.token.rawValue) {
                     tokens.insert(name)
                 }
+                if ExactText(line.kind) == ExactText(ManifestEntry.Kind.denial.rawValue) { denials.insert(name) }
                 last = line
             }
         }
@@ -95,8 +102,9 @@ public final class Manifest: Sendable {
     ) throws -> Listed {
         // Others may change rows between two statements.
         for _ in 0..<Self.most {
+            let least = least
             guard let seal = try seal() else {
-                guard known.withLock({ $0.least }) == 0 else { throw ManifestViolation.isOlder }
+                guard least == 0 else { throw ManifestViolation.isOlder }
                 return Listed(seal: nil, contents: nil, digests: [:])
             }
             let contents = try open(seal, keys.candidatesNow(for: seal.sealed.masterKey))
@@ -104,7 +112,7 @@ public final class Manifest: Sendable {
             while case let lines = try page(reading.last, Self.page), !lines.isEmpty {
                 reading.take(lines) { name in known.withLock { $0.rows[name] } }
             }
-            guard contents.state >= known.withLock({ $0.least }) else { throw ManifestViolation.isOlder }
+            guard contents.state >= least else { throw ManifestViolation.isOlder }
             guard reading.isSealed(by: contents, { known.withLock { $0.rows } }) else { continue }
             let names = entries.map { RowName($0) }
             let digests = known.withLock { known in
@@ -185,16 +193,23 @@ public final class Manifest: Sendable {
 
     // MARK: Checking
 
+    /// What a seal that is read from now on has to be of, at least.
+    public var least: Int64 { known.withLock { $0.least } }
+
     /// Whether rows are what the list has.
     ///
     /// - Parameters:
     ///   - entries: what the rows say, or that there are none.
     ///   - seal: as the same statement read it.
+    ///   - least: ``least`` from before that.
     /// - Returns: `false` when they were read before a change that is known meanwhile: they are to be read again.
     /// - Throws: ``ManifestViolation`` when they are not.
     public func confirms(
-        _ entries: [ManifestEntry], under seal: ManifestSeal?, readingFrom source: any ManifestSource
+        _ entries: [ManifestEntry], under seal: ManifestSeal?, atLeast least: Int64,
+        readingFrom source: any ManifestSource
     ) async throws -> Bool {
+        // Others' changes may have become known since: only what was known before says that it is too old.
+        guard seal?.state ?? 0 >= least else { throw ManifestViolation.isOlder }
         if let finding = try finding(entries, seal) { return finding }
         try await catchUp(from: source, to: seal)
         if let finding = try finding(entries, seal) { return finding }
@@ -220,6 +235,28 @@ public final class Manifest: Sendable {
 
     /// Whether a token is listed, as far as is known: to be asked after ``confirms(_:under:readingFrom:)``.
     public var listsTokens: Bool { known.withLock { !$0.tokens.isEmpty } }
+
+    /// Whether the list has a denial of this name, and no matter what its row says: to be asked in the same way.
+    public func denies(_ name: @autoclosure () -> String) -> Bool {
+        // Mostly there are none.
+        guard known.withLock({ !$0.denials.isEmpty }) else { return false }
+        let name = RowName(kind: ManifestEntry.Kind.denial.rawValue, name: name())
+        return known.withLock { $0.denials.contains(name) }
+    }
+
+    /// Names the set of all denials in the list, 8 bytes.
+    public var denialMark: [UInt8] { known.withLock { $0.denialMark } }
+
+    private static func mark(of denials: Set<RowName>) -> [UInt8] {
+        let names = denials.map(\.bytes).sorted { $0.lexicographicallyPrecedes($1) }
+        return Array(SHA256.hash(data: names.flatMap(\.self)).prefix(8))
+    }
+
+    /// Whether the list has a row as it is, as far as is known.
+    public func has(_ entry: ManifestEntry) -> Bool {
+        let (name, digest) = (RowName(entry), RowDigest(entry.digest))
+        return known.withLock { $0.rows[name] == digest }
+    }
 
     // MARK: Catching up
 
@@ -268,16 +305,21 @@ public final class Manifest: Sendable {
             {
                 reading.take(lines) { name in known.withLock { $0.rows[name] } }
             }
+            let least = least
             guard let seal = try await source.manifestSeal() else {
                 throw ManifestViolation("The manifest in the database has lost its seal.")
             }
             let contents = try open(seal, await keys.candidates(for: seal.sealed.masterKey))
-            guard contents.state >= known.withLock({ $0.least }) else { throw ManifestViolation.isOlder }
+            guard contents.state >= least else { throw ManifestViolation.isOlder }
             if reading.isSealed(by: contents, { known.withLock { $0.rows } }) {
                 // Nobody else has changed it meanwhile: see the turns.
                 known.withLock { known in
                     for (name, digest) in reading.rows { known.rows[name] = digest }
                     known.tokens.formUnion(reading.tokens)
+                    if !reading.denials.isEmpty {
+                        known.denials = known.denials.union(reading.denials).filter { known.rows[$0] != nil }
+                        known.denialMark = Self.mark(of: known.denials)
+                    }
                     (known.contents, known.sealed) = (contents, seal.sealed.bytes)
                 }
                 return

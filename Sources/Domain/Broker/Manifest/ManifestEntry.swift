@@ -16,6 +16,8 @@ public struct ManifestEntry: Sendable, Hashable {
         case resource
         /// Which policy each kept version of a resource was put under.
         case versions
+        /// That a chip or a key is denied, with the reason.
+        case denial
     }
 
     /// Something that a row says.
@@ -75,6 +77,7 @@ public struct ManifestEntry: Sendable, Hashable {
         case .token: "the token \(name)"
         case .workload: "the workload \(name)"
         case .resource, .versions: "the resource \(name)"
+        case .denial: "the denial of \(name)"
         }
     }
 }

@@ -21,7 +21,7 @@ extension Broker {
             report, offered: certificates, expecting: expected, at: time, evenIfHopeless: true,
             asksVendor: { _ in false })
         let claims = GuestClaims(
-            .snp(SNPClaims(report, provenBy: result.key)), initData: initData?.claims ?? [:])
+            .snp(SNPClaims(report, provenBy: result.chain)), initData: initData?.claims ?? [:])
         let verdict = result.verdict.holding(
             to: policy.requirements(on: claims, references: references, under: self.policy, at: time))
         let failed = verdict.failures.map(\.name.text).joined(separator: " ")

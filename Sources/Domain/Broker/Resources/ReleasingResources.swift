@@ -35,6 +35,11 @@ extension Broker {
             let time = now()
             guard time < reader.expires else { throw refused(path, reader, nil, .guestEnded) }
             let offer = try await offer(path, to: reader, stating: claims, at: time)
+            // Behind all reads and the agent's answer.
+            if let verdict = denial(among: reader.claims.snp?.endorsers ?? []) {
+                let refusal = Refusal(.evidenceRefused, verdict.sentence)
+                throw try await refused(path, reader, verdict, refusal, offer.decision, at: time)
+            }
             let wrapped = try wrap(offer.secret, reader.key)
             let release = ResourceRelease(offer.source, to: reader.stored)
             // An agent may have taken its time, and the session have ended meanwhile.

@@ -43,6 +43,12 @@ public struct SEVCACertificate: Sendable, Hashable {
     /// SHA-256 over the bytes that the signature covers: what roots are pinned by.
     public var fingerprint: [UInt8] { Array(SHA256.hash(data: signedBytes)) }
 
+    /// SHA-256 of the public key as a SubjectPublicKeyInfo, 32 bytes: the same as of an X.509 certificate for it.
+    public var publicKeyFingerprint: [UInt8]? {
+        (try? RSA.Signing.PublicKey(n: modulus, e: Array(exponent.drop { $0 == 0 })))
+            .map { Array(SHA256.hash(data: $0.derRepresentation)) }
+    }
+
     /// RSASSA-PSS with a salt as long as the digest: SHA-256 under a 2,048-bit key, SHA-384 under a 4,096-bit one.
     func isValid(_ signature: [UInt8], over message: [UInt8]) -> Bool {
         guard let key = try? RSA.Signing.PublicKey(n: modulus, e: Array(exponent.drop { $0 == 0 })) else {

@@ -57,8 +57,10 @@ public struct SEVCertificateChain: Sendable, Hashable {
         return Array(hash.finalize())
     }
 
-    /// SHA-256 over the CEK: names the chip in logs.
-    public var chipFingerprint: [UInt8] { Array(SHA256.hash(data: cek.bytes)) }
+    /// Names the chip: the fingerprint of the CEK's key. A host can change bytes of the CEK that nothing signs.
+    ///
+    /// - Returns: nothing when the key is none, and the chain therefore not genuine.
+    public var chipFingerprint: [UInt8] { cek.publicKeyFingerprint ?? [] }
 }
 
 /// What was found when an SEV chain was verified. Only ``init(_:anchors:)`` makes one.
@@ -66,6 +68,8 @@ public struct AppraisedSEVChain: Sendable {
     public let chain: SEVCertificateChain
     /// The product whose root it is, e.g. `Naples`; `nil` for no pinned one.
     let product: String?
+    /// The chip and all keys; nothing when the chain is not genuine.
+    public let endorsers: [Endorser]
     let checks: [Check]
 
     public var isGenuine: Bool { checks.allSatisfy { $0.outcome == .passed } }
@@ -85,7 +89,7 @@ public struct AppraisedSEVChain: Sendable {
             advice: "The root certificate is not AMD's: export the chain again (sevctl export --full).")
         // Anyone may send a chain: no signature is looked at for one that leads nowhere.
         guard list.checks.allSatisfy({ $0.outcome == .passed }) else {
-            checks = list.checks
+            (checks, endorsers) = (list.checks, [])
             return
         }
 
@@ -103,7 +107,7 @@ public struct AppraisedSEVChain: Sendable {
         guard link(.sevASK, "the ARK", (chain.ask.usage, .ask), chain.ask.isSigned(by: chain.ark)),
             link(.sevCEK, "the ASK", (chain.cek.usage, .cek), chain.cek.isSigned(by: chain.ask))
         else {
-            checks = list.checks
+            (checks, endorsers) = (list.checks, [])
             return
         }
         link(.sevOCA, "itself", (chain.oca.usage, .oca), chain.oca.isSigned(by: chain.oca))
@@ -112,5 +116,9 @@ public struct AppraisedSEVChain: Sendable {
             chain.pek.isSigned(by: chain.cek) && chain.pek.isSigned(by: chain.oca))
         link(.sevPDH, "the PEK", (chain.pdh.usage, .pdh), chain.pdh.isSigned(by: chain.pek))
         checks = list.checks
+        let keys =
+            [chain.ark.publicKeyFingerprint, chain.ask.publicKeyFingerprint]
+            + [chain.cek, chain.oca, chain.pek, chain.pdh].map(\.publicKeyFingerprint)
+        endorsers = [Endorser(chip: chain.chipFingerprint)] + keys.compactMap { $0.map { .key($0) } }
     }
 }

@@ -9,6 +9,7 @@ extension Check.Name {
     static let sevPEK = Self("sev.chain.pek", .genuineness)
     static let sevPDH = Self("sev.chain.pdh", .genuineness)
     static let sevPDHKey = Self("sev.pdh_key", .genuineness)
+    static let sevDenied = Self("sev.denied", .genuineness)
     static let sevProducts = Self("sev.products", .acceptability)
     static let sevDebug = Self("sev.debug", .acceptability)
     static let sevFirmware = Self("sev.minimum_firmware", .acceptability)
@@ -32,12 +33,14 @@ public enum SEVVerifier {
     /// - Parameters:
     ///   - allowsDebug: the server's own word on debuggable guests; the workload's is in `policy`.
     ///   - products: whose roots are acceptable, of those that are pinned; `nil`: all.
+    ///   - denies: what operators have denied.
     public static func verify(
         _ chain: AppraisedSEVChain, build: SEVFirmwareBuild, policy: SEVLaunchPolicy, allowsDebug: Bool,
-        products: [ExactText]? = nil
+        products: [ExactText]? = nil, denying denies: DenyList
     ) -> Verdict {
         var list = CheckList()
         check(chain, &list)
+        list.checkDenial(.sevDenied, of: chain.endorsers, by: denies)
         if let products {
             let found = chain.product ?? "not known"
             list.check(

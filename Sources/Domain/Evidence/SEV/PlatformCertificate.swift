@@ -90,6 +90,19 @@ public struct SEVCertificate: Sendable, Hashable {
         try self.init(bytes: body)
     }
 
+    /// SHA-256 of the public key as a SubjectPublicKeyInfo, 32 bytes; `nil` when the key is no point of its curve.
+    public var publicKeyFingerprint: [UInt8]? {
+        let info: [UInt8]? =
+            switch publicKey.curve {
+            case .p384:
+                publicKey.x963(48).flatMap { try? P384.Signing.PublicKey(x963Representation: $0).derRepresentation }
+            case .p256:
+                publicKey.x963(32).flatMap { try? P256.Signing.PublicKey(x963Representation: $0).derRepresentation }
+            case nil: nil
+            }
+        return info.map { Array(SHA256.hash(data: $0)) }
+    }
+
     var signedBytes: [UInt8] { Array(bytes.prefix(Self.signedSize)) }
 
     /// Whether the slot for `issuer`'s usage holds its valid ECDSA signature.

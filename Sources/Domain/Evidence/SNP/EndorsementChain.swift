@@ -33,6 +33,8 @@ public struct EndorsementChain: Sendable {
 /// that it signs. Only ``init(_:anchors:)`` makes one, so holding one means the work was done.
 public struct AppraisedChain: Sendable {
     public let chain: EndorsementChain
+    /// The keys of the chain: VCEK or VLEK, ASK or ASVK, ARK.
+    public let keys: [Endorser]
     /// The checks that do not depend on the time.
     let checks: [Check]
     /// When all three certificates are valid.
@@ -42,6 +44,12 @@ public struct AppraisedChain: Sendable {
     /// Whether the chain ends in a pinned root. It may still have expired.
     public var isGenuine: Bool { checks.allSatisfy { $0.outcome == .passed } }
 
+    /// What a report that is proven by it rests on.
+    public var endorsers: [Endorser] { keys + (chain.key.hardwareID.map { [Endorser(chip: $0)] } ?? []) }
+
+    /// Whether an operator has denied one of the keys above the VCEK or VLEK: then there may be another chain for it.
+    public func isDeniedAboveKey(by denies: DenyList) -> Bool { keys.dropFirst().contains(where: denies) }
+
     /// Whether it may prove a report at `time`.
     public func isGenuine(at time: Date) -> Bool { isGenuine && validFrom <= time && time <= validUntil }
 
@@ -49,6 +57,7 @@ public struct AppraisedChain: Sendable {
     public init(_ chain: EndorsementChain, anchors: SNPAnchors) {
         self.chain = chain
         let (key, intermediate, root) = (chain.key, chain.intermediate, chain.root)
+        keys = [key.certificate, intermediate, root].map { .key($0.publicKeyFingerprint) }
         var list = CheckList()
         let anchored = anchors.product(ofRoot: root)
         list.check(
@@ -99,6 +108,10 @@ extension SNPAnchors {
         public let kind: EndorsementKey.Kind
         public let intermediate: Certificate
         public let root: Certificate
+
+        public func isDenied(by denies: DenyList) -> Bool {
+            [intermediate, root].contains { denies(.key($0.publicKeyFingerprint)) }
+        }
     }
 
     /// Every authority among many certificates.

@@ -18,6 +18,7 @@ extension Check.Name {
     static let snpReportedTCB = Self("snp.reported_tcb", .genuineness)
     static let snpChip = Self("snp.chip_id", .genuineness)
     static let snpSignature = Self("snp.signature", .genuineness)
+    static let snpDenied = Self("snp.denied", .genuineness)
     static let snpGeneration = Self("snp.generation", .acceptability)
     static let snpReportData = Self("snp.report_data", .acceptability)
     static let snpMeasurement = Self("snp.measurement", .acceptability)
@@ -77,7 +78,7 @@ extension Verdict {
     public var isWorthProving: Bool {
         let decisive: Set<Check.Name> = [
             .snpVersion, .snpLayout, .snpSignatureAlgorithm, .snpSignatureEncoding, .snpReportData, .snpMeasurement,
-            .snpHostData, .snpProducts,
+            .snpHostData, .snpProducts, .snpDenied,
         ]
         return failures.allSatisfy { !decisive.contains($0.name) }
     }
@@ -92,10 +93,11 @@ public enum SNPVerifier {
     ///   - endorsement: the certificates for the chip and TCB that the report names, if there are any.
     ///   - offered: keys that were at hand; without an endorsement the verdict says why none of them fits.
     ///   - expectations: what was registered and configured.
+    ///   - denies: what operators have denied; `nil` where there is no such list.
     ///   - time: when the certificates must be valid.
     public static func verify(
         _ report: AttestationReport, endorsement: AppraisedChain?, offered: [EndorsementKey] = [],
-        expecting expectations: SNPExpectations, at time: Date
+        expecting expectations: SNPExpectations, denying denies: DenyList? = nil, at time: Date
     ) -> Verdict {
         var list = CheckList()
         let key = endorsement?.chain.key
@@ -115,6 +117,9 @@ public enum SNPVerifier {
                     ? "" : "No certificate that is at hand fits: \(misfits.joined(separator: "; ")). ")
                     + adviceWithoutEndorsement(report))
         }
+        if let denies {
+            list.checkDenial(.snpDenied, of: report.endorsers + (endorsement?.endorsers ?? []), by: denies)
+        }
         checkClaims(of: report, by: key, product: key?.product ?? report.product, expectations, &list)
         return Verdict(list)
     }
@@ -132,7 +137,7 @@ public enum SNPVerifier {
                 + "along, or import it."
         case (.product(let product), .vcek):
             let chip = Hex.encode(report.hardwareID(of: product))
-            return "There is no certificate for the key that signed the report: run `kbs certs fetch --product "
+            return "There is no certificate for the key that signed the report: run `kbs endorsements fetch --product "
                 + "\(product.rawValue.lowercased()) --chip \(chip) --tcb \(report.reportedTCB.version(of: product))`, "
                 + "or import it."
         default: return "There is no certificate for the key that signed the report: import or fetch it."
@@ -334,6 +339,11 @@ public enum SNPVerifier {
             advice: "The host's firmware (\(current)) is not committed (\(committed)), so it can be rolled back: "
                 + "commit it, or set snp.allow_provisional_firmware.")
     }
+}
+
+extension AttestationReport {
+    /// The chip, unless the host hides it.
+    fileprivate var endorsers: [Endorser] { isChipMasked ? [] : [Endorser(chip: chipID)] }
 }
 
 extension TCBFloor.Shortfall {

@@ -41,7 +41,7 @@ struct CopiedTable: Sendable {
         CopiedTable("configs", "#workload tee_config #policy", key: "workload"),
         CopiedTable("secrets", "#workload *sealed master_key", key: "workload"),
         CopiedTable(
-            "sessions", "*id #workload *binding *exponent chip #opened #expires *code master_key", key: "id"),
+            "sessions", "*id #workload *binding *exponent chip *endorsers #opened #expires *code master_key", key: "id"),
         CopiedTable("reference_values", "name kind *digests source #expires #revision #changed", key: "name"),
         CopiedTable("policies", "name document rules #revision #changed", key: "name"),
         CopiedTable("policy_references", "policy reference_values", key: "policy", "reference_values"),
@@ -64,6 +64,7 @@ struct CopiedTable: Sendable {
                 + "mark #count #last", key: "id",
             isNumbered: true),
         CopiedTable("audit", "#seq record *hash", key: "seq"),
+        CopiedTable("denials", "name reason actor #denied", key: "name"),
         CopiedTable("tokens", "id *digest role description #created #expires #revoked", key: "id"),
         CopiedTable("server_keys", "name id *sealed master_key #created", key: "name", "id"),
         CopiedTable("master_keys", "id #activated #superseded #retired", key: "id"),

@@ -13,7 +13,7 @@ extension PostgreSQLStore {
             [
                 .bytes(session.id), .integer(session.workload), .bytes(binding), .bytes(exponent), .text(session.chip),
                 .integer(session.expires.seconds), .bytes(session.code), .integer(session.opened.seconds),
-                .text(session.masterKey),
+                .text(session.masterKey), .bytes(session.endorsers),
             ] + attempt.columns)
         return try await write(query, orderedBy: session.id, recording: [record])
     }
@@ -22,12 +22,13 @@ extension PostgreSQLStore {
     private static let insertSession = """
         WITH k AS MATERIALIZED (SELECT retired FROM master_keys WHERE id = $9 FOR SHARE),
             w AS MATERIALIZED (SELECT row FROM workloads WHERE row = $2 AND disabled = 0 FOR SHARE),
-            s AS (INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, opened, master_key)
-                SELECT $1, w.row, $3, $4, $5, $6, $7, $8, $9 FROM w
+            s AS (INSERT INTO sessions
+                    (id, workload, binding, exponent, chip, expires, code, opened, master_key, endorsers)
+                SELECT $1, w.row, $3, $4, $5, $6, $7, $8, $9, $10 FROM w
                 WHERE NOT EXISTS (SELECT FROM k WHERE retired IS NOT NULL)
                 ON CONFLICT DO NOTHING RETURNING 1),
             a AS (INSERT INTO attempts (\(RecordedAttempt.columnList))
-                SELECT $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23 FROM s)
+                SELECT $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24 FROM s)
         SELECT 1 FROM s
         """
 

@@ -7,7 +7,7 @@ extension ReadingStore {
     /// - Parameter limit: of how many are named.
     /// - Returns: what is not as a key broker left it.
     public func manifestViolations(limit: Int) async throws -> [String] {
-        guard let manifest else { throw NoManifest() }
+        guard manifest != nil else { throw NoManifest() }
         var found: [String] = []
         func look(_ body: () async throws -> Void) async throws {
             guard found.count < limit else { return }
@@ -18,13 +18,7 @@ extension ReadingStore {
                 found.append("A row cannot be read: \(error).")
             }
         }
-        try await look {
-            // Others may change something meanwhile.
-            for _ in 0..<20 {
-                let seal = try await self.manifestSeal()
-                if try await manifest.confirms([], under: seal, readingFrom: self) { return }
-            }
-        }
+        try await look { try await catchUp() }
         // Nothing can be held against a manifest that is none.
         guard found.isEmpty else { return found }
         for kind in ManifestCheck.Rows.allCases {
@@ -53,6 +47,7 @@ extension ReadingStore {
             let path = try ResourcePath(name)
             _ = try await resource(path)
             _ = try await versions(of: path)
+        case .denials: try await lookAtDenial(name)
         }
     }
 }
@@ -61,12 +56,12 @@ enum ManifestCheck {
     enum Rows: String, CaseIterable {
         case workloads, policies
         case references = "reference_values"
-        case tokens, resources
+        case tokens, resources, denials
 
         private var key: String {
             switch self {
             case .workloads, .tokens: "id"
-            case .policies, .references: "name"
+            case .policies, .references, .denials: "name"
             case .resources: "path"
             }
         }
@@ -78,6 +73,7 @@ enum ManifestCheck {
             case .references: .references
             case .tokens: .token
             case .resources: .resource
+            case .denials: .denial
             }
         }
 
@@ -117,6 +113,7 @@ extension DecidingTransaction {
             entries += try rows(ResourceReads.resource(path)).map { ManifestEntry($0) }
             entries.append(ManifestEntry(try rows(ResourceReads.versions(of: path)), of: path))
         }
+        entries += try rows(DenialReads.entries).compactMap(\.self)
         // Servers at work know of a state, and take no earlier one.
         let states = Read(
             "SELECT max(state) FROM (SELECT state FROM manifest UNION ALL SELECT state FROM manifest_seal) s"
@@ -146,7 +143,7 @@ extension PostgreSQLStore {
     public func acceptRows(recording record: AuditRecord) async throws {
         try await change(takesLong: true) { [manifest] transaction in
             guard let manifest else { throw NoManifest() }
-            for table in ["workloads", "policies", "reference_values", "tokens", "resources", "manifest"] {
+            for table in ["workloads", "policies", "reference_values", "tokens", "resources", "denials", "manifest"] {
                 try transaction.run("LOCK TABLE \(table) IN SHARE ROW EXCLUSIVE MODE")
             }
             try transaction.run("LOCK TABLE manifest_seal IN SHARE ROW EXCLUSIVE MODE")

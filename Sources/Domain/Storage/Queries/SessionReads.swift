@@ -57,15 +57,19 @@ extension ReadingStore {
             ) { try $0.int(0) }) ?? 0
     }
 
+    /// With the manifest's seal, whether there is a guest or not: so that the deny list is known as of this moment.
     public func guest(_ id: [UInt8], at time: Date) async throws -> StoredGuest? {
-        try await first(
+        let found = try await genuine(
             Read(SessionReads.guest, [.bytes(id), .time(time)]) { row in
-                StoredGuest(
+                guard try row.optionalText(0) != nil else { return try row.deciding(nil as StoredGuest?, seal: 11) }
+                let guest = StoredGuest(
                     id: id, claims: try row.text(0), initData: try row.bytes(10), key: try row.text(1),
                     verdict: try row.text(2),
                     token: try row.text(3), tee: try row.text(4), chip: try row.text(5), opened: try row.date(6),
                     expires: try row.date(7), code: try row.bytes(8), masterKey: try row.text(9))
+                return try row.deciding(guest, seal: 11)
             })
+        return found ?? nil
     }
 }
 
@@ -100,8 +104,9 @@ enum SessionReads {
     private static let isOpen: SQLText = "SELECT 1 FROM guests WHERE id = ?1 AND expires > ?2"
 
     fileprivate static let guest: SQLText = """
-        SELECT claims, key, verdict, token, tee, chip, opened, expires, code, master_key, init_data FROM guests
-        WHERE id = ?1 AND expires > ?2
+        SELECT g.claims, g.key, g.verdict, g.token, g.tee, g.chip, g.opened, g.expires, g.code, g.master_key, g.init_data,
+            \(SealColumns.columns)
+        FROM (SELECT 1) o LEFT JOIN guests g ON g.id = ?1 AND g.expires > ?2 \(SealColumns.join)
         """
 }
 

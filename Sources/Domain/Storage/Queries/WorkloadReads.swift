@@ -28,10 +28,10 @@ extension ReadingStore {
                     session: Session(
                         id: id, workload: workload.row,
                         binding: .init(binding: try row.bytes(8), exponent: try row.optionalBytes(9)),
-                        chip: try row.text(10), opened: try row.date(11), expires: try row.date(12),
-                        code: try row.bytes(13), masterKey: try row.text(14)),
+                        chip: try row.text(10), endorsers: try row.bytes(17), opened: try row.date(11),
+                        expires: try row.date(12), code: try row.bytes(13), masterKey: try row.text(14)),
                     workload: workload, sealedSecret: Sealed(bytes: try row.bytes(15), masterKey: try row.text(16)))
-                return try row.deciding(grant, ManifestEntry(workload), seal: 17)
+                return try row.deciding(grant, ManifestEntry(workload), seal: 18)
             })
     }
 
@@ -90,7 +90,7 @@ enum WorkloadReads {
 
     static let grant: SQLText = """
         SELECT \(columns), s.binding, s.exponent, s.chip, s.opened, s.expires, s.code, s.master_key,
-            x.sealed, x.master_key, \(SealColumns.columns)
+            x.sealed, x.master_key, s.endorsers, \(SealColumns.columns)
         FROM sessions s JOIN \(tables.replacing("workloads w", with: "workloads w ON w.row = s.workload"))
             JOIN secrets x ON x.workload = w.row \(SealColumns.join)
         WHERE s.id = ?1 AND s.expires > ?2

@@ -12,12 +12,13 @@ extension SQLiteStore {
             guard try database.first(KeyReads.isRetired(session.masterKey)) == nil else { return false }
             try database.cachedStatement(
                 sql: """
-                    INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, opened, master_key)
-                    SELECT ?, row, ?, ?, ?, ?, ?, ?, ? FROM workloads WHERE row = ? AND disabled = 0
+                    INSERT INTO sessions
+                        (id, workload, binding, exponent, chip, endorsers, expires, code, opened, master_key)
+                    SELECT ?, row, ?, ?, ?, ?, ?, ?, ?, ? FROM workloads WHERE row = ? AND disabled = 0
                     ON CONFLICT DO NOTHING
                     """
             ).execute(arguments: [
-                session.id, binding, exponent, session.chip, session.expires.seconds,
+                session.id, binding, exponent, session.chip, session.endorsers, session.expires.seconds,
                 session.code, session.opened.seconds, session.masterKey, session.workload,
             ])
             guard database.changesCount > 0 else { return false }

@@ -22,7 +22,7 @@ struct EndorsementExamination: Examination {
             : [
                 .warning(
                     "endorsements", "\(told), and none was imported: only guests that bring their own will do",
-                    do: "kbs certs import FOLDER, or set endorsements.folder or endorsements.kds")
+                    do: "kbs endorsements import FOLDER, or set endorsements.folder or endorsements.kds")
             ]
     }
 
@@ -38,7 +38,7 @@ struct EndorsementExamination: Examination {
         guard !certificates.isEmpty else {
             return .warning(
                 "endorsements.folder", "\(path) has no certificates",
-                do: "put them there as README.md says, or kbs certs fetch them")
+                do: "put them there as README.md says, or kbs endorsements fetch them")
         }
         return .ok("endorsements.folder", "\(certificates.count) certificates in \(path)")
     }

@@ -6,7 +6,7 @@ package import FoundationEssentials
 import HTTPClient
 import Storage
 
-/// What `kbs certs` does with a data folder.
+/// What `kbs endorsements` does with a data folder.
 package enum CertificateCommands {
     /// Takes what is genuine in a folder into the cache.
     ///
@@ -17,7 +17,9 @@ package enum CertificateCommands {
     ) async throws -> CertificateImport.Outcome {
         do { _ = try Folder.names(in: folder.filePath) } catch { throw InvalidSetting(error.description) }
         let data = try await data()
-        let outcome = try await CertificateImport(into: data.store, anchors: anchors.snp).run(CertificateFolder(folder))
+        let outcome = try await CertificateImport(
+            into: data.store, anchors: anchors.snp, denying: try await data.store.denyList()
+        ).run(CertificateFolder(folder))
         if !outcome.keys.isEmpty || !outcome.authorities.isEmpty {
             try await data.store.recordLocally(
                 .importCertificate,
@@ -38,11 +40,14 @@ package enum CertificateCommands {
         let service = KeyDistributionService(client: settings.client, configuration: configuration)
         let identity = EndorsementIdentity(kind: .vcek, product: product, hardwareID: chip, tcb: tcb)
         let key = try EndorsementKey(try await service.key(identity))
+        let chain = EndorsementChain(key: key, among: try await service.authorities(product, .vcek))
         guard EndorsementIdentity(of: key) == identity,
-            let chain = EndorsementChain(key: key, among: try await service.authorities(product, .vcek)),
-            AppraisedChain(chain, anchors: try settings.anchors().snp).isGenuine
+            let found = try chain.map({ AppraisedChain($0, anchors: try settings.anchors().snp) }), found.isGenuine
         else { throw InvalidSetting("\(configuration.baseURL) sent a certificate that is not \(identity)") }
-        try await data.store.keep(chain.named)
+        if let denied = found.endorsers.first(where: try await data.store.denyList()) {
+            throw InvalidSetting("the \(denied) is denied: `kbs endorsements denied` says why")
+        }
+        try await data.store.keep(found.chain.named)
         try await data.store.recordLocally(.importCertificate, ["key": "\(identity)"])
         return identity
     }

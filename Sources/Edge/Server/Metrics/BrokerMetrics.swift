@@ -105,7 +105,7 @@ struct BrokerMetrics: Sendable {
             count(verdict)
         case .resourceChanged(_, let action): resourceChanges[action]?.increment()
         // Counted as refusals by their codes, and of no use as a rate.
-        case .answerRefused, .disabled, .sessionsEnded: break
+        case .answerRefused, .disabled, .sessionsEnded, .denialChanged: break
         }
     }
 

@@ -71,6 +71,8 @@ struct RoleTests {
                 ("GET", "/api/v1/audit", "", [.admin, .auditor]),
                 ("GET", "/api/v1/audit/checkpoint", "", [.admin, .auditor]),
                 ("GET", "/api/v1/certificates", "", [.admin, .auditor]),
+                ("GET", "/api/v1/denials", "", [.admin, .auditor]),
+                ("PUT", "/api/v1/denials/chip/0102030405060708", #"{"reason":"leaked"}"#, [.admin]),
                 ("GET", "/api/v1/status", "", [.admin, .auditor]),
                 ("GET", "/api/v1/settings", "", [.admin]),
                 ("GET", "/api/v1/tokens", "", [.admin]),

@@ -328,7 +328,7 @@ struct CommandTests {
                 let before = proxy.asked.count
                 let result = try await Command.runAll(
                     [
-                        "certs", "fetch", "--data", folder.file("data\(number)").path, "--endorsements-kds",
+                        "endorsements", "fetch", "--data", folder.file("data\(number)").path, "--endorsements-kds",
                         "http://kds.invalid", "--product", "milan", "--chip", String(repeating: "ab", count: 64),
                         "--tcb",
                         "\(Simulated.tcb)", "--set", "endorsements.timeout=5s",
@@ -359,7 +359,8 @@ struct CommandTests {
             if way == "fetch" {
                 try await StandInService.run(answering: answer) { standIn, base in
                     let fetched = try await Command.run(
-                        "certs", "fetch", "--data", data, "--endorsements-kds", base, "--product", "milan", "--chip",
+                        "endorsements", "fetch", "--data", data, "--endorsements-kds", base, "--product", "milan",
+                        "--chip",
                         Hex.encode(snp.chipID), "--tcb", "\(Simulated.tcb)", "--trust-simulated-root", roots.path)
                     #expect(fetched.status == 0 && standIn.asked.count == 2, "\(fetched.errors)")
                 }
@@ -367,10 +368,10 @@ struct CommandTests {
                 let certs = folder.file("certs")
                 try FileManager.default.createDirectory(at: certs, withIntermediateDirectories: true)
                 try Data((snp.ask.pem + snp.ark.pem + vcek.pem).utf8).write(to: certs.appending(path: "all.pem"))
-                let untrusted = try await Command.run("certs", "import", certs.path, "--data", data)
+                let untrusted = try await Command.run("endorsements", "import", certs.path, "--data", data)
                 #expect(untrusted.status == 1 && untrusted.output.contains("does not lead to a pinned root"))
                 let imported = try await Command.run(
-                    "certs", "import", certs.path, "--data", data, "--trust-simulated-root", roots.path)
+                    "endorsements", "import", certs.path, "--data", data, "--trust-simulated-root", roots.path)
                 #expect(imported.status == 0 && imported.output.contains("imported the Milan VCEK"))
             }
             let server = try await ServerProcess.start(folder)

@@ -171,7 +171,7 @@ struct VirteeProtocolTests {
                 let reply = try await server.post("/kbs/v0/attest", body, cookie: challenge.cookie)
                 #expect(reply.status == 503 && reply.code == "endorsement_unavailable")
                 #expect(reply.headers.first(name: "Retry-After") != nil)
-                #expect(server.log.lines.contains { $0.contains("kbs certs import") })
+                #expect(server.log.lines.contains { $0.contains("kbs endorsements import") })
             }
         }
     }

@@ -6,10 +6,12 @@ import Evidence
 import FoundationEssentials
 import Installation
 
-struct CertificatesCommand: AsyncParsableCommand {
+struct EndorsementsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "certs", abstract: "Fill the cache of vendor certificates.",
-        subcommands: [Import.self, Fetch.self])
+        commandName: "endorsements",
+        abstract: "Fill the cache of vendor certificates, and say which chips and keys are believed no more.",
+        discussion: "docs/endorsements.md says what to do when a key has leaked. \(Place.explanation)",
+        subcommands: [Import.self, Fetch.self, Deny.self, Allow.self, Denied.self])
 
     struct Import: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

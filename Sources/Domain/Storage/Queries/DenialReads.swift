@@ -1,0 +1,103 @@
+public import Broker
+public import Evidence
+
+extension ReadingStore {
+    public func denials(after name: String, limit: Int) async throws -> [KeptDenial] {
+        try await catchUp()
+        // The manifest says what is denied; the rows beside it say why.
+        let found = try await rows(
+            Read(
+                """
+                SELECT m.name, d.reason, d.actor, d.denied FROM manifest m LEFT JOIN denials d ON d.name = m.name
+                WHERE m.kind = '\(ManifestEntry.Kind.denial.rawValue)' AND length(m.digest) > 0 AND m.name > ?1
+                ORDER BY m.name LIMIT ?2
+                """, [.text(name), .integer(limit)], .scan
+            ) { row -> KeptDenial? in
+                guard let endorser = Endorser(name: try row.text(0)) else { return nil }
+                return KeptDenial(endorser, try? Denial(endorser, row, from: 1))
+            })
+        return found.compactMap { kept in
+            guard let kept, denies(kept.endorser) else { return nil }
+            let isGenuine = kept.denial.map { manifest?.has(ManifestEntry($0)) ?? false } ?? false
+            return isGenuine ? kept : KeptDenial(kept.endorser, nil)
+        }
+    }
+
+    /// Without a manifest nothing is known to be allowed.
+    public func denies(_ endorser: Endorser) -> Bool { manifest.map { $0.denies(endorser.name) } ?? true }
+
+    public func denyList() async throws -> DenyList {
+        try await catchUp()
+        return denies
+    }
+
+    public var denyListMark: [UInt8] { manifest?.denialMark ?? [] }
+}
+
+extension ReadingStore {
+    /// Looks at one row, for ``manifestViolations(limit:)``.
+    func lookAtDenial(_ name: String) async throws {
+        guard let endorser = Endorser(name: name) else {
+            throw ManifestViolation.row(.absent(.denial, name))
+        }
+        let read = Read(
+            "SELECT reason, actor, denied, \(SealColumns.columns) FROM denials \(SealColumns.join) WHERE name = ?1",
+            [.text(name)]
+        ) { row in
+            let denial = try Denial(endorser, row, from: 0)
+            return try row.deciding(denial, ManifestEntry(denial), seal: 3)
+        }
+        _ = try await genuine(read)
+    }
+}
+
+enum DenialReads {
+    static let entries = Read("SELECT name, reason, actor, denied FROM denials") { row -> ManifestEntry? in
+        guard let endorser = Endorser(name: try row.text(0)) else { return nil }
+        return ManifestEntry(try Denial(endorser, row, from: 1))
+    }
+
+    /// Whether the manifest's table has it: what a change of it makes is sealed, whatever somebody else wrote there.
+    fileprivate static func isListed(_ endorser: Endorser) -> Read<Bool> {
+        Read(
+            "SELECT 1 FROM manifest WHERE kind = ?1 AND name = ?2 AND length(digest) > 0",
+            [.text(ManifestEntry.Kind.denial.rawValue), .text(endorser.name)]
+        ) { _ in true }
+    }
+}
+
+extension Denial {
+    /// From the columns reason, actor and denied, the first of which is this.
+    fileprivate init(_ endorser: Endorser, _ row: any StoredRow, from column: Int) throws {
+        self.init(
+            endorser, reason: try row.text(column), actor: try row.text(column + 1), time: try row.date(column + 2))
+    }
+}
+
+extension ManifestEntry {
+    init(_ denial: Denial) {
+        self.init(
+            .denial, denial.endorser.name,
+            saying: [.text(denial.reason), .text(denial.actor), .number(denial.time.seconds)])
+    }
+}
+
+extension DecidingTransaction {
+    func deny(_ denial: Denial) throws {
+        try execute(
+            """
+            INSERT INTO denials (name, reason, actor, denied) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (name) DO UPDATE SET reason = excluded.reason, actor = excluded.actor, denied = excluded.denied
+            """, [.text(denial.endorser.name), .text(denial.reason), .text(denial.actor), .time(denial.time)])
+        try list([ManifestEntry(denial)])
+    }
+
+    /// - Returns: whether it was denied.
+    func allow(_ endorser: Endorser) throws -> Bool {
+        let isListed = try first(DenialReads.isListed(endorser)) != nil
+        let removed = try execute("DELETE FROM denials WHERE name = ?1", [.text(endorser.name)])
+        // Of a row that somebody has hidden too.
+        try list([.absent(.denial, endorser.name)])
+        return isListed || removed > 0
+    }
+}

@@ -1,0 +1,87 @@
+import Administration
+import Arguments
+import Bytes
+import Evidence
+import FoundationEssentials
+
+extension EndorsementsCommand {
+    /// What is denied or allowed: its kind, and how it is named.
+    struct DeniedEndorser: ParsableArguments {
+        enum Form: String, ExpressibleByArgument, CaseIterable { case chip, key, certificate }
+
+        @Argument(help: "chip, key or certificate.") var form: Form
+        @Argument(
+            help: """
+                A chip's id in hex, as `kbs attempts` shows it; SHA-256 of a key's SubjectPublicKeyInfo, in hex; or a file \
+                with one certificate, whose key is meant.
+                """)
+        var id: String
+
+        func endorser() throws -> Endorser {
+            switch form {
+            case .chip: try Endorser(.chip, hex: id)
+            case .key: try Endorser(.key, hex: id)
+            case .certificate: try Endorser.key(ofCertificate: try InputFile.evidence(id))
+            }
+        }
+    }
+
+    struct Deny: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Believe a chip or a key no more, at once and on all servers.",
+            discussion: """
+                No guest that rests on it is attested, and none that was is given anything. To deny it again gives another \
+                reason.
+                """)
+
+        @OptionGroup var place: Place
+        @OptionGroup var denied: DeniedEndorser
+        @Option(help: "Why, for whoever asks later: at most 200 characters.") var reason: String
+
+        func run() async throws {
+            let endorser = try denied.endorser()
+            _ = try await place.open { try await $0.deny(endorser, reason: reason) }
+            print("Denied the \(endorser).")
+        }
+    }
+
+    struct Allow: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Believe a chip or a key again.")
+
+        @OptionGroup var place: Place
+        @OptionGroup var denied: DeniedEndorser
+
+        func run() async throws {
+            let endorser = try denied.endorser()
+            try await place.open { try await $0.allow(endorser) }
+            print("Allowed the \(endorser).")
+        }
+    }
+
+    struct Denied: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the chips and keys that are denied.")
+
+        @OptionGroup var place: Place
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let all = try await place.open { administrator in
+                try await everyPage {
+                    try await administrator.denials(after: $0, limit: 1_000)
+                } of: {
+                    ($0.denials, $0.next)
+                }
+            }
+            if json { return try printJSON(all) }
+            guard !all.isEmpty else { return print("Nothing is denied.") }
+            printTable(
+                [["KIND", "ID", "SINCE", "BY", "REASON"]]
+                    + all.map {
+                        [
+                            $0.kind, $0.id, $0.denied?.formatted(.iso8601) ?? "-", $0.actor ?? "-",
+                            $0.reason ?? "(its row in the database is not as a key broker left it: docs/audit.md)",
+                        ]
+                    })
+        }
+    }
+}
