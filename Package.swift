@@ -120,7 +120,7 @@ let rooms: [Target] = [
         [
             "Administration", "Broker", "Bytes", "CoCoDialect", "Concurrency", "Endorsements", "Evidence", "FastP384",
             "Files", "HTTP", "HTTPClient", "HTTPEdge", "HTTPServer", "Installation", "JSONWebTokens", "Lifecycle",
-            "Logging", "Metrics", "OpenPolicyAgent", "Operators", "Release", "Storage", "TLS", "Tracing",
+            "Logging", "Metrics", "Operators", "Release", "Storage", "TLS", "Tracing",
             "VirteeDialect", "X509",
         ]),
     edge("Release", []),

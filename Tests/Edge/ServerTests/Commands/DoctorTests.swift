@@ -69,6 +69,27 @@ private struct Installation {
 
 @Suite("The doctor")
 struct DoctorTests {
+    @Test("What else keeps a server from starting is said: tokens' keys, and authorities of an agent and a collector")
+    func start() async throws {
+        let place = try await Installation()
+        let missing = place.folder.file("none.pem")
+        let alone = try await place.complaints { $0.guestComponents.tokenCertificate = missing }
+        #expect(alone["token"]?.level == .problem && alone["token"]?.found.contains("stand together") == true)
+        let open = try await place.complaints { $0.guestComponents.trustedIssuers = [("https://as.example.org", "/k")] }
+        #expect(open["token"]?.found.contains("token.trusted_audience") == true)
+        let agent = try await place.complaints {
+            $0.agent.baseURL = "https://opa.example.org"
+            $0.agent.authorities = missing
+        }
+        #expect(agent["policy.opa"]?.found.contains("policy.opa.ca") == true)
+        let traced = try await place.complaints {
+            $0.tracing.endpoint = "https://collector.example.org"
+            $0.tracing.authorities = missing
+        }
+        #expect(traced["tracing"]?.found.contains("tracing.otlp_ca") == true)
+        #expect(try await place.complaints { $0.tracing.authorities = missing }.isEmpty, "nobody is sent spans")
+    }
+
     @Test("Of an installation that is right it says nothing bad, and each finding that is bad says what to do")
     func healthy() async throws {
         let healthy = try await Installation()

@@ -117,7 +117,9 @@ struct RequestIDTests {
             #expect(ids.allSatisfy { $0.wholeMatch(of: /[0-9a-f]{16}/) != nil })
             let last = try #require(ids.last)
             #expect(
-                server.log.lines.contains { $0.contains("Release refused.") && $0.contains("\"request\": \"\(last)\"") })
+                server.log.lines.contains {
+                    $0.contains("Release refused.") && $0.contains("\"request\": \"\(last)\"")
+                })
         }
     }
 
