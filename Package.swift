@@ -120,7 +120,7 @@ let rooms: [Target] = [
         [
             "Administration", "Broker", "Bytes", "CoCoDialect", "Concurrency", "Endorsements", "Evidence", "FastP384",
             "Files", "HTTP", "HTTPClient", "HTTPEdge", "HTTPServer", "Installation", "JSONWebTokens", "Lifecycle",
-            "Logging", "Metrics", "OpenPolicyAgent", "Operators", "Release", "Storage", "TLS", "Tracing",
+            "Logging", "Metrics", "Operators", "Release", "Storage", "TLS", "Tracing",
             "VirteeDialect", "X509",
         ]),
     edge("Release", []),
@@ -243,6 +243,12 @@ let testTargets: [Target] = [
             "Logging", "Release", "Server", "SimulatedHardware", "TLS", "TLSSupport", "TestSupport", "X509",
             "kbs-guest",
         ], exclude: ["DeviceShim.c"]),
+    tests(
+        "Edge", "InstallationTests",
+        [
+            "Broker", "BrokerSupport", "Bytes", "Evidence", "EvidenceSupport", "HTTP", "Installation", "MasterKeys",
+            "OpenPolicyAgent", "Storage", "TLS", "TestSupport",
+        ]),
     tests(
         "Edge", "ServerTests",
         [

@@ -46,7 +46,6 @@ extension HTTPResponse.Status {
     public static var uriTooLong: Self { 414 }
     public static var unsupportedMediaType: Self { 415 }
     public static var expectationFailed: Self { 417 }
-    public static var unprocessableContent: Self { 422 }
     public static var tooManyRequests: Self { 429 }
     public static var requestHeaderFieldsTooLarge: Self { 431 }
     /// The client has gone before it had its answer: not of RFC 9110, and known to who reads logs.
@@ -55,7 +54,6 @@ extension HTTPResponse.Status {
     public static var notImplemented: Self { 501 }
     public static var badGateway: Self { 502 }
     public static var serviceUnavailable: Self { 503 }
-    public static var gatewayTimeout: Self { 504 }
     public static var httpVersionNotSupported: Self { 505 }
 
     /// Source: RFC 9110, section 15, and RFC 6585.

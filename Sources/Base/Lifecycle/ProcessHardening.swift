@@ -12,7 +12,4 @@ public enum ProcessHardening {
         // Under a limit for locked memory, later allocations would fail: only who has none locks.
         if geteuid() == 0 || kbs_has_no_memlock_limit() != 0 { _ = kbs_lock_memory() }
     }
-
-    /// Whether this process can be looked into by others of its user, or leave its memory in a file.
-    public static var allowsDumps: Bool { kbs_allows_dumps() != 0 }
 }

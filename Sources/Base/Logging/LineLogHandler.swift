@@ -13,8 +13,7 @@ public struct LineLogHandler: LogHandler {
     public let label: String
     public let format: LogFormat
     public let sink: LogSink
-    public var metadata: Logger.Metadata = [:]
-    public var metadataProvider: Logger.MetadataProvider?
+    public let metadataProvider: Logger.MetadataProvider?
     public var logLevel = Logger.Level.info
 
     public init(
@@ -27,7 +26,7 @@ public struct LineLogHandler: LogHandler {
     }
 
     public func log(event: LogEvent) {
-        let fields = LogLine.flatten(allMetadata(event))
+        let fields = allMetadata(event).sorted { $0.key < $1.key }
         let (level, message, now) = (event.level.rawValue, event.message.description, LogLine.now())
         switch format {
         case .text:
@@ -47,14 +46,6 @@ public struct LineLogHandler: LogHandler {
 enum LogLine {
     /// The names that every object has.
     static let reserved: Set<String> = ["time", "level", "logger", "message"]
-
-    /// By name; what is inside of something else by its dotted name.
-    static func flatten(_ metadata: Logger.Metadata, under prefix: String = "") -> [(String, String)] {
-        metadata.sorted { $0.key < $1.key }.flatMap { key, value -> [(String, String)] in
-            if case .dictionary(let inner) = value { return flatten(inner, under: "\(prefix)\(key).") }
-            return [(prefix + key, value.description)]
-        }
-    }
 
     /// The text with each control character, and each that turns the direction of writing, as an escape.
     static func visible(_ text: String) -> String {

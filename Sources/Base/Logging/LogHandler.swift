@@ -1,9 +1,7 @@
 /// Where a logger's events go.
 public protocol LogHandler: Sendable {
-    /// Fields of every line.
-    var metadata: Logger.Metadata { get set }
     /// Asked for more fields at each event.
-    var metadataProvider: Logger.MetadataProvider? { get set }
+    var metadataProvider: Logger.MetadataProvider? { get }
     /// The least severe level that is written.
     var logLevel: Logger.Level { get set }
 
@@ -16,7 +14,7 @@ public struct LogEvent: Sendable {
     public let level: Logger.Level
     public let message: Logger.Message
     /// The event's own fields.
-    public let metadata: Logger.Metadata?
+    public let metadata: Logger.Metadata
     /// The module that logs, e.g. "Server".
     public let source: String
     /// What makes it a repetition of others with its message: see ``RepeatedEvents``. nil: a fault repeats others with the
@@ -25,7 +23,7 @@ public struct LogEvent: Sendable {
 
     /// - Parameter fileID: as `#fileID` is: the module, a slash and the file.
     public init(
-        level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, alike: String? = nil,
+        level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata, alike: String? = nil,
         fileID: StaticString
     ) {
         self.level = level
@@ -46,19 +44,16 @@ public struct LogEvent: Sendable {
 }
 
 extension LogHandler {
-    /// The handler's fields, what its provider adds, and the event's own, where later ones win.
+    public var metadataProvider: Logger.MetadataProvider? { nil }
+
+    /// What the handler's provider adds, and the event's own fields, which win.
     public func allMetadata(_ event: LogEvent) -> Logger.Metadata {
-        var all = metadata
-        if let provided = metadataProvider?.get(), !provided.isEmpty { all.merge(provided) { $1 } }
-        if let given = event.metadata { all.merge(given) { $1 } }
-        return all
+        metadataProvider.map { $0().merging(event.metadata) { $1 } } ?? event.metadata
     }
 }
 
 /// Drops everything.
 public struct NoOpLogHandler: LogHandler {
-    public var metadata: Logger.Metadata = [:]
-    public var metadataProvider: Logger.MetadataProvider?
     public var logLevel = Logger.Level.critical
 
     public init() {}

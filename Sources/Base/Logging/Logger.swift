@@ -1,4 +1,4 @@
-/// Writes log events under a label, at a level of its own. The surface is swift-log's.
+/// Writes log events under a label, at a level of its own. The surface is like swift-log's.
 public struct Logger: Sendable {
     /// Whose events these are, e.g. "kbs.http".
     public let label: String
@@ -22,21 +22,15 @@ public struct Logger: Sendable {
         set { handler.logLevel = newValue }
     }
 
-    /// A field of every line that this logger writes.
-    public subscript(metadataKey key: String) -> MetadataValue? {
-        get { handler.metadata[key] }
-        set { handler.metadata[key] = newValue }
-    }
-
     /// Writes an event, if its level is severe enough. Nothing is evaluated otherwise.
     ///
     /// - Parameters:
     ///   - message: a sentence. What is different each time goes into `metadata`.
-    ///   - metadata: the event's own fields; they win over the logger's.
+    ///   - metadata: the event's own fields; they win over what the handler adds.
     ///   - alike: what makes it a repetition of others with its message: see ``RepeatedEvents``.
     ///   - fileID: tells the module that logs.
     public func log(
-        level: Level, _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata? = nil,
+        level: Level, _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         alike: @autoclosure () -> String? = nil, fileID: StaticString = #fileID
     ) {
         guard logLevel <= level else { return }
@@ -48,7 +42,7 @@ public struct Logger: Sendable {
 extension Logger {
     /// For following each step.
     public func trace(
-        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata? = nil,
+        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
     ) {
         log(level: .trace, message(), metadata: metadata(), fileID: fileID)
@@ -56,7 +50,7 @@ extension Logger {
 
     /// For finding a fault.
     public func debug(
-        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata? = nil,
+        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
     ) {
         log(level: .debug, message(), metadata: metadata(), fileID: fileID)
@@ -64,7 +58,7 @@ extension Logger {
 
     /// The ordinary course of things.
     public func info(
-        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata? = nil,
+        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
     ) {
         log(level: .info, message(), metadata: metadata(), fileID: fileID)
@@ -72,7 +66,7 @@ extension Logger {
 
     /// Ordinary, and worth a look.
     public func notice(
-        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata? = nil,
+        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
     ) {
         log(level: .notice, message(), metadata: metadata(), fileID: fileID)
@@ -80,7 +74,7 @@ extension Logger {
 
     /// Something may go wrong later.
     public func warning(
-        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata? = nil,
+        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
     ) {
         log(level: .warning, message(), metadata: metadata(), fileID: fileID)
@@ -88,7 +82,7 @@ extension Logger {
 
     /// Something went wrong.
     public func error(
-        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata? = nil,
+        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
     ) {
         log(level: .error, message(), metadata: metadata(), fileID: fileID)
@@ -96,7 +90,7 @@ extension Logger {
 
     /// Somebody must act at once.
     public func critical(
-        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata? = nil,
+        _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
     ) {
         log(level: .critical, message(), metadata: metadata(), fileID: fileID)

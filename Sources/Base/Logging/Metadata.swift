@@ -26,45 +26,8 @@ extension Logger {
     }
 
     /// Named fields of a line.
-    public typealias Metadata = [String: MetadataValue]
-
-    /// A field's value.
-    public enum MetadataValue: Sendable, Hashable {
-        case string(String)
-        case array([MetadataValue])
-        /// Written under dotted names.
-        case dictionary(Metadata)
-    }
+    public typealias Metadata = [String: String]
 
     /// Adds to each line what only the moment knows, such as the request that is answered.
-    public struct MetadataProvider: Sendable {
-        private let provide: @Sendable () -> Metadata
-
-        public init(_ provide: @escaping @Sendable () -> Metadata) { self.provide = provide }
-
-        /// The fields of this moment.
-        public func get() -> Metadata { provide() }
-    }
-}
-
-extension Logger.MetadataValue: CustomStringConvertible {
-    public var description: String {
-        switch self {
-        case .string(let text): text
-        case .array(let values): values.description
-        case .dictionary(let fields): fields.description
-        }
-    }
-}
-
-extension Logger.MetadataValue: ExpressibleByStringInterpolation, ExpressibleByArrayLiteral,
-    ExpressibleByDictionaryLiteral
-{
-    public init(stringLiteral value: String) { self = .string(value) }
-
-    public init(arrayLiteral elements: Logger.MetadataValue...) { self = .array(elements) }
-
-    public init(dictionaryLiteral elements: (String, Logger.MetadataValue)...) {
-        self = .dictionary(Dictionary(elements) { $1 })
-    }
+    public typealias MetadataProvider = @Sendable () -> Metadata
 }

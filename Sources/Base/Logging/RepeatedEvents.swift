@@ -141,14 +141,7 @@ extension RepeatedEvents {
         let repeated: RepeatedEvents
         let now: @Sendable () -> ContinuousClock.Instant
 
-        var metadata: Logger.Metadata {
-            get { inner.metadata }
-            set { inner.metadata = newValue }
-        }
-        var metadataProvider: Logger.MetadataProvider? {
-            get { inner.metadataProvider }
-            set { inner.metadataProvider = newValue }
-        }
+        var metadataProvider: Logger.MetadataProvider? { inner.metadataProvider }
         var logLevel: Logger.Level {
             get { inner.logLevel }
             set { inner.logLevel = newValue }
@@ -174,14 +167,12 @@ extension LogEvent {
     fileprivate var likeness: String? {
         if let alike { return alike }
         guard level >= .warning else { return nil }
-        return (metadata?["error"] ?? metadata?["reason"] ?? metadata?["problem"])?.description ?? ""
+        return metadata["error"] ?? metadata["reason"] ?? metadata["problem"] ?? ""
     }
 
     fileprivate func again(
         _ more: Logger.Metadata, level: Logger.Level? = nil, _ message: Logger.Message? = nil
     ) -> LogEvent {
-        LogEvent(
-            self, level: level, message: message,
-            metadata: (metadata ?? [:]).merging(more) { $1 })
+        LogEvent(self, level: level, message: message, metadata: metadata.merging(more) { $1 })
     }
 }

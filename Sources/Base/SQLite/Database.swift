@@ -95,11 +95,6 @@ public final class Database {
         try Bool.fetchOne(
             self, sql: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", arguments: [name]) == true
     }
-
-    /// The names of a table's columns; none when there is no such table.
-    public func columns(in table: String) throws -> [String] {
-        try String.fetchAll(self, sql: "SELECT name FROM pragma_table_info(?) ORDER BY cid", arguments: [table])
-    }
 }
 
 /// Transactions.

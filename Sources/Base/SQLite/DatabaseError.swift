@@ -40,8 +40,6 @@ public struct ResultCode: RawRepresentable, Hashable, Sendable {
     public static let busy = ResultCode(rawValue: SQLITE_BUSY)
     /// `SQLITE_READONLY`
     public static let readOnly = ResultCode(rawValue: SQLITE_READONLY)
-    /// `SQLITE_CORRUPT`
-    public static let corrupt = ResultCode(rawValue: SQLITE_CORRUPT)
     /// `SQLITE_CANTOPEN`
     public static let cannotOpen = ResultCode(rawValue: SQLITE_CANTOPEN)
     /// `SQLITE_CONSTRAINT`

@@ -84,9 +84,6 @@ public final class TLSContext: @unchecked Sendable {
 
     deinit { SSL_CTX_free(pointer) }
 
-    /// As OpenSSL counts it: 2 refuses keys of RSA under 2,048 bits, and SHA-1.
-    public var securityLevel: Int { Int(SSL_CTX_get_security_level(pointer)) }
-
     /// For tests: as after an hour.
     package func rotateTicketKeys() { tickets?.rotate() }
 

@@ -52,9 +52,6 @@ enum OTLPEncoding {
         switch value {
         case .string(let text): ["stringValue": .text(text)]
         case .int64(let number): ["intValue": .text("\(number)")]
-        case .double(let number) where number.isFinite: ["doubleValue": .number(number)]
-        case .double(let number): ["stringValue": .text("\(number)")]
-        case .bool(let flag): ["boolValue": .bool(flag)]
         }
     }
 }

@@ -13,7 +13,7 @@ public struct ServiceContext: Sendable {
     public var caller: (any CustomStringConvertible & Sendable)?
     /// The span that new ones are children of, here or in the caller's process.
     public var spanContext: SpanContext?
-    /// Who records this task's spans in the place of the process' tracer: ``withTracer(_:_:)``.
+    /// Who records this task's spans.
     public var tracer: (any Tracer)? {
         didSet { if tracer != nil { InstrumentationSystem.use() } }
     }

@@ -110,7 +110,7 @@ public struct FinishedSpan: Sendable {
 /// Begins a span in the current task's context.
 ///
 /// - Returns: nil when nobody records spans, or whoever began the trace does not want this one recorded.
-public func startSpan(_ operationName: @autoclosure () -> String, ofKind kind: SpanKind = .internal) -> Span? {
+func startSpan(_ operationName: @autoclosure () -> String, ofKind kind: SpanKind = .internal) -> Span? {
     guard let tracer = InstrumentationSystem.tracer else { return nil }
     let context = ServiceContext.current ?? .topLevel
     if let parent = context.spanContext, !parent.isSampled { return nil }

@@ -2,8 +2,6 @@
 public enum SpanAttribute: Sendable, Hashable {
     case string(String)
     case int64(Int64)
-    case double(Double)
-    case bool(Bool)
 }
 
 /// A type whose values can be said of a span.
@@ -25,14 +23,6 @@ extension Int64: SpanAttributeConvertible {
 
 extension Int: SpanAttributeConvertible {
     public var spanAttribute: SpanAttribute { .int64(Int64(self)) }
-}
-
-extension Double: SpanAttributeConvertible {
-    public var spanAttribute: SpanAttribute { .double(self) }
-}
-
-extension Bool: SpanAttributeConvertible {
-    public var spanAttribute: SpanAttribute { .bool(self) }
 }
 
 /// A span's attributes. They are bounded: 32 at most, and text of 256 bytes at most, of which the rest is left out.

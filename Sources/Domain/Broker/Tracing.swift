@@ -10,16 +10,14 @@ package func traced<T>(
     _ name: @autoclosure () -> String, ofKind kind: SpanKind = .internal,
     _ body: (Span?) async throws -> T
 ) async rethrows -> T {
-    guard let span = startSpan(name(), ofKind: kind) else { return try await body(nil) }
-    defer { span.end() }
-    do {
-        let value = try await ServiceContext.$current.withValue(span.context) { try await body(span) }
-        span.attributes["kbs.outcome"] = "done"
-        return value
-    } catch {
-        span.attributes["kbs.outcome"] = (error as? Refusal)?.code.rawValue ?? "failed"
-        span.recordError(error)
-        span.setStatus(SpanStatus(code: .error))
-        throw error
+    try await withSpan(name(), ofKind: kind) { span in
+        do {
+            let value = try await body(span)
+            span?.attributes["kbs.outcome"] = "done"
+            return value
+        } catch {
+            span?.attributes["kbs.outcome"] = (error as? Refusal)?.code.rawValue ?? "failed"
+            throw error
+        }
     }
 }

@@ -105,9 +105,7 @@ struct AuditCommand: AsyncParsableCommand {
         @OptionGroup var place: Place
 
         func run() async throws {
-            let accepted = try await place.openFolder { folder, settings in
-                try await Trail(folder, settings).accept()
-            }
+            let accepted = try await place.openFolder { try await Trail($0.folder, $0.settings).accept() }
             print("The trail is accepted up to record \(accepted.head.sequence).")
         }
     }

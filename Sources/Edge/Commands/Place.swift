@@ -44,27 +44,24 @@ struct Place: ParsableArguments {
     /// - Parameter create: whether to make a data folder that is not there.
     func open<T>(create: Bool = false, _ body: (any Administrator) async throws -> T) async throws -> T {
         guard let address else {
-            return try await openFolder(create: create) { folder, settings in
-                try await body(folder.administrator(settings))
-            }
+            return try await openFolder(create: create) { try await body($0.administrator) }
         }
         return try await withServer(address, body)
     }
 
     /// For what a server does not do for others.
-    func openFolder<T>(create: Bool = false, _ body: (DataFolder, Settings) async throws -> T) async throws -> T {
-        let settings = try settings()
-        let folder = try await DataFolder(settings, create: create)
+    func openFolder<T>(create: Bool = false, _ body: (BrokerAssembly) async throws -> T) async throws -> T {
+        let opened = try await BrokerAssembly(opening: try settings(), create: create)
         let result: Result<T, any Error>
-        do { result = .success(try await body(folder, settings)) } catch let error as DatabaseError
-            where error.resultCode == .readOnly && folder.isReadOnly
+        do { result = .success(try await body(opened)) } catch let error as DatabaseError
+            where error.resultCode == .readOnly && opened.folder.isReadOnly
         {
             result = .failure(
                 CommandFailure(
-                    "\(settings.dataFolder.filePath) is mounted to be read only, and this command writes to it: copy what is there, "
+                    "\(opened.settings.dataFolder.filePath) is mounted to be read only, and this command writes to it: copy what is there, "
                         + "and name the copy"))
         } catch { result = .failure(error) }
-        try await folder.store.close()
+        try await opened.store.close()
         return try result.get()
     }
 

@@ -5,7 +5,8 @@ import Evidence
 import FoundationEssentials
 import Installation
 
-/// Every setting as a flag. Names, meaning and defaults are those of ``SettingKey``.
+/// The settings that people type most as options, and every setting by `--set`. Names, meaning and defaults are those of
+/// ``SettingKey``.
 struct SettingsOptions: ParsableArguments {
     @Option(name: .customLong("config"), help: "A TOML file with settings (environment: KBS_CONFIG).")
     var config: String?
@@ -16,14 +17,6 @@ struct SettingsOptions: ParsableArguments {
     var data: String?
     @Option(help: ArgumentHelp(SettingKey.keysMaster.helpWithDefault, valueName: "source"))
     var keysMaster: String?
-    @Option(help: ArgumentHelp(SettingKey.logLevel.helpWithDefault, valueName: "level"))
-    var logLevel: String?
-    @Option(help: ArgumentHelp(SettingKey.logFormat.helpWithDefault, valueName: "format"))
-    var logFormat: String?
-    @Option(help: ArgumentHelp(SettingKey.idleTimeout.helpWithDefault, valueName: "time"))
-    var httpIdleTimeout: String?
-    @Option(help: ArgumentHelp(SettingKey.stopTimeout.helpWithDefault, valueName: "time"))
-    var httpStopTimeout: String?
     @Option(help: ArgumentHelp(SettingKey.tlsCertificate.helpWithDefault, valueName: "file"))
     var tlsCertificate: String?
     @Option(help: ArgumentHelp(SettingKey.tlsKey.helpWithDefault, valueName: "file"))
@@ -32,36 +25,8 @@ struct SettingsOptions: ParsableArguments {
     var tlsClientCa: String?
     @Flag(help: ArgumentHelp(SettingKey.insecureHTTP.helpWithDefault))
     var insecureHttp = false
-    @Option(help: ArgumentHelp(SettingKey.registrationNetworks.helpWithDefault, valueName: "networks"))
-    var registrationNetworks: String?
-    @Option(help: ArgumentHelp(SettingKey.registrationReplace.helpWithDefault, valueName: "bool"))
-    var registrationReplace: String?
-    @Option(help: ArgumentHelp(SettingKey.challengeLifetime.helpWithDefault, valueName: "time"))
-    var challengeLifetime: String?
-    @Option(help: ArgumentHelp(SettingKey.sessionLifetime.helpWithDefault, valueName: "time"))
-    var sessionLifetime: String?
-    @Option(help: ArgumentHelp(SettingKey.snpAllowDebug.helpWithDefault, valueName: "bool"))
-    var snpAllowDebug: String?
-    @Option(help: ArgumentHelp(SettingKey.snpAllowMigrationAgent.helpWithDefault, valueName: "bool"))
-    var snpAllowMigrationAgent: String?
-    @Option(help: ArgumentHelp(SettingKey.snpVMPL.helpWithDefault, valueName: "level"))
-    var snpVmpl: String?
-    @Option(help: ArgumentHelp(SettingKey.snpAllowProvisionalFirmware.helpWithDefault, valueName: "bool"))
-    var snpAllowProvisionalFirmware: String?
-    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBMilan.helpWithDefault, valueName: "tcb"))
-    var snpMinimumTcbMilan: String?
-    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBGenoa.helpWithDefault, valueName: "tcb"))
-    var snpMinimumTcbGenoa: String?
-    @Option(help: ArgumentHelp(SettingKey.snpMinimumTCBTurin.helpWithDefault, valueName: "tcb"))
-    var snpMinimumTcbTurin: String?
-    @Option(help: ArgumentHelp(SettingKey.sevAllowDebug.helpWithDefault, valueName: "bool"))
-    var sevAllowDebug: String?
-    @Option(help: ArgumentHelp(SettingKey.endorsementsFolder.helpWithDefault, valueName: "folder"))
-    var endorsementsFolder: String?
     @Option(help: ArgumentHelp(SettingKey.endorsementsKDS.helpWithDefault, valueName: "url"))
     var endorsementsKds: String?
-    @Option(help: ArgumentHelp(SettingKey.endorsementsTimeout.helpWithDefault, valueName: "time"))
-    var endorsementsTimeout: String?
 
     @Option(help: "A JSON file with roots of simulated hardware to trust. For trials only: never with real secrets.")
     var trustSimulatedRoot: String?
@@ -77,21 +42,15 @@ struct SettingsOptions: ParsableArguments {
 
     private var flags: [SettingKey: String] {
         let given: [SettingKey: String?] = [
-            .listen: listen, .data: data, .keysMaster: keysMaster, .logLevel: logLevel, .logFormat: logFormat,
-            .idleTimeout: httpIdleTimeout,
-            .stopTimeout: httpStopTimeout, .tlsCertificate: tlsCertificate, .tlsKey: tlsKey,
-            .tlsClientCA: tlsClientCa, .insecureHTTP: insecureHttp ? "true" : nil,
-            .registrationNetworks: registrationNetworks,
-            .registrationReplace: registrationReplace, .challengeLifetime: challengeLifetime,
-            .sessionLifetime: sessionLifetime, .snpAllowDebug: snpAllowDebug,
-            .snpAllowMigrationAgent: snpAllowMigrationAgent, .snpVMPL: snpVmpl,
-            .snpAllowProvisionalFirmware: snpAllowProvisionalFirmware, .snpMinimumTCBMilan: snpMinimumTcbMilan,
-            .snpMinimumTCBGenoa: snpMinimumTcbGenoa, .snpMinimumTCBTurin: snpMinimumTcbTurin,
-            .sevAllowDebug: sevAllowDebug, .endorsementsFolder: endorsementsFolder,
-            .endorsementsKDS: endorsementsKds, .endorsementsTimeout: endorsementsTimeout,
+            .listen: listen, .data: data, .keysMaster: keysMaster, .tlsCertificate: tlsCertificate, .tlsKey: tlsKey,
+            .tlsClientCA: tlsClientCa, .insecureHTTP: insecureHttp ? "true" : nil, .endorsementsKDS: endorsementsKds,
         ]
         return given.compactMapValues { $0 }
             .merging(set.map { ($0.key, $0.value) }) { $1 }
+    }
+
+    func advice(onUnknown option: String) -> String? {
+        SettingKey.allCases.first { $0.flagName == option }.map { "Any setting is given by --set \($0.name)=VALUE" }
     }
 
     /// The settings from all sources, and names in the environment that look like settings and are none.

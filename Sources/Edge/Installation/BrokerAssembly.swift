@@ -1,31 +1,62 @@
 package import Broker
 package import Endorsements
 
-extension DataFolder {
-    /// The broker over this folder's database, with what the settings say of it: the same for a server and for a command
-    /// that works beside one.
-    ///
+/// A broker over an opened data folder, as the settings say: what a server serves, what a command works on beside one, and
+/// what tests ask. Nothing else puts a broker together.
+package struct BrokerAssembly: Sendable {
+    package let settings: Settings
+    package let folder: DataFolder
+    package let broker: Broker
+
+    package var store: any ServerStore { folder.store }
+
     /// - Parameters:
     ///   - vendor: is asked for certificates that are not at hand; `nil`: nobody is.
     ///   - agent: decides where a policy says so.
     ///   - hasRoom: whether the disk has room for rows of guests.
     ///   - observe: is told what the broker does.
     ///   - observeEndorsements: is told where certificates come from.
-    package func broker(
-        _ settings: Settings, vendor: KeyDistributionService? = nil, asking agent: (any PolicyAgent)? = nil,
-        hasRoom: @escaping @Sendable () -> Bool = { true },
+    package init(
+        _ settings: Settings, _ folder: DataFolder, vendor: KeyDistributionService? = nil,
+        asking agent: (any PolicyAgent)? = nil, hasRoom: @escaping @Sendable () -> Bool = { true },
         reportingTo observe: @escaping @Sendable (BrokerEvent) -> Void = { _ in },
         endorsementsTo observeEndorsements: @escaping @Sendable (EndorsementEvent) -> Void = { _ in }
-    ) throws -> Broker {
+    ) throws {
+        self.settings = settings
+        self.folder = folder
         let library = EndorsementLibrary(
-            cache: store, folder: settings.endorsementsFolder.map(CertificateFolder.init), vendor: vendor,
+            cache: folder.store, folder: settings.endorsementsFolder.map(CertificateFolder.init), vendor: vendor,
             reportingTo: observeEndorsements)
-        return Broker(
-            store: store, endorsements: library, keys: keys, anchors: try settings.anchors(), policy: settings.policy,
-            lifetimes: settings.lifetimes(on: store),
+        broker = Broker(
+            store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
+            policy: settings.policy, lifetimes: settings.lifetimes(on: folder.store),
             recordsPerMinute: (settings.strangersPerMinute, settings.refusalsPerMinute),
             releasesPerMinute: settings.limits.releasesPerMinute, guestRoom: settings.limits.guestRoom / 1_024,
             asking: agent, longestResource: settings.limits.resource, reachedAt: settings.guestsURL, hasRoom: hasRoom,
             reportingTo: observe)
+    }
+
+    /// Opens the data folder of these settings, for a command.
+    ///
+    /// - Parameter create: whether to make it when it is not there.
+    /// - Throws: ``InvalidSetting``.
+    package init(opening settings: Settings, create: Bool = true) async throws {
+        try self.init(settings, try await DataFolder(settings, create: create))
+    }
+
+    /// The key that signs checkpoints, made when there is none.
+    @Sendable package func checkpointKey() async throws -> CheckpointKey {
+        try await Trail.key(folder.keys, folder.store)
+    }
+}
+
+extension Settings {
+    /// The vendor's service for certificates; `nil` when nobody is to be asked.
+    ///
+    /// - Parameter observe: is told how it fares.
+    package func vendor(
+        reportingTo observe: @escaping @Sendable (KeyDistributionExchange) -> Void = { _ in }
+    ) -> KeyDistributionService? {
+        keyDistribution.map { KeyDistributionService(client: client, configuration: $0, reportingTo: observe) }
     }
 }

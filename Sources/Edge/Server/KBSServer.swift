@@ -7,7 +7,6 @@ package import Installation
 import Lifecycle
 package import Logging
 import MasterKeys
-import OpenPolicyAgent
 import Release
 import Storage
 
@@ -77,13 +76,8 @@ package struct KBSServer: Sendable {
         let folder = try await DataFolder(settings, migrates: settings.storage.migrates)
         let result: Result<Void, any Error>
         do {
-            let agent = try settings.policyAgent.map { configuration in
-                do { return try OpenPolicyAgent(configuration) } catch {
-                    throw InvalidSetting("policy.opa.ca cannot be read: \(error)")
-                }
-            }
             let parts = try await ServerParts(
-                settings, loggers, folder: folder, agent: agent, tls: tls, traces: traces)
+                settings, loggers, folder: folder, agent: try settings.openPolicyAgent(), tls: tls, traces: traces)
             try await serve(parts, on: sockets, signals)
             result = .success(())
         } catch {

@@ -3,12 +3,11 @@ import Broker
 import Glibc
 package import Installation
 
-extension DataFolder {
-    /// What an operator can do on this folder, without a server.
-    package func administrator(_ settings: Settings) throws -> any Administrator {
+extension BrokerAssembly {
+    /// What an operator on this machine can do with the data folder. A server may run on it at the same time.
+    package var administrator: any Administrator {
         LocalAdministrator(
-            try broker(settings), store: store, signer: { [keys, store] in try await Trail.key(keys, store) },
-            actor: .local(user: getuid()),
-            drafting: { try settings.policy(changing: $0) })
+            broker, store: store, signer: checkpointKey, actor: .local(user: getuid()),
+            drafting: { [settings] in try settings.policy(changing: $0) })
     }
 }

@@ -71,12 +71,10 @@ struct ServerParts: Sendable {
         let log = EventLog(logger: loggers[.broker])
         let endorsementLog = EventLog(logger: loggers[.endorsements])
         let client = settings.client
-        let vendor = settings.keyDistribution.map {
-            KeyDistributionService(client: client, configuration: $0, reportingTo: { monitor.broker($0) })
-        }
         let room = folder.store.isShared ? nil : DiskRoom(folder.url.filePath, logger: loggers[.storage])
-        broker = try folder.broker(
-            settings, vendor: vendor, asking: agent, hasRoom: { room?() ?? true },
+        broker = try BrokerAssembly(
+            settings, folder, vendor: settings.vendor { monitor.broker($0) }, asking: agent,
+            hasRoom: { room?() ?? true },
             reportingTo: {
                 log($0)
                 monitor.broker($0)
@@ -84,7 +82,8 @@ struct ServerParts: Sendable {
             endorsementsTo: {
                 endorsementLog($0)
                 monitor.broker($0)
-            })
+            }
+        ).broker
         self.client = client
         self.settings = settings
         self.loggers = loggers

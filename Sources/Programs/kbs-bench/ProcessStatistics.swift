@@ -34,8 +34,6 @@ struct ProcessStatistics: Sendable {
     var ownMemory: Int { number("RssAnon:", in: "status") }
     /// Open now.
     var descriptors: Int { (try? Folder.names(in: "/proc/\(pid)/fd"))?.count ?? -1 }
-    /// To files, sent to the disk or about to be.
-    var bytesWritten: Int { number("write_bytes:", in: "io") }
 
     /// CPU time of this process, in seconds.
     static var ownCPUTime: Double { time(of: CLOCK_PROCESS_CPUTIME_ID) }

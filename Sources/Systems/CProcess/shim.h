@@ -6,7 +6,6 @@
 
 // No core dumps and no debugger of the same user.
 static inline int kbs_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
-static inline int kbs_allows_dumps(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
 
 // What is touched stays in memory: a secret must not reach swap.
 static inline int kbs_lock_memory(void) { return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT); }

@@ -29,37 +29,4 @@ struct ManualTests {
         #expect(result.errors.isEmpty)
         #expect(result.output.contains("--insecure-http"))
     }
-
-    @Test("The dump in JSON has commands and arguments with their properties")
-    func dump() async throws {
-        struct Dump: Decodable {
-            struct Name: Decodable, Equatable { let kind, name: String }
-            struct Argument: Decodable {
-                let kind, valueName, parsingStrategy: String
-                let isOptional, isRepeating, shouldDisplay: Bool
-                let abstract, defaultValue: String?
-                let allValues: [String]?
-                let names: [Name]?
-            }
-            struct Command: Decodable {
-                let commandName: String
-                let abstract: String?
-                let superCommands: [String]?
-                let arguments: [Argument]?
-                let subcommands: [Command]?
-            }
-            let serializationVersion: Int
-            let command: Command
-        }
-        let text = await Sample.ending(of: ["token", "--experimental-dump-help"]).output
-        let dump = try JSONDecoder().decode(Dump.self, from: Data(text.utf8))
-        #expect(dump.serializationVersion == 0)
-        let create = try #require(dump.command.subcommands?.first)
-        #expect(create.superCommands == ["sample", "token"])
-        let role = try #require(create.arguments?.first { $0.valueName == "role" })
-        #expect(role.allValues == ["registrar", "auditor", "admin"])
-        #expect(!role.isOptional)
-        #expect(create.arguments?.first { $0.valueName == "expires" }?.defaultValue == "90d")
-        #expect(create.arguments?.last?.names == [.init(kind: "short", name: "h"), .init(kind: "long", name: "help")])
-    }
 }

@@ -22,7 +22,6 @@ struct JSONTests {
         #expect(try json.member("b").member("c").text() == "d\né")
         #expect(try json.member("b").member("c").utf8() == Array("d\né".utf8))
         #expect(try json.member("b").optional("e") == nil)
-        #expect(try json.member("b").member("e").isNull)
         #expect(try json.optional("x") == nil)
         #expect(json["b"]?["c"]?.asText == "d\né")
         #expect(json["b"]?["x"]?["y"] == nil)

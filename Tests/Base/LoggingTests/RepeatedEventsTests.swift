@@ -10,8 +10,6 @@ private final class Recorder: Sendable {
 
     struct Handler: LogHandler {
         let recorder: Recorder
-        var metadata: Logger.Metadata = [:]
-        var metadataProvider: Logger.MetadataProvider?
         var logLevel = Logger.Level.debug
 
         func log(event: LogEvent) { recorder.events.withLock { $0.append(event) } }
@@ -53,13 +51,13 @@ struct RepeatedEventsTests {
         }
         var lines = recorder.taken()
         #expect(lines.count == 3)
-        #expect(lines.map { $0.metadata?["repeated"]?.description } == [nil, "5999", "6000"])
+        #expect(lines.map { $0.metadata["repeated"]?.description } == [nil, "5999", "6000"])
         recorder.pass(.seconds(88), repeated)
         #expect(recorder.taken().count == 1, "what was left out since")
         recorder.pass(.seconds(2), repeated)
         lines = recorder.taken()
         #expect(lines.map(\.message) == ["It is over: A request failed."] && lines.first?.level == .notice)
-        #expect(lines.first?.metadata?["times"] == "15000" && lines.first?.metadata?["seconds"] == "149")
+        #expect(lines.first?.metadata["times"] == "15000" && lines.first?.metadata["seconds"] == "149")
         logger.error("A request failed.", metadata: ["error": "full"])
         #expect(recorder.taken().count == 1, "it begins again")
     }
@@ -81,7 +79,7 @@ struct RepeatedEventsTests {
         recorder.pass(.seconds(100), repeated)
         let lines = recorder.taken()
         #expect(lines.filter { $0.message.description.hasPrefix("It is over") }.count == 1)
-        #expect(lines.filter { $0.metadata?["repeated"] == nil && $0.level == .error }.count == 1)
+        #expect(lines.filter { $0.metadata["repeated"] == nil && $0.level == .error }.count == 1)
     }
 
     @Test("Events that say what they are like are counted by that, and others that are no faults are all written")
@@ -95,7 +93,7 @@ struct RepeatedEventsTests {
         #expect(lines.filter { $0.message == "Refused." }.count == 2)
         #expect(lines.filter { $0.message == "Released." }.count == 50)
         recorder.pass(.seconds(61), repeated)
-        #expect(recorder.taken().map { $0.metadata?["repeated"] } == ["49", "49"])
+        #expect(recorder.taken().map { $0.metadata["repeated"] } == ["49", "49"])
         recorder.pass(.seconds(100), repeated)
         #expect(recorder.taken().isEmpty, "a caller that is gone is no news")
     }
@@ -106,7 +104,7 @@ struct RepeatedEventsTests {
         #expect(recorder.taken().count == RepeatedEvents.firstLines)
         #expect(repeated.count <= RepeatedEvents.firstLines + 1)
         recorder.pass(.seconds(61), repeated)
-        #expect(recorder.taken().map { $0.metadata?["repeated"] } == ["49990"])
+        #expect(recorder.taken().map { $0.metadata["repeated"] } == ["49990"])
         // A hundred that go on and on.
         for _ in 0..<60 {
             for caller in 0..<100 { logger.log(level: .info, "Refused.", alike: "\(caller)") }
@@ -120,6 +118,6 @@ struct RepeatedEventsTests {
     func end() {
         for _ in 0..<5 { logger.warning("Odd.", metadata: ["reason": "x"]) }
         repeated.report(isEnd: true)
-        #expect(recorder.taken().map { $0.metadata?["repeated"]?.description } == [nil, "4"])
+        #expect(recorder.taken().map { $0.metadata["repeated"]?.description } == [nil, "4"])
     }
 }

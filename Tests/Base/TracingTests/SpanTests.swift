@@ -1,7 +1,7 @@
 import Glibc
 import InMemoryTracing
 import Testing
-import Tracing
+@testable import Tracing
 
 @Suite("Spans")
 struct SpanTests {
@@ -91,8 +91,6 @@ struct SpanTests {
                 await withSpan("x") { span in
                     span?.attributes["text"] = "a"
                     span?.attributes["number"] = 200
-                    span?.attributes["part"] = 0.5
-                    span?.attributes["flag"] = true
                     span?.attributes["gone"] = "a"
                     span?.attributes["gone"] = nil
                     span?.attributes["text"] = "b"
@@ -103,9 +101,7 @@ struct SpanTests {
             }.first)
         #expect(span.attributes.get("text") == .string("b"))
         #expect(span.attributes.get("number") == .int64(200))
-        #expect(span.attributes.get("part") == .double(0.5))
-        #expect(span.attributes.get("flag") == .bool(true))
-        #expect(span.attributes.all.map(\.name) == ["text", "number", "part", "flag"])
+        #expect(span.attributes.all.map(\.name) == ["text", "number"])
         #expect(span.status?.code == .ok)
     }
 

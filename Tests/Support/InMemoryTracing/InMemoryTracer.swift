@@ -28,3 +28,10 @@ public struct FinishedInMemorySpan: Sendable {
     public var status: SpanStatus? { span.status }
     public var errors: [SpanError] { span.errors }
 }
+
+/// Has what `body` does recorded by `tracer`, and nobody else's spans.
+public func withTracer<T>(_ tracer: any Tracer, _ body: () async throws -> T) async rethrows -> T {
+    var context = ServiceContext.current ?? .topLevel
+    context.tracer = tracer
+    return try await ServiceContext.$current.withValue(context) { try await body() }
+}

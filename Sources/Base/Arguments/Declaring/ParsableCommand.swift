@@ -8,10 +8,17 @@ public protocol ParsableArguments: SendableMetatype {
     ///
     /// - Throws: ``ValidationError``.
     func validate() throws
+
+    /// What to type in the place of an option that there is not, as a sentence without its full stop.
+    ///
+    /// - Parameter option: as it was typed, with its dashes.
+    /// - Returns: `nil`: the nearest of those that there are is suggested.
+    func advice(onUnknown option: String) -> String?
 }
 
 extension ParsableArguments {
     public func validate() throws {}
+    public func advice(onUnknown option: String) -> String? { nil }
 }
 
 /// A command of a program, with its arguments or with commands under it.

@@ -72,10 +72,6 @@ struct BuiltIn {
     /// Short ones first, with their dashes.
     let names: [String]
     let abstract: String
-    var isShown = true
-
-    /// What `help` takes and does not list.
-    static let hiddenHelp = BuiltIn(names: ["-h", "--help", "-help"], abstract: "", isShown: false)
 
     var label: String { names.joined(separator: ", ") }
 

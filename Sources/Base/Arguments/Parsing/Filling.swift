@@ -2,9 +2,11 @@
 struct Filling {
     private let path: CommandPath
     private let declarations: [Declaration]
+    /// The command's arguments, with those of its groups.
+    private let arguments: [any ParsableArguments]
 
-    init(_ path: CommandPath, _ declarations: [Declaration]) {
-        (self.path, self.declarations) = (path, declarations)
+    init(_ path: CommandPath, _ command: any ParsableCommand) {
+        (self.path, declarations, arguments) = (path, command.declarations, command.validated)
     }
 
     /// - Throws: ``UsageError`` for the first thing that is wrong: a value, what is missing, what is too much.
@@ -24,12 +26,10 @@ struct Filling {
             }
         }
         let surplus = try place(values)
-        let meant = unknown.first.flatMap(suggestion)
+        let advice = unknown.first.flatMap(advice)
         // A name that was mistyped is why its argument is missing.
-        if meant == nil { try expectRequired() }
-        if let name = unknown.first {
-            throw UsageError("Unknown option '\(name)'\(Suggestion.sentence(meant))", at: path)
-        }
+        if advice == nil { try expectRequired() }
+        if let name = unknown.first { throw UsageError("Unknown option '\(name)'\(advice ?? "")", at: path) }
         guard surplus.isEmpty else { throw Self.unexpected(surplus, nil, at: path) }
     }
 
@@ -91,8 +91,12 @@ struct Filling {
         }
     }
 
-    private func suggestion(_ name: String) -> String? {
+    /// The end of the sentence about an option that there is not; `nil` when nothing like it is known.
+    private func advice(_ name: String) -> String? {
+        for arguments in arguments {
+            if let advice = arguments.advice(onUnknown: name) { return ". \(advice)" }
+        }
         let known = declarations.filter { $0.form != .positional }.map(\.typed)
-        return Suggestion.nearest(to: name, among: known + ["--help", "--version"])
+        return Suggestion.nearest(to: name, among: known + ["--help", "--version"]).map { Suggestion.sentence($0) }
     }
 }

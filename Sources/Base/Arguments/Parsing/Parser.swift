@@ -5,7 +5,6 @@ enum Request {
     case version(String)
     case completions(shell: String?, CommandPath)
     case manual(CommandPath)
-    case declarations(CommandPath)
 }
 
 /// Reads a command line against the declarations of a program.
@@ -33,7 +32,7 @@ struct Parser {
         if let request = builtIn(rest, path) { return request }
         if path.leadsOn { return try unnamed(rest, path) }
         let command = path.command.init()
-        try Filling(path, command.declarations).fill(rest)
+        try Filling(path, command).fill(rest)
         try validate(command, path)
         if let help = command as? HelpCommand { return .help(help.path(from: root)) }
         return .run(command, path)
@@ -49,7 +48,6 @@ struct Parser {
                 let next = index + 1 < options.endIndex ? options[index + 1].value : nil
                 return .completions(shell: attached ?? next, root)
             case "--generate-manual": return .manual(root)
-            case "--experimental-dump-help": return .declarations(path)
             default: break
             }
         }
@@ -57,7 +55,7 @@ struct Parser {
             // `help --help WORD` is about the word.
             guard path.command is HelpCommand.Type else { return .help(path) }
             let named = HelpCommand()
-            try? Filling(path, named.declarations).fill(rest.filter { $0.value != nil }[...])
+            try? Filling(path, named).fill(rest.filter { $0.value != nil }[...])
             return .help(named.path(from: root))
         }
         if options.contains(where: { $0.option == "--version" }), let version = path.version {

@@ -36,7 +36,6 @@ extension ParsableCommand {
             }
         case .completions(let shell, let path): return completions(shell, path)
         case .manual(let path): return Ending(output: ManualPage(path).text)
-        case .declarations(let path): return Ending(output: DeclarationDump(path).text)
         }
     }
 

@@ -24,4 +24,3 @@ public struct SHA512: HashFunction {
 
 public typealias SHA256Digest = DigestOf<SHA256>
 public typealias SHA384Digest = DigestOf<SHA384>
-public typealias SHA512Digest = DigestOf<SHA512>

@@ -1,7 +1,6 @@
 public import Bytes
 
 extension JSON {
-    public var isNull: Bool { kind == .null }
 
     public func bool() throws(MalformedInput) -> Bool {
         try expect(.bool, "true or false")

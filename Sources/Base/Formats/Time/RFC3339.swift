@@ -33,15 +33,7 @@ public enum RFC3339 {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The same with three digits of the second's fraction, cut.
-    public static func textWithMilliseconds(_ date: Date) -> String {
-        let seconds = date.timeIntervalSince1970
-        let fraction = seconds.isFinite ? seconds - seconds.rounded(.down) : 0
-        // What is written is never later than the time.
-        return text(date, milliseconds: min(Int(fraction * 1_000), 999))
-    }
-
-    /// The same of a time that is counted in milliseconds since 1970.
+    /// The same with three digits of the second's fraction, of a time that is counted in milliseconds since 1970.
     public static func text(milliseconds: Int64) -> String {
         let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1_000)
         let isBefore = rest < 0

@@ -44,7 +44,6 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     // From here on: of the loop's thread alone.
     private var own: [Work] = []
     private var round: [Work] = []
-    private var onceMore: [Watched] = []
     /// References that were given up in this round, of which an event may still be in it.
     private var forgotten: [Watched] = []
     private var timers = TimerHeap()
@@ -123,9 +122,6 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         forgotten.append(who)
     }
 
-    /// Calls `who` again in the next round, as if an event had come.
-    func goOn(_ who: Watched) { onceMore.append(who) }
-
     /// Calls `who` at that time, or before: a timer that is due sooner is left alone, which saves moving it for each
     /// request.
     func arm(_ who: Watched, at time: UInt64) {
@@ -188,11 +184,6 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
             guard let context = events[index].data.ptr else { continue }
             Unmanaged<Watched>.fromOpaque(context).takeUnretainedValue().ready(events[index].events)
         }
-        if !onceMore.isEmpty {
-            let these = onceMore
-            onceMore = []
-            for who in these { who.ready(0) }
-        }
         while let who = timers.takeDue(at: now) { who.timeCame(now) }
         runWork()
         hasMore = betweenLooks()
@@ -202,7 +193,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// In milliseconds; −1 for as long as nothing happens.
     private func waitingTime() -> Int32 {
-        guard own.isEmpty, onceMore.isEmpty, !hasMore else { return 0 }
+        guard own.isEmpty, !hasMore else { return 0 }
         guard let next = timers.next else { return -1 }
         let now = Self.clock()
         guard next > now else { return 0 }

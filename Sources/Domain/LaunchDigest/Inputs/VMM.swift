@@ -26,9 +26,6 @@ public enum VMM: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether the VMM hands a kernel to the guest. Other VMMs start from the guest's disk, which is not measured.
-    public var loadsKernels: Bool { self == .qemu || self == .krun }
-
     /// Forms of the VMSA that are known, the usual one first.
     public var vmsaForms: [VMSAForm] {
         switch self {

@@ -1,4 +1,4 @@
-import Broker
+package import Broker
 import FoundationEssentials
 import OpenPolicyAgent
 
@@ -32,4 +32,17 @@ extension SettingKey {
     package static let policyAgentTokenFile = SettingKey(
         "policy.opa.token_file", "File with the bearer token that it asks for"
     ) { $1.agent.tokenFile = $0.file() }
+}
+
+extension Settings {
+    /// The Open Policy Agent that policies may ask; `nil` when there is none.
+    ///
+    /// - Throws: ``InvalidSetting``.
+    package func openPolicyAgent() throws -> (any PolicyAgent)? {
+        try policyAgent.map { configuration in
+            do { return try OpenPolicyAgent(configuration) } catch {
+                throw InvalidSetting("policy.opa.ca cannot be read: \(error)")
+            }
+        }
+    }
 }

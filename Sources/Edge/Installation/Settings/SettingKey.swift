@@ -1,8 +1,8 @@
 /// A setting: its name, what it means, and how a text becomes its value.
 ///
-/// The name is the same in the file (`challenge.lifetime`), in the environment
-/// (`KBS_CHALLENGE_LIFETIME`) and on the command line (`--challenge-lifetime`, or
-/// `--set challenge.lifetime=5m`). Each topic has a file that lists its settings.
+/// The name is the same in the file (`challenge.lifetime`), in the environment (`KBS_CHALLENGE_LIFETIME`) and on the
+/// command line (`--set challenge.lifetime=5m`); a few are options too (`--tls-key`). Each topic has a file that lists
+/// its settings.
 package struct SettingKey: Sendable, Hashable {
     /// As in the file, e.g. `challenge.lifetime`.
     package let name: String
@@ -32,8 +32,8 @@ package struct SettingKey: Sendable, Hashable {
     /// E.g. `KBS_CHALLENGE_LIFETIME`.
     package var environmentName: String { "KBS_" + name.uppercased().replacing(".", with: "_") }
 
-    /// E.g. `challenge-lifetime`.
-    package var flagName: String { name.replacing(".", with: "-").replacing("_", with: "-") }
+    /// As an option of the command line has it, e.g. `--tls-client-ca`.
+    package var flagName: String { "--" + name.replacing(".", with: "-").replacing("_", with: "-") }
 
     /// The help with the default, for a flag.
     package var helpWithDefault: String {

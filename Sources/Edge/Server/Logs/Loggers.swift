@@ -17,7 +17,7 @@ package struct Loggers: Sendable {
         make = {
             repeated.handler(
                 over: LineLogHandler(
-                    label: $0, format: format, sink: .standardError, metadataProvider: .request), $0)
+                    label: $0, format: format, sink: .standardError, metadataProvider: Logger.requestMetadata), $0)
         }
         self.repeated = repeated
         level = settings.logLevel

@@ -41,9 +41,6 @@ package final class CurrentTLS: Sendable {
     /// When the certificate that is served now expires.
     package var expiry: Date { served.validity.upperBound }
 
-    /// For metrics and alerts: days until the certificate that is served now expires, negative after that.
-    package func daysToExpiry(at now: Date = Date()) -> Double { expiry.timeIntervalSince(now) / 86_400 }
-
     /// Looks at the files, and serves with them if they have changed and are usable.
     func reload() -> Reload {
         let contents: TLSFiles.Contents

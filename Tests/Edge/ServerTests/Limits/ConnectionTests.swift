@@ -197,7 +197,7 @@ struct ConnectionTests {
         let folder = try TemporaryFolder()
         // A soft limit as most systems set it, which the server raises.
         let server = try await ServerProcess.start(
-            folder, softOpenFiles: 1_024, "--http-idle-timeout", "1h", "--set",
+            folder, softOpenFiles: 1_024, "--set", "http.idle_timeout=1h", "--set",
             "limits.connections_per_address=10100", "--set", "limits.requests_per_second=0")
         let transport = GuestTransport(base: server.base, client: .shared)
         try await transport.register(

@@ -27,7 +27,7 @@ private struct LogFile {
 
     func logger(_ format: LogFormat, _ label: String = "kbs.http") -> Logger {
         Logger(label: label) {
-            LineLogHandler(label: $0, format: format, sink: sink, metadataProvider: .request)
+            LineLogHandler(label: $0, format: format, sink: sink, metadataProvider: Logger.requestMetadata)
         }
     }
 
@@ -82,7 +82,7 @@ struct LogFormatTests {
     func server() async throws {
         let folder = try TemporaryFolder()
         let server = try await ServerProcess.start(
-            folder, "--log-format", "json", "--set", "log.levels=kbs.http=debug")
+            folder, "--set", "log.format=json", "--set", "log.levels=kbs.http=debug")
         var request = HTTPClientRequest(url: server.base + "/kbs/v0/key/telling-name?token=hush")
         try request.add(.cookie, "session_id=hush")
         try request.add(.xRequestID, "from-the-test")
@@ -117,7 +117,9 @@ struct RequestIDTests {
             #expect(ids.allSatisfy { $0.wholeMatch(of: /[0-9a-f]{16}/) != nil })
             let last = try #require(ids.last)
             #expect(
-                server.log.lines.contains { $0.contains("Release refused.") && $0.contains("\"request\": \(last)") })
+                server.log.lines.contains {
+                    $0.contains("Release refused.") && $0.contains("\"request\": \"\(last)\"")
+                })
         }
     }
 

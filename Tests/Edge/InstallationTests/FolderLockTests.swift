@@ -5,8 +5,6 @@ import MasterKeys
 import TestSupport
 import Testing
 
-@testable import Server
-
 @Suite("Who may work on a data folder")
 struct FolderLockTests {
     let folder: TemporaryFolder

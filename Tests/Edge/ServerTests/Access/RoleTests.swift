@@ -23,7 +23,7 @@ extension RunningServer {
     }
 
     func administrator() async throws -> any Administrator {
-        try await DataFolder(settings).administrator(settings)
+        try await BrokerAssembly(opening: settings).administrator
     }
 
     func call(

@@ -72,7 +72,7 @@ struct ServiceProcessTests {
 
     @Test("A fault leaves a line in the log's own form before it ends the server", arguments: ["text", "json"])
     func fault(format: String) async throws {
-        let server = try await ServerProcess.start(folder, "--log-format", format)
+        let server = try await ServerProcess.start(folder, "--set", "log.format=\(format)")
         server.send(signal: SIGSEGV)
         #expect(try await server.ends(within: .seconds(60)))
         #expect(server.status == 128 + SIGSEGV)

@@ -32,12 +32,11 @@ private struct Installation {
         settings.dataFolder = folder.file("data")
         settings.listen = .init(host: "127.0.0.1", port: 0)
         settings.policy.snp.minimumTCB[.milan] = TCBVersion(bootLoader: 3, tee: 0, snp: 20, microcode: 209)
-        let opened = try await DataFolder(settings)
-        let broker = Broker(store: opened.store, endorsements: NoEndorsements(), keys: opened.keys)
-        try await broker.register(Simulated.registration("web"))
+        let opened = try await BrokerAssembly(opening: settings)
+        try await opened.broker.register(Simulated.registration("web"))
         let (token, _) = try AccessToken.make(role: .admin, description: "", lifetime: 3_600, at: Date())
         try await opened.store.insert(token, recording: AuditRecord(.createToken, by: .server, at: Date()))
-        let trail = try await Trail(opened, settings)
+        let trail = try await Trail(opened.folder, settings)
         try settings.checkpoints.append(
             try Checkpoint(try await opened.store.auditHead(), at: Date(), signedBy: trail.key))
         try await opened.store.close()
@@ -70,6 +69,27 @@ private struct Installation {
 
 @Suite("The doctor")
 struct DoctorTests {
+    @Test("What else keeps a server from starting is said: tokens' keys, and authorities of an agent and a collector")
+    func start() async throws {
+        let place = try await Installation()
+        let missing = place.folder.file("none.pem")
+        let alone = try await place.complaints { $0.guestComponents.tokenCertificate = missing }
+        #expect(alone["token"]?.level == .problem && alone["token"]?.found.contains("stand together") == true)
+        let open = try await place.complaints { $0.guestComponents.trustedIssuers = [("https://as.example.org", "/k")] }
+        #expect(open["token"]?.found.contains("token.trusted_audience") == true)
+        let agent = try await place.complaints {
+            $0.agent.baseURL = "https://opa.example.org"
+            $0.agent.authorities = missing
+        }
+        #expect(agent["policy.opa"]?.found.contains("policy.opa.ca") == true)
+        let traced = try await place.complaints {
+            $0.tracing.endpoint = "https://collector.example.org"
+            $0.tracing.authorities = missing
+        }
+        #expect(traced["tracing"]?.found.contains("tracing.otlp_ca") == true)
+        #expect(try await place.complaints { $0.tracing.authorities = missing }.isEmpty, "nobody is sent spans")
+    }
+
     @Test("Of an installation that is right it says nothing bad, and each finding that is bad says what to do")
     func healthy() async throws {
         let healthy = try await Installation()

@@ -75,8 +75,8 @@ struct GuestListenerTests {
     func nothingElse() async throws {
         try await withTLS { server, administrators, guests in
             try await register("app", over: administrators)
-            let store = try await DataFolder(server.settings.dataFolder)
-            let token = try await store.administrator(server.settings).createToken(
+            let opened = try await BrokerAssembly(opening: server.settings)
+            let token = try await opened.administrator.createToken(
                 .admin, description: "", lifetime: 60
             ).token
             let api = try await RunningServer.send(
@@ -116,7 +116,7 @@ struct GuestListenerTests {
                 #"{"workload_id":"x","launch_measurement":"","tee_config":"","passphrase":"x"}"#.utf8,
                 headers: [("Authorization", "Bearer \(token)"), ("Content-Type", "application/json")])
             #expect(registered.status == 404)
-            #expect(try await store.store.countWorkloads() == 1)
+            #expect(try await opened.store.countWorkloads() == 1)
         }
     }
 

@@ -58,15 +58,15 @@ struct FreshServerTests {
                 "POST", path, Self.registration.utf8, headers: Self.json + [("X-Forwarded-For", "192.0.2.1")])
             #expect(proxied.status == 403)
             // Until the first token is made, at the data folder.
-            let folder = try await DataFolder(server.settings.dataFolder)
-            let token = try await folder.administrator(server.settings).createToken(
+            let opened = try await BrokerAssembly(opening: server.settings)
+            let token = try await opened.administrator.createToken(
                 .admin, description: "", lifetime: 60
             ).token
             #expect(try await server.send("POST", path, Self.registration.utf8, headers: Self.json).status == 401)
             let workloads = try await server.send(
                 "GET", "/api/v1/workloads", headers: [("Authorization", "Bearer \(token)")])
             #expect(workloads.status == 200 && workloads.body.contains("\"app\""))
-            try await folder.store.close()
+            try await opened.store.close()
         }
     }
 

@@ -23,8 +23,8 @@ private struct Folder {
 
     init(workloads: Int) async throws {
         folder = try TemporaryFolder()
-        let data = try await DataFolder(folder.file("data"))
-        let broker = Broker(store: data.store, endorsements: NoEndorsements(), keys: data.keys)
+        let data = try await BrokerAssembly(folder.file("data"))
+        let broker = data.broker
         try await withThrowingTaskGroup { group in
             for number in 0..<workloads {
                 group.addTask { try await broker.register(Simulated.registration("w\(number)", secret: "s\(number)")) }

@@ -30,19 +30,16 @@ struct EndedSessionTests {
             #expect(try await server.send("DELETE", "/api/v1/sessions?workload=app").status == 200)
             #expect(try await key().status == 401)
             // As the server does once a minute.
-            let store = try await DataFolder(server.settings.dataFolder).store
-            let broker = Broker(
-                store: store, endorsements: NoEndorsements(), keys: KeyRing(master: .init(size: .bits256)),
-                anchors: try Simulated.anchors)
+            let opened = try await BrokerAssembly(opening: server.settings)
             let housekeeping = Housekeeping(
-                broker: broker, store: store, attemptsKept: 10,
+                broker: opened.broker, store: opened.store, attemptsKept: 10,
                 logger: Logger(label: "test") { _ in NoOpLogHandler() })
             try await housekeeping.sweep(at: Date().addingTimeInterval(60))
             let again = try await attest()
             #expect(again.status >= 400 && again.code == "challenge_used", "\(again.status) \(again.body)")
             #expect(try await key().status == 401)
-            try await housekeeping.sweep(at: Date().addingTimeInterval(broker.lifetimes.challenge + 60))
-            #expect(try await store.sweepSessions(before: .distantFuture) == 0, "now it is gone")
+            try await housekeeping.sweep(at: Date().addingTimeInterval(opened.broker.lifetimes.challenge + 60))
+            #expect(try await opened.store.sweepSessions(before: .distantFuture) == 0, "now it is gone")
         }
     }
 }

@@ -26,9 +26,8 @@ extension KeysAndBackups {
         init() throws { folder = try TemporaryFolder() }
 
         private func register(_ ids: [String]) async throws {
-            let data = try await DataFolder(data)
-            let broker = Broker(store: data.store, endorsements: NoEndorsements(), keys: data.keys)
-            for id in ids { try await broker.register(Simulated.registration(id, secret: "secret of \(id)")) }
+            let data = try await BrokerAssembly(data)
+            for id in ids { try await data.broker.register(Simulated.registration(id, secret: "secret of \(id)")) }
             try await data.store.close()
         }
 

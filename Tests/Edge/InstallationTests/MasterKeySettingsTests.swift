@@ -1,7 +1,6 @@
 import Foundation
 import Installation
 import MasterKeys
-import Server
 import Testing
 
 @Suite("Settings of master keys")

@@ -1,15 +1,9 @@
-import Administration
 import Broker
-import BrokerSupport
 import Bytes
-import CoCoDialect
 import Evidence
-import EvidenceSupport
 import Foundation
 import HTTP
 import Installation
-import Server
-import Storage
 import TLS
 import TestSupport
 import Testing
@@ -140,7 +134,7 @@ struct SettingsTests {
     func names() {
         #expect(Set(SettingKey.allCases.map(\.environmentName)).count == SettingKey.allCases.count)
         #expect(SettingKey.challengeLifetime.environmentName == "KBS_CHALLENGE_LIFETIME")
-        #expect(SettingKey.snpMinimumTCBMilan.flagName == "snp-minimum-tcb-milan")
+        #expect(SettingKey.snpMinimumTCBMilan.flagName == "--snp-minimum-tcb-milan")
     }
 
     @Test("A network holds its addresses and no others")
@@ -159,82 +153,6 @@ struct SettingsTests {
         #expect(!list.contains(nil))
         #expect(try !NetworkList("").contains(IPAddress("127.0.0.1")))
         #expect(try NetworkList("0.0.0.0/0").contains(IPAddress("203.0.113.1")))
-    }
-}
-
-@Suite("The data folder")
-struct DataFolderTests {
-    let folder: TemporaryFolder
-    var data: URL { folder.file("data") }
-
-    init() throws { folder = try TemporaryFolder() }
-
-    private func mode(_ name: String) throws -> Int {
-        let path = name.isEmpty ? data.path : data.appending(path: name).path
-        return try #require(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? NSNumber)
-            .intValue
-    }
-
-    @Test("A new folder has a key and a database that only their owner can read, and is opened again")
-    func creation() async throws {
-        let first = try await DataFolder(data)
-        try await first.store.close()
-        #expect(try mode("") == 0o700)
-        #expect(try mode("master.key") == 0o600)
-        #expect(try mode("kbs.sqlite") == 0o600)
-        let key = try Data(contentsOf: data.appending(path: "master.key"))
-        #expect(key.count == 65)
-        try await DataFolder(data).store.close()
-        #expect(try Data(contentsOf: data.appending(path: "master.key")) == key)
-    }
-
-    @Test("A database without its key is not opened, and no new key is made for it")
-    func missingKey() async throws {
-        try await DataFolder(data).store.close()
-        try FileManager.default.removeItem(at: data.appending(path: "master.key"))
-        let error = await #expect(throws: InvalidSetting.self) { try await DataFolder(data) }
-        #expect(error?.description.contains("master.key") == true)
-        #expect(!FileManager.default.fileExists(atPath: data.appending(path: "master.key").path))
-    }
-
-    @Test("A key that others can read, or that is none, is refused", arguments: [0o602, 0o604, 0o644])
-    func openKey(mode: Int) async throws {
-        try await DataFolder(data).store.close()
-        let key = data.appending(path: "master.key")
-        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: key.path)
-        await #expect(throws: InvalidSetting.self) { try await DataFolder(data) }
-        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key.path)
-        try Data("short".utf8).write(to: key)
-        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: key.path)
-        await #expect(throws: InvalidSetting.self) { try await DataFolder(data) }
-    }
-
-    @Test("Of many that start at once on a new folder all have the same key")
-    func race() async throws {
-        let data = data
-        let sessions = try await withThrowingTaskGroup(of: String.self) { group in
-            for number in 0..<8 {
-                group.addTask {
-                    let folder = try await DataFolder(data)
-                    let broker = Broker(store: folder.store, endorsements: NoEndorsements(), keys: folder.keys)
-                    try await broker.register(Simulated.registration("w\(number)"))
-                    let request = ChallengeRequest(workload: try WorkloadID("w\(number)"), platform: .snp)
-                    let session = try await broker.challenge(request).session
-                    try await folder.store.close()
-                    return session
-                }
-            }
-            return try await group.reduce(into: []) { $0.append($1) }
-        }
-        let folder = try await DataFolder(data)
-        #expect(try await folder.store.workloads(after: "", limit: 10).count == 8)
-        // A challenge opens under the key that sealed it; what is wrong with this answer is only its technology.
-        let broker = Broker(store: folder.store, endorsements: NoEndorsements(), keys: folder.keys)
-        let answer = Answer.sev(measurement: Array(repeating: 0, count: 32), nonce: Array(repeating: 0, count: 16))
-        for session in sessions {
-            let refusal = await #expect(throws: Refusal.self) { try await broker.attest(answer, session: [session]) }
-            #expect(refusal?.code == .technologyMismatch)
-        }
     }
 }
 

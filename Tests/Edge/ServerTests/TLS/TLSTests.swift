@@ -323,3 +323,8 @@ struct TLSFilesTests {
         }
     }
 }
+
+extension CurrentTLS {
+    /// Until the certificate that is served now expires.
+    fileprivate func daysToExpiry() -> Double { expiry.timeIntervalSinceNow / 86_400 }
+}

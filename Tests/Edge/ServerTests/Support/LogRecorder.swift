@@ -16,18 +16,11 @@ final class LogRecorder: Sendable {
 
     private struct Handler: LogHandler {
         let recorder: LogRecorder
-        var metadata: Logger.Metadata = [:]
         var logLevel: Logger.Level = .trace
-        var metadataProvider: Logger.MetadataProvider? = .request
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
+        let metadataProvider: Logger.MetadataProvider? = Logger.requestMetadata
 
         func log(event: LogEvent) {
-            let all = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }.merging(event.metadata ?? [:]) { $1 }
-            recorder.recorded.withLock { $0.append("\(event.level) \(event.message) \(all)") }
+            recorder.recorded.withLock { $0.append("\(event.level) \(event.message) \(allMetadata(event))") }
         }
     }
 }

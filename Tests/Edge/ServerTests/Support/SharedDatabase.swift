@@ -73,10 +73,12 @@ struct SharedDatabase: Sendable {
 
     /// Registers a workload for `Simulated.guest(id)`, as a server would.
     func register(_ ids: [String], secret: String = "secret") async throws {
-        try await withStore { store in
-            let broker = Broker(store: store, endorsements: NoEndorsements(), keys: keys)
-            for id in ids { try await broker.register(Simulated.registration(id, secret: secret)) }
-        }
+        var settings = Settings()
+        settings.dataFolder = folder.file("registering")
+        apply(to: &settings)
+        let opened = try await BrokerAssembly(opening: settings)
+        for id in ids { try await opened.broker.register(Simulated.registration(id, secret: secret)) }
+        try await opened.store.close()
     }
 
     /// Every record of the trail, once each hash has been found right and the head to be the last one's.

@@ -322,45 +322,9 @@ struct PolicyCommandTests {
         let other = try await test(String(repeating: "a", count: 96))
         #expect(other.status == 1 && other.output.contains("Genuine, but refused: policy.measurement."))
     }
-}
-
-@Suite("The settings of an Open Policy Agent")
-struct PolicyAgentSettingsTests {
-    private func resolve(_ flags: [SettingKey: String]) throws -> Settings {
-        try Settings.resolve(flags: flags, environment: [:], file: nil).settings
-    }
-
-    @Test("Without a URL there is none, whatever else is set")
-    func none() throws {
-        #expect(try resolve([:]).policyAgent == nil)
-        #expect(try resolve([.policyAgentTimeout: "2s", .policyAgentURL: ""]).policyAgent == nil)
-    }
-
-    @Test("What is set is what is asked with")
-    func values() throws {
-        let agent = try resolve([
-            .policyAgentURL: "https://opa.example.org:8181/", .policyAgentTimeout: "2s", .policyAgentCA: "/ca.pem",
-            .policyAgentTokenFile: "/token",
-        ]).policyAgent
-        #expect(agent?.baseURL == "https://opa.example.org:8181" && agent?.timeout == .seconds(2))
-        #expect(agent?.authorities?.path == "/ca.pem" && agent?.tokenFile?.path == "/token")
-    }
-
-    @Test(
-        "An agent on another machine is asked with TLS only",
-        arguments: ["http://opa.example.org", "http://10.0.0.1:8181"])
-    func clear(url: String) {
-        let error = #expect(throws: InvalidSetting.self) { try resolve([.policyAgentURL: url]) }
-        #expect(error?.description.contains("https") == true)
-    }
-
-    @Test(
-        "An agent on this machine may be asked without", arguments: ["http://127.0.0.1:8181", "http://localhost:8181"])
-    func loopback(url: String) throws { #expect(try resolve([.policyAgentURL: url]).policyAgent?.baseURL == url) }
 
     @Test("A server whose agent's authorities cannot be read does not start, and says which setting it is")
     func authorities() async throws {
-        let folder = try TemporaryFolder()
         let result = try await Command.run(
             "serve", "--listen", "127.0.0.1:0", "--data", folder.file("data").path, "--set",
             "policy.opa.url=https://opa.example.org", "--set", "policy.opa.ca=\(folder.file("none.pem").path)")
