@@ -604,20 +604,17 @@ package enum OpenAPI {
                 ]
               }
             },
-            "/api/v1/denials/{kind}/{id}": {
+            "/api/v1/denials/{endorser}": {
               "parameters": [
                 {
-                  "name": "kind",
+                  "name": "endorser",
                   "in": "path",
                   "required": true,
-                  "schema": {"type": "string", "enum": ["chip", "key"]}
-                },
-                {
-                  "name": "id",
-                  "in": "path",
-                  "required": true,
-                  "description": "A chip's id (64 bytes; Turin 8; of an SEV chip 32, the fingerprint of its CEK's key), or SHA-256 of a key's SubjectPublicKeyInfo, in hex.",
-                  "schema": {"type": "string", "pattern": "^([0-9a-fA-F]{16}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128})$"}
+                  "description": "chip/ and a chip's id in hex (64 bytes; Turin 8; of an SEV chip 32, the fingerprint of its CEK's key), or key/ and SHA-256 of a key's SubjectPublicKeyInfo. The slash may stand as it is.",
+                  "schema": {
+                    "type": "string",
+                    "pattern": "^(chip/(?!0+$)([0-9a-fA-F]{16}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128})|key/[0-9a-fA-F]{64})$"
+                  }
                 }
               ],
               "put": {

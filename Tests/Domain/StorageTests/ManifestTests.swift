@@ -265,7 +265,7 @@ struct ManifestTests {
         #expect(before.sealed.masterKey != after.sealed.masterKey && after.state > before.state)
         // The store's own ring does not have the new one.
         await #expect(throws: (any Error).self) { try await place.store.token(token.id) }
-        let confirmed = try await Manifest(ring).confirms([], under: after, readingFrom: place.store)
+        let confirmed = try await Manifest(ring).confirms([], under: after, atLeast: 0, readingFrom: place.store)
         #expect(confirmed)
     }
 

@@ -102,8 +102,9 @@ public final class Manifest: Sendable {
     ) throws -> Listed {
         // Others may change rows between two statements.
         for _ in 0..<Self.most {
+            let least = least
             guard let seal = try seal() else {
-                guard known.withLock({ $0.least }) == 0 else { throw ManifestViolation.isOlder }
+                guard least == 0 else { throw ManifestViolation.isOlder }
                 return Listed(seal: nil, contents: nil, digests: [:])
             }
             let contents = try open(seal, keys.candidatesNow(for: seal.sealed.masterKey))
@@ -111,7 +112,7 @@ public final class Manifest: Sendable {
             while case let lines = try page(reading.last, Self.page), !lines.isEmpty {
                 reading.take(lines) { name in known.withLock { $0.rows[name] } }
             }
-            guard contents.state >= known.withLock({ $0.least }) else { throw ManifestViolation.isOlder }
+            guard contents.state >= least else { throw ManifestViolation.isOlder }
             guard reading.isSealed(by: contents, { known.withLock { $0.rows } }) else { continue }
             let names = entries.map { RowName($0) }
             let digests = known.withLock { known in
@@ -192,16 +193,23 @@ public final class Manifest: Sendable {
 
     // MARK: Checking
 
+    /// What a seal that is read from now on has to be of, at least.
+    public var least: Int64 { known.withLock { $0.least } }
+
     /// Whether rows are what the list has.
     ///
     /// - Parameters:
     ///   - entries: what the rows say, or that there are none.
     ///   - seal: as the same statement read it.
+    ///   - least: ``least`` from before that.
     /// - Returns: `false` when they were read before a change that is known meanwhile: they are to be read again.
     /// - Throws: ``ManifestViolation`` when they are not.
     public func confirms(
-        _ entries: [ManifestEntry], under seal: ManifestSeal?, readingFrom source: any ManifestSource
+        _ entries: [ManifestEntry], under seal: ManifestSeal?, atLeast least: Int64,
+        readingFrom source: any ManifestSource
     ) async throws -> Bool {
+        // Others' changes may have become known since: only what was known before says that it is too old.
+        guard seal?.state ?? 0 >= least else { throw ManifestViolation.isOlder }
         if let finding = try finding(entries, seal) { return finding }
         try await catchUp(from: source, to: seal)
         if let finding = try finding(entries, seal) { return finding }
@@ -297,11 +305,12 @@ public final class Manifest: Sendable {
             {
                 reading.take(lines) { name in known.withLock { $0.rows[name] } }
             }
+            let least = least
             guard let seal = try await source.manifestSeal() else {
                 throw ManifestViolation("The manifest in the database has lost its seal.")
             }
             let contents = try open(seal, await keys.candidates(for: seal.sealed.masterKey))
-            guard contents.state >= known.withLock({ $0.least }) else { throw ManifestViolation.isOlder }
+            guard contents.state >= least else { throw ManifestViolation.isOlder }
             if reading.isSealed(by: contents, { known.withLock { $0.rows } }) {
                 // Nobody else has changed it meanwhile: see the turns.
                 known.withLock { known in

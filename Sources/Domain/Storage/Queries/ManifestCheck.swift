@@ -18,13 +18,7 @@ extension ReadingStore {
                 found.append("A row cannot be read: \(error).")
             }
         }
-        try await look {
-            // Others may change something meanwhile.
-            for _ in 0..<20 {
-                let seal = try await self.manifestSeal()
-                if try await manifest.confirms([], under: seal, readingFrom: self) { return }
-            }
-        }
+        try await look { try await catchUp() }
         // Nothing can be held against a manifest that is none.
         guard found.isEmpty else { return found }
         for kind in ManifestCheck.Rows.allCases {

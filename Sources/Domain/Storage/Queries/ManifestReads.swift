@@ -100,11 +100,12 @@ extension ReadingStore {
     /// Learns what is listed now: before a transaction, so that little is left to read in it.
     func catchUp() async throws {
         guard let manifest else { throw NoManifest() }
-        for _ in 0..<20 {
+        for _ in 0..<ManifestReads.most {
+            let least = manifest.least
             let seal = try await manifestSeal()
-            if try await manifest.confirms([], under: seal, readingFrom: self) { return }
+            if try await manifest.confirms([], under: seal, atLeast: least, readingFrom: self) { return }
         }
-        throw ManifestViolation.isOlder
+        throw Refusal.isBeingChanged
     }
 
     /// What a row says, if it says what the manifest lists.
@@ -117,11 +118,14 @@ extension ReadingStore {
     func genuine<Value: Sendable>(_ fetch: () async throws -> Deciding<Value>?) async throws -> Value? {
         guard let manifest else { throw NoManifest() }
         // Somebody may change it again and again meanwhile.
-        for _ in 0..<20 {
+        for _ in 0..<ManifestReads.most {
+            let least = manifest.least
             guard let found = try await fetch() else { return nil }
-            if try await manifest.confirms(found.entries, under: found.seal, readingFrom: self) { return found.value }
+            if try await manifest.confirms(found.entries, under: found.seal, atLeast: least, readingFrom: self) {
+                return found.value
+            }
         }
-        throw ManifestViolation.isOlder
+        throw Refusal.isBeingChanged
     }
 }
 
@@ -133,7 +137,15 @@ extension ReadingStore {
     }
 }
 
+extension Refusal {
+    fileprivate static let isBeingChanged = Refusal(
+        .unavailable, "What decides is being changed all the time: try again.", retryAfter: 1)
+}
+
 enum ManifestReads {
+    /// How often a row is read that others change meanwhile.
+    fileprivate static let most = 50
+
     static let seal = Read("SELECT state, sealed, master_key FROM manifest_seal") { try $0.presentSeal() }
 
     static func row(_ row: any StoredRow) throws -> ManifestRow {
