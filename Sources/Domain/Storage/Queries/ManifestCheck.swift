@@ -7,7 +7,7 @@ extension ReadingStore {
     /// - Parameter limit: of how many are named.
     /// - Returns: what is not as a key broker left it.
     public func manifestViolations(limit: Int) async throws -> [String] {
-        guard let manifest else { throw NoManifest() }
+        guard manifest != nil else { throw NoManifest() }
         var found: [String] = []
         func look(_ body: () async throws -> Void) async throws {
             guard found.count < limit else { return }
