@@ -11,12 +11,12 @@ public struct CertificateImport: Sendable {
         public var refused: [(subject: String, reason: String)] = []
     }
 
-    private let cache: any CertificateStore
+    private let cache: any EndorsementStore
     private let anchors: SNPAnchors
     private let denies: DenyList
 
     /// - Parameter denies: what operators have denied: none of that is taken.
-    public init(into cache: any CertificateStore, anchors: SNPAnchors, denying denies: @escaping DenyList) {
+    public init(into cache: any EndorsementStore, anchors: SNPAnchors, denying denies: @escaping DenyList) {
         self.cache = cache
         self.anchors = anchors
         self.denies = denies
@@ -31,7 +31,7 @@ public struct CertificateImport: Sendable {
                 outcome.refused.append((found.intermediate.commonName, Self.denied))
                 continue
             }
-            try await cache.keep(found.named)
+            try await cache.keep([found.document])
             outcome.authorities.append(found.intermediate)
         }
         for certificate in certificates {
@@ -39,8 +39,9 @@ public struct CertificateImport: Sendable {
             do {
                 let key = try EndorsementKey(certificate)
                 let identity = EndorsementIdentity(of: key)
-                let kept = try await cache.certificates(
-                    named: [EndorsementIdentity.authorityName(key.product, key.kind)])
+                let kept = try await cache.endorsements(
+                    named: [AMDDocument.authority(key.product, key.kind).name]
+                ).flatMap(\.certificates)
                 guard let chain = EndorsementChain(key: key, among: certificates + kept) else {
                     outcome.refused.append(
                         ("\(identity)", "the certificates above it are not there: put the product's chain beside it"))
@@ -55,7 +56,7 @@ public struct CertificateImport: Sendable {
                     outcome.refused.append(("\(identity)", Self.denied))
                     continue
                 }
-                try await cache.keep(chain.named)
+                try await cache.keep(chain.documents)
                 outcome.keys.append(identity)
             } catch let error as MalformedInput {
                 outcome.refused.append((certificate.commonName, error.description))

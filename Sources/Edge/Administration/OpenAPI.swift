@@ -21,7 +21,7 @@ package enum OpenAPI {
             {"name": "attempts"},
             {"name": "tokens"},
             {"name": "audit"},
-            {"name": "certificates"},
+            {"name": "endorsements"},
             {"name": "policies"},
             {"name": "server"}
           ],
@@ -523,16 +523,16 @@ package enum OpenAPI {
                 }
               }
             },
-            "/api/v1/certificates": {
+            "/api/v1/endorsements": {
               "get": {
-                "operationId": "listCertificates",
-                "summary": "List the vendor certificates that are kept",
+                "operationId": "listEndorsements",
+                "summary": "List the vendors' documents that are kept",
                 "description": "In the order of their fingerprints. Role: auditor or admin.",
-                "tags": ["certificates"],
+                "tags": ["endorsements"],
                 "responses": {
                   "200": {
                     "description": "A page.",
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CertificatePage"}}}
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EndorsementPage"}}}
                   },
                   "400": {"$ref": "#/components/responses/Problem"},
                   "401": {"$ref": "#/components/responses/Problem"},
@@ -551,7 +551,7 @@ package enum OpenAPI {
                 ]
               }
             },
-            "/api/v1/certificates/{fingerprint}": {
+            "/api/v1/endorsements/{fingerprint}": {
               "parameters": [
                 {
                   "name": "fingerprint",
@@ -560,11 +560,29 @@ package enum OpenAPI {
                   "schema": {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}
                 }
               ],
+              "get": {
+                "operationId": "readEndorsement",
+                "summary": "Read a document",
+                "description": "With the certificates above whoever signed it. Role: auditor or admin.",
+                "tags": ["endorsements"],
+                "responses": {
+                  "200": {
+                    "description": "The document.",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EndorsementDetail"}}}
+                  },
+                  "400": {"$ref": "#/components/responses/Problem"},
+                  "401": {"$ref": "#/components/responses/Problem"},
+                  "403": {"$ref": "#/components/responses/Problem"},
+                  "429": {"$ref": "#/components/responses/Problem"},
+                  "503": {"$ref": "#/components/responses/Problem"},
+                  "404": {"$ref": "#/components/responses/Problem"}
+                }
+              },
               "delete": {
-                "operationId": "removeCertificate",
-                "summary": "Forget a certificate",
+                "operationId": "removeEndorsement",
+                "summary": "Forget a document",
                 "description": "It is found anew when it is needed. Role: admin.",
-                "tags": ["certificates"],
+                "tags": ["endorsements"],
                 "responses": {
                   "204": {"description": "Removed."},
                   "400": {"$ref": "#/components/responses/Problem"},
@@ -581,7 +599,7 @@ package enum OpenAPI {
                 "operationId": "listDenials",
                 "summary": "List the chips and keys that are denied",
                 "description": "In the order of their kinds and ids. Role: auditor or admin.",
-                "tags": ["certificates"],
+                "tags": ["endorsements"],
                 "responses": {
                   "200": {
                     "description": "A page.",
@@ -621,7 +639,7 @@ package enum OpenAPI {
                 "operationId": "deny",
                 "summary": "Deny a chip or a key",
                 "description": "At once and for everyone: no guest that rests on it is attested, and none that was is given anything. Role: admin.",
-                "tags": ["certificates"],
+                "tags": ["endorsements"],
                 "responses": {
                   "200": {
                     "description": "Denied.",
@@ -644,7 +662,7 @@ package enum OpenAPI {
                 "operationId": "allow",
                 "summary": "Take a denial back",
                 "description": "Role: admin.",
-                "tags": ["certificates"],
+                "tags": ["endorsements"],
                 "responses": {
                   "204": {"description": "Allowed."},
                   "400": {"$ref": "#/components/responses/Problem"},
@@ -1449,24 +1467,41 @@ package enum OpenAPI {
                   }
                 }
               },
-              "Certificate": {
+              "Endorsement": {
                 "type": "object",
-                "required": ["fingerprint", "name", "subject", "not_before", "not_after", "added"],
+                "required": ["fingerprint", "name", "kind", "added"],
                 "properties": {
-                  "fingerprint": {"type": "string", "pattern": "^[0-9a-f]*$", "description": "SHA-256 of the DER."},
+                  "fingerprint": {"type": "string", "pattern": "^[0-9a-f]*$", "description": "SHA-256 of its bytes."},
                   "name": {"type": "string"},
-                  "subject": {"type": "string"},
-                  "not_before": {"type": "string", "format": "date-time"},
-                  "not_after": {"type": "string", "format": "date-time"},
+                  "kind": {"type": "string", "enum": ["certificate"]},
+                  "key": {
+                    "type": "string",
+                    "pattern": "^[0-9a-f]*$",
+                    "description": "Of a certificate SHA-256 of its SubjectPublicKeyInfo: what it is denied by."
+                  },
+                  "good_until": {"type": "string", "format": "date-time", "description": "Absent when it does not say."},
                   "added": {"type": "string", "format": "date-time"}
                 }
               },
-              "CertificatePage": {
+              "EndorsementPage": {
                 "type": "object",
-                "required": ["certificates"],
+                "required": ["endorsements"],
                 "properties": {
-                  "certificates": {"type": "array", "items": {"$ref": "#/components/schemas/Certificate"}},
+                  "endorsements": {"type": "array", "items": {"$ref": "#/components/schemas/Endorsement"}},
                   "next": {"type": "string"}
+                }
+              },
+              "EndorsementDetail": {
+                "type": "object",
+                "required": ["endorsement", "document", "issuers"],
+                "properties": {
+                  "endorsement": {"$ref": "#/components/schemas/Endorsement"},
+                  "document": {"type": "string", "format": "byte"},
+                  "issuers": {
+                    "type": "array",
+                    "items": {"type": "string", "format": "byte"},
+                    "description": "The certificates above whoever signed it, the nearest first, DER."
+                  }
                 }
               },
               "Resource": {

@@ -49,7 +49,7 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         addAttempts(to: api)
         addTokens(to: api)
         addAudit(to: api)
-        addCertificates(to: api)
+        addEndorsements(to: api)
         addDenials(to: api)
         addResources(to: api)
         addPolicies(to: api)
@@ -254,23 +254,27 @@ public struct AdministrationAPI<Context: CallerContext>: Sendable {
         calls.refuseOtherMethods(on: "checkpoint", than: [.get])
     }
 
-    // MARK: Certificates
+    // MARK: Endorsements
 
-    private func addCertificates(to api: RouterGroup<Context>) {
-        let calls = api.group("certificates")
+    private func addEndorsements(to api: RouterGroup<Context>) {
+        let calls = api.group("endorsements")
         calls.get("") { request, context in
             let administrator = try await admit(request, context, to: .audit)
             let query = try Query(request, ["after", "limit"])
             return Response(
-                json: try await administrator.certificates(after: query["after"] ?? "", limit: try query.limit()))
+                json: try await administrator.endorsements(after: query["after"] ?? "", limit: try query.limit()))
+        }
+        calls.get(":fingerprint") { request, context in
+            let administrator = try await admit(request, context, to: .audit)
+            return Response(json: try await administrator.endorsement(try request.name(after: "endorsements")))
         }
         calls.delete(":fingerprint") { request, context in
             let administrator = try await admit(request, context, to: .administer)
-            try await administrator.removeCertificate(try request.name(after: "certificates"))
+            try await administrator.removeEndorsement(try request.name(after: "endorsements"))
             return Response(status: .noContent)
         }
         calls.refuseOtherMethods(on: "", than: [.get])
-        calls.refuseOtherMethods(on: ":fingerprint", than: [.delete])
+        calls.refuseOtherMethods(on: ":fingerprint", than: [.get, .delete])
     }
 
     private func addDenials(to api: RouterGroup<Context>) {

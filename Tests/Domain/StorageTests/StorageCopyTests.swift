@@ -57,7 +57,7 @@ struct StorageCopyTests {
         try await store.insert(
             StoredServerKey(name: "n", id: "i", sealed: Sealed(bytes: [7], masterKey: "k"), created: now))
         try await store.activate("k", previous: ["older"], at: now)
-        try await store.keep([NamedCertificate(name: "VCEK", certificate: Simulated.vcek.certificate)])
+        try await store.keep([EndorsementDocument(Simulated.vcek.certificate, named: EndorsementName("VCEK"))])
         try await store.deny(
             Denial(.key([UInt8](repeating: 9, count: 32)), reason: "leaked", actor: "server", time: now),
             recording: AuditRecord(.denyEndorser, by: .server, at: now))
