@@ -24,7 +24,9 @@ public struct CertificateImport: Sendable {
 
     /// Imports every authority under a pinned root, and every key whose chain is in the folder or in the cache.
     public func run(_ folder: CertificateFolder) async throws -> Outcome {
-        let (certificates, unreadable) = folder.contents
+        let (all, unreadable) = folder.contents
+        var seen: Set<Certificate> = []
+        let certificates = all.filter { seen.insert($0).inserted }
         var outcome = Outcome(refused: unreadable.map { ($0.file, $0.reason) })
         for found in anchors.authorities(among: certificates) {
             guard !found.isDenied(by: denies) else {

@@ -10,7 +10,7 @@ struct CertificateFile {
 
     /// - Returns: `nil` for what is no certificate of a known name. A server may send anything: nothing of its text becomes
     ///   part of a path.
-    init?(_ detail: EndorsementDetail) throws {
+    init?(_ detail: EndorsementDetail) {
         let encoded = [detail.document] + detail.issuers
         let certificates = encoded.compactMap { Base64.decode($0).flatMap { try? Certificate(der: $0) } }
         guard let first = certificates.first, certificates.count == encoded.count else { return nil }

@@ -1,4 +1,5 @@
 import Bytes
+import Administration
 import Arguments
 import Broker
 import Endorsements
@@ -82,7 +83,7 @@ struct EndorsementsCommand: AsyncParsableCommand {
             }
             var count = 0
             for detail in details {
-                guard let file = try CertificateFile(detail) else {
+                guard let file = CertificateFile(detail) else {
                     tell("skipped  \(detail.endorsement.name): it is of no kind that is known here")
                     continue
                 }

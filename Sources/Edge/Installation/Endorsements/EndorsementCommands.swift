@@ -1,4 +1,4 @@
-package import Broker
+import Broker
 package import Endorsements
 package import Evidence
 import Files
