@@ -94,7 +94,7 @@ let rooms: [Target] = [
         ["Broker", "Bytes", "Concurrency", "Evidence", "Files", "HTTP", "HTTPClient", "Tracing"]),
     domain("OpenPolicyAgent", ["Broker", "Bytes", "Files", "Formats", "HTTP", "HTTPClient"]),
 
-    edge("HTTPEdge", ["Bytes", "Concurrency", "Formats", "HTTP", "HTTPServer", "Logging", "Tracing"]),
+    edge("HTTPEdge", ["Broker", "Bytes", "Formats", "HTTP", "HTTPServer", "Logging"]),
     edge("VirteeDialect", ["Broker", "Bytes", "Evidence", "Formats", "HTTP", "HTTPEdge", "Logging"]),
     edge(
         "CoCoDialect",
@@ -130,8 +130,9 @@ let rooms: [Target] = [
         "Commands",
         [
             "Administration", "Arguments", "Broker", "Bytes", "Crypto", "Endorsements", "Evidence", "Files", "Formats",
-            "GuestCommands", "HTTP", "HTTPClient", "Installation", "LaunchDigest", "Logging", "MasterKeys", "Policies",
-            "Release", "SQLite", "Server", "SimulatedHardware", "Storage", "VirteeDialect", "X509",
+            "GuestCommands", "HTTP", "HTTPClient", "HTTPEdge", "Installation", "LaunchDigest", "Logging", "MasterKeys",
+            "Policies",
+            "Release", "SQLite", "Server", "SimulatedHardware", "Storage", "X509",
         ]),
 
     program("kbs", ["Arguments", "Commands", "Crypto", "HTTPClient", "Lifecycle"]),
@@ -180,7 +181,9 @@ let testTargets: [Target] = [
     tests(
         "Base", "HTTPServerTests",
         ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TLSSupport", "TestSupport", "X509"]),
-    tests("Edge", "HTTPEdgeTests", ["EdgeSupport", "HTTP", "HTTPEdge", "HTTPServer", "Logging"]),
+    tests(
+        "Edge", "HTTPEdgeTests",
+        ["Broker", "Bytes", "EdgeSupport", "Formats", "HTTP", "HTTPEdge", "HTTPServer", "Logging"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "LoggingTests", ["Bytes", "Concurrency", "Logging"]),
@@ -231,7 +234,8 @@ let testTargets: [Target] = [
         "Edge", "CoCoDialectTests",
         [
             "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
-            "Formats", "HTTPEdge", "JOSE", "JSONWebTokens", "SimulatedHardware", "Storage", "TestSupport",
+            "Formats", "HTTP", "HTTPEdge", "JOSE", "JSONWebTokens", "Logging", "SimulatedHardware", "Storage",
+            "TestSupport",
         ]),
     tests(
         "Edge", "GuestTests",

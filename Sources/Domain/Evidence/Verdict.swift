@@ -22,7 +22,7 @@ public struct Check: Sendable, Hashable {
         public var description: String { text }
     }
 
-    public enum Outcome: String, Sendable, Hashable, Codable {
+    public enum Outcome: String, Sendable, Hashable, Codable, CaseIterable {
         case passed
         case failed
         /// It would have passed, but the evidence that says so is not genuine.

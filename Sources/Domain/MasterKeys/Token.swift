@@ -16,22 +16,47 @@ public struct Token {
     /// - Throws: ``MasterKeyError`` that says what to do. It never holds a PIN.
     public static func deriveMasterKey(_ uri: TokenURI) throws -> SymmetricKey {
         try with(uri, writing: false) { token in
-            let keys = try token.findKeys()
-            guard let key = keys.first else {
-                throw MasterKeyError(
-                    "the token has no secret key \(uri.keyName): make one with `kbs keys create --pkcs11 URI`")
+            let key = try token.findKey(CKO_SECRET_KEY, "secret key", "make one with `kbs keys create --pkcs11 URI`")
+            var code = try token.sign(
+                KeyDerivation.input(label: KeyDerivation.masterKeyLabel), with: key, by: CKM_SHA256_HMAC,
+                "CKM_SHA256_HMAC", length: 32)
+            defer { code.wipe() }
+            return SymmetricKey(data: code)
+        }
+    }
+
+    /// The public half of a pair on P-384 whose private half is in a token.
+    ///
+    /// - Throws: ``MasterKeyError`` that says what to do.
+    public static func publicKey(_ uri: TokenURI) throws -> P384.Signing.PublicKey {
+        try with(uri, writing: false) { token in
+            let key = try token.findKey(
+                CKO_PUBLIC_KEY, "public key", "make a pair on P-384 with the vendor's tool, and keep both halves")
+            let value = try token.attribute(CKA_EC_POINT, of: key)
+            // DER's OCTET STRING of 04, x and y; some tokens leave the wrapping away.
+            let point = value.count == 99 && value.starts(with: [4, 97]) ? Array(value.dropFirst(2)) : value
+            do { return try P384.Signing.PublicKey(x963Representation: point) } catch {
+                throw MasterKeyError("the token's key \(uri.keyName) is not on the curve P-384")
             }
-            guard keys.count == 1 else {
-                throw MasterKeyError("the token has several secret keys \(uri.keyName): name one with id=")
-            }
-            return try token.sign(KeyDerivation.input(label: KeyDerivation.masterKeyLabel), with: key)
+        }
+    }
+
+    /// Signs a digest with a private key on P-384, which stays in the token.
+    ///
+    /// - Throws: ``MasterKeyError`` that says what to do.
+    public static func signature(_ uri: TokenURI, for digest: SHA384Digest) throws -> ECDSASignature<P384> {
+        try with(uri, writing: false) { token in
+            let key = try token.findKey(
+                CKO_PRIVATE_KEY, "private key", "make a pair on P-384 with the vendor's tool")
+            return try ECDSASignature(
+                rawRepresentation: try token.sign(Array(digest), with: key, by: CKM_ECDSA, "CKM_ECDSA", length: 96))
         }
     }
 
     /// Makes a key that cannot leave the token, under the URI's label and id.
     public static func createKey(_ uri: TokenURI) throws {
         try with(uri, writing: true) { token in
-            guard try token.findKeys().isEmpty else {
+            guard try token.findKeys(CKO_SECRET_KEY).isEmpty else {
                 throw MasterKeyError("the token has a secret key \(uri.keyName) already: choose another object=")
             }
             try token.generateKey()
@@ -140,10 +165,24 @@ extension TokenURI {
 // MARK: Keys
 
 extension Token {
-    /// The handles of the secret keys that the URI names, two at most.
-    private func findKeys() throws -> [CK_OBJECT_HANDLE] {
+    /// The one key that the URI names.
+    ///
+    /// - Parameters:
+    ///   - name: what keys of the class are called.
+    ///   - advice: what to do when there is none.
+    private func findKey(_ kind: some BinaryInteger, _ name: String, _ advice: String) throws -> CK_OBJECT_HANDLE {
+        let keys = try findKeys(kind)
+        guard let key = keys.first else { throw MasterKeyError("the token has no \(name) \(uri.keyName): \(advice)") }
+        guard keys.count == 1 else {
+            throw MasterKeyError("the token has several \(name)s \(uri.keyName): name one with id=")
+        }
+        return key
+    }
+
+    /// The handles of the keys of a class that the URI names, two at most.
+    private func findKeys(_ kind: some BinaryInteger) throws -> [CK_OBJECT_HANDLE] {
         var template = Template()
-        template.add(CKA_CLASS, number: CK_ULONG(CKO_SECRET_KEY))
+        template.add(CKA_CLASS, number: CK_ULONG(kind))
         addName(to: &template)
         try template.withAttributes { attributes, count in
             try module.perform(module.functions.C_FindObjectsInit, "C_FindObjectsInit") {
@@ -163,25 +202,44 @@ extension Token {
         return Array(handles.prefix(Int(count)))
     }
 
-    /// HMAC-SHA256 by the token.
-    private func sign(_ input: [UInt8], with key: CK_OBJECT_HANDLE) throws -> SymmetricKey {
+    /// What the token makes of some bytes with a key.
+    private func sign(
+        _ input: [UInt8], with key: CK_OBJECT_HANDLE, by mechanismType: some BinaryInteger, _ name: String,
+        length wanted: Int
+    ) throws -> [UInt8] {
         var mechanism = CK_MECHANISM()
-        mechanism.mechanism = CK_MECHANISM_TYPE(CKM_SHA256_HMAC)
-        try module.perform(module.functions.C_SignInit, "C_SignInit with CKM_SHA256_HMAC") {
-            $0(session, &mechanism, key)
-        }
-        var (input, code) = (input, [UInt8](repeating: 0, count: 32))
-        defer { for index in code.indices { code[index] = 0 } }
+        mechanism.mechanism = CK_MECHANISM_TYPE(mechanismType)
+        try module.perform(module.functions.C_SignInit, "C_SignInit with \(name)") { $0(session, &mechanism, key) }
+        var (input, code) = (input, [UInt8](repeating: 0, count: wanted))
         var length = CK_ULONG(code.count)
-        try module.perform(module.functions.C_Sign, "C_Sign with CKM_SHA256_HMAC") { function in
+        try module.perform(module.functions.C_Sign, "C_Sign with \(name)") { function in
             input.withUnsafeMutableBufferPointer { input in
                 code.withUnsafeMutableBufferPointer { code in
                     function(session, input.baseAddress, CK_ULONG(input.count), code.baseAddress, &length)
                 }
             }
         }
-        guard length == 32 else { throw MasterKeyError("the token returned \(length) bytes for an HMAC-SHA256 of 32") }
-        return SymmetricKey(data: code)
+        guard length == wanted else {
+            code.wipe()
+            throw MasterKeyError("the token returned \(length) bytes for \(name), which makes \(wanted)")
+        }
+        return code
+    }
+
+    /// - Returns: the value of an object's attribute, 4,096 bytes at most.
+    private func attribute(_ type: some BinaryInteger, of object: CK_OBJECT_HANDLE) throws -> [UInt8] {
+        var value = [UInt8](repeating: 0, count: 4_096)
+        var length = CK_ULONG(value.count)
+        try value.withUnsafeMutableBytes { buffer in
+            var attribute = CK_ATTRIBUTE(
+                type: CK_ATTRIBUTE_TYPE(type), pValue: buffer.baseAddress, ulValueLen: CK_ULONG(buffer.count))
+            try module.perform(module.functions.C_GetAttributeValue, "C_GetAttributeValue") {
+                $0(session, object, &attribute, 1)
+            }
+            length = attribute.ulValueLen
+        }
+        guard length <= value.count else { throw MasterKeyError("the token has an attribute that cannot be read") }
+        return Array(value.prefix(Int(length)))
     }
 
     private func generateKey() throws {

@@ -24,8 +24,15 @@ public struct TokenURI: Sendable, Hashable {
     public var pin: PINSource?
     private let text: String
 
+    /// What kind of key a URI names.
+    public enum KeyKind: String, Sendable {
+        case secret = "secret-key"
+        /// Of a pair, to sign with.
+        case signing = "private"
+    }
+
     /// - Throws: ``MasterKeyError`` that says what is missing or not understood. It never repeats a PIN.
-    public init(_ text: String) throws {
+    public init(_ text: String, naming kind: KeyKind = .secret) throws {
         guard text.hasPrefix("pkcs11:") else { throw MasterKeyError("a PKCS #11 URI begins with pkcs11:") }
         let halves = text.dropFirst("pkcs11:".count)
             .split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
@@ -40,8 +47,8 @@ public struct TokenURI: Sendable, Hashable {
             case "object": object = try value()
             case "id": id = bytes
             case "type":
-                guard try value() == "secret-key" else {
-                    throw MasterKeyError("the PKCS #11 URI should name a secret key: type=secret-key")
+                guard try value() == kind.rawValue else {
+                    throw MasterKeyError("the PKCS #11 URI should name a key of another kind: type=\(kind.rawValue)")
                 }
             default: throw MasterKeyError("the PKCS #11 URI has \(name), which is not supported here")
             }

@@ -41,6 +41,12 @@ public protocol Administrator: TrailSource {
     func putResource(
         _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice?, replacing: Bool
     ) async throws -> ResourceSummary
+    /// Puts random bytes as a resource, which nobody sees.
+    ///
+    /// - Parameter replacing: whether it is the next version of one that there is.
+    func generateResource(
+        _ path: ResourcePath, _ wish: GeneratedResource, replacing: Bool
+    ) async throws -> ResourceSummary
     func editResource(_ path: ResourcePath, _ edit: ResourceEdit) async throws -> ResourceSummary
     func removeResource(_ path: ResourcePath) async throws
 

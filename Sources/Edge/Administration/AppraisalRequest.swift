@@ -2,6 +2,7 @@ import Broker
 import Bytes
 import Evidence
 import Formats
+import HTTPEdge
 
 /// Recorded evidence, and the workload or policy to hold it against.
 struct AppraisalRequest: RequestMessage {
@@ -29,6 +30,34 @@ struct AppraisalRequest: RequestMessage {
 
     /// Bounds of what one request may ask to be read.
     private static let (mostCertificates, mostInFile) = (16, 4)
+
+    static let schema = Schema.object(
+        [
+            "workload?": Schemas.workloadID, "policy?": Schemas.policyName.saying("One that is kept."),
+            "policy_document?": .text("TOML, to be tried out.", longest: 65_536),
+            "report?": .text("An SEV-SNP attestation report in hex.", pattern: "^([0-9a-fA-F]{2}){1184}$"),
+            "evidence?": .text(
+                "JSON in a text, as an SEV-SNP guest sent it: the body of its POST /attest in either protocol, or its "
+                    + "evidence alone. What it is bound to is looked at where it says so."),
+            "init_data?": .text(
+                "Init data in TOML, where the evidence has none. Their digest must be HOST_DATA. For policies."
+            ).orNull,
+            "certificates?": Schema([
+                "type": "array", "maxItems": .integer(mostCertificates),
+                "items": ["type": "string", "format": "byte"],
+                "description": "Certificates that go with it, DER.",
+            ]).orNull,
+        ],
+        and: [
+            "allOf": [
+                [
+                    "oneOf": [
+                        ["required": ["workload"]], ["required": ["policy"]], ["required": ["policy_document"]],
+                    ]
+                ], ["oneOf": [["required": ["report"]], ["required": ["evidence"]]]],
+            ]
+        ]
+    ).named("AppraisalRequest")
 
     init(_ json: JSON) throws {
         subject =

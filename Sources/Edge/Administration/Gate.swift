@@ -51,30 +51,25 @@ public struct Gate: Sendable {
 
     /// Lets a caller through, or records that it was turned away.
     ///
-    /// - Parameter registering: whether this is a registration in the guests' protocol.
     /// - Throws: a ``Refusal``.
-    public func admit(
-        _ request: Request, _ context: some CallerContext, to permission: Role.Permission, registering: Bool = false
-    ) async throws -> Operator {
+    public func admit(_ request: Request, to right: Right) async throws -> Operator {
         var known: Actor?
         do {
-            let caller = try await caller(of: request, context, registering)
+            let caller = try await caller(of: request, right == .registering)
             known = caller.actor
-            guard caller.role.allows(permission) else {
+            guard caller.role.allows(right.permission) else {
                 throw Refusal(.forbidden, "The role \(caller.role.rawValue) does not allow this.")
             }
             return caller
         } catch let refusal as Refusal {
             try await broker.recordDenial(
                 of: "\(request.method) \(request.uri.path.prefix(200))",
-                by: known ?? context.anonymous, isKnown: known != nil, refusal)
+                by: known ?? request.anonymous, isKnown: known != nil, refusal)
             throw refusal
         }
     }
 
-    private func caller(
-        of request: Request, _ context: some CallerContext, _ registering: Bool
-    ) async throws -> Operator {
+    private func caller(of request: Request, _ isRegistering: Bool) async throws -> Operator {
         // A page in a browser is in the right network, may hold a password, and was written by anyone.
         guard !request.headers.contains(where: { Self.browserMarks.contains($0.name.canonicalName) }) else {
             throw Refusal(.registrationForbidden, "Browsers may not administer workloads.")
@@ -87,7 +82,7 @@ public struct Gate: Sendable {
                 )
             }
             // Who may connect to a Unix socket is said by its mode.
-            guard context.localUser != nil || networks.contains(context.remoteAddress) else {
+            guard request.localUser != nil || networks.contains(request.address) else {
                 throw Refusal(
                     .registrationForbidden,
                     "Workloads may be administered from \(networks) only: do it from there, or have the operator add "
@@ -95,22 +90,24 @@ public struct Gate: Sendable {
             }
         }
         guard let credential = Credential(request) else {
-            if let der = context.peerCertificate, let caller = configuration.certificates.caller(der) { return caller }
-            return try await anonymous(request, context, registering)
+            if let der = request.certificate, let caller = configuration.certificates.caller(der) {
+                return caller
+            }
+            return try await anonymous(request, isRegistering)
         }
         let (time, instant) = (now(), ContinuousClock.now)
         do {
             let caller = try await authenticate(credential, at: time)
-            delay.succeeded(context.remoteAddress, credential, at: instant)
+            delay.succeeded(request.address, credential, at: instant)
             return caller
         } catch let refusal as Refusal where refusal.code == .unauthenticated {
             // Only who is wrong waits: otherwise anyone behind the same address could lock the right one out.
-            if let seconds = delay.wait(for: context.remoteAddress, credential, at: instant) {
+            if let seconds = delay.wait(for: request.address, credential, at: instant) {
                 throw Refusal(
                     .rateLimited, "There were too many wrong tries with this credential from your address: wait.",
                     retryAfter: seconds)
             }
-            delay.failed(context.remoteAddress, credential, at: instant)
+            delay.failed(request.address, credential, at: instant)
             throw refusal
         }
     }
@@ -141,11 +138,9 @@ public struct Gate: Sendable {
     }
 
     /// The rule while no credentials are set up.
-    private func anonymous(
-        _ request: Request, _ context: some CallerContext, _ registering: Bool
-    ) async throws -> Operator {
+    private func anonymous(_ request: Request, _ isRegistering: Bool) async throws -> Operator {
         let isFresh = configuration.isFresh ? try await !tokens.hasTokens() : false
-        if isFresh, let user = context.localUser {
+        if isFresh, let user = request.localUser {
             guard user == 0 || user == geteuid() else {
                 throw Refusal(
                     .registrationForbidden,
@@ -153,14 +148,14 @@ public struct Gate: Sendable {
                         + "with `kbs token create`.")
             }
         } else {
-            guard isFresh, configuration.listensOnLoopback, registering || configuration.opensToThisMachine else {
+            guard isFresh, configuration.listensOnLoopback, isRegistering || configuration.opensToThisMachine else {
                 throw Refusal(
                     .unauthenticated,
                     "Credentials are needed: a token (`kbs token create --role registrar` on the server's data folder), "
                         + "which is the password for HTTP Basic too.")
             }
             let networks = configuration.networks ?? .loopback
-            guard networks.contains(context.remoteAddress) else {
+            guard networks.contains(request.address) else {
                 throw Refusal(
                     .registrationForbidden,
                     "Without credentials workloads may be administered from \(networks) only: do it from there, or "
@@ -174,12 +169,12 @@ public struct Gate: Sendable {
                 "The request came through a proxy, so its origin is not known: make a token with `kbs token create`.")
         }
         // A page in a browser may give its own name this machine's address, and is then of one origin with us.
-        guard context.localUser != nil || Self.isThisMachine(request.head.authority) else {
+        guard request.localUser != nil || Self.isThisMachine(request.head.authority) else {
             throw Refusal(
                 .registrationForbidden,
                 "Without credentials the server must be addressed as localhost or by its loopback address.")
         }
-        return Operator(context.anonymous, registering ? .registrar : .admin)
+        return Operator(request.anonymous, isRegistering ? .registrar : .admin)
     }
 
     private static let browserMarks: Set<String> = ["origin", "sec-fetch-site"]

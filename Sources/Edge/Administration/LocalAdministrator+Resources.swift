@@ -39,6 +39,20 @@ extension LocalAdministrator {
         return (ResourceSummary(done.resource), done.replaced)
     }
 
+    public func generateResource(
+        _ path: ResourcePath, _ wish: GeneratedResource, replacing: Bool
+    ) async throws -> ResourceSummary {
+        try await generateResource(path, wish, expecting: replacing ? .any : Resource.Expectation.none).resource
+    }
+
+    func generateResource(
+        _ path: ResourcePath, _ wish: GeneratedResource, expecting expected: Resource.Expectation?
+    ) async throws -> (resource: ResourceSummary, replaced: Bool) {
+        let done = try await broker.generateResource(
+            path, bytes: wish.bytes, isHex: wish.isHex, policy: wish.policy, expecting: expected, by: actor)
+        return (ResourceSummary(done.resource), done.replaced)
+    }
+
     public func editResource(_ path: ResourcePath, _ edit: ResourceEdit) async throws -> ResourceSummary {
         try await editResource(path, edit, expecting: nil)
     }

@@ -2,12 +2,21 @@ public import Broker
 import Bytes
 public import Evidence
 public import FoundationEssentials
+public import HTTPEdge
 
 // Replies of the administration API, as they stand on the wire: snake case, times in RFC 3339, bytes in hex.
 // OpenAPI.swift describes them.
 
 /// A workload. Never its secret.
-public struct WorkloadSummary: Codable, Sendable {
+public struct WorkloadSummary: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "launch_measurement": "48 bytes for SNP, 32 for SEV, in hex.",
+        "policy": "What the configuration amounts to.",
+        "tee_config": "As it was registered.",
+        "version": "The ETag without its quotation marks.",
+        "warnings": "What its guests will be refused for; absent when nothing is known.",
+    ]
+
     public let id: String
     public let tee: String
     /// In hex.
@@ -48,7 +57,14 @@ public struct WorkloadPage: Codable, Sendable {
 }
 
 /// An attested guest.
-public struct SessionSummary: Codable, Sendable {
+public struct SessionSummary: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "id": "32 digits; logs and the trail show the first eight.",
+        "workload": "Absent for a guest that named none: policies decide what it gets.",
+        "chip": "Empty when the host hides it.",
+        "issuer": "Of the verifier that vouches for the guest; absent when it attested here.",
+    ]
+
     /// In hex; logs and the trail show its first eight digits.
     public let id: String
     /// Absent for a guest that named none: policies decide what it gets.
@@ -79,7 +95,23 @@ public struct SessionPage: Codable, Sendable {
 struct EndedSessions: Codable, Sendable { let ended: Int }
 
 /// An attempt to attest.
-public struct AttemptSummary: Codable, Sendable {
+public struct AttemptSummary: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "action": "`guest.auth`, `guest.attest`, `platform.refuse` or `resource.release`.",
+        "workload":
+            "The workload, or the path of the resource; empty for a guest that attests without saying what it wants.",
+        "chip": "A claim, unless the verdict is genuine.",
+        "outcome": "`accepted` or `refused`.",
+        "code": "Why it was refused.",
+        "sentence": "What the guest was told.",
+        "failed": "The checks that failed.",
+        "address": "Whose call it was.",
+        "request": "What its lines in the log have in common.",
+        "version": "Of the protocol, as the caller wrote it.",
+        "count": "How often the same was refused, each within a minute of the one before.",
+        "last": "When it was last.",
+    ]
+
     public let id: Int64
     public let time: Date
     /// `guest.attest`, `platform.refuse` or `resource.release`.
@@ -169,7 +201,12 @@ public struct NewToken: Codable, Sendable {
 }
 
 /// A record of the trail.
-public struct AuditLine: Codable, Sendable {
+public struct AuditLine: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "record": "Canonical JSON, to the letter.",
+        "hash": "SHA-256 over the previous hash and this record, in hex.",
+    ]
+
     public let sequence: Int64
     /// The record's text, to the letter: its hash is over it.
     public let record: String
@@ -195,7 +232,14 @@ public struct AuditPage: Codable, Sendable {
 }
 
 /// A document of a vendor that is kept.
-public struct EndorsementSummary: Codable, Sendable {
+public struct EndorsementSummary: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "fingerprint": "SHA-256 of its bytes, in hex.",
+        "kind": "`certificate`.",
+        "key": "Of a certificate SHA-256 of its SubjectPublicKeyInfo, in hex: what it is denied by.",
+        "good_until": "Absent when it does not say.",
+    ]
+
     /// SHA-256 of its bytes, in hex.
     public let fingerprint: String
     /// Whose it is, e.g. `vcek/Milan/…/03.00.20.209`.
@@ -230,7 +274,12 @@ public struct EndorsementPage: Codable, Sendable {
 }
 
 /// A document itself, and the certificates above whoever signed it, in base64.
-public struct EndorsementDetail: Codable, Sendable {
+public struct EndorsementDetail: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "document": "In base64.",
+        "issuers": "The certificates above whoever signed it, DER in base64, the nearest first.",
+    ]
+
     public let endorsement: EndorsementSummary
     public let document: String
     public let issuers: [String]
@@ -243,7 +292,14 @@ public struct EndorsementDetail: Codable, Sendable {
 }
 
 /// A chip or a key that is denied.
-public struct DenialSummary: Codable, Sendable {
+public struct DenialSummary: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "kind": "`chip` or `key`.",
+        "reason":
+            "Absent, like actor and denied, when somebody has changed or removed the row that says so: it is denied "
+            + "nonetheless.",
+    ]
+
     /// `chip` or `key`.
     public let kind: String
     /// In hex.
@@ -271,7 +327,13 @@ public struct DenialPage: Codable, Sendable {
 }
 
 /// How a server is.
-public struct ServerStatus: Codable, Sendable {
+public struct ServerStatus: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "libraries":
+            "Versions of the distribution's libraries that the server has loaded, and whether FIPS mode is on and ML-KEM is available.",
+        "replaced_files": "Files of the server that the disk has newer ones of: restart it.",
+    ]
+
     public let version: String
     public let started: Date
     public let workloads: Int

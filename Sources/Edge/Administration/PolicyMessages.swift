@@ -1,10 +1,18 @@
 public import Broker
 import Bytes
 public import FoundationEssentials
+public import HTTPEdge
 import Policies
 
 /// A policy of resources.
-public struct PolicySummary: Codable, Sendable {
+public struct PolicySummary: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "document": "TOML, as it was set. docs/policies.md says what may stand there.",
+        "explanation": "Who gets in, in words.",
+        "reference_values": "The sets that it names.",
+        "version": "The ETag without its quotation marks.",
+    ]
+
     public let name: String
     public let description: String
     /// TOML, as its author wrote it.
@@ -40,7 +48,13 @@ public struct PolicyPage: Codable, Sendable {
 }
 
 /// A set of reference values.
-public struct ReferenceValuesSummary: Codable, Sendable {
+public struct ReferenceValuesSummary: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "values": "Digests in hex; numbers, truth values and texts as they are written.",
+        "source": "Who says so.",
+        "version": "The ETag without its quotation marks.",
+    ]
+
     public let name: String
     public let kind: ReferenceValueSet.Kind
     /// Digests in hex; others as they are written.

@@ -24,6 +24,14 @@ extension RemoteAdministrator {
         return try Replies.decode(ResourceSummary.self, reply)
     }
 
+    public func generateResource(
+        _ path: ResourcePath, _ wish: GeneratedResource, replacing: Bool
+    ) async throws -> ResourceSummary {
+        let reply = try await send(
+            .post, "resources/\(path)", wish.body, headers: replacing ? [.ifMatch: "*"] : [:])
+        return try Replies.decode(ResourceSummary.self, reply)
+    }
+
     public func editResource(_ path: ResourcePath, _ edit: ResourceEdit) async throws -> ResourceSummary {
         try Replies.decode(ResourceSummary.self, try await send(.patch, "resources/\(path)", edit.body))
     }

@@ -2,9 +2,12 @@ import Broker
 import Bytes
 import Formats
 import FoundationEssentials
+import HTTPEdge
 
 /// A request's body, as a caller of the API writes it. ``RemoteAdministrator`` writes the same.
 protocol RequestMessage: Sendable {
+    static var schema: Schema { get }
+
     init(_ json: JSON) throws
 }
 
@@ -67,6 +70,26 @@ struct WorkloadMessage: RequestMessage {
             }
     }
 
+    static let schema = Schema.object(
+        [
+            "launch_measurement": .text(pattern: "^([0-9a-fA-F]{96}|[0-9a-fA-F]{64})$"),
+            "tee_config?": .text("JSON text; what it permits is the widest that is accepted.", longest: 16_384).orNull,
+            "secret?": Schema([
+                "type": "string", "pattern": #"^[^\u0000]{1,61}$"#, "writeOnly": true,
+                "description": "Up to 245 bytes for SNP and 512 for SEV, without zero bytes; any 61 characters fit.",
+            ]),
+            "secret_base64?": Schema([
+                "type": "string", "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+                "minLength": 4, "maxLength": 684, "writeOnly": true,
+                "description": "The same, for a secret that is no text.",
+            ]),
+        ],
+        and: ["oneOf": [["required": ["secret"]], ["required": ["secret_base64"]]]]
+    ).named("Replacement")
+
+    /// Of one whose id does not stand in its path.
+    static let newSchema = schema.and(.object(["id": Schemas.workloadID])).named("NewWorkload")
+
     static func body(_ workload: NewWorkload) -> [UInt8] {
         let message: JSONValue = [
             "id": .text(workload.id),
@@ -81,6 +104,8 @@ struct WorkloadMessage: RequestMessage {
 struct WorkloadChange: RequestMessage {
     let disabled: Bool
 
+    static let schema = Schema.object(["disabled": .bool]).named("WorkloadChange")
+
     init(_ json: JSON) throws { disabled = try json.member("disabled").bool() }
 
     static func body(disabled: Bool) -> [UInt8] { JSONValue.object([.init("disabled", .bool(disabled))]).encoded }
@@ -91,6 +116,15 @@ struct TokenRequest: RequestMessage {
     let description: String?
     /// In seconds.
     let lifetime: Double?
+
+    static let schema = Schema.object([
+        "role": Schema(of: Role.self),
+        "description?": .text(pattern: #"^[^\u0000-\u001f\u007f-\u009f]*$"#, longest: 64).orNull,
+        "lifetime?": Schema([
+            "type": "number", "minimum": 1, "maximum": 315_360_000, "default": 7_776_000,
+            "description": "In seconds.",
+        ]).orNull,
+    ]).named("TokenRequest")
 
     init(role: Role, description: String?, lifetime: Double?) {
         self.role = role
@@ -116,6 +150,13 @@ struct TokenRequest: RequestMessage {
 struct DenialMessage: RequestMessage {
     let reason: String
 
+    static let schema = Schema.object([
+        "reason": Schema([
+            "type": "string", "minLength": 1, "maxLength": 200,
+            "pattern": #"^[^\u0000-\u001f\u007f-\u009f]*$"#,
+        ])
+    ]).named("DenialRequest")
+
     init(reason: String) { self.reason = reason }
 
     init(_ json: JSON) throws { reason = try json.member("reason").text() }
@@ -128,6 +169,8 @@ struct PolicyMessage: RequestMessage {
     /// TOML.
     let document: String
 
+    static let schema = Schema.object(["document": .text("TOML.", longest: 65_536)]).named("NewPolicy")
+
     init(_ json: JSON) throws { document = try json.member("document").text() }
 
     static func body(document: String) -> [UInt8] { JSONValue.object([.init("document", .text(document))]).encoded }
@@ -139,6 +182,20 @@ struct ReferenceValuesMessage: RequestMessage {
     let values: [String]
     let source: String?
     let expires: Date?
+
+    static let schema = Schema.object([
+        "kind": Schema(of: ReferenceValueSet.Kind.self),
+        "values": Schema([
+            "type": "array", "minItems": 1, "items": ["type": ["string", "integer", "boolean"]],
+            "description":
+                "64 hex digits for host data, 96 for the other digests; or numbers, truth values, texts.",
+        ]),
+        "source?": .text("Who says so, where and when: for people.").orNull,
+        "expires?": Schema([
+            "type": "string", "format": "date-time",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$",
+        ]).orNull,
+    ]).named("NewReferenceValues")
 
     init(_ set: ReferenceValueSet) {
         kind = set.kind

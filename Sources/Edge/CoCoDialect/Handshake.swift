@@ -1,15 +1,17 @@
 import Broker
 import Bytes
-import Formats
+public import Formats
 import HTTP
 public import HTTPEdge
 
 /// The two calls by which a guest is attested: version 0.4.0 of the KBS protocol.
 extension CoCoDialect {
-    /// Whether a body of `POST /auth` is of this dialect. The other one's clients say version 0.0.0, or none.
-    public static func speaks(_ body: [UInt8]) -> Bool {
-        guard let version = (try? JSON(body))?["version"]?.asText else { return false }
-        return !version.utf8.starts(with: "0.0.".utf8)
+    /// A body of `POST /auth` that is of this dialect. The other one's clients say version 0.0.0, or none.
+    public static func greeting(in body: [UInt8]) -> JSON? {
+        guard let json = try? JSON(body), let version = json["version"]?.asText,
+            !version.utf8.starts(with: "0.0.".utf8)
+        else { return nil }
+        return json
     }
 
     /// Whether a body of `POST /attest` looks like one of this dialect, for one that came without the cookie and is refused
@@ -21,62 +23,58 @@ extension CoCoDialect {
 
     /// `POST /auth`.
     ///
-    /// - Throws: a ``Failure``.
-    public func challenge(_ request: Request) async throws -> Response {
-        try await answering {
-            let message = try decode(await request.bytes(upTo: settings.longestBody), RequestMessage.init)
-            Caller.speaks(message.version)
-            guard ExactText(message.version) == "0.4.0" else {
-                // The reference's own status: its clients print the body and stop after a few tries.
-                throw Failure(
-                    Refusal(
-                        .malformed,
-                        "Version \(Self.printable(message.version)) of the KBS protocol is not spoken here, 0.4.0 is: update "
-                            + "the guest components."), status: .unauthorized)
-            }
-            guard let tee = GuestTEE(exactly: message.tee) else {
-                throw Refusal(
-                    .technologyMismatch,
-                    "Evidence of \(Self.printable(message.tee)) is not verified here: snp is"
-                        + (broker.policy.allowsSample ? ", and sample." : "."))
-            }
-            let challenge = try broker.challengeGuest(tee)
-            var parameters: JSONValue = ""
-            if let offered = message.hashAlgorithms {
-                let known = Set(offered.compactMap { HashAlgorithm(exactly: $0) })
-                guard let algorithm = HashAlgorithm.allCases.first(where: known.contains) else {
-                    throw Refusal(
-                        .malformed, "None of supported-hash-algorithms is taken here: sha384, sha512 and sha256 are.")
-                }
-                parameters = ["selected-hash-algorithm": .text(algorithm.rawValue)]
-            }
-            var response = Response(json: ["nonce": .text(challenge.nonce.base64), "extra-params": parameters])
-            response.headers[.setCookie] = cookie(challenge.sealed)
-            return response
+    /// - Parameter greeting: what the guest sent.
+    /// - Throws: a ``Refusal``.
+    public func challenge(_ greeting: JSON) throws -> Response {
+        let message = try read(greeting, RequestMessage.init)
+        Caller.speaks(message.version)
+        guard ExactText(message.version) == "0.4.0" else {
+            // The reference's own status: its clients print the body and stop after a few tries.
+            throw Refused(
+                Refusal(
+                    .malformed,
+                    "Version \(Self.printable(message.version)) of the KBS protocol is not spoken here, 0.4.0 is: update "
+                        + "the guest components."), status: .unauthorized)
         }
+        guard let tee = GuestTEE(exactly: message.tee) else {
+            throw Refusal(
+                .technologyMismatch,
+                "Evidence of \(Self.printable(message.tee)) is not verified here: snp is"
+                    + (broker.policy.allowsSample ? ", and sample." : "."))
+        }
+        let challenge = try broker.challengeGuest(tee)
+        var parameters: JSONValue = ""
+        if let offered = message.hashAlgorithms {
+            let known = Set(offered.compactMap { HashAlgorithm(exactly: $0) })
+            guard let algorithm = HashAlgorithm.allCases.first(where: known.contains) else {
+                throw Refusal(
+                    .malformed, "None of supported-hash-algorithms is taken here: sha384, sha512 and sha256 are.")
+            }
+            parameters = ["selected-hash-algorithm": .text(algorithm.rawValue)]
+        }
+        var response = Response(json: ["nonce": .text(challenge.nonce.base64), "extra-params": parameters])
+        response.headers[.setCookie] = cookie(challenge.sealed)
+        return response
     }
 
     /// `POST /attest`.
     ///
-    /// - Throws: a ``Failure``.
+    /// - Throws: a ``Refusal``.
     public func attest(_ request: Request) async throws -> Response {
-        try await answering {
-            Caller.speaks("0.4.0")
-            let sessions = request.guestSessions
-            let body = try AttestationBody(try await request.bytes(upTo: settings.longestEvidence))
-            // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.
-            let challenge = try broker.awaited(body.challenge, session: sessions)
-            let answer = try GuestComponentAnswer(
-                body, keys: settings.keys, allowsSample: broker.policy.allowsSample)
-            let guest = try await broker.attestGuest(answer.guest, to: challenge) { guest in
-                try await tokens.token(of: guest, answer)
-            }
-            recipients.remember(answer.binding.key)
-            guard let token = guest.token else { throw Refusal(.unavailable, "The guest has no token.") }
-            var response = Response(json: ["token": .text(token)])
-            response.headers[.setCookie] = cookie(challenge.sealed)
-            return response
+        Caller.speaks("0.4.0")
+        let sessions = request.guestSessions
+        let body = try AttestationBody(try await request.bytes())
+        // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.
+        let challenge = try broker.awaited(body.challenge, session: sessions)
+        let answer = try GuestComponentAnswer(body, keys: settings.keys, allowsSample: broker.policy.allowsSample)
+        let guest = try await broker.attestGuest(answer.guest, to: challenge) { guest in
+            try await tokens.token(of: guest, answer)
         }
+        recipients.remember(answer.binding.key)
+        guard let token = guest.token else { throw Refusal(.unavailable, "The guest has no token.") }
+        var response = Response(json: ["token": .text(token)])
+        response.headers[.setCookie] = cookie(challenge.sealed)
+        return response
     }
 
     /// The cookie is a secret of the guest's; it goes back to this server only. It has no path: behind a gateway that cuts

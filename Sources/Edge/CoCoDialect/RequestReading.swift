@@ -20,14 +20,4 @@ extension Request {
         let isSpace = { (character: Character) in character == " " || character == "\t" }
         return String(String(parts[1].drop(while: isSpace).reversed()).drop(while: isSpace).reversed())
     }
-
-    /// - Throws: an `HTTPError` when the body is longer.
-    func bytes(upTo longest: Int) async throws -> [UInt8] { try await body.collect(upTo: longest) }
-
-    /// What follows a prefix of the path, as it stands there: nothing that is served has characters to be escaped.
-    func rest(after prefix: String) -> String {
-        let path = uri.path
-        guard path.utf8.starts(with: prefix.utf8) else { return "" }
-        return String(path.dropFirst(prefix.count))
-    }
 }

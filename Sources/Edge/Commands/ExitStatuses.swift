@@ -5,10 +5,10 @@ import Bytes
 import Files
 import HTTP
 import HTTPClient
+import HTTPEdge
 import Installation
 import LaunchDigest
 import MasterKeys
-import VirteeDialect
 import X509
 
 /// How a command ended, as scripts see it: the same for every command.

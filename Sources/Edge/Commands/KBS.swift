@@ -17,7 +17,8 @@ package struct KBS: AsyncParsableCommand {
             AttemptsCommand.self,
             SessionsCommand.self, TokenCommand.self,
             AuditCommand.self, StatusCommand.self, EndorsementsCommand.self, KeysCommand.self, BackupCommand.self,
-            RestoreCommand.self, VerifyCommand.self, MeasureCommand.self, TLSCommand.self, GuestCommand.self,
+            RestoreCommand.self, VerifyCommand.self, MeasureCommand.self, IDBlockCommand.self, TLSCommand.self,
+            GuestCommand.self,
             SettingsCommand.self, DoctorCommand.self, HealthCommand.self, MigrateCommand.self, StorageCommand.self,
             DemoCommand.self,
         ], exitStatuses: exitStatuses)

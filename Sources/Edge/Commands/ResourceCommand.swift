@@ -5,10 +5,11 @@ import FoundationEssentials
 
 struct ResourceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "resource", abstract: "Put, list, show, disable, roll back and remove resources.",
+        commandName: "resource", abstract: "Put, generate, list, show, disable, roll back and remove resources.",
         discussion: "docs/resources.md says what resources are. \(Place.explanation)",
         subcommands: [
-            Put.self, List.self, Show.self, Assign.self, Rollback.self, Disable.self, Enable.self, Remove.self,
+            Put.self, Generate.self, List.self, Show.self, Assign.self, Rollback.self, Disable.self, Enable.self,
+            Remove.self,
         ])
 
     struct Put: AsyncParsableCommand {
@@ -33,6 +34,38 @@ struct ResourceCommand: AsyncParsableCommand {
                 try await $0.putResource(path, secret, policy: choice, replacing: !new)
             }
             print("Put \(resource.path), version \(resource.current).")
+            if resource.policy == nil {
+                print("It has no policy, so nobody gets it: `kbs resource assign \(path) POLICY`.")
+            }
+        }
+    }
+
+    struct Generate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a secret that nobody has seen, and put it as a resource.",
+            discussion:
+                "Random bytes are made where the data folder is, sealed, and shown to nobody: the guests that the "
+                + "policy lets in are the first to have them.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The resource's path: repository/type/tag.", transform: { try ResourcePath($0) }) var path:
+            ResourcePath
+        @Option(help: "How many bytes are random, 16 to 4096.") var bytes = 32
+        @Flag(help: "Put them as hex digits, for programs that take text.") var hex = false
+        @Option(
+            help: "The policy that decides who gets it. Without one nobody does; a new version keeps what is there.")
+        var policy: String?
+        @Flag(help: "Make the next version of a resource that there is.") var replace = false
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let wish = GeneratedResource(
+                bytes: bytes, isHex: hex, policy: try policy.map { .named(try PolicyName($0)) })
+            let resource = try await place.open(create: true) {
+                try await $0.generateResource(path, wish, replacing: replace)
+            }
+            if json { return try printJSON(resource) }
+            print("Generated \(resource.path), version \(resource.current), \(resource.size) bytes.")
             if resource.policy == nil {
                 print("It has no policy, so nobody gets it: `kbs resource assign \(path) POLICY`.")
             }

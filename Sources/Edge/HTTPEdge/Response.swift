@@ -1,3 +1,5 @@
+public import Broker
+public import Formats
 public import HTTP
 public import HTTPServer
 
@@ -7,6 +9,8 @@ public struct Response: Sendable {
     /// Without those of the connection and of the body's length, which the server adds.
     public var headers: HTTPFields
     public var body: ResponseBody
+    /// Why it was not done. It is not sent: what counts and records refusals looks at it.
+    public var refusal: Refusal?
 
     public init(status: HTTPResponse.Status, headers: HTTPFields = [:], body: ResponseBody = .bytes([])) {
         self.status = status
@@ -20,7 +24,15 @@ public struct Response: Sendable {
             status: status, headers: [.contentType: "text/plain; charset=utf-8"], body: .bytes(Array(text.utf8)))
     }
 
-    var outgoing: OutgoingResponse {
+    /// JSON that is put together already, which no cache keeps.
+    public init(status: HTTPResponse.Status = .ok, json: [UInt8]) {
+        self.init(
+            status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"], body: .bytes(json))
+    }
+
+    public init(status: HTTPResponse.Status = .ok, json: JSONValue) { self.init(status: status, json: json.encoded) }
+
+    public var outgoing: OutgoingResponse {
         let body: OutgoingResponse.Body =
             switch body {
             case .bytes(let bytes): .bytes(bytes)

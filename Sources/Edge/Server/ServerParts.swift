@@ -126,99 +126,66 @@ struct ServerParts: Sendable {
         var configuration = limits.configuration(idleTimeout: settings.idleTimeout)
         configuration.proxies = settings.trustedProxies
         configuration.proxyProtocol = settings.proxyProtocol
-        let observing = ObservingMiddleware(
-            metrics: monitor.http, tracing: RequestTracing(traces?.exporter, leftOut: monitor.leftOut),
-            logger: loggers[.http], networks: settings.metricsNetworks)
-        let (responder, guests) = (responder(router(observing)), responder(guestRouter(observing)))
+        let (all, guests) = handlers()
         let guestListeners = Set(sockets.guests.map(\.address))
         let server = HTTP1Server(configuration, tls: tls?.next, observing: { log($0) }) { request in
             let isGuests = request.listener.map(guestListeners.contains) ?? false
-            return await (isGuests ? guests : responder).respond(to: request)
+            return await (isGuests ? guests : all).respond(to: request)
         }
         return HTTPFront(
             server, on: sockets, isSecure: tls != nil, stopTimeout: .seconds(settings.stopTimeout), manager: manager,
             logger: loggers[.kbs], onListening: onListening)
     }
 
-    private func responder(_ router: Router<KBSRequestContext>) -> RouterResponder<KBSRequestContext> {
-        // Some guests' clients put their calls behind a URL that ends in a slash.
-        router.responder(
-            allowingDoubledSlashBefore: "/kbs/v0", trusting: settings.trustedProxies, logger: loggers[.http])
-    }
-
-    /// From the outside in: what observes, what turns errors into replies, what limits, and then calls are added.
-    private func emptyRouter(_ observing: ObservingMiddleware) -> Router<KBSRequestContext> {
-        let router = Router(context: KBSRequestContext.self)
-        router.add(middleware: observing)
-        router.add(middleware: PeerCertificateMiddleware(tls: tls))
-        router.add(middleware: RefusalMiddleware())
-        router.add(middleware: ProblemMiddleware())
-        router.add(middleware: FailureMiddleware())
-        router.add(middleware: RefusalCounter(metrics: monitor.broker))
-        let broker = broker
-        limits.addMiddleware(to: router, isChallenge: { broker.isChallenge(among: $0.guestSessions) })
-        return router
-    }
-
-    /// The calls of guests' listeners: what a guest boots with, and nothing that asks who administers.
-    private func guestRouter(_ observing: ObservingMiddleware) -> Router<KBSRequestContext> {
-        let router = emptyRouter(observing)
-        HealthRoutes.addLiveness(to: router)
-        let virtee = virtee { _, _ in throw HTTPError(.notFound) }
-        let coco = coco(isSecure: false) { _, _, _ in throw HTTPError(.notFound) }
-        virtee.addGuestRoutes(to: router)
-        coco.addGuestRoutes(to: router)
-        handshake(virtee, coco).addRoutes(to: router)
-        return router
-    }
-
-    private func handshake(
-        _ virtee: VirteeDialect<KBSRequestContext>, _ coco: CoCoDialect<KBSRequestContext>
-    ) -> SharedHandshake<KBSRequestContext> {
-        SharedHandshake(
-            virtee: virtee, coco: coco, broker: broker, longestBody: settings.limits.body,
-            wasSpoken: { [metrics = monitor.broker] in metrics.spoken($0) })
-    }
-
-    private func virtee(
-        _ admit: @escaping @Sendable (Request, KBSRequestContext) async throws -> Actor
-    ) -> VirteeDialect<KBSRequestContext> {
-        VirteeDialect(
-            broker: broker, replacesWorkloads: settings.replacesWorkloads, longestBody: settings.limits.body,
-            admitRegistration: admit)
-    }
-
-    private func coco(
-        isSecure: Bool,
-        _ admit: @escaping @Sendable (Request, KBSRequestContext, Role.Permission) async throws -> Actor
-    ) -> CoCoDialect<KBSRequestContext> {
-        var guests = CoCoDialect<KBSRequestContext>.Settings()
-        guests.keys = settings.guestComponents.keys
-        guests.longestBody = settings.limits.body
-        guests.longestEvidence = max(settings.limits.body, settings.limits.evidence)
-        guests.longestResource = settings.limits.resource
-        guests.isSecure = isSecure
-        return CoCoDialect(
-            broker: broker, tokens: tokens, policies: policies, agent: agent, settings: guests, admit: admit)
-    }
-
-    /// The calls of the server's own listeners.
-    private func router(_ observing: ObservingMiddleware) -> Router<KBSRequestContext> {
+    /// What answers on the server's own listeners, and on those of guests: what a guest boots with, and nothing that asks who
+    /// administers.
+    private func handlers() -> (all: RequestHandler, guests: RequestHandler) {
+        let virtee = VirteeDialect(
+            broker: broker, replacesWorkloads: settings.replacesWorkloads, longestBody: settings.limits.body)
+        func calls(_ coco: CoCoDialect) -> [Call] {
+            let handshake = SharedHandshake(
+                virtee: virtee, coco: coco, broker: broker, limits: settings.limits, logger: loggers[.http],
+                wasSpoken: { [metrics = monitor.broker] in metrics.spoken($0) })
+            return virtee.guestCalls + coco.guestCalls + handshake.calls
+        }
+        let coco = coco(isSecure: tls != nil)
+        let health = HealthCalls(
+            monitor: monitor, readiness: readiness, networks: settings.metricsNetworks,
+            warnings: settings.policy.allowsSample ? ["guests without hardware are attested (--allow-sample)"] : [])
+        let all = health.calls + calls(coco) + [virtee.registration] + coco.otherCalls + administration.calls
+        let observer = RequestObserver(
+            all, monitor.http, refused: monitor.broker,
+            tracing: RequestTracing(traces?.exporter, leftOut: monitor.leftOut), logger: loggers[.http],
+            networks: settings.metricsNetworks)
+        func handler(_ calls: [Call], _ gate: Gate?) -> RequestHandler {
+            RequestHandler(
+                calls: CallTable(
+                    calls,
+                    elsewhere: [
+                        ("/kbs/v0/key", PlainText()), ("/kbs/v0/register_workload", PlainText()),
+                        (CoCoDialect.prefix, GuestForm()), ("/api/", ProblemForm()),
+                    ], otherwise: PlainText()), gate: gate, limits: limits, observer: observer, tls: tls,
+                proxies: settings.trustedProxies, logger: loggers[.http])
+        }
         let gate = Gate(
             gateConfiguration, broker: broker, tokens: folder.store, client: client, logger: loggers[.administration])
-        let router = emptyRouter(observing)
-        HealthRoutes(
-            monitor: monitor, readiness: readiness, networks: settings.metricsNetworks,
-            warnings: settings.policy.allowsSample ? ["guests without hardware are attested (--allow-sample)"] : []
-        ).addRoutes(to: router)
-        let virtee = virtee { try await gate.admit($0, $1, to: .changeWorkloads, registering: true).actor }
-        let coco = coco(isSecure: tls != nil) { try await gate.admit($0, $1, to: $2).actor }
-        virtee.addRoutes(to: router)
-        coco.addRoutes(to: router)
-        handshake(virtee, coco).addRoutes(to: router)
+        // Theirs have no TLS.
+        return (handler(all, gate), handler([HealthCalls.liveness] + calls(self.coco(isSecure: false)), nil))
+    }
+
+    private func coco(isSecure: Bool) -> CoCoDialect {
+        var guests = CoCoDialect.Settings()
+        guests.keys = settings.guestComponents.keys
+        guests.longestBody = settings.limits.body
+        guests.longestResource = settings.limits.resource
+        guests.isSecure = isSecure
+        return CoCoDialect(broker: broker, tokens: tokens, policies: policies, agent: agent, settings: guests)
+    }
+
+    private var administration: AdministrationAPI {
         let (store, trail, started) = (folder.store, trail, Date())
-        AdministrationAPI<KBSRequestContext>(
-            LocalAdministrator(broker, store: store, signer: { trail.key }, actor: .server), gate: gate,
+        return AdministrationAPI(
+            LocalAdministrator(broker, store: store, signer: { trail.key }, actor: .server),
             status: {
                 ServerStatus(
                     version: Build.version, started: started, workloads: try await store.countWorkloads(),
@@ -228,9 +195,7 @@ struct ServerParts: Sendable {
                         RunningLibraries.current.fields.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
                     replacedFiles: MappedFiles()?.replaced ?? [])
             }, replacesWorkloads: settings.replacesWorkloads, settings: settings.texts,
-            longestBody: settings.limits.body, longestResource: settings.limits.resource
-        ).addRoutes(to: router)
-        return router
+            longestBody: settings.limits.body, longestResource: settings.limits.resource)
     }
 
     private static func tokens(
@@ -268,26 +233,5 @@ struct ServerParts: Sendable {
         configuration.certificates = settings.clientCertificates
         configuration.operators = operators
         return configuration
-    }
-}
-
-/// What a request carries along: who is at the other end of its connection, or behind a trusted proxy there, and, with TLS,
-/// the certificate shown there.
-struct KBSRequestContext: CallerContext {
-    var coreContext: CoreRequestContextStorage
-    let peer: Peer
-    /// `nil` for plain HTTP.
-    let tlsPeer: TLSPeer?
-    /// DER of the client's certificate, which leads to `tls.client_ca` and is valid now; `nil` when it showed none, and
-    /// outside of ``PeerCertificateMiddleware``.
-    var peerCertificate: [UInt8]?
-
-    var remoteAddress: IPAddress? { peer.address }
-    var localUser: UInt32? { peer.userID }
-
-    init(source: ApplicationRequestContextSource) {
-        coreContext = .init(source: source)
-        peer = source.caller
-        tlsPeer = source.request.tls
     }
 }

@@ -25,13 +25,16 @@ private enum SoftToken {
         return folder
     }
 
-    static func uri(_ object: String, token: String = "kbs", pin: String = "1234\n") async throws -> TokenURI {
+    static func uri(
+        _ object: String, token: String = "kbs", pin: String = "1234\n", naming kind: TokenURI.KeyKind = .secret
+    ) async throws -> TokenURI {
         let file = try await made.value.file(UUID().uuidString)
         #expect(
             FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600]))
         try Data(pin.utf8).write(to: file)
         return try TokenURI(
-            "pkcs11:token=\(token);object=\(object)?module-path=\(module ?? "")&pin-source=file:\(file.path)")
+            "pkcs11:token=\(token);object=\(object)?module-path=\(module ?? "")&pin-source=file:\(file.path)",
+            naming: kind)
     }
 }
 
@@ -69,5 +72,28 @@ struct SoftTokenTests {
         let error = #expect(throws: MasterKeyError.self) { try Token.deriveMasterKey(uri) }
         #expect(error?.description.contains(words) == true, "\(String(describing: error))")
         #expect(error?.description.contains("9999") == false)
+    }
+}
+
+extension SoftTokenTests {
+    @Test("A private key on P-384 signs in its token, and its public half is read from there")
+    func signing() async throws {
+        let uri = try await SoftToken.uri("id-key", naming: .signing)
+        let missing = #expect(throws: MasterKeyError.self) { try Token.publicKey(uri) }
+        #expect(missing?.description.contains("no public key") == true)
+        let folder = try TemporaryFolder()
+        let key = P384.Signing.PrivateKey()
+        try Data(key.pemRepresentation.utf8).write(to: folder.file("key.pem"))
+        let plan = SpawnedProcess.Plan(
+            URL(filePath: "/usr/bin/softhsm2-util"),
+            [
+                "--import", folder.file("key.pem").path, "--token", "kbs", "--label", "id-key", "--id", "07", "--pin",
+                "1234",
+            ])
+        try #require(try await SpawnedProcess.run(plan) == 0)
+        #expect(try Token.publicKey(uri).x963Representation == key.publicKey.x963Representation)
+        let digest = SHA384.hash(data: Array("an ID block".utf8))
+        #expect(key.publicKey.isValidSignature(try Token.signature(uri, for: digest), for: digest))
+        #expect(throws: MasterKeyError.self) { try Token.signature(try TokenURI("pkcs11:object=x"), for: digest) }
     }
 }

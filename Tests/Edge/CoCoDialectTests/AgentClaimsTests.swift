@@ -4,6 +4,9 @@ import Bytes
 import Evidence
 import Foundation
 import Formats
+import HTTP
+import HTTPEdge
+import Logging
 import Testing
 
 @Suite("What an agent is told of a guest")
@@ -55,8 +58,19 @@ struct FailureTests {
 
     @Test("What nobody expected is said in this dialect's form; what it was is for the log alone")
     func unexpected() {
-        let failure = Failure(thrown: Damaged())
-        #expect(failure.refusal.code == .unavailable)
-        #expect(failure.cause is Damaged && !failure.refusal.sentence.contains("Damaged"))
+        let response = GuestForm().told(Damaged())
+        #expect(response.refusal?.code == .unavailable && response.status == .serviceUnavailable)
+        guard case .bytes(let body) = response.body else { return }
+        let text = String(decoding: body, as: UTF8.self)
+        #expect(text.contains("urn:swift-kbs:problem:unavailable") && !text.contains("Damaged"))
+    }
+}
+
+extension GuestForm {
+    /// What a guest is told of an error.
+    func told(_ error: any Error) -> Response {
+        response(
+            toThrown: error, of: Request(head: HTTPRequest(method: .get, path: "/"), body: .collected([])),
+            logger: Logger(label: "guest") { _ in NoOpLogHandler() })
     }
 }

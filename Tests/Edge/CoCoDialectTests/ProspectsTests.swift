@@ -2,6 +2,7 @@ import BrokerSupport
 @testable import Broker
 @testable import CoCoDialect
 import Foundation
+import HTTPEdge
 import Storage
 import Concurrency
 import TestSupport
@@ -43,8 +44,9 @@ struct ProspectsTests {
         }
         #expect(error?.description.contains("kernels") == true)
         // A guest is not told which sets there are.
-        let failure = Failure(thrown: try #require(error))
-        #expect(failure.refusal.code == .unavailable && !failure.refusal.sentence.contains("kernels"))
+        let thrown = try #require(error)
+        let refusal = try #require(GuestForm().told(thrown).refusal)
+        #expect(refusal.code == .unavailable && !refusal.sentence.contains("kernels"))
     }
 
     @Test("Guests that come at once wait for one reading, and none is told of values that were not read yet")

@@ -309,7 +309,7 @@ struct AdministrationTests {
         }
     }
 
-    @Test("The description lists every path, and the server has each")
+    @Test("The description lists every call, and the server has each; another method is told which there are")
     func description() async throws {
         try await RunningServer.run { server in
             let reply = try await server.call("GET", "/openapi.json")
@@ -328,6 +328,41 @@ struct AdministrationTests {
                 #expect(wrong.status == 405 && allow.contains("HEAD") == allow.contains("GET"), "\(path)")
             }
             #expect(try await server.call("GET", "/api/v1/nothing").problem == "http_404")
+        }
+    }
+
+    @Test("What a role may not do, no call lets it do: the description and the gate are of one list")
+    func rights() async throws {
+        try await RunningServer.run { server in
+            let paths = try #require(
+                try await server.call("GET", "/openapi.json").json["paths"] as? [String: [String: Any]])
+            var tokens: [Role: String] = [:]
+            for role in [Role.admin, .registrar, .auditor] {
+                let made = try await server.call(
+                    "POST", "/api/v1/tokens", "{\"role\":\"\(role.rawValue)\"}",
+                    headers: tokens[.admin].map { [("Authorization", "Bearer \($0)")] } ?? [])
+                tokens[role] = made.json["token"] as? String
+            }
+            var (tried, refused) = (0, 0)
+            for (role, token) in tokens {
+                for (path, methods) in paths {
+                    for (method, item) in methods {
+                        guard let text = (item as? [String: Any])?["description"] as? String else { continue }
+                        let roles = try #require(text.firstRange(of: "Role: "), "\(path)")
+                        let isAllowed = text[roles.upperBound...].contains(role.rawValue)
+                        // Nothing is changed: there is no such thing, or nothing that could be read.
+                        let reply = try await server.call(
+                            method.uppercased(),
+                            path.replacing(/\{[a-z]+\}/, with: "1") + (method == "get" ? "" : "?none=1"),
+                            headers: [("Authorization", "Bearer \(token)")])
+                        #expect(
+                            (reply.problem != "forbidden") == isAllowed, "\(role) \(method) \(path): \(reply.status)")
+                        tried += 1
+                        refused += isAllowed ? 0 : 1
+                    }
+                }
+            }
+            #expect(tried > 90 && refused > 20)
         }
     }
 }

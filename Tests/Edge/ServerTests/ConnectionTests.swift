@@ -48,11 +48,14 @@ struct ConnectionTests {
     func inAll() async throws {
         var settings = LimitSettings()
         settings.connections = 2
-        try await SmallServer.run(settings) { router in
-            router.get("/kbs/v0") { _, _ in
-                Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
-            }
-        } _: { server in
+        try await SmallServer.run(
+            settings,
+            calls: [
+                Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
+                    Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
+                }
+            ]
+        ) { server in
             try await RawConnection.open(server.port) { first in
                 #expect(try await ask(first))
                 let third = try await RawConnection.open(server.port) { second async throws -> Task<Bool, any Error> in
@@ -72,11 +75,14 @@ struct ConnectionTests {
     func slowHead() async throws {
         var settings = LimitSettings()
         settings.headerTimeout = 2
-        try await SmallServer.run(settings) { router in
-            router.get("/kbs/v0") { _, _ in
-                Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
-            }
-        } _: { server in
+        try await SmallServer.run(
+            settings,
+            calls: [
+                Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
+                    Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
+                }
+            ]
+        ) { server in
             try await RawConnection.open(server.port) { other in
                 #expect(try await ask(other))
                 for beginning in ["", "GET /kbs/v0 HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
@@ -114,20 +120,23 @@ struct ConnectionTests {
         let size = 24 * 1_024 * 1_024
         var settings = LimitSettings()
         settings.writeTimeout = 1
-        try await SmallServer.run(settings) { router in
-            router.get("/large") { _, _ in
-                Response(
-                    status: .ok,
-                    body: .stream(length: nil) { writer in
-                        for _ in 0..<(size / 65_536) {
-                            try await writer.write([UInt8](repeating: 0x78, count: 65_536))
-                        }
-                    })
-            }
-            router.get("/kbs/v0") { _, _ in
-                Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
-            }
-        } _: { server in
+        try await SmallServer.run(
+            settings,
+            calls: [
+                Call(.get, "large", label: "probe", form: PlainText()) { _ in
+                    Response(
+                        status: .ok,
+                        body: .stream(length: nil) { writer in
+                            for _ in 0..<(size / 65_536) {
+                                try await writer.write([UInt8](repeating: 0x78, count: 65_536))
+                            }
+                        })
+                },
+                Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
+                    Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
+                },
+            ]
+        ) { server in
             let request = "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
             try await RawConnection.open(server.port, receiveBuffer: 4_096) { stuck in
                 try await stuck.send(request)
@@ -152,13 +161,16 @@ struct ConnectionTests {
     func slowServer() async throws {
         var settings = LimitSettings()
         (settings.headerTimeout, settings.bodyTimeout, settings.writeTimeout) = (10, 10, 10)
-        try await SmallServer.run(settings) { router in
-            router.post("/slow") { request, _ in
-                let body = try await request.body.collect(upTo: 100)
-                try await Task.sleep(for: .seconds(12))
-                return Response(status: .ok, body: .bytes(body))
-            }
-        } _: { server in
+        try await SmallServer.run(
+            settings,
+            calls: [
+                Call(.post, "slow", label: "probe", body: .upTo(100), form: PlainText()) { request in
+                    let body = try await request.bytes()
+                    try await Task.sleep(for: .seconds(12))
+                    return Response(status: .ok, body: .bytes(body))
+                }
+            ]
+        ) { server in
             try await RawConnection.open(server.port) { caller in
                 // The second begins while the first is waited for, and is complete only after that.
                 let head = "POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"

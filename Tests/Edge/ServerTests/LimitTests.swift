@@ -114,21 +114,27 @@ struct RateLimiterTests {
 
 @Suite("Shedding load")
 struct SheddingTests {
+    private static let evidence = BodyRule.evidence(
+        upTo: 200_000, awaited: 200_000, mayBeLong: { _ in false }, isAwaited: { _ in false })
+
     @Test("Of requests over the limit each gets 503 at once, and those within it succeed")
     func excess() async throws {
         var settings = LimitSettings()
         settings.waitingAttestations = 3
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let waiting = Lock(0)
-        try await SmallServer.run(settings) { router in
-            router.post("/kbs/v0/attest") { request, _ in
-                let body = try await request.body.collect(upTo: 100)
-                waiting.withLock { $0 += 1 }
-                for await _ in gate {}
-                return Response(status: .ok, body: .bytes(body))
-            }
-            router.post("/kbs/v0/auth") { _, _ in Response(status: .ok) }
-        } _: { server in
+        try await SmallServer.run(
+            settings,
+            calls: [
+                Call(.post, "kbs/v0/attest", label: "attest", body: Self.evidence, form: PlainText()) { request in
+                    let body = try await request.bytes()
+                    waiting.withLock { $0 += 1 }
+                    for await _ in gate {}
+                    return Response(status: .ok, body: .bytes(body))
+                },
+                Call(.post, "kbs/v0/auth", label: "challenge", form: PlainText()) { _ in Response(status: .ok) },
+            ]
+        ) { server in
             try await withThrowingTaskGroup(of: String.self) { group in
                 for number in 0..<3 { group.addTask { try await Self.post(server.port, "attest", "body \(number)") } }
                 while waiting.withLock({ $0 }) < 3 { try await Task.sleep(for: .milliseconds(5)) }
@@ -153,12 +159,15 @@ struct SheddingTests {
     func bodies() async throws {
         var settings = LimitSettings()
         settings.bodies = 250_000
-        try await SmallServer.run(settings) { router in
-            router.post("/kbs/v0/attest") { request, _ in
-                let body = try await request.body.collect(upTo: 200_000)
-                return Response(status: .ok, body: .bytes(Array("\(body.count)".utf8)))
-            }
-        } _: { server in
+        try await SmallServer.run(
+            settings,
+            calls: [
+                Call(.post, "kbs/v0/attest", label: "attest", body: Self.evidence, form: PlainText()) { request in
+                    let body = try await request.bytes()
+                    return Response(status: .ok, body: .bytes(Array("\(body.count)".utf8)))
+                }
+            ]
+        ) { server in
             let half = String(repeating: "x", count: 100_000)
             let heads = ["Content-Length: 200000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n186a0\r\n"].map {
                 "POST /kbs/v0/attest HTTP/1.1\r\nHost: x\r\n\($0)"
@@ -195,12 +204,15 @@ struct SheddingTests {
     func slowSender() async throws {
         var settings = LimitSettings()
         settings.waitingAttestations = 1
-        try await SmallServer.run(settings) { router in
-            router.post("/kbs/v0/attest") { request, _ in
-                _ = try await request.body.collect(upTo: 100)
-                return Response(status: .ok)
-            }
-        } _: { server in
+        try await SmallServer.run(
+            settings,
+            calls: [
+                Call(.post, "kbs/v0/attest", label: "attest", body: Self.evidence, form: PlainText()) { request in
+                    _ = try await request.bytes()
+                    return Response(status: .ok)
+                }
+            ]
+        ) { server in
             try await RawConnection.open(server.port) { slow in
                 // Its connection has been served before, so that the server is sure to have seen the request's head.
                 try await slow.send("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")

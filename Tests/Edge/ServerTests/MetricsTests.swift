@@ -15,22 +15,28 @@ import Testing
 
 @testable import Server
 
-@Suite("What a path is about")
-struct EndpointTests {
-    @Test(
-        "A path counts as what it is about, however long the list of paths becomes",
-        arguments: [
-            ("/kbs/v0/auth", "challenge"), ("//kbs/v0//auth", "challenge"), ("/kbs/v0/attest", "attest"),
-            ("/kbs/v0/key/a/b/c", "release"), ("/kbs/v0", "probe"), ("/kbs/v0/register_workload", "register"),
-            ("/api/v1/workloads/secret-name", "workloads"), ("/api/v1/new-thing", "administration"),
-            ("/metrics", "metrics"), ("/metrics/x", "other"), ("/livez", "live"), ("/readyz", "ready"), ("/", "other"),
-            ("/kbs/v1/auth", "other"), ("/wp-login.php", "other"), ("", "other"), ("/kbs", "other"),
-        ])
-    func endpoints(path: String, name: String) { #expect(Endpoint(path).rawValue == name) }
-}
-
 @Suite("Metrics of a running server")
 struct ServerMetricsTests {
+    @Test(
+        "A path counts as what it is about, and one that leads nowhere as one of all others",
+        arguments: [
+            ("/kbs/v0/auth", "challenge"), ("//kbs/v0/auth", "challenge"), ("/kbs/v0/attest", "attest"),
+            ("/kbs/v0/key/a/b/c", "release"), ("/kbs/v0", "probe"), ("/kbs/v0/register_workload", "register"),
+            ("/api/v1/workloads/secret-name", "workloads"), ("/api/v1/reference-values/x", "reference_values"),
+            ("/api/v1/new-thing", "other"), ("/metrics", "metrics"), ("/metrics/x", "other"), ("/livez", "live"),
+            ("/readyz", "ready"), ("/", "other"), ("/kbs/v1/auth", "other"), ("/wp-login.php", "other"),
+            ("/kbs", "other"),
+        ])
+    func endpoints(path: String, name: String) async throws {
+        try await RunningServer.run { server in
+            _ = try await server.call("PUT", path)
+            let counted = try await server.send("GET", "/metrics").body.split(separator: "\n").filter {
+                $0.hasPrefix("kbs_http_requests_total{") && $0.contains(#"method="PUT""#) && !$0.hasSuffix(" 0")
+            }
+            #expect(counted.count == 1 && counted.first?.contains("endpoint=\"\(name)\"") == true, "\(counted)")
+        }
+    }
+
     /// The value of a series, by its whole name with labels.
     private func value(_ series: String, on server: RunningServer) async throws -> Double? {
         let page = try await server.send("GET", "/metrics")

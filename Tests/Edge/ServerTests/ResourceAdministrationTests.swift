@@ -53,6 +53,37 @@ struct ResourceAdministrationTests {
         }
     }
 
+    @Test("A secret that is made here is in no answer; a guest gets it, and another is made only where that is meant")
+    func generated() async throws {
+        try await RunningServer.run { server in
+            try await server.setPolicy(
+                "guests", "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]")
+            let wish = #"{"bytes":48,"policy":"guests"}"#
+            let made = try await server.call("POST", path, wish)
+            #expect(made.status == 201 && made.json["size"] as? Int == 48)
+            #expect(made.headers.first(name: "Location") == path)
+            let first = try await server.components().get("default/key/1").resource
+            #expect(first.count == 48 && Set(first).count > 8)
+            #expect(try await server.call("POST", path, wish).problem == "resource_exists")
+            #expect(try await server.components().get("default/key/1").resource == first)
+            let next = try await server.call("POST", path, #"{"hex":true}"#, headers: [("If-Match", "*")])
+            #expect(
+                next.status == 200 && next.json["current"] as? Int == 2 && next.json["policy"] as? String == "guests")
+            let second = try await server.components().get("default/key/1").resource
+            #expect(second.count == 64 && Hex.decode(String(decoding: second, as: UTF8.self))?.count == 32)
+            for bad in [#"{"bytes":8}"#, #"{"bytes":4097}"#, #"{"bytes":-1}"#, #"{"bytes":"32"}"#, "[]", ""] {
+                #expect(try await server.call("POST", "\(path)x", bad).status == 400, "\(bad)")
+            }
+            let trail = try await server.call("GET", "/api/v1/audit?limit=1000").body
+            #expect(trail.contains("generated"))
+            for bytes in [first, second] {
+                #expect(!made.body.contains(Hex.encode(bytes)) && !trail.contains(Base64.encode(bytes)))
+            }
+            let elsewhere = try await server.call("POST", "/api/v1/resources/a/b/c", #"{"policy":"none"}"#)
+            #expect(elsewhere.problem == "invalid_field")
+        }
+    }
+
     @Test("A change that takes another state for granted changes nothing")
     func preconditions() async throws {
         try await RunningServer.run { server in

@@ -5,11 +5,10 @@ import HTTPServer
 @testable import Installation
 import Logging
 import Metrics
-import VirteeDialect
 
 @testable import Server
 
-/// A server's limits, TLS and connections as they are, with routes of the test's own.
+/// A server's limits, TLS and connections as they are, with calls of the test's own.
 struct SmallServer {
     let port: Int
     let limits: ServerLimits
@@ -21,24 +20,26 @@ struct SmallServer {
     var bodiesInMemory: Int { server.bodiesInMemory }
 
     static func run(
-        _ settings: LimitSettings = LimitSettings(), tls: CurrentTLS? = nil,
-        routes: (Router<KBSRequestContext>) -> Void, _ body: (SmallServer) async throws -> Void
+        _ settings: LimitSettings = LimitSettings(), tls: CurrentTLS? = nil, calls: [Call],
+        _ body: (SmallServer) async throws -> Void
     ) async throws {
         let logger = Logger(label: "small") { _ in NoOpLogHandler() }
         let limits = ServerLimits(settings, logger: logger)
-        let router = Router(context: KBSRequestContext.self)
-        router.add(middleware: PeerCertificateMiddleware(tls: tls))
-        router.add(middleware: RefusalMiddleware())
-        limits.addMiddleware(to: router)
-        routes(router)
         let registry = PrometheusRegistry(MetricDefinition.all)
+        let metrics = HTTPMetrics(registry)
         let log = ConnectionLog(
-            counters: limits.counters, open: registry.gauge(.connections), metrics: HTTPMetrics(registry),
-            logger: logger, tlsLogger: logger)
-        let responder = router.responder(allowingDoubledSlashBefore: "/kbs/v0", logger: logger)
+            counters: limits.counters, open: registry.gauge(.connections), metrics: metrics, logger: logger,
+            tlsLogger: logger)
+        let observer = RequestObserver(
+            calls, metrics, refused: BrokerMetrics(registry), tracing: RequestTracing(nil, leftOut: nil),
+            logger: logger,
+            networks: .none)
+        let handler = RequestHandler(
+            calls: CallTable(calls, otherwise: PlainText()), gate: nil, limits: limits, observer: observer, tls: tls,
+            proxies: .none, logger: logger)
         let server = HTTP1Server(
             limits.configuration(idleTimeout: 60), tls: tls?.next, observing: { log($0) }
-        ) { await responder.respond(to: $0) }
+        ) { await handler.respond(to: $0) }
         let socket = try ListeningSocket(.tcp(host: "127.0.0.1", port: 0))
         guard case .tcp(_, let port) = socket.address else { return }
         try server.start([socket])

@@ -64,7 +64,7 @@ struct TLSTests {
             var tls = try settings()
             tls.minimumVersion = minimum
             let current = try CurrentTLS(try #require(try tls.files()))
-            try await SmallServer.run(tls: current, routes: Self.greeting) { server in
+            try await SmallServer.run(tls: current, calls: [Self.greeting]) { server in
                 for version in [TLSVersion.tlsv1, .tlsv11, .tlsv12, .tlsv13] {
                     // What nobody should use is spoken by this client all the same.
                     let client = try authority.clientTLS(versions: version...version, ciphers: "ALL:@SECLEVEL=0")
@@ -86,7 +86,7 @@ struct TLSTests {
     @Test("In TLS 1.2 no cipher without forward secrecy or authentication is spoken")
     func ciphers() async throws {
         let current = try CurrentTLS(try #require(try settings().files()))
-        try await SmallServer.run(tls: current, routes: Self.greeting) { server in
+        try await SmallServer.run(tls: current, calls: [Self.greeting]) { server in
             func client(_ ciphers: String) throws -> TLSClientConfiguration {
                 try authority.clientTLS(versions: .tlsv12 ... .tlsv12, ciphers: ciphers)
             }
@@ -97,11 +97,9 @@ struct TLSTests {
         }
     }
 
-    private static func greeting(_ router: Router<KBSRequestContext>) {
-        router.get("/kbs/v0") { _, context in
-            let certificate = context.peerCertificate.map(Hex.encode) ?? "none"
-            return Response(status: .ok, body: .bytes(Array("\(certificate) begins.".utf8)))
-        }
+    private static let greeting = Call(.get, "kbs/v0", label: "probe", form: PlainText()) { request in
+        let certificate = request.certificate.map(Hex.encode) ?? "none"
+        return Response(status: .ok, body: .bytes(Array("\(certificate) begins.".utf8)))
     }
 
     @Test(
@@ -110,7 +108,7 @@ struct TLSTests {
     func clientCertificates(version: TLSVersion) async throws {
         let clients = try TestAuthority("Clients")
         let current = try CurrentTLS(try #require(try settings(clients).files()))
-        try await SmallServer.run(tls: current, routes: Self.greeting) { server in
+        try await SmallServer.run(tls: current, calls: [Self.greeting]) { server in
             func ask(_ identity: TestAuthority.Issued?) async throws -> [String] {
                 let tls = try authority.clientTLS(identity, versions: version...version)
                 let caller = try await TLSTestSocket.connect(server.port, try TLSContext(tls))
@@ -144,7 +142,7 @@ struct TLSTests {
         let current = try CurrentTLS(try #require(try settings().files()))
         var limits = LimitSettings()
         limits.headerTimeout = 2
-        try await SmallServer.run(limits, tls: current, routes: Self.greeting) { server in
+        try await SmallServer.run(limits, tls: current, calls: [Self.greeting]) { server in
             try await RawConnection.open(server.port) { slow in
                 // The beginning of a record that announces 512 bytes of handshake.
                 try await slow.send("\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}")
@@ -159,7 +157,7 @@ struct TLSTests {
     @Test("Without client authorities no certificate is asked for, and none is believed")
     func noAuthorities() async throws {
         let current = try CurrentTLS(try #require(try settings().files()))
-        try await SmallServer.run(tls: current, routes: Self.greeting) { server in
+        try await SmallServer.run(tls: current, calls: [Self.greeting]) { server in
             let identity = try authority.issueFiles("x", for: .clients)
             let reply = try await TestAuthority.greet(server.port, authority.clientTLS(identity))
             #expect(reply.text.hasSuffix("none begins."))

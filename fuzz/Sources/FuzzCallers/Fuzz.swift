@@ -19,8 +19,8 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
 
 private func readPath(_ text: String) {
     let uri = URI("/" + text)
-    for pattern: RouterPath in ["kbs/v0/resource/**", "api/v1/workloads/:id", "kbs/v0/auth"] {
-        if pattern.match(uri.path) != nil { Depth.reached("a route") }
+    for pattern: CallPath in ["kbs/v0/resource/**path", "api/v1/workloads/:id", "kbs/v0/auth"] {
+        if pattern.match(uri.path) != nil { Depth.reached("a call") }
     }
     if let decoded = PercentEncoding.decode(text) {
         Depth.reached("a decoded path")

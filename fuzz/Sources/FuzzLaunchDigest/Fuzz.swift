@@ -7,6 +7,7 @@ import LaunchDigest
 public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let bytes = Depth.bytes(start, count)
     if bytes.first == UInt8(ascii: "[") { compare(bytes) }
+    readBlock(bytes)
     let whole = (bytes.count + 4_095) / 4_096 * 4_096
     measure([UInt8](repeating: 0, count: whole - bytes.count) + bytes)
     return 0
@@ -46,5 +47,20 @@ private func compare(_ json: [UInt8]) {
         let comparison = LaunchDigestComparison(document, documents[0])
         precondition(comparison.isSame == (document.digest == documents[0].digest))
         if comparison.parting != nil { Depth.reached("digests that part") }
+    }
+}
+
+/// An ID block, or what it is signed with, in as many bytes as either has.
+private func readBlock(_ bytes: [UInt8]) {
+    func padded(_ count: Int) -> [UInt8] {
+        Array(bytes.prefix(count)) + Array(repeating: 0, count: max(0, count - bytes.count))
+    }
+    if let block = try? IDBlock(padded(IDBlock.size)) {
+        Depth.reached("an ID block")
+        precondition(block.bytes == padded(IDBlock.size))
+    }
+    if let authentication = try? IDAuthentication(padded(IDAuthentication.size)) {
+        Depth.reached("an ID authentication")
+        precondition((try? IDAuthentication(authentication.bytes)) == authentication)
     }
 }

@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import COpenSSL
 
 /// Random bytes that nobody can guess, from libcrypto's generator, which the kernel seeds.
@@ -9,7 +9,7 @@ public enum SecureRandom {
     }
 
     /// Bytes that stay secret.
-    static func secret(_ count: Int) -> Secret {
+    public static func secret(_ count: Int) -> Secret {
         Secret(count: count) { buffer in
             guard let start = buffer.bindMemory(to: UInt8.self).baseAddress else { return }
             if RAND_priv_bytes(start, Int32(count)) != 1 { stop("libcrypto cannot give random bytes") }

@@ -1,4 +1,5 @@
 public import Bytes
+import Crypto
 
 /// What operators do to resources. Who may, is decided before.
 extension Broker {
@@ -12,12 +13,13 @@ extension Broker {
     /// - Parameters:
     ///   - policy: `nil` leaves what is there.
     ///   - expected: what must be there, if it matters.
+    ///   - isGenerated: whether the bytes were made here, for the trail.
     /// - Returns: the resource as it was then, and whether there was one before.
     /// - Throws: a ``Refusal``.
     @discardableResult
     public func putResource(
         _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice? = nil,
-        expecting expected: Resource.Expectation? = nil, by actor: Actor
+        expecting expected: Resource.Expectation? = nil, isGenerated: Bool = false, by actor: Actor
     ) async throws -> (resource: Resource, replaced: Bool) {
         guard secret.count > 0 else { throw Refusal(.invalidField, "A resource must not be empty.") }
         guard secret.count <= longestResource else {
@@ -36,6 +38,7 @@ extension Broker {
             let outcome = try await store.put(version, expecting: expected, at: time) { replaced in
                 var details = ["version": "\(number)", "size": "\(version.size)", "replaced": "\(replaced)"]
                 if let policy { details["policy"] = policy.name?.text ?? "" }
+                if isGenerated { details["generated"] = "true" }
                 return AuditRecord(.putResource, by: actor, resource: path.text, details: details, at: time)
             }
             switch outcome {
@@ -59,6 +62,26 @@ extension Broker {
             }
         }
         throw Refusal(.unavailable, "The resource \(path) is being put by many at once: try again.", retryAfter: 1)
+    }
+
+    /// Stores random bytes as the next version of a resource: a secret that nobody has seen.
+    ///
+    /// - Parameter isHex: whether they are stored as hex digits, for programs that take text.
+    @discardableResult
+    public func generateResource(
+        _ path: ResourcePath, bytes count: Int, isHex: Bool = false, policy: PolicyChoice? = nil,
+        expecting expected: Resource.Expectation?, by actor: Actor
+    ) async throws -> (resource: Resource, replaced: Bool) {
+        guard (16...4_096).contains(count) else {
+            throw Refusal(.invalidField, "A generated secret has 16 to 4096 bytes: 32 are a key of 256 bits.")
+        }
+        var secret = SecureRandom.secret(count)
+        if isHex {
+            var digits = secret.withBytes { Hex.encodeUTF8($0) }
+            secret = Secret(wiping: &digits)
+        }
+        return try await putResource(
+            path, secret, policy: policy, expecting: expected, isGenerated: true, by: actor)
     }
 
     /// Removes a resource with all its versions.

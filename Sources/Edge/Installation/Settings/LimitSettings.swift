@@ -21,6 +21,8 @@ package struct LimitSettings: Sendable, Hashable {
     package var body = 256 * 1_024
     /// Longest evidence of a guest that brings a cookie of this server's, in bytes: init data may be long.
     package var evidence = 2 << 20
+    /// The same, as far as other bodies may not be longer.
+    package var longestEvidence: Int { max(body, evidence) }
     /// Longest resource, in bytes.
     package var resource = Broker.usualLongestResource
     /// Bodies of all requests that are being received and answered, in bytes.

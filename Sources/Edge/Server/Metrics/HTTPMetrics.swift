@@ -1,53 +1,53 @@
 import HTTP
 import Metrics
 
-/// Counts requests by endpoint, method and class of status. Every counter is made beforehand, so
-/// that a request costs two look-ups in small arrays and three atomic additions.
+/// Counts requests by endpoint, method and class of status.
 struct HTTPMetrics: Sendable {
-    private static let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"]
-    private static let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"]
+    fileprivate static let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"]
+    fileprivate static let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"]
 
     let inFlight: Gauge
-    private let durations: [Histogram]
-    private let requests: [Counter]
+    private let registry: PrometheusRegistry
     private let malformed: [MalformedMessage.Part: Counter]
 
     init(_ registry: PrometheusRegistry) {
+        self.registry = registry
         inFlight = registry.gauge(.httpInFlight)
         malformed = Dictionary(
             uniqueKeysWithValues: MalformedMessage.Part.allCases.map {
                 ($0, registry.counter(.malformed, ("part", $0.rawValue)))
             })
-        durations = Endpoint.allCases.map { registry.histogram(.httpDuration, ("endpoint", $0.rawValue)) }
-        requests = Endpoint.allCases.flatMap { endpoint in
-            Self.methods.flatMap { method in
-                Self.classes.map { status in
-                    registry.counter(
-                        .httpRequests, ("endpoint", endpoint.rawValue), ("method", method), ("status", status))
-                }
-            }
-        }
     }
+
+    /// The counters of the calls with a label. They are made beforehand, so that a request costs a look-up and three atomic
+    /// additions.
+    func endpoint(_ label: String) -> EndpointMetrics { EndpointMetrics(label, registry) }
 
     /// A method as spans name it; `nil` for one that nobody knows.
     static func name(of method: HTTPRequest.Method) -> String? { methods.dropLast().first { $0 == method.rawValue } }
-
-    func count(_ endpoint: Endpoint, _ method: HTTPRequest.Method, _ status: HTTPResponse.Status, _ duration: Duration)
-    {
-        let place = endpoint.place
-        let method = Self.methods.firstIndex(of: method.rawValue) ?? Self.methods.count - 1
-        let status = min(max(status.code / 100, 1), Self.classes.count) - 1
-        durations[place].record(duration)
-        requests[(place * Self.methods.count + method) * Self.classes.count + status].increment()
-    }
 
     /// What came was no request.
     func count(_ message: MalformedMessage) { malformed[message.part]?.increment() }
 }
 
-extension Endpoint {
-    /// Where it stands among all.
-    fileprivate var place: Int { Self.places[self] ?? 0 }
+/// Counts the requests for the calls with one label.
+struct EndpointMetrics: Sendable {
+    private let durations: Histogram
+    private let requests: [Counter]
 
-    private static let places = Dictionary(uniqueKeysWithValues: zip(allCases, 0...))
+    fileprivate init(_ label: String, _ registry: PrometheusRegistry) {
+        durations = registry.histogram(.httpDuration, ("endpoint", label))
+        requests = HTTPMetrics.methods.flatMap { method in
+            HTTPMetrics.classes.map { status in
+                registry.counter(.httpRequests, ("endpoint", label), ("method", method), ("status", status))
+            }
+        }
+    }
+
+    func count(_ method: HTTPRequest.Method, _ status: HTTPResponse.Status, _ duration: Duration) {
+        let method = HTTPMetrics.methods.firstIndex(of: method.rawValue) ?? HTTPMetrics.methods.count - 1
+        let status = min(max(status.code / 100, 1), HTTPMetrics.classes.count) - 1
+        durations.record(duration)
+        requests[method * HTTPMetrics.classes.count + status].increment()
+    }
 }

@@ -1,5 +1,4 @@
 import FoundationEssentials
-import HTTPEdge
 import HTTPServer
 import Installation
 import TLS
@@ -15,20 +14,13 @@ enum PeerCertificate {
     }
 }
 
-/// Tells the routes which certificate the client has shown, unless that proves nothing any more.
-struct PeerCertificateMiddleware: RouterMiddleware {
-    /// `nil` for plain HTTP.
-    let tls: CurrentTLS?
-
-    func handle(
-        _ request: Request, context: KBSRequestContext, next: (Request, KBSRequestContext) async throws -> Response
-    ) async throws -> Response {
-        guard let tls, let peer = context.tlsPeer, let certificate = peer.certificate,
+extension CurrentTLS {
+    /// DER of the certificate that the client has shown; `nil` when it proves nothing any more.
+    func believed(_ peer: TLSPeer?) -> [UInt8]? {
+        guard let peer, let certificate = peer.certificate,
             // It was held against the authorities that there were when the connection began.
-            peer.context.clientAuthoritiesDigest == tls.served.context.clientAuthoritiesDigest
-        else { return try await next(request, context) }
-        var context = context
-        context.peerCertificate = PeerCertificate.believed(certificate)
-        return try await next(request, context)
+            peer.context.clientAuthoritiesDigest == served.context.clientAuthoritiesDigest
+        else { return nil }
+        return PeerCertificate.believed(certificate)
     }
 }

@@ -1,19 +1,13 @@
 import Broker
 import Bytes
 import HTTP
-public import HTTPEdge
+import HTTPEdge
 
-/// What the administration needs to know of a connection.
-public protocol CallerContext: RequestContext, RemoteAddressRequestContext {
-    /// The client's certificate, DER, if one was presented and verified to the configured authority.
-    var peerCertificate: [UInt8]? { get }
-    /// The user at the other end of a Unix socket, as the kernel says; nil over TCP.
-    var localUser: UInt32? { get }
-}
-
-extension CallerContext {
+extension Request {
     /// Who called, before anything is proved.
-    var anonymous: Actor { localUser.map { .local(user: $0) } ?? .anonymous(remoteAddress?.description ?? "") }
+    var anonymous: Actor {
+        localUser.map { .local(user: $0) } ?? .anonymous(address?.description ?? "")
+    }
 }
 
 /// What a request brought along to prove who sent it.

@@ -7,52 +7,56 @@ import HTTPEdge
 /// Trustee's calls for policies and reference values, as `kbs-client config` makes them. Policies in Rego are an Open
 /// Policy Agent's; reference values are this server's own sets.
 extension CoCoDialect {
-    func addPolicyRoutes(to calls: RouterGroup<Context>) {
-        calls.post("resource-policy") { request, context in
-            try await answering {
-                let actor = try await admit(request, context, .changePolicies)
-                let policy = try decode(await request.bytes(upTo: settings.longestBody)) {
-                    body throws(MalformedInput) in
-                    try body.member("policy").text()
-                }
+    var policyCalls: [Call] {
+        [
+            change("kbs/v0/resource-policy", "resource_policy") { body, actor in
+                let policy = try decode(body) { json throws(MalformedInput) in try json.member("policy").text() }
                 try await putModule(policy, id: "resource-policy", by: actor)
                 return Response(status: .ok)
-            }
-        }
-        calls.get("resource-policy") { request, context in
-            try await answering {
-                _ = try await admit(request, context, .readPolicies)
+            },
+            Call(
+                .get, "kbs/v0/resource-policy", label: "resource_policy", right: .permission(.readPolicies),
+                form: GuestForm()
+            ) { _, _ in
                 guard let module = try await wantedAgent().module("resource-policy") else {
                     throw Refusal(.notFound, "The Open Policy Agent has no module resource-policy.")
                 }
                 return Response(json: .text(module.utf8.base64URL))
-            }
-        }
-        calls.post("attestation-policy") { request, context in
-            try await answering {
-                let actor = try await admit(request, context, .changePolicies)
-                let message = try decode(await request.bytes(upTo: settings.longestBody), AttestationPolicyMessage.init)
+            },
+            change("kbs/v0/attestation-policy", "attestation_policy") { body, actor in
+                let message = try decode(body, AttestationPolicyMessage.init)
                 guard ExactText(message.type) == "rego" else { throw Refusal(.malformed, "type must be \"rego\".") }
                 let name = try PolicyName(message.id)
                 try await putModule(message.policy, id: "attestation-policy.\(name)", by: actor)
                 return Response(status: .ok)
-            }
-        }
-        calls.post("reference-value") { request, context in
-            try await answering { try await setReferenceValues(request, context) }
-        }
-        calls.get("reference-value/:id") { request, context in
-            try await answering {
-                _ = try await admit(request, context, .readPolicies)
-                let name = try PolicyName(request.rest(after: "/kbs/v0/reference-value/"))
+            },
+            change("kbs/v0/reference-value", "reference_value") { body, actor in
+                try await setReferenceValues(body, by: actor)
+            },
+            Call(
+                .get, "kbs/v0/reference-value/**name", label: "reference_value", right: .permission(.readPolicies),
+                form: GuestForm()
+            ) { request, _ in
+                let name = try PolicyName(request.parameters["name"].map(String.init) ?? "")
                 return Response(json: try await policies.references(name).set.json)
-            }
+            },
+        ]
+    }
+
+    private func change(
+        _ path: CallPath, _ label: String, _ answer: @escaping @Sendable ([UInt8], Actor) async throws -> Response
+    ) -> Call {
+        Call(
+            .post, path, label: label, right: .permission(.changePolicies), body: .upTo(settings.longestBody),
+            form: GuestForm()
+        ) { request, actor in
+            try await answer(try await request.bytes(), actor)
         }
     }
 
     private func wantedAgent() throws -> any PolicyAgent {
         guard let agent else {
-            throw Failure(
+            throw Refused(
                 Refusal(
                     .unavailable,
                     "Policies in Rego need an Open Policy Agent: set policy.opa.url, or write the policy in TOML "
@@ -69,9 +73,8 @@ extension CoCoDialect {
         try await broker.put(module: text, id: id, to: agent, by: actor)
     }
 
-    private func setReferenceValues(_ request: Request, _ context: Context) async throws -> Response {
-        let actor = try await admit(request, context, .changePolicies)
-        let message = try decode(await request.bytes(upTo: settings.longestBody), ReferenceValueMessage.init)
+    private func setReferenceValues(_ body: [UInt8], by actor: Actor) async throws -> Response {
+        let message = try decode(body, ReferenceValueMessage.init)
         guard ExactText(message.type) == "sample", let payload = Base64.decode(message.payload),
             let sets = (try? JSON(payload))?.asMembers
         else {

@@ -1,10 +1,12 @@
-/// A route's path: literal segments, `:name` for one segment, and at the end `**` for everything that follows. A slash at
-/// the end makes it another path.
-public struct RouterPath: Sendable, Hashable, ExpressibleByStringInterpolation, CustomStringConvertible {
+import Bytes
+
+/// A call's path: literal segments, `:name` for one segment, and at the end `**name` for everything that follows. A slash
+/// at the end makes it another path.
+public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, CustomStringConvertible {
     enum Segment: Sendable, Hashable {
         case literal(String)
         case parameter(String)
-        case rest
+        case rest(String)
     }
 
     let segments: [Segment]
@@ -15,7 +17,7 @@ public struct RouterPath: Sendable, Hashable, ExpressibleByStringInterpolation, 
 
     public init(_ text: String) {
         let named: [Segment] = text.split(separator: "/").map { segment in
-            if segment == "**" { return .rest }
+            if segment.hasPrefix("**") { return .rest(String(segment.dropFirst(2))) }
             return segment.first == ":" ? .parameter(String(segment.dropFirst())) : .literal(String(segment))
         }
         segments = !named.isEmpty && text.hasSuffix("/") ? named + [.literal("")] : named
@@ -44,20 +46,44 @@ public struct RouterPath: Sendable, Hashable, ExpressibleByStringInterpolation, 
         return prefix.isEmpty ? "/" : prefix
     }
 
-    var isLiteral: Bool { segments.allSatisfy { if case .literal = $0 { true } else { false } } }
+    var isLiteral: Bool { names.isEmpty }
+
+    var takesRest: Bool { if case .rest? = segments.last { true } else { false } }
+
+    /// What stands in the path by name.
+    public var names: [String] {
+        segments.compactMap { segment in
+            switch segment {
+            case .literal: nil
+            case .parameter(let name), .rest(let name): name
+            }
+        }
+    }
+
+    /// As OpenAPI writes it: `/workloads/{workload}`.
+    var template: String {
+        segments.map { segment in
+            switch segment {
+            case .literal(let text): "/\(text)"
+            case .parameter(let name), .rest(let name): "/{\(name)}"
+            }
+        }.joined()
+    }
 
     /// Whether a path has this form exactly: each segment once, none of them empty, no slash behind the last. What `**`
     /// stands for is at least one byte, and otherwise whatever it is.
     ///
     /// - Returns: what stands in the places of names; nil when the path is another.
-    func match(_ path: String) -> [(name: String, value: Substring)]? {
+    func match(_ path: String) -> Parameters? {
         guard path.utf8.starts(with: literalPrefix.utf8) else { return nil }
         var values: [(name: String, value: Substring)] = []
         var rest = path[...]
         for segment in segments {
             guard rest.utf8.first == UInt8(ascii: "/") else { return nil }
             rest = rest.dropFirst()
-            if case .rest = segment { return rest.isEmpty ? nil : values }
+            if case .rest(let name) = segment {
+                return rest.isEmpty ? nil : Parameters(values: values + [(name, rest)])
+            }
             let end = rest.utf8.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
             let found = rest[..<end]
             switch segment {
@@ -69,6 +95,13 @@ public struct RouterPath: Sendable, Hashable, ExpressibleByStringInterpolation, 
             }
             rest = rest[end...]
         }
-        return rest.isEmpty ? values : nil
+        return rest.isEmpty ? Parameters(values: values) : nil
     }
+}
+
+/// The segments of a path that stand where its call has names, as they were sent: percent-encoded.
+public struct Parameters: Sendable {
+    var values: [(name: String, value: Substring)] = []
+
+    public subscript(name: String) -> Substring? { values.first { ExactText($0.name) == ExactText(name) }?.value }
 }

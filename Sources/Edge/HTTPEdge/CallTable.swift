@@ -1,0 +1,115 @@
+import Bytes
+public import HTTP
+
+/// The calls of a listener, found by method and path.
+///
+/// Each path has exactly one form: an empty segment or a slash at the end makes it another path, which there is not. A
+/// proxy in front and this server then read the same path in the same way.
+public struct CallTable: Sendable {
+    /// What there is at a path.
+    public enum Match: Sendable {
+        case call(Call, Parameters)
+        /// There are calls at the path, and none with the method.
+        case otherMethods([Call])
+        /// - Parameter form: how that is told.
+        case nothing(any FailureForm)
+    }
+
+    private struct Place: Sendable {
+        let path: CallPath
+        let calls: [Call]
+    }
+
+    private let literal: [ExactText: Place]
+    /// Those with names in them: the longest first, and those that take the rest of a path last.
+    private let patterns: [Place]
+    private let elsewhere: [(prefix: String, form: any FailureForm)]
+    private let usual: any FailureForm
+    public let calls: [Call]
+
+    /// - Parameters:
+    ///   - calls: each method of a path once.
+    ///   - elsewhere: under which prefixes the absence of a call is told in which form.
+    ///   - usual: the form under all others.
+    public init(
+        _ calls: [Call], elsewhere: [(prefix: String, form: any FailureForm)] = [], otherwise usual: any FailureForm
+    ) {
+        self.calls = calls
+        let places = Dictionary(grouping: calls, by: \.path).map { Place(path: $0, calls: $1) }
+        literal = Dictionary(places.filter(\.path.isLiteral).map { (ExactText($0.path.description), $0) }) { $1 }
+        patterns = places.filter { !$0.path.isLiteral }.sorted { Self.rank($0.path) > Self.rank($1.path) }
+        self.elsewhere = elsewhere
+        self.usual = usual
+    }
+
+    private static func rank(_ path: CallPath) -> Int { (path.takesRest ? 0 : 1_000) + path.segments.count }
+
+    /// - Parameter path: percent-encoded, without a query.
+    public func match(_ method: HTTPRequest.Method, _ path: String) -> Match {
+        guard let (place, parameters) = place(path) else {
+            return .nothing(elsewhere.first { path.utf8.starts(with: $0.prefix.utf8) }?.form ?? usual)
+        }
+        // HEAD is answered wherever GET is: the server leaves out the body.
+        let wanted = method == .head ? .get : method
+        guard let call = place.calls.first(where: { $0.method == wanted }) else { return .otherMethods(place.calls) }
+        return .call(call, parameters)
+    }
+
+    private func place(_ path: String) -> (Place, Parameters)? {
+        if let place = literal[ExactText(path)] { return (place, Parameters()) }
+        for place in patterns {
+            if let parameters = place.path.match(path) { return (place, parameters) }
+        }
+        return nil
+    }
+}
+
+extension CallTable.Match {
+    /// What metrics name the request by: a list that nobody outside can lengthen.
+    public var label: String {
+        switch self {
+        case .call(let call, _): call.label
+        case .otherMethods(let calls): calls.first?.label ?? Self.unknown
+        case .nothing: Self.unknown
+        }
+    }
+
+    /// The label of what there is no call for.
+    public static let unknown = "other"
+
+    /// The path with names in the places of what a request has there; nil where there is no such path.
+    public var path: CallPath? {
+        switch self {
+        case .call(let call, _): call.path
+        case .otherMethods(let calls): calls.first?.path
+        case .nothing: nil
+        }
+    }
+
+    /// How a failure is told.
+    public func form() -> any FailureForm {
+        switch self {
+        case .call(let call, _): call.form
+        case .otherMethods(let calls): calls.first?.form ?? PlainText()
+        case .nothing(let form): form
+        }
+    }
+
+    /// - Throws: ``HTTPError`` where there is no call to be made.
+    public func call(_ method: HTTPRequest.Method) throws(HTTPError) -> (Call, Parameters) {
+        switch self {
+        case .call(let call, let parameters): return (call, parameters)
+        case .nothing: throw HTTPError(.notFound)
+        case .otherMethods(let calls):
+            let methods = calls.map(\.method)
+            throw HTTPError(
+                .methodNotAllowed,
+                headers: [
+                    .allow: methods.flatMap { $0 == .get ? [.get, .head] : [$0] }.map(\.rawValue)
+                        .joined(separator: ", ")
+                ],
+                message: "This path takes \(methods.map(\.rawValue).joined(separator: ", ")) and not "
+                    + "\(method.rawValue.prefix(16)).")
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import Bytes
+import Formats
+import FoundationEssentials
+
+extension Schema {
+    /// What a reply's type writes and reads.
+    ///
+    /// The type is decoded from nothing, and what it asks for is noted: a description that is made from the type cannot
+    /// say another thing than it does.
+    public init<Reply: Decodable>(of type: Reply.Type) {
+        let recorder = SchemaRecorder()
+        _ = recorder.value(of: type)
+        self = recorder.schema
+    }
+}
+
+/// A reply's type that says more of its members than their types do.
+public protocol DescribedReply {
+    /// By member.
+    static var details: [String: String] { get }
+}
+
+/// A decoder that has something for whatever it is asked for, and notes what that was.
+private final class SchemaRecorder: Decoder {
+    var schema = Schema(.object([]))
+    /// Of an object, in the order of being asked for.
+    private var members: [(name: String, schema: Schema, isRequired: Bool)] = []
+    var codingPath: [any CodingKey] { [] }
+    var userInfo: [CodingUserInfoKey: Any] { [:] }
+
+    /// Some value of the type. Its schema is ``schema`` from then on.
+    func value<Value: Decodable>(of type: Value.Type) -> Value? {
+        switch type {
+        case is Bool.Type: return note(.bool, false)
+        case is String.Type: return note(.text(), "")
+        case is Int.Type: return note(Schema(["type": "integer"]), 0)
+        case is Int64.Type: return note(Schema(["type": "integer", "format": "int64"]), Int64(0))
+        case is Double.Type: return note(Schema(["type": "number"]), 0.0)
+        case is Date.Type:
+            return note(Schema(["type": "string", "format": "date-time"]), Date(timeIntervalSince1970: 0))
+        default: break
+        }
+        if let type = type as? any SchemaCollection.Type { return type.record(self) as? Value }
+        if let type = type as? any (RawRepresentable<String> & CaseIterable).Type { return words(type) as? Value }
+        let value = try? Value(from: self)
+        var properties: JSONValue = .object([])
+        var object = Schema(["type": "object"])
+        for member in members {
+            let detail = (type as? any DescribedReply.Type)?.details[member.name]
+            properties[member.name] = detail.map { member.schema.saying($0).json } ?? member.schema.json
+            object.adopt(member.schema)
+        }
+        object.set("required", .array(members.filter(\.isRequired).map { .text($0.name) }))
+        object.set("properties", properties)
+        let name = "\(type)".split(separator: ".").last.map(String.init) ?? "\(type)"
+        schema = object.named(name.hasSuffix("Summary") ? String(name.dropLast(7)) : name)
+        return value
+    }
+
+    private func note<Value>(_ schema: Schema, _ value: some Any) -> Value? {
+        self.schema = schema
+        return value as? Value
+    }
+
+    private func words<Words: RawRepresentable<String> & CaseIterable>(_ type: Words.Type) -> Words? {
+        schema = Schema(["type": "string", "enum": .array(type.allCases.map { .text($0.rawValue) })])
+        return type.allCases.first
+    }
+
+    fileprivate func member<Value: Decodable>(_ name: String, _ type: Value.Type, isRequired: Bool) throws -> Value {
+        let recorder = SchemaRecorder()
+        let value = recorder.value(of: type)
+        members.append((name, recorder.schema, isRequired))
+        guard let value else { throw MalformedInput(name, "has no value that could be made up") }
+        return value
+    }
+
+    func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedDecodingContainer<Key> {
+        KeyedDecodingContainer(Keyed(recorder: self))
+    }
+
+    func unkeyedContainer() throws -> any UnkeyedDecodingContainer { throw MalformedInput("it", "is a list") }
+    func singleValueContainer() throws -> any SingleValueDecodingContainer {
+        throw MalformedInput("it", "is one value")
+    }
+
+    private struct Keyed<Key: CodingKey>: KeyedDecodingContainerProtocol {
+        let recorder: SchemaRecorder
+        var codingPath: [any CodingKey] { [] }
+        var allKeys: [Key] { [] }
+
+        func contains(_ key: Key) -> Bool { true }
+        func decodeNil(forKey key: Key) throws -> Bool { false }
+
+        func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
+            try recorder.member(key.stringValue, type, isRequired: true)
+        }
+
+        func decodeIfPresent<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value? {
+            try optional(type, key)
+        }
+
+        // The standard library has its own for these, which would ask whether there is a value, and then for one.
+        func decodeIfPresent(_ type: Bool.Type, forKey key: Key) throws -> Bool? { try optional(type, key) }
+        func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? { try optional(type, key) }
+        func decodeIfPresent(_ type: Int.Type, forKey key: Key) throws -> Int? { try optional(type, key) }
+        func decodeIfPresent(_ type: Int64.Type, forKey key: Key) throws -> Int64? { try optional(type, key) }
+        func decodeIfPresent(_ type: Double.Type, forKey key: Key) throws -> Double? { try optional(type, key) }
+
+        private func optional<Value: Decodable>(_ type: Value.Type, _ key: Key) throws -> Value? {
+            try recorder.member(key.stringValue, type, isRequired: false)
+        }
+
+        func nestedContainer<Nested: CodingKey>(
+            keyedBy type: Nested.Type, forKey key: Key
+        ) throws -> KeyedDecodingContainer<Nested> { throw MalformedInput(key.stringValue, "is nested") }
+        func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
+            throw MalformedInput(key.stringValue, "is nested")
+        }
+        func superDecoder() throws -> any Decoder { recorder }
+        func superDecoder(forKey key: Key) throws -> any Decoder { recorder }
+    }
+}
+
+/// A list or dictionary, whose elements are noted.
+private protocol SchemaCollection {
+    static func record(_ recorder: SchemaRecorder) -> Self
+}
+
+extension Array: SchemaCollection where Element: Decodable {
+    fileprivate static func record(_ recorder: SchemaRecorder) -> [Element] {
+        _ = recorder.value(of: Element.self)
+        recorder.schema = .array(of: recorder.schema)
+        return []
+    }
+}
+
+extension Dictionary: SchemaCollection where Key == String, Value: Decodable {
+    fileprivate static func record(_ recorder: SchemaRecorder) -> [String: Value] {
+        _ = recorder.value(of: Value.self)
+        recorder.schema.wrap { ["type": "object", "additionalProperties": $0] }
+        return [:]
+    }
+}

@@ -1,0 +1,120 @@
+public import Broker
+public import HTTP
+import HTTPServer
+public import Logging
+
+/// How a call tells whoever made it what went wrong: each dialect has a form of its own.
+public protocol FailureForm: Sendable {
+    /// - Parameter status: another than the code's own.
+    func response(to refusal: Refusal, status: HTTPResponse.Status?) -> Response
+
+    /// What HTTP itself has against the request.
+    func response(to error: HTTPError) -> Response
+
+    /// The form for a request, where calls of two dialects share a path.
+    func form(for request: Request) -> any FailureForm
+}
+
+extension FailureForm {
+    public func form(for request: Request) -> any FailureForm { self }
+
+    /// The answer to whatever a call has thrown. Nothing fails open, and nobody outside learns the details of what nobody
+    /// expected: the log does.
+    public func response(toThrown error: any Error, of request: Request, logger: Logger) -> Response {
+        let form = form(for: request)
+        switch error {
+        case let refusal as Refusal: return form.told(refusal)
+        case let refused as Refused: return form.told(refused.refusal, status: refused.status)
+        case let error as HTTPError: return form.response(to: error)
+        case BodyFailure.noRoom:
+            return form.told(
+                Refusal(.overloaded, "The server has more requests in memory than it can: try again.", retryAfter: 2))
+        case is CancellationError:
+            return form.told(Refusal(.unavailable, "The server is stopping.", retryAfter: 5))
+        default:
+            logger.error(
+                "A request failed.", metadata: ["error": "\(error)", "path": "\(request.uri.path.prefix(200))"])
+            return form.told(Refusal(.unavailable, "The server could not do this; its log says why.", retryAfter: 5))
+        }
+    }
+
+    private func told(_ refusal: Refusal, status: HTTPResponse.Status? = nil) -> Response {
+        var response = response(to: refusal, status: status)
+        response.refusal = refusal
+        if let seconds = refusal.retryAfter { response.headers[.retryAfter] = "\(seconds)" }
+        return response
+    }
+}
+
+/// A refusal that is told with another status than its code's.
+public struct Refused: Error, Sendable {
+    public let refusal: Refusal
+    public let status: HTTPResponse.Status
+
+    public init(_ refusal: Refusal, status: HTTPResponse.Status) {
+        self.refusal = refusal
+        self.status = status
+    }
+}
+
+/// A sentence, with the refusal's code before it.
+public struct PlainText: FailureForm {
+    public init() {}
+
+    public func response(to refusal: Refusal, status: HTTPResponse.Status?) -> Response {
+        Self.response(refusal.description, to: refusal, status: status)
+    }
+
+    /// - Parameter sentence: the refusal's, in the form that its reader needs.
+    public static func response(
+        _ sentence: String, to refusal: Refusal, status: HTTPResponse.Status? = nil
+    ) -> Response {
+        var response = Response(status: status ?? refusal.code.status, text: sentence)
+        if refusal.code == .unauthenticated { response.headers[values: .wwwAuthenticate] = HTTPError.challenges }
+        return response
+    }
+
+    public func response(to error: HTTPError) -> Response {
+        let nothing = "There is nothing here: the calls are under /kbs/v0."
+        var response = Response(status: error.status, text: error.sentence(wherePathLeadsNowhere: nothing))
+        for field in error.headers { response.headers[field.name] = field.value }
+        return response
+    }
+}
+
+extension HTTPError {
+    /// What whoever made the request is told.
+    public func sentence(wherePathLeadsNowhere nothing: String) -> String {
+        if let body { return body }
+        return switch status {
+        case .notFound: nothing
+        case .unsupportedMediaType: "The body must be application/json."
+        default: status.reasonPhrase
+        }
+    }
+
+    /// How a caller can prove itself. Clients that can only do Basic ask for a password when they see this.
+    public static var challenges: [String] {
+        ["Bearer realm=\"swift-kbs\"", "Basic realm=\"swift-kbs\", charset=\"UTF-8\""]
+    }
+}
+
+extension Refusal.Code {
+    /// The HTTP status that goes with it, but for the guest components, which decide by theirs.
+    public var status: HTTPResponse.Status {
+        switch self {
+        case .malformed, .invalidField, .challengeInvalid, .challengeExpired, .challengeUsed, .workloadChanged,
+            .technologyMismatch:
+            .badRequest
+        case .registrationForbidden, .forbidden, .workloadDisabled, .policyRefused, .resourceDisabled: .forbidden
+        case .unauthenticated: .unauthorized
+        case .preconditionFailed: .preconditionFailed
+        case .workloadExists, .resourceExists, .inUse: .conflict
+        case .workloadUnknown, .keyUnknown, .notFound: .notFound
+        case .evidenceRefused: .forbidden
+        case .sessionInvalid: .unauthorized
+        case .rateLimited: .tooManyRequests
+        case .endorsementUnavailable, .overloaded, .unavailable: .serviceUnavailable
+        }
+    }
+}

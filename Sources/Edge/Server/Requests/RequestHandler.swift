@@ -1,0 +1,80 @@
+import Administration
+import Broker
+import HTTP
+import HTTPEdge
+import HTTPServer
+import Logging
+import Operators
+
+/// What a request goes through, from its head to its answer: it is named, counted and traced; it takes its share of what its
+/// address may ask; its call is found; its body may be so long; who makes it may do so; and then it is done.
+struct RequestHandler: Sendable {
+    let calls: CallTable
+    /// `nil`: no call is served that asks who makes it.
+    let gate: Gate?
+    let limits: ServerLimits
+    let observer: RequestObserver
+    /// `nil` for plain HTTP.
+    let tls: CurrentTLS?
+    /// Networks of proxies that are believed who their clients are.
+    let proxies: NetworkList
+    let logger: Logger
+
+    func respond(to incoming: IncomingRequest) async -> OutgoingResponse {
+        let (caller, fault) = caller(of: incoming)
+        var request = Request(
+            head: incoming.head, path: Self.path(of: incoming.head), body: .incoming(incoming.body), from: caller)
+        request.certificate = tls?.believed(incoming.tls)
+        let (match, whole) = (calls.match(request.method, request.uri.path), request)
+        return await observer.observe(whole, match) {
+            do {
+                // Whose request it is decides what it may do.
+                if let fault { throw HTTPError(fault.status, message: fault.reason) }
+                return try await answer(whole, match)
+            } catch {
+                return match.form().response(toThrown: error, of: whole, logger: logger)
+            }
+        }.outgoing
+    }
+
+    private func answer(_ request: Request, _ match: CallTable.Match) async throws -> Response {
+        try await limits.takeShare(of: request, match)
+        let (call, parameters) = try match.call(request.method)
+        var request = request
+        request.parameters = parameters
+        request.longestBody = try limits.longestBody(of: request, call.body)
+        guard case .evidence = call.body else { return try await make(call, request) }
+        return try await limits.verifying(request, call.body) { try await make(call, $0) }
+    }
+
+    private func make(_ call: Call, _ request: Request) async throws -> Response {
+        switch call.handler {
+        case .open(let answer): return try await answer(request)
+        case .admitted(let right, let answer):
+            guard let gate else { throw HTTPError(.notFound) }
+            let actor = try await gate.admit(request, to: right).actor
+            var request = request
+            if let operation = call.operation {
+                request.query = try Query(request.uri, knowing: operation.query.map(\.name))
+            }
+            return try await answer(request, actor)
+        }
+    }
+
+    private func caller(of request: IncomingRequest) -> (Peer, MalformedMessage?) {
+        guard !proxies.isEmpty else { return (request.peer, nil) }
+        do {
+            let address = try ForwardedFor.caller(
+                of: request.head.headerFields, from: request.peer.address, trusting: proxies)
+            return (Peer(address: address, userID: request.peer.userID), nil)
+        } catch {
+            return (request.peer, error)
+        }
+    }
+
+    /// Some guests' clients put their calls behind a base URL that ends in a slash: there a doubled slash at the very
+    /// beginning counts for one.
+    private static func path(of head: HTTPRequest) -> String {
+        head.path.utf8.starts(with: "//kbs/v0/".utf8) ? String(head.path.dropFirst()) : head.path
+    }
+}

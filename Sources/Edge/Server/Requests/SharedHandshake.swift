@@ -1,0 +1,96 @@
+import Broker
+import Bytes
+import CoCoDialect
+import HTTPEdge
+import HTTP
+import Installation
+import Logging
+import Tracing
+import VirteeDialect
+
+/// `POST /kbs/v0/auth` and `/attest`: two dialects have these paths, and a request shows which it speaks.
+struct SharedHandshake: Sendable {
+    let virtee: VirteeDialect
+    let coco: CoCoDialect
+    let broker: Broker
+    let limits: LimitSettings
+    let logger: Logger
+    /// Is told which version of the protocol a call spoke.
+    let wasSpoken: @Sendable (String) -> Void
+
+    var calls: [Call] {
+        let (challengeForm, attestForm) = (Form(virtee: PlainText()), Form(virtee: VirteeDialect.ShortText()))
+        return [
+            Call(.post, "kbs/v0/auth", label: "challenge", body: .upTo(limits.body), form: challengeForm) { request in
+                await answering(request, .challenge, challengeForm) { form in
+                    let body = try await request.bytes()
+                    // To parse it twice would cost each guest of the other dialect more than all else that is done here.
+                    if !body[...].holds(Self.workload), let greeting = CoCoDialect.greeting(in: body) {
+                        form = GuestForm()
+                        return try coco.challenge(greeting)
+                    }
+                    return try await virtee.challenge(request, body)
+                }
+            },
+            Call(
+                .post, "kbs/v0/attest", label: "attest",
+                body: .evidence(
+                    upTo: limits.body, awaited: limits.longestEvidence, mayBeLong: { $0.hasGuestCookie },
+                    isAwaited: { broker.isChallenge(among: $0.guestSessions) }), form: attestForm
+            ) { request in
+                await answering(request, .attest, attestForm) { form in
+                    var isCoCo = request.hasGuestCookie
+                    // A guest without its cookie is told so in its own form.
+                    if !isCoCo, !request.hasSessionCookie { isCoCo = CoCoDialect.attests(try await request.bytes()) }
+                    guard isCoCo else { return try await virtee.attest(request) }
+                    form = GuestForm()
+                    return try await coco.attest(request)
+                }
+            },
+        ]
+    }
+
+    /// Answers as somebody's call: what evidence costs beside its verification is counted by caller, and the operator sees
+    /// what was refused.
+    ///
+    /// - Parameter body: is given the form of failures, and changes it once it knows which dialect is spoken.
+    private func answering(
+        _ request: Request, _ action: AuditRecord.Action, _ form: Form,
+        _ body: (inout any FailureForm) async throws -> Response
+    ) async -> Response {
+        let address = request.address
+        let caller = Caller(
+            network: address?.limited.description, address: address?.description ?? "",
+            request: ServiceContext.current?.requestID?.description ?? "")
+        defer { if !caller.version.isEmpty { wasSpoken(caller.version) } }
+        return await Caller.$current.withValue(caller) {
+            var spoken = form.form(for: request)
+            do {
+                return try await body(&spoken)
+            } catch {
+                let response = spoken.response(toThrown: error, of: request, logger: logger)
+                if let refusal = response.refusal, refusal.code != .overloaded {
+                    // Whoever is refused is told so, also when nothing can be written.
+                    try? await broker.recordUnseen(refusal, as: action)
+                }
+                return response
+            }
+        }
+    }
+
+    /// The form of failures for as long as nobody has looked at the body.
+    private struct Form: FailureForm {
+        let virtee: any FailureForm
+
+        func form(for request: Request) -> any FailureForm { request.hasGuestCookie ? GuestForm() : virtee }
+
+        func response(to refusal: Refusal, status: HTTPResponse.Status?) -> Response {
+            virtee.response(to: refusal, status: status)
+        }
+
+        func response(to error: HTTPError) -> Response { virtee.response(to: error) }
+    }
+
+    /// What only the virtee protocol's `/auth` has.
+    private static var workload: [UInt8] { Array("workload_id".utf8) }
+}

@@ -1,0 +1,101 @@
+public import Broker
+import Bytes
+import Formats
+public import HTTP
+public import HTTPEdge
+
+/// The four calls of the reference KBS under `/kbs/v0`, as its clients speak them.
+public struct VirteeDialect: Sendable {
+    private let broker: Broker
+    private let replacesWorkloads: Bool
+    private let longestBody: Int
+
+    /// - Parameters:
+    ///   - replacesWorkloads: whether a registered workload may be registered again.
+    ///   - longestBody: in bytes. An SEV chain takes about 40 KiB.
+    public init(broker: Broker, replacesWorkloads: Bool, longestBody: Int) {
+        self.broker = broker
+        self.replacesWorkloads = replacesWorkloads
+        self.longestBody = longestBody
+    }
+
+    /// The calls of guests, but for the handshake, of which the paths are another dialect's too: ``challenge(_:_:)`` and
+    /// ``attest(_:)``.
+    public var guestCalls: [Call] {
+        // The reference's own answer, with the slash and without; some clients probe with it.
+        (["kbs/v0", "kbs/v0/"] as [CallPath]).map { path in
+            Call(.get, path, label: "probe", form: PlainText()) { _ in
+                Response(status: .unauthorized, text: "This is a key broker: POST /kbs/v0/auth begins.")
+            }
+        } + [
+            Call(.get, "kbs/v0/key/**key", label: "release", form: PlainText()) { request in
+                let key = try request.parameter("key")
+                return Response(json: try await broker.release(key, session: request.sessionIDs).json)
+            }
+        ]
+    }
+
+    /// `POST /register_workload`.
+    public var registration: Call {
+        Call(
+            .post, "kbs/v0/register_workload", label: "register", right: .registering, body: .upTo(longestBody),
+            form: PlainText()
+        ) { request, actor in
+            let workload = try await broker.register(
+                try Registration(virteeJSON: try await request.jsonBody()), replacing: replacesWorkloads, by: actor
+            ).workload
+            // Buildah looks at the status alone; whoever registers by hand sees what was understood.
+            let warnings = broker.warnings(on: workload).map { "Warning: \($0)\n" }
+            return Response(
+                status: .ok,
+                text: "Registered \(workload.id) with the policy \(workload.launch.policyInWords).\n"
+                    + warnings.joined())
+        }
+    }
+
+    /// `POST /auth`.
+    ///
+    /// - Parameter body: the request's.
+    /// - Throws: a ``Refusal``.
+    public func challenge(_ request: Request, _ body: [UInt8]) async throws -> Response {
+        Caller.speaks("0.0.0")
+        try request.requireJSON()
+        let message = try RequestMessage(body: body)
+        let issued = try await broker.challenge(try message.request())
+        var response = Response(json: issued.json(in: message.form))
+        // libkrun's SEV clients take all up to the first semicolon of the line: without an attribute, its end too.
+        response.headers[.setCookie] = "session_id=\(issued.session); SameSite=Strict; Path=/"
+        return response
+    }
+
+    /// `POST /attest`.
+    ///
+    /// - Throws: a ``Refusal``.
+    public func attest(_ request: Request) async throws -> Response {
+        Caller.speaks("0.0.0")
+        // The cookie first: a body is a stranger's until then.
+        let challenges = try broker.awaited(session: request.sessionIDs)
+        try await broker.attest(try Answer(virteeJSON: try await request.jsonBody()), to: challenges)
+        // The body stays empty: the client takes any text for an error, whatever the status.
+        return Response(status: .ok)
+    }
+
+    /// How a failed attestation is told: libkrun's client has 200 bytes for it, and crashes on more.
+    public struct ShortText: FailureForm {
+        public init() {}
+
+        public func response(to refusal: Refusal, status: HTTPResponse.Status?) -> Response {
+            PlainText.response(ShortSentence.of(refusal.description, upTo: 199), to: refusal, status: status)
+        }
+
+        public func response(to error: HTTPError) -> Response { PlainText().response(to: error) }
+    }
+}
+
+extension Request {
+    /// Whether it comes from a guest that this dialect has challenged.
+    public var hasSessionCookie: Bool { !sessionIDs.isEmpty }
+
+    /// Every value of the cookie `session_id`: clients send several, on one header line or on more.
+    fileprivate var sessionIDs: [Substring] { cookies(named: "session_id") }
+}
