@@ -211,12 +211,12 @@ struct StorageCopyTests {
         let name = try await cluster.newStoreDatabase()
         for statement in [
             "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(body); END $$",
-            "CREATE TRIGGER spoil BEFORE INSERT ON certificates FOR EACH ROW EXECUTE FUNCTION spoil()",
+            "CREATE TRIGGER spoil BEFORE INSERT ON endorsements FOR EACH ROW EXECUTE FUNCTION spoil()",
         ] { try await cluster.sql(statement, in: name) }
         let target = CopyPlace.postgreSQL(try await configuration(name))
         let failure = await #expect(throws: StorageCopy.Failure.self) {
             try await StorageCopy.run(from: source, to: target)
         }
-        #expect(failure?.description.contains("certificates") == true)
+        #expect(failure?.description.contains("endorsements") == true)
     }
 }
