@@ -54,7 +54,8 @@ package struct Appraiser: Sendable {
         // All that is at hand first, for every product that it may be, before anyone is asked.
         var pools: [EndorsementIdentity: [Certificate]] = [:]
         for identity in candidates where trial.isOpen {
-            let certificates = try await source.certificates(for: identity) + offered
+            let names = [AMDDocument.key(identity), .authority(identity.product, identity.kind)].map(\.name)
+            let certificates = try await source.documents(named: names).flatMap(\.certificates) + offered
             pools[identity] = certificates
             trial.hold(against: await chains(for: identity, among: certificates))
         }
@@ -93,7 +94,7 @@ package struct Appraiser: Sendable {
         }
         let genuine = appraised.filter(\.isGenuine)
         guard !genuine.isEmpty else { return appraised }
-        for chain in genuine where !chain.keys.contains(where: isDenied) { await source.keep(chain.chain) }
+        for chain in genuine where !chain.keys.contains(where: isDenied) { await source.keep(chain.chain.documents) }
         let known = (verified[identity] ?? []).filter { old in
             !genuine.contains { $0.chain.key.certificate == old.chain.key.certificate }
         }
@@ -129,20 +130,23 @@ package struct Appraiser: Sendable {
         // Nobody gives a VLEK away: without one, what is above it proves nothing.
         let isWorthIt = identity.kind == .vcek || !Self.keys(identity, among: certificates).isEmpty
         if isWorthIt, !authorities.contains(where: isWanted) {
-            pool = try await source.fetchAuthorities(identity.product, identity.kind) + certificates
+            let name = AMDDocument.authority(identity.product, identity.kind).name
+            pool = try await source.fetch(name).certificates + certificates
             // Whatever becomes of the key: anyone can say that there is one.
             if let authority = anchors.authorities(among: pool).first(where: isWanted) {
-                await source.keep(authority)
+                await source.keep([authority.document])
             } else {
-                source.distrustAuthorities(identity.product, identity.kind)
+                source.distrust(name)
             }
             trial.hold(against: await chains(for: identity, among: pool))
         }
         guard trial.isOpen else { return }
-        let key = try await source.fetchKey(identity)
-        pool.insert(key, at: 0)
+        let key = try await source.fetch(AMDDocument.key(identity).name)
+        pool = key.certificates + pool
         let found = await chains(for: identity, among: pool)
-        if !found.contains(where: { $0.isGenuine && $0.chain.key.certificate == key }) { source.distrustKey(identity) }
+        if !found.contains(where: { $0.isGenuine && $0.chain.key.certificate.der == key.bytes }) {
+            source.distrust(key.name)
+        }
         trial.hold(against: found)
     }
 

@@ -1,3 +1,4 @@
+import Broker
 import Bytes
 public import Evidence
 import Files
@@ -27,6 +28,17 @@ public struct CertificateFolder: Sendable {
 
     /// Everything that is not in `vcek/` or `vlek/`.
     public var authorities: [Certificate] { certificates(below: path, skipping: ["vcek", "vlek"]) }
+
+    /// What may be a document of a name: a chip's keys, or everything that may be above one.
+    func documents(named name: EndorsementName) -> [EndorsementDocument] {
+        let found: [Certificate]
+        switch AMDDocument(name) {
+        case .key(let identity): found = keys(for: identity.kind, hardwareID: identity.hardwareID)
+        case .authority: found = authorities
+        case nil: found = []
+        }
+        return found.map { EndorsementDocument($0, named: name) }
+    }
 
     /// Every certificate in the folder, and the files that could not be read.
     public var contents: (certificates: [Certificate], unreadable: [(file: String, reason: String)]) {

@@ -11,12 +11,12 @@ public struct CertificateImport: Sendable {
         public var refused: [(subject: String, reason: String)] = []
     }
 
-    private let cache: any CertificateStore
+    private let cache: any EndorsementStore
     private let anchors: SNPAnchors
     private let denies: DenyList
 
     /// - Parameter denies: what operators have denied: none of that is taken.
-    public init(into cache: any CertificateStore, anchors: SNPAnchors, denying denies: @escaping DenyList) {
+    public init(into cache: any EndorsementStore, anchors: SNPAnchors, denying denies: @escaping DenyList) {
         self.cache = cache
         self.anchors = anchors
         self.denies = denies
@@ -24,14 +24,16 @@ public struct CertificateImport: Sendable {
 
     /// Imports every authority under a pinned root, and every key whose chain is in the folder or in the cache.
     public func run(_ folder: CertificateFolder) async throws -> Outcome {
-        let (certificates, unreadable) = folder.contents
+        let (all, unreadable) = folder.contents
+        var seen: Set<Certificate> = []
+        let certificates = all.filter { seen.insert($0).inserted }
         var outcome = Outcome(refused: unreadable.map { ($0.file, $0.reason) })
         for found in anchors.authorities(among: certificates) {
             guard !found.isDenied(by: denies) else {
                 outcome.refused.append((found.intermediate.commonName, Self.denied))
                 continue
             }
-            try await cache.keep(found.named)
+            try await cache.keep([found.document])
             outcome.authorities.append(found.intermediate)
         }
         for certificate in certificates {
@@ -39,8 +41,9 @@ public struct CertificateImport: Sendable {
             do {
                 let key = try EndorsementKey(certificate)
                 let identity = EndorsementIdentity(of: key)
-                let kept = try await cache.certificates(
-                    named: [EndorsementIdentity.authorityName(key.product, key.kind)])
+                let kept = try await cache.endorsements(
+                    named: [AMDDocument.authority(key.product, key.kind).name]
+                ).flatMap(\.certificates)
                 guard let chain = EndorsementChain(key: key, among: certificates + kept) else {
                     outcome.refused.append(
                         ("\(identity)", "the certificates above it are not there: put the product's chain beside it"))
@@ -55,7 +58,7 @@ public struct CertificateImport: Sendable {
                     outcome.refused.append(("\(identity)", Self.denied))
                     continue
                 }
-                try await cache.keep(chain.named)
+                try await cache.keep(chain.documents)
                 outcome.keys.append(identity)
             } catch let error as MalformedInput {
                 outcome.refused.append((certificate.commonName, error.description))

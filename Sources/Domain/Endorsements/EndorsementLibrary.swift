@@ -2,10 +2,10 @@ public import Broker
 public import Evidence
 import Tracing
 
-/// Every place that certificates come from, behind one door: what was kept, the offline folder,
+/// Every place that documents come from, behind one door: what was kept, the offline folder,
 /// and the vendor.
 public struct EndorsementLibrary: EndorsementSource {
-    private let cache: any CertificateStore
+    private let cache: any EndorsementStore
     private let folder: CertificateFolder?
     private let vendor: KeyDistributionService?
     private let report: @Sendable (EndorsementEvent) -> Void
@@ -14,7 +14,7 @@ public struct EndorsementLibrary: EndorsementSource {
     ///   - vendor: `nil` for a server that may not ask anyone.
     ///   - report: is told what an operator may want to know.
     public init(
-        cache: any CertificateStore, folder: CertificateFolder? = nil, vendor: KeyDistributionService? = nil,
+        cache: any EndorsementStore, folder: CertificateFolder? = nil, vendor: KeyDistributionService? = nil,
         reportingTo report: @escaping @Sendable (EndorsementEvent) -> Void = { _ in }
     ) {
         self.cache = cache
@@ -23,105 +23,48 @@ public struct EndorsementLibrary: EndorsementSource {
         self.report = report
     }
 
-    public func certificates(for identity: EndorsementIdentity) async throws -> [Certificate] {
-        let kept = try await cache.certificates(
-            named: [identity.keyName, EndorsementIdentity.authorityName(identity.product, identity.kind)])
+    public func documents(named names: [EndorsementName]) async throws -> [EndorsementDocument] {
+        let kept = try await cache.endorsements(named: names)
         guard let folder else { return kept }
-        return kept + folder.keys(for: identity.kind, hardwareID: identity.hardwareID) + folder.authorities
+        return kept + names.flatMap { folder.documents(named: $0) }
     }
 
-    public func fetchKey(_ identity: EndorsementIdentity) async throws -> Certificate {
-        try await ask(for: .key(identity)) { try await $0.key(identity) }
-    }
-
-    public func fetchAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) async throws -> [Certificate] {
-        try await ask(for: .authorities(product, kind)) { try await $0.authorities(product, kind) }
-    }
-
-    public func keep(_ chain: EndorsementChain) async {
-        await keep(chain.named, as: .key(EndorsementIdentity(of: chain.key)))
-    }
-
-    public func keep(_ authority: SNPAnchors.Authority) async {
-        await keep(authority.named, as: .authorities(authority.product, authority.kind))
-    }
-
-    private func keep(_ certificates: [NamedCertificate], as wanted: EndorsementEvent.Wanted) async {
-        do {
-            try await cache.keep(certificates)
-        } catch {
-            // The guest has been proven all the same; the certificate is found again next time.
-            report(.notKept(wanted, reason: "\(error)"))
-        }
-    }
-
-    public func distrustKey(_ identity: EndorsementIdentity) {
-        if let error = vendor?.distrustKey(identity) { report(.unavailable(.key(identity), error)) }
-    }
-
-    public func distrustAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) {
-        if let error = vendor?.distrustAuthorities(product, kind) {
-            report(.unavailable(.authorities(product, kind), error))
-        }
-    }
-
-    public func note(_ lookup: EndorsementLookup) { report(.lookedUp(lookup)) }
-
-    private func ask<T>(
-        for wanted: EndorsementEvent.Wanted, _ body: (KeyDistributionService) async throws -> T
-    ) async throws -> T {
+    public func fetch(_ name: EndorsementName) async throws -> EndorsementDocument {
         do {
             guard let vendor else {
                 throw EndorsementUnavailable("this server does not ask AMD (endorsements.kds is empty)")
             }
-            let value = try await traced("kbs.endorsements.fetch", ofKind: .client) { _ in try await body(vendor) }
-            report(.fetched(wanted))
-            return value
+            let document = try await traced("kbs.endorsements.fetch", ofKind: .client) { _ in
+                try await vendor.document(name)
+            }
+            report(.fetched(name))
+            return document
         } catch let error as EndorsementUnavailable {
-            report(.unavailable(wanted, error))
+            report(.unavailable(name, error))
             throw error
         }
     }
-}
 
-extension SNPAnchors.Authority {
-    /// Both certificates, with the name that they are kept under. An ARK is above both kinds of keys, and is kept once for
-    /// each.
-    public var named: [NamedCertificate] {
-        let name = EndorsementIdentity.authorityName(product, kind)
-        return [intermediate, root].map { NamedCertificate(name: name, certificate: $0) }
-    }
-}
-
-extension EndorsementChain {
-    /// The chain's certificates, each with the name that it is kept under.
-    public var named: [NamedCertificate] {
-        let authority = EndorsementIdentity.authorityName(key.product, key.kind)
-        return [
-            NamedCertificate(name: EndorsementIdentity(of: key).keyName, certificate: key.certificate),
-            NamedCertificate(name: authority, certificate: intermediate),
-            // An ARK is above both kinds of keys, and is kept once for each.
-            NamedCertificate(name: authority, certificate: root),
-        ]
-    }
-}
-
-/// What happened on the way to a certificate.
-public enum EndorsementEvent: Sendable {
-    public enum Wanted: Sendable, CustomStringConvertible {
-        case key(EndorsementIdentity)
-        case authorities(Product, EndorsementKey.Kind)
-
-        public var description: String {
-            switch self {
-            case .key(let identity): identity.description
-            case .authorities(let product, let kind): "the \(product.rawValue) \(kind.rawValue.uppercased()) chain"
-            }
+    public func keep(_ documents: [EndorsementDocument]) async {
+        do {
+            try await cache.keep(documents)
+        } catch {
+            // The guest has been proven all the same; they are found again next time.
+            for document in documents.prefix(1) { report(.notKept(document.name, reason: "\(error)")) }
         }
     }
 
-    case fetched(Wanted)
-    case unavailable(Wanted, EndorsementUnavailable)
-    case notKept(Wanted, reason: String)
+    public func distrust(_ name: EndorsementName) {
+        if let error = vendor?.distrust(name) { report(.unavailable(name, error)) }
+    }
+
+    public func note(_ lookup: EndorsementLookup) { report(.lookedUp(lookup)) }
+}
+
+/// What happened on the way to a document.
+public enum EndorsementEvent: Sendable {
+    case fetched(EndorsementName)
+    case unavailable(EndorsementName, EndorsementUnavailable)
+    case notKept(EndorsementName, reason: String)
     case lookedUp(EndorsementLookup)
 }

@@ -70,6 +70,18 @@ public struct KeyDistributionService: Sendable {
     /// How many callers wait for a certificate.
     var waiting: Int { get async { await queue.waiting } }
 
+    /// - Throws: ``EndorsementUnavailable``.
+    public func document(_ name: EndorsementName) async throws -> EndorsementDocument {
+        switch AMDDocument(name) {
+        case .key(let identity): return EndorsementDocument(try await key(identity), named: name)
+        case .authority(let product, let kind):
+            let chain = try await authorities(product, kind)
+            guard let first = chain.first else { throw EndorsementUnavailable("\(self.name) sent no certificate") }
+            return EndorsementDocument(first, above: Array(chain.dropFirst()), named: name)
+        case nil: throw EndorsementUnavailable("AMD publishes no such document")
+        }
+    }
+
     /// The VCEK of a chip at a TCB.
     ///
     /// - Throws: ``EndorsementUnavailable``.
@@ -96,20 +108,18 @@ public struct KeyDistributionService: Sendable {
         try await get(Self.path(of: product, kind))
     }
 
-    /// Does not ask for a key again for a while: the one that came leads to no pinned root.
+    /// Does not ask for a document again for a while: the one that came leads to no pinned root.
     ///
     /// - Returns: what those are told who need it meanwhile.
-    func distrustKey(_ identity: EndorsementIdentity) -> EndorsementUnavailable? {
-        Self.path(of: identity).map(distrust)
-    }
-
-    /// The same for the certificates above a product's keys.
-    func distrustAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) -> EndorsementUnavailable {
-        distrust(Self.path(of: product, kind))
-    }
-
-    private func distrust(_ path: String) -> EndorsementUnavailable {
-        let error = EndorsementUnavailable("\(name) sent a certificate of no pinned root")
+    func distrust(_ name: EndorsementName) -> EndorsementUnavailable? {
+        let path: String? =
+            switch AMDDocument(name) {
+            case .key(let identity): Self.path(of: identity)
+            case .authority(let product, let kind): Self.path(of: product, kind)
+            case nil: nil
+            }
+        guard let path else { return nil }
+        let error = EndorsementUnavailable("\(self.name) sent a certificate of no pinned root")
         remember(error, of: path)
         return error
     }

@@ -54,7 +54,7 @@ enum KeysOfChip {
 
     /// The names of a chip's keys: from the first, up to the second and without it.
     ///
-    /// - Parameter name: ``EndorsementIdentity/keyName``, which ends in the TCB.
+    /// - Parameter name: ``AMDDocument/name``, which ends in the TCB.
     /// - Returns: `nil` for what is no chip's. A VLEK is a cloud's, who does not give one to everybody.
     static func names(beside name: String) -> (from: String, to: String)? {
         guard name.hasPrefix("\(EndorsementKey.Kind.vcek.rawValue)/"), let end = name.lastIndex(of: "/") else {

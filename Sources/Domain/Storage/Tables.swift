@@ -241,15 +241,18 @@ struct Tables {
     private var keys: [String] {
         [
             """
-            CREATE TABLE certificates (
-                name \(text) NOT NULL,         -- whose it is: EndorsementIdentity.keyName or authorityName
-                fingerprint \(bytes) NOT NULL, -- SHA-256 of the DER
-                der \(bytes) NOT NULL,
+            CREATE TABLE endorsements (
+                name \(text) NOT NULL,         -- EndorsementName
+                fingerprint \(bytes) NOT NULL, -- SHA-256 of the bytes
+                kind \(text) NOT NULL,         -- EndorsementDocument.Kind
+                bytes \(bytes) NOT NULL,
+                issuers \(bytes) NOT NULL,     -- certificates above the signer, each with its length
+                good_until \(integer),         -- if it says so
                 added \(integer) NOT NULL,
                 PRIMARY KEY (name, fingerprint)
             ) \(keyed)
             """,
-            "CREATE INDEX certificates_by_fingerprint ON certificates (fingerprint)",
+            "CREATE INDEX endorsements_by_fingerprint ON endorsements (fingerprint)",
             // Chips and keys that are believed no more. That they are denied is in the manifest; here is why.
             """
             CREATE TABLE denials (

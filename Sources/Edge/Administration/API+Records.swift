@@ -6,7 +6,7 @@ import FoundationEssentials
 import HTTP
 import HTTPEdge
 
-/// Sessions, attempts, the trail, tokens, certificates and denials.
+/// Sessions, attempts, the trail, tokens, endorsements and denials.
 extension AdministrationAPI {
     var sessions: [Call] {
         let selection: [Operation.Parameter] = [
@@ -168,27 +168,35 @@ extension AdministrationAPI {
         "signature": .text("Over label, sequence, hash and time; docs/audit.md.", pattern: "^[0-9a-f]*$"),
     ]).named("Checkpoint")
 
-    var certificates: [Call] {
+    var endorsements: [Call] {
         [
             call(
-                .get, "certificates", .audit,
+                .get, "endorsements", .audit,
                 Operation(
-                    "listCertificates", "List the vendor certificates that are kept",
+                    "listEndorsements", "List the vendors' documents that are kept",
                     "In the order of their fingerprints.",
                     query: [.after("fingerprint", .text(pattern: "^([0-9a-fA-F]{64})?$")), .limit],
-                    replies: [.ok("A page.", CertificatePage.self)])
+                    replies: [.ok("A page.", EndorsementPage.self)])
             ) { request, administrator in
                 Response(
-                    json: try await administrator.certificates(
+                    json: try await administrator.endorsements(
                         after: request.query["after"] ?? "", limit: try request.query.limit()))
             },
             call(
-                .delete, "certificates/:fingerprint", .administer,
+                .get, "endorsements/:fingerprint", .audit,
                 Operation(
-                    "removeCertificate", "Forget a certificate", "It is found anew when it is needed.",
+                    "readEndorsement", "Read a document", "With the certificates above whoever signed it.",
+                    replies: [.ok("The document.", EndorsementDetail.self)])
+            ) { request, administrator in
+                Response(json: try await administrator.endorsement(try request.parameter("fingerprint")))
+            },
+            call(
+                .delete, "endorsements/:fingerprint", .administer,
+                Operation(
+                    "removeEndorsement", "Forget a document", "It is found anew when it is needed.",
                     replies: [.done("Removed.")])
             ) { request, administrator in
-                try await administrator.removeCertificate(try request.parameter("fingerprint"))
+                try await administrator.removeEndorsement(try request.parameter("fingerprint"))
                 return Response(status: .noContent)
             },
         ]

@@ -37,7 +37,7 @@ public struct AdministrationAPI: Sendable {
     /// Every call, and the description of them.
     public var calls: [Call] {
         let calls =
-            workloads + resources + sessions + attempts + tokens + trail + certificates + denials + policies
+            workloads + resources + sessions + attempts + tokens + trail + endorsements + denials + policies
             + referenceValues + server
         let document = Lock<[UInt8]?>(nil)
         return calls + [

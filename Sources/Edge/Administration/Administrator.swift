@@ -62,8 +62,10 @@ public protocol Administrator: TrailSource {
     func createToken(_ role: Role, description: String, lifetime: TimeInterval) async throws -> NewToken
     func revokeToken(_ id: String) async throws
 
-    func certificates(after fingerprint: String, limit: Int) async throws -> CertificatePage
-    func removeCertificate(_ fingerprint: String) async throws
+    /// The vendors' documents that are kept.
+    func endorsements(after fingerprint: String, limit: Int) async throws -> EndorsementPage
+    func endorsement(_ fingerprint: String) async throws -> EndorsementDetail
+    func removeEndorsement(_ fingerprint: String) async throws
 
     /// What is denied.
     func denials(after name: String, limit: Int) async throws -> DenialPage
@@ -95,6 +97,16 @@ extension Administrator {
         while true {
             let page = try await workloads(after: all.last?.id ?? "", search: search, limit: 1_000)
             all += page.workloads
+            if page.next == nil { return all }
+        }
+    }
+
+    /// Every document that is kept.
+    public func allEndorsements() async throws -> [EndorsementSummary] {
+        var all: [EndorsementSummary] = []
+        while true {
+            let page = try await endorsements(after: all.last?.fingerprint ?? "", limit: 1_000)
+            all += page.endorsements
             if page.next == nil { return all }
         }
     }

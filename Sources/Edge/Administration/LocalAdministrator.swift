@@ -6,7 +6,7 @@ import VirteeDialect
 
 /// Works on a store. A server may run on it at the same time, and sees changes at once.
 public struct LocalAdministrator: Administrator {
-    public typealias Storage = Broker.Storage & TokenStore & CertificateInventory
+    public typealias Storage = Broker.Storage & TokenStore & EndorsementStore
 
     let broker: Broker
     let store: any Storage
@@ -161,26 +161,36 @@ public struct LocalAdministrator: Administrator {
         try Checkpoint(try await store.auditHead(), at: now(), signedBy: try await signer())
     }
 
-    // MARK: Certificates
+    // MARK: Endorsements
 
-    public func certificates(after fingerprint: String, limit: Int) async throws -> CertificatePage {
+    public func endorsements(after fingerprint: String, limit: Int) async throws -> EndorsementPage {
         guard let start = Hex.decode(fingerprint) else { throw Refusal(.invalidField, "after must be a fingerprint.") }
-        let found = try await store.certificates(after: start, limit: limit + 1)
+        let found = try await store.endorsements(after: start, limit: limit + 1)
         let (page, next) = found.page(limit)
-        return CertificatePage(
-            certificates: page.map(CertificateSummary.init), next: next.map { Hex.encode($0.certificate.fingerprint) })
+        return EndorsementPage(
+            endorsements: page.map(EndorsementSummary.init), next: next.map { Hex.encode($0.document.fingerprint) })
     }
 
-    public func removeCertificate(_ fingerprint: String) async throws {
-        guard let bytes = Hex.decode(fingerprint), bytes.count == 32 else {
+    public func endorsement(_ fingerprint: String) async throws -> EndorsementDetail {
+        guard let kept = try await store.endorsement(try self.fingerprint(fingerprint)) else { throw noEndorsement }
+        return EndorsementDetail(kept)
+    }
+
+    public func removeEndorsement(_ fingerprint: String) async throws {
+        let bytes = try self.fingerprint(fingerprint)
+        let record = AuditRecord(
+            .removeEndorsement, by: actor, details: ["fingerprint": Hex.encode(bytes)], at: now())
+        guard try await store.removeEndorsement(bytes, recording: record) else { throw noEndorsement }
+    }
+
+    private func fingerprint(_ text: String) throws(Refusal) -> [UInt8] {
+        guard let bytes = Hex.decode(text), bytes.count == 32 else {
             throw Refusal(.invalidField, "A fingerprint has 64 hex digits.")
         }
-        let record = AuditRecord(
-            .removeCertificate, by: actor, details: ["fingerprint": fingerprint.lowercased()], at: now())
-        guard try await store.removeCertificate(bytes, recording: record) else {
-            throw Refusal(.notFound, "There is no such certificate.")
-        }
+        return bytes
     }
+
+    private var noEndorsement: Refusal { Refusal(.notFound, "There is no such endorsement.") }
 
     // MARK: Denials
 
@@ -201,14 +211,5 @@ extension Array {
     func page(_ limit: Int) -> (page: [Element], next: Element?) {
         let page = Array(prefix(limit))
         return (page, count > limit ? page.last : nil)
-    }
-}
-
-extension CertificateSummary {
-    init(_ kept: KeptCertificate) {
-        self.init(
-            fingerprint: Hex.encode(kept.certificate.fingerprint), name: kept.name,
-            subject: kept.certificate.commonName,
-            notBefore: kept.certificate.notBefore, notAfter: kept.certificate.notAfter, added: kept.added)
     }
 }

@@ -231,27 +231,64 @@ public struct AuditPage: Codable, Sendable {
     public let next: Int64?
 }
 
-/// A certificate that is kept.
-public struct CertificateSummary: Codable, Sendable {
-    /// SHA-256 of the DER, in hex.
+/// A document of a vendor that is kept.
+public struct EndorsementSummary: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "fingerprint": "SHA-256 of its bytes, in hex.",
+        "kind": "`certificate`.",
+        "key": "Of a certificate SHA-256 of its SubjectPublicKeyInfo, in hex: what it is denied by.",
+        "good_until": "Absent when it does not say.",
+    ]
+
+    /// SHA-256 of its bytes, in hex.
     public let fingerprint: String
     /// Whose it is, e.g. `vcek/Milan/…/03.00.20.209`.
     public let name: String
-    public let subject: String
-    public let notBefore: Date
-    public let notAfter: Date
+    /// `certificate`.
+    public let kind: String
+    /// Of a certificate SHA-256 of its SubjectPublicKeyInfo, in hex: what it is denied by.
+    public let key: String?
+    /// Absent when it does not say.
+    public let goodUntil: Date?
     public let added: Date
 
     enum CodingKeys: String, CodingKey {
-        case fingerprint, name, subject, added
-        case notBefore = "not_before"
-        case notAfter = "not_after"
+        case fingerprint, name, kind, key, added
+        case goodUntil = "good_until"
+    }
+
+    init(_ kept: KeptEndorsement) {
+        let document = kept.document
+        fingerprint = Hex.encode(document.fingerprint)
+        name = document.name.text
+        kind = document.kind.rawValue
+        key = (try? Certificate(der: document.bytes)).map { Hex.encode($0.publicKeyFingerprint) }
+        goodUntil = document.goodUntil
+        added = kept.added
     }
 }
 
-public struct CertificatePage: Codable, Sendable {
-    public let certificates: [CertificateSummary]
+public struct EndorsementPage: Codable, Sendable {
+    public let endorsements: [EndorsementSummary]
     public let next: String?
+}
+
+/// A document itself, and the certificates above whoever signed it, in base64.
+public struct EndorsementDetail: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "document": "In base64.",
+        "issuers": "The certificates above whoever signed it, DER in base64, the nearest first.",
+    ]
+
+    public let endorsement: EndorsementSummary
+    public let document: String
+    public let issuers: [String]
+
+    init(_ kept: KeptEndorsement) {
+        endorsement = EndorsementSummary(kept)
+        document = Base64.encode(kept.document.bytes)
+        issuers = kept.document.issuers.map { Base64.encode($0) }
+    }
 }
 
 /// A chip or a key that is denied.

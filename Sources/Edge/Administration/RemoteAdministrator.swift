@@ -143,14 +143,18 @@ public struct RemoteAdministrator: Administrator {
         try Checkpoint(line: String(decoding: try await send(.get, "audit/checkpoint"), as: UTF8.self))
     }
 
-    // MARK: Certificates
+    // MARK: Endorsements
 
-    public func certificates(after fingerprint: String, limit: Int) async throws -> CertificatePage {
-        try await get("certificates", ["after": fingerprint, "limit": "\(limit)"])
+    public func endorsements(after fingerprint: String, limit: Int) async throws -> EndorsementPage {
+        try await get("endorsements", ["after": fingerprint, "limit": "\(limit)"])
     }
 
-    public func removeCertificate(_ fingerprint: String) async throws {
-        _ = try await send(.delete, "certificates/\(escaped(fingerprint))")
+    public func endorsement(_ fingerprint: String) async throws -> EndorsementDetail {
+        try await get("endorsements/\(escaped(fingerprint))")
+    }
+
+    public func removeEndorsement(_ fingerprint: String) async throws {
+        _ = try await send(.delete, "endorsements/\(escaped(fingerprint))")
     }
 
     // MARK: Denials

@@ -1,4 +1,5 @@
 import Bytes
+import Administration
 import Arguments
 import Broker
 import Endorsements
@@ -9,9 +10,11 @@ import Installation
 struct EndorsementsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "endorsements",
-        abstract: "Fill the cache of vendor certificates, and say which chips and keys are believed no more.",
+        abstract: "Keep what vendors state of their hardware, and say which chips and keys are believed no more.",
         discussion: "docs/endorsements.md says what to do when a key has leaked. \(Place.explanation)",
-        subcommands: [Import.self, Fetch.self, Deny.self, Allow.self, Denied.self])
+        subcommands: [
+            List.self, Import.self, Export.self, Fetch.self, Remove.self, Deny.self, Allow.self, Denied.self,
+        ])
 
     struct Import: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -22,7 +25,7 @@ struct EndorsementsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let settings = try options.resolve().settings
-            let outcome = try await CertificateCommands.importAll(
+            let outcome = try await EndorsementCommands.importAll(
                 from: URL(filePath: folder), into: try await DataFolder(settings), anchors: settings.anchors())
             for authority in outcome.authorities { print("imported \(authority.commonName)") }
             for key in outcome.keys { print("imported \(key)") }
@@ -31,6 +34,63 @@ struct EndorsementsCommand: AsyncParsableCommand {
                 print("Nothing was imported.")
                 throw ExitCode(1)
             }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List what is kept, with each certificate's key.")
+
+        @OptionGroup var place: Place
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let all = try await place.open { try await $0.allEndorsements() }
+            if json { return try printJSON(all) }
+            guard !all.isEmpty else { return print("Nothing is kept.") }
+            printTable(
+                [["FINGERPRINT", "GOOD UNTIL", "KEY", "NAME"]]
+                    + all.map { [$0.fingerprint, $0.goodUntil?.formatted(.iso8601) ?? "-", $0.key ?? "-", $0.name] })
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Forget a document. It is found anew when it is needed: see `deny`.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "Its fingerprint.") var fingerprint: String
+
+        func run() async throws {
+            try await place.open { try await $0.removeEndorsement(fingerprint) }
+            print("Removed \(fingerprint.lowercased()).")
+        }
+    }
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Write what is kept into a folder, as `import` and endorsements.folder read it.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The folder. It is made when it is not there.") var folder: String
+
+        func run() async throws {
+            let details = try await place.open { administrator in
+                var details: [EndorsementDetail] = []
+                for summary in try await administrator.allEndorsements() {
+                    details.append(try await administrator.endorsement(summary.fingerprint))
+                }
+                return details
+            }
+            var count = 0
+            for detail in details {
+                guard let file = CertificateFile(detail) else {
+                    tell("skipped  \(detail.endorsement.name): it is of no kind that is known here")
+                    continue
+                }
+                try file.write(below: folder)
+                count += 1
+            }
+            print("Wrote \(count) \(count == 1 ? "file" : "files").")
         }
     }
 
@@ -54,7 +114,7 @@ struct EndorsementsCommand: AsyncParsableCommand {
                 throw ValidationError("--tcb has \(product == .turin ? "five" : "four") numbers on \(product.rawValue)")
             }
             let settings = try options.resolve().settings
-            let identity = try await CertificateCommands.fetch(
+            let identity = try await EndorsementCommands.fetch(
                 product: product, chip: chip, tcb: tcb, into: DataFolder(settings), settings: settings)
             print("fetched \(identity)")
         }

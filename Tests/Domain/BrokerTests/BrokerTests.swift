@@ -53,31 +53,36 @@ final class RecordingSource: EndorsementSource {
         self.vendor = vendor
     }
 
-    func certificates(for identity: EndorsementIdentity) async throws -> [Certificate] {
+    func documents(named names: [EndorsementName]) async throws -> [EndorsementDocument] {
         counts.withLock { $0.local += 1 }
-        return local + authorities.withLock { $0 }
+        return (local + authorities.withLock { $0 }).map { EndorsementDocument($0, named: EndorsementName("local")) }
     }
 
-    func fetchKey(_ identity: EndorsementIdentity) async throws -> Certificate {
-        counts.withLock { $0.keys += 1 }
-        let key = vendor.first { (try? EndorsementKey($0)).map { EndorsementIdentity(of: $0) } == identity }
-        guard let key else { throw EndorsementUnavailable("the vendor is away", retryAfter: 7) }
-        return key
+    func fetch(_ name: EndorsementName) async throws -> EndorsementDocument {
+        let away = EndorsementUnavailable("the vendor is away", retryAfter: 7)
+        let found: [Certificate]
+        switch AMDDocument(name) {
+        case .key(let identity):
+            counts.withLock { $0.keys += 1 }
+            found = vendor.filter { (try? EndorsementKey($0)).map { EndorsementIdentity(of: $0) } == identity }
+        case .authority:
+            counts.withLock { $0.authorities += 1 }
+            found = vendor.filter { (try? EndorsementKey($0)) == nil }
+        case nil: throw away
+        }
+        guard let first = found.first else { throw away }
+        return EndorsementDocument(first, above: Array(found.dropFirst()), named: name)
     }
 
-    func fetchAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) async throws -> [Certificate] {
-        counts.withLock { $0.authorities += 1 }
-        guard !vendor.isEmpty else { throw EndorsementUnavailable("the vendor is away", retryAfter: 7) }
-        return vendor.filter { (try? EndorsementKey($0)) == nil }
+    func keep(_ documents: [EndorsementDocument]) async {
+        guard documents.count == 1 else { return counts.withLock { $0.kept += 1 } }
+        authorities.withLock { $0 += documents.flatMap(\.certificates) }
     }
 
-    func keep(_ chain: EndorsementChain) async { counts.withLock { $0.kept += 1 } }
-    func keep(_ authority: SNPAnchors.Authority) async {
-        authorities.withLock { $0 += [authority.intermediate, authority.root] }
-    }
-    func distrustKey(_ identity: EndorsementIdentity) { counts.withLock { $0.wrongKeys += 1 } }
-    func distrustAuthorities(_ product: Product, _ kind: EndorsementKey.Kind) {
-        counts.withLock { $0.wrongAuthorities += 1 }
+    func distrust(_ name: EndorsementName) {
+        counts.withLock {
+            if case .key = AMDDocument(name) { $0.wrongKeys += 1 } else { $0.wrongAuthorities += 1 }
+        }
     }
 }
 

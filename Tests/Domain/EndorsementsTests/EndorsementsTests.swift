@@ -297,11 +297,11 @@ struct KeyDistributionTests {
         }
         try await withService(time, answering: { _, _ in StandInService.bytes(der) }) { standIn, service in
             _ = try await service.key(identity)
-            #expect(service.distrustKey(identity) != nil)
+            #expect(service.distrust(AMDDocument.key(identity).name) != nil)
             let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
             #expect(sentence(error).utf8.count <= 199 && error?.retryAfter == 60)
             _ = try await service.authorities(.milan, .vcek)
-            _ = service.distrustAuthorities(.milan, .vcek)
+            _ = service.distrust(AMDDocument.authority(.milan, .vcek).name)
             await refusesAuthorities(service)
             #expect(standIn.asked.count == 2)
             time.advance(by: .seconds(60))
@@ -406,8 +406,10 @@ struct CertificateFolderTests {
         #expect(outcome.refused.count == 2)
         // What was imported is enough: neither a folder nor a network is needed.
         let library = EndorsementLibrary(cache: store)
-        let found = try await library.certificates(for: identity)
-        #expect(Set(found) == [try Simulated.vcek.certificate, snp.ask, snp.ark])
+        let names = [AMDDocument.key(identity), .authority(.milan, .vcek)].map(\.name)
+        let found = try await library.documents(named: names)
+        #expect(found.map(\.name) == names)
+        #expect(Set(found.flatMap(\.certificates)) == [try Simulated.vcek.certificate, snp.ask, snp.ark])
         #expect(
             try await CertificateImport(into: store, anchors: .amd) { _ in false }.run(CertificateFolder(folder.url))
                 .keys.isEmpty)

@@ -51,7 +51,7 @@ struct DamagedRowTests {
                     VALUES (1, 'default/r/1', 'p', 1, 1, 1, 0, 0);
                 INSERT INTO resource_versions (resource, version, size, stored, policy, master_key, sealed)
                     VALUES (1, 1, 1, 0, 'p', 'k', x'01');
-                INSERT INTO certificates VALUES ('c', x'01', ?, 0);
+                INSERT INTO endorsements VALUES ('c', x'01', 'certificate', ?, x'', 9, 0);
                 INSERT INTO attempts (id, time, action, workload, tee, session, chip, outcome, code, sentence, verdict,
                     address, request, version, mark)
                     VALUES (1, 0, 'guest.attest', 'w', 'snp', 's', 'c', 'refused', 'evidence_refused', 'why', '', '', '',
@@ -116,8 +116,8 @@ struct DamagedRowTests {
             { _ = try await store.resources(after: "", search: "", limit: 9) },
             { _ = try await store.versions(of: path) }, { _ = try await store.sealedResource(path) },
             { _ = try await store.resourceVersions(after: .start, limit: 9) },
-            { _ = try await store.certificates(named: ["c"]) },
-            { _ = try await store.certificates(after: [], limit: 9) },
+            { _ = try await store.endorsements(named: [EndorsementName("c")]) },
+            { _ = try await store.endorsements(after: [], limit: 9) },
             { _ = try await store.attempts(AttemptSelection(), before: .max, limit: 9) },
             { _ = try await store.auditEntries(after: 0, limit: 9) }, { _ = try await store.auditHead() },
             { _ = try await store.auditHash(of: 1) }, { _ = try await store.tokens() },
@@ -173,11 +173,11 @@ struct DamagedRowTests {
             }
         }
         #expect(failures.count > 70)
-        // Found by another way than their own type, or only written. A damaged certificate is as good as none.
+        // Found by another way than their own type, or only written.
         let others: Set = [
             "sessions.id", "guests.id", "sessions.workload", "policy_references.policy",
             "policy_references.reference_values", "revisions.one", "revisions.last", "resources.policy",
-            "resource_versions.policy", "certificates.fingerprint", "certificates.der", "certificates.name",
+            "resource_versions.policy", "endorsements.fingerprint", "endorsements.name",
             "tokens.id", "workloads.id", "policies.name", "resource_versions.resource", "resources.current",
             "server_keys.name", "init_data.id", "init_data.expires", "foreign_guests.id", "foreign_guests.barred",
             "foreign_guests.expires", "attempts.mark",

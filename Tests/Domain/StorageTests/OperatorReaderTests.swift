@@ -42,10 +42,10 @@ struct OperatorReaderTests {
     }
 
     @Test(
-        "Certificates by fingerprint and attempts by outcome have an index",
+        "Endorsements by fingerprint and attempts by outcome have an index",
         arguments: [
-            ("SELECT 1 FROM certificates WHERE fingerprint > x'00'", "certificates_by_fingerprint"),
-            ("DELETE FROM certificates WHERE fingerprint = x'00'", "certificates_by_fingerprint"),
+            ("SELECT 1 FROM endorsements WHERE fingerprint > x'00'", "endorsements_by_fingerprint"),
+            ("DELETE FROM endorsements WHERE fingerprint = x'00'", "endorsements_by_fingerprint"),
             ("SELECT id FROM attempts WHERE outcome = 'refused' AND id < 9 ORDER BY id DESC", "attempts_by_outcome"),
         ])
     func indexes(sql: String, index: String) async throws {

@@ -57,7 +57,7 @@ struct StorageCopyTests {
         try await store.insert(
             StoredServerKey(name: "n", id: "i", sealed: Sealed(bytes: [7], masterKey: "k"), created: now))
         try await store.activate("k", previous: ["older"], at: now)
-        try await store.keep([NamedCertificate(name: "VCEK", certificate: Simulated.vcek.certificate)])
+        try await store.keep([EndorsementDocument(Simulated.vcek.certificate, named: EndorsementName("VCEK"))])
         try await store.deny(
             Denial(.key([UInt8](repeating: 9, count: 32)), reason: "leaked", actor: "server", time: now),
             recording: AuditRecord(.denyEndorser, by: .server, at: now))
@@ -211,12 +211,12 @@ struct StorageCopyTests {
         let name = try await cluster.newStoreDatabase()
         for statement in [
             "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \(body); END $$",
-            "CREATE TRIGGER spoil BEFORE INSERT ON certificates FOR EACH ROW EXECUTE FUNCTION spoil()",
+            "CREATE TRIGGER spoil BEFORE INSERT ON endorsements FOR EACH ROW EXECUTE FUNCTION spoil()",
         ] { try await cluster.sql(statement, in: name) }
         let target = CopyPlace.postgreSQL(try await configuration(name))
         let failure = await #expect(throws: StorageCopy.Failure.self) {
             try await StorageCopy.run(from: source, to: target)
         }
-        #expect(failure?.description.contains("certificates") == true)
+        #expect(failure?.description.contains("endorsements") == true)
     }
 }

@@ -219,40 +219,51 @@ struct StoreTests {
         let place = try await StorePlace(kind)
         let store = place.store
         let (snp, vcek) = (try Simulated.snp, try Simulated.vcek.certificate)
-        func name(_ chip: UInt8, _ microcode: UInt8) -> String {
-            EndorsementIdentity(
-                kind: .vcek, product: .milan, hardwareID: Array(repeating: chip, count: 64),
-                tcb: TCBVersion(bootLoader: 1, tee: 0, snp: 1, microcode: microcode)
-            ).keyName
+        func name(_ chip: UInt8, _ microcode: UInt8) -> EndorsementName {
+            AMDDocument.key(
+                EndorsementIdentity(
+                    kind: .vcek, product: .milan, hardwareID: Array(repeating: chip, count: 64),
+                    tcb: TCBVersion(bootLoader: 1, tee: 0, snp: 1, microcode: microcode))
+            ).name
         }
-        try await store.keep([NamedCertificate(name: name(1, 0), certificate: vcek)])
-        try await store.keep([NamedCertificate(name: "authority/vcek/Milan", certificate: snp.ask)])
-        try await store.tamper("UPDATE certificates SET added = added - 10")
+        let authority = AMDDocument.authority(.milan, .vcek).name
+        try await store.keep([EndorsementDocument(vcek, named: name(1, 0))])
+        try await store.keep([EndorsementDocument(snp.ask, above: [snp.ark], named: authority)])
+        try await store.tamper("UPDATE endorsements SET added = added - 10")
         for microcode in 0..<80 as Range<UInt8> {
-            try await store.keep([NamedCertificate(name: name(2, microcode), certificate: vcek)])
-            try await store.tamper("UPDATE certificates SET added = added - 1")
+            try await store.keep([EndorsementDocument(vcek, named: name(2, microcode))])
+            try await store.tamper("UPDATE endorsements SET added = added - 1")
         }
         var kept: [UInt8] = []
         for microcode in 0..<80 as Range<UInt8>
-        where try await !store.certificates(named: [name(2, microcode)]).isEmpty { kept.append(microcode) }
+        where try await !store.endorsements(named: [name(2, microcode)]).isEmpty { kept.append(microcode) }
         #expect(kept == Array(16..<80))
-        #expect(try await store.certificates(named: [name(1, 0)]) == [vcek])
-        #expect(try await store.certificates(named: ["authority/vcek/Milan"]) == [snp.ask])
+        #expect(try await store.endorsements(named: [name(1, 0)]).flatMap(\.certificates) == [vcek])
+        #expect(try await store.endorsements(named: [authority]).flatMap(\.certificates) == [snp.ask, snp.ark])
     }
 
-    @Test("Certificates are kept once under each name, and survive a restart", arguments: TestedStore.allCases)
-    func certificates(_ kind: TestedStore) async throws {
+    @Test(
+        "Documents are kept once under each name, with all that they say, and survive a restart",
+        arguments: TestedStore.allCases)
+    func documents(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
         let store = place.store
         let snp = try Simulated.snp
+        let (x, y, z) = (EndorsementName("x"), EndorsementName("y"), EndorsementName("z"))
         let entries = [
-            NamedCertificate(name: "x", certificate: snp.ask), NamedCertificate(name: "x", certificate: snp.ark),
-            NamedCertificate(name: "y", certificate: snp.ark),
+            EndorsementDocument(snp.ask, above: [snp.ark], named: x), EndorsementDocument(snp.ark, named: x),
+            EndorsementDocument(name: y, kind: .certificate, bytes: [1, 2, 3]),
         ]
         try await store.keep(entries)
         try await store.keep(entries)
         let again = try await place.reopen()
-        #expect(Set(try await again.certificates(named: ["x"])) == [snp.ask, snp.ark])
-        #expect(try await again.certificates(named: ["y", "z"]) == [snp.ark])
+        let found = try await again.endorsements(named: [x])
+        #expect(Set(found) == Set(entries.prefix(2)))
+        #expect(found.allSatisfy { $0.goodUntil == snp.ark.notAfter })
+        #expect(try await again.endorsements(named: [y, z]) == [entries[2]])
+        #expect(entries[2].certificates.isEmpty && entries[2].goodUntil == nil)
+        // What somebody else wrote there is none.
+        try await again.tamper("UPDATE endorsements SET kind = 'other' WHERE name = 'y'")
+        #expect(try await again.endorsements(named: [y]).isEmpty)
     }
 }

@@ -171,24 +171,24 @@ struct StoreTrailTests {
         #expect(try await store.sessions(.all, after: [], limit: 9, at: now.addingTimeInterval(100)).isEmpty)
     }
 
-    @Test(
-        "The inventory has each certificate once, and one that is removed is gone under all names",
-        arguments: TestedStore.allCases)
+    @Test("Documents are listed, read and removed by their fingerprints", arguments: TestedStore.allCases)
     func inventory(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
         let (store, snp) = (place.store, try Simulated.snp)
-        try await store.keep([
-            NamedCertificate(name: "y", certificate: snp.ark), NamedCertificate(name: "x", certificate: snp.ark),
-            NamedCertificate(name: "x", certificate: snp.ask),
-        ])
-        let all = try await store.certificates(after: [], limit: 10)
-        #expect(all.map(\.name) == ["x", "x"])
-        #expect(Set(all.map(\.certificate)) == [snp.ark, snp.ask])
-        #expect(try await store.certificates(after: all[0].certificate.fingerprint, limit: 10) == [all[1]])
-        let record = AuditRecord(.removeCertificate, by: .server, at: place.now)
-        #expect(try await store.removeCertificate(snp.ark.fingerprint, recording: record))
-        #expect(try await !store.removeCertificate(snp.ark.fingerprint, recording: record))
-        #expect(try await store.certificates(named: ["y", "x"]) == [snp.ask])
+        let (x, y) = (EndorsementName("x"), EndorsementName("y"))
+        let documents = [
+            EndorsementDocument(snp.ark, named: y), EndorsementDocument(snp.ask, above: [snp.ark], named: x),
+        ]
+        try await store.keep(documents)
+        let all = try await store.endorsements(after: [], limit: 10)
+        #expect(Set(all.map(\.document)) == Set(documents))
+        #expect(try await store.endorsements(after: all[0].document.fingerprint, limit: 10) == [all[1]])
+        #expect(try await store.endorsement(all[1].document.fingerprint) == all[1])
+        let record = AuditRecord(.removeEndorsement, by: .server, at: place.now)
+        #expect(try await store.removeEndorsement(snp.ark.fingerprint, recording: record))
+        #expect(try await !store.removeEndorsement(snp.ark.fingerprint, recording: record))
+        #expect(try await store.endorsement(snp.ark.fingerprint) == nil)
+        #expect(try await store.endorsements(named: [y, x]) == [documents[1]])
         #expect(try await store.auditHead().sequence == 1)
     }
 }

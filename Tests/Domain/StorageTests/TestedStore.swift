@@ -36,8 +36,8 @@ enum TestedStore: CaseIterable, CustomTestStringConvertible {
 }
 
 /// A store as tests see it.
-protocol ExaminedStore: Store, GuestStore, ResourceStore, PolicyStore, TokenStore, CertificateStore,
-    CertificateInventory, DenialStore, StoreStatistics
+protocol ExaminedStore: Store, GuestStore, ResourceStore, PolicyStore, TokenStore, EndorsementStore,
+    DenialStore, StoreStatistics
 {
     var waitingWrites: Int { get }
     func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void)

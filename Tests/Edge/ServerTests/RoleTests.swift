@@ -70,7 +70,7 @@ struct RoleTests {
                 ("GET", "/api/v1/attempts", "", [.admin, .auditor]),
                 ("GET", "/api/v1/audit", "", [.admin, .auditor]),
                 ("GET", "/api/v1/audit/checkpoint", "", [.admin, .auditor]),
-                ("GET", "/api/v1/certificates", "", [.admin, .auditor]),
+                ("GET", "/api/v1/endorsements", "", [.admin, .auditor]),
                 ("GET", "/api/v1/denials", "", [.admin, .auditor]),
                 ("PUT", "/api/v1/denials/chip/0102030405060708", #"{"reason":"leaked"}"#, [.admin]),
                 ("GET", "/api/v1/status", "", [.admin, .auditor]),

@@ -41,8 +41,8 @@ public struct AuditRecord: Sendable, Hashable {
         case setModule = "module.set"
         case setReferenceValues = "reference.set"
         case removeReferenceValues = "reference.remove"
-        case importCertificate = "certificate.import"
-        case removeCertificate = "certificate.remove"
+        case importEndorsements = "endorsement.import"
+        case removeEndorsement = "endorsement.remove"
         /// A chip or a key is believed no more.
         case denyEndorser = "endorsement.deny"
         case allowEndorser = "endorsement.allow"

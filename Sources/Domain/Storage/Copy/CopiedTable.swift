@@ -57,7 +57,8 @@ struct CopiedTable: Sendable {
             "guests", "*id tee chip #opened #expires master_key *code *init_data claims key verdict token", key: "id"),
         CopiedTable("init_data", "*id entries #expires", key: "id"),
         CopiedTable("foreign_guests", "*id issuer tee chip #opened #ends #barred #expires", key: "id"),
-        CopiedTable("certificates", "name *fingerprint *der #added", key: "name", "fingerprint"),
+        CopiedTable(
+            "endorsements", "name *fingerprint kind *bytes *issuers #good_until #added", key: "name", "fingerprint"),
         CopiedTable(
             "attempts",
             "#id #time action workload tee session chip outcome code sentence verdict address request version "

@@ -64,7 +64,7 @@ public enum DatabaseFile {
         let tables = [
             "workloads", "secrets", "resources", "resource_versions", "policies", "reference_values", "sessions",
             "guests",
-            "certificates", "server_keys", "tokens", "audit",
+            "endorsements", "denials", "server_keys", "tokens", "audit",
         ]
         for table in tables {
             summary.counts[table] = try Int.fetchOne(database, sql: "SELECT count(*) FROM \(table)") ?? 0

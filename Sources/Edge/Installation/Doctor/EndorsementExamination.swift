@@ -15,7 +15,7 @@ struct EndorsementExamination: Examination {
     func findings() async -> [Finding] {
         let found = [offline(), await vendor()].compactMap(\.self)
         guard found.isEmpty else { return found }
-        let kept = (try? await folder.store?.certificates(after: [], limit: 1))?.isEmpty == false
+        let kept = (try? await folder.store?.endorsements(after: [], limit: 1))?.isEmpty == false
         let told = "nobody is asked for certificates, and there is no folder"
         return kept
             ? [.ok("endorsements", "\(told): those that were imported, and guests' own, are used")]

@@ -1,4 +1,4 @@
-package import Broker
+import Broker
 package import Endorsements
 package import Evidence
 import Files
@@ -7,7 +7,7 @@ import HTTPClient
 import Storage
 
 /// What `kbs endorsements` does with a data folder.
-package enum CertificateCommands {
+package enum EndorsementCommands {
     /// Takes what is genuine in a folder into the cache.
     ///
     /// - Parameter data: is opened, and perhaps made, once the folder is known to be one.
@@ -22,7 +22,7 @@ package enum CertificateCommands {
         ).run(CertificateFolder(folder))
         if !outcome.keys.isEmpty || !outcome.authorities.isEmpty {
             try await data.store.recordLocally(
-                .importCertificate,
+                .importEndorsements,
                 ["keys": "\(outcome.keys.count)", "authorities": "\(outcome.authorities.count)"])
         }
         return outcome
@@ -47,8 +47,8 @@ package enum CertificateCommands {
         if let denied = found.endorsers.first(where: try await data.store.denyList()) {
             throw InvalidSetting("the \(denied) is denied: `kbs endorsements denied` says why")
         }
-        try await data.store.keep(found.chain.named)
-        try await data.store.recordLocally(.importCertificate, ["key": "\(identity)"])
+        try await data.store.keep(found.chain.documents)
+        try await data.store.recordLocally(.importEndorsements, ["key": "\(identity)"])
         return identity
     }
 }

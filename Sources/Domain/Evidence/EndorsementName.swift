@@ -1,0 +1,15 @@
+/// What a document of a vendor is found by: `vcek/Milan/<chip>/<TCB>`, say. Each technology makes its own.
+public struct EndorsementName: Sendable, Hashable, CustomStringConvertible {
+    public let text: String
+
+    public init(_ text: String) { self.text = text }
+
+    /// For people.
+    public var description: String { AMDDocument(self)?.description ?? text }
+
+    public static func == (a: EndorsementName, b: EndorsementName) -> Bool {
+        a.text.utf8.elementsEqual(b.text.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(Array(text.utf8)) }
+}

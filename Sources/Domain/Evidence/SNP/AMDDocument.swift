@@ -1,0 +1,83 @@
+import Bytes
+
+/// What a report says of the key that signed it: enough to ask for its certificate.
+public struct EndorsementIdentity: Sendable, Hashable, CustomStringConvertible {
+    public let kind: EndorsementKey.Kind
+    public let product: Product
+    /// The chip, 64 bytes (Turin: 8). A VLEK is not a chip's.
+    public let hardwareID: [UInt8]?
+    public let tcb: TCBVersion
+
+    public init(kind: EndorsementKey.Kind, product: Product, hardwareID: [UInt8]?, tcb: TCBVersion) {
+        self.kind = kind
+        self.product = product
+        self.hardwareID = hardwareID
+        self.tcb = tcb
+    }
+
+    public init(of key: EndorsementKey) {
+        self.init(kind: key.kind, product: key.product, hardwareID: key.hardwareID, tcb: key.tcb)
+    }
+
+    /// What a report's fields say, if it was made by `product`.
+    ///
+    /// - Returns: `nil` when no certificate can match: no key signed it, or the chip is hidden from a VCEK.
+    public init?(claimedBy report: AttestationReport, product: Product) {
+        let tcb = report.reportedTCB.version(of: product)
+        switch report.signingKey {
+        case .vcek where !report.isChipMasked:
+            self.init(kind: .vcek, product: product, hardwareID: report.hardwareID(of: product), tcb: tcb)
+        case .vlek:
+            self.init(kind: .vlek, product: product, hardwareID: nil, tcb: tcb)
+        case .vcek, .none, .unknown:
+            return nil
+        }
+    }
+
+    public var description: String {
+        let chip = hardwareID.map { " of chip \(Hex.encode($0))" } ?? ""
+        return "the \(product.rawValue) \(kind.rawValue.uppercased())\(chip) at TCB \(tcb)"
+    }
+}
+
+/// What AMD publishes of a product's keys, as documents.
+public enum AMDDocument: Sendable, Hashable, CustomStringConvertible {
+    /// A VCEK or VLEK.
+    case key(EndorsementIdentity)
+    /// What is above a product's keys of a kind: ASK or ASVK, with the ARK as its issuer.
+    case authority(Product, EndorsementKey.Kind)
+
+    public var name: EndorsementName {
+        switch self {
+        case .key(let identity):
+            let chip = identity.hardwareID.map(Hex.encode) ?? "any"
+            return EndorsementName("\(identity.kind.rawValue)/\(identity.product.rawValue)/\(chip)/\(identity.tcb)")
+        case .authority(let product, let kind):
+            return EndorsementName("authority/\(kind.rawValue)/\(product.rawValue)")
+        }
+    }
+
+    /// Reads ``name``.
+    public init?(_ name: EndorsementName) {
+        let parts = name.text.split(separator: "/", omittingEmptySubsequences: false)
+        if parts.count == 3, ExactText(parts[0]) == "authority", let kind = EndorsementKey.Kind(exactly: parts[1]),
+            let product = Product(exactly: parts[2])
+        {
+            self = .authority(product, kind)
+            return
+        }
+        guard parts.count == 4, let kind = EndorsementKey.Kind(exactly: parts[0]),
+            let product = Product(exactly: parts[1]), let tcb = TCBVersion(String(parts[3]), product: product)
+        else { return nil }
+        let chip = kind == .vcek ? Hex.decode(parts[2]) : nil
+        guard kind == .vlek || chip?.count == product.chipIDLength else { return nil }
+        self = .key(EndorsementIdentity(kind: kind, product: product, hardwareID: chip, tcb: tcb))
+    }
+
+    public var description: String {
+        switch self {
+        case .key(let identity): identity.description
+        case .authority(let product, let kind): "the \(product.rawValue) \(kind.rawValue.uppercased()) chain"
+        }
+    }
+}

@@ -1,0 +1,19 @@
+public import Broker
+import FoundationEssentials
+
+extension PostgreSQLStore: EndorsementStore {
+    public func keep(_ documents: [EndorsementDocument]) async throws {
+        let now = Date()
+        try await change { change in
+            for document in documents { try change.keep(document, at: now) }
+        }
+    }
+
+    public func removeEndorsement(_ fingerprint: [UInt8], recording record: AuditRecord) async throws -> Bool {
+        try await change { change in
+            guard try change.removeEndorsement(fingerprint) else { return false }
+            change.append(record)
+            return true
+        }
+    }
+}

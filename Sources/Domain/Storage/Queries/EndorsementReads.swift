@@ -1,0 +1,98 @@
+public import Broker
+import Bytes
+public import Evidence
+import FoundationEssentials
+
+extension ReadingStore {
+    public func endorsements(named names: [EndorsementName]) async throws -> [EndorsementDocument] {
+        var found: [EndorsementDocument] = []
+        for name in names { found += try await rows(EndorsementReads.named(name)).compactMap { $0?.document } }
+        return found
+    }
+
+    public func endorsements(after fingerprint: [UInt8], limit: Int) async throws -> [KeptEndorsement] {
+        try await rows(EndorsementReads.after(fingerprint, limit)).compactMap(\.self)
+    }
+
+    public func endorsement(_ fingerprint: [UInt8]) async throws -> KeptEndorsement? {
+        try await rows(EndorsementReads.one(fingerprint)).compactMap(\.self).first
+    }
+}
+
+private enum EndorsementReads {
+    private static let select = "SELECT name, kind, bytes, issuers, good_until, added FROM endorsements"
+
+    /// - Returns: `nil` for a damaged row, which is as good as none.
+    private static func element(_ row: any StoredRow) throws -> KeptEndorsement? {
+        guard let kind = EndorsementDocument.Kind(exactly: try row.text(1)) else { return nil }
+        return KeptEndorsement(
+            EndorsementDocument(
+                name: EndorsementName(try row.text(0)), kind: kind, bytes: try row.bytes(2),
+                issuers: Certificates.read(try row.bytes(3)), goodUntil: try row.optionalDate(4)),
+            added: try row.date(5))
+    }
+
+    static func named(_ name: EndorsementName) -> Read<KeptEndorsement?> {
+        Read(named, [.text(name.text)], .lookup, element)
+    }
+
+    private static let named: SQLText = "\(select) WHERE name = ?1 ORDER BY added DESC, fingerprint"
+
+    static func after(_ fingerprint: [UInt8], _ limit: Int) -> Read<KeptEndorsement?> {
+        Read(
+            "\(select) WHERE fingerprint > ?1 ORDER BY fingerprint, name LIMIT ?2",
+            [.bytes(fingerprint), .integer(limit)], .scan, element)
+    }
+
+    static func one(_ fingerprint: [UInt8]) -> Read<KeptEndorsement?> {
+        Read("\(select) WHERE fingerprint = ?1 ORDER BY name", [.bytes(fingerprint)], .lookup, element)
+    }
+}
+
+/// Several certificates in one column: each with its length before it, four bytes, big-endian.
+private enum Certificates {
+    static func bytes(_ certificates: [[UInt8]]) -> [UInt8] {
+        certificates.flatMap { UInt32(clamping: $0.count).bigEndianBytes + $0 }
+    }
+
+    /// - Returns: none for what was not written so.
+    static func read(_ bytes: [UInt8]) -> [[UInt8]] {
+        var cursor = ByteCursor(bytes, subject: "issuers")
+        var found: [[UInt8]] = []
+        do {
+            while cursor.remaining > 0 {
+                let length = try cursor.take(4).reduce(0) { $0 << 8 | Int($1) }
+                found.append(try cursor.take(length))
+            }
+        } catch { return [] }
+        return found
+    }
+}
+
+extension DecidingTransaction {
+    /// Keeps a document. Those of a chip's keys that are too many go, the oldest first.
+    func keep(_ document: EndorsementDocument, at time: Date) throws {
+        let name = document.name.text
+        try execute(
+            """
+            INSERT INTO endorsements (name, fingerprint, kind, bytes, issuers, good_until, added)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING
+            """,
+            [
+                .text(name), .bytes(document.fingerprint), .text(document.kind.rawValue), .bytes(document.bytes),
+                .bytes(Certificates.bytes(document.issuers)), .integer(document.goodUntil?.seconds), .time(time),
+            ])
+        guard let (from, to) = KeysOfChip.names(beside: name) else { return }
+        try execute(
+            """
+            DELETE FROM endorsements WHERE (name, fingerprint) IN
+                (SELECT name, fingerprint FROM endorsements WHERE name >= ?1 AND name < ?2
+                ORDER BY added DESC, name = ?3 DESC LIMIT 1000000 OFFSET ?4)
+            """, [.text(from), .text(to), .text(name), .integer(KeysOfChip.most)])
+    }
+
+    /// - Returns: whether there was one.
+    func removeEndorsement(_ fingerprint: [UInt8]) throws -> Bool {
+        try execute("DELETE FROM endorsements WHERE fingerprint = ?1", [.bytes(fingerprint)]) > 0
+    }
+}
