@@ -17,7 +17,7 @@ extension PolicyCommand {
         @Argument(help: "A TOML file with a policy; - is standard input.") var file: String?
         @Option(help: "The policy that it would take the place of, if not the one with the file's name.")
         var name: String?
-        @Option(help: ArgumentHelp("A setting, e.g. snp.minimum_tcb.genoa=…; may be repeated.", valueName: "key=value"))
+        @Option(help: ArgumentHelp("A setting of the server's, e.g. snp.vmpl=1. May be repeated.", valueName: "key=value"))
         var set: [String] = []
         @Option(help: ArgumentHelp("How far back guests are looked at, e.g. 12h or 7d.", valueName: "time"))
         var since = "7d"

@@ -213,7 +213,7 @@ struct ResourceTests {
     func limitOfAll() async throws {
         try await put("sesame", policy("app"))
         var refused: Refusal?
-        for number in 1...1_000 where refused?.code != .rateLimited {
+        for number in 1...6_000 where refused?.code != .rateLimited {
             let path = try ResourcePath("made/up/\(number)")
             refused = await refusal { _ = try await take(path) }
         }

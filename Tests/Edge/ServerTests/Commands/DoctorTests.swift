@@ -12,6 +12,7 @@ import JOSE
 import Formats
 import Crypto
 import MasterKeys
+import OpenPolicyAgent
 import Operators
 @testable import Server
 import SimulatedHardware
