@@ -7,7 +7,7 @@ import Installation
 extension PolicyCommand {
     struct Impact: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say what a policy or a setting would mean for the guests that were seen. Nothing is changed.",
+            abstract: "Say what a policy or a setting would mean for the guests that were seen.",
             discussion: """
                 A draft is held against the evidence that attempts have kept: who would still get in, who would not and by \
                 which check, who would newly get in. Exits with 1 when a guest would lose what it has.
@@ -17,7 +17,7 @@ extension PolicyCommand {
         @Argument(help: "A TOML file with a policy; - is standard input.") var file: String?
         @Option(help: "The policy that it would take the place of, if not the one with the file's name.")
         var name: String?
-        @Option(help: ArgumentHelp("A setting of the server's, e.g. snp.vmpl=1. May be repeated.", valueName: "key=value"))
+        @Option(help: ArgumentHelp("A setting, e.g. snp.vmpl=1. May be repeated.", valueName: "key=value"))
         var set: [String] = []
         @Option(help: ArgumentHelp("How far back guests are looked at, e.g. 12h or 7d.", valueName: "time"))
         var since = "7d"
