@@ -57,7 +57,7 @@ struct ResourceAdministrationTests {
     func generated() async throws {
         try await RunningServer.run { server in
             try await server.setPolicy(
-                "guests", "measurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]")
+                "guests", "[snp]\nmeasurements = [\"\(Hex.encode(Simulated.measurement("guest")))\"]")
             let wish = #"{"bytes":48,"policy":"guests"}"#
             let made = try await server.call("POST", path, wish)
             #expect(made.status == 201 && made.json["size"] as? Int == 48)
