@@ -42,7 +42,7 @@ private func request(_ name: HTTPField.Name, _ value: String) -> Request {
 private func readCookies(_ text: String) {
     for value in request(.cookie, text).cookies(named: "kbs-session-id") {
         Depth.reached("a cookie")
-        precondition(!value.contains(";"))
+        precondition(!value.utf8.contains(UInt8(ascii: ";")))
     }
 }
 
