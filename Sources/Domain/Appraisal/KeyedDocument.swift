@@ -1,5 +1,5 @@
 import Bytes
-import Formats
+package import Formats
 
 /// Keys and values of which every key is taken, or is an error: a TOML document, the same in JSON, or a table of one.
 struct KeyedDocument {
@@ -180,7 +180,7 @@ struct KeyedDocument {
 
 extension JSONValue {
     /// Times as they are written: what they mean is for whoever reads the key.
-    fileprivate init(_ table: TOMLTable) {
+    package init(_ table: TOMLTable) {
         self = .object(table.entries.map { Member($0.key.text, JSONValue($0.value)) })
     }
 

@@ -137,7 +137,7 @@ extension Broker {
             let attempt = Attempt(
                 workload: workload.id, tee: .snp, challenge: challenge.id,
                 chip: answer.report.namedChip.map { Hex.encode($0) } ?? "", verdict: result.verdict,
-                claims: result.verdict.isGenuine ? GuestClaims(answer.report.claims(provenBy: result.chain)) : nil)
+                claims: GuestClaims(answer.report.claims(provenBy: result.chain)))
             guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
             return (
                 .rsa(modulus: answer.key.modulus, exponent: answer.key.exponent), attempt,

@@ -161,6 +161,6 @@ public struct Attempt: Sendable {
     public let chip: String
     /// `nil` when it did not come to one.
     public let verdict: Verdict?
-    /// What genuine evidence states.
+    /// What the evidence states; kept where it is genuine.
     var claims: GuestClaims?
 }

@@ -116,13 +116,13 @@ public struct AdministrationAPI: Sendable {
 
 extension Operation.Reply {
     /// - Parameter tag: what has an ETag, if it has one.
-    static func ok(_ detail: String, _ type: (some Decodable).Type, tagging tag: String? = nil) -> Self {
+    static func ok(_ detail: String, _ type: (some Decodable & Sendable).Type, tagging tag: String? = nil) -> Self {
         Self(.ok, detail, Schema(of: type), headers: Self.tag(tag))
     }
 
     /// - Parameter isPlaced: whether the answer says where it is.
     static func created(
-        _ detail: String, _ type: (some Decodable).Type, tagging tag: String? = nil, isPlaced: Bool = false
+        _ detail: String, _ type: (some Decodable & Sendable).Type, tagging tag: String? = nil, isPlaced: Bool = false
     ) -> Self {
         Self(
             .created, detail, Schema(of: type),

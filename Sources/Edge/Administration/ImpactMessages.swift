@@ -9,6 +9,9 @@ public import HTTPEdge
 
 /// A change that is only thought of: a policy, or settings of the server's.
 public enum ImpactDraft: Sendable, Hashable {
+    /// How far back guests are looked at, in seconds, where nobody says: seven days.
+    public static let usualSpan: TimeInterval = 604_800
+
     /// - Parameters:
     ///   - document: TOML.
     ///   - name: of the policy that it would take the place of; nil for a new one.
@@ -83,9 +86,6 @@ public struct ImpactGuest: Codable, Sendable, DescribedReply {
 
 /// A draft, and how far back guests are looked at.
 struct ImpactRequest: RequestMessage {
-    /// Seven days.
-    static let usualSpan: Double = 604_800
-
     let draft: ImpactDraft
     /// In seconds.
     let span: Double
@@ -99,7 +99,7 @@ struct ImpactRequest: RequestMessage {
                 "description": "Settings of the server's, e.g. snp.minimum_tcb.genoa.",
             ]),
             "span?": Schema([
-                "type": "number", "minimum": 1, "maximum": 315_360_000, "default": .number(usualSpan),
+                "type": "number", "minimum": 1, "maximum": 315_360_000, "default": .number(ImpactDraft.usualSpan),
                 "description": "How far back guests are looked at, in seconds.",
             ]),
         ], and: ["oneOf": [["required": ["policy_document"]], ["required": ["settings"]]]]
@@ -117,7 +117,7 @@ struct ImpactRequest: RequestMessage {
             draft = .settings(values)
         default: throw Refusal(.malformed, "One of policy_document and settings must be given.")
         }
-        span = try json.optional("span")?.number() ?? Self.usualSpan
+        span = try json.optional("span")?.number() ?? ImpactDraft.usualSpan
         guard (1...315_360_000).contains(span) else {
             throw Refusal(.invalidField, "span is a number of seconds, from 1 to 315360000.")
         }

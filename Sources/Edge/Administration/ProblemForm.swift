@@ -17,9 +17,7 @@ public struct ProblemForm: FailureForm {
 
     public func response(to error: HTTPError) -> Response {
         let detail = error.sentence(wherePathLeadsNowhere: "There is nothing here: /openapi.json lists what there is.")
-        var response = Problem(error.status, code: "http_\(error.status.code)", detail).response
-        for field in error.headers { response.headers[field.name] = field.value }
-        return response
+        return Problem(error.status, code: "http_\(error.status.code)", detail).response
     }
 }
 

@@ -23,9 +23,7 @@ public struct GuestForm: FailureForm {
                 Refusal(.notFound, "There is nothing here: of Trustee's plugins only resource is served.")
             default: Refusal(.malformed, error.body ?? error.status.reasonPhrase)
             }
-        var response = response(to: refusal, status: error.status)
-        for field in error.headers { response.headers[field.name] = field.value }
-        return response
+        return response(to: refusal, status: error.status)
     }
 }
 

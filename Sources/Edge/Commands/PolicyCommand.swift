@@ -22,14 +22,16 @@ struct PolicyCommand: AsyncParsableCommand {
 
         func run() async throws {
             let document = try InputFile.text(file)
-            if !yes, file != "-", Terminal.canAsk {
-                let impact = try await place.open(create: true) {
-                    try await $0.impact(.policy(document: document, name: name), span: 604_800)
+            let asks = !yes && file != "-" && Terminal.canAsk
+            let policy = try await place.open(create: true) { administrator in
+                if asks {
+                    let impact = try await administrator.impact(
+                        .policy(document: document, name: name), span: ImpactDraft.usualSpan)
+                    ImpactText(impact).print()
+                    guard impact.lost == 0 || Terminal.confirm("Set the policy \(name)?") else { throw ExitCode(1) }
                 }
-                ImpactText(impact).print()
-                guard impact.lost == 0 || Terminal.confirm("Set the policy \(name)?") else { throw ExitCode(1) }
+                return try await administrator.setPolicy(name, document: document)
             }
-            let policy = try await place.open(create: true) { try await $0.setPolicy(name, document: document) }
             print("Set the policy \(policy.name), version \(policy.version).\n\n\(policy.explanation)")
         }
     }

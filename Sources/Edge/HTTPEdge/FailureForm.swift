@@ -8,7 +8,7 @@ public protocol FailureForm: Sendable {
     /// - Parameter status: another than the code's own.
     func response(to refusal: Refusal, status: HTTPResponse.Status?) -> Response
 
-    /// What HTTP itself has against the request.
+    /// What HTTP itself has against the request, but for the error's own header fields.
     func response(to error: HTTPError) -> Response
 
     /// The form for a request, where calls of two dialects share a path.
@@ -25,7 +25,10 @@ extension FailureForm {
         switch error {
         case let refusal as Refusal: return form.told(refusal)
         case let refused as Refused: return form.told(refused.refusal, status: refused.status)
-        case let error as HTTPError: return form.response(to: error)
+        case let error as HTTPError:
+            var response = form.response(to: error)
+            for field in error.headers { response.headers[field.name] = field.value }
+            return response
         case BodyFailure.noRoom:
             return form.told(
                 Refusal(.overloaded, "The server has more requests in memory than it can: try again.", retryAfter: 2))
@@ -76,9 +79,7 @@ public struct PlainText: FailureForm {
 
     public func response(to error: HTTPError) -> Response {
         let nothing = "There is nothing here: the calls are under /kbs/v0."
-        var response = Response(status: error.status, text: error.sentence(wherePathLeadsNowhere: nothing))
-        for field in error.headers { response.headers[field.name] = field.value }
-        return response
+        return Response(status: error.status, text: error.sentence(wherePathLeadsNowhere: nothing))
     }
 }
 

@@ -94,8 +94,8 @@ extension Broker {
         let attested = guest.stating(try await token(guest))
         let initData = StoredInitData(claims.initDataJSON, of: guest.expires)
         let stored = StoredGuest(
-            guest, initData: initData?.digest ?? [], token: attested.token ?? "",
-            verdictJSON: recorded.verdictJSON, with: opened.keys)
+            guest, claims: recorded.claims ?? claims.json, initData: initData?.digest ?? [],
+            token: attested.token ?? "", verdictJSON: recorded.verdictJSON, with: opened.keys)
         let new: StoredInitData? =
             if let initData, try await !isKept(initData, until: guest.expires) { initData } else { nil }
         if let (seconds, ofAll) = guestRoom.wait(for: stored, initData: new?.entries.utf8.count ?? 0, of: machine) {
@@ -210,7 +210,7 @@ extension Broker {
             let verdict = withDevices(result.verdict, answer)
             let attempt = GuestAttempt(
                 tee: .snp, guest: opened.challenge.id, chip: report.namedChip.map { Hex.encode($0) } ?? "",
-                verdict: verdict, claims: verdict.isGenuine ? claims : nil)
+                verdict: verdict, claims: claims)
             guard result.verdict.isAccepted else { throw try await refused(attempt, refusal(result)) }
             guard verdict.isAccepted else {
                 throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
@@ -225,7 +225,7 @@ extension Broker {
             let claims = GuestClaims(Claims(.sample, [SampleTerm.svn: .text(svn)]), initData: initData)
             let attempt = GuestAttempt(
                 tee: .sample, guest: opened.challenge.id, chip: "", verdict: verdict,
-                claims: verdict.isGenuine ? claims : nil)
+                claims: claims)
             guard verdict.isAccepted else {
                 throw try await refused(attempt, Refusal(.evidenceRefused, verdict.sentence))
             }
@@ -273,7 +273,7 @@ public struct GuestAttempt: Sendable {
     public let chip: String
     /// `nil` when it did not come to one.
     public let verdict: Verdict?
-    /// What genuine evidence states.
+    /// What the evidence states; kept where it is genuine.
     var claims: GuestClaims?
 }
 

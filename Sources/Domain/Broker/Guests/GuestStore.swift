@@ -95,8 +95,14 @@ public struct StoredGuest: Sendable, Hashable {
 
 extension StoredGuest {
     /// A guest that the broker attested: it gets its code here.
-    init(_ guest: AttestedGuest, initData: [UInt8], token: String, verdictJSON: String, with keys: ServerKeys) {
-        let claims = guest.claims.json
+    ///
+    /// - Parameters:
+    ///   - claims: the guest's, as its attempt keeps them.
+    ///   - verdictJSON: its verdict, as its attempt keeps it.
+    init(
+        _ guest: AttestedGuest, claims: String, initData: [UInt8], token: String, verdictJSON: String,
+        with keys: ServerKeys
+    ) {
         func stored(_ code: [UInt8]) -> StoredGuest {
             StoredGuest(
                 id: guest.id, claims: claims, initData: initData, key: guest.key, verdict: verdictJSON, token: token,

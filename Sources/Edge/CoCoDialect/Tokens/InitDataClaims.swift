@@ -42,23 +42,3 @@ struct InitDataClaims {
         return ["validated": validated]
     }
 }
-
-extension JSONValue {
-    /// A TOML table; times are texts.
-    fileprivate init(_ table: TOMLTable) {
-        self = .object(table.entries.map { Member($0.key.text, JSONValue($0.value)) })
-    }
-
-    private init(_ value: TOMLValue) {
-        switch value {
-        case .text(let text): self = .text(text)
-        case .integer(let number): self = .integer(number)
-        case .number(let number): self = .number(number)
-        case .bool(let bool): self = .bool(bool)
-        case .time(let time): self = .text(time.text)
-        // No deeper than the reader goes.
-        case .array(let elements): self = .array(elements.map { JSONValue($0.value) })
-        case .table(let table): self.init(table)
-        }
-    }
-}

@@ -133,7 +133,7 @@ public struct APIDescription: Sendable {
             }
             item["headers"] = headers
         }
-        item["content"] = reply.schema.map { ["application/json": ["schema": $0.json]] }
+        item["content"] = reply.schema().map { ["application/json": ["schema": $0.json]] }
         return item
     }
 
@@ -154,6 +154,6 @@ public struct APIDescription: Sendable {
 extension Operation {
     fileprivate var schemas: [Schema] {
         let body: Schema? = if case .json(let schema)? = body { schema } else { nil }
-        return query.map(\.schema) + replies.compactMap(\.schema) + [body].compactMap(\.self)
+        return query.map(\.schema) + replies.compactMap { $0.schema() } + [body].compactMap(\.self)
     }
 }

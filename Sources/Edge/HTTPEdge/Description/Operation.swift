@@ -66,11 +66,13 @@ public struct Operation: Sendable {
     public struct Reply: Sendable {
         let status: HTTPResponse.Status
         let detail: String
-        let schema: Schema?
+        /// Made when it is asked for: a server that nobody asks to describe itself makes none.
+        let schema: @Sendable () -> Schema?
         let headers: [(name: String, detail: String)]
 
         public init(
-            _ status: HTTPResponse.Status, _ detail: String, _ schema: Schema? = nil,
+            _ status: HTTPResponse.Status, _ detail: String,
+            _ schema: @autoclosure @escaping @Sendable () -> Schema? = nil,
             headers: [(name: String, detail: String)] = []
         ) {
             self.status = status
