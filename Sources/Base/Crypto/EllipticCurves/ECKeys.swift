@@ -21,10 +21,7 @@ public struct ECPublicKey<Curve: PrimeCurve, Use: Sendable>: Sendable {
         guard bytes.count == curve.pointSize, bytes.first == 4 else {
             throw .incorrectSize("a point of \(curve.name) is 04 and \(2 * curve.size) bytes")
         }
-        var parameters = Parameters()
-        parameters.add("group", text: curve.name)
-        parameters.add("pub", bytes: bytes)
-        guard let object = KeyObject("EC", hasPrivatePart: false, parameters) else {
+        guard let object = KeyObject(point: bytes, like: curve.group.template) else {
             throw .unusableKey("the point is not on \(curve.name)")
         }
         self.object = object
@@ -50,8 +47,7 @@ public struct ECPrivateKey<Curve: PrimeCurve, Use: Sendable>: Sendable {
     /// Makes a key.
     public init() {
         let curve = Curve.curve
-        let made = KeyObject.generate("EC") { EVP_PKEY_CTX_set_group_name($0, curve.name) == 1 }
-        object = made.required("a key on \(curve.name)")
+        object = KeyObject.generate(like: curve.group.template).required("a key on \(curve.name)")
         point = object.bytes("encoded-pub-key", capacity: curve.pointSize).required("a key's public part")
     }
 
@@ -69,7 +65,7 @@ public struct ECPrivateKey<Curve: PrimeCurve, Use: Sendable>: Sendable {
         parameters.add("group", text: curve.name)
         parameters.add("pub", bytes: point)
         parameters.add("priv", number: bytes)
-        guard let object = KeyObject("EC", hasPrivatePart: true, parameters) else {
+        guard let object = KeyObject("EC", .pair, parameters) else {
             throw .unusableKey("libcrypto does not take the private key on \(curve.name)")
         }
         (self.object, self.point) = (object, point)

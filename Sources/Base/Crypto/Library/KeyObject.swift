@@ -13,14 +13,13 @@ final class KeyObject: @unchecked Sendable {
     /// A key from its numbers.
     ///
     /// - Returns: nil when libcrypto says that they are none.
-    convenience init?(_ type: String, hasPrivatePart: Bool, _ parameters: borrowing Parameters) {
+    convenience init?(_ type: String, _ selection: KeySelection, _ parameters: borrowing Parameters) {
         guard let context = KeyContext(type: type) else { return nil }
         var key: OpaquePointer?
-        let selection = hasPrivatePart ? KeySelection.pair : KeySelection.publicKey
         let isMade = parameters.withList { list in
             EVP_PKEY_fromdata_init(context.pointer) == 1
                 && EVP_PKEY_fromdata(
-                    context.pointer, &key, selection, UnsafeMutablePointer(mutating: list)) == 1
+                    context.pointer, &key, selection.rawValue, UnsafeMutablePointer(mutating: list)) == 1
         }
         guard isMade, let key else {
             ERR_clear_error()
@@ -29,12 +28,40 @@ final class KeyObject: @unchecked Sendable {
         self.init(owning: key)
     }
 
+    /// A public key on the curve of another.
+    ///
+    /// - Parameter point: as SEC 1 writes it.
+    /// - Returns: nil when it is not on the curve.
+    convenience init?(point: some Collection<UInt8>, like template: KeyObject) {
+        guard let key = EVP_PKEY_dup(template.pointer) else {
+            ERR_clear_error()
+            return nil
+        }
+        self.init(owning: key)
+        guard point.withBytes({ EVP_PKEY_set1_encoded_public_key(key, $0, $1) }) == 1 else {
+            ERR_clear_error()
+            return nil
+        }
+    }
+
+    /// A new key pair on the curve of another.
+    static func generate(like template: KeyObject) -> KeyObject? {
+        guard let context = KeyContext(template) else { return nil }
+        return generate(context) { _ in true }
+    }
+
     /// A new key pair.
     ///
     /// - Parameter configure: sets what the key is to be like. Returns whether it could.
     /// - Returns: nil when libcrypto cannot make one.
     static func generate(_ type: String, _ configure: (OpaquePointer) -> Bool) -> KeyObject? {
         guard let context = KeyContext(type: type) else { return nil }
+        return generate(context, configure)
+    }
+
+    private static func generate(
+        _ context: borrowing KeyContext, _ configure: (OpaquePointer) -> Bool
+    ) -> KeyObject? {
         var key: OpaquePointer?
         guard EVP_PKEY_keygen_init(context.pointer) == 1, configure(context.pointer),
             EVP_PKEY_generate(context.pointer, &key) == 1, let key
@@ -73,10 +100,13 @@ final class KeyObject: @unchecked Sendable {
 }
 
 /// Which of a key's numbers are given: EVP_PKEY_PUBLIC_KEY and EVP_PKEY_KEYPAIR are macros that Swift does not import.
-private enum KeySelection {
-    static let parameters = OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS | OSSL_KEYMGMT_SELECT_OTHER_PARAMETERS
-    static let publicKey = parameters | OSSL_KEYMGMT_SELECT_PUBLIC_KEY
-    static let pair = publicKey | OSSL_KEYMGMT_SELECT_PRIVATE_KEY
+struct KeySelection: Sendable {
+    let rawValue: Int32
+
+    static let parameters = KeySelection(
+        rawValue: OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS | OSSL_KEYMGMT_SELECT_OTHER_PARAMETERS)
+    static let publicKey = KeySelection(rawValue: parameters.rawValue | OSSL_KEYMGMT_SELECT_PUBLIC_KEY)
+    static let pair = KeySelection(rawValue: publicKey.rawValue | OSSL_KEYMGMT_SELECT_PRIVATE_KEY)
 }
 
 /// Owns the state of one operation with a key (EVP_PKEY_CTX).

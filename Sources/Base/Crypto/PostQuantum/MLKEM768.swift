@@ -23,7 +23,7 @@ public enum MLKEM768 {
             }
             var parameters = Parameters()
             parameters.add("pub", bytes: bytes)
-            guard let object = KeyObject("ML-KEM-768", hasPrivatePart: false, parameters) else {
+            guard let object = KeyObject("ML-KEM-768", .publicKey, parameters) else {
                 throw .unusableKey("the bytes are no ML-KEM-768 key")
             }
             self.object = object
@@ -69,7 +69,7 @@ public enum MLKEM768 {
             guard seed.count == 64 else { throw .incorrectSize("an ML-KEM seed has 64 bytes, not \(seed.count)") }
             var parameters = Parameters()
             parameters.add("seed", bytes: seed)
-            guard let object = KeyObject("ML-KEM-768", hasPrivatePart: true, parameters) else { throw MLKEM768.failed }
+            guard let object = KeyObject("ML-KEM-768", .pair, parameters) else { throw MLKEM768.failed }
             try self.init(object)
         }
 

@@ -53,7 +53,7 @@ public struct RSAPublicKey<Use: Sendable>: Sendable {
         var parameters = Parameters()
         parameters.add("n", number: n)
         parameters.add("e", number: e)
-        guard let object = KeyObject("RSA", hasPrivatePart: false, parameters) else {
+        guard let object = KeyObject("RSA", .publicKey, parameters) else {
             throw .unusableKey("libcrypto does not take the RSA key")
         }
         (self.object, modulus, publicExponent) = (object, n, e)
@@ -148,7 +148,7 @@ public struct RSAPrivateKey<Use: Sendable>: Sendable {
         }
         var parameters = Parameters()
         for (name, number) in zip(Self.names, numbers) { parameters.add(name, number: number) }
-        guard let object = KeyObject("RSA", hasPrivatePart: true, parameters) else {
+        guard let object = KeyObject("RSA", .pair, parameters) else {
             throw .unusableKey("libcrypto does not take the RSA private key")
         }
         self.init(object)
