@@ -6,6 +6,13 @@ import Testing
 
 @Suite("Lookups in PostgreSQL")
 struct LookupTests {
+    @Test("A statement that both databases run has PostgreSQL's parameters and function there")
+    func text() {
+        let text: SQLText = "SELECT instr(a, ?1) AS instruments FROM t WHERE b = ?12 AND instr(c, ?2) > 0"
+        #expect(
+            text.postgreSQL == "SELECT strpos(a, $1) AS instruments FROM t WHERE b = $12 AND strpos(c, $2) > 0")
+    }
+
     @Test("A lookup that gets no answer holds up no other", .timeLimit(.minutes(1)))
     func stuck() async throws {
         let cluster = try await PostgreSQLCluster.shared

@@ -66,8 +66,10 @@ enum ResourceReads {
         WHERE r.path = ?1
         """
 
+    private static let plain: SQLText = "\(select) WHERE r.path = ?1"
+
     static func resource(_ path: ResourcePath) -> Read<Resource> {
-        Read("\(select) WHERE r.path = ?1", [.text(path.text)]) { try Resource(row: $0) }
+        Read(plain, [.text(path.text)]) { try Resource(row: $0) }
     }
 
     static func exists(_ name: String) -> Read<Bool> {

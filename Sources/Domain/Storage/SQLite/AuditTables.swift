@@ -48,11 +48,10 @@ extension Database {
         return entry.sequence
     }
 
-    func insert(_ attempt: RecordedAttempt) throws {
-        try execute(
-            """
-            INSERT INTO attempts (\(RecordedAttempt.columnList))
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
-            """, attempt.columns)
-    }
+    func insert(_ attempt: RecordedAttempt) throws { try execute(Self.insertAttempt, attempt.columns) }
+
+    private static let insertAttempt: SQLText = """
+        INSERT INTO attempts (\(RecordedAttempt.columnList))
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+        """
 }
