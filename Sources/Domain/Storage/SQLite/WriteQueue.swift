@@ -6,11 +6,11 @@ import SQLite
 /// Group commit: what arrives while a transaction is being flushed goes into the next one, so
 /// that a flush to disk is shared by everyone who waits for it.
 ///
-/// Each write has a savepoint of its own; one that throws takes nothing else with it.
+/// Each write has a savepoint of its own, or the transaction when it is alone; one that throws takes nothing else with it.
 final class WriteQueue: Sendable {
     private struct Write: Sendable {
-        /// Runs in the transaction.
-        let run: @Sendable (Database) -> Void
+        /// Runs in the transaction. What throws was undone, by its savepoint, or is to be undone with the transaction.
+        let run: @Sendable (Database, _ isAlone: Bool) throws(Undone) -> Void
         /// Runs when it is durable, or with the reason why nothing was written.
         let finish: @Sendable ((any Error)?) -> Void
     }
@@ -19,6 +19,9 @@ final class WriteQueue: Sendable {
         var waiting: [Write] = []
         var isDraining = false
     }
+
+    /// The only write of a transaction has failed, and its caller is told why.
+    private struct Undone: Error {}
 
     private final class Outcome<T: Sendable>: Sendable {
         let result = Lock<Result<T, any Error>?>(nil)
@@ -56,9 +59,11 @@ final class WriteQueue: Sendable {
         try await withCheckedThrowingContinuation { continuation in
             let outcome = Outcome<T>()
             enqueue(
-                Write { database in
-                    let result = Result { try database.inSavepoint { try body(database) } }
+                Write { (database, isAlone) throws(Undone) in
+                    let result = Result { try isAlone ? body(database) : database.inSavepoint { try body(database) } }
                     outcome.result.withLock { $0 = result }
+                    // SQLite itself may have ended the transaction: then the commit says so.
+                    if isAlone, case .failure = result, database.isInsideTransaction { throw Undone() }
                 } finish: { failure in
                     let result = failure.map { .failure($0) } ?? outcome.result.withLock { $0 }
                     continuation.resume(
@@ -96,10 +101,14 @@ final class WriteQueue: Sendable {
     private func commit(_ batch: [Write]) -> (any Error)? {
         do {
             let head = try writer.writeWithoutTransaction { database in
-                try database.inTransaction(.immediate) { for write in batch { write.run(database) } }
+                try database.inTransaction(.immediate) {
+                    for write in batch { try write.run(database, batch.count == 1) }
+                }
                 return try? database.first(AttemptReads.head)
             }
             written.withLock { $0 = head }
+            return nil
+        } catch is Undone {
             return nil
         } catch {
             return error
