@@ -219,15 +219,16 @@ struct Tables {
                 address \(text) NOT NULL,
                 request \(text) NOT NULL,  -- its lines in the log have this in common
                 version \(text) NOT NULL,  -- of the protocol
-                mark \(text) NOT NULL,     -- by which it is counted again
+                mark \(text),              -- by which a refusal is counted again
                 count \(integer) NOT NULL DEFAULT 1,
                 last \(integer),           -- milliseconds since 1970
                 claims \(text) NOT NULL DEFAULT '' -- JSON, of evidence that was genuine
             ) \(plain)
             """,
-            "CREATE INDEX attempts_by_mark ON attempts (mark)",
+            // Of refusals only: each index costs every guest a page.
+            "CREATE INDEX attempts_by_mark ON attempts (mark) WHERE mark IS NOT NULL",
+            "CREATE INDEX attempts_refused ON attempts (id) WHERE outcome = 'refused'",
             "CREATE INDEX attempts_by_workload ON attempts (workload, id)",
-            "CREATE INDEX attempts_by_outcome ON attempts (outcome, id)",
             // Each record with SHA-256 over the previous hash and itself.
             """
             CREATE TABLE audit (

@@ -42,11 +42,12 @@ struct OperatorReaderTests {
     }
 
     @Test(
-        "Endorsements by fingerprint and attempts by outcome have an index",
+        "Endorsements by fingerprint, refusals and what is counted again have an index",
         arguments: [
             ("SELECT 1 FROM endorsements WHERE fingerprint > x'00'", "endorsements_by_fingerprint"),
             ("DELETE FROM endorsements WHERE fingerprint = x'00'", "endorsements_by_fingerprint"),
-            ("SELECT id FROM attempts WHERE outcome = 'refused' AND id < 9 ORDER BY id DESC", "attempts_by_outcome"),
+            ("SELECT id FROM attempts WHERE outcome = 'refused' AND id < 9 ORDER BY id DESC", "attempts_refused"),
+            ("UPDATE attempts SET count = count + 1 WHERE mark = 'a'", "attempts_by_mark"),
         ])
     func indexes(sql: String, index: String) async throws {
         let plan = try await store.scan { database in

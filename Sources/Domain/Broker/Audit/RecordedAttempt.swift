@@ -54,7 +54,7 @@ public struct RecordedAttempt: Sendable, Hashable {
     }
 
     public struct Repeats: Sendable, Hashable {
-        /// Names the attempt for ``Store/countAgain(_:at:)``.
+        /// Names a refusal for ``Store/countAgain(_:at:)``; empty for what was accepted.
         public let mark: String
         /// With the first.
         public let count: Int
@@ -113,7 +113,7 @@ public struct RecordedAttempt: Sendable, Hashable {
             id: 0, time: time, action: action.rawValue, workload: subject, tee: tee, session: Hex.encode(session),
             chip: chip, code: refusal?.code, sentence: refusal?.sentence ?? "", verdict: verdict,
             verdictJSON: verdict?.json ?? "", origin: Origin(Caller.current),
-            repeats: Repeats(mark: Hex.encode(SecureRandom.bytes(8))),
+            repeats: Repeats(mark: refusal == nil ? "" : Hex.encode(SecureRandom.bytes(8))),
             claims: verdict?.genuine == false ? nil : claims?.json)
     }
 

@@ -8,12 +8,12 @@ extension ReadingStore {
     ) async throws -> [RecordedAttempt] {
         var conditions = ["id < ?1"]
         var values: [Value] = [.integer(id), .integer(limit)]
-        func add(_ column: String, _ value: String) {
-            values.append(.text(value))
-            conditions.append("\(column) = ?\(values.count)")
+        if let workload = selection.workload {
+            values.append(.text(workload))
+            conditions.append("workload = ?\(values.count)")
         }
-        if let workload = selection.workload { add("workload", workload) }
-        if let accepted = selection.accepted { add("outcome", accepted ? "accepted" : "refused") }
+        // In the text: the index of refusals is not found by a parameter.
+        if let accepted = selection.accepted { conditions.append("outcome = '\(accepted ? "accepted" : "refused")'") }
         return try await rows(
             Read(
                 """
@@ -86,7 +86,7 @@ extension RecordedAttempt {
             .integer(time.milliseconds), .text(action), .text(workload), .text(tee), .text(session), .text(chip),
             .text(isAccepted ? "accepted" : "refused"), .text(code?.rawValue ?? ""), .text(sentence),
             .text(verdictJSON), .text(origin.address), .text(origin.request), .text(origin.version),
-            .text(repeats.mark), .text(claims ?? ""),
+            .text(repeats.mark.isEmpty ? nil : repeats.mark), .text(claims ?? ""),
         ]
     }
 
@@ -101,7 +101,7 @@ extension RecordedAttempt {
             verdict: json.isEmpty ? nil : try? VerdictRecord(json: json), verdictJSON: json,
             origin: Origin(address: try row.text(10), request: try row.text(11), version: try row.text(12)),
             repeats: Repeats(
-                mark: try row.text(13), count: Int(clamping: try row.integer(14)),
+                mark: try row.optionalText(13) ?? "", count: Int(clamping: try row.integer(14)),
                 last: try row.optionalInteger(15).map { Date(milliseconds: $0) }),
             claims: try row.text(16))
     }

@@ -37,7 +37,7 @@ public struct SQLiteStore: Sendable {
         self.manifest = manifest
         writes = WriteQueue(writer)
         // Each takes two file descriptors, and there are hosts with hundreds of cores.
-        let count = min(ProcessInfo.processInfo.activeProcessorCount * 4, 32)
+        let count = min(ProcessInfo.processInfo.activeProcessorCount * 2, 32)
         var reading = Configuration()
         reading.readonly = true
         readers = try ReaderSet(path: path, count: count, reading)
