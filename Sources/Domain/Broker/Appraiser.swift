@@ -29,13 +29,14 @@ package struct Appraiser: Sendable {
     /// Evaluates a report.
     ///
     /// - Parameters:
-    ///   - offered: certificates that came with the report.
+    ///   - offered: certificates that came with the report. They are looked at when no chain that is known settles it.
     ///   - evenIfHopeless: whether to look for certificates for a report that will be refused whoever signed it.
     ///     A stranger can make up any number of those, so a server does not.
     ///   - asksVendor: whether a certificate that is not at hand is fetched.
     package func appraise(
-        _ report: AttestationReport, offered: [Certificate], expecting expectations: SNPExpectations, at time: Date,
-        evenIfHopeless: Bool = false, asksVendor: (_ products: [Product]) async throws -> Bool = { _ in true }
+        _ report: AttestationReport, offered: @autoclosure () -> [Certificate],
+        expecting expectations: SNPExpectations, at time: Date, evenIfHopeless: Bool = false,
+        asksVendor: (_ products: [Product]) async throws -> Bool = { _ in true }
     ) async throws -> Result {
         let candidates = Self.products(of: report, hint: expectations.binding.generation)
             .compactMap { EndorsementIdentity(claimedBy: report, product: $0) }
@@ -51,6 +52,7 @@ package struct Appraiser: Sendable {
             return Result(verdict: trial.best ?? unproven, missing: nil)
         }
 
+        let offered = offered()
         // All that is at hand first, for every product that it may be, before anyone is asked.
         var pools: [EndorsementIdentity: [Certificate]] = [:]
         for identity in candidates where trial.isOpen {

@@ -50,7 +50,7 @@ struct GuestComponentAnswer: Sendable {
             do { report = try AttestationReport(message.report) } catch {
                 throw Refusal(.malformed, "The report cannot be used: \(error.reason).")
             }
-            proof = .snp(report, certificates: message.endorsements)
+            proof = .snp(report, certificates: OfferedCertificates(message.certificates))
             found = report.reportData
         } else if let primary = evidence?["primary_evidence"], primary["svn"] != nil {
             try Self.checkAdditional(body)
@@ -97,10 +97,6 @@ extension SampleEvidenceMessage {
         guard svn.utf8.count <= 64 else { throw Refusal(.malformed, "svn may have 64 bytes.") }
         return data
     }
-}
-
-extension SNPEvidenceMessage {
-    var endorsements: [Certificate] { Certificate.offered(certificates) }
 }
 
 /// Reads a body, and says where it is wrong without repeating any of it.

@@ -34,7 +34,8 @@ struct PlainGuest {
         change(&report)
         return GuestAnswer(
             proof: .snp(
-                try AttestationReport(bytes: report.signed(by: hardware.signer)), certificates: hardware.certificates),
+                try AttestationReport(bytes: report.signed(by: hardware.signer)),
+                certificates: OfferedCertificates(hardware.certificates.map(\.der))),
             nonce: challenge.nonce, reportData: binding(challenge), key: key, initData: initData)
     }
 
@@ -239,7 +240,7 @@ struct GuestTests {
         let forged = GuestAnswer(
             proof: .snp(
                 try AttestationReport(bytes: report.signed(by: guest.hardware.signer.forged)),
-                certificates: guest.hardware.certificates), nonce: challenge.nonce,
+                certificates: OfferedCertificates(guest.hardware.certificates.map(\.der))), nonce: challenge.nonce,
             reportData: guest.binding(challenge), key: guest.key, initData: nil)
         #expect(await code { _ = try await attest(forged, challenge) } == .evidenceRefused)
     }

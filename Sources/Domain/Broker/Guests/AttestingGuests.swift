@@ -190,17 +190,17 @@ extension Broker {
     ) async throws -> (GuestClaims, GuestAttempt, machine: String) {
         let initData = answer.initData?.claims ?? [:]
         switch answer.proof {
-        case .snp(let report, let certificates):
+        case .snp(let report, let offered):
             var expected = SNPExpectations(SNPBinding(reportData: answer.reportData), server: policy.snp)
             expected.binding.hostData = answer.initData?.digest
             let result = try await appraiser.appraise(
-                report, offered: certificates, expecting: expected, at: time
+                report, offered: offered.certificates, expecting: expected, at: time
             ) { products in
+                let cloud = offered.certificates.lazy.compactMap { try? EndorsementKey($0).cspID }.first
                 // Anyone can make up a report that is bound to its own key.
                 for product in products {
                     var stated = report.claims(of: product)
-                    stated[SNPTerm.cspID] = certificates.lazy.compactMap { try? EndorsementKey($0).cspID }.first
-                        .map { .text($0.text) }
+                    stated[SNPTerm.cspID] = cloud.map { .text($0.text) }
                     let claims = GuestClaims(stated, initData: initData)
                     if try await prospects.letsIn(claims, under: policy) { return true }
                 }

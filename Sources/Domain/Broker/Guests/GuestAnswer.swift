@@ -6,7 +6,7 @@ public import Evidence
 public struct GuestAnswer: Sendable {
     public enum Proof: Sendable {
         /// - Parameter certificates: those that came along.
-        case snp(AttestationReport, certificates: [Certificate])
+        case snp(AttestationReport, certificates: OfferedCertificates)
         /// - Parameters:
         ///   - reportData: what it says that it is bound to; zeros at its end may be missing.
         ///   - svn: as the guest wrote it.

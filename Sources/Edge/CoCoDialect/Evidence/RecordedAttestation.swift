@@ -27,11 +27,11 @@ public struct RecordedAttestation: Sendable {
             // Nothing is encrypted to the key.
             rules.allowsRSA1_5 = true
             let guest = try GuestComponentAnswer(try AttestationBody(value), keys: rules, allowsSample: false).guest
-            guard case .snp(let report, let certificates) = guest.proof else {
+            guard case .snp(let report, let offered) = guest.proof else {
                 throw Refusal(
                     .technologyMismatch, "The evidence is a sample's, behind which there is no hardware to look at.")
             }
-            (self.report, self.certificates) = (report, certificates)
+            (self.report, certificates) = (report, offered.certificates)
             (initData, reportData) = (guest.initData, guest.reportData)
             return
         }
@@ -49,7 +49,7 @@ public struct RecordedAttestation: Sendable {
         do { report = try AttestationReport(message.report) } catch {
             throw Refusal(.malformed, "The report cannot be used: \(error.reason).")
         }
-        certificates = message.endorsements
+        certificates = Certificate.offered(message.certificates)
         (initData, reportData) = (nil, nil)
     }
 }
