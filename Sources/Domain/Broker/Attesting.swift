@@ -1,4 +1,5 @@
 import Bytes
+import Concurrency
 import Crypto
 public import Evidence
 import FoundationEssentials
@@ -31,6 +32,7 @@ public struct SNPAnswer: Sendable {
 public struct GuestKey: Sendable {
     /// What the report is bound to, beside the nonce: the numbers in the very characters that were sent.
     let transcript: [UInt8]
+    let key: RSA.Encryption.PublicKey
     let modulus: [UInt8]
     let exponent: [UInt8]
 
@@ -49,7 +51,7 @@ public struct GuestKey: Sendable {
             throw Refusal(.malformed, "tee-pubkey must be an RSA key of 2,048 or 4,096 bits.")
         }
         transcript = Array(modulus.utf8) + Array(exponent.utf8)
-        (self.modulus, self.exponent) = (n, e)
+        (self.key, self.modulus, self.exponent) = (key, n, e)
     }
 }
 
@@ -86,6 +88,8 @@ extension Broker {
                     .challengeUsed,
                     "The challenge has been answered before, or the workload was removed: start again at /auth."))
         }
+        // It will ask for its secret.
+        if case .snp(let answer) = answer { recentKeys[session.id] = answer.key }
         report(.attested(attempt))
     }
 

@@ -24,6 +24,8 @@ public struct Broker: Sendable {
     let guestReleases: ReleaseLimiter
     let guestRoom: GuestRoom
     let recentGuests = RecentGuests()
+    /// Keys of guests that have attested lately, by session.
+    let recentKeys = BoundedCache<[UInt8], GuestKey>(capacity: 128)
     let repeatedAttempts = RepeatedAttempts()
     let recentInitData = RecentInitData()
     public let prospects: Prospects

@@ -1,4 +1,5 @@
 import Bytes
+import Concurrency
 import Crypto
 public import Evidence
 
@@ -96,7 +97,9 @@ extension Broker {
     private func wrap(_ secret: Secret, for session: Session, of opened: OpenedChallenge) throws -> WrappedSecret {
         switch session.binding {
         case .rsa(let modulus, let exponent):
-            let key = try RSA.Encryption.PublicKey(n: modulus, e: exponent)
+            // Of the session's own row, which is genuine: another session's key is not taken.
+            let recent = recentKeys[session.id].flatMap { $0.modulus == modulus && $0.exponent == exponent ? $0 : nil }
+            let key = try recent?.key ?? RSA.Encryption.PublicKey(n: modulus, e: exponent)
             // The clients know no other padding. Only whoever holds the private key could mount an
             // attack on it, and that is the guest itself.
             return .rsa(try secret.withBytes { try key.encrypt($0, padding: .insecurePKCS1v1_5) })
