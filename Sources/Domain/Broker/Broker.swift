@@ -7,7 +7,7 @@ public import FoundationEssentials
 ///
 /// Three steps, each a file of its own: a challenge (``challenge(_:)``), evidence that answers it
 /// (``attest(_:session:)``), and the secret (``release(_:session:)``). What operators do is in Administering.swift.
-public struct Broker: Sendable {
+public final class Broker: Sendable {
     public let policy: AppraisalPolicy
     public let lifetimes: Lifetimes
     let anchors: Anchors

@@ -7,7 +7,7 @@ import Storage
 
 /// Counts what happens, beside ``EventLog`` which tells it. No label is a workload, a chip or an
 /// address: those have no bound.
-struct BrokerMetrics: Sendable {
+final class BrokerMetrics: Sendable {
     private struct Handshakes: Sendable {
         let challenged: Counter
         let attested: Counter

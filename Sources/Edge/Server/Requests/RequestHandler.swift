@@ -8,7 +8,7 @@ import Operators
 
 /// What a request goes through, from its head to its answer: it is named, counted and traced; it takes its share of what its
 /// address may ask; its call is found; its body may be so long; who makes it may do so; and then it is done.
-struct RequestHandler: Sendable {
+final class RequestHandler: Sendable {
     let calls: CallTable
     /// `nil`: no call is served that asks who makes it.
     let gate: Gate?
@@ -19,6 +19,14 @@ struct RequestHandler: Sendable {
     /// Networks of proxies that are believed who their clients are.
     let proxies: NetworkList
     let logger: Logger
+
+    init(
+        calls: CallTable, gate: Gate?, limits: ServerLimits, observer: RequestObserver, tls: CurrentTLS?,
+        proxies: NetworkList, logger: Logger
+    ) {
+        (self.calls, self.gate, self.limits, self.observer) = (calls, gate, limits, observer)
+        (self.tls, self.proxies, self.logger) = (tls, proxies, logger)
+    }
 
     func respond(to incoming: IncomingRequest) async -> OutgoingResponse {
         let (caller, fault) = caller(of: incoming)

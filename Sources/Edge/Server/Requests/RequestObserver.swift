@@ -9,7 +9,7 @@ import Tracing
 /// agree on what became of it.
 ///
 /// No cookie, header or body is ever written down; a path only by what it is about.
-struct RequestObserver: Sendable {
+final class RequestObserver: Sendable {
     private let metrics: HTTPMetrics
     private let refused: BrokerMetrics
     private let tracing: RequestTracing
