@@ -33,6 +33,12 @@ extension Broker {
     func keep(_ attempt: RecordedAttempt, _ records: [AuditRecord], in budget: RecordBudget) async throws {
         Caller.noteRecorded()
         guard budget.spend() else { return }
+        try await keepWithinBudget(attempt, records, in: budget)
+    }
+
+    private func keepWithinBudget(
+        _ attempt: RecordedAttempt, _ records: [AuditRecord], in budget: RecordBudget
+    ) async throws {
         guard let mark = repeatedAttempts.earlier(like: attempt) else {
             return try await store.record(records, attempt: attempt)
         }
@@ -50,7 +56,10 @@ extension Broker {
     package func recordUnseen(_ refusal: Refusal, as action: AuditRecord.Action) async throws {
         // Nothing can be written while the database is away.
         guard !refusal.isOrdinary, refusal.code != .unavailable, Caller.current?.isRecorded != true else { return }
-        try await keep(RecordedAttempt(refusal, as: action, at: now()), [], in: budgets.unseen)
+        Caller.noteRecorded()
+        // Anyone can cause it in any number: nothing is put together of what is not kept.
+        guard budgets.unseen.spend() else { return }
+        try await keepWithinBudget(RecordedAttempt(refusal, as: action, at: now()), [], in: budgets.unseen)
     }
 
     func recordBounded(_ record: AuditRecord, in budget: RecordBudget) async throws {
