@@ -48,6 +48,9 @@ public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, Cu
 
     var isLiteral: Bool { names.isEmpty }
 
+    /// Empty when a name stands there: no path begins with one.
+    var firstSegment: String { if case .literal(let text)? = segments.first { text } else { "" } }
+
     var takesRest: Bool { if case .rest? = segments.last { true } else { false } }
 
     /// What stands in the path by name.

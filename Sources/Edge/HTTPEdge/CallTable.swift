@@ -21,8 +21,9 @@ public struct CallTable: Sendable {
     }
 
     private let literal: [ExactText: Place]
-    /// Those with names in them: the longest first, and those that take the rest of a path last.
-    private let patterns: [Place]
+    /// Those with names in them, by their first segment, which is none: the longest first, and those that take the rest of
+    /// a path last.
+    private let patterns: [ExactText: [Place]]
     private let elsewhere: [(prefix: String, form: any FailureForm)]
     private let usual: any FailureForm
     public let calls: [Call]
@@ -37,7 +38,8 @@ public struct CallTable: Sendable {
         self.calls = calls
         let places = Dictionary(grouping: calls, by: \.path).map { Place(path: $0, calls: $1) }
         literal = Dictionary(places.filter(\.path.isLiteral).map { (ExactText($0.path.description), $0) }) { $1 }
-        patterns = places.filter { !$0.path.isLiteral }.sorted { Self.rank($0.path) > Self.rank($1.path) }
+        patterns = Dictionary(grouping: places.filter { !$0.path.isLiteral }) { ExactText($0.path.firstSegment) }
+            .mapValues { $0.sorted { Self.rank($0.path) > Self.rank($1.path) } }
         self.elsewhere = elsewhere
         self.usual = usual
     }
@@ -57,7 +59,8 @@ public struct CallTable: Sendable {
 
     private func place(_ path: String) -> (Place, Parameters)? {
         if let place = literal[ExactText(path)] { return (place, Parameters()) }
-        for place in patterns {
+        let first = path.utf8.dropFirst().prefix { $0 != UInt8(ascii: "/") }
+        for place in patterns[ExactText(Substring(first))] ?? [] {
             if let parameters = place.path.match(path) { return (place, parameters) }
         }
         return nil

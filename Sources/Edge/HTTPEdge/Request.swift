@@ -103,7 +103,8 @@ extension Request {
 
     /// - Throws: ``HTTPError`` where the request says that its body is something else than JSON.
     public func requireJSON() throws(HTTPError) {
-        guard let type = headers[.contentType] else { return }
+        // Most clients say it so.
+        guard let type = headers[.contentType], !type.utf8.elementsEqual("application/json".utf8) else { return }
         guard CombiningMarks.isASCII(type) else { throw HTTPError(.unsupportedMediaType) }
         let essence = String(type.prefix { $0 != ";" && $0 != " " && $0 != "\t" }).lowercased()
         guard essence == "application/json" else { throw HTTPError(.unsupportedMediaType) }

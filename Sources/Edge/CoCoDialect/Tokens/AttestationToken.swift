@@ -98,28 +98,31 @@ extension Claims {
         func bit(_ isSet: Bool) -> JSONValue { .integer(isSet ? 1 : 0) }
         func number(_ value: some BinaryInteger) -> JSONValue { .integer(Int(clamping: value)) }
         let policy = guestPolicy
-        var claims: JSONValue = [
-            "policy_abi_major": number(policy.abiMajor), "policy_abi_minor": number(policy.abiMinor),
-            "policy_smt_allowed": bit(policy.contains(.smtAllowed)),
-            "policy_migrate_ma": bit(policy.contains(.migrationAgentAllowed)),
-            "policy_debug_allowed": bit(policy.contains(.debugAllowed)),
-            "policy_single_socket": bit(policy.contains(.singleSocket)),
-        ]
-        for term in tee.terms where term.isInTokens { claims[term.name.text] = self[term]?.json }
+        var claims: [JSONValue.Member] = []
+        func add(_ name: String, _ value: JSONValue?) {
+            if let value { claims.append(JSONValue.Member(name, value)) }
+        }
+        add("policy_abi_major", number(policy.abiMajor))
+        add("policy_abi_minor", number(policy.abiMinor))
+        add("policy_smt_allowed", bit(policy.contains(.smtAllowed)))
+        add("policy_migrate_ma", bit(policy.contains(.migrationAgentAllowed)))
+        add("policy_debug_allowed", bit(policy.contains(.debugAllowed)))
+        add("policy_single_socket", bit(policy.contains(.singleSocket)))
+        for term in tee.terms where term.isInTokens { add(term.name.text, self[term]?.json) }
         for term in [SNPTerm.reportedTCB, SNPTerm.currentTCB, SNPTerm.committedTCB, SNPTerm.launchTCB] {
             guard let version = tcb(term) else { continue }
-            claims["\(term.name)_bootloader"] = number(version.bootLoader)
-            claims["\(term.name)_tee"] = number(version.tee)
-            claims["\(term.name)_snp"] = number(version.snp)
-            claims["\(term.name)_microcode"] = number(version.microcode)
-            if let fmc = version.fmc { claims["\(term.name)_fmc"] = number(fmc) }
+            add("\(term.name)_bootloader", number(version.bootLoader))
+            add("\(term.name)_tee", number(version.tee))
+            add("\(term.name)_snp", number(version.snp))
+            add("\(term.name)_microcode", number(version.microcode))
+            add("\(term.name)_fmc", version.fmc.map(number))
         }
         if let platformInfo = self.number(SNPTerm.platformInfo) {
-            claims["platform_smt_enabled"] = bit(platformInfo & 1 != 0)
-            claims["platform_tsme_enabled"] = bit(platformInfo & 2 != 0)
+            add("platform_smt_enabled", bit(platformInfo & 1 != 0))
+            add("platform_tsme_enabled", bit(platformInfo & 2 != 0))
         }
-        claims["current_mit_vector"] = self[SNPTerm.currentMitigations]?.json
-        claims["launch_mit_vector"] = self[SNPTerm.launchMitigations]?.json
-        return claims
+        add("current_mit_vector", self[SNPTerm.currentMitigations]?.json)
+        add("launch_mit_vector", self[SNPTerm.launchMitigations]?.json)
+        return .object(claims)
     }
 }
