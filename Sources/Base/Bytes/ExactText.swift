@@ -12,11 +12,22 @@ public struct ExactText: Sendable, Hashable, Comparable {
 
     @inlinable
     public static func == (a: ExactText, b: ExactText) -> Bool {
-        a.text.utf8.count == b.text.utf8.count && a.text.utf8.elementsEqual(b.text.utf8)
+        let first = a.text.utf8.span
+        let second = b.text.utf8.span
+        guard first.count == second.count else { return false }
+        for index in first.indices where first[index] != second[index] { return false }
+        return true
     }
 
     @inlinable
-    public static func < (a: ExactText, b: ExactText) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    public static func < (a: ExactText, b: ExactText) -> Bool {
+        let first = a.text.utf8.span
+        let second = b.text.utf8.span
+        for index in 0..<min(first.count, second.count) where first[index] != second[index] {
+            return first[index] < second[index]
+        }
+        return first.count < second.count
+    }
 
     @inlinable
     public func hash(into hasher: inout Hasher) {

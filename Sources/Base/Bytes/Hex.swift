@@ -30,13 +30,13 @@ public enum Hex {
 
     @usableFromInline
     static func encodeUTF8(array bytes: [UInt8]) -> [UInt8] {
-        var digits: [UInt8] = []
-        digits.reserveCapacity(bytes.count * 2)
-        for byte in bytes {
-            digits.append(digit(byte >> 4))
-            digits.append(digit(byte & 0xF))
+        [UInt8](unsafeUninitializedCapacity: bytes.count * 2) { digits, count in
+            for byte in bytes {
+                digits[count] = digit(byte >> 4)
+                digits[count + 1] = digit(byte & 0xF)
+                count += 2
+            }
         }
-        return digits
     }
 
     private static func nibble(_ digit: UInt8) -> UInt8? {

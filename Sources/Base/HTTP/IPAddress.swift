@@ -129,7 +129,9 @@ public struct IPAddress: Sendable, Hashable {
 extension IPAddress: CustomStringConvertible {
     /// Source: RFC 5952.
     public var description: String {
-        guard !isV4 else { return bytes.map { "\($0)" }.joined(separator: ".") }
+        guard !isV4 else {
+            return "\(lower >> 24 & 0xFF).\(lower >> 16 & 0xFF).\(lower >> 8 & 0xFF).\(lower & 0xFF)"
+        }
         let words = [upper, lower].flatMap { half in (0..<4).map { UInt16(truncatingIfNeeded: half >> (48 - 16 * $0)) }
         }
         guard let gap = Self.longestGap(words) else { return Self.text(words[...]) }

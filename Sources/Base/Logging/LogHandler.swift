@@ -30,7 +30,7 @@ public struct LogEvent: Sendable {
         self.message = message
         self.metadata = metadata
         self.alike = alike
-        source = String("\(fileID)".prefix { $0 != "/" })
+        source = fileID.withUTF8Buffer { String(decoding: $0.prefix { $0 != UInt8(ascii: "/") }, as: UTF8.self) }
     }
 
     /// Another one with other parts.

@@ -23,7 +23,7 @@ extension JSON {
     /// A text that holds JSON itself. Paths in its errors begin with this one's.
     public func embedded(limits: Limits = Limits()) throws(MalformedInput) -> JSON {
         let text = Array(try contentOfText())
-        do { return JSON(try JSONReader.read(text, limits, place: path), 0) } catch {
+        do { return JSON(try JSONReader.read(text, limits, in: self), 0) } catch {
             throw MalformedInput(path, "holds a text that is not JSON: \(error.reason)")
         }
     }

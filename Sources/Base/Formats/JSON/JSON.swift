@@ -41,7 +41,7 @@ public struct JSON: Sendable {
     ///
     /// - Throws: ``MalformedInput`` that says where it is not JSON, and repeats nothing of it.
     public init(_ text: [UInt8], limits: Limits = Limits()) throws(MalformedInput) {
-        self.init(try JSONReader.read(text, limits, place: ""), 0)
+        self.init(try JSONReader.read(text, limits), 0)
     }
 
     /// Takes over a whole text that holds a secret: it is wiped where it was, and here when the last value of it goes.
@@ -51,7 +51,7 @@ public struct JSON: Sendable {
         var own = text.separate
         text.wipe()
         let document: JSONDocument
-        do { document = try JSONReader.read(own, limits, place: "", isSecret: true) } catch {
+        do { document = try JSONReader.read(own, limits, isSecret: true) } catch {
             own.wipe()
             throw error
         }
@@ -101,7 +101,7 @@ extension JSON {
     public func member(_ name: String) throws(MalformedInput) -> JSON {
         try expect(.object, "an object")
         guard let member = self[name] else {
-            let path = index == 0 && document.place.isEmpty ? name : "\(self.path).\(name)"
+            let path = index == 0 && document.outer == nil ? name : "\(self.path).\(name)"
             throw MalformedInput(path, "is missing")
         }
         return member

@@ -8,13 +8,13 @@ final class JSONDocument: Sendable {
     let nodes: [Node]
     /// Texts without their escapes, and arrays of numbers of 0 to 255 as bytes.
     let pool: [UInt8]
-    /// The path of the value that this text stood in, when it is a text in another JSON.
-    let place: String
+    /// The value that this text stood in, when it is a text in another JSON.
+    let outer: JSON?
     /// Whether the text holds a secret, and nobody else holds the text.
     private let isSecret: Bool
 
-    init(source: [UInt8], nodes: [Node], pool: [UInt8], place: String, isSecret: Bool = false) {
-        (self.source, self.nodes, self.pool, self.place) = (source, nodes, pool, place)
+    init(source: [UInt8], nodes: [Node], pool: [UInt8], outer: JSON?, isSecret: Bool = false) {
+        (self.source, self.nodes, self.pool, self.outer) = (source, nodes, pool, outer)
         self.isSecret = isSecret
     }
 
@@ -96,7 +96,7 @@ final class JSONDocument: Sendable {
                 index = parent
             }
         }
-        if !place.isEmpty { parts.append(place) }
+        if let outer { parts.append(outer.path) }
         return parts.isEmpty ? "at the top" : parts.reversed().joined(separator: ".")
     }
 }

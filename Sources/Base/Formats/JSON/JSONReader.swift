@@ -12,7 +12,7 @@ struct JSONReader {
     var position = 0
 
     static func read(
-        _ text: [UInt8], _ limits: JSON.Limits, place: String, isSecret: Bool = false
+        _ text: [UInt8], _ limits: JSON.Limits, in outer: JSON? = nil, isSecret: Bool = false
     ) throws(MalformedInput) -> JSONDocument {
         // Entries have 32 bits for a place.
         guard text.count <= min(limits.bytes, Int(UInt32.max) - 1) else {
@@ -21,7 +21,7 @@ struct JSONReader {
         var reader = JSONReader(limits: limits, size: text.count)
         try reader.whole(text.span)
         return JSONDocument(
-            source: text, nodes: reader.nodes, pool: reader.pool, place: place, isSecret: isSecret)
+            source: text, nodes: reader.nodes, pool: reader.pool, outer: outer, isSecret: isSecret)
     }
 
     private init(limits: JSON.Limits, size: Int) {

@@ -33,12 +33,9 @@ public struct AuditEntry: Sendable, Hashable {
 
     /// SHA-256(label ‖ previous hash, 32 bytes ‖ sequence, 8 bytes big-endian ‖ record in UTF-8).
     static func hash(after previous: [UInt8], sequence: Int64, record: String) -> [UInt8] {
-        var hash = SHA256()
-        hash.update(data: "swift-kbs audit 1\n".utf8)
-        hash.update(data: previous)
-        hash.update(data: UInt64(bitPattern: sequence).bigEndianBytes)
-        hash.update(data: record.utf8)
-        return Array(hash.finalize())
+        let label = "swift-kbs audit 1\n"
+        let bytes = Array(label.utf8) + previous + UInt64(bitPattern: sequence).bigEndianBytes + Array(record.utf8)
+        return Array(SHA256.hash(data: bytes))
     }
 
     /// One line of an export: the record as it is, so that its hash can be computed again.

@@ -1,3 +1,4 @@
+import Bytes
 import Evidence
 import Formats
 public import FoundationEssentials
@@ -113,7 +114,7 @@ public struct AuditRecord: Sendable, Hashable {
         members["session"] = session
         members["chip"] = chip
         members["code"] = code?.rawValue
-        let sorted = members.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+        let sorted = members.sorted { ExactText($0.key) < ExactText($1.key) }
         return JSONValue.object(sorted.map { JSONValue.Member($0.key, .text($0.value)) }).encodedText
     }
 }

@@ -86,11 +86,8 @@ struct RowName: Hashable, Sendable {
     private let words: SIMD4<UInt64>
 
     init(kind: String, name: String) {
-        let kind = Array(kind.utf8)
-        var hash = SHA256()
-        hash.update(data: UInt32(clamping: kind.count).bigEndianBytes + kind)
-        hash.update(data: Array(name.utf8))
-        words = SIMD4(bytes: Array(hash.finalize()))
+        let bytes = UInt32(clamping: kind.utf8.count).bigEndianBytes + Array(kind.utf8) + Array(name.utf8)
+        words = SIMD4(bytes: Array(SHA256.hash(data: bytes)))
     }
 
     init(_ entry: ManifestEntry) { self.init(kind: entry.kind.rawValue, name: entry.name) }

@@ -16,6 +16,14 @@ public enum GuestTEE: String, Sendable, Hashable, CaseIterable, Codable {
         }
     }
 
+    /// The same, by name.
+    fileprivate var sortedTerms: [Term] {
+        switch self {
+        case .snp: SNPTerm.sorted
+        case .sample: SampleTerm.sorted
+        }
+    }
+
     /// In a sealed challenge. A code is never given to another technology.
     public var code: UInt8 {
         switch self {
@@ -135,8 +143,12 @@ extension Claims {
         }
     }
 
+    /// Members sorted by name.
     public var json: JSONValue {
-        JSONValue(facts.reduce(into: [:]) { members, fact in members[fact.key.name] = fact.value.json })
+        .object(
+            tee.sortedTerms.compactMap { term in
+                self[term]?.json.map { JSONValue.Member(term.name.text, $0) }
+            })
     }
 }
 

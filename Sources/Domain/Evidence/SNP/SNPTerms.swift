@@ -44,6 +44,7 @@ public enum SNPTerm {
         guestSVN, platformInfo, reportedTCB, currentTCB, committedTCB, launchTCB, currentFirmware, committedFirmware,
         currentMitigations, launchMitigations, endorsement, endorsingKeys, cspID,
     ]
+    static let sorted = all.sorted { $0.name < $1.name }
 }
 
 extension AttestationReport {

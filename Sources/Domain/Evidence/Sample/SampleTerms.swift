@@ -6,4 +6,5 @@ public enum SampleTerm {
     public static let svn = Term("svn", .text, isInTokens: false)
 
     public static let all = [svn]
+    static let sorted = all.sorted { $0.name < $1.name }
 }
