@@ -14,8 +14,8 @@ struct Crowd: Sendable {
     static let measurement = Array(SHA384.hash(data: Array("bench".utf8)))
     /// A body of `POST /auth` for one of them.
     static let challenge = #"{"version":"0.0.0","tee":"snp","extra-params":"{\"workload_id\":\"bench/0\"}"}"#
-    private static let resource = "bench/key/one"
-    private static let resourceText = "the resource of the bench"
+    static let resource = "bench/key/one"
+    static let resourceText = "the resource of the bench"
     /// What lets the CoCo guests in.
     private static let policy = "[snp]\nmeasurements = [\"\(Hex.encode(measurement))\"]\n"
 
@@ -29,9 +29,9 @@ struct Crowd: Sendable {
         ]
     }
 
-    private let virtee: [SimulatedSNPGuest]
-    private let coco: [GuestComponents]
-    private let transport: GuestTransport
+    let virtee: [SimulatedSNPGuest]
+    let coco: [GuestComponents]
+    let transport: GuestTransport
 
     /// A guest got another secret than its own. Nothing else that is measured matters then.
     struct WrongSecret: Error {}
@@ -95,12 +95,15 @@ struct Crowd: Sendable {
         return guest
     }
 
+    /// What a virtee guest was registered with.
+    func secret(_ number: Int) -> [UInt8] { Array("secret \(number)".utf8) }
+
     /// All calls of a guest, from the challenge to its secret.
     func boot(_ number: Int, _ dialect: Dialect) async throws {
         switch dialect {
         case .virtee:
             let secret = try await virtee[number].boot(over: transport)
-            guard secret == Array("secret \(number)".utf8) else { throw WrongSecret() }
+            guard secret == self.secret(number) else { throw WrongSecret() }
         case .coco:
             let guest = coco[number]
             let challenge = try await guest.challenge()

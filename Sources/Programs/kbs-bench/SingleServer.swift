@@ -83,6 +83,18 @@ struct SingleServerBench: AsyncParsableCommand {
                 }
             }
         }
+        for dialect in Crowd.Dialect.allCases {
+            let names = dialect == .virtee ? "auth, attest, key" : "auth, attest, resource"
+            try await row("\(dialect.rawValue): \(names)\(suffix), 8 at a time") { index in
+                try await guests[index].callTimes(dialect, servers[index], seconds: seconds)
+            }
+        }
+        if servers.allSatisfy({ $0.certificate == nil }) {
+            try await row("coco with 62 KB of init data: auth, attest, resource") { index in
+                let pod = try Crowd.podGuest(platform, keys.signer, servers[index])
+                return try await guests[index].callTimes(of: [pod], servers[index], seconds: seconds)
+            }
+        }
         try row("peak memory\(suffix), MB") { index in
             let statistics = servers[index].statistics
             return "\(megabytes(statistics.peakMemory)) (\(megabytes(statistics.ownMemory)) its own now)"
