@@ -9,6 +9,9 @@ public final class Database {
     private let connection: Connection
     private var cache: [String: Statement] = [:]
     let isReadOnly: Bool
+    /// What those who write in one transaction leave to each other. It is forgotten with the transaction, and when a savepoint
+    /// is undone.
+    public var note: (any Sendable)?
 
     /// - Parameter path: a file's, or `nil` for a database in memory. No text in it is special to SQLite.
     public init(path: String?, configuration: Configuration = Configuration()) throws {
@@ -116,7 +119,11 @@ extension Database {
     public func inTransaction<Result>(_ kind: TransactionKind, _ body: () throws -> Result) throws -> Result {
         try run(kind.rawValue)
         connection.expectsTransaction = true
-        defer { connection.expectsTransaction = false }
+        note = nil
+        defer {
+            connection.expectsTransaction = false
+            note = nil
+        }
         do {
             let result = try body()
             try run("COMMIT TRANSACTION")
@@ -139,6 +146,7 @@ extension Database {
             try run("RELEASE SAVEPOINT inner_savepoint")
             return result
         } catch {
+            note = nil
             // When the whole transaction is gone, there is nothing to go back to.
             if isInsideTransaction {
                 try run("ROLLBACK TRANSACTION TO SAVEPOINT inner_savepoint")

@@ -37,16 +37,18 @@ extension SQLiteStore {
 extension Database {
     /// Adds a record to the end of the trail, in the transaction that is open.
     ///
-    /// Another process may have written since the last transaction, so the end is read each time.
-    ///
     /// - Returns: its sequence number.
     @discardableResult
     func append(_ record: AuditRecord) throws -> Int64 {
-        let entry = try AuditEntry(appending: record.canonical, to: try first(AttemptReads.head) ?? .start)
+        let entry = try AuditEntry(appending: record.canonical, to: try trailEnd() ?? .start)
         try cachedStatement(sql: "INSERT INTO audit (seq, record, hash) VALUES (?, ?, ?)")
             .execute(arguments: [entry.sequence, entry.record, entry.hash])
+        if isInsideTransaction { note = AuditHead(entry) }
         return entry.sequence
     }
+
+    /// The end of the trail. Another process may have written since the last transaction, so it is read in each.
+    func trailEnd() throws -> AuditHead? { try note as? AuditHead ?? first(AttemptReads.head) }
 
     func insert(_ attempt: RecordedAttempt) throws { try execute(Self.insertAttempt, attempt.columns) }
 

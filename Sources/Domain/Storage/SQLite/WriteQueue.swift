@@ -103,8 +103,8 @@ final class WriteQueue: Sendable {
             let head = try writer.writeWithoutTransaction { database in
                 try database.inTransaction(.immediate) {
                     for write in batch { try write.run(database, batch.count == 1) }
+                    return try? database.trailEnd()
                 }
-                return try? database.first(AttemptReads.head)
             }
             written.withLock { $0 = head }
             return nil
