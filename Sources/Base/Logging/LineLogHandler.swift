@@ -30,9 +30,9 @@ public struct LineLogHandler: LogHandler {
         let (level, message, now) = (event.level.rawValue, event.message.description, LogLine.now())
         switch format {
         case .text:
-            let rest = fields.map { " \(LogLine.visible($0))=\(LogLine.visible($1))" }.joined()
-            sink.write(
-                "\(LogLine.local(now)) \(level) \(label):\(rest) [\(event.source)] \(LogLine.visible(message))")
+            var line = "\(LogLine.local(now)) \(level) \(label):"
+            for (name, value) in fields { line += " \(LogLine.visible(name))=\(LogLine.visible(value))" }
+            sink.write("\(line) [\(event.source)] \(LogLine.visible(message))")
         case .json:
             sink.write(
                 LogLine.object(

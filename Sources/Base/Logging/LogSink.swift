@@ -16,7 +16,7 @@ public final class LogSink: Sendable {
 
     /// - Parameter line: without a line feed.
     public func write(_ line: String) {
-        var rest = ArraySlice("\(line)\n".utf8)
+        var rest = (Array(line.utf8) + [UInt8(ascii: "\n")])[...]
         turn.withLock { _ in
             while !rest.isEmpty {
                 let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
