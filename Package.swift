@@ -95,7 +95,9 @@ let rooms: [Target] = [
     domain("OpenPolicyAgent", ["Broker", "Bytes", "Files", "Formats", "HTTP", "HTTPClient"]),
 
     edge("HTTPEdge", ["Broker", "Bytes", "Formats", "HTTP", "HTTPServer", "Logging"]),
-    edge("VirteeDialect", ["Broker", "Bytes", "Evidence", "Formats", "HTTP", "HTTPEdge", "Logging"]),
+    edge(
+        "VirteeDialect",
+        ["Broker", "Bytes", "Concurrency", "Crypto", "Evidence", "Formats", "HTTP", "HTTPEdge", "Logging"]),
     edge(
         "CoCoDialect",
         [

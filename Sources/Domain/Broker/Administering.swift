@@ -37,6 +37,9 @@ extension Broker {
                 "There is a resource \(id), and workloads and resources share their names: remove it first, or use "
                     + "another id.")
         case .changed: throw Refusal.changed(id)
+        case .unknownPolicy:
+            throw Refusal(
+                .invalidField, "There is no policy \(registration.launch.policyName?.text ?? ""): set it first.")
         case .keyRetired: throw Refusal.masterKeyRetired
         }
     }
@@ -46,14 +49,16 @@ extension Broker {
     ) async throws -> RegistrationOutcome {
         let time = now()
         let active = keys.held.active
-        let (id, tee) = (registration.id, registration.launch.tee)
+        let (id, launch) = (registration.id, registration.launch)
         return try await store.register(
             registration, sealed: Sealed(bytes: try active.seal(registration), masterKey: active.id),
             replacing: replacing, expecting: expected, at: time
         ) { replaced in
             AuditRecord(
                 .registerWorkload, by: actor, workload: id.text,
-                details: ["tee": tee.rawValue, "replaced": "\(replaced)"], at: time)
+                details: ["tee": launch.technology, "replaced": "\(replaced)"].merging(
+                    launch.policyName.map { ["policy": $0.text] } ?? [:]
+                ) { $1 }, at: time)
         }
     }
 

@@ -5,8 +5,9 @@ public import FoundationEssentials
 
 /// Gives each secret to the guest it was registered for, and to nobody else.
 ///
-/// Three steps, each a file of its own: a challenge (``challenge(_:)``), evidence that answers it
-/// (``attest(_:session:)``), and the secret (``release(_:session:)``). What operators do is in Administering.swift.
+/// Three steps, each a file of its own: a challenge (``challenge(_:)``), an answer (``attest(_:to:stating:)``), and a secret: a
+/// workload's (``release(_:session:wrappedBy:)``) or a resource (``releaseResource(_:to:stating:wrappedBy:)``). What operators
+/// do is in Administering.swift.
 public final class Broker: Sendable {
     public let policy: AppraisalPolicy
     public let lifetimes: Lifetimes
@@ -23,9 +24,7 @@ public final class Broker: Sendable {
     let resourceReleases: ReleaseLimiter
     let guestReleases: ReleaseLimiter
     let guestRoom: GuestRoom
-    let recentGuests = RecentGuests()
-    /// Keys of guests that have attested lately, by session.
-    let recentKeys = BoundedCache<[UInt8], GuestKey>(capacity: 128)
+    let recentSessions = RecentSessions()
     let repeatedAttempts = RepeatedAttempts()
     let recentInitData = RecentInitData()
     public let prospects: Prospects
@@ -36,7 +35,7 @@ public final class Broker: Sendable {
     let guestsURL: String?
 
     /// All that a broker keeps.
-    public typealias Storage = Store & GuestStore & ResourceStore & PolicyStore & DenialStore
+    public typealias Storage = Store & SessionStore & ResourceStore & PolicyStore & DenialStore
 
     /// - Parameters:
     ///   - recordsPerMinute: how many refusals are recorded, of strangers and of genuine guests.
@@ -79,7 +78,7 @@ public final class Broker: Sendable {
         resourceReleases = ReleaseLimiter(.perMinute(releasesPerMinute))
         guestReleases = ReleaseLimiter(.perMinute(releasesPerMinute * 10))
         budgets = RecordBudgets(strangers: recordsPerMinute.strangers, genuine: recordsPerMinute.genuine)
-        appraiser = Appraiser(anchors: anchors.snp, source: endorsements, denying: store.denies)
+        appraiser = Appraiser(anchors: anchors, source: endorsements, denying: store.denies)
     }
 }
 
@@ -128,7 +127,7 @@ public enum BrokerEvent: Sendable {
     /// What whoever registered it should know.
     case registrationWarned(WorkloadID, String)
     case removed(WorkloadID)
-    case challenged(WorkloadID, TEE)
+    case challenged(WorkloadID?, TEE)
     /// A host asked for a channel and its platform was refused.
     case platformRefused(Attempt, Refusal)
     case attested(Attempt)
@@ -141,28 +140,9 @@ public enum BrokerEvent: Sendable {
     case disabled(WorkloadID, Bool)
     case sessionsEnded(Int)
     case denialChanged(Endorser, isDenied: Bool)
-    case guestChallenged(GuestTEE)
-    case guestAttested(GuestAttempt)
-    case guestRefused(GuestAttempt, Refusal)
     /// - Parameter head: the trail's end after the record of it, as far as this process wrote it.
     case resourceReleased(ResourcePath, session: String, head: AuditHead?)
     /// - Parameter verdict: the policy's, if it came to one.
     case resourceRefused(ResourcePath, session: String, Verdict?, Refusal)
     case resourceChanged(ResourcePath, AuditRecord.Action)
-}
-
-/// Evidence that was looked at.
-public struct Attempt: Sendable {
-    public let workload: WorkloadID
-    public let tee: TEE
-    /// The challenge's id, 16 bytes.
-    let challenge: [UInt8]
-    /// Its first bytes, in hex: tells a guest's log lines from another's.
-    public var session: String { Challenge.shortID(of: challenge) }
-    /// In hex; a claim unless the verdict is genuine. Empty when hidden.
-    public let chip: String
-    /// `nil` when it did not come to one.
-    public let verdict: Verdict?
-    /// What the evidence states; kept where it is genuine.
-    var claims: GuestClaims?
 }

@@ -13,6 +13,7 @@ extension Broker {
                         + "libkrun's guests do not: they will be refused (snp.policy). oci2cw registers so; register again "
                         + "with {\"flags\":{\"bits\":15},\"minfw\":{\"major\":0,\"minor\":0}} as tee_config.")
             }
+        case .policy: break
         case .sev:
             if !self.policy.allowsSEV {
                 warnings.append("This server takes no SEV and SEV-ES guests (sev.enabled is false).")
@@ -34,13 +35,14 @@ extension Broker {
 }
 
 extension Launch {
-    /// The policy that was understood: SNP's 64 bits, or SEV's flags and least firmware.
+    /// The policy that was understood: SNP's 64 bits, SEV's flags and least firmware, or the name of one.
     public var policyText: String {
         switch self {
         case .snp(_, let policy): "0x" + String(policy.rawValue, radix: 16)
         case .sev(_, let policy):
             "0x\(String(policy.flags.rawValue, radix: 16)), firmware \(policy.minimumFirmware.major)."
                 + "\(policy.minimumFirmware.minor) or later"
+        case .policy(let name): name.text
         }
     }
 

@@ -7,12 +7,9 @@ public struct ServerKeys: Sendable {
     /// Names the master key: 16 hex digits, derived, so it says nothing about the key.
     public let id: String
     private let challengeAuthentication: SymmetricKey
-    private let guestChallengeAuthentication: SymmetricKey
     private let challengeNonce: SymmetricKey
-    private let guestChallengeNonce: SymmetricKey
     private let channel: SymmetricKey
     private let sessions: SymmetricKey
-    private let guests: SymmetricKey
     private let secrets: SymmetricKey
     private let resources: SymmetricKey
     private let serverKeys: SymmetricKey
@@ -24,12 +21,9 @@ public struct ServerKeys: Sendable {
                 inputKeyMaterial: master, info: "swift-kbs/1 \(use)".utf8, outputByteCount: 32)
         }
         challengeAuthentication = derive("challenge authentication")
-        guestChallengeAuthentication = derive("guest challenge authentication")
         challengeNonce = derive("challenge nonce")
-        guestChallengeNonce = derive("guest challenge nonce")
         channel = derive("sev channel")
         sessions = derive("session authentication")
-        guests = derive("guest authentication")
         secrets = derive("secrets at rest")
         resources = derive("resources at rest")
         serverKeys = derive("server keys at rest")
@@ -40,38 +34,18 @@ public struct ServerKeys: Sendable {
 
     // MARK: Challenges
 
-    /// What a challenge is for. Each has a key of its own, so that none is ever taken for the other.
-    enum ChallengeUse {
-        /// ``Challenge``.
-        case workload
-        /// ``GuestChallenge``.
-        case guest
-    }
-
     /// 32 bytes.
-    func authenticationCode(for body: [UInt8], _ use: ChallengeUse) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: body, using: authentication(use)))
+    func authenticationCode(for body: [UInt8]) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: body, using: challengeAuthentication))
     }
 
-    func isValid(_ code: [UInt8], for body: [UInt8], _ use: ChallengeUse) -> Bool {
-        HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: body, using: authentication(use))
+    func isValid(_ code: [UInt8], for body: [UInt8]) -> Bool {
+        HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: body, using: challengeAuthentication)
     }
 
-    private func authentication(_ use: ChallengeUse) -> SymmetricKey {
-        switch use {
-        case .workload: challengeAuthentication
-        case .guest: guestChallengeAuthentication
-        }
-    }
-
-    /// 16 bytes that only this server can tell from a challenge's id.
+    /// 32 bytes that only this server can tell from a challenge's id.
     func nonce(for id: [UInt8]) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: id, using: challengeNonce).prefix(16))
-    }
-
-    /// 32 bytes, in the same way, for a guest that names no workload.
-    func guestNonce(for id: [UInt8]) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: id, using: guestChallengeNonce))
+        Array(HMAC<SHA256>.authenticationCode(for: id, using: challengeNonce))
     }
 
     /// The keys of the channel that belongs to a challenge: the same each time, so nobody stores them.
@@ -86,30 +60,20 @@ public struct ServerKeys: Sendable {
     // MARK: Sessions
 
     /// 32 bytes.
-    func authenticationCode(for session: Session, of workload: Workload) -> [UInt8] {
+    ///
+    /// - Parameter workload: the session's, as it is now.
+    func authenticationCode(for session: StoredSession, of workload: Workload?) -> [UInt8] {
         Array(HMAC<SHA256>.authenticationCode(for: Self.authenticated(session, workload), using: sessions))
     }
 
-    /// Whether this broker opened the session, for the workload as it is now.
-    func isGenuine(_ session: Session, of workload: Workload) -> Bool {
+    /// Whether this broker opened the session, as all of it says, and for the workload as it is now.
+    func isGenuine(_ session: StoredSession, of workload: Workload?) -> Bool {
         HMAC<SHA256>.isValidAuthenticationCode(
             session.code, authenticating: Self.authenticated(session, workload), using: sessions)
     }
 
-    private static func authenticated(_ session: Session, _ workload: Workload) -> [UInt8] {
-        session.authenticatedBytes + context(workload.id, workload.launch)
-    }
-
-    // MARK: Guests
-
-    /// 32 bytes.
-    func authenticationCode(for guest: StoredGuest) -> [UInt8] {
-        Array(HMAC<SHA256>.authenticationCode(for: guest.authenticatedBytes, using: guests))
-    }
-
-    /// Whether this broker attested the guest, as all of it says.
-    func isGenuine(_ guest: StoredGuest) -> Bool {
-        HMAC<SHA256>.isValidAuthenticationCode(guest.code, authenticating: guest.authenticatedBytes, using: guests)
+    private static func authenticated(_ session: StoredSession, _ workload: Workload?) -> [UInt8] {
+        session.authenticatedBytes + (workload.map { context($0.id, $0.launch) } ?? [])
     }
 
     // MARK: Resources
@@ -159,13 +123,14 @@ public struct ServerKeys: Sendable {
     }
 
     private static func context(_ id: WorkloadID, _ launch: Launch) -> [UInt8] {
-        let policy: [UInt8] =
+        let asked: [UInt8] =
             switch launch {
-            case .snp(_, let policy): policy.rawValue.bigEndianBytes
-            case .sev(_, let policy): policy.bytes
+            case .snp(let measurement, let policy): measurement + policy.rawValue.bigEndianBytes
+            case .sev(let digest, let policy): digest + policy.bytes
+            case .policy(let name): UInt32(clamping: name.text.utf8.count).bigEndianBytes + Array(name.text.utf8)
             }
-        // Only the id varies in length within a technology, and it comes last.
-        return Array("secrets/\(launch.tee.rawValue)/".utf8) + launch.measurement + policy + Array(id.text.utf8)
+        // The id varies in length, and comes last.
+        return Array("secrets/\(launch.technology)/".utf8) + asked + Array(id.text.utf8)
     }
 
     // MARK: Server keys

@@ -4,7 +4,7 @@ public import FoundationEssentials
 ///
 /// One is chosen where the settings are read. What only one database has (a file to copy, connections to count) is not
 /// here.
-public protocol ServerStore: Store, GuestStore, ResourceStore, PolicyStore, TokenStore, EndorsementStore, DenialStore,
+public protocol ServerStore: Store, SessionStore, ResourceStore, PolicyStore, TokenStore, EndorsementStore, DenialStore,
     StoreStatistics
 {
     /// Whether other servers work on it at the same time.

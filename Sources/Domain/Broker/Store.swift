@@ -39,20 +39,6 @@ public protocol Store: KeyStore {
 
     // MARK: Sessions
 
-    /// Opens a session, and keeps the attempt that led to it.
-    ///
-    /// - Returns: `false` when there is a session with the same id, the workload is gone, or the session's
-    ///   master key has been retired. Then nothing is written.
-    func insert(_ session: Session, attempt: RecordedAttempt, recording record: AuditRecord) async throws -> Bool
-
-    /// A session that has not expired, with its workload and the sealed secret.
-    func grant(session id: [UInt8], at time: Date) async throws -> Grant?
-
-    /// Writes that a session is given its secret.
-    ///
-    /// - Returns: `false` when the session has ended or its workload was disabled meanwhile. Then nothing is written.
-    func recordRelease(to session: [UInt8], at time: Date, recording record: AuditRecord) async throws -> Bool
-
     /// Sessions that have not expired, in the order of their ids, from the first one after `id`.
     func sessions(
         _ selection: SessionSelection, after id: [UInt8], limit: Int, at time: Date
@@ -118,6 +104,8 @@ public enum RegistrationOutcome: Sendable, Hashable {
     case isResource
     /// There is none, or another than was expected.
     case changed
+    /// The policy that it names is not there.
+    case unknownPolicy
     /// The master key that the secret is sealed under has been retired.
     case keyRetired
 }
@@ -127,19 +115,6 @@ public enum ChangeOutcome: Sendable, Hashable {
     case missing
     /// It is another than was expected.
     case changed
-}
-
-/// What a session may have.
-public struct Grant: Sendable {
-    public let session: Session
-    public let workload: Workload
-    public let sealedSecret: Sealed
-
-    public init(session: Session, workload: Workload, sealedSecret: Sealed) {
-        self.session = session
-        self.workload = workload
-        self.sealedSecret = sealedSecret
-    }
 }
 
 /// Which sessions are meant: those that have all that is set.
@@ -180,7 +155,7 @@ public struct OpenSession: Sendable, Hashable {
     public let id: [UInt8]
     /// `nil` for a guest that named none when it attested: policies decide what it may have.
     public let workload: WorkloadID?
-    /// ``TEE`` or ``GuestTEE``.
+    /// ``TEE/name``.
     public let tee: String
     public let chip: String
     public let opened: Date

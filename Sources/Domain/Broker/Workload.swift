@@ -2,12 +2,21 @@ public import Bytes
 public import Evidence
 public import FoundationEssentials
 
-/// A technology that makes evidence.
-public enum TEE: String, Sendable, Hashable, CaseIterable, Codable {
+/// By what a guest proves itself: evidence, or an SEV platform's word.
+public enum TEE: Sendable, Hashable {
+    case evidence(GuestTEE)
     /// SEV and SEV-ES.
     case sev
-    /// SEV-SNP.
-    case snp
+
+    public static let snp = TEE.evidence(.snp)
+    public static let all: [TEE] = GuestTEE.allCases.map { .evidence($0) } + [.sev]
+
+    public var name: String {
+        switch self {
+        case .evidence(let tee): tee.rawValue
+        case .sev: "sev"
+        }
+    }
 }
 
 /// A workload's name: 1–128 characters of `A–Z a–z 0–9 . _ - : / @ +`, without `..`.
@@ -45,19 +54,34 @@ public enum Launch: Sendable, Hashable {
     case snp(measurement: [UInt8], policy: GuestPolicy)
     /// A SHA-256 launch digest, 32 bytes, and the policy that the guest is launched with.
     case sev(digest: [UInt8], policy: SEVLaunchPolicy)
+    /// Whatever a policy says, as it is whenever a guest asks: so a workload can have several measurements.
+    case policy(PolicyName)
 
-    public var tee: TEE {
+    /// `snp`, `sev` or `policy`.
+    public var technology: String {
         switch self {
-        case .snp: .snp
-        case .sev: .sev
+        case .snp: "snp"
+        case .sev: "sev"
+        case .policy: "policy"
         }
     }
 
-    /// The measurement or digest.
-    public var measurement: [UInt8] {
+    /// The measurement or digest; `nil` where a policy says which.
+    public var measurement: [UInt8]? {
         switch self {
         case .snp(let measurement, _): measurement
         case .sev(let digest, _): digest
+        case .policy: nil
+        }
+    }
+
+    public var policyName: PolicyName? { if case .policy(let name) = self { name } else { nil } }
+
+    /// Whether its guests may prove themselves so. What a policy takes it says itself.
+    func takes(_ tee: TEE) -> Bool {
+        switch (self, tee) {
+        case (.snp, .evidence(.snp)), (.policy, .evidence), (.sev, .sev): true
+        default: false
         }
     }
 
@@ -65,7 +89,7 @@ public enum Launch: Sendable, Hashable {
     /// PKCS #1 v1.5, and what SEV's clients reserve.
     public var longestSecret: Int {
         switch self {
-        case .snp: 245
+        case .snp, .policy: 245
         case .sev: SEVSecretSize.bytes
         }
     }
@@ -89,7 +113,7 @@ public struct Registration: Sendable {
             throw Refusal(
                 .invalidField,
                 "passphrase has \(secret.count) bytes and at most \(launch.longestSecret) can be delivered to "
-                    + "\(launch.tee.rawValue.uppercased()) guests.")
+                    + "its guests.")
         }
         guard !secret.withBytes({ $0.contains(0) }) else {
             throw Refusal(.invalidField, "passphrase must not hold a zero byte: guests take it for its end.")

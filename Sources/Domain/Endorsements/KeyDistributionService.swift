@@ -1,4 +1,4 @@
-public import Broker
+import Broker
 import Bytes
 import Concurrency
 public import Evidence

@@ -89,7 +89,7 @@ public struct OpenPolicyAgent: PolicyAgent {
             throw Refusal(
                 .unavailable, "The guest's claims are not a JSON object, so no agent can be asked about them.")
         }
-        input["plugin"] = "resource"
+        input["plugin"] = .text(question.kind)
         input["resource-path"] = .array(question.path.map { .text($0) })
         input["query"] = [:]
         return JSONValue.object([.init("input", input)]).encoded

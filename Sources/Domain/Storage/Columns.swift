@@ -1,21 +1,24 @@
 import Broker
+import Bytes
 import Evidence
 import FoundationEssentials
 
 /// How the domain's values are kept in columns, in any database.
 extension Launch {
     /// - Returns: `nil` for an unknown technology.
-    init?(tee: String, digest: [UInt8], policy: Int64) {
-        switch TEE(rawValue: tee) {
-        case .snp:
-            self = .snp(measurement: digest, policy: GuestPolicy(rawValue: UInt64(bitPattern: policy)))
-        case .sev: self = .sev(digest: digest, policy: SEVLaunchPolicy(column: policy))
-        case nil: return nil
+    init?(technology: ExactText, digest: [UInt8], guestPolicy: Int64, policy: PolicyName?) {
+        switch (technology, policy) {
+        case ("snp", nil):
+            self = .snp(measurement: digest, policy: GuestPolicy(rawValue: UInt64(bitPattern: guestPolicy)))
+        case ("sev", nil): self = .sev(digest: digest, policy: SEVLaunchPolicy(column: guestPolicy))
+        case ("policy", let policy?): self = .policy(policy)
+        default: return nil
         }
     }
 
-    var policyColumn: Int64 {
+    var guestPolicyColumn: Int64 {
         switch self {
+        case .policy: 0
         case .snp(_, let policy): Int64(bitPattern: policy.rawValue)
         case .sev(_, let policy):
             Int64(policy.flags.rawValue) | Int64(policy.minimumFirmware.major) << 16
@@ -29,20 +32,6 @@ extension SEVLaunchPolicy {
         self.init(
             flags: Flags(rawValue: UInt16(truncatingIfNeeded: column)),
             minimumFirmware: (UInt8(truncatingIfNeeded: column >> 16), UInt8(truncatingIfNeeded: column >> 24)))
-    }
-}
-
-extension Session.Binding {
-    /// - Parameter exponent: of RSA only.
-    init(binding: [UInt8], exponent: [UInt8]?) {
-        self = exponent.map { .rsa(modulus: binding, exponent: $0) } ?? .sev(measurement: binding)
-    }
-
-    var columns: (binding: [UInt8], exponent: [UInt8]?) {
-        switch self {
-        case .rsa(let modulus, let exponent): (modulus, exponent)
-        case .sev(let measurement): (measurement, nil)
-        }
     }
 }
 

@@ -31,7 +31,8 @@ extension AdministrationAPI {
                 let message = try WorkloadMessage(body: try await request.jsonBody())
                 guard let id = message.id else { throw Refusal(.malformed, "The field id is missing.") }
                 let done = try await administrator.register(
-                    NewWorkload(message, id: id), replacing: false, expecting: nil)
+                    NewWorkload(id: id, launch: message.launch, secret: message.secret), replacing: false,
+                    expecting: nil)
                 return Response(workload: done.workload, .created)
             },
             call(
@@ -59,7 +60,8 @@ extension AdministrationAPI {
                     throw Refusal(.invalidField, "id in the body is another than in the path.")
                 }
                 let done = try await administrator.register(
-                    NewWorkload(message, id: id), replacing: try request.mayReplace() && replacesWorkloads,
+                    NewWorkload(id: id, launch: message.launch, secret: message.secret),
+                    replacing: try request.mayReplace() && replacesWorkloads,
                     expecting: try request.expectation())
                 return Response(workload: done.workload, done.replaced ? .ok : .created)
             },
@@ -97,7 +99,7 @@ extension AdministrationAPI {
             ) { request, administrator in
                 let message = try AppraisalRequest(body: try await request.jsonBody())
                 return Response(
-                    json: try await message.subject.appraise(try message.recordedEvidence(), with: administrator))
+                    json: try await administrator.appraise(try message.recordedEvidence(), against: message.subject))
             },
         ]
     }
@@ -108,13 +110,5 @@ extension Response {
         self.init(json: workload, status: status)
         headers[.eTag] = "\"\(workload.version)\""
         if status == .created { headers[.location] = "/api/v1/workloads/\(PercentEncoding.encode(workload.id))" }
-    }
-}
-
-extension NewWorkload {
-    fileprivate init(_ message: WorkloadMessage, id: String) {
-        self.init(
-            id: id, measurement: message.launchMeasurement, configuration: message.teeConfig ?? "",
-            secret: message.secret)
     }
 }

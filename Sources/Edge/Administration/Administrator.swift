@@ -13,16 +13,14 @@ public protocol Administrator: TrailSource {
     func register(_ workload: NewWorkload, replacing: Bool) async throws -> WorkloadSummary
     func setDisabled(_ isDisabled: Bool, workload id: String) async throws
     func removeWorkload(_ id: String) async throws
-    /// Holds a recorded report, 1,184 bytes, against a workload. Nothing is released.
-    func appraise(_ report: [UInt8], certificates: [Certificate], against id: String) async throws -> VerdictRecord
+    /// Holds recorded evidence against a workload or a policy. Nothing is released.
+    func appraise(_ evidence: RecordedEvidence, against subject: AppraisalSubject) async throws -> VerdictRecord
 
     func policies(after name: String, limit: Int) async throws -> PolicyPage
     func policy(_ name: String) async throws -> PolicySummary
     /// - Parameter document: TOML.
     func setPolicy(_ name: String, document: String) async throws -> PolicySummary
     func removePolicy(_ name: String) async throws
-    /// Holds recorded evidence against a policy. Nothing is released.
-    func appraise(_ evidence: RecordedEvidence, against policy: TestedPolicy) async throws -> VerdictRecord
 
     /// What a change would mean for the guests that were seen. Nothing is changed.
     ///
@@ -82,16 +80,19 @@ public protocol Administrator: TrailSource {
 /// A workload's fields as an operator gives them.
 public struct NewWorkload: Sendable {
     public let id: String
-    /// In hex.
-    public let measurement: String
-    public let configuration: String
+    public let launch: Launch
     public let secret: Secret
 
-    public init(id: String, measurement: String, configuration: String, secret: Secret) {
-        self.id = id
-        self.measurement = measurement
-        self.configuration = configuration
-        self.secret = secret
+    /// What its guests must be.
+    public enum Launch: Sendable {
+        /// - Parameter measurement: in hex.
+        case measurement(String, configuration: String)
+        /// Whatever the policy of that name says.
+        case policy(String)
+    }
+
+    public init(id: String, launch: Launch, secret: Secret) {
+        (self.id, self.launch, self.secret) = (id, launch, secret)
     }
 }
 

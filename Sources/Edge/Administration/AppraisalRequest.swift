@@ -6,27 +6,10 @@ import HTTPEdge
 
 /// Recorded evidence, and the workload or policy to hold it against.
 struct AppraisalRequest: RequestMessage {
-    let subject: Subject
+    let subject: AppraisalSubject
     private let contents: [UInt8]
     private let initData: String?
     private let certificates: [Certificate]
-
-    /// What evidence is held against.
-    enum Subject {
-        case workload(String)
-        case policy(TestedPolicy)
-
-        func appraise(
-            _ evidence: RecordedEvidence, with administrator: LocalAdministrator
-        ) async throws -> VerdictRecord {
-            switch self {
-            case .workload(let id):
-                try await administrator.appraise(
-                    evidence.report.bytes, certificates: evidence.certificates, against: id)
-            case .policy(let policy): try await administrator.appraise(evidence, against: policy)
-            }
-        }
-    }
 
     /// Bounds of what one request may ask to be read.
     private static let (mostCertificates, mostInFile) = (16, 4)
@@ -93,7 +76,7 @@ struct AppraisalRequest: RequestMessage {
         }
     }
 
-    static func body(_ subject: Subject, _ recorded: RecordedEvidence) -> [UInt8] {
+    static func body(_ subject: AppraisalSubject, _ recorded: RecordedEvidence) -> [UInt8] {
         var message: JSONValue =
             switch subject {
             case .workload(let id): ["workload": .text(id)]
@@ -103,10 +86,16 @@ struct AppraisalRequest: RequestMessage {
         if let evidence = recorded.source.evidence {
             message["evidence"] = .text(evidence)
         } else {
-            message["report"] = .text(Hex.encode(recorded.report.bytes))
+            message["report"] = .text(Hex.encode(recorded.evidence.report.bytes))
         }
         message["init_data"] = recorded.source.initData.map { .text($0) }
-        message["certificates"] = .array(recorded.certificates.map { .text(Base64.encode($0.der)) })
+        message["certificates"] = .array(recorded.evidence.certificates.map { .text(Base64.encode($0.der)) })
         return message.encoded
     }
+}
+
+/// What evidence is held against.
+public enum AppraisalSubject: Sendable {
+    case workload(String)
+    case policy(TestedPolicy)
 }

@@ -1,5 +1,5 @@
 public import Broker
-public import Evidence
+import Evidence
 public import FoundationEssentials
 
 extension LocalAdministrator {
@@ -37,7 +37,7 @@ extension LocalAdministrator {
         try await library.removePolicy(try PolicyName(name), expecting: expected, by: actor)
     }
 
-    public func appraise(_ evidence: RecordedEvidence, against tested: TestedPolicy) async throws -> VerdictRecord {
+    func appraise(_ evidence: RecordedEvidence, against tested: TestedPolicy) async throws -> VerdictRecord {
         let (policy, isKept): (Policy, Bool) =
             switch tested {
             case .named(let name): (try await library.policy(try PolicyName(name)).policy, true)
@@ -45,9 +45,8 @@ extension LocalAdministrator {
             }
         return VerdictRecord(
             try await broker.appraise(
-                recorded: evidence.report, certificates: evidence.certificates, initData: evidence.initData,
-                boundTo: evidence.reportData, against: policy, library.references(of: policy), isKept: isKept, by: actor
-            ))
+                recorded: evidence.evidence, initData: evidence.initData, boundTo: evidence.reportData,
+                against: policy, library.references(of: policy), isKept: isKept, by: actor))
     }
 
     public func impact(_ draft: ImpactDraft, span: TimeInterval) async throws -> ImpactSummary {

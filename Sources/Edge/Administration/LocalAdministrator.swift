@@ -66,10 +66,21 @@ public struct LocalAdministrator: Administrator {
         _ workload: NewWorkload, replacing: Bool, expecting expected: Workload.Expectation?
     ) async throws -> (workload: WorkloadSummary, replaced: Bool) {
         let done = try await broker.register(
-            Registration(
-                workloadID: workload.id, launchMeasurement: workload.measurement, teeConfig: workload.configuration,
-                secret: workload.secret), replacing: replacing, expecting: expected, by: actor)
+            try registration(of: workload), replacing: replacing, expecting: expected, by: actor)
         return (summary(done.workload), done.replaced)
+    }
+
+    private func registration(of workload: NewWorkload) throws -> Registration {
+        switch workload.launch {
+        case .measurement(let measurement, let configuration):
+            try Registration(
+                workloadID: workload.id, launchMeasurement: measurement, teeConfig: configuration,
+                secret: workload.secret)
+        case .policy(let name):
+            try Registration(
+                id: WorkloadID(workload.id), launch: .policy(PolicyName(name)), configuration: "",
+                secret: workload.secret)
+        }
     }
 
     public func setDisabled(_ isDisabled: Bool, workload id: String) async throws {
@@ -87,15 +98,14 @@ public struct LocalAdministrator: Administrator {
     }
 
     public func appraise(
-        _ bytes: [UInt8], certificates: [Certificate], against id: String
+        _ evidence: RecordedEvidence, against subject: AppraisalSubject
     ) async throws -> VerdictRecord {
-        let report: AttestationReport
-        do { report = try AttestationReport(bytes: bytes) } catch {
-            throw Refusal(.invalidField, "The evidence is not an SEV-SNP report. \(error).")
+        switch subject {
+        case .workload(let id):
+            VerdictRecord(
+                try await broker.appraise(recorded: evidence.evidence, against: try WorkloadID(id), by: actor))
+        case .policy(let tested): try await appraise(evidence, against: tested)
         }
-        return VerdictRecord(
-            try await broker.appraise(
-                recorded: report, certificates: certificates, against: try WorkloadID(id), by: actor))
     }
 
     // MARK: Sessions and attempts

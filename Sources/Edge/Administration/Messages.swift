@@ -10,8 +10,9 @@ public import HTTPEdge
 /// A workload. Never its secret.
 public struct WorkloadSummary: Codable, Sendable, DescribedReply {
     public static let details = [
-        "launch_measurement": "48 bytes for SNP, 32 for SEV, in hex.",
-        "policy": "What the configuration amounts to.",
+        "tee": "`snp` or `sev`; `policy` where a policy says what its guests must be.",
+        "launch_measurement": "48 bytes for SNP, 32 for SEV, in hex; absent where a policy says which.",
+        "policy": "What the configuration amounts to, or the policy's name.",
         "tee_config": "As it was registered.",
         "version": "The ETag without its quotation marks.",
         "warnings": "What its guests will be refused for; absent when nothing is known.",
@@ -19,9 +20,9 @@ public struct WorkloadSummary: Codable, Sendable, DescribedReply {
 
     public let id: String
     public let tee: String
-    /// In hex.
-    public let launchMeasurement: String
-    /// What the configuration amounts to: SNP's 64 bits, or SEV's flags.
+    /// In hex; absent where a policy says which.
+    public let launchMeasurement: String?
+    /// What the configuration amounts to: SNP's 64 bits, or SEV's flags. Or the policy's name.
     public let policy: String
     public let teeConfig: String
     public let registered: Date
@@ -40,8 +41,8 @@ public struct WorkloadSummary: Codable, Sendable, DescribedReply {
     init(_ workload: Workload, warnings: [String]) {
         self.warnings = warnings.isEmpty ? nil : warnings
         id = workload.id.text
-        tee = workload.launch.tee.rawValue
-        launchMeasurement = Hex.encode(workload.launch.measurement)
+        tee = workload.launch.technology
+        launchMeasurement = workload.launch.measurement.map { Hex.encode($0) }
         policy = workload.launch.policyText
         teeConfig = workload.configuration
         registered = workload.registered

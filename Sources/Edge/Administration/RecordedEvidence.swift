@@ -6,10 +6,9 @@ import VirteeDialect
 
 /// An SEV-SNP guest's evidence that was kept: a bare report, or JSON as a guest sends it.
 public struct RecordedEvidence: Sendable {
-    public let report: AttestationReport
-    public let certificates: [Certificate]
+    public let evidence: SNPEvidence
     /// What the guest sent along, or is given beside the evidence.
-    public let initData: GuestAnswer.InitData?
+    public let initData: Answer.InitData?
     /// What the report must be bound to, 64 bytes; `nil` when the evidence does not say.
     public let reportData: [UInt8]?
     /// What it was read from, for whoever reads it again.
@@ -32,22 +31,22 @@ public struct RecordedEvidence: Sendable {
         let isSpace = { (byte: UInt8) in [0x20, 0x09, 0x0A, 0x0D].contains(byte) }
         let bytes = Array(contents.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
         let isJSON = bytes.first == UInt8(ascii: "{")
-        var sent: GuestAnswer.InitData?
+        var sent: Answer.InitData?
         if !isJSON {
             let text = String(decoding: bytes, as: UTF8.self)
-            (report, certificates) = (try AttestationReport(bytes: Hex.decode(text) ?? contents), more)
+            evidence = SNPEvidence(try AttestationReport(bytes: Hex.decode(text) ?? contents), certificates: more)
             reportData = nil
-        } else if case .snp(let answer) = try? Answer(virteeJSON: bytes) {
-            (report, certificates, reportData) = (answer.report, more + answer.certificates, nil)
+        } else if case .snp(let sent, _) = try? VirteeAnswer(json: bytes).proof {
+            (evidence, reportData) = (sent.with(more), nil)
         } else {
             let recorded = try RecordedAttestation(json: bytes)
-            (report, certificates) = (recorded.report, more + recorded.certificates)
+            evidence = recorded.evidence.with(more)
             (sent, reportData) = (recorded.initData, recorded.reportData)
         }
         guard sent == nil || document == nil else {
             throw Refusal(.invalidField, "The evidence has init data of its own: leave out those beside it.")
         }
-        initData = try document.map { text throws(Refusal) in try GuestAnswer.InitData(document: text) } ?? sent
+        initData = try document.map { text throws(Refusal) in try Answer.InitData(document: text) } ?? sent
         source = Source(evidence: isJSON ? String(decoding: bytes, as: UTF8.self) : nil, initData: document)
     }
 }

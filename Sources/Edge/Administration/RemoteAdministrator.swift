@@ -45,10 +45,9 @@ public struct RemoteAdministrator: Administrator {
     public func removeWorkload(_ id: String) async throws { _ = try await send(.delete, "workloads/\(escaped(id))") }
 
     public func appraise(
-        _ report: [UInt8], certificates: [Certificate], against id: String
+        _ evidence: RecordedEvidence, against subject: AppraisalSubject
     ) async throws -> VerdictRecord {
-        let evidence = try RecordedEvidence(report, certificates: certificates)
-        let request = AppraisalRequest.body(.workload(id), evidence)
+        let request = AppraisalRequest.body(subject, evidence)
         return try Replies.decode(VerdictRecord.self, try await send(.post, "appraisals", request))
     }
 
@@ -67,11 +66,6 @@ public struct RemoteAdministrator: Administrator {
     }
 
     public func removePolicy(_ name: String) async throws { _ = try await send(.delete, "policies/\(escaped(name))") }
-
-    public func appraise(_ evidence: RecordedEvidence, against policy: TestedPolicy) async throws -> VerdictRecord {
-        let request = AppraisalRequest.body(.policy(policy), evidence)
-        return try Replies.decode(VerdictRecord.self, try await send(.post, "appraisals", request))
-    }
 
     public func impact(_ draft: ImpactDraft, span: TimeInterval) async throws -> ImpactSummary {
         try Replies.decode(

@@ -54,14 +54,20 @@ extension JSON {
 /// A workload to be registered. It is not printed: it holds the secret.
 struct WorkloadMessage: RequestMessage {
     let id: String?
-    let launchMeasurement: String
-    let teeConfig: String?
+    let launch: NewWorkload.Launch
     let secret: Secret
 
     init(_ json: JSON) throws {
         id = try json.optional("id")?.text()
-        launchMeasurement = try json.member("launch_measurement").text()
-        teeConfig = try json.optional("tee_config")?.text()
+        let configuration = try json.optional("tee_config")?.text()
+        launch =
+            switch (try json.optional("launch_measurement")?.text(), try json.optional("policy")?.text()) {
+            case (let measurement?, nil): .measurement(measurement, configuration: configuration ?? "")
+            case (nil, let policy?) where configuration == nil: .policy(policy)
+            default:
+                throw Refusal(
+                    .malformed, "Either launch_measurement, with tee_config or without, or policy must be given.")
+            }
         secret =
             switch (try json.optional("secret"), try json.optional("secret_base64")) {
             case (let text?, nil): try text.secret()
@@ -72,7 +78,8 @@ struct WorkloadMessage: RequestMessage {
 
     static let schema = Schema.object(
         [
-            "launch_measurement": .text(pattern: "^([0-9a-fA-F]{96}|[0-9a-fA-F]{64})$"),
+            "launch_measurement?": .text(pattern: "^([0-9a-fA-F]{96}|[0-9a-fA-F]{64})$"),
+            "policy?": Schemas.policyName.saying("One that says what its guests must be, in place of a measurement."),
             "tee_config?": .text("JSON text; what it permits is the widest that is accepted.", longest: 16_384).orNull,
             "secret?": Schema([
                 "type": "string", "pattern": #"^[^\u0000]{1,61}$"#, "writeOnly": true,
@@ -84,19 +91,28 @@ struct WorkloadMessage: RequestMessage {
                 "description": "The same, for a secret that is no text.",
             ]),
         ],
-        and: ["oneOf": [["required": ["secret"]], ["required": ["secret_base64"]]]]
+        and: [
+            "allOf": [
+                ["oneOf": [["required": ["secret"]], ["required": ["secret_base64"]]]],
+                ["oneOf": [["required": ["launch_measurement"]], ["required": ["policy"]]]],
+            ]
+        ]
     ).named("Replacement")
 
     /// Of one whose id does not stand in its path.
     static let newSchema = schema.and(.object(["id": Schemas.workloadID])).named("NewWorkload")
 
     static func body(_ workload: NewWorkload) -> [UInt8] {
-        let message: JSONValue = [
+        var message: JSONValue = [
             "id": .text(workload.id),
-            "launch_measurement": .text(workload.measurement),
-            "tee_config": .text(workload.configuration),
             "secret_base64": .text(workload.secret.withBytes { Base64.encode($0) }),
         ]
+        switch workload.launch {
+        case .measurement(let measurement, let configuration):
+            message["launch_measurement"] = .text(measurement)
+            message["tee_config"] = .text(configuration)
+        case .policy(let name): message["policy"] = .text(name)
+        }
         return message.encoded
     }
 }

@@ -25,7 +25,7 @@ struct AttestationBody: Sendable {
 
 /// What came with `POST /attest`: the evidence, and what it must be bound to.
 struct GuestComponentAnswer: Sendable {
-    let guest: GuestAnswer
+    let answer: Answer
     let binding: RuntimeBinding
 
     /// - Parameter allowsSample: whether sample devices are taken.
@@ -41,8 +41,7 @@ struct GuestComponentAnswer: Sendable {
         let devices = try AdditionalEvidence(additional, allowsSample: allowsSample)
         binding = try RuntimeBinding(
             attestation.nonce, body["runtime-data"]?["tee-pubkey"], additionalEvidence: additional, keys: keys)
-        let proof: GuestAnswer.Proof
-        let found: [UInt8]
+        let found: any Attestation
         if let primary = evidence?["primary_evidence"], primary["attestation_report"] != nil {
             try Self.checkAdditional(body)
             let message = try read(primary, SNPEvidenceMessage.init)
@@ -50,21 +49,19 @@ struct GuestComponentAnswer: Sendable {
             do { report = try AttestationReport(message.report) } catch {
                 throw Refusal(.malformed, "The report cannot be used: \(error.reason).")
             }
-            proof = .snp(report, certificates: OfferedCertificates(message.certificates))
-            found = report.reportData
+            found = SNPEvidence(report, sent: message.certificates)
         } else if let primary = evidence?["primary_evidence"], primary["svn"] != nil {
             try Self.checkAdditional(body)
             let message = try read(primary, SampleEvidenceMessage.init)
-            found = try message.checkedReportData()
-            proof = .sample(reportData: found, svn: message.svn)
+            found = SampleEvidence(reportData: try message.checkedReportData(), svn: message.svn)
         } else {
             throw Refusal(
                 .technologyMismatch, "tee-evidence.primary_evidence is of no technology that is verified here: snp is.")
         }
         let expected: [UInt8]
-        var sampleDevices: [GuestAnswer.SampleDevice] = []
+        var sampleDevices: [SampleDevice] = []
         do throws(MalformedInput) {
-            expected = try binding.reportData(like: found)
+            expected = try binding.reportData(like: found.reportData)
         } catch { throw Refusal(.malformed, "runtime-data cannot be used: \(error.reason).") }
         if let device = devices.sample {
             let data = try device.checkedReportData()
@@ -73,8 +70,8 @@ struct GuestComponentAnswer: Sendable {
                     .init(svn: device.svn, reportData: data, expected: try binding.deviceReportData(like: data)))
             } catch { throw Refusal(.malformed, "runtime-data cannot be used: \(error.reason).") }
         }
-        guest = GuestAnswer(
-            proof: proof, nonce: attestation.challenge, reportData: expected, key: binding.key.json,
+        answer = Answer(
+            found, boundTo: expected, key: binding.key.json,
             initData: initialData.map {
                 .init(digest: $0.digest, wholeDigest: $0.wholeDigest, claims: $0.claims)
             }, devices: sampleDevices)

@@ -1,5 +1,6 @@
 import Broker
 import Bytes
+import Crypto
 import Evidence
 public import Formats
 import HTTP
@@ -26,7 +27,7 @@ extension CoCoDialect {
     ///
     /// - Parameter greeting: what the guest sent.
     /// - Throws: a ``Refusal``.
-    public func challenge(_ greeting: JSON) throws -> Response {
+    public func challenge(_ greeting: JSON) async throws -> Response {
         let message = try read(greeting, RequestMessage.init)
         Caller.speaks(message.version)
         guard ExactText(message.version) == "0.4.0" else {
@@ -43,7 +44,7 @@ extension CoCoDialect {
                 "Evidence of \(Self.printable(message.tee)) is not verified here: snp is"
                     + (broker.policy.allowsSample ? ", and sample." : "."))
         }
-        let challenge = try broker.challengeGuest(tee)
+        let challenge = try await broker.challenge(.guest(tee))
         var parameters: JSONValue = ""
         if let offered = message.hashAlgorithms {
             let known = Set(offered.compactMap { HashAlgorithm(exactly: $0) })
@@ -54,7 +55,7 @@ extension CoCoDialect {
             parameters = ["selected-hash-algorithm": .text(algorithm.rawValue)]
         }
         var response = Response(json: ["nonce": .text(challenge.nonce.base64), "extra-params": parameters])
-        response.headers[.setCookie] = cookie(challenge.sealed)
+        response.headers[.setCookie] = cookie(challenge.session)
         return response
     }
 
@@ -66,13 +67,17 @@ extension CoCoDialect {
         let sessions = request.guestSessions
         let body = try AttestationBody(try await request.bytes())
         // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.
-        let challenge = try broker.awaited(body.challenge, session: sessions)
+        let challenges = broker.challenges(among: sessions).filter { !$0.isWorkloads }
+        guard !challenges.isEmpty else { throw broker.refusing(.noChallenge) }
+        guard let challenge = challenges.first(where: { equalInConstantTime($0.nonce, body.challenge) }) else {
+            throw broker.refusing(.otherNonce)
+        }
         let answer = try GuestComponentAnswer(body, keys: settings.keys, allowsSample: broker.policy.allowsSample)
-        let guest = try await broker.attestGuest(answer.guest, to: challenge) { guest in
+        let session = try await broker.attest(answer.answer, to: challenge) { guest in
             try await tokens.token(of: guest, answer)
         }
         recipients.remember(answer.binding.key)
-        guard let token = guest.token else { throw Refusal(.unavailable, "The guest has no token.") }
+        guard let token = session.guest?.token else { throw Refusal(.unavailable, "The guest has no token.") }
         var response = Response(json: ["token": .text(token)])
         response.headers[.setCookie] = cookie(challenge.sealed)
         return response
@@ -91,4 +96,13 @@ extension CoCoDialect {
             + text.unicodeScalars.filter { (" "..."~").contains($0) && $0 != "\"" }.prefix(24).map(String.init).joined()
             + "\""
     }
+}
+
+extension Refusal {
+    fileprivate static let noChallenge = Refusal(
+        .challengeInvalid,
+        "The cookie kbs-session-id is missing or not from this server: start again at /auth and send it back.")
+
+    fileprivate static let otherNonce = Refusal(
+        .challengeInvalid, "The nonce is not this session's: start again at /auth.")
 }

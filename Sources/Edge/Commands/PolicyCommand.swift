@@ -124,9 +124,10 @@ struct PolicyCommand: AsyncParsableCommand {
                 try InputFile.evidence(report), certificates: more,
                 initData: try initData.map { try InputFile.text($0) })
             let tested = try PolicyFile(policy).map { TestedPolicy.document($0.document) } ?? .named(policy)
-            let verdict = try await place.open { try await $0.appraise(recorded, against: tested) }
+            let verdict = try await place.open { try await $0.appraise(recorded, against: .policy(tested)) }
             let table = VerdictTable(
-                verdict, title: "Evidence against the policy \(policy)", claims: ReportSummary(recorded.report))
+                verdict, title: "Evidence against the policy \(policy)", claims: ReportSummary(recorded.evidence.report)
+            )
             print(json ? try table.json() : table.text(emphasise: Terminal.emphasise))
             guard verdict.accepted else { throw ExitCode(1) }
         }

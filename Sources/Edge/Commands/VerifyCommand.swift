@@ -38,13 +38,14 @@ struct VerifyCommand: AsyncParsableCommand {
             let found = try await common.reading {
                 try await OfflineVerification.snp(
                     report: URL(filePath: report), certificates: vcek.map { [URL(filePath: $0)] } ?? [],
-                    folders: certs.map { URL(filePath: $0) }, expecting: try expectations(),
-                    anchors: try common.anchors().snp, at: try common.time())
+                    folders: certs.map { URL(filePath: $0) },
+                    Exchange(reportData: try hex(reportData, "--report-data", 64), at: try common.time()),
+                    expecting: try expectations(), anchors: try common.anchors())
             }
             try common.conclude(found.verdict, "SEV-SNP attestation report", claims: ReportSummary(found.report))
         }
 
-        private func expectations() throws -> SNPExpectations {
+        private func expectations() throws -> Expectations {
             guard let bits = UInt64(policy.hasPrefix("0x") ? policy.dropFirst(2) : policy[...], radix: 16) else {
                 throw MalformedInput("--policy", "it is not hexadecimal")
             }
@@ -69,8 +70,8 @@ struct VerifyCommand: AsyncParsableCommand {
                     throw MalformedInput("--minimum-tcb", "it has neither four nor five numbers")
                 }
             }
-            return SNPExpectations(
-                SNPBinding(reportData: try hex(reportData, "--report-data", 64)), server: server,
+            return Expectations(
+                server: server,
                 registration: .registration(
                     measurement: try hex(measurement, "--measurement", 48), policy: GuestPolicy(rawValue: bits)))
         }

@@ -19,8 +19,9 @@ struct WorkloadCommand: AsyncParsableCommand {
 
         @OptionGroup var place: Place
         @Argument(help: "The workload's id.") var id: String
-        @Option(help: "The launch measurement: 96 hex digits for SNP, 64 for SEV and SEV-ES.") var measurement: String
-        @Option(help: "The TEE configuration, as JSON.") var teeConfig = ""
+        @Option(help: "The launch measurement: 96 hex digits for SNP, 64 for SEV and SEV-ES.") var measurement: String?
+        @Option(help: "The TEE configuration, as JSON.") var teeConfig: String?
+        @Option(help: "The policy that says what its guests must be, in place of a measurement.") var policy: String?
         @Option(help: "A file with the secret; - is standard input.") var secretFile = "-"
         @Flag(help: "Replace the workload if it is registered.") var replace = false
 
@@ -29,11 +30,20 @@ struct WorkloadCommand: AsyncParsableCommand {
             let secret = try InputFile.secret(secretFile, atMost: 1 << 20, droppingLineEnd: true)
             let workload = try await place.open(create: true) {
                 try await $0.register(
-                    NewWorkload(id: id, measurement: measurement, configuration: teeConfig, secret: secret),
-                    replacing: replace)
+                    NewWorkload(id: id, launch: launch, secret: secret), replacing: replace)
             }
             for warning in workload.warnings ?? [] { tell("Warning: \(warning)") }
             print("Registered \(id).")
+        }
+
+        func validate() throws {
+            guard (measurement == nil) != (policy == nil), policy == nil || teeConfig == nil else {
+                throw ValidationError("Give either --measurement, with --tee-config or without, or --policy.")
+            }
+        }
+
+        private var launch: NewWorkload.Launch {
+            policy.map { .policy($0) } ?? .measurement(measurement ?? "", configuration: teeConfig ?? "")
         }
     }
 
@@ -73,7 +83,7 @@ struct WorkloadCommand: AsyncParsableCommand {
                 """
                 id           \(workload.id)
                 technology   \(workload.tee)
-                measurement  \(workload.launchMeasurement)
+                measurement  \(workload.launchMeasurement ?? "as the policy says")
                 policy       \(workload.policy)
                 tee_config   \(workload.teeConfig)
                 registered   \(workload.registered.formatted(.iso8601))
@@ -123,12 +133,13 @@ struct WorkloadCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let recorded = try RecordedEvidence(try InputFile.evidence(evidence))
             let more = try vcek.flatMap { try Certificate.read(file: try InputFile.evidence($0)) }
+            let recorded = try RecordedEvidence(try InputFile.evidence(evidence), certificates: more)
             let verdict = try await place.open {
-                try await $0.appraise(recorded.report.bytes, certificates: more + recorded.certificates, against: id)
+                try await $0.appraise(recorded, against: .workload(id))
             }
-            let table = VerdictTable(verdict, title: "Evidence against \(id)", claims: ReportSummary(recorded.report))
+            let table = VerdictTable(
+                verdict, title: "Evidence against \(id)", claims: ReportSummary(recorded.evidence.report))
             print(json ? try table.json() : table.text(emphasise: Terminal.emphasise))
             guard verdict.accepted else { throw ExitCode(1) }
         }

@@ -19,13 +19,17 @@ struct EventLog: Sendable {
         case .removed(let id):
             logger.info("Removed.", metadata: ["workload": "\(id)"])
         case .challenged(let id, let tee):
-            logger.debug("Challenged.", metadata: ["workload": "\(id)", "tee": "\(tee.rawValue)"])
+            var metadata: Logger.Metadata = ["tee": "\(tee.name)"]
+            if let id { metadata["workload"] = "\(id)" }
+            logger.debug(id == nil ? "Challenged a guest." : "Challenged.", metadata: metadata)
         case .attested(let attempt):
-            logger.info("Attested.", metadata: metadata(attempt))
+            logger.info(attempt.workload == nil ? "Attested a guest." : "Attested.", metadata: metadata(attempt))
         case .platformRefused(let attempt, let refusal):
             logRefusal("Platform refused.", metadata(attempt), attempt.verdict, refusal)
         case .evidenceRefused(let attempt, let refusal):
-            logRefusal("Evidence refused.", metadata(attempt), attempt.verdict, refusal)
+            logRefusal(
+                attempt.workload == nil ? "Guest refused." : "Evidence refused.", metadata(attempt), attempt.verdict,
+                refusal)
         case .released(let id, let session, let head):
             logger.info("Released.", metadata: ["workload": "\(id)", "session": "\(session)"].stating(head))
         case .answerRefused(let refusal):
@@ -38,12 +42,6 @@ struct EventLog: Sendable {
             logger.info("Ended sessions.", metadata: ["count": "\(count)"])
         case .denialChanged(let endorser, let isDenied):
             logger.notice(isDenied ? "Denied." : "Allowed.", metadata: ["endorser": "\(endorser.name)"])
-        case .guestChallenged(let tee):
-            logger.debug("Challenged a guest.", metadata: ["tee": "\(tee.rawValue)"])
-        case .guestAttested(let attempt):
-            logger.info("Attested a guest.", metadata: metadata(attempt))
-        case .guestRefused(let attempt, let refusal):
-            logRefusal("Guest refused.", metadata(attempt), attempt.verdict, refusal)
         case .resourceReleased(let path, let session, let head):
             logger.info(
                 "Released a resource.", metadata: ["resource": "\(path)", "session": "\(session)"].stating(head))
@@ -97,15 +95,12 @@ struct EventLog: Sendable {
         "\(refusal.code.rawValue) \(ServiceContext.current?.caller.map { "\($0)" } ?? "")"
     }
 
-    private func metadata(_ attempt: GuestAttempt) -> Logger.Metadata {
-        ["tee": "\(attempt.tee.rawValue)", "session": "\(attempt.session)", "chip": "\(attempt.chip.prefix(16))"]
-    }
-
     private func metadata(_ attempt: Attempt) -> Logger.Metadata {
-        [
-            "workload": "\(attempt.workload)", "tee": "\(attempt.tee.rawValue)", "session": "\(attempt.session)",
-            "chip": "\(attempt.chip.prefix(16))",
+        var metadata: Logger.Metadata = [
+            "tee": "\(attempt.tee.name)", "session": "\(attempt.shortID)", "chip": "\(attempt.chip.prefix(16))",
         ]
+        if let workload = attempt.workload { metadata["workload"] = "\(workload)" }
+        return metadata
     }
 }
 

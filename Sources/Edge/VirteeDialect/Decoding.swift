@@ -1,6 +1,6 @@
 public import Broker
 public import Bytes
-import Evidence
+public import Evidence
 import Formats
 
 // From the wire to the domain: each step is one initialiser that throws a Refusal.
@@ -85,17 +85,15 @@ extension RequestMessage {
         let workload = try WorkloadID(parameters.workloadID)
         switch (tee, parameters.chain) {
         case ("snp", _), (nil, nil):
-            return ChallengeRequest(workload: workload, platform: .snp)
+            return .workload(workload, .snp)
         case ("sev", let chain?), (nil, let chain?):
             guard let build = parameters.build else {
                 throw Refusal(.malformed, "extra-params has a chain but no build: send the firmware's version.")
             }
-            return ChallengeRequest(
-                workload: workload,
-                platform: .sev(
-                    build: SEVFirmwareBuild(
-                        major: build.version.major, minor: build.version.minor, build: build.build),
-                    chain: try SEVCertificateChain(chain)))
+            return .sev(
+                workload,
+                build: SEVFirmwareBuild(major: build.version.major, minor: build.version.minor, build: build.build),
+                chain: try SEVCertificateChain(chain))
         case ("sev", nil):
             throw Refusal(.malformed, "extra-params has no certificate chain, which SEV needs.")
         default:
@@ -130,43 +128,45 @@ extension SEVCertificateChain {
     }
 }
 
-extension Answer {
-    /// - Parameter json: the body of `POST /attest`.
+/// The body of `POST /attest`.
+public struct VirteeAnswer: Sendable {
+    /// What it answers with.
+    public enum Proof: Sendable {
+        case snp(SNPEvidence, GuestKey)
+        /// What LAUNCH_MEASURE returned: the measurement, 32 bytes, and the firmware's nonce, 16 bytes.
+        case sev(measurement: [UInt8], nonce: [UInt8])
+    }
+
+    public let proof: Proof
+
+    /// - Parameter json: the body.
     /// - Throws: a ``Refusal`` that names the field.
-    public init(virteeJSON json: [UInt8]) throws {
+    public init(json: [UInt8]) throws {
         let message = try reading(json) { json throws(MalformedInput) in try AttestationMessage(json) }
         switch message.evidence {
         case .snp(let report, let certificates, let generation):
-            self = .snp(try SNPAnswer(report, certificates, generation, key: message.key))
+            guard let bytes = Hex.decode(report), let report = try? AttestationReport(bytes: bytes) else {
+                throw Refusal(.malformed, "report must be \(AttestationReport.size * 2) hex digits.")
+            }
+            guard let modulus = message.key?.modulus, let exponent = message.key?.exponent else {
+                throw Refusal(.malformed, "tee-pubkey must have k-mod and k-exp (or n and e).")
+            }
+            var product: Product?
+            if let generation {
+                product = Product(name: generation)
+                guard product != nil else {
+                    throw Refusal(.malformed, "gen must be milan, genoa or turin: correct the guest's configuration.")
+                }
+            }
+            proof = .snp(
+                SNPEvidence(report, sent: certificates.map(\.bytes), generation: product),
+                try GuestKey(modulus: modulus, exponent: exponent))
         case .sev(let measurement, let nonce):
             guard measurement.count == 32, nonce.count == 16 else {
                 throw Refusal(.malformed, "measure must have 32 bytes and mnonce 16.")
             }
-            self = .sev(measurement: measurement, nonce: nonce)
+            proof = .sev(measurement: measurement, nonce: nonce)
         }
-    }
-}
-
-extension SNPAnswer {
-    fileprivate init(
-        _ report: String, _ table: [CertificateText], _ generation: String?, key: AttestationMessage.Key?
-    ) throws {
-        guard let bytes = Hex.decode(report), let report = try? AttestationReport(bytes: bytes) else {
-            throw Refusal(.malformed, "report must be \(AttestationReport.size * 2) hex digits.")
-        }
-        guard let modulus = key?.modulus, let exponent = key?.exponent else {
-            throw Refusal(.malformed, "tee-pubkey must have k-mod and k-exp (or n and e).")
-        }
-        var product: Product?
-        if let generation {
-            product = Product(name: generation)
-            guard product != nil else {
-                throw Refusal(.malformed, "gen must be milan, genoa or turin: correct the guest's configuration.")
-            }
-        }
-        self.init(
-            report: report, certificates: Certificate.offered(table.lazy.map(\.bytes)),
-            generation: product, key: try GuestKey(modulus: modulus, exponent: exponent))
     }
 }
 

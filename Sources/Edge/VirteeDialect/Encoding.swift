@@ -9,6 +9,7 @@ import Formats
 extension IssuedChallenge {
     /// The body of the reply to `POST /auth`: SEV's parameters in the form in which its own were sent.
     func json(in form: Embedded.Form) -> JSONValue {
+        let nonce = Hex.encode(nonce.prefix(GuestKey.nonceSize))
         guard let channel else { return ["nonce": .text(nonce), "extra-params": ""] }
         let parameters: JSONValue = ["id": .text(session), "start": channel.json]
         return ["nonce": .text(nonce), "extra-params": form == .string ? .text(parameters.encodedText) : parameters]
@@ -35,12 +36,12 @@ extension SEVChannelOffer {
     }
 }
 
-extension WrappedSecret {
+extension WrappedSecret<[UInt8]> {
     /// The body of the reply to `GET /key/<id>`.
     var json: JSONValue {
         switch self {
-        case .rsa(let ciphertext): .text(Hex.encode(ciphertext))
-        case .sev(let packet):
+        case .guest(let ciphertext): .text(Hex.encode(ciphertext))
+        case .platform(let packet):
             [
                 "header": [
                     "flags": ["bits": .integer(Int(packet.flags))], "iv": .bytes(packet.initializationVector),

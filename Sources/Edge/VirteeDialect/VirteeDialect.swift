@@ -1,5 +1,7 @@
 public import Broker
 import Bytes
+import Concurrency
+import Evidence
 import Formats
 public import HTTP
 public import HTTPEdge
@@ -9,6 +11,8 @@ public struct VirteeDialect: Sendable {
     private let broker: Broker
     private let replacesWorkloads: Bool
     private let longestBody: Int
+    /// Of guests that attested here lately, by their text: most ask for their secret at once.
+    private let recentKeys = BoundedCache<String, GuestKey>(capacity: 128)
 
     /// - Parameters:
     ///   - replacesWorkloads: whether a registered workload may be registered again.
@@ -30,7 +34,10 @@ public struct VirteeDialect: Sendable {
         } + [
             Call(.get, "kbs/v0/key/**key", label: "release", form: PlainText()) { request in
                 let key = try request.parameter("key")
-                return Response(json: try await broker.release(key, session: request.sessionIDs).json)
+                let secret = try await broker.release(key, session: request.sessionIDs) { secret, text in
+                    try (recentKeys[text] ?? GuestKey(text: text)).encrypt(secret)
+                }
+                return Response(json: secret.json)
             }
         ]
     }
@@ -74,8 +81,22 @@ public struct VirteeDialect: Sendable {
     public func attest(_ request: Request) async throws -> Response {
         Caller.speaks("0.0.0")
         // The cookie first: a body is a stranger's until then.
-        let challenges = try broker.awaited(session: request.sessionIDs)
-        try await broker.attest(try Answer(virteeJSON: try await request.jsonBody()), to: challenges)
+        let challenges = broker.challenges(among: request.sessionIDs).filter(\.isWorkloads)
+        let open = challenges.filter(broker.isOpen)
+        guard let first = open.first else {
+            throw broker.refusing(challenges.isEmpty ? .noChallenge : .challengeExpired)
+        }
+        switch try VirteeAnswer(json: try await request.jsonBody()).proof {
+        case .snp(let evidence, let key):
+            // A client that began twice may send both cookies: its evidence says which it answers.
+            let answered = open.count > 1 ? open.first { key.reportData(for: $0) == evidence.reportData } : nil
+            let challenge = answered ?? first
+            try await broker.attest(
+                Answer(evidence, boundTo: key.reportData(for: challenge), key: key.text), to: challenge)
+            recentKeys[key.text] = key
+        case .sev(let measurement, let nonce):
+            try await broker.attest(Answer(sevMeasurement: measurement, nonce: nonce), to: first)
+        }
         // The body stays empty: the client takes any text for an error, whatever the status.
         return Response(status: .ok)
     }
@@ -98,4 +119,10 @@ extension Request {
 
     /// Every value of the cookie `session_id`: clients send several, on one header line or on more.
     fileprivate var sessionIDs: [Substring] { cookies(named: "session_id") }
+}
+
+extension Refusal {
+    fileprivate static let noChallenge = Refusal(
+        .challengeInvalid,
+        "The cookie session_id is missing or not from this server: start again at /auth and send it back.")
 }

@@ -14,28 +14,28 @@ struct ChallengeTests {
         OpenedChallenge(sealed: text, with: HeldKeys(active: keys, previous: []))?.challenge
     }
 
-    func challenge(_ detail: Challenge.Detail) -> Challenge {
+    func challenge(_ subject: Challenge.Subject) -> Challenge {
         Challenge(
-            id: Challenge.randomID(), expires: Date(timeIntervalSince1970: 4_000_000_000), workload: .max,
-            detail: detail)
+            id: Challenge.randomID(), expires: Date(timeIntervalSince1970: 4_000_000_000), subject: subject)
     }
 
-    static let details: [Challenge.Detail] = [
-        .snp, .sev(SEVFirmwareBuild(major: 1, minor: 55, build: 255), denials: [UInt8](repeating: 7, count: 8)),
+    static let subjects: [Challenge.Subject] = [
+        .guest(.snp), .guest(.sample), .workload(.max, .snp), .workload(1, .sample),
+        .sev(.max, SEVFirmwareBuild(major: 1, minor: 55, build: 255), denials: [UInt8](repeating: 7, count: 8)),
     ]
 
-    @Test("A sealed challenge fits the clients' buffers and opens again", arguments: details)
-    func roundTrip(detail: Challenge.Detail) {
-        let challenge = challenge(detail)
+    @Test("A sealed challenge fits the clients' buffers and opens again", arguments: subjects)
+    func roundTrip(subject: Challenge.Subject) {
+        let challenge = challenge(subject)
         let sealed = challenge.sealed(with: keys)
         #expect(sealed.utf8.count <= 99)
         #expect(sealed.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") })
         #expect(opened(sealed) == challenge)
     }
 
-    @Test("A change of any bit of a sealed challenge is noticed", arguments: details)
-    func tampering(detail: Challenge.Detail) throws {
-        let sealed = challenge(detail).sealed(with: keys)
+    @Test("A change of any bit of a sealed challenge is noticed", arguments: subjects)
+    func tampering(subject: Challenge.Subject) throws {
+        let sealed = challenge(subject).sealed(with: keys)
         let standard = sealed.replacing("-", with: "+").replacing("_", with: "/")
         let padded = standard + String(repeating: "=", count: (4 - standard.count % 4) % 4)
         let bytes = Array(try #require(Data(base64Encoded: padded)))
@@ -50,7 +50,7 @@ struct ChallengeTests {
 
     @Test("Another server's challenge does not open")
     func otherKey() {
-        let sealed = challenge(.snp).sealed(with: ServerKeys(master: SymmetricKey(size: .bits256)))
+        let sealed = challenge(.guest(.snp)).sealed(with: ServerKeys(master: SymmetricKey(size: .bits256)))
         #expect(opened(sealed) == nil)
     }
 
@@ -61,10 +61,10 @@ struct ChallengeTests {
         #expect(opened(text) == nil)
     }
 
-    @Test("Nonces are 16 bytes that no two challenges share, and channel keys differ from each other")
+    @Test("Nonces are 32 bytes that no two challenges share, and channel keys differ from each other")
     func derivation() {
         let (first, second) = (Challenge.randomID(), Challenge.randomID())
-        #expect(keys.nonce(for: first).count == 16)
+        #expect(keys.nonce(for: first).count == 32)
         #expect(keys.nonce(for: first) != keys.nonce(for: second))
         #expect(keys.nonce(for: first) == keys.nonce(for: first))
         let channel = keys.transportKeys(for: first)

@@ -25,7 +25,7 @@ struct DenialTests {
     }
 
     private func challenge() async throws -> IssuedChallenge {
-        try await broker.challenge(ChallengeRequest(workload: try WorkloadID("app"), platform: .snp))
+        try await broker.challenge(.workload(try WorkloadID("app"), .snp))
     }
 
     /// An attested session's id.
@@ -103,7 +103,7 @@ struct DenialTests {
     @Test("The session's keys are covered by its code: whoever takes them out of the row has no session")
     func strippedSession() async throws {
         let session = try await attested()
-        try bench.store.tamper("UPDATE sessions SET endorsers = x''")
+        try bench.store.tamper("UPDATE sessions SET claims = replace(claims, 'endorsing_keys', 'others')")
         #expect(await code { _ = try await broker.release("app", session: [session]) } == .sessionInvalid)
     }
 
@@ -118,7 +118,7 @@ struct DenialTests {
         try await broker.deny(Endorser(chip: Simulated.snp.chipID), reason: "leaked", by: .server)
         var bare = guest
         bare.certificates = []
-        let challenge = try await broker.challenge(ChallengeRequest(workload: WorkloadID("app"), platform: .snp))
+        let challenge = try await broker.challenge(.workload(try WorkloadID("app"), .snp))
         let refused = await sentence {
             try await broker.attest(bare.answer(challenge.nonce), session: [challenge.session])
         }
@@ -158,7 +158,7 @@ struct DenialTests {
         let guest = try SimulatedSNPGuest(
             workload: "app", on: platform, measurement: Simulated.measurement("app"), tcb: Simulated.tcb, signer: vcek)
         func attest() async throws {
-            let challenge = try await broker.challenge(ChallengeRequest(workload: WorkloadID("app"), platform: .snp))
+            let challenge = try await broker.challenge(.workload(try WorkloadID("app"), .snp))
             try await broker.attest(guest.answer(challenge.nonce), session: [challenge.session])
         }
         try await attest()
@@ -182,8 +182,9 @@ struct DenialTests {
         try await PolicyLibrary(bench.store).set(policy, document: "", by: .server)
         _ = try await broker.putResource(path, Secret(Array("x".utf8)), policy: .named(policy.name), by: .server)
         let plain = try PlainGuest("app")
-        let challenge = try broker.challengeGuest(.snp)
-        let attested = try await broker.attestGuest(plain.answer(challenge), session: [challenge.sealed]) { _ in "token"
+        let challenge = try await broker.challenge(.guest(.snp))
+        let attested = try await broker.attestGuest(plain.answer(challenge), session: [challenge.session]) { _ in
+            "token"
         }
         func take(_ reader: ResourceReader) async throws {
             _ = try await broker.releaseResource(path, to: reader, stating: { [] }) { _, _ in 1 }
@@ -196,7 +197,7 @@ struct DenialTests {
             for body in [
                 { try await take(.attested(attested)) }, { try await take(.attested(known)) },
                 {
-                    _ = try await broker.attestGuest(plain.answer(challenge), session: [challenge.sealed]) { _ in "new"
+                    _ = try await broker.attestGuest(plain.answer(challenge), session: [challenge.session]) { _ in "new"
                     }
                 },
                 { _ = try await plain.attest(broker) },
@@ -250,9 +251,8 @@ struct DenialTests {
         ]
         let endorser = try #require(endorsers[number])
         try await broker.register(Simulated.sevRegistration("vm"))
-        let request = ChallengeRequest(
-            workload: try WorkloadID("vm"), platform: .sev(build: platform.build, chain: chain))
-        func begin() async throws -> (IssuedChallenge, Answer) {
+        let request = ChallengeRequest.sev(try WorkloadID("vm"), build: platform.build, chain: chain)
+        func begin() async throws -> (IssuedChallenge, PlainAnswer) {
             let challenge = try await broker.challenge(request)
             let offer = try #require(challenge.channel)
             let launch = try #require(try platform.launch(offer.session, from: offer.certificate, policy: offer.policy))
@@ -286,8 +286,7 @@ struct DenialTests {
         #expect(AppraisedSEVChain(other, anchors: try Simulated.anchors.sev).isGenuine)
         try await broker.register(Simulated.sevRegistration("vm"))
         try await broker.deny(Endorser(chip: chain.chipFingerprint), reason: "leaked", by: .server)
-        let request = ChallengeRequest(
-            workload: try WorkloadID("vm"), platform: .sev(build: platform.build, chain: other))
+        let request = ChallengeRequest.sev(try WorkloadID("vm"), build: platform.build, chain: other)
         #expect(await sentence { _ = try await broker.challenge(request) }?.contains("[sev.denied]") == true)
     }
 

@@ -12,11 +12,10 @@ import Testing
 
 @Suite("How much of the database a chip's guests may fill")
 struct GuestRoomTests {
-    private func guest(_ chip: String, bytes: Int) -> StoredGuest {
-        StoredGuest(
-            id: [], claims: String(repeating: "x", count: bytes), key: "", verdict: "", token: "", tee: "snp",
-            chip: chip,
-            opened: .distantPast, expires: .distantPast, code: [], masterKey: "")
+    private func guest(_ chip: String, bytes: Int) -> StoredSession {
+        StoredSession(
+            id: [], workload: nil, tee: "snp", chip: chip, claims: String(repeating: "x", count: bytes), key: "",
+            token: "", opened: .distantPast, expires: .distantPast, code: [], masterKey: "")
     }
 
     @Test("A chip's guests are turned away when they have filled their share, and other chips' are not")
@@ -55,8 +54,8 @@ struct GuestRoomTests {
         func attest(from network: String) async -> Refusal? {
             await Caller.$current.withValue(Caller(network: network)) {
                 await refusal {
-                    let challenge = try broker.challengeGuest(.snp)
-                    _ = try await broker.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { _ in large
+                    let challenge = try await broker.challenge(.guest(.snp))
+                    _ = try await broker.attestGuest(guest.answer(challenge), session: [challenge.session]) { _ in large
                     }
                 }
             }
@@ -70,32 +69,32 @@ struct GuestRoomTests {
     func node() async throws {
         let bench = try Bench()
         let broker = try bench.broker()
-        let initData = GuestAnswer.InitData(
+        let initData = Answer.InitData(
             digest: [UInt8](repeating: 0, count: 32),
             claims: ["policy.rego": ExactText(String(repeating: "x", count: 62_000))])
         let guest = try PlainGuest("app")
-        func attest(_ initData: GuestAnswer.InitData) async -> Refusal? {
+        func attest(_ initData: Answer.InitData) async -> Refusal? {
             await refusal {
-                let challenge = try broker.challengeGuest(.snp)
+                let challenge = try await broker.challenge(.guest(.snp))
                 let answer = try guest.answer(challenge, initData: initData)
-                let attested = try await broker.attestGuest(answer, session: [challenge.sealed]) { _ in
+                let attested = try await broker.attestGuest(answer, session: [challenge.session]) { _ in
                     String(repeating: "t", count: 3_000)
                 }
-                let found = try await broker.guest(session: [challenge.sealed])
+                let found = try await broker.guest(session: [challenge.session])
                 #expect(found.claims.initData == attested.claims.initData)
             }
         }
         for _ in 0..<2_000 { #expect(await attest(initData) == nil) }
         // Read anew, as another replica does.
         let other = try bench.broker()
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         let answer = try guest.answer(challenge, initData: initData)
-        _ = try await broker.attestGuest(answer, session: [challenge.sealed]) { _ in "token" }
-        #expect(try await other.guest(session: [challenge.sealed]).claims.initData == initData.claims)
+        _ = try await broker.attestGuest(answer, session: [challenge.session]) { _ in "token" }
+        #expect(try await other.guest(session: [challenge.session]).claims.initData == initData.claims)
         // Whoever has other init data each time fills its share, and no more.
         var count = 0
         while count < 1_200 {
-            let own = GuestAnswer.InitData(
+            let own = Answer.InitData(
                 digest: [UInt8](repeating: 0, count: 32),
                 claims: ["policy.rego": ExactText(String(repeating: "x", count: 62_000) + "\(count)")])
             if let refused = await attest(own) {

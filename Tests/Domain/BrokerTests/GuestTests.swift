@@ -21,34 +21,34 @@ struct PlainGuest {
         self.key = key
     }
 
-    func binding(_ challenge: GuestChallenge) -> [UInt8] {
+    func binding(_ challenge: IssuedChallenge) -> [UInt8] {
         Array(SHA384.hash(data: Data(challenge.nonce + Array(key.utf8)))) + Array(repeating: 0, count: 16)
     }
 
     func answer(
-        _ challenge: GuestChallenge, initData: GuestAnswer.InitData? = nil,
+        _ challenge: IssuedChallenge, initData: Answer.InitData? = nil,
         changing change: (inout ReportTemplate) -> Void = { _ in }
     ) throws -> GuestAnswer {
         var report = hardware.template
         report.reportData = binding(challenge)
         change(&report)
         return GuestAnswer(
-            proof: .snp(
+            SNPEvidence(
                 try AttestationReport(bytes: report.signed(by: hardware.signer)),
-                certificates: OfferedCertificates(hardware.certificates.map(\.der))),
+                sent: hardware.certificates.map(\.der)),
             nonce: challenge.nonce, reportData: binding(challenge), key: key, initData: initData)
     }
 
-    func sample(_ challenge: GuestChallenge, reportData: [UInt8]? = nil) -> GuestAnswer {
+    func sample(_ challenge: IssuedChallenge, reportData: [UInt8]? = nil) -> GuestAnswer {
         GuestAnswer(
-            proof: .sample(reportData: reportData ?? Array(binding(challenge).prefix(48)), svn: "1"),
-            nonce: challenge.nonce, reportData: binding(challenge), key: key, initData: nil)
+            SampleEvidence(reportData: reportData ?? Array(binding(challenge).prefix(48)), svn: "1"),
+            nonce: challenge.nonce, reportData: binding(challenge), key: key)
     }
 
     @discardableResult
     func attest(_ broker: Broker, token: String = "token") async throws -> AttestedGuest {
-        let challenge = try broker.challengeGuest(.snp)
-        return try await broker.attestGuest(answer(challenge), session: [challenge.sealed]) { _ in token }
+        let challenge = try await broker.challenge(.guest(.snp))
+        return try await broker.attestGuest(answer(challenge), session: [challenge.session]) { _ in token }
     }
 }
 
@@ -74,34 +74,34 @@ struct GuestTests {
         guest = try PlainGuest("app")
     }
 
-    private func attest(_ answer: GuestAnswer, _ challenge: GuestChallenge) async throws -> AttestedGuest {
-        try await broker.attestGuest(answer, session: [challenge.sealed]) { _ in "token" }
+    private func attest(_ answer: GuestAnswer, _ challenge: IssuedChallenge) async throws -> AttestedGuest {
+        try await broker.attestGuest(answer, session: [challenge.session]) { _ in "token" }
     }
 
     @Test("A genuine guest is attested, with what its report says and the key that it is bound to")
     func attested() async throws {
-        let challenge = try broker.challengeGuest(.snp)
-        #expect(challenge.nonce.count == 32 && challenge.sealed.utf8.count == 72)
-        let attested = try await broker.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { guest in
+        let challenge = try await broker.challenge(.guest(.snp))
+        #expect(challenge.nonce.count == 32 && challenge.session.utf8.count == 74)
+        let attested = try await broker.attestGuest(guest.answer(challenge), session: [challenge.session]) { guest in
             "token of \(guest.claims.tee.rawValue)"
         }
         #expect(attested.claims.measurement == Simulated.measurement("app"))
         #expect(
             attested.claims.evidence.product == .milan
                 && attested.claims.evidence.tcb(SNPTerm.reportedTCB) == Simulated.tcb)
-        #expect(attested.key == guest.key && attested.token == "token of snp" && attested.verdict.accepted)
-        #expect(try await broker.guest(session: [challenge.sealed]) == attested)
+        #expect(attested.key == guest.key && attested.token == "token of snp")
+        #expect(try await broker.guest(session: [challenge.session]) == attested)
         #expect(try await broker.guest(id: attested.id) == attested)
     }
 
     @Test("An attested session answers with the same token, and writes nothing more")
     func sameToken() async throws {
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         let first = try await attest(guest.answer(challenge), challenge)
         // Long after the challenge has expired too: the session lives longer.
         bench.wait(broker.lifetimes.challenge + 1)
         let changes = try bench.store.totalChanges
-        let again = try await broker.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { _ in "another"
+        let again = try await broker.attestGuest(guest.answer(challenge), session: [challenge.session]) { _ in "another"
         }
         #expect(again == first && again.token == "token")
         #expect(try bench.store.totalChanges == changes)
@@ -109,7 +109,7 @@ struct GuestTests {
 
     @Test("A challenge that was answered is not answered again with another key")
     func usedChallenge() async throws {
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         _ = try await attest(guest.answer(challenge), challenge)
         let other = try PlainGuest("app", key: #"{"kty":"RSA"}"#)
         #expect(await code { _ = try await attest(other.answer(challenge), challenge) } == .challengeUsed)
@@ -117,12 +117,12 @@ struct GuestTests {
 
     @Test("Many answers at once to one challenge make one guest, and one token")
     func concurrentAnswers() async throws {
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         let answer = try guest.answer(challenge)
         let tokens = try await withThrowingTaskGroup { group in
             for number in 1...8 {
                 group.addTask {
-                    try await broker.attestGuest(answer, session: [challenge.sealed]) { _ in "token \(number)" }.token
+                    try await broker.attestGuest(answer, session: [challenge.session]) { _ in "token \(number)" }.token
                 }
             }
             return try await group.reduce(into: Set<String?>()) { $0.insert($1) }
@@ -134,7 +134,7 @@ struct GuestTests {
     @Test("A challenge writes nothing, and expires")
     func expiry() async throws {
         let changes = try bench.store.totalChanges
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         #expect(try bench.store.totalChanges == changes)
         bench.wait(broker.lifetimes.challenge)
         #expect(await code { _ = try await attest(guest.answer(challenge), challenge) } == .challengeExpired)
@@ -151,8 +151,8 @@ struct GuestTests {
     func labels() async throws {
         try await broker.register(Simulated.registration("app"))
         let forWorkload = try await broker.challenge(
-            ChallengeRequest(workload: try WorkloadID("app"), platform: .snp))
-        let forGuest = try broker.challengeGuest(.snp)
+            .workload(try WorkloadID("app"), .snp))
+        let forGuest = try await broker.challenge(.guest(.snp))
         #expect(
             await code {
                 _ = try await broker.attestGuest(guest.answer(forGuest), session: [forWorkload.session]) { _ in "" }
@@ -160,20 +160,20 @@ struct GuestTests {
                 == .challengeInvalid)
         #expect(
             await code {
-                try await broker.attest(guest.hardware.answer(forWorkload.nonce), session: [forGuest.sealed])
+                try await broker.attest(guest.hardware.answer(forWorkload.nonce), session: [forGuest.session])
             } == .challengeInvalid)
     }
 
     @Test("A challenge is not good at another server, nor when anything of it is changed")
     func forgedChallenge() async throws {
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         let other = try Bench().broker()
         #expect(
             await code {
-                _ = try await other.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { _ in "" }
+                _ = try await other.attestGuest(guest.answer(challenge), session: [challenge.session]) { _ in "" }
             }
                 == .challengeInvalid)
-        var bytes = Array(challenge.sealed.utf8)
+        var bytes = Array(challenge.session.utf8)
         for index in [0, 8, 25, 40] {
             bytes[index] ^= 1
             let forged = String(decoding: bytes, as: UTF8.self)
@@ -186,12 +186,12 @@ struct GuestTests {
 
     @Test("Of several cookies that one counts whose nonce was answered")
     func severalCookies() async throws {
-        let (first, second) = (try broker.challengeGuest(.snp), try broker.challengeGuest(.snp))
+        let (first, second) = (try await broker.challenge(.guest(.snp)), try await broker.challenge(.guest(.snp)))
         let attested = try await broker.attestGuest(
-            guest.answer(second), session: ["nonsense", first.sealed, second.sealed]
+            guest.answer(second), session: ["nonsense", first.session, second.session]
         ) { _ in "" }
-        #expect(try await broker.guest(session: [second.sealed]).id == attested.id)
-        #expect(await code { _ = try await broker.guest(session: [first.sealed]) } == .sessionInvalid)
+        #expect(try await broker.guest(session: [second.session]).id == attested.id)
+        #expect(await code { _ = try await broker.guest(session: [first.session]) } == .sessionInvalid)
     }
 
     struct Case: Sendable, CustomTestStringConvertible {
@@ -214,14 +214,14 @@ struct GuestTests {
             },
         ])
     func unacceptable(_ example: Case) async throws {
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         let answer = try guest.answer(challenge, changing: example.change)
         #expect(await code { _ = try await attest(answer, challenge) } == .evidenceRefused)
         let attempts = try await bench.store.attempts(AttemptSelection(accepted: false), before: .max, limit: 10)
         let attempt = try #require(attempts.first)
         #expect(attempts.count == 1 && attempt.action == "guest.attest" && attempt.workload.isEmpty)
         #expect(attempt.verdict?.failures.last?.check == example.check)
-        #expect(await code { _ = try await broker.guest(session: [challenge.sealed]) } == .sessionInvalid)
+        #expect(await code { _ = try await broker.guest(session: [challenge.session]) } == .sessionInvalid)
     }
 
     @Test("A TCB below the server's least is refused")
@@ -234,22 +234,22 @@ struct GuestTests {
 
     @Test("A report with a forged signature is refused")
     func forgedReport() async throws {
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         var report = guest.hardware.template
         report.reportData = guest.binding(challenge)
         let forged = GuestAnswer(
-            proof: .snp(
+            SNPEvidence(
                 try AttestationReport(bytes: report.signed(by: guest.hardware.signer.forged)),
-                certificates: OfferedCertificates(guest.hardware.certificates.map(\.der))), nonce: challenge.nonce,
-            reportData: guest.binding(challenge), key: guest.key, initData: nil)
+                sent: guest.hardware.certificates.map(\.der)), nonce: challenge.nonce,
+            reportData: guest.binding(challenge), key: guest.key)
         #expect(await code { _ = try await attest(forged, challenge) } == .evidenceRefused)
     }
 
     @Test("Init data become claims only when the guest was launched with their digest")
     func initData() async throws {
-        let initData = GuestAnswer.InitData(
+        let initData = Answer.InitData(
             digest: Array(SHA256.hash(data: Data("init".utf8))), claims: ["aa.toml": "settings"])
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         let without = try guest.answer(challenge, initData: initData)
         #expect(await code { _ = try await attest(without, challenge) } == .evidenceRefused)
         let attested = try await attest(
@@ -267,10 +267,10 @@ struct GuestTests {
         func attestLargely() async throws {
             // Each has its own: the same are kept once.
             count += 1
-            let initData = GuestAnswer.InitData(
+            let initData = Answer.InitData(
                 digest: Array(repeating: 7, count: 32),
                 claims: ["large": ExactText(String(repeating: "x", count: 17 << 20) + "\(count)")])
-            let challenge = try broker.challengeGuest(.snp)
+            let challenge = try await broker.challenge(.guest(.snp))
             _ = try await attest(
                 guest.answer(challenge, initData: initData) { report in
                     for index in 0..<32 { report.patches[0xC0 + index] = 7 }
@@ -284,15 +284,15 @@ struct GuestTests {
 
     @Test("A sample is neither challenged nor attested, unless the operator takes samples")
     func samples() async throws {
-        #expect(await code { _ = try broker.challengeGuest(.sample) } == .technologyMismatch)
+        #expect(await code { _ = try await broker.challenge(.guest(.sample)) } == .technologyMismatch)
         var policy = AppraisalPolicy()
         policy.allowsSample = true
         let lenient = try bench.broker(policy)
-        let challenge = try lenient.challengeGuest(.sample)
+        let challenge = try await lenient.challenge(.guest(.sample))
         // A server that was restarted without the permission does not take what the other one challenged.
         let refused = await refusal { _ = try await attest(guest.sample(challenge), challenge) }
         #expect(refused?.code == .evidenceRefused && refused?.sentence.contains("sample.allowed") == true)
-        let attested = try await lenient.attestGuest(guest.sample(challenge), session: [challenge.sealed]) { _ in "" }
+        let attested = try await lenient.attestGuest(guest.sample(challenge), session: [challenge.session]) { _ in "" }
         #expect(attested.claims == GuestClaims(Claims(.sample, [SampleTerm.svn: .text("1")])))
     }
 
@@ -301,18 +301,18 @@ struct GuestTests {
         var policy = AppraisalPolicy()
         policy.allowsSample = true
         let lenient = try bench.broker(policy)
-        let challenge = try lenient.challengeGuest(.sample)
+        let challenge = try await lenient.challenge(.guest(.sample))
         for reportData in [[], Array(repeating: UInt8(0), count: 64), guest.binding(challenge) + [0, 1]] {
             let answer = guest.sample(challenge, reportData: reportData)
             #expect(
-                await code { _ = try await lenient.attestGuest(answer, session: [challenge.sealed]) { _ in "" } }
+                await code { _ = try await lenient.attestGuest(answer, session: [challenge.session]) { _ in "" } }
                     == .evidenceRefused)
         }
     }
 
     @Test("Evidence of another technology than the challenge is refused")
     func otherTechnology() async throws {
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         #expect(await code { _ = try await attest(guest.sample(challenge), challenge) } == .technologyMismatch)
     }
 
@@ -320,17 +320,17 @@ struct GuestTests {
         "A guest that someone changed in the database is none",
         arguments: [
             "key = '{}'", "token = 'another'", "claims = replace(claims, 'Milan', 'Genoa')", "expires = expires + 1",
-            "verdict = '{}'", "chip = ''", "tee = 'sample'", "opened = 0",
+            "init_data = x'00'", "master_key = 'other'", "chip = ''", "tee = 'sample'", "opened = 0",
         ])
     func tampered(_ change: String) async throws {
         let attested = try await guest.attest(broker)
-        try bench.store.tamper("UPDATE guests SET \(change)")
+        try bench.store.tamper("UPDATE sessions SET \(change)")
         #expect(await code { _ = try await broker.guest(id: attested.id) } == .sessionInvalid)
     }
 
     @Test("Ended sessions end guests too, by id and by chip, and their challenges stay answered")
     func ended() async throws {
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         let attested = try await attest(guest.answer(challenge), challenge)
         let other = try await guest.attest(broker)
         #expect(try await broker.endSessions(SessionSelection(id: attested.id), by: .server) == 1)
@@ -354,13 +354,13 @@ struct GuestTests {
 
     @Test("A handshake goes on over a rotation of the master key")
     func rotation() async throws {
-        let challenge = try broker.challengeGuest(.snp)
+        let challenge = try await broker.challenge(.guest(.snp))
         let ring = KeyRing(master: SymmetricKey(size: .bits256), previous: [bench.master])
         let rotated = Broker(
             store: bench.store, endorsements: bench.source, keys: ring, anchors: try Simulated.anchors,
             now: { bench.clock.withLock { $0 } })
-        let attested = try await rotated.attestGuest(guest.answer(challenge), session: [challenge.sealed]) { _ in "t" }
+        let attested = try await rotated.attestGuest(guest.answer(challenge), session: [challenge.session]) { _ in "t" }
         #expect(try await rotated.guest(id: attested.id) == attested)
-        #expect(try await rotated.guest(session: [challenge.sealed]) == attested)
+        #expect(try await rotated.guest(session: [challenge.session]) == attested)
     }
 }

@@ -35,7 +35,7 @@ struct KeyRingTests {
 
     private func challenge() -> Challenge {
         Challenge(
-            id: Challenge.randomID(), expires: Date(timeIntervalSince1970: 4_000_000_000), workload: 1, detail: .snp)
+            id: Challenge.randomID(), expires: Date(timeIntervalSince1970: 4_000_000_000), subject: .workload(1, .snp))
     }
 
     @Test("An id has 16 hex digits, goes with its key, and is not part of it")
@@ -216,8 +216,8 @@ struct ResealingTests {
         #expect(try await !store.retire(id, at: Date()), "secrets are under it")
         _ = try await Resealing(keys: rotated, store: store, batchSize: 6).run()
         #expect(try await !store.retire(rotated.held.active.id, at: Date()), "it is the active one")
-        let session = Session(
-            id: Array(repeating: 1, count: 16), workload: 1, binding: .sev(measurement: [1]), chip: "",
+        let session = StoredSession(
+            id: Array(repeating: 1, count: 16), workload: 1, chip: "",
             opened: Date(), expires: Date().addingTimeInterval(100), code: [], masterKey: id)
         #expect(try await store.insert(session))
         #expect(try await !store.retire(id, at: Date()), "a session is under it")
@@ -226,7 +226,7 @@ struct ResealingTests {
         let stale = Broker(store: store, endorsements: NoEndorsements(), keys: KeyRing(master: old))
         await #expect(throws: (any Error).self) { try await stale.register(Simulated.registration("late")) }
         #expect(try await store.workloads(after: "k", search: "late", limit: 1).isEmpty)
-        #expect(try await !store.insert(Session(copying: session, id: 2)))
+        #expect(try await !store.insert(StoredSession(copying: session, id: 2)))
     }
 
     @Test("A broker whose key was retired beside it looks for the new one")
@@ -244,10 +244,10 @@ struct ResealingTests {
     }
 }
 
-extension Session {
-    fileprivate init(copying other: Session, id: UInt8) {
+extension StoredSession {
+    fileprivate init(copying other: StoredSession, id: UInt8) {
         self.init(
-            id: Array(repeating: id, count: 16), workload: other.workload, binding: other.binding, chip: other.chip,
+            id: Array(repeating: id, count: 16), workload: other.workload, chip: other.chip,
             opened: other.opened, expires: other.expires, code: other.code, masterKey: other.masterKey)
     }
 }

@@ -46,7 +46,7 @@ struct SharedClockTests {
     }
 
     private func challenge(by broker: Broker) async throws -> IssuedChallenge {
-        try await broker.challenge(ChallengeRequest(workload: WorkloadID("app"), platform: .snp))
+        try await broker.challenge(.workload(try WorkloadID("app"), .snp))
     }
 
     @Test("A session that one ends is ended for all, whoever opened it")

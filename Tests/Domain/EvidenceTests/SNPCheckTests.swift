@@ -225,7 +225,7 @@ struct SNPCheckTests {
         #expect(verdict.failures.map(\.name) == [.snpEndorsement])
         #expect(verdict.checks.first { $0.name == .snpMeasurement }?.outcome == .unproven)
         #expect(!verdict.isGenuine && !verdict.isAccepted)
-        #expect(verdict.isWorthProving)
+        #expect(SNPEvidence.isWorthProving(verdict))
     }
 
     @Test("What gets the missing certificate is said: the very command, or why there is none")
@@ -311,7 +311,7 @@ struct SNPCheckTests {
             template.version = version
             let report = try AttestationReport(bytes: template.signed(by: scene.signer))
             let verdict = SNPVerifier.verify(
-                report, endorsement: nil, offered: [try EndorsementKey(key.certificate)], expecting: scene.expected,
+                report, endorsement: nil, offered: [key.certificate], expecting: scene.expected,
                 at: scene.time)
             let check = try #require(verdict.failures.first)
             #expect(check.name == .snpEndorsement && check.advice?.contains(check.found.description) == true)
@@ -362,7 +362,7 @@ struct SNPCheckTests {
         let report = try AttestationReport(bytes: scene.template.signed(by: scene.signer))
         let verdict = SNPVerifier.verify(report, endorsement: nil, expecting: scene.expected, at: scene.time)
         #expect(verdict.sentence.contains("[snp.measurement]"))
-        #expect(!verdict.isWorthProving)
+        #expect(!SNPEvidence.isWorthProving(verdict))
     }
 
     @Test("An empty verdict accepts nothing")

@@ -32,15 +32,11 @@ struct DamagedRowTests {
                 PRAGMA writable_schema = ON;
                 UPDATE sqlite_master SET sql = replace(replace(sql, ') STRICT, WITHOUT', ') WITHOUT'), ') STRICT', ')');
                 PRAGMA writable_schema = RESET;
-                INSERT INTO workloads (row, id, tee, registered) VALUES (1, 'default/w/1', 'snp', 0);
-                INSERT INTO measurements VALUES (1, ?);
-                INSERT INTO configs VALUES (1, '', 0);
+                INSERT INTO workloads (row, id, tee, digest, guest_policy, tee_config, registered)
+                    VALUES (1, 'default/w/1', 'snp', ?, 0, '', 0);
                 INSERT INTO secrets VALUES (1, x'01', 'k');
-                INSERT INTO sessions
-                    (id, workload, binding, exponent, chip, endorsers, expires, code, opened, master_key)
-                    VALUES (?, 1, x'01', x'03', 'c', x'', 1760000100, x'02', 0, 'k');
-                INSERT INTO guests (id, tee, chip, opened, expires, master_key, code, init_data, claims, key, verdict, token)
-                    VALUES (?, 'snp', 'c', 0, 1760000100, 'k', x'01', x'', '{}', '{}', '{}', '');
+                INSERT INTO sessions VALUES (?, 1, 'snp', 'c', 0, 1760000100, 'k', x'02', x'', '{}', '{}', '');
+                INSERT INTO sessions VALUES (?, NULL, 'snp', 'c', 0, 1760000100, 'k', x'01', x'', '{}', '{}', '');
                 INSERT INTO init_data VALUES (x'01', '{}', 1760000100);
                 INSERT INTO foreign_guests VALUES (x'0102', 'i', 'snp', 'c', 0, 1760000100, 0, 1760000100);
                 INSERT INTO policies VALUES ('p', 'document', ?, 1, 0);
@@ -63,7 +59,8 @@ struct DamagedRowTests {
                 INSERT INTO master_keys VALUES ('k', 0, 1, 2);
                 """,
             arguments: [
-                Simulated.measurement("w"), id, id, policy.json, Simulated.measurement("r"),
+                Simulated.measurement("w"), id, [UInt8](repeating: 2, count: 16), policy.json,
+                Simulated.measurement("r"),
                 Simulated.snp.ark.der,
             ])
         try database.close()
@@ -94,7 +91,7 @@ struct DamagedRowTests {
     ///
     /// - Returns: how many of the calls failed.
     private func readEverything(_ store: SQLiteStore) async throws -> Int {
-        let id = [UInt8](repeating: 1, count: 16)
+        let (id, guest) = ([UInt8](repeating: 1, count: 16), [UInt8](repeating: 2, count: 16))
         let (workload, path) = (try WorkloadID("default/w/1"), try ResourcePath("default/r/1"))
         let (policy, references) = (try PolicyName("p"), try PolicyName("r"))
         let time = now
@@ -103,8 +100,8 @@ struct DamagedRowTests {
             { _ = try await store.workloads(after: "", search: "w", limit: 9) },
             { _ = try await store.grant(session: id, at: time) },
             { _ = try await store.sessions(.all, after: [], limit: 9, at: time) },
-            { _ = try await store.guest(id, at: time).map { try AttestedGuest($0) } },
-            { _ = try await store.guest(id, at: time)?.authenticatedBytes },
+            { _ = try await store.session(guest, at: time).map { try Session($0) } },
+            { _ = try await store.session(guest, at: time)?.authenticatedBytes },
             { _ = try await store.initData([1]) }, { _ = try await store.keepsInitData([1], until: time) },
             { _ = try await store.sealedSecret(of: workload) }, { _ = try await store.secrets(after: 0, limit: 9) },
             { _ = try await store.secrets(notUnder: "x", after: 0, limit: 9) },

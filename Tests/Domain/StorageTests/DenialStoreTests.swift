@@ -66,7 +66,7 @@ struct DenialStoreTests {
         let place = try await filled(kind)
         let fresh = try await place.reopen()
         #expect(!fresh.denies(chip), "it has read nothing yet")
-        #expect(try await fresh.guest([UInt8](repeating: 1, count: 16), at: place.now) == nil)
+        #expect(try await fresh.session([UInt8](repeating: 1, count: 16), at: place.now) == nil)
         #expect(fresh.denies(chip) && fresh.denies(key), "also where there was no row to read")
     }
 
@@ -79,10 +79,10 @@ struct DenialStoreTests {
         let id = [UInt8](repeating: 1, count: 16)
         for _ in 0..<20 {
             try await first.deny(denial(chip), recording: record)
-            _ = try await second.guest(id, at: Date())
+            _ = try await second.session(id, at: Date())
             #expect(second.denies(chip))
             #expect(try await second.allow(chip, recording: record))
-            for store in [first, second] { _ = try await store.guest(id, at: Date()) }
+            for store in [first, second] { _ = try await store.session(id, at: Date()) }
             #expect(!first.denies(chip) && first.denyListMark == second.denyListMark)
         }
         #expect(try await first.denyList()(chip) == false)

@@ -20,6 +20,7 @@ struct ManifestTests {
         try await setPolicy("web", place)
         try await setPolicy("lax", place)
         _ = try await place.done(place.put(1, policy: .named(PolicyName("web"))))
+        _ = try await place.register("named", under: PolicyName("web"))
         try await place.store.insert(token, recording: record)
         return place
     }
@@ -48,6 +49,7 @@ struct ManifestTests {
         let reads: [(String, () async throws -> Void)] = [
             ("workload", { _ = try await store.workload(workload) }),
             ("secret", { _ = try await store.sealedSecret(of: workload) }),
+            ("named", { _ = try await store.workload(WorkloadID("named")) }),
             ("policy", { _ = try await store.policy(policy) }),
             ("in force", { _ = try await store.policyInForce(policy) }),
             ("references", { _ = try await store.references(values) }),
@@ -64,10 +66,12 @@ struct ManifestTests {
 
     /// What a thief changes, and what must not be given any more.
     private static let changes: [(sql: String, refused: Set<String>)] = [
-        ("UPDATE workloads SET disabled = 1 - disabled", ["workload", "secret"]),
-        ("UPDATE configs SET policy = policy + 1", ["workload", "secret"]),
+        ("UPDATE workloads SET disabled = 1 - disabled", ["workload", "secret", "named"]),
+        ("UPDATE workloads SET guest_policy = guest_policy + 1 WHERE id = 'app'", ["workload", "secret"]),
+        ("UPDATE workloads SET policy = 'lax' WHERE id = 'named'", ["named"]),
+        ("UPDATE workloads SET policy = 'lax', tee = 'policy' WHERE id = 'app'", ["workload", "secret"]),
         (
-            "UPDATE measurements SET digest = (SELECT digests FROM reference_values WHERE name = 'lax-values')",
+            "UPDATE workloads SET digest = (SELECT digests FROM reference_values WHERE name = 'lax-values')",
             ["workload", "secret"]
         ),
         (
@@ -78,7 +82,7 @@ struct ManifestTests {
         ("UPDATE policy_references SET reference_values = 'lax-values' WHERE policy = 'web'", ["in force"]),
         ("DELETE FROM policy_references WHERE policy = 'web'", ["in force"]),
         (
-            "UPDATE reference_values SET digests = (SELECT digest FROM measurements) WHERE name = 'web-values'",
+            "UPDATE reference_values SET digests = (SELECT digest FROM workloads WHERE id = 'app') WHERE name = 'web-values'",
             ["references", "in force"]
         ),
         ("UPDATE reference_values SET expires = 1 WHERE name = 'web-values'", ["references", "in force"]),
@@ -134,7 +138,7 @@ struct ManifestTests {
                 state = (SELECT l.state FROM listed l WHERE l.kind = manifest.kind) WHERE name = 'web'
             """)
         let fresh = try await place.reopen()
-        #expect(try await refused(fresh, place.path).count == 8, "a manifest that is none vouches for nothing")
+        #expect(try await refused(fresh, place.path).count == 9, "a manifest that is none vouches for nothing")
         // And with the seal: for whoever has seen the later one.
         let seen = fresh
         try await seen.tamper(
@@ -151,7 +155,7 @@ struct ManifestTests {
         try await place.store.tamper("UPDATE workloads SET disabled = 0")
         try await place.store.tamper(
             "UPDATE manifest_seal SET state = (SELECT state FROM seal), sealed = (SELECT sealed FROM seal)")
-        #expect(try await refused(place.store, place.path).count == 8)
+        #expect(try await refused(place.store, place.path).count == 9)
         let error = await #expect(throws: ManifestViolation.self) {
             try await place.store.setDisabled(false, WorkloadID("app"), expecting: nil, recording: record)
         }
@@ -192,7 +196,7 @@ struct ManifestTests {
             try await place.store.changeResource(place.path, .current(1), expecting: nil, at: place.now) { _ in record }
         }
         try await place.store.tamper(
-            "UPDATE measurements SET digest = (SELECT digests FROM reference_values WHERE name = 'lax-values')")
+            "UPDATE workloads SET digest = (SELECT digests FROM reference_values WHERE name = 'lax-values')")
         await #expect(throws: ManifestViolation.self) {
             try await place.store.setDisabled(true, app, expecting: nil, recording: record)
         }

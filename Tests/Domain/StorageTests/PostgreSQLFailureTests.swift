@@ -125,9 +125,9 @@ struct PostgreSQLFailureTests {
         let other = try await PostgreSQLStore.connected(to: database)
         _ = try await register("app", in: other)
         let row = try #require(try await other.workload(WorkloadID("app"))).row
-        func session(_ number: UInt8) -> Session {
-            Session(
-                id: Array(repeating: number, count: 16), workload: row, binding: .sev(measurement: [1]), chip: "",
+        func session(_ number: UInt8) -> StoredSession {
+            StoredSession(
+                id: Array(repeating: number, count: 16), workload: row, chip: "",
                 opened: now, expires: now.addingTimeInterval(100), code: [1], masterKey: "k")
         }
         #expect(try await store.insert(session(1)))

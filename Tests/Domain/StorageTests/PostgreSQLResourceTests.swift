@@ -33,10 +33,10 @@ struct PostgreSQLResourceTests {
         AuditRecord(action, by: .server, details: details, at: now)
     }
 
-    private func guest(_ id: Int) -> StoredGuest {
-        StoredGuest(
-            id: Array(repeating: 0, count: 14) + [UInt8(id / 256), UInt8(id % 256)], claims: "{}", key: "key",
-            verdict: "{}", token: "token", tee: "snp", chip: "c0ffee", opened: now,
+    private func guest(_ id: Int) -> StoredSession {
+        StoredSession(
+            id: Array(repeating: 0, count: 14) + [UInt8(id / 256), UInt8(id % 256)], workload: nil, chip: "c0ffee",
+            opened: now,
             expires: now.addingTimeInterval(100), code: [1], masterKey: "k")
     }
 

@@ -20,14 +20,14 @@ struct PostgreSQLStoreTests {
         return stores
     }
 
-    private func session(_ number: Int, of row: Workload.Row, expires: Double = 1_000) -> Session {
-        Session(
+    private func session(_ number: Int, of row: Workload.Row, expires: Double = 1_000) -> StoredSession {
+        StoredSession(
             id: Array(repeating: 0, count: 14) + [UInt8(number / 256), UInt8(number % 256)], workload: row,
-            binding: .sev(measurement: [1]), chip: "c0ffee", opened: now, expires: now.addingTimeInterval(expires),
+            chip: "c0ffee", opened: now, expires: now.addingTimeInterval(expires),
             code: [1], masterKey: "k")
     }
 
-    private func record(_ action: AuditRecord.Action, _ session: Session, by number: Int = 0) -> AuditRecord {
+    private func record(_ action: AuditRecord.Action, _ session: StoredSession, by number: Int = 0) -> AuditRecord {
         AuditRecord(
             action, by: .guest, session: Hex.encode(session.id), details: ["number": "\(number)"], at: session.opened)
     }
@@ -109,7 +109,7 @@ struct PostgreSQLStoreTests {
                     let session = session(number, of: row)
                     #expect(try await stores[number % 4].insert(session))
                     let isRecorded = try await stores[(number + 1) % 4].recordRelease(
-                        to: session.id, at: now, recording: record(.releaseSecret, session))
+                        to: session, at: now, recording: record(.releaseSecret, session))
                     #expect(isRecorded)
                 }
             }
@@ -144,7 +144,7 @@ struct PostgreSQLStoreTests {
                 for attempt in 0..<8 {
                     group.addTask {
                         try await stores[attempt % 2].recordRelease(
-                            to: session.id, at: now, recording: record(.releaseSecret, session, by: attempt)) ? 1 : 0
+                            to: session, at: now, recording: record(.releaseSecret, session, by: attempt)) ? 1 : 0
                     }
                 }
                 group.addTask {
@@ -180,7 +180,7 @@ struct PostgreSQLStoreTests {
             group.addTask {
                 for number in 0..<200 {
                     _ = try await stores[0].recordRelease(
-                        to: session.id, at: now, recording: record(.releaseSecret, session, by: number))
+                        to: session, at: now, recording: record(.releaseSecret, session, by: number))
                 }
             }
             group.addTask {
@@ -223,7 +223,7 @@ struct PostgreSQLStoreTests {
                     let session = session(number, of: row)
                     guard try await stores[0].insert(session) else { return }
                     _ = try await stores[0].recordRelease(
-                        to: session.id, at: now, recording: record(.releaseSecret, session))
+                        to: session, at: now, recording: record(.releaseSecret, session))
                 }
             }
             try await group.waitForAll()
@@ -315,7 +315,20 @@ struct PostgreSQLStoreTests {
         #expect(try await stores[0].insert(session))
         try await stores[0].tamper("DELETE FROM audit_head")
         await #expect(throws: UnexpectedAnswer.self) {
-            try await stores[0].recordRelease(to: session.id, at: now, recording: record(.releaseSecret, session))
+            try await stores[0].recordRelease(to: session, at: now, recording: record(.releaseSecret, session))
         }
+    }
+}
+
+extension PostgreSQLStore {
+    fileprivate func recordRelease(
+        to session: StoredSession, at time: Date, recording record: AuditRecord
+    ) async throws -> Bool {
+        let workload = Workload(
+            row: session.workload ?? 0, id: try WorkloadID("app"),
+            launch: .snp(measurement: Simulated.measurement("app"), policy: .unstated), configuration: "",
+            registered: time)
+        let release = ResourceRelease(.workload(workload, policy: nil), to: .attested(session.id))
+        return try await self.record(release, at: time, recording: record) == .done
     }
 }

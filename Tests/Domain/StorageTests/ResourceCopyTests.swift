@@ -26,11 +26,11 @@ struct ResourceCopyTests {
     func copied(from kind: TestedStore) async throws {
         let source = try await StorePlace(kind)
         #expect(try await source.insert(source.guest(1)))
-        try await source.store.tamper("INSERT INTO init_data (id, entries, expires) SELECT id, claims, 9 FROM guests")
+        try await source.store.tamper("INSERT INTO init_data (id, entries, expires) SELECT id, claims, 9 FROM sessions")
         try await source.store.tamper(
             """
             INSERT INTO foreign_guests (id, issuer, tee, chip, opened, ends, barred, expires)
-                SELECT id, 'https://a.example', tee, chip, opened, expires, 0, expires FROM guests
+                SELECT id, 'https://a.example', tee, chip, opened, expires, 0, expires FROM sessions
             """)
         // More numbers than records: one that was not used, and one of what is gone.
         _ = try await source.store.removePolicy(
@@ -53,7 +53,7 @@ struct ResourceCopyTests {
             outcome.tables.filter { $0.rows == 1 }.map(\.table).count { ["init_data", "foreign_guests"].contains($0) }
                 == 2)
         let store = try await target.reopen()
-        #expect(try await store.guest(source.guest(1).id, at: now) == source.guest(1))
+        #expect(try await store.session(source.guest(1).id, at: now) == source.guest(1))
         #expect(try await store.resource(source.path) == resource)
         #expect(try await store.resource(bare)?.policy == nil)
         #expect(try await store.policy(name)?.document == "# a")

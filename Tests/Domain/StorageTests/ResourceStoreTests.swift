@@ -14,9 +14,9 @@ struct ResourceStoreTests {
     func guests(_ kind: TestedStore) async throws {
         let place = try await StorePlace(kind)
         #expect(try await place.insert(place.guest(1)))
-        #expect(try await place.store.guest(place.guest(1).id, at: place.now) == place.guest(1))
-        #expect(try await place.store.guest(place.guest(1).id, at: place.now.addingTimeInterval(100)) == nil)
-        #expect(try await place.store.guest(place.guest(2).id, at: place.now) == nil)
+        #expect(try await place.store.session(place.guest(1).id, at: place.now) == place.guest(1))
+        #expect(try await place.store.session(place.guest(1).id, at: place.now.addingTimeInterval(100)) == nil)
+        #expect(try await place.store.session(place.guest(2).id, at: place.now) == nil)
     }
 
     @Test(
@@ -78,9 +78,9 @@ struct ResourceStoreTests {
             } else {
                 #expect(
                     try await place.store.insert(
-                        Session(
-                            id: Array(repeating: id, count: 16), workload: row, binding: .sev(measurement: [1]),
-                            chip: "", opened: place.now, expires: place.now.addingTimeInterval(100), code: [],
+                        StoredSession(
+                            id: Array(repeating: id, count: 16), workload: row, chip: "", opened: place.now,
+                            expires: place.now.addingTimeInterval(100), code: [],
                             masterKey: "k")))
             }
         }
@@ -117,7 +117,7 @@ struct ResourceStoreTests {
         }
         #expect(try await end(SessionSelection(chip: "1")) == 1)
         #expect(try await end(SessionSelection(workload: try WorkloadID("app"))) == 0)
-        #expect(try await place.store.guest(place.guest(1).id, at: later) == nil)
+        #expect(try await place.store.session(place.guest(1).id, at: later) == nil)
         #expect(try await place.store.sweepSessions(before: place.now) == 0)
         #expect(try await end(.all) == 2)
         #expect(try await place.store.sweepSessions(before: later) == 3)
@@ -349,9 +349,9 @@ struct ResourceStoreTests {
         let entries = #"{"policy.rego":""# + String(repeating: "x", count: 62_000) + #""}"#
         let digest = StoredInitData.digest(of: entries)
         func insert(_ id: UInt8, expires: Double) async throws -> Bool {
-            let guest = StoredGuest(
-                id: Array(repeating: id, count: 16), claims: "{}", initData: digest, key: "key", verdict: "{}",
-                token: "token", tee: "snp", chip: "", opened: place.now, expires: place.now.addingTimeInterval(expires),
+            let guest = StoredSession(
+                id: Array(repeating: id, count: 16), workload: nil, initData: digest, opened: place.now,
+                expires: place.now.addingTimeInterval(expires),
                 code: [4], masterKey: "k")
             let kept = try await place.store.keepsInitData(digest, until: guest.expires)
             return try await place.store.insert(
@@ -362,7 +362,7 @@ struct ResourceStoreTests {
         }
         #expect(try await place.store.initData(digest) == nil)
         for id in UInt8(1)...5 { #expect(try await insert(id, expires: 100)) }
-        #expect(try await place.store.guest(Array(repeating: 3, count: 16), at: place.now)?.initData == digest)
+        #expect(try await place.store.session(Array(repeating: 3, count: 16), at: place.now)?.initData == digest)
         #expect(try await place.store.initData(digest) == entries)
         #expect(try await insert(6, expires: 9_000), "it keeps them for longer")
         _ = try await place.store.sweepSessions(before: place.now.addingTimeInterval(8_000))
@@ -383,7 +383,7 @@ struct ResourceStoreTests {
         #expect(found.sealed == Sealed(bytes: [7], masterKey: "k"))
         func release() async throws -> ResourceReleaseOutcome {
             try await place.store.record(
-                ResourceRelease(.workload(found.workload), to: .attested(guest.id)), at: place.now,
+                ResourceRelease(.workload(found.workload, policy: nil), to: .attested(guest.id)), at: place.now,
                 recording: place.record(.releaseResource))
         }
         #expect(try await release() == .done)
@@ -393,5 +393,45 @@ struct ResourceStoreTests {
         _ = try await place.store.register(
             Simulated.registration(id.text), sealed: Sealed(bytes: [8], masterKey: "k"), replacing: true, at: place.now)
         #expect(try await release() == .changed)
+    }
+
+    @Test(
+        "A workload that names a policy is released by the policy that was decided by, and by no other",
+        arguments: TestedStore.allCases)
+    func workloadUnderPolicy(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let name = try PolicyName("web")
+        #expect(try await place.register("web", under: name) == .unknownPolicy)
+        func set(_ image: String) async throws -> PolicyInForce.Stamp {
+            var policy = Policy(name: name)
+            policy.measurements = [.value(Simulated.measurement(image))]
+            _ = try await place.store.set(policy, document: "", expecting: nil, at: place.now) { _ in
+                place.record(.setPolicy)
+            }
+            return try #require(try await place.store.policyInForce(name)).stamp
+        }
+        let old = try await set("app")
+        guard case .done(let workload, false) = try await place.register("web", under: name) else {
+            Issue.record("it was not registered")
+            return
+        }
+        #expect(try await place.store.workload(WorkloadID("web")) == workload && workload.launch == .policy(name))
+        #expect(try await place.register("web", under: PolicyName("missing")) == .unknownPolicy)
+        #expect(try await place.store.workload(WorkloadID("web")) == workload, "it is still what it was")
+        let session = try await place.session(1, of: "web")
+        #expect(try await place.store.insert(session))
+        func release(_ stamp: PolicyInForce.Stamp) async throws -> ResourceReleaseOutcome {
+            try await place.store.record(
+                ResourceRelease(.workload(workload, policy: stamp), to: .attested(session.id)), at: place.now,
+                recording: place.record(.releaseSecret))
+        }
+        #expect(try await release(old) == .done)
+        let new = try await set("other")
+        #expect(try await release(old) == .changed)
+        #expect(try await release(new) == .done)
+        let removal = place.record(.removePolicy)
+        #expect(try await place.store.removePolicy(name, expecting: nil, recording: removal) == .inUse)
+        #expect(try await place.store.remove(WorkloadID("web")))
+        #expect(try await place.store.removePolicy(name, expecting: nil, recording: removal) == .done)
     }
 }

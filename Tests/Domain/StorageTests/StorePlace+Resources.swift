@@ -1,4 +1,5 @@
 import Broker
+import BrokerSupport
 import Foundation
 
 @testable import Storage
@@ -26,22 +27,11 @@ extension StorePlace {
 
     private struct NotDone: Error { let outcome: ResourcePutOutcome }
 
-    func guest(_ id: UInt8, expires: Double = 100, chip: String = "c0ffee", masterKey: String = "k") -> StoredGuest {
-        StoredGuest(
-            id: Array(repeating: id, count: 16), claims: "{}", key: "key", verdict: "{}", token: "token", tee: "snp",
-            chip: chip, opened: now, expires: now.addingTimeInterval(expires), code: [4, 5], masterKey: masterKey)
+    func guest(_ id: UInt8, expires: Double = 100, chip: String = "c0ffee", masterKey: String = "k") -> StoredSession {
+        StoredSession(
+            id: Array(repeating: id, count: 16), workload: nil, chip: chip, opened: now,
+            expires: now.addingTimeInterval(expires), code: [4, 5], masterKey: masterKey)
     }
 
-    func insert(_ guest: StoredGuest) async throws -> Bool { try await store.insert(guest) }
-}
-
-extension GuestStore {
-    /// With an attempt and a record.
-    func insert(_ guest: StoredGuest) async throws -> Bool {
-        let attempt = RecordedAttempt(
-            id: 0, time: guest.opened, action: "guest.attest", workload: "", tee: "snp", session: "s",
-            chip: guest.chip, code: nil, sentence: "", verdict: nil, verdictJSON: "")
-        return try await insert(
-            guest, initData: nil, attempt: attempt, recording: AuditRecord(.attest, by: .server, at: guest.opened))
-    }
+    func insert(_ guest: StoredSession) async throws -> Bool { try await store.insert(guest) }
 }

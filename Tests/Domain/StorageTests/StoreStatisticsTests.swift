@@ -19,8 +19,8 @@ struct StoreStatisticsTests {
         let row = try #require(try await store.workload(WorkloadID("a"))).row
         for (id, seconds) in [(1, 10), (2, 20), (3, 30)] as [(UInt8, Double)] {
             _ = try await store.insert(
-                Session(
-                    id: Array(repeating: id, count: 16), workload: row, binding: .sev(measurement: [1]), chip: "",
+                StoredSession(
+                    id: Array(repeating: id, count: 16), workload: row, chip: "",
                     opened: now, expires: now.addingTimeInterval(seconds), code: [1], masterKey: ""))
         }
         #expect(try await store.countSessions(at: now) == 3)

@@ -58,7 +58,7 @@ struct StoreTests {
         #expect(try await store.grant(session: session.id, at: now) != nil)
         #expect(try await place.register("app").isReplacement == true)
         #expect(try await store.grant(session: session.id, at: now) == nil)
-        #expect(try await store.workload(row: session.workload) == nil)
+        #expect(try await store.workload(row: #require(session.workload)) == nil)
         #expect(try await !store.insert(session), "a session of a row that is gone")
         _ = try await store.remove(WorkloadID("app"))
         _ = try await place.register("app")
@@ -84,8 +84,8 @@ struct StoreTests {
         _ = try await store.insert(session)
         let grant = try #require(try await store.grant(session: session.id, at: now))
         #expect(grant.session == session)
-        #expect(grant.workload.id.text == "app")
-        #expect(grant.sealedSecret == Sealed(bytes: Array("app".utf8), masterKey: "k"))
+        #expect(grant.secret.workload.id.text == "app")
+        #expect(grant.secret.sealed == Sealed(bytes: Array("app".utf8), masterKey: "k"))
         #expect(try await store.grant(session: session.id, at: now.addingTimeInterval(100)) == nil)
         #expect(try await store.grant(session: Array(repeating: 2, count: 16), at: now) == nil)
     }
@@ -105,8 +105,8 @@ struct StoreTests {
                     var id = [UInt8](repeating: 0, count: 16)
                     (id[0], id[1]) = (UInt8(number / 250), UInt8(number % 250))
                     _ = try await store.insert(
-                        Session(
-                            id: id, workload: first.workload, binding: .sev(measurement: [1]), chip: "", opened: now,
+                        StoredSession(
+                            id: id, workload: first.workload, chip: "", opened: now,
                             expires: now.addingTimeInterval(1_000), code: [], masterKey: ""))
                 }
             }
@@ -143,8 +143,8 @@ struct StoreTests {
                     var id = [UInt8](repeating: 0, count: 16)
                     (id[0], id[1]) = (UInt8(number / 250), UInt8(number % 250))
                     _ = try await store.insert(
-                        Session(
-                            id: id, workload: row, binding: .sev(measurement: [1]), chip: "", opened: now,
+                        StoredSession(
+                            id: id, workload: row, chip: "", opened: now,
                             expires: now.addingTimeInterval(Double(number % 10)), code: [], masterKey: ""))
                 }
             }

@@ -107,9 +107,11 @@ struct StoreTrailTests {
         let id = try WorkloadID("app")
         let (first, second) = (try await place.session(1, of: "app"), try await place.session(2, of: "app"))
         #expect(try await store.insert(first))
+        let workload = try #require(try await store.workload(id))
         func release() async throws -> Bool {
-            try await store.recordRelease(
-                to: first.id, at: now, recording: AuditRecord(.releaseSecret, by: .guest, at: now))
+            try await store.record(
+                ResourceRelease(.workload(workload, policy: nil), to: .attested(first.id)), at: now,
+                recording: AuditRecord(.releaseSecret, by: .guest, at: now)) == .done
         }
         func set(_ isDisabled: Bool) async throws -> ChangeOutcome {
             try await store.setDisabled(

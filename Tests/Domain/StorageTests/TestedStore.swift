@@ -1,5 +1,6 @@
 import Broker
 import BrokerSupport
+import Bytes
 import EvidenceSupport
 import Foundation
 import SQLite
@@ -36,7 +37,7 @@ enum TestedStore: CaseIterable, CustomTestStringConvertible {
 }
 
 /// A store as tests see it.
-protocol ExaminedStore: Store, GuestStore, ResourceStore, PolicyStore, TokenStore, EndorsementStore,
+protocol ExaminedStore: Store, SessionStore, ResourceStore, PolicyStore, TokenStore, EndorsementStore,
     DenialStore, StoreStatistics
 {
     var waitingWrites: Int { get }
@@ -111,11 +112,17 @@ struct StorePlace: Sendable {
             at: now)
     }
 
-    func session(_ id: UInt8, of workload: String, expires: Double = 100) async throws -> Session {
+    func register(_ id: String, under policy: PolicyName) async throws -> RegistrationOutcome {
+        try await store.register(
+            Registration(
+                id: WorkloadID(id), launch: .policy(policy), configuration: "", secret: Secret(Array("x".utf8))),
+            sealed: Sealed(bytes: Array(id.utf8), masterKey: "k"), replacing: true, at: now)
+    }
+
+    func session(_ id: UInt8, of workload: String, expires: Double = 100) async throws -> StoredSession {
         let row = try #require(try await store.workload(WorkloadID(workload))).row
-        return Session(
+        return StoredSession(
             id: Array(repeating: id, count: 16), workload: row,
-            binding: .rsa(modulus: [1, 2, 3], exponent: [1, 0, 1]),
             chip: "c0ffee", opened: now, expires: now.addingTimeInterval(expires), code: [4, 5], masterKey: "k")
     }
 }

@@ -21,9 +21,8 @@ struct AgentClaimsTests {
         let token = token(#"{"jti":"mine","submods":{"cpu0":{"ear.veraison.annotated-evidence":{"init_data":"ab"}}}}"#)
         return .attested(
             AttestedGuest(
-                id: [1], claims: GuestClaims(snp.evidence, initData: initData), key: "{}",
-                verdict: VerdictRecord(Verdict(of: [])), opened: .distantPast, expires: .distantFuture, token: token
-            ))
+                id: [1], claims: GuestClaims(snp.evidence, initData: initData), key: "{}", expires: .distantFuture,
+                token: token))
     }
 
     private static func told(_ reader: ResourceReader, _ token: String?) throws -> JSON {

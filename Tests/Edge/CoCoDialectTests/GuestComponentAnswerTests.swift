@@ -94,19 +94,19 @@ struct AnswerTests {
     @Test("Evidence must be bound to nonce, key and other evidence with SHA-384, and zeros after it")
     func binding() throws {
         let expected = Array(SHA384.hash(data: try Self.bound())) + Array(repeating: 0, count: 16)
-        #expect(try Self.answer(Self.body()).guest.reportData == expected)
+        #expect(try Self.answer(Self.body()).answer.reportData == expected)
     }
 
     @Test("Evidence that is bound with another digest that was offered is taken as such")
     func otherDigest() throws {
         let digest = Array(SHA512.hash(data: try Self.bound()))
-        #expect(try Self.answer(Self.body(reportData: digest)).guest.reportData == digest)
+        #expect(try Self.answer(Self.body(reportData: digest)).answer.reportData == digest)
     }
 
     @Test("An empty set of other evidence is part of the binding as it was sent")
     func emptyAdditional() throws {
         let digest = Array(SHA256.hash(data: try Self.bound(additional: "{ }"))) + Array(repeating: 0, count: 32)
-        #expect(try Self.answer(Self.body(additional: "{ }", reportData: digest)).guest.reportData == digest)
+        #expect(try Self.answer(Self.body(additional: "{ }", reportData: digest)).answer.reportData == digest)
     }
 
     @Test("Evidence of a device that is not known is refused, with the device's name")
@@ -141,8 +141,8 @@ struct AnswerTests {
         "version = \"0.1.0\"\nalgorithm = \"\(algorithm)\"\n[data]\n\(data)\n"
     }
 
-    private static func initialData(_ document: String) throws -> GuestAnswer.InitData? {
-        try answer(body(initData: ["format": "toml", "body": document])).guest.initData
+    private static func initialData(_ document: String) throws -> Answer.InitData? {
+        try answer(body(initData: ["format": "toml", "body": document])).answer.initData
     }
 
     @Test("Init data is digested as it was sent, and the digest is cut to what HOST_DATA holds")

@@ -68,7 +68,7 @@ struct DataFolderTests {
                 group.addTask {
                     let opened = try await assembly()
                     try await opened.broker.register(Simulated.registration("w\(number)"))
-                    let request = ChallengeRequest(workload: try WorkloadID("w\(number)"), platform: .snp)
+                    let request = ChallengeRequest.workload(try WorkloadID("w\(number)"), .snp)
                     let session = try await opened.broker.challenge(request).session
                     try await opened.store.close()
                     return session
@@ -79,7 +79,7 @@ struct DataFolderTests {
         let opened = try await assembly()
         #expect(try await opened.store.workloads(after: "", limit: 10).count == 8)
         // A challenge opens under the key that sealed it; what is wrong with this answer is only its technology.
-        let answer = Answer.sev(measurement: Array(repeating: 0, count: 32), nonce: Array(repeating: 0, count: 16))
+        let answer = PlainAnswer.sev(measurement: Array(repeating: 0, count: 32), nonce: Array(repeating: 0, count: 16))
         for session in sessions {
             let refusal = await #expect(throws: Refusal.self) {
                 try await opened.broker.attest(answer, session: [session])

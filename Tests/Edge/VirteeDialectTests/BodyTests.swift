@@ -3,6 +3,7 @@ import Bytes
 import Evidence
 import EvidenceSupport
 import Formats
+import Foundation
 import SimulatedHardware
 import Testing
 import VirteeDialect
@@ -51,7 +52,7 @@ struct BodyTests {
             .hasPrefix(wrong))
         #expect(
             Self.sentence { _ = try ChallengeRequest(virteeJSON: spoil(#"{"workload_id":"web"}"#)) }.hasPrefix(wrong))
-        #expect(Self.sentence { _ = try Answer(virteeJSON: spoil(#"{"tee-evidence":"{}"}"#)) }.hasPrefix(wrong))
+        #expect(Self.sentence { _ = try VirteeAnswer(json: spoil(#"{"tee-evidence":"{}"}"#)) }.hasPrefix(wrong))
     }
 
     @Test("A fault in what a text holds is found at its place, and none of the body is repeated")
@@ -72,7 +73,7 @@ struct BodyTests {
             Self.sentence { _ = try Registration(virteeJSON: wrong) }
                 == "The field passphrase has a value of the wrong type: an array where a text may stand.")
         let broken = #"{"tee-evidence":"{\"report\":\"hush\",}"}"#
-        let sentence = Self.sentence { _ = try Answer(virteeJSON: Array(broken.utf8)) }
+        let sentence = Self.sentence { _ = try VirteeAnswer(json: Array(broken.utf8)) }
         #expect(
             sentence.hasPrefix("The field tee-evidence holds a text that is not JSON") && !sentence.contains("hush"))
     }
@@ -81,17 +82,34 @@ struct BodyTests {
     func simulated() throws {
         let guest = try Simulated.guest("web")
         let nonce = String(repeating: "0", count: 64)
-        guard case .snp(let answer) = try Answer(virteeJSON: guest.evidence(for: nonce)) else {
+        guard case .snp(let answer, _) = try VirteeAnswer(json: guest.evidence(for: nonce)).proof else {
             Issue.record("it is no SNP guest's")
             return
         }
         #expect(answer.certificates == guest.certificates)
         let sev = try ChallengeRequest(
             virteeJSON: SimulatedSEVGuest(workload: "web", on: Simulated.sev, digest: Simulated.digest("web")).request)
-        guard case .sev(_, let chain) = sev.platform else {
+        guard case .sev(_, _, let chain) = sev else {
             Issue.record("it is no SEV guest's")
             return
         }
         #expect(chain.pdh.bytes == (try Simulated.sev.chain.pdh.bytes))
+    }
+
+    @Test("RSA keys that are weak, huge or nonsense are refused")
+    func guestKeys() throws {
+        let guest = try Simulated.guest("web")
+        func big(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
+        let exponent = big([1, 0, 1])
+        let modulus = Array(try #require(Data(base64Encoded: guest.modulus)))
+        for (n, e) in [
+            ("", exponent), ("!", exponent), (big([]), exponent), (big(Array(modulus.prefix(128))), exponent),
+            (big(Array(repeating: 0xFF, count: 513)), exponent), (big(Array(repeating: 0xFF, count: 4_096)), exponent),
+            (guest.modulus, ""), (guest.modulus, big([0])), (guest.modulus, big([1])), (guest.modulus, big([2])),
+            (guest.modulus, big(Array(repeating: 0xFF, count: 256))), (big(Array(repeating: 0, count: 256)), exponent),
+        ] {
+            #expect(throws: Refusal.self, "\(n.prefix(8)) \(e.prefix(8))") { try GuestKey(modulus: n, exponent: e) }
+        }
+        #expect(throws: Never.self) { try GuestKey(modulus: guest.modulus, exponent: guest.exponent) }
     }
 }

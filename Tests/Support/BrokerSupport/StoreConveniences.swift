@@ -18,15 +18,6 @@ extension Store {
         return try await remove(id, expecting: nil, recording: record) == .done
     }
 
-    public func insert(_ session: Session) async throws -> Bool {
-        let attempt = RecordedAttempt(
-            id: 0, time: session.opened, action: "guest.attest", workload: "app", tee: "snp", session: "s",
-            chip: session.chip, code: nil,
-            sentence: "", verdict: nil, verdictJSON: "")
-        let record = AuditRecord(.attest, by: .guest, session: "s", at: session.opened)
-        return try await insert(session, attempt: attempt, recording: record)
-    }
-
     public func workloads(after id: String, limit: Int) async throws -> [Workload] {
         try await workloads(after: id, search: "", limit: limit)
     }
@@ -51,15 +42,28 @@ extension Broker {
     }
 
     public func remove(_ id: WorkloadID) async throws { try await remove(id, by: .server) }
+}
 
-    public func attest(_ answer: Answer, session candidates: [String]) async throws {
-        try await attest(answer, to: try awaited(session: candidates))
+extension SessionStore {
+    /// With an attempt and a record.
+    public func insert(_ session: StoredSession) async throws -> Bool {
+        let attempt = RecordedAttempt(
+            id: 0, time: session.opened, action: "guest.attest", workload: session.workload == nil ? "" : "app",
+            tee: "snp", session: "s", chip: session.chip, code: nil, sentence: "", verdict: nil, verdictJSON: "")
+        let record = AuditRecord(.attest, by: .guest, session: "s", at: session.opened)
+        return try await insert(session, initData: nil, attempt: attempt, recording: record)
     }
+}
 
-    public func attestGuest(
-        _ answer: GuestAnswer, session candidates: [String], token: (AttestedGuest) async throws -> String
-    ) async throws -> AttestedGuest {
-        try await attestGuest(answer, to: try awaited(answer.nonce, session: candidates), token: token)
+extension StoredSession {
+    /// One whose code nobody has made.
+    public init(
+        id: [UInt8], workload: Workload.Row?, chip: String = "", claims: String = "{}", initData: [UInt8] = [],
+        key: String = "key", opened: Date, expires: Date, code: [UInt8], masterKey: String
+    ) {
+        self.init(
+            id: id, workload: workload, tee: "snp", chip: chip, claims: claims, initData: initData, key: key,
+            token: workload == nil ? "token" : "", opened: opened, expires: expires, code: code, masterKey: masterKey)
     }
 }
 

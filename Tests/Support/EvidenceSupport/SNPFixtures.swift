@@ -1,6 +1,7 @@
 public import Appraisal
 public import Bytes
 public import Evidence
+public import Foundation
 
 /// What a report states, field by field. Empty bytes and `nil` are not stated.
 public struct SNPClaims: Sendable, Hashable {
@@ -176,12 +177,22 @@ extension Policy {
     }
 }
 
-extension SNPExpectations {
+/// All that a report is held against in one place: what the exchange binds it to, and what is acceptable.
+public struct SNPExpectations: Sendable, Hashable {
+    public struct Binding: Sendable, Hashable {
+        public var reportData: [UInt8]?
+        public var hostData: [UInt8]?
+        public var generation: Product?
+    }
+
+    public var binding = Binding()
+    public var server = Rules()
+    public var registration = Rules()
+
     /// Of a workload that is registered with the usual guest policy.
     public init(measurement: [UInt8]?, reportData: [UInt8]?) {
-        self.init(
-            SNPBinding(reportData: reportData), registration: .registration(measurement: measurement, policy: .unstated)
-        )
+        binding.reportData = reportData
+        registration = .registration(measurement: measurement, policy: .unstated)
     }
 
     /// What is registered as the widest guest policy.
@@ -194,5 +205,23 @@ extension SNPExpectations {
             let others = Rules.registration(measurement: nil, policy: newValue)
             (registration["allow"], registration["require"]) = (others["allow"], others["require"])
         }
+    }
+}
+
+/// Every check of a report, without the detour over a broker.
+public enum SNPVerifier {
+    public static func verify(
+        _ report: AttestationReport, endorsement: AppraisedChain?, offered: [Evidence.Certificate] = [],
+        expecting expected: SNPExpectations, denying denies: DenyList? = nil, at time: Date
+    ) -> Verdict {
+        var evidence = SNPEvidence(report, certificates: offered)
+        evidence.generation = expected.binding.generation
+        return evidence.verify(
+            by: endorsement, explaining: true,
+            Exchange(
+                reportData: expected.binding.reportData, initData: expected.binding.hostData, denying: denies,
+                at: time),
+            expecting: Expectations(server: expected.server, registration: expected.registration)
+        ).verdict
     }
 }

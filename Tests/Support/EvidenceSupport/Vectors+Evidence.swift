@@ -1,4 +1,4 @@
-public import Appraisal
+import Appraisal
 import Bytes
 public import Evidence
 public import Foundation

@@ -64,12 +64,11 @@ private let held = HeldKeys(active: keys, previous: [])
 
 /// Nothing opens but what was sealed, whatever is sealed.
 private func readSeal(_ text: String) {
-    precondition(OpenedGuestChallenge(sealed: text, with: held) == nil, "a challenge that nobody made")
-    precondition(SealedText.open(text, for: .workload, with: held) == nil)
+    precondition(OpenedChallenge(sealed: text, with: held) == nil, "a challenge that nobody made")
+    precondition(SealedText.open(text, with: held) == nil)
     // A body of another kind under a good code: an older or newer version, or another technology.
-    let sealed = SealedText.seal(Array(text.utf8.prefix(60)), for: .guest, with: keys)
-    if OpenedGuestChallenge(sealed: sealed, with: held) != nil { Depth.reached("a guest's challenge") }
-    let other = SealedText.seal(Array(text.utf8.prefix(60)), for: .workload, with: keys)
-    precondition(OpenedGuestChallenge(sealed: other, with: held) == nil, "a workload's challenge taken for a guest's")
-    if OpenedChallenge(sealed: other, with: held) != nil { Depth.reached("a workload's challenge") }
+    let sealed = SealedText.seal(Array(text.utf8.prefix(60)), with: keys)
+    guard let opened = OpenedChallenge(sealed: sealed, with: held) else { return }
+    Depth.reached(opened.isWorkloads ? "a workload's challenge" : "a guest's challenge")
+    precondition(opened.challenge.sealed(with: keys) == sealed, "a challenge that reads as another")
 }

@@ -7,7 +7,7 @@ import FuzzSupport
 public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     guard let text = String(validating: Depth.bytes(start, count), as: UTF8.self) else { return 0 }
     for document in [text, "version = \"0.1.0\"\nalgorithm = \"sha256\"\n[data]\n\(text)"] {
-        guard let initData = try? GuestAnswer.InitData(document: document) else { continue }
+        guard let initData = try? Answer.InitData(document: document) else { continue }
         Depth.reached("init data")
         if !initData.claims.isEmpty { Depth.reached("init data with entries") }
         precondition(initData.digest.count == 32)

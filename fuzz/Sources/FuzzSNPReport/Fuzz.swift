@@ -14,7 +14,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     for candidate in [bytes, padded] {
         guard let report = try? AttestationReport(bytes: candidate) else { continue }
         Depth.reached("a report")
-        let verdict = SNPVerifier.verify(report, endorsement: nil, expecting: expectations(report), at: Date())
+        let verdict = verdict(on: report, by: nil, at: Date())
         precondition(!verdict.isAccepted && !verdict.isGenuine)
         _ = verdict.sentence
         for check in verdict.checks { _ = "\(check.expected) \(check.found)" }
@@ -24,10 +24,12 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     return 0
 }
 
-private func expectations(_ report: AttestationReport) -> SNPExpectations {
-    SNPExpectations(
-        SNPBinding(reportData: report.reportData),
-        registration: .registration(measurement: report.measurement, policy: .unstated))
+/// Bound to what it says, of a workload that is registered with what it says.
+private func verdict(on report: AttestationReport, by chain: AppraisedChain?, at time: Date) -> Verdict {
+    SNPEvidence(report).verify(
+        by: chain, Exchange(reportData: report.reportData, at: time),
+        expecting: Expectations(registration: .registration(measurement: report.measurement, policy: .unstated))
+    ).verdict
 }
 
 /// A simulated chip whose root is trusted here.
@@ -60,8 +62,7 @@ private func look(_ bytes: [UInt8], _ hardware: Hardware) {
     }
     guard let signed = try? template.signed(by: hardware.signer), let report = try? AttestationReport(bytes: signed)
     else { return }
-    let verdict = SNPVerifier.verify(
-        report, endorsement: hardware.chain, expecting: expectations(report), at: hardware.time)
+    let verdict = verdict(on: report, by: hardware.chain, at: hardware.time)
     if verdict.isGenuine { Depth.reached("a genuine report") }
     if verdict.isAccepted {
         Depth.reached("an accepted report")

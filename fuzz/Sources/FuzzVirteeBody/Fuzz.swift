@@ -6,7 +6,7 @@ import VirteeDialect
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let json = Depth.bytes(start, count)
-    attempt("an answer") { _ = try Answer(virteeJSON: json) }
+    attempt("an answer") { _ = try VirteeAnswer(json: json) }
     attempt("a request for a challenge") { _ = try ChallengeRequest(virteeJSON: json) }
     attempt("a registration") { _ = try Registration(virteeJSON: json) }
     return 0

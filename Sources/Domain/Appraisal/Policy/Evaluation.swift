@@ -122,16 +122,17 @@ extension Policy {
 extension AppraisalPolicy {
     /// What the server's own conditions make of a guest, whatever else is asked of it.
     public func evaluate(_ claims: GuestClaims, at time: Date) -> Verdict {
-        let conditions = rules[claims.tee]
-        return Verdict(
-            of: [
-                Requirement(
-                    .policyTechnology, expected: .text("a technology that this server takes"),
-                    found: .text(claims.tee.rawValue), isMet: conditions != nil,
-                    advice: Vocabulary.of(claims.tee).advice)
-            ]
+        Verdict(
+            of: [technology(claims.tee)]
                 + Question(
-                    claims.evidence, origin: .registration, own: Rules(), server: conditions ?? Rules(), at: time
+                    claims.evidence, origin: .registration, own: Rules(), server: rules[claims.tee] ?? Rules(), at: time
                 ).requirements)
+    }
+
+    /// Whether guests of a technology are taken at all.
+    public func technology(_ tee: GuestTEE) -> Requirement {
+        Requirement(
+            .policyTechnology, expected: .text("a technology that this server takes"), found: .text(tee.rawValue),
+            isMet: rules[tee] != nil, advice: Vocabulary.of(tee).advice)
     }
 }

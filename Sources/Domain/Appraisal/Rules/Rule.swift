@@ -45,9 +45,11 @@ public struct Vocabulary: Sendable {
     /// Why `kbs policy explain` warns of any policy for it.
     var danger: String? = nil
     /// What a guest is told whose technology the server does not take.
-    let advice: String
+    public let advice: String
     /// What is wrong with rules that are each right; `nil` when nothing is.
     var fault: @Sendable (Rules) -> (key: ExactText, problem: String)? = { _ in nil }
+    /// Those rules of the server's that can be decided of evidence that nothing vouches for yet.
+    var decidable: @Sendable (Rules, Claims) -> Rules = { rules, _ in rules }
 
     /// The one list.
     public static let all: [Vocabulary] = [.snp, .sample]

@@ -52,6 +52,17 @@ extension Vocabulary {
             }
             return rules[.vmpl] != nil && rules[.maxVMPL] != nil
                 ? (.maxVMPL, "and `vmpl` exclude each other: keep one") : nil
+        },
+        decidable: { rules, claims in
+            // Without a certificate it is not known yet whose VLEK signed, and of version 2 which product: the certificate
+            // that is missing is what the verdict is about.
+            var rules = rules
+            if claims.text(SNPTerm.endorsement) == "vlek" { rules.cspIDs = nil }
+            if claims.product == nil {
+                (rules.products, rules.minimumTCB, rules.minimumMitigations) = (nil, [:], 0)
+                rules.allowsProvisionalFirmware = true
+            }
+            return rules
         })
 
     private static func identifiers(

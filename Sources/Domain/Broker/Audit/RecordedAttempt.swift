@@ -13,7 +13,7 @@ public struct RecordedAttempt: Sendable, Hashable {
     public let action: String
     /// The workload's id or the resource's path; empty for a guest that attests without saying what it wants.
     public let workload: String
-    /// ``TEE`` or ``GuestTEE``.
+    /// ``TEE/name``; empty when nothing was looked at.
     public let tee: String
     /// The session's id, in hex; logs show its first eight digits.
     public let session: String
@@ -88,20 +88,14 @@ public struct RecordedAttempt: Sendable, Hashable {
         self.verdictJSON = verdictJSON
     }
 
-    init(_ attempt: Attempt, _ refusal: Refusal?, as action: AuditRecord.Action = .attest, at time: Date) {
-        self.init(
-            action, of: attempt.workload.text, tee: attempt.tee.rawValue, session: attempt.challenge,
-            chip: attempt.chip, attempt.verdict, refusal, attempt.claims, at: time)
-    }
-
-    /// - Parameter subject: the path of the resource that was asked for.
+    /// - Parameter subject: what was asked for, if that was no workload.
     init(
-        _ attempt: GuestAttempt, _ refusal: Refusal?, as action: AuditRecord.Action = .attest, of subject: String = "",
+        _ attempt: Attempt, _ refusal: Refusal?, as action: AuditRecord.Action = .attest, of subject: String? = nil,
         at time: Date
     ) {
         self.init(
-            action, of: subject, tee: attempt.tee.rawValue, session: attempt.guest, chip: attempt.chip, attempt.verdict,
-            refusal, attempt.claims, at: time)
+            action, of: subject ?? attempt.workload?.text ?? "", tee: attempt.tee.name, session: attempt.session,
+            chip: attempt.chip, attempt.verdict, refusal, attempt.claims, at: time)
     }
 
     private init(

@@ -20,11 +20,17 @@ public protocol PolicyAgent: Sendable {
 public struct PolicyQuestion: Sendable, Hashable {
     /// The claims of the guest's token: a JSON object.
     public let claims: [UInt8]
-    /// The segments of what it asks for: `["repository", "type", "tag"]`.
+    /// The segments of what it asks for: `["repository", "type", "tag"]`, or a workload's id alone.
     public let path: [String]
+    /// What kind of thing that is: `resource`, or `key` of a workload, whose guests have no token. No rule that was written for one
+    /// takes the other's claims for its own.
+    public let kind: String
 
     public init(claims: [UInt8], path: [String]) {
-        self.claims = claims
-        self.path = path
+        (self.claims, self.path, kind) = (claims, path, "resource")
+    }
+
+    public init(claims: [UInt8], key workload: WorkloadID) {
+        (self.claims, path, kind) = (claims, [workload.text], "key")
     }
 }

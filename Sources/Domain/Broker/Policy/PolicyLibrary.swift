@@ -57,7 +57,9 @@ public struct PolicyLibrary: Sendable {
         case .changed: throw Refusal.policyChanged("policy \(name)")
         case .inUse:
             throw Refusal(
-                .inUse, "The policy \(name) decides over resources: give them another policy first, or remove them.")
+                .inUse,
+                "The policy \(name) decides over resources or workloads: give them another policy first, or remove them."
+            )
         }
     }
 

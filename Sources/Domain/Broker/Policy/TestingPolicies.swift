@@ -1,25 +1,25 @@
 public import Evidence
 
 extension Broker {
-    /// Holds a recorded report against a policy: whether it is genuine, and whether it has what the policy asks for.
+    /// Holds recorded evidence against a policy: whether it is genuine, and whether it has what the policy asks for.
     /// Nothing is released, whether it is fresh is not looked at, and neither a vendor nor an agent is asked.
     ///
     /// - Parameters:
     ///   - initData: what the guest sent, of which HOST_DATA must be the digest.
-    ///   - reportData: what the report must be bound to, 64 bytes; `nil` when that is not known.
+    ///   - reportData: what the evidence must be bound to, 64 bytes; `nil` when that is not known.
     ///   - isKept: whether the policy is one of this server's; otherwise it is only tried out.
     public func appraise(
-        recorded report: AttestationReport, certificates: [Certificate], initData: GuestAnswer.InitData? = nil,
-        boundTo reportData: [UInt8]? = nil, against policy: Policy,
+        recorded evidence: any Attestation, initData: Answer.InitData? = nil, boundTo reportData: [UInt8]? = nil,
+        against policy: Policy,
         _ references: ReferenceValues, isKept: Bool, by actor: Actor
     ) async throws -> Verdict {
         let time = now()
-        var expected = SNPExpectations(SNPBinding(reportData: reportData), server: self.policy.snp)
-        expected.binding.hostData = initData?.digest
         let result = try await appraiser.appraise(
-            report, offered: certificates, expecting: expected, at: time, evenIfHopeless: true,
-            asksVendor: { _ in false })
-        let claims = GuestClaims(report.claims(provenBy: result.chain), initData: initData?.claims ?? [:])
+            evidence,
+            Exchange(
+                reportData: reportData, initData: initData?.digest, takesSamples: self.policy.allowsSample, at: time),
+            expecting: expectations(of: evidence.tee, .none), evenIfHopeless: true, asksVendor: { false })
+        let claims = GuestClaims(result.claims, initData: initData?.claims ?? [:])
         let verdict = result.verdict.holding(
             to: policy.requirements(on: claims, references: references, under: self.policy, at: time))
         let failed = verdict.failures.map(\.name.text).joined(separator: " ")

@@ -72,7 +72,7 @@ extension Broker {
             return try await offer(found, to: reader, stating: claims, at: time)
         }
         if let id = path.workloadID, let found = try await store.sealedSecret(of: id) {
-            return try await offer(found, at: path, to: reader, at: time)
+            return try await offer(found, at: path, to: reader, stating: claims, at: time)
         }
         throw try await refused(path, reader, nil, Refusal(.notFound, "There is no resource \(path)."), at: time)
     }
@@ -106,20 +106,21 @@ extension Broker {
             decision: decision.merging(["version": "\(resource.current.number)"]) { $1 })
     }
 
-    /// A workload is a resource with a policy of one measurement.
+    /// A workload is a resource with a policy: its own, or one of one measurement.
     private func offer(
-        _ found: StoredSecret, at path: ResourcePath, to reader: ResourceReader, at time: Date
+        _ found: StoredSecret, at path: ResourcePath, to reader: ResourceReader, stating claims: () throws -> [UInt8],
+        at time: Date
     ) async throws -> Offer {
         let workload = found.workload
         guard !workload.isDisabled else {
             throw try await refused(path, reader, nil, .disabled(workload.id), at: time)
         }
-        guard let policy = try Policy(of: workload) else {
+        if case .sev = workload.launch {
             throw try await refused(
                 path, reader, nil, .policyRefused(path),
                 ["reason": "the workload is registered for SEV, whose guests speak another protocol"], at: time)
         }
-        let decision = ["workload": workload.id.text]
+        var decision = ["workload": workload.id.text]
         // A workload's registration names no verifier, so none but this server vouches for its guests.
         guard reader.issuer == nil else {
             throw try await refused(
@@ -128,12 +129,27 @@ extension Broker {
                     $1
                 }, at: time)
         }
-        let verdict = policy.evaluate(reader.claims, references: [:], under: self.policy, at: time)
+        let (verdict, stamp): (Verdict, PolicyInForce.Stamp?)
+        switch try await rules(for: workload) {
+        case .policy(let policy):
+            decision["policy"] = policy.policy.name.text
+            decision["policy_revision"] = "\(policy.stamp.policy)"
+            verdict = try await policy.decide(on: reader.claims, under: self.policy, at: time, asking: agent) {
+                PolicyQuestion(claims: try claims(), path: [path.repository, path.type, path.tag])
+            }
+            stamp = policy.stamp
+        case .registration(let measurement, let registered):
+            let policy = try Policy(registering: measurement, registered)
+            verdict = policy.evaluate(reader.claims, references: [:], under: self.policy, at: time)
+            stamp = nil
+        case .none: throw try await refused(path, reader, nil, .policyRefused(path), decision, at: time)
+        }
         guard verdict.isAccepted else {
             throw try await refused(path, reader, verdict, .policyRefused(path), decision, at: time)
         }
         return Offer(
-            secret: try await keys.open(found.sealed, of: workload), source: .workload(workload), decision: decision)
+            secret: try await keys.open(found.sealed, of: workload), source: .workload(workload, policy: stamp),
+            decision: decision)
     }
 
     // MARK: Records
@@ -163,8 +179,8 @@ extension Broker {
     ) async throws -> Refusal {
         let told = refused(path, reader, verdict, refusal)
         let attempt = RecordedAttempt(
-            GuestAttempt(
-                tee: reader.claims.tee, guest: reader.id, chip: reader.chip, verdict: verdict,
+            Attempt(
+                tee: .evidence(reader.claims.tee), session: reader.id, chip: reader.chip, verdict: verdict,
                 // Another verifier's word is no evidence that was seen here.
                 claims: reader.issuer == nil ? reader.claims : nil), refusal,
             as: .releaseResource, of: path.text, at: time)
@@ -198,10 +214,7 @@ extension ResourceReader {
 
 extension Policy {
     /// What a registration amounts to, once its guests ask for a resource.
-    ///
-    /// - Returns: `nil` when it is not for SNP.
-    fileprivate init?(of workload: Workload) throws {
-        guard case .snp(let measurement, let policy) = workload.launch else { return nil }
+    fileprivate init(registering measurement: [UInt8], _ policy: GuestPolicy) throws {
         self.init(name: try PolicyName("registration"))
         rules[.snp] = .registration(measurement: measurement, policy: policy)
     }

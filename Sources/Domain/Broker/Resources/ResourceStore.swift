@@ -116,7 +116,8 @@ public struct SealedResource: Sendable, Hashable {
 public struct ResourceRelease: Sendable, Hashable {
     public enum Source: Sendable, Hashable {
         case resource(Resource, policy: PolicyInForce.Stamp)
-        case workload(Workload)
+        /// - Parameter policy: the workload's own, if it has one.
+        case workload(Workload, policy: PolicyInForce.Stamp?)
     }
 
     public let source: Source

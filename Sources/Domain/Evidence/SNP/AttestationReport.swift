@@ -2,7 +2,7 @@ public import Bytes
 
 /// An SEV-SNP attestation report, as the AMD secure processor signs it.
 ///
-/// Reading it proves nothing: every field is a claim until ``SNPVerifier`` has spoken.
+/// Reading it proves nothing: every field is a claim until ``SNPEvidence`` has verified it.
 /// Source: AMD 56860, table "ATTESTATION_REPORT", 0x4A0 bytes, little-endian.
 public struct AttestationReport: Sendable, Hashable {
     /// 1,184 bytes.

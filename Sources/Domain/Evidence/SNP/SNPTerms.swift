@@ -48,18 +48,8 @@ public enum SNPTerm {
 }
 
 extension AttestationReport {
-    /// What the report states, proven or not.
+    /// What it states, proven or not.
     ///
-    /// - Parameter chain: of the key whose report it is. A report of version 2 does not say which product it comes from, and
-    ///   without it TCBs have no meaning; no report says whose VLEK it is.
-    public func claims(provenBy chain: AppraisedChain?) -> Claims {
-        let key = chain?.chain.key
-        var claims = claims(of: key?.product ?? product)
-        claims[SNPTerm.cspID] = key?.cspID.map { .text($0.text) }
-        claims[SNPTerm.endorsingKeys] = chain.map { .bytes(Endorser.bytes(of: $0.keys)) }
-        return claims
-    }
-
     /// - Parameter product: the report's, as far as is known.
     public func claims(of product: Product?) -> Claims {
         var claims = Claims(

@@ -101,13 +101,3 @@ public struct Certificate: Sendable, Hashable {
     /// PEM, with a line end after the last line.
     public var pem: String { PEMDocument(label: "CERTIFICATE", der: der).text }
 }
-
-/// What came along with evidence as certificates. It is read when somebody asks: mostly the key that signed is known.
-public struct OfferedCertificates: Sendable {
-    private let files: [[UInt8]]
-
-    /// - Parameter files: as ``Certificate/offered(_:)`` takes them.
-    public init(_ files: [[UInt8]]) { self.files = files }
-
-    public var certificates: [Certificate] { Certificate.offered(files) }
-}

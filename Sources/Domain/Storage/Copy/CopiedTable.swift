@@ -36,14 +36,12 @@ struct CopiedTable: Sendable {
     /// All that there is, each after those that it refers to. What PostgreSQL has beside them (the trail's head) is
     /// made of these.
     static let all = [
-        CopiedTable("workloads", "#row id tee #registered #disabled", key: "row", isNumbered: true),
-        CopiedTable("measurements", "#workload *digest", key: "workload"),
-        CopiedTable("configs", "#workload tee_config #policy", key: "workload"),
-        CopiedTable("secrets", "#workload *sealed master_key", key: "workload"),
-        CopiedTable(
-            "sessions", "*id #workload *binding *exponent chip *endorsers #opened #expires *code master_key", key: "id"),
         CopiedTable("reference_values", "name kind *digests source #expires #revision #changed", key: "name"),
         CopiedTable("policies", "name document rules #revision #changed", key: "name"),
+        CopiedTable(
+            "workloads", "#row id tee *digest #guest_policy policy tee_config #registered #disabled", key: "row",
+            isNumbered: true),
+        CopiedTable("secrets", "#workload *sealed master_key", key: "workload"),
         CopiedTable("policy_references", "policy reference_values", key: "policy", "reference_values"),
         CopiedTable("revisions", "#one #last", key: "one"),
         CopiedTable(
@@ -54,7 +52,8 @@ struct CopiedTable: Sendable {
             "version",
             portion: 16),
         CopiedTable(
-            "guests", "*id tee chip #opened #expires master_key *code *init_data claims key verdict token", key: "id"),
+            "sessions", "*id #workload tee chip #opened #expires master_key *code *init_data claims key token",
+            key: "id"),
         CopiedTable("init_data", "*id entries #expires", key: "id"),
         CopiedTable("foreign_guests", "*id issuer tee chip #opened #ends #barred #expires", key: "id"),
         CopiedTable(

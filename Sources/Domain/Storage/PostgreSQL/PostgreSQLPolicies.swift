@@ -36,8 +36,11 @@ extension PostgreSQLStore: PolicyStore {
         _ name: PolicyName, expecting expected: Revision.Expectation?, recording record: AuditRecord
     ) async throws -> PolicyRemoveOutcome {
         try await remove(
-            name, from: .policies, unless: "SELECT 1 FROM resources WHERE policy = $1 LIMIT 1", expecting: expected,
-            recording: record)
+            name, from: .policies,
+            unless: """
+                SELECT 1 WHERE EXISTS (SELECT 1 FROM resources WHERE policy = $1)
+                    OR EXISTS (SELECT 1 FROM workloads WHERE policy = $1)
+                """, expecting: expected, recording: record)
     }
 
     // MARK: Reference values

@@ -24,31 +24,39 @@ extension PostgreSQLStore {
         }
     }
 
-    /// - Returns: `nil` when nothing can make it good: a resource without a policy.
+    /// - Returns: `nil` when nothing can make it good: a resource without a policy. And what the locks of several are in the
+    ///   order of: the session, as whoever ends many goes by their ids.
     private static func query(_ release: ResourceRelease, at time: Date) -> (query: Query, order: [UInt8])? {
         let reader: [Value]
-        let foreign: [UInt8]?
+        let id: [UInt8]
+        let isForeign: Bool
         switch release.reader {
-        case .attested(let id): (reader, foreign) = ([.bytes(id), .time(time)], nil)
-        case .foreign(let guest): (reader, foreign) = (guest.columns(at: time), guest.id)
+        case .attested(let guest): (reader, id, isForeign) = ([.bytes(guest), .time(time)], guest, false)
+        case .foreign(let guest): (reader, id, isForeign) = (guest.columns(at: time), guest.id, true)
         }
         switch release.source {
         case .resource(let resource, let stamp):
             guard let policy = resource.policy else { return nil }
-            let values: [Value] = [
-                .integer(resource.row), .integer(resource.change), .text(policy.text), .integer(stamp.policy.number),
-                .integers(stamp.references.map(\.number)), .integer(stamp.references.count),
-            ]
-            return (
-                // A foreign guest's row is what is locked alone.
-                Query(foreign == nil ? resourceForGuest : resourceForForeign, values + reader),
-                foreign ?? Array(resource.path.text.utf8)
-            )
-        case .workload(let workload):
+            let values: [Value] = [.integer(resource.row), .integer(resource.change)] + under(policy, stamp)
+            // A foreign guest's row is what is locked alone.
+            return (Query(isForeign ? resourceForForeign : resourceForGuest, values + reader), id)
+        case .workload(let workload, let stamp):
             // Another verifier's word opens no workload.
-            guard foreign == nil else { return nil }
-            return (Query(workloadForGuest, [.integer(workload.row)] + reader), Array(workload.id.text.utf8))
+            guard !isForeign else { return nil }
+            switch (workload.launch.policyName, stamp) {
+            case (nil, _): return (Query(workloadForGuest, [.integer(workload.row)] + reader), id)
+            case (let policy?, let stamp?):
+                return (Query(workloadUnderPolicy, [.integer(workload.row)] + under(policy, stamp) + reader), id)
+            case (_?, nil): return nil
+            }
         }
+    }
+
+    private static func under(_ policy: PolicyName, _ stamp: PolicyInForce.Stamp) -> [Value] {
+        [
+            .text(policy.text), .integer(stamp.policy.number), .integers(stamp.references.map(\.number)),
+            .integer(stamp.references.count),
+        ]
     }
 
     /// A policy's revision says which sets it names, and a set's revision what is in it: so if there are as many sets
@@ -56,16 +64,23 @@ extension PostgreSQLStore {
     private static let resource = """
         WITH r AS MATERIALIZED (SELECT policy FROM resources
                 WHERE row = $1 AND change = $2 AND policy = $3 AND disabled = 0 FOR SHARE),
-            p AS MATERIALIZED (SELECT t.name FROM r JOIN policies t ON t.name = r.policy
-                WHERE t.revision = $4 FOR SHARE OF t),
+        \(policy(of: "r", revision: "$4", references: "$5"))
+        """
+
+    /// - Parameter rows: have the policy's name.
+    private static func policy(of rows: String, revision: String, references: String) -> String {
+        """
+            p AS MATERIALIZED (SELECT t.name FROM \(rows) r JOIN policies t ON t.name = r.policy
+                WHERE t.revision = \(revision) FOR SHARE OF t),
             v AS MATERIALIZED (SELECT x.name FROM p JOIN policy_references u ON u.policy = p.name
                 JOIN reference_values x ON x.name = u.reference_values
-                WHERE x.revision = ANY ($5) FOR SHARE OF x)
+                WHERE x.revision = ANY (\(references)) FOR SHARE OF x)
         """
+    }
 
     private static let resourceForGuest = """
         \(resource)
-        SELECT 1 FROM p, guests g
+        SELECT 1 FROM p, sessions g
         WHERE (SELECT count(*) FROM v) = $6 AND g.id = $7 AND g.expires > $8 FOR SHARE OF g
         """
 
@@ -85,5 +100,13 @@ extension PostgreSQLStore {
         "WITH w AS MATERIALIZED (SELECT row FROM workloads WHERE row = $1 AND disabled = 0 FOR SHARE)"
 
     private static let workloadForGuest =
-        "\(workload) SELECT 1 FROM w, guests g WHERE g.id = $2 AND g.expires > $3 FOR SHARE OF g"
+        "\(workload) SELECT 1 FROM w, sessions g WHERE g.id = $2 AND g.expires > $3 FOR SHARE OF g"
+
+    private static let workloadUnderPolicy = """
+        WITH w AS MATERIALIZED (SELECT policy FROM workloads
+                WHERE row = $1 AND policy = $2 AND disabled = 0 FOR SHARE),
+        \(policy(of: "w", revision: "$3", references: "$4"))
+        SELECT 1 FROM p, sessions g
+        WHERE (SELECT count(*) FROM v) = $5 AND g.id = $6 AND g.expires > $7 FOR SHARE OF g
+        """
 }

@@ -107,7 +107,7 @@ extension Transaction {
     }
 
     /// Whether a choice can be made: `nil` and none always can. Nobody removes the policy before this is committed.
-    fileprivate func knows(_ choice: PolicyChoice?) throws -> Bool {
+    func knows(_ choice: PolicyChoice?) throws -> Bool {
         guard let name = choice?.name else { return true }
         return try run("SELECT 1 FROM policies WHERE name = $1 FOR KEY SHARE", [.text(name.text)]).first != nil
     }

@@ -3,45 +3,50 @@ public import FoundationEssentials
 
 /// What a guest's request and an operator's change both depend on is locked by both, so that the trail has them in the
 /// order in which they took effect: a release after the end of its session cannot be.
-extension PostgreSQLStore {
+extension PostgreSQLStore: SessionStore {
     public func insert(
-        _ session: Session, attempt: RecordedAttempt, recording record: AuditRecord
+        _ session: StoredSession, initData: StoredInitData?, attempt: RecordedAttempt, recording record: AuditRecord
     ) async throws -> Bool {
-        let (binding, exponent) = session.binding.columns
-        let query = Query(
-            Self.insertSession,
-            [
-                .bytes(session.id), .integer(session.workload), .bytes(binding), .bytes(exponent), .text(session.chip),
-                .integer(session.expires.seconds), .bytes(session.code), .integer(session.opened.seconds),
-                .text(session.masterKey), .bytes(session.endorsers),
-            ] + attempt.columns)
-        return try await write(query, orderedBy: session.id, recording: [record])
+        let values = session.columns + attempt.columns
+        let query =
+            switch (session.workload, initData) {
+            case (nil, nil): Query(Self.insertGuest, values)
+            case (nil, let initData?): Query(Self.insertGuestWithInitData, values + initData.columns)
+            // Workloads' guests send none.
+            case (_?, _): Query(Self.insertForWorkload, values)
+            }
+        return try await write(query, orderedBy: initData?.digest ?? session.id, recording: [record])
     }
 
     /// Someone else's session with the same id that is not committed yet is waited for.
-    private static let insertSession = """
-        WITH k AS MATERIALIZED (SELECT retired FROM master_keys WHERE id = $9 FOR SHARE),
-            w AS MATERIALIZED (SELECT row FROM workloads WHERE row = $2 AND disabled = 0 FOR SHARE),
-            s AS (INSERT INTO sessions
-                    (id, workload, binding, exponent, chip, expires, code, opened, master_key, endorsers)
-                SELECT $1, w.row, $3, $4, $5, $6, $7, $8, $9, $10 FROM w
+    ///
+    /// - Parameter workload: a condition that locks it.
+    private static func insert(from workload: String = "") -> String {
+        """
+            s AS (INSERT INTO sessions (\(StoredSession.columnList))
+                SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 \(workload)
                 WHERE NOT EXISTS (SELECT FROM k WHERE retired IS NOT NULL)
                 ON CONFLICT DO NOTHING RETURNING 1),
             a AS (INSERT INTO attempts (\(RecordedAttempt.columnList))
-                SELECT \(RecordedAttempt.placeholders(from: 11)) FROM s)
+                SELECT \(RecordedAttempt.placeholders(from: 13)) FROM s)
+        """
+    }
+
+    private static let key = "WITH k AS MATERIALIZED (SELECT retired FROM master_keys WHERE id = $7 FOR SHARE)"
+
+    private static let insertGuest = "\(key), \(insert()) SELECT 1 FROM s"
+
+    private static let insertGuestWithInitData = """
+        \(key), \(insert()),
+            d AS (INSERT INTO init_data (id, entries, expires) SELECT $28, $29, $30 FROM s
+                ON CONFLICT (id) DO UPDATE SET expires = greatest(init_data.expires, excluded.expires))
         SELECT 1 FROM s
         """
 
-    public func recordRelease(to session: [UInt8], at time: Date, recording record: AuditRecord) async throws -> Bool {
-        // The workload first, as whoever removes it locks it before its sessions.
-        let sql = """
-            WITH w AS MATERIALIZED (SELECT row FROM workloads
-                WHERE row = (SELECT workload FROM sessions WHERE id = $1) AND disabled = 0 FOR SHARE)
-            SELECT 1 FROM sessions s, w WHERE s.id = $1 AND s.workload = w.row AND s.expires > $2 FOR SHARE OF s
-            """
-        return try await write(
-            Query(sql, [.bytes(session), .integer(time.seconds)]), orderedBy: session, recording: [record])
-    }
+    private static let insertForWorkload = """
+        \(key), w AS MATERIALIZED (SELECT row FROM workloads WHERE row = $2 AND disabled = 0 FOR SHARE),
+        \(insert(from: "FROM w")) SELECT 1 FROM s
+        """
 
     public func endSessions(
         _ selection: SessionSelection, at time: Date, barring bar: TokenBar,
@@ -75,8 +80,8 @@ extension PostgreSQLStore {
     private static let portion = 500
 
     public func sweepSessions(before time: Date) async throws -> Int {
-        try await sweep("sessions", before: time) + sweep("guests", before: time)
-            + sweep("init_data", before: time) + sweep("foreign_guests", before: time)
+        try await sweep("sessions", before: time) + sweep("init_data", before: time)
+            + sweep("foreign_guests", before: time)
     }
 
     private func sweep(_ table: String, before time: Date) async throws -> Int {
@@ -113,15 +118,13 @@ extension Transaction {
             FROM ended WHERE foreign_guests.id = ended.id RETURNING foreign_guests.id
             """, [.time(time), .time(bar.issued), .time(bar.kept), .blobs(ids)]
         ).rows.map { try $0.bytes(0) }
-        return try foreign
-            + ["sessions", "guests"].flatMap { table in
-                try run(
-                    """
-                    WITH ended AS MATERIALIZED (SELECT id FROM \(table) WHERE id = ANY ($2) AND expires > $1
-                        ORDER BY id FOR UPDATE \(waits ? "" : "SKIP LOCKED"))
-                    UPDATE \(table) SET expires = $1 FROM ended WHERE \(table).id = ended.id RETURNING \(table).id
-                    """, [.integer(time.seconds), .blobs(ids)]
-                ).rows.map { try $0.bytes(0) }
-            }
+        let own = try run(
+            """
+            WITH ended AS MATERIALIZED (SELECT id FROM sessions WHERE id = ANY ($2) AND expires > $1
+                ORDER BY id FOR UPDATE \(waits ? "" : "SKIP LOCKED"))
+            UPDATE sessions SET expires = $1 FROM ended WHERE sessions.id = ended.id RETURNING sessions.id
+            """, [.integer(time.seconds), .blobs(ids)]
+        ).rows.map { try $0.bytes(0) }
+        return foreign + own
     }
 }

@@ -20,16 +20,16 @@ extension PostgreSQLStore {
             guard version == nil || replacing else { return .exists }
             if isPath, try transaction.first(ResourceReads.exists(id)) != nil { return .isResource }
             guard try !transaction.isRetired(sealed.masterKey) else { return .keyRetired }
+            guard try transaction.knows(registration.launch.policyName.map { .named($0) }) else {
+                return .unknownPolicy
+            }
             if version != nil { try transaction.run("DELETE FROM workloads WHERE id = $1", [.text(id)]) }
-            let launch = registration.launch
             let isDisabled = found?.isDisabled ?? false
             let result: QueryResult
             do {
                 result = try transaction.run(
                     Self.insertWorkload,
-                    [
-                        .text(id), .text(launch.tee.rawValue), .integer(time.seconds), .integer(isDisabled ? 1 : 0),
-                        .bytes(launch.measurement), .text(registration.configuration), .integer(launch.policyColumn),
+                    registration.columns(isDisabled: isDisabled, at: time) + [
                         .bytes(sealed.bytes), .text(sealed.masterKey),
                     ])
             } catch let error as PostgreSQLError where error.sqlState == PostgreSQLError.uniqueViolation {
@@ -40,7 +40,7 @@ extension PostgreSQLStore {
                 throw UnexpectedAnswer(description: "a workload that was inserted has no row")
             }
             let workload = Workload(
-                row: row, id: registration.id, launch: launch, configuration: registration.configuration,
+                row: row, id: registration.id, launch: registration.launch, configuration: registration.configuration,
                 registered: Date(seconds: time.seconds), isDisabled: isDisabled)
             transaction.list([ManifestEntry(workload)])
             transaction.append(record(version != nil))
@@ -49,10 +49,8 @@ extension PostgreSQLStore {
     }
 
     private static let insertWorkload = """
-        WITH w AS (INSERT INTO workloads (id, tee, registered, disabled) VALUES ($1, $2, $3, $4) RETURNING row),
-            m AS (INSERT INTO measurements (workload, digest) SELECT w.row, $5 FROM w),
-            c AS (INSERT INTO configs (workload, tee_config, policy) SELECT w.row, $6, $7 FROM w),
-            x AS (INSERT INTO secrets (workload, sealed, master_key) SELECT w.row, $8, $9 FROM w)
+        WITH w AS (\(WorkloadWrites.insert.postgreSQL) RETURNING row),
+            x AS (INSERT INTO secrets (workload, sealed, master_key) SELECT w.row, $9, $10 FROM w)
         SELECT w.row FROM w
         """
 

@@ -36,7 +36,6 @@ extension ReadingStore {
                 FROM (SELECT id FROM master_keys UNION SELECT master_key FROM secrets
                         UNION SELECT master_key FROM server_keys UNION SELECT master_key FROM resource_versions
                         UNION SELECT master_key FROM manifest_seal
-                        UNION SELECT master_key FROM guests WHERE expires > ?1
                         UNION SELECT master_key FROM sessions WHERE expires > ?1) k
                     LEFT JOIN master_keys m ON m.id = k.id
                     LEFT JOIN (SELECT master_key, count(*) count FROM secrets GROUP BY 1) x ON x.master_key = k.id
@@ -46,8 +45,7 @@ extension ReadingStore {
                     LEFT JOIN (SELECT master_key, count(*) count FROM resource_versions GROUP BY 1) r
                         ON r.master_key = k.id
                     LEFT JOIN (SELECT master_key, count(*) count, max(expires) last
-                        FROM (SELECT master_key, expires FROM sessions WHERE expires > ?1
-                            UNION ALL SELECT master_key, expires FROM guests WHERE expires > ?1) o GROUP BY 1) s
+                        FROM sessions WHERE expires > ?1 GROUP BY 1) s
                         ON s.master_key = k.id
                 ORDER BY m.activated NULLS FIRST, k.id
                 """, [.time(time)], .scan
@@ -89,7 +87,6 @@ enum KeyReads {
             """
             SELECT 1 WHERE EXISTS (SELECT 1 FROM secrets WHERE master_key = ?1)
                 OR EXISTS (SELECT 1 FROM resource_versions WHERE master_key = ?1)
-                OR EXISTS (SELECT 1 FROM guests WHERE master_key = ?1 AND expires > ?2)
                 OR EXISTS (SELECT 1 FROM server_keys WHERE master_key = ?1)
                 OR EXISTS (SELECT 1 FROM manifest_seal WHERE master_key = ?1)
                 OR EXISTS (SELECT 1 FROM sessions WHERE master_key = ?1 AND expires > ?2)

@@ -43,8 +43,9 @@ extension ManifestEntry {
         self.init(
             .workload, workload.id.text,
             saying: [
-                .number(workload.row), .text(workload.launch.tee.rawValue), .bytes(workload.launch.measurement),
-                .number(workload.launch.policyColumn), .text(workload.configuration),
+                .number(workload.row), .text(workload.launch.technology), .bytes(workload.launch.measurement ?? []),
+                .number(workload.launch.guestPolicyColumn), .text(workload.launch.policyName?.text),
+                .text(workload.configuration),
                 .number(workload.registered.seconds), .number(workload.isDisabled ? 1 : 0),
             ])
     }

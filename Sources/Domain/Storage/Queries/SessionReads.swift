@@ -11,15 +11,12 @@ extension ReadingStore {
             Read(
                 """
                 SELECT id, workload, tee, chip, opened, expires, issuer FROM (
-                    SELECT * FROM (SELECT s.id, w.id AS workload, w.tee, s.chip, s.opened, s.expires, '' AS issuer
-                        FROM sessions s JOIN workloads w ON w.row = s.workload
+                    SELECT * FROM (SELECT s.id, w.id AS workload, s.tee, s.chip, s.opened, s.expires, '' AS issuer
+                        FROM sessions s LEFT JOIN workloads w ON w.row = s.workload
                         WHERE s.id > ?1 AND s.expires > ?2 AND \(condition.ofSessions) ORDER BY s.id LIMIT ?3) a
                     UNION ALL
-                    SELECT * FROM (SELECT s.id, NULL, s.tee, s.chip, s.opened, s.expires, '' FROM guests s
-                        WHERE s.id > ?1 AND s.expires > ?2 AND \(condition.ofGuests) ORDER BY s.id LIMIT ?3) b
-                    UNION ALL
                     SELECT * FROM (SELECT s.id, NULL, s.tee, s.chip, s.opened, s.ends, s.issuer FROM foreign_guests s
-                        WHERE s.id > ?1 AND s.ends > ?2 AND \(condition.ofForeign) ORDER BY s.id LIMIT ?3) c) o
+                        WHERE s.id > ?1 AND s.ends > ?2 AND \(condition.ofForeign) ORDER BY s.id LIMIT ?3) b) o
                 ORDER BY id LIMIT ?3
                 """, [.bytes(id), .time(time), .integer(limit)] + condition.values, .scan
             ) { row in
@@ -37,9 +34,8 @@ extension ReadingStore {
             Read(
                 """
                 SELECT id FROM (
-                    SELECT s.id FROM sessions s JOIN workloads w ON w.row = s.workload
+                    SELECT s.id FROM sessions s LEFT JOIN workloads w ON w.row = s.workload
                         WHERE s.expires > ?1 AND \(condition.ofSessions)
-                    UNION ALL SELECT s.id FROM guests s WHERE s.expires > ?1 AND \(condition.ofGuests)
                     UNION ALL SELECT s.id FROM foreign_guests s WHERE s.ends > ?1 AND \(condition.ofForeign)) o
                 ORDER BY id
                 """, [.time(time)] + condition.values, .scan
@@ -51,23 +47,17 @@ extension ReadingStore {
             Read(
                 """
                 SELECT (SELECT count(*) FROM sessions WHERE expires > ?1)
-                    + (SELECT count(*) FROM guests WHERE expires > ?1)
                     + (SELECT count(*) FROM foreign_guests WHERE ends > ?1)
                 """, [.time(time)], .scan
             ) { try $0.int(0) }) ?? 0
     }
 
-    /// With the manifest's seal, whether there is a guest or not: so that the deny list is known as of this moment.
-    public func guest(_ id: [UInt8], at time: Date) async throws -> StoredGuest? {
+    /// With the manifest's seal, whether there is a session or not: so that the deny list is known as of this moment.
+    public func session(_ id: [UInt8], at time: Date) async throws -> StoredSession? {
         let found = try await genuine(
-            Read(SessionReads.guest, [.bytes(id), .time(time)]) { row in
-                guard try row.optionalText(0) != nil else { return try row.deciding(nil as StoredGuest?, seal: 11) }
-                let guest = StoredGuest(
-                    id: id, claims: try row.text(0), initData: try row.bytes(10), key: try row.text(1),
-                    verdict: try row.text(2),
-                    token: try row.text(3), tee: try row.text(4), chip: try row.text(5), opened: try row.date(6),
-                    expires: try row.date(7), code: try row.bytes(8), masterKey: try row.text(9))
-                return try row.deciding(guest, seal: 11)
+            Read(SessionReads.session, [.bytes(id), .time(time)]) { row in
+                let session = try row.optionalText(2) == nil ? nil : try StoredSession(row: row, from: 0)
+                return try row.deciding(session, seal: StoredSession.columnCount)
             })
         return found ?? nil
     }
@@ -96,30 +86,48 @@ extension StoredForeignGuest {
 }
 
 enum SessionReads {
-    /// Whether an attested guest's session goes on.
+    /// Whether a session goes on.
     static func isOpen(_ id: [UInt8], at time: Date) -> Read<Bool> {
         Read(isOpen, [.bytes(id), .time(time)]) { _ in true }
     }
 
-    private static let isOpen: SQLText = "SELECT 1 FROM guests WHERE id = ?1 AND expires > ?2"
+    private static let isOpen: SQLText = "SELECT 1 FROM sessions WHERE id = ?1 AND expires > ?2"
 
-    fileprivate static let guest: SQLText = """
-        SELECT g.claims, g.key, g.verdict, g.token, g.tee, g.chip, g.opened, g.expires, g.code, g.master_key, g.init_data,
-            \(SealColumns.columns)
-        FROM (SELECT 1) o LEFT JOIN guests g ON g.id = ?1 AND g.expires > ?2 \(SealColumns.join)
+    fileprivate static let session: SQLText = """
+        SELECT \(StoredSession.columnList(of: "s")), \(SealColumns.columns)
+        FROM (SELECT 1) o LEFT JOIN sessions s ON s.id = ?1 AND s.workload IS NULL AND s.expires > ?2
+            \(SealColumns.join)
         """
 }
 
-extension StoredGuest {
-    static let columnList =
-        "id, tee, chip, opened, expires, master_key, code, init_data, claims, key, verdict, token"
+extension StoredSession {
+    private static let columnNames = [
+        "id", "workload", "tee", "chip", "opened", "expires", "master_key", "code", "init_data", "claims", "key",
+        "token",
+    ]
+
+    static let columnCount = columnNames.count
+    static let columnList = columnNames.joined(separator: ", ")
+
+    static func columnList(of table: String) -> String {
+        columnNames.map { "\(table).\($0)" }.joined(separator: ", ")
+    }
 
     /// In the order of ``columnList``.
     var columns: [Value] {
         [
-            .bytes(id), .text(tee), .text(chip), .time(opened), .time(expires), .text(masterKey), .bytes(code),
-            .bytes(initData), .text(claims), .text(key), .text(verdict), .text(token),
+            .bytes(id), .integer(workload), .text(tee), .text(chip), .time(opened), .time(expires), .text(masterKey),
+            .bytes(code), .bytes(initData), .text(claims), .text(key), .text(token),
         ]
+    }
+
+    /// - Parameter first: where ``columnList`` begins.
+    init(row: any StoredRow, from first: Int) throws {
+        self.init(
+            id: try row.bytes(first), workload: try row.optionalInteger(first + 1), tee: try row.text(first + 2),
+            chip: try row.text(first + 3), claims: try row.text(first + 9), initData: try row.bytes(first + 8),
+            key: try row.text(first + 10), token: try row.text(first + 11), opened: try row.date(first + 4),
+            expires: try row.date(first + 5), code: try row.bytes(first + 7), masterKey: try row.text(first + 6))
     }
 }
 
@@ -130,10 +138,8 @@ extension StoredInitData {
 
 /// Which sessions are meant, in SQL.
 private struct SessionCondition: Sendable {
-    /// Over `sessions s` and `workloads w`.
+    /// Over `sessions s` and `workloads w`, if they have one.
     let ofSessions: String
-    /// Over `guests s`, which have no workload.
-    let ofGuests: String
     /// Over `foreign_guests s`.
     let ofForeign: String
     let values: [Value]
@@ -143,7 +149,7 @@ private struct SessionCondition: Sendable {
         let none = "1 = 0"
         // No guest of another verifier's has a workload. A parameter must be somewhere in the statement.
         guard selection.workload == nil || selection.issuer == nil else {
-            (ofSessions, ofGuests, ofForeign, values) = (none, none, none, [])
+            (ofSessions, ofForeign, values) = (none, none, [])
             return
         }
         var conditions: [String] = []
@@ -158,12 +164,12 @@ private struct SessionCondition: Sendable {
         let common = all()
         if let workload = selection.workload {
             add("w.id", .text(workload.text))
-            (ofSessions, ofGuests, ofForeign) = (all(), none, none)
+            (ofSessions, ofForeign) = (all(), none)
         } else if let issuer = selection.issuer {
             add("s.issuer", .text(issuer))
-            (ofSessions, ofGuests, ofForeign) = (none, none, all())
+            (ofSessions, ofForeign) = (none, all())
         } else {
-            (ofSessions, ofGuests, ofForeign) = (common, common, common)
+            (ofSessions, ofForeign) = (common, common)
         }
         self.values = values
     }

@@ -1,4 +1,5 @@
 public import Broker
+import Bytes
 import Evidence
 public import FoundationEssentials
 
@@ -23,15 +24,9 @@ extension ReadingStore {
     public func grant(session id: [UInt8], at time: Date) async throws -> Grant? {
         try await genuine(
             Read(WorkloadReads.grant, [.bytes(id), .time(time)]) { row in
-                let workload = try Workload(row: row)
-                let grant = Grant(
-                    session: Session(
-                        id: id, workload: workload.row,
-                        binding: .init(binding: try row.bytes(8), exponent: try row.optionalBytes(9)),
-                        chip: try row.text(10), endorsers: try row.bytes(17), opened: try row.date(11),
-                        expires: try row.date(12), code: try row.bytes(13), masterKey: try row.text(14)),
-                    workload: workload, sealedSecret: Sealed(bytes: try row.bytes(15), masterKey: try row.text(16)))
-                return try row.deciding(grant, ManifestEntry(workload), seal: 18)
+                let secret = try StoredSecret(row: row)
+                let grant = Grant(session: try StoredSession(row: row, from: 11), secret: secret)
+                return try row.deciding(grant, ManifestEntry(secret.workload), seal: 11 + StoredSession.columnCount)
             })
     }
 
@@ -46,7 +41,7 @@ extension ReadingStore {
         try await genuine(
             Read(WorkloadReads.sealedSecret, [.text(id.text)]) { row in
                 let stored = try StoredSecret(row: row)
-                return try row.deciding(stored, ManifestEntry(stored.workload), seal: 10)
+                return try row.deciding(stored, ManifestEntry(stored.workload), seal: 11)
             })
     }
 
@@ -70,59 +65,84 @@ extension ReadingStore {
 }
 
 enum WorkloadReads {
-    private static let columns = "w.row, w.id, w.tee, w.registered, m.digest, c.tee_config, c.policy, w.disabled"
-    private static let tables = """
-        workloads w JOIN measurements m ON m.workload = w.row JOIN configs c ON c.workload = w.row
-        """
-    static let select = "SELECT \(columns) FROM \(tables)"
-    static let secrets = "SELECT \(columns), x.sealed, x.master_key FROM \(tables) JOIN secrets x ON x.workload = w.row"
+    private static let columns =
+        "w.row, w.id, w.tee, w.digest, w.guest_policy, w.policy, w.tee_config, w.registered, w.disabled"
+    static let select = "SELECT \(columns) FROM workloads w"
+    /// A workload's columns and its secret's: eleven.
+    private static let columnsWithSecret = "\(columns), x.sealed, x.master_key"
+    static let secrets = "SELECT \(columnsWithSecret) FROM workloads w JOIN secrets x ON x.workload = w.row"
 
     fileprivate static let byID: SQLText = "\(selectWithSeal) WHERE w.id = ?1"
     fileprivate static let byRow: SQLText = "\(selectWithSeal) WHERE w.row = ?1"
-    private static let selectWithSeal = "SELECT \(columns), \(SealColumns.columns) FROM \(tables) \(SealColumns.join)"
+    private static let selectWithSeal =
+        "SELECT \(columns), \(SealColumns.columns) FROM workloads w \(SealColumns.join)"
 
     static func workload(_ text: SQLText, _ value: Value) -> Read<Deciding<Workload>> {
         Read(text, [value]) { row in
             let workload = try Workload(row: row)
-            return try row.deciding(workload, ManifestEntry(workload), seal: 8)
+            return try row.deciding(workload, ManifestEntry(workload), seal: 9)
         }
     }
 
     static let grant: SQLText = """
-        SELECT \(columns), s.binding, s.exponent, s.chip, s.opened, s.expires, s.code, s.master_key,
-            x.sealed, x.master_key, s.endorsers, \(SealColumns.columns)
-        FROM sessions s JOIN \(tables.replacing("workloads w", with: "workloads w ON w.row = s.workload"))
-            JOIN secrets x ON x.workload = w.row \(SealColumns.join)
+        SELECT \(columnsWithSecret), \(StoredSession.columnList(of: "s")), \(SealColumns.columns)
+        FROM sessions s JOIN workloads w ON w.row = s.workload JOIN secrets x ON x.workload = w.row \(SealColumns.join)
         WHERE s.id = ?1 AND s.expires > ?2
         """
 
     static let sealedSecret: SQLText = """
-        SELECT \(columns), x.sealed, x.master_key, \(SealColumns.columns)
-        FROM \(tables) JOIN secrets x ON x.workload = w.row \(SealColumns.join) WHERE w.id = ?1
+        SELECT \(columnsWithSecret), \(SealColumns.columns)
+        FROM workloads w JOIN secrets x ON x.workload = w.row \(SealColumns.join) WHERE w.id = ?1
         """
+
+    static func isEnabled(_ row: Workload.Row) -> Read<Bool> {
+        Read("SELECT 1 FROM workloads WHERE row = ?1 AND disabled = 0", [.integer(row)]) { _ in true }
+    }
 
     static func exists(_ id: String) -> Read<Bool> {
         Read("SELECT 1 FROM workloads WHERE id = ?1", [.text(id)]) { _ in true }
     }
 }
 
+enum WorkloadWrites {
+    /// Of ``Registration/columns(isDisabled:at:)``.
+    static let insert: SQLText = """
+        INSERT INTO workloads (id, tee, digest, guest_policy, policy, tee_config, registered, disabled)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        """
+}
+
+extension Registration {
+    func columns(isDisabled: Bool, at time: Date) -> [Value] {
+        [
+            .text(id.text), .text(launch.technology), .bytes(launch.measurement ?? []),
+            .integer(launch.guestPolicyColumn), .text(launch.policyName?.text), .text(configuration), .time(time),
+            .integer(isDisabled ? 1 : 0),
+        ]
+    }
+}
+
 extension Workload {
-    /// From the first eight columns: row, id, tee, registered, digest, tee_config, policy, disabled.
+    /// From the first nine columns.
     init(row: any StoredRow) throws {
-        guard let launch = Launch(tee: try row.text(2), digest: try row.bytes(4), policy: try row.integer(6)) else {
+        guard
+            let launch = Launch(
+                technology: ExactText(try row.text(2)), digest: try row.bytes(3), guestPolicy: try row.integer(4),
+                policy: try row.optionalText(5).map { try PolicyName($0) })
+        else {
             throw UnexpectedAnswer(description: "the workload \(try row.text(1)) has an unknown technology")
         }
         self.init(
-            row: try row.integer(0), id: try WorkloadID(row.text(1)), launch: launch, configuration: try row.text(5),
-            registered: try row.date(3), isDisabled: try row.flag(7))
+            row: try row.integer(0), id: try WorkloadID(row.text(1)), launch: launch, configuration: try row.text(6),
+            registered: try row.date(7), isDisabled: try row.flag(8))
     }
 }
 
 extension StoredSecret {
-    /// From the workload's columns, sealed and master_key.
+    /// From the workload's columns and the secret's.
     fileprivate init(row: any StoredRow) throws {
         self.init(
-            workload: try Workload(row: row), sealed: Sealed(bytes: try row.bytes(8), masterKey: try row.text(9)))
+            workload: try Workload(row: row), sealed: Sealed(bytes: try row.bytes(9), masterKey: try row.text(10)))
     }
 }
 

@@ -1,4 +1,5 @@
 public import Broker
+public import Evidence
 import FoundationEssentials
 
 extension SQLiteStore: EndorsementStore {

@@ -14,7 +14,7 @@ extension SQLiteStore: ResourceStore {
             guard try change.first(WorkloadReads.exists(new.path.text)) == nil else { return .isWorkload }
             guard new.number == (found?.latest ?? 0) + 1 else { return .overtaken }
             guard try !change.isRetired(new.sealed.masterKey) else { return .keyRetired }
-            guard try change.knows(new.policy) else { return .unknownPolicy }
+            guard try change.knows(new.policy?.name) else { return .unknownPolicy }
             let name = new.policy.map(\.name) ?? found?.policy
             let policy = Value.text(name?.text)
             let (number, now) = (Value.integer(new.number), Value.time(time))
@@ -64,7 +64,7 @@ extension SQLiteStore: ResourceStore {
             switch wanted {
             case .disabled(let value): isDisabled = value
             case .policy(let choice):
-                guard try change.knows(choice) else { return .unknownPolicy }
+                guard try change.knows(choice.name) else { return .unknownPolicy }
                 policy = choice.name
                 versions = kept.with(policy: policy)
                 try change.execute(ResourceWrites.policy, [.text(policy?.text), .integer(found.row)])
@@ -97,11 +97,11 @@ extension SQLiteStore: ResourceStore {
                     try database.first(ResourceReads.resource(resource.path)) == resource,
                     try database.policyStamp(policy) == stamp
                 else { return .changed }
-            case .workload(let workload):
-                let isThere = try Bool.fetchOne(
-                    database.cachedStatement(sql: "SELECT 1 FROM workloads WHERE row = ? AND disabled = 0"),
-                    arguments: [workload.row])
-                guard isThere == true else { return .changed }
+            case .workload(let workload, let stamp):
+                if let policy = workload.launch.policyName {
+                    guard try database.policyStamp(policy) == stamp else { return .changed }
+                }
+                guard try database.first(WorkloadReads.isEnabled(workload.row)) != nil else { return .changed }
             }
             if case .foreign(let guest) = release.reader {
                 try database.execute(Self.keepForeignGuest, guest.columns(at: time))
@@ -123,9 +123,9 @@ extension SQLiteStore {
 }
 
 extension SQLiteChange {
-    /// Whether a choice can be made: `nil` and none always can.
-    fileprivate func knows(_ choice: PolicyChoice?) throws -> Bool {
-        guard let name = choice?.name else { return true }
+    /// Whether something can be put under a policy: under none it always can.
+    func knows(_ policy: PolicyName?) throws -> Bool {
+        guard let name = policy else { return true }
         return try first(PolicyReads.revision(of: name.text, in: .policies)) != nil
     }
 }

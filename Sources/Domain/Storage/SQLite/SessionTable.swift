@@ -3,44 +3,33 @@ import Evidence
 public import FoundationEssentials
 import SQLite
 
-extension SQLiteStore {
+extension SQLiteStore: SessionStore {
     public func insert(
-        _ session: Session, attempt: RecordedAttempt, recording record: AuditRecord
+        _ session: StoredSession, initData: StoredInitData?, attempt: RecordedAttempt, recording record: AuditRecord
     ) async throws -> Bool {
-        let (binding, exponent) = session.binding.columns
-        return try await writes.perform { database in
+        try await writes.perform { database in
             guard try database.first(KeyReads.isRetired(session.masterKey)) == nil else { return false }
-            try database.cachedStatement(
-                sql: """
-                    INSERT INTO sessions
-                        (id, workload, binding, exponent, chip, endorsers, expires, code, opened, master_key)
-                    SELECT ?, row, ?, ?, ?, ?, ?, ?, ?, ? FROM workloads WHERE row = ? AND disabled = 0
-                    ON CONFLICT DO NOTHING
-                    """
-            ).execute(arguments: [
-                session.id, binding, exponent, session.chip, session.endorsers, session.expires.seconds,
-                session.code, session.opened.seconds, session.masterKey, session.workload,
-            ])
+            if let workload = session.workload {
+                guard try database.first(WorkloadReads.isEnabled(workload)) != nil else { return false }
+            }
+            try database.execute(Self.insertSession, session.columns)
             guard database.changesCount > 0 else { return false }
+            if let initData { try database.execute(Self.keepInitData, initData.columns) }
             try database.insert(attempt)
             try database.append(record)
             return true
         }
     }
 
-    public func recordRelease(to session: [UInt8], at time: Date, recording record: AuditRecord) async throws -> Bool {
-        try await writes.perform { database in
-            let isOpen = try Bool.fetchOne(
-                database.cachedStatement(
-                    sql: """
-                        SELECT 1 FROM sessions s JOIN workloads w ON w.row = s.workload
-                        WHERE s.id = ? AND s.expires > ? AND w.disabled = 0
-                        """), arguments: [session, time.seconds])
-            guard isOpen == true else { return false }
-            try database.append(record)
-            return true
-        }
-    }
+    private static let insertSession: SQLText = """
+        INSERT INTO sessions (\(StoredSession.columnList)) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        ON CONFLICT DO NOTHING
+        """
+
+    private static let keepInitData: SQLText = """
+        INSERT INTO init_data (id, entries, expires) VALUES (?1, ?2, ?3)
+        ON CONFLICT (id) DO UPDATE SET expires = max(init_data.expires, excluded.expires)
+        """
 
     public func endSessions(
         _ selection: SessionSelection, at time: Date, barring bar: TokenBar,
@@ -67,15 +56,12 @@ extension SQLiteStore {
         throws -> Int
     {
         // An id is random: it is in one of the tables.
-        let statements = try ["sessions", "guests"].map {
-            try database.cachedStatement(sql: "UPDATE \($0) SET expires = ? WHERE id = ? AND expires > ?")
-        }
+        let statement = try database.cachedStatement(
+            sql: "UPDATE sessions SET expires = ? WHERE id = ? AND expires > ?")
         var count = 0
         for id in ids {
-            for statement in statements {
-                try statement.execute(arguments: [time.seconds, id, time.seconds])
-                count += database.changesCount
-            }
+            try statement.execute(arguments: [time.seconds, id, time.seconds])
+            count += database.changesCount
             try database.execute(
                 """
                 UPDATE foreign_guests SET ends = ?1, barred = ?2, expires = max(expires, ?3) WHERE id = ?4 AND ends > ?1
@@ -88,8 +74,8 @@ extension SQLiteStore {
     private static let portion = 500
 
     public func sweepSessions(before time: Date) async throws -> Int {
-        try await sweep("sessions", before: time) + sweep("guests", before: time)
-            + sweep("init_data", before: time) + sweep("foreign_guests", before: time)
+        try await sweep("sessions", before: time) + sweep("init_data", before: time)
+            + sweep("foreign_guests", before: time)
     }
 
     private func sweep(_ table: String, before time: Date) async throws -> Int {

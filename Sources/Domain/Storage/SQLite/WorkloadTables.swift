@@ -17,27 +17,17 @@ extension SQLiteStore {
             guard found == nil || replacing else { return .exists }
             guard try change.first(ResourceReads.exists(id.text)) == nil else { return .isResource }
             guard try !change.isRetired(sealed.masterKey) else { return .keyRetired }
+            guard try change.knows(registration.launch.policyName) else { return .unknownPolicy }
             if found != nil { try change.execute("DELETE FROM workloads WHERE id = ?1", [.text(id.text)]) }
-            let launch = registration.launch
-            try change.execute(
-                "INSERT INTO workloads (id, tee, registered, disabled) VALUES (?1, ?2, ?3, ?4)",
-                [
-                    .text(id.text), .text(launch.tee.rawValue), .time(time),
-                    .integer(found?.isDisabled ?? false ? 1 : 0),
-                ])
+            let isDisabled = found?.isDisabled ?? false
+            try change.execute(WorkloadWrites.insert, registration.columns(isDisabled: isDisabled, at: time))
             let row = change.database.lastInsertedRowID
-            try change.execute(
-                "INSERT INTO measurements (workload, digest) VALUES (?1, ?2)",
-                [.integer(row), .bytes(launch.measurement)])
-            try change.execute(
-                "INSERT INTO configs (workload, tee_config, policy) VALUES (?1, ?2, ?3)",
-                [.integer(row), .text(registration.configuration), .integer(launch.policyColumn)])
             try change.execute(
                 "INSERT INTO secrets (workload, sealed, master_key) VALUES (?1, ?2, ?3)",
                 [.integer(row), .bytes(sealed.bytes), .text(sealed.masterKey)])
             let workload = Workload(
-                row: row, id: id, launch: launch, configuration: registration.configuration,
-                registered: Date(seconds: time.seconds), isDisabled: found?.isDisabled ?? false)
+                row: row, id: id, launch: registration.launch, configuration: registration.configuration,
+                registered: Date(seconds: time.seconds), isDisabled: isDisabled)
             try change.list([ManifestEntry(workload)])
             try change.append(record(found != nil))
             return .done(workload, replaced: found != nil)

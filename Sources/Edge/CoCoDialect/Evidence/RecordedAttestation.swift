@@ -6,11 +6,9 @@ import JOSE
 
 /// A guest's evidence that was kept, to be looked at again: the body of its `POST /attest`, or the evidence alone.
 public struct RecordedAttestation: Sendable {
-    public let report: AttestationReport
-    /// Those that came along.
-    public let certificates: [Certificate]
+    public let evidence: SNPEvidence
     /// `nil` when none came along.
-    public let initData: GuestAnswer.InitData?
+    public let initData: Answer.InitData?
     /// What the report's data must be, 64 bytes, by what came along: the nonce, the guest's key and other evidence. `nil` when
     /// they did not.
     public let reportData: [UInt8]?
@@ -26,12 +24,12 @@ public struct RecordedAttestation: Sendable {
             var rules = RecipientKey.Rules()
             // Nothing is encrypted to the key.
             rules.allowsRSA1_5 = true
-            let guest = try GuestComponentAnswer(try AttestationBody(value), keys: rules, allowsSample: false).guest
-            guard case .snp(let report, let offered) = guest.proof else {
+            let guest = try GuestComponentAnswer(try AttestationBody(value), keys: rules, allowsSample: false).answer
+            guard case .evidence(let evidence as SNPEvidence) = guest.proof else {
                 throw Refusal(
                     .technologyMismatch, "The evidence is a sample's, behind which there is no hardware to look at.")
             }
-            (self.report, certificates) = (report, offered.certificates)
+            self.evidence = evidence
             (initData, reportData) = (guest.initData, guest.reportData)
             return
         }
@@ -46,15 +44,14 @@ public struct RecordedAttestation: Sendable {
                 "The evidence is JSON, but neither the body of an SEV-SNP guest's POST /attest nor evidence with an "
                     + "attestation_report.")
         }
-        do { report = try AttestationReport(message.report) } catch {
+        do { evidence = SNPEvidence(try AttestationReport(message.report), sent: message.certificates) } catch {
             throw Refusal(.malformed, "The report cannot be used: \(error.reason).")
         }
-        certificates = Certificate.offered(message.certificates)
         (initData, reportData) = (nil, nil)
     }
 }
 
-extension GuestAnswer.InitData {
+extension Answer.InitData {
     /// Init data as a host gives them to a guest.
     ///
     /// - Parameter document: TOML. docs/coco.md says what may stand there.

@@ -23,9 +23,9 @@ struct AttestationToken {
         software: String, stating statement: Statement, at time: Date
     ) {
         var evidence: JSONValue = [
-            "report_data": .text(Hex.encode(answer.guest.reportData)), "runtime_data_claims": answer.binding.claims,
+            "report_data": .text(Hex.encode(answer.answer.reportData)), "runtime_data_claims": answer.binding.claims,
         ]
-        if let initData = answer.guest.initData {
+        if let initData = answer.answer.initData {
             // The whole digest where no field of a report cuts it.
             evidence["init_data"] = .text(
                 guest.claims.tee == .sample ? initData.wholeDigest.base64 : Hex.encode(initData.digest))
@@ -35,7 +35,7 @@ struct AttestationToken {
         evidence[claims.tee.rawValue] =
             switch claims.tee {
             case .snp: claims.tokenClaims
-            case .sample: Self.sample(claims.text(SampleTerm.svn)?.text ?? "", answer.guest.proof)
+            case .sample: Self.sample(claims.text(SampleTerm.svn)?.text ?? "", answer.answer.proof)
             }
         var cpu: JSONValue = [
             "ear.status": .text(vector.status.rawValue),
@@ -45,7 +45,7 @@ struct AttestationToken {
         ]
         if statement != .digest { cpu["ear.trustee.identifiers"] = initDataClaims?.identifiers }
         var submodules: JSONValue = ["cpu0": cpu]
-        for (index, device) in answer.guest.devices.enumerated() {
+        for (index, device) in answer.answer.devices.enumerated() {
             submodules["gpu\(index)"] = Self.device(device, answer.binding)
         }
         members = [
@@ -68,16 +68,16 @@ struct AttestationToken {
     }
 
     /// The reference's verifier adds to what a sample says what its documents' trial policies read.
-    private static func sample(_ svn: String, _ proof: GuestAnswer.Proof) -> JSONValue {
-        guard case .sample(let reportData, _) = proof else { return ["svn": .text(svn)] }
+    private static func sample(_ svn: String, _ proof: Answer.Proof) -> JSONValue {
+        guard case .evidence(let evidence) = proof else { return ["svn": .text(svn)] }
         return [
-            "svn": .text(svn), "report_data": .text(reportData.base64), "launch_digest": "abcde",
+            "svn": .text(svn), "report_data": .text(evidence.reportData.base64), "launch_digest": "abcde",
             "platform_version": ["major": 1, "minor": 4], "debug": false,
         ]
     }
 
     /// A device with no hardware behind it: a submodule of its own, which vouches for nothing.
-    private static func device(_ device: GuestAnswer.SampleDevice, _ binding: RuntimeBinding) -> JSONValue {
+    private static func device(_ device: SampleDevice, _ binding: RuntimeBinding) -> JSONValue {
         let vector = TrustworthinessVector.sample
         return [
             "ear.status": .text(vector.status.rawValue),

@@ -60,7 +60,7 @@ public struct TokenService: Sendable {
             case .sample: .sample
             }
         let (key, time) = (try await keys.current(), now())
-        let claims = answer.guest.initData.map { InitDataClaims($0.claims) }
+        let claims = answer.answer.initData.map { InitDataClaims($0.claims) }
         // In base64url they alone would be longer.
         let isTooLong = claims.map { $0.json.encoded.count / 3 * 4 > Self.longest } ?? false
         var token = ""

@@ -18,8 +18,8 @@ package enum OfflineVerification {
     ///   - folders: searched for more of them.
     /// - Throws: ``MalformedInput`` or an I/O error when an input cannot be used.
     package static func snp(
-        report file: URL, certificates: [URL], folders: [URL], expecting expectations: SNPExpectations,
-        anchors: SNPAnchors, at time: Date
+        report file: URL, certificates: [URL], folders: [URL], _ exchange: Exchange,
+        expecting expectations: Expectations, anchors: Anchors
     ) async throws -> (report: AttestationReport, verdict: Verdict) {
         let contents = try File.read(file.filePath, atMost: longest)
         let text = String(decoding: contents, as: UTF8.self)
@@ -35,7 +35,8 @@ package enum OfflineVerification {
         }
         for folder in folders { pool += CertificateFolder(folder).contents.certificates }
         let result = try await Appraiser(anchors: anchors, source: NoEndorsements())
-            .appraise(report, offered: pool, expecting: expectations, at: time, evenIfHopeless: true)
+            .appraise(
+                SNPEvidence(report, certificates: pool), exchange, expecting: expectations, evenIfHopeless: true)
         return (report, result.verdict)
     }
 

@@ -22,9 +22,8 @@ final class BrokerMetrics: Sendable {
     }
 
     private let checks: [Check.Name: Counter]
-    private let snp: Handshakes
-    private let sev: Handshakes
-    private let guests: [GuestTEE: Handshakes]
+    /// Of workloads' guests, and of guests that name none.
+    private let workloads, guests: [TEE: Handshakes]
     private let resourceReleased: Counter
     private let resourceRefused: Counter
     private let resourceChanges: [AuditRecord.Action: Counter]
@@ -46,12 +45,10 @@ final class BrokerMetrics: Sendable {
 
     init(_ registry: PrometheusRegistry) {
         checks = Self.counters(Check.Name.all) { registry.counter(.refusedChecks, ("check", $0.text)) }
-        snp = Handshakes(registry, .handshakes, tee: TEE.snp.rawValue)
-        sev = Handshakes(registry, .handshakes, tee: TEE.sev.rawValue)
-        guests = Dictionary(
-            uniqueKeysWithValues: GuestTEE.allCases.map {
-                ($0, Handshakes(registry, .guestHandshakes, tee: $0.rawValue))
-            })
+        workloads = Self.counters(TEE.all) { Handshakes(registry, .handshakes, tee: $0.name) }
+        guests = Self.counters(GuestTEE.allCases.map { .evidence($0) }) {
+            Handshakes(registry, .guestHandshakes, tee: $0.name)
+        }
         resourceReleased = registry.counter(.resourceReleases, ("outcome", "released"))
         resourceRefused = registry.counter(.resourceReleases, ("outcome", "refused"))
         resourceChanges = Self.counters([
@@ -78,7 +75,9 @@ final class BrokerMetrics: Sendable {
     }
 
     /// Made beforehand: a rate cannot be told of a series that begins with its first event.
-    private static func counters<Label: Hashable>(_ labels: [Label], _ make: (Label) -> Counter) -> [Label: Counter] {
+    private static func counters<Label: Hashable, Series>(
+        _ labels: [Label], _ make: (Label) -> Series
+    ) -> [Label: Series] {
         Dictionary(labels.map { ($0, make($0)) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -87,18 +86,13 @@ final class BrokerMetrics: Sendable {
         case .registered(_, let isReplacement): (isReplacement ? replaced : registered).increment()
         case .registrationWarned: break
         case .removed: removed.increment()
-        case .challenged(_, let tee): handshakes(tee).challenged.increment()
-        case .attested(let attempt): handshakes(attempt.tee).attested.increment()
+        case .challenged(let workload, let tee): handshakes(workload, tee)?.challenged.increment()
+        case .attested(let attempt): handshakes(attempt.workload, attempt.tee)?.attested.increment()
         case .platformRefused(let attempt, _), .evidenceRefused(let attempt, _):
-            handshakes(attempt.tee).refused.increment()
+            handshakes(attempt.workload, attempt.tee)?.refused.increment()
             count(attempt.verdict)
         case .released: released.increment()
         case .releaseRefused: releaseRefused.increment()
-        case .guestChallenged(let tee): guests[tee]?.challenged.increment()
-        case .guestAttested(let attempt): guests[attempt.tee]?.attested.increment()
-        case .guestRefused(let attempt, _):
-            guests[attempt.tee]?.refused.increment()
-            count(attempt.verdict)
         case .resourceReleased: resourceReleased.increment()
         case .resourceRefused(_, _, let verdict, _):
             resourceRefused.increment()
@@ -138,10 +132,7 @@ final class BrokerMetrics: Sendable {
         for check in verdict?.failures ?? [] { checks[check.name]?.increment() }
     }
 
-    private func handshakes(_ tee: TEE) -> Handshakes {
-        switch tee {
-        case .snp: snp
-        case .sev: sev
-        }
+    private func handshakes(_ workload: WorkloadID?, _ tee: TEE) -> Handshakes? {
+        (workload == nil ? guests : workloads)[tee]
     }
 }

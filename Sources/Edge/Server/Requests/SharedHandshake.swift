@@ -27,7 +27,7 @@ struct SharedHandshake: Sendable {
                     // To parse it twice would cost each guest of the other dialect more than all else that is done here.
                     if !body[...].holds(Self.workload), let greeting = CoCoDialect.greeting(in: body) {
                         form = GuestForm()
-                        return try coco.challenge(greeting)
+                        return try await coco.challenge(greeting)
                     }
                     return try await virtee.challenge(request, body)
                 }
@@ -36,7 +36,8 @@ struct SharedHandshake: Sendable {
                 .post, "kbs/v0/attest", label: "attest",
                 body: .evidence(
                     upTo: limits.body, awaited: limits.longestEvidence, mayBeLong: { $0.hasGuestCookie },
-                    isAwaited: { broker.isChallenge(among: $0.guestSessions) }), form: attestForm
+                    isAwaited: { broker.challenges(among: $0.guestSessions).contains { !$0.isWorkloads } }),
+                form: attestForm
             ) { request in
                 await answering(request, .attest, attestForm) { form in
                     var isCoCo = request.hasGuestCookie

@@ -230,13 +230,12 @@ struct ClusterBench: AsyncParsableCommand {
     private func openSessions(_ database: DatabaseServer) async throws {
         _ = try await database.sql(
             """
-            INSERT INTO sessions (id, workload, binding, exponent, chip, expires, code, opened, master_key)
-            SELECT substr(sha256(('id' || n)::bytea), 1, 16), n % \(workloads) + 1,
-                sha512(('a' || n)::bytea) || sha512(('b' || n)::bytea) || sha512(('c' || n)::bytea)
-                    || sha512(('d' || n)::bytea),
-                '\\x010001', encode(sha512((n % 1000)::text::bytea), 'hex'),
-                extract(epoch FROM now())::bigint + 3600, sha256(('code' || n)::bytea),
-                extract(epoch FROM now())::bigint, (SELECT master_key FROM secrets LIMIT 1)
+            INSERT INTO sessions (id, workload, tee, chip, opened, expires, master_key, code, init_data, claims, key, token)
+            SELECT substr(sha256(('id' || n)::bytea), 1, 16), n % \(workloads) + 1, 'snp',
+                encode(sha512((n % 1000)::text::bytea), 'hex'), extract(epoch FROM now())::bigint,
+                extract(epoch FROM now())::bigint + 3600, (SELECT master_key FROM secrets LIMIT 1),
+                sha256(('code' || n)::bytea), '', repeat(encode(sha512(('a' || n)::bytea), 'hex'), 8),
+                repeat(encode(sha512(('b' || n)::bytea), 'base64'), 4), ''
             FROM generate_series(1, \(sessions)) AS n
             """)
         _ = try await database.sql("VACUUM ANALYZE sessions")

@@ -57,11 +57,10 @@ struct Population: Sendable {
         // Number n has row n + 1: the first has row 1.
         _ = try await database.sql(
             """
-            INSERT INTO workloads (row, id, tee, registered)
-                SELECT n + 1, 'bench/' || n, 'snp', extract(epoch FROM now())::bigint FROM \(rows);
-            INSERT INTO measurements SELECT n + 1, sha384(('bench/' || n)::bytea) FROM \(rows);
-            INSERT INTO configs SELECT n + 1, c.tee_config, c.policy FROM \(rows), configs c
-                WHERE c.workload = \(first.row);
+            INSERT INTO workloads (row, id, tee, digest, guest_policy, tee_config, registered)
+                SELECT n + 1, 'bench/' || n, 'snp', sha384(('bench/' || n)::bytea), f.guest_policy, f.tee_config,
+                    extract(epoch FROM now())::bigint
+                FROM \(rows), workloads f WHERE f.row = \(first.row);
             SELECT setval(pg_get_serial_sequence('workloads', 'row'), \(numbers.upperBound))
             """)
         _ = try await database.sql("\\copy secrets (workload, sealed, master_key) FROM '\(file)'")

@@ -229,20 +229,20 @@ struct AdministrationTests {
             try await server.registerSEV("vm")
             let guest = try Simulated.guest("app")
             let recorded = try RecordedEvidence(Array(try guest.evidence(for: "00")))
-            let certificates = recorded.certificates.map { "\"\(Data($0.der).base64EncodedString())\"" }
+            let certificates = recorded.evidence.certificates.map { "\"\(Data($0.der).base64EncodedString())\"" }
             func appraise(_ id: String, _ report: [UInt8]) async throws -> RunningServer.Reply {
                 try await server.call(
                     "POST", "/api/v1/appraisals",
                     #"{"workload":"\#(id)","report":"\#(Hex.encode(report))","certificates":[\#(certificates.joined(separator: ","))]}"#
                 )
             }
-            #expect(try await appraise("app", recorded.report.bytes).json["accepted"] as? Bool == true)
-            var changed = recorded.report.bytes
+            #expect(try await appraise("app", recorded.evidence.report.bytes).json["accepted"] as? Bool == true)
+            var changed = recorded.evidence.report.bytes
             changed[0x90] ^= 1
             let refused = try await appraise("app", changed)
             #expect(refused.json["accepted"] as? Bool == false && refused.json["genuine"] as? Bool == false)
-            #expect(try await appraise("none", recorded.report.bytes).status == 404)
-            #expect(try await appraise("vm", recorded.report.bytes).problem == "tee_mismatch")
+            #expect(try await appraise("none", recorded.evidence.report.bytes).status == 404)
+            #expect(try await appraise("vm", recorded.evidence.report.bytes).problem == "tee_mismatch")
             #expect(try await appraise("app", [1, 2, 3]).status == 400)
             #expect((try await server.call("GET", "/api/v1/attempts").json["attempts"] as? [Any])?.isEmpty == true)
             #expect((try await server.call("GET", "/api/v1/sessions").json["sessions"] as? [Any])?.isEmpty == true)

@@ -1,6 +1,6 @@
 import Bytes
 import Crypto
-public import FoundationEssentials
+import FoundationEssentials
 
 extension Check.Name {
     static let snpEndorsement = Self("snp.endorsement", .genuineness)
@@ -34,68 +34,32 @@ extension Check.Name {
     public static let snpProvisional = Self("snp.provisional_firmware", .acceptability)
 }
 
-/// What the exchange binds a report to.
-public struct SNPBinding: Sendable, Hashable {
-    /// Challenge and key, 64 bytes. `nil` only where there was no challenge.
-    public var reportData: [UInt8]?
-    /// The digest of the guest's init data, 32 bytes. `nil` where there are none.
-    public var hostData: [UInt8]?
-    /// What the guest calls its processor. A claim, held against the certificate.
-    public var generation: Product?
-
-    public init(reportData: [UInt8]? = nil) { self.reportData = reportData }
-}
-
-extension Verdict {
-    /// Whether all that a report lacks is a certificate: it answers the challenge with the
-    /// registered measurement, in a form that is known, from a processor that is taken.
-    ///
-    /// Meant for a verdict without an endorsement. It says nothing about genuineness.
-    public var isWorthProving: Bool {
-        let decisive: Set<Check.Name> = [
-            .snpVersion, .snpLayout, .snpSignatureAlgorithm, .snpSignatureEncoding, .snpReportData, .snpMeasurement,
-            .snpHostData, .snpProducts, .snpDenied,
-        ]
-        return failures.allSatisfy { !decisive.contains($0.name) }
-    }
-}
-
-/// Decides whether a report is genuine, and this exchange's. Whether what it states is acceptable is Appraisal's to say.
-public enum SNPVerifier {
-    /// Evaluates every check. The only expensive one is the report's signature.
-    ///
-    /// - Parameters:
-    ///   - report: what the guest sent.
-    ///   - endorsement: the certificates for the chip and TCB that the report names, if there are any.
-    ///   - offered: keys that were at hand; without an endorsement the verdict says why none of them fits.
-    ///   - denies: what operators have denied; `nil` where there is no such list.
-    ///   - time: when the certificates must be valid.
-    public static func verify(
-        _ report: AttestationReport, endorsement: AppraisedChain?, offered: [EndorsementKey] = [],
-        boundTo binding: SNPBinding, denying denies: DenyList? = nil, at time: Date
-    ) -> Verdict {
+extension SNPEvidence {
+    /// The only expensive check is the report's signature.
+    public func verify(by endorsement: AppraisedChain?, explaining explains: Bool, _ exchange: Exchange) -> Verdict {
         var list = CheckList()
         let key = endorsement?.chain.key
         let isSigned = key.map { report.signature.isValid(for: $0.publicKey, over: report.signedBytes) } ?? false
-        checkForm(
+        Self.checkForm(
             of: report, product: key?.product ?? report.product,
             isProven: isSigned && endorsement?.isGenuine == true, &list)
         if let endorsement {
             list.append(endorsement.checks)
-            checkEndorsement(of: report, by: endorsement, isSigned: isSigned, at: time, &list)
+            Self.checkEndorsement(of: report, by: endorsement, isSigned: isSigned, at: exchange.time, &list)
         } else {
-            let misfits = offered.prefix(4).map { $0.misfit(with: report) }
+            let misfits =
+                explains ? EndorsementKey.all(among: certificates).prefix(4).map { $0.misfit(with: report) } : []
             list.check(
                 .snpEndorsement, expected: .text("a VCEK or VLEK certificate for the report"),
                 found: .text(misfits.isEmpty ? "none" : misfits.joined(separator: "; ")), false,
                 advice: (misfits.isEmpty
                     ? "" : "No certificate that is at hand fits: \(misfits.joined(separator: "; ")). ")
-                    + adviceWithoutEndorsement(report))
+                    + Self.adviceWithoutEndorsement(report))
         }
-        if let denies {
+        if let denies = exchange.denies {
             list.checkDenial(.snpDenied, of: report.endorsers + (endorsement?.endorsers ?? []), by: denies)
         }
-        check(report, of: key?.product ?? report.product, boundTo: binding, &list)
+        checkBinding(to: exchange, of: key?.product ?? report.product, &list)
         return Verdict(list)
     }
 
@@ -206,24 +170,22 @@ public enum SNPVerifier {
 
     // MARK: Binding
 
-    private static func check(
-        _ report: AttestationReport, of product: Product?, boundTo binding: SNPBinding, _ list: inout CheckList
-    ) {
-        if let generation = binding.generation {
+    private func checkBinding(to exchange: Exchange, of product: Product?, _ list: inout CheckList) {
+        if let generation {
             list.check(
                 .snpGeneration, expected: .text(generation.rawValue), found: .text(product?.rawValue ?? "unknown"),
                 product == generation,
                 advice: "The guest is configured for \(generation.rawValue) and runs on "
                     + "\(product?.rawValue ?? "another processor"): correct its `gen`.")
         }
-        if let reportData = binding.reportData {
+        if let reportData = exchange.reportData {
             list.check(
                 .snpReportData, expected: .bytes(reportData), found: .bytes(report.reportData),
                 equalInConstantTime(reportData, report.reportData),
                 advice: "The report is not bound to this challenge and key: it is an old report, or another guest's. "
                     + "Start again from /auth.")
         }
-        if let hostData = binding.hostData {
+        if let hostData = exchange.initData {
             list.check(
                 .snpHostData, expected: .bytes(hostData), found: .bytes(report.hostData),
                 equalInConstantTime(hostData, report.hostData),

@@ -1,40 +1,22 @@
 public import Bytes
 import Crypto
-public import Evidence
+import Evidence
 public import FoundationEssentials
 
-/// A guest whose evidence was accepted, whichever resource it will ask for.
+/// A guest whose evidence was accepted, whatever it will ask for.
 public struct AttestedGuest: Sendable, Hashable {
-    /// The challenge's id, 16 bytes: a challenge makes one guest at most.
+    /// The session's id, 16 bytes.
     public let id: [UInt8]
     public let claims: GuestClaims
-    /// The guest's public key: a JWK in canonical JSON.
+    /// Its public key, as the dialect wrote it.
     public let key: String
-    /// Every check of its evidence.
-    public let verdict: VerdictRecord
-    /// In whole seconds.
-    public let opened: Date
-    /// When the guest must attest again, in whole seconds.
+    /// When it must attest again, in whole seconds.
     public let expires: Date
-    /// What the dialect states of it to others; `nil` while it is being made.
-    public let token: String?
+    /// What the dialect states of it to others, if it does; `nil` while it is being made.
+    public internal(set) var token: String?
 
-    init(
-        id: [UInt8], claims: GuestClaims, key: String, verdict: VerdictRecord, opened: Date, expires: Date,
-        token: String?
-    ) {
-        self.id = id
-        self.claims = claims
-        self.key = key
-        self.verdict = verdict
-        self.opened = opened
-        self.expires = expires
-        self.token = token
-    }
-
-    func stating(_ token: String) -> AttestedGuest {
-        AttestedGuest(
-            id: id, claims: claims, key: key, verdict: verdict, opened: opened, expires: expires, token: token)
+    init(id: [UInt8], claims: GuestClaims, key: String, expires: Date, token: String? = nil) {
+        (self.id, self.claims, self.key, self.expires, self.token) = (id, claims, key, expires, token)
     }
 
     /// Names the guest in logs; it opens nothing.

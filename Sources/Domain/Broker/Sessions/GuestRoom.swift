@@ -24,11 +24,10 @@ final class GuestRoom: Sendable {
     /// - Returns: `nil` when there is room for the guest; otherwise after how many seconds, and whether it is all guests'
     ///   room that is full.
     func wait(
-        for guest: StoredGuest, initData: Int = 0, of machine: String, at now: ContinuousClock.Instant = .now
+        for session: StoredSession, initData: Int = 0, of machine: String, at now: ContinuousClock.Instant = .now
     ) -> (seconds: Int, ofAll: Bool)? {
         let bytes =
-            guest.claims.utf8.count + guest.token.utf8.count + guest.key.utf8.count + guest.verdict.utf8.count
-            + initData
+            session.claims.utf8.count + session.token.utf8.count + session.key.utf8.count + initData
         let size = bytes / 1_024 + 1
         if let wait = machines.update(machine, default: now, { one.take(size, from: &$0, at: now) }) {
             return (Int(wait.components.seconds) + 1, false)

@@ -1,5 +1,4 @@
 import Crypto
-public import Evidence
 public import FoundationEssentials
 
 /// What a vendor states of its hardware, and holds until some time: a certificate; of other vendors also a list of what
@@ -47,51 +46,5 @@ extension EndorsementDocument {
     /// elsewhere, and verified anyway.
     public var certificates: [Certificate] {
         ([bytes] + issuers).compactMap { try? Certificate(der: $0) }
-    }
-}
-
-/// Where documents outlive the process: those that were verified, and those that an operator imported.
-public protocol EndorsementStore: Sendable {
-    /// In the order of the names, the latest of each first.
-    func endorsements(named names: [EndorsementName]) async throws -> [EndorsementDocument]
-
-    func keep(_ documents: [EndorsementDocument]) async throws
-
-    /// In the order of their fingerprints, from the first one after `fingerprint`.
-    func endorsements(after fingerprint: [UInt8], limit: Int) async throws -> [KeptEndorsement]
-
-    /// The document with a fingerprint.
-    func endorsement(_ fingerprint: [UInt8]) async throws -> KeptEndorsement?
-
-    /// - Returns: whether there was one.
-    func removeEndorsement(_ fingerprint: [UInt8], recording record: AuditRecord) async throws -> Bool
-}
-
-/// A document in the cache.
-public struct KeptEndorsement: Sendable, Hashable {
-    public let document: EndorsementDocument
-    public let added: Date
-
-    public init(_ document: EndorsementDocument, added: Date) {
-        self.document = document
-        self.added = added
-    }
-}
-
-extension SNPAnchors.Authority {
-    /// Kept with the ARK above it.
-    public var document: EndorsementDocument {
-        EndorsementDocument(intermediate, above: [root], named: AMDDocument.authority(product, kind).name)
-    }
-}
-
-extension EndorsementChain {
-    /// The key, and what is above it, which other keys share.
-    public var documents: [EndorsementDocument] {
-        [
-            EndorsementDocument(key.certificate, named: AMDDocument.key(EndorsementIdentity(of: key)).name),
-            EndorsementDocument(
-                intermediate, above: [root], named: AMDDocument.authority(key.product, key.kind).name),
-        ]
     }
 }

@@ -2,20 +2,20 @@ import Bytes
 import Concurrency
 import FoundationEssentials
 
-/// Guests that were attested here lately: most ask for their resource at once, and to check a row's code and read the guest
-/// from it takes longer than to see that the row is still the one that was written.
-final class RecentGuests: Sendable {
-    private let rows = BoundedCache<[UInt8], (stored: StoredGuest, guest: AttestedGuest)>(capacity: 64)
+/// Sessions that were opened here lately: most guests ask for their secret at once, and to check a row's code and read the
+/// session from it takes longer than to see that the row is still the one that was written.
+final class RecentSessions: Sendable {
+    private let rows = BoundedCache<[UInt8], (stored: StoredSession, session: Session)>(capacity: 64)
     /// Of a guest's init data, in bytes: they can make one as large as a thousand others.
     private let longest = 131_072
 
-    func remember(_ guest: AttestedGuest, as stored: StoredGuest, initDataBytes: Int) {
-        if initDataBytes <= longest { rows[stored.id] = (stored, guest) }
+    func remember(_ session: Session, as stored: StoredSession, initDataBytes: Int) {
+        if initDataBytes <= longest { rows[stored.id] = (stored, session) }
     }
 
     /// - Parameter stored: its row, of which nothing was checked.
-    func guest(_ stored: StoredGuest) -> AttestedGuest? {
-        rows[stored.id].flatMap { $0.stored == stored ? $0.guest : nil }
+    func session(_ stored: StoredSession) -> Session? {
+        rows[stored.id].flatMap { $0.stored == stored ? $0.session : nil }
     }
 }
 

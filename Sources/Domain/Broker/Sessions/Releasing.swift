@@ -1,0 +1,191 @@
+public import Bytes
+public import Evidence
+import FoundationEssentials
+
+/// A secret, encrypted to whoever attested.
+public enum WrappedSecret<Wrapped: Sendable>: Sendable {
+    /// To the guest's key, as the dialect does it.
+    case guest(Wrapped)
+    /// For LAUNCH_SECRET.
+    case platform(SEVSecretPacket)
+}
+
+extension Broker {
+    /// The key of the session's own workload. The record of it is in the trail before the key leaves.
+    ///
+    /// - Parameters:
+    ///   - key: the id that was asked for. Anything but the workload's own is unknown, whether it exists or not:
+    ///     nobody looks.
+    ///   - session: every session id that came along; the valid one counts.
+    ///   - wrap: encrypts the secret to the guest's key, which is passed along.
+    /// - Throws: a ``Refusal``, or what `wrap` throws.
+    public func release<Wrapped: Sendable>(
+        _ key: some StringProtocol, session candidates: [some StringProtocol],
+        wrappedBy wrap: (_ secret: Secret, _ key: String) throws -> Wrapped
+    ) async throws -> WrappedSecret<Wrapped> {
+        let challenges = challenges(among: candidates).filter(\.isWorkloads)
+        // What it was decided on may change before the record is written: then it is decided again.
+        for attempt in 0..<8 {
+            guard let grant = try await grant(challenges) else {
+                throw refused(challenges.first?.challenge, .noSession)
+            }
+            let (challenge, workload) = (grant.opened.challenge, grant.secret.workload)
+            if attempt == 0, let seconds = releases.wait(for: challenge.id) {
+                throw refused(
+                    challenge,
+                    Refusal(.rateLimited, "This session has asked for its key too often: wait.", retryAfter: seconds))
+            }
+            let policy = try await judge(grant, asking: key)
+            let wrapped = try self.wrap(
+                try await keys.open(grant.secret.sealed, of: workload), for: grant, by: wrap)
+            let time = now()
+            let record = record(of: grant, policy, at: time)
+            let release = ResourceRelease(.workload(workload, policy: policy?.stamp), to: .attested(challenge.id))
+            switch try await store.record(release, at: time, recording: record) {
+            case .done:
+                report(
+                    .released(
+                        workload.id, session: Challenge.shortID(of: challenge.id), head: store.writtenHead))
+                return wrapped
+            case .ended: throw refused(challenge, .noSession)
+            case .changed: continue
+            }
+        }
+        throw refused(
+            challenges.first?.challenge,
+            Refusal(.unavailable, "The workload is being changed: try again.", retryAfter: 1))
+    }
+
+    /// A session that is open, and what it may have.
+    private struct OpenGrant {
+        let opened: OpenedChallenge
+        let session: Session
+        let secret: StoredSecret
+    }
+
+    private func grant(_ challenges: [OpenedChallenge]) async throws -> OpenGrant? {
+        let time = now()
+        for opened in challenges {
+            guard let grant = try await store.grant(session: opened.challenge.id, at: time),
+                grant.secret.workload.row == opened.challenge.workload,
+                grant.secret.workload.launch.takes(opened.challenge.tee),
+                let session = try await session(grant.session, of: grant.secret.workload, sealedBy: [opened.keys])
+            else { continue }
+            return OpenGrant(opened: opened, session: session, secret: grant.secret)
+        }
+        return nil
+    }
+
+    /// Everything that was asked when the guest attested, as it is now: it may have attested at another server, or before an
+    /// operator changed something.
+    ///
+    /// - Returns: the workload's policy, if it names one.
+    /// - Throws: a ``Refusal``.
+    private func judge(_ grant: OpenGrant, asking key: some StringProtocol) async throws -> PolicyInForce? {
+        let workload = grant.secret.workload
+        guard ExactText(key) == ExactText(workload.id.text) else {
+            throw try await refused(
+                grant, Refusal(.keyUnknown, "There is no such key for this session's workload."))
+        }
+        guard !workload.isDisabled else { throw try await refused(grant, .disabled(workload.id)) }
+        switch grant.session.holder {
+        case .platform(_, let denials):
+            guard policy.allowsSEV else { throw try await refused(grant, .sevNotAllowed) }
+            // As of this very read of the workload: see ``DenialStore/denies(_:)``.
+            guard denials == store.denyListMark else {
+                throw try await refused(
+                    grant, Refusal(.sessionInvalid, "\(Refusal.denyListChanged): start again at /auth."))
+            }
+            return nil
+        case .guest(let guest):
+            let own = try await rules(for: workload)
+            let verdict: Verdict
+            let policy: PolicyInForce?
+            if case .policy(let named) = own {
+                policy = named
+                verdict = try await named.decide(on: guest.claims, under: self.policy, at: now(), asking: agent) {
+                    PolicyQuestion(claims: Array(guest.claims.json.utf8), key: workload.id)
+                }
+            } else {
+                policy = nil
+                verdict = expectations(of: guest.claims.tee, own).verdict(on: guest.claims.evidence, at: now())
+            }
+            guard verdict.isAccepted else { throw try await refused(grant, verdict, policy) }
+            // As of the last of these reads, and behind an agent's answer: see ``DenialStore/denies(_:)``.
+            if let denied = denial(among: guest.claims.evidence.endorsers) {
+                throw try await refused(grant, denied, policy)
+            }
+            return policy
+        }
+    }
+
+    private func wrap<Wrapped: Sendable>(
+        _ secret: Secret, for grant: OpenGrant, by wrap: (Secret, String) throws -> Wrapped
+    ) throws -> WrappedSecret<Wrapped> {
+        switch grant.session.holder {
+        case .guest(let guest): return .guest(try wrap(secret, guest.key))
+        case .platform(let measurement, _):
+            var padded = [UInt8](repeating: 0, count: SEVSecretSize.bytes)
+            defer { padded.wipe() }
+            secret.withBytes { bytes in padded.withUnsafeMutableBytes { $0.copyBytes(from: bytes.prefix($0.count)) } }
+            return .platform(
+                try grant.opened.keys.transportKeys(for: grant.session.id).wrap(padded, for: measurement))
+        }
+    }
+
+    // MARK: Records
+
+    /// - Parameter policy: that it was decided by; it says what the guest could have been, so the record says what it was.
+    private func record(
+        of grant: OpenGrant, _ policy: PolicyInForce?, _ refusal: Refusal? = nil, at time: Date
+    ) -> AuditRecord {
+        let guest = grant.session.guest
+        let chip = guest?.chip ?? ""
+        var record = AuditRecord(
+            .releaseSecret, by: .guest, refusal == nil ? .done : .refused, workload: grant.secret.workload.id.text,
+            session: Hex.encode(grant.session.id), chip: chip.isEmpty ? nil : chip, code: refusal?.code, at: time)
+        if let policy {
+            record.details["policy"] = policy.policy.name.text
+            record.details["policy_revision"] = "\(policy.stamp.policy)"
+            record.details["measurement"] = guest?.claims.measurement.map { Hex.encode($0) }
+        }
+        return record
+    }
+
+    private func refused(_ grant: OpenGrant, _ refusal: Refusal) async throws -> Refusal {
+        try await recordBounded(record(of: grant, nil, refusal, at: now()), in: budgets.genuine)
+        return refused(grant.opened.challenge, refusal)
+    }
+
+    /// What was acceptable when the guest attested, and is not any more.
+    private func refused(_ grant: OpenGrant, _ verdict: Verdict, _ policy: PolicyInForce?) async throws -> Refusal {
+        let refusal = Refusal(.evidenceRefused, verdict.sentence)
+        let guest = grant.session.guest
+        let attempt = RecordedAttempt(
+            Attempt(
+                workload: grant.secret.workload.id, tee: grant.opened.challenge.tee, session: grant.session.id,
+                chip: guest?.chip ?? "", verdict: verdict, claims: guest?.claims), refusal, as: .releaseSecret,
+            at: now())
+        var record = AuditRecord.attest(attempt, as: .releaseSecret)
+        record.details.merge(self.record(of: grant, policy, refusal, at: attempt.time).details) { $1 }
+        try await keep(attempt, [record], in: budgets.budget(for: verdict))
+        return refused(grant.opened.challenge, refusal)
+    }
+
+    private func refused(_ challenge: Challenge?, _ refusal: Refusal) -> Refusal {
+        report(.releaseRefused(session: challenge.map { Challenge.shortID(of: $0.id) } ?? "none", refusal))
+        return refusal
+    }
+}
+
+extension Refusal {
+    fileprivate static let noSession = Refusal(
+        .sessionInvalid, "There is no attested session for this cookie, or it has ended: start again at /auth.")
+
+    /// Which SEV platform a guest is on is not known any more.
+    static let denyListChanged = "What the operator denies has changed since the host was looked at"
+
+    static func disabled(_ id: WorkloadID) -> Refusal {
+        Refusal(.workloadDisabled, "The operator has disabled the workload \(id): ask why.")
+    }
+}

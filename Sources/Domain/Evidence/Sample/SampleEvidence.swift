@@ -1,0 +1,91 @@
+import Bytes
+import Crypto
+
+extension Check.Name {
+    /// Nothing proves a sample. It counts as genuine where an operator says so, and nowhere else.
+    static let sampleAllowed = Self("sample.allowed", .genuineness)
+    static let sampleReportData = Self("sample.report_data", .acceptability)
+    static let sampleDevice = Self("sample.device", .acceptability)
+}
+
+/// Evidence behind which there is no hardware: for trying a deployment out.
+public struct SampleEvidence: Attestation {
+    /// What the guest says that it is bound to; zeros at its end may be missing.
+    public let reportData: [UInt8]
+    /// As the guest wrote it.
+    public let svn: String
+
+    public init(reportData: [UInt8], svn: String) { (self.reportData, self.svn) = (reportData, svn) }
+
+    public var tee: GuestTEE { .sample }
+    public var signers: [EndorsementName] { [] }
+    public var offered: [EndorsementDocument] { [] }
+
+    public static func endorsements(
+        of signer: EndorsementName, among documents: [EndorsementDocument], anchors: Anchors
+    ) -> [NoEndorsement] { [] }
+
+    public static func documents(of signer: EndorsementName) -> [EndorsementName] { [] }
+
+    public static func wanted(
+        for signer: EndorsementName, having documents: [EndorsementDocument], anchors: Anchors,
+        denying denies: DenyList?
+    ) -> [EndorsementName] { [] }
+
+    public static func genuine(
+        _ name: EndorsementName, among documents: [EndorsementDocument], anchors: Anchors, denying denies: DenyList?
+    ) -> [EndorsementDocument]? { nil }
+
+    public static var decisive: Set<Check.Name> { [] }
+
+    public func verify(by endorsement: NoEndorsement?, explaining: Bool, _ exchange: Exchange) -> Verdict {
+        var list = CheckList()
+        list.check(
+            .sampleAllowed, expected: .text("hardware, or samples allowed"), found: .text("a sample"),
+            exchange.takesSamples,
+            advice: "This server takes no sample evidence, behind which there is no hardware: run the guest on SEV-SNP."
+        )
+        if let expected = exchange.reportData {
+            let found = Self.padded(reportData, like: expected)
+            list.check(
+                .sampleReportData, expected: .bytes(expected), found: .bytes(found),
+                equalInConstantTime(expected, found),
+                advice: "The sample is not bound to this challenge and key: start again from /auth.")
+        }
+        return Verdict(list)
+    }
+
+    public func claims(by endorsement: NoEndorsement?) -> Claims { Claims(.sample, [SampleTerm.svn: .text(svn)]) }
+    public func claims(ifSignedBy signer: EndorsementName) -> Claims { claims(by: nil) }
+
+    fileprivate static func padded(_ found: [UInt8], like expected: [UInt8]) -> [UInt8] {
+        found + Array(repeating: 0, count: max(0, expected.count - found.count))
+    }
+}
+
+/// Evidence of a device beside the processor, behind which there is no hardware.
+public struct SampleDevice: Sendable, Hashable {
+    public let svn: String
+    /// What it says that it is bound to; zeros at its end may be missing.
+    public let reportData: [UInt8]
+    /// What it must be, 64 bytes.
+    public let expected: [UInt8]
+
+    public init(svn: String, reportData: [UInt8], expected: [UInt8]) {
+        (self.svn, self.reportData, self.expected) = (svn, reportData, expected)
+    }
+
+    /// Whether it may stand beside the guest's own evidence, and is bound to challenge and key.
+    ///
+    /// - Parameter isAllowed: whether the operator takes samples.
+    public func requirement(isAllowed: Bool) -> Requirement {
+        let found = SampleEvidence.padded(reportData, like: expected)
+        let isBound = equalInConstantTime(expected, found)
+        return Requirement(
+            .sampleDevice, expected: isAllowed ? .bytes(expected) : .text("a device with hardware behind it"),
+            found: isAllowed ? .bytes(found) : .text("a sample"), isMet: isAllowed && isBound,
+            advice: isAllowed
+                ? "The sample device is not bound to this challenge and key: start again from /auth."
+                : "This server takes no sample devices: have the guest attest without.")
+    }
+}
