@@ -20,8 +20,7 @@ BINARY ?= $(RELEASE_BUILD)/release/kbs
 GUEST ?= $(RELEASE_BUILD)/release/kbs-guest
 MANUALS ?= $(RELEASE_BUILD)/man
 BENCH_BUILD = .build-bench
-# Generic code is compiled for the types that other modules use it with: docs/performance.md.
-OPTIMISED = swift build -c release --static-swift-stdlib -Xswiftc -cross-module-optimization -Xswiftc -use-ld=lld
+OPTIMISED = swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 # The addresses that the program corrects when it starts, in a hundredth of the room. It takes glibc 2.36, which a guest's
 # image may not have.
 PACKED = -Xlinker -z -Xlinker pack-relative-relocs

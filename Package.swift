@@ -217,7 +217,7 @@ let testTargets: [Target] = [
             "Broker", "Bytes", "Concurrency", "Crypto", "EdgeSupport", "Formats", "HTTP", "HTTPClient", "HTTPServer",
             "JOSE", "JSONWebTokens", "Logging", "TestSupport",
         ]),
-    tests("Domain", "AppraisalTests", ["Appraisal", "Bytes", "Crypto", "Evidence", "EvidenceSupport"]),
+    tests("Domain", "AppraisalTests", ["Appraisal", "Bytes", "Crypto", "Evidence", "EvidenceSupport", "Formats"]),
     tests("Domain", "MasterKeysTests", ["Bytes", "Crypto", "Files", "MasterKeys", "TestSupport"]),
     tests(
         "Domain", "EndorsementsTests",

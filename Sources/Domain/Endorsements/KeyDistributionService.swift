@@ -161,7 +161,7 @@ public struct KeyDistributionService: Sendable {
                 ) { await ask(for: path, checking: check) }
             }
         } catch is NoAnswerInTime {
-            throw EndorsementUnavailable("\(name) has not answered yet", retryAfter: 5)
+            throw EndorsementUnavailable("\(name) has not answered yet", retryAfter: 5, isOfVendor: true)
         }
     }
 
@@ -181,7 +181,9 @@ public struct KeyDistributionService: Sendable {
             let until = remember(error, of: path)
             return .final(
                 .failure(
-                    EndorsementUnavailable(error.reason, detail: error.detail, retryAfter: seconds(until: until))))
+                    EndorsementUnavailable(
+                        error.reason, detail: error.detail, retryAfter: seconds(until: until),
+                        isOfVendor: error.isOfVendor)))
         }
     }
 
@@ -230,7 +232,7 @@ public struct KeyDistributionService: Sendable {
         } catch let error as HTTPClientError where error.reason == .size {
             return (.final(.failure(notACertificate(error))), .malformed)
         } catch {
-            let reason = EndorsementUnavailable("\(name) cannot be reached", detail: "\(error)")
+            let reason = EndorsementUnavailable("\(name) cannot be reached", detail: "\(error)", isOfVendor: true)
             let isTransient = (error as? HTTPClientError)?.isTransient ?? true
             return (isTransient ? .later(reason, isLimit: false) : .final(.failure(reason)), .unreachable)
         }

@@ -240,6 +240,6 @@ actor VendorQueue {
     ) -> EndorsementUnavailable {
         EndorsementUnavailable(
             reason.reason, detail: reason.detail,
-            retryAfter: max(1, Int(time.now().duration(to: until).components.seconds)))
+            retryAfter: max(1, Int(time.now().duration(to: until).components.seconds)), isOfVendor: true)
     }
 }

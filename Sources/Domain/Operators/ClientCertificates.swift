@@ -5,28 +5,28 @@ import X509
 /// Which client certificates have which role. That a certificate is genuine, TLS has verified before.
 public struct ClientCertificates: Sendable {
     /// Names as `cn:ops`, `dns:ci.example.org`, `uri:spiffe://example.org/registrar`, `email:a@example.org`.
-    private let roles: [ExactText: Role]
+    private let roles: [ExactText: Authority]
 
     public var isEmpty: Bool { roles.isEmpty }
 
     public static let none = ClientCertificates(roles: [:])
 
-    private init(roles: [ExactText: Role]) { self.roles = roles }
+    private init(roles: [ExactText: Authority]) { self.roles = roles }
 
     /// Reads entries such as `dns:ci.example.org=registrar`.
     ///
     /// - Throws: a ``Refusal`` that names the entry.
     public init(_ entries: [String]) throws(Refusal) {
-        var roles: [ExactText: Role] = [:]
+        var roles: [ExactText: Authority] = [:]
         for entry in entries {
             guard let mark = entry.lastIndex(of: "="),
-                let role = Role(exactly: entry[entry.index(after: mark)...]),
+                let role = Authority(exactly: entry[entry.index(after: mark)...]),
                 let colon = entry.firstIndex(of: ":"), colon < mark,
                 (["cn", "dns", "uri", "email"] as [ExactText]).contains(ExactText(entry[..<colon]))
             else {
                 throw Refusal(
                     .invalidField,
-                    "\"\(entry)\" should be a name and a role: dns:ci.example.org=registrar, cn:NAME=auditor, "
+                    "\"\(entry)\" should be a name and a role: dns:ci.example.org=registrar:team-a/, cn:NAME=auditor, "
                         + "uri:spiffe://…=admin or email:…=admin.")
             }
             roles[ExactText(entry[..<mark])] = role
@@ -37,11 +37,11 @@ public struct ClientCertificates: Sendable {
     /// Who the certificate's holder is.
     ///
     /// - Parameter der: verified already.
-    /// - Returns: `nil` when no name of it has a role; the one with the most rights otherwise.
+    /// - Returns: `nil` when no name of it has a role; by the name whose role has the most rights otherwise, with those of all.
     public func caller(_ der: [UInt8]) -> Operator? {
         guard let certificate = try? X509Certificate(der: der) else { return nil }
         let named = Self.names(of: certificate).compactMap { name in roles[name].map { (name, $0) } }
-        return named.max { $0.1 < $1.1 }.map { Operator(.certificate($0.0.text), $0.1) }
+        return named.max { $0.1.role < $1.1.role }.map { Operator(.certificate($0.0.text), named.map(\.1)) }
     }
 
     private static func names(of certificate: X509Certificate) -> [ExactText] {

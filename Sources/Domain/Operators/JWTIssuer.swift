@@ -12,7 +12,7 @@ public struct JWTIssuer: Sendable, Hashable {
     /// The claim that says what the caller may do; dots go into objects, e.g. `realm_access.roles`.
     public var roleClaim = "kbs_role"
     /// A claim's values and what they mean. Without any, the values are the roles' own names.
-    public var roles: [ExactText: Role] = [:]
+    public var roles: [ExactText: Authority] = [:]
 
     public init(issuer: ExactText, audience: ExactText, keys: String) {
         self.issuer = issuer
@@ -23,5 +23,7 @@ public struct JWTIssuer: Sendable, Hashable {
     /// How many of the three that belong together are set.
     package var partsSet: Int { [issuer.text, audience.text, keys].count { !$0.isEmpty } }
 
-    func role(_ value: ExactText) -> Role? { roles.isEmpty ? Role(exactly: value) : roles[value] }
+    func authority(_ value: ExactText) -> Authority? {
+        roles.isEmpty ? Authority(exactly: value.text) : roles[value]
+    }
 }

@@ -19,11 +19,11 @@ package struct JWTVerifier: Sendable {
     /// - Throws: a ``Refusal``.
     package func caller(_ text: String, at time: Date) async throws -> Operator {
         let claims = try await verifier.claims(of: text, at: time)
-        let roles = claims.list(issuer.roleClaim).compactMap(issuer.role)
-        guard let role = roles.max() else {
+        let authorities = claims.list(issuer.roleClaim).compactMap(issuer.authority)
+        guard !authorities.isEmpty else {
             throw Refusal(
                 .forbidden, "The JWT's claim \(issuer.roleClaim) names no role: registrar, auditor or admin is wanted.")
         }
-        return Operator(.jwt(issuer: issuer.issuer.text, subject: claims["sub"]?.asText ?? "?"), role)
+        return Operator(.jwt(issuer: issuer.issuer.text, subject: claims["sub"]?.asText ?? "?"), authorities)
     }
 }

@@ -14,7 +14,7 @@ public struct OperatorKeys: Sendable {
     private struct Key: Sendable {
         let key: VerificationKey
         let thumbprint: String
-        let role: Role
+        let role: Authority
     }
 
     private var keys: [Key] = []
@@ -32,7 +32,7 @@ public struct OperatorKeys: Sendable {
     ///
     /// - Parameter pem: a file with one `PUBLIC KEY`.
     /// - Throws: ``MalformedInput`` that says what it is instead.
-    public mutating func add(pem file: [UInt8], role: Role) throws(MalformedInput) {
+    public mutating func add(pem file: [UInt8], role: Authority) throws(MalformedInput) {
         let documents = try PEMDocument.read(file)
         guard documents.count == 1, let document = documents.first, ExactText(document.label) == "PUBLIC KEY" else {
             let found =

@@ -22,10 +22,13 @@ public final class KnownRules: Sendable {
 /// How reference values are kept in columns, in any database.
 extension ReferenceValueSet {
     init(_ columns: ReferenceColumns) throws {
-        guard let kind = Kind(rawValue: columns.kind), let column = Self.values(column: columns.digests, kind: kind)
+        guard let kind = Kind(rawValue: columns.kind),
+            let (values, isSingle) = Self.values(column: columns.digests, kind: kind),
+            let periods = Self.periods(column: columns.periods, count: values.count)
         else { throw UnexpectedAnswer(description: "the reference values \(columns.name) cannot be read") }
         try self.init(
-            name: try PolicyName(columns.name), kind: kind, values: column.values, source: columns.source,
-            expires: columns.expires.map { Date(seconds: $0) }, isSingle: column.isSingle)
+            name: try PolicyName(columns.name), kind: kind, values: zip(values, periods).map { ReferenceValue($0, $1) },
+            source: columns.source, supersededBy: try columns.supersededBy.map { try PolicyName($0) },
+            isSingle: isSingle)
     }
 }

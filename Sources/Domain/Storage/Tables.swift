@@ -70,10 +70,23 @@ struct Tables {
                 name \(text) PRIMARY KEY NOT NULL,
                 kind \(text) NOT NULL,
                 digests \(bytes) NOT NULL, -- one after the other, or JSON of what is no digest
+                periods \(bytes) NOT NULL, -- when each counts, if any has an end: two times of 8 bytes
+                superseded_by \(text),
                 source \(text) NOT NULL,
-                expires \(integer),
                 revision \(integer) NOT NULL,
-                changed \(integer) NOT NULL
+                changed \(integer) NOT NULL,
+                provenance \(text) NOT NULL -- of each: JSON
+            ) \(keyed)
+            """,
+            // It stays when the set is removed.
+            """
+            CREATE TABLE reference_history (
+                name \(text) NOT NULL,
+                revision \(integer) NOT NULL,
+                time \(integer) NOT NULL,
+                actor \(text) NOT NULL,
+                change \(text) NOT NULL, -- JSON
+                PRIMARY KEY (name, revision)
             ) \(keyed)
             """,
             """
@@ -118,6 +131,7 @@ struct Tables {
                 stored \(integer) NOT NULL,
                 -- The resource's, while this is the current one.
                 policy \(text) REFERENCES policies (name) ON DELETE SET NULL,
+                host_data \(bytes), -- 32 bytes; what a guest must be launched with
                 master_key \(text) NOT NULL,
                 sealed \(bytes) NOT NULL,
                 PRIMARY KEY (resource, version)
@@ -244,7 +258,7 @@ struct Tables {
             CREATE TABLE tokens (
                 id \(text) PRIMARY KEY NOT NULL,
                 digest \(bytes) NOT NULL, -- SHA-256 of the secret part
-                role \(text) NOT NULL CHECK (role IN ('registrar', 'auditor', 'admin')),
+                role \(text) NOT NULL,
                 description \(text) NOT NULL,
                 created \(integer) NOT NULL,
                 expires \(integer) NOT NULL,

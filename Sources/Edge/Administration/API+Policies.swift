@@ -3,13 +3,13 @@ import Bytes
 import HTTP
 import HTTPEdge
 
-/// Policies and reference values: admins change them, the others read them.
+/// Policies: admins change them, the others read them.
 extension AdministrationAPI {
     var policies: [Call] {
         let one = "policies/:policy"
         return [
             call(
-                .get, "policies", .readPolicies,
+                .get, "policies", .readPolicies, checksNames: true,
                 Operation(
                     "listPolicies", "List the policies", "In the order of their names, a page at a time.",
                     query: [.after("name"), .limit], replies: [.ok("A page.", PolicyPage.self)])
@@ -19,14 +19,14 @@ extension AdministrationAPI {
                         after: request.query["after"] ?? "", limit: try request.query.limit()))
             },
             call(
-                .get, one, .readPolicies,
+                .get, one, .readPolicies, checksNames: true,
                 Operation(
                     "readPolicy", "Read a policy", replies: [.ok("The policy.", PolicySummary.self, tagging: "policy")])
             ) { request, administrator in
                 Response(versioned: try await administrator.policy(try request.parameter("policy")))
             },
             call(
-                .put, one, .changePolicies,
+                .put, one, .changePolicies, checksNames: true,
                 Operation(
                     "setPolicy", "Set a policy", "It decides over the resources that have it from then on.",
                     headers: [.ifMatch, .ifNoneMatch], body: .json(PolicyMessage.schema),
@@ -42,7 +42,7 @@ extension AdministrationAPI {
                 return Response(versioned: done.policy, status: done.replaced ? .ok : .created)
             },
             call(
-                .delete, one, .changePolicies,
+                .delete, one, .changePolicies, checksNames: true,
                 Operation(
                     "removePolicy", "Remove a policy", "Not while something depends on it.", headers: [.ifMatch],
                     replies: [.done("Removed.")], failures: [.conflict])
@@ -69,75 +69,23 @@ extension AdministrationAPI {
             }
         ]
     }
-
-    var referenceValues: [Call] {
-        let one = "reference-values/:set"
-        return [
-            call(
-                .get, "reference-values", .readPolicies,
-                Operation(
-                    "listReferenceValueSets", "List the sets of reference values",
-                    "In the order of their names, a page at a time.", query: [.after("name"), .limit],
-                    replies: [.ok("A page.", ReferenceValuesPage.self)])
-            ) { request, administrator in
-                Response(
-                    json: try await administrator.referenceValues(
-                        after: request.query["after"] ?? "", limit: try request.query.limit()))
-            },
-            call(
-                .get, one, .readPolicies,
-                Operation(
-                    "readReferenceValues", "Read a set of reference values",
-                    replies: [.ok("The set.", ReferenceValuesSummary.self, tagging: "set")])
-            ) { request, administrator in
-                Response(versioned: try await administrator.referenceValues(try request.parameter("set")))
-            },
-            call(
-                .put, one, .changePolicies,
-                Operation(
-                    "setReferenceValues", "Set a set of reference values",
-                    "The policies that name it go by it from then on.", headers: [.ifMatch, .ifNoneMatch],
-                    body: .json(ReferenceValuesMessage.schema),
-                    replies: [
-                        .ok("Replaced.", ReferenceValuesSummary.self, tagging: "set"),
-                        .created("New.", ReferenceValuesSummary.self, tagging: "set"),
-                    ])
-            ) { request, administrator in
-                let name = try PolicyName(try request.parameter("set"))
-                let message = try ReferenceValuesMessage(body: try await request.jsonBody())
-                let done = try await administrator.setReferenceValues(
-                    try message.set(name), expecting: try request.revisionExpectation())
-                return Response(versioned: done.values, status: done.replaced ? .ok : .created)
-            },
-            call(
-                .delete, one, .changePolicies,
-                Operation(
-                    "removeReferenceValues", "Remove a set of reference values", "Not while something depends on it.",
-                    headers: [.ifMatch], replies: [.done("Removed.")], failures: [.conflict])
-            ) { request, administrator in
-                try await administrator.removeReferenceValues(
-                    try request.parameter("set"), expecting: try request.revisionExpectation())
-                return Response(status: .noContent)
-            },
-        ]
-    }
 }
 
 /// Something with an ETag.
-private protocol Versioned: Encodable { var version: String { get } }
+protocol Versioned: Encodable { var version: String { get } }
 
 extension PolicySummary: Versioned {}
 extension ReferenceValuesSummary: Versioned {}
 
 extension Response {
-    fileprivate init(versioned value: some Versioned, status: HTTPResponse.Status = .ok) {
+    init(versioned value: some Versioned, status: HTTPResponse.Status = .ok) {
         self.init(json: value, status: status)
         headers[.eTag] = "\"\(value.version)\""
     }
 }
 
 extension Request {
-    fileprivate func revisionExpectation() throws(Refusal) -> Revision.Expectation? {
+    func revisionExpectation() throws(Refusal) -> Revision.Expectation? {
         switch try precondition({ Revision($0) }) {
         case nil: nil
         case .any: .any

@@ -10,7 +10,7 @@ extension AdministrationAPI {
         let one = "resources/:repository/:type/:tag"
         return [
             call(
-                .get, "resources", .readResources,
+                .get, "resources", .readResources, checksNames: true,
                 Operation(
                     "listResources", "List the resources",
                     "In the order of their paths, a page at a time. Never what they hold.",
@@ -22,7 +22,7 @@ extension AdministrationAPI {
                         limit: try request.query.limit()))
             },
             call(
-                .get, one, .readResources,
+                .get, one, .readResources, checksNames: true,
                 Operation(
                     "readResource", "Read what there is to know of a resource", "Never what it holds.",
                     replies: [.ok("The resource.", ResourceSummary.self, tagging: "resource")])
@@ -30,7 +30,7 @@ extension AdministrationAPI {
                 Response(resource: try await administrator.resource(try request.resourcePath()))
             },
             call(
-                .get, one + "/versions", .readResources,
+                .get, one + "/versions", .readResources, checksNames: true,
                 Operation(
                     "listResourceVersions", "List the versions of a resource that are kept",
                     "Latest first, never what they hold.", replies: [.ok("All of them.", ResourceVersionList.self)])
@@ -38,7 +38,7 @@ extension AdministrationAPI {
                 Response(json: try await administrator.versions(ofResource: try request.resourcePath()))
             },
             call(
-                .put, one, .changeResources,
+                .put, one, .changeResources, checksNames: true,
                 Operation(
                     "putResource", "Put the next version of a resource",
                     "It is given out from then on, to the guests whom the policy lets.",
@@ -62,7 +62,7 @@ extension AdministrationAPI {
                 return Response(resource: done.resource, status: done.replaced ? .ok : .created)
             },
             call(
-                .post, one, .changeResources,
+                .post, one, .changeResources, checksNames: true,
                 Operation(
                     "generateResource", "Make a secret that nobody has seen, and put it as a resource",
                     "Its bytes are random, and are not in the answer. Without If-Match there must be no such resource.",
@@ -79,7 +79,7 @@ extension AdministrationAPI {
                 return Response(resource: done.resource, status: done.replaced ? .ok : .created)
             },
             call(
-                .patch, one, .steerResources,
+                .patch, one, .steerResources, checksNames: true,
                 Operation(
                     "editResource", "Disable a resource, give it another policy or roll it back", headers: [.ifMatch],
                     body: .json(ResourceEdit.schema),
@@ -91,7 +91,7 @@ extension AdministrationAPI {
                         try request.resourcePath(), edit, expecting: try request.resourceExpectation()))
             },
             call(
-                .delete, one, .changeResources,
+                .delete, one, .changeResources, checksNames: true,
                 Operation(
                     "removeResource", "Remove a resource with all its versions", headers: [.ifMatch],
                     replies: [.done("Removed.")])

@@ -9,7 +9,7 @@ extension AdministrationAPI {
         let one = "workloads/**workload"
         return [
             call(
-                .get, "workloads", .readWorkloads,
+                .get, "workloads", .readWorkloads, checksNames: true,
                 Operation(
                     "listWorkloads", "List workloads", "In the order of their ids, a page at a time.",
                     query: [.after("id"), Schemas.search, .limit], replies: [.ok("A page.", WorkloadPage.self)])
@@ -20,7 +20,7 @@ extension AdministrationAPI {
                         limit: try request.query.limit()))
             },
             call(
-                .post, "workloads", .changeWorkloads,
+                .post, "workloads", .changeWorkloads, checksNames: true,
                 Operation(
                     "createWorkload", "Register a workload",
                     "Its secret is sealed and durable before the answer; it is never shown again.",
@@ -36,7 +36,7 @@ extension AdministrationAPI {
                 return Response(workload: done.workload, .created)
             },
             call(
-                .get, one, .readWorkloads,
+                .get, one, .readWorkloads, checksNames: true,
                 Operation(
                     "readWorkload", "Read a workload", "Never its secret.",
                     replies: [.ok("The workload.", WorkloadSummary.self, tagging: "workload")])
@@ -44,7 +44,7 @@ extension AdministrationAPI {
                 Response(workload: try await administrator.workload(try request.parameter("workload")))
             },
             call(
-                .put, one, .changeWorkloads,
+                .put, one, .changeWorkloads, checksNames: true,
                 Operation(
                     "replaceWorkload", "Register or replace a workload",
                     "Replacing ends the challenges and sessions of what was there.",
@@ -66,7 +66,7 @@ extension AdministrationAPI {
                 return Response(workload: done.workload, done.replaced ? .ok : .created)
             },
             call(
-                .patch, one, .disableWorkloads,
+                .patch, one, .disableWorkloads, checksNames: true,
                 Operation(
                     "changeWorkload", "Disable or enable a workload",
                     "A disabled workload's guests get nothing, at once.", headers: [.ifMatch],
@@ -80,7 +80,7 @@ extension AdministrationAPI {
                 return Response(workload: try await administrator.workload(id))
             },
             call(
-                .delete, one, .changeWorkloads,
+                .delete, one, .changeWorkloads, checksNames: true,
                 Operation(
                     "removeWorkload", "Remove a workload", "With its secret and its sessions.", headers: [.ifMatch],
                     replies: [.done("Removed.")])
@@ -90,7 +90,7 @@ extension AdministrationAPI {
                 return Response(status: .noContent)
             },
             call(
-                .post, "appraisals", .readWorkloads,
+                .post, "appraisals", .readWorkloads, checksNames: true,
                 Operation(
                     "appraise", "Hold recorded evidence against a workload or a policy",
                     "Nothing is released, and whether the evidence is fresh is not looked at.",

@@ -38,7 +38,7 @@ public struct AdministrationAPI: Sendable {
     public var calls: [Call] {
         let calls =
             workloads + resources + sessions + attempts + tokens + trail + endorsements + denials + policies
-            + impacts + referenceValues + server
+            + impacts + fleet + referenceValues + server
         let document = Lock<[UInt8]?>(nil)
         return calls + [
             Call(.get, "openapi.json", label: "openapi", form: ProblemForm()) { _ in
@@ -76,9 +76,11 @@ public struct AdministrationAPI: Sendable {
     ///
     /// - Parameters:
     ///   - path: behind `/api/v1/`.
+    ///   - checksNames: whether the administrator that `answer` is given looks at every name in the request.
     ///   - answer: is given an administrator who acts for the caller.
     func call(
-        _ method: HTTPRequest.Method, _ path: String, _ permission: Role.Permission, _ operation: Operation,
+        _ method: HTTPRequest.Method, _ path: String, _ permission: Role.Permission, checksNames: Bool = false,
+        _ operation: Operation,
         answer: @escaping @Sendable (Request, LocalAdministrator) async throws -> Response
     ) -> Call {
         let body: BodyRule =
@@ -89,10 +91,10 @@ public struct AdministrationAPI: Sendable {
             }
         let label = path.prefix { $0 != "/" }.map { $0 == "-" ? "_" : $0 }
         return Call(
-            method, CallPath("api/v1/" + path), label: String(label), right: .permission(permission), body: body,
-            form: ProblemForm(), operation: operation
-        ) { request, actor in
-            try await answer(request, administrator.acting(as: actor))
+            method, CallPath("api/v1/" + path), label: String(label), right: .permission(permission),
+            checksNames: checksNames, body: body, form: ProblemForm(), operation: operation
+        ) { request, admission in
+            try await answer(request, administrator.acting(as: admission))
         }
     }
 

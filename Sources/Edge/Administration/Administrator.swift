@@ -27,9 +27,25 @@ public protocol Administrator: TrailSource {
     /// - Parameter span: how far back guests are looked at, in seconds.
     func impact(_ draft: ImpactDraft, span: TimeInterval) async throws -> ImpactSummary
 
+    /// What was seen of the machines that guests ran on.
+    ///
+    /// - Parameters:
+    ///   - span: how far back attempts are looked at, in seconds.
+    ///   - floors: a product and a version, as `milan=04.00.22.213`, several with commas between them: only machines under
+    ///     them are told of. `nil`: all, and how they stand to the server's own floors.
+    func fleet(span: TimeInterval, under floors: String?) async throws -> FleetSummary
+
     func referenceValues(after name: String, limit: Int) async throws -> ReferenceValuesPage
     func referenceValues(_ name: String) async throws -> ReferenceValuesSummary
-    func setReferenceValues(_ set: ReferenceValueSet) async throws -> ReferenceValuesSummary
+    /// - Parameter keeping: for how long the values that are there count on, in seconds; `nil` lets them go.
+    func setReferenceValues(_ set: ReferenceValueSet, keeping: TimeInterval?) async throws -> ReferenceValuesSummary
+    func addReferenceValues(_ addition: ReferenceAddition, to name: String) async throws -> ReferenceValuesSummary
+    func retireReferenceValues(_ name: String, _ retirement: ReferenceRetirement) async throws
+        -> ReferenceValuesSummary
+    /// What became of a set, latest first.
+    ///
+    /// - Parameter version: changes before this one.
+    func referenceHistory(_ name: String, before version: String?, limit: Int) async throws -> ReferenceHistoryPage
     func removeReferenceValues(_ name: String) async throws
 
     func resources(after path: String, search: String, limit: Int) async throws -> ResourcePage
@@ -62,7 +78,7 @@ public protocol Administrator: TrailSource {
 
     func tokens() async throws -> TokenList
     /// - Parameter lifetime: in seconds.
-    func createToken(_ role: Role, description: String, lifetime: TimeInterval) async throws -> NewToken
+    func createToken(_ role: Authority, description: String, lifetime: TimeInterval) async throws -> NewToken
     func revokeToken(_ id: String) async throws
 
     /// The vendors' documents that are kept.

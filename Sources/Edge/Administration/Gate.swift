@@ -51,22 +51,33 @@ public struct Gate: Sendable {
 
     /// Lets a caller through, or records that it was turned away.
     ///
+    /// - Parameter checksNames: whether the call looks at the names in it. One that does not is for nobody with a scope.
     /// - Throws: a ``Refusal``.
-    public func admit(_ request: Request, to right: Right) async throws -> Operator {
+    public func admit(_ request: Request, to right: Right, checksNames: Bool) async throws -> Admission {
         var known: Actor?
         do {
             let caller = try await caller(of: request, right == .registering)
             known = caller.actor
-            guard caller.role.allows(right.permission) else {
-                throw Refusal(.forbidden, "The role \(caller.role.rawValue) does not allow this.")
+            guard let reach = Reach(of: caller.authorities, for: right.permission) else {
+                throw Refusal(.forbidden, "The role \(caller.words) does not allow this.")
             }
-            return caller
+            guard checksNames || reach == .everything else {
+                throw Refusal(.forbidden, "The role \(caller.words) does not allow this: it is no matter of one scope.")
+            }
+            return Admission(caller.actor, reach)
         } catch let refusal as Refusal {
-            try await broker.recordDenial(
-                of: "\(request.method) \(request.uri.path.prefix(200))",
-                by: known ?? request.anonymous, isKnown: known != nil, refusal)
+            try await record(refusal, of: request, by: known)
             throw refusal
         }
+    }
+
+    /// Records that a caller was turned away, by the gate or by a call for a name that is out of its reach.
+    ///
+    /// - Parameter known: `nil` when nobody knows who it is.
+    public func record(_ refusal: Refusal, of request: Request, by known: Actor?) async throws {
+        try await broker.recordDenial(
+            of: "\(request.method) \(request.uri.path.prefix(200))", by: known ?? request.anonymous,
+            isKnown: known != nil, refusal)
     }
 
     private func caller(of request: Request, _ isRegistering: Bool) async throws -> Operator {

@@ -11,45 +11,56 @@ public struct LocalAdministrator: Administrator {
     let broker: Broker
     let store: any Storage
     private let signer: @Sendable () async throws -> CheckpointKey
-    /// On whose behalf.
-    let actor: Actor
+    /// On whose behalf, and what they may name.
+    private let admission: Admission
+    var actor: Actor { admission.actor }
+    var reach: Reach { admission.reach }
     /// What the server would accept with other settings.
     let drafting: @Sendable ([String: String]) throws -> AppraisalPolicy
     let now: @Sendable () -> Date
 
     /// - Parameters:
     ///   - signer: gives the key that checkpoints are signed with.
-    ///   - actor: on whose behalf.
+    ///   - admission: on whose behalf, and what they may name.
     ///   - drafting: reads what the server would accept with other settings, by key.
     public init(
         _ broker: Broker, store: any Storage, signer: @escaping @Sendable () async throws -> CheckpointKey,
-        actor: Actor, drafting: @escaping @Sendable ([String: String]) throws -> AppraisalPolicy,
+        for admission: Admission, drafting: @escaping @Sendable ([String: String]) throws -> AppraisalPolicy,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.drafting = drafting
         self.broker = broker
         self.store = store
         self.signer = signer
-        self.actor = actor
+        self.admission = admission
         self.now = now
     }
 
     /// The same for someone else.
-    func acting(as actor: Actor) -> LocalAdministrator {
-        LocalAdministrator(broker, store: store, signer: signer, actor: actor, drafting: drafting, now: now)
+    func acting(as admission: Admission) -> LocalAdministrator {
+        LocalAdministrator(broker, store: store, signer: signer, for: admission, drafting: drafting, now: now)
     }
 
     // MARK: Workloads
 
     public func workloads(after id: String, search: String, limit: Int) async throws -> WorkloadPage {
-        let found = try await store.workloads(after: id, search: search, limit: limit + 1)
+        let found = try await reach.page(after: id, limit: limit + 1, of: .path, named: \.id.text) {
+            try await store.workloads(after: $0, search: search, limit: $1)
+        }
         let (page, next) = found.page(limit)
         return WorkloadPage(workloads: page.map(summary), next: next?.id.text)
     }
 
     public func workload(_ id: String) async throws -> WorkloadSummary {
-        guard let workload = try await store.workload(try WorkloadID(id)) else { throw Refusal.notRegistered(id) }
+        guard let workload = try await store.workload(try named(id)) else { throw Refusal.notRegistered(id) }
         return summary(workload)
+    }
+
+    /// A workload's id, if it may be named.
+    private func named(_ id: String) throws(Refusal) -> WorkloadID {
+        let id = try WorkloadID(id)
+        try reach.check(id)
+        return id
     }
 
     private func summary(_ workload: Workload) -> WorkloadSummary {
@@ -65,6 +76,7 @@ public struct LocalAdministrator: Administrator {
     func register(
         _ workload: NewWorkload, replacing: Bool, expecting expected: Workload.Expectation?
     ) async throws -> (workload: WorkloadSummary, replaced: Bool) {
+        try reach.check(workload.id, .path)
         let done = try await broker.register(
             try registration(of: workload), replacing: replacing, expecting: expected, by: actor)
         return (summary(done.workload), done.replaced)
@@ -73,13 +85,15 @@ public struct LocalAdministrator: Administrator {
     private func registration(of workload: NewWorkload) throws -> Registration {
         switch workload.launch {
         case .measurement(let measurement, let configuration):
-            try Registration(
+            return try Registration(
                 workloadID: workload.id, launchMeasurement: measurement, teeConfig: configuration,
                 secret: workload.secret)
         case .policy(let name):
-            try Registration(
-                id: WorkloadID(workload.id), launch: .policy(PolicyName(name)), configuration: "",
-                secret: workload.secret)
+            let policy = try PolicyName(name)
+            // Another's says another's guests.
+            try reach.check(policy)
+            return try Registration(
+                id: WorkloadID(workload.id), launch: .policy(policy), configuration: "", secret: workload.secret)
         }
     }
 
@@ -88,13 +102,13 @@ public struct LocalAdministrator: Administrator {
     }
 
     func setDisabled(_ isDisabled: Bool, workload id: String, expecting expected: Workload.Expectation?) async throws {
-        try await broker.setDisabled(isDisabled, try WorkloadID(id), expecting: expected, by: actor)
+        try await broker.setDisabled(isDisabled, try named(id), expecting: expected, by: actor)
     }
 
     public func removeWorkload(_ id: String) async throws { try await removeWorkload(id, expecting: nil) }
 
     func removeWorkload(_ id: String, expecting expected: Workload.Expectation?) async throws {
-        try await broker.remove(try WorkloadID(id), expecting: expected, by: actor)
+        try await broker.remove(try named(id), expecting: expected, by: actor)
     }
 
     public func appraise(
@@ -103,7 +117,7 @@ public struct LocalAdministrator: Administrator {
         switch subject {
         case .workload(let id):
             VerdictRecord(
-                try await broker.appraise(recorded: evidence.evidence, against: try WorkloadID(id), by: actor))
+                try await broker.appraise(recorded: evidence.evidence, against: try named(id), by: actor))
         case .policy(let tested): try await appraise(evidence, against: tested)
         }
     }
@@ -132,11 +146,8 @@ public struct LocalAdministrator: Administrator {
     }
 
     public func attempt(_ id: Int64) async throws -> AttemptDetail {
-        guard let attempt = try await store.attempt(id) else {
-            throw Refusal(
-                .notFound, "There is no attempt \(id), or it is no longer kept: the audit trail has its outcome.")
-        }
-        return AttemptDetail(attempt: AttemptSummary(attempt), verdict: attempt.verdict)
+        guard let attempt = try await store.attempt(id) else { throw Refusal.noAttempt(id) }
+        return AttemptDetail(attempt)
     }
 
     // MARK: Tokens
@@ -145,13 +156,13 @@ public struct LocalAdministrator: Administrator {
         TokenList(tokens: try await store.tokens().map(TokenSummary.init))
     }
 
-    public func createToken(_ role: Role, description: String, lifetime: TimeInterval) async throws -> NewToken {
+    public func createToken(_ role: Authority, description: String, lifetime: TimeInterval) async throws -> NewToken {
         let time = now()
         let (token, text) = try AccessToken.make(role: role, description: description, lifetime: lifetime, at: time)
         let record = AuditRecord(
             .createToken, by: actor,
             details: [
-                "token": token.id, "role": role.rawValue, "description": description,
+                "token": token.id, "role": role.description, "description": description,
                 "expires": token.expires.formatted(.iso8601),
             ], at: time)
         try await store.insert(token, recording: record)
@@ -226,5 +237,11 @@ extension Array {
     func page(_ limit: Int) -> (page: [Element], next: Element?) {
         let page = Array(prefix(limit))
         return (page, count > limit ? page.last : nil)
+    }
+}
+
+extension Refusal {
+    static func noAttempt(_ id: Int64) -> Refusal {
+        Refusal(.notFound, "There is no attempt \(id), or it is no longer kept: the audit trail has its outcome.")
     }
 }

@@ -169,15 +169,29 @@ public struct AttemptPage: Codable, Sendable {
 }
 
 /// An attempt with every check.
-public struct AttemptDetail: Codable, Sendable {
+public struct AttemptDetail: Codable, Sendable, DescribedReply {
+    public static let details = [
+        "claims": "What its evidence states, by term; absent when it is not genuine, or there was none."
+    ]
+
     public let attempt: AttemptSummary
     public let verdict: VerdictRecord?
+    public let claims: [String: String]?
+
+    init(_ attempt: RecordedAttempt) {
+        self.attempt = AttemptSummary(attempt)
+        verdict = attempt.verdict
+        let kept = attempt.claims.flatMap { try? GuestClaims(json: $0) }
+        claims = kept?.evidence.texts
+    }
 }
 
 /// A token, without what proves it.
-public struct TokenSummary: Codable, Sendable {
+public struct TokenSummary: Codable, Sendable, DescribedReply {
+    public static let details = ["role": "With its scope, if it has one: `registrar:team-a/`."]
+
     public let id: String
-    public let role: Role
+    public let role: String
     public let description: String
     public let created: Date
     public let expires: Date
@@ -185,7 +199,7 @@ public struct TokenSummary: Codable, Sendable {
 
     init(_ token: AccessToken) {
         id = token.id
-        role = token.role
+        role = token.role.description
         description = token.description
         created = token.created
         expires = token.expires

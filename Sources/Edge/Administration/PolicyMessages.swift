@@ -1,4 +1,4 @@
-public import Broker
+import Broker
 import Bytes
 public import FoundationEssentials
 public import HTTPEdge
@@ -44,45 +44,6 @@ public struct PolicyPage: Codable, Sendable {
     public let policies: [PolicySummary]
     /// For `after`, when there are more.
     public let next: String?
-}
-
-/// A set of reference values.
-public struct ReferenceValuesSummary: Codable, Sendable, DescribedReply {
-    public static let details = [
-        "values": "Digests in hex; numbers, truth values and texts as they are written.",
-        "source": "Who says so.",
-        "version": "The ETag without its quotation marks.",
-    ]
-
-    public let name: String
-    public let kind: ReferenceValueSet.Kind
-    /// Digests in hex; others as they are written.
-    public let values: [String]
-    public let source: String
-    public let expires: Date?
-    public let changed: Date
-    /// As a policy's.
-    public let version: String
-
-    init(_ stored: StoredReferenceValues) {
-        name = stored.set.name.text
-        kind = stored.set.kind
-        values = stored.set.texts
-        source = stored.set.source
-        expires = stored.set.expires
-        changed = stored.changed
-        version = stored.revision.description
-    }
-}
-
-public struct ReferenceValuesPage: Codable, Sendable {
-    public let referenceValues: [ReferenceValuesSummary]
-    public let next: String?
-
-    enum CodingKeys: String, CodingKey {
-        case next
-        case referenceValues = "reference_values"
-    }
 }
 
 /// A policy that evidence is held against.

@@ -72,6 +72,10 @@ public struct RemoteAdministrator: Administrator {
             ImpactSummary.self, try await send(.post, "impacts", ImpactRequest(draft, span: span).body))
     }
 
+    public func fleet(span: TimeInterval, under floors: String?) async throws -> FleetSummary {
+        try await get("fleet", ["span": "\(span)", "under": floors ?? ""])
+    }
+
     public func referenceValues(after name: String, limit: Int) async throws -> ReferenceValuesPage {
         try await get("reference-values", ["after": name, "limit": "\(limit)"])
     }
@@ -80,11 +84,36 @@ public struct RemoteAdministrator: Administrator {
         try await get("reference-values/\(escaped(name))")
     }
 
-    public func setReferenceValues(_ set: ReferenceValueSet) async throws -> ReferenceValuesSummary {
+    public func setReferenceValues(
+        _ set: ReferenceValueSet, keeping: TimeInterval?
+    ) async throws -> ReferenceValuesSummary {
+        try await references(.put, set.name.text, ReferenceValuesMessage.body(set, keeping: keeping))
+    }
+
+    public func addReferenceValues(
+        _ addition: ReferenceAddition, to name: String
+    ) async throws -> ReferenceValuesSummary {
+        try await references(.post, name, ReferenceAdditionMessage(addition).body, under: "/values")
+    }
+
+    public func retireReferenceValues(
+        _ name: String, _ retirement: ReferenceRetirement
+    ) async throws -> ReferenceValuesSummary {
+        try await references(.patch, name, retirement.body)
+    }
+
+    private func references(
+        _ method: HTTPRequest.Method, _ name: String, _ body: [UInt8], under: String = ""
+    ) async throws -> ReferenceValuesSummary {
         try Replies.decode(
-            ReferenceValuesSummary.self,
-            try await send(
-                .put, "reference-values/\(escaped(set.name.text))", ReferenceValuesMessage(set).body))
+            ReferenceValuesSummary.self, try await send(method, "reference-values/\(escaped(name))\(under)", body))
+    }
+
+    public func referenceHistory(_ name: String, before version: String?, limit: Int) async throws
+        -> ReferenceHistoryPage
+    {
+        try await get(
+            "reference-values/\(escaped(name))/history", ["before": version ?? "", "limit": "\(limit)"])
     }
 
     public func removeReferenceValues(_ name: String) async throws {
@@ -124,7 +153,7 @@ public struct RemoteAdministrator: Administrator {
 
     public func tokens() async throws -> TokenList { try await get("tokens") }
 
-    public func createToken(_ role: Role, description: String, lifetime: TimeInterval) async throws -> NewToken {
+    public func createToken(_ role: Authority, description: String, lifetime: TimeInterval) async throws -> NewToken {
         let request = TokenRequest(role: role, description: description, lifetime: lifetime)
         return try Replies.decode(NewToken.self, try await send(.post, "tokens", request.body))
     }

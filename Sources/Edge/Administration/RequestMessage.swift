@@ -128,13 +128,15 @@ struct WorkloadChange: RequestMessage {
 }
 
 struct TokenRequest: RequestMessage {
-    let role: Role
+    let role: Authority
     let description: String?
     /// In seconds.
     let lifetime: Double?
 
     static let schema = Schema.object([
-        "role": Schema(of: Role.self),
+        "role": .text(
+            "registrar, auditor or admin; with a scope for names in it alone, e.g. `registrar:team-a/`.",
+            pattern: "^(registrar|auditor|admin)(:(?=.{1,48}$)[A-Za-z0-9][A-Za-z0-9_-]*/([A-Za-z0-9_-]+/)*)?$"),
         "description?": .text(pattern: #"^[^\u0000-\u001f\u007f-\u009f]*$"#, longest: 64).orNull,
         "lifetime?": Schema([
             "type": "number", "minimum": 1, "maximum": 315_360_000, "default": 7_776_000,
@@ -142,20 +144,20 @@ struct TokenRequest: RequestMessage {
         ]).orNull,
     ]).named("TokenRequest")
 
-    init(role: Role, description: String?, lifetime: Double?) {
+    init(role: Authority, description: String?, lifetime: Double?) {
         self.role = role
         self.description = description
         self.lifetime = lifetime
     }
 
     init(_ json: JSON) throws {
-        role = try json.member("role").value("registrar, auditor or admin") { Role(exactly: $0) }
+        role = try json.member("role").value(Authority.wanted) { Authority(exactly: $0) }
         description = try json.optional("description")?.text()
         lifetime = try json.optional("lifetime")?.number()
     }
 
     var body: [UInt8] {
-        var message: JSONValue = ["role": .text(role.rawValue)]
+        var message: JSONValue = ["role": .text(role.description)]
         message["description"] = description.map { .text($0) }
         message["lifetime"] = lifetime.map { .number($0) }
         return message.encoded
@@ -190,59 +192,4 @@ struct PolicyMessage: RequestMessage {
     init(_ json: JSON) throws { document = try json.member("document").text() }
 
     static func body(document: String) -> [UInt8] { JSONValue.object([.init("document", .text(document))]).encoded }
-}
-
-struct ReferenceValuesMessage: RequestMessage {
-    let kind: ReferenceValueSet.Kind
-    /// Digests in hex; others as they are written.
-    let values: [String]
-    let source: String?
-    let expires: Date?
-
-    static let schema = Schema.object([
-        "kind": Schema(of: ReferenceValueSet.Kind.self),
-        "values": Schema([
-            "type": "array", "minItems": 1, "items": ["type": ["string", "integer", "boolean"]],
-            "description":
-                "64 hex digits for host data, 96 for the other digests; or numbers, truth values, texts.",
-        ]),
-        "source?": .text("Who says so, where and when: for people.").orNull,
-        "expires?": Schema([
-            "type": "string", "format": "date-time",
-            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$",
-        ]).orNull,
-    ]).named("NewReferenceValues")
-
-    init(_ set: ReferenceValueSet) {
-        kind = set.kind
-        values = set.texts
-        source = set.source
-        expires = set.expires
-    }
-
-    init(_ json: JSON) throws {
-        let kinds = ReferenceValueSet.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-        kind = try json.member("kind").value("one of \(kinds)") { ReferenceValueSet.Kind(exactly: $0) }
-        values = try json.member("values").array().map { value in
-            switch value.kind {
-            case .number, .bool: String(decoding: value.raw, as: UTF8.self)
-            default: try value.text()
-            }
-        }
-        source = try json.optional("source")?.text()
-        expires = try json.optional("expires")?
-            .value("a time as RFC 3339 has it, e.g. 2027-01-31T00:00:00Z") { RFC3339.date($0) }
-    }
-
-    var body: [UInt8] {
-        var message: JSONValue = ["kind": .text(kind.rawValue), "values": .array(values.map { .text($0) })]
-        message["source"] = source.map { .text($0) }
-        message["expires"] = expires.map { .text(RFC3339.text($0)) }
-        return message.encoded
-    }
-
-    /// - Throws: a ``Refusal`` that names the field.
-    func set(_ name: PolicyName) throws(Refusal) -> ReferenceValueSet {
-        try ReferenceValueSet(name: name, kind: kind, texts: values, source: source ?? "", expires: expires)
-    }
 }

@@ -1,4 +1,5 @@
 public import Broker
+import Bytes
 import Formats
 public import FoundationEssentials
 public import HTTPEdge
@@ -12,6 +13,7 @@ public struct ResourceSummary: Codable, Sendable, DescribedReply {
         "current": "The number of the version that is given out.",
         "latest": "The number of the version that was put last.",
         "size": "Of the current version, in bytes.",
+        "host_data": "In hex: the current version is given only to guests that were launched with this HOST_DATA.",
         "version": "The ETag without its quotation marks.",
     ]
 
@@ -25,13 +27,21 @@ public struct ResourceSummary: Codable, Sendable, DescribedReply {
     public let latest: Int
     /// Of the current version, in bytes.
     public let size: Int
+    /// The HOST_DATA that a guest must be launched with, in hex; `nil` when any will do.
+    public let hostData: String?
     public let disabled: Bool
     public let created: Date
     public let changed: Date
     /// For `If-Match`, without its quotation marks.
     public let version: String
 
+    enum CodingKeys: String, CodingKey {
+        case path, policy, current, latest, size, disabled, created, changed, version
+        case hostData = "host_data"
+    }
+
     init(_ resource: Resource) {
+        hostData = resource.current.binding.map { Hex.encode($0.bytes) }
         path = resource.path.text
         policy = resource.policy?.text
         current = resource.current.number
@@ -55,6 +65,7 @@ public struct ResourceVersionSummary: Codable, Sendable, DescribedReply {
     public static let details = [
         "policy": "The policy that decides when it is given out; absent when nobody gets it.",
         "current": "Whether it is the one that is given out.",
+        "host_data": "In hex: it is given only to guests that were launched with this HOST_DATA.",
     ]
 
     public let number: Int
@@ -65,6 +76,12 @@ public struct ResourceVersionSummary: Codable, Sendable, DescribedReply {
     public let current: Bool
     /// The policy that decides when it is; absent when nobody gets it.
     public let policy: String?
+    public let hostData: String?
+
+    enum CodingKeys: String, CodingKey {
+        case number, size, stored, current, policy
+        case hostData = "host_data"
+    }
 }
 
 public struct ResourceVersionList: Codable, Sendable { public let versions: [ResourceVersionSummary] }
@@ -117,8 +134,17 @@ public struct GeneratedResource: Sendable, Hashable {
     public var isHex = false
     /// nil leaves what is there.
     public var policy: PolicyChoice?
+    public var binding: Binding?
 
-    public init(bytes: Int = 32, isHex: Bool = false, policy: PolicyChoice? = nil) {
+    /// What the host must choose for a guest's launch.
+    public enum Binding: Sendable, Hashable {
+        /// A value that the broker makes.
+        case made
+        case given(HostDataBinding)
+    }
+
+    public init(bytes: Int = 32, isHex: Bool = false, policy: PolicyChoice? = nil, binding: Binding? = nil) {
+        self.binding = binding
         self.bytes = bytes
         self.isHex = isHex
         self.policy = policy
@@ -131,17 +157,41 @@ extension GeneratedResource: RequestMessage {
             "type": "integer", "minimum": 16, "maximum": 4_096, "default": 32,
             "description": "How many are random; as hex digits they are twice as many.",
         ]), "hex?": .bool, "policy?": Schemas.policyName.saying("It decides who gets it. Without one nobody does."),
+        "bind_host_data?": .bool.saying(
+            "Whether only a guest gets it that is launched with a HOST_DATA which is made now, and is in the answer."),
+        "host_data?": .text(
+            "The same with this HOST_DATA: the digest of a guest's init data, say.", pattern: "^[0-9a-fA-F]{64}$"),
     ]).named("GeneratedResource")
 
     init(_ json: JSON) throws {
         if let count = try json.optional("bytes") { bytes = try count.integer() }
         if let hex = try json.optional("hex") { isHex = try hex.bool() }
         policy = try json.optional("policy").map { .named(try PolicyName(try $0.text())) }
+        let given = try json.optional("host_data").map { try HostDataBinding(hex: try $0.text()) }
+        let isMade = try json.optional("bind_host_data")?.bool() ?? false
+        guard given == nil || !isMade else {
+            throw Refusal(.malformed, "Give bind_host_data, or host_data, and not both.")
+        }
+        binding = given.map { .given($0) } ?? (isMade ? .made : nil)
     }
 
     var body: [UInt8] {
         var message: JSONValue = ["bytes": .integer(bytes), "hex": .bool(isHex)]
         message["policy"] = policy?.name.map { .text($0.text) }
+        switch binding {
+        case nil: break
+        case .made: message["bind_host_data"] = .bool(true)
+        case .given(let binding): message["host_data"] = .text(Hex.encode(binding.bytes))
+        }
         return message.encoded
+    }
+
+    /// What the secret is bound to.
+    func hostData() throws(Refusal) -> HostDataBinding? {
+        switch binding {
+        case nil: nil
+        case .made: try HostDataBinding.random()
+        case .given(let binding): binding
+        }
     }
 }

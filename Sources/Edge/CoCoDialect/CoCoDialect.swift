@@ -58,26 +58,33 @@ public struct CoCoDialect: Sendable {
             },
             // The paths of all resources, at most a thousand; `after` goes on behind a path.
             Call(
-                .get, "kbs/v0/resource", label: "resource", right: .permission(.readResources), form: GuestForm()
-            ) { request, _ in
+                .get, "kbs/v0/resource", label: "resource", right: .permission(.readResources), checksNames: true,
+                form: GuestForm()
+            ) { request, caller in
                 let after = request.uri.queryParameters.first { ExactText($0.name) == "after" }?.value ?? ""
-                let paths = try await broker.resourcePaths(after: after, limit: 1_000)
+                let paths = try await caller.reach.page(after: after, limit: 1_000, of: .path, named: \.text) {
+                    try await broker.resourcePaths(after: $0, limit: $1)
+                }
                 return Response(json: .array(paths.map { .text($0.text) }))
             },
             // The bytes as they are.
             Call(
-                .post, Self.resource, label: "resource", right: .permission(.changeResources),
+                .post, Self.resource, label: "resource", right: .permission(.changeResources), checksNames: true,
                 body: .upTo(settings.longestResource), form: GuestForm()
-            ) { request, actor in
+            ) { request, caller in
                 let path = try request.resourcePath()
+                try caller.reach.check(path)
                 var bytes = try await request.bytes()
-                try await broker.putResource(path, Secret(wiping: &bytes), by: actor)
+                try await broker.putResource(path, Secret(wiping: &bytes), by: caller.actor)
                 return Response(status: .ok)
             },
             Call(
-                .delete, Self.resource, label: "resource", right: .permission(.changeResources), form: GuestForm()
-            ) { request, actor in
-                try await broker.removeResource(try request.resourcePath(), by: actor)
+                .delete, Self.resource, label: "resource", right: .permission(.changeResources), checksNames: true,
+                form: GuestForm()
+            ) { request, caller in
+                let path = try request.resourcePath()
+                try caller.reach.check(path)
+                try await broker.removeResource(path, by: caller.actor)
                 return Response(status: .ok)
             },
         ] + policyCalls

@@ -9,9 +9,9 @@ import HTTPEdge
 extension CoCoDialect {
     var policyCalls: [Call] {
         [
-            change("kbs/v0/resource-policy", "resource_policy") { body, actor in
+            change("kbs/v0/resource-policy", "resource_policy", .changePolicies) { body, caller in
                 let policy = try decode(body) { json throws(MalformedInput) in try json.member("policy").text() }
-                try await putModule(policy, id: "resource-policy", by: actor)
+                try await putModule(policy, id: "resource-policy", by: caller.actor)
                 return Response(status: .ok)
             },
             Call(
@@ -23,34 +23,36 @@ extension CoCoDialect {
                 }
                 return Response(json: .text(module.utf8.base64URL))
             },
-            change("kbs/v0/attestation-policy", "attestation_policy") { body, actor in
+            change("kbs/v0/attestation-policy", "attestation_policy", .changePolicies) { body, caller in
                 let message = try decode(body, AttestationPolicyMessage.init)
                 guard ExactText(message.type) == "rego" else { throw Refusal(.malformed, "type must be \"rego\".") }
                 let name = try PolicyName(message.id)
-                try await putModule(message.policy, id: "attestation-policy.\(name)", by: actor)
+                try await putModule(message.policy, id: "attestation-policy.\(name)", by: caller.actor)
                 return Response(status: .ok)
             },
-            change("kbs/v0/reference-value", "reference_value") { body, actor in
-                try await setReferenceValues(body, by: actor)
+            change("kbs/v0/reference-value", "reference_value", .changeReferences, checksNames: true) { body, caller in
+                try await setReferenceValues(body, by: caller)
             },
             Call(
                 .get, "kbs/v0/reference-value/**name", label: "reference_value", right: .permission(.readPolicies),
-                form: GuestForm()
-            ) { request, _ in
+                checksNames: true, form: GuestForm()
+            ) { request, caller in
                 let name = try PolicyName(request.parameters["name"].map(String.init) ?? "")
+                try caller.reach.check(name)
                 return Response(json: try await policies.references(name).set.json)
             },
         ]
     }
 
     private func change(
-        _ path: CallPath, _ label: String, _ answer: @escaping @Sendable ([UInt8], Actor) async throws -> Response
+        _ path: CallPath, _ label: String, _ permission: Role.Permission, checksNames: Bool = false,
+        _ answer: @escaping @Sendable ([UInt8], Admission) async throws -> Response
     ) -> Call {
         Call(
-            .post, path, label: label, right: .permission(.changePolicies), body: .upTo(settings.longestBody),
-            form: GuestForm()
-        ) { request, actor in
-            try await answer(try await request.bytes(), actor)
+            .post, path, label: label, right: .permission(permission), checksNames: checksNames,
+            body: .upTo(settings.longestBody), form: GuestForm()
+        ) { request, caller in
+            try await answer(try await request.bytes(), caller)
         }
     }
 
@@ -73,7 +75,7 @@ extension CoCoDialect {
         try await broker.put(module: text, id: id, to: agent, by: actor)
     }
 
-    private func setReferenceValues(_ body: [UInt8], by actor: Actor) async throws -> Response {
+    private func setReferenceValues(_ body: [UInt8], by caller: Admission) async throws -> Response {
         let message = try decode(body, ReferenceValueMessage.init)
         guard ExactText(message.type) == "sample", let payload = Base64.decode(message.payload),
             let sets = (try? JSON(payload))?.asMembers
@@ -83,7 +85,8 @@ extension CoCoDialect {
         }
         let all = try sets.map { name, values in try ReferenceValueSet(trusteeName: name.text, values) }
             .sorted { $0.name < $1.name }
-        try await policies.set(all, by: actor)
+        for set in all { try caller.reach.check(set.name) }
+        try await policies.set(all, by: caller.actor)
         let unread = all.filter { !$0.kind.isRead }
         guard !unread.isEmpty else { return Response(status: .ok) }
         return Response(json: [

@@ -65,6 +65,7 @@ struct AttemptsCommand: AsyncParsableCommand {
                 request   \(attempt.request ?? "not known")
                 outcome   \(attempt.outcome)\(attempt.code.map { ": \($0)" } ?? "")
                 """)
+            if let measurement = detail.claims?["measurement"] { print("measured  \(measurement)") }
             if attempt.count > 1 {
                 print("times     \(attempt.count)\(attempt.last.map { ", last at \($0.formatted(.iso8601))" } ?? "")")
             }

@@ -13,7 +13,7 @@ struct EndorsementsCommand: AsyncParsableCommand {
         abstract: "Keep what vendors state of their hardware, and say which chips and keys are believed no more.",
         discussion: "docs/endorsements.md says what to do when a key has leaked. \(Place.explanation)",
         subcommands: [
-            List.self, Import.self, Export.self, Fetch.self, Remove.self, Deny.self, Allow.self, Denied.self,
+            List.self, Import.self, Export.self, Fetch.self, Warm.self, Remove.self, Deny.self, Allow.self, Denied.self,
         ])
 
     struct Import: AsyncParsableCommand {

@@ -14,7 +14,7 @@ package struct KBS: AsyncParsableCommand {
         version: Build.version,
         subcommands: [
             ServeCommand.self, WorkloadCommand.self, ResourceCommand.self, PolicyCommand.self, ReferenceCommand.self,
-            AttemptsCommand.self,
+            AttemptsCommand.self, FleetCommand.self,
             SessionsCommand.self, TokenCommand.self,
             AuditCommand.self, StatusCommand.self, EndorsementsCommand.self, KeysCommand.self, BackupCommand.self,
             RestoreCommand.self, VerifyCommand.self, MeasureCommand.self, IDBlockCommand.self, TLSCommand.self,

@@ -1,6 +1,7 @@
 import Administration
 import Arguments
 import Broker
+import Bytes
 import FoundationEssentials
 
 struct ResourceCommand: AsyncParsableCommand {
@@ -43,9 +44,11 @@ struct ResourceCommand: AsyncParsableCommand {
     struct Generate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a secret that nobody has seen, and put it as a resource.",
-            discussion:
-                "Random bytes are made where the data folder is, sealed, and shown to nobody: the guests that the "
-                + "policy lets in are the first to have them.")
+            discussion: """
+                Random bytes are made where the data folder is, sealed, and shown to nobody: the guests that the policy \
+                lets in are the first to have them. With --bind-host-data the HOST_DATA to launch the guest with is \
+                printed, and no other guest of the policy gets them; docs/resources.md.
+                """)
 
         @OptionGroup var place: Place
         @Argument(help: "The resource's path: repository/type/tag.", transform: { try ResourcePath($0) }) var path:
@@ -55,17 +58,30 @@ struct ResourceCommand: AsyncParsableCommand {
         @Option(
             help: "The policy that decides who gets it. Without one nobody does; a new version keeps what is there.")
         var policy: String?
+        @Flag(help: "Give it only to a guest that is launched with a HOST_DATA which is made now.")
+        var bindHostData = false
+        @Option(help: ArgumentHelp("The same with this HOST_DATA, 64 hex digits: of init data, say.", valueName: "hex"))
+        var hostData: String?
         @Flag(help: "Make the next version of a resource that there is.") var replace = false
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
+            guard hostData == nil || !bindHostData else {
+                throw ValidationError("Give --bind-host-data, or --host-data HEX, and not both.")
+            }
+            let given = try hostData.map { GeneratedResource.Binding.given(try HostDataBinding(hex: $0)) }
             let wish = GeneratedResource(
-                bytes: bytes, isHex: hex, policy: try policy.map { .named(try PolicyName($0)) })
+                bytes: bytes, isHex: hex, policy: try policy.map { .named(try PolicyName($0)) },
+                binding: given ?? (bindHostData ? .made : nil))
             let resource = try await place.open(create: true) {
                 try await $0.generateResource(path, wish, replacing: replace)
             }
             if json { return try printJSON(resource) }
             print("Generated \(resource.path), version \(resource.current), \(resource.size) bytes.")
+            if let hostData = resource.hostData, let bytes = Hex.decode(hostData) {
+                print("Launch its guest with this HOST_DATA; no other gets it: \(hostData)")
+                print("For QEMU's sev-snp-guest: host-data=\(bytes.base64)")
+            }
             if resource.policy == nil {
                 print("It has no policy, so nobody gets it: `kbs resource assign \(path) POLICY`.")
             }
@@ -117,6 +133,7 @@ struct ResourceCommand: AsyncParsableCommand {
                 """
                 path      \(resource.path)
                 policy    \(resource.policy ?? "none: nobody gets it")
+                bound to  \(resource.hostData.map { "HOST_DATA \($0)" } ?? "no launch")
                 disabled  \(resource.disabled ? "yes" : "no")
                 created   \(resource.created.formatted(.iso8601))
                 changed   \(resource.changed.formatted(.iso8601))

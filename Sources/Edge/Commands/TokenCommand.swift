@@ -15,11 +15,13 @@ struct TokenCommand: AsyncParsableCommand {
             discussion: """
                 registrar adds, replaces and removes workloads; auditor reads workloads, sessions, attempts and the \
                 audit trail; admin does everything. It goes with a request as `Authorization: Bearer`, or as the \
-                password of HTTP Basic with any user name, which is what Buildah can send.
+                password of HTTP Basic with any user name, which is what Buildah can send. With a scope, as \
+                registrar:team-a/, it may name resources and workloads team-a/... and policies and reference values \
+                team-a.... alone; a registrar of a scope sets reference values too. docs/pipeline.md has an example.
                 """)
 
         @OptionGroup var place: Place
-        @Option(help: "registrar, auditor or admin.") var role: Role
+        @Option(help: "registrar, auditor or admin, or one with a scope: registrar:team-a/.") var role: Authority
         @Option(help: "What it is for.") var description = ""
         @Option(help: "How long it is good for, e.g. 12h or 30d.") var expires = "90d"
         @Flag(help: "Print JSON.") var json = false
@@ -43,7 +45,7 @@ struct TokenCommand: AsyncParsableCommand {
             if json { return try Output.write(Array((try text(ofJSON: made) + "\n").utf8)) }
             tell(
                 """
-                Token \(made.summary.id), \(role.rawValue), until \(made.summary.expires.formatted(.iso8601)). \
+                Token \(made.summary.id), \(role), until \(made.summary.expires.formatted(.iso8601)). \
                 It is shown this once:
                 """)
             try Output.write(Array("\(made.token)\n".utf8))
@@ -65,7 +67,7 @@ struct TokenCommand: AsyncParsableCommand {
                     + tokens.map { token in
                         let state = token.revoked != nil ? "revoked" : token.expires <= Date() ? "expired" : "good"
                         return [
-                            token.id, token.role.rawValue, state, token.expires.formatted(.iso8601), token.description,
+                            token.id, token.role, state, token.expires.formatted(.iso8601), token.description,
                         ]
                     })
         }
@@ -84,4 +86,6 @@ struct TokenCommand: AsyncParsableCommand {
     }
 }
 
-extension Role: ExpressibleByArgument {}
+extension Authority: ExpressibleByArgument {
+    public init?(argument: String) { self.init(exactly: argument) }
+}

@@ -1,9 +1,11 @@
 import Administration
 import Arguments
 import Broker
+import Bytes
 import Evidence
 import FoundationEssentials
 import Installation
+import LaunchDigest
 
 struct WorkloadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,13 +21,29 @@ struct WorkloadCommand: AsyncParsableCommand {
 
         @OptionGroup var place: Place
         @Argument(help: "The workload's id.") var id: String
-        @Option(help: "The launch measurement: 96 hex digits for SNP, 64 for SEV and SEV-ES.") var measurement: String?
+        @Option(help: "The launch measurement: 96 hex digits for SNP, 64 for SEV and SEV-ES. Or --measure.")
+        var measurement: String?
+        @OptionalGroup var measured: MeasuredInstead?
         @Option(help: "The TEE configuration, as JSON.") var teeConfig: String?
         @Option(help: "The policy that says what its guests must be, in place of a measurement.") var policy: String?
         @Option(help: "A file with the secret; - is standard input.") var secretFile = "-"
         @Flag(help: "Replace the workload if it is registered.") var replace = false
 
+        func validate() throws {
+            guard [measurement != nil, measured != nil, policy != nil].filter(\.self).count == 1 else {
+                throw ValidationError(
+                    "give --measurement, or --measure snp and what the guest is made of, or --policy and its name")
+            }
+            guard policy == nil || teeConfig == nil else {
+                throw ValidationError("with --policy the policy says what --tee-config would: leave it out")
+            }
+        }
+
         func run() async throws {
+            let launch: NewWorkload.Launch =
+                if let policy { .policy(policy) } else {
+                    .measurement(try measurement ?? measuredDigest(), configuration: teeConfig ?? "")
+                }
             // More than any guest can receive is refused by the registration itself.
             let secret = try InputFile.secret(secretFile, atMost: 1 << 20, droppingLineEnd: true)
             let workload = try await place.open(create: true) {
@@ -36,14 +54,15 @@ struct WorkloadCommand: AsyncParsableCommand {
             print("Registered \(id).")
         }
 
-        func validate() throws {
-            guard (measurement == nil) != (policy == nil), policy == nil || teeConfig == nil else {
-                throw ValidationError("Give either --measurement, with --tee-config or without, or --policy.")
+        private func measuredDigest() throws -> String {
+            let digests = try measured?.documents().map(\.digest) ?? []
+            guard let digest = digests.first, digests.allSatisfy({ ExactText($0) == ExactText(digest) }) else {
+                throw CommandFailure(
+                    "a workload has one measurement, and these options make \(digests.count): name one number of vCPUs, one CPU "
+                        + "type and so on, or have a policy name them as reference values (kbs reference set --measure snp)"
+                )
             }
-        }
-
-        private var launch: NewWorkload.Launch {
-            policy.map { .policy($0) } ?? .measurement(measurement ?? "", configuration: teeConfig ?? "")
+            return digest
         }
     }
 

@@ -17,11 +17,13 @@ public struct Call: Sendable {
     /// `nil`: the API's description leaves it out.
     public let operation: Operation?
     public let handler: Handler
+    /// Whether what answers it looks at every name in it, so that a caller may come who has a right in some scopes only.
+    public let checksNames: Bool
 
     /// What answers it. Only what was admitted has somebody on whose behalf it acts.
     public enum Handler: Sendable {
         case open(@Sendable (Request) async throws -> Response)
-        case admitted(Right, @Sendable (Request, Actor) async throws -> Response)
+        case admitted(Right, @Sendable (Request, Admission) async throws -> Response)
     }
 
     /// A call that anyone may make; what it gives is decided by what the request proves.
@@ -30,22 +32,27 @@ public struct Call: Sendable {
         form: any FailureForm, operation: Operation? = nil,
         answer: @escaping @Sendable (Request) async throws -> Response
     ) {
-        self.init(method, path, label, body, isLimited, form, operation, .open(answer))
+        self.init(method, path, label, body, isLimited, form, operation, .open(answer), checksNames: false)
     }
 
     /// A call for those who have a right.
+    ///
+    /// - Parameter checksNames: whether `answer` holds every name in the request to the admission's reach. Without that
+    ///   nobody is let through whose right is of a scope.
     public init(
-        _ method: HTTPRequest.Method, _ path: CallPath, label: String, right: Right, body: BodyRule = .unread,
-        form: any FailureForm, operation: Operation? = nil,
-        answer: @escaping @Sendable (Request, Actor) async throws -> Response
+        _ method: HTTPRequest.Method, _ path: CallPath, label: String, right: Right, checksNames: Bool = false,
+        body: BodyRule = .unread, form: any FailureForm, operation: Operation? = nil,
+        answer: @escaping @Sendable (Request, Admission) async throws -> Response
     ) {
-        self.init(method, path, label, body, true, form, operation, .admitted(right, answer))
+        self.init(
+            method, path, label, body, true, form, operation, .admitted(right, answer), checksNames: checksNames)
     }
 
     private init(
         _ method: HTTPRequest.Method, _ path: CallPath, _ label: String, _ body: BodyRule, _ isLimited: Bool,
-        _ form: any FailureForm, _ operation: Operation?, _ handler: Handler
+        _ form: any FailureForm, _ operation: Operation?, _ handler: Handler, checksNames: Bool
     ) {
+        self.checksNames = checksNames
         self.method = method
         self.path = path
         self.label = label

@@ -185,7 +185,7 @@ struct ServerParts: Sendable {
         let (store, trail, started) = (folder.store, trail, Date())
         return AdministrationAPI(
             LocalAdministrator(
-                broker, store: store, signer: { trail.key }, actor: .server,
+                broker, store: store, signer: { trail.key }, for: Admission(.server),
                 drafting: { [settings] in try settings.policy(changing: $0) }),
             status: {
                 ServerStatus(

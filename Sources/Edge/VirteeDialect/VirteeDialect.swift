@@ -45,11 +45,13 @@ public struct VirteeDialect: Sendable {
     /// `POST /register_workload`.
     public var registration: Call {
         Call(
-            .post, "kbs/v0/register_workload", label: "register", right: .registering, body: .upTo(longestBody),
-            form: PlainText()
-        ) { request, actor in
+            .post, "kbs/v0/register_workload", label: "register", right: .registering, checksNames: true,
+            body: .upTo(longestBody), form: PlainText()
+        ) { request, caller in
+            let registration = try Registration(virteeJSON: try await request.jsonBody())
+            try caller.reach.check(registration.id)
             let workload = try await broker.register(
-                try Registration(virteeJSON: try await request.jsonBody()), replacing: replacesWorkloads, by: actor
+                registration, replacing: replacesWorkloads, by: caller.actor
             ).workload
             // Buildah looks at the status alone; whoever registers by hand sees what was understood.
             let warnings = broker.warnings(on: workload).map { "Warning: \($0)\n" }

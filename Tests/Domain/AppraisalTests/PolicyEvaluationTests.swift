@@ -349,6 +349,27 @@ struct PolicyEvaluationTests {
         #expect(scene.verdict.isAccepted)
     }
 
+    @Test("Of a set the values in force let in, and no others; what is to come and what is over is told")
+    func lives() throws {
+        var scene = try Scene()
+        func keep(_ app: ValidityPeriod, next: PolicyName? = nil) throws {
+            let set = try ReferenceValueSet(
+                name: PolicyName("web-1"), kind: .measurement,
+                values: [
+                    ReferenceValue(Simulated.measurement("app"), app), ReferenceValue(Simulated.measurement("b")),
+                ], source: "a test", supersededBy: next)
+            scene.references[set.name] = set
+        }
+        try keep(ValidityPeriod(from: Self.time, expires: Self.time + 1))
+        #expect(scene.verdict.isAccepted)
+        try keep(ValidityPeriod(from: Self.time + 1))
+        #expect(scene.verdict.failures.map(\.name) == [.policyMeasurement])
+        #expect(scene.verdict.sentence.contains("@web-1, which have it, count from 2025-10-09T"))
+        try keep(ValidityPeriod(expires: Self.time), next: try PolicyName("web-2"))
+        #expect(scene.verdict.failures.map(\.name) == [.policyMeasurement])
+        #expect(scene.verdict.sentence.contains("launch the guest from what @web-2 stands for"))
+    }
+
     @Test("Reference values that are not there let nobody in, and are named")
     func missing() throws {
         var scene = try Scene()

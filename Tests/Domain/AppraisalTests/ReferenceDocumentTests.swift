@@ -24,7 +24,7 @@ struct ReferenceDocumentTests {
             expires = 2027-01-31
             """)
         #expect(set.kind == .measurement && set.source == "CI job 17, https://ci.example.org/17")
-        #expect(set.values == [Simulated.measurement("app"), Simulated.measurement("b")])
+        #expect(set.values.map(\.bytes) == [Simulated.measurement("app"), Simulated.measurement("b")])
         #expect(set.expires == (try Date("2027-01-31T00:00:00Z", strategy: .iso8601)))
     }
 

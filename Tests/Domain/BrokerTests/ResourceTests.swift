@@ -313,6 +313,31 @@ struct ResourceTests {
         #expect(await code { _ = try await take() } == .policyRefused)
     }
 
+    @Test("A value that expires lets in until then and no longer, though nobody changes anything")
+    func expiry() async throws {
+        let name = try PolicyName("web")
+        let now = bench.clock.withLock { $0 }
+        try await library.set(
+            ReferenceValueSet(
+                name: name, kind: .measurement,
+                values: [
+                    ReferenceValue(Simulated.measurement("app"), ValidityPeriod(expires: now + 60)),
+                    ReferenceValue(Simulated.measurement("next"), ValidityPeriod(from: now + 60)),
+                ], source: ""), by: .server)
+        try await put("sesame", policy("app") { $0.measurements = [.set(name)] })
+        let next = try await PlainGuest("next").attest(broker)
+        func take(_ guest: AttestedGuest) async throws {
+            _ = try await self.take(to: .attested(guest))
+        }
+        try await take(guest)
+        #expect(await code { try await take(next) } == .policyRefused)
+        bench.clock.withLock { $0 += 59 }
+        try await take(guest)
+        bench.clock.withLock { $0 += 1 }
+        #expect(await code { try await take(guest) } == .policyRefused)
+        try await take(next)
+    }
+
     // MARK: One store
 
     @Test("A workload is a resource with a policy of one measurement")

@@ -40,7 +40,9 @@ struct DamagedRowTests {
                 INSERT INTO init_data VALUES (x'01', '{}', 1760000100);
                 INSERT INTO foreign_guests VALUES (x'0102', 'i', 'snp', 'c', 0, 1760000100, 0, 1760000100);
                 INSERT INTO policies VALUES ('p', 'document', ?, 1, 0);
-                INSERT INTO reference_values VALUES ('r', 'measurement', ?, 'source', 1860000000, 2, 0);
+                INSERT INTO reference_values VALUES ('r', 'measurement', ?, x'', NULL, 'source', 2, 0, '[{}]');
+                INSERT INTO reference_history VALUES ('r', 2, 0, 'server',
+                    '{"kind":"measurement","source":"","added":[],"removed":[],"redated":[],"left_out":0}');
                 INSERT INTO policy_references VALUES ('p', 'r');
                 INSERT INTO revisions VALUES (1, 2);
                 INSERT INTO resources (row, path, policy, current, latest, change, created, changed)
@@ -77,6 +79,7 @@ struct DamagedRowTests {
                 Read("SELECT \(ReferenceColumns.list) FROM reference_values") {
                     ManifestEntry(try ReferenceColumns($0, from: 0))
                 })
+            entries.append(ManifestEntry("r", provenance: "[{}]"))
             entries += try change.rows(TokenReads.token("t")).map { ManifestEntry($0) }
             entries += try change.rows(Read("\(WorkloadReads.select)") { ManifestEntry(try Workload(row: $0)) })
             entries += try change.rows(ResourceReads.resource(path)).map { ManifestEntry($0) }
@@ -109,7 +112,9 @@ struct DamagedRowTests {
             { _ = try await store.isAnythingSealed(notUnder: "x") },
             { _ = try await store.policy(policy) }, { _ = try await store.policies(after: "", limit: 9) },
             { _ = try await store.policyInForce(policy) }, { _ = try await store.references(references) },
-            { _ = try await store.references(after: "", limit: 9) }, { _ = try await store.resource(path) },
+            { _ = try await store.references(after: "", limit: 9) },
+            { _ = try await store.referenceHistory(references, before: Revision(.max), limit: 9) },
+            { _ = try await store.resource(path) },
             { _ = try await store.resources(after: "", search: "", limit: 9) },
             { _ = try await store.versions(of: path) }, { _ = try await store.sealedResource(path) },
             { _ = try await store.resourceVersions(after: .start, limit: 9) },
@@ -173,7 +178,8 @@ struct DamagedRowTests {
         // Found by another way than their own type, or only written.
         let others: Set = [
             "sessions.id", "guests.id", "sessions.workload", "policy_references.policy",
-            "policy_references.reference_values", "revisions.one", "revisions.last", "resources.policy",
+            "policy_references.reference_values", "reference_history.name", "reference_history.revision",
+            "revisions.one", "revisions.last", "resources.policy",
             "resource_versions.policy", "endorsements.fingerprint", "endorsements.name",
             "tokens.id", "workloads.id", "policies.name", "resource_versions.resource", "resources.current",
             "server_keys.name", "init_data.id", "init_data.expires", "foreign_guests.id", "foreign_guests.barred",

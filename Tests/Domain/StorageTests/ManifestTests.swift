@@ -33,7 +33,8 @@ struct ManifestTests {
     private func setPolicy(_ name: String, _ place: StorePlace, document: String = "") async throws {
         let values = try PolicyName("\(name)-values")
         let set = try ReferenceValueSet(
-            name: values, kind: .measurement, values: [Simulated.measurement(name)], source: "a test", expires: nil)
+            name: values, kind: .measurement, values: [Simulated.measurement(name)], source: "a test",
+            expires: Date(timeIntervalSince1970: 2_000_000_000))
         _ = try await place.store.set(set, expecting: nil, at: place.now) { _ in record }
         var policy = Policy(name: try PolicyName(name))
         policy.measurements = [.set(values)]
@@ -85,7 +86,19 @@ struct ManifestTests {
             "UPDATE reference_values SET digests = (SELECT digest FROM workloads WHERE id = 'app') WHERE name = 'web-values'",
             ["references", "in force"]
         ),
-        ("UPDATE reference_values SET expires = 1 WHERE name = 'web-values'", ["references", "in force"]),
+        ("UPDATE reference_values SET periods = substr(digests, 1, 0)", ["references", "in force"]),
+        (
+            "UPDATE reference_values SET periods = substr(digests, 1, 16) WHERE name = 'web-values'",
+            ["references", "in force"]
+        ),
+        (
+            "UPDATE reference_values SET superseded_by = 'lax-values' WHERE name = 'web-values'",
+            ["references", "in force"]
+        ),
+        (
+            "UPDATE reference_values SET provenance = '[{\"provenance\":{\"origin\":\"seen\"}}]' WHERE name = 'web-values'",
+            ["references"]
+        ),
         ("UPDATE resources SET policy = 'lax'", ["resource", "sealed"]),
         ("UPDATE resources SET disabled = 1 - disabled", ["resource", "sealed"]),
         ("UPDATE tokens SET role = 'admin'", ["token"]),
@@ -177,6 +190,34 @@ struct ManifestTests {
         #expect(try await place.store.token("0123456789ab") == nil)
         let found = try await violations(place.reopen())
         #expect(found.contains { $0.contains("token ba9876543210") }, "\(found)")
+    }
+
+    @Test(
+        "What a version is bound to stays with its bytes, and cannot be changed past a key broker",
+        arguments: TestedStore.allCases)
+    func binding(_ kind: TestedStore) async throws {
+        let place = try await filled(kind)
+        let (first, second) = (try HostDataBinding(Simulated.digest("a")), try HostDataBinding(Simulated.digest("b")))
+        let path = try ResourcePath("default/bound/1")
+        _ = try await place.done(place.put(1, at: path, policy: .named(PolicyName("web")), binding: first))
+        let kept = try await place.done(place.put(2, at: path), replacing: true)
+        #expect(kept.current.binding == first, "what is not said stays")
+        _ = try await place.done(place.put(3, at: path, binding: second), replacing: true)
+        for change: ResourceChange in [.policy(.named(try PolicyName("lax"))), .disabled(false), .current(1)] {
+            _ = try await place.store.changeResource(path, change, expecting: nil, at: place.now) { _ in record }
+        }
+        #expect(try await place.store.versions(of: path).map(\.binding) == [second, first, first])
+        #expect(try await place.store.sealedResource(path)?.resource.current.binding == first)
+        let store = try await place.reopen()
+        #expect(try await violations(store).isEmpty)
+        for value in ["(SELECT digest FROM workloads WHERE id = 'app')", "NULL"] {
+            try await store.tamper("UPDATE resource_versions SET host_data = \(value) WHERE host_data IS NOT NULL")
+            await #expect(throws: (any Error).self) { try await store.sealedResource(path) }
+            await #expect(throws: (any Error).self) {
+                try await store.changeResource(path, .current(3), expecting: nil, at: place.now) { _ in record }
+            }
+        }
+        #expect(try await !violations(store).isEmpty)
     }
 
     @Test("A change makes nothing good that somebody else wrote", arguments: TestedStore.allCases)

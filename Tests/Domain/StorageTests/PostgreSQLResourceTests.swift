@@ -214,7 +214,7 @@ struct PostgreSQLResourceTests {
             _ = try await pair.stores[0].removePolicy(pair.policy, expecting: nil, recording: record(.removePolicy))
             async let set = setPolicy(pair, on: pair.stores[0])
             async let removedValues = pair.stores[1].removeReferences(
-                pair.values, expecting: nil, recording: record(.removeReferenceValues))
+                pair.values, expecting: nil, leaving: nil, recording: record(.removeReferenceValues))
             let isMissing = try await set == .unknownReferences([pair.values])
             #expect(try await removedValues == (isMissing ? .done : .inUse))
         }

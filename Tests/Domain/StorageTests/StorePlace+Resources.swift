@@ -10,12 +10,13 @@ extension StorePlace {
 
     func put(
         _ number: Int, at path: ResourcePath? = nil, masterKey: String = "k", policy: PolicyChoice? = nil,
-        expecting expected: Resource.Expectation? = nil
+        binding: HostDataBinding? = nil, expecting expected: Resource.Expectation? = nil
     ) async throws -> ResourcePutOutcome {
         try await store.put(
             NewResourceVersion(
                 path: path ?? self.path, number: number,
-                sealed: Sealed(bytes: [UInt8(number)], masterKey: masterKey), size: number, policy: policy),
+                sealed: Sealed(bytes: [UInt8(number)], masterKey: masterKey), size: number, policy: policy,
+                binding: binding),
             expecting: expected, at: now
         ) { _ in record(.putResource) }
     }

@@ -15,7 +15,7 @@ struct ProspectsTests {
     @Test("What could not be read is read again, and is not taken for nothing meanwhile")
     func failure() async throws {
         let reads = Lock(0)
-        let known = Remembered(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
+        let known = Remembered(now: { Date(timeIntervalSince1970: 1_800_000_000) }) {
             let count = reads.withLock {
                 $0 += 1
                 return $0
@@ -49,11 +49,29 @@ struct ProspectsTests {
         #expect(refusal.code == .unavailable && !refusal.sentence.contains("kernels"))
     }
 
+    @Test("What has expired is not known any more, also where it was read before")
+    func expiry() async throws {
+        let folder = try TemporaryFolder()
+        let store = try SQLiteStore(file: folder.file("kbs.sqlite"), manifest: .tested)
+        let clock = Lock(Date(timeIntervalSince1970: 1_800_000_000))
+        let measurement = [UInt8](repeating: 1, count: 48)
+        let set = try ReferenceValueSet(
+            name: try PolicyName("kernels"), kind: .measurement, values: [measurement], source: "",
+            expires: clock.withLock { $0 } + 5)
+        try await PolicyLibrary(store).set(set, by: .server)
+        let known = Prospects(store) { clock.withLock { $0 } }
+        #expect(try await known.knows(measurement))
+        clock.withLock { $0 += 4 }
+        #expect(try await known.knows(measurement))
+        clock.withLock { $0 += 1 }
+        #expect(try await !known.knows(measurement))
+    }
+
     @Test("Guests that come at once wait for one reading, and none is told of values that were not read yet")
     func once() async throws {
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let reads = Lock(0)
-        let known = Remembered(now: { Date(timeIntervalSince1970: 1_800_000_000) }) { _ in
+        let known = Remembered(now: { Date(timeIntervalSince1970: 1_800_000_000) }) {
             reads.withLock { $0 += 1 }
             for await _ in gate {}
             return [[1]] as Set<[UInt8]>

@@ -77,19 +77,102 @@ struct MeasureTests {
         #expect(sum.hasPrefix(inputs.kernel?.sha256 ?? "-"))
     }
 
-    @Test("What --reference prints, kbs reference set takes", .enabled(if: Vectors.arePresent))
-    func reference() async throws {
+    /// What `kbs reference show` says of each digest, however it came there.
+    @Test(
+        "Digests are kept with what they stand for, by each of the ways", .enabled(if: Vectors.arePresent),
+        arguments: [
+            "$KBS measure snp $L --reference web --data $D",
+            "$KBS measure snp $L --json >m && $KBS reference set web m --data $D",
+            "$KBS measure snp $L --json | $KBS reference set web - --data $D",
+            "$KBS reference set web --measure snp $L --data $D", "$KBS reference add web --measure snp $L --data $D",
+        ])
+    func reference(way: String) async throws {
         let shell = try await shell()
-        let line =
-            "$KBS measure snp --firmware amdsev --kernel k --append $'a \"b\\\\c\" ü\\t\\x7f' --vcpus 1,2 --cpu EPYC-v4"
-        let set = try await shell("\(line) --reference | $KBS reference set web - --data $D")
-        #expect(set == ProgramResult(output: "Set the reference values web, 2 of kind measurement, version 1.\n"))
+        // As bash has it in an array.
+        let options = "L=(--firmware ./amdsev --kernel k --append $'a \"b\\\\c\" ü\\t\\x7f' --vcpus 1,2 --cpu EPYC-v4)"
+        let set = try await shell("\(options); \(way.replacing("$L", with: "\"${L[@]}\""))")
+        #expect(set.status == 0, "\(set)")
+        #expect((set.output + set.errors).contains("the reference values web, kind measurement, version 1: 2 values."))
         let shown = try await shell("$KBS reference show web --data $D").output
-        for document in try documents(try await shell("\(line) --json").output) {
+        for document in try documents(try await shell("\(options); $KBS measure snp \"${L[@]}\" --json").output) {
             #expect(shown.contains("value    \(document.digest)\n"))
         }
-        #expect(shown.contains("firmware sha256:8f765dfabc127fc0"))
-        #expect(try await shell("\(line) --reference --json").status == 64)
+        #expect(shown.contains("computed by kbs "))
+        #expect(shown.contains("firmware amdsev, sha256 8f765dfabc127fc0"), "\(shown)")
+        #expect(shown.contains("kernel   k, sha256 ") && shown.contains("cpu EPYC-v4, guest-features 0x1"))
+        #expect(shown.contains(#"append   "a \"b\\c\" ü\u0009\u007f""#), "\(shown)")
+        #expect(shown.contains("added    ") && shown.contains(" by local:uid "))
+    }
+
+    @Test("A workload is registered by what its guest is made of", .enabled(if: Vectors.arePresent))
+    func workload() async throws {
+        let shell = try await shell()
+        let options = "--firmware amdsev --cpu EPYC-v4"
+        let digest = try documents(try await shell("$KBS measure snp \(options) --vcpus 1 --json").output).first?.digest
+        let line = "printf s | $KBS workload add web --measure snp \(options) --data $D"
+        let several = try await shell("\(line) --vcpus 1,2")
+        #expect(several.status == 2 && several.errors.contains("has one measurement"), "\(several)")
+        #expect(try await shell("\(line) --vcpus 1").status == 0)
+        #expect(try await shell("$KBS workload show web --data $D").output.contains("measurement  \(digest ?? "-")"))
+        for wrong in ["\(line) --vcpus 1 --measurement 00", "printf s | $KBS workload add web --data $D"] {
+            let result = try await shell(wrong)
+            #expect(result.status == 64 && result.errors.contains("give --measurement, or --measure snp"))
+        }
+    }
+
+    @Test("What goes with --measure, and what does not, is told")
+    func referenceFaults() async throws {
+        let shell = try await shell()
+        for (line, says, status) in [
+            ("set web", "Give a file, or --measure snp", 64), ("set web f --measure snp", "--firmware <file>", 64),
+            ("set web --firmware plain", "--measure <measure>", 64),
+            ("set web --measure tdx --firmware plain --vcpus 1", "'snp'", 64),
+            ("set web --measure snp --firmware plain --vcpus 1", "say once which CPU type", 64),
+            ("add web --from-attempt 1 f", "leave out the file", 64), ("retire web", "--after 24h, or --now", 64),
+            ("retire web --now --after 1h", "exclude each other", 64),
+            ("set web f --keep-previous soon", "invalid", 64),
+            ("set web f --expires soon", "invalid", 64),
+        ] {
+            let result = try await shell("touch f; $KBS reference \(line) --data $D")
+            #expect(result.status == status && result.errors.contains(says), "\(line): \(result)")
+        }
+        let sev = try await shell("$KBS measure sev --firmware plain --json | $KBS reference set web - --data $D")
+        #expect(sev.status == 2 && sev.errors.contains("no policy names"))
+        let other = try await shell("echo '[{}]' | $KBS reference set web - --data $D")
+        #expect(other.status == 2 && other.errors.contains("is not what `kbs measure snp --json` writes"))
+    }
+
+    @Test("One release takes the place of another on the command line, and the history tells it")
+    func release() async throws {
+        let shell = try await shell()
+        func file(_ name: String, _ digit: String) async throws {
+            let digest = String(repeating: digit, count: 96)
+            let text = "kind = \"measurement\"\nvalues = [\"\(digest)\"]"
+            try Data(text.utf8).write(to: shell.folder.file(name))
+        }
+        try await file("old.toml", "1")
+        try await file("new.toml", "2")
+        let first = try await shell("$KBS reference set web old.toml --source 'release 1' --data $D")
+        #expect(first.output == "Set the reference values web, kind measurement, version 1: 1 value.\n", "\(first)")
+        let next = try await shell("$KBS reference set web new.toml --keep-previous 24h --data $D")
+        #expect(next.output.contains("2 values: 1 without end, 1 until "), "\(next)")
+        let retired = try await shell(
+            "$KBS reference retire web --now --value \(String(repeating: "1", count: 96)) --data $D")
+        #expect(retired.output.contains("1 EXPIRED on "))
+        let later = try await shell("$KBS reference add other new.toml --valid-from 2h --expires 2036-01-01 --data $D")
+        #expect(later.output.contains("not before"))
+        let marked = try await shell("$KBS reference retire web --superseded-by other --data $D")
+        #expect(marked.output.contains("SUPERSEDED by @other"))
+        let history = try await shell("$KBS reference history web --data $D").output
+        let lines = history.split(separator: "\n").map { $0.prefix(20) }
+        #expect(lines.filter { $0.hasPrefix("version ") }.count == 4, "\(history)")
+        #expect(
+            history.contains("dated  1111") && history.contains("came   2222") && history.contains("source release 1"))
+        #expect(try await shell("$KBS reference history none --data $D").status == 5)
+        #expect(try await shell("$KBS reference history web --json --data $D | grep -c '\"version\"'").output == "4\n")
+        let listed = try await shell("$KBS reference list --data $D").output
+        #expect(listed.contains("web    measurement  2       never"), "\(listed)")
+        #expect(try await shell("$KBS reference add web --from-attempt 1 --data $D").status == 5)
     }
 
     @Test("Two digests are compared: where they part, and what differs", .enabled(if: Vectors.arePresent))

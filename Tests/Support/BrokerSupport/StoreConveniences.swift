@@ -71,3 +71,16 @@ extension RegistrationOutcome {
     /// `nil` when nothing was registered.
     public var isReplacement: Bool? { if case .done(_, let replaced) = self { replaced } else { nil } }
 }
+
+extension PolicyStore {
+    /// Writes a set as it is, whatever was there.
+    public func set(
+        _ references: ReferenceValueSet, expecting expected: Revision.Expectation?, at time: Date,
+        recording record: (_ replaced: Bool) -> AuditRecord
+    ) async throws -> PolicySetOutcome {
+        guard let change = ReferenceChange(from: nil, to: references, by: .server, at: time) else { return .changed }
+        let setting = ReferenceSetting(references, expecting: expected, change, recording: record(false))
+        guard let written = try await set([setting], at: time)?.first else { return .changed }
+        return .done(written, replaced: false)
+    }
+}

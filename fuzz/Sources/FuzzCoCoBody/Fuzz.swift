@@ -1,5 +1,6 @@
 import Broker
 import CoCoDialect
+import Evidence
 import FuzzSupport
 
 /// Any bytes as a body of `POST /auth` and `POST /attest` of Confidential Containers' guests, or as evidence that was kept.
@@ -11,7 +12,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     do throws(Refusal) {
         let recorded = try RecordedAttestation(json: json)
         Depth.reached(recorded.reportData == nil ? "evidence alone" : "a whole body")
-        if !recorded.certificates.isEmpty { Depth.reached("certificates") }
+        if !recorded.evidence.certificates.isEmpty { Depth.reached("certificates") }
     } catch {
         precondition(!error.sentence.isEmpty && error.sentence.utf8.count < 1_024)
     }

@@ -12,7 +12,9 @@ struct Declaration: Sendable {
     /// As help shows it; nil when there is none, or none to see.
     let defaultText: String?
     let allValues: [String]
-    let isRequired: Bool
+    var isRequired: Bool
+    /// Of a group that need not be given: whether it is, so that the argument must be too.
+    var isDue: (@Sendable () -> Bool)?
     let isRepeating: Bool
     let strategy: ArrayParsingStrategy
     /// The option group that it came with.
@@ -24,13 +26,13 @@ struct Declaration: Sendable {
     var typed: String { form == .positional ? "<\(valueName)>" : "--\(name)" }
     /// With a value, as errors name it and help lists it.
     var label: String { form == .option ? "--\(name) <\(valueName)>" : typed }
+    /// The same for one that must be given.
+    var demand: String { label + (isRepeating ? " ..." : "") }
     /// As usage has it.
-    var synopsis: String {
-        let text = label + (isRepeating ? " ..." : "")
-        return isRequired ? text : "[\(text)]"
-    }
+    var synopsis: String { isRequired ? demand : "[\(demand)]" }
 
     var isGiven: Bool { target.isGiven }
+    var isMissing: Bool { !isGiven && (isRequired || isDue?() ?? false) }
 
     /// - Throws: ``UnreadableValue``.
     func take(_ word: String) throws { try target.take(word) }
@@ -57,16 +59,18 @@ extension ParsableArguments {
         }
     }
 
-    /// The groups that it includes, the innermost first, and itself.
+    /// The groups that it includes and that are given, the innermost first, and itself.
     var validated: [any ParsableArguments] {
-        Mirror(reflecting: self).children.flatMap { ($0.value as? any DeclaredGroup)?.arguments.validated ?? [] } + [
-            self
-        ]
+        Mirror(reflecting: self).children.flatMap { child in
+            (child.value as? any DeclaredGroup).flatMap { $0.isGiven ? $0.arguments.validated : nil } ?? []
+        } + [self]
     }
 }
 
 protocol DeclaredGroup: Declared {
     var arguments: any ParsableArguments { get }
+    /// False for one that need not be given, and is not.
+    var isGiven: Bool { get }
 }
 
 private protocol Fillable: Sendable {

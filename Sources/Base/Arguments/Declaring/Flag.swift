@@ -18,25 +18,3 @@ extension Flag: Declared {
         [box.declaration(.flag, property: property, name: name.custom, help)]
     }
 }
-
-/// Arguments that several commands have, declared once.
-@propertyWrapper
-public struct OptionGroup<Value: ParsableArguments> {
-    public let wrappedValue: Value
-
-    public init() { wrappedValue = Value() }
-}
-
-extension OptionGroup: Sendable where Value: Sendable {}
-
-extension OptionGroup: DeclaredGroup {
-    var arguments: any ParsableArguments { wrappedValue }
-
-    func declarations(property: String) -> [Declaration] {
-        wrappedValue.declarations.map { declaration in
-            var declaration = declaration
-            declaration.group = ObjectIdentifier(Value.self)
-            return declaration
-        }
-    }
-}

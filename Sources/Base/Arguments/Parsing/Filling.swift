@@ -1,12 +1,11 @@
 /// Fills a command's arguments in with the words behind its name.
 struct Filling {
     private let path: CommandPath
+    private let command: any ParsableCommand
     private let declarations: [Declaration]
-    /// The command's arguments, with those of its groups.
-    private let arguments: [any ParsableArguments]
 
     init(_ path: CommandPath, _ command: any ParsableCommand) {
-        (self.path, declarations, arguments) = (path, command.declarations, command.validated)
+        (self.path, self.command, declarations) = (path, command, command.declarations)
     }
 
     /// - Throws: ``UsageError`` for the first thing that is wrong: a value, what is missing, what is too much.
@@ -86,14 +85,15 @@ struct Filling {
     }
 
     private func expectRequired() throws(UsageError) {
-        for declaration in declarations where declaration.isRequired && !declaration.isGiven {
-            throw UsageError("Missing expected argument '\(declaration.synopsis)'", about: declaration, at: path)
+        for declaration in declarations where declaration.isMissing {
+            throw UsageError("Missing expected argument '\(declaration.demand)'", about: declaration, at: path)
         }
     }
 
     /// The end of the sentence about an option that there is not; `nil` when nothing like it is known.
     private func advice(_ name: String) -> String? {
-        for arguments in arguments {
+        // Of its groups too.
+        for arguments in command.validated {
             if let advice = arguments.advice(onUnknown: name) { return ". \(advice)" }
         }
         let known = declarations.filter { $0.form != .positional }.map(\.typed)

@@ -1,7 +1,7 @@
 import Bytes
 import Evidence
 import Formats
-import FoundationEssentials
+public import FoundationEssentials
 
 extension ReferenceValueSet {
     /// Reads a set from TOML. docs/policies.md says what may stand there.
@@ -18,23 +18,27 @@ extension ReferenceValueSet {
         }
         let values = try document.scalars("values")
         let source = try document.text("source") ?? ""
-        let expires = try document.text("expires").map { text in
+        func date(_ key: ExactText) throws(Refusal) -> Date? {
+            guard let text = try document.text(key) else { return nil }
             guard let time = Self.time(text) else {
-                return Result<Date, Refusal>.failure(
-                    document.refuse(
-                        "expires", "must be a day or a time with its zone: 2027-01-31, 2027-01-31T12:00:00Z"))
+                throw document.refuse(key, "must be a day or a time with its zone: 2027-01-31, 2027-01-31T12:00:00Z")
             }
-            return .success(time)
-        }?.get()
+            return time
+        }
+        let period = ValidityPeriod(from: try date("valid_from"), expires: try date("expires"))
         try document.finish()
         guard let values else { throw document.refuse("values", "is missing: values = [\"…\"]") }
+        do throws(Refusal) { try period.check() } catch { throw document.refuse("expires", error.sentence) }
         do throws(Refusal) {
-            try self.init(name: name, kind: kind, texts: values, source: source, expires: expires)
+            try self.init(
+                name: name, kind: kind,
+                values: try values.map { text throws(Refusal) in ReferenceValue(try kind.bytes(text), period) },
+                source: source)
         } catch { throw document.refuse("values", "cannot be used: \(error.sentence)") }
     }
 
-    /// A day begins in UTC.
-    static func time(_ text: String) -> Date? {
+    /// Reads a day, which begins in UTC, or a time with its zone.
+    public static func time(_ text: String) -> Date? {
         // TOML may have a space between the day and the time.
         let text = text.replacing(" ", with: "T", maxReplacements: 1)
         return RFC3339.date(text.contains("T") ? text : text + "T00:00:00Z")

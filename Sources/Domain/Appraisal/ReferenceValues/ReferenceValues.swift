@@ -2,8 +2,35 @@ import Bytes
 public import Formats
 public import FoundationEssentials
 
+/// One value of a set, and what is known of it.
+public struct ReferenceValue: Sendable, Hashable {
+    /// A digest as long as its kind, or a number, truth value or text as it is written, in UTF-8.
+    public let bytes: [UInt8]
+    /// When a guest that shows it is let in.
+    public var period: ValidityPeriod
+    /// `nil` of one that was set by hand, and where it was not read.
+    public var provenance: Provenance?
+    /// When it came into its set; `nil` of one that is not kept yet, and where it was not read.
+    public var entry: Entry?
+
+    /// By whom a value was put into its set, and when. It stays as long as the value does.
+    public struct Entry: Sendable, Hashable {
+        /// As the audit trail names it.
+        public let actor: String
+        public let time: Date
+
+        public init(by actor: String, at time: Date) { (self.actor, self.time) = (actor, time) }
+    }
+
+    public init(
+        _ bytes: [UInt8], _ period: ValidityPeriod = .always, provenance: Provenance? = nil, entry: Entry? = nil
+    ) {
+        (self.bytes, self.period, self.provenance, self.entry) = (bytes, period, provenance, entry)
+    }
+}
+
 /// Values that an operator knows by a name: `web-2026.1` rather than 96 hex digits.
-public struct ReferenceValueSet: Sendable, Hashable, Codable {
+public struct ReferenceValueSet: Sendable, Hashable {
     /// What the values are. A policy can name a set of digests only where its kind fits; numbers, truth values and texts are
     /// kept for whoever reads them back (Trustee's clients set them), and no rule reads them.
     public struct Kind: RawRepresentable, Sendable, Hashable, CaseIterable, Codable {
@@ -50,33 +77,58 @@ public struct ReferenceValueSet: Sendable, Hashable, Codable {
             default: "\((length ?? 0) * 2) hex digits"
             }
         }
+
+        /// A value as people write it: a digest in hex.
+        public func text(_ value: [UInt8]) -> String {
+            isRead ? Hex.encode(value) : String(decoding: value, as: UTF8.self)
+        }
+
+        /// - Throws: a ``Refusal`` when it is no ``text(_:)`` of this kind.
+        public func bytes(_ text: String) throws(Refusal) -> [UInt8] {
+            guard let value = isRead ? Hex.decode(text) : Array(text.utf8) else {
+                throw Refusal(.invalidField, "values holds \"\(text.prefix(100))\", and a \(rawValue) is \(form).")
+            }
+            return value
+        }
     }
 
     /// Of a text, in bytes.
     static let longestText = 1_024
+    /// More than a policy can be held against in a moment.
+    static let mostValues = 4_096
 
     public let name: PolicyName
     public let kind: Kind
-    /// At least one: digests, each as long as its kind, or numbers, truth values and texts as they are written, in UTF-8.
-    public let values: [[UInt8]]
+    /// At least one, and each once.
+    public let values: [ReferenceValue]
     /// Who says so, where and when: text or a URI. For people; nothing is decided by it.
     public let source: String
-    /// From then on a policy that names the set lets nobody in by it.
-    public let expires: Date?
+    /// The set that policies should name instead. For people: this one lets in until its values expire.
+    public let supersededBy: PolicyName?
     /// Whether it was set as one value, not as a list of one: so it is read back.
     public let isSingle: Bool
 
-    /// - Throws: a ``Refusal`` when there are no values, or one has another form than its kind, or is of zeros where that
-    ///   means "none".
+    /// - Parameter values: of those that are there twice the first counts.
+    /// - Throws: a ``Refusal`` when there are no values, or too many, or one has another form than its kind, or is of zeros
+    ///   where that means "none".
     public init(
-        name: PolicyName, kind: Kind, values: [[UInt8]], source: String, expires: Date?, isSingle: Bool = false
+        name: PolicyName, kind: Kind, values: [ReferenceValue], source: String, supersededBy: PolicyName? = nil,
+        isSingle: Bool = false
     ) throws(Refusal) {
         guard !values.isEmpty else {
             throw Refusal(
                 .invalidField,
                 "The set of reference values \(name) is empty: give at least one value, or remove the set.")
         }
-        for value in values {
+        var seen: Set<[UInt8]> = []
+        let unique = values.filter { seen.insert($0.bytes).inserted }
+        guard unique.count <= Self.mostValues else {
+            throw Refusal(
+                .invalidField,
+                "The set of reference values \(name) has \(unique.count) values and may have \(Self.mostValues): remove "
+                    + "those that have expired, or make another set.")
+        }
+        for value in unique.lazy.map(\.bytes) {
             if let length = kind.length {
                 guard value.count == length else {
                     throw Refusal(
@@ -91,32 +143,39 @@ public struct ReferenceValueSet: Sendable, Hashable, Codable {
             }
         }
         // A guest that nobody signed for shows zeros: they would let in everyone's.
-        guard !kind.isZeroNone || !values.contains(where: \.isAllZero) else {
+        guard !kind.isZeroNone || !unique.contains(where: \.bytes.isAllZero) else {
             throw Refusal(
                 .invalidField,
                 "The reference values \(name) hold a value of zeros, which is how reports say \"none\": remove it.")
         }
         self.name = name
         self.kind = kind
-        self.values = values
+        self.values = unique
         self.source = source
-        self.expires = expires
+        self.supersededBy = supersededBy
         self.isSingle = isSingle && values.count == 1
     }
 
-    /// - Parameter texts: the values as people write them: digests in hex.
+    /// - Parameter expires: of all values.
+    /// - Throws: a ``Refusal``.
+    public init(
+        name: PolicyName, kind: Kind, values: [[UInt8]], source: String, expires: Date?, isSingle: Bool = false
+    ) throws(Refusal) {
+        let period = ValidityPeriod(expires: expires)
+        try self.init(
+            name: name, kind: kind, values: values.map { ReferenceValue($0, period) }, source: source,
+            isSingle: isSingle)
+    }
+
+    /// - Parameters:
+    ///   - texts: the values as people write them: digests in hex.
+    ///   - expires: of all values.
     /// - Throws: a ``Refusal``.
     public init(
         name: PolicyName, kind: Kind, texts: [String], source: String, expires: Date?, isSingle: Bool = false
     ) throws(Refusal) {
         var values: [[UInt8]] = []
-        for text in texts {
-            guard let value = kind.isRead ? Hex.decode(text) : Array(text.utf8) else {
-                throw Refusal(
-                    .invalidField, "values holds \"\(text.prefix(100))\", and a \(kind.rawValue) is \(kind.form).")
-            }
-            values.append(value)
-        }
+        for text in texts { values.append(try kind.bytes(text)) }
         try self.init(name: name, kind: kind, values: values, source: source, expires: expires, isSingle: isSingle)
     }
 
@@ -130,9 +189,7 @@ public struct ReferenceValueSet: Sendable, Hashable, Codable {
     }
 
     /// The values as people write them: digests in hex.
-    public var texts: [String] {
-        values.map { kind.isRead ? Hex.encode($0) : String(decoding: $0, as: UTF8.self) }
-    }
+    public var texts: [String] { values.map { kind.text($0.bytes) } }
 
     /// The values as Trustee's clients read them: numbers are numbers, and one that was set alone stands alone.
     public var json: JSONValue {
@@ -144,35 +201,6 @@ public struct ReferenceValueSet: Sendable, Hashable, Codable {
             }
         }
         return isSingle ? all.first ?? .null : .array(all)
-    }
-}
-
-/// As a column of a database has the values.
-extension ReferenceValueSet {
-    /// Digests one after the other, and a byte behind them for one that was set alone; other values as JSON.
-    package var valuesColumn: [UInt8] {
-        guard kind.isRead else { return json.encoded }
-        return Array(values.joined()) + (isSingle ? [1] : [])
-    }
-
-    /// - Returns: `nil` for what no column has.
-    package static func values(column: [UInt8], kind: Kind) -> (values: [[UInt8]], isSingle: Bool)? {
-        if let length = kind.length {
-            let (count, rest) = column.count.quotientAndRemainder(dividingBy: length)
-            guard rest == 0 || rest == 1 && count == 1 && column.last == 1 else { return nil }
-            return ((0..<count).map { Array(column[$0 * length..<($0 + 1) * length]) }, rest == 1)
-        }
-        guard let json = try? JSON(column) else { return nil }
-        func value(_ json: JSON) -> [UInt8]? {
-            switch (kind, json.kind) {
-            case (.number, .number), (.boolean, .bool): json.raw
-            case (.text, .text): try? json.utf8()
-            default: nil
-            }
-        }
-        guard let list = json.asArray else { return value(json).map { ([$0], true) } }
-        let values = list.compactMap(value)
-        return values.count == list.count ? (values, false) : nil
     }
 }
 

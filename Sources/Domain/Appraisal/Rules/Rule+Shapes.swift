@@ -19,7 +19,7 @@ extension Rule {
         intro: String, pins: Bool = false, meaning: String, change: String
     ) -> Rule {
         Rule(
-            key, .digests(kind), pins: pins, meaning: meaning,
+            key, .digests(kind), pins: pins, of: term, meaning: meaning,
             words: { rules, wording in
                 guard case .digests(let list)? = rules[key] else { return nil }
                 return "\(intro) \(Wording.either(list.map { wording.describe($0) }))"
@@ -135,13 +135,10 @@ extension Question {
     fileprivate func holds(
         _ found: [UInt8], against wanted: [Reference], _ kind: ReferenceValueSet.Kind
     ) -> (isMet: Bool, faults: [String]) {
-        func contains(_ values: [[UInt8]]) -> Bool {
-            values.reduce(false) { equalInConstantTime($1, found) || $0 }
-        }
         var (isMet, faults): (Bool, [String]) = (false, [])
         for reference in wanted {
             switch reference {
-            case .value(let value): isMet = contains([value]) || isMet
+            case .value(let value): isMet = equalInConstantTime(value, found) || isMet
             case .set(let name):
                 guard let set = references[name] else {
                     faults.append("the reference values @\(name) are not there: set them, or change the policy")
@@ -153,16 +150,9 @@ extension Question {
                             + "name a set of the right kind")
                     continue
                 }
-                let isMatch = contains(set.values)
-                if let expires = set.expires, expires <= time {
-                    if isMatch {
-                        faults.append(
-                            "the reference values @\(name), which have it, expired on \(expires.formatted(.iso8601)): "
-                                + "see whether they are still good, and set them with a later time")
-                    }
-                    continue
+                for value in set.values.filter({ equalInConstantTime($0.bytes, found) }) {
+                    if let fault = set.fault(of: value, at: time) { faults.append(fault) } else { isMet = true }
                 }
-                isMet = isMatch || isMet
             }
         }
         return (isMet, faults)
@@ -173,10 +163,23 @@ extension Wording {
     fileprivate func describe(_ reference: Reference) -> String {
         guard case .set(let name) = reference, let references else { return reference.description }
         guard let set = references[name] else { return "@\(name) (WHICH IS NOT THERE: nobody gets in by it)" }
-        let count = "\(set.values.count) \(set.values.count == 1 ? "value" : "values")"
-        guard let expires = set.expires else { return "@\(name) (\(count))" }
-        let day = RFC3339.text(expires)
-        return expires <= time
-            ? "@\(name) (\(count), EXPIRED on \(day): nobody gets in by it)" : "@\(name) (\(count), until \(day))"
+        let life = set.life(at: time)
+        return set.inForce(at: time).isEmpty ? "@\(name) (\(life): nobody gets in by it)" : "@\(name) (\(life))"
+    }
+}
+
+extension ReferenceValueSet {
+    /// Why a value that a guest shows does not count now; `nil` when it does.
+    fileprivate func fault(of value: ReferenceValue, at time: Date) -> String? {
+        switch value.period.state(at: time) {
+        case .inForce: nil
+        case .notYet(let from):
+            "the reference values @\(name), which have it, count from \(RFC3339.text(from)) on: wait, or set them with an "
+                + "earlier time"
+        case .over(let end):
+            "the reference values @\(name), which have it, expired on \(RFC3339.text(end)): "
+                + (supersededBy.map { "launch the guest from what @\($0) stands for, or set them with a later time" }
+                    ?? "see whether they are still good, and set them with a later time")
+        }
     }
 }

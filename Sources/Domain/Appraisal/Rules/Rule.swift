@@ -15,6 +15,8 @@ public struct Rule: Sendable {
     let usual: Condition?
     /// Whether only the server's settings have it.
     let isSetting: Bool
+    /// What a rule of digests is held against.
+    let term: Term?
     /// For docs/policies.md: goes on after "a guest must".
     package let meaning: String
     /// For the same: what holds where a policy does not say otherwise.
@@ -26,12 +28,13 @@ public struct Rule: Sendable {
 
     init(
         _ key: ExactText, _ shape: Shape, pins: Bool = false, usual: Condition? = nil, isSetting: Bool = false,
-        meaning: String, unsaid: String = "", words: @escaping @Sendable (Rules, Wording) -> String? = { _, _ in nil },
+        of term: Term? = nil, meaning: String, unsaid: String = "",
+        words: @escaping @Sendable (Rules, Wording) -> String? = { _, _ in nil },
         judge: @escaping @Sendable (Question) -> [Requirement] = { _ in [] }
     ) {
         (self.key, self.shape, self.pins, self.usual, self.isSetting) = (key, shape, pins, usual, isSetting)
         (self.meaning, self.words, self.judge) = (meaning, words, judge)
-        self.unsaid = unsaid
+        (self.term, self.unsaid) = (term, unsaid)
     }
 }
 
@@ -46,6 +49,8 @@ public struct Vocabulary: Sendable {
     var danger: String? = nil
     /// What a guest is told whose technology the server does not take.
     public let advice: String
+    /// How the firmware of its machines is held to a floor; `nil` where it is not.
+    var firmware: Firmware? = nil
     /// What is wrong with rules that are each right; `nil` when nothing is.
     var fault: @Sendable (Rules) -> (key: ExactText, problem: String)? = { _ in nil }
     /// Those rules of the server's that can be decided of evidence that nothing vouches for yet.
@@ -60,6 +65,11 @@ public struct Vocabulary: Sendable {
     /// Those of the digests that its rules ask for.
     var kinds: [ReferenceValueSet.Kind] {
         rules.compactMap { if case .digests(let kind) = $0.shape { kind } else { nil } }
+    }
+
+    /// The claim that digests of a kind are held against; nil where evidence of this technology states none.
+    public func term(of kind: ReferenceValueSet.Kind) -> Term? {
+        rules.first { if case .digests(kind) = $0.shape { true } else { false } }?.term
     }
 
     /// What a policy can write.

@@ -45,7 +45,7 @@ extension Vocabulary {
             allow, require, requirePlatform, products, cspIDs, minimumTCB, minimumMitigations, minimumAtLaunch, vmpl,
             maxVMPL, chips, endorsements, committedFirmware,
         ],
-        advice: "This server takes no SEV-SNP guests.",
+        advice: "This server takes no SEV-SNP guests.", firmware: .snp,
         fault: { rules in
             if rules[.minimumAtLaunch] == .bool(false), rules[.minimumTCB] == nil, rules[.minimumMitigations] == nil {
                 return (.minimumAtLaunch, "is false, and there is neither minimum_tcb nor minimum_mitigations")

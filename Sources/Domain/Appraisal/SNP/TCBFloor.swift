@@ -1,3 +1,4 @@
+import Bytes
 import Evidence
 
 /// The lowest TCB that is acceptable on a processor.
@@ -40,16 +41,38 @@ struct TCBFloor {
 
     /// The first of REPORTED, COMMITTED, CURRENT and LAUNCH_TCB that is not at least the floor; `nil` when all are.
     func shortfall(of claims: Claims) -> Shortfall? {
-        for (name, term) in [
-            ("REPORTED_TCB", SNPTerm.reportedTCB), ("COMMITTED_TCB", SNPTerm.committedTCB),
-            ("CURRENT_TCB", SNPTerm.currentTCB), ("LAUNCH_TCB", SNPTerm.launchTCB),
-        ] where holdsAtLaunch || term != SNPTerm.launchTCB {
-            let stated = claims.tcb(term)
-            if !(stated?.isAtLeast(version) ?? false) {
-                return Shortfall(name: name, version: stated, floor: version, isOfLaunch: term == SNPTerm.launchTCB)
+        guard let (term, stated) = versionsUnder(of: claims).first else { return nil }
+        return Shortfall(
+            name: term.name.text.uppercased(), version: stated, floor: version, isOfLaunch: term == SNPTerm.launchTCB)
+    }
+
+    /// Each component of each version that is lower, and each version that is not stated.
+    func lags(of claims: Claims) -> [FirmwareLag] {
+        versionsUnder(of: claims).flatMap { term, stated in
+            guard let stated else { return [FirmwareLag(version: term.name.text)] }
+            return stated.componentsUnder(version).map {
+                FirmwareLag(version: term.name.text, component: ($0.name, Int($0.found), Int($0.floor)))
             }
         }
-        return nil
+    }
+
+    private func versionsUnder(of claims: Claims) -> [(Term, TCBVersion?)] {
+        [SNPTerm.reportedTCB, SNPTerm.committedTCB, SNPTerm.currentTCB, SNPTerm.launchTCB]
+            .filter { holdsAtLaunch || $0 != SNPTerm.launchTCB }
+            .map { ($0, claims.tcb($0)) }
+            .filter { !($0.1?.isAtLeast(version) ?? false) }
+    }
+}
+
+extension Vocabulary.Firmware {
+    static let snp = Vocabulary.Firmware(key: .minimumTCB) { claims, rules in
+        guard case .table(let floors)? = rules[.minimumTCB] else { return nil }
+        guard let product = claims.product else { return [FirmwareLag(version: SNPTerm.product.name.text)] }
+        guard let floor = floors[ExactText(product.rawValue)] else { return nil }
+        guard let version = TCBVersion(floor.text, product: product) else {
+            return [FirmwareLag(version: SNPTerm.reportedTCB.name.text)]
+        }
+        return TCBFloor(version, holdsAtLaunch: rules.holdsMinimumAtLaunch).lags(of: claims)
     }
 }
 

@@ -9,7 +9,7 @@ public struct AccessToken: Sendable, Hashable {
     public let id: String
     /// SHA-256 of the secret part. That part is 32 random bytes, so a slow hash would protect nothing more.
     public let digest: [UInt8]
-    public let role: Role
+    public let role: Authority
     /// What it is for, in the operator's words.
     public let description: String
     public let created: Date
@@ -18,7 +18,7 @@ public struct AccessToken: Sendable, Hashable {
     public let revoked: Date?
 
     public init(
-        id: String, digest: [UInt8], role: Role, description: String, created: Date, expires: Date, revoked: Date?
+        id: String, digest: [UInt8], role: Authority, description: String, created: Date, expires: Date, revoked: Date?
     ) {
         self.id = id
         self.digest = digest
@@ -38,7 +38,7 @@ public struct AccessToken: Sendable, Hashable {
     /// - Returns: what is kept, and the text that is shown once: `kbs_<id>_<secret>`.
     /// - Throws: a ``Refusal`` when the description or the lifetime cannot be used.
     public static func make(
-        role: Role, description: String, lifetime: TimeInterval, at time: Date
+        role: Authority, description: String, lifetime: TimeInterval, at time: Date
     ) throws(Refusal) -> (token: AccessToken, text: String) {
         guard description.unicodeScalars.count <= longestDescription,
             !description.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })

@@ -36,6 +36,8 @@ extension Role {
         /// Policies and reference values. Who puts resources there needs to see which policies there are.
         case readPolicies
         case changePolicies
+        /// To say what reference values there are: by which measurements a policy knows its software.
+        case changeReferences
         /// Tokens, certificates, keys, settings.
         case administer
     }

@@ -97,6 +97,12 @@ extension Broker {
     func denial(among endorsers: [Endorser]) -> Verdict? {
         endorsers.first(where: store.denies).map { Verdict(snpDenied: $0) }
     }
+
+    /// The same once all is decided: an agent may have taken its time since the last read.
+    func denial(among endorsers: [Endorser], decidedBy policy: Policy?) async throws -> Verdict? {
+        guard policy?.agentDecision != nil else { return denial(among: endorsers) }
+        return endorsers.first(where: try await store.denyList()).map { Verdict(snpDenied: $0) }
+    }
 }
 
 extension AuditRecord {

@@ -34,8 +34,11 @@ public struct EndorsementUnavailable: Error, Sendable, Hashable, CustomStringCon
     public let detail: String?
     /// In seconds.
     public let retryAfter: Int?
+    /// Whether it holds for whatever the vendor is asked now, and not for this document alone.
+    public let isOfVendor: Bool
 
-    public init(_ reason: String, detail: String? = nil, retryAfter: Int? = nil) {
+    public init(_ reason: String, detail: String? = nil, retryAfter: Int? = nil, isOfVendor: Bool = false) {
+        self.isOfVendor = isOfVendor
         self.reason = reason
         self.detail = detail
         self.retryAfter = retryAfter

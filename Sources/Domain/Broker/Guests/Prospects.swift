@@ -14,22 +14,21 @@ public struct Prospects: Sendable {
         var policies: [PolicyInForce] = []
     }
 
-    /// Launch measurements that reference values have.
-    private let measurements: Remembered<Set<[UInt8]>>
+    /// Launch measurements that reference values have, with when they count.
+    private let measurements: Remembered<[[UInt8]: [ValidityPeriod]]>
     private let others: Remembered<Others>
     private let now: @Sendable () -> Date
 
     public init(_ store: any Store & PolicyStore, now: @escaping @Sendable () -> Date) {
         self.now = now
-        measurements = Remembered(now: now) { time in
-            try await naming { try await Self.measurements(in: store, at: time) }
-        }
-        others = Remembered(now: now) { _ in try await naming { try await Self.others(in: store) } }
+        measurements = Remembered(now: now) { try await naming { try await Self.measurements(in: store) } }
+        others = Remembered(now: now) { try await naming { try await Self.others(in: store) } }
     }
 
     /// Whether reference values have a launch measurement, 48 bytes.
     public func knows(_ measurement: [UInt8]) async throws -> Bool {
-        try await measurements.value().contains(measurement)
+        let time = now()
+        return try await measurements.value()[measurement]?.contains { $0.contains(time) } ?? false
     }
 
     /// Whether a guest of these claims could be given anything, if its evidence were genuine. What policies ask of its
@@ -44,16 +43,17 @@ public struct Prospects: Sendable {
         }
     }
 
-    private static func measurements(in store: any PolicyStore, at time: Date) async throws -> Set<[UInt8]> {
+    private static func measurements(in store: any PolicyStore) async throws -> [[UInt8]: [ValidityPeriod]] {
         var names: [PolicyName] = []
         try await eachPage({ try await store.references(after: $0, limit: 100) }) { stored in
             names.append(stored.set.name)
             return stored.set.name.text
         }
-        var found: Set<[UInt8]> = []
+        var found: [[UInt8]: [ValidityPeriod]] = [:]
         for name in names {
             guard let set = try await genuine({ try await store.references(name) })?.set else { continue }
-            if set.kind == .measurement, set.expires.map({ time < $0 }) ?? true { found.formUnion(set.values) }
+            guard set.kind == .measurement else { continue }
+            for value in set.values { found[value.bytes, default: []].append(value.period) }
         }
         return found
     }
@@ -104,23 +104,23 @@ private func naming<Value>(_ read: () async throws -> Value) async throws -> Val
 
 /// A value that is read at most every ten seconds, once for all who ask for it meanwhile.
 actor Remembered<Value: Sendable> {
-    private let read: @Sendable (_ time: Date) async throws -> Value
+    private let read: @Sendable () async throws -> Value
     private let now: @Sendable () -> Date
     private var known: (value: Value, since: Date)?
     /// One that is under way, for all who wait for it.
     private var reading: Task<Value, any Error>?
 
-    init(now: @escaping @Sendable () -> Date, reading read: @escaping @Sendable (Date) async throws -> Value) {
+    init(now: @escaping @Sendable () -> Date, reading read: @escaping @Sendable () async throws -> Value) {
         (self.now, self.read) = (now, read)
     }
 
     /// What could not be read is read again by whoever asks next.
     func value() async throws -> Value {
         let time = now()
-        if let known, time.timeIntervalSince(known.since) < 10 { return known.value }
+        if let known, (0..<10).contains(time.timeIntervalSince(known.since)) { return known.value }
         if let reading { return try await reading.value }
         // A task of its own: the guest that asked first may hang up.
-        let task = Task { [read] in try await read(time) }
+        let task = Task { [read] in try await read() }
         reading = task
         defer { reading = nil }
         let value = try await task.value

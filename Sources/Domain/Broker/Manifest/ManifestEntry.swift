@@ -8,13 +8,16 @@ public struct ManifestEntry: Sendable, Hashable {
         case policy
         /// A policy as its author wrote it.
         case document
+        /// A set of reference values: what lets guests in by it, and until when.
         case references
+        /// How its values came about.
+        case provenance
         case token
         /// A registration, with whether it is disabled.
         case workload
-        /// A resource's policy, current version, and whether it is disabled.
+        /// A resource's policy, current version and what that is bound to, and whether it is disabled.
         case resource
-        /// Which policy each kept version of a resource was put under.
+        /// Which policy each kept version of a resource was put under, and what it is bound to.
         case versions
         /// That a chip or a key is denied, with the reason.
         case denial
@@ -73,7 +76,7 @@ public struct ManifestEntry: Sendable, Hashable {
     public var description: String {
         switch kind {
         case .policy, .document: "the policy \(name)"
-        case .references: "the reference values \(name)"
+        case .references, .provenance: "the reference values \(name)"
         case .token: "the token \(name)"
         case .workload: "the workload \(name)"
         case .resource, .versions: "the resource \(name)"

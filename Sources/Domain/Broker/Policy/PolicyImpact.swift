@@ -46,29 +46,18 @@ extension Broker {
     /// Holds a draft against the guests that genuine evidence was seen of. Nothing is changed.
     public func impact(of draft: PolicyDraft, since start: Date) async throws -> PolicyImpact {
         let time = now()
-        var (seen, isCut) = ([Claims: PolicyImpact.Guest](), false)
-        var before = Int64.max
-        reading: for page in 0... {
-            let attempts = try await store.attempts(AttemptSelection(), before: before, limit: Self.pageOfAttempts)
-            for attempt in attempts {
-                guard attempt.time >= start else { break reading }
-                before = attempt.id
-                guard let claims = attempt.claims.flatMap({ try? GuestClaims(json: $0) }) else { continue }
-                let key = claims.evidence.ofEachLaunch
-                guard seen[key] == nil else {
-                    seen[key]?.count += attempt.repeats.count
-                    continue
-                }
-                let (change, failures) = change(draft, claims, at: time)
-                seen[key] = PolicyImpact.Guest(
-                    claims: claims, change: change, failures: failures, count: attempt.repeats.count,
-                    attempt: attempt.id, last: attempt.repeats.last ?? attempt.time)
+        var seen: [Claims: PolicyImpact.Guest] = [:]
+        let isCut = try await eachAttempt(since: start) { attempt in
+            guard let claims = attempt.claims.flatMap({ try? GuestClaims(json: $0) }) else { return }
+            let key = claims.evidence.ofEachLaunch
+            guard seen[key] == nil else {
+                seen[key]?.count += attempt.repeats.count
+                return
             }
-            guard attempts.count == Self.pageOfAttempts else { break }
-            guard page < Self.mostPages else {
-                isCut = true
-                break
-            }
+            let (change, failures) = change(draft, claims, at: time)
+            seen[key] = PolicyImpact.Guest(
+                claims: claims, change: change, failures: failures, count: attempt.repeats.count,
+                attempt: attempt.id, last: attempt.repeats.last ?? attempt.time)
         }
         let rank: [PolicyImpact.Change: Int] = [.lost: 0, .gained: 1, .kept: 2, .refused: 3]
         return PolicyImpact(
@@ -76,9 +65,6 @@ extension Broker {
                 (rank[a.change] ?? 4, b.last) < (rank[b.change] ?? 4, a.last)
             }, passedOver: draft.passedOver, isCut: isCut)
     }
-
-    private static var pageOfAttempts: Int { 500 }
-    private static var mostPages: Int { 200 }
 
     private func change(
         _ draft: PolicyDraft, _ claims: GuestClaims, at time: Date

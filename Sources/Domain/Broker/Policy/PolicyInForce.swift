@@ -31,16 +31,19 @@ public struct PolicyInForce: Sendable, Hashable {
     /// - Parameters:
     ///   - claims: of evidence that was found genuine.
     ///   - issuer: of the token that the guest came with; `nil` for one that attested here.
+    ///   - binding: of what it wants to have.
     ///   - question: what an agent is told. It is made only when one is asked.
     ///   - agent: `nil` when there is none. A policy that needs one is then not met.
     /// - Throws: a ``Refusal`` when an agent that must be asked cannot be. Nothing may be released then.
     public func decide(
-        on claims: GuestClaims, vouchedForBy issuer: ExactText? = nil, under server: AppraisalPolicy, at time: Date,
-        asking agent: (any PolicyAgent)?,
+        on claims: GuestClaims, vouchedForBy issuer: ExactText? = nil, boundTo binding: HostDataBinding? = nil,
+        under server: AppraisalPolicy, at time: Date, asking agent: (any PolicyAgent)?,
         _ question: () throws -> PolicyQuestion
     ) async throws -> Verdict {
         let verdict = policy.evaluate(claims, references: references, under: server, at: time)
-            .holding(to: issuer.map { [policy.requirement(on: $0)] } ?? [])
+            .holding(
+                to: [issuer.map { policy.requirement(on: $0) }, binding?.requirement(on: claims.evidence)]
+                    .compactMap(\.self))
         guard let decision = policy.agentDecision, verdict.isAccepted else { return verdict }
         guard let agent else {
             return verdict.holding(to: [

@@ -1,6 +1,7 @@
 import Bytes
 import Crypto
 import Evidence
+import Formats
 public import FoundationEssentials
 
 /// What operators do to policies and reference values. Who may, is decided before.
@@ -90,37 +91,169 @@ public struct PolicyLibrary: Sendable {
 
     // MARK: Reference values
 
+    /// Writes a set, new or in place of the one with its name.
+    ///
+    /// - Parameter keeping: for how long the values that are there count on, in seconds, and no longer; `nil` lets them go.
     @discardableResult
     public func set(
-        _ references: ReferenceValueSet, expecting expected: Revision.Expectation? = nil, by actor: Actor
+        _ references: ReferenceValueSet, keeping: TimeInterval? = nil, expecting expected: Revision.Expectation? = nil,
+        by actor: Actor
     ) async throws -> (stored: StoredReferenceValues, replaced: Bool) {
-        let time = now()
-        let outcome = try await store.set(references, expecting: expected, at: time) { replaced in
-            .set(references, replaced, by: actor, at: time)
+        try await change(references.name, expecting: expected, buildsOnIt: keeping != nil, by: actor) { before, time in
+            guard let keeping else { return references }
+            return try references.keeping(before, until: time.addingTimeInterval(keeping), at: time)
         }
-        guard case .done(let revision, let replaced) = outcome else {
-            throw Refusal.policyChanged("set of reference values \(references.name)")
-        }
-        return (StoredReferenceValues(set: references, revision: revision, changed: time), replaced)
     }
 
     /// Writes several sets, whatever is there under their names: all of them or none.
     public func set(_ references: [ReferenceValueSet], by actor: Actor) async throws {
-        let time = now()
-        try await store.set(references, at: time) { .set($0, $1, by: actor, at: time) }
+        for _ in 0..<Self.tries {
+            let time = now()
+            var settings: [ReferenceSetting] = []
+            for set in references {
+                settings.append(
+                    try setting(
+                        try await before(set.name, expecting: nil, buildsOnIt: false), to: set, by: actor, at: time))
+            }
+            if try await store.set(settings, at: time) != nil { return }
+        }
+        throw Refusal.isBeingChanged
+    }
+
+    /// Adds values to a set. One that is not there is made.
+    ///
+    /// - Parameter details: for the trail.
+    public func add(
+        _ values: [ReferenceValue], of kind: ReferenceValueSet.Kind, to name: PolicyName,
+        expecting expected: Revision.Expectation? = nil, details: [String: String] = [:], by actor: Actor
+    ) async throws -> (stored: StoredReferenceValues, replaced: Bool) {
+        try await change(name, expecting: expected, details: details, by: actor) { before, _ in
+            guard let before else {
+                return try ReferenceValueSet(name: name, kind: kind, values: values, source: "")
+            }
+            guard kind == before.kind else {
+                throw Refusal(
+                    .invalidField,
+                    "The reference values \(name) are of the kind \(before.kind.rawValue): add values of that kind, or choose "
+                        + "another name.")
+            }
+            return try before.adding(values)
+        }
+    }
+
+    /// Lets values of a set end, or all of them. What ends earlier still does.
+    ///
+    /// - Parameters:
+    ///   - values: as people write them; `nil` for all.
+    ///   - span: in how many seconds; `nil` leaves the values as they are.
+    ///   - successor: the set that policies should name instead.
+    public func retire(
+        _ name: PolicyName, values: [String]? = nil, after span: TimeInterval?, for successor: PolicyName? = nil,
+        expecting expected: Revision.Expectation? = nil, by actor: Actor
+    ) async throws -> StoredReferenceValues {
+        let other = if let successor { try await store.references(successor)?.set } else { nil as ReferenceValueSet? }
+        return try await change(name, expecting: expected, by: actor) { before, time in
+            guard let before else { throw Refusal.noReferences(name) }
+            if let successor, other?.kind != before.kind || successor == name {
+                throw Refusal(
+                    .invalidField,
+                    "\(successor) cannot supersede \(name): it must be another set that is there, of the kind "
+                        + "\(before.kind.rawValue). Set it first.")
+            }
+            let ending = try values?.map { text throws(Refusal) in try before.kind.bytes(text) }
+            return try before.retiring(
+                span == nil ? [] : ending, by: time.addingTimeInterval(span ?? 0), for: successor)
+        }.stored
     }
 
     public func removeReferences(
         _ name: PolicyName, expecting expected: Revision.Expectation? = nil, by actor: Actor
     ) async throws {
-        let record = AuditRecord(.removeReferenceValues, by: actor, details: ["reference_values": name.text], at: now())
-        switch try await store.removeReferences(name, expecting: expected, recording: record) {
+        let time = now()
+        let record = AuditRecord(.removeReferenceValues, by: actor, details: ["reference_values": name.text], at: time)
+        let before = try await before(name, expecting: nil, buildsOnIt: false)
+        let change = ReferenceChange(from: before.set, to: nil, by: actor, at: time)
+        switch try await store.removeReferences(name, expecting: expected, leaving: change, recording: record) {
         case .done: break
         case .missing: throw Refusal.noReferences(name)
         case .changed: throw Refusal.policyChanged("set of reference values \(name)")
         case .inUse:
             throw Refusal(.inUse, "The reference values \(name) are named by a policy: change the policy first.")
         }
+    }
+
+    /// What became of a set, latest first.
+    ///
+    /// - Throws: a ``Refusal`` when there never was one.
+    public func history(of name: PolicyName, before revision: Revision?, limit: Int) async throws
+        -> [StoredReferenceChange]
+    {
+        let found = try await store.referenceHistory(name, before: revision ?? Revision(.max), limit: limit)
+        if found.isEmpty, revision == nil { throw Refusal.noReferences(name) }
+        return found
+    }
+
+    /// Another operator may change the same set meanwhile.
+    private static let tries = 5
+
+    /// Reads a set, makes another of it, and writes that if the first is still there.
+    ///
+    /// - Parameter buildsOnIt: whether something of it stays. Then it must be as a key broker left it.
+    private func change(
+        _ name: PolicyName, expecting expected: Revision.Expectation?, buildsOnIt: Bool = true,
+        details: [String: String] = [:], by actor: Actor,
+        to make: (_ before: ReferenceValueSet?, _ time: Date) throws -> ReferenceValueSet
+    ) async throws -> (stored: StoredReferenceValues, replaced: Bool) {
+        for _ in 0..<Self.tries {
+            let time = now()
+            let before = try await before(name, expecting: expected, buildsOnIt: buildsOnIt)
+            let setting = try setting(before, to: try make(before.set, time), details, by: actor, at: time)
+            if let revision = try await store.set([setting], at: time)?.first {
+                return (
+                    StoredReferenceValues(set: setting.set, revision: revision, changed: time),
+                    before.isThere
+                )
+            }
+            guard expected == nil else { throw Refusal.policyChanged("set of reference values \(name)") }
+        }
+        throw Refusal.isBeingChanged
+    }
+
+    /// What a change begins from.
+    private struct Before {
+        let set: ReferenceValueSet?
+        let isThere: Bool
+        let expected: Revision.Expectation?
+    }
+
+    /// A set that somebody else has written, or that cannot be read, can be replaced, which repairs it: nothing of it stays.
+    private func before(
+        _ name: PolicyName, expecting expected: Revision.Expectation?, buildsOnIt: Bool
+    ) async throws -> Before {
+        let stored: StoredReferenceValues?
+        do { stored = try await store.references(name) } catch let error
+            where !buildsOnIt && !(error is CancellationError || (error as? Refusal)?.code == .unavailable)
+        {
+            return Before(set: nil, isThere: true, expected: expected)
+        }
+        if let expected, !expected.holds(for: stored?.revision) {
+            throw Refusal.policyChanged("set of reference values \(name)")
+        }
+        return Before(
+            set: stored?.set, isThere: stored != nil,
+            expected: stored.map { .revision($0.revision) } ?? Revision.Expectation.none)
+    }
+
+    private func setting(
+        _ before: Before, to after: ReferenceValueSet, _ details: [String: String] = [:], by actor: Actor, at time: Date
+    ) throws -> ReferenceSetting {
+        let set = try after.recorded(after: before.set, by: actor.description, at: time)
+        guard let change = ReferenceChange(from: before.set, to: set, by: actor, at: time) else {
+            throw Refusal.noReferences(set.name)
+        }
+        return ReferenceSetting(
+            set, expecting: before.expected, change,
+            recording: .set(set, before.isThere, details, by: actor, at: time))
     }
 
     /// - Throws: a ``Refusal`` when there are none.
@@ -136,22 +269,29 @@ public struct PolicyLibrary: Sendable {
 
 extension AuditRecord {
     fileprivate static func set(
-        _ references: ReferenceValueSet, _ replaced: Bool, by actor: Actor, at time: Date
+        _ references: ReferenceValueSet, _ replaced: Bool, _ details: [String: String], by actor: Actor, at time: Date
     ) -> AuditRecord {
-        AuditRecord(
-            .setReferenceValues, by: actor,
-            details: [
-                "reference_values": references.name.text, "kind": references.kind.rawValue,
-                "count": "\(references.values.count)", "sha256": references.digest, "source": references.source,
-                "replaced": "\(replaced)",
-            ], at: time)
+        var record = AuditRecord(.setReferenceValues, by: actor, details: details, at: time)
+        record.details["reference_values"] = references.name.text
+        record.details["kind"] = references.kind.rawValue
+        record.details["count"] = "\(references.values.count)"
+        record.details["sha256"] = references.digest
+        record.details["source"] = references.source
+        record.details["replaced"] = "\(replaced)"
+        record.details["expires"] = references.expires.map { RFC3339.text($0) }
+        record.details["superseded_by"] = references.supersededBy?.text
+        return record
     }
 }
 
 extension ReferenceValueSet {
-    /// SHA-256 over the values as people write them, one a line, in hex: for the trail, which has no room for thousands of them.
+    /// SHA-256 over the values as people write them, one a line, each with the ends of its period if it has any: for the
+    /// trail, which has no room for thousands of them.
     fileprivate var digest: String {
-        let lines = texts.map { $0 + "\n" }.joined()
+        let lines = zip(texts, values).map { text, value in
+            let ends = [("from", value.period.from), ("until", value.period.expires)]
+            return text + ends.compactMap { word, time in time.map { " \(word) \(RFC3339.text($0))" } }.joined() + "\n"
+        }.joined()
         return Hex.encode(SHA256.hash(data: lines.utf8))
     }
 }
@@ -160,6 +300,9 @@ extension Refusal {
     fileprivate static func policyChanged(_ what: String) -> Refusal {
         Refusal(.preconditionFailed, "The \(what) is not what you last read: read it again, and decide anew.")
     }
+
+    fileprivate static let isBeingChanged = Refusal(
+        .unavailable, "These reference values are being changed all the time: try again.", retryAfter: 1)
 
     fileprivate static func noPolicy(_ name: PolicyName) -> Refusal {
         Refusal(.notFound, "There is no policy \(name).")

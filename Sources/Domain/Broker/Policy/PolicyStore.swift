@@ -21,23 +21,28 @@ public protocol PolicyStore: Sendable {
     /// A policy with the reference values that it names, all of one moment.
     func policyInForce(_ name: PolicyName) async throws -> PolicyInForce?
 
-    func set(
-        _ references: ReferenceValueSet, expecting expected: Revision.Expectation?, at time: Date,
-        recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
-    ) async throws -> PolicySetOutcome
+    /// Writes sets of reference values, each new or in place of the one with its name, and an entry in the history of each:
+    /// all of them or none.
+    ///
+    /// - Returns: their revisions; `nil` when one of them expects another than is there.
+    func set(_ settings: [ReferenceSetting], at time: Date) async throws -> [Revision]?
 
-    /// Writes several sets, each new or in place of the one with its name: all of them or none.
-    func set(
-        _ references: [ReferenceValueSet], at time: Date,
-        recording record: @escaping @Sendable (ReferenceValueSet, _ replaced: Bool) -> AuditRecord
-    ) async throws
-
+    /// - Parameter change: what is left of it in the history.
     func removeReferences(
-        _ name: PolicyName, expecting expected: Revision.Expectation?, recording record: AuditRecord
+        _ name: PolicyName, expecting expected: Revision.Expectation?, leaving change: ReferenceChange?,
+        recording record: AuditRecord
     ) async throws -> PolicyRemoveOutcome
 
+    /// What became of a set, latest first, also of one that was removed.
+    ///
+    /// - Parameter revision: entries before this one.
+    func referenceHistory(_ name: PolicyName, before revision: Revision, limit: Int) async throws
+        -> [StoredReferenceChange]
+
+    /// A set with its values' provenance.
     func references(_ name: PolicyName) async throws -> StoredReferenceValues?
 
+    /// Sets in the order of their names, from the first one after `name`, without provenance.
     func references(after name: String, limit: Int) async throws -> [StoredReferenceValues]
 }
 

@@ -12,6 +12,8 @@ extension Broker {
     ///
     /// - Parameters:
     ///   - policy: `nil` leaves what is there.
+    ///   - binding: what the host must have chosen for a guest's launch, beside what the policy asks for; `nil`
+    ///     leaves what is there.
     ///   - expected: what must be there, if it matters.
     ///   - isGenerated: whether the bytes were made here, for the trail.
     /// - Returns: the resource as it was then, and whether there was one before.
@@ -19,7 +21,8 @@ extension Broker {
     @discardableResult
     public func putResource(
         _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice? = nil,
-        expecting expected: Resource.Expectation? = nil, isGenerated: Bool = false, by actor: Actor
+        boundTo binding: HostDataBinding? = nil, expecting expected: Resource.Expectation? = nil,
+        isGenerated: Bool = false, by actor: Actor
     ) async throws -> (resource: Resource, replaced: Bool) {
         guard secret.count > 0 else { throw Refusal(.invalidField, "A resource must not be empty.") }
         guard secret.count <= longestResource else {
@@ -34,11 +37,12 @@ extension Broker {
             let number = (try await store.resource(path)?.latest ?? 0) + 1
             let version = NewResourceVersion(
                 path: path, number: number, sealed: try keys.seal(secret, for: path, version: number),
-                size: secret.count, policy: policy)
+                size: secret.count, policy: policy, binding: binding)
             let outcome = try await store.put(version, expecting: expected, at: time) { replaced in
                 var details = ["version": "\(number)", "size": "\(version.size)", "replaced": "\(replaced)"]
                 if let policy { details["policy"] = policy.name?.text ?? "" }
                 if isGenerated { details["generated"] = "true" }
+                if let binding { details["host_data"] = Hex.encode(binding.bytes) }
                 return AuditRecord(.putResource, by: actor, resource: path.text, details: details, at: time)
             }
             switch outcome {
@@ -70,7 +74,7 @@ extension Broker {
     @discardableResult
     public func generateResource(
         _ path: ResourcePath, bytes count: Int, isHex: Bool = false, policy: PolicyChoice? = nil,
-        expecting expected: Resource.Expectation?, by actor: Actor
+        boundTo binding: HostDataBinding? = nil, expecting expected: Resource.Expectation?, by actor: Actor
     ) async throws -> (resource: Resource, replaced: Bool) {
         guard (16...4_096).contains(count) else {
             throw Refusal(.invalidField, "A generated secret has 16 to 4096 bytes: 32 are a key of 256 bits.")
@@ -81,7 +85,7 @@ extension Broker {
             secret = Secret(wiping: &digits)
         }
         return try await putResource(
-            path, secret, policy: policy, expecting: expected, isGenerated: true, by: actor)
+            path, secret, policy: policy, boundTo: binding, expecting: expected, isGenerated: true, by: actor)
     }
 
     /// Removes a resource with all its versions.

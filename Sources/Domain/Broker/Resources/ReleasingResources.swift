@@ -36,7 +36,8 @@ extension Broker {
             guard time < reader.expires else { throw refused(path, reader, nil, .guestEnded) }
             let offer = try await offer(path, to: reader, stating: claims, at: time)
             // Behind all reads and the agent's answer.
-            if let verdict = denial(among: reader.claims.evidence.endorsers) {
+            if let verdict = try await denial(among: reader.claims.evidence.endorsers, decidedBy: offer.policy?.policy)
+            {
                 let refusal = Refusal(.evidenceRefused, verdict.sentence)
                 throw try await refused(path, reader, verdict, refusal, offer.decision, at: time)
             }
@@ -45,6 +46,7 @@ extension Broker {
             // An agent may have taken its time, and the session have ended meanwhile.
             let end = now()
             guard end < reader.expires else { throw refused(path, reader, nil, .guestEnded) }
+            guard stillLetsIn(reader.claims, offer.policy, at: end) else { continue }
             let record = record(path, reader, offer.decision, at: end)
             switch try await store.record(release, at: end, recording: record) {
             case .done:
@@ -62,6 +64,8 @@ extension Broker {
     private struct Offer {
         let secret: Secret
         let source: ResourceRelease.Source
+        /// `nil` for a registration's own.
+        let policy: PolicyInForce?
         let decision: [String: String]
     }
 
@@ -93,7 +97,8 @@ extension Broker {
         }
         let decision = ["policy": name.text, "policy_revision": "\(policy.stamp.policy)"]
         let verdict = try await policy.decide(
-            on: reader.claims, vouchedForBy: reader.issuer, under: self.policy, at: time, asking: agent
+            on: reader.claims, vouchedForBy: reader.issuer, boundTo: resource.current.binding, under: self.policy,
+            at: time, asking: agent
         ) {
             PolicyQuestion(claims: try claims(), path: [path.repository, path.type, path.tag])
         }
@@ -102,7 +107,7 @@ extension Broker {
         }
         return Offer(
             secret: try await keys.open(found.sealed, for: path, version: resource.current.number),
-            source: .resource(resource, policy: policy.stamp),
+            source: .resource(resource, policy: policy.stamp), policy: policy,
             decision: decision.merging(["version": "\(resource.current.number)"]) { $1 })
     }
 
@@ -129,7 +134,7 @@ extension Broker {
                     $1
                 }, at: time)
         }
-        let (verdict, stamp): (Verdict, PolicyInForce.Stamp?)
+        let (verdict, named): (Verdict, PolicyInForce?)
         switch try await rules(for: workload) {
         case .policy(let policy):
             decision["policy"] = policy.policy.name.text
@@ -137,19 +142,19 @@ extension Broker {
             verdict = try await policy.decide(on: reader.claims, under: self.policy, at: time, asking: agent) {
                 PolicyQuestion(claims: try claims(), path: [path.repository, path.type, path.tag])
             }
-            stamp = policy.stamp
+            named = policy
         case .registration(let measurement, let registered):
             let policy = try Policy(registering: measurement, registered)
             verdict = policy.evaluate(reader.claims, references: [:], under: self.policy, at: time)
-            stamp = nil
+            named = nil
         case .none: throw try await refused(path, reader, nil, .policyRefused(path), decision, at: time)
         }
         guard verdict.isAccepted else {
             throw try await refused(path, reader, verdict, .policyRefused(path), decision, at: time)
         }
         return Offer(
-            secret: try await keys.open(found.sealed, of: workload), source: .workload(workload, policy: stamp),
-            decision: decision)
+            secret: try await keys.open(found.sealed, of: workload), source: .workload(workload, policy: named?.stamp),
+            policy: named, decision: decision)
     }
 
     // MARK: Records

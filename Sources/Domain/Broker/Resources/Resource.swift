@@ -48,12 +48,16 @@ public struct Resource: Sendable, Hashable {
         /// The policy that it was put under, or that an operator gave the resource since: it decides whenever this version
         /// is the current one. So going back to what was put under a strict policy gives it to nobody else.
         public let policy: PolicyName?
+        /// What the host must have chosen for a guest's launch, beside all that the policy asks for; `nil`: nothing. Nobody
+        /// takes it from these bytes again.
+        public let binding: HostDataBinding?
 
-        public init(number: Int, size: Int, stored: Date, policy: PolicyName?) {
+        public init(number: Int, size: Int, stored: Date, policy: PolicyName?, binding: HostDataBinding? = nil) {
             self.number = number
             self.size = size
             self.stored = stored
             self.policy = policy
+            self.binding = binding
         }
     }
 

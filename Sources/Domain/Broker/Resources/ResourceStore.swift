@@ -50,8 +50,14 @@ public struct NewResourceVersion: Sendable {
     public let size: Int
     /// `nil` leaves what is there.
     public let policy: PolicyChoice?
+    /// `nil` leaves what the current version has.
+    public let binding: HostDataBinding?
 
-    public init(path: ResourcePath, number: Int, sealed: Sealed, size: Int, policy: PolicyChoice?) {
+    public init(
+        path: ResourcePath, number: Int, sealed: Sealed, size: Int, policy: PolicyChoice?,
+        binding: HostDataBinding? = nil
+    ) {
+        self.binding = binding
         self.path = path
         self.number = number
         self.sealed = sealed

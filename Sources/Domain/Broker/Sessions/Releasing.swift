@@ -39,6 +39,7 @@ extension Broker {
             let wrapped = try self.wrap(
                 try await keys.open(grant.secret.sealed, of: workload), for: grant, by: wrap)
             let time = now()
+            if let claims = grant.session.guest?.claims, !stillLetsIn(claims, policy, at: time) { continue }
             let record = record(of: grant, policy, at: time)
             let release = ResourceRelease(.workload(workload, policy: policy?.stamp), to: .attested(challenge.id))
             switch try await store.record(release, at: time, recording: record) {
@@ -111,12 +112,19 @@ extension Broker {
                 verdict = expectations(of: guest.claims.tee, own).verdict(on: guest.claims.evidence, at: now())
             }
             guard verdict.isAccepted else { throw try await refused(grant, verdict, policy) }
-            // As of the last of these reads, and behind an agent's answer: see ``DenialStore/denies(_:)``.
-            if let denied = denial(among: guest.claims.evidence.endorsers) {
+            // As of the last of these reads, or of an agent's answer: see ``DenialStore/denies(_:)``.
+            let endorsers = guest.claims.evidence.endorsers
+            if let denied = try await denial(among: endorsers, decidedBy: policy?.policy) {
                 throw try await refused(grant, denied, policy)
             }
             return policy
         }
+    }
+
+    /// Whether a policy lets a guest in still, once an agent has answered: a reference value may have ended meanwhile.
+    func stillLetsIn(_ claims: GuestClaims, _ policy: PolicyInForce?, at time: Date) -> Bool {
+        guard let policy, policy.policy.agentDecision != nil else { return true }
+        return policy.policy.evaluate(claims, references: policy.references, under: self.policy, at: time).isAccepted
     }
 
     private func wrap<Wrapped: Sendable>(

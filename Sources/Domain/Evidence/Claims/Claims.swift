@@ -61,6 +61,12 @@ public struct Term: Sendable, Hashable {
         case launch
         /// Fingerprints of the keys that vouch for the evidence, one after the other.
         case endorsers
+        /// The processor's generation.
+        case product
+        /// The cloud that the machine is of.
+        case provider
+        /// What the host chose for this launch, and cannot change afterwards; zeros when it chose nothing.
+        case hostData
     }
 
     /// As claims are kept.
@@ -109,6 +115,11 @@ public struct Claims: Sendable, Hashable {
         if case .tcb(let version)? = self[term] { version } else { nil }
     }
 
+    /// As people read them, by the names of their terms.
+    public var texts: [String: String] {
+        facts.reduce(into: [:]) { texts, fact in texts[fact.key.name.text] = fact.value.description }
+    }
+
     /// The same, but for what only one launch states: guests of one image on one machine agree on the rest.
     public var ofEachLaunch: Claims {
         var claims = self
@@ -126,9 +137,30 @@ public struct Claims: Sendable, Hashable {
     /// Names the machine; `nil` when its host hides it, or there is none.
     public var chip: [UInt8]? { bytes(meaning: .chip).flatMap { $0.isAllZero ? nil : $0 } }
 
+    /// What the host chose for this launch; `nil` when that is not stated.
+    public var hostData: [UInt8]? { bytes(meaning: .hostData) }
+
+    private func text(meaning: Term.Meaning) -> String? {
+        tee.terms.first { $0.meaning == meaning }.flatMap { text($0)?.text }
+    }
+
+    /// The processor's generation, as its vendor names it.
+    public var productName: String? { text(meaning: .product) }
+
+    /// The cloud that the machine is of, where a key of that cloud vouches for it.
+    public var provider: String? { text(meaning: .provider) }
+
+    /// The versions of the machine's firmware that are stated.
+    public var firmware: [Term: TCBVersion] {
+        tee.terms.filter { $0.form == .tcb }.reduce(into: [:]) { $0[$1] = tcb($1) }
+    }
+
+    /// The keys that vouch for the evidence, the nearest first; none of a guest that attested elsewhere.
+    public var endorsingKeys: [Endorser] { Endorser.keys(bytes(meaning: .endorsers) ?? []) }
+
     /// What an operator may have denied: the chip, as far as it is stated, and the keys of a guest that attested here.
     public var endorsers: [Endorser] {
-        (chip.map { [Endorser(chip: $0)] } ?? []) + Endorser.keys(bytes(meaning: .endorsers) ?? [])
+        (chip.map { [Endorser(chip: $0)] } ?? []) + endorsingKeys
     }
 }
 

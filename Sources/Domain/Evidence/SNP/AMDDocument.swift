@@ -34,6 +34,18 @@ public struct EndorsementIdentity: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// What a guest's claims say of it.
+    ///
+    /// - Returns: `nil` when they do not say enough.
+    public init?(of claims: Claims) {
+        guard let kind = claims.text(SNPTerm.endorsement).flatMap({ EndorsementKey.Kind(exactly: $0) }),
+            let product = claims.product, let tcb = claims.tcb(SNPTerm.reportedTCB)
+        else { return nil }
+        let chip = kind == .vcek ? claims.chip.map { Array($0.prefix(product.chipIDLength)) } : nil
+        guard kind == .vlek || chip?.count == product.chipIDLength else { return nil }
+        self.init(kind: kind, product: product, hardwareID: chip, tcb: tcb)
+    }
+
     public var description: String {
         let chip = hardwareID.map { " of chip \(Hex.encode($0))" } ?? ""
         return "the \(product.rawValue) \(kind.rawValue.uppercased())\(chip) at TCB \(tcb)"
@@ -78,6 +90,16 @@ public enum AMDDocument: Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .key(let identity): identity.description
         case .authority(let product, let kind): "the \(product.rawValue) \(kind.rawValue.uppercased()) chain"
+        }
+    }
+}
+
+extension Claims {
+    /// The document that vouches for the evidence; `nil` where none does, or too little is stated.
+    public var endorsement: EndorsementName? {
+        switch tee {
+        case .snp: EndorsementIdentity(of: self).map { AMDDocument.key($0).name }
+        case .sample: nil
         }
     }
 }

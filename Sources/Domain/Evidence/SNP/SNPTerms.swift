@@ -2,11 +2,11 @@ import Bytes
 
 /// What an SEV-SNP report states of its guest. Another verifier's token may leave some of it out.
 public enum SNPTerm {
-    public static let product = Term("product", .word(Product.allCases.map(\.rawValue)))
+    public static let product = Term("product", .word(Product.allCases.map(\.rawValue)), .product)
     /// The launch digest.
     public static let measurement = Term("measurement", .bytes(count: 48), .measurement)
     /// Set by the host at launch.
-    public static let hostData = Term("host_data", .bytes(count: 32))
+    public static let hostData = Term("host_data", .bytes(count: 32), .hostData)
     /// Which guest this is.
     public static let reportID = Term("report_id", .bytes(count: 32), .launch)
     /// SHA-384 of the key that signed the ID block; zero without one.
@@ -37,7 +37,7 @@ public enum SNPTerm {
     /// The keys that vouch for the report, 32 bytes each. A policy asks nothing of them.
     public static let endorsingKeys = Term("endorsing_keys", .bytes(count: 96), .endorsers, isInTokens: false)
     /// The cloud provider that the VLEK was made for, as its certificate names it.
-    public static let cspID = Term("csp_id", .text)
+    public static let cspID = Term("csp_id", .text, .provider)
 
     public static let all = [
         product, measurement, hostData, reportID, idKeyDigest, authorKeyDigest, familyID, imageID, chipID, policy, vmpl,
@@ -84,6 +84,9 @@ extension AttestationReport {
 
 extension Claims {
     public var product: Product? { text(SNPTerm.product).flatMap { Product(exactly: $0) } }
+
+    /// Whether its host may read and change the guest, as far as is known.
+    public var isDebuggable: Bool { guestPolicy.contains(.debugAllowed) }
 
     /// What is not stated may be allowed, and is not demanded.
     public var guestPolicy: GuestPolicy { number(SNPTerm.policy).map { GuestPolicy(rawValue: $0) } ?? .permissions }

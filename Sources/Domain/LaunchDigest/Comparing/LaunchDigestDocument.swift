@@ -36,6 +36,8 @@ public struct LaunchDigestDocument: Sendable, Hashable, Encodable {
 
     /// See ``MeasuredFile``.
     public struct File: Sendable, Hashable, Encodable {
+        /// Without its folders.
+        public var name: String?
         public var sha256: String
         public var size: Int
     }
@@ -155,6 +157,7 @@ extension LaunchDigestDocument.Inputs {
 
 extension LaunchDigestDocument.File {
     fileprivate init(_ json: JSON) throws(MalformedInput) {
+        name = try json.optional("name")?.text()
         sha256 = try json.member("sha256").hexDigits()
         size = try json.member("size").integer(in: 0...Int.max)
     }

@@ -36,7 +36,11 @@ struct CopiedTable: Sendable {
     /// All that there is, each after those that it refers to. What PostgreSQL has beside them (the trail's head) is
     /// made of these.
     static let all = [
-        CopiedTable("reference_values", "name kind *digests source #expires #revision #changed", key: "name"),
+        CopiedTable(
+            "reference_values", "name kind *digests *periods superseded_by source #revision #changed provenance",
+            key: "name", portion: 16),
+        CopiedTable(
+            "reference_history", "name #revision #time actor change", key: "name", "revision", portion: 50),
         CopiedTable("policies", "name document rules #revision #changed", key: "name"),
         CopiedTable(
             "workloads", "#row id tee *digest #guest_policy policy tee_config #registered #disabled", key: "row",
@@ -48,7 +52,8 @@ struct CopiedTable: Sendable {
             "resources", "#row path policy #current #latest #change #disabled #created #changed", key: "row",
             isNumbered: true),
         CopiedTable(
-            "resource_versions", "#resource #version #size #stored policy master_key *sealed", key: "resource",
+            "resource_versions", "#resource #version #size #stored policy *host_data master_key *sealed",
+            key: "resource",
             "version",
             portion: 16),
         CopiedTable(

@@ -45,53 +45,43 @@ extension PostgreSQLStore: PolicyStore {
 
     // MARK: Reference values
 
-    public func set(
-        _ references: ReferenceValueSet, expecting expected: Revision.Expectation?, at time: Date,
-        recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
-    ) async throws -> PolicySetOutcome {
+    public func set(_ settings: [ReferenceSetting], at time: Date) async throws -> [Revision]? {
         try await decide { transaction in
-            let name = references.name.text
-            let written = try transaction.nextRevision()
-            let revision = try transaction.first(PolicyReads.revision(of: name, in: .referenceValues))
-            if let expected, !expected.holds(for: revision) { return .changed }
-            try transaction.write(alone: references, as: written, at: time)
-            transaction.append(record(revision != nil))
-            return .done(written, replaced: revision != nil)
-        }
-    }
-
-    public func set(
-        _ references: [ReferenceValueSet], at time: Date,
-        recording record: @escaping @Sendable (ReferenceValueSet, _ replaced: Bool) -> AuditRecord
-    ) async throws {
-        try await decide { transaction in
-            for set in references {
-                let written = try transaction.nextRevision()
-                let isThere =
-                    try transaction.first(PolicyReads.revision(of: set.name.text, in: .referenceValues)) != nil
-                try transaction.write(alone: set, as: written, at: time)
-                transaction.append(record(set, isThere))
+            // The first of them takes the turn.
+            let written = try settings.map { _ in try transaction.nextRevision() }
+            let names = settings.map(\.set.name.text)
+            let there = try names.map { try transaction.first(PolicyReads.revision(of: $0, in: .referenceValues)) }
+            guard zip(settings, there).allSatisfy({ $0.expected?.holds(for: $1) ?? true }) else { return nil }
+            for (setting, revision) in zip(settings, written) {
+                // Whoever releases by the set that was there is waited for first.
+                try transaction.run(
+                    "SELECT 1 FROM reference_values WHERE name = $1 FOR UPDATE", [.text(setting.set.name.text)],
+                    alone: .referenceValues)
+                try transaction.write(setting, as: revision, at: time)
+                transaction.append(setting.record)
             }
+            return written
         }
     }
 
     public func removeReferences(
-        _ name: PolicyName, expecting expected: Revision.Expectation?, recording record: AuditRecord
+        _ name: PolicyName, expecting expected: Revision.Expectation?, leaving history: ReferenceChange?,
+        recording record: AuditRecord
     ) async throws -> PolicyRemoveOutcome {
         try await remove(
             name, from: .referenceValues,
             unless: "SELECT 1 FROM policy_references WHERE reference_values = $1 LIMIT 1", expecting: expected,
-            recording: record)
+            leaving: history, recording: record)
     }
 
     /// - Parameter use: finds what refers to it.
     private func remove(
         _ name: PolicyName, from kind: PolicyReads.Table, unless use: String, expecting expected: Revision.Expectation?,
-        recording record: AuditRecord
+        leaving history: ReferenceChange? = nil, recording record: AuditRecord
     ) async throws -> PolicyRemoveOutcome {
         let table: SharedRows = kind == .policies ? .policies : .referenceValues
         return try await decide { transaction in
-            _ = try transaction.nextRevision()
+            let written = try transaction.nextRevision()
             // From here until the commit nobody makes anything refer to it; who was about to has done so.
             let found = try transaction.run(
                 "SELECT revision FROM \(table.rawValue) WHERE name = $1 FOR UPDATE", [.text(name.text)], alone: table)
@@ -106,21 +96,12 @@ extension PostgreSQLStore: PolicyStore {
             }
             try transaction.run("DELETE FROM \(table.rawValue) WHERE name = $1", [.text(name.text)])
             transaction.list(kind.removed(name))
+            if let history { try transaction.write(history, as: written) }
             for (resource, versions) in puts {
                 _ = try transaction.list(resource, versions.with(policy: nil) { $0.policy == name })
             }
             transaction.append(record)
             return .done
         }
-    }
-}
-
-extension Transaction {
-    /// Whoever releases by the set that was there is waited for first.
-    fileprivate func write(alone references: ReferenceValueSet, as written: Revision, at time: Date) throws {
-        try run(
-            "SELECT 1 FROM reference_values WHERE name = $1 FOR UPDATE", [.text(references.name.text)],
-            alone: .referenceValues)
-        try write(references, as: written, at: time)
     }
 }

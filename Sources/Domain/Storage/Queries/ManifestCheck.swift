@@ -110,6 +110,10 @@ extension DecidingTransaction {
             Read("SELECT \(ReferenceColumns.list) FROM reference_values") {
                 ManifestEntry(try ReferenceColumns($0, from: 0))
             })
+        entries += try rows(
+            Read("SELECT name, provenance FROM reference_values") {
+                ManifestEntry(try $0.text(0), provenance: try $0.text(1))
+            })
         for id in try rows(Read("SELECT id FROM tokens") { try $0.text(0) }) {
             entries += try rows(TokenReads.token(id)).map { ManifestEntry($0) }
         }

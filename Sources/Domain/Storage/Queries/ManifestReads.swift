@@ -25,16 +25,20 @@ extension ManifestEntry {
         self.init(
             .references, references.name,
             saying: [
-                .text(references.kind), .bytes(references.digests), .text(references.source),
-                .number(references.expires), .number(references.revision),
+                .text(references.kind), .bytes(references.digests), .bytes(references.periods),
+                .text(references.supersededBy), .text(references.source), .number(references.revision),
             ])
+    }
+
+    init(_ references: String, provenance: String) {
+        self.init(.provenance, references, saying: [.text(provenance)])
     }
 
     init(_ token: AccessToken) {
         self.init(
             .token, token.id,
             saying: [
-                .bytes(token.digest), .text(token.role.rawValue), .text(token.description),
+                .bytes(token.digest), .text(token.role.description), .text(token.description),
                 .number(token.created.seconds), .number(token.expires.seconds), .number(token.revoked?.seconds),
             ])
     }
@@ -56,8 +60,11 @@ extension ManifestEntry {
             saying: [
                 .number(resource.row), .text(resource.policy?.text), .number(Int64(resource.current.number)),
                 .number(Int64(resource.latest)), .number(resource.change), .number(resource.isDisabled ? 1 : 0),
-            ])
+            ] + Self.parts(of: resource.current.binding))
     }
+
+    /// Nothing for what is not bound: bytes are told from all else.
+    private static func parts(of binding: HostDataBinding?) -> [Part] { binding.map { [.bytes($0.bytes)] } ?? [] }
 
     /// What is listed when there is no resource.
     static func absent(_ path: ResourcePath) -> [ManifestEntry] {
@@ -67,7 +74,9 @@ extension ManifestEntry {
     init(_ versions: [Resource.Version], of path: ResourcePath) {
         self.init(
             .versions, path.text,
-            saying: versions.flatMap { [.number(Int64($0.number)), .text($0.policy?.text)] as [Part] })
+            saying: versions.flatMap {
+                [.number(Int64($0.number)), .text($0.policy?.text)] as [Part] + Self.parts(of: $0.binding)
+            })
     }
 }
 

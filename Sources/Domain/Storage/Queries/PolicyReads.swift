@@ -54,12 +54,31 @@ extension ReadingStore {
         try await genuine(
             Read(
                 """
-                SELECT \(ReferenceColumns.list), changed, \(SealColumns.columns)
+                SELECT \(ReferenceColumns.list), changed, provenance, \(SealColumns.columns)
                 FROM reference_values \(SealColumns.join) WHERE name = ?1
                 """, [.text(name.text)]
             ) { row in
-                try row.deciding(
-                    try StoredReferenceValues(row: row), ManifestEntry(try ReferenceColumns(row, from: 0)), seal: 7)
+                let (columns, provenance) = (try ReferenceColumns(row, from: 0), try row.text(8))
+                return try row.deciding(
+                    try StoredReferenceValues(row: row, provenance: provenance), ManifestEntry(columns),
+                    ManifestEntry(columns.name, provenance: provenance), seal: 9)
+            })
+    }
+
+    public func referenceHistory(
+        _ name: PolicyName, before revision: Revision, limit: Int
+    ) async throws -> [StoredReferenceChange] {
+        try await rows(
+            Read(
+                """
+                SELECT revision, time, actor, change FROM reference_history WHERE name = ?1 AND revision < ?2
+                ORDER BY revision DESC LIMIT ?3
+                """, [.text(name.text), .integer(revision.number), .integer(limit)], .scan
+            ) { row in
+                StoredReferenceChange(
+                    try ReferenceChange(
+                        name: name, time: try row.date(1), actor: try row.text(2), json: try row.text(3)),
+                    Revision(try row.integer(0)))
             })
     }
 
@@ -86,12 +105,13 @@ enum PolicyReads {
             RowInForce(
                 rules: try row.text(0), revision: try row.integer(1),
                 references: try row.optionalText(2) == nil ? nil : ReferenceColumns(row, from: 2),
-                seal: try row.seal(8))
+                seal: try row.seal(9))
         }
     }
 
     private static let inForce: SQLText = """
-        SELECT p.rules, p.revision, r.name, r.kind, r.digests, r.source, r.expires, r.revision, \(SealColumns.columns)
+        SELECT p.rules, p.revision, r.name, r.kind, r.digests, r.periods, r.superseded_by, r.source, r.revision,
+            \(SealColumns.columns)
         FROM policies p
         LEFT JOIN policy_references u ON u.policy = p.name
         LEFT JOIN reference_values r ON r.name = u.reference_values
@@ -128,28 +148,32 @@ struct ReferenceColumns: Sendable {
     let kind: String
     /// ``ReferenceValueSet/valuesColumn``.
     let digests: [UInt8]
+    /// ``ReferenceValueSet/periodsColumn``.
+    let periods: [UInt8]
+    let supersededBy: String?
     let source: String
-    let expires: Int64?
     let revision: Int64
 
-    static let list = "name, kind, digests, source, expires, revision"
+    static let list = "name, kind, digests, periods, superseded_by, source, revision"
 
     /// From the columns of ``list``, the first of which is this.
     init(_ row: any StoredRow, from column: Int) throws {
         name = try row.text(column)
         kind = try row.text(column + 1)
         digests = try row.bytes(column + 2)
-        source = try row.text(column + 3)
-        expires = try row.optionalInteger(column + 4)
-        revision = try row.integer(column + 5)
+        periods = try row.bytes(column + 3)
+        supersededBy = try row.optionalText(column + 4)
+        source = try row.text(column + 5)
+        revision = try row.integer(column + 6)
     }
 
     init(_ set: ReferenceValueSet, _ revision: Revision) {
         name = set.name.text
         kind = set.kind.rawValue
         digests = set.valuesColumn
+        periods = set.periodsColumn
+        supersededBy = set.supersededBy?.text
         source = set.source
-        expires = set.expires?.seconds
         self.revision = revision.number
     }
 }
@@ -165,10 +189,13 @@ extension StoredPolicy {
 
 extension StoredReferenceValues {
     /// From the columns of ``ReferenceColumns`` and changed.
-    fileprivate init(row: any StoredRow) throws {
+    ///
+    /// - Parameter provenance: the column, where it was read.
+    fileprivate init(row: any StoredRow, provenance: String? = nil) throws {
         let columns = try ReferenceColumns(row, from: 0)
-        self.init(
-            set: try ReferenceValueSet(columns), revision: Revision(columns.revision), changed: try row.date(6))
+        var set = try ReferenceValueSet(columns)
+        if let provenance { set = try set.reading(provenance: provenance) }
+        self.init(set: set, revision: Revision(columns.revision), changed: try row.date(7))
     }
 }
 
@@ -189,7 +216,7 @@ extension PolicyReads.Table {
     func removed(_ name: PolicyName) -> [ManifestEntry] {
         switch self {
         case .policies: [.absent(.policy, name.text), .absent(.document, name.text)]
-        case .referenceValues: [.absent(.references, name.text)]
+        case .referenceValues: [.absent(.references, name.text), .absent(.provenance, name.text)]
         }
     }
 }
@@ -203,10 +230,20 @@ enum PolicyWrites {
         """
 
     static let references: SQLText = """
-        INSERT INTO reference_values (\(ReferenceColumns.list), changed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        INSERT INTO reference_values (\(ReferenceColumns.list), changed, provenance)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
         ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, digests = excluded.digests,
-            source = excluded.source, expires = excluded.expires, revision = excluded.revision,
-            changed = excluded.changed
+            periods = excluded.periods, superseded_by = excluded.superseded_by, source = excluded.source,
+            revision = excluded.revision, changed = excluded.changed, provenance = excluded.provenance
+        """
+
+    static let history: SQLText =
+        "INSERT INTO reference_history (name, revision, time, actor, change) VALUES (?1, ?2, ?3, ?4, ?5)"
+
+    /// All but the latest entries.
+    static let forgetHistory: SQLText = """
+        DELETE FROM reference_history WHERE name = ?1 AND revision <= (SELECT revision FROM reference_history
+            WHERE name = ?1 ORDER BY revision DESC LIMIT 1 OFFSET ?2)
         """
 
     /// Takes the next number. It is kept in a row, not counted by the database's own means: so it is copied with the
@@ -228,10 +265,20 @@ extension DecidingTransaction {
         return next
     }
 
-    func write(_ references: ReferenceValueSet, as written: Revision, at time: Date) throws {
-        let columns = ReferenceColumns(references, written)
-        try execute(PolicyWrites.references, columns.values + [.time(time)])
-        try list([ManifestEntry(columns)])
+    func write(_ setting: ReferenceSetting, as written: Revision, at time: Date) throws {
+        let columns = ReferenceColumns(setting.set, written)
+        let provenance = setting.set.provenanceColumn
+        try execute(PolicyWrites.references, columns.values + [.time(time), .text(provenance)])
+        try list([ManifestEntry(columns), ManifestEntry(columns.name, provenance: provenance)])
+        try write(setting.change, as: written)
+    }
+
+    func write(_ change: ReferenceChange, as written: Revision) throws {
+        let name = Value.text(change.name.text)
+        try execute(
+            PolicyWrites.history,
+            [name, .integer(written.number), .time(change.time), .text(change.actor), .text(change.json)])
+        try execute(PolicyWrites.forgetHistory, [name, .integer(ReferenceChange.mostEntries)])
     }
 
     func list(_ policy: Policy, document: String, rules: String, _ revision: Revision) throws {
@@ -245,6 +292,9 @@ extension DecidingTransaction {
 extension ReferenceColumns {
     /// In the order of ``list``.
     var values: [Value] {
-        [.text(name), .text(kind), .bytes(digests), .text(source), .integer(expires), .integer(revision)]
+        [
+            .text(name), .text(kind), .bytes(digests), .bytes(periods), .text(supersededBy), .text(source),
+            .integer(revision),
+        ]
     }
 }

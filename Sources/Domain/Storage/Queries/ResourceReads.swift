@@ -6,7 +6,7 @@ extension ReadingStore {
         try await genuine(
             Read(ResourceReads.resourceWithSeal, [.text(path.text)]) { row in
                 let resource = try Resource(row: row)
-                return try row.deciding(resource, ManifestEntry(resource), seal: 11)
+                return try row.deciding(resource, ManifestEntry(resource), seal: 12)
             })
     }
 
@@ -26,9 +26,9 @@ extension ReadingStore {
         try await genuine(
             Read(ResourceReads.sealedWithSeal, [.text(path.text)], .large) { row in
                 let resource = try Resource(row: row)
-                let sealed = Sealed(bytes: try row.bytes(12), masterKey: try row.text(11))
+                let sealed = Sealed(bytes: try row.bytes(13), masterKey: try row.text(12))
                 return try row.deciding(
-                    SealedResource(resource: resource, sealed: sealed), ManifestEntry(resource), seal: 13)
+                    SealedResource(resource: resource, sealed: sealed), ManifestEntry(resource), seal: 14)
             })
     }
 
@@ -52,7 +52,7 @@ extension ReadingStore {
 
 enum ResourceReads {
     private static let columns = """
-        r.row, r.path, r.policy, r.latest, r.change, r.disabled, r.created, r.changed, v.version, v.size, v.stored
+        r.row, r.path, r.policy, r.latest, r.change, r.disabled, r.created, r.changed, v.version, v.size, v.stored, v.host_data
         """
     private static let tables =
         "resources r JOIN resource_versions v ON v.resource = r.row AND v.version = r.current"
@@ -79,13 +79,14 @@ enum ResourceReads {
     static func versions(of path: ResourcePath) -> Read<Resource.Version> {
         Read(
             """
-            SELECT v.version, v.size, v.stored, v.policy FROM resource_versions v JOIN resources r ON r.row = v.resource
-            WHERE r.path = ?1 ORDER BY v.version DESC
+            SELECT v.version, v.size, v.stored, v.policy, v.host_data
+            FROM resource_versions v JOIN resources r ON r.row = v.resource WHERE r.path = ?1 ORDER BY v.version DESC
             """, [.text(path.text)]
         ) { row in
             Resource.Version(
                 number: try row.int(0), size: try row.int(1), stored: try row.date(2),
-                policy: try row.optionalText(3).map { try PolicyName($0) })
+                policy: try row.optionalText(3).map { try PolicyName($0) },
+                binding: try row.binding(4))
         }
     }
 
@@ -109,15 +110,26 @@ enum ResourceReads {
 
 extension Resource {
     /// From the columns row, path, policy, latest, change, disabled, created, changed, and the current version's
-    /// version, size, stored.
+    /// version, size, stored, host_data.
     fileprivate init(row: any StoredRow) throws {
         let policy = try row.optionalText(2).map { try PolicyName($0) }
         self.init(
             row: try row.integer(0), path: try ResourcePath(try row.text(1)), policy: policy,
             current: Version(
-                number: try row.int(8), size: try row.int(9), stored: try row.date(10), policy: policy),
+                number: try row.int(8), size: try row.int(9), stored: try row.date(10), policy: policy,
+                binding: try row.binding(11)),
             latest: try row.int(3), change: try row.integer(4), isDisabled: try row.flag(5),
             created: try row.date(6), changed: try row.date(7))
+    }
+}
+
+extension StoredRow {
+    fileprivate func binding(_ column: Int) throws -> HostDataBinding? {
+        guard let bytes = try optionalBytes(column) else { return nil }
+        guard let binding = try? HostDataBinding(bytes) else {
+            throw UnexpectedAnswer(description: "a resource is bound to \(bytes.count) bytes, or to zeros")
+        }
+        return binding
     }
 }
 
@@ -127,8 +139,8 @@ enum ResourceWrites {
         UPDATE resources SET policy = ?1, current = ?2, latest = ?2, change = change + 1, changed = ?3 WHERE row = ?4
         """
     static let version: SQLText = """
-        INSERT INTO resource_versions (resource, version, size, stored, policy, master_key, sealed)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        INSERT INTO resource_versions (resource, version, size, stored, policy, host_data, master_key, sealed)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
         """
     static let policy: SQLText = "UPDATE resource_versions SET policy = ?1 WHERE resource = ?2"
     static let change: SQLText = """
@@ -178,14 +190,16 @@ extension DecidingTransaction {
         _ new: NewResourceVersion, in row: Resource.Row,
         over before: (resource: Resource, versions: [Resource.Version])?, policy: PolicyName?, at time: Date
     ) throws -> Resource {
+        let binding = new.binding ?? before?.resource.current.binding
         try execute(
             ResourceWrites.version,
             [
                 .integer(row), .integer(new.number), .integer(new.size), .time(time), .text(policy?.text),
-                .text(new.sealed.masterKey), .bytes(new.sealed.bytes),
+                .bytes(binding?.bytes), .text(new.sealed.masterKey), .bytes(new.sealed.bytes),
             ])
         let version = Resource.Version(
-            number: new.number, size: new.size, stored: Date(seconds: time.seconds), policy: policy)
+            number: new.number, size: new.size, stored: Date(seconds: time.seconds), policy: policy,
+            binding: binding)
         guard let before else {
             return try list(
                 Resource(
@@ -230,7 +244,9 @@ extension [Resource.Version] {
     func with(policy: PolicyName?, where isMeant: (Resource.Version) -> Bool = { _ in true }) -> [Resource.Version] {
         map {
             isMeant($0)
-                ? Resource.Version(number: $0.number, size: $0.size, stored: $0.stored, policy: policy) : $0
+                ? Resource.Version(
+                    number: $0.number, size: $0.size, stored: $0.stored, policy: policy, binding: $0.binding)
+                : $0
         }
     }
 }

@@ -38,7 +38,7 @@ enum TokenReads {
 
 extension AccessToken {
     fileprivate init(row: any StoredRow) throws {
-        guard let role = Role(rawValue: try row.text(2)) else {
+        guard let role = Authority(exactly: try row.text(2)) else {
             throw UnexpectedAnswer(description: "the token \(try row.text(0)) has an unknown role")
         }
         self.init(
@@ -52,7 +52,7 @@ extension DecidingTransaction {
         try execute(
             "INSERT INTO tokens (id, digest, role, description, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             [
-                .text(token.id), .bytes(token.digest), .text(token.role.rawValue), .text(token.description),
+                .text(token.id), .bytes(token.digest), .text(token.role.description), .text(token.description),
                 .time(token.created), .time(token.expires),
             ])
         try list([ManifestEntry(token)])

@@ -41,42 +41,30 @@ extension SQLiteStore: PolicyStore {
 
     // MARK: Reference values
 
-    public func set(
-        _ references: ReferenceValueSet, expecting expected: Revision.Expectation?, at time: Date,
-        recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
-    ) async throws -> PolicySetOutcome {
+    public func set(_ settings: [ReferenceSetting], at time: Date) async throws -> [Revision]? {
         try await change { change in
-            let revision = try change.first(PolicyReads.revision(of: references.name.text, in: .referenceValues))
-            if let expected, !expected.holds(for: revision) { return .changed }
-            let written = try change.nextRevision()
-            try change.write(references, as: written, at: time)
-            try change.append(record(revision != nil))
-            return .done(written, replaced: revision != nil)
-        }
-    }
-
-    public func set(
-        _ references: [ReferenceValueSet], at time: Date,
-        recording record: @escaping @Sendable (ReferenceValueSet, _ replaced: Bool) -> AuditRecord
-    ) async throws {
-        try await change { change in
-            for set in references {
-                let isThere = try change.first(PolicyReads.revision(of: set.name.text, in: .referenceValues)) != nil
-                try change.write(set, as: try change.nextRevision(), at: time)
-                try change.append(record(set, isThere))
+            let names = settings.map(\.set.name.text)
+            let there = try names.map { try change.first(PolicyReads.revision(of: $0, in: .referenceValues)) }
+            guard zip(settings, there).allSatisfy({ $0.expected?.holds(for: $1) ?? true }) else { return nil }
+            return try settings.map { setting in
+                let written = try change.nextRevision()
+                try change.write(setting, as: written, at: time)
+                try change.append(setting.record)
+                return written
             }
         }
     }
 
     public func removeReferences(
-        _ name: PolicyName, expecting expected: Revision.Expectation?, recording record: AuditRecord
+        _ name: PolicyName, expecting expected: Revision.Expectation?, leaving history: ReferenceChange?,
+        recording record: AuditRecord
     ) async throws -> PolicyRemoveOutcome {
-        try await remove(name, from: .referenceValues, expecting: expected, recording: record)
+        try await remove(name, from: .referenceValues, expecting: expected, leaving: history, recording: record)
     }
 
     private func remove(
         _ name: PolicyName, from table: PolicyReads.Table, expecting expected: Revision.Expectation?,
-        recording record: AuditRecord
+        leaving history: ReferenceChange? = nil, recording record: AuditRecord
     ) async throws -> PolicyRemoveOutcome {
         try await change { change in
             guard let revision = try change.first(PolicyReads.revision(of: name.text, in: table)) else {
@@ -93,6 +81,7 @@ extension SQLiteStore: PolicyStore {
                 return .inUse
             }
             try change.list(table.removed(name))
+            if let history { try change.write(history, as: try change.nextRevision()) }
             for (resource, versions) in found {
                 _ = try change.list(resource, versions.with(policy: nil) { $0.policy == name })
             }

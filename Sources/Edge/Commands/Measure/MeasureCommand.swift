@@ -1,4 +1,6 @@
+import Administration
 import Arguments
+import Broker
 import Files
 import LaunchDigest
 
@@ -6,7 +8,7 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "measure", abstract: "Compute launch digests from what a guest is made of.",
         discussion: """
-            Nothing is started and no server is asked. docs/measure.md says what goes into a digest, and what to look at \
+            Nothing is started, and no server is asked but for --reference. docs/measure.md says what goes into a digest, and what to look at \
             when a guest shows another.
             """,
         subcommands: [SNP.self, SEVES.self, SEV.self, Diff.self])
@@ -16,31 +18,23 @@ struct MeasureCommand: AsyncParsableCommand {
             commandName: "snp", abstract: "Launch digests of SEV-SNP guests: their reports' measurement.",
             discussion: "One for each combination of what may be a list.")
 
-        @OptionGroup var guest: MeasuredGuest
-        @OptionGroup var vcpus: MeasuredVCPUs
-        @Option(help: ArgumentHelp("SEV_FEATURES, as bits; a list.", valueName: "bits"))
-        var guestFeatures = CommaSeparated([Number(0x1)])
-        @Option(help: ArgumentHelp("Where the host puts VMSAs, if not where KVM does.", valueName: "address"))
-        var vmsaAddress: Number?
+        @OptionGroup var snp: MeasuredSNP
         @OptionGroup var output: MeasureOutput
-        @Flag(help: "Print a document for `kbs reference set`.") var reference = false
+        @Option(
+            help: ArgumentHelp(
+                "Keep the digests as the reference values of this name, in place of those there.", valueName: "name"))
+        var reference: String?
+        @OptionGroup var place: Place
 
         func run() async throws {
-            if reference, output.json || output.explain {
-                throw ValidationError("--reference is a form of its own: leave out --json and --explain")
+            let name = try reference.map { try PolicyName($0) }
+            let documents = try snp.documents(explained: output.explain)
+            if let name {
+                let set = try ReferenceValueSet(name: name, measured: documents)
+                let done = try await place.open(create: true) { try await $0.setReferenceValues(set, keeping: nil) }
+                tell(ReferenceText(done).summary("Set"))
             }
-            let all = try vcpus.settings(guest)
-            let calculator = try guest.calculator(.snp)
-            var digests: [LaunchDigest] = []
-            for settings in all {
-                for features in guestFeatures.values {
-                    var settings = settings
-                    settings.features = features.value
-                    if let vmsaAddress { settings.vmsaAddress = vmsaAddress.value }
-                    digests.append(try calculator.digest(settings))
-                }
-            }
-            if reference { print(ReferenceDocument(digests).text) } else { try output.print(digests) }
+            try output.print(documents)
         }
     }
 
@@ -56,7 +50,7 @@ struct MeasureCommand: AsyncParsableCommand {
         func run() async throws {
             let all = try vcpus.settings(guest)
             let calculator = try guest.calculator(.sevES)
-            try output.print(try all.map { try calculator.digest($0) })
+            try output.print(guest.documents(try all.map { try calculator.digest($0) }, explained: output.explain))
         }
     }
 
@@ -77,8 +71,8 @@ struct MeasureCommand: AsyncParsableCommand {
             }
             let calculator = try guest.calculator(.sev)
             let counts = vcpus?.values ?? [1]
-            try output.print(
-                try counts.map { try calculator.digest(GuestSettings(vcpus: $0, memoryMiB: guest.memory)) })
+            let digests = try counts.map { try calculator.digest(GuestSettings(vcpus: $0, memoryMiB: guest.memory)) }
+            try output.print(guest.documents(digests, explained: output.explain))
         }
     }
 

@@ -107,6 +107,18 @@ struct MeasuredGuest: ParsableArguments {
         return try LaunchCalculator(technology, firmware: image, kernel: hashes, vmm: vmm)
     }
 
+    /// Digests as they are written, with the files' names.
+    func documents(_ digests: [LaunchDigest], explained: Bool = false) -> [LaunchDigestDocument] {
+        func name(_ path: String?) -> String? { path?.split(separator: "/").last.map(String.init) }
+        return digests.map { digest in
+            var document = LaunchDigestDocument(digest, explained: explained)
+            document.inputs.firmware.name = name(firmware)
+            document.inputs.kernel?.name = name(kernel)
+            document.inputs.initrd?.name = name(initrd)
+            return document
+        }
+    }
+
     /// Longer kernels and initrds no guest has.
     private static let longest = 4 << 30
 
@@ -190,5 +202,46 @@ struct MeasuredVCPUs: ParsableArguments {
                     + CPUType.names.joined(separator: ", "))
         }
         return type
+    }
+}
+
+/// An SEV-SNP guest: everything that its digests depend on.
+struct MeasuredSNP: ParsableArguments {
+    @OptionGroup var guest: MeasuredGuest
+    @OptionGroup var vcpus: MeasuredVCPUs
+    @Option(help: ArgumentHelp("SEV_FEATURES, as bits; a list.", valueName: "bits"))
+    var guestFeatures = CommaSeparated([Number(0x1)])
+    @Option(help: ArgumentHelp("Where the host puts VMSAs, if not where KVM does.", valueName: "address"))
+    var vmsaAddress: Number?
+
+    /// One for each combination of what may be a list.
+    func documents(explained: Bool = false) throws -> [LaunchDigestDocument] {
+        let all = try vcpus.settings(guest)
+        let calculator = try guest.calculator(.snp)
+        var digests: [LaunchDigest] = []
+        for settings in all {
+            for features in guestFeatures.values {
+                var settings = settings
+                settings.features = features.value
+                if let vmsaAddress { settings.vmsaAddress = vmsaAddress.value }
+                digests.append(try calculator.digest(settings))
+            }
+        }
+        return guest.documents(digests, explained: explained)
+    }
+}
+
+/// What a guest is made of, where its digests are asked for.
+struct MeasuredInstead: ParsableArguments {
+    enum Technology: String, CaseIterable, ExpressibleByArgument { case snp }
+
+    @Option(help: "Compute the launch measurements, as `kbs measure` does, with the options that follow.")
+    var measure: Technology
+    @OptionGroup var snp: MeasuredSNP
+
+    func documents() throws -> [LaunchDigestDocument] {
+        switch measure {
+        case .snp: try snp.documents()
+        }
     }
 }

@@ -8,8 +8,7 @@ struct MeasureOutput: ParsableArguments {
     @Flag(help: "Print JSON.") var json = false
     @Flag(help: "Show each region of memory and what it makes of the digest.") var explain = false
 
-    func print(_ digests: [LaunchDigest]) throws {
-        let documents = digests.map { LaunchDigestDocument($0, explained: explain) }
+    func print(_ documents: [LaunchDigestDocument]) throws {
         if json { return try printJSON(documents) }
         if !explain { return printTable(Self.table(documents)) }
         for (index, document) in documents.enumerated() {
@@ -55,7 +54,7 @@ extension LaunchDigestDocument {
 }
 
 /// Text as it is, if a terminal can show it; otherwise quoted and escaped.
-private func shown(_ text: String) -> String {
+func shown(_ text: String) -> String {
     text.utf8.allSatisfy { (0x20..<0x7F).contains($0) } ? text : JSONString.quoted(text)
 }
 
@@ -108,27 +107,5 @@ struct ComparisonText {
             }
             return ["  \(shown(difference.name))"] + values
         }
-    }
-}
-
-/// Digests as a document for `kbs reference set`: TOML.
-struct ReferenceDocument {
-    private let digests: [LaunchDigestDocument]
-
-    init(_ digests: [LaunchDigest]) { self.digests = digests.map { LaunchDigestDocument($0, explained: false) } }
-
-    var text: String {
-        // What JSON escapes, TOML escapes in the same way.
-        let values = digests.map { "    \"\($0.digest)\",  # \($0.summary)" }
-        return (["kind = \"measurement\"", "values = ["] + values + ["]", "source = \(JSONString.quoted(source))"])
-            .joined(separator: "\n")
-    }
-
-    private var source: String {
-        guard let inputs = digests.first?.inputs else { return "" }
-        let files = [("firmware", inputs.firmware), ("kernel", inputs.kernel), ("initrd", inputs.initrd)]
-        let parts = files.compactMap { name, file in file.map { "\(name) sha256:\($0.sha256)" } }
-        let text = inputs.commandLine.map { ["append \(JSONString.quoted($0))"] } ?? []
-        return "kbs measure: " + (parts + text).joined(separator: ", ")
     }
 }

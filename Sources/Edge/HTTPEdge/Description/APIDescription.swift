@@ -92,7 +92,7 @@ public struct APIDescription: Sendable {
             let roles = [Role.registrar, .auditor, .admin].filter { $0.allows(right.permission) }.map(\.rawValue)
             return "Role: "
                 + ([roles.dropLast().joined(separator: ", "), roles.last ?? ""].filter { !$0.isEmpty }
-                    .joined(separator: " or ")) + "."
+                    .joined(separator: " or ")) + (call.checksNames ? "; with a scope, for names in it." : ".")
         }
         var item: JSONValue = [
             "operationId": .text(operation.id), "summary": .text(operation.summary),

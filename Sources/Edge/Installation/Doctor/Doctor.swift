@@ -38,6 +38,7 @@ package struct Doctor: Sendable {
             CredentialExamination(settings: settings, folder: folder, isOnline: isOnline, now: now),
             EndorsementExamination(settings: settings, folder: folder, isOnline: isOnline),
             PolicyExamination(settings: settings),
+            ReferenceExamination(folder: folder, now: now),
             StartExamination(settings: settings),
             SystemExamination(settings: settings),
             LibraryExamination(settings: settings),

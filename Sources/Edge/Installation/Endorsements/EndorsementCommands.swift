@@ -30,24 +30,12 @@ package enum EndorsementCommands {
 
     /// Fetches a chip's key and what is above it from the vendor, and keeps them if they are genuine.
     ///
-    /// - Throws: ``EndorsementUnavailable``, or ``InvalidSetting`` when what came is not genuine.
+    /// - Throws: ``EndorsementUnavailable``, or ``InvalidSetting`` when what came is not genuine, or is denied.
     package static func fetch(
         product: Product, chip: [UInt8], tcb: TCBVersion, into data: DataFolder, settings: Settings
     ) async throws -> EndorsementIdentity {
-        guard let configuration = settings.keyDistribution else {
-            throw InvalidSetting("endorsements.kds is empty, so there is nobody to ask")
-        }
-        let service = KeyDistributionService(client: settings.client, configuration: configuration)
         let identity = EndorsementIdentity(kind: .vcek, product: product, hardwareID: chip, tcb: tcb)
-        let key = try EndorsementKey(try await service.key(identity))
-        let chain = EndorsementChain(key: key, among: try await service.authorities(product, .vcek))
-        guard EndorsementIdentity(of: key) == identity,
-            let found = try chain.map({ AppraisedChain($0, anchors: try settings.anchors().snp) }), found.isGenuine
-        else { throw InvalidSetting("\(configuration.baseURL) sent a certificate that is not \(identity)") }
-        if let denied = found.endorsers.first(where: try await data.store.denyList()) {
-            throw InvalidSetting("the \(denied) is denied: `kbs endorsements denied` says why")
-        }
-        try await data.store.keep(found.chain.documents)
+        try await KeyFetching(settings, into: data).fetch(identity)
         try await data.store.recordLocally(.importEndorsements, ["key": "\(identity)"])
         return identity
     }

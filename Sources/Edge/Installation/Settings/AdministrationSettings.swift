@@ -46,8 +46,8 @@ extension SettingKey {
     ) {
         for entry in $0.list() {
             guard let mark = entry.lastIndex(of: "="), mark != entry.startIndex,
-                let role = Role(exactly: entry[entry.index(after: mark)...])
-            else { throw $0.invalid("a list such as kbs-admins=admin, ci=registrar") }
+                let role = Authority(exactly: entry[entry.index(after: mark)...])
+            else { throw $0.invalid("a list such as kbs-admins=admin, ci=registrar:team-a/") }
             $1.jwt.roles[ExactText(entry[..<mark])] = role
         }
     }
@@ -59,7 +59,7 @@ extension SettingKey {
     ) {
         $1.operatorKeys = try $0.list().map { [value = $0] entry in
             guard let mark = entry.lastIndex(of: "="), mark != entry.startIndex,
-                let role = Role(exactly: entry[entry.index(after: mark)...])
+                let role = Authority(exactly: entry[entry.index(after: mark)...])
             else { throw value.invalid("a list of FILE=ROLE such as /etc/kbs/kbs-client.pub=admin") }
             return (URL(filePath: String(entry[..<mark])), role)
         }

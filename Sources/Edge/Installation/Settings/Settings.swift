@@ -83,7 +83,7 @@ package struct Settings: Sendable {
     /// Counts only when it has an issuer.
     package var jwt = JWTIssuer(issuer: "", audience: "", keys: "")
     /// Files with keys of operators, and what their JWTs allow.
-    package var operatorKeys: [(file: URL, role: Role)] = []
+    package var operatorKeys: [(file: URL, role: Authority)] = []
     /// `nil`: in the data folder.
     package var checkpointFile: URL?
     /// In seconds.

@@ -62,12 +62,17 @@ final class RequestHandler: Sendable {
         case .open(let answer): return try await answer(request)
         case .admitted(let right, let answer):
             guard let gate else { throw HTTPError(.notFound) }
-            let actor = try await gate.admit(request, to: right).actor
+            let admission = try await gate.admit(request, to: right, checksNames: call.checksNames)
             var request = request
             if let operation = call.operation {
                 request.query = try Query(request.uri, knowing: operation.query.map(\.name))
             }
-            return try await answer(request, actor)
+            do { return try await answer(request, admission) } catch let refusal as Refusal
+                where refusal.code == .forbidden
+            {
+                try await gate.record(refusal, of: request, by: admission.actor)
+                throw refusal
+            }
         }
     }
 

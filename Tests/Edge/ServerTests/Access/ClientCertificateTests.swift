@@ -68,6 +68,17 @@ struct ClientCertificateTests {
         }
     }
 
+    @Test("A certificate's role may have a scope")
+    func scoped() async throws {
+        try await with(["cn:ci=auditor:team-a/"]) { ask, _ in
+            let ci = try clients.issueFiles("ci", for: .clients)
+            #expect(try await ask("/api/v1/resources/team-a/key/1", as: ci) == 404)
+            #expect(try await ask("/api/v1/resources/team-b/key/1", as: ci) == 403)
+            #expect(try await ask("/api/v1/attempts", as: ci) == 403)
+        }
+        #expect(throws: Refusal.self) { try ClientCertificates(["cn:ci=auditor:team-a"]) }
+    }
+
     @Test("A name in other bytes has no role, though it looks the same")
     func lookAlike() async throws {
         try await with(["cn:Kevin=admin"]) { ask, _ in

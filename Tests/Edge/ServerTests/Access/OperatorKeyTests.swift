@@ -29,7 +29,7 @@ struct OperatorKeyTests {
         return text + "." + (try (key ?? self.key).signature(for: text.utf8)).base64URL
     }
 
-    private func run(_ role: Role, _ body: (RunningServer) async throws -> Void) async throws {
+    private func run(_ role: Authority, _ body: (RunningServer) async throws -> Void) async throws {
         let folder = try TemporaryFolder()
         let file = folder.file("kbs-client.pub")
         let pem = PEMDocument(label: "PUBLIC KEY", der: key.publicKey.derRepresentation).text

@@ -18,7 +18,7 @@ import Testing
 
 extension RunningServer {
     /// A token for the running server, made on its data folder as an operator would.
-    func token(_ role: Role, lifetime: TimeInterval = 600) async throws -> String {
+    func token(_ role: Authority, lifetime: TimeInterval = 600) async throws -> String {
         try await administrator().createToken(role, description: "test", lifetime: lifetime).token
     }
 
@@ -68,6 +68,7 @@ struct RoleTests {
                 ("GET", "/api/v1/sessions", "", [.admin, .auditor]),
                 ("DELETE", "/api/v1/sessions?workload=app", "", [.admin]),
                 ("GET", "/api/v1/attempts", "", [.admin, .auditor]),
+                ("GET", "/api/v1/fleet", "", [.admin, .auditor]),
                 ("GET", "/api/v1/audit", "", [.admin, .auditor]),
                 ("GET", "/api/v1/audit/checkpoint", "", [.admin, .auditor]),
                 ("GET", "/api/v1/endorsements", "", [.admin, .auditor]),
@@ -319,6 +320,28 @@ struct JWTTests {
             token.groups = ["admin", "staff"]
             let none = try await provider.sign(token, kid: "k1")
             #expect(try await server.call("GET", "/api/v1/workloads", token: none).status == 403)
+        }
+    }
+
+    @Test("A claim's value may be a role with a scope, and several count together")
+    func scoped() async throws {
+        try await with {
+            $0.jwt.roleClaim = "groups"
+        } _: { server, provider in
+            var token = Token()
+            token.groups = ["registrar:team-a/", "auditor"]
+            let lead = try await provider.sign(token, kid: "k1")
+            func status(_ path: String) async throws -> Int {
+                try await server.send(
+                    "PUT", "/api/v1/resources/\(path)", [1], headers: [("Authorization", "Bearer \(lead)")]
+                ).status
+            }
+            #expect(try await status("team-a/key/1") == 201)
+            #expect(try await status("team-b/key/1") == 403)
+            #expect(try await server.call("GET", "/api/v1/fleet", token: lead).status == 200)
+            token.groups = ["registrar:team-a"]
+            let odd = try await provider.sign(token, kid: "k1")
+            #expect(try await server.call("GET", "/api/v1/workloads", token: odd).status == 403)
         }
     }
 

@@ -315,7 +315,7 @@ struct AdministrationTests {
             let reply = try await server.call("GET", "/openapi.json")
             #expect(reply.json["openapi"] as? String == "3.1.0")
             let paths = try #require(reply.json["paths"] as? [String: [String: Any]])
-            #expect(paths.count == 25)
+            #expect(paths.count == 28)
             for (path, methods) in paths {
                 let concrete = path.replacing(/\{[a-z]+\}/, with: "1")
                 for method in methods.keys where method != "parameters" {

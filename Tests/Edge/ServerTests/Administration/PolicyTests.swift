@@ -87,7 +87,7 @@ struct PolicyAPITests {
                 #expect(try await server.call("PUT", "/api/v1/\(path)", body, token: admin).status == 201)
             }
             for role in [Role.registrar, .auditor] {
-                let token = try await server.token(role)
+                let token = try await server.token(Authority(role))
                 for path in ["policies", "policies/web", "reference-values", "reference-values/web-1"] {
                     #expect(try await server.call("GET", "/api/v1/\(path)", token: token).status == 200)
                 }
@@ -152,6 +152,180 @@ struct PolicyAPITests {
     }
 }
 
+@Suite("The life of reference values, over the API")
+struct ReferenceLifeAPITests {
+    private let old = Hex.encode(Simulated.measurement("old"))
+    private let new = Hex.encode(Simulated.measurement("new"))
+    private let set = "/api/v1/reference-values/web"
+
+    private func values(_ reply: RunningServer.Reply) -> [[String: Any]] {
+        reply.json["values"] as? [[String: Any]] ?? []
+    }
+
+    @Test("What is known of a value is kept and read back, with who put it in; what is read can be set again")
+    func provenance() async throws {
+        try await RunningServer.run { server in
+            let provenance =
+                #"{"origin":"computed","tool":"kbs 1","files":[{"role":"firmware","name":"OVMF.fd","sha256":"\#(String(repeating: "ab", count: 32))","size":4}],"command_line":"a b","parameters":{"vcpus":"2"}}"#
+            let body =
+                #"{"kind":"measurement","values":[{"value":"\#(new)","provenance":\#(provenance)},"\#(old)"],"source":"CI"}"#
+            let made = try await server.call("PUT", set, body)
+            #expect(made.status == 201, "\(made.body)")
+            let read = values(try await server.call("GET", set))
+            let known = read.first?["provenance"] as? [String: Any]
+            #expect(known?["command_line"] as? String == "a b" && known?["tool"] as? String == "kbs 1")
+            #expect(((known?["files"] as? [[String: Any]])?.first)?["name"] as? String == "OVMF.fd")
+            #expect(read.last?["provenance"] == nil && read.last?["by"] is String && read.last?["added"] is String)
+            // As it was read, and then by hand without provenance, which stays.
+            let again = String(
+                decoding: try JSONSerialization.data(
+                    withJSONObject: ["kind": "measurement", "values": read]), as: UTF8.self)
+            #expect(try await server.call("PUT", set, again).status == 200)
+            let byHand = try await server.call("PUT", set, #"{"kind":"measurement","values":["\#(new)"]}"#)
+            #expect((values(byHand).first?["provenance"] as? [String: Any])?["tool"] as? String == "kbs 1")
+            // Lists say less.
+            let listed = try await server.call("GET", "/api/v1/reference-values").json["reference_values"]
+            #expect(((listed as? [[String: Any]])?.first?["values"] as? [[String: Any]])?.first?["by"] == nil)
+        }
+    }
+
+    @Test("The values of the release before count on for as long as is said, and no longer")
+    func keepPrevious() async throws {
+        try await RunningServer.run { server in
+            #expect(try await server.call("PUT", set, #"{"kind":"measurement","values":["\#(old)"]}"#).status == 201)
+            let body = #"{"kind":"measurement","values":["\#(new)"],"keep_previous":86400}"#
+            let both = try await server.call("PUT", set, body)
+            #expect(values(both).map { $0["value"] as? String } == [new, old], "\(both.body)")
+            #expect(values(both).first?["expires"] == nil)
+            let end = try #require(values(both).last?["expires"] as? String)
+            let expires = try Date(end, strategy: .iso8601)
+            #expect((86_000...86_400).contains(expires.timeIntervalSinceNow))
+            // A pipeline that runs twice prolongs nothing.
+            #expect(values(try await server.call("PUT", set, body)).last?["expires"] as? String == end)
+            let other = #"{"kind":"host_data","values":["\#(String(repeating: "1", count: 64))"],"keep_previous":60}"#
+            #expect(try await server.call("PUT", set, other).problem == "invalid_field")
+            #expect(try await server.call("PUT", set, body.replacing("86400", with: "0")).problem == "invalid_field")
+        }
+    }
+
+    @Test("Values are retired: one, or all, for another set; what is not there is told")
+    func retire() async throws {
+        try await RunningServer.run { server in
+            let body = #"{"kind":"measurement","values":["\#(old)","\#(new)"]}"#
+            for name in ["web", "next"] {
+                #expect(try await server.call("PUT", "/api/v1/reference-values/\(name)", body).status == 201)
+            }
+            let one = try await server.call("PATCH", set, #"{"values":["\#(old)"],"after":0}"#)
+            #expect((one.json["life"] as? String)?.contains("1 EXPIRED on") == true, "\(one.body)")
+            #expect(values(one).last?["expires"] == nil)
+            let marked = try await server.call("PATCH", set, #"{"superseded_by":"next"}"#)
+            #expect(marked.json["superseded_by"] as? String == "next" && values(marked).last?["expires"] == nil)
+            let all = try await server.call("PATCH", set, #"{"after":3600}"#)
+            #expect(all.json["expires"] is String && all.json["superseded_by"] as? String == "next")
+            let stranger = String(repeating: "1", count: 96)
+            #expect(
+                try await server.call("PATCH", set, #"{"values":["\#(stranger)"],"after":0}"#).problem == "not_found")
+            for bad in [#"{}"#, #"{"values":["\#(old)"]}"#, #"{"values":["\#(old)"],"superseded_by":"next"}"#] {
+                #expect(try await server.call("PATCH", set, bad).problem == "malformed", "\(bad)")
+            }
+            for bad in ["web", "none"] {
+                #expect(
+                    try await server.call("PATCH", set, #"{"superseded_by":"\#(bad)"}"#).problem == "invalid_field")
+            }
+            #expect(try await server.call("PATCH", "/api/v1/reference-values/x", #"{"after":0}"#).status == 404)
+            let etag = all.headers.first(name: "ETag") ?? ""
+            #expect(
+                try await server.call("PATCH", set, #"{"after":0}"#, headers: [("If-Match", "\"1\"")]).status == 412)
+            #expect(
+                try await server.call("PATCH", set, #"{"after":0}"#, headers: [("If-Match", etag)]).status == 200)
+        }
+    }
+
+    @Test("The history says who did what, and which values came and went, also of a set that is gone")
+    func history() async throws {
+        try await RunningServer.run { server in
+            #expect(try await server.call("GET", "\(set)/history").status == 404)
+            let admin = try await server.token(.admin)
+            func call(_ method: String, _ body: String? = nil) async throws {
+                let reply = try await server.call(method, set, body ?? "", token: admin)
+                #expect((200..<300).contains(reply.status), "\(reply.body)")
+            }
+            try await call("PUT", #"{"kind":"measurement","values":["\#(old)"],"source":"one"}"#)
+            try await call("PUT", #"{"kind":"measurement","values":["\#(new)"],"keep_previous":60}"#)
+            try await call("PUT", #"{"kind":"measurement","values":["\#(new)"]}"#)
+            try await call("DELETE")
+            let reply = try await server.call("GET", "\(set)/history", token: admin)
+            let changes = try #require(reply.json["changes"] as? [[String: Any]])
+            func seen(_ index: Int, _ what: String) -> [String] {
+                (changes[index][what] as? [[String: Any]] ?? []).compactMap { $0["value"] as? String }
+            }
+            #expect(changes.count == 4 && changes.allSatisfy { ($0["by"] as? String)?.hasPrefix("token:") == true })
+            #expect(seen(0, "removed") == [new] && seen(1, "removed") == [old] && seen(1, "added").isEmpty)
+            #expect(seen(2, "added") == [new] && seen(2, "redated") == [old] && seen(3, "added") == [old])
+            #expect(changes[3]["source"] as? String == "one")
+            let page = try await server.call("GET", "\(set)/history?limit=3", token: admin)
+            let next = try #require(page.json["next"] as? String)
+            let rest = try await server.call("GET", "\(set)/history?before=\(next)", token: admin)
+            #expect((rest.json["changes"] as? [[String: Any]])?.count == 1)
+            let auditor = try await server.token(.auditor)
+            #expect(try await server.call("GET", "\(set)/history", token: auditor).status == 200)
+            #expect(try await server.call("POST", "\(set)/values", "{}", token: auditor).status == 403)
+            #expect(try await server.call("PATCH", set, "{}", token: auditor).status == 403)
+        }
+    }
+
+    @Test("What a guest showed that was seen is added with where it was seen, and only that")
+    func fromAttempt() async throws {
+        try await RunningServer.run { server in
+            let guest = try server.components("new")
+            _ = try await guest.attest(try await guest.challenge())
+            let attempts = try await server.call("GET", "/api/v1/attempts").json["attempts"]
+            let id = try #require(((attempts as? [[String: Any]])?.first?["id"] as? Int))
+            let detail = try await server.call("GET", "/api/v1/attempts/\(id)")
+            #expect((detail.json["claims"] as? [String: Any])?["measurement"] as? String == new)
+            let wrong = try await server.call("POST", "\(set)/values", #"{"attempt":\#(id),"value":"\#(old)"}"#)
+            #expect(wrong.problem == "invalid_field")
+            let made = try await server.call("POST", "\(set)/values", #"{"attempt":\#(id),"value":"\#(new)"}"#)
+            #expect(made.status == 201 && values(made).map { $0["value"] as? String } == [new], "\(made.body)")
+            let provenance = try #require(values(made).first?["provenance"] as? [String: Any])
+            #expect(provenance["origin"] as? String == "seen")
+            let parameters = try #require(provenance["parameters"] as? [String: String])
+            #expect(parameters["attempt"] == "\(id)" && parameters["outcome"] == "accepted")
+            let more = try await server.call(
+                "POST", "\(set)/values", #"{"values":[{"value":"\#(old)","expires":"2036-01-01T00:00:00Z"}]}"#)
+            #expect(more.status == 200 && values(more).count == 2)
+            #expect(try await server.call("POST", "\(set)/values", #"{"attempt":999}"#).status == 404)
+            let keys = try await server.call("POST", "\(set)/values", #"{"attempt":\#(id),"kind":"host_data"}"#)
+            #expect(keys.problem == "invalid_field", "another kind than the set's")
+            for bad in [#"{}"#, #"{"attempt":\#(id),"values":["\#(old)"]}"#] {
+                #expect(try await server.call("POST", "\(set)/values", bad).problem == "malformed")
+            }
+            let trail = try await server.administrator().auditRecords(after: 0, limit: 100).map(\.record)
+            #expect(trail.contains { $0.contains("reference.set") && $0.contains(#""attempt":"\#(id)""#) })
+        }
+    }
+
+    @Test("On the command line what was seen is shown first, and taken only by who says that it is meant")
+    func fromAttemptByCommand() async throws {
+        try await RunningServer.run { server in
+            let guest = try server.components("new")
+            _ = try await guest.attest(try await guest.challenge())
+            func add(_ options: String...) async throws -> Command.Result {
+                try await Command.runAll(
+                    ["reference", "add", "web", "--from-attempt", "1"] + options, environment: ["KBS_URL": server.base])
+            }
+            let asked = try await add()
+            #expect(asked.status == 2 && asked.errors.contains("say --yes"), "\(asked)")
+            #expect(asked.output.contains("measurement \(new)\n") && asked.output.contains("outcome     accepted"))
+            #expect(try await server.call("GET", set).status == 404)
+            let other = try await add("--yes", "--kind", "id_key")
+            #expect(other.status == 2 && other.errors.contains("zeros"), "\(other)")
+            let done = try await add("--yes")
+            #expect(done.status == 0 && done.output.hasSuffix("kind measurement, version 1: 1 value.\n"), "\(done)")
+        }
+    }
+}
+
 @Suite("Policies and reference values, on the command line")
 struct PolicyCommandTests {
     private let folder: TemporaryFolder
@@ -172,7 +346,9 @@ struct PolicyCommandTests {
 
         let early = try await kbs(["policy", "set", "web", policy])
         #expect(early.status != 0 && early.errors.contains("@web-1"))
-        #expect(try await kbs(["reference", "set", "web-1", values]).output.contains("1 of kind measurement"))
+        #expect(
+            try await kbs(["reference", "set", "web-1", values]).output.contains(
+                "kind measurement, version 1: 1 value."))
         #expect(
             try await kbs(["policy", "set", "web", policy]).output.contains("A guest gets what has the policy web"))
         #expect(
@@ -186,10 +362,12 @@ struct PolicyCommandTests {
 
         let svn = try write("svn.toml", "kind = \"number\"\nvalues = [3, 4]")
         let number = try await kbs(["reference", "set", "svn", svn]).output
-        #expect(number.contains("2 of kind number") && number.contains("No rule of a policy reads this kind."))
+        #expect(
+            number.contains("kind number") && number.contains("2 values.")
+                && number.contains("No rule of a policy reads this kind."))
         let unread = try await kbs(["reference", "list"]).output
         #expect(unread.contains("no rule"), "\(unread)")
-        #expect(try await kbs(["reference", "show", "svn"]).output.contains("value    3\nvalue    4"))
+        #expect(try await kbs(["reference", "show", "svn"]).output.contains("\nvalue    4\nset by hand"))
         #expect(try await kbs(["reference", "remove", "svn"]).status == 0)
 
         #expect(try await kbs(["reference", "remove", "web-1"]).errors.contains("in_use"))

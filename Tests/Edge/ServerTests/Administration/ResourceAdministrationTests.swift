@@ -7,6 +7,7 @@ import Foundation
 import HTTP
 import Installation
 import Server
+import SimulatedHardware
 import Storage
 import TestSupport
 import Testing
@@ -81,6 +82,70 @@ struct ResourceAdministrationTests {
             }
             let elsewhere = try await server.call("POST", "/api/v1/resources/a/b/c", #"{"policy":"none"}"#)
             #expect(elsewhere.problem == "invalid_field")
+        }
+    }
+
+    @Test(
+        "A bound secret goes only to the guest of the policy that was launched with its HOST_DATA, whatever is done to it"
+    )
+    func bound() async throws {
+        try await RunningServer.run { server in
+            for name in ["guest", "other"] {
+                try await server.setPolicy(
+                    name, "[snp]\nmeasurements = [\"\(Hex.encode(Simulated.measurement(name)))\"]")
+            }
+            let made = try await server.call("POST", path, #"{"policy":"guest","bind_host_data":true}"#)
+            let hostData = try #require((made.json["host_data"] as? String).flatMap { Hex.decode($0) })
+            #expect(made.status == 201 && hostData.count == 32)
+            let launched = try server.components {
+                for (index, byte) in hostData.enumerated() { $0.patches[0xC0 + index] = byte }
+            }
+            let secret = try await launched.get("default/key/1").resource
+            #expect(secret.count == 32)
+            func refused(_ guest: GuestComponents, by check: String) async throws {
+                let status = await #expect(throws: (any Error).self) { try await guest.get("default/key/1") }
+                let list = try await server.call("GET", "/api/v1/attempts?limit=1&outcome=refused")
+                let failed = (list.json["attempts"] as? [[String: Any]])?.first?["failed"] as? [String]
+                #expect(failed == [check], "\(status as Any)")
+            }
+            try await refused(server.components(), by: "policy.host_data")
+            // Neither another put, nor another policy, nor an old version takes it away.
+            #expect(try await server.call("POST", path, "{}", headers: [("If-Match", "*")]).json["host_data"] is String)
+            #expect(try await server.send("PUT", path, [1, 2, 3]).json["host_data"] is String)
+            try await refused(server.components(), by: "policy.host_data")
+            #expect(
+                try await server.call("PATCH", path, #"{"current":1}"#).json["host_data"] as? String
+                    == Hex.encode(hostData))
+            try await refused(server.components(), by: "policy.host_data")
+            #expect(try await launched.get("default/key/1").resource == secret)
+            // It stands for nothing that the policy asks for.
+            #expect(try await server.call("PATCH", path, #"{"policy":"other"}"#).status == 200)
+            try await refused(launched, by: "policy.measurement")
+            #expect(try await server.call("PATCH", path, #"{"policy":null}"#).status == 200)
+            await #expect(throws: (any Error).self) { try await launched.get("default/key/1") }
+            let zeros = String(repeating: "0", count: 64)
+            for bad in [
+                #"{"host_data":"\#(zeros)"}"#, #"{"host_data":"ab"}"#, #"{"host_data":7}"#,
+                #"{"bind_host_data":"yes"}"#,
+                #"{"bind_host_data":true,"host_data":"\#(Hex.encode(hostData))"}"#,
+            ] {
+                #expect(try await server.call("POST", "\(path)x", bad).status == 400, "\(bad)")
+            }
+
+            let data = ["--data", server.settings.dataFolder.path]
+            func kbs(_ arguments: String...) async throws -> Command.Result {
+                try await Command.runAll(["resource"] + arguments + data)
+            }
+            let given = Hex.encode(Simulated.digest("init data"))
+            let one = try await kbs("generate", "default/key/2", "--policy", "guest", "--host-data", given)
+            #expect(one.status == 0 && one.output.contains("no other gets it: \(given)"), "\(one)")
+            #expect(one.output.contains("host-data=\(Data(Simulated.digest("init data")).base64EncodedString())"))
+            let two = try await kbs("generate", "default/key/2", "--replace", "--bind-host-data", "--json")
+            #expect(two.status == 0 && two.output.contains("\"host_data\"") && !two.output.contains(given), "\(two)")
+            let shown = try await kbs("show", "default/key/2")
+            #expect(shown.output.contains("bound to  HOST_DATA ") && !shown.output.contains("HOST_DATA \(given)"))
+            #expect(try await kbs("generate", "default/key/3", "--host-data", given, "--bind-host-data").status == 64)
+            #expect(try await kbs("generate", "default/key/3", "--host-data", zeros).status == 2)
         }
     }
 

@@ -70,6 +70,35 @@ private struct Installation {
 
 @Suite("The doctor")
 struct DoctorTests {
+    @Test("Policies whose reference values let nobody in, soon will not, or have a successor are named")
+    func references() async throws {
+        let place = try await Installation()
+        #expect(try await place.complaints().keys.allSatisfy { !$0.hasPrefix("references") })
+        let opened = try await BrokerAssembly(opening: place.settings)
+        let library = PolicyLibrary(opened.store)
+        let (name, next) = (try PolicyName("web-1"), try PolicyName("web-2"))
+        let day = Date(timeIntervalSince1970: 2_000_000_000)
+        for (set, expires) in [(name, day), (next, Date.distantFuture)] {
+            try await library.set(
+                ReferenceValueSet(
+                    name: set, kind: .measurement, values: [Simulated.measurement("app")], source: "",
+                    expires: expires == day ? day : nil), by: .server)
+        }
+        var policy = Policy(name: try PolicyName("web"))
+        policy.measurements = [.set(name)]
+        try await library.set(policy, document: "", by: .server)
+        func complaint(_ days: Double) async throws -> Finding? {
+            try await place.complaints(now: day + days * 86_400).first { $0.key.hasPrefix("references") }?.value
+        }
+        #expect(try await complaint(-8) == nil)
+        #expect(try await complaint(-6)?.check == "references.expiry")
+        let over = try #require(try await complaint(0))
+        #expect(over.check == "references.expired" && over.found.contains("policy web: @web-1 has 1 value, EXPIRED on"))
+        _ = try await library.retire(name, after: nil, for: next, by: .server)
+        #expect(try await complaint(-8)?.check == "references.superseded")
+        try await opened.store.close()
+    }
+
     @Test("What else keeps a server from starting is said: tokens' keys, and authorities of an agent and a collector")
     func start() async throws {
         let place = try await Installation()

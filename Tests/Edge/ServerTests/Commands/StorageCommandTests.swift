@@ -72,7 +72,7 @@ extension KeysAndBackups {
             let data = folder.file("data").path
             let there = try await Command.run("storage", "copy", "--from", data, "--to", database.uri())
             #expect(there.status == 0, "\(there.errors)")
-            #expect(digests(there.output).count == 20)
+            #expect(digests(there.output).count == 21)
             let again = try await Command.run("storage", "copy", "--from", data, "--to", database.uri())
             #expect(again.status != 0 && again.errors.contains("not empty"))
             #expect(!again.errors.contains("not%20a"))

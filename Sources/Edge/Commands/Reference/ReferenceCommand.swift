@@ -7,29 +7,40 @@ struct ReferenceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reference", abstract: "Keep the reference values that policies name.",
         discussion: "docs/policies.md says how to write them. \(Place.explanation)",
-        subcommands: [Set.self, Show.self, List.self, Remove.self])
+        subcommands: [
+            Set.self, Add.self, Retire.self, Show.self, History.self, List.self, Remove.self,
+        ])
 
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Set reference values, new or in place of those there.")
+            abstract: "Set reference values, new or in place of those there.",
+            discussion: """
+                They come from a file, or are computed (--measure snp) from what a guest is made of; then what went into each is \
+                kept with it.
+                """)
 
         @OptionGroup var place: Place
         @Argument(help: "The set's name; a policy writes it with an @ before it.") var name: String
-        @Argument(help: "A TOML file; - is standard input.") var file: String
+        @OptionGroup var input: ReferenceInput
+        @Option(help: "Who says so, where and when: for people.") var source: String?
+        @Option(
+            help: ArgumentHelp(
+                "For how long the values that are there count on beside the new ones, e.g. 24h.", valueName: "time"))
+        var keepPrevious: TimeSpan?
 
         func run() async throws {
-            let set = try ReferenceValueSet(toml: try InputFile.text(file), name: try PolicyName(name))
-            let done = try await place.open(create: true) { try await $0.setReferenceValues(set) }
-            let count = done.values.count
-            print(
-                "Set the reference values \(done.name), \(count) of kind \(done.kind.rawValue), version \(done.version)."
-                    + (done.kind.isRead ? "" : " No rule of a policy reads this kind.")
-            )
+            var set = try input.set(try PolicyName(name))
+            if let source { set = try set.with(source: source) }
+            let done = try await place.open(create: true) { [set] in
+                try await $0.setReferenceValues(set, keeping: keepPrevious?.seconds)
+            }
+            print(ReferenceText(done).summary("Set"))
         }
     }
 
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show a set of reference values.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show a set of reference values, and what each stands for.")
 
         @OptionGroup var place: Place
         @Argument(help: "The set's name.") var name: String
@@ -38,15 +49,7 @@ struct ReferenceCommand: AsyncParsableCommand {
         func run() async throws {
             let set = try await place.open { try await $0.referenceValues(name) }
             if json { return try printJSON(set) }
-            print(
-                """
-                name     \(set.name)
-                kind     \(set.kind.rawValue)
-                source   \(set.source)
-                expires  \(set.expires?.formatted(.iso8601) ?? "never")
-                changed  \(set.changed.formatted(.iso8601))
-                """)
-            for value in set.values { print("value    \(value)") }
+            printLines(ReferenceText(set).lines)
         }
     }
 

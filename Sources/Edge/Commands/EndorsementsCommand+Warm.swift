@@ -1,0 +1,90 @@
+import Administration
+import Arguments
+import Broker
+import Bytes
+import Evidence
+import FoundationEssentials
+import Installation
+import Server
+
+extension EndorsementsCommand {
+    struct Warm: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Fetch the certificates that a fleet will need, before its hosts get new firmware.",
+            discussion: """
+                What is at hand is not asked for, and what was fetched is kept at once: a run that ended early is made \
+                again. The vendor is asked in one line, at the pace that it allows. Exits with 1 when a certificate could \
+                not be had, and with 3 when the vendor gave up answering.
+                """)
+
+        @OptionGroup var options: SettingsOptions
+        @Flag(help: "For each chip that the data folder's server has seen (`kbs fleet`).") var fleet = false
+        @Option(help: "For each chip of a file that `kbs fleet --json` wrote.") var from: String?
+        @Option(
+            help: ArgumentHelp(
+                "The TCB that the hosts will have, e.g. milan=04.00.22.213; chips of other products are left out. May be "
+                    + "repeated. Without it: the one that each chip reported last.", valueName: "product=tcb"))
+        var tcb: [String] = []
+        @Option(help: ArgumentHelp("How far back the fleet is looked at, e.g. 12h or 7d.", valueName: "time"))
+        var since = "30d"
+
+        func run() async throws {
+            guard fleet != (from != nil) else { throw ValidationError("Give --fleet, or --from FILE.") }
+            let opened = try await BrokerAssembly(opening: try options.resolve().settings)
+            let span = try FleetCommand.span(since)
+            let seen =
+                if let from { try Self.machines(in: from) } else {
+                    try await opened.administrator.fleet(span: span, under: nil).machines
+                }
+            let (wanted, passedOver) = try identities(of: seen)
+            let warming = try await KeyFetching(opened.settings, into: opened.folder).warm(wanted) {
+                identity, outcome in
+                switch outcome {
+                case .fetched: print("fetched  \(identity)")
+                case .failed(let reason): print("failed   \(identity): \(reason)")
+                case .atHand, .notAsked: break
+                }
+            }
+            print(
+                "\(warming.fetched) fetched, \(warming.atHand) were at hand, \(warming.failed) failed, "
+                    + "\(warming.notAsked) not asked for.")
+            if passedOver > 0 {
+                print("\(passedOver) hidden machines are left out: their cloud gives their guests the certificate.")
+            }
+            if let reason = warming.stopped {
+                throw CommandFailure("the vendor answers nothing now: \(reason). Run it again later", .unreachable)
+            }
+            guard warming.failed == 0 else { throw ExitCode(1) }
+        }
+
+        private static func machines(in file: String) throws -> [MachineSummary] {
+            do {
+                let decoder = JSONDecoder()
+                decoder.dateDecodingStrategy = .iso8601
+                return try decoder.decode(FleetSummary.self, from: Data(try InputFile.evidence(file))).machines
+            } catch is DecodingError { throw CommandFailure("\(file) is not what `kbs fleet --json` writes") }
+        }
+
+        /// Each chip's key, and how many machines have none that is known.
+        private func identities(
+            of machines: [MachineSummary]
+        ) throws -> (wanted: [EndorsementIdentity], passedOver: Int) {
+            let floors =
+                try tcb.isEmpty ? nil : AppraisalPolicy().holding(firmwareTo: tcb.joined(separator: ",")).firmwareFloors
+            var (wanted, passedOver) = ([EndorsementIdentity](), 0)
+            for machine in machines where GuestTEE(exactly: machine.tee) == .snp {
+                guard let chip = machine.chip.flatMap({ Hex.decode($0) }),
+                    let product = machine.product.flatMap({ Product(exactly: $0) })
+                else {
+                    passedOver += 1
+                    continue
+                }
+                let text = floors.map { $0[ExactText(product.rawValue)]?.text } ?? machine.versions["reported_tcb"]
+                guard let tcb = text.flatMap({ TCBVersion($0, product: product) }), chip.count == product.chipIDLength
+                else { continue }
+                wanted.append(EndorsementIdentity(kind: .vcek, product: product, hardwareID: chip, tcb: tcb))
+            }
+            return (wanted, passedOver)
+        }
+    }
+}

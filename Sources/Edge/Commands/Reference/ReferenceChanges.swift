@@ -1,0 +1,140 @@
+import Administration
+public import Arguments
+public import Broker
+import Bytes
+import Evidence
+import FoundationEssentials
+
+extension ReferenceCommand {
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Add values to a set of reference values.",
+            discussion: """
+                They come from a file, are computed (--measure snp), or are what a guest showed that was seen \
+                (--from-attempt). A set that is not there is made.
+                """)
+
+        @OptionGroup var place: Place
+        @Argument(help: "The set's name.") var name: String
+        @OptionGroup var input: ReferenceInput
+        @Option(help: ArgumentHelp("Take what the guest of this attempt showed.", valueName: "number"))
+        var fromAttempt: Int64?
+        @Option(help: "What is taken of it, e.g. measurement, id_key, host_data.")
+        var kind = ReferenceValueSet.Kind.measurement
+        @Flag(help: "Do not ask whether what the attempt shows is meant.") var yes = false
+
+        func validate() throws {
+            guard fromAttempt == nil || input.isEmpty else {
+                throw ValidationError("--from-attempt takes one value: leave out the file, --measure and dates")
+            }
+        }
+
+        func run() async throws {
+            let done = try await place.open(create: true) { administrator in
+                try await administrator.addReferenceValues(try await addition(administrator), to: name)
+            }
+            print(ReferenceText(done).summary("Added to"))
+        }
+
+        private func addition(_ administrator: any Administrator) async throws -> ReferenceAddition {
+            guard let id = fromAttempt else {
+                let set = try input.set(try PolicyName(name))
+                return .values(set.values, set.kind)
+            }
+            let seen = SeenGuest(try await administrator.attempt(id), kind)
+            printLines(seen.lines)
+            guard let value = seen.value else {
+                // The server says why.
+                return .attempt(id, kind, value: nil)
+            }
+            guard yes || Terminal.canAsk else {
+                throw CommandFailure(
+                    "nobody is there to be asked whether this is meant: look at it, and say --yes")
+            }
+            guard yes || Terminal.confirm("Add it to the reference values \(name)?") else { throw ExitCode(1) }
+            // What was looked at is what is taken.
+            return .attempt(id, kind, value: value)
+        }
+    }
+
+    struct Retire: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let reference values end.",
+            discussion: """
+                From then on they let nobody in, and guests that show them are told so. None is prolonged: set values again \
+                for that.
+                """)
+
+        @OptionGroup var place: Place
+        @Argument(help: "The set's name.") var name: String
+        @Option(help: ArgumentHelp("In how long they end, e.g. 24h.", valueName: "time")) var after: TimeSpan?
+        @Flag(help: "They end at once.") var now = false
+        @Option(help: "Only this value. May be repeated.") var value: [String] = []
+        @Option(help: ArgumentHelp("The set that policies should name instead.", valueName: "name"))
+        var supersededBy: String?
+
+        func validate() throws {
+            guard after == nil || !now else { throw ValidationError("--now and --after exclude each other") }
+            guard after != nil || now || (supersededBy != nil && value.isEmpty) else {
+                throw ValidationError("say when the values end: --after 24h, or --now")
+            }
+        }
+
+        func run() async throws {
+            let retirement = ReferenceRetirement(
+                values: value.isEmpty ? nil : value, after: now ? 0 : after?.seconds, supersededBy: supersededBy)
+            let done = try await place.open { try await $0.retireReferenceValues(name, retirement) }
+            print(ReferenceText(done).summary("Changed"))
+        }
+    }
+
+    struct History: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show who changed a set of reference values, when, and how.",
+            discussion: "Latest first, at most 200 changes; also of a set that was removed.")
+
+        @OptionGroup var place: Place
+        @Argument(help: "The set's name.") var name: String
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let all = try await place.open { administrator in
+                try await everyPage {
+                    try await administrator.referenceHistory(name, before: $0.isEmpty ? nil : $0, limit: 100)
+                } of: {
+                    ($0.changes, $0.next)
+                }
+            }
+            if json { return try printJSON(all) }
+            for (index, change) in all.enumerated() {
+                if index > 0 { print() }
+                printLines(ReferenceText.lines(change))
+            }
+        }
+    }
+}
+
+extension ReferenceValueSet.Kind: ExpressibleByArgument {}
+
+/// What an attempt's guest was, and what would be taken of it.
+private struct SeenGuest {
+    let lines: [String]
+    /// In hex; nil when its evidence does not state it.
+    let value: String?
+
+    init(_ detail: AttemptDetail, _ kind: ReferenceValueSet.Kind) {
+        let (attempt, claims) = (detail.attempt, detail.claims ?? [:])
+        let term = GuestTEE(exactly: attempt.tee).flatMap { Vocabulary.of($0).term(of: kind) }
+        value = term.flatMap { claims[$0.name.text] }
+        let failed = attempt.failed.isEmpty ? "" : " (\(attempt.failed.joined(separator: ", ")))"
+        lines = [
+            "\(kind.rawValue.padding(to: 11)) \(value ?? "none that is genuine")",
+            "attempt     \(attempt.id), \(attempt.time.formatted(.iso8601)), \(attempt.action)",
+            "guest       \(attempt.tee.isEmpty ? "of no technology" : attempt.tee), for "
+                + (attempt.workload.isEmpty ? "nothing yet" : attempt.workload),
+            "chip        \(attempt.chip.isEmpty ? "hidden" : attempt.chip)",
+            "from        \(attempt.address ?? "not known")",
+            "outcome     \(attempt.outcome)\(attempt.code.map { ": \($0)" } ?? "")\(failed)",
+        ]
+    }
+}

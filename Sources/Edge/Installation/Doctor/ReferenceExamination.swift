@@ -1,0 +1,54 @@
+import Broker
+import Formats
+import FoundationEssentials
+
+/// Policies whose reference values let nobody in, or soon will not.
+struct ReferenceExamination: Examination {
+    let folder: OpenedFolder
+    let now: Date
+
+    /// In seconds: what ends within it is said.
+    private static let soon: TimeInterval = 7 * 86_400
+
+    func findings() async -> [Finding] {
+        guard let store = folder.store else { return [] }
+        do {
+            var findings: [Finding] = []
+            var (after, count) = ("", 0)
+            while case let page = try await store.policies(after: after, limit: 100), let last = page.last {
+                for stored in page { findings += try await look(at: stored.policy.name, in: store) }
+                (after, count) = (last.policy.name.text, count + page.count)
+            }
+            guard findings.isEmpty else { return findings }
+            return count == 0 ? [] : [.ok("references", "those that \(count) policies name count for a week at least")]
+        } catch {
+            // A row that is not as a key broker left it is told of where the manifest is looked at.
+            return [
+                .warning(
+                    "references", "they cannot be read: \(error)", do: "see what is said of the database, and ask again"
+                )
+            ]
+        }
+    }
+
+    private func look(at name: PolicyName, in store: any ServerStore) async throws -> [Finding] {
+        guard let policy = try await store.policyInForce(name) else { return [] }
+        return policy.references.values.sorted { $0.name < $1.name }.compactMap { set in
+            let subject = "policy \(name): @\(set.name) has \(set.life(at: now))"
+            guard !set.inForce(at: now).isEmpty else {
+                return .warning(
+                    "references.expired", "\(subject): nobody gets in by it",
+                    do: "kbs reference set \(set.name) with later times, or take it out of the policy")
+            }
+            guard !set.inForce(at: now + Self.soon).isEmpty else {
+                return .warning(
+                    "references.expiry", subject,
+                    do: "kbs reference set \(set.name) with what guests are launched from by then")
+            }
+            guard let successor = set.supersededBy, policy.references[successor] == nil else { return nil }
+            return .warning(
+                "references.superseded", subject, do: "name @\(successor) in the policy \(name): kbs policy set \(name)"
+            )
+        }
+    }
+}
