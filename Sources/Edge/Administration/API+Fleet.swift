@@ -17,20 +17,14 @@ extension AdministrationAPI {
                     query: [
                         .init(
                             "span", "How far back attempts are looked at, in seconds.",
-                            Schema([
-                                "type": "number", "minimum": 1, "maximum": 315_360_000,
-                                "default": .number(FleetSpan.usual),
-                            ])),
+                            LookBack.schema(usual: LookBack.fleet)),
                         .init(
                             "under",
                             "Only machines whose firmware is under these floors, in place of the server's own: a product and "
                                 + "a version, e.g. `milan=04.00.22.213`; several with commas between them."),
                     ], replies: [.ok("The fleet.", FleetSummary.self)])
             ) { request, administrator in
-                let text = request.query["span"]
-                guard let span = text == nil ? FleetSpan.usual : text.flatMap({ Double($0) }),
-                    FleetSpan.allowed.contains(span)
-                else { throw Refusal(.invalidField, "span is a number of seconds, from 1 to 315360000.") }
+                let span = try LookBack.checked(request.query["span"].map { Double($0) } ?? LookBack.fleet)
                 return Response(json: try await administrator.fleet(span: span, under: request.query["under"]))
             }
         ]

@@ -6,13 +6,6 @@ public import HTTPEdge
 
 // The fleet, as it stands on the wire.
 
-/// How far back the fleet is looked at where nobody says: thirty days.
-public enum FleetSpan {
-    /// In seconds.
-    public static let usual: TimeInterval = 2_592_000
-    public static let allowed: ClosedRange<TimeInterval> = 1...315_360_000
-}
-
 /// What was seen of the machines that guests ran on.
 public struct FleetSummary: Codable, Sendable, DescribedReply {
     public static let details = [

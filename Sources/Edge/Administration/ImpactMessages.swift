@@ -9,9 +9,6 @@ public import HTTPEdge
 
 /// A change that is only thought of: a policy, or settings of the server's.
 public enum ImpactDraft: Sendable, Hashable {
-    /// How far back guests are looked at, in seconds, where nobody says: seven days.
-    public static let usualSpan: TimeInterval = 604_800
-
     /// - Parameters:
     ///   - document: TOML.
     ///   - name: of the policy that it would take the place of; nil for a new one.
@@ -98,10 +95,7 @@ struct ImpactRequest: RequestMessage {
                 "type": "object", "additionalProperties": ["type": "string"], "minProperties": 1,
                 "description": "Settings of the server's, e.g. snp.minimum_tcb.genoa.",
             ]),
-            "span?": Schema([
-                "type": "number", "minimum": 1, "maximum": 315_360_000, "default": .number(ImpactDraft.usualSpan),
-                "description": "How far back guests are looked at, in seconds.",
-            ]),
+            "span?": LookBack.schema(usual: LookBack.impact, "How far back guests are looked at, in seconds."),
         ], and: ["oneOf": [["required": ["policy_document"]], ["required": ["settings"]]]]
     ).named("ImpactRequest")
 
@@ -117,10 +111,7 @@ struct ImpactRequest: RequestMessage {
             draft = .settings(values)
         default: throw Refusal(.malformed, "One of policy_document and settings must be given.")
         }
-        span = try json.optional("span")?.number() ?? ImpactDraft.usualSpan
-        guard (1...315_360_000).contains(span) else {
-            throw Refusal(.invalidField, "span is a number of seconds, from 1 to 315360000.")
-        }
+        span = try LookBack.checked(try json.optional("span")?.number() ?? LookBack.impact)
     }
 
     var body: [UInt8] {

@@ -31,7 +31,7 @@ extension EndorsementsCommand {
         func run() async throws {
             guard fleet != (from != nil) else { throw ValidationError("Give --fleet, or --from FILE.") }
             let opened = try await BrokerAssembly(opening: try options.resolve().settings)
-            let span = try FleetCommand.span(since)
+            let span = try LookBack.span(since)
             let seen =
                 if let from { try Self.machines(in: from) } else {
                     try await opened.administrator.fleet(span: span, under: nil).machines

@@ -26,17 +26,10 @@ struct FleetCommand: AsyncParsableCommand {
 
     func run() async throws {
         let floors = under.isEmpty ? nil : under.joined(separator: ",")
-        let span = try Self.span(since)
+        let span = try LookBack.span(since)
         let fleet = try await place.open { try await $0.fleet(span: span, under: floors) }
         if json { try printJSON(fleet) } else { FleetText(fleet, isUnder: floors != nil).print() }
         guard floors == nil || fleet.machines.isEmpty else { throw ExitCode(1) }
-    }
-
-    static func span(_ text: String) throws -> Double {
-        guard let span = SettingValue.duration(text), FleetSpan.allowed.contains(span) else {
-            throw ValidationError("--since is a time such as 30m, 12h or 7d.")
-        }
-        return span
     }
 }
 
@@ -104,5 +97,15 @@ private struct FleetText {
     private func guests(_ machine: MachineSummary) -> String {
         guard let first = machine.guests.first else { return machine.addresses.first.map { "from \($0)" } ?? "-" }
         return machine.guests.count == 1 ? first : "\(first) and \(machine.guests.count - 1) more"
+    }
+}
+
+extension LookBack {
+    /// What `--since` says.
+    static func span(_ text: String) throws -> TimeInterval {
+        guard let span = SettingValue.duration(text), allowed.contains(span) else {
+            throw ValidationError("--since is a time such as 30m, 12h or 7d.")
+        }
+        return span
     }
 }

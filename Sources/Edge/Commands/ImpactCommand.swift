@@ -24,7 +24,7 @@ extension PolicyCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let span = try Self.span(since)
+            let span = try LookBack.span(since)
             let draft: ImpactDraft
             switch (file, set.isEmpty) {
             case (let file?, true):
@@ -35,13 +35,6 @@ extension PolicyCommand {
             let impact = try await place.open { try await $0.impact(draft, span: span) }
             if json { try printJSON(impact) } else { ImpactText(impact).print() }
             guard impact.lost == 0 else { throw ExitCode(1) }
-        }
-
-        private static func span(_ text: String) throws -> Double {
-            guard let span = SettingValue.duration(text), (1...315_360_000).contains(span) else {
-                throw ValidationError("--since is a time such as 30m, 12h or 7d.")
-            }
-            return span
         }
 
         /// `web.toml` is thought of as the policy `web`.

@@ -26,7 +26,7 @@ struct PolicyCommand: AsyncParsableCommand {
             let policy = try await place.open(create: true) { administrator in
                 if asks {
                     let impact = try await administrator.impact(
-                        .policy(document: document, name: name), span: ImpactDraft.usualSpan)
+                        .policy(document: document, name: name), span: LookBack.impact)
                     ImpactText(impact).print()
                     guard impact.lost == 0 || Terminal.confirm("Set the policy \(name)?") else { throw ExitCode(1) }
                 }

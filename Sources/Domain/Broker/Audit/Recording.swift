@@ -22,11 +22,15 @@ package struct RecordBudgets: Sendable {
 
 extension Broker {
     /// Records evidence that was refused, as long as there is not too much of it.
-    func recordRefusal(_ attempt: Attempt, _ refusal: Refusal, as action: AuditRecord.Action) async throws {
+    ///
+    /// - Parameter details: for the trail, beside what the attempt says.
+    func recordRefusal(
+        _ attempt: Attempt, _ refusal: Refusal, as action: AuditRecord.Action, noting details: [String: String] = [:]
+    ) async throws {
         let recorded = RecordedAttempt(attempt, refusal, as: action, at: now())
-        try await keep(
-            recorded, [.attest(recorded, as: action)],
-            in: budgets.budget(for: attempt.verdict))
+        var record = AuditRecord.attest(recorded, as: action)
+        record.details.merge(details) { $1 }
+        try await keep(recorded, [record], in: budgets.budget(for: attempt.verdict))
     }
 
     /// Keeps a refusal, or counts it with the one that it is like.

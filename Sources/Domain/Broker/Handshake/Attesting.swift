@@ -74,11 +74,11 @@ extension Broker {
             if let known = try await answered(opened, with: answer, at: time) { return known }
             throw try await refused(
                 attempt,
-                Refusal(
-                    .challengeUsed,
-                    workload == nil
-                        ? "The challenge has been answered before, with another key: start again at /auth."
-                        : "The challenge has been answered before, or the workload was removed: start again at /auth."))
+                workload == nil
+                    ? .answeredBefore
+                    : Refusal(
+                        .challengeUsed,
+                        "The challenge has been answered before, or the workload was removed: start again at /auth."))
         }
         if let new { recentInitData.remember(new) }
         recentSessions.remember(session, as: stored, initDataBytes: initData?.entries.utf8.count ?? 0)
@@ -92,9 +92,7 @@ extension Broker {
         guard !opened.isWorkloads, let session = try await session(of: opened, at: time), let guest = session.guest
         else { return nil }
         guard ExactText(guest.key) == ExactText(answer.key) else {
-            throw refusing(
-                Refusal(
-                    .challengeUsed, "The challenge has been answered before, with another key: start again at /auth."))
+            throw refusing(.answeredBefore)
         }
         guard let verdict = denial(among: guest.claims.evidence.endorsers) else { return session }
         throw try await refused(
@@ -334,6 +332,9 @@ public struct Attempt: Sendable {
 extension Refusal {
     public static let challengeExpired = Refusal(
         .challengeExpired, "The challenge has expired: start again at /auth.")
+
+    fileprivate static let answeredBefore = Refusal(
+        .challengeUsed, "The challenge has been answered before, with another key: start again at /auth.")
 }
 
 extension AuditRecord {

@@ -72,20 +72,17 @@ extension Challenge {
     /// - Returns: `nil` when another version wrote it. The expiry is left to the caller.
     fileprivate init?(body: [UInt8]) {
         var cursor = ByteCursor(body, subject: "session id")
-        func number(_ count: Int) throws(MalformedInput) -> UInt64 {
-            try cursor.take(count).reduce(0) { $0 << 8 | UInt64($1) }
-        }
         func tee() throws(MalformedInput) -> GuestTEE {
             guard let tee = GuestTEE(code: try cursor.u8()) else {
                 throw MalformedInput("session id", "its technology is not known")
             }
             return tee
         }
-        func row() throws(MalformedInput) -> Workload.Row { Int64(bitPattern: try number(8)) }
+        func row() throws(MalformedInput) -> Workload.Row { Int64(bitPattern: try cursor.u64().byteSwapped) }
         do {
             guard try cursor.u8() == Self.version else { return nil }
             id = try cursor.take(16)
-            expires = Date(timeIntervalSince1970: Double(try number(4)))
+            expires = Date(timeIntervalSince1970: Double(try cursor.u32().byteSwapped))
             switch try cursor.u8() {
             case 0: subject = .guest(try tee())
             case 1:

@@ -25,6 +25,9 @@ public struct PolicyInForce: Sendable, Hashable {
         self.stamp = stamp
     }
 
+    /// What records of a decision by it say of it.
+    var inTrail: [String: String] { ["policy": policy.name.text, "policy_revision": "\(stamp.policy)"] }
+
     /// Decides whether a guest may have a resource. Every rule is looked at; an agent is asked only about a guest that
     /// the rules let in.
     ///

@@ -95,7 +95,7 @@ extension Broker {
                 path, reader, nil, .policyRefused(path), ["reason": "the resource has no policy: give it one"], at: time
             )
         }
-        let decision = ["policy": name.text, "policy_revision": "\(policy.stamp.policy)"]
+        let decision = policy.inTrail
         let verdict = try await policy.decide(
             on: reader.claims, vouchedForBy: reader.issuer, boundTo: resource.current.binding, under: self.policy,
             at: time, asking: agent
@@ -137,8 +137,7 @@ extension Broker {
         let (verdict, named): (Verdict, PolicyInForce?)
         switch try await rules(for: workload) {
         case .policy(let policy):
-            decision["policy"] = policy.policy.name.text
-            decision["policy_revision"] = "\(policy.stamp.policy)"
+            decision.merge(policy.inTrail) { $1 }
             verdict = try await policy.decide(on: reader.claims, under: self.policy, at: time, asking: agent) {
                 PolicyQuestion(claims: try claims(), path: [path.repository, path.type, path.tag])
             }

@@ -147,17 +147,18 @@ extension Broker {
     private func record(
         of grant: OpenGrant, _ policy: PolicyInForce?, _ refusal: Refusal? = nil, at time: Date
     ) -> AuditRecord {
-        let guest = grant.session.guest
-        let chip = guest?.chip ?? ""
-        var record = AuditRecord(
+        let chip = grant.session.guest?.chip ?? ""
+        return AuditRecord(
             .releaseSecret, by: .guest, refusal == nil ? .done : .refused, workload: grant.secret.workload.id.text,
-            session: Hex.encode(grant.session.id), chip: chip.isEmpty ? nil : chip, code: refusal?.code, at: time)
-        if let policy {
-            record.details["policy"] = policy.policy.name.text
-            record.details["policy_revision"] = "\(policy.stamp.policy)"
-            record.details["measurement"] = guest?.claims.measurement.map { Hex.encode($0) }
-        }
-        return record
+            session: Hex.encode(grant.session.id), chip: chip.isEmpty ? nil : chip, code: refusal?.code,
+            details: details(of: grant, policy), at: time)
+    }
+
+    private func details(of grant: OpenGrant, _ policy: PolicyInForce?) -> [String: String] {
+        guard let policy else { return [:] }
+        var details = policy.inTrail
+        details["measurement"] = grant.session.guest?.claims.measurement.map { Hex.encode($0) }
+        return details
     }
 
     private func refused(_ grant: OpenGrant, _ refusal: Refusal) async throws -> Refusal {
@@ -169,14 +170,11 @@ extension Broker {
     private func refused(_ grant: OpenGrant, _ verdict: Verdict, _ policy: PolicyInForce?) async throws -> Refusal {
         let refusal = Refusal(.evidenceRefused, verdict.sentence)
         let guest = grant.session.guest
-        let attempt = RecordedAttempt(
+        try await recordRefusal(
             Attempt(
                 workload: grant.secret.workload.id, tee: grant.opened.challenge.tee, session: grant.session.id,
                 chip: guest?.chip ?? "", verdict: verdict, claims: guest?.claims), refusal, as: .releaseSecret,
-            at: now())
-        var record = AuditRecord.attest(attempt, as: .releaseSecret)
-        record.details.merge(self.record(of: grant, policy, refusal, at: attempt.time).details) { $1 }
-        try await keep(attempt, [record], in: budgets.budget(for: verdict))
+            noting: details(of: grant, policy))
         return refused(grant.opened.challenge, refusal)
     }
 
