@@ -76,6 +76,7 @@ let rooms: [Target] = [
     base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP", "TLS", "X509"]),
     base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
     base("SQLite", ["CSQLite", "Concurrency"]),
+    base("PostgreSQL", ["CLibPQ", "COpenSSLStart", "Files"]),
     base("Arguments", ["Bytes", "Concurrency", "Files"]),
 
     domain("Evidence", ["Bytes", "Crypto", "Formats"]),
@@ -86,7 +87,7 @@ let rooms: [Target] = [
     domain("MasterKeys", ["Bytes", "CPKCS11", "Concurrency", "Crypto", "Files"]),
     domain(
         "Storage",
-        ["Broker", "Bytes", "CLibPQ", "COpenSSLStart", "Concurrency", "Crypto", "Evidence", "Files", "SQLite"]),
+        ["Broker", "Bytes", "Concurrency", "Crypto", "Evidence", "Files", "PostgreSQL", "SQLite"]),
     domain("JSONWebTokens", ["Broker", "Bytes", "Files", "HTTP", "HTTPClient", "JOSE", "Logging"]),
     domain("Operators", ["Broker", "Bytes", "Crypto", "Formats", "JOSE", "JSONWebTokens", "X509"]),
     domain(
@@ -115,7 +116,7 @@ let rooms: [Target] = [
         [
             "Broker", "Bytes", "CTimex", "Concurrency", "Crypto", "Endorsements", "Evidence", "FastP384", "Files",
             "Formats", "HTTP", "HTTPClient", "JOSE", "JSONWebTokens", "Lifecycle", "Logging", "MasterKeys",
-            "OpenPolicyAgent", "Operators", "Release", "SQLite", "Storage", "TLS", "X509",
+            "OpenPolicyAgent", "Operators", "PostgreSQL", "Release", "SQLite", "Storage", "TLS", "X509",
         ]),
     edge(
         "Server",
@@ -145,8 +146,8 @@ let programs: [Target] = [
         "kbs-bench",
         [
             "Arguments", "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "FastP384", "Files",
-            "Formats", "HTTP", "HTTPClient", "HTTPServer", "MasterKeys", "SimulatedHardware", "Storage", "TLS",
-            "TestSupport", "X509",
+            "Formats", "HTTP", "HTTPClient", "HTTPServer", "MasterKeys", "PostgreSQL", "SimulatedHardware", "Storage",
+            "TLS", "TestSupport", "X509",
         ])
 ]
 
@@ -164,7 +165,7 @@ let supports: [Target] = [
         "BrokerSupport",
         [
             "Broker", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "HTTP", "HTTPClient",
-            "SimulatedHardware", "Storage", "TestSupport",
+            "PostgreSQL", "SimulatedHardware", "Storage", "TestSupport",
         ]),
 ]
 
@@ -186,6 +187,7 @@ let testTargets: [Target] = [
         "Edge", "HTTPEdgeTests",
         ["Broker", "Bytes", "EdgeSupport", "Formats", "HTTP", "HTTPEdge", "HTTPServer", "Logging"]),
     tests("Base", "SQLiteTests", ["Concurrency", "SQLite"]),
+    tests("Base", "PostgreSQLTests", ["BrokerSupport", "PostgreSQL"]),
     tests("Base", "FilesTests", ["Bytes", "Files"]),
     tests("Base", "LoggingTests", ["Bytes", "Concurrency", "Logging"]),
     tests("Base", "MetricsTests", ["Metrics"]),
@@ -202,14 +204,14 @@ let testTargets: [Target] = [
         "Domain", "BrokerTests",
         [
             "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
-            "InMemoryTracing", "SimulatedHardware", "Storage", "TestSupport", "Tracing",
+            "InMemoryTracing", "PostgreSQL", "SimulatedHardware", "Storage", "TestSupport", "Tracing",
         ]),
     tests(
         "Domain", "StorageTests",
         [
             "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport", "HTTP",
             "HTTPClient",
-            "MasterKeys", "SQLite", "SimulatedHardware", "Storage", "TestSupport",
+            "MasterKeys", "PostgreSQL", "SQLite", "SimulatedHardware", "Storage", "TestSupport",
         ]),
     tests(
         "Domain", "JSONWebTokensTests",
@@ -257,7 +259,7 @@ let testTargets: [Target] = [
             "Administration", "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto",
             "EdgeSupport", "Endorsements", "Evidence", "EvidenceSupport", "Files", "Formats", "HTTP", "HTTPClient",
             "HTTPEdge", "HTTPServer", "InMemoryTracing", "Installation", "JOSE", "Logging", "MasterKeys", "Metrics",
-            "OpenPolicyAgent", "Operators", "Server", "SimulatedHardware", "Storage", "TLS", "TLSSupport",
+            "OpenPolicyAgent", "Operators", "PostgreSQL", "Server", "SimulatedHardware", "Storage", "TLS", "TLSSupport",
             "TestSupport", "Tracing", "VirteeDialect", "X509", "kbs", "kbs-guest",
         ]),
     tests("Edge", "CommandsTests", ["Arguments", "Commands", "Concurrency", "TLSSupport", "TestSupport", "kbs"]),

@@ -4,6 +4,7 @@ import Crypto
 import Evidence
 import EvidenceSupport
 import Foundation
+import PostgreSQL
 import Storage
 import Testing
 

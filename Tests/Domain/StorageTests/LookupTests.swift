@@ -1,5 +1,6 @@
 import Broker
 import BrokerSupport
+import PostgreSQL
 import Testing
 
 @testable import Storage

@@ -1,6 +1,7 @@
 import BrokerSupport
 import Crypto
 import Foundation
+import PostgreSQL
 import SQLite
 import TestSupport
 import Testing

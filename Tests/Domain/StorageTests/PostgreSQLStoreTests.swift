@@ -4,6 +4,7 @@ import Bytes
 import Evidence
 import EvidenceSupport
 import Foundation
+import PostgreSQL
 import Testing
 
 @testable import Storage

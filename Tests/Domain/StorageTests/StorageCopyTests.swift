@@ -3,6 +3,7 @@ import BrokerSupport
 import Evidence
 import EvidenceSupport
 import Foundation
+import PostgreSQL
 import SQLite
 import SimulatedHardware
 import TestSupport

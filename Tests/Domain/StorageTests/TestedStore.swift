@@ -3,6 +3,7 @@ import BrokerSupport
 import Bytes
 import EvidenceSupport
 import Foundation
+import PostgreSQL
 import SQLite
 import TestSupport
 import Testing

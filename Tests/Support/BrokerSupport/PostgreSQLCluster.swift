@@ -1,5 +1,6 @@
 import Concurrency
 public import Foundation
+import PostgreSQL
 import Storage
 import TestSupport
 import Synchronization

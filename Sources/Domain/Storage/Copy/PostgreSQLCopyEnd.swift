@@ -1,3 +1,5 @@
+import PostgreSQL
+
 /// A PostgreSQL database, as one end of a copy.
 final class PostgreSQLCopyEnd: CopyEnd {
     private let connection: Connection
@@ -37,7 +39,7 @@ final class PostgreSQLCopyEnd: CopyEnd {
         let others = try run(
             """
             SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                AND application_name = 'kbs' AND pid <> pg_backend_pid()
+                AND application_name = '\(Connection.application)' AND pid <> pg_backend_pid()
             """)
         guard try others.first?.integer(0) == 0 else {
             throw StorageCopy.Failure(

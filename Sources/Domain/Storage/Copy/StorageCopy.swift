@@ -1,5 +1,6 @@
 import Concurrency
 public import FoundationEssentials
+public import PostgreSQL
 
 /// A database that is copied from or to.
 public enum CopyPlace: Sendable, CustomStringConvertible {

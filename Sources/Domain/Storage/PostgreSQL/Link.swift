@@ -1,5 +1,6 @@
 import Broker
 import Concurrency
+public import PostgreSQL
 import Synchronization
 
 /// What happened to a connection, for logs and metrics.
@@ -39,6 +40,15 @@ final class StoreSignals: Sendable {
         case .notConnected, .trouble: break
         }
         observer.withLock { $0 }?.report(event)
+    }
+}
+
+extension Connection {
+    /// The name of every connection of this program: a copy of a database asks by it whether servers are at work.
+    static let application = "kbs"
+
+    convenience init(_ configuration: PostgreSQLConfiguration, _ limits: Limits) throws {
+        try self.init(configuration, limits, application: Self.application)
     }
 }
 

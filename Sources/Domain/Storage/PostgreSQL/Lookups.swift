@@ -1,6 +1,7 @@
 import Broker
 import Concurrency
 import Dispatch
+import PostgreSQL
 
 /// Connections for reading, each with a thread.
 ///

@@ -1,4 +1,5 @@
 import Broker
+import PostgreSQL
 
 /// What each guest needs: a session, a release, an attempt. One statement makes the check and the change.
 ///

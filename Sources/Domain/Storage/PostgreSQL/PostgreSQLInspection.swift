@@ -1,7 +1,7 @@
 public import Broker
-import CLibPQ
 import Concurrency
 public import FoundationEssentials
+public import PostgreSQL
 
 /// A look at a PostgreSQL database and its server that changes nothing.
 public struct PostgreSQLInspection: Sendable {

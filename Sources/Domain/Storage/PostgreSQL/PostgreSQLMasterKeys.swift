@@ -1,6 +1,7 @@
 public import Broker
 import Evidence
 public import FoundationEssentials
+import PostgreSQL
 
 /// What is sealed under which master key.
 extension PostgreSQLStore {

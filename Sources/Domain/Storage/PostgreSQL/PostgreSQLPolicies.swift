@@ -1,5 +1,6 @@
 public import Broker
 public import FoundationEssentials
+import PostgreSQL
 
 /// Changes of policies and reference values take turns at the row that numbers them: they are few, and each looks at
 /// others than the one that it changes.

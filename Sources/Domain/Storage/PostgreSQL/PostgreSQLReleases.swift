@@ -1,5 +1,6 @@
 public import Broker
 public import FoundationEssentials
+import PostgreSQL
 
 /// All that a release was decided on is looked at again where it is recorded, and locked (`FOR SHARE`) until the commit:
 /// the resource, its policy, the reference values that it names, the guest. Whoever changes one of them waits for that

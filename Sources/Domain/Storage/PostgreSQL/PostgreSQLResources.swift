@@ -1,5 +1,6 @@
 public import Broker
 public import FoundationEssentials
+import PostgreSQL
 
 /// Whoever changes what has a path, or makes it, waits for its turn first, and then looks: of two servers that do so at
 /// once, the second sees what the first did.

@@ -1,6 +1,7 @@
 import Broker
 import Concurrency
 import FoundationEssentials
+import PostgreSQL
 
 /// The schema of a database that servers share. A migration that has been released is never edited: another follows it.
 enum PostgreSQLSchema {

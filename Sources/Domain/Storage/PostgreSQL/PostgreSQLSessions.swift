@@ -1,5 +1,6 @@
 public import Broker
 public import FoundationEssentials
+import PostgreSQL
 
 /// What a guest's request and an operator's change both depend on is locked by both, so that the trail has them in the
 /// order in which they took effect: a release after the end of its session cannot be.

@@ -1,5 +1,6 @@
 public import Broker
 public import FoundationEssentials
+import PostgreSQL
 
 extension PostgreSQLStore: ServerStore {
     public var isShared: Bool { true }

@@ -1,5 +1,6 @@
 public import Broker
 import Concurrency
+public import PostgreSQL
 
 /// Everything in a PostgreSQL database (15 or later) that any number of servers share.
 ///
@@ -37,8 +38,8 @@ public final class PostgreSQLStore: Sendable {
         // Through many rows, for an operator who can wait.
         scanTimeout = max(configuration.timeout, .seconds(60))
         lookups = try Lookups(
-            configuration, connections: configuration.connections - 4, timeout: configuration.timeout,
-            scansTables: false, signals, deadlines)
+            configuration, connections: max(configuration.connections, Self.fewestConnections) - 4,
+            timeout: configuration.timeout, scansTables: false, signals, deadlines)
         scans = try Lookups(
             configuration, connections: 1, timeout: scanTimeout, scansTables: true, signals, deadlines)
         guests = try WriteThread(
@@ -46,6 +47,10 @@ public final class PostgreSQLStore: Sendable {
         changes = try WriteThread("kbs.writes", configuration, statement: configuration.timeout, signals, deadlines)
         sweeps = try WriteThread("kbs.writes.sweeps", configuration, statement: scanTimeout, signals, deadlines)
     }
+
+    /// One for sessions and releases, one for other writes, two for what goes through many rows, to read and to write, and one
+    /// for lookups, which get whatever there are more.
+    public static let fewestConnections = 5
 
     /// Whoever has not closed it has nothing to wait for.
     deinit {

@@ -1,5 +1,6 @@
 public import Broker
 public import FoundationEssentials
+import PostgreSQL
 
 extension PostgreSQLStore {
     public func record(_ records: [AuditRecord], attempt: RecordedAttempt?) async throws {

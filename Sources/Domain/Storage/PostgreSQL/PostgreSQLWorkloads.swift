@@ -1,6 +1,7 @@
 public import Broker
 import Evidence
 public import FoundationEssentials
+import PostgreSQL
 
 extension PostgreSQLStore: Store {}
 

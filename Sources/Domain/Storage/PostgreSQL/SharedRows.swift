@@ -1,3 +1,5 @@
+import PostgreSQL
+
 /// Rows that guests' requests lock together (`FOR SHARE`), and an operator's change alone.
 ///
 /// PostgreSQL lets requests that share a row in past whoever waits to have it alone. With many servers there may always

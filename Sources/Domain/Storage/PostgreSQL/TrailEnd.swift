@@ -1,4 +1,5 @@
 import Broker
+import PostgreSQL
 
 /// The end of a transaction that adds to the trail.
 ///

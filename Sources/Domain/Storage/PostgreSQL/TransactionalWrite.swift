@@ -1,4 +1,5 @@
 import Broker
+import PostgreSQL
 
 /// What operators and the server itself change: statements in a row, in a savepoint of their own.
 struct TransactionalWrite: QueuedWrite {

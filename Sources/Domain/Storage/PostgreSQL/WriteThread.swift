@@ -1,5 +1,6 @@
 import Broker
 import Concurrency
+import PostgreSQL
 
 /// A change, as it waits for its transaction.
 protocol QueuedWrite: Sendable {

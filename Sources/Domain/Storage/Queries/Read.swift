@@ -1,5 +1,6 @@
 public import Broker
 import FoundationEssentials
+import PostgreSQL
 import SQLite
 
 /// A value for a parameter, in either database.

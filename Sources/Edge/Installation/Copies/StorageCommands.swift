@@ -2,6 +2,7 @@ import Broker
 import Files
 import Glibc
 package import FoundationEssentials
+package import PostgreSQL
 package import Storage
 
 /// What `kbs migrate` and `kbs storage copy` do.

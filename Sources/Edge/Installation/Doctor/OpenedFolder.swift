@@ -1,6 +1,7 @@
 import Broker
 import FoundationEssentials
 import MasterKeys
+import PostgreSQL
 import Storage
 
 /// The data folder as several examinations see it: opened once, and only to read.

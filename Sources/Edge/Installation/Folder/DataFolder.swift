@@ -4,6 +4,7 @@ import Files
 package import FoundationEssentials
 import Glibc
 package import MasterKeys
+import PostgreSQL
 import Storage
 
 /// A server's folder: `kbs.sqlite` (with SQLite's two files beside it) and, unless it is elsewhere, `master.key`.

@@ -1,6 +1,7 @@
 import Crypto
 import FastP384
 import HTTPClient
+import PostgreSQL
 import SQLite
 import Storage
 

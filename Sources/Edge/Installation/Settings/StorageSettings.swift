@@ -1,4 +1,5 @@
 package import FoundationEssentials
+package import PostgreSQL
 package import Storage
 
 /// Where the database is.
@@ -67,7 +68,7 @@ extension SettingKey {
 
     package static let storageConnections = SettingKey(
         "storage.connections", "Connections to PostgreSQL that a server keeps", default: "8"
-    ) { $1.storage.connections = try $0.number(PostgreSQLConfiguration.fewestConnections...200) }
+    ) { $1.storage.connections = try $0.number(PostgreSQLStore.fewestConnections...200) }
 
     package static let storageTimeout = SettingKey(
         "storage.timeout", "How long a request may wait for PostgreSQL before it is refused for now", default: "5s"

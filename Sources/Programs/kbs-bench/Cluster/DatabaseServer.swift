@@ -1,6 +1,7 @@
 import Broker
 import BrokerSupport
 import Glibc
+import PostgreSQL
 import Storage
 
 /// A PostgreSQL server of the benchmark's own, which writes to the disk as one in earnest does, and what it says of

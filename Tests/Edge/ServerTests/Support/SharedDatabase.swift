@@ -9,6 +9,7 @@ import HTTP
 import HTTPClient
 import Installation
 import MasterKeys
+import PostgreSQL
 import Server
 import SimulatedHardware
 import Storage
@@ -47,7 +48,7 @@ struct SharedDatabase: Sendable {
     /// Patient, so that only what a test breaks fails on a slow machine.
     func apply(to settings: inout Settings) {
         settings.storage.url = uri()
-        settings.storage.connections = PostgreSQLConfiguration.fewestConnections
+        settings.storage.connections = PostgreSQLStore.fewestConnections
         settings.storage.timeout = 30
         settings.masterKeys.master = .file(keyFile)
     }
@@ -63,7 +64,7 @@ struct SharedDatabase: Sendable {
     func withStore<T>(_ body: (PostgreSQLStore) async throws -> T) async throws -> T {
         let store = try await PostgreSQLStore(
             PostgreSQLConfiguration(
-                uri: uri(), connections: PostgreSQLConfiguration.fewestConnections, timeout: .seconds(30)),
+                uri: uri(), connections: PostgreSQLStore.fewestConnections, timeout: .seconds(30)),
             manifest: Manifest(keys), migrates: false)
         let result: Result<T, any Error>
         do { result = .success(try await body(store)) } catch { result = .failure(error) }

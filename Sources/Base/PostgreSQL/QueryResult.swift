@@ -1,7 +1,7 @@
 import CLibPQ
 
 /// What a statement returned. libpq does not change a result, so threads may share it.
-final class QueryResult: @unchecked Sendable {
+public final class QueryResult: @unchecked Sendable {
     private let result: OpaquePointer
 
     /// - Parameter result: is freed with this.
@@ -9,15 +9,15 @@ final class QueryResult: @unchecked Sendable {
 
     deinit { PQclear(result) }
 
-    var rows: [ResultRow] { (0..<Int(PQntuples(result))).map { ResultRow(result: self, index: Int32($0)) } }
+    public var rows: [ResultRow] { (0..<Int(PQntuples(result))).map { ResultRow(result: self, index: Int32($0)) } }
 
-    var first: ResultRow? { PQntuples(result) > 0 ? ResultRow(result: self, index: 0) : nil }
+    public var first: ResultRow? { PQntuples(result) > 0 ? ResultRow(result: self, index: 0) : nil }
 
     /// How many rows it inserted, changed or deleted.
-    var changes: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
+    public var changes: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
 
     /// E.g. `COMMIT`.
-    var tag: String { String(cString: PQcmdStatus(result)) }
+    public var tag: String { String(cString: PQcmdStatus(result)) }
 
     /// The bytes of a value, or `nil` for NULL.
     ///
@@ -27,7 +27,7 @@ final class QueryResult: @unchecked Sendable {
     ) throws -> T? {
         guard let column = Int32(exactly: column), (0..<PQnfields(result)).contains(column),
             types.contains(PQftype(result, column)), PQfformat(result, column) == 1
-        else { throw UnexpectedAnswer(description: "column \(column) of the database's answer has another type") }
+        else { throw MalformedResult(description: "column \(column) of the database's answer has another type") }
         guard PQgetisnull(result, row, column) == 0 else { return nil }
         return try body(
             UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(PQgetlength(result, row, column)))
@@ -36,31 +36,31 @@ final class QueryResult: @unchecked Sendable {
 }
 
 /// One row. Columns count from 0.
-struct ResultRow: StoredRow {
+public struct ResultRow: Sendable {
     let result: QueryResult
     let index: Int32
 
-    func bool(_ column: Int) throws -> Bool {
+    public func bool(_ column: Int) throws -> Bool {
         guard let value = try result.value(index, column, [16], { $0.first == 1 }) else {
-            throw UnexpectedAnswer(description: "column \(column) of the database's answer has no value")
+            throw MalformedResult(description: "column \(column) of the database's answer has no value")
         }
         return value
     }
 
-    func optionalText(_ column: Int) throws -> String? {
+    public func optionalText(_ column: Int) throws -> String? {
         try result.value(index, column, [25]) { bytes in
             guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw UnexpectedAnswer(description: "column \(column) of the database's answer is no text")
+                throw MalformedResult(description: "column \(column) of the database's answer is no text")
             }
             return text
         }
     }
 
-    func optionalBytes(_ column: Int) throws -> [UInt8]? { try result.value(index, column, [17]) { Array($0) } }
+    public func optionalBytes(_ column: Int) throws -> [UInt8]? { try result.value(index, column, [17]) { Array($0) } }
 
-    func optionalInteger(_ column: Int) throws -> Int64? {
+    public func optionalInteger(_ column: Int) throws -> Int64? {
         try result.value(index, column, [20]) { bytes in
-            guard bytes.count == 8 else { throw UnexpectedAnswer(description: "a BIGINT has \(bytes.count) bytes") }
+            guard bytes.count == 8 else { throw MalformedResult(description: "a BIGINT has \(bytes.count) bytes") }
             return Int64(bitPattern: bytes.reduce(0) { $0 << 8 | UInt64($1) })
         }
     }

@@ -4,9 +4,9 @@ import Glibc
 /// One connection. Only the thread that owns it uses it.
 ///
 /// It is in libpq's pipeline mode: any number of statements goes out at once, and their answers come back in turn.
-final class Connection {
+public final class Connection {
     /// What a statement came to.
-    enum Answer {
+    public enum Answer {
         case result(QueryResult)
         case error(PostgreSQLError)
         /// It was not run, as one before it failed.
@@ -19,10 +19,11 @@ final class Connection {
 
     /// Connects, which may take as long as the configuration's `connect_timeout` for each host.
     ///
+    /// - Parameter application: the connection's name in `pg_stat_activity`.
     /// - Throws: ``ConnectionBroken`` when no host can be used now, ``PostgreSQLUnusable`` when the database is not one
     ///   that this program can use.
-    init(_ configuration: PostgreSQLConfiguration, _ limits: Limits) throws {
-        let parameters = try configuration.parameters()
+    public init(_ configuration: PostgreSQLConfiguration, _ limits: Limits, application: String) throws {
+        let parameters = try configuration.parameters(application: application)
         let handle = Self.withStrings(parameters.map(\.keyword)) { keywords in
             Self.withStrings(parameters.map(\.value)) { values in PQconnectdbParams(keywords, values, 1) }
         }
@@ -49,19 +50,23 @@ final class Connection {
     deinit { PQfinish(handle) }
 
     /// What a connection is for decides how long the server lets it take.
-    struct Limits: Sendable {
+    public struct Limits: Sendable {
         /// For each statement.
         let statement: Duration
         /// Whether a plan may read a whole table.
         let scansTables: Bool
+
+        public init(statement: Duration, scansTables: Bool) {
+            (self.statement, self.scansTables) = (statement, scansTables)
+        }
 
         fileprivate func query(_ timeout: Duration) -> Query {
             let settings: [(name: String, value: String)] = [
                 ("statement_timeout", milliseconds(statement)),
                 // Longer than a process that was cut off can hold a lock (below), and shorter than a request waits.
                 ("lock_timeout", milliseconds(min(statement, timeout) * 3 / 5)),
-                // Between two statements of a transaction nobody waits for anything but the processor. Who holds the
-                // trail's head and is cut off, or stopped, holds up everyone else for this long.
+                // Between two statements of a transaction nobody waits for anything but the processor. Who holds a row
+                // and is cut off, or stopped, holds up everyone else for this long.
                 ("idle_in_transaction_session_timeout", milliseconds(min(.seconds(2), timeout * 2 / 5))),
                 ("default_transaction_isolation", "read committed"), ("jit", "off"),
                 // The statistics of a table that was empty a moment ago make the planner choose to read all of it for
@@ -75,7 +80,7 @@ final class Connection {
                 SELECT \(calls.joined(separator: ", ")), set_config('synchronous_commit', CASE
                     current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit')
                     END, false)
-                """, isPrepared: false)
+                """, parameters: [], isPrepared: false)
         }
 
         private func milliseconds(_ duration: Duration) -> String { "\(max(1, Int(duration / .milliseconds(1))))" }
@@ -87,7 +92,7 @@ final class Connection {
     ///
     /// - Returns: as many answers as there are statements.
     /// - Throws: ``ConnectionBroken``, also when `deadline` has passed. Then the connection must not be used again.
-    func run(_ queries: [Query], until deadline: ContinuousClock.Instant) throws(ConnectionBroken) -> [Answer] {
+    public func run(_ queries: [Query], until deadline: ContinuousClock.Instant) throws(ConnectionBroken) -> [Answer] {
         /// What the answers that come belong to.
         var expected: [(sql: String?, index: Int)] = []
         var newNames: [String: String] = [:]
@@ -195,19 +200,19 @@ extension Connection {
     ///
     /// - Throws: ``ConnectionBroken`` or ``PostgreSQLError``.
     @discardableResult
-    func run(_ query: Query, until deadline: ContinuousClock.Instant) throws -> QueryResult {
+    public func run(_ query: Query, until deadline: ContinuousClock.Instant) throws -> QueryResult {
         try all([query], until: deadline)[0]
     }
 
     /// Statements of which none may fail.
     ///
     /// - Throws: ``ConnectionBroken``, or the ``PostgreSQLError`` of the first that failed.
-    func all(_ queries: [Query], until deadline: ContinuousClock.Instant) throws -> [QueryResult] {
+    public func all(_ queries: [Query], until deadline: ContinuousClock.Instant) throws -> [QueryResult] {
         try run(queries, until: deadline).map { answer in
             switch answer {
             case .result(let result): return result
             case .error(let error): throw error
-            case .skipped: throw UnexpectedAnswer(description: "a statement was not run")
+            case .skipped: throw MalformedResult(description: "a statement was not run")
             }
         }
     }

@@ -8,8 +8,7 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
     let uri: String
     /// Read at each connection, so that a password can be changed while servers run.
     let passwordFile: URL?
-    /// Connections that one process holds: one for sessions and releases, one for other writes, two for what goes
-    /// through many rows, to read and to write, and the rest for lookups. At least ``fewestConnections``.
+    /// How many connections a process may hold.
     public let connections: Int
     /// How long a request may wait in all, for a connection, for others and for its answer.
     public let timeout: Duration
@@ -21,7 +20,7 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
     ///     it is the named host (`sslmode=verify-full`) if it is not on this machine, and of several hosts the one is
     ///     used that can be written to.
     ///   - passwordFile: holds the user's password; white space at its end does not count.
-    ///   - connections: is raised to ``fewestConnections``.
+    ///   - connections: how many a process may hold.
     /// - Throws: ``PostgreSQLConfiguration/Unusable``.
     public init(
         uri: String, passwordFile: URL? = nil, connections: Int = 8, timeout: Duration = .seconds(5)
@@ -44,12 +43,9 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
         self.uri = uri
         self.passwordFile = passwordFile
         self.options = options
-        self.connections = max(connections, Self.fewestConnections)
+        self.connections = connections
         self.timeout = timeout
     }
-
-    /// One for each kind of work.
-    public static let fewestConnections = 5
 
     /// A URI that is none.
     public struct Unusable: Error, Sendable, Hashable, CustomStringConvertible {
@@ -76,8 +72,9 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
 
     /// Keywords with their values, the later ones before the earlier. `dbname` is the URI.
     ///
+    /// - Parameter application: the connection's name in `pg_stat_activity`.
     /// - Throws: ``ConnectionBroken`` when the password's file cannot be read now.
-    func parameters() throws -> [(keyword: String, value: String)] {
+    func parameters(application: String) throws -> [(keyword: String, value: String)] {
         let wait = max(2, Int(timeout.components.seconds) / 2)
         let usual = [
             // For each host; libpq takes no less than two seconds.
@@ -87,7 +84,8 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
             ("keepalives_idle", "5"), ("keepalives_interval", "2"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "\(Int(timeout / .milliseconds(1)))"),
         ]
-        return try usual + password() + [("dbname", uri), ("client_encoding", "UTF8"), ("application_name", "kbs")]
+        return try usual + password()
+            + [("dbname", uri), ("client_encoding", "UTF8"), ("application_name", application)]
     }
 
     private func password() throws -> [(String, String)] {
@@ -103,12 +101,12 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
     }
 
     /// Whether a server that is not the named one is noticed.
-    var provesServer: Bool {
+    public var provesServer: Bool {
         isOnThisMachine || ["verify-full", "verify-ca"].contains(options["sslmode"] ?? "verify-full")
     }
 
     /// Whether what is sent cannot be seen on a network, nor answered from there.
-    var isOnThisMachine: Bool {
+    public var isOnThisMachine: Bool {
         let places = [options["hostaddr"], options["host"]].compactMap(\.self)
             .flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
         return !places.isEmpty

@@ -1,5 +1,3 @@
-import Broker
-
 /// What PostgreSQL answered in the place of a result.
 ///
 /// Its details, which may quote rows, are left out.
@@ -10,35 +8,32 @@ public struct PostgreSQLError: Error, Sendable, Hashable, CustomStringConvertibl
 
     public var description: String { "PostgreSQL: \(message) (\(sqlState))" }
 
-    package init(sqlState: String, message: String) { (self.sqlState, self.message) = (sqlState, message) }
+    public init(sqlState: String, message: String) { (self.sqlState, self.message) = (sqlState, message) }
 
-    static let uniqueViolation = "23505"
+    public static let uniqueViolation = "23505"
     /// Not within `statement_timeout`.
-    static let queryCancelled = "57014"
+    public static let queryCancelled = "57014"
 }
 
 /// A connection that cannot be used any more. Whether what was sent last was done is not known.
-struct ConnectionBroken: Error, CustomStringConvertible {
-    let description: String
+public struct ConnectionBroken: Error, Sendable, CustomStringConvertible {
+    public let description: String
 }
 
-/// Something that the schema does not allow was in the database, or its answer had another form than asked for.
-struct UnexpectedAnswer: Error, CustomStringConvertible {
-    let description: String
+/// An answer has another form than was asked for.
+public struct MalformedResult: Error, Sendable, CustomStringConvertible {
+    public let description: String
 }
 
 /// The database that was asked for cannot be used, for a reason that an operator has to look at.
 public struct PostgreSQLUnusable: Error, Sendable, Hashable, CustomStringConvertible {
     public let description: String
 
-    static let isEmpty = PostgreSQLUnusable(
-        description:
-            "The database has no tables of a broker: see that storage.url names the right one, and then start a "
-            + "server on it, or run `kbs migrate`.")
+    public init(description: String) { self.description = description }
 }
 
 /// What to do about an error that PostgreSQL answered with.
-enum Remedy: Equatable {
+public enum Remedy: Sendable, Equatable {
     /// The same again, alone: it and others were in each other's way.
     case again
     /// The same again on another connection: this server, or this connection, is not of use now.
@@ -48,7 +43,7 @@ enum Remedy: Equatable {
     /// It is wrong.
     case none
 
-    init(_ error: PostgreSQLError) {
+    public init(_ error: PostgreSQLError) {
         switch error.sqlState {
         // Serialisation failure, deadlock, a lock that was not free in time.
         case "40001", "40P01", "55P03": self = .again
@@ -65,14 +60,4 @@ enum Remedy: Equatable {
         default: self = error.sqlState.hasPrefix("08") ? .elsewhere : .none
         }
     }
-}
-
-extension Refusal {
-    /// The database could not be asked, or did not answer, in time.
-    static func databaseUnavailable(retryAfter seconds: Int = 5) -> Refusal {
-        Refusal(.unavailable, "The server's database cannot be reached now: try again.", retryAfter: seconds)
-    }
-
-    static let tooManyWait = Refusal(
-        .unavailable, "Too many requests wait for the server's database: try again.", retryAfter: 5)
 }
