@@ -23,9 +23,11 @@ extension AdministrationAPI {
                             "Only machines whose firmware is under these floors, in place of the server's own: a product and "
                                 + "a version, e.g. `milan=04.00.22.213`; several with commas between them."),
                     ], replies: [.ok("The fleet.", FleetSummary.self)])
-            ) { request, administrator in
+            ) { request, _ in
                 let span = try LookBack.checked(request.query["span"].map { Double($0) } ?? LookBack.fleet)
-                return Response(json: try await administrator.fleet(span: span, under: request.query["under"]))
+                let since = now().addingTimeInterval(-span)
+                let fleet = try await broker.fleet(since: since, under: request.query["under"])
+                return Response(json: FleetSummary(fleet, since: since))
             }
         ]
     }

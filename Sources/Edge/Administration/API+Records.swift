@@ -22,12 +22,15 @@ extension AdministrationAPI {
                 Operation(
                     "listSessions", "List the sessions of attested guests", "Those that have not expired.",
                     query: selection + [.after("session", .text(pattern: "^([0-9a-fA-F]{32})?$")), .limit],
-                    replies: [.ok("A page.", SessionPage.self)])
-            ) { request, administrator in
-                Response(
-                    json: try await administrator.sessions(
-                        try request.query.sessions(), after: request.query["after"] ?? "",
-                        limit: try request.query.limit()))
+                    replies: [.ok("A page.", Page<SessionSummary>.self)])
+            ) { request, _ in
+                let selection = try request.query.sessions()
+                guard let start = Hex.decode(request.query["after"] ?? "") else {
+                    throw Refusal(.invalidField, "after must be a session's id.")
+                }
+                return try await request.page(SessionSummary.init, next: { Hex.encode($0.id) }) {
+                    try await store.sessions(selection, after: start, limit: $0, at: now())
+                }
             },
             call(
                 .delete, "sessions", .endSessions,
@@ -36,7 +39,7 @@ extension AdministrationAPI {
                     query: selection + [
                         .init("all", "Every session that there is.", Schema(["type": "string", "enum": ["true"]]))
                     ], replies: [.ok("How many there were.", EndedSessions.self)])
-            ) { request, administrator in
+            ) { request, admission in
                 let selection = try request.query.sessions()
                 // Not by leaving something out: all guests would have to attest again.
                 let all = request.query["all"].map { ExactText($0) }
@@ -44,18 +47,18 @@ extension AdministrationAPI {
                     throw Refusal(
                         .malformed, "Say whose sessions to end: workload=ID, chip=HEX, issuer=URL, or all=true alone.")
                 }
-                return Response(json: EndedSessions(ended: try await administrator.endSessions(selection)))
+                return Response(
+                    json: EndedSessions(ended: try await broker.endSessions(selection, by: admission.actor)))
             },
             call(
                 .delete, "sessions/:session", .endSessions,
                 Operation(
                     "endSession", "End a session", "Its guest must attest again.", replies: [.done("Ended.")])
-            ) { request, administrator in
-                guard let id = Hex.decode(try request.parameter("session")), id.count == 16 else {
-                    throw Refusal(.notFound, "There is no such session.")
-                }
-                _ = try await administrator.endSessions(SessionSelection(id: id))
-                return Response(status: .noContent)
+            ) { request, admission in
+                guard let id = Hex.decode(try request.parameter("session")), id.count == 16,
+                    try await broker.endSessions(SessionSelection(id: id), by: admission.actor) > 0
+                else { throw Refusal(.notFound, "There is no such session.") }
+                return .done
             },
         ]
     }
@@ -72,8 +75,8 @@ extension AdministrationAPI {
                             "outcome", "Only those that ended so.",
                             Schema(["type": "string", "enum": ["accepted", "refused"]])),
                         .init("before", "Begin before this attempt.", Schemas.count), .limit,
-                    ], replies: [.ok("A page.", AttemptPage.self)])
-            ) { request, administrator in
+                    ], replies: [.ok("A page.", Page<AttemptSummary>.self)])
+            ) { request, _ in
                 var selection = AttemptSelection(workload: request.query["workload"])
                 if let outcome = request.query["outcome"] {
                     guard (["accepted", "refused"] as [ExactText]).contains(ExactText(outcome)) else {
@@ -81,9 +84,10 @@ extension AdministrationAPI {
                     }
                     selection.accepted = ExactText(outcome) == "accepted"
                 }
-                return Response(
-                    json: try await administrator.attempts(
-                        selection, before: try request.query.number("before"), limit: try request.query.limit()))
+                let before = try request.query.number("before") ?? .max
+                return try await request.page(AttemptSummary.init, next: \.id) { [selection] in
+                    try await store.attempts(selection, before: before, limit: $0)
+                }
             },
             call(
                 .get, "attempts/:attempt", .audit,
@@ -91,11 +95,12 @@ extension AdministrationAPI {
                     "readAttempt", "Read an attempt with every check",
                     "What was expected, what was found, and what to do.",
                     replies: [.ok("The attempt.", AttemptDetail.self)])
-            ) { request, administrator in
+            ) { request, _ in
                 guard let id = Int64(try request.parameter("attempt")) else {
                     throw Refusal(.notFound, "There is no such attempt.")
                 }
-                return Response(json: try await administrator.attempt(id))
+                guard let attempt = try await store.attempt(id) else { throw Refusal.noAttempt(id) }
+                return Response(json: AttemptDetail(attempt))
             },
         ]
     }
@@ -107,25 +112,38 @@ extension AdministrationAPI {
                 Operation(
                     "listTokens", "List access tokens", "Expired and revoked ones too, never what proves them.",
                     replies: [.ok("All of them.", TokenList.self)])
-            ) { _, administrator in Response(json: try await administrator.tokens()) },
+            ) { _, _ in
+                Response(json: TokenList(tokens: try await store.tokens().map(TokenSummary.init)))
+            },
             call(
                 .post, "tokens", .administer,
                 Operation(
                     "createToken", "Make an access token", "Its text is in the answer, and cannot be had again.",
                     body: .json(TokenRequest.schema), replies: [.created("Made.", NewToken.self)])
-            ) { request, administrator in
-                let message = try TokenRequest(body: try await request.jsonBody())
-                let made = try await administrator.createToken(
-                    message.role, description: message.description ?? "",
-                    lifetime: message.lifetime ?? AccessToken.usualLifetime)
-                return Response(json: made, status: .created)
+            ) { request, admission in
+                let (message, time) = (try TokenRequest(body: try await request.jsonBody()), now())
+                let (token, text) = try AccessToken.make(
+                    role: message.role, description: message.description ?? "",
+                    lifetime: message.lifetime ?? AccessToken.usualLifetime, at: time)
+                let record = AuditRecord(
+                    .createToken, by: admission.actor,
+                    details: [
+                        "token": token.id, "role": token.role.description, "description": token.description,
+                        "expires": token.expires.formatted(.iso8601),
+                    ], at: time)
+                try await store.insert(token, recording: record)
+                return Response(json: NewToken(token: text, summary: TokenSummary(token)), status: .created)
             },
             call(
                 .delete, "tokens/:token", .administer,
                 Operation("revokeToken", "Revoke an access token", "At once.", replies: [.done("Revoked.")])
-            ) { request, administrator in
-                try await administrator.revokeToken(try request.parameter("token"))
-                return Response(status: .noContent)
+            ) { request, admission in
+                let (id, time) = (try request.parameter("token"), now())
+                let record = AuditRecord(.revokeToken, by: admission.actor, details: ["token": id], at: time)
+                guard try await store.revoke(token: id, at: time, recording: record) else {
+                    throw Refusal(.notFound, "There is no such token, or it was revoked before.")
+                }
+                return .done
             },
         ]
     }
@@ -136,15 +154,14 @@ extension AdministrationAPI {
                 .get, "audit", .audit,
                 Operation(
                     "readAudit", "Read the audit trail", "In its order, with the hashes that chain it.",
-                    query: [.after("record", Schemas.count), .limit], replies: [.ok("A page.", AuditPage.self)])
-            ) { request, administrator in
+                    query: [.after("record", Schemas.count), .limit], replies: [.ok("A page.", Page<AuditLine>.self)])
+            ) { request, _ in
                 let limit = try request.query.limit()
-                let entries = try await administrator.auditRecords(
+                let entries = try await store.auditEntries(
                     after: try request.query.number("after") ?? 0, limit: limit)
                 return Response(
-                    json: AuditPage(
-                        records: entries.map(AuditLine.init),
-                        next: entries.count == limit ? entries.last?.sequence : nil))
+                    json: Page(
+                        entries.map(AuditLine.init), next: entries.count == limit ? entries.last?.sequence : nil))
             },
             call(
                 .get, "audit/checkpoint", .audit,
@@ -152,10 +169,11 @@ extension AdministrationAPI {
                     "readCheckpoint", "Sign where the trail is now",
                     "To be kept where the server's administrators cannot change it.",
                     replies: [.init(.ok, "A checkpoint.", Self.checkpoint)])
-            ) { _, administrator in
-                Response(
-                    status: .ok, headers: [.contentType: "application/json"],
-                    body: .bytes(Array(try await administrator.checkpoint().line.utf8)))
+            ) { _, _ in
+                let checkpoint = try Checkpoint(
+                    try await store.auditHead(), at: now(), signedBy: try await signer())
+                return Response(
+                    status: .ok, headers: [.contentType: "application/json"], body: .bytes(Array(checkpoint.line.utf8)))
             },
         ]
     }
@@ -176,31 +194,41 @@ extension AdministrationAPI {
                     "listEndorsements", "List the vendors' documents that are kept",
                     "In the order of their fingerprints.",
                     query: [.after("fingerprint", .text(pattern: "^([0-9a-fA-F]{64})?$")), .limit],
-                    replies: [.ok("A page.", EndorsementPage.self)])
-            ) { request, administrator in
-                Response(
-                    json: try await administrator.endorsements(
-                        after: request.query["after"] ?? "", limit: try request.query.limit()))
+                    replies: [.ok("A page.", Page<EndorsementSummary>.self)])
+            ) { request, _ in
+                guard let start = Hex.decode(request.query["after"] ?? "") else {
+                    throw Refusal(.invalidField, "after must be a fingerprint.")
+                }
+                return try await request.page(
+                    EndorsementSummary.init, next: { Hex.encode($0.document.fingerprint) }
+                ) { try await store.endorsements(after: start, limit: $0) }
             },
             call(
                 .get, "endorsements/:fingerprint", .audit,
                 Operation(
                     "readEndorsement", "Read a document", "With the certificates above whoever signed it.",
                     replies: [.ok("The document.", EndorsementDetail.self)])
-            ) { request, administrator in
-                Response(json: try await administrator.endorsement(try request.parameter("fingerprint")))
+            ) { request, _ in
+                guard let kept = try await store.endorsement(try request.fingerprint()) else { throw noEndorsement }
+                return Response(json: EndorsementDetail(kept))
             },
             call(
                 .delete, "endorsements/:fingerprint", .administer,
                 Operation(
                     "removeEndorsement", "Forget a document", "It is found anew when it is needed.",
                     replies: [.done("Removed.")])
-            ) { request, administrator in
-                try await administrator.removeEndorsement(try request.parameter("fingerprint"))
-                return Response(status: .noContent)
+            ) { request, admission in
+                let fingerprint = try request.fingerprint()
+                let record = AuditRecord(
+                    .removeEndorsement, by: admission.actor, details: ["fingerprint": Hex.encode(fingerprint)],
+                    at: now())
+                guard try await store.removeEndorsement(fingerprint, recording: record) else { throw noEndorsement }
+                return .done
             },
         ]
     }
+
+    private var noEndorsement: Refusal { Refusal(.notFound, "There is no such endorsement.") }
 
     var denials: [Call] {
         [
@@ -209,11 +237,11 @@ extension AdministrationAPI {
                 Operation(
                     "listDenials", "List the chips and keys that are denied", "In the order of their kinds and ids.",
                     query: [.after("denial: its kind, a slash and its id"), .limit],
-                    replies: [.ok("A page.", DenialPage.self)])
-            ) { request, administrator in
-                Response(
-                    json: try await administrator.denials(
-                        after: request.query["after"] ?? "", limit: try request.query.limit()))
+                    replies: [.ok("A page.", Page<DenialSummary>.self)])
+            ) { request, _ in
+                try await request.page(DenialSummary.init, next: \.endorser.name) {
+                    try await store.denials(after: request.query["after"] ?? "", limit: $0)
+                }
             },
             call(
                 .put, "denials/**endorser", .administer,
@@ -221,23 +249,32 @@ extension AdministrationAPI {
                     "deny", "Deny a chip or a key",
                     "At once and for everyone: no guest that rests on it is attested, and none that was is given anything.",
                     body: .json(DenialMessage.schema), replies: [.ok("Denied.", DenialSummary.self)])
-            ) { request, administrator in
+            ) { request, admission in
                 let endorser = try request.endorser()
                 let message = try DenialMessage(body: try await request.jsonBody())
-                return Response(json: try await administrator.deny(endorser, reason: message.reason))
+                let denial = try await broker.deny(endorser, reason: message.reason, by: admission.actor)
+                return Response(json: DenialSummary(KeptDenial(endorser, denial)))
             },
             call(
                 .delete, "denials/**endorser", .administer,
                 Operation("allow", "Take a denial back", replies: [.done("Allowed.")])
-            ) { request, administrator in
-                try await administrator.allow(try request.endorser())
-                return Response(status: .noContent)
+            ) { request, admission in
+                try await broker.allow(try request.endorser(), by: admission.actor)
+                return .done
             },
         ]
     }
 }
 
 extension Request {
+    /// SHA-256 of the document that the path names.
+    fileprivate func fingerprint() throws(Refusal) -> [UInt8] {
+        guard let bytes = Hex.decode(try parameter("fingerprint")), bytes.count == 32 else {
+            throw Refusal(.invalidField, "A fingerprint has 64 hex digits.")
+        }
+        return bytes
+    }
+
     /// The chip or key that a path under `denials` names.
     fileprivate func endorser() throws(Refusal) -> Endorser {
         guard let endorser = Endorser(name: try parameter("endorser")) else {
@@ -267,5 +304,11 @@ extension Query {
             selection.chip = Hex.encode(bytes)
         }
         return selection
+    }
+}
+
+extension Refusal {
+    static func noAttempt(_ id: Int64) -> Refusal {
+        Refusal(.notFound, "There is no attempt \(id), or it is no longer kept: the audit trail has its outcome.")
     }
 }

@@ -14,19 +14,21 @@ extension AdministrationAPI {
                 Operation(
                     "listReferenceValueSets", "List the sets of reference values",
                     "In the order of their names, a page at a time.", query: [.after("name"), .limit],
-                    replies: [.ok("A page.", ReferenceValuesPage.self)])
-            ) { request, administrator in
-                Response(
-                    json: try await administrator.referenceValues(
-                        after: request.query["after"] ?? "", limit: try request.query.limit()))
+                    replies: [.ok("A page.", Page<ReferenceValuesSummary>.self)])
+            ) { request, admission in
+                try await request.page(summary, next: \.set.name.text) {
+                    try await admission.reach.page(
+                        after: request.query["after"] ?? "", limit: $0, of: .policy, named: \.set.name.text
+                    ) { try await library.references(after: $0, limit: $1) }
+                }
             },
             call(
                 .get, one, .readPolicies, checksNames: true,
                 Operation(
                     "readReferenceValues", "Read a set of reference values",
                     replies: [.ok("The set.", ReferenceValuesSummary.self, tagging: "set")])
-            ) { request, administrator in
-                Response(versioned: try await administrator.referenceValues(try request.parameter("set")))
+            ) { request, admission in
+                Response(summary(try await library.references(try request.set(admission))))
             },
             call(
                 .put, one, .changeReferences, checksNames: true,
@@ -38,12 +40,13 @@ extension AdministrationAPI {
                         .ok("Replaced.", ReferenceValuesSummary.self, tagging: "set"),
                         .created("New.", ReferenceValuesSummary.self, tagging: "set"),
                     ])
-            ) { request, administrator in
-                let name = try PolicyName(try request.parameter("set"))
+            ) { request, admission in
+                let name = try request.set(admission)
                 let message = try ReferenceValuesMessage(body: try await request.jsonBody())
-                let done = try await administrator.setReferenceValues(
-                    try message.set(name), keeping: message.keeping, expecting: try request.revisionExpectation())
-                return Response(versioned: done.values, status: done.replaced ? .ok : .created)
+                let done = try await library.set(
+                    try message.set(name), keeping: message.keeping, expecting: try request.revisionExpectation(),
+                    by: admission.actor)
+                return Response(summary(done.stored), isNew: !done.replaced)
             },
             call(
                 .patch, one, .changeReferences, checksNames: true,
@@ -52,11 +55,14 @@ extension AdministrationAPI {
                     "From then on they let nobody in; guests that show them are told so. None is prolonged.",
                     headers: [.ifMatch], body: .json(ReferenceRetirement.schema),
                     replies: [.ok("The set.", ReferenceValuesSummary.self, tagging: "set")])
-            ) { request, administrator in
+            ) { request, admission in
+                let name = try request.set(admission)
                 let message = try ReferenceRetirement(body: try await request.jsonBody())
-                return Response(
-                    versioned: try await administrator.retireReferenceValues(
-                        try request.parameter("set"), message, expecting: try request.revisionExpectation()))
+                let retired = try await library.retire(
+                    name, values: message.values, after: message.after,
+                    for: try message.supersededBy.map { try admission.policy($0) },
+                    expecting: try request.revisionExpectation(), by: admission.actor)
+                return Response(summary(retired))
             },
             call(
                 .post, "\(one)/values", .changeReferences, checksNames: true,
@@ -68,11 +74,12 @@ extension AdministrationAPI {
                         .ok("Added.", ReferenceValuesSummary.self, tagging: "set"),
                         .created("A new set.", ReferenceValuesSummary.self, tagging: "set"),
                     ])
-            ) { request, administrator in
+            ) { request, admission in
+                let name = try request.set(admission)
                 let message = try ReferenceAdditionMessage(body: try await request.jsonBody())
-                let done = try await administrator.addReferenceValues(
-                    message.addition, to: try request.parameter("set"), expecting: try request.revisionExpectation())
-                return Response(versioned: done.values, status: done.replaced ? .ok : .created)
+                let expected = try request.revisionExpectation()
+                let done = try await add(message.addition, to: name, expecting: expected, admission)
+                return Response(summary(done.stored), isNew: !done.replaced)
             },
             call(
                 .get, "\(one)/history", .readPolicies, checksNames: true,
@@ -84,23 +91,67 @@ extension AdministrationAPI {
                             "before", "Begin before this version.",
                             Schema(["type": "integer", "format": "int64", "minimum": 1])), .limit,
                     ],
-                    replies: [.ok("A page.", ReferenceHistoryPage.self)])
-            ) { request, administrator in
-                Response(
-                    json: try await administrator.referenceHistory(
-                        try request.parameter("set"), before: request.query["before"],
-                        limit: try request.query.limit()))
+                    replies: [.ok("A page.", Page<ReferenceChangeSummary>.self)])
+            ) { request, admission in
+                let name = try request.set(admission)
+                let before = try request.query["before"].map {
+                    guard let revision = Revision($0) else {
+                        throw Refusal(.invalidField, "before is a version of the set, a whole number.")
+                    }
+                    return revision
+                }
+                return try await request.page(ReferenceChangeSummary.init, next: \.revision.description) {
+                    try await library.history(of: name, before: before, limit: $0)
+                }
             },
             call(
                 .delete, one, .changeReferences, checksNames: true,
                 Operation(
                     "removeReferenceValues", "Remove a set of reference values", "Not while something depends on it.",
                     headers: [.ifMatch], replies: [.done("Removed.")], failures: [.conflict])
-            ) { request, administrator in
-                try await administrator.removeReferenceValues(
-                    try request.parameter("set"), expecting: try request.revisionExpectation())
-                return Response(status: .noContent)
+            ) { request, admission in
+                try await library.removeReferences(
+                    try request.set(admission), expecting: try request.revisionExpectation(), by: admission.actor)
+                return .done
             },
         ]
+    }
+
+    private func summary(_ stored: StoredReferenceValues) -> ReferenceValuesSummary {
+        ReferenceValuesSummary(stored, at: now())
+    }
+
+    private func add(
+        _ addition: ReferenceAddition, to name: PolicyName, expecting expected: Revision.Expectation?,
+        _ admission: Admission
+    ) async throws -> (stored: StoredReferenceValues, replaced: Bool) {
+        switch addition {
+        case .values(let values, let kind):
+            return try await library.add(values, of: kind, to: name, expecting: expected, by: admission.actor)
+        case .attempt(let id, let kind, let text):
+            // An attempt is anybody's.
+            guard admission.reach == .everything else {
+                throw Refusal(
+                    .forbidden,
+                    "Attempts are read by who may read all of them, and you have a scope: give the value itself.")
+            }
+            guard let attempt = try await store.attempt(id) else { throw Refusal.noAttempt(id) }
+            let value = try ReferenceValue(seenIn: attempt, as: kind)
+            if let text, try kind.bytes(text) != value.bytes {
+                throw Refusal(
+                    .invalidField,
+                    "Attempt \(id) shows the \(kind.rawValue) \(kind.text(value.bytes)) and not \(text.prefix(128)): look at "
+                        + "it again.")
+            }
+            return try await library.add(
+                [value], of: kind, to: name, expecting: expected, details: ["attempt": "\(id)"], by: admission.actor)
+        }
+    }
+}
+
+extension Request {
+    /// The set that the path names, if whoever asks may name it.
+    fileprivate func set(_ admission: Admission) throws(Refusal) -> PolicyName {
+        try admission.policy(try parameter("set"))
     }
 }

@@ -14,28 +14,37 @@ extension AdministrationAPI {
                 Operation(
                     "listResources", "List the resources",
                     "In the order of their paths, a page at a time. Never what they hold.",
-                    query: [.after("path"), Schemas.search, .limit], replies: [.ok("A page.", ResourcePage.self)])
-            ) { request, administrator in
-                Response(
-                    json: try await administrator.resources(
-                        after: request.query["after"] ?? "", search: request.query["search"] ?? "",
-                        limit: try request.query.limit()))
+                    query: [.after("path"), Schemas.search, .limit], replies: [.ok("A page.", Page<ResourceSummary>.self)])
+            ) { request, admission in
+                try await request.page(ResourceSummary.init, next: \.path.text) {
+                    try await admission.reach.page(
+                        after: request.query["after"] ?? "", limit: $0, of: .path, named: \.path.text
+                    ) { try await store.resources(after: $0, search: request.query["search"] ?? "", limit: $1) }
+                }
             },
             call(
                 .get, one, .readResources, checksNames: true,
                 Operation(
                     "readResource", "Read what there is to know of a resource", "Never what it holds.",
                     replies: [.ok("The resource.", ResourceSummary.self, tagging: "resource")])
-            ) { request, administrator in
-                Response(resource: try await administrator.resource(try request.resourcePath()))
+            ) { request, admission in
+                Response(try await resource(try request.resource(admission)))
             },
             call(
                 .get, one + "/versions", .readResources, checksNames: true,
                 Operation(
                     "listResourceVersions", "List the versions of a resource that are kept",
                     "Latest first, never what they hold.", replies: [.ok("All of them.", ResourceVersionList.self)])
-            ) { request, administrator in
-                Response(json: try await administrator.versions(ofResource: try request.resourcePath()))
+            ) { request, admission in
+                let path = try request.resource(admission)
+                // The versions first: a resource that is not there has none.
+                let versions = try await store.versions(of: path)
+                guard let resource = try await store.resource(path) else { throw Refusal.noResource(path) }
+                return Response(
+                    json: ResourceVersionList(
+                        versions: versions.map {
+                            ResourceVersionSummary($0, isCurrent: $0.number == resource.current.number)
+                        }))
             },
             call(
                 .put, one, .changeResources, checksNames: true,
@@ -52,14 +61,15 @@ extension AdministrationAPI {
                         .ok("The next version.", ResourceSummary.self, tagging: "resource"),
                         .created("New.", ResourceSummary.self, tagging: "resource", isPlaced: true),
                     ], failures: [.conflict])
-            ) { request, administrator in
-                let path = try request.resourcePath()
+            ) { request, admission in
+                let path = try request.resource(admission)
                 let choice: PolicyChoice? = try request.query["policy"]
-                    .map { $0.isEmpty ? .none : .named(try PolicyName($0)) }
+                    .map { $0.isEmpty ? .none : .named(try admission.policy($0)) }
                 var bytes = try await request.bytes()
-                let done = try await administrator.putResource(
-                    path, Secret(wiping: &bytes), policy: choice, expecting: try request.resourceExpectation())
-                return Response(resource: done.resource, status: done.replaced ? .ok : .created)
+                let done = try await broker.putResource(
+                    path, Secret(wiping: &bytes), policy: choice, expecting: try request.resourceExpectation(),
+                    by: admission.actor)
+                return Response(ResourceSummary(done.resource), isNew: !done.replaced)
             },
             call(
                 .post, one, .changeResources, checksNames: true,
@@ -71,12 +81,14 @@ extension AdministrationAPI {
                         .ok("The next version.", ResourceSummary.self, tagging: "resource"),
                         .created("New.", ResourceSummary.self, tagging: "resource", isPlaced: true),
                     ], failures: [.conflict])
-            ) { request, administrator in
+            ) { request, admission in
+                let path = try request.resource(admission)
                 let wish = try GeneratedResource(body: try await request.jsonBody())
-                let done = try await administrator.generateResource(
-                    try request.resourcePath(), wish,
-                    expecting: try request.resourceExpectation() ?? Resource.Expectation.none)
-                return Response(resource: done.resource, status: done.replaced ? .ok : .created)
+                try admission.reach.check(wish.policy)
+                let done = try await broker.generateResource(
+                    path, bytes: wish.bytes, isHex: wish.isHex, policy: wish.policy, boundTo: try wish.hostData(),
+                    expecting: try request.resourceExpectation() ?? Resource.Expectation.none, by: admission.actor)
+                return Response(ResourceSummary(done.resource), isNew: !done.replaced)
             },
             call(
                 .patch, one, .steerResources, checksNames: true,
@@ -84,31 +96,58 @@ extension AdministrationAPI {
                     "editResource", "Disable a resource, give it another policy or roll it back", headers: [.ifMatch],
                     body: .json(ResourceEdit.schema),
                     replies: [.ok("The resource.", ResourceSummary.self, tagging: "resource")])
-            ) { request, administrator in
+            ) { request, admission in
+                let path = try request.resource(admission)
                 let edit = try ResourceEdit(body: try await request.jsonBody())
-                return Response(
-                    resource: try await administrator.editResource(
-                        try request.resourcePath(), edit, expecting: try request.resourceExpectation()))
+                try await self.edit(path, edit, expecting: try request.resourceExpectation(), admission)
+                return Response(try await resource(path))
             },
             call(
                 .delete, one, .changeResources, checksNames: true,
                 Operation(
                     "removeResource", "Remove a resource with all its versions", headers: [.ifMatch],
                     replies: [.done("Removed.")])
-            ) { request, administrator in
-                try await administrator.removeResource(
-                    try request.resourcePath(), expecting: try request.resourceExpectation())
-                return Response(status: .noContent)
+            ) { request, admission in
+                try await broker.removeResource(
+                    try request.resource(admission), expecting: try request.resourceExpectation(),
+                    by: admission.actor)
+                return .done
             },
         ]
+    }
+
+    private func resource(_ path: ResourcePath) async throws -> ResourceSummary {
+        guard let resource = try await store.resource(path) else { throw Refusal.noResource(path) }
+        return ResourceSummary(resource)
+    }
+
+    private func edit(
+        _ path: ResourcePath, _ edit: ResourceEdit, expecting expected: Resource.Expectation?, _ admission: Admission
+    ) async throws {
+        switch edit {
+        case .disabled(let isDisabled):
+            try await broker.setDisabled(isDisabled, resource: path, expecting: expected, by: admission.actor)
+        case .policy(let policy):
+            try admission.reach.check(policy)
+            try await broker.setPolicy(policy, ofResource: path, expecting: expected, by: admission.actor)
+        case .current(let version):
+            // Its policy comes back with it.
+            if admission.reach != .everything {
+                let kept = try await store.versions(of: path).first { $0.number == version }
+                try admission.reach.check(kept?.policy.map { .named($0) })
+            }
+            try await broker.rollBackResource(path, to: version, expecting: expected, by: admission.actor)
+        }
     }
 }
 
 extension Request {
-    /// The resource that the path names.
-    fileprivate func resourcePath() throws(Refusal) -> ResourcePath {
-        try ResourcePath(
+    /// The resource that the path names, if whoever asks may name it.
+    fileprivate func resource(_ admission: Admission) throws(Refusal) -> ResourcePath {
+        let path = try ResourcePath(
             repository: try parameter("repository"), type: try parameter("type"), tag: try parameter("tag"))
+        try admission.reach.check(path)
+        return path
     }
 
     fileprivate func resourceExpectation() throws(Refusal) -> Resource.Expectation? {
@@ -118,13 +157,5 @@ extension Request {
         case .absent: Resource.Expectation.none
         case .tag(let stamp): .stamp(stamp)
         }
-    }
-}
-
-extension Response {
-    fileprivate init(resource: ResourceSummary, status: HTTPResponse.Status = .ok) {
-        self.init(json: resource, status: status)
-        headers[.eTag] = "\"\(resource.version)\""
-        if status == .created { headers[.location] = "/api/v1/resources/\(resource.path)" }
     }
 }

@@ -3,6 +3,7 @@ import Bytes
 import Evidence
 import HTTP
 import HTTPEdge
+import VirteeDialect
 
 extension AdministrationAPI {
     var workloads: [Call] {
@@ -12,12 +13,13 @@ extension AdministrationAPI {
                 .get, "workloads", .readWorkloads, checksNames: true,
                 Operation(
                     "listWorkloads", "List workloads", "In the order of their ids, a page at a time.",
-                    query: [.after("id"), Schemas.search, .limit], replies: [.ok("A page.", WorkloadPage.self)])
-            ) { request, administrator in
-                Response(
-                    json: try await administrator.workloads(
-                        after: request.query["after"] ?? "", search: request.query["search"] ?? "",
-                        limit: try request.query.limit()))
+                    query: [.after("id"), Schemas.search, .limit], replies: [.ok("A page.", Page<WorkloadSummary>.self)])
+            ) { request, admission in
+                try await request.page(summary, next: \.id.text) {
+                    try await admission.reach.page(
+                        after: request.query["after"] ?? "", limit: $0, of: .path, named: \.id.text
+                    ) { try await store.workloads(after: $0, search: request.query["search"] ?? "", limit: $1) }
+                }
             },
             call(
                 .post, "workloads", .changeWorkloads, checksNames: true,
@@ -27,21 +29,18 @@ extension AdministrationAPI {
                     body: .json(WorkloadMessage.newSchema),
                     replies: [.created("Registered.", WorkloadSummary.self, tagging: "workload", isPlaced: true)],
                     failures: [.conflict])
-            ) { request, administrator in
+            ) { request, admission in
                 let message = try WorkloadMessage(body: try await request.jsonBody())
                 guard let id = message.id else { throw Refusal(.malformed, "The field id is missing.") }
-                let done = try await administrator.register(
-                    NewWorkload(id: id, launch: message.launch, secret: message.secret), replacing: false,
-                    expecting: nil)
-                return Response(workload: done.workload, .created)
+                return try await register(id, message, replacing: false, expecting: nil, admission)
             },
             call(
                 .get, one, .readWorkloads, checksNames: true,
                 Operation(
                     "readWorkload", "Read a workload", "Never its secret.",
                     replies: [.ok("The workload.", WorkloadSummary.self, tagging: "workload")])
-            ) { request, administrator in
-                Response(workload: try await administrator.workload(try request.parameter("workload")))
+            ) { request, admission in
+                Response(try await workload(try request.workload(admission)))
             },
             call(
                 .put, one, .changeWorkloads, checksNames: true,
@@ -53,17 +52,15 @@ extension AdministrationAPI {
                         .ok("Replaced.", WorkloadSummary.self, tagging: "workload"),
                         .created("Registered.", WorkloadSummary.self, tagging: "workload", isPlaced: true),
                     ], failures: [.conflict])
-            ) { request, administrator in
+            ) { request, admission in
                 let id = try request.parameter("workload")
                 let message = try WorkloadMessage(body: try await request.jsonBody())
                 guard message.id.map({ ExactText($0) == ExactText(id) }) ?? true else {
                     throw Refusal(.invalidField, "id in the body is another than in the path.")
                 }
-                let done = try await administrator.register(
-                    NewWorkload(id: id, launch: message.launch, secret: message.secret),
-                    replacing: try request.mayReplace() && replacesWorkloads,
-                    expecting: try request.expectation())
-                return Response(workload: done.workload, done.replaced ? .ok : .created)
+                return try await register(
+                    id, message, replacing: try request.mayReplace() && replacesWorkloads,
+                    expecting: try request.expectation(), admission)
             },
             call(
                 .patch, one, .disableWorkloads, checksNames: true,
@@ -72,22 +69,22 @@ extension AdministrationAPI {
                     "A disabled workload's guests get nothing, at once.", headers: [.ifMatch],
                     body: .json(WorkloadChange.schema),
                     replies: [.ok("Changed.", WorkloadSummary.self, tagging: "workload")])
-            ) { request, administrator in
-                let id = try request.parameter("workload")
+            ) { request, admission in
+                let id = try request.workload(admission)
                 let change = try WorkloadChange(body: try await request.jsonBody())
-                try await administrator.setDisabled(
-                    change.disabled, workload: id, expecting: try request.expectation())
-                return Response(workload: try await administrator.workload(id))
+                try await broker.setDisabled(
+                    change.disabled, id, expecting: try request.expectation(), by: admission.actor)
+                return Response(try await workload(id))
             },
             call(
                 .delete, one, .changeWorkloads, checksNames: true,
                 Operation(
                     "removeWorkload", "Remove a workload", "With its secret and its sessions.", headers: [.ifMatch],
                     replies: [.done("Removed.")])
-            ) { request, administrator in
-                try await administrator.removeWorkload(
-                    try request.parameter("workload"), expecting: try request.expectation())
-                return Response(status: .noContent)
+            ) { request, admission in
+                try await broker.remove(
+                    try request.workload(admission), expecting: try request.expectation(), by: admission.actor)
+                return .done
             },
             call(
                 .post, "appraisals", .readWorkloads, checksNames: true,
@@ -96,19 +93,71 @@ extension AdministrationAPI {
                     "Nothing is released, and whether the evidence is fresh is not looked at.",
                     body: .json(AppraisalRequest.schema), replies: [.ok("Every check.", VerdictRecord.self)],
                     failures: [.notFound])
-            ) { request, administrator in
+            ) { request, admission in
                 let message = try AppraisalRequest(body: try await request.jsonBody())
-                return Response(
-                    json: try await administrator.appraise(try message.recordedEvidence(), against: message.subject))
+                let evidence = try message.recordedEvidence()
+                let verdict =
+                    switch message.subject {
+                    case .workload(let id):
+                        try await broker.appraise(
+                            recorded: evidence.evidence, against: try admission.workload(id), by: admission.actor)
+                    case .policy(let tested): try await appraise(evidence, against: tested, admission)
+                    }
+                return Response(json: VerdictRecord(verdict))
             },
         ]
     }
+
+    private func workload(_ id: WorkloadID) async throws -> WorkloadSummary {
+        guard let workload = try await store.workload(id) else { throw Refusal.notRegistered(id.text) }
+        return summary(workload)
+    }
+
+    private func summary(_ workload: Workload) -> WorkloadSummary {
+        WorkloadSummary(workload, warnings: broker.warnings(on: workload))
+    }
+
+    /// The answer is the workload as it was registered, whatever became of it since.
+    private func register(
+        _ id: String, _ message: WorkloadMessage, replacing: Bool, expecting expected: Workload.Expectation?,
+        _ admission: Admission
+    ) async throws -> Response {
+        try admission.reach.check(id, .path)
+        let registration =
+            switch message.launch {
+            case .measurement(let measurement, let configuration):
+                try Registration(
+                    workloadID: id, launchMeasurement: measurement, teeConfig: configuration, secret: message.secret)
+            case .policy(let name):
+                // Another's says another's guests.
+                try Registration(
+                    id: WorkloadID(id), launch: .policy(try admission.policy(name)), configuration: "",
+                    secret: message.secret)
+            }
+        let done = try await broker.register(
+            registration, replacing: replacing, expecting: expected, by: admission.actor)
+        return Response(summary(done.workload), isNew: !done.replaced)
+    }
 }
 
-extension Response {
-    fileprivate init(workload: WorkloadSummary, _ status: HTTPResponse.Status = .ok) {
-        self.init(json: workload, status: status)
-        headers[.eTag] = "\"\(workload.version)\""
-        if status == .created { headers[.location] = "/api/v1/workloads/\(PercentEncoding.encode(workload.id))" }
+// What a request names, if whoever makes it may name it.
+extension Admission {
+    func workload(_ text: String) throws(Refusal) -> WorkloadID {
+        let id = try WorkloadID(text)
+        try reach.check(id)
+        return id
+    }
+
+    /// The name of a policy, or of a set of reference values.
+    func policy(_ text: String) throws(Refusal) -> PolicyName {
+        let name = try PolicyName(text)
+        try reach.check(name)
+        return name
+    }
+}
+
+extension Request {
+    fileprivate func workload(_ admission: Admission) throws(Refusal) -> WorkloadID {
+        try admission.workload(try parameter("workload"))
     }
 }

@@ -1,37 +1,48 @@
-import Broker
+public import Broker
 import Bytes
 import Concurrency
 import Evidence
 import Formats
-import FoundationEssentials
+public import FoundationEssentials
 import HTTP
 public import HTTPEdge
 
 /// The administration API under `/api/v1`. `/openapi.json` describes it to programs, docs/administration.md to people.
+///
+/// A call does its work where it stands. It is given whoever makes it, and holds every name in the request to what they may
+/// name before it reads anything.
 public struct AdministrationAPI: Sendable {
-    private let administrator: LocalAdministrator
-    private let status: @Sendable () async throws -> ServerStatus
+    public typealias Storage = Broker.Storage & TokenStore & EndorsementStore
+
+    let broker: Broker
+    let store: any Storage
+    let signer: @Sendable () async throws -> CheckpointKey
+    let drafting: @Sendable ([String: String]) throws -> AppraisalPolicy
+    private let status: (@Sendable () async throws -> ServerStatus)?
     private let settings: [String: String]
     let replacesWorkloads: Bool
     private let longestBody: Int
     private let longestResource: Int
+    let now: @Sendable () -> Date
 
     /// - Parameters:
-    ///   - status: how the server is.
+    ///   - signer: gives the key that checkpoints are signed with.
+    ///   - drafting: reads what the server would accept with other settings, by key.
+    ///   - status: how the server is; `nil` where none runs.
     ///   - replacesWorkloads: whether a registered workload may be registered again.
     ///   - settings: every setting with its value, as an operator would write it. No secrets are among them.
     ///   - longestBody: in bytes.
     ///   - longestResource: in bytes.
     public init(
-        _ administrator: LocalAdministrator, status: @escaping @Sendable () async throws -> ServerStatus,
-        replacesWorkloads: Bool, settings: [String: String], longestBody: Int, longestResource: Int
+        _ broker: Broker, store: any Storage, signer: @escaping @Sendable () async throws -> CheckpointKey,
+        drafting: @escaping @Sendable ([String: String]) throws -> AppraisalPolicy,
+        status: (@Sendable () async throws -> ServerStatus)? = nil, replacesWorkloads: Bool,
+        settings: [String: String], longestBody: Int, longestResource: Int,
+        now: @escaping @Sendable () -> Date = { Date() }
     ) {
-        self.longestBody = longestBody
-        self.longestResource = longestResource
-        self.administrator = administrator
-        self.status = status
-        self.settings = settings
-        self.replacesWorkloads = replacesWorkloads
+        (self.broker, self.store, self.signer, self.drafting) = (broker, store, signer, drafting)
+        (self.status, self.settings, self.replacesWorkloads) = (status, settings, replacesWorkloads)
+        (self.longestBody, self.longestResource, self.now) = (longestBody, longestResource, now)
     }
 
     /// Every call, and the description of them.
@@ -76,12 +87,11 @@ public struct AdministrationAPI: Sendable {
     ///
     /// - Parameters:
     ///   - path: behind `/api/v1/`.
-    ///   - checksNames: whether the administrator that `answer` is given looks at every name in the request.
-    ///   - answer: is given an administrator who acts for the caller.
+    ///   - checksNames: whether `answer` holds every name in the request to the admission's reach.
     func call(
         _ method: HTTPRequest.Method, _ path: String, _ permission: Role.Permission, checksNames: Bool = false,
         _ operation: Operation,
-        answer: @escaping @Sendable (Request, LocalAdministrator) async throws -> Response
+        answer: @escaping @Sendable (Request, Admission) async throws -> Response
     ) -> Call {
         let body: BodyRule =
             switch operation.body {
@@ -92,10 +102,7 @@ public struct AdministrationAPI: Sendable {
         let label = path.prefix { $0 != "/" }.map { $0 == "-" ? "_" : $0 }
         return Call(
             method, CallPath("api/v1/" + path), label: String(label), right: .permission(permission),
-            checksNames: checksNames, body: body, form: ProblemForm(), operation: operation
-        ) { request, admission in
-            try await answer(request, administrator.acting(as: admission))
-        }
+            checksNames: checksNames, body: body, form: ProblemForm(), operation: operation, answer: answer)
     }
 
     private var server: [Call] {
@@ -105,7 +112,12 @@ public struct AdministrationAPI: Sendable {
                 Operation(
                     "readStatus", "How the server is", "Version, counts and the end of the trail.",
                     replies: [.ok("The status.", ServerStatus.self)])
-            ) { _, _ in Response(json: try await status()) },
+            ) { _, _ in
+                guard let status else {
+                    throw Refusal(.notFound, "A data folder has no status: ask a running server, with --url.")
+                }
+                return Response(json: try await status())
+            },
             call(
                 .get, "settings", .administer,
                 Operation(
@@ -142,7 +154,30 @@ extension Response {
     init(json value: some Encodable, status: HTTPResponse.Status = .ok) {
         self.init(status: status, json: Replies.encode(value))
     }
+
+    /// - Parameter isNew: whether it was not there before.
+    init(_ value: some Versioned, isNew: Bool = false) {
+        self.init(json: value, status: isNew ? .created : .ok)
+        headers[.eTag] = "\"\(value.version)\""
+        if isNew { headers[.location] = value.location.map { "/api/v1/\($0)" } }
+    }
+
+    static let done = Response(status: .noContent)
 }
+
+/// Something with an ETag.
+protocol Versioned: Encodable {
+    var version: String { get }
+    /// Its path behind `/api/v1/`, where a caller that makes one is told.
+    var location: String? { get }
+}
+
+extension Versioned { var location: String? { nil } }
+
+extension WorkloadSummary: Versioned { var location: String? { "workloads/\(PercentEncoding.encode(id))" } }
+extension ResourceSummary: Versioned { var location: String? { "resources/\(path)" } }
+extension PolicySummary: Versioned {}
+extension ReferenceValuesSummary: Versioned {}
 
 /// What stands in more than one place of the API.
 enum Schemas {

@@ -2,30 +2,141 @@ public import Broker
 public import Bytes
 public import Evidence
 public import FoundationEssentials
+import Formats
+import HTTP
+public import HTTPClient
+import HTTPEdge
 
-/// What an operator can do, in the terms of the administration API. One implementation works on a server's own
-/// store, the other asks a running server; the command line does not care which it has.
-public protocol Administrator: TrailSource {
-    func workloads(after id: String, search: String, limit: Int) async throws -> WorkloadPage
-    func workload(_ id: String) async throws -> WorkloadSummary
+/// What an operator does, in the terms of the administration API: asked of a running server, or of the API's own calls in
+/// this process, on a data folder.
+public struct Administrator: TrailSource {
+    /// Sends a request, and gives what the reply holds.
+    private let send: @Sendable (HTTPRequest, _ body: [UInt8]?) async throws -> [UInt8]
+
+    /// Asks a running server.
+    ///
+    /// - Parameters:
+    ///   - url: the server's, without a path; or `unix:` and a socket's path.
+    ///   - token: a token or JWT.
+    public init(url: String, token: String?, client: HTTP1Client) {
+        let base = url.hasSuffix("/") ? String(url.dropLast()) : url
+        send = { head, body in
+            var request = HTTPClientRequest(head.method, url: base, path: head.path, body: body)
+            if let token { try request.add(.authorization, "Bearer \(token)") }
+            for field in head.headerFields { try request.add(field.name, field.value) }
+            let response = try await client.execute(request, timeout: .seconds(60), upTo: 1 << 26)
+            guard (200..<300).contains(response.status.code) else { throw RemoteFailure(response) }
+            return response.body
+        }
+    }
+
+    /// Has the API's calls answer in this process.
+    ///
+    /// - Parameter admission: on whose behalf, and what they may name.
+    public init(_ api: AdministrationAPI, for admission: Admission) {
+        let calls = CallsInProcess(api.calls, for: admission)
+        send = { head, body in
+            // It may hold a secret, and the calls copy what they keep.
+            defer { body?.wipeInPlace() }
+            guard case .bytes(let reply) = try await calls.answer(head, body ?? []).body else { return [] }
+            return reply
+        }
+    }
+
+    // MARK: Workloads
+
+    /// Every workload whose id holds the text.
+    public func workloads(search: String = "") async throws -> [WorkloadSummary] {
+        try await all("workloads", ["search": search])
+    }
+
+    public func workload(_ id: String) async throws -> WorkloadSummary { try await get("workloads/\(segment(id))") }
+
     /// - Parameter replacing: whether there may be one.
     /// - Returns: the workload as it was registered.
-    func register(_ workload: NewWorkload, replacing: Bool) async throws -> WorkloadSummary
-    func setDisabled(_ isDisabled: Bool, workload id: String) async throws
-    func removeWorkload(_ id: String) async throws
-    /// Holds recorded evidence against a workload or a policy. Nothing is released.
-    func appraise(_ evidence: RecordedEvidence, against subject: AppraisalSubject) async throws -> VerdictRecord
+    public func register(_ workload: NewWorkload, replacing: Bool) async throws -> WorkloadSummary {
+        let message = WorkloadMessage.body(workload)
+        return replacing
+            ? try await ask(.put, "workloads/\(segment(workload.id))", message)
+            : try await ask(.post, "workloads", message)
+    }
 
-    func policies(after name: String, limit: Int) async throws -> PolicyPage
-    func policy(_ name: String) async throws -> PolicySummary
+    public func setDisabled(_ isDisabled: Bool, workload id: String) async throws {
+        try await tell(.patch, "workloads/\(segment(id))", WorkloadChange.body(disabled: isDisabled))
+    }
+
+    public func removeWorkload(_ id: String) async throws { try await tell(.delete, "workloads/\(segment(id))") }
+
+    /// Holds recorded evidence against a workload or a policy. Nothing is released.
+    public func appraise(
+        _ evidence: RecordedEvidence, against subject: AppraisalSubject
+    ) async throws -> VerdictRecord {
+        try await ask(.post, "appraisals", AppraisalRequest.body(subject, evidence))
+    }
+
+    // MARK: Resources
+
+    /// Every resource whose path holds the text.
+    public func resources(search: String = "") async throws -> [ResourceSummary] {
+        try await all("resources", ["search": search])
+    }
+
+    public func resource(_ path: ResourcePath) async throws -> ResourceSummary { try await get("resources/\(path)") }
+
+    /// Those that are kept, latest first.
+    public func versions(ofResource path: ResourcePath) async throws -> ResourceVersionList {
+        try await get("resources/\(path)/versions")
+    }
+
+    /// Puts the next version of a resource.
+    ///
+    /// - Parameters:
+    ///   - policy: `nil` leaves what is there.
+    ///   - replacing: whether there may be one.
+    public func putResource(
+        _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice?, replacing: Bool
+    ) async throws -> ResourceSummary {
+        // An empty name is "none", which is not the same as no name.
+        let query = policy.map { "?policy=\(PercentEncoding.encode($0.name?.text ?? ""))" } ?? ""
+        return try await ask(
+            .put, "resources/\(path)\(query)", secret.withBytes { Array($0) }, type: "application/octet-stream",
+            replacing ? [:] : [.ifNoneMatch: "*"])
+    }
+
+    /// Puts random bytes as a resource, which nobody sees.
+    ///
+    /// - Parameter replacing: whether it is the next version of one that there is.
+    public func generateResource(
+        _ path: ResourcePath, _ wish: GeneratedResource, replacing: Bool
+    ) async throws -> ResourceSummary {
+        try await ask(.post, "resources/\(path)", wish.body, replacing ? [.ifMatch: "*"] : [:])
+    }
+
+    public func editResource(_ path: ResourcePath, _ edit: ResourceEdit) async throws -> ResourceSummary {
+        try await ask(.patch, "resources/\(path)", edit.body)
+    }
+
+    public func removeResource(_ path: ResourcePath) async throws { try await tell(.delete, "resources/\(path)") }
+
+    // MARK: Policies and reference values
+
+    public func policies() async throws -> [PolicySummary] { try await all("policies") }
+
+    public func policy(_ name: String) async throws -> PolicySummary { try await get("policies/\(segment(name))") }
+
     /// - Parameter document: TOML.
-    func setPolicy(_ name: String, document: String) async throws -> PolicySummary
-    func removePolicy(_ name: String) async throws
+    public func setPolicy(_ name: String, document: String) async throws -> PolicySummary {
+        try await ask(.put, "policies/\(segment(name))", PolicyMessage.body(document: document))
+    }
+
+    public func removePolicy(_ name: String) async throws { try await tell(.delete, "policies/\(segment(name))") }
 
     /// What a change would mean for the guests that were seen. Nothing is changed.
     ///
     /// - Parameter span: how far back guests are looked at, in seconds.
-    func impact(_ draft: ImpactDraft, span: TimeInterval) async throws -> ImpactSummary
+    public func impact(_ draft: ImpactDraft, span: TimeInterval) async throws -> ImpactSummary {
+        try await ask(.post, "impacts", ImpactRequest(draft, span: span).body)
+    }
 
     /// What was seen of the machines that guests ran on.
     ///
@@ -33,64 +144,200 @@ public protocol Administrator: TrailSource {
     ///   - span: how far back attempts are looked at, in seconds.
     ///   - floors: a product and a version, as `milan=04.00.22.213`, several with commas between them: only machines under
     ///     them are told of. `nil`: all, and how they stand to the server's own floors.
-    func fleet(span: TimeInterval, under floors: String?) async throws -> FleetSummary
+    public func fleet(span: TimeInterval, under floors: String?) async throws -> FleetSummary {
+        try await get("fleet", ["span": "\(span)", "under": floors])
+    }
 
-    func referenceValues(after name: String, limit: Int) async throws -> ReferenceValuesPage
-    func referenceValues(_ name: String) async throws -> ReferenceValuesSummary
+    public func referenceValues() async throws -> [ReferenceValuesSummary] { try await all("reference-values") }
+
+    public func referenceValues(_ name: String) async throws -> ReferenceValuesSummary {
+        try await get("reference-values/\(segment(name))")
+    }
+
     /// - Parameter keeping: for how long the values that are there count on, in seconds; `nil` lets them go.
-    func setReferenceValues(_ set: ReferenceValueSet, keeping: TimeInterval?) async throws -> ReferenceValuesSummary
-    func addReferenceValues(_ addition: ReferenceAddition, to name: String) async throws -> ReferenceValuesSummary
-    func retireReferenceValues(_ name: String, _ retirement: ReferenceRetirement) async throws
-        -> ReferenceValuesSummary
+    public func setReferenceValues(
+        _ set: ReferenceValueSet, keeping: TimeInterval?
+    ) async throws -> ReferenceValuesSummary {
+        try await ask(
+            .put, "reference-values/\(segment(set.name.text))", ReferenceValuesMessage.body(set, keeping: keeping))
+    }
+
+    public func addReferenceValues(
+        _ addition: ReferenceAddition, to name: String
+    ) async throws -> ReferenceValuesSummary {
+        try await ask(.post, "reference-values/\(segment(name))/values", ReferenceAdditionMessage(addition).body)
+    }
+
+    public func retireReferenceValues(
+        _ name: String, _ retirement: ReferenceRetirement
+    ) async throws -> ReferenceValuesSummary {
+        try await ask(.patch, "reference-values/\(segment(name))", retirement.body)
+    }
+
     /// What became of a set, latest first.
-    ///
-    /// - Parameter version: changes before this one.
-    func referenceHistory(_ name: String, before version: String?, limit: Int) async throws -> ReferenceHistoryPage
-    func removeReferenceValues(_ name: String) async throws
+    public func referenceHistory(_ name: String) async throws -> [ReferenceChangeSummary] {
+        try await all("reference-values/\(segment(name))/history")
+    }
 
-    func resources(after path: String, search: String, limit: Int) async throws -> ResourcePage
-    func resource(_ path: ResourcePath) async throws -> ResourceSummary
-    /// Those that are kept, latest first.
-    func versions(ofResource path: ResourcePath) async throws -> ResourceVersionList
-    /// Puts the next version of a resource.
-    ///
-    /// - Parameters:
-    ///   - policy: `nil` leaves what is there.
-    ///   - replacing: whether there may be one.
-    func putResource(
-        _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice?, replacing: Bool
-    ) async throws -> ResourceSummary
-    /// Puts random bytes as a resource, which nobody sees.
-    ///
-    /// - Parameter replacing: whether it is the next version of one that there is.
-    func generateResource(
-        _ path: ResourcePath, _ wish: GeneratedResource, replacing: Bool
-    ) async throws -> ResourceSummary
-    func editResource(_ path: ResourcePath, _ edit: ResourceEdit) async throws -> ResourceSummary
-    func removeResource(_ path: ResourcePath) async throws
+    public func removeReferenceValues(_ name: String) async throws {
+        try await tell(.delete, "reference-values/\(segment(name))")
+    }
 
-    func sessions(_ selection: SessionSelection, after id: String, limit: Int) async throws -> SessionPage
+    // MARK: Sessions and attempts
+
+    public func sessions(_ selection: SessionSelection) async throws -> [SessionSummary] {
+        try await all("sessions", selection.query)
+    }
+
     /// - Returns: how many there were.
-    func endSessions(_ selection: SessionSelection) async throws -> Int
+    public func endSessions(_ selection: SessionSelection) async throws -> Int {
+        if let id = selection.id {
+            try await tell(.delete, "sessions/\(Hex.encode(id))")
+            return 1
+        }
+        let query = selection == .all ? ["all": "true"] : selection.query
+        let reply: EndedSessions = try await ask(.delete, "sessions" + queryText(query))
+        return reply.ended
+    }
 
-    func attempts(_ selection: AttemptSelection, before id: Int64?, limit: Int) async throws -> AttemptPage
-    func attempt(_ id: Int64) async throws -> AttemptDetail
+    public func attempts(
+        _ selection: AttemptSelection, before id: Int64?, limit: Int
+    ) async throws -> Page<AttemptSummary> {
+        try await get(
+            "attempts",
+            [
+                "workload": selection.workload, "outcome": selection.accepted.map { $0 ? "accepted" : "refused" },
+                "before": id.map { "\($0)" }, "limit": "\(limit)",
+            ])
+    }
 
-    func tokens() async throws -> TokenList
+    public func attempt(_ id: Int64) async throws -> AttemptDetail { try await get("attempts/\(id)") }
+
+    // MARK: Tokens
+
+    public func tokens() async throws -> [TokenSummary] {
+        let list: TokenList = try await get("tokens")
+        return list.tokens
+    }
+
     /// - Parameter lifetime: in seconds.
-    func createToken(_ role: Authority, description: String, lifetime: TimeInterval) async throws -> NewToken
-    func revokeToken(_ id: String) async throws
+    public func createToken(_ role: Authority, description: String, lifetime: TimeInterval) async throws -> NewToken {
+        try await ask(
+            .post, "tokens", TokenRequest(role: role, description: description, lifetime: lifetime).body)
+    }
+
+    public func revokeToken(_ id: String) async throws { try await tell(.delete, "tokens/\(segment(id))") }
+
+    // MARK: The trail
+
+    public func auditRecords(after sequence: Int64, limit: Int) async throws -> [AuditEntry] {
+        let page: Page<AuditLine> = try await get("audit", ["after": "\(sequence)", "limit": "\(limit)"])
+        return try page.elements.map { try $0.entry() }
+    }
+
+    public func checkpoint() async throws -> Checkpoint {
+        try Checkpoint(line: String(decoding: try await reply(.get, "audit/checkpoint"), as: UTF8.self))
+    }
+
+    // MARK: Endorsements
 
     /// The vendors' documents that are kept.
-    func endorsements(after fingerprint: String, limit: Int) async throws -> EndorsementPage
-    func endorsement(_ fingerprint: String) async throws -> EndorsementDetail
-    func removeEndorsement(_ fingerprint: String) async throws
+    public func allEndorsements() async throws -> [EndorsementSummary] { try await all("endorsements") }
+
+    public func endorsement(_ fingerprint: String) async throws -> EndorsementDetail {
+        try await get("endorsements/\(segment(fingerprint))")
+    }
+
+    public func removeEndorsement(_ fingerprint: String) async throws {
+        try await tell(.delete, "endorsements/\(segment(fingerprint))")
+    }
 
     /// What is denied.
-    func denials(after name: String, limit: Int) async throws -> DenialPage
+    public func denials() async throws -> [DenialSummary] { try await all("denials") }
+
     /// - Returns: the denial as it is now.
-    func deny(_ endorser: Endorser, reason: String) async throws -> DenialSummary
-    func allow(_ endorser: Endorser) async throws
+    public func deny(_ endorser: Endorser, reason: String) async throws -> DenialSummary {
+        try await ask(.put, "denials/\(endorser.name)", DenialMessage(reason: reason).body)
+    }
+
+    public func allow(_ endorser: Endorser) async throws { try await tell(.delete, "denials/\(endorser.name)") }
+
+    /// How a server is. A data folder cannot say.
+    public func status() async throws -> ServerStatus { try await get("status") }
+
+    // MARK: Requests
+
+    /// Every element of a list, page after page.
+    private func all<Element: Listed>(
+        _ collection: String, _ query: [String: String?] = [:]
+    ) async throws -> [Element] where Element.Cursor == String {
+        var (all, start): ([Element], String?) = ([], "")
+        while let cursor = start {
+            let page: Page<Element> = try await get(
+                collection, query.merging([Element.parameter: cursor, "limit": "1000"]) { $1 })
+            all += page.elements
+            start = page.next
+        }
+        return all
+    }
+
+    private func get<Reply: Decodable>(_ path: String, _ query: [String: String?] = [:]) async throws -> Reply {
+        try await ask(.get, path + queryText(query))
+    }
+
+    private func ask<Reply: Decodable>(
+        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, type: String = "application/json",
+        _ fields: HTTPFields = [:]
+    ) async throws -> Reply {
+        try Replies.decode(Reply.self, try await reply(method, path, body, type: type, fields))
+    }
+
+    private func tell(_ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil) async throws {
+        _ = try await reply(method, path, body)
+    }
+
+    private func reply(
+        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, type: String = "application/json",
+        _ fields: HTTPFields = [:]
+    ) async throws -> [UInt8] {
+        var head = HTTPRequest(method: method, path: "/api/v1/\(path)", headerFields: fields)
+        if body != nil { head.headerFields[.contentType] = type }
+        return try await send(head, body)
+    }
+
+    /// Without what is `nil` or empty.
+    private func queryText(_ query: [String: String?]) -> String {
+        let pairs = query.compactMap { name, value in
+            value.flatMap { $0.isEmpty ? nil : "\(name)=\(PercentEncoding.encode($0))" }
+        }.sorted()
+        return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
+    }
+
+    /// A name in a path. Without one the path would be another.
+    private func segment(_ name: String) throws(Refusal) -> String {
+        guard !name.isEmpty else { throw Refusal(.invalidField, "A name must not be empty.") }
+        return PercentEncoding.encode(name)
+    }
+}
+
+/// What a server answered instead.
+public struct RemoteFailure: Error, CustomStringConvertible {
+    public let status: Int
+    public let description: String
+
+    init(_ response: HTTPClientResponse) {
+        status = response.status.code
+        let problem = try? JSON(response.body)
+        if let code = problem?["code"]?.asText, let detail = problem?["detail"]?.asText {
+            description = "\(code): \(detail)"
+        } else {
+            description = "the server answered \(status): \(String(decoding: response.body.prefix(500), as: UTF8.self))"
+        }
+    }
+}
+
+extension SessionSelection {
+    fileprivate var query: [String: String?] { ["workload": workload?.text, "chip": chip, "issuer": issuer] }
 }
 
 /// A workload's fields as an operator gives them.
@@ -109,27 +356,5 @@ public struct NewWorkload: Sendable {
 
     public init(id: String, launch: Launch, secret: Secret) {
         (self.id, self.launch, self.secret) = (id, launch, secret)
-    }
-}
-
-extension Administrator {
-    /// Every workload whose id holds the text.
-    public func allWorkloads(search: String = "") async throws -> [WorkloadSummary] {
-        var all: [WorkloadSummary] = []
-        while true {
-            let page = try await workloads(after: all.last?.id ?? "", search: search, limit: 1_000)
-            all += page.workloads
-            if page.next == nil { return all }
-        }
-    }
-
-    /// Every document that is kept.
-    public func allEndorsements() async throws -> [EndorsementSummary] {
-        var all: [EndorsementSummary] = []
-        while true {
-            let page = try await endorsements(after: all.last?.fingerprint ?? "", limit: 1_000)
-            all += page.endorsements
-            if page.next == nil { return all }
-        }
     }
 }

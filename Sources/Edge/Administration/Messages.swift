@@ -51,11 +51,7 @@ public struct WorkloadSummary: Codable, Sendable, DescribedReply {
     }
 }
 
-public struct WorkloadPage: Codable, Sendable {
-    public let workloads: [WorkloadSummary]
-    /// For `after`, when there are more.
-    public let next: String?
-}
+extension WorkloadSummary: Listed { public static var plural: String { "workloads" } }
 
 /// An attested guest.
 public struct SessionSummary: Codable, Sendable, DescribedReply {
@@ -88,10 +84,7 @@ public struct SessionSummary: Codable, Sendable, DescribedReply {
     }
 }
 
-public struct SessionPage: Codable, Sendable {
-    public let sessions: [SessionSummary]
-    public let next: String?
-}
+extension SessionSummary: Listed { public static var plural: String { "sessions" } }
 
 struct EndedSessions: Codable, Sendable { let ended: Int }
 
@@ -162,10 +155,10 @@ public struct AttemptSummary: Codable, Sendable, DescribedReply {
     }
 }
 
-public struct AttemptPage: Codable, Sendable {
-    public let attempts: [AttemptSummary]
-    /// For `before`, when there are more.
-    public let next: Int64?
+extension AttemptSummary: Listed {
+    public typealias Cursor = Int64
+    public static var plural: String { "attempts" }
+    public static var parameter: String { "before" }
 }
 
 /// An attempt with every check.
@@ -240,10 +233,9 @@ public struct AuditLine: Codable, Sendable, DescribedReply {
     }
 }
 
-public struct AuditPage: Codable, Sendable {
-    public let records: [AuditLine]
-    /// For `after`, when there are more.
-    public let next: Int64?
+extension AuditLine: Listed {
+    public typealias Cursor = Int64
+    public static var plural: String { "records" }
 }
 
 /// A document of a vendor that is kept.
@@ -283,10 +275,7 @@ public struct EndorsementSummary: Codable, Sendable, DescribedReply {
     }
 }
 
-public struct EndorsementPage: Codable, Sendable {
-    public let endorsements: [EndorsementSummary]
-    public let next: String?
-}
+extension EndorsementSummary: Listed { public static var plural: String { "endorsements" } }
 
 /// A document itself, and the certificates above whoever signed it, in base64.
 public struct EndorsementDetail: Codable, Sendable, DescribedReply {
@@ -336,10 +325,7 @@ public struct DenialSummary: Codable, Sendable, DescribedReply {
     public var name: String { "\(kind)/\(id)" }
 }
 
-public struct DenialPage: Codable, Sendable {
-    public let denials: [DenialSummary]
-    public let next: String?
-}
+extension DenialSummary: Listed { public static var plural: String { "denials" } }
 
 /// How a server is.
 public struct ServerStatus: Codable, Sendable, DescribedReply {

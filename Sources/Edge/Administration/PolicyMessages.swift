@@ -40,11 +40,7 @@ public struct PolicySummary: Codable, Sendable, DescribedReply {
     }
 }
 
-public struct PolicyPage: Codable, Sendable {
-    public let policies: [PolicySummary]
-    /// For `after`, when there are more.
-    public let next: String?
-}
+extension PolicySummary: Listed { public static var plural: String { "policies" } }
 
 /// A policy that evidence is held against.
 public enum TestedPolicy: Sendable {

@@ -46,7 +46,7 @@ struct Problem: Codable {
     }
 }
 
-/// Replies of the API in JSON, as the server writes them and ``RemoteAdministrator`` reads them.
+/// Replies of the API in JSON, as the server writes them and ``Administrator`` reads them.
 enum Replies {
     static func encode(_ value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()

@@ -77,21 +77,11 @@ public struct ReferenceValueSummary: Codable, Sendable, DescribedReply {
     public var period: ValidityPeriod { ValidityPeriod(from: validFrom, expires: expires) }
 }
 
-public struct ReferenceValuesPage: Codable, Sendable {
-    public let referenceValues: [ReferenceValuesSummary]
-    public let next: String?
+extension ReferenceValuesSummary: Listed { public static var plural: String { "reference_values" } }
 
-    enum CodingKeys: String, CodingKey {
-        case next
-        case referenceValues = "reference_values"
-    }
-}
-
-/// What became of a set, latest first.
-public struct ReferenceHistoryPage: Codable, Sendable {
-    public let changes: [ReferenceChangeSummary]
-    /// For `before`, when there are more.
-    public let next: String?
+extension ReferenceChangeSummary: Listed {
+    public static var plural: String { "changes" }
+    public static var parameter: String { "before" }
 }
 
 /// A change of a set of reference values.

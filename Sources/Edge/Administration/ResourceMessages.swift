@@ -54,11 +54,7 @@ public struct ResourceSummary: Codable, Sendable, DescribedReply {
     }
 }
 
-public struct ResourcePage: Codable, Sendable {
-    public let resources: [ResourceSummary]
-    /// For `after`, when there are more.
-    public let next: String?
-}
+extension ResourceSummary: Listed { public static var plural: String { "resources" } }
 
 /// One put of a resource that is kept.
 public struct ResourceVersionSummary: Codable, Sendable, DescribedReply {
@@ -81,6 +77,11 @@ public struct ResourceVersionSummary: Codable, Sendable, DescribedReply {
     enum CodingKeys: String, CodingKey {
         case number, size, stored, current, policy
         case hostData = "host_data"
+    }
+
+    init(_ version: Resource.Version, isCurrent: Bool) {
+        (number, size, stored, current) = (version.number, version.size, version.stored, isCurrent)
+        (policy, hostData) = (version.policy?.text, version.binding.map { Hex.encode($0.bytes) })
     }
 }
 

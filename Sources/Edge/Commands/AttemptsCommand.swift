@@ -26,10 +26,10 @@ struct AttemptsCommand: AsyncParsableCommand {
             let selection = AttemptSelection(workload: workload, accepted: refused ? false : nil)
             let page = try await place.open { try await $0.attempts(selection, before: before, limit: limit) }
             if json { return try printJSON(page) }
-            guard !page.attempts.isEmpty else { return print("There are no attempts.") }
+            guard !page.elements.isEmpty else { return print("There are no attempts.") }
             printTable(
                 [["ID", "TIME", "ACTION", "WORKLOAD", "TEE", "FROM", "OUTCOME", "WHY"]]
-                    + page.attempts.map { attempt in
+                    + page.elements.map { attempt in
                         [
                             "\(attempt.id)", attempt.time.formatted(.iso8601), attempt.action,
                             attempt.workload.isEmpty ? "-" : attempt.workload, attempt.tee.isEmpty ? "-" : attempt.tee,

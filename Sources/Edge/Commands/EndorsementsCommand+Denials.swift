@@ -65,13 +65,7 @@ extension EndorsementsCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { administrator in
-                try await everyPage {
-                    try await administrator.denials(after: $0, limit: 1_000)
-                } of: {
-                    ($0.denials, $0.next)
-                }
-            }
+            let all = try await place.open { try await $0.denials() }
             if json { return try printJSON(all) }
             guard !all.isEmpty else { return print("Nothing is denied.") }
             printTable(

@@ -42,7 +42,7 @@ struct Place: ParsableArguments {
     private var environment: [String: String] { ProcessInfo.processInfo.environment }
 
     /// - Parameter create: whether to make a data folder that is not there.
-    func open<T>(create: Bool = false, _ body: (any Administrator) async throws -> T) async throws -> T {
+    func open<T>(create: Bool = false, _ body: (Administrator) async throws -> T) async throws -> T {
         guard let address else {
             return try await openFolder(create: create) { try await body($0.administrator) }
         }
@@ -74,18 +74,18 @@ struct Place: ParsableArguments {
     }
 
     /// For what only a running server can say.
-    func withServer<T>(_ body: (RemoteAdministrator) async throws -> T) async throws -> T {
+    func withServer<T>(_ body: (Administrator) async throws -> T) async throws -> T {
         try await withServer(address ?? "http://127.0.0.1:8080", body)
     }
 
-    private func withServer<T>(_ address: String, _ body: (RemoteAdministrator) async throws -> T) async throws -> T {
+    private func withServer<T>(_ address: String, _ body: (Administrator) async throws -> T) async throws -> T {
         try checkAddress(address)
         var configuration = HTTP1Client.Configuration()
         configuration.trustAdvice = "name its authority, or the certificate itself, with --ca or KBS_CA"
         if let ca = ca ?? environment["KBS_CA"] { configuration.authorities = try File.read(ca, atMost: 1 << 20) }
         let token = try token()
         do {
-            return try await body(RemoteAdministrator(url: address, token: token, client: HTTP1Client(configuration)))
+            return try await body(Administrator(url: address, token: token, client: HTTP1Client(configuration)))
         } catch {
             // A server may repeat what it was sent, and an error stands in logs.
             guard let token, "\(error)".contains(token) else { throw error }

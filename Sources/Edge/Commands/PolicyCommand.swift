@@ -57,13 +57,7 @@ struct PolicyCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { administrator in
-                try await everyPage {
-                    try await administrator.policies(after: $0, limit: 1_000)
-                } of: {
-                    ($0.policies, $0.next)
-                }
-            }
+            let all = try await place.open { try await $0.policies() }
             if json { return try printJSON(all) }
             guard !all.isEmpty else { return print("There are no policies.") }
             printTable(

@@ -96,13 +96,7 @@ struct ResourceCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { administrator in
-                try await everyPage {
-                    try await administrator.resources(after: $0, search: search, limit: 1_000)
-                } of: {
-                    ($0.resources, $0.next)
-                }
-            }
+            let all = try await place.open { try await $0.resources(search: search) }
             if json { return try printJSON(all) }
             guard !all.isEmpty else { return print("There are no resources.") }
             printTable(

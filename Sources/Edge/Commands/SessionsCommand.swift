@@ -22,14 +22,7 @@ struct SessionsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let selection = try selection(workload, chip, issuer)
-            let all = try await place.open { administrator in
-                var all: [SessionSummary] = []
-                while true {
-                    let page = try await administrator.sessions(selection, after: all.last?.id ?? "", limit: 1_000)
-                    all += page.sessions
-                    if page.next == nil { return all }
-                }
-            }
+            let all = try await place.open { try await $0.sessions(selection) }
             if json { return try printJSON(all) }
             guard !all.isEmpty else { return print("There are no sessions.") }
             printTable(

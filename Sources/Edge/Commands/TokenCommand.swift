@@ -59,7 +59,7 @@ struct TokenCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let tokens = try await place.open { try await $0.tokens() }.tokens
+            let tokens = try await place.open { try await $0.tokens() }
             if json { return try printJSON(tokens) }
             guard !tokens.isEmpty else { return print("There are no tokens.") }
             printTable(

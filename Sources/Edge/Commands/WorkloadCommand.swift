@@ -74,7 +74,7 @@ struct WorkloadCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { try await $0.allWorkloads(search: search) }
+            let all = try await place.open { try await $0.workloads(search: search) }
             if json { return try printJSON(all) }
             guard !all.isEmpty else { return print("There are no workloads.") }
             printTable(

@@ -21,14 +21,15 @@ import X509
 
 /// What a server consists of, made from its settings.
 struct ServerParts: Sendable {
-    let settings: Settings
     let loggers: Loggers
-    let folder: DataFolder
+    let assembly: BrokerAssembly
+    var settings: Settings { assembly.settings }
+    var folder: DataFolder { assembly.folder }
+    var broker: Broker { assembly.broker }
     /// Follows no redirects.
     private let client: HTTP1Client
     /// What policies may ask beside their rules, and the routes for Trustee's policies pass them on to.
     let agent: (any PolicyAgent)?
-    let broker: Broker
     let trail: Trail
     let readiness: Readiness
     let monitor: Monitor
@@ -38,7 +39,6 @@ struct ServerParts: Sendable {
     /// `nil`: no collector is sent spans.
     let traces: TraceExport?
     private let operators: OperatorKeys
-    private let policies: PolicyLibrary
     private let tokens: TokenService
 
     init(
@@ -72,7 +72,7 @@ struct ServerParts: Sendable {
         let endorsementLog = EventLog(logger: loggers[.endorsements])
         let client = settings.client
         let room = folder.store.isShared ? nil : DiskRoom(folder.url.filePath, logger: loggers[.storage])
-        broker = try BrokerAssembly(
+        assembly = try BrokerAssembly(
             settings, folder, vendor: settings.vendor { monitor.broker($0) }, asking: agent,
             hasRoom: { room?() ?? true },
             reportingTo: {
@@ -82,16 +82,12 @@ struct ServerParts: Sendable {
             endorsementsTo: {
                 endorsementLog($0)
                 monitor.broker($0)
-            }
-        ).broker
+            })
         self.client = client
-        self.settings = settings
         self.loggers = loggers
-        self.folder = folder
-        policies = PolicyLibrary(folder.store)
         tokens = Self.tokens(
-            settings, folder, identity: identity.map { TokenIdentity($0.key, chain: $0.chain) }, broker.prospects,
-            client, loggers[.broker])
+            settings, folder, identity: identity.map { TokenIdentity($0.key, chain: $0.chain) },
+            assembly.broker.prospects, client, loggers[.broker])
         self.agent = agent
         self.trail = trail
         self.readiness = readiness
@@ -178,25 +174,20 @@ struct ServerParts: Sendable {
         guests.longestBody = settings.limits.body
         guests.longestResource = settings.limits.resource
         guests.isSecure = isSecure
-        return CoCoDialect(broker: broker, tokens: tokens, policies: policies, agent: agent, settings: guests)
+        return CoCoDialect(broker: broker, tokens: tokens, policies: PolicyLibrary(folder.store), agent: agent, settings: guests)
     }
 
     private var administration: AdministrationAPI {
         let (store, trail, started) = (folder.store, trail, Date())
-        return AdministrationAPI(
-            LocalAdministrator(
-                broker, store: store, signer: { trail.key }, for: Admission(.server),
-                drafting: { [settings] in try settings.policy(changing: $0) }),
-            status: {
-                ServerStatus(
-                    version: Build.version, started: started, workloads: try await store.countWorkloads(),
-                    resources: try await store.countResources(), sessions: try await store.countSessions(at: Date()),
-                    head: try await store.auditHead(),
-                    libraries: Dictionary(
-                        RunningLibraries.current.fields.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
-                    replacedFiles: MappedFiles()?.replaced ?? [])
-            }, replacesWorkloads: settings.replacesWorkloads, settings: settings.texts,
-            longestBody: settings.limits.body, longestResource: settings.limits.resource)
+        return assembly.administration(signer: { trail.key }, replacesWorkloads: settings.replacesWorkloads) {
+            ServerStatus(
+                version: Build.version, started: started, workloads: try await store.countWorkloads(),
+                resources: try await store.countResources(), sessions: try await store.countSessions(at: Date()),
+                head: try await store.auditHead(),
+                libraries: Dictionary(
+                    RunningLibraries.current.fields.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+                replacedFiles: MappedFiles()?.replaced ?? [])
+        }
     }
 
     private static func tokens(

@@ -36,7 +36,7 @@ extension ReferenceCommand {
             print(ReferenceText(done).summary("Added to"))
         }
 
-        private func addition(_ administrator: any Administrator) async throws -> ReferenceAddition {
+        private func addition(_ administrator: Administrator) async throws -> ReferenceAddition {
             guard let id = fromAttempt else {
                 let set = try input.set(try PolicyName(name))
                 return .values(set.values, set.kind)
@@ -98,13 +98,7 @@ extension ReferenceCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { administrator in
-                try await everyPage {
-                    try await administrator.referenceHistory(name, before: $0.isEmpty ? nil : $0, limit: 100)
-                } of: {
-                    ($0.changes, $0.next)
-                }
-            }
+            let all = try await place.open { try await $0.referenceHistory(name) }
             if json { return try printJSON(all) }
             for (index, change) in all.enumerated() {
                 if index > 0 { print() }

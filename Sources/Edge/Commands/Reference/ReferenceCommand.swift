@@ -60,13 +60,7 @@ struct ReferenceCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { administrator in
-                try await everyPage {
-                    try await administrator.referenceValues(after: $0, limit: 1_000)
-                } of: {
-                    ($0.referenceValues, $0.next)
-                }
-            }
+            let all = try await place.open { try await $0.referenceValues() }
             if json { return try printJSON(all) }
             guard !all.isEmpty else { return print("There are no reference values.") }
             printTable(
@@ -93,18 +87,4 @@ struct ReferenceCommand: AsyncParsableCommand {
             print("Removed the reference values \(name).")
         }
     }
-}
-
-/// Every element of a listing that comes in pages.
-func everyPage<Page, Element>(
-    _ page: (_ after: String) async throws -> Page, of parts: (Page) -> ([Element], next: String?)
-) async throws -> [Element] {
-    var all: [Element] = []
-    var after: String? = ""
-    while let start = after {
-        let (elements, next) = parts(try await page(start))
-        all += elements
-        after = next
-    }
-    return all
 }

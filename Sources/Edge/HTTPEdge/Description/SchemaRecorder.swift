@@ -18,6 +18,12 @@ extension Schema {
 public protocol DescribedReply {
     /// By member.
     static var details: [String: String] { get }
+    /// What its schema is called, where it is not the type's own name.
+    static var schemaName: String? { get }
+}
+
+extension DescribedReply {
+    public static var schemaName: String? { nil }
 }
 
 /// A decoder that has something for whatever it is asked for, and notes what that was.
@@ -52,7 +58,8 @@ private final class SchemaRecorder: Decoder {
         }
         object.set("required", .array(members.filter(\.isRequired).map { .text($0.name) }))
         object.set("properties", properties)
-        let name = "\(type)".split(separator: ".").last.map(String.init) ?? "\(type)"
+        let given = (type as? any DescribedReply.Type)?.schemaName ?? "\(type)"
+        let name = given.split(separator: ".").last.map(String.init) ?? given
         schema = object.named(name.hasSuffix("Summary") ? String(name.dropLast(7)) : name)
         return value
     }

@@ -78,7 +78,7 @@ struct FreshServerTests {
             $0.opensAdministration = false
             $0.socket.path = path
         } _: { server in
-            let over = RemoteAdministrator(url: "unix:\(path)", token: nil, client: HTTP1Client())
+            let over = Administrator(url: "unix:\(path)", token: nil, client: HTTP1Client())
             let token = try await over.createToken(.admin, description: "first", lifetime: 60).token
             let tokens = try await server.send("GET", "/api/v1/tokens", headers: [("Authorization", "Bearer \(token)")])
             #expect(tokens.status == 200)

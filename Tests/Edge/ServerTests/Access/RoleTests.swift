@@ -22,7 +22,7 @@ extension RunningServer {
         try await administrator().createToken(role, description: "test", lifetime: lifetime).token
     }
 
-    func administrator() async throws -> any Administrator {
+    func administrator() async throws -> Administrator {
         try await BrokerAssembly(opening: settings).administrator
     }
 
