@@ -22,12 +22,12 @@ extension AdministrationAPI {
                             "under",
                             "Only machines whose firmware is under these floors, in place of the server's own: a product and "
                                 + "a version, e.g. `milan=04.00.22.213`; several with commas between them."),
-                    ], replies: [.ok("The fleet.", FleetSummary.self)])
+                    ]), ok: "The fleet."
             ) { request, _ in
                 let span = try LookBack.checked(request.query["span"].map { Double($0) } ?? LookBack.fleet)
                 let since = now().addingTimeInterval(-span)
                 let fleet = try await broker.fleet(since: since, under: request.query["under"])
-                return Response(json: FleetSummary(fleet, since: since))
+                return FleetSummary(fleet, since: since)
             }
         ]
     }

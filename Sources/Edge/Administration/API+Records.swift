@@ -21,8 +21,8 @@ extension AdministrationAPI {
                 .get, "sessions", .audit,
                 Operation(
                     "listSessions", "List the sessions of attested guests", "Those that have not expired.",
-                    query: selection + [.after("session", .text(pattern: "^([0-9a-fA-F]{32})?$")), .limit],
-                    replies: [.ok("A page.", Page<SessionSummary>.self)])
+                    query: selection + [.after("session", .text(pattern: "^([0-9a-fA-F]{32})?$")), .limit]),
+                ok: "A page."
             ) { request, _ in
                 let selection = try request.query.sessions()
                 guard let start = Hex.decode(request.query["after"] ?? "") else {
@@ -38,7 +38,7 @@ extension AdministrationAPI {
                     "endSessions", "End all sessions, or all of a workload or of a chip", "`all` is given alone.",
                     query: selection + [
                         .init("all", "Every session that there is.", Schema(["type": "string", "enum": ["true"]]))
-                    ], replies: [.ok("How many there were.", EndedSessions.self)])
+                    ]), ok: "How many there were."
             ) { request, admission in
                 let selection = try request.query.sessions()
                 // Not by leaving something out: all guests would have to attest again.
@@ -47,18 +47,15 @@ extension AdministrationAPI {
                     throw Refusal(
                         .malformed, "Say whose sessions to end: workload=ID, chip=HEX, issuer=URL, or all=true alone.")
                 }
-                return Response(
-                    json: EndedSessions(ended: try await broker.endSessions(selection, by: admission.actor)))
+                return EndedSessions(ended: try await broker.endSessions(selection, by: admission.actor))
             },
             call(
                 .delete, "sessions/:session", .endSessions,
-                Operation(
-                    "endSession", "End a session", "Its guest must attest again.", replies: [.done("Ended.")])
+                Operation("endSession", "End a session", "Its guest must attest again."), done: "Ended."
             ) { request, admission in
                 guard let id = Hex.decode(try request.parameter("session")), id.count == 16,
                     try await broker.endSessions(SessionSelection(id: id), by: admission.actor) > 0
                 else { throw Refusal(.notFound, "There is no such session.") }
-                return .done
             },
         ]
     }
@@ -75,7 +72,7 @@ extension AdministrationAPI {
                             "outcome", "Only those that ended so.",
                             Schema(["type": "string", "enum": ["accepted", "refused"]])),
                         .init("before", "Begin before this attempt.", Schemas.count), .limit,
-                    ], replies: [.ok("A page.", Page<AttemptSummary>.self)])
+                    ]), ok: "A page."
             ) { request, _ in
                 var selection = AttemptSelection(workload: request.query["workload"])
                 if let outcome = request.query["outcome"] {
@@ -93,14 +90,13 @@ extension AdministrationAPI {
                 .get, "attempts/:attempt", .audit,
                 Operation(
                     "readAttempt", "Read an attempt with every check",
-                    "What was expected, what was found, and what to do.",
-                    replies: [.ok("The attempt.", AttemptDetail.self)])
+                    "What was expected, what was found, and what to do."), ok: "The attempt."
             ) { request, _ in
                 guard let id = Int64(try request.parameter("attempt")) else {
                     throw Refusal(.notFound, "There is no such attempt.")
                 }
                 guard let attempt = try await store.attempt(id) else { throw Refusal.noAttempt(id) }
-                return Response(json: AttemptDetail(attempt))
+                return AttemptDetail(attempt)
             },
         ]
     }
@@ -110,20 +106,18 @@ extension AdministrationAPI {
             call(
                 .get, "tokens", .administer,
                 Operation(
-                    "listTokens", "List access tokens", "Expired and revoked ones too, never what proves them.",
-                    replies: [.ok("All of them.", TokenList.self)])
-            ) { _, _ in
-                Response(json: TokenList(tokens: try await store.tokens().map(TokenSummary.init)))
-            },
+                    "listTokens", "List access tokens", "Expired and revoked ones too, never what proves them."),
+                ok: "All of them."
+            ) { _, _ in TokenList(tokens: try await store.tokens().map(TokenSummary.init)) },
             call(
                 .post, "tokens", .administer,
                 Operation(
                     "createToken", "Make an access token", "Its text is in the answer, and cannot be had again.",
-                    body: .json(TokenRequest.schema), replies: [.created("Made.", NewToken.self)])
+                    body: .json(Schema(of: TokenRequest.self))), new: "Made."
             ) { request, admission in
-                let (message, time) = (try TokenRequest(body: try await request.jsonBody()), now())
+                let (message, time) = (try await request.message(TokenRequest.self), now())
                 let (token, text) = try AccessToken.make(
-                    role: message.role, description: message.description ?? "",
+                    role: try message.authority(), description: message.description ?? "",
                     lifetime: message.lifetime ?? AccessToken.usualLifetime, at: time)
                 let record = AuditRecord(
                     .createToken, by: admission.actor,
@@ -132,18 +126,17 @@ extension AdministrationAPI {
                         "expires": token.expires.formatted(.iso8601),
                     ], at: time)
                 try await store.insert(token, recording: record)
-                return Response(json: NewToken(token: text, summary: TokenSummary(token)), status: .created)
+                return (NewToken(token: text, summary: TokenSummary(token)), isNew: true)
             },
             call(
                 .delete, "tokens/:token", .administer,
-                Operation("revokeToken", "Revoke an access token", "At once.", replies: [.done("Revoked.")])
+                Operation("revokeToken", "Revoke an access token", "At once."), done: "Revoked."
             ) { request, admission in
                 let (id, time) = (try request.parameter("token"), now())
                 let record = AuditRecord(.revokeToken, by: admission.actor, details: ["token": id], at: time)
                 guard try await store.revoke(token: id, at: time, recording: record) else {
                     throw Refusal(.notFound, "There is no such token, or it was revoked before.")
                 }
-                return .done
             },
         ]
     }
@@ -154,21 +147,20 @@ extension AdministrationAPI {
                 .get, "audit", .audit,
                 Operation(
                     "readAudit", "Read the audit trail", "In its order, with the hashes that chain it.",
-                    query: [.after("record", Schemas.count), .limit], replies: [.ok("A page.", Page<AuditLine>.self)])
+                    query: [.after("record", Schemas.count), .limit]), ok: "A page."
             ) { request, _ in
                 let limit = try request.query.limit()
                 let entries = try await store.auditEntries(
                     after: try request.query.number("after") ?? 0, limit: limit)
-                return Response(
-                    json: Page(
-                        entries.map(AuditLine.init), next: entries.count == limit ? entries.last?.sequence : nil))
+                return Page(
+                    entries.map(AuditLine.init), next: entries.count == limit ? entries.last?.sequence : nil)
             },
             call(
                 .get, "audit/checkpoint", .audit,
                 Operation(
                     "readCheckpoint", "Sign where the trail is now",
                     "To be kept where the server's administrators cannot change it.",
-                    replies: [.init(.ok, "A checkpoint.", Self.checkpoint)])
+                ), [.init(.ok, "A checkpoint.", Self.checkpoint)]
             ) { _, _ in
                 let checkpoint = try Checkpoint(
                     try await store.auditHead(), at: now(), signedBy: try await signer())
@@ -193,8 +185,7 @@ extension AdministrationAPI {
                 Operation(
                     "listEndorsements", "List the vendors' documents that are kept",
                     "In the order of their fingerprints.",
-                    query: [.after("fingerprint", .text(pattern: "^([0-9a-fA-F]{64})?$")), .limit],
-                    replies: [.ok("A page.", Page<EndorsementSummary>.self)])
+                    query: [.after("fingerprint", .text(pattern: "^([0-9a-fA-F]{64})?$")), .limit]), ok: "A page."
             ) { request, _ in
                 guard let start = Hex.decode(request.query["after"] ?? "") else {
                     throw Refusal(.invalidField, "after must be a fingerprint.")
@@ -206,24 +197,22 @@ extension AdministrationAPI {
             call(
                 .get, "endorsements/:fingerprint", .audit,
                 Operation(
-                    "readEndorsement", "Read a document", "With the certificates above whoever signed it.",
-                    replies: [.ok("The document.", EndorsementDetail.self)])
+                    "readEndorsement", "Read a document", "With the certificates above whoever signed it."),
+                ok: "The document."
             ) { request, _ in
                 guard let kept = try await store.endorsement(try request.fingerprint()) else { throw noEndorsement }
-                return Response(json: EndorsementDetail(kept))
+                return EndorsementDetail(kept)
             },
             call(
                 .delete, "endorsements/:fingerprint", .administer,
                 Operation(
-                    "removeEndorsement", "Forget a document", "It is found anew when it is needed.",
-                    replies: [.done("Removed.")])
+                    "removeEndorsement", "Forget a document", "It is found anew when it is needed."), done: "Removed."
             ) { request, admission in
                 let fingerprint = try request.fingerprint()
                 let record = AuditRecord(
                     .removeEndorsement, by: admission.actor, details: ["fingerprint": Hex.encode(fingerprint)],
                     at: now())
                 guard try await store.removeEndorsement(fingerprint, recording: record) else { throw noEndorsement }
-                return .done
             },
         ]
     }
@@ -236,8 +225,7 @@ extension AdministrationAPI {
                 .get, "denials", .audit,
                 Operation(
                     "listDenials", "List the chips and keys that are denied", "In the order of their kinds and ids.",
-                    query: [.after("denial: its kind, a slash and its id"), .limit],
-                    replies: [.ok("A page.", Page<DenialSummary>.self)])
+                    query: [.after("denial: its kind, a slash and its id"), .limit]), ok: "A page."
             ) { request, _ in
                 try await request.page(DenialSummary.init, next: \.endorser.name) {
                     try await store.denials(after: request.query["after"] ?? "", limit: $0)
@@ -248,20 +236,17 @@ extension AdministrationAPI {
                 Operation(
                     "deny", "Deny a chip or a key",
                     "At once and for everyone: no guest that rests on it is attested, and none that was is given anything.",
-                    body: .json(DenialMessage.schema), replies: [.ok("Denied.", DenialSummary.self)])
+                    body: .json(Schema(of: DenialRequest.self))), ok: "Denied."
             ) { request, admission in
                 let endorser = try request.endorser()
-                let message = try DenialMessage(body: try await request.jsonBody())
+                let message: DenialRequest = try await request.message()
                 let denial = try await broker.deny(endorser, reason: message.reason, by: admission.actor)
-                return Response(json: DenialSummary(KeptDenial(endorser, denial)))
+                return DenialSummary(KeptDenial(endorser, denial))
             },
             call(
                 .delete, "denials/**endorser", .administer,
-                Operation("allow", "Take a denial back", replies: [.done("Allowed.")])
-            ) { request, admission in
-                try await broker.allow(try request.endorser(), by: admission.actor)
-                return .done
-            },
+                Operation("allow", "Take a denial back"), done: "Allowed."
+            ) { request, admission in try await broker.allow(try request.endorser(), by: admission.actor) },
         ]
     }
 }

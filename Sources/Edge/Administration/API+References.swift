@@ -13,73 +13,59 @@ extension AdministrationAPI {
                 .get, "reference-values", .readPolicies, checksNames: true,
                 Operation(
                     "listReferenceValueSets", "List the sets of reference values",
-                    "In the order of their names, a page at a time.", query: [.after("name"), .limit],
-                    replies: [.ok("A page.", Page<ReferenceValuesSummary>.self)])
+                    "In the order of their names, a page at a time.", query: [.after("name"), .limit]), ok: "A page."
             ) { request, admission in
-                try await request.page(summary, next: \.set.name.text) {
-                    try await admission.reach.page(
-                        after: request.query["after"] ?? "", limit: $0, of: .policy, named: \.set.name.text
-                    ) { try await library.references(after: $0, limit: $1) }
+                try await request.page(summary, within: admission, .policy, by: \.set.name.text) {
+                    try await library.references(after: $0, limit: $1)
                 }
             },
             call(
                 .get, one, .readPolicies, checksNames: true,
-                Operation(
-                    "readReferenceValues", "Read a set of reference values",
-                    replies: [.ok("The set.", ReferenceValuesSummary.self, tagging: "set")])
-            ) { request, admission in
-                Response(summary(try await library.references(try request.set(admission))))
-            },
+                Operation("readReferenceValues", "Read a set of reference values"), ok: "The set."
+            ) { request, admission in summary(try await library.references(try request.set(admission))) },
             call(
                 .put, one, .changeReferences, checksNames: true,
                 Operation(
                     "setReferenceValues", "Set a set of reference values",
                     "The policies that name it go by it from then on.", headers: [.ifMatch, .ifNoneMatch],
-                    body: .json(ReferenceValuesMessage.schema),
-                    replies: [
-                        .ok("Replaced.", ReferenceValuesSummary.self, tagging: "set"),
-                        .created("New.", ReferenceValuesSummary.self, tagging: "set"),
-                    ])
+                    body: .json(Schema(of: NewReferenceValues.self))), replaced: "Replaced.", new: "New."
             ) { request, admission in
                 let name = try request.set(admission)
-                let message = try ReferenceValuesMessage(body: try await request.jsonBody())
+                let message: NewReferenceValues = try await request.message()
                 let done = try await library.set(
-                    try message.set(name), keeping: message.keeping, expecting: try request.revisionExpectation(),
+                    try message.set(name), keeping: message.keepPrevious, expecting: try request.revisionExpectation(),
                     by: admission.actor)
-                return Response(summary(done.stored), isNew: !done.replaced)
+                return (summary(done.stored), !done.replaced)
             },
             call(
                 .patch, one, .changeReferences, checksNames: true,
                 Operation(
                     "retireReferenceValues", "Let values of a set end",
                     "From then on they let nobody in; guests that show them are told so. None is prolonged.",
-                    headers: [.ifMatch], body: .json(ReferenceRetirement.schema),
-                    replies: [.ok("The set.", ReferenceValuesSummary.self, tagging: "set")])
+                    headers: [.ifMatch], body: .json(Schema(of: ReferenceRetirement.self))), ok: "The set."
             ) { request, admission in
                 let name = try request.set(admission)
-                let message = try ReferenceRetirement(body: try await request.jsonBody())
+                let message: ReferenceRetirement = try await request.message()
+                try message.check()
                 let retired = try await library.retire(
-                    name, values: message.values, after: message.after,
+                    name, values: message.values?.map(\.text), after: message.after,
                     for: try message.supersededBy.map { try admission.policy($0) },
                     expecting: try request.revisionExpectation(), by: admission.actor)
-                return Response(summary(retired))
+                return summary(retired)
             },
             call(
                 .post, "\(one)/values", .changeReferences, checksNames: true,
                 Operation(
                     "addReferenceValues", "Add values to a set",
                     "Values that are given, or the one that a guest showed whose attempt is kept. A set that is not there is "
-                        + "made.", headers: [.ifMatch, .ifNoneMatch], body: .json(ReferenceAdditionMessage.schema),
-                    replies: [
-                        .ok("Added.", ReferenceValuesSummary.self, tagging: "set"),
-                        .created("A new set.", ReferenceValuesSummary.self, tagging: "set"),
-                    ])
+                        + "made.", headers: [.ifMatch, .ifNoneMatch], body: .json(Schema(of: AddedReferenceValues.self))
+                ), replaced: "Added.", new: "A new set."
             ) { request, admission in
                 let name = try request.set(admission)
-                let message = try ReferenceAdditionMessage(body: try await request.jsonBody())
+                let message: AddedReferenceValues = try await request.message()
                 let expected = try request.revisionExpectation()
-                let done = try await add(message.addition, to: name, expecting: expected, admission)
-                return Response(summary(done.stored), isNew: !done.replaced)
+                let done = try await add(message, to: name, expecting: expected, admission)
+                return (summary(done.stored), !done.replaced)
             },
             call(
                 .get, "\(one)/history", .readPolicies, checksNames: true,
@@ -90,8 +76,7 @@ extension AdministrationAPI {
                         .init(
                             "before", "Begin before this version.",
                             Schema(["type": "integer", "format": "int64", "minimum": 1])), .limit,
-                    ],
-                    replies: [.ok("A page.", Page<ReferenceChangeSummary>.self)])
+                    ]), ok: "A page."
             ) { request, admission in
                 let name = try request.set(admission)
                 let before = try request.query["before"].map {
@@ -108,11 +93,10 @@ extension AdministrationAPI {
                 .delete, one, .changeReferences, checksNames: true,
                 Operation(
                     "removeReferenceValues", "Remove a set of reference values", "Not while something depends on it.",
-                    headers: [.ifMatch], replies: [.done("Removed.")], failures: [.conflict])
+                    headers: [.ifMatch], failures: [.conflict]), done: "Removed."
             ) { request, admission in
                 try await library.removeReferences(
                     try request.set(admission), expecting: try request.revisionExpectation(), by: admission.actor)
-                return .done
             },
         ]
     }
@@ -122,13 +106,16 @@ extension AdministrationAPI {
     }
 
     private func add(
-        _ addition: ReferenceAddition, to name: PolicyName, expecting expected: Revision.Expectation?,
+        _ message: AddedReferenceValues, to name: PolicyName, expecting expected: Revision.Expectation?,
         _ admission: Admission
     ) async throws -> (stored: StoredReferenceValues, replaced: Bool) {
-        switch addition {
-        case .values(let values, let kind):
-            return try await library.add(values, of: kind, to: name, expecting: expected, by: admission.actor)
-        case .attempt(let id, let kind, let text):
+        let kind = message.kind ?? .measurement
+        switch (message.values, message.attempt) {
+        case (let values?, nil):
+            return try await library.add(
+                try values.map { try $0.value(of: kind) }, of: kind, to: name, expecting: expected,
+                by: admission.actor)
+        case (nil, let id?):
             // An attempt is anybody's.
             guard admission.reach == .everything else {
                 throw Refusal(
@@ -137,7 +124,7 @@ extension AdministrationAPI {
             }
             guard let attempt = try await store.attempt(id) else { throw Refusal.noAttempt(id) }
             let value = try ReferenceValue(seenIn: attempt, as: kind)
-            if let text, try kind.bytes(text) != value.bytes {
+            if let text = message.value, try kind.bytes(text) != value.bytes {
                 throw Refusal(
                     .invalidField,
                     "Attempt \(id) shows the \(kind.rawValue) \(kind.text(value.bytes)) and not \(text.prefix(128)): look at "
@@ -145,6 +132,7 @@ extension AdministrationAPI {
             }
             return try await library.add(
                 [value], of: kind, to: name, expecting: expected, details: ["attempt": "\(id)"], by: admission.actor)
+        default: throw Refusal(.malformed, "One of values and attempt must be given.")
         }
     }
 }

@@ -13,12 +13,10 @@ extension AdministrationAPI {
                 .get, "workloads", .readWorkloads, checksNames: true,
                 Operation(
                     "listWorkloads", "List workloads", "In the order of their ids, a page at a time.",
-                    query: [.after("id"), Schemas.search, .limit], replies: [.ok("A page.", Page<WorkloadSummary>.self)])
+                    query: [.after("id"), Schemas.search, .limit]), ok: "A page."
             ) { request, admission in
-                try await request.page(summary, next: \.id.text) {
-                    try await admission.reach.page(
-                        after: request.query["after"] ?? "", limit: $0, of: .path, named: \.id.text
-                    ) { try await store.workloads(after: $0, search: request.query["search"] ?? "", limit: $1) }
+                try await request.page(summary, within: admission, .path, by: \.id.text) {
+                    try await store.workloads(after: $0, search: request.query["search"] ?? "", limit: $1)
                 }
             },
             call(
@@ -26,86 +24,90 @@ extension AdministrationAPI {
                 Operation(
                     "createWorkload", "Register a workload",
                     "Its secret is sealed and durable before the answer; it is never shown again.",
-                    body: .json(WorkloadMessage.newSchema),
-                    replies: [.created("Registered.", WorkloadSummary.self, tagging: "workload", isPlaced: true)],
-                    failures: [.conflict])
+                    body: .json(NewWorkload.newSchema),
+                    failures: [.conflict]), new: "Registered."
             ) { request, admission in
-                let message = try WorkloadMessage(body: try await request.jsonBody())
+                let message: NewWorkload = try await request.message()
                 guard let id = message.id else { throw Refusal(.malformed, "The field id is missing.") }
                 return try await register(id, message, replacing: false, expecting: nil, admission)
             },
             call(
                 .get, one, .readWorkloads, checksNames: true,
-                Operation(
-                    "readWorkload", "Read a workload", "Never its secret.",
-                    replies: [.ok("The workload.", WorkloadSummary.self, tagging: "workload")])
-            ) { request, admission in
-                Response(try await workload(try request.workload(admission)))
-            },
+                Operation("readWorkload", "Read a workload", "Never its secret."), ok: "The workload."
+            ) { request, admission in try await workload(try request.workload(admission)) },
             call(
                 .put, one, .changeWorkloads, checksNames: true,
                 Operation(
                     "replaceWorkload", "Register or replace a workload",
                     "Replacing ends the challenges and sessions of what was there.",
-                    headers: [.ifMatch, .ifNoneMatch], body: .json(WorkloadMessage.schema),
-                    replies: [
-                        .ok("Replaced.", WorkloadSummary.self, tagging: "workload"),
-                        .created("Registered.", WorkloadSummary.self, tagging: "workload", isPlaced: true),
-                    ], failures: [.conflict])
+                    headers: [.ifMatch, .ifNoneMatch], body: .json(Schema(of: NewWorkload.self)),
+                    failures: [.conflict]), replaced: "Replaced.", new: "Registered."
             ) { request, admission in
                 let id = try request.parameter("workload")
-                let message = try WorkloadMessage(body: try await request.jsonBody())
+                let message: NewWorkload = try await request.message()
                 guard message.id.map({ ExactText($0) == ExactText(id) }) ?? true else {
                     throw Refusal(.invalidField, "id in the body is another than in the path.")
                 }
                 return try await register(
                     id, message, replacing: try request.mayReplace() && replacesWorkloads,
-                    expecting: try request.expectation(), admission)
+                    expecting: try request.workloadExpectation(), admission)
             },
             call(
                 .patch, one, .disableWorkloads, checksNames: true,
                 Operation(
                     "changeWorkload", "Disable or enable a workload",
                     "A disabled workload's guests get nothing, at once.", headers: [.ifMatch],
-                    body: .json(WorkloadChange.schema),
-                    replies: [.ok("Changed.", WorkloadSummary.self, tagging: "workload")])
+                    body: .json(Schema(of: WorkloadChange.self))), ok: "Changed."
             ) { request, admission in
                 let id = try request.workload(admission)
-                let change = try WorkloadChange(body: try await request.jsonBody())
+                let change: WorkloadChange = try await request.message()
                 try await broker.setDisabled(
-                    change.disabled, id, expecting: try request.expectation(), by: admission.actor)
-                return Response(try await workload(id))
+                    change.disabled, id, expecting: try request.workloadExpectation(), by: admission.actor)
+                return try await workload(id)
             },
             call(
                 .delete, one, .changeWorkloads, checksNames: true,
                 Operation(
-                    "removeWorkload", "Remove a workload", "With its secret and its sessions.", headers: [.ifMatch],
-                    replies: [.done("Removed.")])
+                    "removeWorkload", "Remove a workload", "With its secret and its sessions.", headers: [.ifMatch]),
+                done: "Removed."
             ) { request, admission in
                 try await broker.remove(
-                    try request.workload(admission), expecting: try request.expectation(), by: admission.actor)
-                return .done
+                    try request.workload(admission), expecting: try request.workloadExpectation(), by: admission.actor)
             },
             call(
                 .post, "appraisals", .readWorkloads, checksNames: true,
                 Operation(
                     "appraise", "Hold recorded evidence against a workload or a policy",
                     "Nothing is released, and whether the evidence is fresh is not looked at.",
-                    body: .json(AppraisalRequest.schema), replies: [.ok("Every check.", VerdictRecord.self)],
-                    failures: [.notFound])
+                    body: .json(Schema(of: AppraisalRequest.self)),
+                    failures: [.notFound]), ok: "Every check."
             ) { request, admission in
-                let message = try AppraisalRequest(body: try await request.jsonBody())
+                let message: AppraisalRequest = try await request.message()
                 let evidence = try message.recordedEvidence()
-                let verdict =
-                    switch message.subject {
-                    case .workload(let id):
+                switch try message.subject() {
+                case .workload(let id):
+                    return VerdictRecord(
                         try await broker.appraise(
-                            recorded: evidence.evidence, against: try admission.workload(id), by: admission.actor)
-                    case .policy(let tested): try await appraise(evidence, against: tested, admission)
-                    }
-                return Response(json: VerdictRecord(verdict))
+                            recorded: evidence.evidence, against: try admission.workload(id), by: admission.actor))
+                case .policy(let name):
+                    let policy = try await library.policy(try admission.policy(name)).policy
+                    return try await appraise(evidence, against: policy, isKept: true, admission)
+                case .policyDocument(let text):
+                    let policy = try Policy(toml: text, name: try PolicyName("draft"))
+                    try admission.reach.check(policy)
+                    return try await appraise(evidence, against: policy, isKept: false, admission)
+                }
             },
         ]
+    }
+
+    private func appraise(
+        _ evidence: RecordedEvidence, against policy: Policy, isKept: Bool, _ admission: Admission
+    ) async throws -> VerdictRecord {
+        VerdictRecord(
+            try await broker.appraise(
+                recorded: evidence.evidence, initData: evidence.initData, boundTo: evidence.reportData,
+                against: policy, library.references(of: policy), isKept: isKept, by: admission.actor))
     }
 
     private func workload(_ id: WorkloadID) async throws -> WorkloadSummary {
@@ -117,11 +119,11 @@ extension AdministrationAPI {
         WorkloadSummary(workload, warnings: broker.warnings(on: workload))
     }
 
-    /// The answer is the workload as it was registered, whatever became of it since.
+    /// - Returns: the workload as it was registered, whatever became of it since.
     private func register(
-        _ id: String, _ message: WorkloadMessage, replacing: Bool, expecting expected: Workload.Expectation?,
+        _ id: String, _ message: NewWorkload, replacing: Bool, expecting expected: Workload.Expectation?,
         _ admission: Admission
-    ) async throws -> Response {
+    ) async throws -> (WorkloadSummary, isNew: Bool) {
         try admission.reach.check(id, .path)
         let registration =
             switch message.launch {
@@ -136,7 +138,7 @@ extension AdministrationAPI {
             }
         let done = try await broker.register(
             registration, replacing: replacing, expecting: expected, by: admission.actor)
-        return Response(summary(done.workload), isNew: !done.replaced)
+        return (summary(done.workload), !done.replaced)
     }
 }
 

@@ -90,9 +90,11 @@ public struct AdministrationAPI: Sendable {
     ///   - checksNames: whether `answer` holds every name in the request to the admission's reach.
     func call(
         _ method: HTTPRequest.Method, _ path: String, _ permission: Role.Permission, checksNames: Bool = false,
-        _ operation: Operation,
+        _ operation: Operation, _ replies: [Operation.Reply],
         answer: @escaping @Sendable (Request, Admission) async throws -> Response
     ) -> Call {
+        var operation = operation
+        operation.replies = replies
         let body: BodyRule =
             switch operation.body {
             case nil: .unread
@@ -105,79 +107,113 @@ public struct AdministrationAPI: Sendable {
             checksNames: checksNames, body: body, form: ProblemForm(), operation: operation, answer: answer)
     }
 
+    /// One that gives a value.
+    func call<Value: Codable & Sendable>(
+        _ method: HTTPRequest.Method, _ path: String, _ permission: Role.Permission, checksNames: Bool = false,
+        _ operation: Operation, ok detail: String,
+        answer: @escaping @Sendable (Request, Admission) async throws -> Value
+    ) -> Call {
+        call(method, path, permission, checksNames: checksNames, operation, [.of(.ok, detail, Value.self)]) {
+            Response(try await answer($0, $1))
+        }
+    }
+
+    /// One that makes something, or replaces it.
+    func call<Value: Codable & Sendable>(
+        _ method: HTTPRequest.Method, _ path: String, _ permission: Role.Permission, checksNames: Bool = false,
+        _ operation: Operation, replaced: String? = nil, new: String,
+        answer: @escaping @Sendable (Request, Admission) async throws -> (Value, isNew: Bool)
+    ) -> Call {
+        let replies =
+            (replaced.map { [.of(.ok, $0, Value.self)] } ?? []) + [Operation.Reply.of(.created, new, Value.self)]
+        return call(method, path, permission, checksNames: checksNames, operation, replies) {
+            let (value, isNew) = try await answer($0, $1)
+            return Response(value, isNew ? .created : .ok)
+        }
+    }
+
+    /// One that gives nothing.
+    func call(
+        _ method: HTTPRequest.Method, _ path: String, _ permission: Role.Permission, checksNames: Bool = false,
+        _ operation: Operation, done detail: String,
+        answer: @escaping @Sendable (Request, Admission) async throws -> Void
+    ) -> Call {
+        call(
+            method, path, permission, checksNames: checksNames, operation, [.init(.noContent, detail)]
+        ) {
+            try await answer($0, $1)
+            return Response(status: .noContent)
+        }
+    }
+
     private var server: [Call] {
         [
             call(
                 .get, "status", .audit,
                 Operation(
-                    "readStatus", "How the server is", "Version, counts and the end of the trail.",
-                    replies: [.ok("The status.", ServerStatus.self)])
+                    "readStatus", "How the server is", "Version, counts and the end of the trail."), ok: "The status."
             ) { _, _ in
                 guard let status else {
                     throw Refusal(.notFound, "A data folder has no status: ask a running server, with --url.")
                 }
-                return Response(json: try await status())
+                return try await status()
             },
             call(
                 .get, "settings", .administer,
                 Operation(
-                    "readSettings", "The settings in force", "As an operator would write them; none is a secret.",
-                    replies: [.ok("Every setting.", SettingsList.self)])
-            ) { _, _ in Response(json: SettingsList(settings: settings)) },
+                    "readSettings", "The settings in force", "As an operator would write them; none is a secret."),
+                ok: "Every setting."
+            ) { _, _ in SettingsList(settings: settings) },
         ]
     }
 }
 
+/// Something with an ETag.
+protocol Versioned {
+    /// What it is, in a word.
+    static var noun: String { get }
+    var version: String { get }
+}
+
+/// Something of which a caller who makes it is told where it is.
+protocol Placed: Versioned {
+    /// Behind `/api/v1/`.
+    var location: String { get }
+}
+
+extension WorkloadSummary: Placed {
+    static var noun: String { "workload" }
+    var location: String { "workloads/\(PercentEncoding.encode(id))" }
+}
+
+extension ResourceSummary: Placed {
+    static var noun: String { "resource" }
+    var location: String { "resources/\(path)" }
+}
+
+extension PolicySummary: Versioned { static var noun: String { "policy" } }
+extension ReferenceValuesSummary: Versioned { static var noun: String { "set" } }
+
 extension Operation.Reply {
-    /// - Parameter tag: what has an ETag, if it has one.
-    static func ok(_ detail: String, _ type: (some Decodable & Sendable).Type, tagging tag: String? = nil) -> Self {
-        Self(.ok, detail, Schema(of: type), headers: Self.tag(tag))
-    }
-
-    /// - Parameter isPlaced: whether the answer says where it is.
-    static func created(
-        _ detail: String, _ type: (some Decodable & Sendable).Type, tagging tag: String? = nil, isPlaced: Bool = false
+    fileprivate static func of<Value: Codable & Sendable>(
+        _ status: HTTPResponse.Status, _ detail: String, _ type: Value.Type
     ) -> Self {
-        Self(
-            .created, detail, Schema(of: type),
-            headers: Self.tag(tag) + (isPlaced ? [("Location", "Where it is.")] : []))
-    }
-
-    static func done(_ detail: String) -> Self { Self(.noContent, detail) }
-
-    private static func tag(_ what: String?) -> [(name: String, detail: String)] {
-        what.map { [("ETag", "The \($0)'s version, for If-Match.")] } ?? []
+        guard let versioned = type as? any Versioned.Type else { return Self(status, detail, Schema(of: type)) }
+        let isPlaced = status == .created && type is any Placed.Type
+        return Self(
+            status, detail, Schema(of: type),
+            headers: [("ETag", "The \(versioned.noun)'s version, for If-Match.")]
+                + (isPlaced ? [("Location", "Where it is.")] : []))
     }
 }
 
 extension Response {
-    init(json value: some Encodable, status: HTTPResponse.Status = .ok) {
-        self.init(status: status, json: Replies.encode(value))
+    fileprivate init(_ value: some Codable, _ status: HTTPResponse.Status = .ok) {
+        self.init(status: status, json: Messages.encode(value))
+        headers[.eTag] = (value as? any Versioned).map { "\"\($0.version)\"" }
+        if status == .created { headers[.location] = (value as? any Placed).map { "/api/v1/\($0.location)" } }
     }
-
-    /// - Parameter isNew: whether it was not there before.
-    init(_ value: some Versioned, isNew: Bool = false) {
-        self.init(json: value, status: isNew ? .created : .ok)
-        headers[.eTag] = "\"\(value.version)\""
-        if isNew { headers[.location] = value.location.map { "/api/v1/\($0)" } }
-    }
-
-    static let done = Response(status: .noContent)
 }
-
-/// Something with an ETag.
-protocol Versioned: Encodable {
-    var version: String { get }
-    /// Its path behind `/api/v1/`, where a caller that makes one is told.
-    var location: String? { get }
-}
-
-extension Versioned { var location: String? { nil } }
-
-extension WorkloadSummary: Versioned { var location: String? { "workloads/\(PercentEncoding.encode(id))" } }
-extension ResourceSummary: Versioned { var location: String? { "resources/\(path)" } }
-extension PolicySummary: Versioned {}
-extension ReferenceValuesSummary: Versioned {}
 
 /// What stands in more than one place of the API.
 enum Schemas {

@@ -12,6 +12,8 @@ import HTTPEdge
 public struct Administrator: TrailSource {
     /// Sends a request, and gives what the reply holds.
     private let send: @Sendable (HTTPRequest, _ body: [UInt8]?) async throws -> [UInt8]
+    /// Where the trail is at hand: to verify it, its rows are read as they are.
+    private let trail: (any Store)?
 
     /// Asks a running server.
     ///
@@ -19,6 +21,7 @@ public struct Administrator: TrailSource {
     ///   - url: the server's, without a path; or `unix:` and a socket's path.
     ///   - token: a token or JWT.
     public init(url: String, token: String?, client: HTTP1Client) {
+        trail = nil
         let base = url.hasSuffix("/") ? String(url.dropLast()) : url
         send = { head, body in
             var request = HTTPClientRequest(head.method, url: base, path: head.path, body: body)
@@ -34,6 +37,7 @@ public struct Administrator: TrailSource {
     ///
     /// - Parameter admission: on whose behalf, and what they may name.
     public init(_ api: AdministrationAPI, for admission: Admission) {
+        trail = api.store
         let calls = CallsInProcess(api.calls, for: admission)
         send = { head, body in
             // It may hold a secret, and the calls copy what they keep.
@@ -55,14 +59,15 @@ public struct Administrator: TrailSource {
     /// - Parameter replacing: whether there may be one.
     /// - Returns: the workload as it was registered.
     public func register(_ workload: NewWorkload, replacing: Bool) async throws -> WorkloadSummary {
-        let message = WorkloadMessage.body(workload)
-        return replacing
-            ? try await ask(.put, "workloads/\(segment(workload.id))", message)
-            : try await ask(.post, "workloads", message)
+        let reply =
+            replacing
+            ? try await reply(.put, "workloads/\(segment(workload.id ?? ""))", workload.body)
+            : try await reply(.post, "workloads", workload.body)
+        return try Messages.decode(WorkloadSummary.self, reply)
     }
 
     public func setDisabled(_ isDisabled: Bool, workload id: String) async throws {
-        try await tell(.patch, "workloads/\(segment(id))", WorkloadChange.body(disabled: isDisabled))
+        try await tell(.patch, "workloads/\(segment(id))", WorkloadChange(disabled: isDisabled))
     }
 
     public func removeWorkload(_ id: String) async throws { try await tell(.delete, "workloads/\(segment(id))") }
@@ -71,7 +76,7 @@ public struct Administrator: TrailSource {
     public func appraise(
         _ evidence: RecordedEvidence, against subject: AppraisalSubject
     ) async throws -> VerdictRecord {
-        try await ask(.post, "appraisals", AppraisalRequest.body(subject, evidence))
+        try await ask(.post, "appraisals", AppraisalRequest(subject, evidence))
     }
 
     // MARK: Resources
@@ -98,9 +103,11 @@ public struct Administrator: TrailSource {
     ) async throws -> ResourceSummary {
         // An empty name is "none", which is not the same as no name.
         let query = policy.map { "?policy=\(PercentEncoding.encode($0.name?.text ?? ""))" } ?? ""
-        return try await ask(
-            .put, "resources/\(path)\(query)", secret.withBytes { Array($0) }, type: "application/octet-stream",
-            replacing ? [:] : [.ifNoneMatch: "*"])
+        return try Messages.decode(
+            ResourceSummary.self,
+            try await reply(
+                .put, "resources/\(path)\(query)", secret.withBytes { Array($0) },
+                replacing ? [:] : [.ifNoneMatch: "*"], type: "application/octet-stream"))
     }
 
     /// Puts random bytes as a resource, which nobody sees.
@@ -109,11 +116,11 @@ public struct Administrator: TrailSource {
     public func generateResource(
         _ path: ResourcePath, _ wish: GeneratedResource, replacing: Bool
     ) async throws -> ResourceSummary {
-        try await ask(.post, "resources/\(path)", wish.body, replacing ? [.ifMatch: "*"] : [:])
+        try await ask(.post, "resources/\(path)", wish, replacing ? [.ifMatch: "*"] : [:])
     }
 
     public func editResource(_ path: ResourcePath, _ edit: ResourceEdit) async throws -> ResourceSummary {
-        try await ask(.patch, "resources/\(path)", edit.body)
+        try await ask(.patch, "resources/\(path)", edit)
     }
 
     public func removeResource(_ path: ResourcePath) async throws { try await tell(.delete, "resources/\(path)") }
@@ -126,16 +133,14 @@ public struct Administrator: TrailSource {
 
     /// - Parameter document: TOML.
     public func setPolicy(_ name: String, document: String) async throws -> PolicySummary {
-        try await ask(.put, "policies/\(segment(name))", PolicyMessage.body(document: document))
+        try await ask(.put, "policies/\(segment(name))", NewPolicy(document: document))
     }
 
     public func removePolicy(_ name: String) async throws { try await tell(.delete, "policies/\(segment(name))") }
 
     /// What a change would mean for the guests that were seen. Nothing is changed.
-    ///
-    /// - Parameter span: how far back guests are looked at, in seconds.
-    public func impact(_ draft: ImpactDraft, span: TimeInterval) async throws -> ImpactSummary {
-        try await ask(.post, "impacts", ImpactRequest(draft, span: span).body)
+    public func impact(_ request: ImpactRequest) async throws -> ImpactSummary {
+        try await ask(.post, "impacts", request)
     }
 
     /// What was seen of the machines that guests ran on.
@@ -159,19 +164,19 @@ public struct Administrator: TrailSource {
         _ set: ReferenceValueSet, keeping: TimeInterval?
     ) async throws -> ReferenceValuesSummary {
         try await ask(
-            .put, "reference-values/\(segment(set.name.text))", ReferenceValuesMessage.body(set, keeping: keeping))
+            .put, "reference-values/\(segment(set.name.text))", NewReferenceValues(set, keeping: keeping))
     }
 
     public func addReferenceValues(
-        _ addition: ReferenceAddition, to name: String
+        _ addition: AddedReferenceValues, to name: String
     ) async throws -> ReferenceValuesSummary {
-        try await ask(.post, "reference-values/\(segment(name))/values", ReferenceAdditionMessage(addition).body)
+        try await ask(.post, "reference-values/\(segment(name))/values", addition)
     }
 
     public func retireReferenceValues(
         _ name: String, _ retirement: ReferenceRetirement
     ) async throws -> ReferenceValuesSummary {
-        try await ask(.patch, "reference-values/\(segment(name))", retirement.body)
+        try await ask(.patch, "reference-values/\(segment(name))", retirement)
     }
 
     /// What became of a set, latest first.
@@ -223,7 +228,7 @@ public struct Administrator: TrailSource {
     /// - Parameter lifetime: in seconds.
     public func createToken(_ role: Authority, description: String, lifetime: TimeInterval) async throws -> NewToken {
         try await ask(
-            .post, "tokens", TokenRequest(role: role, description: description, lifetime: lifetime).body)
+            .post, "tokens", TokenRequest(role: role.description, description: description, lifetime: lifetime))
     }
 
     public func revokeToken(_ id: String) async throws { try await tell(.delete, "tokens/\(segment(id))") }
@@ -231,6 +236,7 @@ public struct Administrator: TrailSource {
     // MARK: The trail
 
     public func auditRecords(after sequence: Int64, limit: Int) async throws -> [AuditEntry] {
+        if let trail { return try await trail.auditEntries(after: sequence, limit: limit) }
         let page: Page<AuditLine> = try await get("audit", ["after": "\(sequence)", "limit": "\(limit)"])
         return try page.elements.map { try $0.entry() }
     }
@@ -257,7 +263,7 @@ public struct Administrator: TrailSource {
 
     /// - Returns: the denial as it is now.
     public func deny(_ endorser: Endorser, reason: String) async throws -> DenialSummary {
-        try await ask(.put, "denials/\(endorser.name)", DenialMessage(reason: reason).body)
+        try await ask(.put, "denials/\(endorser.name)", DenialRequest(reason: reason))
     }
 
     public func allow(_ endorser: Endorser) async throws { try await tell(.delete, "denials/\(endorser.name)") }
@@ -285,20 +291,22 @@ public struct Administrator: TrailSource {
         try await ask(.get, path + queryText(query))
     }
 
+    /// What a call answers to a message.
     private func ask<Reply: Decodable>(
-        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, type: String = "application/json",
-        _ fields: HTTPFields = [:]
+        _ method: HTTPRequest.Method, _ path: String, _ message: (any Encodable)? = nil, _ fields: HTTPFields = [:]
     ) async throws -> Reply {
-        try Replies.decode(Reply.self, try await reply(method, path, body, type: type, fields))
+        try Messages.decode(Reply.self, try await reply(method, path, message.map { Messages.encode($0) }, fields))
     }
 
-    private func tell(_ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil) async throws {
-        _ = try await reply(method, path, body)
+    private func tell(
+        _ method: HTTPRequest.Method, _ path: String, _ message: (any Encodable)? = nil
+    ) async throws {
+        _ = try await reply(method, path, message.map { Messages.encode($0) })
     }
 
     private func reply(
-        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, type: String = "application/json",
-        _ fields: HTTPFields = [:]
+        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, _ fields: HTTPFields = [:],
+        type: String = "application/json"
     ) async throws -> [UInt8] {
         var head = HTTPRequest(method: method, path: "/api/v1/\(path)", headerFields: fields)
         if body != nil { head.headerFields[.contentType] = type }
@@ -338,23 +346,4 @@ public struct RemoteFailure: Error, CustomStringConvertible {
 
 extension SessionSelection {
     fileprivate var query: [String: String?] { ["workload": workload?.text, "chip": chip, "issuer": issuer] }
-}
-
-/// A workload's fields as an operator gives them.
-public struct NewWorkload: Sendable {
-    public let id: String
-    public let launch: Launch
-    public let secret: Secret
-
-    /// What its guests must be.
-    public enum Launch: Sendable {
-        /// - Parameter measurement: in hex.
-        case measurement(String, configuration: String)
-        /// Whatever the policy of that name says.
-        case policy(String)
-    }
-
-    public init(id: String, launch: Launch, secret: Secret) {
-        (self.id, self.launch, self.secret) = (id, launch, secret)
-    }
 }

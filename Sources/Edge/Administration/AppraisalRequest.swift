@@ -6,96 +6,90 @@ import HTTPEdge
 
 /// Recorded evidence, and the workload or policy to hold it against.
 struct AppraisalRequest: RequestMessage {
-    let subject: AppraisalSubject
-    private let contents: [UInt8]
-    private let initData: String?
-    private let certificates: [Certificate]
+    let workload, policy, policyDocument: String?
+    let report, evidence, initData: String?
+    let certificates: [String]?
 
     /// Bounds of what one request may ask to be read.
     private static let (mostCertificates, mostInFile) = (16, 4)
 
-    static let schema = Schema.object(
-        [
-            "workload?": Schemas.workloadID, "policy?": Schemas.policyName.saying("One that is kept."),
-            "policy_document?": .text("TOML, to be tried out.", longest: 65_536),
-            "report?": .text("An SEV-SNP attestation report in hex.", pattern: "^([0-9a-fA-F]{2}){1184}$"),
-            "evidence?": .text(
-                "JSON in a text, as an SEV-SNP guest sent it: the body of its POST /attest in either protocol, or its "
-                    + "evidence alone. What it is bound to is looked at where it says so."),
-            "init_data?": .text(
-                "Init data in TOML, where the evidence has none. Their digest must be HOST_DATA. For policies."
-            ).orNull,
-            "certificates?": Schema([
-                "type": "array", "maxItems": .integer(mostCertificates),
-                "items": ["type": "string", "format": "byte"],
-                "description": "Certificates that go with it, DER.",
-            ]).orNull,
-        ],
-        and: [
-            "allOf": [
-                [
-                    "oneOf": [
-                        ["required": ["workload"]], ["required": ["policy"]], ["required": ["policy_document"]],
-                    ]
-                ], ["oneOf": [["required": ["report"]], ["required": ["evidence"]]]],
-            ]
+    static let members: [String: Schema] = [
+        "workload": Schemas.workloadID, "policy": Schemas.policyName.saying("One that is kept."),
+        "policy_document": .text("TOML, to be tried out.", longest: 65_536),
+        "report": .text("An SEV-SNP attestation report in hex.", pattern: "^([0-9a-fA-F]{2}){1184}$"),
+        "evidence": .text(
+            "JSON in a text, as an SEV-SNP guest sent it: the body of its POST /attest in either protocol, or its "
+                + "evidence alone. What it is bound to is looked at where it says so."),
+        "init_data": .text(
+            "Init data in TOML, where the evidence has none. Their digest must be HOST_DATA. For policies."
+        ).orNull,
+        "certificates": Schema([
+            "type": "array", "maxItems": .integer(mostCertificates),
+            "items": ["type": "string", "format": "byte"],
+            "description": "Certificates that go with it, DER.",
+        ]).orNull,
+    ]
+    static let rules: JSONValue = [
+        "allOf": [
+            ["oneOf": [["required": ["workload"]], ["required": ["policy"]], ["required": ["policy_document"]]]],
+            ["oneOf": [["required": ["report"]], ["required": ["evidence"]]]],
         ]
-    ).named("AppraisalRequest")
+    ]
 
-    init(_ json: JSON) throws {
-        subject =
-            switch (
-                try json.optional("workload")?.text(), try json.optional("policy")?.text(),
-                try json.optional("policy_document")?.text()
-            ) {
-            case (let id?, nil, nil): .workload(id)
-            case (nil, let name?, nil): .policy(.named(name))
-            case (nil, nil, let text?): .policy(.document(text))
-            default: throw Refusal(.malformed, "One of workload, policy and policy_document must be given.")
+    init(_ subject: AppraisalSubject, _ recorded: RecordedEvidence) {
+        (workload, policy, policyDocument) =
+            switch subject {
+            case .workload(let id): (id, nil, nil)
+            case .policy(let name): (nil, name, nil)
+            case .policyDocument(let text): (nil, nil, text)
             }
-        switch (try json.optional("report")?.text(), try json.optional("evidence")?.utf8()) {
-        case (let text?, nil):
-            guard let bytes = Hex.decode(text) else { throw Refusal(.invalidField, "report must be hex digits.") }
-            contents = bytes
-        case (nil, let text?): contents = text
-        default: throw Refusal(.malformed, "One of report and evidence must be given.")
-        }
-        initData = try json.optional("init_data")?.text()
-        let files = try (json.optional("certificates")?.array() ?? []).map { try $0.base64() }
-        certificates = files.prefix(Self.mostCertificates).flatMap {
-            ((try? Certificate.read(file: $0)) ?? []).prefix(Self.mostInFile)
+        (evidence, report) =
+            recorded.source.evidence.map { ($0, nil) } ?? (nil, Hex.encode(recorded.evidence.report.bytes))
+        initData = recorded.source.initData
+        certificates = recorded.evidence.certificates.map { Base64.encode($0.der) }
+    }
+
+    func subject() throws(Refusal) -> AppraisalSubject {
+        switch (workload, policy, policyDocument) {
+        case (let id?, nil, nil): .workload(id)
+        case (nil, let name?, nil): .policy(name)
+        case (nil, nil, let text?): .policyDocument(text)
+        default: throw Refusal(.malformed, "One of workload, policy and policy_document must be given.")
         }
     }
 
     /// - Throws: a ``Refusal`` when it cannot be used.
     func recordedEvidence() throws -> RecordedEvidence {
+        let contents: [UInt8]
+        switch (report, evidence) {
+        case (let text?, nil):
+            guard let bytes = Hex.decode(text) else { throw Refusal(.invalidField, "report must be hex digits.") }
+            contents = bytes
+        case (nil, let text?): contents = Array(text.utf8)
+        default: throw Refusal(.malformed, "One of report and evidence must be given.")
+        }
+        let files = try (certificates ?? []).map { text throws(Refusal) in
+            guard let file = Base64.decode(text) else {
+                throw Refusal(.malformed, "The field certificates has a text that is not base64, padded.")
+            }
+            return file
+        }
+        let read = files.prefix(Self.mostCertificates).flatMap {
+            ((try? Certificate.read(file: $0)) ?? []).prefix(Self.mostInFile)
+        }
         do {
-            return try RecordedEvidence(contents, certificates: certificates, initData: initData)
+            return try RecordedEvidence(contents, certificates: read, initData: initData)
         } catch let error as MalformedInput {
             throw Refusal(.invalidField, "The evidence is not an SEV-SNP report. \(error).")
         }
-    }
-
-    static func body(_ subject: AppraisalSubject, _ recorded: RecordedEvidence) -> [UInt8] {
-        var message: JSONValue =
-            switch subject {
-            case .workload(let id): ["workload": .text(id)]
-            case .policy(.named(let name)): ["policy": .text(name)]
-            case .policy(.document(let text)): ["policy_document": .text(text)]
-            }
-        if let evidence = recorded.source.evidence {
-            message["evidence"] = .text(evidence)
-        } else {
-            message["report"] = .text(Hex.encode(recorded.evidence.report.bytes))
-        }
-        message["init_data"] = recorded.source.initData.map { .text($0) }
-        message["certificates"] = .array(recorded.evidence.certificates.map { .text(Base64.encode($0.der)) })
-        return message.encoded
     }
 }
 
 /// What evidence is held against.
 public enum AppraisalSubject: Sendable {
     case workload(String)
-    case policy(TestedPolicy)
+    /// One that is kept.
+    case policy(String)
+    /// TOML, to be tried out.
+    case policyDocument(String)
 }

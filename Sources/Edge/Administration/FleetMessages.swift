@@ -23,8 +23,7 @@ public struct FleetSummary: Codable, Sendable, DescribedReply {
     public let cut: Bool
 
     init(_ fleet: Fleet, since: Date) {
-        self.since = since
-        floors = fleet.floors.reduce(into: [:]) { $0[$1.key.text] = $1.value.text }
+        (self.since, floors) = (since, fleet.floors.reduce(into: [:]) { $0[$1.key.text] = $1.value.text })
         machines = fleet.machines.map(MachineSummary.init)
         (unnamed, unreadable) = (fleet.unnamed, fleet.unreadable)
         cut = fleet.isCut
@@ -59,27 +58,18 @@ public struct MachineSummary: Codable, Sendable, DescribedReply {
     public let denied: Bool
     public let under: [FirmwareLagSummary]?
 
-    enum CodingKeys: String, CodingKey {
-        case tee, chip, key, product, provider, versions, first, last, attempts, refused, attempt, guests, addresses
-        case goodUntil = "good_until"
-        case denied, under
-    }
-
     init(_ machine: Fleet.Machine) {
-        tee = machine.tee
-        chip = machine.name.kind == .chip ? Hex.encode(machine.name.bytes) : nil
+        (tee, chip) = (machine.tee, machine.name.kind == .chip ? Hex.encode(machine.name.bytes) : nil)
         key =
             machine.name.kind == .key
             ? Hex.encode(machine.name.bytes) : machine.claims?.endorsingKeys.first.map { Hex.encode($0.bytes) }
-        product = machine.claims?.productName
-        provider = machine.claims?.provider
+        (product, provider) = (machine.claims?.productName, machine.claims?.provider)
         versions = (machine.claims?.firmware ?? [:]).reduce(into: [:]) { $0[$1.key.name.text] = "\($1.value)" }
         (first, last) = (machine.first, machine.last)
         (attempts, refused) = (machine.attempts, machine.refused)
         attempt = machine.attempt
         (guests, addresses) = (machine.guests.map(\.text), machine.addresses.map(\.text))
-        goodUntil = machine.goodUntil
-        denied = machine.isDenied
+        (goodUntil, denied) = (machine.goodUntil, machine.isDenied)
         under = machine.lags?.map(FirmwareLagSummary.init)
     }
 }
@@ -96,8 +86,7 @@ public struct FirmwareLagSummary: Codable, Sendable, DescribedReply {
     public let found, floor: Int?
 
     init(_ lag: FirmwareLag) {
-        version = lag.version
-        component = lag.component?.name
+        (version, component) = (lag.version, lag.component?.name)
         (found, floor) = (lag.component?.found, lag.component?.floor)
     }
 }

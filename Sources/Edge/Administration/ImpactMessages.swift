@@ -1,21 +1,11 @@
 public import Broker
 import Bytes
 import Evidence
-import Formats
+public import Formats
 public import FoundationEssentials
 public import HTTPEdge
 
 // What a change would mean, as it stands on the wire.
-
-/// A change that is only thought of: a policy, or settings of the server's.
-public enum ImpactDraft: Sendable, Hashable {
-    /// - Parameters:
-    ///   - document: TOML.
-    ///   - name: of the policy that it would take the place of; nil for a new one.
-    case policy(document: String, name: String?)
-    /// By key, as an operator writes them.
-    case settings([String: String])
-}
 
 /// What a change would mean for the guests that were seen.
 public struct ImpactSummary: Codable, Sendable, DescribedReply {
@@ -33,19 +23,13 @@ public struct ImpactSummary: Codable, Sendable, DescribedReply {
     public let passedOver: [String]
     public let cut: Bool
 
-    enum CodingKeys: String, CodingKey {
-        case since, kept, lost, gained, refused, guests, cut
-        case passedOver = "passed_over"
-    }
-
     init(_ impact: PolicyImpact, since: Date) {
         self.since = since
         (kept, lost) = (impact[.kept], impact[.lost])
         (gained, refused) = (impact[.gained], impact[.refused])
         guests = impact.guests.filter { $0.change == .lost || $0.change == .gained }.prefix(1_000)
             .map(ImpactGuest.init)
-        passedOver = impact.passedOver
-        cut = impact.isCut
+        (passedOver, cut) = (impact.passedOver, impact.isCut)
     }
 }
 
@@ -69,61 +53,41 @@ public struct ImpactGuest: Codable, Sendable, DescribedReply {
     public let advice: String?
 
     init(_ guest: PolicyImpact.Guest) {
-        change = guest.change
-        tee = guest.claims.tee.rawValue
-        measurement = guest.claims.measurement.map { Hex.encode($0) }
-        chip = guest.claims.chip
-        count = guest.count
-        attempt = guest.attempt
-        last = guest.last
-        failed = guest.failures.map(\.name.text)
-        advice = guest.failures.first?.advice
+        (change, tee) = (guest.change, guest.claims.tee.rawValue)
+        (measurement, chip) = (guest.claims.measurement.map { Hex.encode($0) }, guest.claims.chip)
+        (count, attempt, last) = (guest.count, guest.attempt, guest.last)
+        (failed, advice) = (guest.failures.map(\.name.text), guest.failures.first?.advice)
     }
 }
 
-/// A draft, and how far back guests are looked at.
-struct ImpactRequest: RequestMessage {
-    let draft: ImpactDraft
+/// A change that is only thought of, a policy or settings of the server's, and how far back guests are looked at.
+public struct ImpactRequest: RequestMessage {
+    /// TOML.
+    let policyDocument: String?
+    /// The policy that the document would take the place of; nil for a new one.
+    let policy: String?
+    /// By key, as an operator writes them.
+    let settings: [String: String]?
     /// In seconds.
-    let span: Double
+    let span: Double?
 
-    static let schema = Schema.object(
-        [
-            "policy_document?": .text("TOML.", longest: 65_536),
-            "policy?": Schemas.policyName.saying("The policy that the document would take the place of."),
-            "settings?": Schema([
-                "type": "object", "additionalProperties": ["type": "string"], "minProperties": 1,
-                "description": "Settings of the server's, e.g. snp.minimum_tcb.genoa.",
-            ]),
-            "span?": LookBack.schema(usual: LookBack.impact, "How far back guests are looked at, in seconds."),
-        ], and: ["oneOf": [["required": ["policy_document"]], ["required": ["settings"]]]]
-    ).named("ImpactRequest")
+    public static let members: [String: Schema] = [
+        "policy_document": .text("TOML.", longest: 65_536),
+        "policy": Schemas.policyName.saying("The policy that the document would take the place of."),
+        "settings": Schema([
+            "type": "object", "additionalProperties": ["type": "string"], "minProperties": 1,
+            "description": "Settings of the server's, e.g. snp.minimum_tcb.genoa.",
+        ]), "span": LookBack.schema(usual: LookBack.impact, "How far back guests are looked at, in seconds."),
+    ]
+    public static let rules: JSONValue = [
+        "oneOf": [["required": ["policy_document"]], ["required": ["settings"]]]
+    ]
 
-    init(_ draft: ImpactDraft, span: Double) { (self.draft, self.span) = (draft, span) }
-
-    init(_ json: JSON) throws {
-        switch (try json.optional("policy_document")?.text(), try json.optional("settings")) {
-        case (let document?, nil): draft = .policy(document: document, name: try json.optional("policy")?.text())
-        case (nil, let settings?):
-            var values: [String: String] = [:]
-            for (name, value) in try settings.members() { values[name.text] = try value.text() }
-            guard !values.isEmpty else { throw Refusal(.malformed, "settings holds none.") }
-            draft = .settings(values)
-        default: throw Refusal(.malformed, "One of policy_document and settings must be given.")
-        }
-        span = try LookBack.checked(try json.optional("span")?.number() ?? LookBack.impact)
+    public init(policyDocument: String, replacing policy: String?, span: TimeInterval) {
+        (self.policyDocument, self.policy, settings, self.span) = (policyDocument, policy, nil, span)
     }
 
-    var body: [UInt8] {
-        var message: JSONValue = ["span": .number(span)]
-        switch draft {
-        case .policy(let document, let name):
-            message["policy_document"] = .text(document)
-            message["policy"] = name.map { .text($0) }
-        case .settings(let values):
-            message["settings"] = JSONValue(
-                values.reduce(into: [:]) { $0[ExactText($1.key)] = .text($1.value) })
-        }
-        return message.encoded
+    public init(settings: [String: String], span: TimeInterval) {
+        (policyDocument, policy, self.settings, self.span) = (nil, nil, settings, span)
     }
 }

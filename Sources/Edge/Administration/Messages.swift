@@ -1,14 +1,41 @@
 public import Broker
 import Bytes
 public import Evidence
+import Formats
 public import FoundationEssentials
 public import HTTPEdge
 
+/// Messages of the API in JSON, as the server and ``Administrator`` write them and read each other's.
+enum Messages {
+    static func encode(_ message: some Encodable) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.dateEncodingStrategy = .iso8601
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        // The messages hold nothing that cannot be written.
+        return (try? encoder.encode(message)).map { Array($0) } ?? Array("{}".utf8)
+    }
+
+    /// Reads a server's reply. What a newer server says beyond it is passed over.
+    ///
+    /// - Throws: an error that says which member of it cannot be used.
+    static func decode<Reply: Decodable>(_ type: Reply.Type, _ reply: [UInt8]) throws -> Reply {
+        var limits = JSON.Limits()
+        (limits.bytes, limits.values) = (1 << 26, 1 << 22)
+        do { return try JSON(reply, limits: limits).message(passingOverUnknown: true) } catch let error
+            as MalformedInput
+        {
+            throw MalformedInput("the server's answer", "\(error)")
+        }
+    }
+}
+
 // Replies of the administration API, as they stand on the wire: snake case, times in RFC 3339, bytes in hex.
-// OpenAPI.swift describes them.
+// `details` says what they mean.
 
 /// A workload. Never its secret.
-public struct WorkloadSummary: Codable, Sendable, DescribedReply {
+public struct WorkloadSummary: Listed, DescribedReply {
+    public static let plural = "workloads"
     public static let details = [
         "tee": "`snp` or `sev`; `policy` where a policy says what its guests must be.",
         "launch_measurement": "48 bytes for SNP, 32 for SEV, in hex; absent where a policy says which.",
@@ -18,43 +45,27 @@ public struct WorkloadSummary: Codable, Sendable, DescribedReply {
         "warnings": "What its guests will be refused for; absent when nothing is known.",
     ]
 
-    public let id: String
-    public let tee: String
-    /// In hex; absent where a policy says which.
+    public let id, tee: String
     public let launchMeasurement: String?
-    /// What the configuration amounts to: SNP's 64 bits, or SEV's flags. Or the policy's name.
-    public let policy: String
-    public let teeConfig: String
+    public let policy, teeConfig: String
     public let registered: Date
     public let disabled: Bool
-    /// For `If-Match`, without its quotation marks.
     public let version: String
-    /// What its guests will be refused for; absent when nothing is known.
     public let warnings: [String]?
 
-    enum CodingKeys: String, CodingKey {
-        case id, tee, policy, registered, disabled, version, warnings
-        case launchMeasurement = "launch_measurement"
-        case teeConfig = "tee_config"
-    }
-
     init(_ workload: Workload, warnings: [String]) {
-        self.warnings = warnings.isEmpty ? nil : warnings
-        id = workload.id.text
+        (self.warnings, id) = (warnings.isEmpty ? nil : warnings, workload.id.text)
         tee = workload.launch.technology
         launchMeasurement = workload.launch.measurement.map { Hex.encode($0) }
-        policy = workload.launch.policyText
-        teeConfig = workload.configuration
-        registered = workload.registered
-        disabled = workload.isDisabled
+        (policy, teeConfig) = (workload.launch.policyText, workload.configuration)
+        (registered, disabled) = (workload.registered, workload.isDisabled)
         version = workload.version.description
     }
 }
 
-extension WorkloadSummary: Listed { public static var plural: String { "workloads" } }
-
 /// An attested guest.
-public struct SessionSummary: Codable, Sendable, DescribedReply {
+public struct SessionSummary: Listed, DescribedReply {
+    public static let plural = "sessions"
     public static let details = [
         "id": "32 digits; logs and the trail show the first eight.",
         "workload": "Absent for a guest that named none: policies decide what it gets.",
@@ -62,34 +73,25 @@ public struct SessionSummary: Codable, Sendable, DescribedReply {
         "issuer": "Of the verifier that vouches for the guest; absent when it attested here.",
     ]
 
-    /// In hex; logs and the trail show its first eight digits.
     public let id: String
-    /// Absent for a guest that named none: policies decide what it gets.
     public let workload: String?
-    public let tee: String
-    public let chip: String
-    public let opened: Date
-    public let expires: Date
-    /// Of the verifier that vouches for the guest; absent when it attested here.
+    public let tee, chip: String
+    public let opened, expires: Date
     public let issuer: String?
 
     init(_ session: OpenSession) {
-        issuer = session.issuer
-        id = Hex.encode(session.id)
-        workload = session.workload?.text
-        tee = session.tee
-        chip = session.chip
-        opened = session.opened
-        expires = session.expires
+        (issuer, id, workload) = (session.issuer, Hex.encode(session.id), session.workload?.text)
+        (tee, chip, opened, expires) = (session.tee, session.chip, session.opened, session.expires)
     }
 }
-
-extension SessionSummary: Listed { public static var plural: String { "sessions" } }
 
 struct EndedSessions: Codable, Sendable { let ended: Int }
 
 /// An attempt to attest.
-public struct AttemptSummary: Codable, Sendable, DescribedReply {
+public struct AttemptSummary: Listed, DescribedReply {
+    public typealias Cursor = Int64
+    public static let plural = "attempts"
+    public static let parameter = "before"
     public static let details = [
         "action": "`guest.auth`, `guest.attest`, `platform.refuse` or `resource.release`.",
         "workload":
@@ -108,57 +110,23 @@ public struct AttemptSummary: Codable, Sendable, DescribedReply {
 
     public let id: Int64
     public let time: Date
-    /// `guest.attest`, `platform.refuse` or `resource.release`.
-    public let action: String
-    /// The workload or resource; empty for a guest that attests without saying what it wants.
-    public let workload: String
-    public let tee: String
-    public let session: String
-    public let chip: String
-    /// `accepted` or `refused`.
-    public let outcome: String
-    /// Why it was refused.
-    public let code: String?
-    /// What the guest was told.
-    public let sentence: String?
-    /// The names of the checks that failed.
+    public let action, workload, tee, session, chip, outcome: String
+    public let code, sentence: String?
     public let failed: [String]
-    /// Whose call it was; absent where that is not known.
-    public let address: String?
-    /// What its lines in the log have in common.
-    public let request: String?
-    /// Of the protocol, as the caller wrote it.
-    public let version: String?
-    /// How often the same was refused, each within a minute of the one before.
+    public let address, request, version: String?
     public let count: Int
-    /// When it was last.
     public let last: Date?
 
     init(_ attempt: RecordedAttempt) {
-        id = attempt.id
-        time = attempt.time
-        action = attempt.action
-        workload = attempt.workload
-        tee = attempt.tee
-        session = attempt.session
-        chip = attempt.chip
-        outcome = attempt.isAccepted ? "accepted" : "refused"
-        code = attempt.code?.rawValue
+        (id, time, action, workload) = (attempt.id, attempt.time, attempt.action, attempt.workload)
+        (tee, session, chip) = (attempt.tee, attempt.session, attempt.chip)
+        (outcome, code) = (attempt.isAccepted ? "accepted" : "refused", attempt.code?.rawValue)
         sentence = attempt.sentence.isEmpty ? nil : attempt.sentence
         failed = attempt.verdict?.failures.map(\.check) ?? []
         func known(_ text: String) -> String? { text.isEmpty ? nil : text }
-        address = known(attempt.origin.address)
-        request = known(attempt.origin.request)
-        version = known(attempt.origin.version)
-        count = attempt.repeats.count
-        last = attempt.repeats.last
+        (address, request) = (known(attempt.origin.address), known(attempt.origin.request))
+        (version, count, last) = (known(attempt.origin.version), attempt.repeats.count, attempt.repeats.last)
     }
-}
-
-extension AttemptSummary: Listed {
-    public typealias Cursor = Int64
-    public static var plural: String { "attempts" }
-    public static var parameter: String { "before" }
 }
 
 /// An attempt with every check.
@@ -172,8 +140,7 @@ public struct AttemptDetail: Codable, Sendable, DescribedReply {
     public let claims: [String: String]?
 
     init(_ attempt: RecordedAttempt) {
-        self.attempt = AttemptSummary(attempt)
-        verdict = attempt.verdict
+        (self.attempt, verdict) = (AttemptSummary(attempt), attempt.verdict)
         let kept = attempt.claims.flatMap { try? GuestClaims(json: $0) }
         claims = kept?.evidence.texts
     }
@@ -183,20 +150,13 @@ public struct AttemptDetail: Codable, Sendable, DescribedReply {
 public struct TokenSummary: Codable, Sendable, DescribedReply {
     public static let details = ["role": "With its scope, if it has one: `registrar:team-a/`."]
 
-    public let id: String
-    public let role: String
-    public let description: String
-    public let created: Date
-    public let expires: Date
+    public let id, role, description: String
+    public let created, expires: Date
     public let revoked: Date?
 
     init(_ token: AccessToken) {
-        id = token.id
-        role = token.role.description
-        description = token.description
-        created = token.created
-        expires = token.expires
-        revoked = token.revoked
+        (id, role, description, created) = (token.id, token.role.description, token.description, token.created)
+        (expires, revoked) = (token.expires, token.revoked)
     }
 }
 
@@ -209,21 +169,19 @@ public struct NewToken: Codable, Sendable {
 }
 
 /// A record of the trail.
-public struct AuditLine: Codable, Sendable, DescribedReply {
+public struct AuditLine: Listed, DescribedReply {
+    public typealias Cursor = Int64
+    public static let plural = "records"
     public static let details = [
         "record": "Canonical JSON, to the letter.",
         "hash": "SHA-256 over the previous hash and this record, in hex.",
     ]
 
     public let sequence: Int64
-    /// The record's text, to the letter: its hash is over it.
-    public let record: String
-    public let hash: String
+    public let record, hash: String
 
     init(_ entry: AuditEntry) {
-        sequence = entry.sequence
-        record = entry.record
-        hash = Hex.encode(entry.hash)
+        (sequence, record, hash) = (entry.sequence, entry.record, Hex.encode(entry.hash))
     }
 
     /// - Throws: ``MalformedInput`` when the hash is none.
@@ -233,13 +191,9 @@ public struct AuditLine: Codable, Sendable, DescribedReply {
     }
 }
 
-extension AuditLine: Listed {
-    public typealias Cursor = Int64
-    public static var plural: String { "records" }
-}
-
 /// A document of a vendor that is kept.
-public struct EndorsementSummary: Codable, Sendable, DescribedReply {
+public struct EndorsementSummary: Listed, DescribedReply {
+    public static let plural = "endorsements"
     public static let details = [
         "fingerprint": "SHA-256 of its bytes, in hex.",
         "kind": "`certificate`.",
@@ -247,35 +201,22 @@ public struct EndorsementSummary: Codable, Sendable, DescribedReply {
         "good_until": "Absent when it does not say.",
     ]
 
-    /// SHA-256 of its bytes, in hex.
     public let fingerprint: String
     /// Whose it is, e.g. `vcek/Milan/…/03.00.20.209`.
     public let name: String
-    /// `certificate`.
     public let kind: String
-    /// Of a certificate SHA-256 of its SubjectPublicKeyInfo, in hex: what it is denied by.
     public let key: String?
-    /// Absent when it does not say.
     public let goodUntil: Date?
     public let added: Date
 
-    enum CodingKeys: String, CodingKey {
-        case fingerprint, name, kind, key, added
-        case goodUntil = "good_until"
-    }
-
     init(_ kept: KeptEndorsement) {
         let document = kept.document
-        fingerprint = Hex.encode(document.fingerprint)
-        name = document.name.text
+        (fingerprint, name) = (Hex.encode(document.fingerprint), document.name.text)
         kind = document.kind.rawValue
         key = (try? Certificate(der: document.bytes)).map { Hex.encode($0.publicKeyFingerprint) }
-        goodUntil = document.goodUntil
-        added = kept.added
+        (goodUntil, added) = (document.goodUntil, kept.added)
     }
 }
-
-extension EndorsementSummary: Listed { public static var plural: String { "endorsements" } }
 
 /// A document itself, and the certificates above whoever signed it, in base64.
 public struct EndorsementDetail: Codable, Sendable, DescribedReply {
@@ -289,14 +230,14 @@ public struct EndorsementDetail: Codable, Sendable, DescribedReply {
     public let issuers: [String]
 
     init(_ kept: KeptEndorsement) {
-        endorsement = EndorsementSummary(kept)
-        document = Base64.encode(kept.document.bytes)
+        (endorsement, document) = (EndorsementSummary(kept), Base64.encode(kept.document.bytes))
         issuers = kept.document.issuers.map { Base64.encode($0) }
     }
 }
 
 /// A chip or a key that is denied.
-public struct DenialSummary: Codable, Sendable, DescribedReply {
+public struct DenialSummary: Listed, DescribedReply {
+    public static let plural = "denials"
     public static let details = [
         "kind": "`chip` or `key`.",
         "reason":
@@ -304,28 +245,20 @@ public struct DenialSummary: Codable, Sendable, DescribedReply {
             + "nonetheless.",
     ]
 
-    /// `chip` or `key`.
     public let kind: String
     /// In hex.
     public let id: String
-    /// Absent, with the next two, when somebody has changed or removed the row that says so: it is denied nonetheless.
-    public let reason: String?
-    public let actor: String?
+    public let reason, actor: String?
     public let denied: Date?
 
     init(_ kept: KeptDenial) {
-        kind = kept.endorser.kind.rawValue
-        id = Hex.encode(kept.endorser.bytes)
-        reason = kept.denial?.reason
-        actor = kept.denial?.actor
-        denied = kept.denial?.time
+        (kind, id, reason) = (kept.endorser.kind.rawValue, Hex.encode(kept.endorser.bytes), kept.denial?.reason)
+        (actor, denied) = (kept.denial?.actor, kept.denial?.time)
     }
 
     /// For `after`, and for the path of its call.
     public var name: String { "\(kind)/\(id)" }
 }
-
-extension DenialSummary: Listed { public static var plural: String { "denials" } }
 
 /// How a server is.
 public struct ServerStatus: Codable, Sendable, DescribedReply {
@@ -337,37 +270,20 @@ public struct ServerStatus: Codable, Sendable, DescribedReply {
 
     public let version: String
     public let started: Date
-    public let workloads: Int
-    public let resources: Int
-    public let sessions: Int
+    public let workloads, resources, sessions: Int
     /// The trail's last record.
     public let auditSequence: Int64
     public let auditHash: String
-    /// The distribution's libraries as the server has loaded them, by name; nil from a server before 0.3.0.
     public let libraries: [String: String]?
-    /// Files of the server that the disk has newer ones of: restart it.
     public let replacedFiles: [String]?
-
-    enum CodingKeys: String, CodingKey {
-        case version, started, workloads, resources, sessions, libraries
-        case auditSequence = "audit_sequence"
-        case auditHash = "audit_hash"
-        case replacedFiles = "replaced_files"
-    }
 
     public init(
         version: String, started: Date, workloads: Int, resources: Int, sessions: Int, head: AuditHead,
         libraries: [String: String], replacedFiles: [String]
     ) {
-        self.version = version
-        self.started = started
-        self.workloads = workloads
-        self.resources = resources
-        self.sessions = sessions
-        auditSequence = head.sequence
-        auditHash = Hex.encode(head.hash)
-        self.libraries = libraries
-        self.replacedFiles = replacedFiles
+        (self.version, self.started, self.workloads, self.resources) = (version, started, workloads, resources)
+        (self.sessions, auditSequence, auditHash) = (sessions, head.sequence, Hex.encode(head.hash))
+        (self.libraries, self.replacedFiles) = (libraries, replacedFiles)
     }
 }
 

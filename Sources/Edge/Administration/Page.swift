@@ -1,3 +1,5 @@
+import Broker
+import Bytes
 public import HTTPEdge
 
 /// What the API lists, a page at a time.
@@ -55,11 +57,20 @@ extension Request {
     func page<Found, Element: Listed>(
         _ element: (Found) -> Element, next: (Found) -> Element.Cursor,
         _ fetch: (_ limit: Int) async throws -> [Found]
-    ) async throws -> Response {
+    ) async throws -> Page<Element> {
         let limit = try query.limit()
         let found = try await fetch(limit + 1)
-        return Response(
-            json: Page(
-                found.prefix(limit).map(element), next: found.count > limit ? found.prefix(limit).last.map(next) : nil))
+        return Page(
+            found.prefix(limit).map(element), next: found.count > limit ? found.prefix(limit).last.map(next) : nil)
+    }
+
+    /// The same of what whoever asks may name, in the order of names.
+    func page<Found, Element: Listed>(
+        _ element: (Found) -> Element, within admission: Admission, _ kind: NameScope.Kind, by name: (Found) -> String,
+        _ fetch: (_ after: String, _ limit: Int) async throws -> [Found]
+    ) async throws -> Page<Element> where Element.Cursor == String {
+        try await page(element, next: name) {
+            try await admission.reach.page(after: query["after"] ?? "", limit: $0, of: kind, named: name, fetch)
+        }
     }
 }

@@ -4,7 +4,8 @@ public import FoundationEssentials
 public import HTTPEdge
 
 /// A policy of resources.
-public struct PolicySummary: Codable, Sendable, DescribedReply {
+public struct PolicySummary: Listed, DescribedReply {
+    public static let plural = "policies"
     public static let details = [
         "document": "TOML, as it was set. docs/policies.md says what may stand there.",
         "explanation": "Who gets in, in words.",
@@ -12,40 +13,15 @@ public struct PolicySummary: Codable, Sendable, DescribedReply {
         "version": "The ETag without its quotation marks.",
     ]
 
-    public let name: String
-    public let description: String
-    /// TOML, as its author wrote it.
-    public let document: String
-    /// Who gets in, in words.
-    public let explanation: String
-    /// The reference values that it names.
+    public let name, description, document, explanation: String
     public let referenceValues: [String]
     public let changed: Date
-    /// For `If-Match`, without its quotation marks: counts the changes of all policies and reference values.
     public let version: String
 
-    enum CodingKeys: String, CodingKey {
-        case name, description, document, explanation, changed, version
-        case referenceValues = "reference_values"
-    }
-
     init(_ stored: StoredPolicy, _ references: ReferenceValues, at time: Date) {
-        name = stored.policy.name.text
-        description = stored.policy.description
-        document = stored.document
+        (name, description, document) = (stored.policy.name.text, stored.policy.description, stored.document)
         explanation = stored.policy.explanation(references: references, at: time)
-        referenceValues = stored.policy.referenceNames.map(\.text)
-        changed = stored.changed
+        (referenceValues, changed) = (stored.policy.referenceNames.map(\.text), stored.changed)
         version = stored.revision.description
     }
-}
-
-extension PolicySummary: Listed { public static var plural: String { "policies" } }
-
-/// A policy that evidence is held against.
-public enum TestedPolicy: Sendable {
-    /// One that is kept.
-    case named(String)
-    /// TOML, to be tried out.
-    case document(String)
 }

@@ -2,6 +2,7 @@ import Broker
 import HTTP
 import HTTPEdge
 
+// What `If-Match` and `If-None-Match` ask for.
 extension Request {
     /// Whether there may be one already: `If-None-Match: *` says not.
     func mayReplace() throws(Refusal) -> Bool {
@@ -10,47 +11,42 @@ extension Request {
         return false
     }
 
-    /// What `If-Match` asks for.
-    func expectation() throws(Refusal) -> Workload.Expectation? {
-        switch try ifMatch({ Workload.Version($0) }) {
-        // Absence is asked for by `mayReplace()`.
-        case nil, .absent: nil
-        case .any: .any
-        case .tag(let version): .version(version)
-        }
+    /// Absence is asked for by `mayReplace()`.
+    func workloadExpectation() throws(Refusal) -> Workload.Expectation? {
+        try ifMatch({ Workload.Version($0).map { .version($0) } }, any: .any)
     }
-}
 
-/// What `If-Match` or `If-None-Match` asks for.
-enum Precondition<Tag> {
-    /// That there is one.
-    case any
-    /// That there is none.
-    case absent
-    case tag(Tag)
-}
+    func revisionExpectation() throws(Refusal) -> Revision.Expectation? {
+        try expectation({ Revision($0).map { .revision($0) } }, any: .any, absent: .none)
+    }
 
-extension Request {
-    /// - Parameter read: an ETag without its quotation marks.
-    func precondition<Tag>(_ read: (String) -> Tag?) throws(Refusal) -> Precondition<Tag>? {
+    func resourceExpectation() throws(Refusal) -> Resource.Expectation? {
+        try expectation({ Resource.Stamp($0).map { .stamp($0) } }, any: .any, absent: .none)
+    }
+
+    private func expectation<Expectation>(
+        _ read: (String) -> Expectation?, any: Expectation, absent: Expectation
+    ) throws(Refusal) -> Expectation? {
         guard try mayReplace() else {
             guard headers[.ifMatch] == nil else {
                 throw Refusal(.preconditionFailed, "If-Match and If-None-Match cannot both hold.")
             }
-            return .absent
+            return absent
         }
-        return try ifMatch(read)
+        return try ifMatch(read, any: any)
     }
 
-    /// What `If-Match` alone asks for.
-    private func ifMatch<Tag>(_ read: (String) -> Tag?) throws(Refusal) -> Precondition<Tag>? {
+    /// - Parameter read: an ETag without its quotation marks.
+    private func ifMatch<Expectation>(
+        _ read: (String) -> Expectation?, any: Expectation
+    ) throws(Refusal) -> Expectation? {
         guard let text = headers[.ifMatch] else { return nil }
-        guard text != "*" else { return .any }
+        guard text != "*" else { return any }
         // Some clients forget the quotation marks.
-        guard let tag = read(String(text.drop { $0 == "\"" }.reversed().drop { $0 == "\"" }.reversed())) else {
+        guard let expected = read(String(text.drop { $0 == "\"" }.reversed().drop { $0 == "\"" }.reversed())) else {
             // It cannot be the version of anything.
             throw Refusal(.preconditionFailed, "If-Match is not an ETag that this server gave.")
         }
-        return .tag(tag)
+        return expected
     }
 }

@@ -1,6 +1,5 @@
 public import Broker
 import Bytes
-import Evidence
 import FoundationEssentials
 public import HTTP
 public import HTTPEdge
@@ -42,41 +41,6 @@ struct Problem: Codable {
         Response(
             status: HTTPResponse.Status(code: status),
             headers: [.contentType: "application/problem+json", .cacheControl: "no-store"],
-            body: .bytes(Replies.encode(self)))
-    }
-}
-
-/// Replies of the API in JSON, as the server writes them and ``Administrator`` reads them.
-enum Replies {
-    static func encode(_ value: some Encodable) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.dateEncodingStrategy = .iso8601
-        // The messages hold nothing that cannot be written.
-        return (try? encoder.encode(value)).map { Array($0) } ?? Array("{}".utf8)
-    }
-
-    /// - Throws: an error that says which member of a server's reply cannot be used.
-    static func decode<T: Decodable>(_ type: T.Type, _ reply: [UInt8]) throws -> T {
-        let decoder = JSONDecoder()
-        decoder.dateDecodingStrategy = .iso8601
-        do {
-            return try decoder.decode(type, from: Data(reply))
-        } catch let error as DecodingError {
-            throw MalformedInput("the server's answer", error.sentence)
-        }
-    }
-}
-
-extension DecodingError {
-    fileprivate var sentence: String {
-        func place(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
-        return switch self {
-        case .keyNotFound(let key, let context): "\(place(context.codingPath + [key])) is missing"
-        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
-            context.codingPath.isEmpty
-                ? "it is not the JSON of this API" : "\(place(context.codingPath)) cannot be used"
-        @unknown default: "it cannot be read"
-        }
+            body: .bytes(Messages.encode(self)))
     }
 }

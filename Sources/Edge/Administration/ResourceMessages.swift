@@ -1,13 +1,14 @@
 public import Broker
 import Bytes
-import Formats
+public import Formats
 public import FoundationEssentials
 public import HTTPEdge
 
 // Resources, as they stand on the wire.
 
 /// A resource. Never its bytes.
-public struct ResourceSummary: Codable, Sendable, DescribedReply {
+public struct ResourceSummary: Listed, DescribedReply {
+    public static let plural = "resources"
     public static let details = [
         "policy": "This policy decides who gets it. Absent: nobody does.",
         "current": "The number of the version that is given out.",
@@ -19,42 +20,20 @@ public struct ResourceSummary: Codable, Sendable, DescribedReply {
 
     /// `repository/type/tag`.
     public let path: String
-    /// The policy that decides who gets it; absent when nobody does.
     public let policy: String?
-    /// The number of the version that is given out.
-    public let current: Int
-    /// The number of the version that was put last.
-    public let latest: Int
-    /// Of the current version, in bytes.
-    public let size: Int
-    /// The HOST_DATA that a guest must be launched with, in hex; `nil` when any will do.
+    public let current, latest, size: Int
     public let hostData: String?
     public let disabled: Bool
-    public let created: Date
-    public let changed: Date
-    /// For `If-Match`, without its quotation marks.
+    public let created, changed: Date
     public let version: String
 
-    enum CodingKeys: String, CodingKey {
-        case path, policy, current, latest, size, disabled, created, changed, version
-        case hostData = "host_data"
-    }
-
     init(_ resource: Resource) {
-        hostData = resource.current.binding.map { Hex.encode($0.bytes) }
-        path = resource.path.text
-        policy = resource.policy?.text
-        current = resource.current.number
-        latest = resource.latest
-        size = resource.current.size
-        disabled = resource.isDisabled
-        created = resource.created
-        changed = resource.changed
-        version = resource.stamp.description
+        (hostData, path) = (resource.current.binding.map { Hex.encode($0.bytes) }, resource.path.text)
+        (policy, current, latest) = (resource.policy?.text, resource.current.number, resource.latest)
+        (size, disabled, created) = (resource.current.size, resource.isDisabled, resource.created)
+        (changed, version) = (resource.changed, resource.stamp.description)
     }
 }
-
-extension ResourceSummary: Listed { public static var plural: String { "resources" } }
 
 /// One put of a resource that is kept.
 public struct ResourceVersionSummary: Codable, Sendable, DescribedReply {
@@ -68,16 +47,8 @@ public struct ResourceVersionSummary: Codable, Sendable, DescribedReply {
     /// In bytes.
     public let size: Int
     public let stored: Date
-    /// Whether this is the one that is given out.
     public let current: Bool
-    /// The policy that decides when it is; absent when nobody gets it.
-    public let policy: String?
-    public let hostData: String?
-
-    enum CodingKeys: String, CodingKey {
-        case number, size, stored, current, policy
-        case hostData = "host_data"
-    }
+    public let policy, hostData: String?
 
     init(_ version: Resource.Version, isCurrent: Bool) {
         (number, size, stored, current) = (version.number, version.size, version.stored, isCurrent)
@@ -95,8 +66,9 @@ public enum ResourceEdit: Sendable, Hashable {
     case current(Int)
 }
 
-extension ResourceEdit: RequestMessage {
-    static let schema = Schema.object(
+// Read and written by hand: of its members `null` is one that is given.
+extension ResourceEdit: JSONReadable, Encodable {
+    public static let schema = Schema.object(
         [
             "disabled?": .bool, "policy?": Schemas.policyName.saying("`null`: nobody gets it.").orNull,
             "current?": Schema([
@@ -105,94 +77,65 @@ extension ResourceEdit: RequestMessage {
         ], and: ["minProperties": 1, "maxProperties": 1, "additionalProperties": false]
     ).named("ResourceEdit")
 
-    init(_ json: JSON) throws {
-        let given = ["disabled", "policy", "current"].filter { json[$0] != nil }
-        guard given.count == 1 else { throw Refusal(.malformed, "One of disabled, policy and current must be given.") }
-        switch given[0] {
-        case "disabled": self = .disabled(try json.member("disabled").bool())
-        case "current": self = .current(try json.member("current").integer())
-        default:
-            let name = try json.optional("policy")?.text()
-            self = .policy(try name.map { .named(try PolicyName($0)) } ?? PolicyChoice.none)
+    private enum Key: String, CodingKey, CaseIterable { case disabled, policy, current }
+
+    public init(_ json: JSON) throws {
+        try json.expectMembers(Key.allCases.map { ExactText($0.rawValue) })
+        switch (json["disabled"], json["policy"], json["current"]) {
+        case (let disabled?, nil, nil): self = .disabled(try disabled.bool())
+        case (nil, let policy?, nil) where policy.kind == .null: self = .policy(.none)
+        case (nil, let policy?, nil): self = .policy(.named(try PolicyName(try policy.text())))
+        case (nil, nil, let current?): self = .current(try current.integer())
+        default: throw Refusal(.malformed, "One of disabled, policy and current must be given.")
         }
     }
 
-    var body: [UInt8] {
-        let member: JSONValue.Member =
-            switch self {
-            case .disabled(let isDisabled): .init("disabled", .bool(isDisabled))
-            case .policy(let policy): .init("policy", policy.name.map { .text($0.text) } ?? .null)
-            case .current(let version): .init("current", .integer(version))
-            }
-        return JSONValue.object([member]).encoded
+    public func encode(to encoder: any Encoder) throws {
+        var members = encoder.container(keyedBy: Key.self)
+        switch self {
+        case .disabled(let isDisabled): try members.encode(isDisabled, forKey: .disabled)
+        case .policy(let policy): try members.encode(policy.name?.text, forKey: .policy)
+        case .current(let version): try members.encode(version, forKey: .current)
+        }
     }
 }
 
 /// A secret that is to be made here.
-public struct GeneratedResource: Sendable, Hashable {
-    public var bytes = 32
+public struct GeneratedResource: RequestMessage {
+    /// How many are random.
+    let bytes: Int?
     /// Whether it is stored as hex digits, for programs that take text.
-    public var isHex = false
+    let hex: Bool?
     /// nil leaves what is there.
-    public var policy: PolicyChoice?
-    public var binding: Binding?
+    let policy: String?
+    /// Whether the host must choose a value for a guest's launch that is made now.
+    let bindHostData: Bool?
+    /// What it must choose.
+    let hostData: String?
 
-    /// What the host must choose for a guest's launch.
-    public enum Binding: Sendable, Hashable {
-        /// A value that the broker makes.
-        case made
-        case given(HostDataBinding)
-    }
-
-    public init(bytes: Int = 32, isHex: Bool = false, policy: PolicyChoice? = nil, binding: Binding? = nil) {
-        self.binding = binding
-        self.bytes = bytes
-        self.isHex = isHex
-        self.policy = policy
-    }
-}
-
-extension GeneratedResource: RequestMessage {
-    static let schema = Schema.object([
-        "bytes?": Schema([
+    public static let members: [String: Schema] = [
+        "bytes": Schema([
             "type": "integer", "minimum": 16, "maximum": 4_096, "default": 32,
             "description": "How many are random; as hex digits they are twice as many.",
-        ]), "hex?": .bool, "policy?": Schemas.policyName.saying("It decides who gets it. Without one nobody does."),
-        "bind_host_data?": .bool.saying(
+        ]), "policy": Schemas.policyName.saying("It decides who gets it. Without one nobody does."),
+        "bind_host_data": .bool.saying(
             "Whether only a guest gets it that is launched with a HOST_DATA which is made now, and is in the answer."),
-        "host_data?": .text(
+        "host_data": .text(
             "The same with this HOST_DATA: the digest of a guest's init data, say.", pattern: "^[0-9a-fA-F]{64}$"),
-    ]).named("GeneratedResource")
+    ]
 
-    init(_ json: JSON) throws {
-        if let count = try json.optional("bytes") { bytes = try count.integer() }
-        if let hex = try json.optional("hex") { isHex = try hex.bool() }
-        policy = try json.optional("policy").map { .named(try PolicyName(try $0.text())) }
-        let given = try json.optional("host_data").map { try HostDataBinding(hex: try $0.text()) }
-        let isMade = try json.optional("bind_host_data")?.bool() ?? false
-        guard given == nil || !isMade else {
-            throw Refusal(.malformed, "Give bind_host_data, or host_data, and not both.")
-        }
-        binding = given.map { .given($0) } ?? (isMade ? .made : nil)
-    }
-
-    var body: [UInt8] {
-        var message: JSONValue = ["bytes": .integer(bytes), "hex": .bool(isHex)]
-        message["policy"] = policy?.name.map { .text($0.text) }
-        switch binding {
-        case nil: break
-        case .made: message["bind_host_data"] = .bool(true)
-        case .given(let binding): message["host_data"] = .text(Hex.encode(binding.bytes))
-        }
-        return message.encoded
+    public init(bytes: Int, hex: Bool, policy: PolicyName?, bindHostData: Bool, hostData: HostDataBinding?) {
+        (self.bytes, self.hex, self.policy, self.bindHostData) = (bytes, hex, policy?.text, bindHostData)
+        self.hostData = hostData.map { Hex.encode($0.bytes) }
     }
 
     /// What the secret is bound to.
-    func hostData() throws(Refusal) -> HostDataBinding? {
-        switch binding {
-        case nil: nil
-        case .made: try HostDataBinding.random()
-        case .given(let binding): binding
+    func binding() throws(Refusal) -> HostDataBinding? {
+        switch (hostData, bindHostData ?? false) {
+        case (let given?, false): return try HostDataBinding(hex: given)
+        case (nil, true): return try HostDataBinding.random()
+        case (nil, false): return nil
+        case (_?, true): throw Refusal(.malformed, "Give bind_host_data, or host_data, and not both.")
         }
     }
 }

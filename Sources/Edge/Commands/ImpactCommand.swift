@@ -25,14 +25,15 @@ extension PolicyCommand {
 
         func run() async throws {
             let span = try LookBack.span(since)
-            let draft: ImpactDraft
-            switch (file, set.isEmpty) {
-            case (let file?, true):
-                draft = .policy(document: try InputFile.text(file), name: name ?? Self.name(of: file))
-            case (nil, false): draft = .settings(try Self.settings(set))
-            default: throw ValidationError("Give a file with a policy, or --set KEY=VALUE.")
-            }
-            let impact = try await place.open { try await $0.impact(draft, span: span) }
+            let request =
+                switch (file, set.isEmpty) {
+                case (let file?, true):
+                    ImpactRequest(
+                        policyDocument: try InputFile.text(file), replacing: name ?? Self.name(of: file), span: span)
+                case (nil, false): ImpactRequest(settings: try Self.settings(set), span: span)
+                default: throw ValidationError("Give a file with a policy, or --set KEY=VALUE.")
+                }
+            let impact = try await place.open { try await $0.impact(request) }
             if json { try printJSON(impact) } else { ImpactText(impact).print() }
             guard impact.lost == 0 else { throw ExitCode(1) }
         }

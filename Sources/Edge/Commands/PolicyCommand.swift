@@ -26,7 +26,7 @@ struct PolicyCommand: AsyncParsableCommand {
             let policy = try await place.open(create: true) { administrator in
                 if asks {
                     let impact = try await administrator.impact(
-                        .policy(document: document, name: name), span: LookBack.impact)
+                        ImpactRequest(policyDocument: document, replacing: name, span: LookBack.impact))
                     ImpactText(impact).print()
                     guard impact.lost == 0 || Terminal.confirm("Set the policy \(name)?") else { throw ExitCode(1) }
                 }
@@ -58,10 +58,9 @@ struct PolicyCommand: AsyncParsableCommand {
 
         func run() async throws {
             let all = try await place.open { try await $0.policies() }
-            if json { return try printJSON(all) }
-            guard !all.isEmpty else { return print("There are no policies.") }
-            printTable(
-                [["NAME", "CHANGED", "FOR"]] + all.map { [$0.name, $0.changed.formatted(.iso8601), $0.description] })
+            try printList(all, json: json, orElse: "There are no policies.", ["NAME", "CHANGED", "FOR"]) {
+                [$0.name, $0.changed.formatted(.iso8601), $0.description]
+            }
         }
     }
 
@@ -117,13 +116,12 @@ struct PolicyCommand: AsyncParsableCommand {
             let recorded = try RecordedEvidence(
                 try InputFile.evidence(report), certificates: more,
                 initData: try initData.map { try InputFile.text($0) })
-            let tested = try PolicyFile(policy).map { TestedPolicy.document($0.document) } ?? .named(policy)
-            let verdict = try await place.open { try await $0.appraise(recorded, against: .policy(tested)) }
+            let tested = try PolicyFile(policy).map { AppraisalSubject.policyDocument($0.document) } ?? .policy(policy)
+            let verdict = try await place.open { try await $0.appraise(recorded, against: tested) }
             let table = VerdictTable(
                 verdict, title: "Evidence against the policy \(policy)", claims: ReportSummary(recorded.evidence.report)
             )
-            print(json ? try table.json() : table.text(emphasise: Terminal.emphasise))
-            guard verdict.accepted else { throw ExitCode(1) }
+            try conclude(table, isAccepted: verdict.accepted, json: json)
         }
     }
 }

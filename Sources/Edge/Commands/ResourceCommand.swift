@@ -13,14 +13,30 @@ struct ResourceCommand: AsyncParsableCommand {
             Remove.self,
         ])
 
+    /// A resource, and where it is.
+    struct One: ParsableArguments {
+        @OptionGroup var place: Place
+        @Argument(help: "The resource's path: repository/type/tag.", transform: { try ResourcePath($0) })
+        var path: ResourcePath
+
+        /// - Parameter done: what was done to it.
+        func edit(_ edit: ResourceEdit, _ done: (ResourceSummary) -> String) async throws {
+            print(done(try await place.open { try await $0.editResource(path, edit) }))
+        }
+
+        /// Says so where nobody gets it.
+        static func warn(_ resource: ResourceSummary) {
+            guard resource.policy == nil else { return }
+            print("It has no policy, so nobody gets it: `kbs resource assign \(resource.path) POLICY`.")
+        }
+    }
+
     struct Put: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Put a resource, or the next version of one.",
             discussion: "The bytes come from the file, or from standard input, and are kept as they are.")
 
-        @OptionGroup var place: Place
-        @Argument(help: "The resource's path: repository/type/tag.", transform: { try ResourcePath($0) }) var path:
-            ResourcePath
+        @OptionGroup var resource: One
         @Argument(help: "A file with the bytes; - is standard input.") var file = "-"
         @Option(
             help: "The policy that decides who gets it. Without one nobody does; a new version keeps what is there.")
@@ -31,13 +47,11 @@ struct ResourceCommand: AsyncParsableCommand {
             let choice: PolicyChoice? = try policy.map { .named(try PolicyName($0)) }
             // More than a server can be set to take is refused by the put itself.
             let secret = try InputFile.secret(file, atMost: 16_777_217)
-            let resource = try await place.open(create: true) {
-                try await $0.putResource(path, secret, policy: choice, replacing: !new)
+            let put = try await resource.place.open(create: true) {
+                try await $0.putResource(resource.path, secret, policy: choice, replacing: !new)
             }
-            print("Put \(resource.path), version \(resource.current).")
-            if resource.policy == nil {
-                print("It has no policy, so nobody gets it: `kbs resource assign \(path) POLICY`.")
-            }
+            print("Put \(put.path), version \(put.current).")
+            One.warn(put)
         }
     }
 
@@ -50,9 +64,7 @@ struct ResourceCommand: AsyncParsableCommand {
                 printed, and no other guest of the policy gets them; docs/resources.md.
                 """)
 
-        @OptionGroup var place: Place
-        @Argument(help: "The resource's path: repository/type/tag.", transform: { try ResourcePath($0) }) var path:
-            ResourcePath
+        @OptionGroup var resource: One
         @Option(help: "How many bytes are random, 16 to 4096.") var bytes = 32
         @Flag(help: "Put them as hex digits, for programs that take text.") var hex = false
         @Option(
@@ -69,22 +81,19 @@ struct ResourceCommand: AsyncParsableCommand {
             guard hostData == nil || !bindHostData else {
                 throw ValidationError("Give --bind-host-data, or --host-data HEX, and not both.")
             }
-            let given = try hostData.map { GeneratedResource.Binding.given(try HostDataBinding(hex: $0)) }
             let wish = GeneratedResource(
-                bytes: bytes, isHex: hex, policy: try policy.map { .named(try PolicyName($0)) },
-                binding: given ?? (bindHostData ? .made : nil))
-            let resource = try await place.open(create: true) {
-                try await $0.generateResource(path, wish, replacing: replace)
+                bytes: bytes, hex: hex, policy: try policy.map { try PolicyName($0) }, bindHostData: bindHostData,
+                hostData: try hostData.map { try HostDataBinding(hex: $0) })
+            let put = try await resource.place.open(create: true) {
+                try await $0.generateResource(resource.path, wish, replacing: replace)
             }
-            if json { return try printJSON(resource) }
-            print("Generated \(resource.path), version \(resource.current), \(resource.size) bytes.")
-            if let hostData = resource.hostData, let bytes = Hex.decode(hostData) {
+            if json { return try printJSON(put) }
+            print("Generated \(put.path), version \(put.current), \(put.size) bytes.")
+            if let hostData = put.hostData, let bytes = Hex.decode(hostData) {
                 print("Launch its guest with this HOST_DATA; no other gets it: \(hostData)")
                 print("For QEMU's sev-snp-guest: host-data=\(bytes.base64)")
             }
-            if resource.policy == nil {
-                print("It has no policy, so nobody gets it: `kbs resource assign \(path) POLICY`.")
-            }
+            One.warn(put)
         }
     }
 
@@ -97,16 +106,15 @@ struct ResourceCommand: AsyncParsableCommand {
 
         func run() async throws {
             let all = try await place.open { try await $0.resources(search: search) }
-            if json { return try printJSON(all) }
-            guard !all.isEmpty else { return print("There are no resources.") }
-            printTable(
-                [["PATH", "VERSION", "SIZE", "POLICY", "CHANGED", "STATE"]]
-                    + all.map {
-                        [
-                            $0.path, "\($0.current)", "\($0.size)", $0.policy ?? "-", $0.changed.formatted(.iso8601),
-                            $0.disabled ? "disabled" : "enabled",
-                        ]
-                    })
+            try printList(
+                all, json: json, orElse: "There are no resources.",
+                ["PATH", "VERSION", "SIZE", "POLICY", "CHANGED", "STATE"]
+            ) {
+                [
+                    $0.path, "\($0.current)", "\($0.size)", $0.policy ?? "-", $0.changed.formatted(.iso8601),
+                    $0.disabled ? "disabled" : "enabled",
+                ]
+            }
         }
     }
 
@@ -114,23 +122,22 @@ struct ResourceCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show a resource and its versions. Its bytes are not shown.")
 
-        @OptionGroup var place: Place
-        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+        @OptionGroup var resource: One
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let (resource, list) = try await place.open {
-                (try await $0.resource(path), try await $0.versions(ofResource: path))
+            let (found, list) = try await resource.place.open {
+                (try await $0.resource(resource.path), try await $0.versions(ofResource: resource.path))
             }
-            if json { return try printJSON(Description(resource: resource, versions: list.versions)) }
+            if json { return try printJSON(Description(resource: found, versions: list.versions)) }
             print(
                 """
-                path      \(resource.path)
-                policy    \(resource.policy ?? "none: nobody gets it")
-                bound to  \(resource.hostData.map { "HOST_DATA \($0)" } ?? "no launch")
-                disabled  \(resource.disabled ? "yes" : "no")
-                created   \(resource.created.formatted(.iso8601))
-                changed   \(resource.changed.formatted(.iso8601))
+                path      \(found.path)
+                policy    \(found.policy ?? "none: nobody gets it")
+                bound to  \(found.hostData.map { "HOST_DATA \($0)" } ?? "no launch")
+                disabled  \(found.disabled ? "yes" : "no")
+                created   \(found.created.formatted(.iso8601))
+                changed   \(found.changed.formatted(.iso8601))
 
                 """)
             printTable(
@@ -154,14 +161,14 @@ struct ResourceCommand: AsyncParsableCommand {
             abstract: "Have another policy decide who gets a resource.",
             discussion: "Without a policy nobody gets it any more.")
 
-        @OptionGroup var place: Place
-        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+        @OptionGroup var resource: One
         @Argument(help: "The policy's name.") var policy: String?
 
         func run() async throws {
             let choice: PolicyChoice = try policy.map { .named(try PolicyName($0)) } ?? .none
-            _ = try await place.open { try await $0.editResource(path, .policy(choice)) }
-            print(policy.map { "The policy \($0) decides over \(path)." } ?? "Nobody gets \(path) any more.")
+            try await resource.edit(.policy(choice)) { edited in
+                policy.map { "The policy \($0) decides over \(edited.path)." } ?? "Nobody gets \(edited.path) any more."
+            }
         }
     }
 
@@ -170,14 +177,14 @@ struct ResourceCommand: AsyncParsableCommand {
             abstract: "Make an old version the current one.",
             discussion: "Its policy becomes the resource's again. `kbs resource show` lists the versions.")
 
-        @OptionGroup var place: Place
-        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+        @OptionGroup var resource: One
         @Argument(help: "The version's number.") var version: Int
 
         func run() async throws {
-            let resource = try await place.open { try await $0.editResource(path, .current(version)) }
-            let policy = resource.policy.map { "under the policy \($0)" } ?? "without a policy: nobody gets it"
-            print("Version \(version) of \(path) is the current one, \(policy).")
+            try await resource.edit(.current(version)) {
+                let policy = $0.policy.map { "under the policy \($0)" } ?? "without a policy: nobody gets it"
+                return "Version \(version) of \($0.path) is the current one, \(policy)."
+            }
         }
     }
 
@@ -185,37 +192,28 @@ struct ResourceCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Let nobody have a resource, until it is enabled again.")
 
-        @OptionGroup var place: Place
-        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+        @OptionGroup var resource: One
 
-        func run() async throws {
-            _ = try await place.open { try await $0.editResource(path, .disabled(true)) }
-            print("Disabled \(path).")
-        }
+        func run() async throws { try await resource.edit(.disabled(true)) { "Disabled \($0.path)." } }
     }
 
     struct Enable: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Let those have a resource again whom its policy lets.")
 
-        @OptionGroup var place: Place
-        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+        @OptionGroup var resource: One
 
-        func run() async throws {
-            _ = try await place.open { try await $0.editResource(path, .disabled(false)) }
-            print("Enabled \(path).")
-        }
+        func run() async throws { try await resource.edit(.disabled(false)) { "Enabled \($0.path)." } }
     }
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Remove a resource with all its versions.")
 
-        @OptionGroup var place: Place
-        @Argument(help: "The resource's path.", transform: { try ResourcePath($0) }) var path: ResourcePath
+        @OptionGroup var resource: One
 
         func run() async throws {
-            try await place.open { try await $0.removeResource(path) }
-            print("Removed \(path).")
+            try await resource.place.open { try await $0.removeResource(resource.path) }
+            print("Removed \(resource.path).")
         }
     }
 }

@@ -23,17 +23,15 @@ struct SessionsCommand: AsyncParsableCommand {
         func run() async throws {
             let selection = try selection(workload, chip, issuer)
             let all = try await place.open { try await $0.sessions(selection) }
-            if json { return try printJSON(all) }
-            guard !all.isEmpty else { return print("There are no sessions.") }
-            printTable(
-                [["ID", "WORKLOAD", "TEE", "CHIP", "OPENED", "EXPIRES", "ISSUER"]]
-                    + all.map {
-                        [
-                            $0.id, $0.workload ?? "-", $0.tee, $0.chip.isEmpty ? "-" : "\($0.chip.prefix(16))…",
-                            $0.opened.formatted(.iso8601), $0.expires.formatted(.iso8601),
-                            $0.issuer ?? "-",
-                        ]
-                    })
+            try printList(
+                all, json: json, orElse: "There are no sessions.",
+                ["ID", "WORKLOAD", "TEE", "CHIP", "OPENED", "EXPIRES", "ISSUER"]
+            ) {
+                [
+                    $0.id, $0.workload ?? "-", $0.tee, $0.chip.isEmpty ? "-" : "\($0.chip.prefix(16))…",
+                    $0.opened.formatted(.iso8601), $0.expires.formatted(.iso8601), $0.issuer ?? "-",
+                ]
+            }
         }
     }
 

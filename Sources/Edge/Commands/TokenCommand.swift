@@ -60,16 +60,12 @@ struct TokenCommand: AsyncParsableCommand {
 
         func run() async throws {
             let tokens = try await place.open { try await $0.tokens() }
-            if json { return try printJSON(tokens) }
-            guard !tokens.isEmpty else { return print("There are no tokens.") }
-            printTable(
-                [["ID", "ROLE", "STATE", "EXPIRES", "FOR"]]
-                    + tokens.map { token in
-                        let state = token.revoked != nil ? "revoked" : token.expires <= Date() ? "expired" : "good"
-                        return [
-                            token.id, token.role, state, token.expires.formatted(.iso8601), token.description,
-                        ]
-                    })
+            try printList(
+                tokens, json: json, orElse: "There are no tokens.", ["ID", "ROLE", "STATE", "EXPIRES", "FOR"]
+            ) { token in
+                let state = token.revoked != nil ? "revoked" : token.expires <= Date() ? "expired" : "good"
+                return [token.id, token.role, state, token.expires.formatted(.iso8601), token.description]
+            }
         }
     }
 

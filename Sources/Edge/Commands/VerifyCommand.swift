@@ -131,9 +131,8 @@ struct VerifyCommand: AsyncParsableCommand {
         }
 
         func conclude(_ verdict: Verdict, _ title: String, claims: ReportSummary? = nil) throws {
-            let table = VerdictTable(verdict, title: title, claims: claims)
-            print(json ? try table.json() : table.text(emphasise: Terminal.emphasise))
-            guard verdict.isAccepted else { throw ExitCode(1) }
+            try Commands.conclude(
+                VerdictTable(verdict, title: title, claims: claims), isAccepted: verdict.isAccepted, json: json)
         }
     }
 }

@@ -75,16 +75,9 @@ struct WorkloadCommand: AsyncParsableCommand {
 
         func run() async throws {
             let all = try await place.open { try await $0.workloads(search: search) }
-            if json { return try printJSON(all) }
-            guard !all.isEmpty else { return print("There are no workloads.") }
-            printTable(
-                [["ID", "TECHNOLOGY", "REGISTERED", "STATE"]]
-                    + all.map { workload in
-                        [
-                            workload.id, "\(workload.tee)", workload.registered.formatted(.iso8601),
-                            workload.disabled ? "disabled" : "enabled",
-                        ]
-                    })
+            try printList(
+                all, json: json, orElse: "There are no workloads.", ["ID", "TECHNOLOGY", "REGISTERED", "STATE"]
+            ) { [$0.id, $0.tee, $0.registered.formatted(.iso8601), $0.disabled ? "disabled" : "enabled"] }
         }
     }
 
@@ -159,8 +152,7 @@ struct WorkloadCommand: AsyncParsableCommand {
             }
             let table = VerdictTable(
                 verdict, title: "Evidence against \(id)", claims: ReportSummary(recorded.evidence.report))
-            print(json ? try table.json() : table.text(emphasise: Terminal.emphasise))
-            guard verdict.accepted else { throw ExitCode(1) }
+            try conclude(table, isAccepted: verdict.accepted, json: json)
         }
     }
 

@@ -174,7 +174,8 @@ struct ServerParts: Sendable {
         guests.longestBody = settings.limits.body
         guests.longestResource = settings.limits.resource
         guests.isSecure = isSecure
-        return CoCoDialect(broker: broker, tokens: tokens, policies: PolicyLibrary(folder.store), agent: agent, settings: guests)
+        return CoCoDialect(
+            broker: broker, tokens: tokens, policies: PolicyLibrary(folder.store), agent: agent, settings: guests)
     }
 
     private var administration: AdministrationAPI {

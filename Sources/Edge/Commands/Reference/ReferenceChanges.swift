@@ -36,16 +36,15 @@ extension ReferenceCommand {
             print(ReferenceText(done).summary("Added to"))
         }
 
-        private func addition(_ administrator: Administrator) async throws -> ReferenceAddition {
+        private func addition(_ administrator: Administrator) async throws -> AddedReferenceValues {
             guard let id = fromAttempt else {
-                let set = try input.set(try PolicyName(name))
-                return .values(set.values, set.kind)
+                return AddedReferenceValues(try input.set(try PolicyName(name)))
             }
             let seen = SeenGuest(try await administrator.attempt(id), kind)
             printLines(seen.lines)
             guard let value = seen.value else {
                 // The server says why.
-                return .attempt(id, kind, value: nil)
+                return AddedReferenceValues(kind, of: id, value: nil)
             }
             guard yes || Terminal.canAsk else {
                 throw CommandFailure(
@@ -53,7 +52,7 @@ extension ReferenceCommand {
             }
             guard yes || Terminal.confirm("Add it to the reference values \(name)?") else { throw ExitCode(1) }
             // What was looked at is what is taken.
-            return .attempt(id, kind, value: value)
+            return AddedReferenceValues(kind, of: id, value: value)
         }
     }
 

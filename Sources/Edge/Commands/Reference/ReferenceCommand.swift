@@ -61,17 +61,16 @@ struct ReferenceCommand: AsyncParsableCommand {
 
         func run() async throws {
             let all = try await place.open { try await $0.referenceValues() }
-            if json { return try printJSON(all) }
-            guard !all.isEmpty else { return print("There are no reference values.") }
-            printTable(
-                [["NAME", "KIND", "VALUES", "EXPIRES", "READ"]]
-                    + all.map { set in
-                        let end = set.expires.map { $0 <= Date() ? "expired" : $0.formatted(.iso8601) }
-                        return [
-                            set.name, set.kind.rawValue, "\(set.values.count)", end ?? "never",
-                            set.kind.isRead ? "by rules" : "no rule reads it",
-                        ]
-                    })
+            try printList(
+                all, json: json, orElse: "There are no reference values.",
+                ["NAME", "KIND", "VALUES", "EXPIRES", "READ"]
+            ) { set in
+                let end = set.expires.map { $0 <= Date() ? "expired" : $0.formatted(.iso8601) }
+                return [
+                    set.name, set.kind.rawValue, "\(set.values.count)", end ?? "never",
+                    set.kind.isRead ? "by rules" : "no rule reads it",
+                ]
+            }
         }
     }
 

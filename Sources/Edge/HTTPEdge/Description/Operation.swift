@@ -17,7 +17,7 @@ public struct Operation: Sendable {
 
     public init(
         _ id: String, _ summary: String, _ detail: String = "", query: [Parameter] = [], headers: [Parameter] = [],
-        body: Content? = nil, replies: [Reply], failures: [HTTPResponse.Status] = []
+        body: Content? = nil, replies: [Reply] = [], failures: [HTTPResponse.Status] = []
     ) {
         self.id = id
         self.summary = summary

@@ -3,11 +3,11 @@ import Formats
 import FoundationEssentials
 
 extension Schema {
-    /// What a reply's type writes and reads.
+    /// What a message's type writes and reads.
     ///
     /// The type is decoded from nothing, and what it asks for is noted: a description that is made from the type cannot
     /// say another thing than it does.
-    public init<Reply: Decodable>(of type: Reply.Type) {
+    public init<Message: Decodable>(of type: Message.Type) {
         let recorder = SchemaRecorder()
         _ = recorder.value(of: type)
         self = recorder.schema
@@ -27,7 +27,7 @@ extension DescribedReply {
 }
 
 /// A decoder that has something for whatever it is asked for, and notes what that was.
-private final class SchemaRecorder: Decoder {
+final class SchemaRecorder: Decoder {
     var schema = Schema(.object([]))
     /// Of an object, in the order of being asked for.
     private var members: [(name: String, schema: Schema, isRequired: Bool)] = []
@@ -46,19 +46,29 @@ private final class SchemaRecorder: Decoder {
             return note(Schema(["type": "string", "format": "date-time"]), Date(timeIntervalSince1970: 0))
         default: break
         }
-        if let type = type as? any SchemaCollection.Type { return type.record(self) as? Value }
-        if let type = type as? any (RawRepresentable<String> & CaseIterable).Type { return words(type) as? Value }
+        switch type {
+        case let type as any JSONReadable.Type: return note(type.schema, ())
+        case let type as any MessageCollection.Type: return type.record(self) as? Value
+        case let type as any (RawRepresentable<String> & CaseIterable).Type: return words(type) as? Value
+        default: break
+        }
         let value = try? Value(from: self)
+        let (reply, request) = (type as? any DescribedReply.Type, type as? any RequestMessage.Type)
         var properties: JSONValue = .object([])
         var object = Schema(["type": "object"])
         for member in members {
-            let detail = (type as? any DescribedReply.Type)?.details[member.name]
-            properties[member.name] = detail.map { member.schema.saying($0).json } ?? member.schema.json
-            object.adopt(member.schema)
+            var schema = request?.members[member.name] ?? member.schema
+            if let detail = reply?.details[member.name] { schema = schema.saying(detail) }
+            properties[member.name] = schema.json
+            object.adopt(schema)
         }
         object.set("required", .array(members.filter(\.isRequired).map { .text($0.name) }))
         object.set("properties", properties)
-        let given = (type as? any DescribedReply.Type)?.schemaName ?? "\(type)"
+        if let request {
+            object.set("additionalProperties", false)
+            for rule in request.rules.members ?? [] { object.set(rule.name, rule.value) }
+        }
+        let given = reply?.schemaName ?? "\(type)"
         let name = given.split(separator: ".").last.map(String.init) ?? given
         schema = object.named(name.hasSuffix("Summary") ? String(name.dropLast(7)) : name)
         return value
@@ -74,16 +84,16 @@ private final class SchemaRecorder: Decoder {
         return type.allCases.first
     }
 
-    fileprivate func member<Value: Decodable>(_ name: String, _ type: Value.Type, isRequired: Bool) throws -> Value {
+    /// - Returns: `nil` for a type of which no value can be made up.
+    fileprivate func member<Value: Decodable>(_ name: String, _ type: Value.Type, isRequired: Bool) -> Value? {
         let recorder = SchemaRecorder()
         let value = recorder.value(of: type)
         members.append((name, recorder.schema, isRequired))
-        guard let value else { throw MalformedInput(name, "has no value that could be made up") }
         return value
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedDecodingContainer<Key> {
-        KeyedDecodingContainer(Keyed(recorder: self))
+        KeyedDecodingContainer(Keyed(decoder: self))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer { throw MalformedInput("it", "is a list") }
@@ -91,61 +101,32 @@ private final class SchemaRecorder: Decoder {
         throw MalformedInput("it", "is one value")
     }
 
-    private struct Keyed<Key: CodingKey>: KeyedDecodingContainerProtocol {
-        let recorder: SchemaRecorder
-        var codingPath: [any CodingKey] { [] }
-        var allKeys: [Key] { [] }
+    private struct Keyed<Key: CodingKey>: PlainMembers {
+        let decoder: SchemaRecorder
 
         func contains(_ key: Key) -> Bool { true }
         func decodeNil(forKey key: Key) throws -> Bool { false }
 
         func decode<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value {
-            try recorder.member(key.stringValue, type, isRequired: true)
+            guard let value = decoder.member(key.memberName, type, isRequired: true) else {
+                throw MalformedInput(key.stringValue, "has no value that could be made up")
+            }
+            return value
         }
 
         func decodeIfPresent<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value? {
-            try optional(type, key)
+            optional(type, key)
         }
 
         // The standard library has its own for these, which would ask whether there is a value, and then for one.
-        func decodeIfPresent(_ type: Bool.Type, forKey key: Key) throws -> Bool? { try optional(type, key) }
-        func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? { try optional(type, key) }
-        func decodeIfPresent(_ type: Int.Type, forKey key: Key) throws -> Int? { try optional(type, key) }
-        func decodeIfPresent(_ type: Int64.Type, forKey key: Key) throws -> Int64? { try optional(type, key) }
-        func decodeIfPresent(_ type: Double.Type, forKey key: Key) throws -> Double? { try optional(type, key) }
+        func decodeIfPresent(_ type: Bool.Type, forKey key: Key) throws -> Bool? { optional(type, key) }
+        func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? { optional(type, key) }
+        func decodeIfPresent(_ type: Int.Type, forKey key: Key) throws -> Int? { optional(type, key) }
+        func decodeIfPresent(_ type: Int64.Type, forKey key: Key) throws -> Int64? { optional(type, key) }
+        func decodeIfPresent(_ type: Double.Type, forKey key: Key) throws -> Double? { optional(type, key) }
 
-        private func optional<Value: Decodable>(_ type: Value.Type, _ key: Key) throws -> Value? {
-            try recorder.member(key.stringValue, type, isRequired: false)
+        private func optional<Value: Decodable>(_ type: Value.Type, _ key: Key) -> Value? {
+            decoder.member(key.memberName, type, isRequired: false)
         }
-
-        func nestedContainer<Nested: CodingKey>(
-            keyedBy type: Nested.Type, forKey key: Key
-        ) throws -> KeyedDecodingContainer<Nested> { throw MalformedInput(key.stringValue, "is nested") }
-        func nestedUnkeyedContainer(forKey key: Key) throws -> any UnkeyedDecodingContainer {
-            throw MalformedInput(key.stringValue, "is nested")
-        }
-        func superDecoder() throws -> any Decoder { recorder }
-        func superDecoder(forKey key: Key) throws -> any Decoder { recorder }
-    }
-}
-
-/// A list or dictionary, whose elements are noted.
-private protocol SchemaCollection {
-    static func record(_ recorder: SchemaRecorder) -> Self
-}
-
-extension Array: SchemaCollection where Element: Decodable {
-    fileprivate static func record(_ recorder: SchemaRecorder) -> [Element] {
-        _ = recorder.value(of: Element.self)
-        recorder.schema = .array(of: recorder.schema)
-        return []
-    }
-}
-
-extension Dictionary: SchemaCollection where Key == String, Value: Decodable {
-    fileprivate static func record(_ recorder: SchemaRecorder) -> [String: Value] {
-        _ = recorder.value(of: Value.self)
-        recorder.schema.wrap { ["type": "object", "additionalProperties": $0] }
-        return [:]
     }
 }

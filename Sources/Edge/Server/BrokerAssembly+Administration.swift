@@ -1,5 +1,5 @@
 package import Administration
-import Broker
+package import Broker
 import Glibc
 package import Installation
 
@@ -10,7 +10,7 @@ extension BrokerAssembly {
     ///   - signer: gives the key that checkpoints are signed with.
     ///   - replacesWorkloads: whether a registered workload may be registered again.
     ///   - status: how the server is; `nil` where none runs.
-    func administration(
+    package func administration(
         signer: @escaping @Sendable () async throws -> CheckpointKey, replacesWorkloads: Bool,
         status: (@Sendable () async throws -> ServerStatus)? = nil
     ) -> AdministrationAPI {

@@ -1,0 +1,53 @@
+import Broker
+import Bytes
+import Formats
+import HTTPEdge
+
+// What callers of the API write, where it is about one thing alone.
+
+struct WorkloadChange: RequestMessage { let disabled: Bool }
+
+struct TokenRequest: RequestMessage {
+    let role: String
+    let description: String?
+    /// In seconds.
+    let lifetime: Double?
+
+    static let members: [String: Schema] = [
+        "role": .text(
+            "registrar, auditor or admin; with a scope for names in it alone, e.g. `registrar:team-a/`.",
+            pattern: "^(registrar|auditor|admin)(:(?=.{1,48}$)[A-Za-z0-9][A-Za-z0-9_-]*/([A-Za-z0-9_-]+/)*)?$"),
+        "description": .text(pattern: #"^[^\u0000-\u001f\u007f-\u009f]*$"#, longest: 64).orNull,
+        "lifetime": Schema([
+            "type": "number", "minimum": 1, "maximum": 315_360_000, "default": 7_776_000,
+            "description": "In seconds.",
+        ]).orNull,
+    ]
+
+    func authority() throws(Refusal) -> Authority {
+        guard let authority = Authority(exactly: role) else {
+            throw Refusal(
+                .malformed, "The field role has a value that cannot be used: it is \(Authority.wanted).")
+        }
+        return authority
+    }
+}
+
+/// Why a chip or a key is denied.
+struct DenialRequest: RequestMessage {
+    let reason: String
+
+    static let members: [String: Schema] = [
+        "reason": Schema([
+            "type": "string", "minLength": 1, "maxLength": 200, "pattern": #"^[^\u0000-\u001f\u007f-\u009f]*$"#,
+        ])
+    ]
+}
+
+/// A policy, as its author wrote it.
+struct NewPolicy: RequestMessage {
+    /// TOML.
+    let document: String
+
+    static let members: [String: Schema] = ["document": .text("TOML.", longest: 65_536)]
+}

@@ -1,0 +1,55 @@
+import Broker
+import Bytes
+public import Formats
+
+/// A request's body, as a caller writes it: how it is read, written and described all follow from its declaration. Members are
+/// in snake case.
+public protocol RequestMessage: Codable, Sendable {
+    /// What may stand in members beyond what their types say, by name.
+    static var members: [String: Schema] { get }
+    /// What holds for several members, in the words of JSON Schema.
+    static var rules: JSONValue { get }
+}
+
+extension RequestMessage {
+    public static var members: [String: Schema] { [:] }
+    public static var rules: JSONValue { .object([]) }
+}
+
+/// A value in a message that reads itself: it has more than one form, or is written as a text.
+public protocol JSONReadable: Decodable {
+    static var schema: Schema { get }
+
+    init(_ json: JSON) throws
+}
+
+extension JSONReadable {
+    public init(from decoder: any Decoder) throws {
+        guard let decoder = decoder as? MessageDecoder else { throw MalformedInput("it", "is read from JSON alone") }
+        try self.init(decoder.json)
+    }
+}
+
+extension Request {
+    /// The body, as a message.
+    ///
+    /// - Throws: a ``Refusal`` that names the field, what stood there and what may. It repeats nothing of it: it may hold
+    ///   a secret, and is wiped.
+    public func message<Message: Decodable>(_ type: Message.Type = Message.self) async throws -> Message {
+        var body = try await jsonBody()
+        var limits = JSON.Limits()
+        // What this process asks of itself.
+        if longestBody == .max { limits.values = 1 << 20 }
+        do {
+            let json = try JSON(wiping: &body, limits: limits)
+            guard json.kind == .object else { throw Refusal(.malformed, "The body is not a JSON object.") }
+            return try json.message()
+        } catch let error as MalformedInput {
+            throw Refusal(
+                .malformed,
+                error.subject.isEmpty || error.subject == "JSON"
+                    ? "The body is not JSON that can be used: \(error.reason)."
+                    : "The field \(error.subject) \(error.reason).")
+        }
+    }
+}
