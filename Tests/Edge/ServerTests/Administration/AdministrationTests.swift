@@ -22,28 +22,28 @@ struct AdministrationTests {
 
     @Test("A workload is created, read, replaced, disabled and removed, and its secret is in no answer")
     func workloads() async throws {
-        try await RunningServer.run { server in
+        try await APIInProcess.run { api in
             let path = "/api/v1/workloads/team%2Fapp"
-            let created = try await server.call("POST", "/api/v1/workloads", workload("team/app", secret: "sesame"))
+            let created = try await api.call("POST", "/api/v1/workloads", workload("team/app", secret: "sesame"))
             #expect(created.status == 201 && created.headers.first(name: "Location") == path)
             let etag = try #require(created.headers.first(name: "ETag"))
             #expect(created.json["id"] as? String == "team/app" && created.json["disabled"] as? Bool == false)
-            #expect(try await server.call("POST", "/api/v1/workloads", workload("team/app")).status == 409)
-            let read = try await server.call("GET", path)
+            #expect(try await api.call("POST", "/api/v1/workloads", workload("team/app")).status == 409)
+            let read = try await api.call("GET", path)
             #expect(read.status == 200 && read.headers.first(name: "ETag") == etag && read.body == created.body)
-            #expect(try await server.call("GET", "/api/v1/workloads/team/app").body == read.body)
-            let replaced = try await server.call("PUT", path, workload(secret: "sesame2"))
+            #expect(try await api.call("GET", "/api/v1/workloads/team/app").body == read.body)
+            let replaced = try await api.call("PUT", path, workload(secret: "sesame2"))
             #expect(replaced.status == 200 && replaced.headers.first(name: "ETag") != etag)
             let version = try #require(replaced.json["version"] as? String)
             #expect(replaced.headers.first(name: "ETag") == "\"\(version)\"")
-            #expect(try await server.call("GET", path).body == replaced.body, "what is answered is what is stored")
-            let list = try await server.call("GET", "/api/v1/workloads")
+            #expect(try await api.call("GET", path).body == replaced.body, "what is answered is what is stored")
+            let list = try await api.call("GET", "/api/v1/workloads")
             for reply in [created, read, replaced, list] { #expect(!reply.body.contains("sesame")) }
-            let put = try await server.call("PUT", "/api/v1/workloads/new", workload())
+            let put = try await api.call("PUT", "/api/v1/workloads/new", workload())
             #expect(put.status == 201)
-            #expect(try await server.call("DELETE", path).status == 204)
-            #expect(try await server.call("DELETE", path).problem == "workload_unknown")
-            #expect(try await server.call("GET", path).status == 404)
+            #expect(try await api.call("DELETE", path).status == 204)
+            #expect(try await api.call("DELETE", path).problem == "workload_unknown")
+            #expect(try await api.call("GET", path).status == 404)
         }
     }
 
@@ -61,45 +61,87 @@ struct AdministrationTests {
         }
     }
 
+    @Test(
+        "A member that a message does not have is refused by its name, and what stands there is not repeated",
+        arguments: [
+            ("POST", "workloads", #""id":"app","launch_measurement":"00","secret":"s""#),
+            ("PUT", "workloads/app", #""launch_measurement":"00","secret":"s""#),
+            ("PATCH", "workloads/app", #""disabled":true"#), ("POST", "appraisals", #""policy":"web","report":"00""#),
+            ("POST", "resources/a/b/c", #""bytes":32"#), ("PATCH", "resources/a/b/c", #""disabled":true"#),
+            ("PUT", "policies/web", #""document":"""#), ("POST", "impacts", #""policy_document":"""#),
+            ("PUT", "reference-values/web", #""kind":"measurement","values":["00"]"#),
+            ("POST", "reference-values/web/values", #""attempt":1"#), ("PATCH", "reference-values/web", #""after":1"#),
+            ("POST", "tokens", #""role":"admin""#), ("PUT", "denials/key/00", #""reason":"why""#),
+        ])
+    func unknownMembers(_ method: String, _ path: String, _ members: String) async throws {
+        try await APIInProcess.run { api in
+            let path = path.replacing("key/00", with: "key/" + String(repeating: "0a", count: 32))
+            let reply = try await api.call(method, "/api/v1/\(path)", #"{\#(members),"extra":"s3cret"}"#)
+            let detail = reply.json["detail"] as? String ?? ""
+            #expect(reply.status == 400 && reply.problem == "malformed")
+            #expect(detail.hasPrefix("The field extra is not known here: there are "), "\(reply.body)")
+            #expect(!reply.body.contains("s3cret"))
+        }
+    }
+
+    @Test("A secret of any length, registered on the data folder of a server at work, reaches its guest")
+    func secretsOnTheFolder() async throws {
+        try await RunningServer.run { server in
+            let administrator = try await server.administrator()
+            for length in [1, 2, 3, 4, 244, 245] {
+                let (id, secret) = ("app-\(length)", (0..<length).map { UInt8($0 % 255 + 1) })
+                let launch = NewWorkload.Launch.measurement(
+                    Hex.encode(Simulated.measurement(id)), configuration: "")
+                let made = try await administrator.register(
+                    NewWorkload(id: id, launch: launch, secret: Secret(secret)), replacing: false)
+                #expect(made.id == id)
+                #expect(try await Simulated.guest(id).boot(over: server.transport) == secret, "\(length)")
+            }
+            await #expect(throws: Refusal.self, "a refusal stays one") { try await administrator.workload("none") }
+            await #expect(throws: Refusal.self) { try await administrator.workload("") }
+            await #expect(throws: Refusal.self, "only a server has a status") { try await administrator.status() }
+        }
+    }
+
     @Test("A change that expects another version than there is changes nothing")
     func preconditions() async throws {
-        try await RunningServer.run { server in
+        try await APIInProcess.run { api in
             let path = "/api/v1/workloads/app"
-            let first = try await server.call("PUT", path, workload()).headers.first(name: "ETag") ?? ""
-            let second = try await server.call("PUT", path, workload(), headers: [("If-Match", first)])
+            let first = try await api.call("PUT", path, workload()).headers.first(name: "ETag") ?? ""
+            let second = try await api.call("PUT", path, workload(), headers: [("If-Match", first)])
             #expect(second.status == 200)
             let etag = second.headers.first(name: "ETag") ?? ""
             for stale in [first, "\"999\"", "\"x\"", "x"] {
                 let headers = [("If-Match", stale)]
-                #expect(try await server.call("PUT", path, workload(), headers: headers).status == 412, "\(stale)")
-                #expect(try await server.call("DELETE", path, headers: headers).status == 412)
+                #expect(try await api.call("PUT", path, workload(), headers: headers).status == 412, "\(stale)")
+                #expect(try await api.call("DELETE", path, headers: headers).status == 412)
                 #expect(
-                    try await server.call("PATCH", path, #"{"disabled":true}"#, headers: headers).problem
+                    try await api.call("PATCH", path, #"{"disabled":true}"#, headers: headers).problem
                         == "precondition_failed")
             }
-            let none = try await server.call(
+            let none = try await api.call(
                 "PUT", "/api/v1/workloads/none", workload(), headers: [("If-Match", "*")])
             #expect(none.status == 412, "* means that there is one")
-            let absent = try await server.call("PUT", path, workload(), headers: [("If-None-Match", "*")])
+            let absent = try await api.call("PUT", path, workload(), headers: [("If-None-Match", "*")])
             #expect(absent.status == 409)
-            #expect(try await server.call("GET", path).headers.first(name: "ETag") == etag)
-            let disabled = try await server.call("PATCH", path, #"{"disabled":true}"#, headers: [("If-Match", etag)])
+            #expect(try await api.call("GET", path).headers.first(name: "ETag") == etag)
+            let disabled = try await api.call("PATCH", path, #"{"disabled":true}"#, headers: [("If-Match", etag)])
             #expect(disabled.status == 200 && disabled.headers.first(name: "ETag") != etag)
             #expect(
-                try await server.call("DELETE", path, headers: [("If-Match", etag)]).status == 412,
+                try await api.call("DELETE", path, headers: [("If-Match", etag)]).status == 412,
                 "it was disabled since")
-            #expect(try await server.call("DELETE", path, headers: [("If-Match", "*")]).status == 204)
+            #expect(try await api.call("DELETE", path, headers: [("If-Match", "*")]).status == 204)
         }
     }
 
     @Test("A server that replaces nothing does so on no path")
     func noReplacing() async throws {
-        try await RunningServer.run({ $0.replacesWorkloads = false }) { server in
+        try await APIInProcess.run({ $0.replacesWorkloads = false }) { api in
             let path = "/api/v1/workloads/app"
-            let made = try await server.call("PUT", path, workload())
+            let made = try await api.call("PUT", path, workload())
             #expect(made.status == 201)
-            #expect(try await server.call("PUT", path, workload()).problem == "workload_exists")
-            #expect(try await server.call("PATCH", path, #"{"disabled":true}"#).status == 200)
+            #expect(try await api.call("PUT", path, workload()).problem == "workload_exists")
+            #expect(try await api.call("PATCH", path, #"{"disabled":true}"#).status == 200)
         }
     }
 

@@ -21,35 +21,35 @@ struct PolicyAPITests {
 
     @Test("They are set, read, listed, replaced and removed, each with an ETag")
     func lifecycle() async throws {
-        try await RunningServer.run { server in
+        try await APIInProcess.run { api in
             let (web, set) = ("/api/v1/policies/web", "/api/v1/reference-values/web-1")
-            #expect(try await server.call("PUT", web, policy).problem == "invalid_field", "its values are not there")
-            let values = try await server.call("PUT", set, values)
+            #expect(try await api.call("PUT", web, policy).problem == "invalid_field", "its values are not there")
+            let values = try await api.call("PUT", set, values)
             #expect(values.status == 201 && values.json["kind"] as? String == "measurement")
             #expect(values.json["expires"] as? String == "2036-01-01T00:00:00Z")
-            let made = try await server.call("PUT", web, policy)
+            let made = try await api.call("PUT", web, policy)
             #expect(made.status == 201 && made.json["reference_values"] as? [String] == ["web-1"])
             #expect((made.json["explanation"] as? String)?.contains("@web-1 (1 value, until 2036") == true)
-            let read = try await server.call("GET", web)
+            let read = try await api.call("GET", web)
             #expect(read.body == made.body && read.headers.first(name: "ETag") == made.headers.first(name: "ETag"))
-            #expect(try await server.call("GET", set).body == values.body)
-            let replaced = try await server.call("PUT", web, policy)
+            #expect(try await api.call("GET", set).body == values.body)
+            let replaced = try await api.call("PUT", web, policy)
             #expect(replaced.status == 200)
             #expect(replaced.headers.first(name: "ETag") == "\"\(replaced.json["version"] as? String ?? "")\"")
             #expect(replaced.headers.first(name: "ETag") != made.headers.first(name: "ETag"))
             let (policies, sets) = (
-                try await server.call("GET", "/api/v1/policies"),
-                try await server.call("GET", "/api/v1/reference-values")
+                try await api.call("GET", "/api/v1/policies"),
+                try await api.call("GET", "/api/v1/reference-values")
             )
             #expect((policies.json["policies"] as? [[String: Any]])?.count == 1)
             #expect((sets.json["reference_values"] as? [[String: Any]])?.count == 1)
-            let inUse = try await server.call("DELETE", set)
+            let inUse = try await api.call("DELETE", set)
             #expect(inUse.status == 409 && inUse.problem == "in_use")
-            #expect(try await server.call("DELETE", web).status == 204)
-            #expect(try await server.call("DELETE", set).status == 204)
+            #expect(try await api.call("DELETE", web).status == 204)
+            #expect(try await api.call("DELETE", set).status == 204)
             for path in [web, set] {
-                #expect(try await server.call("GET", path).problem == "not_found")
-                #expect(try await server.call("DELETE", path).status == 404)
+                #expect(try await api.call("GET", path).problem == "not_found")
+                #expect(try await api.call("DELETE", path).status == 404)
             }
         }
     }
@@ -58,24 +58,24 @@ struct PolicyAPITests {
         "A change that expects another version than there is changes nothing",
         arguments: ["policies", "reference-values"])
     func preconditions(collection: String) async throws {
-        try await RunningServer.run { server in
-            #expect(try await server.call("PUT", "/api/v1/reference-values/web-1", values).status == 201)
+        try await APIInProcess.run { api in
+            #expect(try await api.call("PUT", "/api/v1/reference-values/web-1", values).status == 201)
             let (path, body) = ("/api/v1/\(collection)/x", collection == "policies" ? policy : values)
-            #expect(try await server.call("PUT", path, body, headers: [("If-Match", "*")]).status == 412)
-            let first = try await server.call("PUT", path, body, headers: [("If-None-Match", "*")])
+            #expect(try await api.call("PUT", path, body, headers: [("If-Match", "*")]).status == 412)
+            let first = try await api.call("PUT", path, body, headers: [("If-None-Match", "*")])
             #expect(first.status == 201)
-            #expect(try await server.call("PUT", path, body, headers: [("If-None-Match", "*")]).status == 412)
+            #expect(try await api.call("PUT", path, body, headers: [("If-None-Match", "*")]).status == 412)
             let etag = first.headers.first(name: "ETag") ?? ""
-            let second = try await server.call("PUT", path, body, headers: [("If-Match", etag)])
+            let second = try await api.call("PUT", path, body, headers: [("If-Match", etag)])
             #expect(second.status == 200)
             for stale in [etag, "\"999\"", "x"] {
                 let headers = [("If-Match", stale)]
-                #expect(try await server.call("PUT", path, body, headers: headers).problem == "precondition_failed")
-                #expect(try await server.call("DELETE", path, headers: headers).status == 412)
+                #expect(try await api.call("PUT", path, body, headers: headers).problem == "precondition_failed")
+                #expect(try await api.call("DELETE", path, headers: headers).status == 412)
             }
-            #expect(try await server.call("GET", path).body == second.body)
+            #expect(try await api.call("GET", path).body == second.body)
             let both = [("If-None-Match", "*"), ("If-Match", etag)]
-            #expect(try await server.call("PUT", path, body, headers: both).problem == "precondition_failed")
+            #expect(try await api.call("PUT", path, body, headers: both).problem == "precondition_failed")
         }
     }
 
@@ -114,27 +114,27 @@ struct PolicyAPITests {
             ("reference-values/web", #"{"kind":"measurement","values":["x"]}"#, "a measurement is 96 hex digits"),
         ])
     func faults(path: String, body: String, says: String) async throws {
-        try await RunningServer.run { server in
-            let reply = try await server.call("PUT", "/api/v1/\(path)", body)
+        try await APIInProcess.run { api in
+            let reply = try await api.call("PUT", "/api/v1/\(path)", body)
             #expect(reply.status == 400 && reply.problem == "invalid_field")
             #expect((reply.json["detail"] as? String)?.contains(says) == true, "\(reply.body)")
-            let lists = try await server.call("GET", "/api/v1/policies").body
+            let lists = try await api.call("GET", "/api/v1/policies").body
             #expect(!lists.contains("document"))
         }
     }
 
     @Test("Evidence is held against a policy that is kept, and against one that is tried out")
     func appraisal() async throws {
-        try await RunningServer.run { server in
-            #expect(try await server.call("PUT", "/api/v1/reference-values/web-1", values).status == 201)
-            #expect(try await server.call("PUT", "/api/v1/policies/web", policy).status == 201)
+        try await APIInProcess.run { api in
+            #expect(try await api.call("PUT", "/api/v1/reference-values/web-1", values).status == 201)
+            #expect(try await api.call("PUT", "/api/v1/policies/web", policy).status == 201)
             let guest = try Simulated.guest("app")
             let report = Hex.encode(try guest.template.signed(by: guest.signer))
             let certificates = guest.certificates.map { "\"\(Data($0.der).base64EncodedString())\"" }
             func appraise(_ subject: String) async throws -> RunningServer.Reply {
                 let list = certificates.joined(separator: ",")
                 let body = #"{\#(subject),"report":"\#(report)","certificates":[\#(list)]}"#
-                return try await server.call("POST", "/api/v1/appraisals", body)
+                return try await api.call("POST", "/api/v1/appraisals", body)
             }
             let kept = try await appraise(#""policy":"web""#)
             #expect(kept.json["accepted"] as? Bool == true, "\(kept.body)")
@@ -144,7 +144,7 @@ struct PolicyAPITests {
             #expect(draft.json["accepted"] as? Bool == false && draft.json["genuine"] as? Bool == true)
             #expect(try await appraise(#""policy":"none""#).problem == "not_found")
             #expect(try await appraise(#""policy":"web","workload":"app""#).problem == "malformed")
-            let trail = try await server.administrator().auditRecords(after: 0, limit: 100).map(\.record)
+            let trail = try await api.administrator.auditRecords(after: 0, limit: 100).map(\.record)
             let tests = trail.filter { $0.contains("policy.test") }
             #expect(tests.count == 2 && tests[0].contains(#""accepted":"true""#))
             #expect(tests[1].contains(#""draft":"true""#) && tests[1].contains(#""failed":"policy.product""#))
@@ -164,14 +164,14 @@ struct ReferenceLifeAPITests {
 
     @Test("What is known of a value is kept and read back, with who put it in; what is read can be set again")
     func provenance() async throws {
-        try await RunningServer.run { server in
+        try await APIInProcess.run { api in
             let provenance =
                 #"{"origin":"computed","tool":"kbs 1","files":[{"role":"firmware","name":"OVMF.fd","sha256":"\#(String(repeating: "ab", count: 32))","size":4}],"command_line":"a b","parameters":{"vcpus":"2"}}"#
             let body =
                 #"{"kind":"measurement","values":[{"value":"\#(new)","provenance":\#(provenance)},"\#(old)"],"source":"CI"}"#
-            let made = try await server.call("PUT", set, body)
+            let made = try await api.call("PUT", set, body)
             #expect(made.status == 201, "\(made.body)")
-            let read = values(try await server.call("GET", set))
+            let read = values(try await api.call("GET", set))
             let known = read.first?["provenance"] as? [String: Any]
             #expect(known?["command_line"] as? String == "a b" && known?["tool"] as? String == "kbs 1")
             #expect(((known?["files"] as? [[String: Any]])?.first)?["name"] as? String == "OVMF.fd")
@@ -180,64 +180,64 @@ struct ReferenceLifeAPITests {
             let again = String(
                 decoding: try JSONSerialization.data(
                     withJSONObject: ["kind": "measurement", "values": read]), as: UTF8.self)
-            #expect(try await server.call("PUT", set, again).status == 200)
-            let byHand = try await server.call("PUT", set, #"{"kind":"measurement","values":["\#(new)"]}"#)
+            #expect(try await api.call("PUT", set, again).status == 200)
+            let byHand = try await api.call("PUT", set, #"{"kind":"measurement","values":["\#(new)"]}"#)
             #expect((values(byHand).first?["provenance"] as? [String: Any])?["tool"] as? String == "kbs 1")
             // Lists say less.
-            let listed = try await server.call("GET", "/api/v1/reference-values").json["reference_values"]
+            let listed = try await api.call("GET", "/api/v1/reference-values").json["reference_values"]
             #expect(((listed as? [[String: Any]])?.first?["values"] as? [[String: Any]])?.first?["by"] == nil)
         }
     }
 
     @Test("The values of the release before count on for as long as is said, and no longer")
     func keepPrevious() async throws {
-        try await RunningServer.run { server in
-            #expect(try await server.call("PUT", set, #"{"kind":"measurement","values":["\#(old)"]}"#).status == 201)
+        try await APIInProcess.run { api in
+            #expect(try await api.call("PUT", set, #"{"kind":"measurement","values":["\#(old)"]}"#).status == 201)
             let body = #"{"kind":"measurement","values":["\#(new)"],"keep_previous":86400}"#
-            let both = try await server.call("PUT", set, body)
+            let both = try await api.call("PUT", set, body)
             #expect(values(both).map { $0["value"] as? String } == [new, old], "\(both.body)")
             #expect(values(both).first?["expires"] == nil)
             let end = try #require(values(both).last?["expires"] as? String)
             let expires = try Date(end, strategy: .iso8601)
             #expect((86_000...86_400).contains(expires.timeIntervalSinceNow))
             // A pipeline that runs twice prolongs nothing.
-            #expect(values(try await server.call("PUT", set, body)).last?["expires"] as? String == end)
+            #expect(values(try await api.call("PUT", set, body)).last?["expires"] as? String == end)
             let other = #"{"kind":"host_data","values":["\#(String(repeating: "1", count: 64))"],"keep_previous":60}"#
-            #expect(try await server.call("PUT", set, other).problem == "invalid_field")
-            #expect(try await server.call("PUT", set, body.replacing("86400", with: "0")).problem == "invalid_field")
+            #expect(try await api.call("PUT", set, other).problem == "invalid_field")
+            #expect(try await api.call("PUT", set, body.replacing("86400", with: "0")).problem == "invalid_field")
         }
     }
 
     @Test("Values are retired: one, or all, for another set; what is not there is told")
     func retire() async throws {
-        try await RunningServer.run { server in
+        try await APIInProcess.run { api in
             let body = #"{"kind":"measurement","values":["\#(old)","\#(new)"]}"#
             for name in ["web", "next"] {
-                #expect(try await server.call("PUT", "/api/v1/reference-values/\(name)", body).status == 201)
+                #expect(try await api.call("PUT", "/api/v1/reference-values/\(name)", body).status == 201)
             }
-            let one = try await server.call("PATCH", set, #"{"values":["\#(old)"],"after":0}"#)
+            let one = try await api.call("PATCH", set, #"{"values":["\#(old)"],"after":0}"#)
             #expect((one.json["life"] as? String)?.contains("1 EXPIRED on") == true, "\(one.body)")
             #expect(values(one).last?["expires"] == nil)
-            let marked = try await server.call("PATCH", set, #"{"superseded_by":"next"}"#)
+            let marked = try await api.call("PATCH", set, #"{"superseded_by":"next"}"#)
             #expect(marked.json["superseded_by"] as? String == "next" && values(marked).last?["expires"] == nil)
-            let all = try await server.call("PATCH", set, #"{"after":3600}"#)
+            let all = try await api.call("PATCH", set, #"{"after":3600}"#)
             #expect(all.json["expires"] is String && all.json["superseded_by"] as? String == "next")
             let stranger = String(repeating: "1", count: 96)
             #expect(
-                try await server.call("PATCH", set, #"{"values":["\#(stranger)"],"after":0}"#).problem == "not_found")
+                try await api.call("PATCH", set, #"{"values":["\#(stranger)"],"after":0}"#).problem == "not_found")
             for bad in [#"{}"#, #"{"values":["\#(old)"]}"#, #"{"values":["\#(old)"],"superseded_by":"next"}"#] {
-                #expect(try await server.call("PATCH", set, bad).problem == "malformed", "\(bad)")
+                #expect(try await api.call("PATCH", set, bad).problem == "malformed", "\(bad)")
             }
             for bad in ["web", "none"] {
                 #expect(
-                    try await server.call("PATCH", set, #"{"superseded_by":"\#(bad)"}"#).problem == "invalid_field")
+                    try await api.call("PATCH", set, #"{"superseded_by":"\#(bad)"}"#).problem == "invalid_field")
             }
-            #expect(try await server.call("PATCH", "/api/v1/reference-values/x", #"{"after":0}"#).status == 404)
+            #expect(try await api.call("PATCH", "/api/v1/reference-values/x", #"{"after":0}"#).status == 404)
             let etag = all.headers.first(name: "ETag") ?? ""
             #expect(
-                try await server.call("PATCH", set, #"{"after":0}"#, headers: [("If-Match", "\"1\"")]).status == 412)
+                try await api.call("PATCH", set, #"{"after":0}"#, headers: [("If-Match", "\"1\"")]).status == 412)
             #expect(
-                try await server.call("PATCH", set, #"{"after":0}"#, headers: [("If-Match", etag)]).status == 200)
+                try await api.call("PATCH", set, #"{"after":0}"#, headers: [("If-Match", etag)]).status == 200)
         }
     }
 
