@@ -15,8 +15,8 @@ extension AdministrationAPI {
                     "listPolicies", "List the policies", "In the order of their names, a page at a time.",
                     query: [.after("name"), .limit]), ok: "A page."
             ) { request, admission in
-                try await request.page({ $0 as PolicySummary }, within: admission, .policy, by: \.name) {
-                    try await summaries(after: $0, limit: $1)
+                try await request.page(summary, within: admission, .policy, by: \.policy.name.text) {
+                    try await library.policies(after: $0, limit: $1)
                 }
             },
             call(
@@ -79,17 +79,9 @@ extension AdministrationAPI {
         PolicySummary(stored, try await library.references(of: stored.policy), at: now())
     }
 
-    private func summaries(after name: String, limit: Int) async throws -> [PolicySummary] {
-        var summaries: [PolicySummary] = []
-        for stored in try await library.policies(after: name, limit: limit) {
-            summaries.append(try await summary(stored))
-        }
-        return summaries
-    }
-
     private func draft(_ message: ImpactRequest) async throws -> PolicyDraft {
         switch (message.policyDocument, message.settings) {
-        case (nil, let values?):
+        case (nil, let values?) where message.policy == nil:
             guard !values.isEmpty else { throw Refusal(.malformed, "settings holds none.") }
             return .server(try drafting(values))
         case (let document?, nil):
@@ -98,7 +90,7 @@ extension AdministrationAPI {
             try policy.check()
             let replaced: PolicyInForce? = if let name { try await store.policyInForce(name) } else { nil }
             return .policy(policy, references: try await library.references(of: policy), replacing: replaced)
-        default: throw Refusal(.malformed, "One of policy_document and settings must be given.")
+        default: throw Refusal(.malformed, "Either policy_document, with policy or without, or settings must be given.")
         }
     }
 }

@@ -111,7 +111,7 @@ extension AdministrationAPI {
     ) async throws -> (stored: StoredReferenceValues, replaced: Bool) {
         let kind = message.kind ?? .measurement
         switch (message.values, message.attempt) {
-        case (let values?, nil):
+        case (let values?, nil) where message.value == nil:
             return try await library.add(
                 try values.map { try $0.value(of: kind) }, of: kind, to: name, expecting: expected,
                 by: admission.actor)
@@ -122,6 +122,7 @@ extension AdministrationAPI {
                     .forbidden,
                     "Attempts are read by who may read all of them, and you have a scope: give the value itself.")
             }
+            guard id > 0 else { throw Refusal(.invalidField, "attempt is the number of an attempt, from 1.") }
             guard let attempt = try await store.attempt(id) else { throw Refusal.noAttempt(id) }
             let value = try ReferenceValue(seenIn: attempt, as: kind)
             if let text = message.value, try kind.bytes(text) != value.bytes {
@@ -132,7 +133,7 @@ extension AdministrationAPI {
             }
             return try await library.add(
                 [value], of: kind, to: name, expecting: expected, details: ["attempt": "\(id)"], by: admission.actor)
-        default: throw Refusal(.malformed, "One of values and attempt must be given.")
+        default: throw Refusal(.malformed, "Either values must be given, or attempt, with value or without.")
         }
     }
 }

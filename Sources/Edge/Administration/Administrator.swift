@@ -24,10 +24,12 @@ public struct Administrator: TrailSource {
         trail = nil
         let base = url.hasSuffix("/") ? String(url.dropLast()) : url
         send = { head, body in
+            // The client copies it, and wipes its copy.
+            defer { body?.wipeInPlace() }
             var request = HTTPClientRequest(head.method, url: base, path: head.path, body: body)
             if let token { try request.add(.authorization, "Bearer \(token)") }
             for field in head.headerFields { try request.add(field.name, field.value) }
-            let response = try await client.execute(request, timeout: .seconds(60), upTo: 1 << 26)
+            let response = try await client.execute(request, timeout: .seconds(60), upTo: Messages.mostBytes)
             guard (200..<300).contains(response.status.code) else { throw RemoteFailure(response) }
             return response.body
         }
@@ -277,13 +279,13 @@ public struct Administrator: TrailSource {
     private func all<Element: Listed>(
         _ collection: String, _ query: [String: String?] = [:]
     ) async throws -> [Element] where Element.Cursor == String {
-        var (all, start): ([Element], String?) = ([], "")
-        while let cursor = start {
+        var (all, next): ([Element], String?) = ([], nil)
+        repeat {
             let page: Page<Element> = try await get(
-                collection, query.merging([Element.parameter: cursor, "limit": "1000"]) { $1 })
+                collection, query.merging([Element.parameter: next, "limit": "1000"]) { $1 })
             all += page.elements
-            start = page.next
-        }
+            next = page.next
+        } while next != nil
         return all
     }
 
@@ -313,11 +315,9 @@ public struct Administrator: TrailSource {
         return try await send(head, body)
     }
 
-    /// Without what is `nil` or empty.
+    /// Without what is `nil`.
     private func queryText(_ query: [String: String?]) -> String {
-        let pairs = query.compactMap { name, value in
-            value.flatMap { $0.isEmpty ? nil : "\(name)=\(PercentEncoding.encode($0))" }
-        }.sorted()
+        let pairs = query.compactMap { name, value in value.map { "\(name)=\(PercentEncoding.encode($0))" } }.sorted()
         return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
     }
 

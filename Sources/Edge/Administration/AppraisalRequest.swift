@@ -68,13 +68,16 @@ struct AppraisalRequest: RequestMessage {
         case (nil, let text?): contents = Array(text.utf8)
         default: throw Refusal(.malformed, "One of report and evidence must be given.")
         }
+        guard certificates?.count ?? 0 <= Self.mostCertificates else {
+            throw Refusal(.invalidField, "At most \(Self.mostCertificates) certificates can go with evidence.")
+        }
         let files = try (certificates ?? []).map { text throws(Refusal) in
             guard let file = Base64.decode(text) else {
                 throw Refusal(.malformed, "The field certificates has a text that is not base64, padded.")
             }
             return file
         }
-        let read = files.prefix(Self.mostCertificates).flatMap {
+        let read = files.flatMap {
             ((try? Certificate.read(file: $0)) ?? []).prefix(Self.mostInFile)
         }
         do {

@@ -23,7 +23,11 @@ package struct CallsInProcess: Sendable {
         request.query = try Query(request.uri, knowing: call.operation?.query.map(\.name) ?? [])
         switch call.handler {
         case .open(let answer): return try await answer(request)
-        case .admitted(_, let answer): return try await answer(request, admission)
+        case .admitted(_, let answer):
+            guard call.checksNames || admission.reach == .everything else {
+                throw Refusal(.forbidden, "A scope does not reach this.")
+            }
+            return try await answer(request, admission)
         }
     }
 }

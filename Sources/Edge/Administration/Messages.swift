@@ -16,12 +16,15 @@ enum Messages {
         return (try? encoder.encode(message)).map { Array($0) } ?? Array("{}".utf8)
     }
 
+    /// Of a reply. A page of a thousand sets or policies has as many, if each is as large as can be.
+    static let mostBytes = 1 << 29
+
     /// Reads a server's reply. What a newer server says beyond it is passed over.
     ///
     /// - Throws: an error that says which member of it cannot be used.
     static func decode<Reply: Decodable>(_ type: Reply.Type, _ reply: [UInt8]) throws -> Reply {
         var limits = JSON.Limits()
-        (limits.bytes, limits.values) = (1 << 26, 1 << 22)
+        (limits.bytes, limits.values) = (mostBytes, 1 << 24)
         do { return try JSON(reply, limits: limits).message(passingOverUnknown: true) } catch let error
             as MalformedInput
         {

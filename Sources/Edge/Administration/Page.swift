@@ -55,18 +55,19 @@ extension Request {
     ///   - next: where the page behind an element begins.
     ///   - fetch: reads so many.
     func page<Found, Element: Listed>(
-        _ element: (Found) -> Element, next: (Found) -> Element.Cursor,
+        _ element: (Found) async throws -> Element, next: (Found) -> Element.Cursor,
         _ fetch: (_ limit: Int) async throws -> [Found]
     ) async throws -> Page<Element> {
         let limit = try query.limit()
         let found = try await fetch(limit + 1)
-        return Page(
-            found.prefix(limit).map(element), next: found.count > limit ? found.prefix(limit).last.map(next) : nil)
+        var elements: [Element] = []
+        for one in found.prefix(limit) { elements.append(try await element(one)) }
+        return Page(elements, next: found.count > limit ? found.prefix(limit).last.map(next) : nil)
     }
 
     /// The same of what whoever asks may name, in the order of names.
     func page<Found, Element: Listed>(
-        _ element: (Found) -> Element, within admission: Admission, _ kind: NameScope.Kind, by name: (Found) -> String,
+        _ element: (Found) async throws -> Element, within admission: Admission, _ kind: NameScope.Kind, by name: (Found) -> String,
         _ fetch: (_ after: String, _ limit: Int) async throws -> [Found]
     ) async throws -> Page<Element> where Element.Cursor == String {
         try await page(element, next: name) {

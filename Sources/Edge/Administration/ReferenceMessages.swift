@@ -112,6 +112,8 @@ struct NewReferenceValues: RequestMessage {
             "For how many seconds the values that are there count on, beside the new ones; otherwise they go."),
     ]
 
+    static let readBack = ["name", "superseded_by", "changed", "version", "life"]
+
     init(_ set: ReferenceValueSet, keeping: TimeInterval?) {
         (kind, source, validFrom, expires) = (set.kind, set.source, nil, nil)
         (values, keepPrevious) = (set.values.map { GivenValue($0, set.kind) }, keeping)
@@ -244,6 +246,17 @@ struct GivenValue: JSONReadable, Encodable, Sendable {
         provenance = value.provenance
     }
 
+    func encode(to encoder: any Encoder) throws {
+        guard validFrom != nil || expires != nil || provenance != nil else { return try value.encode(to: encoder) }
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(value, forKey: .value)
+        try container.encodeIfPresent(validFrom, forKey: .validFrom)
+        try container.encodeIfPresent(expires, forKey: .expires)
+        try container.encodeIfPresent(provenance, forKey: .provenance)
+    }
+
+    private enum CodingKeys: CodingKey { case value, validFrom, expires, provenance }
+
     init(_ json: JSON) throws {
         guard json.kind == .object else {
             (value, validFrom, expires, provenance) = (try WrittenValue(json), nil, nil, nil)
@@ -253,7 +266,13 @@ struct GivenValue: JSONReadable, Encodable, Sendable {
         value = try WrittenValue(try json.member("value"))
         validFrom = try json.optional("valid_from")?.message(Date.self)
         expires = try json.optional("expires")?.message(Date.self)
-        provenance = try json.optional("provenance").map { try Provenance($0) }
+        provenance = try json.optional("provenance").map { json in
+            try json.expectMembers(["origin", "tool", "files", "command_line", "parameters"])
+            for file in try json.optional("files")?.array() ?? [] {
+                try file.expectMembers(["role", "name", "sha256", "size"])
+            }
+            return try Provenance(json)
+        }
     }
 
     /// - Parameter usual: when it counts if it does not say.

@@ -50,4 +50,5 @@ struct NewPolicy: RequestMessage {
     let document: String
 
     static let members: [String: Schema] = ["document": .text("TOML.", longest: 65_536)]
+    static let readBack = ["name", "description", "explanation", "reference_values", "changed", "version"]
 }

@@ -23,8 +23,14 @@ public enum RFC3339 {
             offset = (hours * 60 + minutes) * (rest == UInt8(ascii: "-") ? -60 : 60)
         default: return nil
         }
-        return Date(timeIntervalSince1970: Double(time.seconds - offset) + time.fraction)
+        let seconds = time.seconds - offset
+        guard expressible.contains(seconds) else { return nil }
+        return Date(timeIntervalSince1970: Double(seconds) + time.fraction)
     }
+
+    /// The years 0 to 9999 in UTC, in seconds since 1970: an offset must not lead out of them, or the time could not be
+    /// written again.
+    private static let expressible = -62_167_219_200..<253_402_300_800
 
     /// In UTC, to the second that the time lies in; of the years 0 to 9999, to which others are bounded.
     public static func text(_ date: Date) -> String {

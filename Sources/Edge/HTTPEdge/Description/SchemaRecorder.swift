@@ -65,6 +65,10 @@ final class SchemaRecorder: Decoder {
         object.set("required", .array(members.filter(\.isRequired).map { .text($0.name) }))
         object.set("properties", properties)
         if let request {
+            for name in request.readBack {
+                properties[name] = ["description": "Passed over: it stands where this is read back."]
+            }
+            object.set("properties", properties)
             object.set("additionalProperties", false)
             for rule in request.rules.members ?? [] { object.set(rule.name, rule.value) }
         }

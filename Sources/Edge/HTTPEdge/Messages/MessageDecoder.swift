@@ -14,8 +14,11 @@ extension JSON {
     }
 
     /// - Throws: ``MalformedInput`` that names the first member of an object that is none of these.
-    public func expectMembers(_ known: [ExactText]) throws(MalformedInput) {
-        guard let unknown = try members().first(where: { !known.contains($0.name) }) else { return }
+    public func expectMembers(
+        _ known: [ExactText], passingOver readBack: [ExactText] = []
+    ) throws(MalformedInput) {
+        guard let unknown = try members().first(where: { !known.contains($0.name) && !readBack.contains($0.name) })
+        else { return }
         throw MalformedInput(
             unknown.value.path, "is not known here: there are \(known.map(\.text).joined(separator: ", "))")
     }
@@ -59,7 +62,8 @@ final class MessageDecoder: Decoder {
     private func members<Value: Decodable>(of type: Value.Type) throws -> Value {
         _ = try json.members()
         let value = try Value(from: self)
-        if !passesOver { try json.expectMembers(asked) }
+        let readBack = (type as? any RequestMessage.Type)?.readBack ?? []
+        if !passesOver { try json.expectMembers(asked, passingOver: readBack.map { ExactText($0) }) }
         return value
     }
 

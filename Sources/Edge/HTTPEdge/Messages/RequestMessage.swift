@@ -9,11 +9,14 @@ public protocol RequestMessage: Codable, Sendable {
     static var members: [String: Schema] { get }
     /// What holds for several members, in the words of JSON Schema.
     static var rules: JSONValue { get }
+    /// Members of the reply that the message is set back from. They are passed over.
+    static var readBack: [String] { get }
 }
 
 extension RequestMessage {
     public static var members: [String: Schema] { [:] }
     public static var rules: JSONValue { .object([]) }
+    public static var readBack: [String] { [] }
 }
 
 /// A value in a message that reads itself: it has more than one form, or is written as a text.
@@ -33,8 +36,10 @@ extension JSONReadable {
 extension Request {
     /// The body, as a message.
     ///
-    /// - Throws: a ``Refusal`` that names the field, what stood there and what may. It repeats nothing of it: it may hold
-    ///   a secret, and is wiped.
+    /// It is wiped.
+    ///
+    /// - Throws: a ``Refusal`` that names the field and what may stand there. Of times, words and names of members it repeats
+    ///   what stood there: a secret is read by hand, in a ``JSONReadable``.
     public func message<Message: Decodable>(_ type: Message.Type = Message.self) async throws -> Message {
         var body = try await jsonBody()
         var limits = JSON.Limits()

@@ -84,6 +84,73 @@ struct AdministrationTests {
         }
     }
 
+    @Test("What was read back can be set again, with the version that it was read with")
+    func readBack() async throws {
+        let digest = String(repeating: "0a", count: 48)
+        try await APIInProcess.run { api in
+            for (path, body) in [
+                ("/api/v1/reference-values/web", #"{"kind":"measurement","values":["\#(digest)"]}"#),
+                ("/api/v1/policies/web", #"{"document":"[snp]\nmeasurements = [\"\#(digest)\"]\n"}"#),
+            ] {
+                #expect(try await api.call("PUT", path, body).status == 201)
+                let read = try await api.call("GET", path)
+                let tag = try #require(read.headers[.eTag])
+                let again = try await api.call("PUT", path, read.body, headers: [("If-Match", tag)])
+                #expect(again.status == 200, "\(again.body)")
+            }
+        }
+    }
+
+    @Test(
+        "What a message has in vain is refused too",
+        arguments: [
+            ("POST", "reference-values/web/values", #"{"values":["VALUE"],"value":"VALUE"}"#),
+            ("POST", "reference-values/web/values", #"{"attempt":0}"#),
+            (
+                "PUT", "reference-values/web",
+                #"{"kind":"measurement","values":[{"value":"VALUE","provenance":{"origin":"seen","by":"me"}}]}"#
+            ),
+            (
+                "PUT", "reference-values/web",
+                #"{"kind":"measurement","values":["VALUE"],"expires":"9999-12-31T23:59:59-00:01"}"#
+            ),
+            ("POST", "impacts", #"{"settings":{"snp.minimum_vmpl":"1"},"policy":"web"}"#),
+            ("POST", "appraisals", #"{"policy":"web","report":"00","certificates":[SEVENTEEN]}"#),
+        ])
+    func inVain(_ method: String, _ path: String, _ body: String) async throws {
+        let seventeen = [String](repeating: "\"AA==\"", count: 17).joined(separator: ",")
+        let body = body.replacing("VALUE", with: String(repeating: "0a", count: 48))
+            .replacing("SEVENTEEN", with: seventeen)
+        try await APIInProcess.run { api in
+            let reply = try await api.call(method, "/api/v1/\(path)", body)
+            #expect((400..<500).contains(reply.status) && reply.status != 404, "\(reply.body)")
+        }
+    }
+
+    @Test("A scope's list of policies reads no sets of other scopes, and what a scope does not reach is refused in process")
+    func scopesInProcess() async throws {
+        try await APIInProcess.run { api in
+            let team = Admission(.server, .scopes([try #require(NameScope(exactly: "team-a/"))]))
+            let administrator = Administrator(api.api, for: team)
+            let digest = String(repeating: "0a", count: 48)
+            _ = try await api.administrator.setPolicy("team-a.web", document: "[snp]\nmeasurements = [\"\(digest)\"]\n")
+            let values = try ReferenceValueSet(
+                name: PolicyName("team-b.web"), kind: .measurement,
+                values: [ReferenceValue(try #require(Hex.decode(digest)))], source: "")
+            _ = try await api.administrator.setReferenceValues(values, keeping: nil)
+            _ = try await api.administrator.setPolicy(
+                "team-b.web", document: "[snp]\nmeasurements = [\"@team-b.web\"]\n")
+            #expect(try await administrator.policies().map(\.name) == ["team-a.web"])
+            // A set of another team that somebody has changed does not stop this one's list.
+            let store = try #require(api.assembly.store as? SQLiteStore)
+            try await store.tamper("UPDATE reference_values SET source = 'thief'")
+            #expect(try await administrator.policies().map(\.name) == ["team-a.web"])
+            await #expect(throws: Refusal.self) {
+                try await administrator.createToken(.admin, description: "", lifetime: 60)
+            }
+        }
+    }
+
     @Test("A secret of any length, registered on the data folder of a server at work, reaches its guest")
     func secretsOnTheFolder() async throws {
         try await RunningServer.run { server in

@@ -14,6 +14,7 @@ import TestSupport
 /// The administration API's calls over a data folder, without a server: for what needs neither a socket nor a gate.
 struct APIInProcess {
     let assembly: BrokerAssembly
+    let api: AdministrationAPI
     private let calls: CallsInProcess
 
     var administrator: Administrator { assembly.administrator }
@@ -32,7 +33,7 @@ struct APIInProcess {
         let api = assembly.administration(
             signer: assembly.checkpointKey, replacesWorkloads: settings.replacesWorkloads)
         try await body(
-            APIInProcess(assembly: assembly, calls: CallsInProcess(api.calls, for: Admission(.server))))
+            APIInProcess(assembly: assembly, api: api, calls: CallsInProcess(api.calls, for: Admission(.server))))
         try await assembly.store.close()
         _ = folder
     }
