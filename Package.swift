@@ -79,7 +79,7 @@ let rooms: [Target] = [
     base("PostgreSQL", ["CLibPQ", "COpenSSLStart", "Files"]),
     base("Arguments", ["Bytes", "Concurrency", "Files"]),
 
-    domain("Evidence", ["Bytes", "Crypto", "Formats"]),
+    domain("Evidence", ["Bytes", "Concurrency", "Crypto", "Formats"]),
     domain("SimulatedHardware", ["Bytes", "Crypto", "Evidence", "Formats", "HTTP", "HTTPClient"]),
     domain("LaunchDigest", ["Bytes", "Crypto", "Formats"]),
     domain("Appraisal", ["Bytes", "Crypto", "Evidence", "Formats"]),
@@ -92,7 +92,7 @@ let rooms: [Target] = [
     domain("Operators", ["Broker", "Bytes", "Crypto", "Formats", "JOSE", "JSONWebTokens", "X509"]),
     domain(
         "Endorsements",
-        ["Broker", "Bytes", "Concurrency", "Evidence", "Files", "HTTP", "HTTPClient", "Tracing"]),
+        ["Broker", "Bytes", "Concurrency", "Evidence", "Files", "Formats", "HTTP", "HTTPClient", "Tracing"]),
     domain("OpenPolicyAgent", ["Broker", "Bytes", "Files", "Formats", "HTTP", "HTTPClient"]),
 
     edge("HTTPEdge", ["Broker", "Bytes", "Formats", "HTTP", "HTTPServer", "Logging"]),
@@ -224,8 +224,9 @@ let testTargets: [Target] = [
     tests(
         "Domain", "EndorsementsTests",
         [
-            "Broker", "Bytes", "Concurrency", "EdgeSupport", "Endorsements", "Evidence", "EvidenceSupport", "HTTP",
-            "HTTPClient", "HTTPServer", "InMemoryTracing", "SimulatedHardware", "Storage", "TestSupport", "Tracing",
+            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "EdgeSupport", "Endorsements", "Evidence",
+            "EvidenceSupport", "HTTP", "HTTPClient", "HTTPServer", "InMemoryTracing", "SimulatedHardware", "Storage",
+            "TestSupport", "Tracing",
         ]),
     tests(
         "Domain", "OpenPolicyAgentTests",
@@ -270,7 +271,7 @@ let products: [Product] =
     [
         "Formats", "HTTP", "JOSE", "Appraisal", "Evidence", "LaunchDigest", "SimulatedHardware", "VirteeDialect",
         "CoCoDialect",
-        "Administration", "Broker", "Guest", "HTTPEdge", "OpenPolicyAgent",
+        "Administration", "Broker", "Endorsements", "Guest", "HTTPEdge", "OpenPolicyAgent",
     ].map { .library(name: $0, targets: [$0]) }
 
 let package = Package(

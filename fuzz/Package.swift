@@ -33,6 +33,6 @@ let package = Package(
         // These look into rooms, which are built with -enable-testing for it.
         fuzz("FuzzGuest", ["Guest"]),
         fuzz("FuzzCallers", ["Administration", "Broker", "HTTPEdge"]),
-        fuzz("FuzzUpstreams", ["OpenPolicyAgent", "JOSE"]),
+        fuzz("FuzzUpstreams", ["Endorsements", "Formats", "OpenPolicyAgent", "JOSE"]),
     ]
 )

@@ -3,23 +3,23 @@ public import Evidence
 import Tracing
 
 /// Every place that documents come from, behind one door: what was kept, the offline folder,
-/// and the vendor.
+/// and vendors.
 public struct EndorsementLibrary: EndorsementSource {
     private let cache: any EndorsementStore
-    private let folder: CertificateFolder?
-    private let vendor: KeyDistributionService?
+    private let folder: EndorsementFolder?
+    private let vendors: [VendorService]
     private let report: @Sendable (EndorsementEvent) -> Void
 
     /// - Parameters:
-    ///   - vendor: `nil` for a server that may not ask anyone.
+    ///   - vendors: none for a server that may not ask anyone.
     ///   - report: is told what an operator may want to know.
     public init(
-        cache: any EndorsementStore, folder: CertificateFolder? = nil, vendor: KeyDistributionService? = nil,
+        cache: any EndorsementStore, folder: EndorsementFolder? = nil, asking vendors: [VendorService] = [],
         reportingTo report: @escaping @Sendable (EndorsementEvent) -> Void = { _ in }
     ) {
         self.cache = cache
         self.folder = folder
-        self.vendor = vendor
+        self.vendors = vendors
         self.report = report
     }
 
@@ -31,8 +31,10 @@ public struct EndorsementLibrary: EndorsementSource {
 
     public func fetch(_ name: EndorsementName) async throws -> EndorsementDocument {
         do {
-            guard let vendor else {
-                throw EndorsementUnavailable("this server does not ask AMD (endorsements.kds is empty)")
+            guard let vendor = vendor(of: name) else {
+                throw EndorsementUnavailable(
+                    vendors.isEmpty
+                        ? "this server does not ask AMD (endorsements.kds is empty)" : "no vendor publishes it")
             }
             let document = try await traced("kbs.endorsements.fetch", ofKind: .client) { _ in
                 try await vendor.document(name)
@@ -54,9 +56,12 @@ public struct EndorsementLibrary: EndorsementSource {
         }
     }
 
-    public func distrust(_ name: EndorsementName) {
-        if let error = vendor?.distrust(name) { report(.unavailable(name, error)) }
+    public func distrust(_ name: EndorsementName, _ refusal: DocumentRefusal) {
+        if let vendor = vendor(of: name) { report(.unavailable(name, vendor.distrust(name, refusal))) }
     }
+
+    /// Each vendor has a queue, a pace and a memory of failures of its own.
+    private func vendor(of name: EndorsementName) -> VendorService? { vendors.first { $0.publishes(name) } }
 
     public func note(_ lookup: EndorsementLookup) { report(.lookedUp(lookup)) }
 }
@@ -67,4 +72,5 @@ public enum EndorsementEvent: Sendable {
     case unavailable(EndorsementName, EndorsementUnavailable)
     case notKept(EndorsementName, reason: String)
     case lookedUp(EndorsementLookup)
+    case renewed(RenewalPass)
 }

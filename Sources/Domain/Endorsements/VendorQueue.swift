@@ -11,7 +11,7 @@ actor VendorQueue {
     struct Limits: Sendable {
         /// Requests under way at a time, and of one cause.
         var (underWay, underWayOfCause) = (8, 2)
-        /// Certificates that are wanted at a time, and for one cause.
+        /// Documents that are wanted at a time, and for one cause.
         var (wanted, wantedByCause) = (1_024, 64)
         /// Guests that wait at a time, and of one cause. The others are told to come again.
         var (waiting, waitingOfCause) = (256, 64)
@@ -21,13 +21,13 @@ actor VendorQueue {
         var persistence = Duration.seconds(600)
         /// The longest pause of our own choosing.
         var longestPause = Duration.seconds(60)
-        /// Certificates that came when nobody waited.
+        /// Documents that came when nobody waited.
         var kept = 256
     }
 
     /// What came of one request.
     enum Answer: Sendable {
-        case final(Result<[Certificate], EndorsementUnavailable>)
+        case final(Result<EndorsementDocument, EndorsementUnavailable>)
         /// The vendor cannot answer now, whatever it is asked.
         ///
         /// - Parameter isLimit: whether it was only asked too often.
@@ -45,20 +45,20 @@ actor VendorQueue {
     private struct Waiter {
         let id: Int
         let until: ContinuousClock.Instant
-        let continuation: CheckedContinuation<[Certificate], any Error>
+        let continuation: CheckedContinuation<EndorsementDocument, any Error>
     }
 
     private let limits: Limits
-    private let time: KeyDistributionService.Time
-    /// Everything that is not answered, by its path.
-    private var wanted: [String: Wanted] = [:]
+    private let time: VendorService.Time
+    /// Everything that is not answered, by its name.
+    private var wanted: [EndorsementName: Wanted] = [:]
     /// Of each cause, what has not been asked for, in order.
-    private var lines: [String: [String]] = [:]
+    private var lines: [String: [EndorsementName]] = [:]
     /// Those with a line, in the order of their turns.
     private var turns: [String] = []
     /// The cause of each request that is under way.
-    private var underWay: [String: String] = [:]
-    private var arrived: [String: [Certificate]] = [:]
+    private var underWay: [EndorsementName: String] = [:]
+    private var arrived: [EndorsementName: EndorsementDocument] = [:]
     private var most: Int
     private var backoff = Duration.seconds(1)
     private var pause: (until: ContinuousClock.Instant, reason: EndorsementUnavailable)?
@@ -66,7 +66,7 @@ actor VendorQueue {
     private var timer: Task<Void, Never>?
     private var lastWaiter = 0
 
-    init(_ limits: Limits, time: KeyDistributionService.Time) {
+    init(_ limits: Limits, time: VendorService.Time) {
         (self.limits, self.time) = (limits, time)
         most = limits.underWay
         full = time.now()
@@ -78,26 +78,26 @@ actor VendorQueue {
     /// Whether anything is wanted.
     var isBusy: Bool { !wanted.isEmpty }
 
-    /// What a path has.
+    /// What a vendor has under a name.
     ///
     /// - Parameters:
     ///   - cause: whose guest wants it.
     ///   - patience: how long it waits. What is sure to take longer fails at once.
-    ///   - admit: is asked before a path is wanted that was not.
+    ///   - admit: is asked before a document is wanted that was not.
     ///   - ask: makes the request, perhaps more than once.
-    func certificates(
-        _ path: String, for cause: String, within patience: Duration, admitting admit: @Sendable () throws -> Void,
-        _ ask: @escaping @Sendable () async -> Answer
-    ) async throws -> [Certificate] {
-        if let certificates = arrived.removeValue(forKey: path) { return certificates }
+    func document(
+        _ name: EndorsementName, for cause: String, within patience: Duration,
+        admitting admit: @Sendable () throws -> Void, _ ask: @escaping @Sendable () async -> Answer
+    ) async throws -> EndorsementDocument {
+        if let document = arrived.removeValue(forKey: name) { return document }
         let now = time.now()
         let until = now.advanced(by: patience)
         if let pause, until < pause.until { throw unavailable(pause.reason, until: pause.until) }
-        if wanted[path] == nil {
+        if wanted[name] == nil {
             try admit()
             try makeRoom(for: cause)
-            wanted[path] = Wanted(cause: cause, since: now, context: ServiceContext.current, ask: ask)
-            putInLine(path, of: cause, first: false)
+            wanted[name] = Wanted(cause: cause, since: now, context: ServiceContext.current, ask: ask)
+            putInLine(name, of: cause, first: false)
             pump()
         }
         let own = wanted.values.reduce(0) { $0 + ($1.cause == cause ? $1.waiters.count : 0) }
@@ -110,16 +110,16 @@ actor VendorQueue {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
-                wanted[path]?.waiters.append(Waiter(id: id, until: until, continuation: continuation))
+                wanted[name]?.waiters.append(Waiter(id: id, until: until, continuation: continuation))
             }
         } onCancel: {
-            Task { await self.leave(path, id) }
+            Task { await self.leave(name, id) }
         }
     }
 
-    private func leave(_ path: String, _ id: Int) {
-        guard let index = wanted[path]?.waiters.firstIndex(where: { $0.id == id }) else { return }
-        wanted[path]?.waiters.remove(at: index).continuation.resume(throwing: CancellationError())
+    private func leave(_ name: EndorsementName, _ id: Int) {
+        guard let index = wanted[name]?.waiters.firstIndex(where: { $0.id == id }) else { return }
+        wanted[name]?.waiters.remove(at: index).continuation.resume(throwing: CancellationError())
     }
 
     // MARK: Turns
@@ -131,29 +131,29 @@ actor VendorQueue {
         guard own < limits.wantedByCause else { throw tooMany }
         guard wanted.count >= limits.wanted else { return }
         guard let longest = lines.max(by: { $0.value.count < $1.value.count }), longest.value.count > own + 1,
-            let path = longest.value.last
+            let name = longest.value.last
         else { throw tooMany }
         lines[longest.key]?.removeLast()
-        finish(path, .failure(tooMany))
+        finish(name, .failure(tooMany))
     }
 
-    private func putInLine(_ path: String, of cause: String, first: Bool) {
+    private func putInLine(_ name: EndorsementName, of cause: String, first: Bool) {
         if lines[cause] == nil { first ? turns.insert(cause, at: 0) : turns.append(cause) }
-        first ? lines[cause, default: []].insert(path, at: 0) : lines[cause, default: []].append(path)
+        first ? lines[cause, default: []].insert(name, at: 0) : lines[cause, default: []].append(name)
     }
 
-    /// The next path to ask for, which leaves its line.
-    private func takeTurn() -> (path: String, cause: String)? {
+    /// The next document to ask for, which leaves its line.
+    private func takeTurn() -> (name: EndorsementName, cause: String)? {
         for _ in turns.indices {
             let cause = turns.removeFirst()
             guard underWay.values.count(where: { $0 == cause }) < limits.underWayOfCause else {
                 turns.append(cause)
                 continue
             }
-            guard let path = lines[cause]?.first else { continue }
+            guard let name = lines[cause]?.first else { continue }
             lines[cause]?.removeFirst()
             if lines[cause]?.isEmpty == true { lines[cause] = nil } else { turns.append(cause) }
-            return (path, cause)
+            return (name, cause)
         }
         return nil
     }
@@ -165,16 +165,16 @@ actor VendorQueue {
         while underWay.count < most {
             let now = time.now()
             if let pause, now < pause.until { return turns.isEmpty ? () : wake(at: pause.until) }
-            guard let (path, cause) = takeTurn(), let request = wanted[path] else { return }
+            guard let (name, cause) = takeTurn(), let request = wanted[name] else { return }
             if let wait = pace.take(from: &full, at: now) {
-                putInLine(path, of: cause, first: true)
+                putInLine(name, of: cause, first: true)
                 return wake(at: now.advanced(by: wait))
             }
-            underWay[path] = cause
+            underWay[name] = cause
             Task {
                 // The trace is that of the guest that wanted it first.
                 let answer = await ServiceContext.$current.withValue(request.context) { await request.ask() }
-                self.take(answer, to: path)
+                self.take(answer, to: name)
             }
         }
     }
@@ -192,13 +192,13 @@ actor VendorQueue {
         pump()
     }
 
-    private func take(_ answer: Answer, to path: String) {
-        guard let cause = underWay.removeValue(forKey: path) else { return }
+    private func take(_ answer: Answer, to name: EndorsementName) {
+        guard let cause = underWay.removeValue(forKey: name) else { return }
         switch answer {
         case .final(let result):
             // It answers; so it may be asked for more at a time again.
             (most, backoff) = (min(most + 1, limits.underWay), .seconds(1))
-            finish(path, result)
+            finish(name, result)
         case .later(let reason, let isLimit):
             most = 1
             let wait = reason.retryAfter.map { Duration.seconds($0) } ?? (isLimit ? .seconds(1) : backoff)
@@ -206,12 +206,12 @@ actor VendorQueue {
             let until = max(pause?.until ?? time.now(), time.now().advanced(by: wait))
             pause = (until, reason)
             dismissWaiters(until, reason)
-            if let request = wanted[path], request.waiters.isEmpty,
+            if let request = wanted[name], request.waiters.isEmpty,
                 request.since.duration(to: time.now()) > limits.persistence
             {
-                finish(path, .failure(reason))
+                finish(name, .failure(reason))
             } else {
-                putInLine(path, of: cause, first: true)
+                putInLine(name, of: cause, first: true)
             }
         }
         pump()
@@ -220,19 +220,19 @@ actor VendorQueue {
     /// Those who would wait in vain. What they want stays wanted.
     private func dismissWaiters(_ until: ContinuousClock.Instant, _ reason: EndorsementUnavailable) {
         let error = unavailable(reason, until: until)
-        for path in wanted.keys {
-            let impatient = wanted[path]?.waiters.filter { $0.until < until } ?? []
-            wanted[path]?.waiters.removeAll { $0.until < until }
+        for name in wanted.keys {
+            let impatient = wanted[name]?.waiters.filter { $0.until < until } ?? []
+            wanted[name]?.waiters.removeAll { $0.until < until }
             for waiter in impatient { waiter.continuation.resume(throwing: error) }
         }
     }
 
-    private func finish(_ path: String, _ result: Result<[Certificate], EndorsementUnavailable>) {
-        guard let request = wanted.removeValue(forKey: path) else { return }
+    private func finish(_ name: EndorsementName, _ result: Result<EndorsementDocument, EndorsementUnavailable>) {
+        guard let request = wanted.removeValue(forKey: name) else { return }
         for waiter in request.waiters { waiter.continuation.resume(with: result.mapError { $0 }) }
-        guard request.waiters.isEmpty, case .success(let certificates) = result else { return }
+        guard request.waiters.isEmpty, case .success(let document) = result else { return }
         if arrived.count >= limits.kept, let other = arrived.keys.first { arrived[other] = nil }
-        arrived[path] = certificates
+        arrived[name] = document
     }
 
     private func unavailable(

@@ -31,16 +31,25 @@ public protocol Attestation: Sendable {
     ///
     /// - Parameter documents: what is at hand.
     static func wanted(
-        for signer: EndorsementName, having documents: [EndorsementDocument], anchors: Anchors,
-        denying denies: DenyList?
+        for signer: EndorsementName, having documents: [EndorsementDocument], _ trust: Trust
     ) -> [EndorsementName]
 
-    /// Whether what a vendor gave under a name leads to a pinned root.
+    /// Holds a document of this technology against the pinned roots, whoever gave it.
     ///
-    /// - Returns: what is to be kept of it, beside the endorsements that it is part of; `nil` when it leads nowhere.
-    static func genuine(
-        _ name: EndorsementName, among documents: [EndorsementDocument], anchors: Anchors, denying denies: DenyList?
-    ) -> [EndorsementDocument]?
+    /// - Parameter others: what else is at hand, and may vouch for it.
+    /// - Returns: what is to be kept: it, and what it takes to verify it.
+    static func accept(
+        _ document: EndorsementDocument, beside others: [EndorsementDocument], _ trust: Trust
+    ) throws(DocumentRefusal) -> [EndorsementDocument]
+
+    /// Whether a document is this technology's, by its name.
+    static func issues(_ name: EndorsementName) -> Bool
+
+    /// What certificates of some folder are, by name. Nothing of them is believed.
+    static func documents(in certificates: [Certificate]) -> [EndorsementDocument]
+
+    /// What an operator can deny of a document before there is one.
+    static func endorser(of name: EndorsementName) -> Endorser?
 
     /// Whether the evidence is genuine, and this exchange's. Every check is evaluated. Whether what it states is acceptable is
     /// Appraisal's to say.
@@ -96,6 +105,16 @@ public struct Exchange: Sendable {
     ) {
         (self.reportData, self.initData, self.takesSamples) = (reportData, initData, takesSamples)
         (self.denies, self.time) = (denies, time)
+    }
+}
+
+extension GuestTEE {
+    /// The technology itself.
+    public var technology: any Attestation.Type {
+        switch self {
+        case .snp: SNPEvidence.self
+        case .sample: SampleEvidence.self
+        }
     }
 }
 

@@ -37,11 +37,11 @@ extension EndorsementsCommand {
                     try await opened.administrator.fleet(span: span, under: nil).machines
                 }
             let (wanted, passedOver) = try identities(of: seen)
-            let warming = try await KeyFetching(opened.settings, into: opened.folder).warm(wanted) {
-                identity, outcome in
+            let warming = try await EndorsementCommands(opened.settings, in: opened.folder).warm(wanted) {
+                name, outcome in
                 switch outcome {
-                case .fetched: print("fetched  \(identity)")
-                case .failed(let reason): print("failed   \(identity): \(reason)")
+                case .fetched: print("fetched  \(name)")
+                case .failed(let reason): print("failed   \(name): \(reason)")
                 case .atHand, .notAsked: break
                 }
             }
@@ -68,10 +68,10 @@ extension EndorsementsCommand {
         /// Each chip's key, and how many machines have none that is known.
         private func identities(
             of machines: [MachineSummary]
-        ) throws -> (wanted: [EndorsementIdentity], passedOver: Int) {
+        ) throws -> (wanted: [EndorsementName], passedOver: Int) {
             let floors =
                 try tcb.isEmpty ? nil : AppraisalPolicy().holding(firmwareTo: tcb.joined(separator: ",")).firmwareFloors
-            var (wanted, passedOver) = ([EndorsementIdentity](), 0)
+            var (wanted, passedOver) = ([EndorsementName](), 0)
             for machine in machines where GuestTEE(exactly: machine.tee) == .snp {
                 guard let chip = machine.chip.flatMap({ Hex.decode($0) }),
                     let product = machine.product.flatMap({ Product(exactly: $0) })
@@ -82,7 +82,8 @@ extension EndorsementsCommand {
                 let text = floors.map { $0[ExactText(product.rawValue)]?.text } ?? machine.versions["reported_tcb"]
                 guard let tcb = text.flatMap({ TCBVersion($0, product: product) }), chip.count == product.chipIDLength
                 else { continue }
-                wanted.append(EndorsementIdentity(kind: .vcek, product: product, hardwareID: chip, tcb: tcb))
+                let key = EndorsementIdentity(kind: .vcek, product: product, hardwareID: chip, tcb: tcb)
+                wanted.append(AMDDocument.key(key).name)
             }
             return (wanted, passedOver)
         }

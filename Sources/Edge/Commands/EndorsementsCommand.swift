@@ -18,19 +18,18 @@ struct EndorsementsCommand: AsyncParsableCommand {
 
     struct Import: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Import every certificate in a folder that leads to a pinned root.")
+            abstract: "Import every document in a folder that leads to a pinned root.")
 
         @OptionGroup var options: SettingsOptions
-        @Argument(help: "The folder; files end in .der, .pem, .crt or .cer.") var folder: String
+        @Argument(help: "The folder; files end in .der, .pem, .crt, .cer or .json.") var folder: String
 
         func run() async throws {
             let settings = try options.resolve().settings
             let outcome = try await EndorsementCommands.importAll(
-                from: URL(filePath: folder), into: try await DataFolder(settings), anchors: settings.anchors())
-            for authority in outcome.authorities { print("imported \(authority.commonName)") }
-            for key in outcome.keys { print("imported \(key)") }
+                from: URL(filePath: folder), into: try await DataFolder(settings), settings)
+            for name in outcome.kept { print("imported \(name)") }
             for (subject, reason) in outcome.refused { print("refused  \(subject): \(reason)") }
-            guard !outcome.keys.isEmpty || !outcome.authorities.isEmpty else {
+            guard !outcome.kept.isEmpty else {
                 print("Nothing was imported.")
                 throw ExitCode(1)
             }
@@ -49,7 +48,14 @@ struct EndorsementsCommand: AsyncParsableCommand {
             guard !all.isEmpty else { return print("Nothing is kept.") }
             printTable(
                 [["FINGERPRINT", "GOOD UNTIL", "KEY", "NAME"]]
-                    + all.map { [$0.fingerprint, $0.goodUntil?.formatted(.iso8601) ?? "-", $0.key ?? "-", $0.name] })
+                    + all.map { [$0.fingerprint, Self.end($0), $0.key ?? "-", $0.name] })
+        }
+
+        private static func end(_ document: EndorsementSummary) -> String {
+            guard let end = document.goodUntil else { return "-" }
+            let rest = end.timeIntervalSinceNow
+            let mark = rest < 0 ? " (ended)" : rest < EndorsementKeeper.horizon ? " (soon)" : ""
+            return end.formatted(.iso8601) + mark
         }
     }
 
@@ -83,11 +89,11 @@ struct EndorsementsCommand: AsyncParsableCommand {
             }
             var count = 0
             for detail in details {
-                guard let file = CertificateFile(detail) else {
+                guard let document = detail.kept else {
                     tell("skipped  \(detail.endorsement.name): it is of no kind that is known here")
                     continue
                 }
-                try file.write(below: folder)
+                try EndorsementFolder(path: folder).write(document)
                 count += 1
             }
             print("Wrote \(count) \(count == 1 ? "file" : "files").")
@@ -114,9 +120,23 @@ struct EndorsementsCommand: AsyncParsableCommand {
                 throw ValidationError("--tcb has \(product == .turin ? "five" : "four") numbers on \(product.rawValue)")
             }
             let settings = try options.resolve().settings
-            let identity = try await EndorsementCommands.fetch(
-                product: product, chip: chip, tcb: tcb, into: DataFolder(settings), settings: settings)
-            print("fetched \(identity)")
+            let key = AMDDocument.key(
+                EndorsementIdentity(kind: .vcek, product: product, hardwareID: chip, tcb: tcb))
+            try await EndorsementCommands(settings, in: DataFolder(settings)).fetch(key.name)
+            print("fetched \(key)")
         }
+    }
+}
+
+extension EndorsementDetail {
+    /// `nil` for what this program does not know: a server may send anything.
+    fileprivate var kept: EndorsementDocument? {
+        let above = issuers.compactMap { Base64.decode($0) }
+        guard let kind = EndorsementDocument.Kind(exactly: endorsement.kind), let bytes = Base64.decode(document),
+            above.count == issuers.count
+        else { return nil }
+        return EndorsementDocument(
+            name: EndorsementName(endorsement.name), kind: kind, bytes: bytes, issuers: above,
+            goodUntil: endorsement.goodUntil)
     }
 }

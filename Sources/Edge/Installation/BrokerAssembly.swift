@@ -7,26 +7,26 @@ package struct BrokerAssembly: Sendable {
     package let settings: Settings
     package let folder: DataFolder
     package let broker: Broker
+    package let endorsements: EndorsementKeeper
 
     package var store: any ServerStore { folder.store }
 
     /// - Parameters:
-    ///   - vendor: is asked for certificates that are not at hand; `nil`: nobody is.
+    ///   - vendors: are asked for documents that are not at hand.
     ///   - agent: decides where a policy says so.
     ///   - hasRoom: whether the disk has room for rows of guests.
     ///   - observe: is told what the broker does.
     ///   - observeEndorsements: is told where certificates come from.
     package init(
-        _ settings: Settings, _ folder: DataFolder, vendor: KeyDistributionService? = nil,
+        _ settings: Settings, _ folder: DataFolder, vendors: [VendorService] = [],
         asking agent: (any PolicyAgent)? = nil, hasRoom: @escaping @Sendable () -> Bool = { true },
         reportingTo observe: @escaping @Sendable (BrokerEvent) -> Void = { _ in },
         endorsementsTo observeEndorsements: @escaping @Sendable (EndorsementEvent) -> Void = { _ in }
     ) throws {
         self.settings = settings
         self.folder = folder
-        let library = EndorsementLibrary(
-            cache: folder.store, folder: settings.endorsementsFolder.map(CertificateFolder.init), vendor: vendor,
-            reportingTo: observeEndorsements)
+        let library = settings.library(over: folder.store, asking: vendors, reportingTo: observeEndorsements)
+        endorsements = EndorsementKeeper(source: library, store: folder.store, anchors: try settings.anchors())
         broker = Broker(
             store: folder.store, endorsements: library, keys: folder.keys, anchors: try settings.anchors(),
             policy: settings.policy, lifetimes: settings.lifetimes(on: folder.store),
@@ -51,12 +51,21 @@ package struct BrokerAssembly: Sendable {
 }
 
 extension Settings {
-    /// The vendor's service for certificates; `nil` when nobody is to be asked.
+    /// Those who may be asked for documents.
     ///
-    /// - Parameter observe: is told how it fares.
-    package func vendor(
-        reportingTo observe: @escaping @Sendable (KeyDistributionExchange) -> Void = { _ in }
-    ) -> KeyDistributionService? {
-        keyDistribution.map { KeyDistributionService(client: client, configuration: $0, reportingTo: observe) }
+    /// - Parameter observe: is told how each fares.
+    package func vendors(
+        reportingTo observe: @escaping @Sendable (VendorExchange) -> Void = { _ in }
+    ) -> [VendorService] {
+        keyDistribution.map { [VendorService(client: client, configuration: $0, reportingTo: observe)] } ?? []
+    }
+
+    /// Where documents come from.
+    func library(
+        over cache: any EndorsementStore, asking vendors: [VendorService] = [],
+        reportingTo observe: @escaping @Sendable (EndorsementEvent) -> Void = { _ in }
+    ) -> EndorsementLibrary {
+        EndorsementLibrary(
+            cache: cache, folder: endorsementsFolder.map(EndorsementFolder.init), asking: vendors, reportingTo: observe)
     }
 }

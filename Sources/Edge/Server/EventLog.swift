@@ -2,6 +2,7 @@ import Broker
 import Bytes
 import Endorsements
 import Evidence
+import FoundationEssentials
 import Logging
 import Tracing
 
@@ -70,6 +71,18 @@ struct EventLog: Sendable {
         case .notKept(let identity, let reason):
             logger.error(
                 "A certificate could not be kept.", metadata: ["certificate": "\(identity)", "reason": "\(reason)"])
+        case .renewed(let pass):
+            for name in pass.renewed { logger.info("Renewed a certificate.", metadata: ["certificate": "\(name)"]) }
+            guard let first = pass.first else { break }
+            logger.warning(
+                """
+                Certificates end soon and could not be renewed: `kbs endorsements list` names them. Import later ones, or let \
+                the server through to the vendor.
+                """,
+                metadata: [
+                    "count": "\(pass.failed)", "certificate": "\(first.name)",
+                    "good_until": "\(first.end.formatted(.iso8601))", "reason": "\(first.reason)",
+                ])
         case .lookedUp: break
         }
     }

@@ -139,6 +139,7 @@ package struct KBSServer: Sendable {
                 Housekeeping(
                     broker: parts.broker, store: parts.folder.store, attemptsKept: settings.attemptsKept,
                     logger: loggers[.storage]),
+                parts.renewal,
                 KeyRotation(
                     keys: parts.folder.keys, store: parts.folder.store, logger: loggers[.storage],
                     onResealed: { count, active in await recordRotation(count, active, parts.broker) }),

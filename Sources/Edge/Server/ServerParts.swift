@@ -30,6 +30,7 @@ struct ServerParts: Sendable {
     private let client: HTTP1Client
     /// What policies may ask beside their rules, and the routes for Trustee's policies pass them on to.
     let agent: (any PolicyAgent)?
+    let renewal: EndorsementRenewal
     let trail: Trail
     let readiness: Readiness
     let monitor: Monitor
@@ -72,17 +73,20 @@ struct ServerParts: Sendable {
         let endorsementLog = EventLog(logger: loggers[.endorsements])
         let client = settings.client
         let room = folder.store.isShared ? nil : DiskRoom(folder.url.filePath, logger: loggers[.storage])
+        let observe: @Sendable (EndorsementEvent) -> Void = {
+            endorsementLog($0)
+            monitor.broker($0)
+        }
         assembly = try BrokerAssembly(
-            settings, folder, vendor: settings.vendor { monitor.broker($0) }, asking: agent,
+            settings, folder, vendors: settings.vendors { monitor.broker($0) }, asking: agent,
             hasRoom: { room?() ?? true },
             reportingTo: {
                 log($0)
                 monitor.broker($0)
             },
-            endorsementsTo: {
-                endorsementLog($0)
-                monitor.broker($0)
-            })
+            endorsementsTo: observe)
+        renewal = EndorsementRenewal(
+            endorsements: assembly.endorsements, logger: loggers[.endorsements], report: { observe(.renewed($0)) })
         self.client = client
         self.loggers = loggers
         tokens = Self.tokens(

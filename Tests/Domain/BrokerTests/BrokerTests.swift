@@ -79,7 +79,7 @@ final class RecordingSource: EndorsementSource {
         authorities.withLock { $0 += documents.flatMap(\.certificates) }
     }
 
-    func distrust(_ name: EndorsementName) {
+    func distrust(_ name: EndorsementName, _ refusal: DocumentRefusal) {
         counts.withLock {
             if case .key = AMDDocument(name) { $0.wrongKeys += 1 } else { $0.wrongAuthorities += 1 }
         }

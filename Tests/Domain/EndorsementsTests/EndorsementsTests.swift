@@ -1,6 +1,7 @@
 import Broker
 import Bytes
 import Concurrency
+import Crypto
 import EdgeSupport
 import Evidence
 import EvidenceSupport
@@ -22,15 +23,15 @@ struct KeyDistributionTests {
     private func withService(
         requestTimeout: Duration = .seconds(600), _ time: ManualTime = ManualTime(),
         answering answer: @escaping StandInService.Answer,
-        _ body: (StandInService, KeyDistributionService) async throws -> Void
+        _ body: (StandInService, VendorService) async throws -> Void
     ) async throws {
         try await StandInService.run(answering: answer) { standIn, base in
-            var configuration = KeyDistributionService.Configuration()
+            var configuration = VendorService.Configuration()
             configuration.baseURL = base
             configuration.deadline = .seconds(900)
             configuration.requestTimeout = requestTimeout
             try await body(
-                standIn, KeyDistributionService(client: HTTP1Client(), configuration: configuration, time: time.time))
+                standIn, VendorService(client: HTTP1Client(), configuration: configuration, time: time.time))
         }
     }
 
@@ -115,7 +116,7 @@ struct KeyDistributionTests {
     @Test("A caller that makes chips up uses up its own allowance, which comes back, and nobody else's")
     func oneCaller() async throws {
         let time = ManualTime()
-        func ask(_ number: UInt8, for caller: String, of service: KeyDistributionService) async {
+        func ask(_ number: UInt8, for caller: String, of service: VendorService) async {
             await Caller.$current.withValue(Caller(network: caller)) {
                 _ = await #expect(throws: EndorsementUnavailable.self) { try await service.key(madeUp(number)) }
             }
@@ -249,9 +250,9 @@ struct KeyDistributionTests {
 
     @Test("A server that is not there is reported, and a VLEK is never asked for")
     func unreachable() async throws {
-        var configuration = KeyDistributionService.Configuration()
+        var configuration = VendorService.Configuration()
         configuration.baseURL = "http://127.0.0.1:1"
-        let service = KeyDistributionService(
+        let service = VendorService(
             client: HTTP1Client(), configuration: configuration, time: ManualTime().time)
         let vcek = try identity()
         let vlek = EndorsementIdentity(kind: .vlek, product: .milan, hardwareID: nil, tcb: Simulated.tcb)
@@ -292,16 +293,16 @@ struct KeyDistributionTests {
     @Test("A certificate that leads to no pinned root is not asked for again at once, whoever finds that out")
     func distrusted() async throws {
         let (identity, der, time) = (try identity(), try Simulated.vcek.certificate.der, ManualTime())
-        func refusesAuthorities(_ service: KeyDistributionService) async {
+        func refusesAuthorities(_ service: VendorService) async {
             await #expect(throws: EndorsementUnavailable.self) { try await service.authorities(.milan, .vcek) }
         }
         try await withService(time, answering: { _, _ in StandInService.bytes(der) }) { standIn, service in
             _ = try await service.key(identity)
-            #expect(service.distrust(AMDDocument.key(identity).name) != nil)
+            _ = service.distrust(AMDDocument.key(identity).name, .unpinned)
             let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(identity) }
             #expect(sentence(error).utf8.count <= 199 && error?.retryAfter == 60)
             _ = try await service.authorities(.milan, .vcek)
-            _ = service.distrust(AMDDocument.authority(.milan, .vcek).name)
+            _ = service.distrust(AMDDocument.authority(.milan, .vcek).name, .unpinned)
             await refusesAuthorities(service)
             #expect(standIn.asked.count == 2)
             time.advance(by: .seconds(60))
@@ -313,9 +314,9 @@ struct KeyDistributionTests {
 
     @Test("A vendor that cannot be reached is told of shortly to the guest, and as it is to the operator")
     func details() async throws {
-        var configuration = KeyDistributionService.Configuration()
+        var configuration = VendorService.Configuration()
         configuration.baseURL = "http://127.0.0.1:1"
-        let service = KeyDistributionService(
+        let service = VendorService(
             client: HTTP1Client(), configuration: configuration, time: ManualTime().time)
         let vcek = try identity()
         let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(vcek) }
@@ -329,12 +330,12 @@ struct KeyDistributionTests {
     @Test("A vendor whose certificate is not trusted is not asked again and again while a guest waits")
     func untrusted() async throws {
         let time = ManualTime()
-        var configuration = KeyDistributionService.Configuration()
+        var configuration = VendorService.Configuration()
         configuration.deadline = .seconds(900)
         try await StandInService.run(answering: { _, _ in StandInService.status(404) }) { _, base in
             // It does not speak TLS.
             configuration.baseURL = base.replacing("http://", with: "https://")
-            let service = KeyDistributionService(client: HTTP1Client(), configuration: configuration, time: time.time)
+            let service = VendorService(client: HTTP1Client(), configuration: configuration, time: time.time)
             let vcek = try identity()
             await #expect(throws: EndorsementUnavailable.self) { try await service.key(vcek) }
             #expect(time.slept.isEmpty)
@@ -359,8 +360,18 @@ struct KeyDistributionTests {
     }
 }
 
-@Suite("Folders of certificates")
-struct CertificateFolderTests {
+extension VendorService {
+    fileprivate func key(_ identity: EndorsementIdentity) async throws -> Certificate {
+        try #require(try await document(AMDDocument.key(identity).name).certificates.first)
+    }
+
+    fileprivate func authorities(_ product: Product, _ kind: EndorsementKey.Kind) async throws -> [Certificate] {
+        try await document(AMDDocument.authority(product, kind).name).certificates
+    }
+}
+
+@Suite("Folders of documents")
+struct EndorsementFolderTests {
     let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }
@@ -383,10 +394,15 @@ struct CertificateFolderTests {
         try put(Array(snp.ask.pem.utf8), "milan/ask.pem")
         try put([1, 2, 3], "milan/broken.der")
         try put(Array("hello".utf8), "README.md")
-        let library = CertificateFolder(folder.url)
-        #expect(library.keys(for: .vcek, hardwareID: snp.chipID) == [vcek])
-        #expect(library.keys(for: .vcek, hardwareID: Array(repeating: 0, count: 64)).isEmpty)
-        #expect(Set(library.authorities) == [snp.ark, snp.ask])
+        let library = EndorsementFolder(folder.url)
+        func found(_ document: AMDDocument) -> Set<Certificate> {
+            Set(library.documents(named: document.name).flatMap(\.certificates))
+        }
+        let identity = EndorsementIdentity(of: try EndorsementKey(vcek))
+        let other = EndorsementIdentity(
+            kind: .vcek, product: .milan, hardwareID: Array(repeating: 0, count: 64), tcb: Simulated.tcb)
+        #expect(found(.key(identity)) == [vcek] && found(.key(other)).isEmpty)
+        #expect(found(.authority(.milan, .vcek)) == [snp.ark, snp.ask])
     }
 
     @Test("An import takes what leads to a pinned root, and says why it refuses the rest")
@@ -397,39 +413,72 @@ struct CertificateFolderTests {
         try put(Simulated.vcek.certificate.der, "a/vcek.der")
         try put(try stranger.vcek(tcb: Simulated.tcb).certificate.der, "b/vcek.der")
         try put([0xFF], "c.der")
-        let store = try SQLiteStore(file: folder.file("kbs.sqlite"))
-        let importing = CertificateImport(into: store, anchors: try Simulated.anchors.snp) { _ in false }
-        let outcome = try await importing.run(CertificateFolder(folder.url))
+        let store = try store()
+        let keeper = try keeper(store, Simulated.anchors)
+        let (outcome, now) = (EndorsementFolder(folder.url).contents, Date())
         let identity = EndorsementIdentity(of: try EndorsementKey(Simulated.vcek.certificate))
-        #expect(outcome.keys == [identity])
-        #expect(outcome.authorities == [snp.ask])
-        #expect(outcome.refused.count == 2)
+        let names = [AMDDocument.key(identity), .authority(.milan, .vcek)].map(\.name)
+        let (kept, refused) = try await keeper.take(outcome.documents, at: now)
+        #expect(Set(kept) == Set(names) && kept.count == 2)
+        #expect(refused.map(\.1) == [.incomplete] && outcome.unreadable.count == 1)
         // What was imported is enough: neither a folder nor a network is needed.
         let library = EndorsementLibrary(cache: store)
-        let names = [AMDDocument.key(identity), .authority(.milan, .vcek)].map(\.name)
         let found = try await library.documents(named: names)
         #expect(found.map(\.name) == names)
         #expect(Set(found.flatMap(\.certificates)) == [try Simulated.vcek.certificate, snp.ask, snp.ark])
-        #expect(
-            try await CertificateImport(into: store, anchors: .amd) { _ in false }.run(CertificateFolder(folder.url))
-                .keys.isEmpty)
+        let foreign = try await self.keeper(store, .vendors).take(outcome.documents, at: now)
+        #expect(foreign.kept.isEmpty && foreign.refused.count == 3)
     }
 
     @Test("AMD's own chains import under AMD's pins", .enabled(if: Vectors.arePresent))
     func vendors() async throws {
-        let store = try SQLiteStore(file: folder.file("kbs.sqlite"))
-        let trust = CertificateFolder(Vectors.folder.appending(path: "trust/amd"))
-        let outcome = try await CertificateImport(into: store, anchors: .amd) { _ in false }.run(trust)
-        #expect(
-            Set(outcome.authorities.map(\.commonName)) == [
-                "SEV-Milan", "SEV-Genoa", "SEV-Turin", "SEV-VLEK-Milan", "SEV-VLEK-Genoa", "SEV-VLEK-Turin",
-            ])
+        let store = try store()
+        let trust = EndorsementFolder(Vectors.folder.appending(path: "trust/amd"))
+        let (kept, _) = try await keeper(store, .vendors).take(trust.contents.documents, at: Date())
+        let all = Product.allCases.flatMap { [AMDDocument.authority($0, .vcek), .authority($0, .vlek)] }
+        #expect(Set(kept) == Set(all.map(\.name)))
+    }
+
+    private func store() throws -> SQLiteStore {
+        try SQLiteStore(
+            file: folder.file("kbs.sqlite"), manifest: Manifest(KeyRing(master: SymmetricKey(size: .bits256))))
+    }
+
+    private func keeper(_ store: SQLiteStore, _ anchors: Anchors) throws -> EndorsementKeeper {
+        EndorsementKeeper(source: EndorsementLibrary(cache: store), store: store, anchors: anchors)
     }
 
     @Test("What is not there is nothing")
     func missing() {
-        let library = CertificateFolder(folder.file("nowhere"))
-        #expect(library.authorities.isEmpty)
-        #expect(library.keys(for: .vlek, hardwareID: nil).isEmpty)
+        let library = EndorsementFolder(folder.file("nowhere"))
+        #expect(library.documents(named: AMDDocument.authority(.milan, .vcek).name).isEmpty)
+        #expect(library.documents(named: EndorsementName("vlek/Milan/any/03.00.20.209")).isEmpty)
+        #expect(library.contents.documents.isEmpty && library.contents.unreadable.isEmpty)
+    }
+
+    @Test("A document of another technology goes through a folder and the cache, with its issuers and its end")
+    func otherDocuments() async throws {
+        let store = try store()
+        let end = Date(timeIntervalSince1970: 1_900_000_000)
+        let crl = EndorsementDocument(
+            name: EndorsementName("crl/../../platform"), kind: .revocations, bytes: [1, 2, 3],
+            issuers: [try Simulated.snp.ark.der], goodUntil: end)
+        let statement = EndorsementDocument(
+            name: EndorsementName("qe-identity/tdx"), kind: .statement, bytes: Array("{}".utf8))
+        try await store.keep([crl, statement])
+        let out = EndorsementFolder(folder.file("out"))
+        for document in [crl, statement] {
+            #expect(try await store.endorsements(named: [document.name]) == [document])
+            try out.write(document)
+            #expect(out.documents(named: document.name) == [document])
+        }
+        #expect(Set(out.contents.documents) == [crl, statement], "nothing of a name becomes a path")
+        #expect(try crl.goodUntil == end && crl.certificates == [Simulated.snp.ark])
+        // No technology here knows them, so that an import believes nothing of them.
+        let (kept, refused) = try await keeper(store, Simulated.anchors).take(out.contents.documents, at: Date())
+        #expect(kept.isEmpty && refused.map(\.1) == [.misnamed, .misnamed])
+        try put(Array(#"{"name":"crl/x","kind":"rumour","document":"AQ==","issuers":[]}"#.utf8), "out/bad.json")
+        try put(Array(#"{"name":"crl/x","kind":"statement","document":"A","issuers":[]}"#.utf8), "out/worse.json")
+        #expect(out.contents.unreadable.count == 2)
     }
 }

@@ -38,8 +38,8 @@ final class ManualTime: Sendable {
         for sleeper in awake { sleeper.continuation.resume() }
     }
 
-    var time: KeyDistributionService.Time {
-        KeyDistributionService.Time(
+    var time: VendorService.Time {
+        VendorService.Time(
             now: { self.state.withLock { $0.now } },
             sleep: { duration in
                 self.state.withLock { $0.slept.append(duration) }

@@ -20,7 +20,7 @@ struct VendorQueueTests {
 
         var asked: Int { state.withLock { $0.asked } }
 
-        func answer(_ certificate: Certificate) -> VendorQueue.Answer {
+        func answer(_ document: EndorsementDocument) -> VendorQueue.Answer {
             let now = time.time.now()
             return state.withLock { state in
                 state.asked += 1
@@ -31,7 +31,7 @@ struct VendorQueueTests {
                         EndorsementUnavailable("slowly", retryAfter: saysWhen ? seconds : nil), isLimit: true)
                 }
                 state.last = now
-                return .final(.success([certificate]))
+                return .final(.success(document))
             }
         }
     }
@@ -43,23 +43,24 @@ struct VendorQueueTests {
         let time = ManualTime()
         let vendor = SlowVendor(time, saysWhen: saysWhen)
         let queue = VendorQueue(VendorQueue.Limits(), time: time.time)
-        let certificate = try Simulated.vcek.certificate
+        let document = EndorsementDocument(try Simulated.vcek.certificate, named: EndorsementName("chip"))
         try await withThrowingTaskGroup { group in
             for host in 0..<12 {
                 group.addTask {
                     // A guest waits 25 seconds, and is started again when it was told to be.
                     while true {
                         do {
-                            return try await queue.certificates(
-                                "chip \(host)", for: "host \(host)", within: .seconds(25), admitting: {}
-                            ) { vendor.answer(certificate) }
+                            return try await queue.document(
+                                EndorsementName("chip \(host)"), for: "host \(host)", within: .seconds(25),
+                                admitting: {}
+                            ) { vendor.answer(document) }
                         } catch let error as EndorsementUnavailable {
                             try await time.time.sleep(.milliseconds(100 * (error.retryAfter ?? 1)))
                         }
                     }
                 }
             }
-            for try await found in group { #expect(found == [certificate]) }
+            for try await found in group { #expect(found == document) }
         }
         // Eleven pauses of ten seconds, and a fifth more.
         #expect(time.passed >= .seconds(110) && time.passed <= .seconds(132), "\(time.passed)")
@@ -74,14 +75,15 @@ struct VendorQueueTests {
     func turns() async throws {
         let time = ManualTime(passesBySleeping: false)
         let queue = VendorQueue(VendorQueue.Limits(), time: time.time)
-        let certificate = try Simulated.vcek.certificate
+        let document = EndorsementDocument(try Simulated.vcek.certificate, named: EndorsementName("chip"))
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for address in 0..<3 {
                 for chip in 0..<60 {
                     group.addTask {
-                        _ = try? await queue.certificates(
-                            "\(address)/\(chip)", for: "\(address)", within: .seconds(25), admitting: {}
+                        _ = try? await queue.document(
+                            EndorsementName("\(address)/\(chip)"), for: "\(address)", within: .seconds(25),
+                            admitting: {}
                         ) {
                             for await _ in gate {}
                             return .final(.failure(EndorsementUnavailable("made up")))
@@ -90,10 +92,12 @@ struct VendorQueueTests {
                 }
             }
             while await queue.waiting < 180 { try await Task.sleep(for: .milliseconds(1)) }
-            let found = try await queue.certificates("mine", for: "me", within: .seconds(25), admitting: {}) {
-                .final(.success([certificate]))
+            let found = try await queue.document(
+                EndorsementName("mine"), for: "me", within: .seconds(25), admitting: {}
+            ) {
+                .final(.success(document))
             }
-            #expect(found == [certificate])
+            #expect(found == document)
             open.finish()
             time.advance(by: .seconds(3_600))
             group.cancelAll()
@@ -103,14 +107,14 @@ struct VendorQueueTests {
     @Test("What was asked for when the guest hung up is there for its next try, once")
     func goesOn() async throws {
         let queue = VendorQueue(VendorQueue.Limits(), time: ManualTime().time)
-        let certificate = try Simulated.vcek.certificate
+        let document = EndorsementDocument(try Simulated.vcek.certificate, named: EndorsementName("chip"))
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let asked = Lock(0)
-        @Sendable func ask() async throws -> [Certificate] {
-            try await queue.certificates("chip", for: "host", within: .seconds(25), admitting: {}) {
+        @Sendable func ask() async throws -> EndorsementDocument {
+            try await queue.document(EndorsementName("chip"), for: "host", within: .seconds(25), admitting: {}) {
                 asked.withLock { $0 += 1 }
                 for await _ in gate {}
-                return .final(.success([certificate]))
+                return .final(.success(document))
             }
         }
         let first = Task { try await ask() }
@@ -119,9 +123,9 @@ struct VendorQueueTests {
         await #expect(throws: CancellationError.self) { try await first.value }
         open.finish()
         while await queue.isBusy { try await Task.sleep(for: .milliseconds(1)) }
-        #expect(try await ask() == [certificate])
+        #expect(try await ask() == document)
         #expect(asked.withLock { $0 } == 1)
-        #expect(try await ask() == [certificate])
+        #expect(try await ask() == document)
         #expect(asked.withLock { $0 } == 2)
     }
 
@@ -135,7 +139,7 @@ struct VendorQueueTests {
         defer { open.finish() }
         @Sendable func want(_ path: String, _ cause: String) async -> String? {
             do {
-                _ = try await queue.certificates(path, for: cause, within: .seconds(25), admitting: {}) {
+                _ = try await queue.document(EndorsementName(path), for: cause, within: .seconds(25), admitting: {}) {
                     for await _ in gate {}
                     return .final(.failure(EndorsementUnavailable("made up")))
                 }
@@ -160,7 +164,9 @@ struct VendorQueueTests {
         for number in 0..<180 {
             let path = "\(number)"
             await #expect(throws: EndorsementUnavailable.self) {
-                try await queue.certificates(path, for: path, within: .seconds(25), admitting: {}) { absent(path) }
+                try await queue.document(EndorsementName(path), for: path, within: .seconds(25), admitting: {}) {
+                    absent(path)
+                }
             }
         }
         // Sixty at once, and two in a second.

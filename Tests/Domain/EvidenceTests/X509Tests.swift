@@ -15,16 +15,16 @@ struct X509Tests {
         let authorities = try Vectors.authorities(product)
         let (ark, ask, asvk) = (authorities[0], authorities[1], authorities[2])
         #expect(ark.isSigned(by: ark))
-        #expect(SNPAnchors.amd.authority(ask, under: ark)?.kind == .vcek)
-        #expect(SNPAnchors.amd.authority(asvk, under: ark)?.kind == .vlek)
-        #expect(SNPAnchors.amd.authority(ask, under: ark)?.product == Product(name: product))
+        let found = SNPAnchors.amd.authorities(among: [ark, ask, asvk])
+        #expect(found.map(\.intermediate) == [ask, asvk] && found.map(\.kind) == [.vcek, .vlek])
+        #expect(found.allSatisfy { $0.product == Product(name: product) && $0.root == ark })
         #expect(!ark.isSigned(by: ask))
     }
 
     @Test("One product's root does not vouch for another's keys", .enabled(if: Vectors.arePresent))
     func otherProduct() throws {
         let (milan, genoa) = (try Vectors.authorities("milan"), try Vectors.authorities("genoa"))
-        #expect(SNPAnchors.amd.authority(milan[1], under: genoa[0]) == nil)
+        #expect(SNPAnchors.amd.authorities(among: [milan[1], genoa[0]]).isEmpty)
     }
 
     @Test("Any byte that changes in a certificate breaks it", .enabled(if: Vectors.arePresent))

@@ -243,6 +243,33 @@ struct StoreTests {
     }
 
     @Test(
+        "Names whose last document ends in a span are found, and of one name not too many are kept",
+        arguments: TestedStore.allCases)
+    func ending(_ kind: TestedStore) async throws {
+        let store = try await StorePlace(kind).store
+        func document(_ name: String, _ number: UInt8, _ end: Double?) -> EndorsementDocument {
+            EndorsementDocument(
+                name: EndorsementName(name), kind: .statement, bytes: [number],
+                goodUntil: end.map { Date(timeIntervalSince1970: $0) })
+        }
+        try await store.keep([
+            document("soon", 1, 20), document("sooner", 2, 11), document("renewed", 3, 15), document("renewed", 4, 90),
+            document("over", 5, 10), document("late", 6, 31), document("never", 7, nil),
+        ])
+        func names(_ limit: Int) async throws -> [String] {
+            try await store.endingEndorsements(
+                from: Date(timeIntervalSince1970: 10), to: Date(timeIntervalSince1970: 30), limit: limit
+            ).map(\.text)
+        }
+        #expect(try await names(9) == ["sooner", "soon"])
+        #expect(try await names(1) == ["sooner"])
+        for number in 0..<40 as Range<UInt8> { try await store.keep([document("many", number, Double(100 - number))]) }
+        let kept = try await store.endorsements(named: [EndorsementName("many")])
+        // Those that end first have gone, but for the one that has just come.
+        #expect(Set(kept.flatMap(\.bytes)) == Set(Array(0..<32) + [39]))
+    }
+
+    @Test(
         "Documents are kept once under each name, with all that they say, and survive a restart",
         arguments: TestedStore.allCases)
     func documents(_ kind: TestedStore) async throws {

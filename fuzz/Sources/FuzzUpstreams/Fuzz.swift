@@ -1,8 +1,10 @@
 import Broker
 import Evidence
 import FuzzSupport
+import Formats
 import JOSE
 
+@testable import Endorsements
 @testable import OpenPolicyAgent
 
 /// Any bytes as the answer of those whom a server asks: AMD's service, an identity provider, a policy agent.
@@ -10,6 +12,7 @@ import JOSE
 public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let bytes = Depth.bytes(start, count)
     readCertificates(bytes)
+    readDocuments(bytes)
     if let keys = try? VerificationKeySet(json: bytes) {
         Depth.reached(keys.keys.isEmpty ? "a set of no keys" : "a set of keys")
     }
@@ -29,5 +32,20 @@ private func readCertificates(_ bytes: [UInt8]) {
         Depth.reached("a chain")
         // AMD's own are not among the inputs with keys of their own.
         _ = AppraisedChain(chain, anchors: Anchors.vendors.snp).isGenuine
+    }
+}
+
+private func readDocuments(_ bytes: [UInt8]) {
+    for name in [AMDDocument.authority(.milan, .vcek).name, EndorsementName("crl/any")] {
+        guard let document = try? AMDCatalogue().document(name, in: bytes) else { continue }
+        Depth.reached("a vendor's document")
+        let trust = Trust(.vendors, denying: nil, at: .distantPast)
+        precondition((try? SNPEvidence.accept(document, beside: [], trust)) == nil || !document.issuers.isEmpty)
+    }
+    if let json = try? JSON(bytes), let document = try? EndorsementDocument(json: json) {
+        Depth.reached("a document in a file")
+        let again = try? EndorsementDocument(json: JSON(document.json.encoded))
+        precondition(again?.name == document.name && again?.bytes == document.bytes)
+        precondition(again?.issuers == document.issuers)
     }
 }

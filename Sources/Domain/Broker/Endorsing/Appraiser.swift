@@ -56,10 +56,12 @@ package struct Appraiser: Sendable {
         let offered = proof.offered
         var pools: [EndorsementName: [EndorsementDocument]] = [:]
         for signer in signers where trial.isOpen {
-            let documents = try await source.documents(named: Proof.documents(of: signer)) + offered
+            let kept = try await source.documents(named: Proof.documents(of: signer))
+            let documents = (kept + offered).endedLast(at: exchange.time)
             pools[signer] = documents
             let found = Proof.endorsements(of: signer, among: documents, anchors: anchors)
-            trial.hold(against: await remember(found, of: signer))
+            await keep(self.documents(of: found), at: exchange.time)
+            trial.hold(against: remember(found, of: signer))
         }
         if !signers.isEmpty { source.note(trial.isOpen ? .missed : .atHand) }
         var missing: EndorsementUnavailable?
@@ -81,26 +83,40 @@ package struct Appraiser: Sendable {
         for signer: EndorsementName, having documents: [EndorsementDocument], _ trial: inout Trial<Proof>
     ) async throws {
         var pool = documents
-        for name in Proof.wanted(for: signer, having: documents, anchors: anchors, denying: denies)
-        where trial.isOpen {
-            pool.insert(try await source.fetch(name), at: 0)
-            let genuine = Proof.genuine(name, among: pool, anchors: anchors, denying: denies)
-            if let genuine, !genuine.isEmpty { await source.keep(genuine) }
-            if genuine == nil { source.distrust(name) }
+        let trust = Trust(anchors, denying: denies, at: trial.exchange.time)
+        for name in Proof.wanted(for: signer, having: documents, trust) where trial.isOpen {
+            let fetched = try await source.fetch(name)
+            var accepted: [EndorsementDocument] = []
+            do throws(DocumentRefusal) {
+                accepted = try Proof.accept(fetched, beside: pool, trust)
+            } catch {
+                source.distrust(name, error)
+            }
+            pool.insert(fetched, at: 0)
             let found = Proof.endorsements(of: signer, among: pool, anchors: anchors)
-            trial.hold(against: await remember(found, of: signer))
+            await keep(accepted + self.documents(of: found), at: trust.time)
+            trial.hold(against: remember(found, of: signer))
         }
     }
 
-    /// Keeps and remembers those that are genuine.
+    /// What genuine endorsements were made from, and nobody denies.
+    private func documents(of found: [some Endorsing]) -> [EndorsementDocument] {
+        found.filter { $0.isGenuine && !$0.endorsers.contains { denies?($0) ?? false } }.flatMap(\.documents)
+    }
+
+    /// Keeps each once that has not ended.
+    private func keep(_ documents: [EndorsementDocument], at time: Date) async {
+        var seen: Set<EndorsementDocument> = []
+        let documents = documents.filter { $0.holds(at: time) && seen.insert($0).inserted }
+        if !documents.isEmpty { await source.keep(documents) }
+    }
+
+    /// Remembers those that are genuine.
     ///
     /// - Returns: them, or what there is to be said of the others.
-    private func remember<Found: Endorsing>(_ found: [Found], of signer: EndorsementName) async -> [Found] {
+    private func remember<Found: Endorsing>(_ found: [Found], of signer: EndorsementName) -> [Found] {
         let genuine = found.filter(\.isGenuine)
         guard !genuine.isEmpty else { return found }
-        for endorsement in genuine where !endorsement.endorsers.contains(where: { denies?($0) ?? false }) {
-            await source.keep(endorsement.documents)
-        }
         let known = (verified[signer] ?? []).filter { old in !genuine.contains { $0.identity == old.identity } }
         verified[signer] = Array((genuine + known).prefix(Self.mostRemembered))
         return genuine

@@ -13,8 +13,8 @@ public protocol EndorsementSource: Sendable {
     /// Keeps documents that were verified to their pin, for the next start.
     func keep(_ documents: [EndorsementDocument]) async
 
-    /// Is told that what the vendor gave leads to no pinned root, so that it is not asked for again at once.
-    func distrust(_ name: EndorsementName)
+    /// Is told that what the vendor gave is not to be used, so that it is not asked for again at once.
+    func distrust(_ name: EndorsementName, _ refusal: DocumentRefusal)
 
     /// Is told how far each look-up had to go.
     func note(_ lookup: EndorsementLookup)
@@ -22,7 +22,7 @@ public protocol EndorsementSource: Sendable {
 
 extension EndorsementSource {
     public func keep(_ documents: [EndorsementDocument]) async {}
-    public func distrust(_ name: EndorsementName) {}
+    public func distrust(_ name: EndorsementName, _ refusal: DocumentRefusal) {}
     public func note(_ lookup: EndorsementLookup) {}
 }
 

@@ -11,6 +11,9 @@ public protocol EndorsementStore: Sendable {
     /// In the order of their fingerprints, from the first one after `fingerprint`.
     func endorsements(after fingerprint: [UInt8], limit: Int) async throws -> [KeptEndorsement]
 
+    /// Names whose last document ends in a span of time, the first to end first.
+    func endingEndorsements(from start: Date, to end: Date, limit: Int) async throws -> [EndorsementName]
+
     /// The document with a fingerprint.
     func endorsement(_ fingerprint: [UInt8]) async throws -> KeptEndorsement?
 

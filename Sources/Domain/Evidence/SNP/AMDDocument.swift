@@ -86,6 +86,19 @@ public enum AMDDocument: Sendable, Hashable, CustomStringConvertible {
         self = .key(EndorsementIdentity(kind: kind, product: product, hardwareID: chip, tcb: tcb))
     }
 
+    /// The authority of an intermediate certificate's common name: `SEV-Milan`, `SEV-VLEK-Milan`.
+    init?(authority name: String) {
+        for product in Product.allCases {
+            switch name {
+            case "SEV-\(product.rawValue)": self = .authority(product, .vcek)
+            case "SEV-VLEK-\(product.rawValue)": self = .authority(product, .vlek)
+            default: continue
+            }
+            return
+        }
+        return nil
+    }
+
     public var description: String {
         switch self {
         case .key(let identity): identity.description

@@ -21,7 +21,7 @@ public struct EndorsementChain: Sendable {
     /// - Returns: `nil` when one is not there.
     public init?(key: EndorsementKey, among certificates: [Certificate]) {
         func issuer(of certificate: Certificate) -> Certificate? {
-            let named = certificates.filter { $0.subject == certificate.issuer }
+            let named = certificates.filter { $0.isNamed(asIssuerOf: certificate) }
             return named.count < 2 ? named.first : named.first { certificate.isSigned(by: $0) } ?? named.first
         }
         guard let intermediate = issuer(of: key.certificate), let root = issuer(of: intermediate) else { return nil }
@@ -87,40 +87,24 @@ public struct AppraisedChain: Sendable {
 }
 
 extension SNPAnchors {
-    /// Whose keys `intermediate` signs, when `root` is pinned and signed it.
-    public func authority(_ intermediate: Certificate, under root: Certificate) -> (
-        product: Product, kind: EndorsementKey.Kind
-    )? {
-        // The root's signature last: names alone rule most pairs out.
-        guard let product = product(ofRoot: root), intermediate.isSigned(by: root), root.isSigned(by: root) else {
-            return nil
-        }
-        return switch intermediate.commonName {
-        case "SEV-\(product.rawValue)": (product, .vcek)
-        case "SEV-VLEK-\(product.rawValue)": (product, .vlek)
-        default: nil
-        }
-    }
-
     /// An intermediate certificate under a pinned root, and whose keys it signs.
     public struct Authority: Sendable {
         public let product: Product
         public let kind: EndorsementKey.Kind
         public let intermediate: Certificate
         public let root: Certificate
-
-        public func isDenied(by denies: DenyList) -> Bool {
-            [intermediate, root].contains { denies(.key($0.publicKeyFingerprint)) }
-        }
     }
 
     /// Every authority among many certificates.
     public func authorities(among certificates: [Certificate]) -> [Authority] {
         certificates.flatMap { root in
             certificates.compactMap { intermediate in
-                authority(intermediate, under: root).map {
-                    Authority(product: $0.product, kind: $0.kind, intermediate: intermediate, root: root)
-                }
+                // The root's signature last: names alone rule most pairs out.
+                guard let product = product(ofRoot: root),
+                    case .authority(product, let kind)? = AMDDocument(authority: intermediate.commonName),
+                    intermediate.isSigned(by: root), root.isSigned(by: root)
+                else { return nil }
+                return Authority(product: product, kind: kind, intermediate: intermediate, root: root)
             }
         }
     }

@@ -1,4 +1,5 @@
 import Bytes
+import Concurrency
 public import FoundationEssentials
 
 /// What an SEV-SNP guest answers a challenge with: its report, and what came along.
@@ -6,27 +7,32 @@ public struct SNPEvidence: Attestation {
     public let report: AttestationReport
     /// What the guest calls its processor. A claim, held against the certificate.
     public var generation: Product?
-    private let along: Along
+    private let along: Lock<Along>
 
     private enum Along: Sendable {
-        /// As the guest sent them. They are read only when no certificate that vouches for the report is known yet.
+        /// As the guest sent them. They are read, once, only when no certificate that vouches for the report is known yet.
         case sent([[UInt8]])
         case given([Certificate])
     }
 
     /// - Parameter files: the certificates that the guest sent along, PEM or DER.
     public init(_ report: AttestationReport, sent files: [[UInt8]], generation: Product? = nil) {
-        (self.report, self.generation, along) = (report, generation, .sent(files))
+        (self.report, self.generation, along) = (report, generation, Lock(.sent(files)))
     }
 
     public init(_ report: AttestationReport, certificates: [Certificate] = []) {
-        (self.report, along) = (report, .given(certificates))
+        (self.report, along) = (report, Lock(.given(certificates)))
     }
 
     public var certificates: [Certificate] {
-        switch along {
-        case .sent(let files): Certificate.offered(files)
-        case .given(let certificates): certificates
+        along.withLock { along in
+            switch along {
+            case .sent(let files):
+                let certificates = Certificate.offered(files)
+                along = .given(certificates)
+                return certificates
+            case .given(let certificates): return certificates
+            }
         }
     }
 
@@ -77,36 +83,68 @@ public struct SNPEvidence: Attestation {
 
     /// The authorities, if none at hand are genuine, and then the key.
     public static func wanted(
-        for signer: EndorsementName, having documents: [EndorsementDocument], anchors: Anchors,
-        denying denies: DenyList?
+        for signer: EndorsementName, having documents: [EndorsementDocument], _ trust: Trust
     ) -> [EndorsementName] {
-        guard case .key(let identity)? = AMDDocument(signer) else { return [] }
+        guard case .key(let identity)? = AMDDocument(signer) else { return [signer] }
         let certificates = documents.flatMap(\.certificates)
         // Nobody gives a VLEK away: without one, what is above it proves nothing.
         let isWorthIt =
             identity.kind == .vcek
             || EndorsementKey.all(among: certificates).contains { EndorsementIdentity(of: $0) == identity }
-        let has = anchors.snp.authorities(among: certificates).contains {
-            $0.signs(identity.product, identity.kind) && !$0.isDenied(by: denies)
+        let has = trust.anchors.snp.authorities(among: certificates).contains {
+            $0.signs(identity.product, identity.kind) && (try? $0.accepted(by: trust)) != nil
         }
         return has || !isWorthIt
             ? [signer] : [AMDDocument.authority(identity.product, identity.kind).name, signer]
     }
 
-    public static func genuine(
-        _ name: EndorsementName, among documents: [EndorsementDocument], anchors: Anchors, denying denies: DenyList?
-    ) -> [EndorsementDocument]? {
-        switch AMDDocument(name) {
-        case .authority(let product, let kind)?:
-            // Whatever becomes of the key: anyone can say that there is one.
-            return anchors.snp.authorities(among: documents.flatMap(\.certificates))
-                .first { $0.signs(product, kind) && !$0.isDenied(by: denies) }.map { [$0.document] }
-        case .key?:
-            guard let given = documents.first(where: { $0.name == name }) else { return nil }
-            return endorsements(of: name, among: documents, anchors: anchors)
-                .contains { $0.isGenuine && $0.identity == given.bytes } ? [] : nil
-        case nil: return nil
+    public static func accept(
+        _ document: EndorsementDocument, beside others: [EndorsementDocument], _ trust: Trust
+    ) throws(DocumentRefusal) -> [EndorsementDocument] {
+        let certificates = document.certificates + others.flatMap(\.certificates)
+        switch (AMDDocument(document.name), document.certificates.first) {
+        case (.authority(let product, let kind)?, let intermediate?):
+            let authorities = trust.anchors.snp.authorities(among: certificates).filter {
+                $0.signs(product, kind) && document.certificates.contains($0.intermediate)
+            }
+            guard let authority = authorities.first else {
+                throw certificates.contains { $0.isNamed(asIssuerOf: intermediate) } ? .unpinned : .incomplete
+            }
+            return [try authority.accepted(by: trust)]
+        case (.key(let identity)?, let certificate?):
+            guard let key = try? EndorsementKey(certificate), EndorsementIdentity(of: key) == identity else {
+                throw .misnamed
+            }
+            guard let chain = EndorsementChain(key: key, among: certificates) else { throw .incomplete }
+            let appraised = AppraisedChain(chain, anchors: trust.anchors.snp)
+            guard appraised.isGenuine else { throw .unpinned }
+            if let denied = trust.denied(among: appraised.endorsers) { throw .denied(denied) }
+            guard trust.time <= appraised.validUntil else { throw .ended(appraised.validUntil) }
+            return chain.documents
+        default: throw .misnamed
         }
+    }
+
+    public static func issues(_ name: EndorsementName) -> Bool { AMDDocument(name) != nil }
+
+    public static func endorser(of name: EndorsementName) -> Endorser? {
+        guard case .key(let identity)? = AMDDocument(name) else { return nil }
+        return identity.hardwareID.map { Endorser(chip: $0) }
+    }
+
+    /// Keys, and each ASK and ASVK with every ARK of its issuer's name.
+    public static func documents(in certificates: [Certificate]) -> [EndorsementDocument] {
+        let authorities = certificates.flatMap { intermediate in
+            guard let name = AMDDocument(authority: intermediate.commonName)?.name else {
+                return [EndorsementDocument]()
+            }
+            return certificates.filter { $0.isNamed(asIssuerOf: intermediate) }
+                .map { EndorsementDocument(intermediate, above: [$0], named: name) }
+        }
+        return authorities
+            + EndorsementKey.all(among: certificates).map { key in
+                EndorsementDocument(key.certificate, named: AMDDocument.key(EndorsementIdentity(of: key)).name)
+            }
     }
 
     // MARK: Claims
@@ -171,7 +209,7 @@ extension EndorsementChain {
 
 extension SNPAnchors.Authority {
     /// Kept with the ARK above it.
-    public var document: EndorsementDocument {
+    fileprivate var document: EndorsementDocument {
         EndorsementDocument(intermediate, above: [root], named: AMDDocument.authority(product, kind).name)
     }
 
@@ -179,5 +217,13 @@ extension SNPAnchors.Authority {
         self.product == product && self.kind == kind
     }
 
-    fileprivate func isDenied(by denies: DenyList?) -> Bool { denies.map(isDenied) ?? false }
+    /// - Returns: what is to be kept of it.
+    fileprivate func accepted(by trust: Trust) throws(DocumentRefusal) -> EndorsementDocument {
+        if let denied = trust.denied(among: [intermediate, root].map { .key($0.publicKeyFingerprint) }) {
+            throw .denied(denied)
+        }
+        let document = document
+        if let end = document.goodUntil, end < trust.time { throw .ended(end) }
+        return document
+    }
 }

@@ -28,13 +28,16 @@ public struct SampleEvidence: Attestation {
     public static func documents(of signer: EndorsementName) -> [EndorsementName] { [] }
 
     public static func wanted(
-        for signer: EndorsementName, having documents: [EndorsementDocument], anchors: Anchors,
-        denying denies: DenyList?
+        for signer: EndorsementName, having documents: [EndorsementDocument], _ trust: Trust
     ) -> [EndorsementName] { [] }
 
-    public static func genuine(
-        _ name: EndorsementName, among documents: [EndorsementDocument], anchors: Anchors, denying denies: DenyList?
-    ) -> [EndorsementDocument]? { nil }
+    public static func accept(
+        _ document: EndorsementDocument, beside others: [EndorsementDocument], _ trust: Trust
+    ) throws(DocumentRefusal) -> [EndorsementDocument] { throw .misnamed }
+
+    public static func issues(_ name: EndorsementName) -> Bool { false }
+    public static func documents(in certificates: [Certificate]) -> [EndorsementDocument] { [] }
+    public static func endorser(of name: EndorsementName) -> Endorser? { nil }
 
     public static var decisive: Set<Check.Name> { [] }
 

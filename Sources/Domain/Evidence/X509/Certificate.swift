@@ -89,6 +89,8 @@ public struct Certificate: Sendable, Hashable {
     /// SHA-256 of the certificate, 32 bytes.
     public var fingerprint: [UInt8] { Array(SHA256.hash(data: der)) }
 
+    func isNamed(asIssuerOf other: Certificate) -> Bool { other.issuer == subject }
+
     /// Whether `self` names `issuer` as its issuer and bears its valid RSASSA-PSS signature.
     public func isSigned(by issuer: Certificate) -> Bool {
         guard self.issuer == issuer.subject, signatureAlgorithm == .pssSHA384,

@@ -1,7 +1,7 @@
 public import Broker
 import Bytes
 public import Evidence
-import FoundationEssentials
+public import FoundationEssentials
 
 extension ReadingStore {
     public func endorsements(named names: [EndorsementName]) async throws -> [EndorsementDocument] {
@@ -12,6 +12,10 @@ extension ReadingStore {
 
     public func endorsements(after fingerprint: [UInt8], limit: Int) async throws -> [KeptEndorsement] {
         try await rows(EndorsementReads.after(fingerprint, limit)).compactMap(\.self)
+    }
+
+    public func endingEndorsements(from start: Date, to end: Date, limit: Int) async throws -> [EndorsementName] {
+        try await rows(EndorsementReads.ending(start, end, limit))
     }
 
     public func endorsement(_ fingerprint: [UInt8]) async throws -> KeptEndorsement? {
@@ -44,6 +48,15 @@ private enum EndorsementReads {
             [.bytes(fingerprint), .integer(limit)], .scan, element)
     }
 
+    static func ending(_ start: Date, _ end: Date, _ limit: Int) -> Read<EndorsementName> {
+        Read(ending, [.time(start), .time(end), .integer(limit)], .scan) { EndorsementName(try $0.text(0)) }
+    }
+
+    private static let ending: SQLText = """
+        SELECT name FROM endorsements GROUP BY name HAVING MAX(good_until) > ?1 AND MAX(good_until) <= ?2
+        ORDER BY MAX(good_until), name LIMIT ?3
+        """
+
     static func one(_ fingerprint: [UInt8]) -> Read<KeptEndorsement?> {
         Read("\(select) WHERE fingerprint = ?1 ORDER BY name", [.bytes(fingerprint)], .lookup, element)
     }
@@ -69,8 +82,12 @@ private enum Certificates {
     }
 }
 
+/// Documents under one name: renewed again and again, or keys of several clouds. Those that end first go: a clock that is wrong
+/// takes nothing away.
+private let mostOfName = 32
+
 extension DecidingTransaction {
-    /// Keeps a document. Those of a chip's keys that are too many go, the oldest first.
+    /// Keeps a document. Those of a name that are too many go, and of a chip's keys, the oldest first.
     func keep(_ document: EndorsementDocument, at time: Date) throws {
         let name = document.name.text
         try execute(
@@ -82,6 +99,12 @@ extension DecidingTransaction {
                 .text(name), .bytes(document.fingerprint), .text(document.kind.rawValue), .bytes(document.bytes),
                 .bytes(Certificates.bytes(document.issuers)), .integer(document.goodUntil?.seconds), .time(time),
             ])
+        try execute(
+            """
+            DELETE FROM endorsements WHERE name = ?1 AND fingerprint <> ?2 AND fingerprint IN
+                (SELECT fingerprint FROM endorsements WHERE name = ?1
+                ORDER BY good_until IS NULL DESC, good_until DESC, added DESC LIMIT 1000000 OFFSET ?3)
+            """, [.text(name), .bytes(document.fingerprint), .integer(mostOfName)])
         guard let (from, to) = KeysOfChip.names(beside: name) else { return }
         try execute(
             """

@@ -36,7 +36,7 @@ package struct Doctor: Sendable {
             listening,
             TLSExamination(settings: settings, now: now),
             CredentialExamination(settings: settings, folder: folder, isOnline: isOnline, now: now),
-            EndorsementExamination(settings: settings, folder: folder, isOnline: isOnline),
+            EndorsementExamination(settings: settings, folder: folder, isOnline: isOnline, now: now),
             PolicyExamination(settings: settings),
             ReferenceExamination(folder: folder, now: now),
             StartExamination(settings: settings),

@@ -11,14 +11,15 @@ struct EndorsementExamination: Examination {
     let settings: Settings
     let folder: OpenedFolder
     let isOnline: Bool
+    let now: Date
 
     func findings() async -> [Finding] {
-        let found = [offline(), await vendor()].compactMap(\.self)
-        guard found.isEmpty else { return found }
+        let (found, ending) = ([offline(), await vendor()].compactMap(\.self), await ending())
+        guard found.isEmpty else { return found + ending }
         let kept = (try? await folder.store?.endorsements(after: [], limit: 1))?.isEmpty == false
         let told = "nobody is asked for certificates, and there is no folder"
         return kept
-            ? [.ok("endorsements", "\(told): those that were imported, and guests' own, are used")]
+            ? ending + [.ok("endorsements", "\(told): those that were imported, and guests' own, are used")]
             : [
                 .warning(
                     "endorsements", "\(told), and none was imported: only guests that bring their own will do",
@@ -26,16 +27,29 @@ struct EndorsementExamination: Examination {
             ]
     }
 
+    /// What will prove nothing soon.
+    private func ending() async -> [Finding] {
+        let names = try? await folder.store?.endingEndorsements(
+            from: now, to: now + EndorsementKeeper.horizon, limit: 1_024)
+        guard let names, let first = names.first else { return [] }
+        let others = names.count > 1 ? " and \(names.count - 1) more" : ""
+        return [
+            .warning(
+                "endorsements.ending", "\(first)\(others) end within 14 days",
+                do: "see the server's log for why they are not renewed, or import later ones: kbs endorsements list")
+        ]
+    }
+
     private func offline() -> Finding? {
         guard let place = settings.endorsementsFolder else { return nil }
         let path = place.filePath
-        let (certificates, unreadable) = CertificateFolder(place).contents
+        let (documents, certificates, unreadable) = EndorsementFolder(place).contents
         if let first = unreadable.first {
             return .warning(
                 "endorsements.folder", "\(first.file) cannot be read: \(first.reason)",
                 do: "let the server's user read it, replace it, or remove it")
         }
-        guard !certificates.isEmpty else {
+        guard !certificates.isEmpty || !documents.isEmpty else {
             return .warning(
                 "endorsements.folder", "\(path) has no certificates",
                 do: "put them there as README.md says, or kbs endorsements fetch them")
@@ -47,9 +61,10 @@ struct EndorsementExamination: Examination {
         guard let configuration = settings.keyDistribution else { return nil }
         guard isOnline else { return .ok("endorsements.kds", "\(configuration.baseURL) was not asked (--online does)") }
         do {
-            let service = KeyDistributionService(client: settings.client, configuration: configuration)
-            let authorities = try await service.authorities(.milan, .vcek)
-            return .ok("endorsements.kds", "\(configuration.baseURL) gave \(authorities.count) authorities of Milan")
+            let service = VendorService(client: settings.client, configuration: configuration)
+            let chain = AMDDocument.authority(.milan, .vcek)
+            _ = try await service.document(chain.name)
+            return .ok("endorsements.kds", "\(configuration.baseURL) gave \(chain)")
         } catch {
             return .problem(
                 "endorsements.kds", "\(configuration.baseURL): \(error)",

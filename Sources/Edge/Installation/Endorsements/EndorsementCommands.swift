@@ -1,42 +1,126 @@
 import Broker
-package import Endorsements
+import Endorsements
 package import Evidence
 import Files
 package import FoundationEssentials
-import HTTPClient
 import Storage
 
 /// What `kbs endorsements` does with a data folder.
-package enum EndorsementCommands {
+package struct EndorsementCommands: Sendable {
+    private let keeper: EndorsementKeeper
+    private let data: DataFolder
+
+    /// - Parameter asks: whether the vendor is asked for what is not at hand.
+    /// - Throws: ``InvalidSetting`` when the settings name nobody to ask.
+    package init(_ settings: Settings, in data: DataFolder, asking asks: Bool = true) throws {
+        var settings = settings
+        if asks && settings.keyDistribution == nil {
+            throw InvalidSetting("endorsements.kds is empty, so there is nobody to ask")
+        }
+        if let deadline = settings.keyDistribution?.deadline {
+            // No guest waits: a pause that the vendor asks for is kept.
+            settings.keyDistribution?.deadline = max(deadline, .seconds(120))
+        }
+        keeper = EndorsementKeeper(
+            source: settings.library(over: data.store, asking: asks ? settings.vendors() : []), store: data.store,
+            anchors: try settings.anchors())
+        self.data = data
+    }
+
     /// Takes what is genuine in a folder into the cache.
     ///
     /// - Parameter data: is opened, and perhaps made, once the folder is known to be one.
     /// - Throws: ``InvalidSetting``, too, when the folder cannot be listed.
     package static func importAll(
-        from folder: URL, into data: @autoclosure () async throws -> DataFolder, anchors: Anchors
-    ) async throws -> CertificateImport.Outcome {
+        from folder: URL, into data: @autoclosure () async throws -> DataFolder, _ settings: Settings
+    ) async throws -> (kept: [EndorsementName], refused: [(subject: String, reason: String)]) {
         do { _ = try Folder.names(in: folder.filePath) } catch { throw InvalidSetting(error.description) }
-        let data = try await data()
-        let outcome = try await CertificateImport(
-            into: data.store, anchors: anchors.snp, denying: try await data.store.denyList()
-        ).run(CertificateFolder(folder))
-        if !outcome.keys.isEmpty || !outcome.authorities.isEmpty {
-            try await data.store.recordLocally(
-                .importEndorsements,
-                ["keys": "\(outcome.keys.count)", "authorities": "\(outcome.authorities.count)"])
-        }
-        return outcome
+        let commands = try EndorsementCommands(settings, in: try await data(), asking: false)
+        let (documents, _, unreadable) = EndorsementFolder(folder).contents
+        let (kept, refused) = try await commands.keeper.take(documents, at: Date())
+        try await commands.record(kept.count)
+        return (kept, unreadable.map { ($0.file, $0.reason) } + refused.map { ("\($0)", "\($1)") })
     }
 
-    /// Fetches a chip's key and what is above it from the vendor, and keeps them if they are genuine.
+    /// Fetches a document and what is above it from the vendor, and keeps them if they are genuine.
     ///
     /// - Throws: ``EndorsementUnavailable``, or ``InvalidSetting`` when what came is not genuine, or is denied.
-    package static func fetch(
-        product: Product, chip: [UInt8], tcb: TCBVersion, into data: DataFolder, settings: Settings
-    ) async throws -> EndorsementIdentity {
-        let identity = EndorsementIdentity(kind: .vcek, product: product, hardwareID: chip, tcb: tcb)
-        try await KeyFetching(settings, into: data).fetch(identity)
-        try await data.store.recordLocally(.importEndorsements, ["key": "\(identity)"])
-        return identity
+    package func fetch(_ name: EndorsementName) async throws {
+        do { try await keeper.fetch(name, at: Date()) } catch let refusal as DocumentRefusal {
+            throw InvalidSetting("\(name): \(refusal)")
+        }
+        try await record(1)
+    }
+
+    private func record(_ count: Int) async throws {
+        guard count > 0 else { return }
+        try await data.store.recordLocally(.importEndorsements, ["documents": "\(count)"])
+    }
+}
+
+extension EndorsementCommands {
+    /// What came of one document.
+    package enum Outcome: Sendable, Hashable {
+        case fetched, atHand
+        case failed(String)
+        /// The vendor was not asked, since it answers nothing now.
+        case notAsked
+    }
+
+    /// What came of many.
+    package struct Warming: Sendable {
+        package fileprivate(set) var (fetched, atHand, failed, notAsked) = (0, 0, 0, 0)
+        /// Why the vendor was asked no further.
+        package fileprivate(set) var stopped: String?
+    }
+
+    /// Fetches those of many documents that are not at hand, at the vendor's pace. What was fetched is kept at once, so that a
+    /// run which ends early can be made again.
+    ///
+    /// - Parameter tell: is told of each.
+    package func warm(
+        _ names: [EndorsementName], telling tell: (EndorsementName, Outcome) -> Void
+    ) async throws -> Warming {
+        var (warming, waiting) = (Warming(), names[...])
+        try await withThrowingTaskGroup(of: (EndorsementName, Outcome, stop: String?).self) { group in
+            func askNext() {
+                guard let name = waiting.popFirst() else { return }
+                let isStopped = warming.stopped != nil
+                group.addTask { try await attempt(name, asking: !isStopped) }
+            }
+            // As many as one cause may have under way at the vendor.
+            for _ in 0..<2 { askNext() }
+            for try await (name, outcome, stop) in group {
+                switch outcome {
+                case .fetched: warming.fetched += 1
+                case .atHand: warming.atHand += 1
+                case .failed: warming.failed += 1
+                case .notAsked: warming.notAsked += 1
+                }
+                if let stop, warming.stopped == nil { warming.stopped = stop }
+                tell(name, outcome)
+                askNext()
+            }
+        }
+        try await record(warming.fetched)
+        return warming
+    }
+
+    private func attempt(
+        _ name: EndorsementName, asking asks: Bool
+    ) async throws -> (EndorsementName, Outcome, stop: String?) {
+        if try await keeper.has(name, at: Date()) { return (name, .atHand, nil) }
+        guard asks else { return (name, .notAsked, nil) }
+        do {
+            try await keeper.fetch(name, at: Date())
+            return (name, .fetched, nil)
+        } catch let error as EndorsementUnavailable where error.isOfVendor {
+            let wait = error.retryAfter.map { " (it asks to wait \($0) s)" } ?? ""
+            return (name, .notAsked, "\(error)\(wait)")
+        } catch let error as EndorsementUnavailable {
+            return (name, .failed("\(error)"), nil)
+        } catch let refusal as DocumentRefusal {
+            return (name, .failed("\(refusal)"), nil)
+        }
     }
 }

@@ -76,7 +76,7 @@ package struct Settings: Sendable {
     package var policy = AppraisalPolicy()
     package var endorsementsFolder: URL?
     /// `nil`: the vendor is not asked.
-    package var keyDistribution: KeyDistributionService.Configuration? = .init()
+    package var keyDistribution: VendorService.Configuration? = .init()
     /// Counts only when it has a URL.
     var agent = OpenPolicyAgent.Configuration(baseURL: "")
     package var clientCertificates = ClientCertificates.none

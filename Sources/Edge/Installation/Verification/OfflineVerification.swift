@@ -33,7 +33,7 @@ package enum OfflineVerification {
         for file in certificates {
             pool += try Certificate.read(file: try File.read(file.filePath, atMost: longest))
         }
-        for folder in folders { pool += CertificateFolder(folder).contents.certificates }
+        for folder in folders { pool += EndorsementFolder(folder).contents.certificates }
         let result = try await Appraiser(anchors: anchors, source: NoEndorsements())
             .appraise(
                 SNPEvidence(report, certificates: pool), exchange, expecting: expectations, evenIfHopeless: true)

@@ -33,8 +33,10 @@ final class BrokerMetrics: Sendable {
     private let replaced: Counter
     private let removed: Counter
     private let lookups: [EndorsementLookup: Counter]
-    private let kds: [KeyDistributionExchange.Outcome: Counter]
+    private let kds: [VendorExchange.Outcome: Counter]
     private let kdsDuration: Histogram
+    private let renewed, notRenewed: Counter
+    private let ending: Gauge
     private let batch: Histogram
     private let commit: Histogram
     private let commitFailures: Counter
@@ -61,10 +63,13 @@ final class BrokerMetrics: Sendable {
         replaced = registry.counter(.workloadChanges, ("change", "replaced"))
         removed = registry.counter(.workloadChanges, ("change", "removed"))
         lookups = Self.counters(EndorsementLookup.allCases) { registry.counter(.lookups, ("outcome", $0.rawValue)) }
-        kds = Self.counters(KeyDistributionExchange.Outcome.allCases) {
+        kds = Self.counters(VendorExchange.Outcome.allCases) {
             registry.counter(.kdsRequests, ("outcome", $0.rawValue))
         }
         kdsDuration = registry.histogram(.kdsDuration)
+        renewed = registry.counter(.renewals, ("outcome", "renewed"))
+        notRenewed = registry.counter(.renewals, ("outcome", "failed"))
+        ending = registry.gauge(.endingEndorsements)
         batch = registry.histogram(.writeBatch)
         commit = registry.histogram(.commitDuration)
         commitFailures = registry.counter(.commitFailures)
@@ -109,10 +114,17 @@ final class BrokerMetrics: Sendable {
     func spoken(_ version: String) { (versions[ExactText(version)] ?? otherVersion).increment() }
 
     func callAsFunction(_ event: EndorsementEvent) {
-        if case .lookedUp(let lookup) = event { lookups[lookup]?.increment() }
+        switch event {
+        case .lookedUp(let lookup): lookups[lookup]?.increment()
+        case .renewed(let pass):
+            renewed.increment(by: Int64(pass.renewed.count))
+            notRenewed.increment(by: Int64(pass.failed))
+            ending.set(pass.ending)
+        case .fetched, .unavailable, .notKept: break
+        }
     }
 
-    func callAsFunction(_ exchange: KeyDistributionExchange) {
+    func callAsFunction(_ exchange: VendorExchange) {
         kds[exchange.outcome]?.increment()
         kdsDuration.record(exchange.duration)
     }

@@ -57,6 +57,12 @@ extension MetricDefinition {
         name: "kbs_endorsement_lookups_total",
         help: "Where the certificate for a report was found: memory, at_hand (kept, folder or guest) or missed.",
         kind: .counter)
+    static let renewals = MetricDefinition(
+        name: "kbs_endorsement_renewals_total", help: "Vendors' documents renewed before their end, by outcome.",
+        kind: .counter)
+    static let endingEndorsements = MetricDefinition(
+        name: "kbs_endorsements_ending", help: "Vendors' documents that end within 14 days, at the last look.",
+        kind: .gauge)
     static let kdsRequests = MetricDefinition(
         name: "kbs_kds_requests_total", help: "Requests to AMD's key distribution service, by outcome.", kind: .counter)
     static let kdsDuration = MetricDefinition(
@@ -121,7 +127,8 @@ extension MetricDefinition {
         refusedChecks,
         workloadChanges, guestHandshakes, protocolVersions, resourceReleases, resourceChanges, sessions, workloads,
         resources, lookups,
-        kdsRequests, kdsDuration, writeQueueDepth, writeBatch, commitDuration, commitFailures, databaseConnections,
+        kdsRequests, kdsDuration, renewals, endingEndorsements, writeQueueDepth, writeBatch, commitDuration,
+        commitFailures, databaseConnections,
         lostConnections, spans, leftOut, readiness, certificateExpiry, buildInfo, libraryInfo, fipsMode, mlKEM,
         replacedFiles, cpu, memory,
         descriptors, mostDescriptors, started,

@@ -380,6 +380,20 @@ struct DoctorTests {
         #expect(away["endorsements.kds"]?.level == .problem)
     }
 
+    @Test("Documents that end soon, and are not renewed, are told")
+    func endingEndorsements() async throws {
+        let place = try await Installation()
+        let now = Date(timeIntervalSince1970: 1_900_000_000)
+        let document = EndorsementDocument(
+            name: AMDDocument.authority(.milan, .vcek).name, kind: .statement, bytes: [1], goodUntil: now + 86_400)
+        let store = try SQLiteStore(file: place.database)
+        try await store.keep([document])
+        try store.close()
+        let found = try await place.complaints(now: now)["endorsements.ending"]
+        #expect(found?.level == .warning && found?.found.contains("the Milan VCEK chain") == true)
+        #expect(try await place.complaints(now: now + 2 * 86_400)["endorsements.ending"] == nil)
+    }
+
     @Test("Each setting that weakens something is named")
     func policy() async throws {
         let found = try await Installation().complaints {

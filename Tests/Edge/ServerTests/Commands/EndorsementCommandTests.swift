@@ -13,7 +13,7 @@ struct EndorsementCommandTests {
     @Test("What is imported is listed, exported, imported elsewhere, and removed; on a data folder and on a server")
     func roundTrip() async throws {
         let (snp, vcek) = (try Simulated.snp, try Simulated.vcek.certificate)
-        let vlek = try snp.vlek(tcb: Simulated.tcb).certificate
+        let vlek = try snp.vlek(tcb: Simulated.tcb, validFor: 7).certificate
         let folder = try TemporaryFolder()
         let roots = folder.file("roots.json")
         try JSONEncoder().encode(Simulated.roots).write(to: roots)

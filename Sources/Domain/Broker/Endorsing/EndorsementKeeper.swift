@@ -1,0 +1,158 @@
+import Bytes
+import Concurrency
+public import Evidence
+public import FoundationEssentials
+
+/// Fills the cache: with what an operator imports, with what guests will need, and anew with what ends soon. Nothing is kept
+/// that its technology has not verified to a pinned root.
+package struct EndorsementKeeper: Sendable {
+    private let source: any EndorsementSource
+    private let store: any EndorsementStore
+    private let anchors: Anchors
+    private let technologies: [any Attestation.Type]
+    /// When a document that ends is asked for again.
+    private let postponed = BoundedCache<EndorsementName, Date>(capacity: 4_096)
+
+    package init(
+        source: any EndorsementSource, store: any EndorsementStore & DenialStore, anchors: Anchors,
+        technologies: [any Attestation.Type] = GuestTEE.allCases.map(\.technology)
+    ) {
+        (self.source, self.anchors, self.technologies) = (source, anchors, technologies)
+        (self.store, denyList) = (store, { try await store.denyList() })
+    }
+
+    private let denyList: @Sendable () async throws -> DenyList
+
+    /// Keeps those of an operator's documents that are genuine.
+    package func take(
+        _ documents: [EndorsementDocument], at time: Date
+    ) async throws -> (kept: [EndorsementName], refused: [(EndorsementName, DocumentRefusal)]) {
+        let trust = try await trust(at: time)
+        let given = Dictionary(grouping: documents, by: \.name)
+        var (kept, refused) = (Set<EndorsementDocument>(), [(EndorsementName, DocumentRefusal)]())
+        for document in documents {
+            do {
+                let technology = try technology(of: document.name)
+                let names = technology.documents(of: document.name)
+                let beside = try await names.flatMap { given[$0] ?? [] } + store.endorsements(named: names)
+                let accepted = try technology.accept(document, beside: beside.endedLast(at: time), trust)
+                try await store.keep(accepted.filter { !kept.contains($0) })
+                kept.formUnion(accepted)
+            } catch let refusal as DocumentRefusal {
+                refused.append((document.name, refusal))
+            }
+        }
+        return (kept.map(\.name).sorted { ExactText($0.text) < ExactText($1.text) }, refused)
+    }
+
+    /// Whether a document is at hand that may be used.
+    package func has(_ name: EndorsementName, at time: Date) async throws -> Bool {
+        try await end(of: name, try await trust(at: time)) != nil
+    }
+
+    /// Asks the vendor for a document, and for what is above it if that is not at hand, and keeps them.
+    ///
+    /// - Throws: ``EndorsementUnavailable``, or ``DocumentRefusal`` for what came, or what is denied.
+    @discardableResult
+    package func fetch(_ name: EndorsementName, at time: Date) async throws -> EndorsementDocument? {
+        let (technology, trust) = (try technology(of: name), try await trust(at: time))
+        if let endorser = technology.endorser(of: name), trust.denies?(endorser) == true {
+            throw DocumentRefusal.denied(endorser)
+        }
+        var pool = try await atHand(name, trust)
+        for wanted in technology.wanted(for: name, having: pool, trust) {
+            let document = try await source.fetch(wanted)
+            do throws(DocumentRefusal) {
+                let accepted = try technology.accept(document, beside: pool, trust)
+                pool.insert(document, at: 0)
+                try? await store.keep(accepted)
+            } catch {
+                source.distrust(wanted, error)
+                throw error
+            }
+        }
+        return pool.first
+    }
+
+    // MARK: Renewal
+
+    /// How long before its end a document is renewed.
+    package static let horizon: TimeInterval = 14 * 86_400
+
+    /// Asks for what ends soon, one document after the other, as long as the vendor answers. What is kept serves on.
+    ///
+    /// Rows are outside bytes, and chips are whoever's: only a document that is genuine is asked for again, and then not soon. Of
+    /// servers that share a cache the first to come does it.
+    package func renew(at now: Date) async throws -> RenewalPass {
+        let (trust, horizon) = (try await trust(at: now), now + Self.horizon)
+        let ending = try await store.endingEndorsements(from: now, to: horizon, limit: 1_024)
+        var pass = RenewalPass(ending: ending.count)
+        for name in ending where pass.asked < Self.mostAsked {
+            if let time = postponed[name], now < time { continue }
+            let end = try await end(of: name, trust)
+            let rest = end?.timeIntervalSince(now) ?? .infinity
+            postponed[name] = now + min(max(3_600, rest / 4), 86_400) * .random(in: 0.75...1.25)
+            guard let end, end <= horizon else { continue }
+            pass.asked += 1
+            do {
+                let renewed = try await fetch(name, at: now)?.goodUntil.map { $0 > end } ?? false
+                if renewed { pass.renewed.append(name) } else { pass.fail(name, end, "there is no later one yet") }
+            } catch let error as EndorsementUnavailable {
+                pass.fail(name, end, "\(error)")
+                if error.isOfVendor { break }
+            } catch let refusal as DocumentRefusal {
+                pass.fail(name, end, "\(refusal)")
+            }
+        }
+        pass.ending -= pass.renewed.count
+        return pass
+    }
+
+    /// In one pass.
+    private static let mostAsked = 16
+
+    // MARK: Documents
+
+    private func technology(of name: EndorsementName) throws(DocumentRefusal) -> any Attestation.Type {
+        guard let technology = technologies.first(where: { $0.issues(name) }) else { throw .misnamed }
+        return technology
+    }
+
+    private func trust(at time: Date) async throws -> Trust { Trust(anchors, denying: try await denyList(), at: time) }
+
+    /// Documents of a name, and what may vouch for them.
+    private func atHand(_ name: EndorsementName, _ trust: Trust) async throws -> [EndorsementDocument] {
+        try await source.documents(named: technology(of: name).documents(of: name)).endedLast(at: trust.time)
+    }
+
+    /// When the last of those of a name ends that may be used; `nil` when there is none.
+    private func end(of name: EndorsementName, _ trust: Trust) async throws -> Date? {
+        guard let technology = try? technology(of: name) else { return nil }
+        let pool = try await atHand(name, trust)
+        return pool.filter { $0.name == name && (try? technology.accept($0, beside: pool, trust)) != nil }
+            .map { $0.goodUntil ?? .distantFuture }.max()
+    }
+}
+
+/// What came of asking for documents that end soon.
+public struct RenewalPass: Sendable {
+    public internal(set) var renewed: [EndorsementName] = []
+    public internal(set) var failed = 0
+    /// How many still end soon, whether they were asked for or not.
+    public internal(set) var ending: Int
+    /// The first that could not be renewed, when it ends, and why.
+    public internal(set) var first: (name: EndorsementName, end: Date, reason: String)?
+    var asked = 0
+
+    init(ending: Int) { self.ending = ending }
+
+    mutating func fail(_ name: EndorsementName, _ end: Date, _ reason: String) {
+        failed += 1
+        if first == nil { first = (name, end, reason) }
+    }
+}
+
+extension [EndorsementDocument] {
+    /// One that has ended says why evidence is refused, and stands in nobody's way.
+    func endedLast(at time: Date) -> Self { filter { $0.holds(at: time) } + filter { !$0.holds(at: time) } }
+}

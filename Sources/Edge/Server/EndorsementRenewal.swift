@@ -1,0 +1,20 @@
+import Broker
+import FoundationEssentials
+import Lifecycle
+import Logging
+
+/// About once an hour: asks for vendors' documents that end soon. Servers that share a database do so at different times, so that
+/// the first to come asks and the others find what it kept.
+struct EndorsementRenewal: Service {
+    let endorsements: EndorsementKeeper
+    let logger: Logger
+    let report: @Sendable (RenewalPass) -> Void
+
+    func run(until stop: StopRequest) async throws {
+        while await stop.sleep(for: .seconds(.random(in: 1_800...5_400))) {
+            do { report(try await endorsements.renew(at: Date())) } catch {
+                logger.error("Certificates could not be renewed.", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}
