@@ -54,8 +54,14 @@ public struct Secret: Sendable {
     }
 }
 
-extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+extension Secret: Unprintable {
     public var description: String { "Secret(\(count) bytes)" }
+}
+
+/// A value of which nothing but its description is printed, whatever prints it.
+public protocol Unprintable: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {}
+
+extension Unprintable {
     public var debugDescription: String { description }
     public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

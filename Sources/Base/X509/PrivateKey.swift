@@ -104,9 +104,8 @@ public struct PrivateKey: Sendable {
     }
 }
 
-extension PrivateKey: CustomStringConvertible, CustomReflectable {
+extension PrivateKey: Unprintable {
     public var description: String { "PrivateKey" }
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
 /// Owns libcrypto's key (EVP_PKEY), which wipes its private numbers when it is freed and serves any number of threads.

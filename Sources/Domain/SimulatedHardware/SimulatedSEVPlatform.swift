@@ -76,8 +76,8 @@ public struct SimulatedSEVPlatform: Sendable {
                 plaintextLength: ciphertext.count, measurement: measurement)
             guard equalInConstantTime(mac, SEVTransportKeys.mac(keys.integrity, authenticated)) else { return nil }
             return Array(
-                try AES.CTR.decrypt(
-                    ciphertext, using: keys.encryption, nonce: AES.CTR.Nonce(nonceBytes: initializationVector)))
+                try AES.CTR.encrypt(
+                    ciphertext, using: keys.encryption, counter: initializationVector))
         }
     }
 
@@ -88,13 +88,12 @@ public struct SimulatedSEVPlatform: Sendable {
         _ session: SEVLaunchSession, from owner: SEVCertificate, policy: SEVLaunchPolicy
     ) throws -> Launch? {
         let shared = try pdhKey.sharedSecretFromKeyAgreement(with: try owner.agreementKey())
-            .withUnsafeBytes { SymmetricKey(data: $0) }
         let wrapping = SEVWrappingKeys(shared: shared, nonce: session.nonce)
         let wrapMAC = SEVTransportKeys.mac(wrapping.integrity, session.wrappedKeys)
         guard equalInConstantTime(session.wrapMAC, wrapMAC) else { return nil }
-        let unwrapped = try AES.CTR.decrypt(
+        let unwrapped = try AES.CTR.encrypt(
             session.wrappedKeys, using: wrapping.encryption,
-            nonce: AES.CTR.Nonce(nonceBytes: session.initializationVector))
+            counter: session.initializationVector)
         let keys = SEVTransportKeys(
             encryption: SymmetricKey(data: unwrapped.prefix(16)), integrity: SymmetricKey(data: unwrapped.dropFirst(16))
         )

@@ -39,7 +39,7 @@ struct LibraryTests {
                 HMAC<SHA256>.authenticationCode(for: [1], using: master), authenticating: [1], using: master))
         #expect(try AES.GCM.open(AES.GCM.seal([7], using: master), using: master) == [7])
         #expect(try AES.KeyWrap.unwrap(AES.KeyWrap.wrap(master, using: derived), using: derived) == master)
-        _ = try AES.CTR.encrypt([1], using: master, nonce: .init(nonceBytes: Array(repeating: 0, count: 16)))
+        _ = try AES.CTR.encrypt([1], using: master, counter: [UInt8](repeating: 0, count: 16))
     }
 
     @Test("Nothing is looked up by its name in a warm handshake")

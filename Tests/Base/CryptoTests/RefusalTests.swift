@@ -128,10 +128,11 @@ struct RefusalTests {
     @Test("AES-CTR: a counter block that is not 16 bytes, a key of another length")
     func ctr() throws {
         for count in [0, 12, 15, 17] {
-            refuses { _ = try AES.CTR.Nonce(nonceBytes: Array(repeating: 0, count: count)) }
+            let block = [UInt8](repeating: 0, count: count)
+            refuses { _ = try AES.CTR.encrypt([1], using: SymmetricKey(size: .bits128), counter: block) }
         }
-        let nonce = try AES.CTR.Nonce(nonceBytes: Array(repeating: 0, count: 16))
-        refuses { _ = try AES.CTR.encrypt([1], using: SymmetricKey(data: [1]), nonce: nonce) }
+        let block = [UInt8](repeating: 0, count: 16)
+        refuses { _ = try AES.CTR.encrypt([1], using: SymmetricKey(data: [1]), counter: block) }
     }
 
     @Test("AES key wrap: nothing, 8 bytes, no multiple of 8, changed bytes, another key")

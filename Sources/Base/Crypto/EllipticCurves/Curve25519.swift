@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import COpenSSL
 import Formats
 
@@ -109,8 +109,6 @@ public enum Curve25519 {
     }
 }
 
-extension Curve25519.Signing.PrivateKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+extension Curve25519.Signing.PrivateKey: Unprintable {
     public var description: String { "a private key of Ed25519" }
-    public var debugDescription: String { description }
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import COpenSSL
 
 /// Marks keys that sign. See ``ECPublicKey``.
@@ -79,18 +79,18 @@ public struct ECPrivateKey<Curve: PrimeCurve, Use: Sendable>: Sendable {
     }
 }
 
-extension ECPrivateKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+extension ECPrivateKey: Unprintable {
     public var description: String { "a private key on \(Curve.curve.name)" }
-    public var debugDescription: String { description }
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
 extension ECPrivateKey where Use == ECDH {
     /// Source: NIST SP 800-56A, section 5.7.1.2. The other's point was checked when it was read, and these curves have no
     /// small subgroups.
     ///
+    /// - Returns: the x coordinate of a point, big-endian, in the length of the curve's field. It is not uniformly random, so a
+    ///   key is derived from it.
     /// - Throws: ``CryptoError`` when the two agree on the point at infinity, which no honest pair does.
-    public func sharedSecretFromKeyAgreement(with other: ECPublicKey<Curve, ECDH>) throws(CryptoError) -> SharedSecret {
+    public func sharedSecretFromKeyAgreement(with other: ECPublicKey<Curve, ECDH>) throws(CryptoError) -> SymmetricKey {
         let size = Curve.curve.size
         guard let context = KeyContext(object) else { throw .unavailable("libcrypto cannot begin a key agreement") }
         guard EVP_PKEY_derive_init(context.pointer) == 1,
@@ -107,6 +107,6 @@ extension ECPrivateKey where Use == ECDH {
             }
         }
         guard written == size else { throw cleared(.unusableKey("the two keys cannot agree")) }
-        return SharedSecret(secret)
+        return SymmetricKey(secret)
     }
 }

@@ -1,4 +1,4 @@
-import Bytes
+public import Bytes
 import COpenSSL
 import Formats
 
@@ -23,7 +23,6 @@ public enum RSA {
         public init(bitCount: Int) { self.bitCount = bitCount }
 
         public static let bits2048 = KeySize(bitCount: 2_048)
-        public static let bits3072 = KeySize(bitCount: 3_072)
         public static let bits4096 = KeySize(bitCount: 4_096)
     }
 
@@ -204,8 +203,6 @@ public struct RSAPrivateKey<Use: Sendable>: Sendable {
     }
 }
 
-extension RSAPrivateKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+extension RSAPrivateKey: Unprintable {
     public var description: String { "a private RSA key of \(publicKey.keySizeInBits) bits" }
-    public var debugDescription: String { description }
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

@@ -2,7 +2,7 @@ import COpenSSL
 
 /// A message authentication code with a hash function. Source: RFC 2104, FIPS 198-1.
 public enum HMAC<Function: HashFunction> {
-    public typealias MAC = HashedAuthenticationCode<Function>
+    public typealias MAC = DigestOf<Function>
 
     public static func authenticationCode(for message: some Collection<UInt8>, using key: SymmetricKey) -> MAC {
         message.withBytes { start, count in
@@ -16,27 +16,6 @@ public enum HMAC<Function: HashFunction> {
     ) -> Bool {
         equalInConstantTime(authenticationCode(for: message, using: key), code)
     }
-}
-
-/// What ``HMAC`` gives. Two are compared in constant time.
-public struct HashedAuthenticationCode<Function: HashFunction>: RandomAccessCollection, Equatable, Sendable {
-    @usableFromInline let bytes: [UInt8]
-
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-    public static var byteCount: Int { Function.byteCount }
-    @inlinable public var startIndex: Int { 0 }
-    @inlinable public var endIndex: Int { bytes.count }
-    @inlinable public subscript(position: Int) -> UInt8 { bytes[position] }
-
-    @inlinable
-    public func withContiguousStorageIfAvailable<Result>(
-        _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
-    ) rethrows -> Result? {
-        try bytes.withContiguousStorageIfAvailable(body)
-    }
-
-    public static func == (a: Self, b: Self) -> Bool { equalInConstantTime(a.bytes, b.bytes) }
 }
 
 /// An HMAC that knows its hash function but has no message yet. libcrypto looks the function up by its name each time that

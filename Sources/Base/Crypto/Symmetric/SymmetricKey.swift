@@ -29,10 +29,8 @@ extension SymmetricKey: Equatable {
     }
 }
 
-extension SymmetricKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+extension SymmetricKey: Unprintable {
     public var description: String { "SymmetricKey(\(bitCount) bits)" }
-    public var debugDescription: String { description }
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
 /// How long a key is.
@@ -45,25 +43,4 @@ public struct SymmetricKeySize: Sendable {
     public static let bits128 = SymmetricKeySize(bitCount: 128)
     public static let bits192 = SymmetricKeySize(bitCount: 192)
     public static let bits256 = SymmetricKeySize(bitCount: 256)
-}
-
-/// What two keys have agreed on: the x coordinate of a point, big-endian, in the length of the curve's field. It is not
-/// uniformly random, so a key is derived from it.
-public struct SharedSecret: Sendable {
-    public let secret: Secret
-
-    init(_ secret: Secret) { self.secret = secret }
-
-    /// The bytes, for as long as `body` runs.
-    public func withUnsafeBytes<Result, Failure: Error>(
-        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        try secret.withBytes(body)
-    }
-}
-
-extension SharedSecret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    public var description: String { "SharedSecret(\(secret.count) bytes)" }
-    public var debugDescription: String { description }
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

@@ -11,7 +11,7 @@ enum ConcatenationKDF {
     ///   - partyV: what `apv` holds.
     ///   - byteCount: at most 32.
     static func derive(
-        _ shared: SharedSecret, algorithm: String, partyU: [UInt8] = [], partyV: [UInt8] = [], byteCount: Int
+        _ shared: SymmetricKey, algorithm: String, partyU: [UInt8] = [], partyV: [UInt8] = [], byteCount: Int
     ) -> SymmetricKey {
         var hash = SHA256()
         hash.update(data: UInt32(1).bigEndianBytes)  // One block is enough for 256 bits.

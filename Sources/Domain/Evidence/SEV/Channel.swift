@@ -67,7 +67,7 @@ extension SEVTransportKeys {
     ) throws -> (certificate: SEVCertificate, session: SEVLaunchSession) {
         let platform = try pdh.agreementKey()
         let ours = P384.KeyAgreement.PrivateKey()
-        let shared = try ours.sharedSecretFromKeyAgreement(with: platform).withUnsafeBytes { SymmetricKey(data: $0) }
+        let shared = try ours.sharedSecretFromKeyAgreement(with: platform)
         let certificate = try SEVCertificate(
             usage: .pdh, algorithm: .ecdhSHA256, x963: ours.publicKey.x963Representation)
         let session = try launchSession(
@@ -82,7 +82,7 @@ extension SEVTransportKeys {
         let wrapping = SEVWrappingKeys(shared: shared, nonce: nonce)
         let keys = encryption.withUnsafeBytes { Array($0) } + integrity.withUnsafeBytes { Array($0) }
         let wrapped = try AES.CTR.encrypt(
-            keys, using: wrapping.encryption, nonce: AES.CTR.Nonce(nonceBytes: initializationVector))
+            keys, using: wrapping.encryption, counter: initializationVector)
         return SEVLaunchSession(
             nonce: nonce, wrappedKeys: Array(wrapped), initializationVector: initializationVector,
             wrapMAC: Self.mac(wrapping.integrity, Array(wrapped)), policyMAC: Self.mac(integrity, policy.bytes))
@@ -111,7 +111,7 @@ extension SEVTransportKeys {
     func wrap(_ plaintext: [UInt8], for measurement: [UInt8], initializationVector: [UInt8]) throws -> SEVSecretPacket {
         let ciphertext = Array(
             try AES.CTR.encrypt(
-                plaintext, using: encryption, nonce: AES.CTR.Nonce(nonceBytes: initializationVector)))
+                plaintext, using: encryption, counter: initializationVector))
         let packet = SEVSecretPacket(
             flags: 0, initializationVector: initializationVector, mac: [], ciphertext: ciphertext)
         return SEVSecretPacket(
