@@ -17,6 +17,10 @@ public struct CertificateFinding: Hashable, Sendable {
     public let found: String
     /// What to do about it; empty when nothing is.
     public let advice: String
+
+    fileprivate init(_ subject: Subject, _ level: Level, _ found: String, do advice: String = "") {
+        (self.subject, self.level, self.found, self.advice) = (subject, level, found, advice)
+    }
 }
 
 extension TLSIdentity {
@@ -35,71 +39,61 @@ extension TLSIdentity {
         let advice = "have it renewed, and put it in the same place: the server takes it up by itself (docs/tls.md)"
         guard certificate.notAfter > now else {
             return CertificateFinding(
-                subject: .expiry, level: .problem, found: "it expired on \(certificate.notAfter.formatted(.iso8601))",
-                advice: advice)
+                .expiry, .problem, "it expired on \(certificate.notAfter.formatted(.iso8601))", do: advice)
         }
         guard certificate.notBefore <= now else {
             return CertificateFinding(
-                subject: .expiry, level: .problem,
-                found: "it is valid from \(certificate.notBefore.formatted(.iso8601)) only",
-                advice: "set the clock, or wait")
+                .expiry, .problem, "it is valid from \(certificate.notBefore.formatted(.iso8601)) only",
+                do: "set the clock, or wait")
         }
         return days < 30
-            ? CertificateFinding(
-                subject: .expiry, level: .warning, found: "it expires in \(days) days", advice: advice)
-            : CertificateFinding(
-                subject: .expiry, level: .fine, found: "it is valid for \(days) days", advice: "")
+            ? CertificateFinding(.expiry, .warning, "it expires in \(days) days", do: advice)
+            : CertificateFinding(.expiry, .fine, "it is valid for \(days) days")
     }
 
     private var useFinding: CertificateFinding {
         let uses = certificate.extendedKeyUsages?.joined(separator: ", ")
         guard certificate.isFor(.servers) else {
             return CertificateFinding(
-                subject: .use, level: .problem,
-                found: uses.map { "it is for \($0), not for servers" }
-                    ?? "its key usage does not allow it to be a server's",
-                advice: "have one issued for TLS servers (extended key usage serverAuth)")
+                .use, .problem,
+                uses.map { "it is for \($0), not for servers" } ?? "its key usage does not allow it to be a server's",
+                do: "have one issued for TLS servers (extended key usage serverAuth)")
         }
-        return CertificateFinding(
-            subject: .use, level: .fine, found: uses.map { "it is for \($0)" } ?? "it is for every use", advice: "")
+        return CertificateFinding(.use, .fine, uses.map { "it is for \($0)" } ?? "it is for every use")
     }
 
     /// Clients are sent the file as it is: each certificate must be signed by the one after it.
     private var chainFinding: CertificateFinding {
-        func finding(_ level: CertificateFinding.Level, _ found: String, do advice: String = "") -> CertificateFinding {
-            CertificateFinding(subject: .chain, level: level, found: found, advice: advice)
-        }
         for (child, parent) in zip(chain, intermediates) where !child.isSigned(by: parent) {
-            return finding(
-                .problem, "\(child.subject) is followed by \(parent.subject), which did not sign it",
+            return CertificateFinding(
+                .chain, .problem, "\(child.subject) is followed by \(parent.subject), which did not sign it",
                 do: "put the server's certificate first, then each one that signed the one before")
         }
         if intermediates.isEmpty, certificate.isSelfIssued {
-            return finding(.fine, "it vouches for itself: clients must pin it or be given it")
+            return CertificateFinding(.chain, .fine, "it vouches for itself: clients must pin it or be given it")
         }
         return intermediates.isEmpty
-            ? finding(
-                .warning, "the file holds the server's certificate alone",
+            ? CertificateFinding(
+                .chain, .warning, "the file holds the server's certificate alone",
                 do: "unless a root signed it (\(certificate.issuer)), add what leads to one: certbot's is fullchain.pem"
             )
-            : finding(.fine, "\(chain.count) certificates in the right order")
+            : CertificateFinding(.chain, .fine, "\(chain.count) certificates in the right order")
     }
 
     private func namesFinding(reachedAs host: String?) -> CertificateFinding {
         let names = certificate.alternativeNames.compactMap(\.hostText)
         guard !names.isEmpty else {
             return CertificateFinding(
-                subject: .names, level: .problem,
-                found: "it has no name that clients look at (subject alternative name)",
-                advice: "have one issued with the names by which clients reach the server")
+                .names, .problem, "it has no name that clients look at (subject alternative name)",
+                do: "have one issued with the names by which clients reach the server")
         }
         let list = names.joined(separator: ", ")
         guard let host, !names.contains(where: { $0 == host || Self.covers($0, host) }) else {
-            return CertificateFinding(subject: .names, level: .fine, found: list, advice: "")
+            return CertificateFinding(.names, .fine, list)
         }
         return CertificateFinding(
-            subject: .names, level: .warning, found: "it is for \(list), and the server listens on \(host)",
-            advice: "reach the server by one of these names, or have \(host) added")
+            .names, .warning, "it is for \(list), and the server listens on \(host)",
+            do: "reach the server by one of these names, or have \(host) added")
     }
 
     /// `*.example.org` covers one label.
