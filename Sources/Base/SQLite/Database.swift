@@ -34,8 +34,7 @@ public final class Database {
     /// The version of the library that runs, e.g. `3.40.1`.
     public static var libraryVersion: String { String(cString: sqlite3_libversion()) }
 
-    /// Runs one or more statements. Arguments by position are dealt out to them in order; those by name are for one
-    /// statement.
+    /// Runs one or more statements. Arguments are dealt out to them in order.
     public func execute(sql: String, arguments: StatementArguments = []) throws {
         var left = arguments.values[...]
         var rest = try Self.utf8(sql)
@@ -43,10 +42,6 @@ public final class Database {
             let (statement, next) = try connection.prepare(rest, isKept: false)
             rest = next
             guard let statement else { continue }
-            guard arguments.named.isEmpty else {
-                try statement.execute(arguments: arguments)
-                continue
-            }
             let own = left.prefix(statement.parameterCount)
             left = left.dropFirst(own.count)
             try statement.execute(arguments: StatementArguments(own))

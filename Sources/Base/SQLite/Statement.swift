@@ -79,27 +79,11 @@ public final class Statement {
 
     private func bind(_ arguments: StatementArguments, to pointer: OpaquePointer) throws {
         let count = parameterCount
-        guard arguments.named.isEmpty else { return try bindNamed(arguments, count, to: pointer) }
         guard arguments.values.count == count else {
             throw DatabaseError(
                 message: "there are \(arguments.values.count) arguments for \(count) parameters", sql: sql)
         }
         for (index, value) in arguments.values.enumerated() { try bind(value, Int32(index + 1), to: pointer) }
-    }
-
-    private func bindNamed(_ arguments: StatementArguments, _ count: Int, to pointer: OpaquePointer) throws {
-        guard arguments.values.isEmpty, arguments.named.count == count else {
-            let given = arguments.values.count + arguments.named.count
-            throw DatabaseError(message: "there are \(given) arguments for \(count) named parameters", sql: sql)
-        }
-        for (name, value) in arguments.named {
-            // A name that is given twice leaves another without a value, and their number is right: look at all.
-            let index = sqlite3_bind_parameter_index(pointer, ":" + name)
-            guard index > 0, arguments.named.count(where: { $0.name == name }) == 1 else {
-                throw DatabaseError(message: "the argument :\(name) belongs to no parameter of its own", sql: sql)
-            }
-            try bind(value, index, to: pointer)
-        }
     }
 
     private func bind(_ value: DatabaseValue, _ index: Int32, to pointer: OpaquePointer) throws {

@@ -34,23 +34,6 @@ struct StatementTests {
                 try database.execute(sql: "INSERT INTO t VALUES (?, ?)", arguments: arguments)
             }
         }
-        for arguments in [
-            [:], ["a": 1], ["a": 1, "b": 2, "c": 3], ["a": 1, "c": 2], ["a": 1, "a": 2], [1, 2] + ["a": 1, "b": 2],
-        ] as [StatementArguments] {
-            let statement = try database.cachedStatement(sql: "INSERT INTO t VALUES (:a, :b)")
-            #expect(throws: DatabaseError.self) { try statement.execute(arguments: arguments) }
-        }
-        #expect(throws: DatabaseError.self) {
-            try database.cachedStatement(sql: "INSERT INTO t VALUES (?, ?)").execute(arguments: ["a": 1, "b": 2])
-        }
-    }
-
-    @Test("An argument by name goes wherever its name stands")
-    func named() throws {
-        var arguments: StatementArguments = ["a": 1]
-        arguments += ["b": "x"]
-        try database.execute(sql: "INSERT INTO t SELECT :a, :b WHERE :a = 1", arguments: arguments)
-        #expect(try rows == [[.integer(1), .text("x")]])
     }
 
     @Test("A cached statement is compiled once, and keeps no argument and no lock after it has run or failed")
