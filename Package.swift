@@ -68,7 +68,7 @@ let rooms: [Target] = [
     base("JOSE", ["Bytes", "Crypto", "Formats"]),
     base("X509", ["Bytes", "COpenSSL", "Crypto", "Files", "Formats"]),
     base("TLS", ["Bytes", "COpenSSL", "COpenSSLStart", "Concurrency", "Crypto", "Files", "X509"]),
-    base("HTTP", ["Bytes"], memorySafe: true),
+    base("HTTP", ["Bytes", "Formats"], memorySafe: true),
     base("Logging", ["Concurrency"]),
     base("Metrics", ["Concurrency"]),
     base("Lifecycle", ["CProcess", "Concurrency", "Logging"]),

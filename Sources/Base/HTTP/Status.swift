@@ -33,7 +33,6 @@ extension HTTPResponse.Status {
     public static var created: Self { 201 }
     public static var noContent: Self { 204 }
     public static var found: Self { 302 }
-    public static var notModified: Self { 304 }
     public static var badRequest: Self { 400 }
     public static var unauthorized: Self { 401 }
     public static var forbidden: Self { 403 }

@@ -178,7 +178,7 @@ struct ExchangeTests {
             switch request.head.path {
             case "/stream": OutgoingResponse(status: .ok, body: .stream(length: 7) { try await $0.write([1]) })
             case "/204": OutgoingResponse(status: .noContent, text: "x")
-            case "/304": OutgoingResponse(status: .notModified, text: "x")
+            case "/304": OutgoingResponse(status: 304, text: "x")
             default: OutgoingResponse(status: .ok, text: "hello")
             }
         } _: { server in

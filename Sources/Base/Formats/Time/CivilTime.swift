@@ -1,11 +1,11 @@
 import FoundationEssentials
 
 /// A second of the Gregorian calendar in UTC, of the years 0 to 9999. A day that no month has cannot be said.
-struct CivilTime: Equatable {
-    let year, month, day, hour, minute, second: Int
+package struct CivilTime: Equatable {
+    package let year, month, day, hour, minute, second: Int
 
     /// - Returns: nil unless the calendar and the clock have it; leap seconds are not had.
-    init?(_ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int) {
+    package init?(_ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int) {
         guard (0...9_999).contains(year), (1...12).contains(month),
             (1...Self.days(in: month, of: year)).contains(day), (0...23).contains(hour), (0...59).contains(minute),
             (0...59).contains(second)
@@ -17,8 +17,13 @@ struct CivilTime: Equatable {
 
     /// The second that a time lies in; one outside of the years 0 to 9999 is taken for their first or last.
     init(_ date: Date) {
-        let bounded = min(max(date.timeIntervalSince1970, -62_167_219_200), 253_402_300_799)
-        let seconds = Int(bounded.isFinite ? bounded.rounded(.down) : 0)
+        let seconds = date.timeIntervalSince1970
+        self.init(secondsSince1970: Int(min(max(seconds.isNaN ? 0 : seconds, -1e12), 1e12).rounded(.down)))
+    }
+
+    /// Seconds outside of the years 0 to 9999 are taken for their first or last.
+    package init(secondsSince1970 seconds: Int) {
+        let seconds = min(max(seconds, -62_167_219_200), 253_402_300_799)
         let days = seconds >= 0 ? seconds / 86_400 : -((86_399 - seconds) / 86_400)
         let rest = seconds - days * 86_400
         (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60)
@@ -36,7 +41,7 @@ struct CivilTime: Equatable {
 
     var date: Date { Date(timeIntervalSince1970: Double(secondsSince1970)) }
 
-    var secondsSince1970: Int {
+    package var secondsSince1970: Int {
         let shiftedYear = month <= 2 ? year - 1 : year
         let era = (shiftedYear >= 0 ? shiftedYear : shiftedYear - 399) / 400
         let yearOfEra = shiftedYear - era * 400
