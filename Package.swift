@@ -73,7 +73,7 @@ let rooms: [Target] = [
     base("Metrics", ["Concurrency"]),
     base("Lifecycle", ["CProcess", "Concurrency", "Logging"]),
     base("Tracing", ["Concurrency", "Formats"]),
-    base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "HTTP", "TLS", "X509"]),
+    base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "Files", "HTTP", "TLS", "X509"]),
     base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
     base("SQLite", ["CSQLite", "Concurrency"]),
     base("PostgreSQL", ["CLibPQ", "COpenSSLStart", "Files"]),

@@ -1,4 +1,5 @@
 import CEpoll
+import Files
 import Glibc
 public import HTTP
 
@@ -37,7 +38,7 @@ public final class ListeningSocket: Sendable {
     let socket: Int32
     let isTCP: Bool
     /// Of the file of a Unix socket, by which its own is told from one that took its place.
-    private let file: FileIdentity?
+    private let file: FileStatus.Identity?
 
     private static let backlog: Int32 = 4_096
 
@@ -85,8 +86,12 @@ public final class ListeningSocket: Sendable {
 
     private func removeFile() {
         // Another server may have put its own there since.
-        guard let file, case .unix(let path, _, _) = address, FileIdentity(path) == file else { return }
+        guard let file, case .unix(let path, _, _) = address, Self.identity(path) == file else { return }
         unlink(path)
+    }
+
+    private static func identity(_ path: String) -> FileStatus.Identity? {
+        FileStatus.of(path, followingLinks: false)?.identity
     }
 
     private static func make(_ family: Int32) throws(SocketFailure) -> Int32 {
@@ -132,12 +137,12 @@ public final class ListeningSocket: Sendable {
     /// Whoever may not connect in the end may not before either: until it has its group and mode only the owner may.
     private static func listen(
         _ socket: Int32, at path: String, _ system: SocketAddress, _ mode: UInt32, _ group: UInt32?
-    ) throws(SocketFailure) -> FileIdentity? {
+    ) throws(SocketFailure) -> FileStatus.Identity? {
         fchmod(socket, 0o600)
         guard system.read({ bind(socket, $0, $1) }) == 0 else {
             throw SocketFailure("unix:\(path) cannot be made", errno)
         }
-        let file = FileIdentity(path)
+        let file = identity(path)
         if let group, chown(path, uid_t.max, group) != 0 {
             let failure = SocketFailure("unix:\(path) cannot be given to the group \(group)", errno)
             unlink(path)
@@ -153,9 +158,8 @@ public final class ListeningSocket: Sendable {
 
     /// Removes what a server that did not end as it should has left behind.
     private static func removeStale(_ path: String, _ system: SocketAddress) throws(SocketFailure) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK else {
+        guard let status = FileStatus.of(path, followingLinks: false) else { return }
+        guard status.kind == .socket else {
             throw SocketFailure("unix:\(path) is there already, and is not a socket: name another path.")
         }
         let probe = try make(AF_UNIX)
@@ -165,17 +169,5 @@ public final class ListeningSocket: Sendable {
         guard unlink(path) == 0 else {
             throw SocketFailure("unix:\(path) was left behind by another server and cannot be removed", errno)
         }
-    }
-}
-
-/// Tells a file from one that took its place.
-private struct FileIdentity: Equatable {
-    private let device: dev_t
-    private let number: ino_t
-
-    init?(_ path: String) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return nil }
-        (device, number) = (status.st_dev, status.st_ino)
     }
 }
