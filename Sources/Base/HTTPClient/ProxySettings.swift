@@ -1,4 +1,3 @@
-import Bytes
 import Glibc
 import HTTP
 
@@ -118,23 +117,9 @@ struct Proxy: Sendable, Hashable {
         (self.user, self.password) = (user, password)
     }
 
-    /// Without percent encoding; nil for what would end a C string or is not UTF-8.
+    /// nil for what would end a C string or is not UTF-8.
     private static func decoded(_ text: Substring) -> String? {
-        var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard rest.count >= 2, let value = Hex.decode(String(decoding: rest.prefix(2), as: UTF8.self)) else {
-                return nil
-            }
-            bytes += value
-            rest = rest.dropFirst(2)
-        }
-        guard !bytes.contains(0) else { return nil }
-        return String(validating: bytes, as: UTF8.self)
+        PercentEncoding.decode(text).flatMap { $0.utf8.contains(0) ? nil : $0 }
     }
 }
 
