@@ -4,10 +4,7 @@
 @propertyWrapper
 public struct Argument<Value: Sendable>: Sendable {
     private let box: Box<Value>
-    private let help: ArgumentHelp?
-    private let defaultText: String?
-    private let allValues: [String]
-    private let isRepeating: Bool
+    private let declare: @Sendable (_ property: String) -> Declaration
 
     public var wrappedValue: Value { box.value }
 
@@ -15,8 +12,12 @@ public struct Argument<Value: Sendable>: Sendable {
         _ box: Box<Value>, _ help: ArgumentHelp?, _ allValues: [String] = [], defaultText: String? = nil,
         isRepeating: Bool = false
     ) {
-        (self.box, self.help, self.allValues) = (box, help, allValues)
-        (self.defaultText, self.isRepeating) = (defaultText, isRepeating)
+        self.box = box
+        declare = {
+            box.declaration(
+                .positional, property: $0, help, defaultText: defaultText, allValues: allValues,
+                isRepeating: isRepeating)
+        }
     }
 
     public init(wrappedValue: Value, help: ArgumentHelp? = nil) where Value: ExpressibleByArgument {
@@ -51,11 +52,5 @@ public struct Argument<Value: Sendable>: Sendable {
 }
 
 extension Argument: Declared {
-    func declarations(property: String) -> [Declaration] {
-        [
-            box.declaration(
-                .positional, property: property, help, defaultText: defaultText, allValues: allValues,
-                isRepeating: isRepeating)
-        ]
-    }
+    func declarations(property: String) -> [Declaration] { [declare(property)] }
 }

@@ -4,12 +4,7 @@
 @propertyWrapper
 public struct Option<Value: Sendable>: Sendable {
     private let box: Box<Value>
-    private let name: NameSpecification
-    private let help: ArgumentHelp?
-    private let defaultText: String?
-    private let allValues: [String]
-    private let isRepeating: Bool
-    private let strategy: ArrayParsingStrategy
+    private let declare: @Sendable (_ property: String) -> Declaration
 
     public var wrappedValue: Value { box.value }
 
@@ -17,8 +12,12 @@ public struct Option<Value: Sendable>: Sendable {
         _ box: Box<Value>, _ name: NameSpecification, _ help: ArgumentHelp?, _ allValues: [String],
         defaultText: String? = nil, isRepeating: Bool = false, strategy: ArrayParsingStrategy = .singleValue
     ) {
-        (self.box, self.name, self.help, self.allValues) = (box, name, help, allValues)
-        (self.defaultText, self.isRepeating, self.strategy) = (defaultText, isRepeating, strategy)
+        self.box = box
+        declare = {
+            box.declaration(
+                .option, property: $0, name: name.custom, help, defaultText: defaultText, allValues: allValues,
+                isRepeating: isRepeating, strategy: strategy)
+        }
     }
 
     public init(wrappedValue: Value, name: NameSpecification = .long, help: ArgumentHelp? = nil)
@@ -59,11 +58,5 @@ public struct Option<Value: Sendable>: Sendable {
 }
 
 extension Option: Declared {
-    func declarations(property: String) -> [Declaration] {
-        [
-            box.declaration(
-                .option, property: property, name: name.custom, help, defaultText: defaultText, allValues: allValues,
-                isRepeating: isRepeating, strategy: strategy)
-        ]
-    }
+    func declarations(property: String) -> [Declaration] { [declare(property)] }
 }
