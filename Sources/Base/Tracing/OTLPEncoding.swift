@@ -23,7 +23,7 @@ enum OTLPEncoding {
         json["parentSpanId"] = span.parentSpanID.map { .text("\($0)") }
         json["attributes"] = attributes(span.attributes)
         if !span.errors.isEmpty { json["events"] = .array(span.errors.map(event)) }
-        json["status"] = span.status.map { ["code": .integer($0.code == .ok ? 1 : 2)] }
+        json["status"] = span.status.map { ["code": .integer($0 == .ok ? 1 : 2)] }
         return json
     }
 

@@ -11,13 +11,7 @@ public enum SpanKind: Sendable, Hashable {
 }
 
 /// How what a span is about went.
-public struct SpanStatus: Sendable, Hashable {
-    public enum Code: Sendable, Hashable { case ok, error }
-
-    public let code: Code
-
-    public init(code: Code) { self.code = code }
-}
+public enum SpanStatus: Sendable, Hashable { case ok, error }
 
 /// An error that happened in a span.
 ///
@@ -132,7 +126,7 @@ public func withSpan<T>(
         return try await ServiceContext.$current.withValue(span.context) { try await body(span) }
     } catch {
         span.recordError(error)
-        span.setStatus(SpanStatus(code: .error))
+        span.setStatus(.error)
         throw error
     }
 }

@@ -91,7 +91,7 @@ struct OTLPTests {
                 span?.attributes["number"] = Int64.min
                 span?.attributes["text"] = "\u{1}\"\u{1F511}"
                 span?.recordError(Collector.Closed())
-                span?.setStatus(SpanStatus(code: .error))
+                span?.setStatus(.error)
                 await withSpan("inner") { _ in }
             }
         }

@@ -56,7 +56,7 @@ final class RequestObserver: Sendable {
                 span?.attributes["kbs.request"] = id.description
                 let response = await answer()
                 span?.attributes["http.response.status_code"] = Int64(response.status.code)
-                if response.status.code >= 500 { span?.setStatus(SpanStatus(code: .error)) }
+                if response.status.code >= 500 { span?.setStatus(.error) }
                 return response
             }
             response.headers[.xRequestID] = id.description
