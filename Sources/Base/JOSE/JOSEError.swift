@@ -9,8 +9,6 @@ public enum JOSEError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The algorithm is another than the key's.
     case otherAlgorithm
     case notSigned
-    /// It is encrypted to another key, or was changed.
-    case notOpened
     /// It is genuine, and says what is not accepted.
     case refusedClaims(String)
     /// libcrypto cannot do it.
@@ -22,7 +20,6 @@ public enum JOSEError: Error, Hashable, Sendable, CustomStringConvertible {
         case .unusableKey(let reason): "The key cannot be used: \(reason)."
         case .otherAlgorithm: "Its algorithm is another than its key's."
         case .notSigned: "It is not signed by this key."
-        case .notOpened: "It cannot be opened with this key."
         }
     }
 

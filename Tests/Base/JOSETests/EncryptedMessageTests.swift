@@ -64,7 +64,7 @@ struct EncryptedMessageTests {
         let message = try EncryptedMessage(compact: try #require(answer["message"] as? String))
         #expect(try message.open(with: privateKey).withBytes { Array($0) } == Array(Self.plaintext.utf8))
         let (_, other) = try await key()
-        #expect(throws: JOSEError.notOpened) { try message.open(with: other) }
+        #expect(throws: NotOpened.self) { try message.open(with: other) }
     }
 
     @Test(
@@ -170,10 +170,10 @@ struct RefusedMessageTests {
             bytes[0] ^= 1
             members[name] = bytes.base64URL
             let other = try EncryptedMessage(json: String(decoding: JSONEncoder().encode(members), as: UTF8.self))
-            #expect(throws: JOSEError.notOpened) { try other.open(with: key) }
+            #expect(throws: NotOpened.self) { try other.open(with: key) }
             members[name] = bytes.dropLast().base64URL
             let shorter = try EncryptedMessage(json: String(decoding: JSONEncoder().encode(members), as: UTF8.self))
-            #expect(throws: JOSEError.notOpened) { try shorter.open(with: key) }
+            #expect(throws: NotOpened.self) { try shorter.open(with: key) }
         }
     }
 
@@ -185,7 +185,7 @@ struct RefusedMessageTests {
 
     @Test("A header chooses no algorithm, and has no extensions")
     func header() {
-        #expect(throws: JOSEError.notOpened, "the same members in another form") {
+        #expect(throws: NotOpened.self, "the same members in another form") {
             try open { $0.replacing("{\"alg\"", with: "{ \"alg\"") }
         }
         for algorithm in ["dir", "ECDH-ES", "RSA-OAEP-256", "none", "A256KW"] {

@@ -5,8 +5,7 @@ import FoundationEssentials
 import FuzzSupport
 import JOSE
 
-/// Any bytes as a token, as signed claims, as a signed header, as a key, as a set of keys, and as an encrypted message,
-/// as the first byte says. Nothing is taken that was not signed by the one key.
+/// Any bytes as a token, as signed claims, as a signed header, as a key, and as a set of keys, as the first byte says. Nothing is taken that was not signed by the one key.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let bytes = Depth.bytes(start, count)
@@ -18,7 +17,6 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     case UInt8(ascii: "h"): readHeader(input)
     case UInt8(ascii: "k"): readKey(input)
     case UInt8(ascii: "s"): readSet(input)
-    case UInt8(ascii: "m"): readMessage(input)
     default: break
     }
     return 0
@@ -27,15 +25,6 @@ public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
 private let number = [UInt8](repeating: 1, count: 32)
 private let signing = try? P256.Signing.PrivateKey(rawRepresentation: number)
 private let published = signing.map { VerificationKey($0.publicKey, id: nil) }
-private let opening: DecryptionKey? = {
-    guard let key = try? P256.KeyAgreement.PrivateKey(rawRepresentation: number) else { return nil }
-    let point = key.publicKey.rawRepresentation
-    let jwk: JSONValue = [
-        "kty": "EC", "crv": "P-256", "alg": "ECDH-ES+A256KW", "x": .text(point.prefix(32).base64URL),
-        "y": .text(point.suffix(32).base64URL), "d": .text(number.base64URL),
-    ]
-    return (try? JSON(jwk.encoded)).flatMap { try? DecryptionKey(jwk: $0) }
-}()
 
 /// The claims of the one token among the seeds.
 private let signedClaims = #"{"iss":"https://id.example.org","aud":"kbs","sub":"alice","exp":4000000000}"#
@@ -84,7 +73,6 @@ private func readHeader(_ input: [UInt8]) {
 private func readKey(_ input: [UInt8]) {
     guard let jwk = try? JSON(input) else { return }
     if (try? VerificationKey(jwk: jwk)) != nil { Depth.reached("a key to verify with") }
-    if (try? DecryptionKey(jwk: jwk)) != nil { Depth.reached("a key to open with") }
     var rules = RecipientKey.Rules()
     rules.allowsRSA1_5 = true
     guard let recipient = try? RecipientKey(jwk, rules: rules) else { return }
@@ -100,15 +88,4 @@ private func readSet(_ input: [UInt8]) {
     guard let set = try? VerificationKeySet(json: input) else { return }
     if !set.keys.isEmpty { Depth.reached("a set with a key") }
     for key in set.keys { precondition(key.id.map { !set.keys(named: $0).isEmpty } ?? true) }
-}
-
-private func readMessage(_ input: [UInt8]) {
-    let text = String(decoding: input, as: UTF8.self)
-    for message in [try? EncryptedMessage(json: text), try? EncryptedMessage(compact: text)] {
-        guard let message, let opening else { continue }
-        Depth.reached("a message read")
-        guard let secret = try? message.open(with: opening) else { continue }
-        Depth.reached("a message opened")
-        precondition(secret.withBytes { Array($0) } == Array("secret".utf8), "a message that nobody encrypted")
-    }
 }

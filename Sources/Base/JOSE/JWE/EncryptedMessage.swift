@@ -13,7 +13,9 @@ public struct EncryptedMessage: Sendable, Hashable {
     public let ciphertext: [UInt8]
     /// 16 bytes.
     public let tag: [UInt8]
+}
 
+extension EncryptedMessage {
     /// Encrypts a secret: a content key is made for it, and that is wrapped for the recipient.
     ///
     /// - Parameter resource: what the secret is, for the protected header (`resource`): the tag covers it.
@@ -26,11 +28,9 @@ public struct EncryptedMessage: Sendable, Hashable {
             let box = try secret.withBytes { (bytes) throws(CryptoError) in
                 try AES.GCM.seal(bytes, using: contentKey, authenticating: protected.utf8)
             }
-            self.protected = protected
-            encryptedKey = wrapped.encryptedKey
-            initializationVector = Array(box.nonce)
-            ciphertext = Array(box.ciphertext)
-            tag = Array(box.tag)
+            self.init(
+                protected: protected, encryptedKey: wrapped.encryptedKey, initializationVector: Array(box.nonce),
+                ciphertext: Array(box.ciphertext), tag: Array(box.tag))
         } catch { throw JOSEError(error) }
     }
 
@@ -43,40 +43,6 @@ public struct EncryptedMessage: Sendable, Hashable {
         // All of it is base64url: nothing needs escaping.
         return "{" + members.map { "\"\($0.0)\":\"\($0.1)\"" }.joined(separator: ",") + "}"
     }
-
-    /// Reads the flattened JSON form.
-    ///
-    /// - Throws: ``JOSEError/malformed(_:)``, also for members that could say more than the protected header does.
-    public init(json text: String) throws(JOSEError) {
-        let names = ["protected", "encrypted_key", "iv", "ciphertext", "tag"]
-        guard let message = try? JSON(Array(text.utf8)), message.asMembers?.count == names.count else {
-            throw Self.unreadable
-        }
-        var parts: [String] = []
-        for name in names {
-            guard let part = message[name]?.asText else { throw Self.unreadable }
-            parts.append(part)
-        }
-        try self.init(parts)
-    }
-
-    /// Reads the compact form. Source: section 7.1.
-    ///
-    /// - Throws: ``JOSEError/malformed(_:)``.
-    public init(compact text: String) throws(JOSEError) {
-        try self.init(text.split(separator: ".", omittingEmptySubsequences: false).map(String.init))
-    }
-
-    private init(_ parts: [String]) throws(JOSEError) {
-        guard parts.count == 5, let key = Base64.decodeURL(parts[1]), let vector = Base64.decodeURL(parts[2]),
-            let ciphertext = Base64.decodeURL(parts[3]), let tag = Base64.decodeURL(parts[4])
-        else { throw Self.unreadable }
-        (protected, encryptedKey, initializationVector, self.ciphertext, self.tag) = (
-            parts[0], key, vector, ciphertext, tag
-        )
-    }
-
-    static var unreadable: JOSEError { .malformed("The JWE cannot be read.") }
 }
 
 /// A content key as its recipient gets it.

@@ -1,26 +1,65 @@
-public import Bytes
+import Bytes
 import Crypto
 import Formats
 
+@testable import JOSE
+
+/// It is encrypted to another key, or was changed.
+struct NotOpened: Error {}
+
+/// What guests do with it.
 extension EncryptedMessage {
+    /// Reads the flattened JSON form.
+    ///
+    /// - Throws: ``JOSEError/malformed(_:)``, also for members that could say more than the protected header does.
+    init(json text: String) throws(JOSEError) {
+        let names = ["protected", "encrypted_key", "iv", "ciphertext", "tag"]
+        guard let message = try? JSON(Array(text.utf8)), message.asMembers?.count == names.count else {
+            throw Self.unreadable
+        }
+        var parts: [String] = []
+        for name in names {
+            guard let part = message[name]?.asText else { throw Self.unreadable }
+            parts.append(part)
+        }
+        try self.init(parts)
+    }
+
+    /// Reads the compact form. Source: section 7.1.
+    ///
+    /// - Throws: ``JOSEError/malformed(_:)``.
+    init(compact text: String) throws(JOSEError) {
+        try self.init(text.split(separator: ".", omittingEmptySubsequences: false).map(String.init))
+    }
+
+    private init(_ parts: [String]) throws(JOSEError) {
+        guard parts.count == 5, let key = Base64.decodeURL(parts[1]), let vector = Base64.decodeURL(parts[2]),
+            let ciphertext = Base64.decodeURL(parts[3]), let tag = Base64.decodeURL(parts[4])
+        else { throw Self.unreadable }
+        self.init(
+            protected: parts[0], encryptedKey: key, initializationVector: vector, ciphertext: ciphertext, tag: tag)
+    }
+
+    fileprivate static var unreadable: JOSEError { .malformed("The JWE cannot be read.") }
+
     /// The secret in it. Source: RFC 7516, section 5.2.
     ///
     /// The header's `alg` must be the key's, and `enc` one of AES-GCM's. What else is wrong is one error: whoever sends
     /// messages learns nothing from it.
     ///
     /// - Throws: ``JOSEError/malformed(_:)`` and ``JOSEError/otherAlgorithm``, which the header alone decides;
-    ///   ``JOSEError/notOpened``.
-    public func open(with key: DecryptionKey) throws(JOSEError) -> Secret {
+    ///   ``NotOpened``.
+    func open(with key: DecryptionKey) throws -> Secret {
         guard let text = Base64.decodeURL(protected), let header = try? JSON(text), header.kind == .object else {
             throw Self.unreadable
         }
         guard header["crit"] == nil, header["zip"] == nil else {
-            throw .malformed("The JWE has extensions, which are not understood here.")
+            throw JOSEError.malformed("The JWE has extensions, which are not understood here.")
         }
         guard let alg = header["alg"]?.asText, ExactText(alg) == key.algorithm, let enc = header["enc"]?.asText,
             let size = Self.sizes[ExactText(enc)]
         else {
-            throw .otherAlgorithm
+            throw JOSEError.otherAlgorithm
         }
         do {
             let contentKey = try key.unwrap(encryptedKey, header, byteCount: size)
@@ -29,7 +68,7 @@ extension EncryptedMessage {
                 nonce: AES.GCM.Nonce(data: initializationVector), ciphertext: ciphertext, tag: tag)
             var plain = try AES.GCM.open(box, using: contentKey, authenticating: protected.utf8)
             return Secret(wiping: &plain)
-        } catch let error as JOSEError { throw error } catch { throw .notOpened }
+        } catch let error as JOSEError { throw error } catch { throw NotOpened() }
     }
 
     /// Of the content key, in bytes, by `enc`.

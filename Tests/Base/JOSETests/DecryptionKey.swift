@@ -1,9 +1,11 @@
-public import Bytes
+import Bytes
 import Crypto
-public import Formats
+import Formats
+
+@testable import JOSE
 
 /// A private key that messages are opened with, and the one algorithm that it is for.
-public struct DecryptionKey: Sendable {
+struct DecryptionKey: Sendable {
     enum Kind: Sendable {
         case p256(P256.KeyAgreement.PrivateKey)
         case p521(P521.KeyAgreement.PrivateKey)
@@ -13,12 +15,12 @@ public struct DecryptionKey: Sendable {
 
     let kind: Kind
     /// `alg`.
-    public let algorithm: ExactText
+    let algorithm: ExactText
 
     /// - Parameter jwk: with its private part and `alg`: EC with ECDH-ES+A256KW, RSA with RSA-OAEP-256 or RSA1_5, AKP with
     ///   ML-KEM-768+A192KW.
     /// - Throws: ``JOSEError/unusableKey(_:)``.
-    public init(jwk: JSON) throws(JOSEError) {
+    init(jwk: JSON) throws(JOSEError) {
         let members = try KeyMembers(jwk)
         try members.check(use: "enc", operations: ["decrypt", "unwrapKey", "deriveKey", "deriveBits"])
         algorithm = members["alg"] ?? ""
