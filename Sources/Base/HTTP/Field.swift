@@ -82,7 +82,6 @@ extension HTTPField.Name {
     public static var date: Self { Self(token: "Date") }
     public static var eTag: Self { Self(token: "ETag") }
     public static var expect: Self { Self(token: "Expect") }
-    public static var forwarded: Self { Self(token: "Forwarded") }
     public static var host: Self { Self(token: "Host") }
     public static var ifMatch: Self { Self(token: "If-Match") }
     public static var ifNoneMatch: Self { Self(token: "If-None-Match") }

@@ -4,8 +4,6 @@ public struct HTTPFields: Sendable, Hashable {
 
     public init() {}
 
-    public init(_ fields: some Sequence<HTTPField>) { self.fields = Array(fields) }
-
     /// The field's value; several lines of one name as one text, with ", " between (RFC 9110, section 5.3), cookies
     /// with "; ". Setting it replaces all lines of the name; nil removes them.
     public subscript(name: HTTPField.Name) -> String? {

@@ -28,17 +28,14 @@ extension HTTPResponse {
 }
 
 extension HTTPResponse.Status {
-    public static var `continue`: Self { 100 }
     public static var ok: Self { 200 }
     public static var created: Self { 201 }
     public static var noContent: Self { 204 }
-    public static var found: Self { 302 }
     public static var badRequest: Self { 400 }
     public static var unauthorized: Self { 401 }
     public static var forbidden: Self { 403 }
     public static var notFound: Self { 404 }
     public static var methodNotAllowed: Self { 405 }
-    public static var requestTimeout: Self { 408 }
     public static var conflict: Self { 409 }
     public static var preconditionFailed: Self { 412 }
     public static var contentTooLarge: Self { 413 }

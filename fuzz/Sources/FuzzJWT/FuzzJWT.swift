@@ -5,7 +5,8 @@ import FoundationEssentials
 import FuzzSupport
 import JOSE
 
-/// Any bytes as a token, as signed claims, as a signed header, as a key, and as a set of keys, as the first byte says. Nothing is taken that was not signed by the one key.
+/// Any bytes as a token, as signed claims, as a signed header, as a key, and as a set of keys, as the first byte says.
+/// Nothing is taken that was not signed by the one key.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let bytes = Depth.bytes(start, count)

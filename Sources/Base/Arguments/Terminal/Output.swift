@@ -1,4 +1,3 @@
-public import Bytes
 import Concurrency
 public import Files
 import Glibc
@@ -20,15 +19,6 @@ public enum Output {
     public static func write(_ bytes: [UInt8]) throws(FileError) {
         if let failure { throw failure }
         do { try StandardStream.output.write(bytes) } catch {
-            failed.withLock { $0 = error }
-            throw error
-        }
-    }
-
-    /// For a secret, which is not copied.
-    public static func write(_ secret: Secret) throws(FileError) {
-        if let failure { throw failure }
-        do { try secret.withBytes { bytes throws(FileError) in try StandardStream.output.write(bytes) } } catch {
             failed.withLock { $0 = error }
             throw error
         }

@@ -23,11 +23,6 @@ public struct DigestOf<Function: HashFunction>: Digest {
         try bytes.withContiguousStorageIfAvailable(body)
     }
 
-    /// The digest's bytes, for as long as `body` runs.
-    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        try bytes.withUnsafeBytes(body)
-    }
-
     public static func == (a: DigestOf, b: DigestOf) -> Bool { equalInConstantTime(a.bytes, b.bytes) }
 
     public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }

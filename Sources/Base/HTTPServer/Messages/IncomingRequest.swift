@@ -54,22 +54,16 @@ public enum BodyFailure: Error, Sendable, Hashable {
 
 /// A request's body, which is read when it is asked for: whoever is refused at the head sends it for nothing.
 public struct IncomingBody: Sendable {
-    private let connection: Connection?
-    private let exchange: Exchange?
+    private let connection: Connection
+    private let exchange: Exchange
 
     init(_ connection: Connection, _ exchange: Exchange) { (self.connection, self.exchange) = (connection, exchange) }
-
-    /// There is none.
-    public init() { (connection, exchange) = (nil, nil) }
-
-    /// Whether there is none.
-    public var isEmpty: Bool { exchange.map { !$0.head.hasBody } ?? true }
 
     /// Reads all of it. A client that waits for 100 is told to go on.
     ///
     /// - Parameter longest: in bytes.
     public func collect(upTo longest: Int) async throws(BodyFailure) -> [UInt8] {
-        guard let connection, let exchange, exchange.head.hasBody else { return [] }
+        guard exchange.head.hasBody else { return [] }
         if connection.loop.isCurrent, let body = try connection.bodyAtHand(of: exchange, upTo: longest) { return body }
         let result: Result<[UInt8], BodyFailure> = await withUnsafeContinuation { continuation in
             connection.loop.perform { connection.collectBody(of: exchange, upTo: longest, continuation) }
