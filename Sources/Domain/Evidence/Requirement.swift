@@ -12,8 +12,6 @@ public struct Requirement: Sendable {
             name: name, expected: expected, found: found, outcome: isMet ? .passed : .failed,
             advice: isMet ? nil : advice())
     }
-
-    public var isMet: Bool { check.outcome == .passed }
 }
 
 extension Verdict {
