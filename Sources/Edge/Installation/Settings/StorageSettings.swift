@@ -1,6 +1,6 @@
 package import FoundationEssentials
 package import PostgreSQL
-package import Storage
+import Storage
 
 /// Where the database is.
 package enum DatabaseLocation: Sendable {
