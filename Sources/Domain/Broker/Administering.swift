@@ -1,13 +1,13 @@
 import Bytes
 import Evidence
 
-/// What operators do to workloads and sessions. Who may, is decided before.
+/// Operators' changes to workloads and sessions. The caller is authorized before.
 extension Broker {
     /// Registers a workload, durably.
     ///
-    /// - Parameter expected: the version that must be there, if it matters.
-    /// - Throws: a ``Refusal`` when there is one and `replacing` is false, or another than was expected.
-    /// - Returns: the workload as it was registered, and whether it replaced one.
+    /// - Parameter expected: the precondition (If-Match); `nil` for none.
+    /// - Throws: a ``Refusal`` when the id is registered and `replacing` is false, or the precondition does not hold.
+    /// - Returns: the registered workload, and whether it replaced a registration of the same id.
     @discardableResult
     public func register(
         _ registration: Registration, replacing: Bool = true, expecting expected: Workload.Expectation? = nil,
@@ -19,7 +19,7 @@ extension Broker {
         let id = registration.id
         let active = keys.held.active.id
         var outcome = try await store()
-        // Another process has rotated the keys, and retired ours, before we noticed.
+        // Another process may have rotated the master keys and retired this server's: reload them and store once more.
         if outcome == .keyRetired, try keys.isOther(than: active) { outcome = try await store() }
         switch outcome {
         case .done(let workload, let replaced):
@@ -64,7 +64,7 @@ extension Broker {
 
     /// Removes a workload, its secret and its sessions.
     ///
-    /// - Throws: a ``Refusal`` when there is none, or another than was expected.
+    /// - Throws: a ``Refusal`` when the workload is unknown, or the precondition does not hold.
     public func remove(_ id: WorkloadID, expecting expected: Workload.Expectation? = nil, by actor: Actor) async throws
     {
         let record = AuditRecord(.removeWorkload, by: actor, workload: id.text, at: now())
@@ -72,9 +72,9 @@ extension Broker {
         report(.removed(id))
     }
 
-    /// Lets a workload's guests get nothing, or again what is theirs.
+    /// Disables or enables a workload. The guests of a disabled workload are not challenged and get no secret.
     ///
-    /// - Throws: a ``Refusal`` when there is none, or another than was expected.
+    /// - Throws: a ``Refusal`` when the workload is unknown, or the precondition does not hold.
     public func setDisabled(
         _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Expectation? = nil, by actor: Actor
     ) async throws {
@@ -87,7 +87,7 @@ extension Broker {
 
     /// Ends sessions at once: their guests must attest again.
     ///
-    /// - Returns: how many there were.
+    /// - Returns: the number of ended sessions.
     public func endSessions(_ selection: SessionSelection, by actor: Actor) async throws -> Int {
         let time = now()
         let bar = lifetimes.bar(at: time)
@@ -102,11 +102,13 @@ extension Broker {
         return count
     }
 
-    /// Records something that was done outside the broker.
+    /// Records an event from outside the broker.
     public func record(_ record: AuditRecord) async throws { try await store.record([record], attempt: nil) }
 
-    /// Records that a caller was turned away, as long as there are not too many records: for each who proved who they are,
-    /// and for all strangers together.
+    /// Records a refused administrative request, within a budget: one for each authenticated actor, one for all callers
+    /// without credentials.
+    ///
+    /// - Parameter isKnown: whether the actor is authenticated.
     public func recordDenial(
         of action: String, by actor: Actor, isKnown: Bool, _ refusal: Refusal
     ) async throws {
@@ -135,7 +137,7 @@ extension Refusal {
     static let masterKeyRetired = Refusal(
         .unavailable, "The server's master key has been retired: it must be restarted with the new one.")
 
-    /// To an operator who asks for a workload that is not there.
+    /// An operator named an unknown workload.
     public static func notRegistered(_ id: some CustomStringConvertible) -> Refusal {
         Refusal(.workloadUnknown, "The workload \(id) is not registered.")
     }

@@ -1,29 +1,29 @@
-/// How often something may happen: so many times at once, and then at a rate.
+/// A rate limit: a burst, then a steady rate.
 ///
-/// A bucket of tokens, kept as one instant: the time at which it will be full again (GCRA, as ATM's traffic contracts
-/// have it). Taking one moves it on by 1 / rate, and is refused when that would be further ahead than the burst allows.
-/// What is refused moves nothing.
+/// A token bucket, stored as one instant: the time at which the bucket is full again (GCRA, from ATM's traffic
+/// contracts). Taking a token advances the instant by 1 / rate; a token is refused when the instant would be further
+/// ahead than the burst allows. A refusal changes nothing.
 package struct Allowance: Sendable, Hashable {
     private let interval: Duration
     private let capacity: Duration
 
     /// - Parameters:
-    ///   - every: how long until one more is allowed; above zero.
-    ///   - burst: at least one.
+    ///   - every: the time until a taken token is back; above zero.
+    ///   - burst: the bucket's size; at least one.
     package init(every interval: Duration, burst: Int) {
         self.interval = interval
         capacity = interval * burst
     }
 
-    /// So many in a minute, and at once.
+    /// `count` tokens a minute, with a burst of `count`.
     package static func perMinute(_ count: Int) -> Allowance { Allowance(every: .seconds(60) / count, burst: count) }
 
-    /// Takes one, or several at once.
+    /// Takes tokens.
     ///
     /// - Parameters:
-    ///   - full: the bucket: when it is full again. A new one is full now.
-    ///   - count: no more than the burst, or there never is enough.
-    /// - Returns: `nil` when there was enough; otherwise how long until there is.
+    ///   - full: the bucket: the time at which it is full again. A new bucket is full now.
+    ///   - count: at most the burst; more are never granted.
+    /// - Returns: `nil` when the tokens were taken; otherwise the time until they are there.
     package func take(
         _ count: Int = 1, from full: inout ContinuousClock.Instant, at now: ContinuousClock.Instant
     ) -> Duration? {

@@ -1,2 +1,2 @@
-/// Policies, claims and refusals are the broker's own words too: whoever imports it has them.
+/// Policies, claims and refusals are part of the broker's API, so an import of Broker imports Appraisal.
 @_exported public import Appraisal

@@ -3,11 +3,11 @@ import Concurrency
 public import Evidence
 public import FoundationEssentials
 
-/// Gives each secret to the guest it was registered for, and to nobody else.
+/// Releases each secret to the guest it was registered for, and to no other.
 ///
-/// Three steps, each a file of its own: a challenge (``challenge(_:)``), an answer (``attest(_:to:stating:)``), and a secret: a
-/// workload's (``release(_:session:wrappedBy:)``) or a resource (``releaseResource(_:to:stating:wrappedBy:)``). What operators
-/// do is in Administering.swift.
+/// Three steps, a file each: a challenge (``challenge(_:)``), attestation (``attest(_:to:stating:)``), and the release
+/// of a workload's secret (``release(_:session:wrappedBy:)``) or of a resource
+/// (``releaseResource(_:to:stating:wrappedBy:)``). Operators' changes are in Administering.swift.
 public final class Broker: Sendable {
     public let policy: AppraisalPolicy
     public let lifetimes: Lifetimes
@@ -29,26 +29,25 @@ public final class Broker: Sendable {
     let recentInitData = RecentInitData()
     public let prospects: Prospects
     let agent: (any PolicyAgent)?
-    /// The longest resource that is taken, in bytes.
+    /// The largest accepted resource, in bytes.
     public let longestResource: Int
-    /// How guests reach this server, as far as is known.
+    /// The URL at which guests reach this server; `nil` when unknown.
     let guestsURL: String?
 
-    /// All that a broker keeps.
+    /// The broker's database.
     public typealias Storage = Store & SessionStore & ResourceStore & PolicyStore & DenialStore
 
     /// - Parameters:
-    ///   - recordsPerMinute: how many refusals are recorded, of strangers and of genuine guests.
-    ///   - releasesPerMinute: how often a guest is given one secret, also at once; all of them ten times as often. Each
-    ///     is a record in the trail.
-    ///   - guestRoom: how much of the database a machine's guests without a workload may fill at once, in KiB.
-    ///   - agent: is asked where a policy says so.
+    ///   - recordsPerMinute: refusals that are recorded in a minute, of strangers and of genuine guests.
+    ///   - releasesPerMinute: releases of one secret to one guest in a minute, and at once; ten times as many for all
+    ///     secrets of one guest. Each release is a record in the trail.
+    ///   - guestRoom: the quota of the database for the guests of one machine that name no workload, in KiB.
+    ///   - agent: the Open Policy Agent that policies with an `agent_decision` ask.
     ///   - longestResource: in bytes.
-    ///   - guestsURL: how guests reach this server; `nil` when that is not known.
-    ///   - hasRoom: whether there is room for more guests on the disk. Where there is none, what they may have is
-    ///     still released.
-    ///   - now: the time.
-    ///   - report: is told what happens, on the path of the request: it must not wait.
+    ///   - guestsURL: the URL at which guests reach this server; `nil` when unknown.
+    ///   - hasRoom: whether the disk has space for more guests. A full disk refuses new guests and stops no release.
+    ///   - now: the clock.
+    ///   - report: receives events, on the path of the request: it must not block.
     public init(
         store: any Storage, endorsements: any EndorsementSource, keys: KeyRing, anchors: Anchors = .vendors,
         policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
@@ -85,64 +84,66 @@ public final class Broker: Sendable {
 extension Broker {
     /// 1 MiB: keys, certificates and configurations are smaller.
     public static let usualLongestResource = 1_048_576
-    /// 64 MiB: ten thousand guests, or a thousand with init data of their own.
+    /// 64 MiB: ten thousand guests, or a thousand with init data of their own. In KiB.
     public static let usualGuestRoom = 65_536
-    /// More than a guest that starts again and again asks for its secret.
+    /// A guest that restarts in a loop stays below this.
     public static let usualReleasesPerMinute = 60
 }
 
-/// How long things are good for, in seconds.
+/// How long challenges, sessions and tokens are valid, in seconds.
 public struct Lifetimes: Sendable, Hashable {
     public var challenge: TimeInterval = 300
     public var session: TimeInterval = 10_800
-    /// How old a token of another verifier's may be, from its `iat` on.
+    /// The greatest age of another verifier's token, counted from its `iat`.
     public var foreignToken: TimeInterval = 10_800
-    /// How far the clocks of the servers that share a database may be from the database's own.
+    /// The greatest difference between a server's clock and that of the database that servers share.
     public var clockTolerance: TimeInterval = 0
 
     public init() {}
 
-    /// A server whose clock is further off the database's than this is not ready, and sweeps nothing.
+    /// The tolerance with a shared database. A server whose clock differs by more is not ready, and removes no
+    /// sessions.
     public static let sharedClockTolerance: TimeInterval = 60
 
-    /// When a session that is ended now has expired, on every server's clock: two may be two tolerances apart.
+    /// Expiry that ends a session now on every server; clocks may differ by two tolerances.
     func ending(at now: Date) -> Date { now.addingTimeInterval(-2 * clockTolerance) }
 
-    /// Of a guest of another verifier's that is ended now.
+    /// Bars the tokens of another verifier's guest whose session is ended now.
     public func bar(at now: Date) -> TokenBar {
         let issued = now.addingTimeInterval(clockTolerance)
         return TokenBar(issued: issued, kept: issued.addingTimeInterval(foreignToken + clockTolerance))
     }
 
-    /// For how long after its expiry a session is remembered, so that no challenge is answered twice.
+    /// How long a session's row is kept after its expiry, so that no challenge is answered twice.
     ///
-    /// One may be ended by the latest clock, whose end lies two tolerances before that, and swept by the earliest; and
-    /// its challenge may have been made by the earliest and be looked at by the latest: six tolerances in all.
+    /// Six clock tolerances: the server with the slowest clock may set the expiry, two tolerances before its own time,
+    /// and the one with the fastest remove the row; and the challenge may come from the fastest and be checked by the
+    /// slowest.
     public var remembrance: TimeInterval { challenge + 6 * clockTolerance }
 }
 
-/// Something that an operator may want to know. It never holds a secret.
+/// An event for the operator's log. It never holds a secret.
 public enum BrokerEvent: Sendable {
     case registered(WorkloadID, replaced: Bool)
-    /// What whoever registered it should know.
+    /// A warning to the registrant: see ``Broker/warnings(on:)``.
     case registrationWarned(WorkloadID, String)
     case removed(WorkloadID)
     case challenged(WorkloadID?, TEE)
-    /// A host asked for a channel and its platform was refused.
+    /// The platform of an SEV host that asked for a channel was refused.
     case platformRefused(Attempt, Refusal)
     case attested(Attempt)
     case evidenceRefused(Attempt, Refusal)
-    /// - Parameter head: the trail's end after the record of it, as far as this process wrote it.
+    /// - Parameter head: the trail's head after this release's record, as far as this process wrote it.
     case released(WorkloadID, session: String, head: AuditHead?)
     case releaseRefused(session: String, Refusal)
-    /// No evidence was looked at.
+    /// The answer to a challenge was refused before its evidence was appraised.
     case answerRefused(Refusal)
     case disabled(WorkloadID, Bool)
     case sessionsEnded(Int)
     case denialChanged(Endorser, isDenied: Bool)
-    /// - Parameter head: the trail's end after the record of it, as far as this process wrote it.
+    /// - Parameter head: the trail's head after this release's record, as far as this process wrote it.
     case resourceReleased(ResourcePath, session: String, head: AuditHead?)
-    /// - Parameter verdict: the policy's, if it came to one.
+    /// - Parameter verdict: `nil` when the resource was refused before its policy was evaluated.
     case resourceRefused(ResourcePath, session: String, Verdict?, Refusal)
     case resourceChanged(ResourcePath, AuditRecord.Action)
 }

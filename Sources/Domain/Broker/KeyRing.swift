@@ -3,21 +3,22 @@ import Concurrency
 public import Crypto
 import Dispatch
 
-/// The master keys that a broker holds: one that it seals with, and those that it still opens with.
+/// The master keys that a broker holds: the active one, which seals, and previous ones, which only open.
 ///
-/// It can be read again while the broker works: see ``reload()``. docs/decisions/0005-key-ring.md explains it.
+/// The keys can be reloaded while the broker works: ``reload()``. Reasons: docs/decisions/0005-key-ring.md.
 public final class KeyRing: Sendable {
-    /// Gives the master keys, 32 bytes each, the active one first.
+    /// Loads the master keys, 32 bytes each, the active one first.
     ///
-    /// - Parameter fresh: whether to ask again those sources whose keys do not change by themselves.
+    /// - Parameter fresh: whether to read the sources too whose keys change only by an operator's hand, such as a
+    ///   token.
     public typealias Loader = @Sendable (_ fresh: Bool) throws -> [SymmetricKey]
 
     private let load: Loader
     private let now: @Sendable () -> ContinuousClock.Instant
     private let state: Lock<HeldKeys>
-    /// One thread at a time loads.
+    /// Held while loading: one thread at a time.
     private let loading = Lock(())
-    /// Ids that were looked for and not found, and until when that is believed.
+    /// Ids that the sources did not have, each with the time until which they are not read again for it.
     private let missed = Lock<[String: ContinuousClock.Instant]>([:])
 
     /// - Throws: what the loader throws, or ``KeyRingError/empty``.
@@ -31,32 +32,32 @@ public final class KeyRing: Sendable {
         state = Lock(try HeldKeys(try load(true)))
     }
 
-    /// A ring that stays as it is.
+    /// A ring with fixed keys.
     public init(master: SymmetricKey, previous: [SymmetricKey] = []) {
         load = { _ in [master] + previous }
         now = { .now }
         state = Lock(HeldKeys(active: ServerKeys(master: master), previous: previous.map { ServerKeys(master: $0) }))
     }
 
-    /// The keys at this moment. Whatever belongs together is done with one of these.
+    /// The keys at this moment. One operation uses one snapshot throughout.
     public var held: HeldKeys { state.withLock { $0 } }
 
-    /// Reads all sources again, a token too.
+    /// Reads all sources again, PKCS #11 tokens too.
     ///
-    /// - Returns: whether the active key is another now.
-    /// - Throws: what a source throws, or ``KeyRingError/activeKeyMissing(_:)``. The ring then stays as it was.
+    /// - Returns: whether the active key has changed.
+    /// - Throws: the loader's error, or ``KeyRingError/activeKeyMissing(_:)``. The ring is then unchanged.
     @discardableResult
     public func reload() throws -> Bool { try reload(fresh: true) }
 
     /// Reads all sources again.
     ///
-    /// - Returns: whether the active key is now another than one that was.
+    /// - Returns: whether the active key has another id than `id`.
     func isOther(than id: String) throws -> Bool {
         try reload()
         return !held.isActive(id)
     }
 
-    /// Reads those sources again that another process may have changed: files.
+    /// Reads the sources again that another process may have changed: files.
     @discardableResult
     public func refresh() throws -> Bool { try reload(fresh: false) }
 
@@ -64,40 +65,41 @@ public final class KeyRing: Sendable {
         try loading.withLock { _ in
             let next = try HeldKeys(try load(fresh))
             let now = held
-            // A file that was replaced by a stranger's must not make the server forget what it works with.
+            // A key file replaced by mistake or by an attacker must not take away the key that the server works with.
             guard next.named(now.active.id) != nil else { throw KeyRingError.activeKeyMissing(now.active.id) }
             state.withLock { $0 = next }
             return next.active.id != now.active.id
         }
     }
 
-    /// The keys that something was sealed under.
+    /// The keys derived from the master key with this id.
     ///
-    /// A rotation by another process shows here first: the sources are read again, once for an id in five seconds.
+    /// An unknown id is often the first sign of a rotation by another process: the sources are then read again, at most
+    /// every five seconds for one id.
     ///
-    /// - Returns: nothing when the ring does not hold it.
+    /// - Returns: empty when the ring does not hold the key.
     func candidates(for id: String) async -> [ServerKeys] {
         let found = held.candidates(for: id)
         guard found.isEmpty else { return found }
-        // A file may be slow to read, and the caller's thread serves others.
+        // Reading a file may block, and this thread serves other requests.
         return await withCheckedContinuation { continuation in
             DispatchQueue.global().async { continuation.resume(returning: self.lookAgain(for: id)) }
         }
     }
 
-    /// The same for a thread that may wait.
+    /// ``candidates(for:)`` for a thread that may block.
     func candidatesNow(for id: String) -> [ServerKeys] {
         let found = held.candidates(for: id)
         return found.isEmpty ? lookAgain(for: id) : found
     }
 
     private func lookAgain(for id: String) -> [ServerKeys] {
-        // Who comes while another looks waits for what that one finds.
+        // Concurrent callers wait for the lock and find what the first one has loaded.
         missed.withLock { missed in
             let found = held.candidates(for: id)
             let now = now()
             missed = missed.filter { $0.value > now }
-            // More ids than anyone has keys: somebody writes nonsense into the database.
+            // More ids than a ring has keys: the rows were written by something other than a broker.
             guard found.isEmpty, missed[id] == nil, missed.count < 16 else { return found }
             _ = try? refresh()
             let foundNow = held.candidates(for: id)
@@ -107,14 +109,14 @@ public final class KeyRing: Sendable {
     }
 }
 
-/// Why a ring cannot be as it was asked to be.
+/// Why master keys could not be loaded or used.
 public enum KeyRingError: Error, Sendable, Hashable, CustomStringConvertible {
     case empty
     /// The sources no longer give the key with this id, which is in use.
     case activeKeyMissing(String)
-    /// What is to be opened is under a key that the ring does not hold.
+    /// The sealed bytes are under a master key that the ring does not hold.
     case notHeld(String)
-    /// Nothing may be written under the key any more.
+    /// The key is retired: writing under it is refused.
     case retired(String)
 
     public var description: String {
@@ -129,14 +131,14 @@ public enum KeyRingError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// What a key ring holds at one moment.
+/// A key ring's keys at one moment.
 public struct HeldKeys: Sendable {
     public let active: ServerKeys
     public let previous: [ServerKeys]
 
     init(active: ServerKeys, previous: [ServerKeys]) {
         self.active = active
-        // A key may come from two sources, while an operator moves it from one to the other.
+        // Two sources may have the same key while an operator moves it from one to the other.
         var seen: Set<String> = [active.id]
         self.previous = previous.filter { seen.insert($0.id).inserted }
     }
@@ -162,7 +164,7 @@ public struct HeldKeys: Sendable {
 extension KeyRing {
     /// Opens a workload's secret.
     ///
-    /// - Throws: ``KeyRingError/notHeld(_:)``, or when the bytes, or what they belong to, were changed.
+    /// - Throws: ``KeyRingError/notHeld(_:)``, or when the sealed bytes or the workload they belong to were changed.
     func open(_ sealed: Sealed, of workload: Workload) async throws -> Secret {
         try await candidates(for: sealed.masterKey).open(sealed) { try $0.open($1, of: workload) }
     }
@@ -178,11 +180,9 @@ extension KeyRing {
         try await candidates(for: sealed.masterKey).open(sealed) { try $0.open($1, for: path, version: version) }
     }
 
-    /// Seals one of the server's own keys for the table of server keys, under the active master key.
-    ///
-    /// - Parameters:
-    ///   - name: what the key is for.
-    ///   - id: which of its keys. It opens under the same name and id only.
+    /// Seals one of the server's own keys under the active master key, for the table of server keys.
+    ///   - name: the key's purpose.
+    ///   - id: the key's id. The sealed key opens under the same name and id only.
     public func seal(_ secret: Secret, for name: String, id: String) throws -> Sealed {
         let keys = held.active
         return Sealed(bytes: try keys.seal(secret, for: name, id: id), masterKey: keys.id)
@@ -195,7 +195,7 @@ extension KeyRing {
 }
 
 extension [ServerKeys] {
-    /// The first that opens it.
+    /// Opens with the first of these keys that can.
     func open(_ sealed: Sealed, _ open: (ServerKeys, [UInt8]) throws -> Secret) throws -> Secret {
         var failure: any Error = KeyRingError.notHeld(sealed.masterKey)
         for keys in self {

@@ -1,7 +1,7 @@
 import Evidence
 
 extension Broker {
-    /// What whoever registered a workload should know: guests of libkrun that will be refused, or not come as far.
+    /// Warnings to the registrant of a workload: libkrun's guests that will be refused, or cannot ask for their key.
     public func warnings(on workload: Workload) -> [String] {
         var warnings: [String] = []
         switch workload.launch {
@@ -30,12 +30,12 @@ extension Broker {
         return warnings
     }
 
-    /// The client holds the URL of `GET /key/<id>` in 100 bytes, of which twelve are the path and one its end.
+    /// libkrun's client has 100 bytes for the URL of `GET /key/<id>`: twelve are the path, one the terminating zero.
     private static let longestKeyURL = 87
 }
 
 extension Launch {
-    /// The policy that was understood: SNP's 64 bits, SEV's flags and least firmware, or the name of one.
+    /// The policy as the broker read it: SNP's 64 bits, SEV's flags and minimum firmware, or a policy's name.
     public var policyText: String {
         switch self {
         case .snp(_, let policy): "0x" + String(policy.rawValue, radix: 16)
@@ -46,7 +46,7 @@ extension Launch {
         }
     }
 
-    /// The same with the names of SNP's bits.
+    /// ``policyText``, followed by the names of SNP's bits.
     public var policyInWords: String {
         guard case .snp(_, let policy) = self else { return policyText }
         return ([policyText] + policy.words).joined(separator: ", ")

@@ -1,14 +1,14 @@
 import Bytes
 
-/// Moves everything that is sealed to the active master key, while the broker works.
+/// Seals every secret, resource, server key and the manifest anew under the active master key, while the broker works.
 ///
-/// Each batch is a transaction, and a row is changed only if it is still as it was read. Whenever it
-/// ends, what was moved stays moved and what was not is still under its key: run it again.
+/// Each batch is a transaction, and a row is changed only if it is still as it was read. An interrupted run leaves each
+/// row under its old or its new key: run it again.
 public struct Resealing: Sendable {
     public struct Progress: Sendable, Hashable {
-        /// Moved to the active key.
+        /// The number of rows moved to the active key.
         public var resealed = 0
-        /// What opens under no key that is held, or not beside its workload: the names.
+        /// The names of what does not open: under a key that is not held, or changed since it was sealed.
         public var unopened: [String] = []
 
         public init() {}
@@ -17,9 +17,9 @@ public struct Resealing: Sendable {
     private let keys: KeyRing
     private let store: any KeyStore
     private let batchSize: Int
-    /// Few enough that no guest waits long behind the transaction.
+    /// Small, so that guests wait only briefly for the transaction.
     static let usualBatchSize = 200
-    /// A resource may have a megabyte.
+    /// Smaller: a resource may have a megabyte.
     static let resourceBatchSize = 8
 
     public init(keys: KeyRing, store: any KeyStore) {
@@ -32,21 +32,21 @@ public struct Resealing: Sendable {
         self.batchSize = batchSize
     }
 
-    /// - Parameter report: is told after each batch.
-    /// - Throws: ``Superseded`` when another key became the active one meanwhile.
+    /// - Parameter report: is called after each batch.
+    /// - Throws: ``Superseded`` when another key became the active one during the run.
     public func run(reporting report: (Progress) -> Void = { _ in }) async throws -> Progress {
         var progress = Progress()
-        // What another process writes meanwhile, not knowing of the new key, is found by another pass.
+        // Another process that does not know of the new key yet may seal rows during a pass: another pass finds them.
         while try await store.isAnythingSealed(notUnder: keys.held.active.id) {
             progress.unopened = []
             let tried = try await pass(&progress, report)
-            // Of what is left, nothing opens.
+            // No remaining row opens.
             if tried == 0 { break }
         }
         return progress
     }
 
-    /// - Returns: how many rows it would have moved, whether or not another process was before it.
+    /// - Returns: the number of rows that opened, also those that another process moved first.
     private func pass(_ progress: inout Progress, _ report: (Progress) -> Void) async throws -> Int {
         let held = keys.held
         var tried = 0
@@ -152,13 +152,13 @@ public struct Resealing: Sendable {
         public let description = "another master key became the active one meanwhile"
     }
 
-    /// Tries every secret, resource and server key, without a change.
+    /// Opens every secret, resource and server key, and changes nothing.
     ///
-    /// - Returns: the names of what does not open.
+    /// - Returns: the names of those that do not open.
     public static func unopened(with keys: KeyRing, in store: any KeyStore) async throws -> [String] {
         let held = keys.held
         var unopened: [String] = []
-        // No master key has this id, so it is every one.
+        // No master key has this id, so this selects every row.
         for key in try await store.serverKeys(notUnder: "-") {
             let opened = try? held.candidates(for: key.sealed.masterKey).open(key.sealed) {
                 try $0.open($1, for: key.name, id: key.id)

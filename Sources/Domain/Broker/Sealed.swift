@@ -1,6 +1,6 @@
 public import FoundationEssentials
 
-/// Bytes that are encrypted for the database, and the master key that they open under.
+/// Bytes encrypted for the database, with the id of the master key that opens them.
 public struct Sealed: Sendable, Hashable {
     /// AES-256-GCM: nonce ‖ ciphertext ‖ tag.
     public let bytes: [UInt8]
@@ -13,9 +13,9 @@ public struct Sealed: Sendable, Hashable {
     }
 }
 
-/// One of the server's own keys, as it is in the database.
+/// A row of the table of server keys: one of the server's own keys, sealed.
 public struct StoredServerKey: Sendable, Hashable {
-    /// What it is for.
+    /// The key's purpose.
     public let name: String
     public let id: String
     public let sealed: Sealed
@@ -29,7 +29,7 @@ public struct StoredServerKey: Sendable, Hashable {
     }
 }
 
-/// A workload's secret, as it is in the database.
+/// A workload with its sealed secret, as stored.
 public struct StoredSecret: Sendable, Hashable {
     public let workload: Workload
     public let sealed: Sealed
@@ -40,59 +40,58 @@ public struct StoredSecret: Sendable, Hashable {
     }
 }
 
-/// What the database knows of a master key: never the key itself.
+/// How the database uses one master key. The key itself is not in the database.
 public struct MasterKeyUsage: Sendable, Hashable {
     public let id: String
     public var secrets = 0
     /// Versions of resources.
     public var resources = 0
     public var serverKeys = 0
-    /// That have not expired.
+    /// Sessions that have not expired.
     public var sessions = 0
     /// When the last of these sessions expires.
     public var lastSession: Date?
-    /// When it became the active one; `nil` when no server has worked with it.
+    /// When it became the active key; `nil` when no server has sealed with it.
     public var activated: Date?
     /// When another key became the active one.
     public var superseded: Date?
-    /// Since when nothing may be written under it.
+    /// When it was retired: nothing is written under it any more.
     public var retired: Date?
 
     public init(id: String) { self.id = id }
 
-    /// Whether it is the one that servers on this database seal with.
+    /// Whether the servers on this database seal with it.
     public var isActive: Bool { activated != nil && superseded == nil }
 
     public var sealsNothing: Bool { secrets == 0 && resources == 0 && serverKeys == 0 }
 }
 
-/// What must outlive the process of master keys and of what is sealed under them.
+/// Where sealed rows, server keys and the state of master keys are stored.
 public protocol KeyStore: ManifestSource {
-    /// - Throws: when there is one with this name and id.
+    /// - Throws: when the name and id are taken.
     func insert(_ key: StoredServerKey) async throws
 
-    /// Stores a key unless there is one for its purpose: of several servers that start together, all get the same.
+    /// Stores a key unless its purpose has one: servers that start together all get the same.
     ///
-    /// - Returns: the oldest that there is.
+    /// - Returns: the purpose's oldest key.
     func insertFirst(_ key: StoredServerKey) async throws -> StoredServerKey
 
     /// The server's own keys for one purpose, oldest first.
     func serverKeys(named name: String) async throws -> [StoredServerKey]
 
-    /// Every server key that is sealed under another master key than `masterKey`.
+    /// Server keys sealed under another master key than `masterKey`.
     func serverKeys(notUnder masterKey: String) async throws -> [StoredServerKey]
 
-    /// Secrets that are sealed under another master key, in the order of their workloads' rows, after `row`.
+    /// Secrets sealed under another master key, ordered by their workloads' rows, after `row`.
     func secrets(notUnder masterKey: String, after row: Workload.Row, limit: Int) async throws -> [StoredSecret]
 
-    /// Whether anything is sealed under another master key, by a look that costs the same however much there is.
+    /// Whether anything is sealed under another master key. The cost does not grow with the number of rows.
     func isAnythingSealed(notUnder masterKey: String) async throws -> Bool
 
     /// Every secret, in the same order.
     func secrets(after row: Workload.Row, limit: Int) async throws -> [StoredSecret]
 
-    /// Versions of resources that are sealed under another master key, in the order of their rows and numbers, after
-    /// one of them.
+    /// Versions of resources sealed under another master key, ordered by row and number, after `place`.
     func resourceVersions(
         notUnder masterKey: String, after place: ResourcePlace, limit: Int
     ) async throws -> [StoredResourceVersion]
@@ -100,27 +99,28 @@ public protocol KeyStore: ManifestSource {
     /// Every version of every resource, in the same order.
     func resourceVersions(after place: ResourcePlace, limit: Int) async throws -> [StoredResourceVersion]
 
-    /// Puts sealed bytes in the place of others, in one transaction, where those are still there.
+    /// Replaces sealed bytes in one transaction, in the rows that still hold the old ones.
     ///
-    /// - Returns: how many were still there, or `nil`, with nothing written, when `masterKey` is not the active one.
+    /// - Returns: the number of rows replaced, or `nil`, with nothing written, when `masterKey` is not the active one.
     func reseal(_ changes: [Resealed], under masterKey: String) async throws -> Int?
 
-    /// Seals the manifest anew, if the master key that it is then under is the active one.
+    /// Seals the manifest anew, if the master key that seals it then is the active one.
     func renewManifest(_ manifest: Manifest) async throws
 
-    /// How each master key is used that the database has seen.
+    /// The use of each master key that the database has seen.
     func masterKeyUsage(at time: Date) async throws -> [MasterKeyUsage]
 
-    /// Remembers which key is active from now on. What is sealed under others moves to it.
+    /// Stores which key is active from now on. Rows under other keys are moved to it by ``Resealing``.
     func activate(_ active: String, previous: [String], at time: Date) async throws
 
-    /// Forbids to write under a key, in one transaction with a look that nothing is under it.
+    /// Retires a key, in one transaction with the check that nothing is sealed under it.
     ///
-    /// - Returns: `false`, with nothing changed, when something is, a live session too, or when it is the active key.
+    /// - Returns: `false`, with nothing changed, when a row or a live session is under it, or when it is the active
+    ///   key.
     func retire(_ id: String, at time: Date) async throws -> Bool
 }
 
-/// New sealed bytes for a row.
+/// A row's old and new sealed bytes.
 public struct Resealed: Sendable {
     public enum Place: Sendable, Hashable {
         case secret(Workload.Row)

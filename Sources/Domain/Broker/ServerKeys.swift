@@ -2,9 +2,9 @@ import Bytes
 public import Crypto
 import Evidence
 
-/// Every key that a server works with, each derived from the master key for one use.
+/// A server's keys, each derived from one master key for one use (HKDF-SHA256).
 public struct ServerKeys: Sendable {
-    /// Names the master key: 16 hex digits, derived, so it says nothing about the key.
+    /// The master key's id: 16 hex digits, derived with a label of its own, so that it reveals nothing of the key.
     public let id: String
     private let challengeAuthentication: SymmetricKey
     private let challengeNonce: SymmetricKey
@@ -34,7 +34,7 @@ public struct ServerKeys: Sendable {
 
     // MARK: Challenges
 
-    /// 32 bytes.
+    /// HMAC-SHA256, 32 bytes.
     func authenticationCode(for body: [UInt8]) -> [UInt8] {
         Array(HMAC<SHA256>.authenticationCode(for: body, using: challengeAuthentication))
     }
@@ -43,12 +43,12 @@ public struct ServerKeys: Sendable {
         HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: body, using: challengeAuthentication)
     }
 
-    /// 32 bytes that only this server can tell from a challenge's id.
+    /// A challenge's nonce, 32 bytes: HMAC-SHA256 over its id, so that only a holder of the master key can compute it.
     func nonce(for id: [UInt8]) -> [UInt8] {
         Array(HMAC<SHA256>.authenticationCode(for: id, using: challengeNonce))
     }
 
-    /// The keys of the channel that belongs to a challenge: the same each time, so nobody stores them.
+    /// The keys of the SEV channel of a challenge: derived from its id each time, and stored nowhere.
     func transportKeys(for id: [UInt8]) -> SEVTransportKeys {
         func derive(_ name: String) -> SymmetricKey {
             HKDF<SHA256>.deriveKey(
@@ -59,14 +59,14 @@ public struct ServerKeys: Sendable {
 
     // MARK: Sessions
 
-    /// 32 bytes.
+    /// HMAC-SHA256, 32 bytes.
     ///
     /// - Parameter workload: the session's, as it is now.
     func authenticationCode(for session: StoredSession, of workload: Workload?) -> [UInt8] {
         Array(HMAC<SHA256>.authenticationCode(for: Self.authenticated(session, workload), using: sessions))
     }
 
-    /// Whether this broker opened the session, as all of it says, and for the workload as it is now.
+    /// Whether a broker with this master key opened the session, unchanged, for the workload as it is now.
     func isGenuine(_ session: StoredSession, of workload: Workload?) -> Bool {
         HMAC<SHA256>.isValidAuthenticationCode(
             session.code, authenticating: Self.authenticated(session, workload), using: sessions)
@@ -78,8 +78,8 @@ public struct ServerKeys: Sendable {
 
     // MARK: Resources
 
-    /// Encrypts one version of a resource for the database. It opens under the same path and version only, so whoever
-    /// can write to the database cannot pass one off as another.
+    /// Encrypts one version of a resource for the database. It opens under the same path and version only, so a writer
+    /// to the database cannot pass one off as another.
     func seal(_ secret: Secret, for path: ResourcePath, version: Int) throws -> [UInt8] {
         try Self.seal(secret, resources, Self.context(path, version))
     }
@@ -96,18 +96,18 @@ public struct ServerKeys: Sendable {
 
     /// Encrypts a registration's secret for the database: AES-256-GCM, nonce ‖ ciphertext ‖ tag.
     ///
-    /// It opens only beside the workload, measurement and policy it was sealed with, so whoever can
-    /// write to the database still cannot hand a secret to another guest.
+    /// It opens only with the id, measurement and policy it was sealed with, so a writer to the database cannot
+    /// redirect a secret to another guest.
     package func seal(_ registration: Registration) throws -> [UInt8] {
         try Self.seal(registration.secret, secrets, Self.context(registration.id, registration.launch))
     }
 
-    /// The same for a secret that moves from another master key to this one.
+    /// Seals a secret that is moved from another master key to this one.
     func seal(_ secret: Secret, of workload: Workload) throws -> [UInt8] {
         try Self.seal(secret, secrets, Self.context(workload.id, workload.launch))
     }
 
-    /// - Throws: when the sealed bytes, or what they belong to, were changed, or under another master key.
+    /// - Throws: when the sealed bytes or the workload they belong to were changed, or the master key is another.
     func open(_ sealed: [UInt8], of workload: Workload) throws -> Secret {
         try Self.open(sealed, secrets, Self.context(workload.id, workload.launch))
     }
@@ -129,7 +129,7 @@ public struct ServerKeys: Sendable {
             case .sev(let digest, let policy): digest + policy.bytes
             case .policy(let name): UInt32(clamping: name.text.utf8.count).bigEndianBytes + Array(name.text.utf8)
             }
-        // The id varies in length, and comes last.
+        // The id has no fixed length, so it is last.
         return Array("secrets/\(launch.technology)/".utf8) + asked + Array(id.text.utf8)
     }
 
@@ -145,7 +145,7 @@ public struct ServerKeys: Sendable {
     }
 
     private static func context(_ name: String, _ id: String) -> [UInt8] {
-        // The name says its length, so that none of it can be passed off as the id.
+        // The name is preceded by its length, so that no part of it can be read as the id.
         Array("server_keys/".utf8) + UInt32(clamping: name.utf8.count).bigEndianBytes + Array("\(name)\(id)".utf8)
     }
 }

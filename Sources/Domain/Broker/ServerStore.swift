@@ -1,42 +1,42 @@
 public import FoundationEssentials
 
-/// Everything that a server, or a command on its data, asks of a database.
+/// The database of a server, or of a command on its data folder.
 ///
-/// One is chosen where the settings are read. What only one database has (a file to copy, connections to count) is not
-/// here.
+/// The settings choose the implementation. Features of one database alone (a file to copy, connections to count) are
+/// not part of the protocol.
 public protocol ServerStore: Store, SessionStore, ResourceStore, PolicyStore, TokenStore, EndorsementStore, DenialStore,
     StoreStatistics
 {
-    /// Whether other servers work on it at the same time.
+    /// Whether other servers use it at the same time.
     var isShared: Bool { get }
 
-    /// Whether something was ever done.
+    /// Whether the trail has a record of an action.
     func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool
 
-    /// What decides and is not as a key broker left it.
+    /// Descriptions of the rows that decide and differ from the manifest, at most `limit`.
     func manifestViolations(limit: Int) async throws -> [String]
 
-    /// Believes all rows that decide as they are, on an operator's word.
+    /// Seals a manifest of all rows that decide as they are now, on an operator's word.
     func acceptRows(recording record: AuditRecord) async throws
 
-    /// How far the database's clock is ahead of this machine's, in seconds. Negative when it is behind.
+    /// How far the database's clock is ahead of this machine's, in seconds; negative when it is behind.
     func clockOffset() async throws -> TimeInterval
 
-    /// How many writes wait for the transaction under way.
+    /// The number of writes that wait for the transaction under way.
     var waitingWrites: Int { get }
 
-    /// Has every transaction told to `observer`. The last one who asks is told.
+    /// Calls `observer` after each commit, on the writer's thread. Only the latest observer is called.
     func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void)
 
-    /// Waits for what was begun, and lets go of the database.
+    /// Finishes the writes under way and closes the database.
     func close() async throws
 }
 
-/// A transaction that has ended.
+/// A finished transaction, committed or failed.
 public struct CommittedBatch: Sendable {
-    /// How many writes shared it.
+    /// The number of writes in it.
     public let writes: Int
-    /// With its flush.
+    /// Until the end of its flush to the disk.
     public let duration: Duration
     public let hasFailed: Bool
 

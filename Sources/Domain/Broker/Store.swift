@@ -1,19 +1,18 @@
 public import FoundationEssentials
 
-/// What must outlive the process. Acknowledged means durable.
+/// Where workloads, sessions, attempts and the audit trail are stored. Acknowledged means durable.
 ///
-/// What changes something takes the record of it along: both are written, or neither.
+/// A change and its audit record are written together: both or neither.
 public protocol Store: KeyStore {
     // MARK: Workloads
 
-    /// Writes a workload's measurement, configuration and sealed secret in one transaction. What was
-    /// there under its id goes, with its sessions.
+    /// Writes a workload's measurement, configuration and sealed secret in one transaction. An earlier registration of
+    /// the id is removed, with its sessions.
     ///
     /// - Parameters:
-    ///   - replacing: whether there may be one.
-    ///   - expected: the one that there must be.
-    ///   - record: of a registration that was done.
-    /// - Returns: whether it was new, replaced one, or was left alone.
+    ///   - replacing: whether the id may already be registered.
+    ///   - expected: the precondition (If-Match); `nil` for none.
+    ///   - record: makes the record of a successful registration.
     func register(
         _ registration: Registration, sealed: Sealed, replacing: Bool, expecting expected: Workload.Expectation?,
         at time: Date, recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
@@ -23,7 +22,7 @@ public protocol Store: KeyStore {
         _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
     ) async throws -> ChangeOutcome
 
-    /// A disabled workload's guests get nothing, until it is enabled again.
+    /// Disables or enables a workload. The guests of a disabled workload get no secret.
     func setDisabled(
         _ isDisabled: Bool, _ id: WorkloadID, expecting expected: Workload.Expectation?, recording record: AuditRecord
     ) async throws -> ChangeOutcome
@@ -32,79 +31,79 @@ public protocol Store: KeyStore {
 
     func workload(row: Workload.Row) async throws -> Workload?
 
-    /// Workloads in the order of their ids, from the first one after `id`.
+    /// Workloads ordered by id, those after `id`.
     ///
-    /// - Parameter search: what their ids hold; the empty text for all.
+    /// - Parameter search: a substring of their ids; empty for all.
     func workloads(after id: String, search: String, limit: Int) async throws -> [Workload]
 
     // MARK: Sessions
 
-    /// Sessions that have not expired, in the order of their ids, from the first one after `id`.
+    /// Sessions that have not expired, ordered by id, those after `id`.
     func sessions(
         _ selection: SessionSelection, after id: [UInt8], limit: Int, at time: Date
     ) async throws -> [OpenSession]
 
-    /// Ends sessions. They count as expired from `time` on, and are remembered until they are swept, so that the
-    /// challenges that they answered cannot be answered again.
+    /// Ends sessions. They expire at `time`; their rows are kept until they are swept, so that their challenges cannot
+    /// be answered again.
     ///
     /// - Parameters:
-    ///   - bar: for guests of other verifiers, whose tokens nobody takes back.
-    ///   - record: of as many as are ended, if there are any. It is written before, or with, the first end.
-    /// - Returns: how many.
+    ///   - bar: for guests of other verifiers, whose tokens cannot be revoked.
+    ///   - record: makes the record from the number of ended sessions; not called for 0. It is written before, or with,
+    ///     the first end.
+    /// - Returns: the number of ended sessions.
     func endSessions(
         _ selection: SessionSelection, at time: Date, barring bar: TokenBar,
         recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int
 
-    /// Removes sessions that expired before `time`, which is so long ago that none of their challenges is good any
-    /// more.
+    /// Removes sessions that expired before `time`: long enough ago that their challenges have expired too.
     ///
-    /// - Returns: how many there were.
+    /// - Returns: the number of removed sessions.
     func sweepSessions(before time: Date) async throws -> Int
 
     // MARK: Attempts and the trail
 
-    /// Writes records, and an attempt if there was one.
+    /// Writes audit records, and an attempt if there is one.
     func record(_ records: [AuditRecord], attempt: RecordedAttempt?) async throws
 
-    /// Counts an attempt that was refused as another was.
+    /// Counts a refusal as a repetition of an earlier one.
     ///
-    /// - Parameter mark: of that one.
-    /// - Returns: whether it is still kept.
+    /// - Parameter mark: the earlier attempt's ``RecordedAttempt/Repeats/mark``.
+    /// - Returns: whether the earlier attempt is still stored.
     func countAgain(_ mark: String, at time: Date) async throws -> Bool
 
-    /// Attempts, latest first, from the first one before `id`.
+    /// Attempts, latest first, those before `id`.
     func attempts(_ selection: AttemptSelection, before id: Int64, limit: Int) async throws -> [RecordedAttempt]
 
     func attempt(_ id: Int64) async throws -> RecordedAttempt?
 
-    /// Forgets all but the latest attempts. The trail keeps what it says of them.
+    /// Removes all but the latest attempts. Their records in the trail stay.
     func trimAttempts(keeping count: Int) async throws
 
-    /// The trail's entries in their order, from the first one after `sequence`.
+    /// The trail's entries in order, those after `sequence`.
     func auditEntries(after sequence: Int64, limit: Int) async throws -> [AuditEntry]
 
     /// The trail's last entry, or ``AuditHead/start``.
     func auditHead() async throws -> AuditHead
 
-    /// The last entry that this process has written, if it has written any: one of the trail, and no earlier than what it
-    /// was last told was written.
+    /// The last entry that this process has written; `nil` before its first. An entry of the trail, and no earlier than
+    /// the last write that was acknowledged to a caller.
     var writtenHead: AuditHead? { get }
 
-    /// The hash of one entry.
+    /// An entry's hash, 32 bytes; `nil` when the trail has no such entry.
     func auditHash(of sequence: Int64) async throws -> [UInt8]?
 }
 
 public enum RegistrationOutcome: Sendable, Hashable {
-    /// The workload as it is now, and whether there was one before.
+    /// The registered workload, and whether it replaced an earlier registration.
     case done(Workload, replaced: Bool)
-    /// There is one, and it was not to be replaced.
+    /// The id is registered, and replacing was not allowed.
     case exists
-    /// There is a resource of this name.
+    /// A resource has this name.
     case isResource
-    /// There is none, or another than was expected.
+    /// The precondition does not hold.
     case changed
-    /// The policy that it names is not there.
+    /// The registration names a policy that does not exist.
     case unknownPolicy
     /// The master key that the secret is sealed under has been retired.
     case keyRetired
@@ -113,18 +112,18 @@ public enum RegistrationOutcome: Sendable, Hashable {
 public enum ChangeOutcome: Sendable, Hashable {
     case done
     case missing
-    /// It is another than was expected.
+    /// The precondition does not hold.
     case changed
 }
 
-/// Which sessions are meant: those that have all that is set.
+/// Selects sessions by all of the members that are set.
 public struct SessionSelection: Sendable, Hashable {
     /// 16 bytes.
     public var id: [UInt8]?
     public var workload: WorkloadID?
     /// In hex.
     public var chip: String?
-    /// Of another verifier's guests.
+    /// The verifier that vouches for the guest, for guests of other verifiers.
     public var issuer: String?
 
     public init(id: [UInt8]? = nil, workload: WorkloadID? = nil, chip: String? = nil, issuer: String? = nil) {
@@ -137,11 +136,11 @@ public struct SessionSelection: Sendable, Hashable {
     public static let all = SessionSelection()
 }
 
-/// Which tokens of a guest are taken no more.
+/// Bars a guest's tokens that were issued before it was ended.
 public struct TokenBar: Sendable, Hashable {
-    /// Those that were made until then.
+    /// Tokens issued up to this time are refused.
     public let issued: Date
-    /// How long that is remembered: until each of them has expired.
+    /// How long the bar is stored: until all barred tokens have expired.
     public let kept: Date
 
     public init(issued: Date, kept: Date) {
@@ -153,14 +152,14 @@ public struct TokenBar: Sendable, Hashable {
 /// A session as an operator sees it: one for a workload, or an attested guest's.
 public struct OpenSession: Sendable, Hashable {
     public let id: [UInt8]
-    /// `nil` for a guest that named none when it attested: policies decide what it may have.
+    /// `nil` for a guest that named none when it attested: the policy of each resource decides.
     public let workload: WorkloadID?
     /// ``TEE/name``.
     public let tee: String
     public let chip: String
     public let opened: Date
     public let expires: Date
-    /// Of the verifier that vouches for it; `nil` when it attested here.
+    /// The verifier that vouches for the guest; `nil` when it attested here.
     public let issuer: String?
 
     public init(
@@ -177,7 +176,7 @@ public struct OpenSession: Sendable, Hashable {
     }
 }
 
-/// Which attempts are meant.
+/// Selects attempts by all of the members that are set.
 public struct AttemptSelection: Sendable, Hashable {
     public var workload: String?
     public var accepted: Bool?

@@ -1,16 +1,16 @@
 public import FoundationEssentials
 
-/// How much a store holds, for whoever watches the server. Asked now and then, not for each request.
+/// Counts of a store's rows, for metrics. Read at intervals, not for each request.
 public protocol StoreStatistics: Sendable {
     func countWorkloads() async throws -> Int
 
     func countResources() async throws -> Int
 
-    /// Sessions that have not expired, those of guests that named no workload too.
+    /// Sessions that have not expired, including those of guests that named no workload.
     func countSessions(at time: Date) async throws -> Int
 
-    /// Writes and reads something, and returns when it is on the disk.
+    /// Writes, flushes to the disk and reads, as a health check.
     ///
-    /// - Throws: what is wrong with the store.
+    /// - Throws: the store's failure.
     func probe() async throws
 }

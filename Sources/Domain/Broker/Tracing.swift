@@ -1,11 +1,10 @@
 package import Tracing
 
-/// Runs a step in a span of its own, if anybody records spans.
+/// Runs a step in a span of its own, if spans are recorded.
 ///
-/// Where nobody does, which is the rule, it costs one look at that: no span is made, no attribute, and no task-local
-/// value.
+/// Without a recorder, the usual case, the cost is one check: no span, attribute or task-local value is made.
 ///
-/// - Parameter body: is given the span, or `nil` when nobody records.
+/// - Parameter body: receives the span; `nil` when spans are not recorded.
 package func traced<T>(
     _ name: @autoclosure () -> String, ofKind kind: SpanKind = .internal,
     _ body: (Span?) async throws -> T

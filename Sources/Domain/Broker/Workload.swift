@@ -2,7 +2,7 @@ public import Bytes
 public import Evidence
 public import FoundationEssentials
 
-/// By what a guest proves itself: evidence, or an SEV platform's word.
+/// How a guest is attested: by evidence of its own, or over a channel to its SEV platform.
 public enum TEE: Sendable, Hashable {
     case evidence(GuestTEE)
     /// SEV and SEV-ES.
@@ -50,11 +50,11 @@ public struct WorkloadID: Sendable, Hashable, CustomStringConvertible {
 
 /// What a guest must have been launched as, in the terms of its technology.
 public enum Launch: Sendable, Hashable {
-    /// A SHA-384 launch digest, 48 bytes, and the widest policy that is acceptable.
+    /// A SHA-384 launch digest, 48 bytes, and the widest guest policy that is accepted.
     case snp(measurement: [UInt8], policy: GuestPolicy)
     /// A SHA-256 launch digest, 32 bytes, and the policy that the guest is launched with.
     case sev(digest: [UInt8], policy: SEVLaunchPolicy)
-    /// Whatever a policy says, as it is whenever a guest asks: so a workload can have several measurements.
+    /// A release policy, as it is when a guest asks. A workload can so have several measurements.
     case policy(PolicyName)
 
     /// `snp`, `sev` or `policy`.
@@ -66,7 +66,7 @@ public enum Launch: Sendable, Hashable {
         }
     }
 
-    /// The measurement or digest; `nil` where a policy says which.
+    /// The measurement or digest; `nil` where a policy holds them.
     public var measurement: [UInt8]? {
         switch self {
         case .snp(let measurement, _): measurement
@@ -77,7 +77,8 @@ public enum Launch: Sendable, Hashable {
 
     public var policyName: PolicyName? { if case .policy(let name) = self { name } else { nil } }
 
-    /// Whether its guests may prove themselves so. What a policy takes it says itself.
+    /// Whether the workload's guests may attest by `tee`. A policy accepts any evidence here and has rules for each
+    /// technology.
     func takes(_ tee: TEE) -> Bool {
         switch (self, tee) {
         case (.snp, .evidence(.snp)), (.policy, .evidence), (.sev, .sev): true
@@ -85,8 +86,8 @@ public enum Launch: Sendable, Hashable {
         }
     }
 
-    /// The longest secret that its guests can receive, in bytes: what fits an RSA-2048 key under
-    /// PKCS #1 v1.5, and what SEV's clients reserve.
+    /// The longest secret that the workload's guests can receive, in bytes: for RSA-2048 with PKCS #1 v1.5, the most
+    /// that one encryption holds; for SEV, the size that its clients reserve.
     public var longestSecret: Int {
         switch self {
         case .snp, .policy: 245
@@ -98,11 +99,11 @@ public enum Launch: Sendable, Hashable {
 /// SEV's clients expect the passphrase padded with zeros to this size.
 enum SEVSecretSize { static let bytes = 512 }
 
-/// A workload as it is to be registered.
+/// A request to register a workload, checked.
 public struct Registration: Sendable {
     public let id: WorkloadID
     public let launch: Launch
-    /// The TEE configuration as the registrant wrote it; `launch` holds what it means.
+    /// The TEE configuration as the registrant wrote it; `launch` is its meaning.
     public let configuration: String
     public let secret: Secret
 
@@ -132,7 +133,7 @@ public struct Registration: Sendable {
 
 /// A registered workload, without its secret.
 public struct Workload: Sendable, Hashable {
-    /// Names one registration: registering an id again gives it a new row.
+    /// The id of one registration: registering a workload again gives it a new row.
     public typealias Row = Int64
 
     public let row: Row
@@ -140,7 +141,7 @@ public struct Workload: Sendable, Hashable {
     public let launch: Launch
     public let configuration: String
     public let registered: Date
-    /// Whether its guests get nothing for now.
+    /// Whether the workload is disabled: its guests get no secret.
     public let isDisabled: Bool
 
     public init(
@@ -154,7 +155,7 @@ public struct Workload: Sendable, Hashable {
         self.isDisabled = isDisabled
     }
 
-    /// Tells one state of a workload from another.
+    /// A workload's version (ETag): changes with each registration and each disabling or enabling.
     public struct Version: Sendable, Hashable, CustomStringConvertible {
         public let row: Row
         public let isDisabled: Bool
@@ -174,13 +175,13 @@ public struct Workload: Sendable, Hashable {
         public var description: String { isDisabled ? "\(row)d" : "\(row)" }
     }
 
-    /// What a change takes for granted.
+    /// Precondition of a change (If-Match).
     public enum Expectation: Sendable, Hashable {
-        /// That there is one.
+        /// The workload exists.
         case any
         case version(Version)
 
-        /// - Parameter version: `nil` when there is none.
+        /// - Parameter version: `nil` for an unknown workload.
         public func holds(for version: Version?) -> Bool {
             switch self {
             case .any: version != nil

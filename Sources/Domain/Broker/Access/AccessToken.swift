@@ -3,18 +3,18 @@ import Crypto
 import Evidence
 public import FoundationEssentials
 
-/// A token that an operator hands out: who holds it has its role. Only a digest of it is kept.
+/// An access token: its bearer has its role. Only a digest of the secret is stored.
 public struct AccessToken: Sendable, Hashable {
-    /// Names it in lists and in the audit trail: 12 hex digits.
+    /// The token's id in lists and in the audit trail: 12 hex digits.
     public let id: String
-    /// SHA-256 of the secret part. That part is 32 random bytes, so a slow hash would protect nothing more.
+    /// SHA-256 of the secret part, 32 bytes. The secret is 32 random bytes, so a slow hash would protect it no better.
     public let digest: [UInt8]
     public let role: Authority
-    /// What it is for, in the operator's words.
+    /// The token's purpose, in the operator's words.
     public let description: String
     public let created: Date
     public let expires: Date
-    /// When it was withdrawn.
+    /// When it was revoked.
     public let revoked: Date?
 
     public init(
@@ -35,8 +35,8 @@ public struct AccessToken: Sendable, Hashable {
     /// Makes a token.
     ///
     /// - Parameter lifetime: in seconds.
-    /// - Returns: what is kept, and the text that is shown once: `kbs_<id>_<secret>`.
-    /// - Throws: a ``Refusal`` when the description or the lifetime cannot be used.
+    /// - Returns: the token to store, and its text, which is shown once: `kbs_<id>_<secret>`.
+    /// - Throws: a ``Refusal`` when the description or the lifetime is out of bounds.
     public static func make(
         role: Authority, description: String, lifetime: TimeInterval, at time: Date
     ) throws(Refusal) -> (token: AccessToken, text: String) {
@@ -61,9 +61,9 @@ public struct AccessToken: Sendable, Hashable {
     /// Ten years, in seconds.
     public static let longestLifetime: TimeInterval = 315_360_000
 
-    /// Takes a presented token apart.
+    /// Splits a presented token into id and secret.
     ///
-    /// - Returns: `nil` when it has not the form of one.
+    /// - Returns: `nil` when it does not have an access token's form.
     public static func parse(_ text: some StringProtocol) -> (id: String, secret: String)? {
         guard text.utf8.count <= 128 else { return nil }
         let parts = text.split(separator: "_", maxSplits: 2, omittingEmptySubsequences: false)
@@ -71,7 +71,7 @@ public struct AccessToken: Sendable, Hashable {
         return (String(parts[1]), String(parts[2]))
     }
 
-    /// Whether the secret is the token's. Says nothing of expiry or revocation.
+    /// Whether the secret is the token's. Expiry and revocation are not checked.
     public func matches(_ secret: String) -> Bool { equalInConstantTime(Self.digest(of: secret), digest) }
 
     public func isUsable(at time: Date) -> Bool { revoked == nil && time < expires }
@@ -79,19 +79,19 @@ public struct AccessToken: Sendable, Hashable {
     private static func digest(of secret: String) -> [UInt8] { Array(SHA256.hash(data: secret.utf8)) }
 }
 
-/// Where tokens are kept.
+/// Where access tokens are stored.
 public protocol TokenStore: Sendable {
     func insert(_ token: AccessToken, recording record: AuditRecord) async throws
     func token(_ id: String) async throws -> AccessToken?
     /// Every token, expired and revoked ones too, oldest first.
     func tokens() async throws -> [AccessToken]
-    /// Whether there ever was one.
+    /// Whether a token was ever created.
     func hasTokens() async throws -> Bool
-    /// - Returns: whether there was one that was not revoked before.
+    /// - Returns: whether the token exists and was not revoked before.
     func revoke(token id: String, at time: Date, recording record: AuditRecord) async throws -> Bool
 }
 
 extension AccessToken {
-    /// Ninety days, in seconds: long enough for a job, short enough to be renewed.
+    /// Ninety days, in seconds.
     public static let usualLifetime: TimeInterval = 7_776_000
 }

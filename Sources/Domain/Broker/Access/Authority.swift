@@ -1,7 +1,6 @@
 import Bytes
 
-/// What a caller may do, and to what: a role that holds everywhere, or for names in a scope. Written as the role, or as
-/// `registrar:team-a/`.
+/// A role and the names it holds for: all, or those in a scope. Written as the role, or as `registrar:team-a/`.
 public struct Authority: Sendable, Hashable, CustomStringConvertible {
     public let role: Role
     /// `nil`: everywhere.
@@ -9,7 +8,7 @@ public struct Authority: Sendable, Hashable, CustomStringConvertible {
 
     public init(_ role: Role, in scope: NameScope? = nil) { (self.role, self.scope) = (role, scope) }
 
-    /// - Returns: `nil` for what is not written so.
+    /// - Returns: `nil` for any other text.
     public init?(exactly text: some StringProtocol) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard let role = Role(exactly: parts[0]) else { return nil }
@@ -23,31 +22,31 @@ public struct Authority: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { scope.map { "\(role.rawValue):\($0)" } ?? role.rawValue }
 
-    /// How it is written, for whoever wrote something else.
+    /// The accepted forms, for error messages.
     public static let wanted = "registrar, auditor or admin, or one of them with a scope such as registrar:team-a/"
 
     public static let registrar = Authority(.registrar)
     public static let auditor = Authority(.auditor)
     public static let admin = Authority(.admin)
 
-    /// A registrar of a scope also sets the scope's reference values: what a release of its own software is known by.
+    /// A registrar of a scope also sets the scope's reference values: each release of its software has new ones.
     func allows(_ permission: Role.Permission) -> Bool {
         role.allows(permission) || (scope != nil && role == .registrar && permission == .changeReferences)
     }
 }
 
-/// Whose names begin alike: `team-a/`. Resources and workloads in it are called `team-a/…`, policies and reference values,
-/// whose names have no slash, `team-a.…`.
+/// A prefix of names: `team-a/`. It contains resources and workloads named `team-a/…`, and policies and reference
+/// values, whose names have no slash, named `team-a.…`.
 ///
-/// It has no dots, so that no two scopes have one name of a policy in common unless one is within the other.
+/// A scope has no dots: otherwise two scopes, neither within the other, could contain the same policy name.
 public struct NameScope: Sendable, Hashable, CustomStringConvertible {
     private let text: ExactText
 
-    /// Longest, in characters: shorter than a policy's name, which must have room behind it.
+    /// The longest scope, in characters: shorter than a policy's name, so that room is left behind the prefix.
     public static let longest = 48
 
-    /// - Returns: `nil` unless it is segments of `A–Z a–z 0–9 _ -`, each with a slash behind it, the first character a letter
-    ///   or digit.
+    /// - Returns: `nil` unless the text is segments of `A–Z a–z 0–9 _ -`, each followed by a slash, and begins with a
+    ///   letter or digit.
     public init?(exactly text: some StringProtocol) {
         let bytes = Array(text.utf8)
         let segments = bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
@@ -69,7 +68,7 @@ public struct NameScope: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { text.text }
 
-    /// What names of a kind begin with.
+    /// The prefix of the scope's names of a kind.
     func prefix(of kind: Kind) -> ExactText {
         switch kind {
         case .path: text
@@ -77,24 +76,24 @@ public struct NameScope: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// How something is named.
+    /// The two forms of names.
     public enum Kind: Sendable {
         /// A resource's path, or a workload's id.
         case path
-        /// Of a policy, or of reference values.
+        /// A policy's name, or that of a set of reference values.
         case policy
     }
 }
 
-/// The names that a caller may use in a call.
+/// The names that a caller may use in one call.
 public enum Reach: Sendable, Hashable {
     case everything
-    /// Those in these scopes, of which there is at least one.
+    /// The names in these scopes, at least one.
     case scopes([NameScope])
 
-    /// What authorities that somebody has come to, all together.
+    /// The union of those authorities that have a permission.
     ///
-    /// - Returns: `nil` when none of them allows it.
+    /// - Returns: `nil` when none has it.
     public init?(of authorities: [Authority], for permission: Role.Permission) {
         let allowing = authorities.filter { $0.allows(permission) }
         guard !allowing.isEmpty else { return nil }
@@ -111,7 +110,7 @@ public enum Reach: Sendable, Hashable {
         }
     }
 
-    /// - Throws: a ``Refusal`` when a name is not among them, whatever there is under it.
+    /// - Throws: a ``Refusal`` when the name is out of reach, whether or not it exists.
     public func check(_ name: String, _ kind: NameScope.Kind) throws(Refusal) {
         guard !contains(name, kind) else { return }
         throw Refusal(
@@ -125,7 +124,7 @@ public enum Reach: Sendable, Hashable {
     public func check(_ name: PolicyName) throws(Refusal) { try check(name.text, .policy) }
     public func check(_ choice: PolicyChoice?) throws(Refusal) { if let name = choice?.name { try check(name) } }
 
-    /// A policy, and every set of reference values that it names.
+    /// Checks every set of reference values that the policy names.
     public func check(_ policy: Policy) throws(Refusal) {
         for name in policy.referenceNames { try check(name) }
     }
@@ -137,11 +136,11 @@ public enum Reach: Sendable, Hashable {
 }
 
 extension Reach {
-    /// A page of what is named so, in the order of names, of which a store has pages.
+    /// A page of the elements within reach, in the order of names, read from a store that has pages of all names.
     ///
     /// - Parameters:
-    ///   - name: behind which the page begins.
-    ///   - fetch: reads what comes behind a name, in the names' order by their bytes.
+    ///   - name: the page begins after it.
+    ///   - fetch: reads elements after a name, ordered by their names' bytes.
     public func page<Element>(
         after name: String, limit: Int, of kind: NameScope.Kind, named nameOf: (Element) -> String,
         _ fetch: (_ name: String, _ limit: Int) async throws -> [Element]
@@ -149,7 +148,7 @@ extension Reach {
         guard case .scopes(let scopes) = self else { return try await fetch(name, limit) }
         var (found, last) = ([Element](), ExactText(name))
         for prefix in Set(scopes.map { $0.prefix(of: kind) }).sorted() where found.count < limit {
-            // One within the last, or before the page.
+            // Skips a scope within the last one, or before the page.
             guard prefix > last || last.hasPrefix(prefix) else { continue }
             let start = max(prefix, last)
             let more = try await fetch(start.text, limit - found.count).prefix {
@@ -162,7 +161,7 @@ extension Reach {
     }
 }
 
-/// Somebody who was let through to a call, and what they may name there.
+/// An authorized caller, and the names it may use in the call.
 public struct Admission: Sendable, Hashable {
     public let actor: Actor
     public let reach: Reach

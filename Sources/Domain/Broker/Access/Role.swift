@@ -1,15 +1,16 @@
-/// What a caller may do. Each is what the operator of a broker hands out to one kind of person or program.
+/// A set of permissions for one kind of operator or program.
 public enum Role: String, Sendable, Hashable, CaseIterable, Codable, Comparable {
     /// Adds, replaces and removes workloads and resources.
     case registrar
     /// Reads workloads, resources, sessions, attempts and the audit trail.
     case auditor
-    /// All of that, and tokens, keys and settings.
+    /// All of these, and tokens, keys, policies and settings.
     case admin
 }
 
 extension Role {
-    /// By what they may do: an auditor changes nothing, a registrar workloads, an admin everything.
+    /// Orders roles by their rights: an auditor changes nothing, a registrar workloads and resources, an admin
+    /// everything.
     public static func < (a: Role, b: Role) -> Bool { a.rank < b.rank }
 
     private var rank: Int {
@@ -20,7 +21,7 @@ extension Role {
         }
     }
 
-    /// Something that needs a role.
+    /// A right that roles have or lack.
     public enum Permission: Sendable, Hashable, CaseIterable {
         case readWorkloads, changeWorkloads
         /// Sessions, attempts, the trail and the state of the server.
@@ -28,15 +29,15 @@ extension Role {
         case endSessions
         case disableWorkloads
         case readResources
-        /// To put new ones and new versions, and to remove them.
+        /// To put resources and new versions of them, and to remove resources.
         case changeResources
-        /// To say what becomes of what is there: another policy, an old version, disabling. It may give a secret to
-        /// somebody else than whoever put it meant.
+        /// To change an existing resource's policy, current version or disabling: the changes that can give a secret to
+        /// other guests than its registrar meant.
         case steerResources
-        /// Policies and reference values. Who puts resources there needs to see which policies there are.
+        /// Policies and reference values. A registrar needs their names to put resources under them.
         case readPolicies
         case changePolicies
-        /// To say what reference values there are: by which measurements a policy knows its software.
+        /// To change reference values: the measurements by which policies recognise software.
         case changeReferences
         /// Tokens, certificates, keys, settings.
         case administer

@@ -4,13 +4,13 @@ import Crypto
 import Evidence
 import Formats
 
-/// A record in its place in the trail.
+/// A record of the trail with its sequence number and hash.
 public struct AuditEntry: Sendable, Hashable {
     /// From 1, without gaps.
     public let sequence: Int64
     /// ``AuditRecord/canonical``.
     public let record: String
-    /// SHA-256 over the previous entry's hash and this one.
+    /// SHA-256 over the previous entry's hash and this entry: see ``hash(after:sequence:record:)``.
     public let hash: [UInt8]
 
     public init(sequence: Int64, record: String, hash: [UInt8]) {
@@ -19,9 +19,9 @@ public struct AuditEntry: Sendable, Hashable {
         self.hash = hash
     }
 
-    /// The entry that a record becomes after another.
+    /// Appends a record to the trail's head.
     ///
-    /// - Throws: ``BrokenTrail`` when the other has a number that no record ever gets.
+    /// - Throws: ``BrokenTrail`` when the head has a sequence number that no broker gives.
     public init(appending record: String, to previous: AuditHead) throws(BrokenTrail) {
         guard (0..<Int64.max).contains(previous.sequence) else {
             throw BrokenTrail("The trail's last record has the number \(previous.sequence): someone wrote it there.")
@@ -38,13 +38,13 @@ public struct AuditEntry: Sendable, Hashable {
         return Array(SHA256.hash(data: bytes))
     }
 
-    /// One line of an export: the record as it is, so that its hash can be computed again.
+    /// One line of an export: the record's exact text, so that its hash can be computed again.
     public var exportLine: String {
         "{\"hash\":\"\(Hex.encode(hash))\",\"record\":\(JSONString.quoted(record)),\"sequence\":\(sequence)}"
     }
 }
 
-/// The end of the trail.
+/// The end of the trail: its last entry's sequence number and hash.
 public struct AuditHead: Sendable, Hashable {
     public let sequence: Int64
     public let hash: [UInt8]
@@ -56,35 +56,35 @@ public struct AuditHead: Sendable, Hashable {
 
     public init(_ entry: AuditEntry) { self.init(sequence: entry.sequence, hash: entry.hash) }
 
-    /// Before the first record.
+    /// The head of an empty trail.
     public static let start = AuditHead(sequence: 0, hash: Array(repeating: 0, count: 32))
 }
 
-/// How a trail is not what it was.
+/// How a trail differs from the one that was written.
 public struct BrokenTrail: Error, Sendable, Hashable, CustomStringConvertible {
     public let description: String
 
     init(_ description: String) { self.description = description }
 }
 
-/// Reads a trail from its first record and finds what was changed in it.
+/// Verifies a trail from its first record.
 ///
-/// The hashes alone show an edit, a deletion or an insertion by someone who left later hashes as they were. Whoever
-/// computed them all anew, or cut the end off, is found by checkpoints, which are signed.
+/// The hashes alone show an edit, removal or insertion that left later hashes unchanged. Recomputed hashes and a
+/// removed end are shown by checkpoints, which are signed.
 public struct TrailVerifier: Sendable {
     public private(set) var head = AuditHead.start
     private var checkpoints: [Int64: [Checkpoint]]
     private var last: Checkpoint?
-    /// How many checkpoints were met and agreed.
+    /// The number of checkpoints that matched their entry.
     public private(set) var confirmed = 0
 
-    /// - Parameter checkpoints: whose signatures are verified already.
+    /// - Parameter checkpoints: with signatures that the caller has verified.
     public init(checkpoints: [Checkpoint]) {
         self.checkpoints = Dictionary(grouping: checkpoints, by: \.head.sequence)
         last = checkpoints.max { $0.head.sequence < $1.head.sequence }
     }
 
-    /// The next entry.
+    /// Verifies the next entry.
     ///
     /// - Throws: ``BrokenTrail``.
     public mutating func read(_ entry: AuditEntry) throws(BrokenTrail) {
@@ -110,9 +110,9 @@ public struct TrailVerifier: Sendable {
         }
     }
 
-    /// After the last entry.
+    /// Verifies the trail's end, after the last entry.
     ///
-    /// - Throws: ``BrokenTrail`` when a checkpoint has more records than there are.
+    /// - Throws: ``BrokenTrail`` when a checkpoint is of a later record than the last.
     public func finish() throws(BrokenTrail) {
         if let last, last.head.sequence > head.sequence {
             throw BrokenTrail(

@@ -3,48 +3,48 @@ import Evidence
 import Formats
 public import FoundationEssentials
 
-/// One thing that happened: a line of the audit trail. It never holds a secret.
+/// One event of the audit trail. It never holds a secret.
 public struct AuditRecord: Sendable, Hashable {
-    /// Stable: auditors' tools rely on it. docs/audit.md lists what each means.
+    /// The kind of event. Names are stable, since auditors' tools rely on them; docs/audit.md explains each.
     public enum Action: String, Sendable, Hashable, CaseIterable {
         case registerWorkload = "workload.register"
         case removeWorkload = "workload.remove"
-        /// Recorded evidence was held against a workload.
+        /// Recorded evidence was appraised against a workload.
         case testWorkload = "workload.test"
         case disableWorkload = "workload.disable"
         case enableWorkload = "workload.enable"
-        /// A guest's evidence was looked at.
+        /// A guest's evidence was appraised.
         case attest = "guest.attest"
-        /// A challenge was asked for. Only attempts have it, none of the trail's records.
+        /// A challenge was requested. For attempts only: the trail has no such records.
         case challenge = "guest.auth"
-        /// An SEV host's certificates were looked at, and refused.
+        /// An SEV host's platform was refused.
         case refusePlatform = "platform.refuse"
         case releaseSecret = "secret.release"
         case putResource = "resource.put"
         case removeResource = "resource.remove"
         case disableResource = "resource.disable"
         case enableResource = "resource.enable"
-        /// Another version was made the current one.
+        /// An older version was made the current one.
         case rollBackResource = "resource.rollback"
-        /// Another policy decides who gets it.
+        /// The resource was given another policy.
         case assignPolicy = "resource.policy"
         case releaseResource = "resource.release"
         case endSession = "session.end"
         case createToken = "token.create"
         case revokeToken = "token.revoke"
-        /// An administrative request without the right to it.
+        /// An administrative request was refused.
         case denyAccess = "access.deny"
         case setPolicy = "policy.set"
         case removePolicy = "policy.remove"
-        /// Recorded evidence was held against a policy.
+        /// Recorded evidence was appraised against a policy.
         case testPolicy = "policy.test"
-        /// A module in Rego was handed on to an Open Policy Agent.
+        /// A module in Rego was sent to an Open Policy Agent.
         case setModule = "module.set"
         case setReferenceValues = "reference.set"
         case removeReferenceValues = "reference.remove"
         case importEndorsements = "endorsement.import"
         case removeEndorsement = "endorsement.remove"
-        /// A chip or a key is believed no more.
+        /// A chip or a key was denied.
         case denyEndorser = "endorsement.deny"
         case allowEndorser = "endorsement.allow"
         case rotateKeys = "keys.rotate"
@@ -52,13 +52,13 @@ public struct AuditRecord: Sendable, Hashable {
         case backUp = "backup.create"
         case restore = "backup.restore"
         case copyStorage = "storage.copy"
-        /// An operator has said that the rows that decide are as they should be.
+        /// An operator accepted the rows that decide as they are.
         case acceptRows = "storage.accept"
         case startServer = "server.start"
         case stopServer = "server.stop"
-        /// An operator has said that the trail is as it should be, though it does not agree with its checkpoints.
+        /// An operator accepted the trail as it is, though it contradicts its checkpoints.
         case acceptTrail = "trail.accept"
-        /// Says how many records of strangers' attempts were left out, to bound the trail's growth.
+        /// Records of refusals were left out, to bound the trail's growth; the details have their number.
         case omit = "trail.omit"
     }
 
@@ -78,9 +78,9 @@ public struct AuditRecord: Sendable, Hashable {
     public var session: String?
     /// In hex.
     public var chip: String?
-    /// Why it was refused.
+    /// The refusal's code; `nil` when the outcome is `done`.
     public var code: Refusal.Code?
-    /// What else is worth knowing.
+    /// Further members, by the action.
     public var details: [String: String] = [:]
 
     public init(
@@ -101,8 +101,8 @@ public struct AuditRecord: Sendable, Hashable {
         self.details = details
     }
 
-    /// The record as one JSON object of strings, members in the order of their names, without spaces: what is
-    /// hashed, kept and exported.
+    /// The record as one JSON object of strings, members sorted by name, without spaces: the form that is hashed,
+    /// stored and exported.
     public var canonical: String {
         var members = details
         members["time"] = RFC3339.text(milliseconds: Int64((time.timeIntervalSince1970 * 1_000).rounded(.down)))

@@ -3,15 +3,15 @@ import Crypto
 import Evidence
 public import FoundationEssentials
 
-/// A signed statement of where the trail was at a time. Kept away from the database, it shows later that nothing
-/// before it was changed or cut off.
+/// A signed statement of the trail's head at a time. Stored away from the database, it proves later whether the records
+/// up to that head were changed or removed.
 public struct Checkpoint: Sendable, Hashable {
     public let head: AuditHead
     /// In whole seconds.
     public let time: Date
     /// Ed25519, 64 bytes.
     public let signature: [UInt8]
-    /// The key that signed it, 32 bytes: a claim, until it is compared with the one that is trusted.
+    /// The Ed25519 key that signed it, 32 bytes: unproven until it is compared with the trusted one.
     public let publicKey: [UInt8]
 
     /// - Throws: when the key cannot sign.
@@ -30,7 +30,7 @@ public struct Checkpoint: Sendable, Hashable {
             + UInt64(bitPattern: seconds).bigEndianBytes
     }
 
-    /// Whether the key, 32 bytes, made the signature.
+    /// Whether the signature is by this key, 32 bytes.
     public func isSigned(by publicKey: [UInt8]) -> Bool {
         guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: publicKey) else { return false }
         return key.isValidSignature(signature, for: Self.signed(head, time))
@@ -60,28 +60,28 @@ public struct Checkpoint: Sendable, Hashable {
     }
 }
 
-/// The key that checkpoints are signed with.
+/// The Ed25519 key that signs checkpoints.
 public struct CheckpointKey: Sendable {
     let privateKey: Curve25519.Signing.PrivateKey
 
     /// Makes a new one.
     public init() { privateKey = Curve25519.Signing.PrivateKey() }
 
-    /// - Parameter secret: what ``secret`` gave.
+    /// - Parameter secret: ``secret`` of a key, 32 bytes.
     public init(_ secret: Secret) throws {
         privateKey = try secret.withBytes { try Curve25519.Signing.PrivateKey(rawRepresentation: $0) }
     }
 
-    /// For sealing: 32 bytes.
+    /// The private key, 32 bytes, to be sealed.
     public var secret: Secret {
         var bytes = privateKey.rawRepresentation
         return Secret(wiping: &bytes)
     }
 
-    /// Names it: the start of its public key's hash, in hex.
+    /// The key's id: the first 8 bytes of SHA-256 over the public key, in hex.
     public var id: String { Hex.encode(SHA256.hash(data: publicKey).prefix(8)) }
 
-    /// 32 bytes: what an auditor needs.
+    /// The public key, 32 bytes, by which auditors verify checkpoints.
     public var publicKey: [UInt8] { privateKey.publicKey.rawRepresentation }
 }
 

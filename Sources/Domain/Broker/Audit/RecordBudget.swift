@@ -1,10 +1,10 @@
 import Bytes
 import Concurrency
 
-/// Bounds what others can write into the trail.
+/// Bounds the records that callers outside can cause.
 ///
-/// Anyone can send evidence that is not genuine or ask without credentials, as often as they like. Such attempts
-/// are recorded up to a number per minute; how many more there were is recorded too, in one record.
+/// Anyone can send evidence that is not genuine, or call without credentials, at any rate. Refusals are recorded up to
+/// a number per minute; the number left out is recorded too, in one record.
 public final class RecordBudget: Sendable {
     private struct State {
         var full: ContinuousClock.Instant
@@ -20,7 +20,9 @@ public final class RecordBudget: Sendable {
         state = Lock(State(full: now))
     }
 
-    /// Whether one more may be recorded; if not, it is counted.
+    /// Takes one record from the budget.
+    ///
+    /// - Returns: `false`, and counts the record as left out, when the budget is spent.
     public func spend(at now: ContinuousClock.Instant = .now) -> Bool {
         state.withLock { state in
             guard allowance.take(from: &state.full, at: now) != nil else { return true }
@@ -29,10 +31,10 @@ public final class RecordBudget: Sendable {
         }
     }
 
-    /// Counts one that was left out though there was room.
+    /// Counts a record that was left out though the budget had room: a repetition.
     func omit() { state.withLock { $0.omitted += 1 } }
 
-    /// How many were left out since this was last asked.
+    /// Returns the number of records left out, and resets it.
     public func takeOmitted() -> Int {
         state.withLock { state in
             defer { state.omitted = 0 }
@@ -40,19 +42,18 @@ public final class RecordBudget: Sendable {
         }
     }
 
-    /// Takes a count back that could not be written down.
+    /// Adds a number back whose record could not be written.
     func giveBack(_ count: Int) { state.withLock { $0.omitted += count } }
 }
 
-/// A ``RecordBudget`` for each actor who has proved who they are, so that no credential writes without bound what it may
-/// not do.
+/// A budget for each authenticated actor, so that no credential can fill the trail with refusals.
 ///
-/// It remembers as many actors as are busy; one that it forgot has all of its budget.
+/// The busiest actors are remembered; one that was evicted starts with a full budget.
 package final class ActorBudgets: Sendable {
-    /// Refusals of one actor in a minute.
+    /// The refusals of one actor that are recorded in a minute.
     package static let perMinute = 10
     private static let remembered = 4_096
-    /// Actors whose counts are kept apart. The others share one.
+    /// The number of actors whose left-out records are counted by name. All others share one count.
     private static let named = 16
 
     private let allowance = Allowance.perMinute(perMinute)
@@ -61,7 +62,9 @@ package final class ActorBudgets: Sendable {
 
     init() {}
 
-    /// Whether one more may be recorded; if not, it is counted.
+    /// Takes one record from the actor's budget.
+    ///
+    /// - Returns: `false`, and counts the record as left out, when the budget is spent.
     func spend(_ actor: Actor, at now: ContinuousClock.Instant = .now) -> Bool {
         let name = ExactText(actor.description)
         guard buckets.update(name, default: now, { allowance.take(from: &$0, at: now) }) != nil else { return true }
@@ -69,7 +72,7 @@ package final class ActorBudgets: Sendable {
         return false
     }
 
-    /// How many were left out since this was last asked, by actor.
+    /// Returns the number of records left out, by actor, and resets it.
     func takeOmitted() -> [ExactText: Int] {
         omitted.withLock { omitted in
             defer { omitted = [:] }
@@ -77,7 +80,7 @@ package final class ActorBudgets: Sendable {
         }
     }
 
-    /// Takes counts back that could not be written down.
+    /// Adds numbers back whose record could not be written.
     func giveBack(_ counts: [ExactText: Int]) { for (name, count) in counts { self.count(count, of: name) } }
 
     private func count(_ count: Int, of name: ExactText) {

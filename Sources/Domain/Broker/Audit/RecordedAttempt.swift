@@ -3,43 +3,41 @@ import Crypto
 public import Evidence
 public import FoundationEssentials
 
-/// An attempt to attest, or to get a resource, as it is kept: what an operator needs to answer "why was my guest
-/// refused?".
+/// An attempt to attest or to get a resource, as stored: what an operator needs to answer "why was my guest refused?".
 public struct RecordedAttempt: Sendable, Hashable {
-    /// Counts up. 0 until it is kept.
+    /// The row's number, ascending; 0 until it is stored.
     public let id: Int64
     public let time: Date
-    /// What was attempted: ``AuditRecord/Action/attest``, or another of the trail's actions.
+    /// ``AuditRecord/Action/attest``, or another of the trail's actions.
     public let action: String
-    /// The workload's id or the resource's path; empty for a guest that attests without saying what it wants.
+    /// The workload's id or the resource's path; empty for a guest that attests and names neither.
     public let workload: String
-    /// ``TEE/name``; empty when nothing was looked at.
+    /// ``TEE/name``; empty when it was refused before any appraisal.
     public let tee: String
     /// The session's id, in hex; logs show its first eight digits.
     public let session: String
-    /// In hex; a claim unless the verdict is genuine. Empty when hidden.
+    /// The chip's id in hex, unproven unless the verdict is genuine; empty when the host hides it.
     public let chip: String
     /// `nil` when it was accepted.
     public let code: Refusal.Code?
-    /// What the guest was told.
+    /// The refusal's sentence, as the guest received it.
     public let sentence: String
-    /// `nil` when it did not come to one.
+    /// `nil` when it was refused before a verdict.
     public let verdict: VerdictRecord?
-    /// The same as it is kept, or the empty text.
+    /// ``verdict`` as stored; empty without one.
     public let verdictJSON: String
     public let origin: Origin
-    /// How often the same came again within a minute of the last time.
+    /// Repetitions: the same refusal within a minute of the last.
     public let repeats: Repeats
-    /// What the guest's evidence states, without its init data; `nil` when it is not genuine, or there was none. JSON, as
-    /// sessions keep it.
+    /// The claims of genuine evidence in JSON, without init data, as sessions store them; otherwise `nil`.
     public let claims: String?
 
-    /// Where it came from, as far as that is known.
+    /// The request's origin; members are empty when unknown.
     public struct Origin: Sendable, Hashable {
         public let address: String
-        /// What its lines in the log have in common.
+        /// The request id that the request's log lines share.
         public let request: String
-        /// The version of the protocol, as the caller wrote it.
+        /// The protocol version, as the caller wrote it.
         public let version: String
 
         public init(address: String = "", request: String = "", version: String = "") {
@@ -54,9 +52,9 @@ public struct RecordedAttempt: Sendable, Hashable {
     }
 
     public struct Repeats: Sendable, Hashable {
-        /// Names a refusal for ``Store/countAgain(_:at:)``; empty for what was accepted.
+        /// The refusal's random id for ``Store/countAgain(_:at:)``, 16 hex digits; empty for accepted attempts.
         public let mark: String
-        /// With the first.
+        /// All occurrences, the first included.
         public let count: Int
         public let last: Date?
 
@@ -88,7 +86,7 @@ public struct RecordedAttempt: Sendable, Hashable {
         self.verdictJSON = verdictJSON
     }
 
-    /// - Parameter subject: what was asked for, if that was no workload.
+    /// - Parameter subject: a resource's path; `nil` for the attempt's workload.
     init(
         _ attempt: Attempt, _ refusal: Refusal?, as action: AuditRecord.Action = .attest, of subject: String? = nil,
         at time: Date
@@ -111,7 +109,7 @@ public struct RecordedAttempt: Sendable, Hashable {
             claims: verdict?.genuine == false ? nil : claims?.json)
     }
 
-    /// What was refused before any evidence was looked at.
+    /// A refusal from before any appraisal.
     init(_ refusal: Refusal, as action: AuditRecord.Action, at time: Date) {
         self.init(action, of: "", tee: "", session: [], chip: "", nil, refusal, at: time)
     }

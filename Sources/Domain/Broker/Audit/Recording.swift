@@ -2,12 +2,11 @@ import Bytes
 import Crypto
 import Evidence
 
-/// Budgets of their own, so that noise from strangers leaves room for what genuine guests are refused, and no actor's
-/// refusals take another's.
+/// Separate budgets, so that strangers' refusals do not displace those of genuine guests, nor one actor's another's.
 package struct RecordBudgets: Sendable {
     package let strangers: RecordBudget
     package let genuine: RecordBudget
-    /// Of attempts that the trail says nothing of.
+    /// For refusals from before any appraisal, which are stored as attempts but not in the trail.
     let unseen: RecordBudget
     package let actors = ActorBudgets()
 
@@ -21,9 +20,9 @@ package struct RecordBudgets: Sendable {
 }
 
 extension Broker {
-    /// Records evidence that was refused, as long as there is not too much of it.
+    /// Records refused evidence, within a budget.
     ///
-    /// - Parameter details: for the trail, beside what the attempt says.
+    /// - Parameter details: further members of the trail's record.
     func recordRefusal(
         _ attempt: Attempt, _ refusal: Refusal, as action: AuditRecord.Action, noting details: [String: String] = [:]
     ) async throws {
@@ -33,7 +32,7 @@ extension Broker {
         try await keep(recorded, [record], in: budgets.budget(for: attempt.verdict))
     }
 
-    /// Keeps a refusal, or counts it with the one that it is like.
+    /// Stores a refusal within a budget, or counts it as a repetition of an earlier one.
     func keep(_ attempt: RecordedAttempt, _ records: [AuditRecord], in budget: RecordBudget) async throws {
         Caller.noteRecorded()
         guard budget.spend() else { return }
@@ -48,20 +47,20 @@ extension Broker {
         }
         if !records.isEmpty { budget.omit() }
         guard try await !store.countAgain(mark, at: attempt.time) else { return }
-        // The row was trimmed since, or never written.
+        // The earlier row was trimmed, or never written.
         repeatedAttempts.remember(attempt)
         try await store.record(records, attempt: attempt)
     }
 
-    /// Keeps what was refused before any evidence was looked at, and of which the trail says nothing, as far as a
-    /// budget of as many as strangers have goes: an operator is to see every refusal.
+    /// Stores a refusal from before any appraisal as an attempt, so that the operator sees it. The trail gets no
+    /// record. The budget is as large as the strangers'.
     ///
-    /// - Parameter action: what was attempted.
+    /// - Parameter action: the attempted action.
     package func recordUnseen(_ refusal: Refusal, as action: AuditRecord.Action) async throws {
-        // Nothing can be written while the database is away.
+        // `unavailable` is the refusal while the database is down: writing would fail too.
         guard !refusal.isOrdinary, refusal.code != .unavailable, Caller.current?.isRecorded != true else { return }
         Caller.noteRecorded()
-        // Anyone can cause it in any number: nothing is put together of what is not kept.
+        // Strangers can cause any number of these: nothing is allocated for one that is not stored.
         guard budgets.unseen.spend() else { return }
         try await keepWithinBudget(RecordedAttempt(refusal, as: action, at: now()), [], in: budgets.unseen)
     }
@@ -71,7 +70,7 @@ extension Broker {
         try await store.record([record], attempt: nil)
     }
 
-    /// Says in the trail how many records were left out since the last time, if any were.
+    /// Records the number of records left out since the last call, if there are any.
     package func recordOmissions() async throws {
         let (strangers, genuine) = (budgets.strangers.takeOmitted(), budgets.genuine.takeOmitted())
         let actors = budgets.actors.takeOmitted()
@@ -92,8 +91,8 @@ extension Broker {
 }
 
 extension AuditRecord {
-    /// The record of an attempt. The verdict itself is kept beside it for a while; its digest shows later that it is
-    /// the one that was reached.
+    /// The record of an attempt. The verdict is stored with the attempt, which is trimmed in time; its digest in the
+    /// record identifies it.
     static func attest(_ attempt: RecordedAttempt, as action: Action = .attest) -> AuditRecord {
         var record = AuditRecord(
             action, by: .guest, attempt.isAccepted ? .done : .refused,
@@ -104,7 +103,7 @@ extension AuditRecord {
         return record
     }
 
-    /// Says what verdict was reached.
+    /// Adds the verdict's digest and the failed checks.
     mutating func note(_ attempt: RecordedAttempt) {
         if let verdict = attempt.verdict {
             details["verdict_sha256"] = Hex.encode(SHA256.hash(data: attempt.verdictJSON.utf8))

@@ -3,8 +3,8 @@ import Concurrency
 import Evidence
 import FoundationEssentials
 
-/// Refusals of the last minute: a client's library tries again a few times within seconds, and an operator wants to see
-/// that once, with a count.
+/// Finds repetitions: a client's library retries a refused call a few times within seconds, and the operator should see
+/// one attempt with a count.
 final class RepeatedAttempts: Sendable {
     private struct Likeness: Hashable {
         let action, workload, tee, chip, address, version, failed: ExactText
@@ -14,7 +14,7 @@ final class RepeatedAttempts: Sendable {
     private let seen = BoundedCache<Likeness, (mark: String, last: Date)>(capacity: 1_024)
     private static let minute: TimeInterval = 60
 
-    /// - Returns: the mark of the attempt that this one is like, if there was one within a minute; otherwise this one is
+    /// - Returns: the mark of a like attempt within the last minute; `nil` when there is none, and this attempt is then
     ///   remembered.
     func earlier(like attempt: RecordedAttempt) -> String? {
         seen.update(likeness(attempt), default: ("", .distantPast)) { entry in
@@ -30,7 +30,7 @@ final class RepeatedAttempts: Sendable {
     func remember(_ attempt: RecordedAttempt) { seen[likeness(attempt)] = (attempt.repeats.mark, attempt.time) }
 
     private func likeness(_ attempt: RecordedAttempt) -> Likeness {
-        // Without a verdict the words are the stranger's, who could make each another.
+        // Without a verdict the version is a stranger's text, which could differ each time.
         let failed = attempt.verdict?.failures.map(\.check).joined(separator: " ")
         return Likeness(
             action: ExactText(attempt.action), workload: ExactText(attempt.workload), tee: ExactText(attempt.tee),

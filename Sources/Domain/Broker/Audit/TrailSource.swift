@@ -1,4 +1,4 @@
-/// A trail that can be read from outside: a data folder's, or a running server's.
+/// A trail and its checkpoints, read from a data folder or from a running server.
 public protocol TrailSource: Sendable {
     func auditRecords(after sequence: Int64, limit: Int) async throws -> [AuditEntry]
     /// A checkpoint of the trail as it is now.

@@ -2,58 +2,58 @@ public import Bytes
 public import Evidence
 public import FoundationEssentials
 
-/// What was seen of the machines that guests ran on, by what genuine evidence states.
+/// The machines that guests ran on, by the claims of genuine evidence.
 public struct Fleet: Sendable {
-    /// A machine. Where hosts hide theirs, all machines behind one key.
+    /// A machine; where hosts hide their chip's id, all machines whose reports one key signs.
     public struct Machine: Sendable {
-        /// The chip, or the key that vouches for machines which are hidden.
+        /// The chip, or the key that vouches for machines with hidden chips.
         public let name: Endorser
         /// ``TEE`` or ``GuestTEE``.
         public let tee: String
-        /// What its latest evidence states; `nil` of a technology whose attempts keep no claims.
+        /// The claims of its latest evidence; `nil` for a technology whose attempts store no claims.
         public let claims: Claims?
-        /// The latest attempt.
+        /// The id of the latest attempt.
         public let attempt: Int64
         public let last: Date
         public internal(set) var first: Date
         public internal(set) var attempts = 0
         public internal(set) var refused = 0
-        /// Workloads and resources that were asked for, the latest first.
+        /// Requested workloads and resources, latest first, at most ``longestList``.
         public internal(set) var guests: [ExactText] = []
-        /// Where it called from, the latest first.
+        /// Addresses of its requests, latest first, at most ``longestList``.
         public internal(set) var addresses: [ExactText] = []
 
-        /// Until when the document that vouches for it is good; `nil` where none is at hand, or it does not say.
+        /// The end of validity of the document that vouches for it; `nil` when none is stored, or it has no end.
         public internal(set) var goodUntil: Date?
         /// Whether it, or a key that vouches for it, is denied.
         public internal(set) var isDenied = false
-        /// What keeps its firmware from the floor; `nil` where there is none for it.
+        /// The firmware versions under the floor or not stated; `nil` where no floor applies.
         public internal(set) var lags: [FirmwareLag]?
 
         public var isUnderFloor: Bool { lags.map { !$0.isEmpty } ?? false }
 
-        /// How many guests, and how many addresses, are told of one machine.
+        /// The most guests, and the most addresses, of one machine.
         static let longestList = 16
     }
 
-    /// Those under the floor first, then the latest seen.
+    /// Machines under the floor first, then by the time of their latest attempt.
     public internal(set) var machines: [Machine]
-    /// The floors that they are held to, by product.
+    /// The firmware floors that were applied, by product.
     public let floors: [ExactText: ExactText]
-    /// Attempts whose evidence names no machine: of SEV guests, and of guests without hardware.
+    /// The number of attempts whose evidence names no machine: of SEV guests, and of guests without hardware.
     public let unnamed: Int
-    /// Attempts whose row cannot be read.
+    /// The number of attempts whose row cannot be decoded.
     public let unreadable: Int
-    /// Whether there were more attempts or machines than are looked at.
+    /// Whether attempts or machines were left out: there are more than the limits.
     public let isCut: Bool
 }
 
 extension Broker {
-    /// The fleet as it was seen.
+    /// The fleet, by the stored attempts.
     ///
-    /// - Parameter floors: to hold it to in place of the server's own, as ``AppraisalPolicy/holding(firmwareTo:)`` reads
-    ///   them. Then only machines under them are told of.
-    /// - Throws: a ``Refusal`` when the floors cannot be read.
+    /// - Parameter floors: floors to apply in place of the server's own, as ``AppraisalPolicy/holding(firmwareTo:)``
+    ///   reads them; only machines under them are then returned.
+    /// - Throws: a ``Refusal`` when the floors cannot be parsed.
     public func fleet(since start: Date, under floors: String? = nil) async throws -> Fleet {
         let policy = try floors.map { text throws(Refusal) in try self.policy.holding(firmwareTo: text) } ?? self.policy
         var sightings = Sightings()
@@ -76,7 +76,7 @@ extension Broker {
             unreadable: sightings.unreadable, isCut: isCut || sightings.isFull)
     }
 
-    /// Looks up until when each one's document is good, several at a time.
+    /// Looks up the end of validity of each machine's document, 64 at a time.
     private func withEndorsements(_ machines: [Fleet.Machine]) async throws -> [Fleet.Machine] {
         var machines = machines
         for start in stride(from: 0, to: machines.count, by: 64) {
@@ -94,15 +94,15 @@ extension Broker {
 
     private func endorsementEnd(_ claims: Claims?) async throws -> Date? {
         guard let claims, let name = claims.endorsement, let key = claims.endorsingKeys.first else { return nil }
-        // A name may have several documents: keys of several clouds, or all that a folder has of a chip.
+        // A name may stand for several documents: keys of several clouds, or all of a folder's for one chip.
         return try await appraiser.source.documents(named: [name]).filter { document in
             document.certificates.first.map { .key($0.publicKeyFingerprint) == key } ?? false
         }.compactMap(\.goodUntil).max()
     }
 
-    /// Goes through the attempts that are kept, latest first.
+    /// Calls `body` with the stored attempts since `start`, latest first, at most 100 000.
     ///
-    /// - Returns: whether there are more than are looked at.
+    /// - Returns: whether there are more.
     func eachAttempt(since start: Date, _ body: (RecordedAttempt) throws -> Void) async throws -> Bool {
         var before = Int64.max
         for _ in 0..<Self.mostPages {
@@ -121,12 +121,12 @@ extension Broker {
     private static var mostPages: Int { 200 }
 }
 
-/// What attempts say of machines, the latest attempt first.
+/// Collects machines from attempts, which are given latest first.
 private struct Sightings {
     var machines: [Endorser: Fleet.Machine] = [:]
     var (unnamed, unreadable, isFull) = (0, 0, false)
 
-    /// How many machines are told of.
+    /// The most machines that are collected.
     private static let most = 10_000
 
     mutating func see(_ attempt: RecordedAttempt) {
@@ -138,7 +138,7 @@ private struct Sightings {
             }
             (claims, name) = (read, read.chip.map { Endorser(chip: $0) } ?? read.endorsingKeys.first)
         } else {
-            // What strangers say names nothing.
+            // A chip that a stranger states is unproven.
             guard attempt.verdict?.genuine == true else { return }
             (claims, name) = (nil, try? Endorser(.chip, hex: attempt.chip))
         }

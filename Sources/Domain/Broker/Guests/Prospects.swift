@@ -1,20 +1,21 @@
 import Evidence
 public import FoundationEssentials
 
-/// What guests could be given here: for what a token says of a guest's executables, and before a vendor is asked for the
-/// certificate of a guest that could be given nothing anyway.
+/// Which guests could be given anything here: for the claim on a guest's executables in attestation tokens, and to ask
+/// no vendor for the certificate of a guest that could be given nothing.
 ///
-/// Read at most every few seconds: what is a little behind says "not recognised" of a measurement that was added just now.
-/// Whether a guest gets a resource is decided by the resource's policy, which is never behind.
+/// Read at most every ten seconds: a measurement that was added just now may still count as not recognised. A resource
+/// is released by its policy, which is read each time.
 public struct Prospects: Sendable {
-    /// What is read only when a vendor would have to be asked.
+    /// Read only when a vendor would have to be asked.
     private struct Others: Sendable {
-        /// Launch measurements of workloads whose id a guest can ask for like a resource's path.
+        /// Launch measurements of workloads whose id has the form of a resource's path, so that guests can ask for it
+        /// as one.
         var registered: Set<[UInt8]> = []
         var policies: [PolicyInForce] = []
     }
 
-    /// Launch measurements that reference values have, with when they count.
+    /// Launch measurements in reference values, with the periods in which they are valid.
     private let measurements: Remembered<[[UInt8]: [ValidityPeriod]]>
     private let others: Remembered<Others>
     private let now: @Sendable () -> Date
@@ -25,14 +26,14 @@ public struct Prospects: Sendable {
         others = Remembered(now: now) { try await naming { try await Self.others(in: store) } }
     }
 
-    /// Whether reference values have a launch measurement, 48 bytes.
+    /// Whether reference values hold a launch measurement, 48 bytes, that is valid now.
     public func knows(_ measurement: [UInt8]) async throws -> Bool {
         let time = now()
         return try await measurements.value()[measurement]?.contains { $0.contains(time) } ?? false
     }
 
-    /// Whether a guest of these claims could be given anything, if its evidence were genuine. What policies ask of its
-    /// agent's policy is not looked at: that is long, and a stranger's.
+    /// Whether a guest with these claims could be given anything, if its evidence were genuine. Rules over the agent's
+    /// policy are left out: it may be long, and a stranger may have sent it.
     func letsIn(_ claims: GuestClaims, under server: AppraisalPolicy) async throws -> Bool {
         if let measurement = claims.measurement, try await knows(measurement) { return true }
         let others = try await others.value()
@@ -58,7 +59,7 @@ public struct Prospects: Sendable {
         return found
     }
 
-    /// A token of this server's says what is known here: a row that somebody else has written is not, and stops nobody.
+    /// A row that differs from the manifest counts as absent: it neither recognises a guest nor stops the others.
     private static func genuine<Value>(_ read: () async throws -> Value?) async throws -> Value? {
         do { return try await read() } catch is ManifestViolation { return nil }
     }
@@ -84,7 +85,7 @@ public struct Prospects: Sendable {
         return others
     }
 
-    /// - Parameter use: is given each, and names it for what comes after.
+    /// - Parameter use: receives each entry, and returns its name, after which the next page begins.
     private static func eachPage<Entry>(
         _ page: (_ after: String) async throws -> [Entry], _ use: (Entry) -> String
     ) async throws {
@@ -97,29 +98,29 @@ public struct Prospects: Sendable {
     }
 }
 
-/// A row that cannot be used is refused for what it says, which is nothing that the guest sent, or is to know.
+/// Turns a refusal of a stored row into an ``UnusableRow``: its sentence is about the database, and not for the guest.
 private func naming<Value>(_ read: () async throws -> Value) async throws -> Value {
     do { return try await read() } catch let refusal as Refusal { throw UnusableRow(reason: refusal.sentence) }
 }
 
-/// A value that is read at most every ten seconds, once for all who ask for it meanwhile.
+/// A value that is read at most every ten seconds; concurrent callers share one read.
 actor Remembered<Value: Sendable> {
     private let read: @Sendable () async throws -> Value
     private let now: @Sendable () -> Date
     private var known: (value: Value, since: Date)?
-    /// One that is under way, for all who wait for it.
+    /// The read under way.
     private var reading: Task<Value, any Error>?
 
     init(now: @escaping @Sendable () -> Date, reading read: @escaping @Sendable () async throws -> Value) {
         (self.now, self.read) = (now, read)
     }
 
-    /// What could not be read is read again by whoever asks next.
+    /// A failed read is not cached: the next caller reads again.
     func value() async throws -> Value {
         let time = now()
         if let known, (0..<10).contains(time.timeIntervalSince(known.since)) { return known.value }
         if let reading { return try await reading.value }
-        // A task of its own: the guest that asked first may hang up.
+        // In its own task, which the first caller's cancellation does not end.
         let task = Task { [read] in try await read() }
         reading = task
         defer { reading = nil }
@@ -129,7 +130,7 @@ actor Remembered<Value: Sendable> {
     }
 }
 
-/// For the log: a guest is told that the server cannot do it now.
+/// A stored row that cannot be used. For the log; the guest is told that the server is unavailable.
 public struct UnusableRow: Error, CustomStringConvertible {
     let reason: String
 

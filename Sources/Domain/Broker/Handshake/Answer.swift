@@ -1,24 +1,24 @@
 public import Bytes
 public import Evidence
 
-/// What a challenge is answered with. A dialect decodes it and computes what it must be bound to; the broker holds it against
-/// that.
+/// A guest's answer to a challenge. A dialect decodes it and computes the report data that the evidence must be bound
+/// to; the broker compares.
 public struct Answer: Sendable {
     public enum Proof: Sendable {
         case evidence(any Attestation)
-        /// What LAUNCH_MEASURE returned: the measurement, 32 bytes, and the firmware's nonce, 16 bytes.
+        /// LAUNCH_MEASURE's result: the measurement, 32 bytes, and the firmware's nonce, 16 bytes.
         case sev(measurement: [UInt8], nonce: [UInt8])
     }
 
-    /// Init data that came with the evidence.
+    /// Init data sent with the evidence.
     public struct InitData: Sendable, Hashable {
-        /// What HOST_DATA must be, 32 bytes.
+        /// The digest that HOST_DATA must hold, 32 bytes.
         public let digest: [UInt8]
-        /// The same, not cut to what HOST_DATA holds.
+        /// The digest in full length, before it is truncated to HOST_DATA's size.
         public let wholeDigest: [UInt8]
         public let claims: [ExactText: ExactText]
 
-        /// - Parameter wholeDigest: `nil` where it is no longer than HOST_DATA.
+        /// - Parameter wholeDigest: `nil` when the digest fits HOST_DATA.
         public init(digest: [UInt8], wholeDigest: [UInt8]? = nil, claims: [ExactText: ExactText]) {
             self.digest = digest
             self.wholeDigest = wholeDigest ?? digest
@@ -27,9 +27,10 @@ public struct Answer: Sendable {
     }
 
     public let proof: Proof
-    /// What the evidence's report data must be, 64 bytes: the dialect's binding of challenge, key and other evidence.
+    /// The report data that the evidence must hold, 64 bytes: the dialect's binding of challenge, key and other
+    /// evidence.
     public let reportData: [UInt8]
-    /// The guest's public key, which its secrets are encrypted to, as the dialect writes it and reads it again.
+    /// The guest's public key, to which its secrets are encrypted, in the dialect's own form.
     public let key: String
     public let initData: InitData?
     public let devices: [SampleDevice]
@@ -41,7 +42,7 @@ public struct Answer: Sendable {
         self.init(.evidence(evidence), reportData, key, initData, devices)
     }
 
-    /// Of an SEV guest, whose secret goes to its platform's processor.
+    /// The answer of an SEV guest, whose secret is encrypted to its platform's processor.
     public init(sevMeasurement measurement: [UInt8], nonce: [UInt8]) {
         self.init(.sev(measurement: measurement, nonce: nonce), [], "", nil, [])
     }

@@ -5,25 +5,25 @@ import FoundationEssentials
 import Tracing
 
 extension Broker {
-    /// The challenges of this server's among what a client sent back, whether or not they have expired: clients send stale
-    /// ones too. Nothing else is read of what they came with before there is one.
+    /// Opens the challenges of this server among the session ids of a request, expired ones too: clients also send
+    /// stale ids. Dialects call this before they read the rest of the request.
     ///
-    /// - Parameter candidates: at most eight are looked at.
+    /// - Parameter candidates: at most eight are tried.
     public func challenges(among candidates: [some StringProtocol]) -> [OpenedChallenge] {
         let held = keys.held
         return candidates.prefix(8).compactMap { OpenedChallenge(sealed: $0, with: held) }
     }
 
-    /// Whether a challenge may still be answered. One that has been stays good for the guest that answered it.
+    /// Whether a challenge has not expired. The guest that answered it may send its answer again even later.
     public func isOpen(_ challenge: OpenedChallenge) -> Bool { now() < challenge.challenge.expires }
 
-    /// Holds an answer against the challenge, and for a workload against what was registered, and opens the session.
+    /// Appraises an answer against the challenge, and for a workload against its registration, and opens the session.
     ///
-    /// A guest that names no workload and answers again with the same key is given the session that it has.
+    /// A guest that names no workload and sends its answer again with the same key gets its open session back.
     ///
     /// - Parameters:
-    ///   - opened: the challenge that was answered. What it was answered with is bound to its nonce, or refused.
-    ///   - token: makes what the dialect states of a guest; ``AttestedGuest/token`` is `nil` in what it is given.
+    ///   - opened: the answered challenge. An answer that is not bound to its nonce is refused.
+    ///   - token: makes the attestation token that the dialect issues for a guest; it receives the guest without one.
     /// - Throws: a ``Refusal``, or what `token` throws.
     @discardableResult
     public func attest(
@@ -70,7 +70,7 @@ extension Broker {
             try await store.insert(
                 stored, initData: new, attempt: recorded, recording: .attest(recorded, stating: session.guest?.claims))
         else {
-            // The same guest may have been answered in another connection meanwhile.
+            // The same guest may have been attested on another connection meanwhile.
             if let known = try await answered(opened, with: answer, at: time) { return known }
             throw try await refused(
                 attempt,
@@ -86,8 +86,9 @@ extension Broker {
         return session
     }
 
-    /// Of a guest without a workload that is answered again: the session that it has, unless what it rests on has been denied
-    /// since. It has been read along with the manifest's seal, as every row that decides is.
+    /// The open session of a guest that names no workload and answers its challenge again; refused when one of its
+    /// endorsers has been denied since. The session's row was read with the manifest's seal, so the deny list is as new
+    /// as the row.
     private func answered(_ opened: OpenedChallenge, with answer: Answer, at time: Date) async throws -> Session? {
         guard !opened.isWorkloads, let session = try await session(of: opened, at: time), let guest = session.guest
         else { return nil }
@@ -112,9 +113,9 @@ extension Broker {
         return workload
     }
 
-    /// Whoever rents one machine is genuine on it, and may attest as often as it likes.
+    /// Charges a session to its machine's quota: the tenant of one genuine machine can attest without limit.
     private func takeRoom(for stored: StoredSession, _ initData: StoredInitData?, _ attempt: Attempt) async throws {
-        // A cloud's key is many hosts': their networks are told from one another.
+        // One cloud key (VLEK) vouches for many hosts: the caller's network tells them apart.
         let key = attempt.claims?.evidence.endorsers.first.map { Hex.encode($0.bytes) } ?? "none"
         let machine = attempt.chip.isEmpty ? "\(key) at \(Caller.network ?? "unknown")" : attempt.chip
         guard
@@ -174,7 +175,8 @@ extension Broker {
                 at: time),
             expecting: expectations(of: evidence.tee, own)
         ) {
-            // Anyone can make up a report that is bound to its own key.
+            // Anyone can send a made-up report that is bound to its own key: a vendor is asked only for a guest that
+            // rules would accept.
             for signer in evidence.signers {
                 let claims = GuestClaims(evidence.claims(ifSignedBy: signer), initData: initData)
                 if try await isWorthAsking(about: claims, own, at: time) { return true }
@@ -201,9 +203,9 @@ extension Broker {
         )
     }
 
-    /// What is asked of a workload's guests, beside the server's settings.
+    /// A workload's rules for its guests, beside the server's settings.
     enum OwnRules {
-        /// Of a guest that names no workload nothing is: what it must be, the policy of each resource says.
+        /// For a guest that names no workload: the policy of each resource has the rules.
         case none
         case registration(measurement: [UInt8], GuestPolicy)
         case policy(PolicyInForce)
@@ -229,9 +231,9 @@ extension Broker {
             server: server, registration: .registration(measurement: measurement, policy: registered))
     }
 
-    /// What is asked of evidence beside the settings and a registration.
+    /// The requirements on evidence beside the settings and a registration.
     private func requirements(on claims: GuestClaims, _ own: OwnRules, at time: Date) -> [Requirement] {
-        // What is not taken has no settings that it could fail.
+        // A technology that is not accepted has no settings whose check could fail.
         var list = policy.rules[claims.tee] == nil ? [policy.technology(claims.tee)] : []
         if case .policy(let own) = own {
             list += own.policy.requirements(on: claims, references: own.references, under: policy, at: time)
@@ -242,7 +244,7 @@ extension Broker {
     private func isWorthAsking(about claims: GuestClaims, _ own: OwnRules, at time: Date) async throws -> Bool {
         switch own {
         case .none: try await prospects.letsIn(claims, under: policy)
-        // Its measurement is among the checks that were looked at before.
+        // The registered measurement was already compared: it is among the expectations.
         case .registration: true
         case .policy(let own):
             own.policy.withoutAgentPolicy.evaluate(claims, references: own.references, under: policy, at: time)
@@ -250,10 +252,10 @@ extension Broker {
         }
     }
 
-    /// Holds recorded evidence against a registered workload. Nothing is released, whether it is fresh is not looked
-    /// at, and no vendor is asked for a certificate.
+    /// Appraises recorded evidence against a registered workload. Nothing is released, freshness is not checked, and no
+    /// vendor is asked for a certificate.
     ///
-    /// - Throws: a ``Refusal`` when the workload is unknown or takes no evidence.
+    /// - Throws: a ``Refusal`` when the workload is unknown or is registered for SEV.
     public func appraise(
         recorded evidence: any Attestation, against id: WorkloadID, by actor: Actor
     ) async throws -> Verdict {
@@ -280,10 +282,11 @@ extension Broker {
         return verdict
     }
 
-    /// - Parameter verdict: the whole, of which the result's is the beginning.
+    /// - Parameter verdict: the result's verdict with the workload's requirements added.
     private func refusal(_ result: Appraiser.Result, _ verdict: Verdict, _ own: OwnRules) -> Refusal {
         guard let missing = result.missing else { return Refusal(.evidenceRefused, verdict.sentence) }
-        // Its own policy lets it in with no certificate.
+        // No vendor was asked because the workload's policy refuses the guest whoever vouches for it: its checks
+        // explain more.
         if case .policy = own, missing == Appraiser.notAsked { return Refusal(.evidenceRefused, verdict.sentence) }
         return Refusal(
             .endorsementUnavailable,
@@ -297,27 +300,28 @@ extension Broker {
         return refusal
     }
 
-    /// What is refused before any evidence is looked at. The edge has it kept, as far as there is room: anyone can cause it.
+    /// Reports a refusal from before any appraisal. The edge records it within a budget: strangers can cause any
+    /// number.
     public func refusing(_ refusal: Refusal) -> Refusal {
         report(.answerRefused(refusal))
         return refusal
     }
 }
 
-/// Evidence that was looked at, or a guest's wish for something that was decided on.
+/// An appraisal of evidence, or a decision on a guest's request for a secret.
 public struct Attempt: Sendable {
-    /// `nil` for a guest that named none.
+    /// `nil` for a guest that named no workload.
     public let workload: WorkloadID?
     public let tee: TEE
     /// The challenge's id, 16 bytes.
     let session: [UInt8]
-    /// Its first bytes, in hex: tells a guest's log lines from another's.
+    /// The first four bytes, in hex: names the guest in log lines.
     public var shortID: String { Challenge.shortID(of: session) }
-    /// In hex; a claim unless the verdict is genuine. Empty when hidden.
+    /// The chip's id in hex, unproven unless the verdict is genuine; empty when the host hides it.
     public let chip: String
-    /// `nil` when it did not come to one.
+    /// `nil` when it was refused before a verdict.
     public let verdict: Verdict?
-    /// What the evidence states; kept where it is genuine.
+    /// The evidence's claims; stored only of genuine evidence.
     var claims: GuestClaims?
 
     init(
@@ -338,7 +342,7 @@ extension Refusal {
 }
 
 extension AuditRecord {
-    /// The record of an attempt. That of a guest that named no workload says by its measurement what it was.
+    /// The record of an attestation. It states the measurement when the guest named no workload.
     fileprivate static func attest(_ attempt: RecordedAttempt, stating claims: GuestClaims?) -> AuditRecord {
         var record = attest(attempt)
         if attempt.workload.isEmpty, let measurement = claims?.measurement {

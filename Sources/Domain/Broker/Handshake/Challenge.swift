@@ -2,27 +2,27 @@ import Bytes
 import Evidence
 import FoundationEssentials
 
-/// What a server wants answered, before hardware has answered it.
+/// A challenge to a guest, before any hardware has answered.
 ///
-/// The server keeps nothing: all that it needs to know again travels in the session id, sealed.
-/// See docs/decisions/0001-sealed-challenges.md.
+/// The server stores nothing: the challenge travels in the session id, authenticated. See
+/// docs/decisions/0001-sealed-challenges.md.
 struct Challenge: Sendable, Hashable {
-    /// 16 random bytes: what the session is stored under, and all else is derived from.
+    /// 16 random bytes. The session is stored under this id; the nonce and the SEV channel's keys are derived from it.
     let id: [UInt8]
     /// In whole seconds.
     let expires: Date
     let subject: Subject
 
-    /// Who is challenged.
+    /// The challenged guest.
     enum Subject: Sendable, Hashable {
-        /// A guest that says what it is, and only later what it wants.
+        /// A guest that names its technology now, and the resources it wants later.
         case guest(GuestTEE)
-        /// A workload's guest, which answers with evidence.
+        /// A workload's guest, attested by evidence of its own.
         case workload(Workload.Row, GuestTEE)
         /// A workload's SEV guest, over a channel to its platform.
         ///
-        /// - Parameter denials: ``DenialStore/denyListMark`` before the platform was looked at, 8 bytes. The chain itself has
-        ///   no room here: so a challenge is good for as long as nothing is denied beside.
+        /// - Parameter denials: ``DenialStore/denyListMark`` from before the platform was verified, 8 bytes. The
+        ///   certificate chain itself does not fit a session id, so any further denial ends the challenge.
         case sev(Workload.Row, SEVFirmwareBuild, denials: [UInt8])
     }
 
@@ -33,7 +33,7 @@ struct Challenge: Sendable, Hashable {
         }
     }
 
-    /// `nil` for a guest that names none.
+    /// `nil` for a guest that names no workload.
     var workload: Workload.Row? {
         switch subject {
         case .guest: nil
@@ -48,14 +48,14 @@ extension Challenge {
         return generator.next().bigEndianBytes + generator.next().bigEndianBytes
     }
 
-    /// The start of an id, for logs: it opens nothing.
+    /// The first four bytes of an id in hex, for logs: not enough to open a session.
     static func shortID(of id: [UInt8]) -> String { Hex.encode(id.prefix(4)) }
 
-    /// Format and key of the seal. Another number follows when either changes.
+    /// The version of the format and of the authenticating key. A change of either gets another number.
     private static let version: UInt8 = 1
 
-    /// version ‖ id ‖ expiry (seconds since 1970, u32) ‖ subject ‖ HMAC-SHA256, big-endian, as base64url without padding:
-    /// at most 98 characters; clients have room for 99.
+    /// version ‖ id ‖ expiry (seconds since 1970, u32) ‖ subject ‖ HMAC-SHA256, big-endian, as base64url without
+    /// padding: at most 98 characters; clients have room for 99.
     func sealed(with keys: ServerKeys) -> String {
         var body: [UInt8] = [Self.version] + id
         body += UInt32(clamping: Int64(expires.timeIntervalSince1970)).bigEndianBytes
@@ -68,8 +68,8 @@ extension Challenge {
         return SealedText.seal(body, with: keys)
     }
 
-    /// - Parameter body: what a seal was over.
-    /// - Returns: `nil` when another version wrote it. The expiry is left to the caller.
+    /// - Parameter body: the authenticated bytes of a session id.
+    /// - Returns: `nil` when another version wrote it. The caller checks the expiry.
     fileprivate init?(body: [UInt8]) {
         var cursor = ByteCursor(body, subject: "session id")
         func tee() throws(MalformedInput) -> GuestTEE {
@@ -102,17 +102,17 @@ extension Challenge {
     }
 }
 
-/// A challenge that came back, and the keys that it was sealed with: all that follows from it is derived from those,
-/// whichever are active now.
+/// A challenge that a client sent back, with the keys that sealed it. Nonce and channel are derived from those keys,
+/// also when others have become active since.
 public struct OpenedChallenge: Sendable {
-    /// As it came back.
+    /// The session id as the client sent it.
     public let sealed: String
     let challenge: Challenge
     let keys: ServerKeys
 
     /// Opens a session id that ``Challenge/sealed(with:)`` made under one of these keys.
     ///
-    /// - Returns: `nil` for anything else. The expiry is left to the caller.
+    /// - Returns: `nil` for any other text. The caller checks the expiry.
     init?(sealed text: some StringProtocol, with held: HeldKeys) {
         guard let (body, keys) = SealedText.open(text, with: held), let challenge = Challenge(body: body) else {
             return nil
@@ -120,9 +120,9 @@ public struct OpenedChallenge: Sendable {
         (sealed, self.challenge, self.keys) = (String(text), challenge, keys)
     }
 
-    /// 32 bytes that only this server can tell from the challenge. Dialects use as many as their clients know of.
+    /// The nonce, 32 bytes: see ``ServerKeys/nonce(for:)``. A dialect uses as many of them as its clients expect.
     public var nonce: [UInt8] { keys.nonce(for: challenge.id) }
 
-    /// Whether it was made for a workload's guest.
+    /// Whether the challenge is for a workload's guest.
     public var isWorkloads: Bool { challenge.workload != nil }
 }

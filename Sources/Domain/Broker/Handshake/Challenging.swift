@@ -3,21 +3,21 @@ import Concurrency
 public import Evidence
 import FoundationEssentials
 
-/// A guest's, or for SEV its host's, wish to be challenged.
+/// A request for a challenge, by a guest or, for SEV, by its host.
 public enum ChallengeRequest: Sendable {
-    /// For a guest that says what it is, and only later what it wants.
+    /// For a guest that names its technology now, and the resources it wants later.
     case guest(GuestTEE)
-    /// For a workload's guest, which answers with evidence.
+    /// For a workload's guest, attested by evidence of its own.
     case workload(WorkloadID, GuestTEE)
     /// For a workload's SEV guest, by its host.
     case sev(WorkloadID, build: SEVFirmwareBuild, chain: SEVCertificateChain)
 }
 
-/// What the asker needs to answer.
+/// A challenge as it is sent to the client.
 public struct IssuedChallenge: Sendable {
-    /// Names the challenge in the calls that follow: at most 98 characters of base64url.
+    /// The session id, which names the challenge in later calls: at most 98 characters of base64url.
     public let session: String
-    /// 32 bytes. Dialects send as many as their clients know of.
+    /// 32 bytes. A dialect sends as many of them as its clients expect.
     public let nonce: [UInt8]
     /// SEV only.
     public let channel: SEVChannelOffer?
@@ -33,8 +33,8 @@ public struct SEVChannelOffer: Sendable {
 extension Broker {
     /// Challenges a guest. Nothing is written.
     ///
-    /// - Throws: a ``Refusal`` when the technology is not taken here, the workload is unknown or registered for another
-    ///   technology, or the SEV platform is not genuine.
+    /// - Throws: a ``Refusal`` when the technology is not accepted here, the workload is unknown, disabled or
+    ///   registered for another technology, or the SEV platform is not genuine.
     public func challenge(_ request: ChallengeRequest) async throws -> IssuedChallenge {
         switch request {
         case .guest(let tee):
@@ -93,7 +93,7 @@ extension Broker {
     ) async throws {
         let fingerprint = chain.fingerprint
         let appraised = platforms[fingerprint] ?? AppraisedSEVChain(chain, anchors: anchors.sev)
-        // What was refused is not remembered: strangers could push the hosts that are in use out.
+        // Refused chains are not cached: strangers could evict those of the hosts in use.
         if appraised.isGenuine { platforms[fingerprint] = appraised }
         let verdict = SEVVerifier.verify(
             appraised, build: build, policy: launchPolicy, allowsDebug: policy.allowsSEVDebug,

@@ -1,9 +1,9 @@
 import Bytes
 
-/// A text that only this server can have made, though anyone can read it: body ‖ HMAC-SHA256, as base64url without
+/// A text that only a holder of the master key can make, and anyone can read: body ‖ HMAC-SHA256, as base64url without
 /// padding.
 enum SealedText {
-    /// What the clients of either protocol have room for.
+    /// The room that both protocols' clients have for a session id, in characters.
     private static let longest = 99
     private static let codeSize = 32
 
@@ -11,7 +11,7 @@ enum SealedText {
         (body + keys.authenticationCode(for: body)).base64URL
     }
 
-    /// The text's body, if one of these keys has sealed it, and which.
+    /// The text's body and the keys that sealed it; `nil` when none of these keys did.
     static func open(_ text: some StringProtocol, with held: HeldKeys) -> (body: [UInt8], keys: ServerKeys)? {
         guard text.utf8.count <= longest, let bytes = Base64.decodeURL(text), bytes.count > codeSize else { return nil }
         let (body, code) = (Array(bytes.dropLast(codeSize)), Array(bytes.suffix(codeSize)))

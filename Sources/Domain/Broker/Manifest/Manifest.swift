@@ -2,12 +2,12 @@ import Bytes
 import Concurrency
 import Crypto
 
-/// Which rows decide, and what each of them says: policies, reference values, tokens, registrations, what a resource has
-/// for a policy, what is disabled, what is denied.
+/// The list of the rows that decide, with a digest of each: policies, reference values, tokens, registrations, the
+/// policies of resources, disabling, denials.
 ///
-/// The list is in the database beside the rows, under a seal that only the master key opens, and with a number that
-/// counts up. A row is believed when the list has it as it is. So whoever writes to the database can neither change such
-/// a row, nor add one, nor put an older one back: docs/decisions/0015-manifest.md.
+/// The list is stored in the database beside the rows, under a seal that only the master key opens, with a state number
+/// that counts up. A row counts only if its digest is in the list. So a writer to the database can neither change nor
+/// add such a row, nor restore an older one: docs/decisions/0015-manifest.md.
 public final class Manifest: Sendable {
     private let keys: KeyRing
     private let known = Lock(Known())
@@ -15,32 +15,32 @@ public final class Manifest: Sendable {
 
     public init(_ keys: KeyRing) { self.keys = keys }
 
-    /// What was read and found whole.
+    /// The part of the list that was read and matched its seal.
     private struct Known {
         var contents: ManifestContents?
         var sealed: [UInt8] = []
         var rows: [RowName: RowDigest] = [:]
-        /// Tokens among them: that there are some is a reason to let nobody in without one.
+        /// The tokens among the rows. Once there is one, callers need a credential.
         var tokens: Set<RowName> = []
-        /// Denials among them.
+        /// The denials among the rows.
         var denials: Set<RowName> = []
-        /// SHA-256 over these, in order.
+        /// The first 8 bytes of SHA-256 over the denials' names, sorted.
         var denialMark = Manifest.mark(of: [])
-        /// The state that this process has made itself, and that was committed.
+        /// The latest state that this process has made and committed.
         var floor: Int64 = 0
 
         var state: Int64 { contents?.state ?? 0 }
-        /// No earlier one is taken.
+        /// The earliest state that is accepted.
         var least: Int64 { max(state, floor) }
     }
 
-    /// Lines that were read after what is known, and are not known yet.
+    /// Lines of the list that were read after the known ones, not yet compared with a seal.
     private struct Reading {
         let earlier: ManifestContents?
         var last: ManifestRow
         var rows: [RowName: RowDigest?] = [:]
         var tokens: Set<RowName> = []
-        /// With those that were taken back.
+        /// Denials, withdrawn ones too.
         var denials: Set<RowName> = []
         private var changes: [(name: RowName, old: RowDigest?, new: RowDigest?)] = []
 
@@ -62,9 +62,9 @@ public final class Manifest: Sendable {
             }
         }
 
-        /// Whether a seal is of these lines, with those that were known before.
+        /// Whether a seal covers the known lines with these.
         ///
-        /// - Parameter all: gives the latter, which is asked only under another key than theirs.
+        /// - Parameter all: gives the known lines; called only when the seal has another key than they had.
         func isSealed(by sealed: ManifestContents, _ all: () -> [RowName: RowDigest]) -> Bool {
             if var contents = earlier, contents.hasKey(of: sealed) {
                 for change in changes { contents.replace(change.name, change.old, with: change.new) }
@@ -79,28 +79,28 @@ public final class Manifest: Sendable {
 
     // MARK: Changing
 
-    /// What is listed of rows, and the seal that it is listed under, within a transaction: with what the transaction itself,
-    /// or one before it in the same commit, has listed.
+    /// The listed digests of some rows and their seal, within a transaction. Included are lines that the transaction
+    /// itself, or an earlier one in the same commit, has written.
     public struct Listed: Sendable {
         public let seal: ManifestSeal?
         fileprivate let contents: ManifestContents?
         fileprivate let digests: [RowName: RowDigest]
 
-        /// - Returns: whether an entry is what is listed.
+        /// Whether the entry's digest is the listed one.
         public func has(_ entry: ManifestEntry) -> Bool { digests[RowName(entry)] == RowDigest(entry.digest) }
     }
 
-    /// What is proven of some rows. A line of the database is none: whoever changes a row can change its line.
+    /// Reads the lines and the seal, and returns the digests that the seal proves. A line alone proves nothing: a
+    /// writer to the database who changes a row can change its line.
     ///
     /// - Parameters:
-    ///   - entries: name the rows.
+    ///   - entries: the rows, by kind and name.
     ///   - seal: reads the seal.
-    ///   - page: reads lines, as ``ManifestSource/manifestRows(after:limit:)`` does.
     public func listed(
         _ entries: [ManifestEntry], seal: () throws -> ManifestSeal?,
         page: (ManifestRow, Int) throws -> [ManifestRow]
     ) throws -> Listed {
-        // Others may change rows between two statements.
+        // Another server may change rows between two statements.
         for _ in 0..<Self.most {
             let least = least
             guard let seal = try seal() else {
@@ -125,7 +125,8 @@ public final class Manifest: Sendable {
         throw ManifestViolation.isBroken
     }
 
-    /// The seal after a change, for the transaction that makes the change, and which of the lines are others then.
+    /// The seal after a change, for the transaction that makes the change, and the entries whose lines change; `nil`
+    /// when none does.
     public func advance(
         _ listed: Listed, to entries: [ManifestEntry]
     ) throws -> (seal: ManifestSeal, changed: [ManifestEntry])? {
@@ -139,13 +140,13 @@ public final class Manifest: Sendable {
         return (try sealed(contents), changed)
     }
 
-    /// Remembers a state that this process has made, once it is committed: no earlier one is taken from then on.
+    /// Remembers a state that this process has made and committed: earlier states are refused from then on.
     public func committed(_ state: Int64) { known.withLock { $0.floor = max($0.floor, state) } }
 
-    /// A seal of all rows with a new key, under the active master key.
+    /// A seal over all rows with a new hash key, under the active master key.
     ///
-    /// - Parameter rows: all that there are.
-    /// - Throws: ``ManifestViolation`` when these are not the rows that were sealed.
+    /// - Parameter rows: all lines of the list.
+    /// - Throws: ``ManifestViolation`` when the old seal does not cover these rows.
     public func renew(_ seal: ManifestSeal, of rows: [ManifestRow]) throws -> ManifestSeal {
         let old = try open(seal, keys.candidatesNow(for: seal.sealed.masterKey))
         var check = old.empty
@@ -160,11 +161,12 @@ public final class Manifest: Sendable {
         return try sealed(contents)
     }
 
-    /// A seal of rows that an operator vouches for.
+    /// A seal over rows that an operator vouches for.
     ///
-    /// - Parameter state: the last one that there was.
+    /// - Parameter state: the last state in the database.
     public func seal(of entries: [ManifestEntry], after state: Int64) throws -> ManifestSeal {
-        // Far off: servers at work may know of states that were lost. A number that nobody can have counted to is none.
+        // Far ahead: running servers may know states that were lost. A number too large to have been counted to is
+        // ignored.
         let last = state < Int64.max / 2 ? state : 0
         var contents = ManifestContents(state: max(last, known.withLock { $0.least }) + 1 << 32)
         for entry in entries { contents.replace(RowName(entry), nil, with: RowDigest(entry.digest)) }
@@ -193,22 +195,23 @@ public final class Manifest: Sendable {
 
     // MARK: Checking
 
-    /// What a seal that is read from now on has to be of, at least.
+    /// The earliest state that a seal read from now on may have.
     public var least: Int64 { known.withLock { $0.least } }
 
-    /// Whether rows are what the list has.
+    /// Compares rows with the list.
     ///
     /// - Parameters:
-    ///   - entries: what the rows say, or that there are none.
-    ///   - seal: as the same statement read it.
-    ///   - least: ``least`` from before that.
-    /// - Returns: `false` when they were read before a change that is known meanwhile: they are to be read again.
-    /// - Throws: ``ManifestViolation`` when they are not.
+    ///   - entries: the rows' digests, or their absence.
+    ///   - seal: the seal, read in the same statement as the rows.
+    ///   - least: ``least`` from before that statement.
+    /// - Returns: `false` when the rows are older than a state that has become known since: read them again.
+    /// - Throws: ``ManifestViolation`` when a row differs from the list.
     public func confirms(
         _ entries: [ManifestEntry], under seal: ManifestSeal?, atLeast least: Int64,
         readingFrom source: any ManifestSource
     ) async throws -> Bool {
-        // Others' changes may have become known since: only what was known before says that it is too old.
+        // A later state may have become known since the read. Only a state known before the read proves that the seal
+        // is too old.
         guard seal?.state ?? 0 >= least else { throw ManifestViolation.isOlder }
         if let finding = try finding(entries, seal) { return finding }
         try await catchUp(from: source, to: seal)
@@ -216,7 +219,7 @@ public final class Manifest: Sendable {
         throw ManifestViolation.isBroken
     }
 
-    /// - Returns: `nil` when the seal is of a later state than is known.
+    /// - Returns: `nil` when the seal has a later state than the known one.
     private func finding(_ entries: [ManifestEntry], _ seal: ManifestSeal?) throws -> Bool? {
         let hashed = entries.map { (RowName($0), RowDigest($0.digest)) }
         return try known.withLock { known in
@@ -233,18 +236,19 @@ public final class Manifest: Sendable {
         }
     }
 
-    /// Whether a token is listed, as far as is known: to be asked after ``confirms(_:under:readingFrom:)``.
+    /// Whether the known list has a token; call it after ``confirms(_:under:readingFrom:)``.
     public var listsTokens: Bool { known.withLock { !$0.tokens.isEmpty } }
 
-    /// Whether the list has a denial of this name, and no matter what its row says: to be asked in the same way.
+    /// Whether the known list has a denial of this name, whatever its row holds; call it after a read of a row that
+    /// decides.
     public func denies(_ name: @autoclosure () -> String) -> Bool {
-        // Mostly there are none.
+        // Usually there are no denials.
         guard known.withLock({ !$0.denials.isEmpty }) else { return false }
         let name = RowName(kind: ManifestEntry.Kind.denial.rawValue, name: name())
         return known.withLock { $0.denials.contains(name) }
     }
 
-    /// Names the set of all denials in the list, 8 bytes.
+    /// Identifies the set of all denials in the list, 8 bytes.
     public var denialMark: [UInt8] { known.withLock { $0.denialMark } }
 
     private static func mark(of denials: Set<RowName>) -> [UInt8] {
@@ -252,7 +256,7 @@ public final class Manifest: Sendable {
         return Array(SHA256.hash(data: names.flatMap(\.self)).prefix(8))
     }
 
-    /// Whether the list has a row as it is, as far as is known.
+    /// Whether the known list has the entry's digest.
     public func has(_ entry: ManifestEntry) -> Bool {
         let (name, digest) = (RowName(entry), RowDigest(entry.digest))
         return known.withLock { $0.rows[name] == digest }
@@ -260,7 +264,7 @@ public final class Manifest: Sendable {
 
     // MARK: Catching up
 
-    /// Whoever comes while another reads waits for what that one finds.
+    /// One caller reads at a time; the others wait for its result.
     private struct Turns {
         var isReading = false
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -293,7 +297,7 @@ public final class Manifest: Sendable {
     }
 
     private static let page = 5_000
-    /// Others may change rows meanwhile, so that the seal is of a later state than the rows.
+    /// The most reads of one catch-up: another server may change rows between the lines and the seal.
     private static let most = 50
 
     private func read(from source: any ManifestSource) async throws {
@@ -312,7 +316,7 @@ public final class Manifest: Sendable {
             let contents = try open(seal, await keys.candidates(for: seal.sealed.masterKey))
             guard contents.state >= least else { throw ManifestViolation.isOlder }
             if reading.isSealed(by: contents, { known.withLock { $0.rows } }) {
-                // Nobody else has changed it meanwhile: see the turns.
+                // Only this caller changes `known`: see `Turns`.
                 known.withLock { known in
                     for (name, digest) in reading.rows { known.rows[name] = digest }
                     known.tokens.formUnion(reading.tokens)
@@ -324,7 +328,7 @@ public final class Manifest: Sendable {
                 }
                 return
             }
-            // Nothing was changed meanwhile: so it is not that.
+            // Nothing was changed in between, so a concurrent change is not the reason.
             if seal == lastSeal, before == reading.last { break }
             lastSeal = seal
         }

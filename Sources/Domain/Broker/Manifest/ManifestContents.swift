@@ -1,11 +1,11 @@
 import Bytes
 import Crypto
 
-/// What a manifest's seal holds: how many rows there are, and a hash over the set of them, whatever their order.
+/// The contents of a manifest's seal: the state, the number of rows, and a hash over the unordered set of them.
 ///
 /// The hash is a sum, modulo 2²⁵⁶, of a keyed hash of each row (MSet-Add-Hash: Clarke, Devadas, van Dijk, Gassend, Suh,
 /// "Incremental Multiset Hash Functions and Their Application to Memory Integrity Checking", 2003), so that a change
-/// costs the same however many rows there are. Its key and the sum are sealed: who reads the database learns neither,
+/// costs the same however many rows there are. Its key and the sum are sealed: a reader of the database learns neither,
 /// and so cannot look for another set with the same sum.
 struct ManifestContents {
     private(set) var state: Int64
@@ -13,10 +13,10 @@ struct ManifestContents {
     private(set) var sum: WideSum
     private let key: SymmetricKey
 
-    /// Of no rows.
+    /// An empty list, with a new key.
     init(state: Int64) { self.init(state: state, SymmetricKey(size: .bits256)) }
 
-    /// - Throws: when nobody with the master key made it, or it is of another state.
+    /// - Throws: when the bytes are not a seal's contents, or are of another state.
     init(_ secret: Secret, state: Int64) throws {
         let parts: (Int64, Int64, SymmetricKey, WideSum)? = secret.withBytes { bytes in
             guard bytes.count == 80 else { return nil }
@@ -49,8 +49,8 @@ struct ManifestContents {
     }
 
     /// - Parameters:
-    ///   - old: what was listed; `nil` for nothing.
-    ///   - new: what is listed now.
+    ///   - old: the listed digest; `nil` when the row was not listed.
+    ///   - new: the digest to list; `nil` to remove the row.
     mutating func replace(_ name: RowName, _ old: RowDigest?, with new: RowDigest?) {
         if let old {
             count &-= 1
@@ -66,7 +66,7 @@ struct ManifestContents {
         WideSum(Array(HMAC<SHA256>.authenticationCode(for: name.bytes + digest.bytes, using: key))[...])
     }
 
-    /// One with the same key, and no rows.
+    /// An empty list with the same key and state.
     var empty: ManifestContents { ManifestContents(state: state, key) }
 
     private init(state: Int64, _ key: SymmetricKey) {
@@ -81,7 +81,7 @@ struct ManifestContents {
     func hasRows(of other: ManifestContents) -> Bool { count == other.count && sum == other.sum }
 }
 
-/// Which row: SHA-256 over its kind and name.
+/// A row's identity: SHA-256 over its kind and name.
 struct RowName: Hashable, Sendable {
     private let words: SIMD4<UInt64>
 
@@ -97,14 +97,14 @@ struct RowName: Hashable, Sendable {
     var bytes: [UInt8] { words.bytes }
 }
 
-/// What a row says: the digest that is listed.
+/// The listed digest of a row's contents.
 struct RowDigest: Hashable, Sendable {
     private let words: SIMD4<UInt64>
 
-    /// - Returns: `nil` for none.
+    /// - Returns: `nil` for an empty digest: the row is not listed.
     init?(_ digest: [UInt8]) {
         guard !digest.isEmpty else { return nil }
-        // One of another length is nobody's digest.
+        // A digest of another length was not written by a broker, and its hash matches no row.
         words = SIMD4(bytes: digest.count == 32 ? digest : Array(SHA256.hash(data: digest)))
     }
 
@@ -123,7 +123,7 @@ extension SIMD4<UInt64> {
 
 /// A number modulo 2²⁵⁶.
 struct WideSum: Hashable {
-    /// The lowest first.
+    /// Little-endian: the lowest word first.
     private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
     init() {}

@@ -1,29 +1,29 @@
 import Bytes
 import Crypto
 
-/// A row that decides who gets what, as the manifest lists it: which row it is, and SHA-256 over what it says.
+/// A line of the manifest: a row that decides over releases or access, and SHA-256 over its contents.
 public struct ManifestEntry: Sendable, Hashable {
     public enum Kind: String, Sendable, CaseIterable {
         /// A policy's rules.
         case policy
-        /// A policy as its author wrote it.
+        /// A policy's TOML document.
         case document
-        /// A set of reference values: what lets guests in by it, and until when.
+        /// A set of reference values: the values and their periods.
         case references
-        /// How its values came about.
+        /// The provenance of a set's values.
         case provenance
         case token
-        /// A registration, with whether it is disabled.
+        /// A registration, and whether it is disabled.
         case workload
-        /// A resource's policy, current version and what that is bound to, and whether it is disabled.
+        /// A resource's policy, its current version and that version's binding, and whether the resource is disabled.
         case resource
-        /// Which policy each kept version of a resource was put under, and what it is bound to.
+        /// The policy and the binding of each stored version of a resource.
         case versions
-        /// That a chip or a key is denied, with the reason.
+        /// The denial of a chip or a key, with its reason.
         case denial
     }
 
-    /// Something that a row says.
+    /// A column's value.
     public enum Part: Sendable {
         case number(Int64?)
         case text(String?)
@@ -32,7 +32,7 @@ public struct ManifestEntry: Sendable, Hashable {
 
     public let kind: Kind
     public let name: String
-    /// 32 bytes; none for a row that must not be there.
+    /// 32 bytes; empty for a row that must not exist.
     public let digest: [UInt8]
 
     public init(_ kind: Kind, _ name: String, digest: [UInt8]) {
@@ -41,8 +41,8 @@ public struct ManifestEntry: Sendable, Hashable {
         self.digest = digest
     }
 
-    /// - Parameter parts: all that the row says which decides. Each says its length in the digest, so that no two rows
-    ///   have the same.
+    /// - Parameter parts: the columns that decide. Each is tagged and preceded by its length in the digest's input, so
+    ///   that no two rows have the same input.
     public init(_ kind: Kind, _ name: String, saying parts: [Part]) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256)
@@ -55,7 +55,7 @@ public struct ManifestEntry: Sendable, Hashable {
             switch part {
             case .number(nil), .text(nil): add(0, [])
             case .number(let number?): add(1, UInt64(bitPattern: number).bigEndianBytes)
-            // PostgreSQL has no U+0000, and is given U+FFFD in its place.
+            // PostgreSQL stores no U+0000: the broker writes U+FFFD in its place.
             case .text(let text?): add(2, text.utf8.contains(0) ? Self.withoutZeros(text) : Array(text.utf8))
             case .bytes(let part): add(3, part)
             }
@@ -67,12 +67,12 @@ public struct ManifestEntry: Sendable, Hashable {
         text.utf8.flatMap { $0 == 0 ? Array("\u{FFFD}".utf8) : [$0] }
     }
 
-    /// One that says that there is no such row.
+    /// The entry of a row that must not exist.
     public static func absent(_ kind: Kind, _ name: String) -> ManifestEntry {
         ManifestEntry(kind, name, digest: [])
     }
 
-    /// For messages.
+    /// The row, for messages.
     public var description: String {
         switch kind {
         case .policy, .document: "the policy \(name)"
@@ -87,12 +87,12 @@ public struct ManifestEntry: Sendable, Hashable {
 
 /// A row of the manifest's table.
 public struct ManifestRow: Sendable, Hashable {
-    /// As the database has it: of no kind that is known here when somebody else wrote it.
+    /// As stored: an unknown kind when the line was not written by this version of the broker.
     public let kind: String
     public let name: String
-    /// 32 bytes; none when the row was removed.
+    /// 32 bytes; empty when the row was removed.
     public let digest: [UInt8]
-    /// The manifest's state in which it was written.
+    /// The state at which the line was written.
     public let state: Int64
 
     public init(kind: String, name: String, digest: [UInt8], state: Int64) {
@@ -107,9 +107,9 @@ public struct ManifestRow: Sendable, Hashable {
     }
 }
 
-/// What proves the manifest, as the database has it.
+/// The manifest's seal, as stored.
 public struct ManifestSeal: Sendable, Hashable {
-    /// Counts up with each change of a row that decides. The sealed bytes say it again.
+    /// Counts up with each change of a row that decides. The sealed bytes repeat it.
     public let state: Int64
     public let sealed: Sealed
 
@@ -119,15 +119,15 @@ public struct ManifestSeal: Sendable, Hashable {
     }
 }
 
-/// Where the manifest is read from.
+/// The database's manifest, to be read.
 public protocol ManifestSource: Sendable {
     func manifestSeal() async throws -> ManifestSeal?
 
-    /// Rows in the order of their states, kinds and names, from the first one after this.
+    /// Lines ordered by state, kind and name, those after `row`.
     func manifestRows(after row: ManifestRow, limit: Int) async throws -> [ManifestRow]
 }
 
-/// Somebody has written to the database in another way than through a key broker with its master key.
+/// The database was written to by something other than a broker with its master key.
 public struct ManifestViolation: Error, Sendable, Hashable, CustomStringConvertible {
     public let description: String
 

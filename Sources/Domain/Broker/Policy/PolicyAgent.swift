@@ -1,13 +1,13 @@
-/// An Open Policy Agent that is asked about guests, beside the rules of a policy.
+/// An Open Policy Agent, which policies with an `agent_decision` ask after their own rules.
 public protocol PolicyAgent: Sendable {
     /// Asks for a decision.
     ///
-    /// - Parameter decision: its path, e.g. `policy/allow`.
-    /// - Returns: whether the answer was the boolean `true`; anything else is no.
-    /// - Throws: a ``Refusal`` (`unavailable`) when the agent cannot be asked. Then nothing is released.
+    /// - Parameter decision: the rule's path, e.g. `policy/allow`.
+    /// - Returns: whether the answer is the boolean `true`.
+    /// - Throws: a ``Refusal`` (`unavailable`) when the agent cannot be asked. Nothing is released then.
     func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool
 
-    /// Gives the agent a module, in Rego, in place of the one with this id.
+    /// Sends the agent a module in Rego, which replaces the one with this id.
     ///
     /// - Throws: a ``Refusal``: `invalidField` with the agent's words when the module does not compile.
     func put(module: String, id: String) async throws
@@ -16,14 +16,14 @@ public protocol PolicyAgent: Sendable {
     func module(_ id: String) async throws -> String?
 }
 
-/// What an agent is told.
+/// The input of an agent's decision.
 public struct PolicyQuestion: Sendable, Hashable {
     /// The claims of the guest's token: a JSON object.
     public let claims: [UInt8]
-    /// The segments of what it asks for: `["repository", "type", "tag"]`, or a workload's id alone.
+    /// The segments of the requested path: `["repository", "type", "tag"]`, or a workload's id alone.
     public let path: [String]
-    /// What kind of thing that is: `resource`, or `key` of a workload, whose guests have no token. No rule that was written for one
-    /// takes the other's claims for its own.
+    /// `resource`, or `key` for a workload's secret, whose guests have no token. A rule written for one kind can so
+    /// tell the other's claims apart.
     public let kind: String
 
     public init(claims: [UInt8], path: [String]) {

@@ -1,49 +1,49 @@
 public import Evidence
 public import FoundationEssentials
 
-/// What a change would mean for the guests that were seen: who keeps what they have, who loses it, who newly gets in.
+/// The effect of a draft on guests whose attempts are stored: which lose access, gain it, or keep it.
 public struct PolicyImpact: Sendable {
     public enum Change: String, Sendable, Hashable, CaseIterable, Codable {
         case lost, gained, kept
-        /// It is let in neither before nor after.
+        /// Refused before and after.
         case refused
     }
 
-    /// Guests that state the same: one image on one machine, as a rule, however often it was launched.
+    /// Guests with the same claims: one image on one machine, as a rule, however often it was launched.
     public struct Guest: Sendable {
         public let claims: GuestClaims
         public let change: Change
-        /// The checks that let it in no more, or still not.
+        /// The draft's failed checks.
         public let failures: [Check]
-        /// How many attempts there were.
+        /// The number of attempts.
         public internal(set) var count: Int
-        /// Of the last one.
+        /// The id of the latest attempt.
         public let attempt: Int64
         public let last: Date
     }
 
-    /// Whom it concerns first: those that lose, then those that gain.
+    /// Guests that lose access first, then those that gain it.
     public let guests: [Guest]
-    /// Rules that were passed over, since what they ask for is not kept with attempts.
+    /// Rules that were left out, since attempts do not store the claims they are about.
     public let passedOver: [String]
-    /// Whether there were more attempts than are looked at.
+    /// Whether older attempts were left out: there are more than the limit.
     public let isCut: Bool
 
     public subscript(change: Change) -> Int { guests.count { $0.change == change } }
 }
 
-/// A change that is only thought of.
+/// A change of a policy or of the settings that is not made yet.
 public enum PolicyDraft: Sendable {
     /// - Parameters:
-    ///   - references: the sets that it names, as far as they are there.
-    ///   - replacing: the policy that it would take the place of.
+    ///   - references: the sets of reference values that the policy names, as far as they exist.
+    ///   - replacing: the policy in force under the same name; `nil` when there is none.
     case policy(Policy, references: ReferenceValues, replacing: PolicyInForce?)
-    /// The server's own conditions, which hold for everybody.
+    /// The server's settings, which hold for all guests.
     case server(AppraisalPolicy)
 }
 
 extension Broker {
-    /// Holds a draft against the guests that genuine evidence was seen of. Nothing is changed.
+    /// Evaluates a draft on the claims of stored attempts with genuine evidence. Nothing is changed.
     public func impact(of draft: PolicyDraft, since start: Date) async throws -> PolicyImpact {
         let time = now()
         var seen: [Claims: PolicyImpact.Guest] = [:]
@@ -103,7 +103,7 @@ extension PolicyDraft {
 }
 
 extension Policy {
-    /// The same, but for what it asks of init data, which attempts do not keep.
+    /// The policy without its rules over init data, which attempts do not store.
     fileprivate var withoutUnkept: Policy {
         var policy = self
         policy.initData = [:]

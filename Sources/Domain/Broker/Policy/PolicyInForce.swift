@@ -2,13 +2,13 @@ public import Bytes
 public import Evidence
 public import FoundationEssentials
 
-/// A policy and all that it refers to, of one moment.
+/// A policy and the reference values that it names, read at one moment.
 public struct PolicyInForce: Sendable, Hashable {
     public let policy: Policy
     public let references: ReferenceValues
     public let stamp: Stamp
 
-    /// The policy's revision and those of its sets, in the order of their names: another when any of them was changed.
+    /// The policy's revision and those of its sets, in the order of their names: changes when any of them does.
     public struct Stamp: Sendable, Hashable {
         public let policy: Revision
         public let references: [Revision]
@@ -25,19 +25,19 @@ public struct PolicyInForce: Sendable, Hashable {
         self.stamp = stamp
     }
 
-    /// What records of a decision by it say of it.
+    /// The members of audit records that name the policy.
     var inTrail: [String: String] { ["policy": policy.name.text, "policy_revision": "\(stamp.policy)"] }
 
-    /// Decides whether a guest may have a resource. Every rule is looked at; an agent is asked only about a guest that
-    /// the rules let in.
+    /// Decides whether a guest may have a resource. All rules are evaluated; an agent is asked only about a guest that
+    /// they accept.
     ///
     /// - Parameters:
-    ///   - claims: of evidence that was found genuine.
-    ///   - issuer: of the token that the guest came with; `nil` for one that attested here.
-    ///   - binding: of what it wants to have.
-    ///   - question: what an agent is told. It is made only when one is asked.
-    ///   - agent: `nil` when there is none. A policy that needs one is then not met.
-    /// - Throws: a ``Refusal`` when an agent that must be asked cannot be. Nothing may be released then.
+    ///   - claims: the claims of genuine evidence.
+    ///   - issuer: the issuer of the guest's token; `nil` when it attested here.
+    ///   - binding: the binding of the requested version.
+    ///   - question: makes the agent's input. Called only when an agent is asked.
+    ///   - agent: `nil` when the server has none. A policy that needs one is then not met.
+    /// - Throws: a ``Refusal`` when the agent cannot be asked. Nothing may be released then.
     public func decide(
         on claims: GuestClaims, vouchedForBy issuer: ExactText? = nil, boundTo binding: HostDataBinding? = nil,
         under server: AppraisalPolicy, at time: Date, asking agent: (any PolicyAgent)?,
@@ -67,7 +67,7 @@ public struct PolicyInForce: Sendable, Hashable {
 }
 
 extension Policy {
-    /// Another verifier's word counts only for what its owner has put under it by name.
+    /// Another verifier's token counts only for policies that name its issuer.
     fileprivate func requirement(on issuer: ExactText) -> Requirement {
         Requirement(
             .policyIssuer,

@@ -4,7 +4,7 @@ import Evidence
 import Formats
 public import FoundationEssentials
 
-/// What operators do to policies and reference values. Who may, is decided before.
+/// Operators' changes to policies and reference values. The caller is authorized before.
 public struct PolicyLibrary: Sendable {
     private let store: any PolicyStore
     private let now: @Sendable () -> Date
@@ -17,11 +17,11 @@ public struct PolicyLibrary: Sendable {
     /// Writes a policy, durably.
     ///
     /// - Parameters:
-    ///   - document: what the policy was read from.
-    ///   - expected: what must be there, if it matters.
-    /// - Throws: a ``Refusal`` when the policy cannot be used, names reference values that are not there, or another
-    ///   is there than was expected.
-    /// - Returns: its revision, and whether it replaced one.
+    ///   - document: the policy's TOML text.
+    ///   - expected: the precondition (If-Match); `nil` for none.
+    /// - Throws: a ``Refusal`` when the policy is not valid, names reference values that do not exist, or the
+    ///   precondition does not hold.
+    /// - Returns: the stored policy, and whether it replaced one.
     @discardableResult
     public func set(
         _ policy: Policy, document: String, expecting expected: Revision.Expectation? = nil, by actor: Actor
@@ -64,7 +64,7 @@ public struct PolicyLibrary: Sendable {
         }
     }
 
-    /// - Throws: a ``Refusal`` when there is none.
+    /// - Throws: a ``Refusal`` when the policy does not exist.
     public func policy(_ name: PolicyName) async throws -> StoredPolicy {
         guard let stored = try await store.policy(name) else { throw Refusal.noPolicy(name) }
         return stored
@@ -76,13 +76,13 @@ public struct PolicyLibrary: Sendable {
 
     /// A policy with the reference values that it names.
     ///
-    /// - Throws: a ``Refusal`` when there is no such policy.
+    /// - Throws: a ``Refusal`` when the policy does not exist.
     public func policyInForce(_ name: PolicyName) async throws -> PolicyInForce {
         guard let policy = try await store.policyInForce(name) else { throw Refusal.noPolicy(name) }
         return policy
     }
 
-    /// The sets that a policy names which is not kept, as far as they are there.
+    /// The sets of reference values that a draft names, as far as they exist.
     public func references(of policy: Policy) async throws -> ReferenceValues {
         var references: ReferenceValues = [:]
         for name in policy.referenceNames { references[name] = try await store.references(name)?.set }
@@ -91,9 +91,9 @@ public struct PolicyLibrary: Sendable {
 
     // MARK: Reference values
 
-    /// Writes a set, new or in place of the one with its name.
+    /// Writes a set of reference values, new or in place of the one with its name.
     ///
-    /// - Parameter keeping: for how long the values that are there count on, in seconds, and no longer; `nil` lets them go.
+    /// - Parameter keeping: how long the replaced values stay valid, in seconds, at most; `nil` removes them at once.
     @discardableResult
     public func set(
         _ references: ReferenceValueSet, keeping: TimeInterval? = nil, expecting expected: Revision.Expectation? = nil,
@@ -105,7 +105,7 @@ public struct PolicyLibrary: Sendable {
         }
     }
 
-    /// Writes several sets, whatever is there under their names: all of them or none.
+    /// Writes several sets, all or none, without preconditions.
     public func set(_ references: [ReferenceValueSet], by actor: Actor) async throws {
         for _ in 0..<Self.tries {
             let time = now()
@@ -120,9 +120,9 @@ public struct PolicyLibrary: Sendable {
         throw Refusal.isBeingChanged
     }
 
-    /// Adds values to a set. One that is not there is made.
+    /// Adds values to a set, which is made if it does not exist.
     ///
-    /// - Parameter details: for the trail.
+    /// - Parameter details: further members of the trail's record.
     public func add(
         _ values: [ReferenceValue], of kind: ReferenceValueSet.Kind, to name: PolicyName,
         expecting expected: Revision.Expectation? = nil, details: [String: String] = [:], by actor: Actor
@@ -141,11 +141,11 @@ public struct PolicyLibrary: Sendable {
         }
     }
 
-    /// Lets values of a set end, or all of them. What ends earlier still does.
+    /// Ends the validity of a set's values. A value that ends earlier keeps its end.
     ///
     /// - Parameters:
-    ///   - values: as people write them; `nil` for all.
-    ///   - span: in how many seconds; `nil` leaves the values as they are.
+    ///   - values: in their text form; `nil` for all.
+    ///   - span: seconds until the end; `nil` leaves the values as they are.
     ///   - successor: the set that policies should name instead.
     public func retire(
         _ name: PolicyName, values: [String]? = nil, after span: TimeInterval?, for successor: PolicyName? = nil,
@@ -182,9 +182,9 @@ public struct PolicyLibrary: Sendable {
         }
     }
 
-    /// What became of a set, latest first.
+    /// The changes of a set, latest first.
     ///
-    /// - Throws: a ``Refusal`` when there never was one.
+    /// - Throws: a ``Refusal`` when no set ever had this name.
     public func history(of name: PolicyName, before revision: Revision?, limit: Int) async throws
         -> [StoredReferenceChange]
     {
@@ -193,12 +193,12 @@ public struct PolicyLibrary: Sendable {
         return found
     }
 
-    /// Another operator may change the same set meanwhile.
+    /// The most attempts: another operator may change the same set meanwhile.
     private static let tries = 5
 
-    /// Reads a set, makes another of it, and writes that if the first is still there.
+    /// Reads a set, makes the new one from it, and writes that if the set is unchanged.
     ///
-    /// - Parameter buildsOnIt: whether something of it stays. Then it must be as a key broker left it.
+    /// - Parameter buildsOnIt: whether the new set takes anything over. The old one must then agree with the manifest.
     private func change(
         _ name: PolicyName, expecting expected: Revision.Expectation?, buildsOnIt: Bool = true,
         details: [String: String] = [:], by actor: Actor,
@@ -219,14 +219,15 @@ public struct PolicyLibrary: Sendable {
         throw Refusal.isBeingChanged
     }
 
-    /// What a change begins from.
+    /// The set before a change.
     private struct Before {
         let set: ReferenceValueSet?
         let isThere: Bool
         let expected: Revision.Expectation?
     }
 
-    /// A set that somebody else has written, or that cannot be read, can be replaced, which repairs it: nothing of it stays.
+    /// Reads the set before a change. A set that cannot be read, or differs from the manifest, may be replaced as a
+    /// whole.
     private func before(
         _ name: PolicyName, expecting expected: Revision.Expectation?, buildsOnIt: Bool
     ) async throws -> Before {
@@ -256,7 +257,7 @@ public struct PolicyLibrary: Sendable {
             recording: .set(set, before.isThere, details, by: actor, at: time))
     }
 
-    /// - Throws: a ``Refusal`` when there are none.
+    /// - Throws: a ``Refusal`` when the set does not exist.
     public func references(_ name: PolicyName) async throws -> StoredReferenceValues {
         guard let stored = try await store.references(name) else { throw Refusal.noReferences(name) }
         return stored
@@ -285,8 +286,8 @@ extension AuditRecord {
 }
 
 extension ReferenceValueSet {
-    /// SHA-256 over the values as people write them, one a line, each with the ends of its period if it has any: for the
-    /// trail, which has no room for thousands of them.
+    /// SHA-256 over the values in their text form, one a line, each with the ends of its period if it has any: for the
+    /// trail, which has no room for thousands of values.
     fileprivate var digest: String {
         let lines = zip(texts, values).map { text, value in
             let ends = [("from", value.period.from), ("until", value.period.expires)]

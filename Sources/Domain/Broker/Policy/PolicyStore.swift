@@ -1,7 +1,7 @@
 public import FoundationEssentials
 
-/// Where policies and reference values are kept. As with ``Store``: acknowledged means durable, and a change takes its
-/// record along.
+/// Where policies and reference values are stored. As with ``Store``: acknowledged means durable, and a change and its
+/// record are written together.
 public protocol PolicyStore: Sendable {
     /// Writes a policy, new or in place of the one with its name.
     func set(
@@ -15,39 +15,39 @@ public protocol PolicyStore: Sendable {
 
     func policy(_ name: PolicyName) async throws -> StoredPolicy?
 
-    /// Policies in the order of their names, from the first one after `name`.
+    /// Policies ordered by name, those after `name`.
     func policies(after name: String, limit: Int) async throws -> [StoredPolicy]
 
-    /// A policy with the reference values that it names, all of one moment.
+    /// A policy with the reference values that it names, read at one moment.
     func policyInForce(_ name: PolicyName) async throws -> PolicyInForce?
 
-    /// Writes sets of reference values, each new or in place of the one with its name, and an entry in the history of each:
-    /// all of them or none.
+    /// Writes sets of reference values, each new or in place of the one with its name, and an entry in the history of
+    /// each: all or none.
     ///
-    /// - Returns: their revisions; `nil` when one of them expects another than is there.
+    /// - Returns: their revisions; `nil` when a precondition does not hold.
     func set(_ settings: [ReferenceSetting], at time: Date) async throws -> [Revision]?
 
-    /// - Parameter change: what is left of it in the history.
+    /// - Parameter change: the last entry of the set's history.
     func removeReferences(
         _ name: PolicyName, expecting expected: Revision.Expectation?, leaving change: ReferenceChange?,
         recording record: AuditRecord
     ) async throws -> PolicyRemoveOutcome
 
-    /// What became of a set, latest first, also of one that was removed.
+    /// The changes of a set, latest first; of a removed set too.
     ///
-    /// - Parameter revision: entries before this one.
+    /// - Parameter revision: only entries before this one.
     func referenceHistory(_ name: PolicyName, before revision: Revision, limit: Int) async throws
         -> [StoredReferenceChange]
 
     /// A set with its values' provenance.
     func references(_ name: PolicyName) async throws -> StoredReferenceValues?
 
-    /// Sets in the order of their names, from the first one after `name`, without provenance.
+    /// Sets ordered by name, those after `name`, without provenance.
     func references(after name: String, limit: Int) async throws -> [StoredReferenceValues]
 }
 
-/// Tells one state of a policy or a set of reference values from every other: a number that counts up with each change
-/// of any of them, and never comes again, not in a copy of the database either.
+/// The version (ETag) of a policy or a set of reference values: a number that counts up with each change of any of them
+/// and is never used again, not in a copy of the database either.
 public struct Revision: Sendable, Hashable, CustomStringConvertible {
     public let number: Int64
 
@@ -61,15 +61,15 @@ public struct Revision: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { "\(number)" }
 
-    /// What a change takes for granted.
+    /// Precondition of a change (If-Match).
     public enum Expectation: Sendable, Hashable {
-        /// That there is one.
+        /// The policy or set exists.
         case any
-        /// That there is none.
+        /// The policy or set does not exist.
         case none
         case revision(Revision)
 
-        /// - Parameter revision: `nil` when there is none.
+        /// - Parameter revision: `nil` when the policy or set does not exist.
         public func holds(for revision: Revision?) -> Bool {
             switch self {
             case .any: revision != nil
@@ -82,7 +82,7 @@ public struct Revision: Sendable, Hashable, CustomStringConvertible {
 
 public struct StoredPolicy: Sendable, Hashable {
     public let policy: Policy
-    /// As its author wrote it, in TOML.
+    /// The policy's TOML text, as its author wrote it.
     public let document: String
     public let revision: Revision
     public let changed: Date
@@ -109,9 +109,9 @@ public struct StoredReferenceValues: Sendable, Hashable {
 
 public enum PolicySetOutcome: Sendable, Hashable {
     case done(Revision, replaced: Bool)
-    /// There is another than was expected, or none, or one where none was expected.
+    /// The precondition does not hold.
     case changed
-    /// The policy names sets of reference values that are not there.
+    /// The policy names sets of reference values that do not exist.
     case unknownReferences([PolicyName])
 }
 

@@ -2,10 +2,10 @@ import Bytes
 import Formats
 public import FoundationEssentials
 
-/// A set of reference values as it shall be written, with what is written beside it.
+/// A set of reference values to be written, with its history entry and audit record.
 public struct ReferenceSetting: Sendable {
     public let set: ReferenceValueSet
-    /// What must be there; `nil` when that does not matter.
+    /// The precondition (If-Match); `nil` for none.
     public let expected: Revision.Expectation?
     public let change: ReferenceChange
     public let record: AuditRecord
@@ -18,31 +18,31 @@ public struct ReferenceSetting: Sendable {
     }
 }
 
-/// What a change of a set of reference values did: an entry of its history. For people; the audit trail has a record of the
-/// same change.
+/// An entry in the history of a set of reference values: what one change did. For operators; the audit trail records
+/// the same change.
 public struct ReferenceChange: Sendable, Hashable {
     public let name: PolicyName
     public let time: Date
-    /// As the audit trail names it.
+    /// ``Actor/description``.
     public let actor: String
     public let kind: ReferenceValueSet.Kind
     public let source: String
     public let supersededBy: PolicyName?
-    /// Values that came, as they are now.
+    /// Added values.
     public let added: [ReferenceValue]
-    /// Values that went, as they were.
+    /// Removed values.
     public let removed: [ReferenceValue]
-    /// Values that stayed, with another period.
+    /// Values whose period changed, with the new period.
     public let redated: [ReferenceValue]
-    /// How many values are left out here, since there are too many.
+    /// The number of values left out of this entry, to bound its size.
     public let leftOut: Int
 
     /// - Parameters:
-    ///   - before: `nil` when there was none.
-    ///   - after: `nil` when it was removed.
+    ///   - before: `nil` for a new set.
+    ///   - after: `nil` for a removed set.
     package init?(from before: ReferenceValueSet?, to after: ReferenceValueSet?, by actor: Actor, at time: Date) {
         guard let subject = after ?? before else { return nil }
-        // Another kind's values are others, whatever their bytes.
+        // Values of another kind are other values, even with the same bytes.
         let isLike = before?.kind == after?.kind
         func periods(_ set: ReferenceValueSet?) -> [[UInt8]: ValidityPeriod] {
             Dictionary((isLike ? set?.values ?? [] : []).map { ($0.bytes, $0.period) }) { first, _ in first }
@@ -67,24 +67,24 @@ public struct ReferenceChange: Sendable, Hashable {
         self.leftOut = leftOut
     }
 
-    /// Of one entry.
+    /// The most values in one entry.
     private static let mostValues = 256
-    /// In JSON, in bytes. What is longer is kept without provenance.
+    /// The longest JSON of an entry with provenance, in bytes; a longer one is stored without.
     private static let longest = 65_536
-    /// Of one set's history; the oldest are forgotten.
+    /// The most entries in one set's history; the oldest are removed.
     public static let mostEntries = 200
 }
 
-/// An entry as it is kept.
+/// A history entry as stored.
 public struct StoredReferenceChange: Sendable, Hashable {
     public let change: ReferenceChange
-    /// The set's, from then on.
+    /// The set's revision after the change.
     public let revision: Revision
 
     public init(_ change: ReferenceChange, _ revision: Revision) { (self.change, self.revision) = (change, revision) }
 }
 
-/// How it is kept: JSON.
+/// The stored form: JSON.
 extension ReferenceChange {
     package var json: String {
         let whole = json(withProvenance: true)
@@ -110,7 +110,7 @@ extension ReferenceChange {
         return json.encodedText
     }
 
-    /// - Throws: ``MalformedInput`` or a ``Refusal`` for what was not written here.
+    /// - Throws: ``MalformedInput`` or a ``Refusal`` for any text but ``json``.
     package init(name: PolicyName, time: Date, actor: String, json text: String) throws {
         let json = try JSON(Array(text.utf8))
         let word = try json.member("kind")

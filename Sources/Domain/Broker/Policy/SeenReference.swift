@@ -3,12 +3,13 @@ import Evidence
 import Formats
 
 extension ReferenceValue {
-    /// What a guest showed that was seen: its launch measurement, or another digest that policies ask for.
+    /// A reference value from an attempt's evidence: the launch measurement, or another digest that policies compare.
     ///
-    /// An attempt's row is not among those that decide, and so is not in the manifest: whoever writes to the database can have
-    /// it state another digest. Whoever takes it over looks at the digest first.
+    /// Attempts are not in the manifest, so a writer to the database can change the digest that one states. The
+    /// operator must look at the digest before adopting it.
     ///
-    /// - Throws: a ``Refusal`` when its evidence was not genuine, or states no such digest, or when its host could change it.
+    /// - Throws: a ``Refusal`` when the evidence was not genuine, does not state the digest, or is of a debuggable
+    ///   guest, which its host could change.
     package init(seenIn attempt: RecordedAttempt, as kind: ReferenceValueSet.Kind) throws(Refusal) {
         let subject = "Attempt \(attempt.id)"
         guard attempt.verdict?.genuine != false, let kept = attempt.claims, let claims = try? GuestClaims(json: kept)

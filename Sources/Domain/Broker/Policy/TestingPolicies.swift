@@ -1,13 +1,13 @@
 public import Evidence
 
 extension Broker {
-    /// Holds recorded evidence against a policy: whether it is genuine, and whether it has what the policy asks for.
-    /// Nothing is released, whether it is fresh is not looked at, and neither a vendor nor an agent is asked.
+    /// Appraises recorded evidence against a policy: whether it is genuine, and meets the policy's rules. Nothing is
+    /// released, freshness is not checked, and neither a vendor nor an agent is asked.
     ///
     /// - Parameters:
-    ///   - initData: what the guest sent, of which HOST_DATA must be the digest.
-    ///   - reportData: what the evidence must be bound to, 64 bytes; `nil` when that is not known.
-    ///   - isKept: whether the policy is one of this server's; otherwise it is only tried out.
+    ///   - initData: the guest's init data, whose digest HOST_DATA must hold.
+    ///   - reportData: the report data that the evidence must hold, 64 bytes; `nil` when unknown.
+    ///   - isKept: whether the policy is stored on this server; otherwise it is a draft.
     public func appraise(
         recorded evidence: any Attestation, initData: Answer.InitData? = nil, boundTo reportData: [UInt8]? = nil,
         against policy: Policy,

@@ -1,9 +1,9 @@
 public import Bytes
 import Crypto
 
-/// What operators do to resources. Who may, is decided before.
+/// Operators' changes to resources. The caller is authorized before.
 extension Broker {
-    /// The paths of resources, in their order, from the first one after `path`.
+    /// The paths of resources in order, those after `path`.
     public func resourcePaths(after path: String, limit: Int) async throws -> [ResourcePath] {
         try await store.resources(after: path, search: "", limit: limit).map(\.path)
     }
@@ -11,12 +11,12 @@ extension Broker {
     /// Stores the next version of a resource, durably, and makes it the current one.
     ///
     /// - Parameters:
-    ///   - policy: `nil` leaves what is there.
-    ///   - binding: what the host must have chosen for a guest's launch, beside what the policy asks for; `nil`
-    ///     leaves what is there.
-    ///   - expected: what must be there, if it matters.
-    ///   - isGenerated: whether the bytes were made here, for the trail.
-    /// - Returns: the resource as it was then, and whether there was one before.
+    ///   - policy: `nil` leaves the resource's policy.
+    ///   - binding: the HOST_DATA that a guest must have been launched with, beside the policy's rules; `nil` leaves
+    ///     the current version's.
+    ///   - expected: the precondition (If-Match, If-None-Match); `nil` for none.
+    ///   - isGenerated: whether the server generated the bytes, for the trail.
+    /// - Returns: the stored resource, and whether it existed before.
     /// - Throws: a ``Refusal``.
     @discardableResult
     public func putResource(
@@ -31,7 +31,7 @@ extension Broker {
                 "The resource has \(secret.count) bytes and at most \(longestResource) are taken: see limits.resource.")
         }
         var mayReload = true
-        // Each turn that is lost was another put's, so there are not many.
+        // Each overtaken attempt means that another put succeeded, so few are needed.
         for _ in 0..<16 {
             let time = now()
             let number = (try await store.resource(path)?.latest ?? 0) + 1
@@ -51,7 +51,8 @@ extension Broker {
                 return (resource, replaced)
             case .overtaken: continue
             case .keyRetired:
-                // Another process has rotated the keys, and retired ours, before we noticed.
+                // Another process may have rotated the master keys and retired this server's: reload them and put once
+                // more.
                 guard mayReload, try keys.isOther(than: version.sealed.masterKey) else {
                     throw Refusal.masterKeyRetired
                 }
@@ -68,9 +69,9 @@ extension Broker {
         throw Refusal(.unavailable, "The resource \(path) is being put by many at once: try again.", retryAfter: 1)
     }
 
-    /// Stores random bytes as the next version of a resource: a secret that nobody has seen.
+    /// Stores random bytes as the next version of a resource: a secret that no person has seen.
     ///
-    /// - Parameter isHex: whether they are stored as hex digits, for programs that take text.
+    /// - Parameter isHex: whether to store them as hex digits, for programs that read text.
     @discardableResult
     public func generateResource(
         _ path: ResourcePath, bytes count: Int, isHex: Bool = false, policy: PolicyChoice? = nil,
@@ -90,7 +91,7 @@ extension Broker {
 
     /// Removes a resource with all its versions.
     ///
-    /// - Throws: a ``Refusal`` when there is none, or another than was expected.
+    /// - Throws: a ``Refusal`` when the resource does not exist, or the precondition does not hold.
     public func removeResource(
         _ path: ResourcePath, expecting expected: Resource.Expectation? = nil, by actor: Actor
     ) async throws {
@@ -99,7 +100,7 @@ extension Broker {
         report(.resourceChanged(path, .removeResource))
     }
 
-    /// Lets nobody have a resource, or again those whom its policy lets.
+    /// Disables or enables a resource. A disabled resource is not released.
     public func setDisabled(
         _ isDisabled: Bool, resource path: ResourcePath, expecting expected: Resource.Expectation? = nil,
         by actor: Actor
@@ -108,7 +109,7 @@ extension Broker {
             path, .disabled(isDisabled), isDisabled ? .disableResource : .enableResource, expected, by: actor)
     }
 
-    /// Has another policy decide who gets a resource, whichever of its versions.
+    /// Sets a resource's policy, for all stored versions.
     public func setPolicy(
         _ policy: PolicyChoice, ofResource path: ResourcePath, expecting expected: Resource.Expectation? = nil,
         by actor: Actor
@@ -116,7 +117,7 @@ extension Broker {
         try await change(path, .policy(policy), .assignPolicy, expected, by: actor)
     }
 
-    /// Makes an old version that is still kept the current one, under the policy that it had. The later ones are kept too.
+    /// Makes a stored older version the current one, with its own policy. Later versions stay stored.
     public func rollBackResource(
         _ path: ResourcePath, to version: Int, expecting expected: Resource.Expectation? = nil, by actor: Actor
     ) async throws {
@@ -160,7 +161,7 @@ extension Broker {
 }
 
 extension Refusal {
-    /// To an operator who asks for a resource that is not there.
+    /// An operator named an unknown resource.
     public static func noResource(_ path: ResourcePath) -> Refusal {
         Refusal(.notFound, "There is no resource \(path).")
     }

@@ -2,16 +2,15 @@ import Bytes
 import Crypto
 import Evidence
 
-/// The HOST_DATA that a guest must have been launched with to be given a secret, beside all that its policy asks for: 32
-/// bytes.
+/// The HOST_DATA that a guest must have been launched with to get a secret, beside the policy's rules: 32 bytes.
 ///
-/// The host chooses HOST_DATA, so that it tells guests of one image from each other, and no good software from bad.
+/// The host chooses HOST_DATA, so it distinguishes guests of one image, but not good software from bad.
 public struct HostDataBinding: Sendable, Hashable {
     public let bytes: [UInt8]
 
     public static let size = 32
 
-    /// - Throws: a ``Refusal`` for another length, and for zeros, which are a host that chose nothing.
+    /// - Throws: a ``Refusal`` for another length, and for zeros, which stand for a launch without HOST_DATA.
     public init(_ bytes: [UInt8]) throws(Refusal) {
         guard bytes.count == Self.size, !bytes.isAllZero else {
             throw Refusal(.invalidField, "host_data has 64 hex digits, not all of them zeros.")
@@ -19,13 +18,13 @@ public struct HostDataBinding: Sendable, Hashable {
         self.bytes = bytes
     }
 
-    /// - Throws: a ``Refusal`` as above, and for what is not hex.
+    /// - Throws: a ``Refusal`` as ``init(_:)`` does, and for text that is not hex.
     public init(hex: some StringProtocol) throws(Refusal) { try self.init(Hex.decode(hex) ?? []) }
 
-    /// One that no guest was launched with.
+    /// A random binding, for a launch to come.
     public static func random() throws(Refusal) -> HostDataBinding { try HostDataBinding(SecureRandom.bytes(size)) }
 
-    /// Whether a guest was launched so.
+    /// The requirement that the guest's HOST_DATA is this.
     func requirement(on claims: Claims) -> Requirement {
         let found = claims.hostData
         return Requirement(

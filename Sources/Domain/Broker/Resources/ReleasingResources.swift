@@ -3,23 +3,24 @@ import Evidence
 import FoundationEssentials
 
 extension Broker {
-    /// Gives a guest a resource, if the resource's policy says so. The record of it is in the trail before the resource
+    /// Releases a resource to a guest that its policy accepts. The release is recorded in the trail before the resource
     /// leaves.
     ///
     /// - Parameters:
-    ///   - path: of a resource, or the id of a workload that has the form of a path: then a guest gets the workload's
-    ///     secret that was launched as the workload says.
-    ///   - claims: the claims of the guest's token in JSON, for an agent. It is called only when one is asked.
-    ///   - wrap: encrypts the secret to the guest's key, which is passed along.
-    /// - Returns: what `wrap` made.
-    /// - Throws: a ``Refusal``: `notFound` when there is nothing there, `policyRefused`, `resourceDisabled` or
-    ///   `workloadDisabled`, `sessionInvalid` when the guest's session has ended meanwhile, `rateLimited`, `unavailable`;
-    ///   or what `claims` and `wrap` throw.
+    ///   - path: a resource's path, or a workload's id in the form of a path: the workload's secret is then released to
+    ///     guests that meet its registration.
+    ///   - claims: makes the claims of the guest's token in JSON, for an agent. Called only when an agent is asked.
+    ///   - wrap: encrypts the secret to the guest's key, which it receives.
+    /// - Returns: the result of `wrap`.
+    /// - Throws: a ``Refusal``: `notFound`, `policyRefused`, `resourceDisabled` or `workloadDisabled`,
+    ///   `evidenceRefused` when an endorser is denied, `sessionInvalid` when the guest's session has ended meanwhile,
+    ///   `rateLimited`, `unavailable`; or an error of `claims` or `wrap`.
     public func releaseResource<Wrapped: Sendable>(
         _ path: ResourcePath, to reader: ResourceReader, stating claims: () throws -> [UInt8],
         wrappedBy wrap: (_ secret: Secret, _ key: String) throws -> Wrapped
     ) async throws -> Wrapped {
-        // All of a guest's first: who makes up paths must not make the limiter forget the others.
+        // The guest's own limit comes first: a guest that invents paths must not evict others from the limiter per
+        // path.
         if let seconds = guestReleases.wait(for: reader.id) {
             throw refused(
                 path, reader, nil,
@@ -30,12 +31,12 @@ extension Broker {
                 path, reader, nil,
                 Refusal(.rateLimited, "This guest has asked for \(path) too often: wait.", retryAfter: seconds))
         }
-        // What it was decided on may change before the record is written: then it is decided again.
+        // A change between the decision and its record makes the store refuse the record: then decide again.
         for _ in 0..<8 {
             let time = now()
             guard time < reader.expires else { throw refused(path, reader, nil, .guestEnded) }
             let offer = try await offer(path, to: reader, stating: claims, at: time)
-            // Behind all reads and the agent's answer.
+            // Last, so that the deny list is as new as all reads and the agent's answer.
             if let verdict = try await denial(among: reader.claims.evidence.endorsers, decidedBy: offer.policy?.policy)
             {
                 let refusal = Refusal(.evidenceRefused, verdict.sentence)
@@ -43,7 +44,7 @@ extension Broker {
             }
             let wrapped = try wrap(offer.secret, reader.key)
             let release = ResourceRelease(offer.source, to: reader.stored)
-            // An agent may have taken its time, and the session have ended meanwhile.
+            // The session may have ended while an agent answered.
             let end = now()
             guard end < reader.expires else { throw refused(path, reader, nil, .guestEnded) }
             guard stillLetsIn(reader.claims, offer.policy, at: end) else { continue }
@@ -60,11 +61,11 @@ extension Broker {
             path, reader, nil, Refusal(.unavailable, "The resource is being changed: try again.", retryAfter: 1))
     }
 
-    /// What may be given, once it was decided.
+    /// A secret whose release is decided, with the rows that the decision rests on.
     private struct Offer {
         let secret: Secret
         let source: ResourceRelease.Source
-        /// `nil` for a registration's own.
+        /// `nil` when a registration decided.
         let policy: PolicyInForce?
         let decision: [String: String]
     }
@@ -111,7 +112,8 @@ extension Broker {
             decision: decision.merging(["version": "\(resource.current.number)"]) { $1 })
     }
 
-    /// A workload is a resource with a policy: its own, or one of one measurement.
+    /// Offers a workload's secret as a resource. Its policy is the named one, or one made from its registered
+    /// measurement.
     private func offer(
         _ found: StoredSecret, at path: ResourcePath, to reader: ResourceReader, stating claims: () throws -> [UInt8],
         at time: Date
@@ -126,7 +128,7 @@ extension Broker {
                 ["reason": "the workload is registered for SEV, whose guests speak another protocol"], at: time)
         }
         var decision = ["workload": workload.id.text]
-        // A workload's registration names no verifier, so none but this server vouches for its guests.
+        // A registration names no issuers, so only guests that attested here get a workload's secret.
         guard reader.issuer == nil else {
             throw try await refused(
                 path, reader, nil, .policyRefused(path),
@@ -174,9 +176,9 @@ extension Broker {
         return record
     }
 
-    /// Records a refusal, as long as there are not too many.
+    /// Records a refusal, within a budget.
     ///
-    /// - Parameter decision: what it was decided on, which the operator should know and the guest need not.
+    /// - Parameter decision: further members of the trail's record, for the operator and not for the guest.
     private func refused(
         _ path: ResourcePath, _ reader: ResourceReader, _ verdict: Verdict?, _ refusal: Refusal,
         _ decision: [String: String] = [:], at time: Date
@@ -185,7 +187,7 @@ extension Broker {
         let attempt = RecordedAttempt(
             Attempt(
                 tee: .evidence(reader.claims.tee), session: reader.id, chip: reader.chip, verdict: verdict,
-                // Another verifier's word is no evidence that was seen here.
+                // Claims from another verifier's token are not evidence that this server appraised.
                 claims: reader.issuer == nil ? reader.claims : nil), refusal,
             as: .releaseResource, of: path.text, at: time)
         var record = record(path, reader, decision, refusal, at: time)
@@ -203,7 +205,7 @@ extension Broker {
 }
 
 extension ResourceReader {
-    /// What a release needs of the reader.
+    /// The reader as a release names it.
     fileprivate var stored: ResourceRelease.Reader {
         switch self {
         case .attested(let guest): .attested(guest.id)
@@ -217,7 +219,7 @@ extension ResourceReader {
 }
 
 extension Policy {
-    /// What a registration amounts to, once its guests ask for a resource.
+    /// The policy that a registration amounts to.
     fileprivate init(registering measurement: [UInt8], _ policy: GuestPolicy) throws {
         self.init(name: try PolicyName("registration"))
         rules[.snp] = .registration(measurement: measurement, policy: policy)

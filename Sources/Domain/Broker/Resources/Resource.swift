@@ -1,26 +1,26 @@
 public import FoundationEssentials
 
-/// A resource as operators see it: never its bytes.
+/// A resource as operators see it, without its bytes.
 ///
-/// Each put makes the next version. One version is current: that one is given out.
+/// Each put makes the next version. The current version is the one that is released.
 public struct Resource: Sendable, Hashable {
-    /// Names one resource: a path that is removed and put again gets a new row.
+    /// The id of one resource: a path that is removed and put again gets a new row.
     public typealias Row = Int64
 
     public let row: Row
     public let path: ResourcePath
-    /// The policy that decides who gets it. Without one nobody does.
+    /// The policy that decides who gets it. A resource without a policy is released to no guest.
     public let policy: PolicyName?
-    /// The version that is given out.
+    /// The version that is released.
     public let current: Version
-    /// The number of the version that was put last.
+    /// The number of the latest version.
     public let latest: Int
-    /// Counts what was done to it: puts, rollbacks, other policies, disabling.
+    /// Counts the resource's changes: puts, rollbacks, other policies, disabling.
     public let change: Int64
-    /// Whether guests get nothing for now.
+    /// Whether the resource is disabled: it is not released.
     public let isDisabled: Bool
     public let created: Date
-    /// When the last of the changes was.
+    /// The time of the latest change.
     public let changed: Date
 
     public init(
@@ -42,14 +42,14 @@ public struct Resource: Sendable, Hashable {
     public struct Version: Sendable, Hashable {
         /// From 1.
         public let number: Int
-        /// Of what was put, in bytes.
+        /// The secret's size in bytes.
         public let size: Int
         public let stored: Date
-        /// The policy that it was put under, or that an operator gave the resource since: it decides whenever this version
-        /// is the current one. So going back to what was put under a strict policy gives it to nobody else.
+        /// The version's policy: the one it was put under, or that an operator gave the resource since. It becomes the
+        /// resource's with a rollback, so that an old version under a strict policy is not released to more guests.
         public let policy: PolicyName?
-        /// What the host must have chosen for a guest's launch, beside all that the policy asks for; `nil`: nothing. Nobody
-        /// takes it from these bytes again.
+        /// The HOST_DATA that a guest must have been launched with, beside the policy's rules; `nil` for none. It stays
+        /// with the version for good.
         public let binding: HostDataBinding?
 
         public init(number: Int, size: Int, stored: Date, policy: PolicyName?, binding: HostDataBinding? = nil) {
@@ -61,10 +61,10 @@ public struct Resource: Sendable, Hashable {
         }
     }
 
-    /// How many versions are kept beside the current one, the latest of them.
+    /// The number of versions that are stored beside the current one: the latest.
     public static let oldVersions = 10
 
-    /// Tells one state of a resource from another.
+    /// A resource's version as an ETag: changes with each of its changes.
     public struct Stamp: Sendable, Hashable, CustomStringConvertible {
         public let row: Row
         public let change: Int64
@@ -88,15 +88,15 @@ public struct Resource: Sendable, Hashable {
 
     public var stamp: Stamp { Stamp(row: row, change: change) }
 
-    /// What a change takes for granted.
+    /// Precondition of a change (If-Match, If-None-Match).
     public enum Expectation: Sendable, Hashable {
-        /// That there is one.
+        /// The resource exists.
         case any
-        /// That there is none.
+        /// The resource does not exist.
         case none
         case stamp(Stamp)
 
-        /// - Parameter stamp: `nil` when there is no such resource.
+        /// - Parameter stamp: `nil` when the resource does not exist.
         public func holds(for stamp: Stamp?) -> Bool {
             switch self {
             case .any: stamp != nil

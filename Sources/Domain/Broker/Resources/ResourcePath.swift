@@ -1,6 +1,6 @@
 /// A resource's name: `repository/type/tag`, three segments of ASCII letters, digits, `_`, `-` and `.`.
 ///
-/// Source: the KBS protocol, "Resource". A segment is never `.` or `..`, so that no path means another one.
+/// Source: the KBS protocol, "Resource". A segment is never `.` or `..`, so that each resource has one path.
 public struct ResourcePath: Sendable, Hashable, CustomStringConvertible {
     public let repository: String
     public let type: String
@@ -51,11 +51,12 @@ public struct ResourcePath: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension ResourcePath {
-    /// The workload of the same name. A path that no workload can have has none.
+    /// The workload id of the same text; `nil` when the path is not a valid id.
     var workloadID: WorkloadID? { try? WorkloadID(text) }
 }
 
 extension WorkloadID {
-    /// The resource of the same name: workloads and resources are one store, so there is never one of each.
+    /// The resource path of the same text; `nil` when the id is not a valid path. Workloads and resources share one
+    /// name space: a name is never both.
     var resourcePath: ResourcePath? { try? ResourcePath(text) }
 }

@@ -1,9 +1,10 @@
 public import FoundationEssentials
 
-/// Where resources are kept. As with ``Store``: acknowledged means durable, and a change takes its record along.
+/// Where resources are stored. As with ``Store``: acknowledged means durable, and a change and its record are written
+/// together.
 public protocol ResourceStore: Sendable {
-    /// Writes the next version of a resource, which becomes the current one. Of the old ones those are forgotten that
-    /// are more than ``Resource/oldVersions``.
+    /// Writes the next version of a resource, which becomes the current one. Old versions over ``Resource/oldVersions``
+    /// are removed, the oldest first.
     func put(
         _ resource: NewResourceVersion, expecting expected: Resource.Expectation?, at time: Date,
         recording record: @escaping @Sendable (_ replaced: Bool) -> AuditRecord
@@ -13,7 +14,7 @@ public protocol ResourceStore: Sendable {
         _ path: ResourcePath, expecting expected: Resource.Expectation?, recording record: AuditRecord
     ) async throws -> ResourceChangeOutcome
 
-    /// - Parameter record: is made with the policy that the resource has then.
+    /// - Parameter record: makes the record from the policy that the resource has after the change.
     func changeResource(
         _ path: ResourcePath, _ change: ResourceChange, expecting expected: Resource.Expectation?, at time: Date,
         recording record: @escaping @Sendable (_ policy: PolicyName?) -> AuditRecord
@@ -21,36 +22,36 @@ public protocol ResourceStore: Sendable {
 
     func resource(_ path: ResourcePath) async throws -> Resource?
 
-    /// Resources in the order of their paths, from the first one after `path`.
+    /// Resources ordered by path, those after `path`.
     ///
-    /// - Parameter search: what their paths hold; the empty text for all.
+    /// - Parameter search: a substring of their paths; empty for all.
     func resources(after path: String, search: String, limit: Int) async throws -> [Resource]
 
-    /// The versions that are kept of a resource, latest first; none when there is no such resource.
+    /// A resource's stored versions, latest first; empty when it does not exist.
     func versions(of path: ResourcePath) async throws -> [Resource.Version]
 
-    /// A resource with its current version.
+    /// A resource with its sealed current version.
     func sealedResource(_ path: ResourcePath) async throws -> SealedResource?
 
-    /// A workload with its secret.
+    /// A workload with its sealed secret.
     func sealedSecret(of id: WorkloadID) async throws -> StoredSecret?
 
-    /// Writes that a guest is given something, if all is still as it was when that was decided.
+    /// Writes the record of a release, if the rows it was decided on are unchanged.
     func record(_ release: ResourceRelease, at time: Date, recording record: AuditRecord) async throws
         -> ResourceReleaseOutcome
 }
 
-/// A version that is to be stored.
+/// A version to be stored.
 public struct NewResourceVersion: Sendable {
     public let path: ResourcePath
-    /// What it was sealed as: one more than the latest.
+    /// The number that it was sealed with: the latest number plus one.
     public let number: Int
     public let sealed: Sealed
-    /// Of what is sealed, in bytes.
+    /// The secret's size in bytes.
     public let size: Int
-    /// `nil` leaves what is there.
+    /// `nil` leaves the resource's policy.
     public let policy: PolicyChoice?
-    /// `nil` leaves what the current version has.
+    /// `nil` leaves the current version's binding.
     public let binding: HostDataBinding?
 
     public init(
@@ -66,9 +67,9 @@ public struct NewResourceVersion: Sendable {
     }
 }
 
-/// Which policy a resource is to have.
+/// The policy to give a resource.
 public enum PolicyChoice: Sendable, Hashable {
-    /// None: nobody gets it.
+    /// No policy: the resource is released to no guest.
     case none
     case named(PolicyName)
 
@@ -76,25 +77,25 @@ public enum PolicyChoice: Sendable, Hashable {
 }
 
 public enum ResourcePutOutcome: Sendable, Hashable {
-    /// The resource as it is now, and whether there was one before.
+    /// The stored resource, and whether it existed before.
     case done(Resource, replaced: Bool)
-    /// Another version was put meanwhile: it must be sealed again, as the next one.
+    /// Another version with this number was put meanwhile: seal it again, with the next number.
     case overtaken
-    /// There is another than was expected, or none, or one where none was expected.
+    /// The precondition does not hold.
     case changed
-    /// A workload is registered under this name.
+    /// A workload has this name.
     case isWorkload
     case unknownPolicy
     /// The master key that the version is sealed under has been retired.
     case keyRetired
 }
 
-/// What can be done to a resource beside giving it another version.
+/// A change of a resource other than a new version.
 public enum ResourceChange: Sendable, Hashable {
     case disabled(Bool)
-    /// For all versions that are kept.
+    /// Sets the policy of all stored versions.
     case policy(PolicyChoice)
-    /// Makes a version that is kept the current one, and its policy the resource's.
+    /// Makes a stored version the current one, and its policy the resource's.
     case current(Int)
 }
 
@@ -103,11 +104,11 @@ public enum ResourceChangeOutcome: Sendable, Hashable {
     case missing
     case changed
     case unknownPolicy
-    /// The version is not kept.
+    /// The version is not stored.
     case unknownVersion
 }
 
-/// A resource with its current version.
+/// A resource with its sealed current version.
 public struct SealedResource: Sendable, Hashable {
     public let resource: Resource
     public let sealed: Sealed
@@ -118,17 +119,17 @@ public struct SealedResource: Sendable, Hashable {
     }
 }
 
-/// What is given to whom, and what that was decided on.
+/// A release: the reader, and the rows that the decision rests on.
 public struct ResourceRelease: Sendable, Hashable {
     public enum Source: Sendable, Hashable {
         case resource(Resource, policy: PolicyInForce.Stamp)
-        /// - Parameter policy: the workload's own, if it has one.
+        /// - Parameter policy: the workload's policy, if its registration names one.
         case workload(Workload, policy: PolicyInForce.Stamp?)
     }
 
     public let source: Source
     public enum Reader: Sendable, Hashable {
-        /// An attested guest's id.
+        /// The session's id, 16 bytes.
         case attested([UInt8])
         case foreign(StoredForeignGuest)
     }
@@ -141,15 +142,14 @@ public struct ResourceRelease: Sendable, Hashable {
     }
 }
 
-/// A guest that another verifier vouches for, as it is in the database from its first release on: so that it can be listed,
-/// and ended.
+/// A guest of another verifier, stored from its first release on, so that it can be listed and ended.
 public struct StoredForeignGuest: Sendable, Hashable {
-    /// Of its issuer and its key, 16 bytes.
+    /// A hash over the guest's issuer and key, 16 bytes.
     public let id: [UInt8]
     public let issuer: String
     public let tee: String
     public let chip: String
-    /// When its token was made, in whole seconds. One that was made before the guest was ended is none.
+    /// The token's `iat`, in whole seconds. Tokens issued before the guest was ended are refused.
     public let issued: Date
     /// When the token expires.
     public let expires: Date
@@ -166,13 +166,13 @@ public struct StoredForeignGuest: Sendable, Hashable {
 
 public enum ResourceReleaseOutcome: Sendable, Hashable {
     case done
-    /// The guest's session has ended.
+    /// The guest's session has ended, or its token is barred.
     case ended
-    /// The resource, its policy or the workload is not what it was: it must be decided again.
+    /// The resource, its policy or the workload has changed: decide again.
     case changed
 }
 
-/// Where a version of a resource is.
+/// The position of a version in the database, by which pages continue.
 public struct ResourcePlace: Sendable, Hashable {
     public let row: Resource.Row
     public let version: Int
@@ -182,11 +182,11 @@ public struct ResourcePlace: Sendable, Hashable {
         self.version = version
     }
 
-    /// Before the first.
+    /// The position before the first version.
     public static let start = ResourcePlace(row: 0, version: 0)
 }
 
-/// A version of a resource, as it is in the database.
+/// A version of a resource as stored.
 public struct StoredResourceVersion: Sendable, Hashable {
     public let place: ResourcePlace
     public let path: ResourcePath

@@ -3,36 +3,36 @@ import Crypto
 import Evidence
 public import FoundationEssentials
 
-/// A guest whose evidence was accepted, whatever it will ask for.
+/// A guest whose evidence was accepted.
 public struct AttestedGuest: Sendable, Hashable {
     /// The session's id, 16 bytes.
     public let id: [UInt8]
     public let claims: GuestClaims
-    /// Its public key, as the dialect wrote it.
+    /// The guest's public key, as the dialect wrote it.
     public let key: String
-    /// When it must attest again, in whole seconds.
+    /// The end of the session, in whole seconds.
     public let expires: Date
-    /// What the dialect states of it to others, if it does; `nil` while it is being made.
+    /// The attestation token that the dialect issued for the guest; `nil` when the dialect issues none, or not yet.
     public internal(set) var token: String?
 
     init(id: [UInt8], claims: GuestClaims, key: String, expires: Date, token: String? = nil) {
         (self.id, self.claims, self.key, self.expires, self.token) = (id, claims, key, expires, token)
     }
 
-    /// Names the guest in logs; it opens nothing.
+    /// Names the guest in logs; not enough to open its session.
     public var shortID: String { Challenge.shortID(of: id) }
 
     var chip: String { claims.chip }
 }
 
-/// A guest that another verifier has attested, as its token says. The dialect has verified the token.
+/// A guest that another verifier has attested, by that verifier's token, which the dialect has verified.
 public struct ForeignGuest: Sendable, Hashable {
-    /// Whose token it is.
+    /// The token's issuer.
     public let issuer: ExactText
     public let claims: GuestClaims
     /// The guest's public key: a JWK in canonical JSON.
     public let key: String
-    /// When the token was made.
+    /// The token's `iat`.
     public let issued: Date
     public let expires: Date
 
@@ -45,7 +45,7 @@ public struct ForeignGuest: Sendable, Hashable {
     }
 }
 
-/// Who asks for a resource.
+/// A guest that asks for a resource: attested here, or by another verifier.
 public enum ResourceReader: Sendable, Hashable {
     case attested(AttestedGuest)
     case foreign(ForeignGuest)
@@ -57,7 +57,7 @@ public enum ResourceReader: Sendable, Hashable {
         }
     }
 
-    /// What a resource is encrypted to.
+    /// The public key to which resources are encrypted.
     public var key: String {
         switch self {
         case .attested(let guest): guest.key
@@ -65,7 +65,7 @@ public enum ResourceReader: Sendable, Hashable {
         }
     }
 
-    /// Of the verifier that vouches for it in place of this server.
+    /// The verifier that vouches for the guest; `nil` when it attested here.
     var issuer: ExactText? { if case .foreign(let guest) = self { guest.issuer } else { nil } }
 
     var expires: Date {
@@ -77,7 +77,7 @@ public enum ResourceReader: Sendable, Hashable {
 
     var chip: String { claims.chip }
 
-    /// Tells one reader from another: 16 bytes.
+    /// The guest's id, 16 bytes: the session's, or a hash over issuer and key.
     var id: [UInt8] {
         switch self {
         case .attested(let guest): guest.id

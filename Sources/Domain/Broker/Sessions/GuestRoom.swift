@@ -1,10 +1,10 @@
 import Concurrency
 
-/// Bounds how much of the database guests without a workload can fill. Whoever rents one machine is genuine on it, and may
-/// attest as often as it likes; each time leaves a row until the session ends.
+/// The database quota of guests that name no workload. The tenant of one genuine machine can attest without limit, and
+/// each attestation stores a row until the session ends.
 ///
-/// Counted in KiB: what a machine's guests may fill at once they may fill again in three hours; all guests sixteen times as
-/// much. Init data count for the first guest that has them.
+/// Counted in KiB. A machine's quota is refilled within three hours; all machines together have sixteen times as much.
+/// Init data count for the first guest that sends them.
 final class GuestRoom: Sendable {
     private static let refill = Duration.seconds(10_800)
     private let one: Allowance
@@ -12,17 +12,17 @@ final class GuestRoom: Sendable {
     private let machines = BoundedCache<String, ContinuousClock.Instant>(capacity: 16_384)
     private let total = Lock<ContinuousClock.Instant?>(nil)
 
-    /// - Parameter size: what a machine's guests may fill at once, in KiB.
+    /// - Parameter size: the quota of one machine, in KiB.
     init(_ size: Int = Broker.usualGuestRoom) {
         one = Allowance(every: Self.refill / size, burst: size)
         all = Allowance(every: Self.refill / (size * 16), burst: size * 16)
     }
 
     /// - Parameters:
-    ///   - initData: the bytes of init data that nobody had yet.
-    ///   - machine: the chip, or what comes nearest to it where the host hides it.
-    /// - Returns: `nil` when there is room for the guest; otherwise after how many seconds, and whether it is all guests'
-    ///   room that is full.
+    ///   - initData: the size of init data that are not stored yet, in bytes.
+    ///   - machine: the chip's id, or a substitute where the host hides it.
+    /// - Returns: `nil` when the session fits the quota; otherwise the seconds until it will, and whether the quota of
+    ///   all machines is used up.
     func wait(
         for session: StoredSession, initData: Int = 0, of machine: String, at now: ContinuousClock.Instant = .now
     ) -> (seconds: Int, ofAll: Bool)? {

@@ -2,29 +2,29 @@ public import Bytes
 public import Evidence
 import FoundationEssentials
 
-/// A secret, encrypted to whoever attested.
+/// A secret, encrypted to the attested guest or platform.
 public enum WrappedSecret<Wrapped: Sendable>: Sendable {
-    /// To the guest's key, as the dialect does it.
+    /// Encrypted to the guest's key by the dialect.
     case guest(Wrapped)
     /// For LAUNCH_SECRET.
     case platform(SEVSecretPacket)
 }
 
 extension Broker {
-    /// The key of the session's own workload. The record of it is in the trail before the key leaves.
+    /// Releases the secret of the session's workload. The release is recorded in the trail before the secret leaves.
     ///
     /// - Parameters:
-    ///   - key: the id that was asked for. Anything but the workload's own is unknown, whether it exists or not:
-    ///     nobody looks.
-    ///   - session: every session id that came along; the valid one counts.
-    ///   - wrap: encrypts the secret to the guest's key, which is passed along.
+    ///   - key: the requested id. Any id but the session's own workload is answered as unknown, without a look whether
+    ///     it exists.
+    ///   - session: all session ids of the request; the valid one counts.
+    ///   - wrap: encrypts the secret to the guest's key, which it receives.
     /// - Throws: a ``Refusal``, or what `wrap` throws.
     public func release<Wrapped: Sendable>(
         _ key: some StringProtocol, session candidates: [some StringProtocol],
         wrappedBy wrap: (_ secret: Secret, _ key: String) throws -> Wrapped
     ) async throws -> WrappedSecret<Wrapped> {
         let challenges = challenges(among: candidates).filter(\.isWorkloads)
-        // What it was decided on may change before the record is written: then it is decided again.
+        // A change between the decision and its record makes the store refuse the record: then decide again.
         for attempt in 0..<8 {
             guard let grant = try await grant(challenges) else {
                 throw refused(challenges.first?.challenge, .noSession)
@@ -57,7 +57,7 @@ extension Broker {
             Refusal(.unavailable, "The workload is being changed: try again.", retryAfter: 1))
     }
 
-    /// A session that is open, and what it may have.
+    /// An open session with its workload's sealed secret.
     private struct OpenGrant {
         let opened: OpenedChallenge
         let session: Session
@@ -77,8 +77,8 @@ extension Broker {
         return nil
     }
 
-    /// Everything that was asked when the guest attested, as it is now: it may have attested at another server, or before an
-    /// operator changed something.
+    /// Appraises the session's claims again, with rules and deny list as they are now: the guest may have attested at
+    /// another server, or before an operator's change.
     ///
     /// - Returns: the workload's policy, if it names one.
     /// - Throws: a ``Refusal``.
@@ -92,7 +92,8 @@ extension Broker {
         switch grant.session.holder {
         case .platform(_, let denials):
             guard policy.allowsSEV else { throw try await refused(grant, .sevNotAllowed) }
-            // As of this very read of the workload: see ``DenialStore/denies(_:)``.
+            // The mark is as new as the workload's row, which was read with the manifest's seal: see
+            // ``DenialStore/denies(_:)``.
             guard denials == store.denyListMark else {
                 throw try await refused(
                     grant, Refusal(.sessionInvalid, "\(Refusal.denyListChanged): start again at /auth."))
@@ -112,7 +113,8 @@ extension Broker {
                 verdict = expectations(of: guest.claims.tee, own).verdict(on: guest.claims.evidence, at: now())
             }
             guard verdict.isAccepted else { throw try await refused(grant, verdict, policy) }
-            // As of the last of these reads, or of an agent's answer: see ``DenialStore/denies(_:)``.
+            // Last, so that the deny list is as new as the last read or the agent's answer: see
+            // ``DenialStore/denies(_:)``.
             let endorsers = guest.claims.evidence.endorsers
             if let denied = try await denial(among: endorsers, decidedBy: policy?.policy) {
                 throw try await refused(grant, denied, policy)
@@ -121,7 +123,8 @@ extension Broker {
         }
     }
 
-    /// Whether a policy lets a guest in still, once an agent has answered: a reference value may have ended meanwhile.
+    /// Whether the policy still accepts the guest after an agent has answered: a reference value may have ended
+    /// meanwhile.
     func stillLetsIn(_ claims: GuestClaims, _ policy: PolicyInForce?, at time: Date) -> Bool {
         guard let policy, policy.policy.agentDecision != nil else { return true }
         return policy.policy.evaluate(claims, references: policy.references, under: self.policy, at: time).isAccepted
@@ -143,7 +146,8 @@ extension Broker {
 
     // MARK: Records
 
-    /// - Parameter policy: that it was decided by; it says what the guest could have been, so the record says what it was.
+    /// - Parameter policy: the policy that decided. It may accept several measurements, so the record states the
+    ///   guest's own.
     private func record(
         of grant: OpenGrant, _ policy: PolicyInForce?, _ refusal: Refusal? = nil, at time: Date
     ) -> AuditRecord {
@@ -166,7 +170,7 @@ extension Broker {
         return refused(grant.opened.challenge, refusal)
     }
 
-    /// What was acceptable when the guest attested, and is not any more.
+    /// Refuses a guest that was acceptable when it attested and is no longer.
     private func refused(_ grant: OpenGrant, _ verdict: Verdict, _ policy: PolicyInForce?) async throws -> Refusal {
         let refusal = Refusal(.evidenceRefused, verdict.sentence)
         let guest = grant.session.guest
@@ -188,7 +192,7 @@ extension Refusal {
     fileprivate static let noSession = Refusal(
         .sessionInvalid, "There is no attested session for this cookie, or it has ended: start again at /auth.")
 
-    /// Which SEV platform a guest is on is not known any more.
+    /// A session does not name its SEV platform, so any change of the deny list ends it.
     static let denyListChanged = "What the operator denies has changed since the host was looked at"
 
     static func disabled(_ id: WorkloadID) -> Refusal {

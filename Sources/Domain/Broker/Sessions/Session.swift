@@ -3,22 +3,22 @@ import Evidence
 import Formats
 public import FoundationEssentials
 
-/// What hardware has vouched for. There is no other kind.
+/// An attested session. There are no others: a challenge becomes a session when its answer is accepted.
 public struct Session: Sendable, Hashable {
     public enum Holder: Sendable, Hashable {
         /// A guest whose evidence was accepted.
         case guest(AttestedGuest)
-        /// The platform's processor of an SEV guest, to which its secret goes.
+        /// The processor of an SEV guest's platform, to which the secret is encrypted.
         ///
         /// - Parameters:
         ///   - measurement: the keyed launch measurement, 32 bytes.
-        ///   - denials: ``DenialStore/denyListMark``, 8 bytes, as it was when the platform was looked at.
+        ///   - denials: ``DenialStore/denyListMark`` when the platform was verified, 8 bytes.
         case platform(measurement: [UInt8], denials: [UInt8])
     }
 
-    /// The challenge's id, 16 bytes: a challenge makes one session at most.
+    /// The challenge's id, 16 bytes: a challenge opens one session at most.
     public let id: [UInt8]
-    /// `nil` for a guest that named none: policies say what it may have.
+    /// `nil` for a guest that named none: the policy of each resource decides.
     public let workload: Workload.Row?
     public internal(set) var holder: Holder
     /// In whole seconds.
@@ -39,9 +39,9 @@ public struct Session: Sendable, Hashable {
 
 extension Session {
     /// - Parameters:
-    ///   - stored: one whose code was found right.
-    ///   - initData: those that it names.
-    /// - Throws: when another version wrote it, in a form that is not known here.
+    ///   - stored: a row whose code is verified.
+    ///   - initData: the entries of the init data that it names.
+    /// - Throws: when another version of the broker wrote it, in an unknown form.
     init(_ stored: StoredSession, initData: String = "") throws {
         let holder: Holder =
             if ExactText(stored.tee) == ExactText(TEE.sev.name) {
@@ -58,7 +58,7 @@ extension Session {
 }
 
 extension Session.Holder {
-    /// What is kept in place of a guest's claims, in JSON.
+    /// The JSON that is stored in place of a guest's claims; `nil` for a guest.
     var platformText: String? {
         guard case .platform(let measurement, let denials) = self else { return nil }
         return #"{"denials":"\#(Hex.encode(denials))","measurement":"\#(Hex.encode(measurement))"}"#

@@ -2,32 +2,32 @@ import Bytes
 import Crypto
 public import FoundationEssentials
 
-/// Where sessions are kept. As with ``Store``: acknowledged means durable.
+/// Where sessions are stored. As with ``Store``: acknowledged means durable.
 public protocol SessionStore: Sendable {
-    /// Opens a session, and keeps the guest's init data and the attempt that led to it.
+    /// Stores a session, the guest's init data and the attempt that led to it.
     ///
-    /// - Parameter initData: are kept once for all guests that have the same; `nil` when there are none, or they are kept
-    ///   for long enough.
-    /// - Returns: `false` when there is one with the same id, its workload is gone or disabled, or the master key of its code
-    ///   has been retired. Then nothing is written.
+    /// - Parameter initData: stored once for all guests with the same; `nil` when there are none, or they are stored
+    ///   for long enough already.
+    /// - Returns: `false`, with nothing written, when the session exists, its workload is gone or disabled, or the
+    ///   master key of its code has been retired.
     func insert(
         _ session: StoredSession, initData: StoredInitData?, attempt: RecordedAttempt, recording record: AuditRecord
     ) async throws -> Bool
 
-    /// A session that has not expired. None of a workload.
+    /// The open session of a guest that named no workload.
     func session(_ id: [UInt8], at time: Date) async throws -> StoredSession?
 
-    /// A workload's session that has not expired, with the workload and the sealed secret.
+    /// A workload's open session, with the workload and its sealed secret.
     func grant(session id: [UInt8], at time: Date) async throws -> Grant?
 
-    /// The init data with a digest, as far as they are kept.
+    /// The entries of stored init data; `nil` when the digest is unknown.
     func initData(_ digest: [UInt8]) async throws -> String?
 
-    /// Whether init data are kept until then.
+    /// Whether init data are stored until `time` at least.
     func keepsInitData(_ digest: [UInt8], until time: Date) async throws -> Bool
 }
 
-/// What a workload's session may have.
+/// A workload's session with the sealed secret that it gives access to.
 public struct Grant: Sendable {
     public let session: StoredSession
     public let secret: StoredSecret
@@ -35,17 +35,17 @@ public struct Grant: Sendable {
     public init(session: StoredSession, secret: StoredSecret) { (self.session, self.secret) = (session, secret) }
 }
 
-/// Init data as they are in the database.
+/// Init data as stored.
 public struct StoredInitData: Sendable, Hashable {
     /// SHA-256 of `entries`.
     public let digest: [UInt8]
     /// ``GuestClaims/initDataJSON``.
     public let entries: String
-    /// How long they are kept: longer than the guest's row, so that not each guest has to say so anew.
+    /// The end of storage: an hour after the guest's session, so that not every guest with the same has to extend it.
     public let expires: Date
 
-    /// - Parameter guest: until when its row is good.
-    /// - Returns: `nil` for none.
+    /// - Parameter guest: the end of the guest's session.
+    /// - Returns: `nil` for empty entries.
     package init?(_ entries: String, of guest: Date) {
         guard !entries.isEmpty else { return nil }
         digest = Self.digest(of: entries)
@@ -58,28 +58,28 @@ public struct StoredInitData: Sendable, Hashable {
     }
 }
 
-/// A session as it is in the database.
+/// A session as stored.
 public struct StoredSession: Sendable, Hashable {
     /// The challenge's id, 16 bytes.
     public let id: [UInt8]
     public let workload: Workload.Row?
     /// ``TEE/name``.
     public let tee: String
-    /// In hex; empty when there is none.
+    /// The chip's id in hex; empty when unknown.
     public let chip: String
-    /// ``GuestClaims`` in JSON, without the init data; of an SEV guest what its platform's holder has.
+    /// ``GuestClaims`` in JSON, without the init data; for an SEV guest, its platform as JSON.
     public let claims: String
-    /// ``StoredInitData/digest``; none when it sent none.
+    /// ``StoredInitData/digest``; empty when the guest sent no init data.
     public let initData: [UInt8]
     /// ``AttestedGuest/key``.
     public let key: String
     public let token: String
     public let opened: Date
     public let expires: Date
-    /// Made by the broker over all of the above, and the workload as it was when the guest attested: a
-    /// session that someone else wrote into the database, or moved to another workload, is none.
+    /// HMAC-SHA256 over the members above and the workload as it was when the guest attested: a row that was not
+    /// written by a broker, or was moved to another workload, is ignored.
     public let code: [UInt8]
-    /// The id of the master key that the code was made under: that of the challenge.
+    /// The id of the master key of the code: the one that sealed the challenge.
     public let masterKey: String
 
     public init(
@@ -93,10 +93,10 @@ public struct StoredSession: Sendable, Hashable {
 }
 
 extension StoredSession {
-    /// A session that the broker opens: it gets its code here.
+    /// Makes the row of a new session, with its code.
     ///
     /// - Parameters:
-    ///   - claims: the guest's, as its attempt keeps them.
+    ///   - claims: the guest's claims, as its attempt stores them.
     ///   - workload: the session's.
     init(
         _ session: Session, tee: TEE, claims: String?, initData: [UInt8], of workload: Workload?,
@@ -113,7 +113,7 @@ extension StoredSession {
         self = stored(keys.authenticationCode(for: stored([]), of: workload))
     }
 
-    /// What the code is over; every part says its length.
+    /// The bytes that the code covers, each part preceded by its length.
     var authenticatedBytes: [UInt8] {
         func seconds(_ date: Date) -> [UInt8] {
             UInt64(bitPattern: Int64(exactly: date.timeIntervalSince1970.rounded(.down)) ?? .max).bigEndianBytes
@@ -127,7 +127,7 @@ extension StoredSession {
 }
 
 extension Broker {
-    /// The session that answered a challenge, as far as it is open. None of a workload.
+    /// The open session of a guest that answered a challenge and named no workload.
     func session(of opened: OpenedChallenge, at time: Date) async throws -> Session? {
         guard let stored = try await store.session(opened.challenge.id, at: time) else { return nil }
         return try await session(stored, sealedBy: [opened.keys])
@@ -135,8 +135,8 @@ extension Broker {
 
     /// The attested guest of a session.
     ///
-    /// - Parameter candidates: every session cookie that came along; the first one with a session counts.
-    /// - Throws: a ``Refusal`` (`sessionInvalid`) when there is none, or it has ended.
+    /// - Parameter candidates: all session cookies of the request; the first with an open session counts.
+    /// - Throws: a ``Refusal`` (`sessionInvalid`) when none has an open session.
     public func guest(session candidates: [some StringProtocol]) async throws -> AttestedGuest {
         guard !candidates.isEmpty else { throw refusing(.noGuestYet) }
         let time = now()
@@ -146,7 +146,8 @@ extension Broker {
         throw refusing(.noGuest)
     }
 
-    /// The attested guest with a session's id, 16 bytes. For the server's own tokens: when the session ends, so do they.
+    /// The attested guest with a session's id, 16 bytes: for attestation tokens of this server, which end with the
+    /// session.
     ///
     /// - Throws: a ``Refusal`` (`sessionInvalid`).
     public func guest(id: [UInt8]) async throws -> AttestedGuest {
@@ -157,18 +158,18 @@ extension Broker {
     }
 
     /// - Parameter workload: the session's.
-    /// - Returns: `nil` for a row that none of these keys has made.
+    /// - Returns: `nil` for a row whose code was made with none of these keys, or whose init data are not stored.
     func session(
         _ stored: StoredSession, of workload: Workload? = nil, sealedBy keys: [ServerKeys]
     ) async throws -> Session? {
         guard !keys.isEmpty, stored.workload == workload?.row else { return nil }
-        // The workload may be another than it was.
+        // For a workload's session only after the code was verified: it covers the workload, which may have changed.
         if workload == nil, let session = recentSessions.session(stored) { return session }
         guard keys.contains(where: { $0.isGenuine(stored, of: workload) }) else { return nil }
         if workload != nil, let session = recentSessions.session(stored) { return session }
         guard !stored.initData.isEmpty else { return try Session(stored) }
         if let entries = recentInitData.entries(stored.initData) { return try Session(stored, initData: entries) }
-        // The row's code covers their digest.
+        // The row's code covers the digest of the init data.
         guard let entries = try await store.initData(stored.initData),
             StoredInitData.digest(of: entries) == stored.initData
         else { return nil }
@@ -180,6 +181,6 @@ extension Refusal {
     fileprivate static let noGuest = Refusal(
         .sessionInvalid, "There is no attested session for this request, or it has ended: attest again.")
 
-    /// The client library of Confidential Containers attests when it was told this.
+    /// The client library of Confidential Containers attests when it receives this.
     fileprivate static let noGuestYet = Refusal(noGuest.code, noGuest.sentence, isOrdinary: true)
 }
