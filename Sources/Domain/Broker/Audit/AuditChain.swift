@@ -24,7 +24,8 @@ public struct AuditEntry: Sendable, Hashable {
     /// - Throws: ``BrokenTrail`` when the head has a sequence number that no broker gives.
     public init(appending record: String, to previous: AuditHead) throws(BrokenTrail) {
         guard (0..<Int64.max).contains(previous.sequence) else {
-            throw BrokenTrail("The trail's last record has the number \(previous.sequence): someone wrote it there.")
+            throw BrokenTrail(
+                "The trail's last record has the number \(previous.sequence), which no key broker gives: it was inserted.")
         }
         sequence = previous.sequence + 1
         self.record = record
@@ -91,8 +92,8 @@ public struct TrailVerifier: Sendable {
         let wanted = head.sequence + 1
         guard entry.sequence == wanted else {
             throw BrokenTrail(
-                "After record \(head.sequence) comes record \(entry.sequence): those between are missing, or it was put "
-                    + "there.")
+                "Record \(entry.sequence) follows record \(head.sequence): the records between are missing, or record "
+                    + "\(entry.sequence) was inserted.")
         }
         guard entry.hash == AuditEntry.hash(after: head.hash, sequence: wanted, record: entry.record) else {
             throw BrokenTrail(
@@ -103,7 +104,7 @@ public struct TrailVerifier: Sendable {
         for checkpoint in checkpoints.removeValue(forKey: wanted) ?? [] {
             guard checkpoint.head.hash == head.hash else {
                 throw BrokenTrail(
-                    "The checkpoint of \(checkpoint.time.formatted(.iso8601)) has another hash for record \(wanted): "
+                    "The checkpoint of \(checkpoint.time.formatted(.iso8601)) has another hash of record \(wanted): "
                         + "the trail up to it was rewritten.")
             }
             confirmed += 1

@@ -227,7 +227,8 @@ public final class Manifest: Sendable {
             if state < known.least { return false }
             guard state == known.state else { return nil }
             if let seal, known.sealed != seal.sealed.bytes {
-                throw ManifestViolation("The manifest in the database has a state of that number that it had not.")
+                throw ManifestViolation(
+                    "The manifest in the database has the state number of the one read before, and is another.")
             }
             for (entry, (name, digest)) in zip(entries, hashed) where known.rows[name] != digest {
                 throw ManifestViolation.row(entry)

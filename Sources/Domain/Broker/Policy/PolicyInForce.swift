@@ -75,7 +75,7 @@ extension Policy {
                 issuers.isEmpty ? "a guest that attested here" : issuers.map(\.text).joined(separator: " or ")),
             found: .text(issuer.text), isMet: issuers.contains(issuer),
             advice:
-                "The policy \(name) does not take the word of \(issuer): have the guest attest here, or add the issuer "
-                + "to the policy's `issuers`, if whoever runs it may decide over this.")
+                "The policy \(name) does not accept tokens of \(issuer): have the guest attest here, or add the issuer "
+                + "to the policy's `issuers`, if that verifier may decide over what the policy protects.")
     }
 }
