@@ -1,11 +1,11 @@
 public import Evidence
 public import FoundationEssentials
 
-/// What is acceptable of evidence, before any policy is asked: to the server, and to a registration.
+/// The rules for evidence before any release policy: the server's and a registration's.
 public struct Expectations: Sendable, Hashable {
     /// The server's settings.
     public var server: Rules
-    /// Nothing where nobody registered: `kbs verify`, and guests that name no workload.
+    /// Empty without a registration: in `kbs verify`, and for guests that name no workload.
     public var registration: Rules
 
     public init(server: Rules = Rules(), registration: Rules = Rules()) {
@@ -14,16 +14,17 @@ public struct Expectations: Sendable, Hashable {
 }
 
 extension Expectations {
-    /// What is acceptable of claims that were proven before.
+    /// Evaluates the rules on claims that are already proven.
     public func verdict(on claims: Claims, at time: Date) -> Verdict {
         Verdict(of: Question(claims, origin: .registration, own: registration, server: server, at: time).requirements)
     }
 }
 
 extension Attestation {
-    /// Evaluates every check: whether the evidence is genuine, this exchange's, and acceptable.
+    /// Evaluates all checks: whether the evidence is genuine, bound to this exchange, and acceptable.
     ///
-    /// - Parameter explains: whether the verdict says why nothing that came along vouches for the evidence.
+    /// - Parameter explains: whether the verdict explains why none of the offered endorsements vouches for the
+    ///   evidence.
     public func verify(
         by endorsement: Endorsement?, explaining explains: Bool = false, _ exchange: Exchange,
         expecting expectations: Expectations

@@ -1,11 +1,11 @@
 public import Bytes
 public import Evidence
 
-/// What keeps a machine's firmware from a floor: a component that is lower, or a version that evidence does not state.
+/// One way in which firmware misses a floor: a component that is lower, or a version that the evidence does not state.
 public struct FirmwareLag: Sendable, Hashable {
-    /// The claim that falls short, e.g. `reported_tcb`.
+    /// The name of the claim, e.g. `reported_tcb`.
     public let version: String
-    /// The component that is lower; `nil` where the version is not stated at all.
+    /// The lower component; `nil` when the evidence does not state the version.
     public let component: Component?
 
     public struct Component: Sendable, Hashable {
@@ -22,9 +22,9 @@ public struct FirmwareLag: Sendable, Hashable {
 }
 
 extension Vocabulary {
-    /// How the firmware of a technology's machines is held to a floor.
+    /// How a technology's firmware is compared with a floor.
     struct Firmware: Sendable {
-        /// Of the rule with the floors, a table by product.
+        /// The key of the rule with the floors, a table by product.
         let key: ExactText
         let lags: @Sendable (Claims, Rules) -> [FirmwareLag]?
 
@@ -35,8 +35,8 @@ extension Vocabulary {
 }
 
 extension AppraisalPolicy {
-    /// What keeps the firmware under a guest from the server's floor: nothing where it meets it, `nil` where the server has
-    /// none for it.
+    /// The lags of the guest's firmware behind the server's floor: empty when it meets the floor, `nil` when the server
+    /// has no floor for it.
     public func firmwareLags(of claims: Claims) -> [FirmwareLag]? {
         Vocabulary.of(claims.tee).firmware?.lags(claims, rules[claims.tee] ?? Rules())
     }
@@ -51,9 +51,9 @@ extension AppraisalPolicy {
         }
     }
 
-    /// The same with these floors for firmware, and no others.
+    /// The settings with these firmware floors in place of their own.
     ///
-    /// - Parameter text: a product and a version, as `milan=04.00.22.213`; several with commas between them.
+    /// - Parameter text: a product and a version, as `milan=04.00.22.213`; several are separated by commas.
     /// - Throws: a ``Refusal`` that says what to write.
     public func holding(firmwareTo text: String) throws(Refusal) -> AppraisalPolicy {
         var (policy, tables) = (self, [GuestTEE: [ExactText: ExactText]]())
@@ -77,7 +77,7 @@ extension AppraisalPolicy {
         guard parts.count == 2 else {
             throw Refusal(.invalidField, "A floor is a product and a version, such as milan=04.00.22.213.")
         }
-        var problem = "has no firmware that is known"
+        var problem = "is of no product with a known firmware"
         for vocabulary in Vocabulary.all {
             guard let key = vocabulary.firmware?.key,
                 case .table(let read)? = vocabulary.rules.first(where: { $0.key == key })?.shape

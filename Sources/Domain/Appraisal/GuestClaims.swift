@@ -2,10 +2,10 @@ public import Bytes
 public import Evidence
 import Formats
 
-/// What evidence that was found genuine says of a guest: the input of every policy, and what a token states.
+/// The claims of genuine evidence and of its init data: the input of policies and of attestation tokens.
 public struct GuestClaims: Sendable, Hashable {
     public let evidence: Claims
-    /// The claims of the guest's init data, whose digest its evidence states; empty when it sent none.
+    /// The guest's init data, whose digest the evidence states; empty when it sent none.
     public let initData: [ExactText: ExactText]
 
     public init(_ evidence: Claims, initData: [ExactText: ExactText] = [:]) {
@@ -14,15 +14,16 @@ public struct GuestClaims: Sendable, Hashable {
 
     public var tee: GuestTEE { evidence.tee }
     public var measurement: [UInt8]? { evidence.measurement }
-    /// Names the chip, in hex. Empty when the host hides it, or there is none.
+    /// The chip's id in hex; empty when the host hides it, or the technology has none.
     public var chip: String { evidence.chip.map { Hex.encode($0) } ?? "" }
 }
 
-/// As they are kept with a guest, in JSON: `JSONEncoder` and `JSONDecoder` take longer for it than for the rest of a release.
+/// The stored form, in JSON. Not by `JSONEncoder` and `JSONDecoder`, which take longer for it than the rest of a
+/// release.
 ///
-/// Init data are apart: they are long, and many guests have the same.
+/// Init data are separate: they are long, and many guests have the same.
 extension GuestClaims {
-    /// - Parameter initData: ``initDataJSON``; the empty text for none.
+    /// - Parameter initData: ``initDataJSON``; empty for none.
     package init(json text: String, initData entries: String = "") throws(MalformedInput) {
         let json = try JSON(Array(text.utf8))
         let member = try json.member("tee")
@@ -40,7 +41,7 @@ extension GuestClaims {
         JSONValue(["claims": evidence.json, "tee": .text(tee.rawValue)] as [ExactText: JSONValue]).encodedText
     }
 
-    /// The empty text for none.
+    /// Empty when there are no init data.
     package var initDataJSON: String {
         initData.isEmpty ? "" : JSONValue(initData.mapValues { .text($0.text) }).encodedText
     }

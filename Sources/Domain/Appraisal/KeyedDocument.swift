@@ -1,17 +1,17 @@
 import Bytes
 package import Formats
 
-/// Keys and values of which every key is taken, or is an error: a TOML document, the same in JSON, or a table of one.
+/// A reader of a TOML document, of the same in JSON, or of a table in one. A key that is never read is an error.
 struct KeyedDocument {
-    /// More than any policy has.
+    /// The longest document, in bytes.
     static let longest = 65_536
 
-    /// For sentences: `The policy web`.
+    /// The subject of error messages: `The policy web`.
     private let subject: String
     private let members: [ExactText: JSONValue]
-    /// Where they stand; `nil` in JSON.
+    /// The members with their lines; `nil` in JSON.
     private let lines: TOMLTable?
-    /// The keys that were asked for, in this order.
+    /// The keys that were read, in order.
     private var known: [ExactText] = []
 
     private init(_ subject: String, _ members: [JSONValue.Member], _ lines: TOMLTable?) {
@@ -66,9 +66,9 @@ struct KeyedDocument {
         return UInt64(small)
     }
 
-    /// A list of texts. One text alone is a list of one.
+    /// Reads a list of texts. A single text is read as a list of one.
     ///
-    /// - Parameter mayBeEmpty: whether an empty list means something.
+    /// - Parameter mayBeEmpty: whether an empty list is allowed.
     mutating func list(_ key: ExactText, mayBeEmpty: Bool = false) throws(Refusal) -> [String]? {
         guard let value = take(key) else { return nil }
         let wanted = "must be a list of texts, such as \(key) = [\"…\"]"
@@ -76,7 +76,7 @@ struct KeyedDocument {
         case .text(let text): return [text]
         case .array(let elements):
             guard mayBeEmpty || !elements.isEmpty else {
-                throw refuse(key, "is an empty list, which nobody can meet: give a value, or leave it out")
+                throw refuse(key, "is an empty list, which no guest meets: give a value, or leave it out")
             }
             var texts: [String] = []
             for element in elements {
@@ -91,7 +91,7 @@ struct KeyedDocument {
         }
     }
 
-    /// A list of texts, whole numbers or truth values, as they are written. One alone is a list of one.
+    /// Reads a list of texts, whole numbers or truth values, as text. A single value is read as a list of one.
     mutating func scalars(_ key: ExactText) throws(Refusal) -> [String]? {
         let values: [JSONValue]
         switch members[key] {
@@ -113,7 +113,8 @@ struct KeyedDocument {
         return texts
     }
 
-    /// A list of texts, each of which means something.
+    /// Reads a list of texts, each converted by `read`; `nil` from it refuses the text, and `wanted` says what is
+    /// accepted.
     mutating func list<T>(
         _ key: ExactText, of wanted: String, mayBeEmpty: Bool = false, _ read: (String) throws(Refusal) -> T?
     ) throws(Refusal) -> [T]? {
@@ -122,7 +123,7 @@ struct KeyedDocument {
         for text in texts {
             let value: T?
             do throws(Refusal) { value = try read(text) } catch {
-                throw refuse(key, "holds what it cannot: \(error.sentence)")
+                throw refuse(key, "has a value that cannot be used: \(error.sentence)")
             }
             guard let value else { throw refuse(key, "holds \"\(text.prefix(100))\", and \(wanted)") }
             values.append(value)
@@ -130,7 +131,7 @@ struct KeyedDocument {
         return values
     }
 
-    /// A table of texts; empty when there is none.
+    /// Reads a table of texts; empty when the key is absent.
     mutating func table(_ key: ExactText) throws(Refusal) -> [ExactText: ExactText] {
         guard let value = take(key) else { return [:] }
         guard let members = value.members, !members.isEmpty else {
@@ -146,7 +147,7 @@ struct KeyedDocument {
         return texts
     }
 
-    /// A table with keys of its own, which may have none.
+    /// Reads a table as a document of its own, which may be empty.
     mutating func document(_ key: ExactText) throws(Refusal) -> KeyedDocument? {
         guard let value = take(key) else { return nil }
         guard let members = value.members else {
@@ -157,20 +158,20 @@ struct KeyedDocument {
 
     private mutating func take(_ key: ExactText) -> JSONValue? {
         known.append(key)
-        // JSON's reader takes an empty list for one of numbers.
+        // The JSON reader decodes an empty list as a list of numbers.
         if case .bytes(let numbers)? = members[key], numbers.isEmpty { return .array([]) }
         return members[key]
     }
 
-    /// - Parameter other: says of a key that is not known here where it belongs; `nil` when it is not known at all.
-    /// - Throws: a ``Refusal`` when something was not taken.
+    /// - Parameter other: says where a key belongs that is not allowed here; `nil` when it is unknown everywhere.
+    /// - Throws: a ``Refusal`` when the document has a key that was not read.
     func finish(_ other: (ExactText) -> String? = { _ in nil }) throws(Refusal) {
         guard let key = members.keys.filter({ !known.contains($0) }).sorted().first else { return }
         throw refuse(
             key, other(key) ?? "is not known. What there is: \(known.map(\.text).joined(separator: ", "))")
     }
 
-    /// An error about a key, with its line if it is there.
+    /// An error about a key, with its line where there is one.
     func refuse(_ key: ExactText, _ problem: String) -> Refusal {
         let line = lines?[key.text].map { ", line \($0.keyPosition.line)" } ?? ""
         let end = problem.hasSuffix(".") ? "" : "."
@@ -179,7 +180,7 @@ struct KeyedDocument {
 }
 
 extension JSONValue {
-    /// Times as they are written: what they mean is for whoever reads the key.
+    /// Times become texts: the key's reader decides on their meaning.
     package init(_ table: TOMLTable) {
         self = .object(table.entries.map { Member($0.key.text, JSONValue($0.value)) })
     }

@@ -1,35 +1,35 @@
-/// Why something was not done: a stable code for programs, and a sentence that says what to do.
+/// A refusal: a stable code for programs, and a sentence that says what to do.
 ///
-/// The one vocabulary of errors that a client may see. A dialect turns it into its own form.
+/// The only errors that a client may see. A dialect encodes them in its own form.
 public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Stable: clients, logs and metrics rely on it. docs/refusals.md lists what each means.
+    /// Stable names: clients, logs and metrics rely on them. docs/refusals.md explains each.
     public enum Code: String, Sendable, Hashable, CaseIterable {
         /// The request cannot be read.
         case malformed
-        /// A field of a registration has a value that cannot be used.
+        /// A field has a value that cannot be used.
         case invalidField = "invalid_field"
         /// The caller may not do this from there.
         case registrationForbidden = "registration_forbidden"
         /// The workload is registered and may not be replaced.
         case workloadExists = "workload_exists"
-        /// There is a resource of this name, and it may not be replaced, or not by a workload.
+        /// A resource has this name and may not be replaced, or not by a workload.
         case resourceExists = "resource_exists"
         case workloadUnknown = "workload_unknown"
-        /// The operator has disabled the workload for now.
+        /// An operator has disabled the workload.
         case workloadDisabled = "workload_disabled"
-        /// The workload is another than the caller expected.
+        /// A precondition (If-Match, If-None-Match) does not hold.
         case preconditionFailed = "precondition_failed"
-        /// No credentials came with the request, or not usable ones.
+        /// The request has no credentials, or none that are valid.
         case unauthenticated
         /// The caller's role does not allow it.
         case forbidden
-        /// There is nothing under that name.
+        /// The name is unknown.
         case notFound = "not_found"
-        /// Something else depends on it.
+        /// Other objects refer to it.
         case inUse = "in_use"
         /// The workload is registered for another technology.
         case technologyMismatch = "tee_mismatch"
-        /// No challenge came with the evidence, or not one that this server made.
+        /// The evidence came without a challenge of this server.
         case challengeInvalid = "challenge_invalid"
         case challengeExpired = "challenge_expired"
         /// The challenge has been answered before.
@@ -46,21 +46,21 @@ public struct Refusal: Error, Sendable, Hashable, CustomStringConvertible {
         case keyUnknown = "key_unknown"
         /// The resource's policy does not give it to this guest.
         case policyRefused = "policy_refused"
-        /// The operator has disabled the resource for now.
+        /// An operator has disabled the resource.
         case resourceDisabled = "resource_disabled"
         /// The caller's address makes too many requests.
         case rateLimited = "rate_limited"
-        /// More evidence waits to be verified than the server takes on.
+        /// Too many verifications are waiting.
         case overloaded
-        /// The server cannot do its work now.
+        /// The server cannot answer now: the database, for one, is down.
         case unavailable
     }
 
     public let code: Code
     public let sentence: String
-    /// How long the caller should wait before it tries again, in seconds.
+    /// The time to wait before another try, in seconds.
     public let retryAfter: Int?
-    /// Whether ordinary clients meet it in the normal course of things: they ask first, and attest when they are told to.
+    /// Whether clients meet it in normal operation: they ask before they have attested.
     public let isOrdinary: Bool
 
     public init(_ code: Code, _ sentence: String, retryAfter: Int? = nil, isOrdinary: Bool = false) {

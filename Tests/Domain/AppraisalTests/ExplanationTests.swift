@@ -55,7 +55,7 @@ struct ExplanationTests {
     @Test("Reference values that are gone or have expired are pointed out")
     func references() throws {
         let gone = try explain("[snp]\nmeasurements = [\"@web-1\"]", references: [:])
-        #expect(gone.contains("@web-1 (WHICH IS NOT THERE"))
+        #expect(gone.contains("@web-1 (MISSING"))
         let expired = try explain(
             "[snp]\nmeasurements = [\"@web-1\"]", references: [PolicyName("web-1"): set("web-1", expires: time)])
         #expect(expired.contains("EXPIRED on 2025-10-09"))

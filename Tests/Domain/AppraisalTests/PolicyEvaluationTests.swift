@@ -364,7 +364,7 @@ struct PolicyEvaluationTests {
         #expect(scene.verdict.isAccepted)
         try keep(ValidityPeriod(from: Self.time + 1))
         #expect(scene.verdict.failures.map(\.name) == [.policyMeasurement])
-        #expect(scene.verdict.sentence.contains("@web-1, which have it, count from 2025-10-09T"))
+        #expect(scene.verdict.sentence.contains("@web-1, which have it, are valid from 2025-10-09T"))
         try keep(ValidityPeriod(expires: Self.time), next: try PolicyName("web-2"))
         #expect(scene.verdict.failures.map(\.name) == [.policyMeasurement])
         #expect(scene.verdict.sentence.contains("launch the guest from what @web-2 stands for"))

@@ -2,11 +2,11 @@ public import Bytes
 import Crypto
 public import Formats
 
-/// The policy by which a Kata agent lets its host start containers, as the guest's init data have it (`policy.rego`).
+/// The policy by which a Kata agent lets its host start containers: `policy.rego` in the guest's init data.
 ///
-/// `genpolicy` writes rules in Rego that are the same for every pod, and behind them `policy_data := ` with one JSON object
-/// that says which containers the pod may run. The data bind the agent only as far as the rules read them: whoever
-/// chooses the rules can let a pod do more than its data say.
+/// `genpolicy` writes rules in Rego that are the same for every pod, followed by `policy_data := ` and one JSON object
+/// with the containers that the pod may run. The data restrict the agent only as far as the rules use them: other rules
+/// can allow a pod more than its data say.
 public struct AgentPolicy: Sendable {
     /// The init data's entry.
     public static let name: ExactText = "policy.rego"
@@ -15,7 +15,7 @@ public struct AgentPolicy: Sendable {
     /// SHA-256 of the policy without that object.
     let rulesDigest: [UInt8]
 
-    /// - Returns: `nil` when there is no policy, or none with `policy_data`.
+    /// - Returns: `nil` without a policy, or when the policy has no `policy_data`.
     public init?(initData: [ExactText: ExactText]) {
         guard let policy = initData[Self.name] else { return nil }
         let text = Array(policy.text.utf8)
@@ -27,13 +27,13 @@ public struct AgentPolicy: Sendable {
         rulesDigest = Array(hash.finalize())
     }
 
-    /// The one object that is assigned to `policy_data`. Two assignments would be two readings.
+    /// The range of the object assigned to `policy_data`; `nil` for none or several, which would be ambiguous.
     private static func policyData(in text: [UInt8]) -> Range<Int>? {
         let mark = Array("policy_data := ".utf8)
         var found: Int?
         var index = 0
         while index + mark.count < text.count {
-            // At the beginning of a line: not in a comment, nor in another name's end.
+            // Only at the beginning of a line: not in a comment, nor at the end of another name.
             if index == 0 || text[index - 1] == UInt8(ascii: "\n"), text[index...].starts(with: mark) {
                 guard found == nil else { return nil }
                 found = index + mark.count
@@ -72,7 +72,7 @@ public struct AgentPolicy: Sendable {
 
     private var containers: [JSON] { claims["containers"]?.asArray ?? [] }
 
-    /// The images that containers are started from, as they stand there.
+    /// The container images, as written there.
     public var containerImages: [ExactText] { containers.compactMap { Self.image(of: $0) } }
 
     /// The users that containers run as.
@@ -88,14 +88,15 @@ public struct AgentPolicy: Sendable {
         container["OCI"]?["Annotations"]?[name]?.asText.map { ExactText($0) }
     }
 
-    /// Containers that name no image. The pod's own, which only holds its namespaces, is none of them.
+    /// The number of containers without an image name. The pod's sandbox container, which only holds its namespaces, is
+    /// left out.
     var containersWithoutImage: Int {
         containers.count {
             Self.image(of: $0) == nil && Self.annotation("io.kubernetes.cri.container-type", of: $0) != "sandbox"
         }
     }
 
-    /// A value that is no array and no object: a text as it is, anything else as JSON writes it.
+    /// The scalar at a JSON pointer: a text as it is, another value in its JSON form.
     ///
     /// - Parameter pointer: e.g. `/containers/1/OCI/Process/Args/0`. Source: RFC 6901.
     func value(at pointer: ExactText) -> ExactText? {
@@ -119,7 +120,7 @@ public struct AgentPolicy: Sendable {
         }
     }
 
-    /// Whether it is a JSON pointer to something in the claims.
+    /// Whether the text is a JSON pointer below the root.
     static func isPointer(_ text: ExactText) -> Bool { if case .some = segments(of: text) { true } else { false } }
 
     private static func segments(of pointer: ExactText) -> [String]? {

@@ -3,19 +3,19 @@ public import Evidence
 public import FoundationEssentials
 
 extension Policy {
-    /// Holds claims against every rule, and those of the server that hold whatever a policy says.
+    /// Evaluates all rules on claims, and the server's settings, which hold whatever a policy says.
     ///
     /// - Parameters:
-    ///   - claims: of evidence that was found genuine.
-    ///   - references: at least the sets that the policy names. One that is missing lets nobody in.
-    ///   - server: what the server accepts at all.
+    ///   - claims: the claims of genuine evidence.
+    ///   - references: at least the sets that the policy names. A missing set accepts no guest.
+    ///   - server: the server's settings.
     public func evaluate(
         _ claims: GuestClaims, references: ReferenceValues, under server: AppraisalPolicy, at time: Date
     ) -> Verdict {
         Verdict(of: requirements(on: claims, references: references, under: server, at: time))
     }
 
-    /// The same as a list, to be added to the verdict on the evidence itself.
+    /// The requirements of ``evaluate(_:references:under:at:)``, to be added to the verdict on the evidence.
     public func requirements(
         on claims: GuestClaims, references: ReferenceValues, under server: AppraisalPolicy, at time: Date
     ) -> [Requirement] {
@@ -32,8 +32,8 @@ extension Policy {
         return list
     }
 
-    /// A guest needs the server's word each time, not only when it attested: it may have attested at another server, or
-    /// before this one was started with other settings.
+    /// The technology is checked at each release, not only at attestation: the guest may have attested at another
+    /// server, or before this one was restarted with other settings.
     private func technology(_ tee: GuestTEE, under server: AppraisalPolicy) -> Requirement {
         let isTaken = server.rules[tee] != nil
         let taken = vocabularies.map(\.tee).filter { server.rules[$0] != nil }.map(\.rawValue)
@@ -46,7 +46,7 @@ extension Policy {
                 : Vocabulary.of(tee).advice)
     }
 
-    /// What the policy does not list would be the host's own choice: the address of another broker, for one.
+    /// The init data must be those listed: any other entry is the host's choice, such as the address of another broker.
     private func initData(_ claims: GuestClaims) -> Requirement {
         let wrong = initData.filter { claims.initData[$0.key] != $0.value }.keys.sorted().map(\.text)
         let more = isInitDataOpen ? [] : claims.initData.keys.filter { initData[$0] == nil }.sorted().map(\.text)
@@ -69,7 +69,7 @@ extension Policy {
                         + "or change the policy.")
     }
 
-    /// What the agent's policy lets the pod run. Init data that no evidence is bound to are not among the claims.
+    /// The containers that the agent's policy allows. Init data count only if evidence is bound to them.
     private func agentPolicy(_ claims: GuestClaims) -> [Requirement] {
         guard containerImages != nil || agentPolicyRules != nil || !agentPolicyClaims.isEmpty else { return [] }
         let agent = AgentPolicy(initData: claims.initData)
@@ -120,7 +120,7 @@ extension Policy {
 }
 
 extension AppraisalPolicy {
-    /// What the server's own conditions make of a guest, whatever else is asked of it.
+    /// Evaluates the server's settings alone.
     public func evaluate(_ claims: GuestClaims, at time: Date) -> Verdict {
         Verdict(
             of: [technology(claims.tee)]
@@ -129,7 +129,7 @@ extension AppraisalPolicy {
                 ).requirements)
     }
 
-    /// Whether guests of a technology are taken at all.
+    /// The requirement that the server accepts a technology.
     public func technology(_ tee: GuestTEE) -> Requirement {
         Requirement(
             .policyTechnology, expected: .text("a technology that this server takes"), found: .text(tee.rawValue),

@@ -3,11 +3,11 @@ import Evidence
 public import FoundationEssentials
 
 extension Policy {
-    /// Who gets in, in plain English, one rule a line. What is dangerous comes first and is loud.
+    /// The policy in plain English, one rule a line. Dangerous rules come first, as warnings.
     ///
     /// - Parameters:
-    ///   - references: the sets that are there, so that their values' number and expiry can be told; `nil` where none
-    ///     can be looked up.
+    ///   - references: the existing sets, to state the number and expiry of their values; `nil` where sets cannot be
+    ///     looked up.
     public func explanation(references: ReferenceValues?, at time: Date) -> String {
         var lines = dangers.map { "WARNING: \($0)" }
         if !lines.isEmpty { lines.append("") }

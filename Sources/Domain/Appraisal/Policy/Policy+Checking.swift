@@ -2,8 +2,8 @@ import Bytes
 import Evidence
 
 extension Policy {
-    /// Sees to it that the policy means something: that lists are not empty, that values have the length of what they
-    /// are compared with, and that it does not let every genuine guest in unless it says so.
+    /// Checks that the policy is meaningful: lists are not empty, values have the length of the claims they are
+    /// compared with, and the policy does not accept every genuine guest unless it says so.
     ///
     /// - Throws: a ``Refusal`` that names the rule and says what to write.
     public func check() throws(Refusal) {
@@ -34,9 +34,9 @@ extension Policy {
             throw refuse("issuers", "holds a name twice, or one that is empty or longer than 512 bytes")
         }
         guard !isInitDataOpen || !initData.isEmpty else {
-            throw refuse("init_data_open", "is true, and there are no init_data: then any are taken anyhow")
+            throw refuse("init_data_open", "is true without init_data: any init data are accepted then anyway")
         }
-        // Kept as JSON, whose usual readers would take one for the other.
+        // Stored as JSON, whose usual readers would take the two names for one.
         let alike = "has two names that differ in bytes only and look the same: remove one"
         guard Set(initData.keys.map(\.text)).count == initData.count else { throw refuse("init_data", alike) }
         guard Set(agentPolicyClaims.keys.map(\.text)).count == agentPolicyClaims.count else {
@@ -74,7 +74,7 @@ extension Vocabulary {
     /// `[snp] or [sample]`.
     static var tables: String { Wording.either(all.map { "[\($0.tee.rawValue)]" }) }
 
-    /// What is wrong with a policy's rules: conditions that nobody or everybody meets, and those that no rule reads.
+    /// The problem with a policy's rules: conditions that no guest or every guest meets, and keys of no rule.
     func fault(in rules: Rules) -> (key: ExactText, problem: String)? {
         for key in rules.keys {
             guard let rule = written.first(where: { $0.key == key }), let condition = rules[key] else {
@@ -91,9 +91,9 @@ extension Vocabulary {
                 acceptsAny
                     ? "is true, and there are measurements or keys to be met: remove one of the two"
                     : pins.isEmpty
-                        ? "is not true in [\(tee.rawValue)], whose guests can show nothing: set it to true if any are meant"
-                        : "is not true, and nothing says which guests are meant. Everyone who rents a confidential virtual "
-                            + "machine would get in: give \(Wording.either(pins)), or set it to true if that is meant"
+                        ? "is not true in [\(tee.rawValue)], whose guests prove nothing: set it to true if any are meant"
+                        : "is not true, and no rule says which software is meant. Anyone who rents a confidential "
+                            + "virtual machine gets in: give \(Wording.either(pins)), or set it to true if that is meant"
             )
         }
         return nil

@@ -1,15 +1,16 @@
 public import Bytes
 public import Evidence
 
-/// What an attested guest must show to get a resource. Every rule must be met; within a rule, any of its values will do.
+/// A release policy: the rules that an attested guest must meet to get a resource. All rules must hold; within a rule,
+/// one of its values suffices.
 public struct Policy: Sendable, Hashable {
     public let name: PolicyName
     public var description = ""
-    /// By technology. Guests of another get nothing.
+    /// Rules by technology. Guests of any other are refused.
     public var rules: [GuestTEE: Rules] = [:]
-    /// Claims of the guest's init data, and what each must be.
+    /// Required entries of the guest's init data.
     public var initData: [ExactText: ExactText] = [:]
-    /// Whether a guest may have init data beside those, of which the policy says nothing.
+    /// Whether a guest may have further init data, which the policy does not check.
     public var isInitDataOpen = false
     /// The container images that the agent's policy in the init data may let a pod run.
     public var containerImages: [ExactText]?
@@ -17,24 +18,24 @@ public struct Policy: Sendable, Hashable {
     public var agentPolicyClaims: [ExactText: ExactText] = [:]
     /// SHA-256 of the agent's policy without its `policy_data`: the rules that give the data their meaning.
     public var agentPolicyRules: [[UInt8]]?
-    /// Other verifiers (`iss`) whose tokens guests may come with; without any, a guest attests here.
+    /// Other verifiers (`iss`) whose tokens are accepted; when empty, guests attest here.
     public var issuers: [ExactText] = []
-    /// The decision that an Open Policy Agent must give too, e.g. `policy/allow`.
+    /// The path of a decision that an Open Policy Agent must allow too, e.g. `policy/allow`.
     public var agentDecision: String?
 
     public init(name: PolicyName) { self.name = name }
 
-    /// The same, but for what it asks of an agent's policy.
+    /// The policy without its rules over an agent's policy.
     public var withoutAgentPolicy: Policy {
         var policy = self
         (policy.containerImages, policy.agentPolicyRules, policy.agentPolicyClaims) = (nil, nil, [:])
         return policy
     }
 
-    /// Its technologies, in the order of the list.
+    /// The vocabularies of its technologies, in the order of ``Vocabulary/all``.
     var vocabularies: [Vocabulary] { Vocabulary.all.filter { rules[$0.tee] != nil } }
 
-    /// The sets that it names, in the order of their names.
+    /// The names of the sets it refers to, sorted.
     public var referenceNames: [PolicyName] {
         var names: Set<PolicyName> = []
         for rules in rules.values {
@@ -46,14 +47,14 @@ public struct Policy: Sendable, Hashable {
     }
 }
 
-/// What the server accepts, whatever a registration or a policy says: rules for everybody.
+/// The server's settings for evidence: rules that hold for all guests, whatever a registration or a policy says.
 public struct AppraisalPolicy: Sendable, Hashable {
-    /// By technology. Guests of another are not taken.
+    /// Rules by technology. Guests of any other are refused.
     public var rules: [GuestTEE: Rules] = [.snp: Rules()]
     public var allowsSEVDebug = false
-    /// Whether SEV and SEV-ES guests are taken.
+    /// Whether SEV and SEV-ES guests are accepted.
     public var allowsSEV = true
-    /// The products whose SEV and SEV-ES guests are taken, e.g. `rome`; `nil`: all that are known.
+    /// The products whose SEV and SEV-ES guests are accepted, e.g. `rome`; `nil` for all known ones.
     public var sevProducts: [ExactText]?
 
     public init() {}
@@ -64,7 +65,7 @@ public struct AppraisalPolicy: Sendable, Hashable {
         set { rules[.snp] = newValue }
     }
 
-    /// Whether guests without hardware are attested: whoever can reach the server is then one.
+    /// Whether guests without hardware are attested: anyone who can reach the server can then pass for a guest.
     public var allowsSample: Bool {
         get { rules[.sample] != nil }
         set { rules[.sample] = newValue ? Rules() : nil }

@@ -3,19 +3,19 @@ import Evidence
 import Formats
 
 extension Policy {
-    /// Reads a policy from TOML. docs/policies.md says what may stand there.
+    /// Reads a policy from TOML. docs/policies.md describes the format.
     ///
-    /// - Throws: a ``Refusal`` that names the key, and its line where it can be found.
+    /// - Throws: a ``Refusal`` that names the key, with its line where there is one.
     public init(toml text: String, name: PolicyName) throws(Refusal) {
         self.init(name: name)
         var document = try KeyedDocument(toml: text, subject: "The policy \(name)")
         try read(&document, filling: true)
     }
 
-    /// Reads a policy as it is kept (``json``).
+    /// Reads a stored policy (``json``).
     ///
-    /// - Throws: a ``Refusal``, also for a rule or a form that another version of this program wrote: the policy then decides
-    ///   nothing, rather than without it.
+    /// - Throws: a ``Refusal``, also for a rule or a form of another version of this program: such a policy then
+    ///   decides nothing, rather than decide without the rule.
     public init(json text: String) throws(Refusal) {
         var document = try KeyedDocument(json: text, subject: "The policy")
         guard try document.number("form") == UInt64(Self.form) else {
@@ -25,7 +25,7 @@ extension Policy {
         try read(&document, filling: false)
     }
 
-    /// As it is kept: its document, with what that left unsaid.
+    /// The stored form: the document with its defaults written out.
     public var json: String {
         var members: [ExactText: JSONValue] = ["form": .integer(Self.form), "name": .text(name.text)]
         if !description.isEmpty { members["description"] = .text(description) }
@@ -47,10 +47,10 @@ extension Policy {
         return JSONValue(members).encodedText
     }
 
-    /// Of ``json``. Rules may be added without another.
+    /// The version of ``json``. New rules need no new version.
     private static let form = 4
 
-    /// - Parameter filling: whether what is not there is what policies usually have.
+    /// - Parameter filling: whether missing rules get their defaults.
     private mutating func read(_ document: inout KeyedDocument, filling: Bool) throws(Refusal) {
         description = try document.text("description") ?? ""
         for vocabulary in Vocabulary.all {
@@ -83,7 +83,7 @@ extension Policy {
         try check()
     }
 
-    /// Keys of all technologies.
+    /// Keys outside the technologies' tables.
     private static let common: Set<ExactText> = [
         "description", "init_data", "init_data_open", "container_images", "agent_policy_rules", "agent_policy_claims",
         "issuers", "opa",
@@ -91,7 +91,7 @@ extension Policy {
 }
 
 extension Vocabulary {
-    /// Where a rule is written; `nil` for what is none.
+    /// The place where a rule is written, for errors; `nil` when no vocabulary has the key.
     fileprivate static func place(of key: ExactText) -> String? {
         let (tables, keys) = all.reduce(into: ([String](), [String]())) { found, vocabulary in
             guard let rule = vocabulary.written.first(where: { $0.key == key }) else { return }

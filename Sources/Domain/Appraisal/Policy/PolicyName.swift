@@ -1,5 +1,5 @@
-/// What an operator calls a policy or a set of reference values: 1–64 characters of `A–Z a–z 0–9 . _ -`, the first a
-/// letter or digit.
+/// The name of a policy or of a set of reference values: 1–64 characters of `A–Z a–z 0–9 . _ -`, the first a letter or
+/// digit.
 public struct PolicyName: Sendable, Hashable, Comparable, CustomStringConvertible {
     public let text: String
 

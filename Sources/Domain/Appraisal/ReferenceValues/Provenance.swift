@@ -1,8 +1,8 @@
 public import Bytes
 public import Formats
 
-/// How a reference value came about: what it was computed from, or the guest that showed it. For people: nothing is decided by
-/// it, and it is as true as whoever set the value.
+/// The origin of a reference value: the files and settings it was computed from, or the guest that showed it. For
+/// people: no decision uses it, and it is only as reliable as the operator who set the value.
 public struct Provenance: Sendable, Hashable, Codable {
     public enum Origin: String, Sendable, Hashable, Codable, CaseIterable {
         /// From files and settings (`kbs measure`).
@@ -11,13 +11,13 @@ public struct Provenance: Sendable, Hashable, Codable {
         case seen
     }
 
-    /// A file that went into a value.
+    /// An input file of a computed value.
     public struct File: Sendable, Hashable, Codable {
         /// `firmware`, `kernel`, `initrd`.
         public let role: String
-        /// Without its folders; absent where it is not known.
+        /// The file's name without folders; `nil` when unknown.
         public let name: String?
-        /// Hex digits.
+        /// In hex.
         public let sha256: String
         /// In bytes.
         public let size: Int
@@ -28,12 +28,12 @@ public struct Provenance: Sendable, Hashable, Codable {
     }
 
     public let origin: Origin
-    /// What computed it, with its version.
+    /// The program that computed it, with its version.
     public let tool: String?
     public let files: [File]
-    /// The kernel's, to the last space.
+    /// The kernel's command line, exact to the last space.
     public let commandLine: String?
-    /// What else it depends on, by name: `vcpus`, `cpu`, `guest-features`; of a guest that was seen, which one it was.
+    /// Further inputs by name: `vcpus`, `cpu`, `guest-features`; for a seen value, the attempt.
     public let parameters: [String: String]
 
     enum CodingKeys: String, CodingKey {
@@ -51,7 +51,7 @@ public struct Provenance: Sendable, Hashable, Codable {
 }
 
 extension Provenance {
-    /// In JSON, in bytes. A kernel's command line has 2,048 at most.
+    /// The longest provenance in JSON, in bytes. A kernel's command line has at most 2,048.
     static let longest = 8_192
 
     /// - Throws: ``MalformedInput`` that names the member.
@@ -70,7 +70,7 @@ extension Provenance {
         self.init(
             origin, tool: try json.optional("tool")?.text(), files: files,
             commandLine: try json.optional("command_line")?.text(), parameters: parameters)
-        // It is kept as it is written here, which may be longer than it was sent.
+        // The stored form is the one written here, which may be longer than the received one.
         guard self.json.encoded.count <= Self.longest else {
             throw json.unfit("a provenance of at most \(Self.longest) bytes")
         }

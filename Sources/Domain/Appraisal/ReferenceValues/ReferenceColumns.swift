@@ -2,15 +2,15 @@ import Bytes
 import Formats
 import FoundationEssentials
 
-/// As a column of a database has the values.
+/// The column of the values.
 extension ReferenceValueSet {
-    /// Digests one after the other, and a byte behind them for one that was set alone; other values as JSON.
+    /// Digests one after the other, followed by a byte 1 for a value that was set alone; values of other kinds as JSON.
     package var valuesColumn: [UInt8] {
         guard kind.isRead else { return json.encoded }
         return values.flatMap(\.bytes) + (isSingle ? [1] : [])
     }
 
-    /// - Returns: `nil` for what no column has.
+    /// - Returns: `nil` for bytes that are no such column.
     package static func values(column: [UInt8], kind: Kind) -> (values: [[UInt8]], isSingle: Bool)? {
         if let length = kind.length {
             let (count, rest) = column.count.quotientAndRemainder(dividingBy: length)
@@ -31,7 +31,7 @@ extension ReferenceValueSet {
     }
 }
 
-/// The columns beside it, which have something for each value, in the same order.
+/// The columns of periods and provenance, with an element for each value, in the same order.
 extension ReferenceValueSet {
     /// Both ends of each value's period, as seconds since 1970 in 8 bytes; empty when no value has any.
     package var periodsColumn: [UInt8] {
@@ -46,7 +46,7 @@ extension ReferenceValueSet {
             .bigEndianBytes
     }
 
-    /// - Returns: `nil` for what no column has.
+    /// - Returns: `nil` for bytes that are no such column.
     package static func periods(column: [UInt8], count: Int) -> [ValidityPeriod]? {
         guard !column.isEmpty else { return Array(repeating: .always, count: count) }
         guard column.count == count * 16 else { return nil }
@@ -59,12 +59,12 @@ extension ReferenceValueSet {
         }
     }
 
-    /// Who put in each value, when, and its provenance: JSON.
+    /// The entry and the provenance of each value: JSON.
     package var provenanceColumn: String { JSONValue.array(values.map(\.details)).encodedText }
 
-    /// The same values with what the column has of them.
+    /// The set with the entries and provenances of a column.
     ///
-    /// - Throws: ``MalformedInput`` for what no column has.
+    /// - Throws: ``MalformedInput`` for text that is no such column.
     package func reading(provenance column: String) throws -> ReferenceValueSet {
         var limits = JSON.Limits()
         limits.values = 1 << 22

@@ -4,9 +4,9 @@ import Formats
 public import FoundationEssentials
 
 extension ReferenceValueSet {
-    /// Reads a set from TOML. docs/policies.md says what may stand there.
+    /// Reads a set from TOML. docs/policies.md describes the format.
     ///
-    /// - Throws: a ``Refusal`` that names the key, and its line where it can be found.
+    /// - Throws: a ``Refusal`` that names the key, with its line where there is one.
     public init(toml text: String, name: PolicyName) throws(Refusal) {
         var document = try KeyedDocument(toml: text, subject: "The set of reference values \(name)")
         let kinds = Kind.allCases.map(\.rawValue).joined(separator: ", ")

@@ -1,7 +1,7 @@
 import Formats
 public import FoundationEssentials
 
-/// What operators do to a set: each makes the whole set that takes its place.
+/// Changes of a set: each makes the whole set that replaces it.
 extension ReferenceValueSet {
     private func with(values: [ReferenceValue], supersededBy: PolicyName?) throws(Refusal) -> ReferenceValueSet {
         try ReferenceValueSet(
@@ -9,8 +9,8 @@ extension ReferenceValueSet {
             isSingle: isSingle && values.count == 1)
     }
 
-    /// This set, in which the values of the one before count on until a time, if they count at all: a release takes the place
-    /// of another while guests of both are running.
+    /// This set with the values of the previous one, which stay valid until `end` at most: one release replaces another
+    /// while guests of both are running.
     public func keeping(_ previous: ReferenceValueSet?, until end: Date, at time: Date) throws(Refusal)
         -> ReferenceValueSet
     {
@@ -29,27 +29,27 @@ extension ReferenceValueSet {
                 }, supersededBy: supersededBy)
     }
 
-    /// These values too. One that is there takes the period and provenance given here.
+    /// Adds values. A value that the set has takes the period and provenance given here.
     ///
-    /// - Throws: a ``Refusal`` when one that ends would be without an end, and nothing was said of that.
+    /// - Throws: a ``Refusal`` when a value with an end would lose it because no period was given.
     public func adding(_ more: [ReferenceValue]) throws(Refusal) -> ReferenceValueSet {
         let added = Set(more.map(\.bytes))
         let ending = Set(values.filter { $0.period.expires != nil }.map(\.bytes))
         if let prolonged = more.first(where: { $0.period == .always && ending.contains($0.bytes) }) {
             throw Refusal(
                 .invalidField,
-                "The reference values \(name) have \(kind.text(prolonged.bytes).prefix(100)) with an end: say from when or until "
-                    + "when it is to hold, or leave it out.")
+                "The value \(kind.text(prolonged.bytes).prefix(100)) of the reference values \(name) has an end: "
+                    + "say from when or until when it is valid, or leave it out.")
         }
         return try with(values: values.filter { !added.contains($0.bytes) } + more, supersededBy: supersededBy)
     }
 
-    /// The same, but its values end by a time. None is prolonged.
+    /// Ends the validity of values at a time. A value that ends earlier keeps its end.
     ///
     /// - Parameters:
-    ///   - some: those that end; `nil` for all.
-    ///   - successor: the set that policies should name instead; `nil` leaves what is there.
-    /// - Throws: a ``Refusal`` when one of them is not there.
+    ///   - some: the values to end; `nil` for all.
+    ///   - successor: the set that policies should name instead; `nil` leaves the present one.
+    /// - Throws: a ``Refusal`` when the set does not have one of the values.
     public func retiring(_ some: [[UInt8]]?, by end: Date, for successor: PolicyName?) throws(Refusal)
         -> ReferenceValueSet
     {
@@ -65,9 +65,10 @@ extension ReferenceValueSet {
             }, supersededBy: successor ?? supersededBy)
     }
 
-    /// The same, as it is kept: a value that was there stays as it came in, and keeps its provenance if no other is given.
+    /// The set as it is stored: a value that the previous set has keeps its entry, and its provenance unless another is
+    /// given.
     ///
-    /// - Throws: a ``Refusal`` when it cannot be kept: it says too much, or is never valid.
+    /// - Throws: a ``Refusal`` when the provenance is too long, or a value would never be valid.
     package func recorded(after previous: ReferenceValueSet?, by actor: String, at time: Date) throws(Refusal)
         -> ReferenceValueSet
     {
@@ -86,13 +87,13 @@ extension ReferenceValueSet {
         guard recorded.provenanceColumn.utf8.count <= Self.longestProvenance else {
             throw Refusal(
                 .invalidField,
-                "What the reference values \(name) say of their provenance is longer than \(Self.longestProvenance) bytes: "
-                    + "remove values that have expired, or make another set.")
+                "The provenance of the reference values \(name) is longer than \(Self.longestProvenance) bytes: remove "
+                    + "values that have expired, or make another set.")
         }
         return recorded
     }
 
-    /// Of all values, in bytes.
+    /// The longest provenance of all values together, in bytes.
     private static let longestProvenance = 1 << 22
 
     func otherKind(_ other: Kind) -> Refusal {
@@ -103,18 +104,18 @@ extension ReferenceValueSet {
     }
 }
 
-/// How long a set lets in.
+/// The validity of a set.
 extension ReferenceValueSet {
-    /// The values that count at a time.
+    /// The values that are valid at a time.
     public func inForce(at time: Date) -> [ReferenceValue] { values.filter { $0.period.contains(time) } }
 
-    /// From then on it lets nobody in; `nil` when a value of it never expires.
+    /// The time from which no value is valid; `nil` when one never expires.
     public var expires: Date? {
         let ends = values.compactMap(\.period.expires)
         return ends.count == values.count ? ends.max() : nil
     }
 
-    /// How many values there are, and how long they count: `3 values; 2 until 2026-12-02T08:00:00Z, 1 EXPIRED`.
+    /// The number of values and their validity: `3 values: 2 until 2026-12-02T08:00:00Z, 1 EXPIRED on …`.
     public func life(at time: Date) -> String {
         let count = "\(values.count) \(values.count == 1 ? "value" : "values")"
         let successor = supersededBy.map { ", SUPERSEDED by @\($0)" } ?? ""

@@ -2,20 +2,20 @@ import Bytes
 public import Formats
 public import FoundationEssentials
 
-/// One value of a set, and what is known of it.
+/// A value of a set, with its validity and origin.
 public struct ReferenceValue: Sendable, Hashable {
-    /// A digest as long as its kind, or a number, truth value or text as it is written, in UTF-8.
+    /// A digest of the kind's length, or the text of a number, truth value or text in UTF-8.
     public let bytes: [UInt8]
-    /// When a guest that shows it is let in.
+    /// The period in which the value accepts guests.
     public var period: ValidityPeriod
-    /// `nil` of one that was set by hand, and where it was not read.
+    /// `nil` for a value set by hand, and where the provenance was not read.
     public var provenance: Provenance?
-    /// When it came into its set; `nil` of one that is not kept yet, and where it was not read.
+    /// When it was added to its set; `nil` before it is stored, and where the entry was not read.
     public var entry: Entry?
 
-    /// By whom a value was put into its set, and when. It stays as long as the value does.
+    /// The actor who added a value to its set, and the time. Later changes of the set leave it.
     public struct Entry: Sendable, Hashable {
-        /// As the audit trail names it.
+        /// As in the audit trail.
         public let actor: String
         public let time: Date
 
@@ -29,20 +29,20 @@ public struct ReferenceValue: Sendable, Hashable {
     }
 }
 
-/// Values that an operator knows by a name: `web-2026.1` rather than 96 hex digits.
+/// A named set of reference values: `web-2026.1` stands for 96 hex digits.
 public struct ReferenceValueSet: Sendable, Hashable {
-    /// What the values are. A policy can name a set of digests only where its kind fits; numbers, truth values and texts are
-    /// kept for whoever reads them back (Trustee's clients set them), and no rule reads them.
+    /// The kind of the values. A rule of a policy accepts only sets of its own kind of digest. Numbers, truth values
+    /// and texts are stored for clients that read them back (Trustee's set them); no rule uses them.
     public struct Kind: RawRepresentable, Sendable, Hashable, CaseIterable, Codable {
         public let rawValue: String
-        /// How long each digest is, in bytes; `nil` for what is no digest.
+        /// The digest's length in bytes; `nil` for kinds that are no digests.
         public let length: Int?
-        /// What reports say "none" by, and so no value is.
+        /// Whether zeros stand for "none" in reports, and so cannot be a value.
         let isZeroNone: Bool
-        /// Parts of names by which Trustee's clients, which state no kind, mean this one.
+        /// Parts of the names that Trustee's clients, which state no kind, use for values of this kind.
         package let aliases: [String]
 
-        /// Of digests.
+        /// A kind of digest.
         init(_ name: String, length: Int, isZeroNone: Bool = true, aliases: [String]) {
             (rawValue, self.length, self.isZeroNone, self.aliases) = (name, length, isZeroNone, aliases)
         }
@@ -65,10 +65,10 @@ public struct ReferenceValueSet: Sendable, Hashable {
         public static func == (a: Kind, b: Kind) -> Bool { ExactText(a.rawValue) == ExactText(b.rawValue) }
         public func hash(into hasher: inout Hasher) { hasher.combine(ExactText(rawValue)) }
 
-        /// Whether a rule of policies can name such a set.
+        /// Whether rules of policies can name sets of this kind.
         public var isRead: Bool { length != nil }
 
-        /// What a value looks like, for sentences.
+        /// The form of a value, for messages.
         public var form: String {
             switch self {
             case .number: "a whole number"
@@ -78,12 +78,12 @@ public struct ReferenceValueSet: Sendable, Hashable {
             }
         }
 
-        /// A value as people write it: a digest in hex.
+        /// A value's text: hex for a digest.
         public func text(_ value: [UInt8]) -> String {
             isRead ? Hex.encode(value) : String(decoding: value, as: UTF8.self)
         }
 
-        /// - Throws: a ``Refusal`` when it is no ``text(_:)`` of this kind.
+        /// - Throws: a ``Refusal`` when the text is not that of a value of this kind.
         public func bytes(_ text: String) throws(Refusal) -> [UInt8] {
             guard let value = isRead ? Hex.decode(text) : Array(text.utf8) else {
                 throw Refusal(.invalidField, "values holds \"\(text.prefix(100))\", and a \(rawValue) is \(form).")
@@ -92,25 +92,25 @@ public struct ReferenceValueSet: Sendable, Hashable {
         }
     }
 
-    /// Of a text, in bytes.
+    /// The longest text, in bytes.
     static let longestText = 1_024
-    /// More than a policy can be held against in a moment.
+    /// The most values in a set.
     static let mostValues = 4_096
 
     public let name: PolicyName
     public let kind: Kind
-    /// At least one, and each once.
+    /// At least one, without duplicates.
     public let values: [ReferenceValue]
-    /// Who says so, where and when: text or a URI. For people; nothing is decided by it.
+    /// The source of the values: text or a URI. For people; no decision uses it.
     public let source: String
-    /// The set that policies should name instead. For people: this one lets in until its values expire.
+    /// The set that policies should name instead. For people: this set stays valid until its values expire.
     public let supersededBy: PolicyName?
-    /// Whether it was set as one value, not as a list of one: so it is read back.
+    /// Whether it was set as a single value and not as a list of one, so that it is read back as one.
     public let isSingle: Bool
 
-    /// - Parameter values: of those that are there twice the first counts.
-    /// - Throws: a ``Refusal`` when there are no values, or too many, or one has another form than its kind, or is of zeros
-    ///   where that means "none".
+    /// - Parameter values: the first of duplicates counts.
+    /// - Throws: a ``Refusal`` when there are no or too many values, or one does not have its kind's form, or is all
+    ///   zeros where that means "none".
     public init(
         name: PolicyName, kind: Kind, values: [ReferenceValue], source: String, supersededBy: PolicyName? = nil,
         isSingle: Bool = false
@@ -142,7 +142,7 @@ public struct ReferenceValueSet: Sendable, Hashable {
                 }
             }
         }
-        // A guest that nobody signed for shows zeros: they would let in everyone's.
+        // An unsigned guest reports zeros as its key digests: a value of zeros would accept everyone's.
         guard !kind.isZeroNone || !unique.contains(where: \.bytes.isAllZero) else {
             throw Refusal(
                 .invalidField,
@@ -156,7 +156,7 @@ public struct ReferenceValueSet: Sendable, Hashable {
         self.isSingle = isSingle && values.count == 1
     }
 
-    /// - Parameter expires: of all values.
+    /// - Parameter expires: the end of all values' validity.
     /// - Throws: a ``Refusal``.
     public init(
         name: PolicyName, kind: Kind, values: [[UInt8]], source: String, expires: Date?, isSingle: Bool = false
@@ -168,8 +168,8 @@ public struct ReferenceValueSet: Sendable, Hashable {
     }
 
     /// - Parameters:
-    ///   - texts: the values as people write them: digests in hex.
-    ///   - expires: of all values.
+    ///   - texts: the values' texts: digests in hex.
+    ///   - expires: the end of all values' validity.
     /// - Throws: a ``Refusal``.
     public init(
         name: PolicyName, kind: Kind, texts: [String], source: String, expires: Date?, isSingle: Bool = false
@@ -188,10 +188,10 @@ public struct ReferenceValueSet: Sendable, Hashable {
         }
     }
 
-    /// The values as people write them: digests in hex.
+    /// The values' texts: digests in hex.
     public var texts: [String] { values.map { kind.text($0.bytes) } }
 
-    /// The values as Trustee's clients read them: numbers are numbers, and one that was set alone stands alone.
+    /// The values as Trustee's clients read them: numbers as numbers, a value that was set alone without a list.
     public var json: JSONValue {
         let all = texts.map { text -> JSONValue in
             switch kind {
@@ -204,5 +204,5 @@ public struct ReferenceValueSet: Sendable, Hashable {
     }
 }
 
-/// The sets that a policy names, as they are now.
+/// The sets that a policy names, as read at one moment.
 public typealias ReferenceValues = [PolicyName: ReferenceValueSet]

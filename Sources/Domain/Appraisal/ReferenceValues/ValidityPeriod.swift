@@ -1,7 +1,7 @@
 import Formats
 public import FoundationEssentials
 
-/// When a reference value counts: from a time, until another; without an end where one is missing. In whole seconds.
+/// The period in which a reference value is valid, in whole seconds. A missing end is open.
 public struct ValidityPeriod: Sendable, Hashable {
     /// The first second in it.
     public let from: Date?
@@ -15,7 +15,7 @@ public struct ValidityPeriod: Sendable, Hashable {
         (self.from, self.expires) = (from.map(whole), expires.map(whole))
     }
 
-    /// Where a time lies.
+    /// The position of a time relative to the period.
     public enum State: Sendable, Hashable {
         case notYet(from: Date)
         case inForce
@@ -30,17 +30,17 @@ public struct ValidityPeriod: Sendable, Hashable {
 
     public func contains(_ time: Date) -> Bool { state(at: time) == .inForce }
 
-    /// The same, but ending at a time if it does not end earlier.
+    /// The period, ending at `time` at the latest.
     public func ending(by time: Date) -> ValidityPeriod {
         ValidityPeriod(from: from, expires: expires.map { min($0, time) } ?? time)
     }
 
-    /// - Throws: a ``Refusal`` when it ends before it begins: who gave it has mistaken one for the other.
+    /// - Throws: a ``Refusal`` when it ends before it begins, most likely because the two were confused.
     public func check() throws(Refusal) {
         guard let from, let expires, expires <= from else { return }
         throw Refusal(
             .invalidField,
-            "It would count from \(RFC3339.text(from)) and no longer from \(RFC3339.text(expires)) on, so never: give an "
-                + "expires after valid_from.")
+            "valid_from (\(RFC3339.text(from))) is not before expires (\(RFC3339.text(expires))), so the value would "
+                + "never be valid: give an expires after valid_from.")
     }
 }

@@ -2,7 +2,7 @@ public import Bytes
 import Evidence
 import Formats
 
-/// What a rule asks for, as it was read.
+/// A condition of a rule, as read from a policy or from the settings.
 public enum Condition: Sendable, Hashable {
     /// One of these digests.
     case digests([Reference])
@@ -12,29 +12,29 @@ public enum Condition: Sendable, Hashable {
     case texts([ExactText])
     case number(UInt64)
     case bits(UInt64)
-    /// Texts by name: versions by product, for one.
+    /// Texts by name, such as versions by product.
     case table([ExactText: ExactText])
     case bool(Bool)
 }
 
-/// The form of a condition: how it is read, written and seen to mean something.
+/// The form of a rule's condition: how it is read, written and checked.
 enum Shape: Sendable {
     case digests(ReferenceValueSet.Kind)
     /// - Parameters:
-    ///   - wanted: for who wrote something else, e.g. `a family id has 32 hex digits`.
-    ///   - none: what zeros are, where they mean that there is none.
+    ///   - wanted: the accepted form, for error messages, e.g. `a family id has 32 hex digits`.
+    ///   - none: the meaning of all zeros where they stand for "none"; such a value is refused.
     case bytes([Int], wanted: String, none: String? = nil)
     case words([String], wanted: String, inAnyCase: Bool = false)
     case texts
     case number(most: UInt64)
-    /// Words that each stand for a bit.
+    /// A list of words, each of which stands for a bit.
     case flags(Flags, mayBeEmpty: Bool = false)
     /// Bits in hex, at least one.
     case bits(wanted: String)
     case table(@Sendable (_ name: ExactText, _ text: ExactText) -> Entry)
     case bool
 
-    /// An entry of a table as it is kept, or what is wrong with it.
+    /// An entry of a table in its stored form, or the problem with it.
     enum Entry {
         case entry(ExactText, ExactText)
         case fault(String)
@@ -87,9 +87,9 @@ extension Shape {
         }
     }
 
-    /// What is wrong with a condition that was not read but made; `nil` when it can be used.
+    /// The problem with a condition that was made in code and not read; `nil` when it is valid.
     func fault(in condition: Condition) -> String? {
-        let empty = "is an empty list, which nobody can meet: give a value, or leave it out"
+        let empty = "is an empty list, which no guest meets: give a value, or leave it out"
         switch (self, condition) {
         case (.digests(let kind), .digests(let references)):
             if references.isEmpty { return empty }
@@ -97,7 +97,7 @@ extension Shape {
                 if value.count != kind.length {
                     return "holds a value of \(value.count) bytes where one has \(kind.form)"
                 }
-                // A guest that nobody signed for shows zeros: they would let in everyone's.
+                // An unsigned guest reports zeros as its key digests: a value of zeros would accept everyone's.
                 if kind.isZeroNone, value.isAllZero {
                     return "holds a value of zeros, which is how reports say \"none\": remove it"
                 }
@@ -133,7 +133,7 @@ extension Shape {
         return nil
     }
 
-    /// What ``read(_:from:)`` reads.
+    /// The JSON that ``read(_:from:)`` reads.
     func json(_ condition: Condition) -> JSONValue {
         switch condition {
         case .digests(let references): .array(references.map { .text($0.description) })

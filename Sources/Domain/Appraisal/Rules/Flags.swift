@@ -5,9 +5,9 @@ struct Flags: Sendable {
     struct Flag: Sendable {
         let word: String
         let bit: UInt64
-        /// In a sentence: what the guest can do, what its host has.
+        /// The bit's meaning, within a sentence.
         let meaning: String
-        /// Why `kbs policy explain` warns of it.
+        /// The warning of `kbs policy explain`; `nil` for none.
         let danger: String?
     }
 

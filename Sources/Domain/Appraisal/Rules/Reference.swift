@@ -1,6 +1,6 @@
 import Bytes
 
-/// A digest, or the name of a set of them.
+/// A digest, or the name of a set of digests.
 public enum Reference: Sendable, Hashable {
     case value([UInt8])
     /// Written `@name`.

@@ -4,15 +4,15 @@ import Evidence
 import Formats
 import FoundationEssentials
 
-/// Rules that hold one condition against one claim.
+/// Rules that compare one claim with one condition.
 extension Rule {
-    /// A digest must be one of some: values themselves, or those of named sets.
+    /// A rule that a digest is one of the condition's: values, or those of named sets.
     ///
     /// - Parameters:
-    ///   - names: of the check, for a registration and for a policy.
+    ///   - names: the check's names for a registration and for a policy.
     ///   - noun: e.g. `launch measurement`.
-    ///   - intro: of its words, e.g. `its launch measurement is`.
-    ///   - change: what to do when the guest has another one.
+    ///   - intro: the beginning of its explanation, e.g. `its launch measurement is`.
+    ///   - change: what to do when the guest has another digest.
     static func digests(
         _ key: ExactText, of term: Term, _ kind: ReferenceValueSet.Kind, _ names: (Check.Name, Check.Name),
         noun: String,
@@ -47,13 +47,13 @@ extension Rule {
     ) -> String {
         guard case .policy(let policy) = owner else { return "The guest is not what was registered: \(change)." }
         return faults.isEmpty
-            ? "The guest's \(noun) is none that the policy \(policy) names: \(change)."
-            : "The guest's \(noun) is none that the policy \(policy) accepts now; \(faults.joined(separator: "; "))."
+            ? "The guest's \(noun) is not among those of the policy \(policy): \(change)."
+            : "The guest's \(noun) is not one that the policy \(policy) accepts now: \(faults.joined(separator: "; "))."
     }
 
-    /// A claim must be one of some values.
+    /// A rule that a claim is one of the condition's values.
     ///
-    /// - Parameter advice: is given where the condition stands and what was found.
+    /// - Parameter advice: receives the condition's owner and the found value.
     static func oneOf(
         _ key: ExactText, of term: Term, _ shape: Shape, _ names: (Check.Name, Check.Name), intro: String,
         meaning: String, advice: @escaping @Sendable (Question.Owner, Fact) -> String
@@ -77,7 +77,7 @@ extension Rule {
         }
     }
 
-    /// A number must be no less.
+    /// A rule that a number is at least the condition's.
     static func atLeast(
         _ key: ExactText, of term: Term, _ names: (Check.Name, Check.Name), intro: String, meaning: String,
         advice: @escaping @Sendable (Question.Owner) -> String
@@ -97,7 +97,7 @@ extension Rule {
         }
     }
 
-    /// Says that a policy without a rule that pins its guests is meant so.
+    /// The rule that confirms a policy whose other rules pin no guest.
     static func acceptsAny(meaning: String, judge: @escaping @Sendable (Question) -> [Requirement] = { _ in [] })
         -> Rule
     {
@@ -105,7 +105,7 @@ extension Rule {
     }
 }
 
-/// Of a condition in another form than its rule's, which no reader makes, what nobody meets.
+/// A condition's value by form. A condition in another form, which no reader makes, yields a value that no guest meets.
 extension Condition {
     var references: [Reference] { if case .digests(let references) = self { references } else { [] } }
     var values: [[UInt8]] { if case .bytes(let values) = self { values } else { [] } }
@@ -113,7 +113,7 @@ extension Condition {
     var bits: UInt64 { if case .bits(let bits) = self { bits } else { .max } }
     var table: [ExactText: ExactText] { if case .table(let table) = self { table } else { [:] } }
 
-    /// As a policy writes its values.
+    /// The values as a policy writes them.
     var words: [String] {
         switch self {
         case .texts(let texts): texts.map(\.text)
@@ -129,9 +129,9 @@ extension Fact? {
 }
 
 extension Question {
-    /// Looks at all of them, each in constant time.
+    /// Compares a digest with all references, each in constant time.
     ///
-    /// - Returns: whether the digest is one of them, and why sets do not count that are named.
+    /// - Returns: whether one matches, and why named sets were not used.
     fileprivate func holds(
         _ found: [UInt8], against wanted: [Reference], _ kind: ReferenceValueSet.Kind
     ) -> (isMet: Bool, faults: [String]) {
@@ -141,7 +141,7 @@ extension Question {
             case .value(let value): isMet = equalInConstantTime(value, found) || isMet
             case .set(let name):
                 guard let set = references[name] else {
-                    faults.append("the reference values @\(name) are not there: set them, or change the policy")
+                    faults.append("the reference values @\(name) do not exist: set them, or change the policy")
                     continue
                 }
                 guard set.kind == kind else {
@@ -162,20 +162,20 @@ extension Question {
 extension Wording {
     fileprivate func describe(_ reference: Reference) -> String {
         guard case .set(let name) = reference, let references else { return reference.description }
-        guard let set = references[name] else { return "@\(name) (WHICH IS NOT THERE: nobody gets in by it)" }
+        guard let set = references[name] else { return "@\(name) (MISSING: it accepts no guest)" }
         let life = set.life(at: time)
-        return set.inForce(at: time).isEmpty ? "@\(name) (\(life): nobody gets in by it)" : "@\(name) (\(life))"
+        return set.inForce(at: time).isEmpty ? "@\(name) (\(life): it accepts no guest)" : "@\(name) (\(life))"
     }
 }
 
 extension ReferenceValueSet {
-    /// Why a value that a guest shows does not count now; `nil` when it does.
+    /// Why a matching value is not valid now; `nil` when it is.
     fileprivate func fault(of value: ReferenceValue, at time: Date) -> String? {
         switch value.period.state(at: time) {
         case .inForce: nil
         case .notYet(let from):
-            "the reference values @\(name), which have it, count from \(RFC3339.text(from)) on: wait, or set them with an "
-                + "earlier time"
+            "the reference values @\(name), which have it, are valid from \(RFC3339.text(from)): wait, or set them with "
+                + "an earlier time"
         case .over(let end):
             "the reference values @\(name), which have it, expired on \(RFC3339.text(end)): "
                 + (supersededBy.map { "launch the guest from what @\($0) stands for, or set them with a later time" }

@@ -2,28 +2,27 @@ public import Bytes
 public import Evidence
 public import FoundationEssentials
 
-/// One thing that a policy can ask of a technology's guests: how it is written, what it means, and how claims are held
-/// against it.
+/// A rule that a policy can have for a technology's guests: how it is written, explained and evaluated.
 public struct Rule: Sendable {
-    /// As a policy writes it.
+    /// The rule's key in a policy.
     public let key: ExactText
     let shape: Shape
-    /// Whether it asks for something that only certain guests can show. What a host chooses (host data), or anyone who
-    /// signs an ID block (family and image ids), is not that.
+    /// Whether it restricts guests to certain software. Host data do not (the host chooses them), nor family and image
+    /// ids (anyone can sign an ID block).
     let pins: Bool
-    /// What a policy has that does not say otherwise. It is kept with the policy.
+    /// The default condition of a policy without the rule. It is stored with the policy.
     let usual: Condition?
-    /// Whether only the server's settings have it.
+    /// Whether only the server's settings can have it.
     let isSetting: Bool
-    /// What a rule of digests is held against.
+    /// The claim that a rule of digests compares; `nil` for other rules.
     let term: Term?
-    /// For docs/policies.md: goes on after "a guest must".
+    /// Its description in docs/policies.md, which continues "a guest must".
     package let meaning: String
-    /// For the same: what holds where a policy does not say otherwise.
+    /// The default's description in docs/policies.md.
     package let unsaid: String
-    /// Holds claims against the rule.
+    /// Evaluates the rule.
     let judge: @Sendable (Question) -> [Requirement]
-    /// In plain English, for the rules of a policy; `nil` when there is nothing to say.
+    /// The explanation for a policy's rules; `nil` when there is nothing to explain.
     let words: @Sendable (Rules, Wording) -> String?
 
     init(
@@ -38,44 +37,44 @@ public struct Rule: Sendable {
     }
 }
 
-/// The rules of one technology, in the order in which they are looked at: the one list from which policies are read,
-/// checked, kept, explained and evaluated.
+/// The rules of one technology, in the order of evaluation: the one list by which policies are read, checked, stored,
+/// explained and evaluated.
 public struct Vocabulary: Sendable {
     public let tee: GuestTEE
-    /// For people.
+    /// The technology's name in sentences.
     let name: String
     public let rules: [Rule]
-    /// Why `kbs policy explain` warns of any policy for it.
+    /// The warning of `kbs policy explain` for any policy with the technology; `nil` for none.
     var danger: String? = nil
-    /// What a guest is told whose technology the server does not take.
+    /// The refusal's sentence for guests of the technology when the server does not accept it.
     public let advice: String
-    /// How the firmware of its machines is held to a floor; `nil` where it is not.
+    /// How firmware is compared with a floor; `nil` without floors.
     var firmware: Firmware? = nil
-    /// What is wrong with rules that are each right; `nil` when nothing is.
+    /// A contradiction between rules that are each valid; `nil` when there is none.
     var fault: @Sendable (Rules) -> (key: ExactText, problem: String)? = { _ in nil }
-    /// Those rules of the server's that can be decided of evidence that nothing vouches for yet.
+    /// The server's rules that can be evaluated on evidence without an endorsement.
     var decidable: @Sendable (Rules, Claims) -> Rules = { rules, _ in rules }
 
     /// The one list.
     public static let all: [Vocabulary] = [.snp, .sample]
 
-    /// Every technology has one: a test sees to it.
+    /// A technology's vocabulary. Each has one: a test checks it.
     public static func of(_ tee: GuestTEE) -> Vocabulary { all.first { $0.tee == tee } ?? .sample }
 
-    /// Those of the digests that its rules ask for.
+    /// The kinds of digests that its rules compare.
     var kinds: [ReferenceValueSet.Kind] {
         rules.compactMap { if case .digests(let kind) = $0.shape { kind } else { nil } }
     }
 
-    /// The claim that digests of a kind are held against; nil where evidence of this technology states none.
+    /// The claim that digests of a kind are compared with; `nil` when the technology's evidence states none.
     public func term(of kind: ReferenceValueSet.Kind) -> Term? {
         rules.first { if case .digests(kind) = $0.shape { true } else { false } }?.term
     }
 
-    /// What a policy can write.
+    /// The rules that a policy can have.
     var written: [Rule] { rules.filter { !$0.isSetting } }
 
-    /// As docs/policies.md has it.
+    /// The table of rules in docs/policies.md.
     package var table: String {
         written.reduce(into: "| key | a guest must | default |\n| --- | --- | --- |\n") { table, rule in
             let isTable = if case .table = rule.shape { true } else { false }
@@ -84,10 +83,10 @@ public struct Vocabulary: Sendable {
         }
     }
 
-    /// The rules of a policy that says nothing.
+    /// The default conditions.
     public var usual: Rules { Rules(rules.reduce(into: [:]) { $0[$1.key] = $1.usual }) }
 
-    /// Whether it asks for something that only certain guests can show.
+    /// Whether a policy's rules restrict guests to certain software.
     func pinsGuest(_ rules: Rules) -> Bool { self.rules.contains { $0.pins && rules[$0.key] != nil } }
 }
 
@@ -102,7 +101,7 @@ public struct Rules: Sendable, Hashable {
         set { conditions[key] = newValue }
     }
 
-    /// Those keys that have a condition.
+    /// The keys with a condition, sorted.
     var keys: [ExactText] { conditions.keys.sorted() }
 
     func bits(_ key: ExactText) -> UInt64? { if case .bits(let bits)? = self[key] { bits } else { nil } }
@@ -111,16 +110,17 @@ public struct Rules: Sendable, Hashable {
     func texts(_ key: ExactText) -> [ExactText]? { if case .texts(let texts)? = self[key] { texts } else { nil } }
 }
 
-/// Claims, and what they are held against: the server's settings, which hold for everybody, and the rules of a
-/// registration or a policy.
+/// Claims to be evaluated: on the server's settings, which hold for all guests, and on the rules of a registration or a
+/// policy.
 public struct Question: Sendable {
-    /// Whose rules come beside the server's. It names the checks: `snp.vmpl` of a registration, `policy.vmpl` of a policy.
+    /// The owner of the rules beside the server's. It decides the names of checks: `snp.vmpl` for a registration,
+    /// `policy.vmpl` for a policy.
     public enum Origin: Sendable, Hashable {
         case registration
         case policy(PolicyName)
     }
 
-    /// Who has set a condition.
+    /// The owner of a condition.
     enum Owner {
         case server
         case registration
@@ -141,10 +141,10 @@ public struct Question: Sendable {
         (self.references, self.time) = (references, time)
     }
 
-    /// One for each rule that is asked for, by the policy or by the server.
+    /// The requirements of all rules that the server, the registration or the policy has.
     public var requirements: [Requirement] { Vocabulary.of(claims.tee).rules.flatMap { $0.judge(self) } }
 
-    /// Those under a key, all of which hold.
+    /// The conditions under a key, all of which must hold.
     func conditions(_ key: ExactText) -> [(condition: Condition, owner: Owner)] {
         let owner: Owner =
             switch origin {
@@ -157,8 +157,8 @@ public struct Question: Sendable {
     }
 
     /// - Parameters:
-    ///   - registered: what a check of the server's settings and of a registration is called.
-    ///   - policy: what it is called once a policy is asked.
+    ///   - registered: the check's name for the server's settings and a registration.
+    ///   - policy: the check's name for a policy.
     func name(_ registered: Check.Name, _ policy: Check.Name) -> Check.Name {
         if case .registration = origin { registered } else { policy }
     }
@@ -167,7 +167,7 @@ public struct Question: Sendable {
 extension Question.Owner {
     var isServer: Bool { if case .server = self { true } else { false } }
 
-    /// In a sentence, and at the beginning of one.
+    /// The owner within a sentence, and at its beginning.
     var whose: String { named(the: "the", this: "this") }
     var subject: String { named(the: "The", this: "This") }
 
@@ -179,7 +179,7 @@ extension Question.Owner {
         }
     }
 
-    /// Where a condition stands, so that it can be changed: `snp.csp_ids`, `the policy web's csp_ids`.
+    /// The place of a condition, for advice: `snp.csp_ids`, `the policy web's csp_ids`.
     func place(_ key: String, of tee: GuestTEE) -> String {
         switch self {
         case .server: "\(tee.rawValue).\(key)"
@@ -189,9 +189,9 @@ extension Question.Owner {
     }
 }
 
-/// For the words of rules.
+/// The context of rules' explanations.
 public struct Wording: Sendable {
-    /// The sets that are there; `nil` where none can be looked up.
+    /// The existing sets; `nil` where sets cannot be looked up.
     let references: ReferenceValues?
     let time: Date
 

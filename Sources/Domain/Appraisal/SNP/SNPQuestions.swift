@@ -1,9 +1,9 @@
 import Bytes
 public import Evidence
 
-/// Rules of SEV-SNP that look at more than one claim or condition.
+/// Rules of SEV-SNP that combine several claims or conditions.
 extension Question {
-    /// What the guest lets its host do. Debugging and migration need the server's word too.
+    /// The permissions that the guest policy gives the host. Debugging and migration need the server's permission too.
     var permissions: [Requirement] {
         let guest = claims.guestPolicy
         guard case .policy(let policy) = origin else {
@@ -36,8 +36,8 @@ extension Question {
         ]
     }
 
-    /// The widest guest policy that was registered. Of a guest that names no workload nothing is: what it must be, the
-    /// policy of each resource says.
+    /// The registered guest policy, as the widest. Without a registration there is none: the policy of each resource
+    /// decides.
     private func registeredPolicy(_ guest: GuestPolicy) -> [Requirement] {
         guard own[.allow] != nil || own[.require] != nil else { return [] }
         let registered = own.allowed.union(GuestPolicy(rawValue: own.bits(.require) ?? 0))
@@ -59,7 +59,7 @@ extension Question {
             isMet: !isOn || isAllowed, advice: advice())
     }
 
-    /// A permission that counts only when the server allows it too.
+    /// The requirement on a permission that needs the server's permission too.
     private func gate(
         _ name: Check.Name, _ permission: GuestPolicy, _ word: String, of policy: PolicyName, isAllowedByServer: Bool,
         setting: String, danger: String
@@ -68,12 +68,12 @@ extension Question {
         return gate(
             name, permission, isAllowed: isAllowed && isAllowedByServer,
             advice: isAllowed
-                ? "\(danger), and this server takes none: launch it without, or set \(setting) if that is meant."
+                ? "\(danger), and this server accepts none: launch it without, or set \(setting) if that is meant."
                 : "\(danger), and the policy \(policy) does not allow it: launch it without, or add \(word) to the policy's "
                     + "`allow` and set \(setting), if that is meant.")
     }
 
-    /// What the guest demands of its host. What was registered is looked at with the permissions.
+    /// The restrictions that the guest policy puts on the host. A registration's are part of ``permissions``.
     var restrictions: [Requirement] {
         guard case .policy(let policy) = origin, let wanted = own.bits(.require) else { return [] }
         let missing = claims.guestPolicy.excess(over: GuestPolicy(rawValue: wanted).union(.permissions))
@@ -85,7 +85,7 @@ extension Question {
         ]
     }
 
-    /// A policy's own level takes the place of the server's.
+    /// The report's VMPL. A policy's own level replaces the server's.
     var privilegeLevel: [Requirement] {
         let found = claims.number(SNPTerm.vmpl)
         guard case .policy(let policy) = origin else {
@@ -112,7 +112,7 @@ extension Question {
         ]
     }
 
-    /// A report names a Turin chip by eight bytes and zeros.
+    /// The chip's id. A report of a Turin chip has eight bytes, followed by zeros.
     var chip: [Requirement] {
         conditions(.chips).map { condition, owner in
             let chips = condition.values
@@ -137,7 +137,8 @@ extension Question {
         }
     }
 
-    /// A policy's floors leave out no processor; the server's hold for those that they name.
+    /// The TCB floors. A policy with floors refuses products that it does not list; the server's hold for listed
+    /// products alone.
     var minimumTCB: [Requirement] {
         conditions(.minimumTCB).compactMap { condition, owner in
             func requirement(_ expected: Fact, _ found: Fact, _ shortfall: String?) -> Requirement {
@@ -186,7 +187,7 @@ extension Question {
         }
     }
 
-    /// Asked of a guest that attests here. Another verifier's token is looked at when it comes.
+    /// Checked when a guest attests here. For another verifier's guests it is checked when their token is read.
     var committedFirmware: [Requirement] {
         guard case .registration = origin else { return [] }
         let current = claims.tcb(SNPTerm.currentTCB)?.description ?? "not stated"
@@ -205,7 +206,8 @@ extension Question {
 }
 
 extension Claims {
-    /// Whether COMMITTED_TCB is no lower than CURRENT_TCB, and of the same build as far as builds are stated.
+    /// Whether COMMITTED_TCB is at least CURRENT_TCB, and the committed firmware has the same build as far as builds
+    /// are stated.
     public var hasCommittedFirmware: Bool {
         guard let committed = tcb(SNPTerm.committedTCB), let current = tcb(SNPTerm.currentTCB) else { return false }
         return committed.isAtLeast(current) && self[SNPTerm.committedFirmware] == self[SNPTerm.currentFirmware]

@@ -1,7 +1,7 @@
 import Bytes
 import Evidence
 
-/// What can be asked of SEV-SNP guests.
+/// The rules for SEV-SNP guests.
 extension Vocabulary {
     static let snp = Vocabulary(
         tee: .snp, name: "SEV-SNP",
@@ -54,8 +54,8 @@ extension Vocabulary {
                 ? (.maxVMPL, "and `vmpl` exclude each other: keep one") : nil
         },
         decidable: { rules, claims in
-            // Without a certificate it is not known yet whose VLEK signed, and of version 2 which product: the certificate
-            // that is missing is what the verdict is about.
+            // Without a certificate the cloud provider of a VLEK is unknown, and for a version 2 report the product.
+            // Rules on them are left out: the verdict is about the missing certificate.
             var rules = rules
             if claims.text(SNPTerm.endorsement) == "vlek" { rules.cspIDs = nil }
             if claims.product == nil {
@@ -72,7 +72,7 @@ extension Vocabulary {
             key, of: term, .bytes([16], wanted: "\(noun.hasPrefix("i") ? "an" : "a") \(noun) has 32 hex digits"),
             (name, name), intro: "its \(noun) is", meaning: meaning
         ) { owner, _ in
-            "The guest's \(noun) is none of \(owner.whose)'s: launch it with an ID block that has one of them."
+            "The guest's \(noun) is not among those of \(owner.whose): launch it with an ID block that has one of them."
         }
     }
 
@@ -241,7 +241,7 @@ extension Vocabulary {
 extension ReferenceValueSet.Kind {
     public static let measurement = ReferenceValueSet.Kind(
         "measurement", length: 48, aliases: ["measurement", "launch_digest"])
-    /// Zeros are a host that gave none: a policy may ask for that.
+    /// Zeros mean that the host gave none: a policy may require that.
     public static let hostData = ReferenceValueSet.Kind(
         "host_data", length: 32, isZeroNone: false, aliases: ["host_data", "init_data"])
     public static let idKey = ReferenceValueSet.Kind("id_key", length: 48, aliases: ["id_key"])

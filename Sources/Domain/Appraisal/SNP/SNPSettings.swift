@@ -1,7 +1,7 @@
 public import Bytes
 public import Evidence
 
-/// The server's settings for SEV-SNP guests (`snp.*`), as rules. What is not set is as strict as it can be.
+/// The server's settings for SEV-SNP guests (`snp.*`), as rules. The defaults are the strictest.
 extension Rules {
     /// 0 to 3.
     public var vmpl: UInt64 {
@@ -9,19 +9,19 @@ extension Rules {
         set { self[.vmpl] = .number(newValue) }
     }
 
-    /// The processors whose guests are taken; `nil`: all.
+    /// The accepted products; `nil` for all.
     public var products: [Product]? {
         get { texts(.products)?.compactMap { Product(exactly: $0) } }
         set { self[.products] = newValue.map { .texts($0.map { ExactText($0.rawValue) }) } }
     }
 
-    /// The cloud providers whose VLEKs are taken; `nil`: any, and VCEKs too.
+    /// The cloud providers whose VLEKs are accepted; `nil` for all, and VCEKs too.
     public var cspIDs: [ExactText]? {
         get { texts(.cspIDs) }
         set { self[.cspIDs] = newValue.map { .texts($0) } }
     }
 
-    /// What REPORTED, COMMITTED, CURRENT and LAUNCH_TCB are held to.
+    /// The floors for REPORTED, COMMITTED, CURRENT and LAUNCH_TCB.
     public var minimumTCB: [Product: TCBVersion] {
         get {
             guard case .table(let table)? = self[.minimumTCB] else { return [:] }
@@ -42,7 +42,7 @@ extension Rules {
         set { self[.minimumMitigations] = newValue == 0 ? nil : .bits(newValue) }
     }
 
-    /// Whether the two minimums hold for the time of the guest's launch too.
+    /// Whether both minimums also hold for the time of the guest's launch.
     public var holdsMinimumAtLaunch: Bool {
         get { bool(.minimumAtLaunch) ?? true }
         set { self[.minimumAtLaunch] = newValue ? nil : .bool(false) }
@@ -53,25 +53,25 @@ extension Rules {
         set { self[.allowProvisionalFirmware] = newValue ? .bool(true) : nil }
     }
 
-    /// What guests may let their host do.
+    /// The permissions that guests may give their host.
     public var allowed: GuestPolicy {
         get { GuestPolicy(rawValue: bits(.allow) ?? 0) }
         set { self[.allow] = .bits(newValue.rawValue) }
     }
 
-    /// The server's word on debuggable guests; a registration or a policy must agree.
+    /// Whether the server accepts debuggable guests; a registration or a policy must allow it too.
     public var allowsDebug: Bool {
         get { allowed.contains(.debugAllowed) }
         set { if newValue { allowed.insert(.debugAllowed) } else { allowed.remove(.debugAllowed) } }
     }
 
-    /// The server's word on migration agents, in the same way.
+    /// Whether the server accepts guests with a migration agent; a registration or a policy must allow it too.
     public var allowsMigrationAgent: Bool {
         get { allowed.contains(.migrationAgentAllowed) }
         set { if newValue { allowed.insert(.migrationAgentAllowed) } else { allowed.remove(.migrationAgentAllowed) } }
     }
 
-    /// What a registration asks for: a launch measurement, and its guest policy as the widest, least firmware ABI included.
+    /// A registration's rules: a launch measurement, and its guest policy as the widest, with the minimum firmware ABI.
     public static func registration(measurement: [UInt8]?, policy: GuestPolicy?) -> Rules {
         var rules = Rules()
         rules[.measurements] = measurement.map { .digests([.value($0)]) }
@@ -84,7 +84,7 @@ extension Rules {
 }
 
 extension Product {
-    /// By its name in any case.
+    /// The product with this name, in any letter case.
     static func named(_ name: ExactText) -> Product? {
         allCases.first { ExactText($0.rawValue.lowercased()) == ExactText(name.text.lowercased()) }
     }

@@ -1,22 +1,22 @@
 import Bytes
 import Evidence
 
-/// The lowest TCB that is acceptable on a processor.
+/// The lowest acceptable TCB of a product.
 struct TCBFloor {
     let version: TCBVersion
-    /// Whether LAUNCH_TCB is held to it too.
+    /// Whether LAUNCH_TCB must meet it too.
     let holdsAtLaunch: Bool
 
     init(_ version: TCBVersion, holdsAtLaunch: Bool) { (self.version, self.holdsAtLaunch) = (version, holdsAtLaunch) }
 
-    /// A stated version that is under the floor, or one that is not stated.
+    /// A version under the floor, or not stated.
     struct Shortfall: CustomStringConvertible {
-        /// As the ABI names the version, e.g. `LAUNCH_TCB`.
+        /// The version's name in the ABI, e.g. `LAUNCH_TCB`.
         let name: String
-        /// `nil`: not stated.
+        /// `nil` when not stated.
         let version: TCBVersion?
         let floor: TCBVersion
-        /// Whether only the guest's launch was too early: the host has been updated since.
+        /// Whether only LAUNCH_TCB is under the floor: the host has been updated since the launch.
         let isOfLaunch: Bool
 
         /// E.g. `SNP 7 is under 8 (LAUNCH_TCB 04.00.07.209, at least 03.00.08.115 is required)`.
@@ -28,11 +28,11 @@ struct TCBFloor {
 
         var found: Fact { .text(version.map { "\(name) \($0)" } ?? "\(name) not stated") }
 
-        /// What can be done about it.
+        /// What to do about it.
         ///
-        /// - Parameter setting: where the floor stands, e.g. `snp.minimum_tcb.milan`.
+        /// - Parameter setting: the floor's place, e.g. `snp.minimum_tcb.milan`.
         func advice(lowering setting: String) -> String {
-            // The guest's own sentence has 199 bytes: what is wrong first.
+            // The guest's own sentence has 199 bytes: the problem comes first.
             isOfLaunch
                 ? "\(self): the guest was launched under older firmware, launch it again, or lower \(setting)."
                 : "\(self): update the host's firmware, or lower \(setting)."
@@ -46,7 +46,7 @@ struct TCBFloor {
             name: term.name.text.uppercased(), version: stated, floor: version, isOfLaunch: term == SNPTerm.launchTCB)
     }
 
-    /// Each component of each version that is lower, and each version that is not stated.
+    /// Each lower component of each version, and each version that is not stated.
     func lags(of claims: Claims) -> [FirmwareLag] {
         versionsUnder(of: claims).flatMap { term, stated in
             guard let stated else { return [FirmwareLag(version: term.name.text)] }
@@ -77,7 +77,7 @@ extension Vocabulary.Firmware {
 }
 
 extension TCBVersion {
-    /// The components that are lower than the other's, from the lowest layer up.
+    /// The components that are lower than the other version's, from the lowest layer up.
     fileprivate func componentsUnder(_ other: TCBVersion) -> [(name: String, found: UInt8, floor: UInt8)] {
         [
             ("FMC", fmc ?? 0, other.fmc ?? 0), ("boot loader", bootLoader, other.bootLoader), ("TEE", tee, other.tee),
@@ -87,9 +87,9 @@ extension TCBVersion {
 }
 
 extension StatedMitigations {
-    /// Which of the wanted bits are missing, in words; `nil` when none is.
+    /// The missing bits of the first vector that lacks any, in words; `nil` when no bit is missing.
     ///
-    /// - Parameter holdsAtLaunch: whether they must have been there when the guest was launched too.
+    /// - Parameter holdsAtLaunch: whether they must have been in force at the guest's launch too.
     func shortfall(from wanted: UInt64, holdsAtLaunch: Bool) -> String? {
         var vectors = [("CURRENT_MIT_VECTOR", current)]
         if holdsAtLaunch { vectors.append(("LAUNCH_MIT_VECTOR", launch)) }
@@ -101,7 +101,7 @@ extension StatedMitigations {
         return nil
     }
 
-    /// As a check shows them.
+    /// The vectors as a check shows them.
     var found: Fact {
         func text(_ vector: UInt64?) -> String { vector.map { "0x" + String($0, radix: 16) } ?? "not stated" }
         return .text("current \(text(current)), at launch \(text(launch))")

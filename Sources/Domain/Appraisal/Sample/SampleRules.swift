@@ -1,6 +1,6 @@
 import Evidence
 
-/// What can be asked of guests without hardware: nothing.
+/// The rules for guests without hardware: none that restricts them.
 extension Vocabulary {
     static let sample = Vocabulary(
         tee: .sample, name: "a sample",
