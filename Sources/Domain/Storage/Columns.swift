@@ -3,7 +3,7 @@ import Bytes
 import Evidence
 import FoundationEssentials
 
-/// How the domain's values are kept in columns, in any database.
+/// The columns of the domain's values, in both databases.
 extension Launch {
     /// - Returns: `nil` for an unknown technology.
     init?(technology: ExactText, digest: [UInt8], guestPolicy: Int64, policy: PolicyName?) {
@@ -35,21 +35,21 @@ extension SEVLaunchPolicy {
     }
 }
 
-/// Bounds on what a chip's owner can have kept.
+/// A bound on the stored certificates of one chip.
 enum KeysOfChip {
-    /// Whoever owns a chip can have a genuine key's certificate for each TCB that there ever could be, and offer them
-    /// one by one.
+    /// The most certificates of one chip. Its owner can obtain a genuine one for every possible TCB, and send them one
+    /// by one.
     static let most = 64
 
-    /// The names of a chip's keys: from the first, up to the second and without it.
+    /// The range of the names of a chip's keys: from the first, up to the second, which is not part of it.
     ///
     /// - Parameter name: ``AMDDocument/name``, which ends in the TCB.
-    /// - Returns: `nil` for what is no chip's. A VLEK is a cloud's, who does not give one to everybody.
+    /// - Returns: `nil` for other names. A VLEK is a cloud's, which does not give one to everybody.
     static func names(beside name: String) -> (from: String, to: String)? {
         guard name.hasPrefix("\(EndorsementKey.Kind.vcek.rawValue)/"), let end = name.lastIndex(of: "/") else {
             return nil
         }
-        // Names that begin with the chip's: "0" comes after "/".
+        // The names that begin with the chip's: "0" follows "/" in ASCII.
         return (String(name[...end]), name[..<end] + "0")
     }
 }
@@ -65,8 +65,8 @@ extension Date {
 }
 
 extension Int64 {
-    /// Without what is behind the point. A number that is too large for this type, as a damaged row may have led to, is
-    /// its last or first one.
+    /// The number without its fraction; the largest or smallest value of the type for one that does not fit, such as
+    /// from a damaged row.
     fileprivate init(bounding number: Double) {
         self = Int64(exactly: number.rounded(.towardZero)) ?? (number < 0 ? .min : .max)
     }

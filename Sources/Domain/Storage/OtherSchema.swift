@@ -1,4 +1,4 @@
-/// The database is of another version than this program.
+/// The database's schema is not of this program's version.
 public struct OtherSchema: Error, Sendable, Hashable, CustomStringConvertible {
     public let isLater: Bool
 
@@ -7,7 +7,7 @@ public struct OtherSchema: Error, Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         isLater
             ? "a later version of kbs has written the database: use that one"
-            : "something else has written the database, or a kbs from before version 1, which this one does not read: "
-                + "nothing of it was changed; use what wrote it, or name an empty place"
+            : "the database is another program's, or of a kbs from before version 1, which this one does not read: nothing "
+                + "in it was changed; use the program that wrote it, or name an empty database"
     }
 }

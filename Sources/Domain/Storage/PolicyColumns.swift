@@ -3,13 +3,12 @@ import Bytes
 import Concurrency
 import FoundationEssentials
 
-/// Policies as they were read from their columns lately. Each release asks for one, and to read it takes longer than to
-/// decide on it.
+/// A cache of parsed policies. Each release reads one, and parsing it takes longer than evaluating it.
 public final class KnownRules: Sendable {
     private let known = BoundedCache<ExactText, Policy>(capacity: 64)
 
     func policy(_ json: String) throws -> Policy {
-        // One that is much longer would take the room of many.
+        // A much longer policy would take the room of many: it is not cached.
         guard json.utf8.count <= 16_384 else { return try Policy(json: json) }
         let key = ExactText(json)
         if let policy = known[key] { return policy }
@@ -19,7 +18,7 @@ public final class KnownRules: Sendable {
     }
 }
 
-/// How reference values are kept in columns, in any database.
+/// The columns of reference values, in both databases.
 extension ReferenceValueSet {
     init(_ columns: ReferenceColumns) throws {
         guard let kind = Kind(rawValue: columns.kind),

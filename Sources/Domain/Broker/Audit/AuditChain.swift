@@ -25,7 +25,8 @@ public struct AuditEntry: Sendable, Hashable {
     public init(appending record: String, to previous: AuditHead) throws(BrokenTrail) {
         guard (0..<Int64.max).contains(previous.sequence) else {
             throw BrokenTrail(
-                "The trail's last record has the number \(previous.sequence), which no key broker gives: it was inserted.")
+                "The trail's last record has the number \(previous.sequence), which no key broker gives: it was "
+                    + "inserted.")
         }
         sequence = previous.sequence + 1
         self.record = record

@@ -1,6 +1,6 @@
 import Crypto
 
-/// A table of the schema, as a copy between two databases sees it: the same in both.
+/// A table of the schema, the same in both databases, as it is copied.
 struct CopiedTable: Sendable {
     enum Kind: Sendable { case integer, text, bytes }
 
@@ -11,11 +11,11 @@ struct CopiedTable: Sendable {
 
     let name: String
     let columns: [Column]
-    /// Rows are read, counted and hashed in the order of these, texts by their bytes.
+    /// The columns by which rows are ordered for reading and hashing, texts by their bytes.
     let key: [String]
     /// Whether the database numbers its rows, and never uses a number again.
     let isNumbered: Bool
-    /// How many rows are in memory at once: few where each may have a megabyte.
+    /// The rows in memory at once: few where a row may have a megabyte.
     let portion: Int
 
     /// - Parameter columns: `name`, with `#` before it for a number and `*` for bytes.
@@ -33,8 +33,8 @@ struct CopiedTable: Sendable {
         self.portion = portion
     }
 
-    /// All that there is, each after those that it refers to. What PostgreSQL has beside them (the trail's head) is
-    /// made of these.
+    /// All tables, each after those that it refers to. PostgreSQL's own table, the trail's head, is computed from
+    /// these.
     static let all = [
         CopiedTable(
             "reference_values", "name kind *digests *periods superseded_by source #revision #changed provenance",
@@ -81,7 +81,7 @@ struct CopiedTable: Sendable {
 
     var order: String { key.map { "\"\($0)\"" }.joined(separator: ", ") }
 
-    /// The one column that numbers rows.
+    /// The column that numbers the rows.
     var number: String { key[0] }
 }
 
@@ -93,7 +93,7 @@ enum CopiedValue: Sendable, Hashable {
     case bytes([UInt8])
 }
 
-/// How many rows a table has, and a hash over all of them in order: what two copies agree in.
+/// The number of a table's rows and a hash over them in order, by which a copy is compared.
 public struct TableDigest: Sendable, Hashable {
     public let table: String
     public let rows: Int
@@ -101,7 +101,7 @@ public struct TableDigest: Sendable, Hashable {
     public let hash: [UInt8]
 }
 
-/// Makes a ``TableDigest`` of rows as they pass.
+/// Computes a ``TableDigest`` from rows in order.
 struct TableHasher {
     private let table: String
     private var rows = 0
@@ -109,7 +109,7 @@ struct TableHasher {
 
     init(_ table: CopiedTable) { self.table = table.name }
 
-    /// Each value says its kind and its length, so that no two rows have the same bytes.
+    /// Each value is hashed with its kind and its length, so that different rows have different input.
     mutating func add(_ row: [CopiedValue]) {
         rows += 1
         for value in row {

@@ -6,22 +6,22 @@ final class PostgreSQLCopyEnd: CopyEnd {
     private let configuration: PostgreSQLConfiguration
     private var isSnapshot = true
 
-    /// - Parameter isTarget: whether an empty database gets its tables.
+    /// - Parameter isTarget: whether to create the tables in an empty database.
     init(_ configuration: PostgreSQLConfiguration, isTarget: Bool) throws {
         self.configuration = configuration
         connection = try Connection(
             configuration, Connection.Limits(statement: Self.patience, scansTables: true))
         try PostgreSQLSchema.prepare(connection, migrates: isTarget, timeout: configuration.timeout)
-        // A later one may be one to work on, but has what would not be copied.
+        // A later schema may be compatible, but has tables or columns that would not be copied.
         guard
             try PostgreSQLSchema.current(connection, until: .now + configuration.timeout).version
                 == PostgreSQLSchema.version
         else { throw OtherSchema(isLater: true) }
-        // Between two portions the other end may take its time.
+        // The other end may take long between two portions.
         try run("SET idle_in_transaction_session_timeout = 0")
     }
 
-    /// For one statement.
+    /// The time limit of one statement.
     private static let patience = Duration.seconds(600)
 
     func beginReading(isSnapshot: Bool) throws {
@@ -34,7 +34,7 @@ final class PostgreSQLCopyEnd: CopyEnd {
 
     private func checkThatNobodyWorks() throws {
         guard !isSnapshot else { return }
-        // Within a transaction it shows what it showed the first time.
+        // Within a transaction the statistics views repeat their first answer until the snapshot is cleared.
         try run("SELECT pg_stat_clear_snapshot()")
         let others = try run(
             """
@@ -43,15 +43,15 @@ final class PostgreSQLCopyEnd: CopyEnd {
             """)
         guard try others.first?.integer(0) == 0 else {
             throw StorageCopy.Failure(
-                description: "servers are at work on \(configuration), and what they do from now on would not be in "
-                    + "the copy: stop them, or copy a moment's state with --snapshot")
+                description: "servers are using \(configuration), and their later changes would be missing from the "
+                    + "copy: stop them, or copy the state of one moment with --snapshot")
         }
     }
 
     func beginWriting() throws {
         try run("BEGIN")
-        // A server that starts meanwhile waits, and finds what was copied.
-        // Nobody may lock the trail itself, which nobody may change; whoever adds to it takes its head.
+        // A server that starts meanwhile waits for the copy. The trail cannot be locked, since the role may not change
+        // it: its head is locked, which every addition to the trail needs.
         let tables = CopiedTable.all.map(\.name).filter { $0 != "audit" } + ["audit_head"]
         try run("LOCK TABLE \(tables.joined(separator: ", ")) IN ACCESS EXCLUSIVE MODE")
     }
@@ -118,7 +118,7 @@ final class PostgreSQLCopyEnd: CopyEnd {
 
     func close() {}
 
-    /// As PostgreSQL names it.
+    /// PostgreSQL's name of the table's sequence.
     private func sequence(_ table: CopiedTable) -> String { "\(table.name)_\(table.number)_seq" }
 
     @discardableResult
@@ -128,7 +128,7 @@ final class PostgreSQLCopyEnd: CopyEnd {
 }
 
 extension Value {
-    /// A column's value; none is a NULL of the column's kind.
+    /// A column's value; `none` is a NULL of the column's type.
     fileprivate init(_ value: CopiedValue, _ kind: CopiedTable.Kind) {
         switch value {
         case .integer(let number): self = .integer(number)

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import SQLite
 
-/// A database file, as one end of a copy. Whoever opens it sees to it that nobody else works on it.
+/// A database file, as one end of a copy. The caller ensures that no other process uses it.
 final class SQLiteCopyEnd: CopyEnd {
     private let database: Database
 
@@ -15,7 +15,7 @@ final class SQLiteCopyEnd: CopyEnd {
 
     func beginReading(isSnapshot: Bool) throws { try database.execute(sql: "BEGIN") }
 
-    /// Nobody else can have it.
+    /// No other process uses the file, so nothing was missed.
     func finishReading() throws {}
 
     func beginWriting() throws { try database.execute(sql: "BEGIN IMMEDIATE") }

@@ -2,9 +2,9 @@ import Concurrency
 public import FoundationEssentials
 public import PostgreSQL
 
-/// A database that is copied from or to.
+/// The source or target of a copy.
 public enum CopyPlace: Sendable, CustomStringConvertible {
-    /// A file, which nobody else works on.
+    /// A database file that no other process uses.
     case sqlite(URL)
     case postgreSQL(PostgreSQLConfiguration)
 
@@ -16,26 +16,26 @@ public enum CopyPlace: Sendable, CustomStringConvertible {
     }
 }
 
-/// Copies everything that a broker keeps from one database into another, empty one, of either kind.
+/// Copies a broker's database into another, empty one, of either kind.
 ///
-/// Rows are copied as they are: ids, sealed secrets and the trail's hashes stay the same, so that the same master key
-/// opens them, and the same checkpoints hold.
+/// Rows are copied unchanged: ids, sealed secrets and the trail's hashes stay the same, so the same master key opens
+/// them, and the same checkpoints hold.
 public enum StorageCopy {
     public struct Outcome: Sendable, Hashable {
         public let tables: [TableDigest]
     }
 
-    /// Why a copy was not made, or is not to be used.
+    /// Why a copy was not made, or must not be used.
     public struct Failure: Error, Sendable, Hashable, CustomStringConvertible {
         public let description: String
     }
 
-    /// Copies in one transaction at either end, and then reads the copy again and compares it.
+    /// Copies in one transaction at either end, then reads the copy again and compares it.
     ///
     /// - Parameters:
-    ///   - isSnapshot: whether servers may be at work on a PostgreSQL source; what they do later is not in the copy.
-    ///   - report: is told the name of each table as it begins.
-    /// - Throws: ``Failure``; the target is then as empty as it was, unless the comparison failed.
+    ///   - isSnapshot: whether servers may be using a PostgreSQL source; their later changes are not copied.
+    ///   - report: receives the name of each table as it begins.
+    /// - Throws: ``Failure``; the target is then still empty, unless the comparison failed.
     public static func run(
         from source: CopyPlace, to target: CopyPlace, isSnapshot: Bool = false,
         reporting report: @escaping @Sendable (String) -> Void = { _ in }
@@ -88,8 +88,8 @@ public enum StorageCopy {
             let found = hasher.finish()
             guard found == expected else {
                 throw Failure(
-                    description: "the copy is not what was copied: the table \(table.name) has \(found.rows) rows of "
-                        + "\(expected.rows), or others. Do not use it; drop it and look at the disks")
+                    description: "the copy differs from its source: the table \(table.name) has \(found.rows) of "
+                        + "\(expected.rows) rows, or other contents. Do not use it: drop it, and check the disks")
             }
         }
     }
@@ -102,17 +102,17 @@ public enum StorageCopy {
     }
 }
 
-/// One end of a copy. It blocks, and belongs to one thread.
+/// One end of a copy. Its calls block; one thread uses it.
 protocol CopyEnd {
-    /// From here on all is read as it is at this moment.
+    /// Begins reading: all reads see the database as it is at this moment.
     func beginReading(isSnapshot: Bool) throws
-    /// Throws when what was read is not all that there is by now, and was to be.
+    /// - Throws: when servers may have changed the source during the copy, unless it is a snapshot.
     func finishReading() throws
     func beginWriting() throws
     func finishWriting() throws
     func forEachRow(of table: CopiedTable, _ body: ([CopiedValue]) throws -> Void) throws
     func insert(_ rows: [[CopiedValue]], into table: CopiedTable) throws
-    /// The highest number that was ever given to a row; 0 before the first.
+    /// The highest number ever given to a row; 0 before the first.
     func lastNumber(_ table: CopiedTable) throws -> Int64
     func setLastNumber(_ number: Int64, of table: CopiedTable) throws
     func count(_ table: CopiedTable) throws -> Int64
@@ -120,7 +120,7 @@ protocol CopyEnd {
 }
 
 extension CopyEnd {
-    /// A table that had rows is not empty either: challenges may name them.
+    /// A table that had rows does not count as empty: challenges may name their numbers.
     fileprivate func lastNumberOrCount(_ table: CopiedTable) throws -> Int64 {
         let count = try count(table)
         return count > 0 || !table.isNumbered ? count : try lastNumber(table)

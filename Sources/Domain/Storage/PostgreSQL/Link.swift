@@ -3,18 +3,18 @@ import Concurrency
 public import PostgreSQL
 import Synchronization
 
-/// What happened to a connection, for logs and metrics.
+/// An event of a connection, for logs and metrics.
 public enum ConnectionEvent: Sendable, Hashable {
     case connected
-    /// It was in use, and is not any more.
+    /// A connection in use has failed.
     case lost(reason: String)
-    /// No host can be used now. It is tried again.
+    /// No host accepts a connection now. Connecting is retried.
     case notConnected(reason: String)
-    /// The database refused something that it should not have: it is out of disk or memory, say.
+    /// The database failed a statement for lack of resources, such as disk or memory.
     case trouble(PostgreSQLError)
 }
 
-/// What the threads of one store share.
+/// State shared by the threads of one store.
 final class StoreSignals: Sendable {
     private struct Observer { let report: @Sendable (ConnectionEvent) -> Void }
 
@@ -30,7 +30,7 @@ final class StoreSignals: Sendable {
         observer.withLock { $0 = Observer(report: body) }
     }
 
-    /// Connections that are made and not known to be lost.
+    /// The number of connections made and not known to be lost.
     var openConnections: Int { connections.load(ordering: .relaxed) }
 
     func report(_ event: ConnectionEvent) {
@@ -44,7 +44,7 @@ final class StoreSignals: Sendable {
 }
 
 extension Connection {
-    /// The name of every connection of this program: a copy of a database asks by it whether servers are at work.
+    /// The `application_name` of this program's connections. A copy of a database finds servers at work by it.
     static let application = "kbs"
 
     convenience init(_ configuration: PostgreSQLConfiguration, _ limits: Limits) throws {
@@ -52,13 +52,13 @@ extension Connection {
     }
 }
 
-/// A thread's connection, which is made again when it is lost.
+/// A thread's connection, reconnected when it is lost.
 final class Link {
     private let configuration: PostgreSQLConfiguration
     private let limits: Connection.Limits
     private let signals: StoreSignals
     private var connection: Connection?
-    /// Since something last went well.
+    /// The failures since the last success.
     private var failures = 0
 
     init(_ configuration: PostgreSQLConfiguration, _ limits: Connection.Limits, _ signals: StoreSignals) {
@@ -67,9 +67,9 @@ final class Link {
         self.signals = signals
     }
 
-    /// The connection, as soon as there is one.
+    /// Waits for a connection.
     ///
-    /// - Returns: `nil` when there is none and the store is closing.
+    /// - Returns: `nil` when the store is closing before there is one.
     func connect() -> Connection? {
         if let connection { return connection }
         while true {
@@ -87,7 +87,7 @@ final class Link {
         }
     }
 
-    /// Up to a second, and never all threads of all replicas at the same moment.
+    /// Waits after failures, for up to a second, randomly so that threads and replicas do not reconnect all at once.
     private func pause() {
         guard failures > 0 else { return }
         let longest = min(1, 0.025 * Double(1 << min(failures, 10)))
@@ -95,22 +95,22 @@ final class Link {
         while ContinuousClock.now < until, !signals.isClosing { BlockingThread.sleep(for: .milliseconds(10)) }
     }
 
-    /// Whether the connection that was given out last is not to be used any more.
+    /// Whether the last connection returned is lost.
     var isLost: Bool { connection == nil }
 
     func succeed() { failures = 0 }
 
     func lose(_ reason: any Error) {
         failures += 1
-        // What is lost can be found out twice: by a statement, and by the rollback after it.
+        // A loss can be noticed twice: by a statement, and by the rollback after it.
         guard connection != nil else { return }
         connection = nil
         signals.report(.lost(reason: "\(reason)"))
     }
 
-    /// Does what an error asks for, as far as it concerns the connection.
+    /// Applies an error's remedy to the connection.
     ///
-    /// - Returns: whether the same is to be tried again, or what its caller is told.
+    /// - Returns: whether to try the same again, or the error for its caller.
     func judge(_ error: any Error) -> Verdict {
         guard let error = error as? PostgreSQLError else {
             if error is ConnectionBroken { lose(error) }
@@ -118,7 +118,7 @@ final class Link {
         }
         switch Remedy(error) {
         case .again:
-            // They met once, and should not meet again.
+            // Two transactions conflicted: a random pause keeps them apart.
             BlockingThread.sleep(for: .seconds(Double.random(in: 0.001...0.02)))
             return .again
         case .elsewhere:

@@ -5,8 +5,8 @@ import PostgreSQL
 
 /// Connections for reading, each with a thread.
 ///
-/// A thread takes all lookups that wait and sends them at once: the more there are, the less each costs, here and in the
-/// database. The first thread does all the work that it can.
+/// A thread takes all waiting lookups and sends them together: the more there are, the less each costs, here and in the
+/// database. Further threads are woken only when the first cannot keep up: see ``WorkQueue``.
 final class Lookups: Sendable {
     private struct Lookup: Sendable {
         let query: Query
@@ -20,7 +20,7 @@ final class Lookups: Sendable {
     private let timeout: Duration
     private let threads: ThreadGroup
 
-    /// - Parameter timeout: of each lookup.
+    /// - Parameter timeout: the time limit of each lookup.
     init(
         _ configuration: PostgreSQLConfiguration, connections: Int, timeout: Duration, scansTables: Bool,
         _ signals: StoreSignals, _ deadlines: Deadlines
@@ -39,7 +39,7 @@ final class Lookups: Sendable {
         }
     }
 
-    /// Few enough that the answers to one do not keep the others waiting.
+    /// The most lookups sent together: few enough that one's answers do not delay the others for long.
     private static let most = 64
 
     /// - Parameter isLarge: whether the answer may have megabytes.
@@ -52,7 +52,7 @@ final class Lookups: Sendable {
         }
     }
 
-    /// Ends when all that waits is done.
+    /// Stops accepting lookups. The threads end when all waiting ones are answered.
     func stop() { queue.close() }
 
     func close() async {
@@ -63,7 +63,7 @@ final class Lookups: Sendable {
 
     private static func serve(_ queue: WorkQueue<Lookup>, _ link: Link, atMost most: Int) {
         while let connection = link.connect(), let batch = queue.take(atMost: most) {
-            // Large answers one by one, so that sixty of them are not in memory at once, nor late together.
+            // Large answers one at a time, so that sixty of them are not in memory together, nor late together.
             var again = answer(batch.filter { !$0.isLarge }, connection, link)
             for lookup in batch where lookup.isLarge {
                 again += link.isLost ? [lookup] : answer([lookup], connection, link)
@@ -73,7 +73,7 @@ final class Lookups: Sendable {
         }
     }
 
-    /// - Returns: what is to be tried again.
+    /// - Returns: the lookups to try again.
     private static func answer(_ batch: [Lookup], _ connection: Connection, _ link: Link) -> [Lookup] {
         let batch = batch.filter(\.request.isWaiting)
         guard let deadline = batch.map(\.request.deadline).max() else { return [] }
@@ -95,14 +95,14 @@ final class Lookups: Sendable {
             }
             return again
         } catch {
-            // A lookup changes nothing: it can be asked twice.
+            // A lookup changes nothing, so it can be sent twice.
             link.lose(error)
             return batch
         }
     }
 }
 
-/// Threads that block, and who waits for their end.
+/// Threads that block, and a wait for their end.
 final class ThreadGroup: Sendable {
     private let group = DispatchGroup()
 

@@ -1,16 +1,16 @@
 import Broker
 import PostgreSQL
 
-/// What each guest needs: a session, a release, an attempt. One statement makes the check and the change.
+/// A guest's write: a session, a release or an attempt. One statement makes the check and the change.
 ///
-/// A batch takes two round trips, however many there are in it: one for all statements and the lock of the trail's
-/// head, one for the trail and the commit.
+/// A batch of any size takes two round trips: one for all statements and the lock of the trail's head, one for the
+/// trail and the commit.
 struct PipelinedWrite: QueuedWrite {
-    /// Returns a row if it did something.
+    /// Returns a row if it changed something.
     let query: Query?
-    /// For the trail, if it did.
+    /// The trail's records, if the query changed something.
     let records: [String]
-    /// Statements of a batch run in this order, so that two servers' batches lock the same rows in the same order.
+    /// The order of a batch's statements, so that two servers' batches lock the same rows in the same order.
     let order: [UInt8]
     let answer: Request<Bool>
 

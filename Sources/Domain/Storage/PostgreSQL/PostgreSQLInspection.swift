@@ -3,19 +3,19 @@ import Concurrency
 public import FoundationEssentials
 public import PostgreSQL
 
-/// A look at a PostgreSQL database and its server that changes nothing.
+/// An inspection of a PostgreSQL database and its server that changes nothing.
 public struct PostgreSQLInspection: Sendable {
-    /// How this program's schema and the database's go together.
+    /// The database's schema, compared with this program's.
     public enum SchemaState: Sendable, Hashable {
         case none
         case current(Int)
         case earlier(Int)
-        /// A later version of this program has written it, and this one can go on beside it.
+        /// Written by a later version of this program, and this one can still use it.
         case laterAndCompatible(Int)
         case later(Int)
     }
 
-    /// What protects what is sent.
+    /// The protection of the connection.
     public enum Transport: Sendable, Hashable, CustomStringConvertible {
         case localSocket
         /// - Parameter version: e.g. `TLSv1.3`.
@@ -35,7 +35,7 @@ public struct PostgreSQLInspection: Sendable {
     public let address: String
     public let isOnThisMachine: Bool
     public let transport: Transport
-    /// Whether a server that is not the named one is noticed.
+    /// Whether the connection verifies that the server is the named one.
     public let provesServer: Bool
     /// E.g. 150008 for 15.8.
     public let serverVersion: Int
@@ -44,20 +44,20 @@ public struct PostgreSQLInspection: Sendable {
     public let isSuperuser: Bool
     /// Whether the role may change or remove records of the trail.
     public let mayChangeTrail: Bool
-    /// Whether what the server says is on the disk is on the disk.
+    /// Whether the server flushes to the disk before it acknowledges (fsync and full_page_writes).
     public let isFlushed: Bool
-    /// What a commit waits for: `on`, `local`, `remote_write`, `remote_apply`.
+    /// The setting of what a commit waits for: `on`, `local`, `remote_write`, `remote_apply`.
     public let synchronousCommit: String
     public let openConnections: Int
     public let mostConnections: Int
     /// How far the server's clock is ahead of this machine's, in seconds.
     public let clockOffset: TimeInterval
-    /// For more questions; `nil` when the schema is not one that this program can work on. Close it after use.
+    /// A store for further reads; `nil` when this program cannot use the schema. Close it after use.
     public let store: PostgreSQLStore?
 
-    /// - Throws: when the database cannot be reached or asked.
+    /// - Throws: when the database cannot be reached or queried.
     ///
-    /// - Parameter manifest: what the store holds rows that decide to.
+    /// - Parameter manifest: the manifest that rows which decide are compared with.
     public init(_ configuration: PostgreSQLConfiguration, manifest: Manifest? = nil) async throws {
         let found = try await BlockingThread.run("kbs.inspection") { try Answers(configuration) }
         address = configuration.description
@@ -85,7 +85,7 @@ public struct PostgreSQLInspection: Sendable {
     }
 }
 
-/// What one connection is told.
+/// The answers over one connection.
 private struct Answers: Sendable {
     let transport: PostgreSQLInspection.Transport
     let serverVersion: Int
@@ -128,7 +128,9 @@ private struct Answers: Sendable {
                     JOIN pg_namespace n ON n.oid = c.relnamespace
                     WHERE c.relname = 'audit' AND n.nspname = ANY (current_schemas(false))), false)
                 """, isPrepared: false), until: deadline)
-        guard let row = settings.first else { throw UnexpectedAnswer(description: "the server says nothing of itself") }
+        guard let row = settings.first else {
+            throw UnexpectedAnswer(description: "the server's settings cannot be read")
+        }
         serverVersion = try row.int(0)
         role = try row.text(1)
         isSuperuser = try row.bool(2)

@@ -3,13 +3,13 @@ import Evidence
 public import FoundationEssentials
 import PostgreSQL
 
-/// What is sealed under which master key.
+/// Rows sealed under master keys.
 extension PostgreSQLStore {
     public func insert(_ key: StoredServerKey) async throws { try await change { try $0.insert(key) } }
 
     public func insertFirst(_ key: StoredServerKey) async throws -> StoredServerKey {
         try await change { transaction in
-            // Otherwise another server could be about to insert one, which nobody else sees yet.
+            // Without the lock another server could insert a key that this transaction does not see yet.
             try transaction.run("LOCK TABLE server_keys IN SHARE ROW EXCLUSIVE MODE")
             let isThere = try transaction.run("SELECT 1 FROM server_keys WHERE name = $1", [.text(key.name)])
             if isThere.first == nil { try transaction.insert(key) }
@@ -23,7 +23,7 @@ extension PostgreSQLStore {
                 "SELECT superseded IS NULL FROM master_keys WHERE id = $1 FOR SHARE", [.text(masterKey)])
             guard try active.first?.bool(0) == true else { return nil }
             return try changes.reduce(0) { moved, change in
-                // The new bytes are there when this was done already, and the answer got lost.
+                // The row has the new bytes when a first run was committed and its answer was lost.
                 let values: [Value] = [.bytes(change.new), .text(masterKey), .bytes(change.old)]
                 let result =
                     switch change.place {
@@ -60,12 +60,12 @@ extension PostgreSQLStore {
     }
 }
 
-/// What became of each master key.
+/// The states of master keys.
 extension PostgreSQLStore {
     public func activate(_ active: String, previous: [String], at time: Date) async throws {
         try await change { transaction in
             let now = Value.integer(time.seconds)
-            // Each session that is opened shares the active key's row: it is left alone if it is as it should be.
+            // Each new session locks the active key's row (`FOR SHARE`): it is not written if it is already right.
             let isActive =
                 try transaction.run(
                     """
@@ -83,7 +83,7 @@ extension PostgreSQLStore {
                     ON CONFLICT (id) DO UPDATE SET superseded = NULL, retired = NULL
                     """, [.text(active), now], alone: .masterKeys)
             }
-            // Keys from before there was this table: they were active until now at most.
+            // The table does not have the previous keys yet: they were active until now at most.
             for id in previous {
                 try transaction.run(
                     """
@@ -95,7 +95,7 @@ extension PostgreSQLStore {
 
     public func retire(_ id: String, at time: Date) async throws -> Bool {
         try await change(takesLong: true) { transaction in
-            // From here until the commit nobody writes anything under it.
+            // Until the commit no other transaction can write under the key.
             try transaction.run(
                 "SELECT 1 FROM master_keys WHERE id = $1 FOR UPDATE", [.text(id)], alone: .masterKeys)
             guard try transaction.first(KeyReads.isUsed(id, at: time)) == nil else { return false }
@@ -112,8 +112,8 @@ extension Transaction {
         guard try !isRetired(key.sealed.masterKey) else {
             throw PostgreSQLUnusable(description: "The master key \(key.sealed.masterKey) has been retired.")
         }
-        // What is sealed is sealed with a random number: the same bytes are there when this was done already, and
-        // the answer got lost.
+        // Sealing uses a random nonce: the same bytes are there only when a first run was committed and its answer was
+        // lost.
         let isThere = try run(
             "SELECT 1 FROM server_keys WHERE name = $1 AND id = $2 AND sealed = $3",
             [.text(key.name), .text(key.id), .bytes(key.sealed.bytes)])

@@ -2,8 +2,8 @@ public import Broker
 public import FoundationEssentials
 import PostgreSQL
 
-/// Changes of policies and reference values take turns at the row that numbers them: they are few, and each looks at
-/// others than the one that it changes.
+/// Changes of policies and reference values are serialized by the row that numbers them: they are few, and each also
+/// reads rows other than the one it changes.
 extension PostgreSQLStore: PolicyStore {
     public func set(
         _ policy: Policy, document: String, expecting expected: Revision.Expectation?, at time: Date,
@@ -19,7 +19,7 @@ extension PostgreSQLStore: PolicyStore {
                 try transaction.first(PolicyReads.revision(of: $0.text, in: .referenceValues)) == nil
             }
             guard unknown.isEmpty else { return .unknownReferences(unknown) }
-            // An update, not a deletion: resources refer to it.
+            // An upsert and not a replacement: resources refer to the row.
             try transaction.run(
                 PolicyWrites.policy.postgreSQL,
                 [.text(name), .text(document), .text(rules), .integer(written.number), .time(time)], alone: .policies)
@@ -48,13 +48,13 @@ extension PostgreSQLStore: PolicyStore {
 
     public func set(_ settings: [ReferenceSetting], at time: Date) async throws -> [Revision]? {
         try await decide { transaction in
-            // The first of them takes the turn.
+            // The first revision takes the lock that serializes changes.
             let written = try settings.map { _ in try transaction.nextRevision() }
             let names = settings.map(\.set.name.text)
             let there = try names.map { try transaction.first(PolicyReads.revision(of: $0, in: .referenceValues)) }
             guard zip(settings, there).allSatisfy({ $0.expected?.holds(for: $1) ?? true }) else { return nil }
             for (setting, revision) in zip(settings, written) {
-                // Whoever releases by the set that was there is waited for first.
+                // Waits for releases by the present set to commit.
                 try transaction.run(
                     "SELECT 1 FROM reference_values WHERE name = $1 FOR UPDATE", [.text(setting.set.name.text)],
                     alone: .referenceValues)
@@ -75,7 +75,7 @@ extension PostgreSQLStore: PolicyStore {
             leaving: history, recording: record)
     }
 
-    /// - Parameter use: finds what refers to it.
+    /// - Parameter use: a query for rows that refer to it.
     private func remove(
         _ name: PolicyName, from kind: PolicyReads.Table, unless use: String, expecting expected: Revision.Expectation?,
         leaving history: ReferenceChange? = nil, recording record: AuditRecord
@@ -83,13 +83,13 @@ extension PostgreSQLStore: PolicyStore {
         let table: SharedRows = kind == .policies ? .policies : .referenceValues
         return try await decide { transaction in
             let written = try transaction.nextRevision()
-            // From here until the commit nobody makes anything refer to it; who was about to has done so.
+            // Until the commit no transaction can refer to the row; those that were about to have committed.
             let found = try transaction.run(
                 "SELECT revision FROM \(table.rawValue) WHERE name = $1 FOR UPDATE", [.text(name.text)], alone: table)
             guard let revision = try found.first?.integer(0) else { return .missing }
             if let expected, !expected.holds(for: Revision(revision)) { return .changed }
             guard try transaction.run(use, [.text(name.text)]).first == nil else { return .inUse }
-            // Their versions of it lose it with the policy.
+            // Resource versions under the policy lose it with its removal.
             let resources = kind == .policies ? try transaction.resources(putUnder: name) : []
             let puts = try resources.compactMap { path in
                 try transaction.takeTurn(at: path.text)

@@ -2,16 +2,16 @@ public import Broker
 public import FoundationEssentials
 import PostgreSQL
 
-/// All that a release was decided on is looked at again where it is recorded, and locked (`FOR SHARE`) until the commit:
-/// the resource, its policy, the reference values that it names, the guest. Whoever changes one of them waits for that
-/// commit, or this for his; so the trail has both in the order in which they took effect.
+/// The rows that a release was decided on are read again in the statement that records it, and locked (`FOR SHARE`)
+/// until the commit: the resource, its policy, the reference values that it names, the guest. A change of one of them
+/// and the release wait for each other; so the trail has both in the order in which they took effect.
 extension PostgreSQLStore {
     public func record(
         _ release: ResourceRelease, at time: Date, recording record: AuditRecord
     ) async throws -> ResourceReleaseOutcome {
         guard let (query, order) = Self.query(release, at: time) else { return .changed }
         if try await write(query, orderedBy: order, recording: [record]) { return .done }
-        // Nothing was written. Why not?
+        // Nothing was written: find out why.
         switch release.reader {
         case .attested(let guest):
             return try await first(SessionReads.isOpen(guest, at: time)) == nil ? .ended : .changed
@@ -25,8 +25,8 @@ extension PostgreSQLStore {
         }
     }
 
-    /// - Returns: `nil` when nothing can make it good: a resource without a policy. And what the locks of several are in the
-    ///   order of: the session, as whoever ends many goes by their ids.
+    /// - Returns: `nil` for a release that cannot be right, such as of a resource without a policy. `order` is the
+    ///   session's id: locks are taken in its order, as ending many sessions takes them.
     private static func query(_ release: ResourceRelease, at time: Date) -> (query: Query, order: [UInt8])? {
         let reader: [Value]
         let id: [UInt8]
@@ -39,10 +39,10 @@ extension PostgreSQLStore {
         case .resource(let resource, let stamp):
             guard let policy = resource.policy else { return nil }
             let values: [Value] = [.integer(resource.row), .integer(resource.change)] + under(policy, stamp)
-            // A foreign guest's row is what is locked alone.
+            // A foreign guest's row is updated and not shared.
             return (Query(isForeign ? resourceForForeign : resourceForGuest, values + reader), id)
         case .workload(let workload, let stamp):
-            // Another verifier's word opens no workload.
+            // Another verifier's guests get no workload's secret.
             guard !isForeign else { return nil }
             switch (workload.launch.policyName, stamp) {
             case (nil, _): return (Query(workloadForGuest, [.integer(workload.row)] + reader), id)
@@ -60,15 +60,15 @@ extension PostgreSQLStore {
         ]
     }
 
-    /// A policy's revision says which sets it names, and a set's revision what is in it: so if there are as many sets
-    /// with the expected revisions as there were, they are the same.
+    /// A policy's revision fixes the sets that it names, and a set's revision its values: as many sets with the
+    /// expected revisions as before are the same sets.
     private static let resource = """
         WITH r AS MATERIALIZED (SELECT policy FROM resources
                 WHERE row = $1 AND change = $2 AND policy = $3 AND disabled = 0 FOR SHARE),
         \(policy(of: "r", revision: "$4", references: "$5"))
         """
 
-    /// - Parameter rows: have the policy's name.
+    /// - Parameter rows: a relation with a column `policy`, the policy's name.
     private static func policy(of rows: String, revision: String, references: String) -> String {
         """
             p AS MATERIALIZED (SELECT t.name FROM \(rows) r JOIN policies t ON t.name = r.policy
@@ -85,7 +85,7 @@ extension PostgreSQLStore {
         WHERE (SELECT count(*) FROM v) = $6 AND g.id = $7 AND g.expires > $8 FOR SHARE OF g
         """
 
-    /// Keeps the guest, unless it was ended after its token was made.
+    /// Stores the guest, unless it was ended after its token was issued.
     private static let resourceForForeign = """
         \(resource),
             f AS (INSERT INTO foreign_guests (\(StoredForeignGuest.columnList))

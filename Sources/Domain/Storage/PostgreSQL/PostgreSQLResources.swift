@@ -2,8 +2,8 @@ public import Broker
 public import FoundationEssentials
 import PostgreSQL
 
-/// Whoever changes what has a path, or makes it, waits for its turn first, and then looks: of two servers that do so at
-/// once, the second sees what the first did.
+/// A change or creation under a path first takes the name's lock and then reads: of two servers that do so at once, the
+/// second sees the first one's change.
 extension PostgreSQLStore: ResourceStore {
     public func put(
         _ new: NewResourceVersion, expecting expected: Resource.Expectation?, at time: Date,
@@ -79,7 +79,7 @@ extension PostgreSQLStore: ResourceStore {
                 try transaction.execute(ResourceWrites.policy, [.text(policy?.text), .integer(found.row)])
             case .current(let number):
                 guard let version = kept.first(where: { $0.number == number }) else { return .unknownVersion }
-                // Nobody removes its policy before this is committed.
+                // Locks the policy against removal until the commit.
                 guard try transaction.knows(version.policy.map { .named($0) }) else { throw LookAgain() }
                 (policy, current) = (version.policy, version)
             }
@@ -99,15 +99,15 @@ extension PostgreSQLStore: ResourceStore {
 }
 
 extension Transaction {
-    /// Waits until nobody else changes what has this name, and keeps others from it until the end of the transaction:
-    /// also when nothing has the name yet, and there is no row to lock.
+    /// Locks a name until the end of the transaction, also when no row has the name yet.
     ///
     /// Workloads and resources share their names.
     func takeTurn(at name: String) throws {
         try run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [.text(name)])
     }
 
-    /// Whether a choice can be made: `nil` and none always can. Nobody removes the policy before this is committed.
+    /// Whether the chosen policy exists; `nil` and `none` always do. The policy is locked against removal until the
+    /// commit.
     func knows(_ choice: PolicyChoice?) throws -> Bool {
         guard let name = choice?.name else { return true }
         return try run("SELECT 1 FROM policies WHERE name = $1 FOR KEY SHARE", [.text(name.text)]).first != nil

@@ -3,30 +3,30 @@ import Concurrency
 import FoundationEssentials
 import PostgreSQL
 
-/// The schema of a database that servers share. A migration that has been released is never edited: another follows it.
+/// The schema of a PostgreSQL database. A released migration is never edited: another follows it.
 enum PostgreSQLSchema {
     struct Migration: Sendable {
-        /// The earliest schema whose programs can go on working once this one has run: while replicas are brought up to
-        /// date one after the other, both versions serve.
+        /// The earliest schema version whose programs can use this one: during an upgrade of replicas one by one, both
+        /// versions serve.
         let compatibleFrom: Int
         let statements: [String]
     }
 
-    /// Their places, from 1, are the schema's versions.
+    /// In order: a migration's position, from 1, is the schema's version.
     static let migrations = [
         Migration(compatibleFrom: 1, statements: first)
     ]
 
     static var version: Int { migrations.count }
 
-    /// Makes the schema, or sees to it that it is this version's. Several servers may do so at once.
+    /// Creates or migrates the schema, or checks that it is this version's. Several servers may call this at once.
     ///
     /// - Throws: ``OtherSchema`` as SQLite's store does.
     static func prepare(_ connection: Connection, migrates: Bool, timeout: Duration) throws {
         var found = try current(connection, until: .now + timeout)
         while found.version < version {
             guard migrates else {
-                // Not made on the way: the URL may name another database than was meant.
+                // An empty database is not filled unasked: the URL may name the wrong one.
                 guard found.version > 0 else { throw PostgreSQLUnusable.isEmpty }
                 throw OtherSchema(isLater: false)
             }
@@ -37,8 +37,8 @@ enum PostgreSQLSchema {
         if migrates { try keepTrail(connection, until: .now + timeout) }
     }
 
-    /// Takes the right to change or remove the trail's records from everybody who was given it: servers add to it and read
-    /// it. The owner can give it back; a superuser has it always.
+    /// Revokes the rights to change or remove the trail's records: servers append to it and read it. The owner can
+    /// grant them again; a superuser always has them.
     private static func keepTrail(_ connection: Connection, until deadline: ContinuousClock.Instant) throws {
         func run(_ sql: String) throws -> QueryResult {
             try connection.run(Query(sql, isPrepared: false), until: deadline)
@@ -46,7 +46,7 @@ enum PostgreSQLSchema {
         guard try run(whoMayChangeTrail).first != nil else { return }
         _ = try run("BEGIN")
         do {
-            // Two at once would be in each other's way.
+            // Two servers at once would fail each other.
             _ = try run(turn)
             for row in try run(whoMayChangeTrail).rows {
                 _ = try run("REVOKE UPDATE, DELETE, TRUNCATE ON audit FROM \(try row.text(0))")
@@ -58,7 +58,7 @@ enum PostgreSQLSchema {
         }
     }
 
-    /// Names as SQL has them; none for who does not own the table.
+    /// The grantees, quoted for SQL; no rows unless the current role owns the table.
     private static let whoMayChangeTrail = """
         SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -68,22 +68,23 @@ enum PostgreSQLSchema {
             AND a.privilege_type IN ('UPDATE', 'DELETE', 'TRUNCATE')
         """
 
-    /// Who comes second waits here, and then finds that it is done. The number means nothing.
+    /// The lock that serializes migrations: the second server waits, and finds the schema migrated. An arbitrary
+    /// number.
     private static let turn = "SELECT pg_advisory_xact_lock(5281726154870713)"
 
-    /// What is in a database.
+    /// A database's schema version.
     struct Found: Sendable, Hashable {
-        /// 0 when there is nothing.
+        /// 0 when the database has no schema.
         var version = 0
         /// See ``Migration/compatibleFrom``.
         var compatibleFrom = 0
     }
 
     static func current(_ connection: Connection, until deadline: ContinuousClock.Instant) throws -> Found {
-        // Two statements: one that names a table which is not there cannot even be read.
+        // Two statements: one that names a missing table cannot even be parsed.
         let exists = try connection.run(
             Query(
-                // Not to_regclass: that a table was not there is remembered, also when another server has made it.
+                // Not to_regclass: PostgreSQL caches a table's absence, also after another server has made it.
                 """
                 SELECT EXISTS (SELECT 1 FROM pg_tables
                     WHERE tablename = 'kbs_schema' AND schemaname = ANY (current_schemas(false))),
@@ -101,7 +102,7 @@ enum PostgreSQLSchema {
         return try found.first.map { Found(version: try $0.int(0), compatibleFrom: try $0.int(1)) } ?? Found()
     }
 
-    /// Runs the next migration, and begins again when it and others were in each other's way.
+    /// Runs the next migration, and retries when it conflicts with other transactions.
     private static func migrateInTurn(_ connection: Connection) throws {
         let end = ContinuousClock.now + .seconds(3_600)
         while true {
@@ -112,9 +113,9 @@ enum PostgreSQLSchema {
         }
     }
 
-    /// The next migration that has not run yet, if there is one, in a transaction.
+    /// Runs the next pending migration, if there is one, in a transaction.
     private static func migrate(_ connection: Connection) throws {
-        // An index on a large table takes its time.
+        // Building an index on a large table takes long.
         let deadline = ContinuousClock.now + .seconds(3_600)
         func run(_ sql: String, _ values: [Value] = []) throws {
             try connection.run(Query(sql, values, isPrepared: false), until: deadline)
@@ -124,8 +125,8 @@ enum PostgreSQLSchema {
             try run("SET LOCAL statement_timeout = 0")
             try run("SET LOCAL lock_timeout = 0")
             try run(turn)
-            // Whoever waits for a table has all others wait behind him. Behind a long read, of a backup say, no guest
-            // of the servers at work would get anything: rather this begins again.
+            // While this waits for a table's lock, all later lockers wait behind it. Behind a long read, such as a
+            // backup's, no guest would be served: so give up after a second, and retry.
             try run("SET LOCAL lock_timeout = 1000")
             let found = try current(connection, until: deadline).version
             if found < version {
@@ -142,19 +143,19 @@ enum PostgreSQLSchema {
         }
     }
 
-    /// The tables of SQLite's file, with the trail's head, which many servers take turns at.
+    /// The tables of both databases, and the trail's head, at which servers take turns.
     private static let first =
         Tables.postgreSQL.statements + [
-            // What is sealed is as good as random: to try to compress it is in vain.
+            // Ciphertext does not compress.
             "ALTER TABLE resource_versions ALTER COLUMN sealed SET STORAGE EXTERNAL",
-            // Nothing in the trail changes: it is frozen soon after it is written, so that no vacuum ever has to go through
-            // all of it again.
+            // The trail's rows never change: they are frozen soon after they are written, so that no vacuum has to read
+            // them all again.
             """
             ALTER TABLE audit SET (autovacuum_vacuum_insert_scale_factor = 0,
                 autovacuum_vacuum_insert_threshold = 500000, autovacuum_freeze_min_age = 0)
             """,
-            // One row: the last of the trail, and the lock at which all who add to it take turns. With room for new
-            // versions of itself in its page.
+            // One row: the trail's last entry, and the lock by which all who append to it take turns. The page has room
+            // for new versions of the row.
             """
             CREATE TABLE audit_head (
                 one BIGINT PRIMARY KEY DEFAULT 1 CHECK (one = 1),

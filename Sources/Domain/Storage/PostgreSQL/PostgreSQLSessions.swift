@@ -2,8 +2,8 @@ public import Broker
 public import FoundationEssentials
 import PostgreSQL
 
-/// What a guest's request and an operator's change both depend on is locked by both, so that the trail has them in the
-/// order in which they took effect: a release after the end of its session cannot be.
+/// A guest's request and an operator's change lock the rows that both depend on, so that the trail has them in the
+/// order in which they took effect: no release follows the end of its session.
 extension PostgreSQLStore: SessionStore {
     public func insert(
         _ session: StoredSession, initData: StoredInitData?, attempt: RecordedAttempt, recording record: AuditRecord
@@ -13,15 +13,15 @@ extension PostgreSQLStore: SessionStore {
             switch (session.workload, initData) {
             case (nil, nil): Query(Self.insertGuest, values)
             case (nil, let initData?): Query(Self.insertGuestWithInitData, values + initData.columns)
-            // Workloads' guests send none.
+            // Guests of workloads send no init data.
             case (_?, _): Query(Self.insertForWorkload, values)
             }
         return try await write(query, orderedBy: initData?.digest ?? session.id, recording: [record])
     }
 
-    /// Someone else's session with the same id that is not committed yet is waited for.
+    /// Waits for another transaction's uncommitted session with the same id.
     ///
-    /// - Parameter workload: a condition that locks it.
+    /// - Parameter workload: a FROM clause that locks the workload.
     private static func insert(from workload: String = "") -> String {
         """
             s AS (INSERT INTO sessions (\(StoredSession.columnList))
@@ -54,15 +54,16 @@ extension PostgreSQLStore: SessionStore {
         recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int {
         let found = try await openSessions(selection, at: time)
-        // In portions, so that guests' writes do not wait behind a long transaction. The record is in the first one's:
-        // should the process end between two, the trail says of more sessions than were ended, and never of fewer.
+        // In portions, so that guests' writes do not wait for a long transaction. The record, with the total, is in the
+        // first portion's transaction: if the process ends between two, the trail states more ended sessions than there
+        // are, never fewer.
         var ended = 0
         var left: [[UInt8]] = []
         for start in stride(from: 0, to: found.count, by: Self.portion) {
             let ids = Array(found[start..<min(start + Self.portion, found.count)])
             let later = found.count - ids.count
             let done = try await change { transaction in
-                // With the record, so that no release of these comes after it in the trail.
+                // In one transaction with the record, so that no release of these sessions follows it in the trail.
                 let done = try transaction.endSessions(ids, at: time, barring: bar, waits: start == 0)
                 if start == 0, done.count + later > 0 { transaction.append(record(done.count + later)) }
                 return done
@@ -70,8 +71,8 @@ extension PostgreSQLStore: SessionStore {
             ended += done.count
             if start > 0 { left += Set(ids).subtracting(done) }
         }
-        // Those that guests' writes had just then, one at a time: with several, this and a guest's could wait for each
-        // other.
+        // Sessions that guests' writes had locked, one at a time: with several, this transaction and a guest's could
+        // deadlock.
         for id in left {
             ended += try await change { try $0.endSessions([id], at: time, barring: bar, waits: true).count }
         }
@@ -88,7 +89,7 @@ extension PostgreSQLStore: SessionStore {
     private func sweep(_ table: String, before time: Date) async throws -> Int {
         var swept = 0
         while true {
-            // In portions, so that no transaction takes long. What another server sweeps is left to it.
+            // In portions, so that no transaction takes long. Rows that another server is sweeping are skipped.
             let portion = try await change(takesLong: true) { transaction in
                 try transaction.run(
                     """
@@ -104,10 +105,10 @@ extension PostgreSQLStore: SessionStore {
 }
 
 extension Transaction {
-    /// A row is not removed, as it is what remembers that a challenge was answered.
+    /// Expires rows and does not remove them, so that their challenges are not answered twice.
     ///
-    /// - Parameter waits: whether those are waited for that another transaction has.
-    /// - Returns: the ids of those that were ended.
+    /// - Parameter waits: whether to wait for rows that another transaction has locked, rather than skip them.
+    /// - Returns: the ids of the ended sessions.
     fileprivate func endSessions(
         _ ids: [[UInt8]], at time: Date, barring bar: TokenBar, waits: Bool
     ) throws -> [[UInt8]] {

@@ -11,14 +11,14 @@ extension PostgreSQLStore: ServerStore {
             try await lookUp("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
             .first?.integer(0) ?? 0
         let after = Date()
-        // The answer was made some time between the two.
+        // The server read its clock between the two.
         return Date(milliseconds: theirs).timeIntervalSince(
             before.addingTimeInterval(after.timeIntervalSince(before) / 2))
     }
 
     public func probe() async throws {
-        // A message to nobody in the write-ahead log: it takes a real write and a real flush, and no row, at which all
-        // servers would meet.
+        // A logical message in the write-ahead log, which has no consumer: it costs a real write and a real flush, and
+        // no row that all servers would contend for.
         try await change { _ = try $0.run(TrailEnd.messageToNobody) }
         guard try await lookUp("SELECT max(version) FROM kbs_schema").first?.optionalInteger(0) != nil else {
             throw PostgreSQLUnusable(description: "The database has no schema.")

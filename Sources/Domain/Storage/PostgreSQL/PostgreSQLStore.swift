@@ -2,10 +2,10 @@ public import Broker
 import Concurrency
 public import PostgreSQL
 
-/// Everything in a PostgreSQL database (15 or later) that any number of servers share.
+/// A store in a PostgreSQL database (15 or later), shared by any number of servers.
 ///
-/// Each server has a few connections, and each connection a thread: see ``Lookups`` and ``WriteThread``. A request
-/// that the database does not answer in time is refused as ``Refusal/Code/unavailable``.
+/// Each server has a few connections, each with a thread: see ``Lookups`` and ``WriteThread``. A request that the
+/// database does not answer in time is refused as ``Refusal/Code/unavailable``.
 public final class PostgreSQLStore: Sendable {
     public let configuration: PostgreSQLConfiguration
     private let signals = StoreSignals()
@@ -14,28 +14,28 @@ public final class PostgreSQLStore: Sendable {
     private let scans: Lookups
     private let guests: WriteThread<PipelinedWrite>
     private let changes: WriteThread<TransactionalWrite>
-    /// What goes through many rows, for which nobody else is to wait.
+    /// For writes to many rows, which must not delay the others.
     private let sweeps: WriteThread<TransactionalWrite>
     private let scanTimeout: Duration
     public let rules = KnownRules()
     public let manifest: Manifest?
 
-    /// Connects, and makes the schema if the database has none.
+    /// Connects, and creates the schema if the database has none.
     ///
     /// - Parameters:
-    ///   - manifest: what rows that decide are held to. Without it none of them is read or written.
-    ///   - migrates: whether the schema of an earlier version is brought up to date. Servers of that version may be at
-    ///     work on it.
-    /// - Throws: ``OtherSchema`` when it is of a later version, or of an earlier one that is to stay;
-    ///   ``PostgreSQLUnusable`` when there is no connection within the configuration's timeout, or another version or
-    ///   encoding at its end; ``PostgreSQLError``, e.g. when there is no right to make tables.
+    ///   - manifest: the manifest that rows which decide are compared with. Without it such rows are neither read nor
+    ///     written.
+    ///   - migrates: whether to migrate the schema of an earlier version. Servers of that version may be using it.
+    /// - Throws: ``OtherSchema`` when the schema is of a later version, or of an earlier one and `migrates` is false;
+    ///   ``PostgreSQLUnusable`` when no connection is made within the configuration's timeout, or the server's version
+    ///   or encoding is not supported; ``PostgreSQLError``, e.g. without the right to create tables.
     public init(
         _ configuration: PostgreSQLConfiguration, manifest: Manifest? = nil, migrates: Bool = true
     ) async throws {
         try await BlockingThread.run("kbs.open") { try Self.prepare(configuration, migrates: migrates) }
         self.configuration = configuration
         self.manifest = manifest
-        // Through many rows, for an operator who can wait.
+        // For reads of many rows, for an operator who can wait.
         scanTimeout = max(configuration.timeout, .seconds(60))
         lookups = try Lookups(
             configuration, connections: max(configuration.connections, Self.fewestConnections) - 4,
@@ -48,11 +48,11 @@ public final class PostgreSQLStore: Sendable {
         sweeps = try WriteThread("kbs.writes.sweeps", configuration, statement: scanTimeout, signals, deadlines)
     }
 
-    /// One for sessions and releases, one for other writes, two for what goes through many rows, to read and to write, and one
-    /// for lookups, which get whatever there are more.
+    /// One for sessions and releases, one for other writes, two for scans (reads and writes of many rows), and at least one
+    /// for lookups.
     public static let fewestConnections = 5
 
-    /// Whoever has not closed it has nothing to wait for.
+    /// Stops the threads without waiting for them.
     deinit {
         signals.close()
         lookups.stop()
@@ -62,7 +62,7 @@ public final class PostgreSQLStore: Sendable {
         sweeps.stop()
     }
 
-    /// Waits for what was begun, and closes the connections.
+    /// Finishes the reads and writes under way and closes the connections.
     public func close() async {
         signals.close()
         await guests.close()
@@ -92,23 +92,23 @@ public final class PostgreSQLStore: Sendable {
 
     // MARK: Reading
 
-    /// By key, or a few rows by an index.
+    /// A read by key, or of a few rows by an index.
     ///
     /// - Parameter isLarge: whether the answer may have megabytes.
     func lookUp(_ sql: String, _ values: [Value] = [], isLarge: Bool = false) async throws -> QueryResult {
         try await lookups.run(Query(sql, values), isLarge: isLarge)
     }
 
-    /// Through many rows.
+    /// A read of many rows.
     func scan(_ sql: String, _ values: [Value] = []) async throws -> QueryResult {
         try await scans.run(Query(sql, values))
     }
 
     // MARK: Writing
 
-    /// What guests do. See ``PipelinedWrite``.
+    /// A guest's write: see ``PipelinedWrite``.
     ///
-    /// - Returns: whether it did something.
+    /// - Returns: whether it changed something.
     func write(_ query: Query?, orderedBy order: [UInt8] = [], recording records: [AuditRecord]) async throws -> Bool {
         let records = records.map(\.canonical)
         return try await traced("kbs.store.write") { _ in
@@ -119,11 +119,12 @@ public final class PostgreSQLStore: Sendable {
         }
     }
 
-    /// Everything else. See ``TransactionalWrite``.
+    /// Any other write: see ``TransactionalWrite``.
     ///
     /// - Parameters:
-    ///   - takesLong: whether it goes through many rows.
-    ///   - body: is run again when it was undone, and must be good to be done twice if it adds no record.
+    ///   - takesLong: whether it writes many rows.
+    ///   - body: is run again when it was undone. If it appends no record, it may also be run again after it was
+    ///     committed, so it must be idempotent.
     func change<T: Sendable>(
         takesLong: Bool = false, _ body: @escaping @Sendable (Transaction) throws -> T
     ) async throws -> T {
@@ -155,30 +156,30 @@ public final class PostgreSQLStore: Sendable {
             .max { $0.sequence < $1.sequence }
     }
 
-    /// How many writes wait for the transactions under way.
+    /// The number of writes that wait for the transactions under way.
     public var waitingWrites: Int { guests.waiting + changes.waiting + sweeps.waiting }
 
-    /// Has every transaction told to `observer`, on the thread that writes. The last one who asks is told.
+    /// Calls `observer` after each commit, on a writer's thread. Only the latest observer is called.
     public func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void) {
         guests.observe(observer)
         changes.observe(observer)
         sweeps.observe(observer)
     }
 
-    /// How many connections there are. One that is lost while nobody uses it counts until somebody does.
+    /// The number of open connections. A lost one counts until it is used next.
     public var openConnections: Int { signals.openConnections }
 
-    /// Has it told when connections are made and lost, on any thread. The last one who asks is told.
+    /// Calls `observer` when connections are made and lost, on any thread. Only the latest observer is called.
     public func observeConnections(_ observer: @escaping @Sendable (ConnectionEvent) -> Void) {
         signals.observe(observer)
     }
 }
 
 extension PostgreSQLStore {
-    /// Runs SQL that the store itself never would: for tests of what a thief with the database can do.
+    /// Runs any SQL: for tests of attacks by someone with the database.
     package func tamper(_ sql: String) async throws { try await change { _ = try $0.run(sql) } }
 
-    /// Has the manifest list workloads whose rows a benchmark has written past the store.
+    /// Lists workloads in the manifest whose rows a benchmark has written by itself.
     package func list(_ workloads: [Workload]) async throws {
         try await change(takesLong: true) { $0.list(workloads.map { ManifestEntry($0) }) }
     }

@@ -12,7 +12,7 @@ extension PostgreSQLStore {
     ) async throws -> RegistrationOutcome {
         try await decide { transaction in
             let id = registration.id.text
-            // A name that a resource can have too: nobody puts one meanwhile.
+            // A resource can have the name too: lock it against a concurrent put.
             let isPath = (try? ResourcePath(id)) != nil
             if isPath { try transaction.takeTurn(at: id) }
             let version = try transaction.lockedVersion(of: id)
@@ -34,7 +34,7 @@ extension PostgreSQLStore {
                         .bytes(sealed.bytes), .text(sealed.masterKey),
                     ])
             } catch let error as PostgreSQLError where error.sqlState == PostgreSQLError.uniqueViolation {
-                // Another server registered it after the look above.
+                // Another server registered it after the read above.
                 throw LookAgain()
             }
             guard let row = try result.first?.integer(0) else {
@@ -80,7 +80,7 @@ extension PostgreSQLStore {
     ) async throws -> ChangeOutcome {
         try await decide { transaction in
             guard let version = try transaction.lockedVersion(of: id.text) else {
-                // Another server may have replaced it, and then there is one, which the look above was too early for.
+                // Another server may have replaced the row, in which case the read above missed the new one.
                 if try transaction.run("SELECT 1 FROM workloads WHERE id = $1", [.text(id.text)]).first != nil {
                     throw LookAgain()
                 }
@@ -100,7 +100,7 @@ extension PostgreSQLStore {
 }
 
 extension Transaction {
-    /// What there is under an id, which nobody else changes, nor opens a session of, before this is committed.
+    /// A workload's version, locked until the commit against changes and new sessions.
     func lockedVersion(of id: String) throws -> Workload.Version? {
         try run(
             "SELECT row, disabled FROM workloads WHERE id = $1 FOR UPDATE", [.text(id)], alone: .workloads
@@ -109,7 +109,7 @@ extension Transaction {
         }
     }
 
-    /// Nobody retires the key before this is committed.
+    /// Locks the key against retirement until the commit.
     func isRetired(_ masterKey: String) throws -> Bool {
         try run("SELECT retired FROM master_keys WHERE id = $1 FOR SHARE", [.text(masterKey)]).first?
             .optionalInteger(0) != nil

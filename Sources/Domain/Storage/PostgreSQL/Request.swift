@@ -2,7 +2,7 @@ import Broker
 import Concurrency
 import Dispatch
 
-/// Someone who waits for an answer, until a deadline. The first answer counts.
+/// A caller that waits for an answer until a deadline. The first answer counts.
 final class Request<T: Sendable>: Expiring {
     let deadline: ContinuousClock.Instant
     private let continuation: Lock<CheckedContinuation<T, any Error>?>
@@ -22,7 +22,7 @@ final class Request<T: Sendable>: Expiring {
         waiting?.resume(with: result)
     }
 
-    /// Whether what is under way is done in the end is not known: who asks again finds out.
+    /// Fails the request at its deadline. Whether its write is committed in the end is unknown: a retry finds out.
     func expire() { finish(.failure(Refusal.databaseUnavailable())) }
 
     func fail(_ error: any Error) { finish(.failure(error)) }
@@ -36,14 +36,14 @@ protocol Expiring: AnyObject, Sendable {
 }
 
 extension Expiring {
-    /// Whether an answer is still of use. Who has waited for too long is told so.
+    /// Whether the caller still waits. A request past its deadline is failed here.
     var isWaiting: Bool {
         if deadline <= .now { expire() }
         return !isFinished
     }
 }
 
-/// Answers everyone in time, also while all threads wait for a server that does not answer, or for a name server.
+/// Fails requests at their deadline, also while all threads wait for a database or name server that does not answer.
 final class Deadlines: Sendable {
     private struct Observer { let tick: @Sendable () -> Void }
 
@@ -65,7 +65,7 @@ final class Deadlines: Sendable {
         if mustStart { schedule() }
     }
 
-    /// Has something called ten times a second while anybody waits.
+    /// Calls `tick` ten times a second while requests wait.
     func observe(_ tick: @escaping @Sendable () -> Void) {
         state.withLock { $0.observers.append(Observer(tick: tick)) }
     }
@@ -89,22 +89,22 @@ final class Deadlines: Sendable {
     }
 }
 
-/// Work that waits for a thread.
+/// A queue of work for threads.
 ///
-/// Each takes all that waits, and what is sent to the database together costs less. So while one is at work another is
-/// woken only when there is more than that one will take, or when it does not come back: see ``wakeForWhatWaits()``.
+/// A thread takes all that waits, and statements sent together cost less. So while one thread works, another is woken
+/// only when more waits than the first will take, or when the first does not return: see ``wakeForWhatWaits()``.
 final class WorkQueue<Item: Sendable>: Sendable {
     private struct State {
         var items: [Item] = []
-        /// Threads that have taken something and are not back.
+        /// Threads that are working on items they took.
         var working = 0
-        /// Threads that wait for the semaphore, and whom nobody has woken yet.
+        /// Threads that wait for the semaphore and were not woken yet.
         var idle = 0
-        /// Threads that were woken and have not looked yet.
+        /// Threads that were woken and have not taken items yet.
         var woken = 0
         var isClosed = false
 
-        /// - Returns: as many as the semaphore is to be signalled for.
+        /// - Returns: how often to signal the semaphore.
         mutating func wake(atMost count: Int) -> Int {
             let count = min(idle, count)
             idle -= count
@@ -115,22 +115,22 @@ final class WorkQueue<Item: Sendable>: Sendable {
 
     private let state = Lock(State())
     private let semaphore = DispatchSemaphore(value: 0)
-    /// More than a server answers within a request's time.
+    /// The most waiting items: more than a server answers within a request's time.
     private let mostWaiting = 20_000
-    /// How much must wait for another thread to be woken.
+    /// The number of waiting items at which another thread is woken.
     private let backlog: Int
 
-    /// - Parameter backlog: how much must wait for another thread to be woken while one is at work.
+    /// - Parameter backlog: the number of waiting items at which another thread is woken while one works.
     init(wakingMoreAt backlog: Int = 1) { self.backlog = backlog }
 
     var count: Int { state.withLock { $0.items.count } }
 
-    /// How many threads wait.
+    /// The number of threads that wait.
     var idle: Int { state.withLock { $0.idle } }
 
     var isClosed: Bool { state.withLock { $0.isClosed } }
 
-    /// - Returns: `false` when there are too many already, or it is closed.
+    /// - Returns: `false` when too many items wait, or the queue is closed.
     func add(_ item: Item) -> Bool {
         let (isAdded, woken) = state.withLock { state in
             guard !state.isClosed, state.items.count < mostWaiting else { return (false, 0) }
@@ -142,17 +142,17 @@ final class WorkQueue<Item: Sendable>: Sendable {
         return isAdded
     }
 
-    /// Wakes another thread if something waits, whoever is at work: to be called now and then.
+    /// Wakes another thread if items wait, even while one works: called at intervals.
     func wakeForWhatWaits() { signal(state.withLock { $0.items.isEmpty ? 0 : $0.wake(atMost: 1) }) }
 
     private func signal(_ count: Int) {
         for _ in 0..<count { semaphore.signal() }
     }
 
-    /// Is called by a thread when it is done with what it took.
+    /// Called by a thread when it has finished the items it took.
     func finish() { state.withLock { $0.working -= 1 } }
 
-    /// Puts back what could not be done now, before all others. It is taken also when the queue is closed.
+    /// Puts items back at the front. They are taken also when the queue is closed.
     func putBack(_ items: [Item]) {
         signal(
             state.withLock { state in
@@ -161,7 +161,7 @@ final class WorkQueue<Item: Sendable>: Sendable {
             })
     }
 
-    /// Waits until there is something, and takes it in the order in which it came.
+    /// Waits for items and takes them in order.
     ///
     /// - Returns: `nil` when the queue is closed and empty.
     func take(atMost count: Int) -> [Item]? {
@@ -185,7 +185,7 @@ final class WorkQueue<Item: Sendable>: Sendable {
         }
     }
 
-    /// Nothing more is added; what waits is done.
+    /// Refuses new items. Waiting ones are still taken.
     func close() {
         signal(
             state.withLock { state in
@@ -194,7 +194,7 @@ final class WorkQueue<Item: Sendable>: Sendable {
             })
     }
 
-    /// What still waits, of a queue that nobody takes from any more.
+    /// Takes all waiting items of a queue whose threads have ended.
     func takeAll() -> [Item] {
         state.withLock { state in
             defer { state.items = [] }

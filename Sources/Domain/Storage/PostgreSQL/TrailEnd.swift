@@ -1,13 +1,13 @@
 import Broker
 import PostgreSQL
 
-/// The end of a transaction that adds to the trail.
+/// The end of a transaction that appends to the trail.
 ///
-/// Whoever adds locks the head, which is one row, until the commit: the transactions of all servers take turns there.
-/// It is locked last, after all rows that a transaction looks at or changes, so that it is held for as short as can be
-/// and nobody who holds it waits for a row.
+/// Each such transaction locks the head, a single row, until its commit: the transactions of all servers take turns
+/// there. The head is locked last, after all rows that a transaction reads or changes, so that it is held briefly and
+/// its holder never waits for a row.
 enum TrailEnd {
-    /// The head, locked until the end of the transaction under way.
+    /// The head, locked until the end of the open transaction.
     struct Held {
         let head: AuditHead
         let transaction: String
@@ -22,26 +22,26 @@ enum TrailEnd {
         }
     }
 
-    /// What shows whether a transaction was committed whose answer got lost: its last entry. Another transaction can
-    /// have written the same words at the same place, so the row also names the one that wrote it.
+    /// Proves whether a transaction was committed whose answer was lost: its last entry. Another transaction can have
+    /// written the same text at the same sequence number, so the proof also names the writing transaction.
     struct Proof: Sendable {
         let sequence: Int64
         let hash: [UInt8]
-        /// 32 bits of a transaction's number, in decimal.
+        /// The lower 32 bits of the transaction's number, in decimal.
         let transaction: String
     }
 
     static let begin = Query("BEGIN")
     static let commit = Query("COMMIT")
     static let rollback = Query("ROLLBACK")
-    /// A transaction's number has 64 bits; a row has the lower 32 of them.
+    /// A transaction's number has 64 bits; a row's `xmin` has the lower 32.
     static let hold = Query(
         "SELECT seq, hash, (pg_current_xact_id()::text::numeric % 4294967296)::text FROM audit_head FOR UPDATE")
 
-    /// Makes a transaction one that has written something, without a row.
+    /// Makes a transaction write to the log, without a row.
     static let messageToNobody = "SELECT pg_logical_emit_message(true, 'kbs', '')::text"
 
-    /// The entries that records become, and the statements that add them.
+    /// The statements that append records, and the proof of their commit.
     static func append(_ records: [String], after held: Held) throws -> (queries: [Query], proof: Proof?) {
         var head = held.head
         let entries = try records.map { record in
@@ -61,16 +61,16 @@ enum TrailEnd {
         return (queries, Proof(sequence: last.sequence, hash: last.hash, transaction: held.transaction))
     }
 
-    /// Whether a transaction was committed. Waits until it can no longer be.
+    /// Whether a transaction was committed. Waits until the outcome is final.
     static func holds(_ proof: Proof, _ connection: Connection) throws -> Bool {
-        // Its server process may not have noticed yet that nobody is there. It does, by its timeout for idle
-        // transactions, and then lets go of the head.
+        // The lost transaction's server process may not have noticed yet that the client is gone. It does, by its idle
+        // transaction timeout, and then releases the head.
         let answers = try connection.all(
             [
                 begin, Query("SET LOCAL lock_timeout = 15000"), Query("SET LOCAL statement_timeout = 15000"), hold,
                 Query("SELECT hash, xmin::text FROM audit WHERE seq = $1", [.integer(proof.sequence)]),
-                // A restart makes visible what no synchronous standby has yet. A commit that changes something waits
-                // for the standby to have all that came before.
+                // After a restart, rows are visible that no synchronous standby has yet. This commit waits until the
+                // standby has all that came before.
                 Query(messageToNobody), commit,
             ], until: .now + .seconds(20))
         guard let row = answers[4].first else { return false }

@@ -1,11 +1,11 @@
 import Broker
 import PostgreSQL
 
-/// What operators and the server itself change: statements in a row, in a savepoint of their own.
+/// A change by an operator or the server: several statements, in a savepoint.
 struct TransactionalWrite: QueuedWrite {
-    /// Lists what the change makes of rows that decide.
+    /// The manifest that lists the change's rows.
     let manifest: Manifest?
-    /// Makes the change; returns what tells the caller. It is run again when it was undone.
+    /// Makes the change, and returns a closure that answers the caller. It is run again when it was undone.
     let body: @Sendable (Transaction) throws -> @Sendable () -> Void
     let request: any Expiring
 
@@ -36,10 +36,10 @@ struct TransactionalWrite: QueuedWrite {
                 }
             }
         }
-        // Behind all rows, as the trail's head is: whoever holds the seal waits for no row.
+        // After all rows, like the trail's head: the holder of the seal waits for no row.
         if !listed.isEmpty, let write = batch.first {
             let transaction = Transaction(connection, deadline, manifest: write.manifest)
-            // Not its row, which may not be there yet.
+            // The table and not its row, which may not exist yet.
             try transaction.run("LOCK TABLE manifest_seal IN SHARE ROW EXCLUSIVE MODE")
             if let state = try transaction.write(listed) {
                 staged.committed = { write.manifest?.committed(state) }
@@ -56,10 +56,10 @@ struct TransactionalWrite: QueuedWrite {
     private static let rollback = Query("ROLLBACK TO one")
 }
 
-/// What a write looked at was changed by another server meanwhile: it is to be made anew.
+/// Another server changed rows that a write had read: run the write again.
 struct LookAgain: Error {}
 
-/// A write's view of the transaction under way.
+/// A write's view of the open transaction.
 final class Transaction: DecidingTransaction {
     private let connection: Connection
     private let deadline: ContinuousClock.Instant
@@ -67,7 +67,7 @@ final class Transaction: DecidingTransaction {
     let manifest: Manifest?
     private(set) var pending: [ManifestEntry]
 
-    /// - Parameter listed: by those before in the same transaction of the database.
+    /// - Parameter listed: the entries listed by earlier writes of the same database transaction.
     fileprivate init(
         _ connection: Connection, _ deadline: ContinuousClock.Instant, manifest: Manifest?,
         listed: [ManifestEntry] = []
@@ -83,12 +83,12 @@ final class Transaction: DecidingTransaction {
         try connection.run(Query(sql, values), until: deadline)
     }
 
-    /// When all changes of the transaction are made.
+    /// Listed in the manifest when all changes of the transaction are made.
     func list(_ entries: [ManifestEntry]) { pending += entries }
 
     @discardableResult
     func execute(_ text: SQLText, _ values: [Value]) throws -> Int { try run(text.postgreSQL, values).changes }
 
-    /// Adds a record to the end of the trail when all changes of the transaction are made.
+    /// Appends a record to the trail when all changes of the transaction are made.
     func append(_ record: AuditRecord) { records.append(record.canonical) }
 }

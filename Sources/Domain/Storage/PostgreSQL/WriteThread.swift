@@ -2,37 +2,37 @@ import Broker
 import Concurrency
 import PostgreSQL
 
-/// A change, as it waits for its transaction.
+/// A write that waits for its transaction.
 protocol QueuedWrite: Sendable {
     var request: any Expiring { get }
 
-    /// Makes the changes of several, after `BEGIN`.
+    /// Begins a transaction and runs a batch's writes in it. The caller commits it.
     static func stage(
         _ batch: [Self], on connection: Connection, until deadline: ContinuousClock.Instant
     ) throws -> StagedBatch<Self>
 }
 
-/// Changes that were made, and not committed yet.
+/// A batch whose changes are made and not committed.
 struct StagedBatch<Write: QueuedWrite> {
-    /// For the trail, in the order of the changes.
+    /// The trail's records, in the order of the changes.
     var records: [String] = []
-    /// Locked if there are records.
+    /// The trail's head, locked if there are records.
     var head: TrailEnd.Held?
-    /// What tells their callers once it is committed.
+    /// Answer the callers; called once the batch is committed.
     var finish: [@Sendable () -> Void] = []
-    /// What is known of the manifest once it is committed.
+    /// Notes the manifest's new state; called once the batch is committed.
     var committed: (@Sendable () -> Void)?
-    /// What is undone and to be tried again.
+    /// Writes that were undone, to be run again.
     var again: [Write] = []
-    /// What PostgreSQL refused, which is undone and to be tried in a transaction of its own.
+    /// Writes that PostgreSQL refused: undone, to be run in a transaction of their own.
     var alone: [Write] = []
-    /// What was refused, which is undone.
+    /// Writes that failed: undone.
     var failed: [(write: Write, error: any Error)] = []
 }
 
-/// Group commit: what arrives while a transaction is under way goes into the next, on one connection.
+/// Group commit: writes that arrive while a transaction is under way share the next, on one connection.
 ///
-/// The transactions of several servers run side by side until they come to the trail's head.
+/// The transactions of several servers run side by side until they lock the trail's head.
 final class WriteThread<Write: QueuedWrite>: Sendable {
     private struct Observer { let report: @Sendable (CommittedBatch) -> Void }
 
@@ -53,7 +53,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
 
     var waiting: Int { queue.count }
 
-    /// The trail's end after this thread's last transaction that added to it.
+    /// The trail's head after this thread's last transaction that appended to it.
     var writtenHead: AuditHead? { written.withLock { $0 } }
 
     func observe(_ body: @escaping @Sendable (CommittedBatch) -> Void) {
@@ -65,7 +65,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
         deadlines.watch(write.request)
     }
 
-    /// Ends when all that waits is done.
+    /// Stops accepting writes. The thread ends when all waiting ones are done.
     func stop() { queue.close() }
 
     func close() async {
@@ -74,7 +74,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
         for write in queue.takeAll() { write.request.expire() }
     }
 
-    /// What one pipeline carries well, and few enough to be hashed while the head is held.
+    /// The most writes in a batch: what a pipeline carries well, and few enough to hash while the head is locked.
     private static var most: Int { 256 }
 
     private func serve(_ link: Link) {
@@ -98,13 +98,13 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
         } catch {
             let verdict = link.judge(error)
             if batch.count > 1, let error = error as? PostgreSQLError, [.again, .none].contains(Remedy(error)) {
-                // One of them is to blame: the others must not suffer for it.
+                // One write failed the batch: run each by itself.
                 return performAlone(batch, link)
             }
             switch verdict {
             case .again: queue.putBack(batch)
             case .fail(let error):
-                // What is tried again has not failed.
+                // Only here: a write that is run again has not failed.
                 report(batch.count, since: start, hasFailed: true)
                 for write in batch { write.request.fail(error) }
             }
@@ -121,8 +121,8 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
         }
     }
 
-    /// - Returns: what was committed.
-    /// - Throws: when nothing was.
+    /// - Returns: the committed batch.
+    /// - Throws: when nothing was committed.
     private func commit(_ batch: [Write], _ connection: Connection, _ link: Link) throws -> StagedBatch<Write> {
         guard let deadline = batch.map(\.request.deadline).max() else { return StagedBatch() }
         do {
@@ -135,7 +135,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
                 }
             } catch let broken as ConnectionBroken {
                 link.lose(broken)
-                // What has no record can be done twice.
+                // A batch without records can be run twice.
                 guard let proof, wasCommitted(proof, batch, link) else { throw NotCommitted() }
             }
             if let proof { written.withLock { $0 = AuditHead(sequence: proof.sequence, hash: proof.hash) } }
@@ -143,13 +143,13 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
             return staged
         } catch {
             if error is ConnectionBroken || error is NotCommitted { throw error }
-            // The transaction has failed, and this connection is in it still.
+            // The connection is still in the failed transaction.
             do { try connection.run(TrailEnd.rollback, until: .now + .seconds(1)) } catch { link.lose(error) }
             throw error
         }
     }
 
-    /// Whether a transaction was committed whose answer got lost, asked until there is an answer or nobody who waits.
+    /// Whether a transaction was committed whose answer was lost. Asks until there is an answer or no caller waits.
     private func wasCommitted(_ proof: TrailEnd.Proof, _ batch: [Write], _ link: Link) -> Bool {
         while batch.contains(where: \.request.isWaiting), let connection = link.connect() {
             do { return try TrailEnd.holds(proof, connection) } catch { link.lose(error) }
@@ -164,5 +164,5 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
     }
 }
 
-/// A transaction whose answer got lost was not committed, or had no record and can be done twice.
+/// A transaction whose answer was lost was not committed, or has no record and can be run twice.
 struct NotCommitted: Error {}

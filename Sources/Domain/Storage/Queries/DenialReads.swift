@@ -4,7 +4,7 @@ public import Evidence
 extension ReadingStore {
     public func denials(after name: String, limit: Int) async throws -> [KeptDenial] {
         try await catchUp()
-        // The manifest says what is denied; the rows beside it say why.
+        // The manifest has the denials; the table has their reasons.
         let found = try await rows(
             Read(
                 """
@@ -23,7 +23,7 @@ extension ReadingStore {
         }
     }
 
-    /// Without a manifest nothing is known to be allowed.
+    /// Without a manifest every endorser counts as denied.
     public func denies(_ endorser: Endorser) -> Bool { manifest.map { $0.denies(endorser.name) } ?? true }
 
     public func denyList() async throws -> DenyList {
@@ -35,7 +35,7 @@ extension ReadingStore {
 }
 
 extension ReadingStore {
-    /// Looks at one row, for ``manifestViolations(limit:)``.
+    /// Checks one denial, for ``manifestViolations(limit:)``.
     func lookAtDenial(_ name: String) async throws {
         guard let endorser = Endorser(name: name) else {
             throw ManifestViolation.row(.absent(.denial, name))
@@ -53,7 +53,7 @@ extension ReadingStore {
 }
 
 enum DenialReads {
-    /// Those of the rows, and those that the manifest has.
+    /// The names of denials in the table and in the manifest.
     static func names(after name: String) -> Read<String> {
         Read(
             """
@@ -64,7 +64,7 @@ enum DenialReads {
         ) { try $0.text(0) }
     }
 
-    /// What the manifest's table says of denials.
+    /// The manifest's lines of denials.
     static let lines = Read(
         "SELECT name, digest FROM manifest WHERE kind = '\(ManifestEntry.Kind.denial.rawValue)' AND length(digest) > 0"
     ) { ManifestEntry(.denial, try $0.text(0), digest: try $0.bytes(1)) }
@@ -74,7 +74,8 @@ enum DenialReads {
         return ManifestEntry(try Denial(endorser, row, from: 1))
     }
 
-    /// Whether the manifest's table has it: what a change of it makes is sealed, whatever somebody else wrote there.
+    /// Whether the manifest's table has a denial. Not proven: the line may be an attacker's; its removal is sealed all
+    /// the same.
     fileprivate static func isListed(_ endorser: Endorser) -> Read<Bool> {
         Read(
             "SELECT 1 FROM manifest WHERE kind = ?1 AND name = ?2 AND length(digest) > 0",
@@ -84,7 +85,7 @@ enum DenialReads {
 }
 
 extension Denial {
-    /// From the columns reason, actor and denied, the first of which is this.
+    /// From the columns reason, actor and denied, beginning at `column`.
     fileprivate init(_ endorser: Endorser, _ row: any StoredRow, from column: Int) throws {
         self.init(
             endorser, reason: try row.text(column), actor: try row.text(column + 1), time: try row.date(column + 2))
@@ -113,7 +114,7 @@ extension DecidingTransaction {
     func allow(_ endorser: Endorser) throws -> Bool {
         let isListed = try first(DenialReads.isListed(endorser)) != nil
         let removed = try execute("DELETE FROM denials WHERE name = ?1", [.text(endorser.name)])
-        // Of a row that somebody has hidden too.
+        // Also when the row is missing: an attacker may have hidden it.
         try list([.absent(.denial, endorser.name)])
         return isListed || removed > 0
     }

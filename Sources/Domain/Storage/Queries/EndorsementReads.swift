@@ -26,7 +26,7 @@ extension ReadingStore {
 private enum EndorsementReads {
     private static let select = "SELECT name, kind, bytes, issuers, good_until, added FROM endorsements"
 
-    /// - Returns: `nil` for a damaged row, which is as good as none.
+    /// - Returns: `nil` for a damaged row, which counts as missing.
     private static func element(_ row: any StoredRow) throws -> KeptEndorsement? {
         guard let kind = EndorsementDocument.Kind(exactly: try row.text(1)) else { return nil }
         return KeptEndorsement(
@@ -62,13 +62,13 @@ private enum EndorsementReads {
     }
 }
 
-/// Several certificates in one column: each with its length before it, four bytes, big-endian.
+/// Several certificates in one column, each preceded by its length: four bytes, big-endian.
 private enum Certificates {
     static func bytes(_ certificates: [[UInt8]]) -> [UInt8] {
         certificates.flatMap { UInt32(clamping: $0.count).bigEndianBytes + $0 }
     }
 
-    /// - Returns: none for what was not written so.
+    /// - Returns: empty for a damaged column.
     static func read(_ bytes: [UInt8]) -> [[UInt8]] {
         var cursor = ByteCursor(bytes, subject: "issuers")
         var found: [[UInt8]] = []
@@ -87,7 +87,7 @@ private enum Certificates {
 private let mostOfName = 32
 
 extension DecidingTransaction {
-    /// Keeps a document. Those of a name that are too many go, and of a chip's keys, the oldest first.
+    /// Stores a document. Over ``mostOfName`` of one name, and over ``KeysOfChip/most`` of one chip, the oldest are removed.
     func keep(_ document: EndorsementDocument, at time: Date) throws {
         let name = document.name.text
         try execute(
@@ -114,7 +114,7 @@ extension DecidingTransaction {
             """, [.text(from), .text(to), .text(name), .integer(KeysOfChip.most)])
     }
 
-    /// - Returns: whether there was one.
+    /// - Returns: whether it existed.
     func removeEndorsement(_ fingerprint: [UInt8]) throws -> Bool {
         try execute("DELETE FROM endorsements WHERE fingerprint = ?1", [.bytes(fingerprint)]) > 0
     }

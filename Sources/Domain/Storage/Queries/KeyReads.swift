@@ -11,7 +11,7 @@ extension ReadingStore {
     }
 
     public func isAnythingSealed(notUnder masterKey: String) async throws -> Bool {
-        // Two ranges each, which an index can find; an inequality it cannot.
+        // Two ranges each, which an index supports, in place of an inequality.
         let found = try await first(
             Read(
                 """
@@ -27,7 +27,7 @@ extension ReadingStore {
     }
 
     public func masterKeyUsage(at time: Date) async throws -> [MasterKeyUsage] {
-        // One statement, so that it sees one state of the database.
+        // In one statement, which sees one state of the database.
         try await rows(
             Read(
                 """
@@ -81,7 +81,7 @@ enum KeyReads {
         Read("SELECT 1 FROM master_keys WHERE id = ?1 AND retired IS NOT NULL", [.text(id)]) { _ in true }
     }
 
-    /// Whether anything is under a key, a live session too.
+    /// Whether a row or a live session is under a key.
     static func isUsed(_ id: String, at time: Date) -> Read<Bool> {
         Read(
             """

@@ -1,11 +1,11 @@
 public import Broker
 import FoundationEssentials
 
-/// Everything that decides, held against the manifest: for an operator who asks whether somebody else wrote to the
-/// database. Guests' requests look at what they use.
+/// Compares all rows that decide with the manifest, for an operator who suspects that the database was tampered with.
+/// Requests of guests check only the rows that they use.
 extension ReadingStore {
-    /// - Parameter limit: of how many are named.
-    /// - Returns: what is not as a key broker left it.
+    /// - Parameter limit: the most violations returned.
+    /// - Returns: descriptions of the rows that differ from the manifest.
     public func manifestViolations(limit: Int) async throws -> [String] {
         guard manifest != nil else { throw NoManifest() }
         var found: [String] = []
@@ -14,12 +14,12 @@ extension ReadingStore {
             do { try await body() } catch let violation as ManifestViolation {
                 found.append(violation.description)
             } catch let error where !(error is CancellationError || (error as? Refusal)?.code == .unavailable) {
-                // A row that cannot even be read is nobody's that wrote it here.
+                // A row that cannot be decoded was not written by this program.
                 found.append("A row cannot be read: \(error).")
             }
         }
         try await look { try await catchUp() }
-        // Nothing can be held against a manifest that is none.
+        // Without a valid manifest there is nothing to compare with.
         guard found.isEmpty else { return found }
         for kind in ManifestCheck.Rows.allCases {
             var last = ""
@@ -29,7 +29,7 @@ extension ReadingStore {
             }
             let (listed, count) = (try await first(kind.listed) ?? 0, try await first(kind.count) ?? 0)
             if listed > count {
-                found.append("\(listed - count) \(kind.rawValue) are gone that no key broker removed.")
+                found.append("\(listed - count) \(kind.rawValue) are missing that no key broker removed.")
             }
         }
         return Array(found.prefix(limit))
@@ -54,7 +54,7 @@ extension ReadingStore {
 
 enum ManifestCheck {
     enum Rows: String, CaseIterable {
-        // Of many violations only the first are named, and a denial that has gone lets somebody in.
+        // First, since only the first violations are named, and a missing denial lets a denied endorser in.
         case denials
         case workloads, policies
         case references = "reference_values"
@@ -80,7 +80,7 @@ enum ManifestCheck {
         }
 
         func names(after name: String) -> Read<String> {
-            // What is denied is said by the manifest, also of a row that has gone.
+            // From the manifest too: it has denials whose row is missing.
             if self == .denials { return DenialReads.names(after: name) }
             return Read(
                 "SELECT \(key) FROM \(rawValue) WHERE \(key) > ?1 ORDER BY \(key) LIMIT 500",
@@ -99,7 +99,7 @@ enum ManifestCheck {
 }
 
 extension DecidingTransaction {
-    /// Makes a new manifest of all rows as they are, whoever wrote them.
+    /// Seals a new manifest of all rows as they are.
     func relist(_ manifest: Manifest) throws {
         var entries = try rows(Read("\(WorkloadReads.select)") { ManifestEntry(try Workload(row: $0)) })
         for name in try rows(Read("SELECT name FROM policies") { try PolicyName($0.text(0)) }) {
@@ -122,17 +122,17 @@ extension DecidingTransaction {
             entries.append(ManifestEntry(try rows(ResourceReads.versions(of: path)), of: path))
         }
         entries += try rows(DenialReads.entries).compactMap(\.self)
-        // What is denied stays so when somebody has removed its row: only `allow` takes a denial back.
+        // A denial without its row stays: only `allow` withdraws one.
         let named = Set(entries.lazy.filter { $0.kind == .denial }.map(\.name))
         entries += try rows(DenialReads.lines).filter { !named.contains($0.name) }
-        // Servers at work know of a state, and take no earlier one.
+        // Running servers know a state, and refuse earlier ones.
         let states = Read(
             "SELECT max(state) FROM (SELECT state FROM manifest UNION ALL SELECT state FROM manifest_seal) s"
         ) {
             try $0.optionalInteger(0) ?? 0
         }
         let seal = try manifest.seal(of: entries, after: try first(states) ?? 0)
-        // What is no longer there stays as a line without a digest: servers at work read what has changed.
+        // A missing row keeps a line without a digest: running servers read only changed lines.
         try execute("UPDATE manifest SET digest = ?1, state = ?2", [.bytes([]), .integer(seal.state)])
         for entry in entries { try write(entry, state: seal.state) }
         try put(seal)
@@ -140,7 +140,7 @@ extension DecidingTransaction {
 }
 
 extension SQLiteStore {
-    /// Believes all rows that decide as they are, on an operator's word.
+    /// Seals a manifest of all rows that decide as they are now, on an operator's word.
     public func acceptRows(recording record: AuditRecord) async throws {
         try await changeUnchecked { change in
             guard let manifest = change.manifest else { throw NoManifest() }

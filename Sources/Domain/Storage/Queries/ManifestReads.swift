@@ -2,14 +2,14 @@ public import Broker
 import Bytes
 import FoundationEssentials
 
-/// A row that decides, with what the manifest must say of it, all of one moment.
+/// A row that decides, with the entries that the manifest must have for it and the seal, read at one moment.
 struct Deciding<Value: Sendable>: Sendable {
     let value: Value
     let entries: [ManifestEntry]
     let seal: ManifestSeal?
 }
 
-/// The store was opened without a master key, and can neither tell a genuine row that decides nor write one.
+/// The store was opened without a master key: it can neither verify nor write rows that decide.
 struct NoManifest: Error, CustomStringConvertible {
     let description = "the database was opened without its master key"
 }
@@ -63,10 +63,10 @@ extension ManifestEntry {
             ] + Self.parts(of: resource.current.binding))
     }
 
-    /// Nothing for what is not bound: bytes are told from all else.
+    /// Empty for a version without a binding. Bytes are tagged, so that they are distinct from the other parts.
     private static func parts(of binding: HostDataBinding?) -> [Part] { binding.map { [.bytes($0.bytes)] } ?? [] }
 
-    /// What is listed when there is no resource.
+    /// The entries of a resource that does not exist.
     static func absent(_ path: ResourcePath) -> [ManifestEntry] {
         [.absent(.resource, path.text), .absent(.versions, path.text)]
     }
@@ -81,33 +81,33 @@ extension ManifestEntry {
 }
 
 extension StoredRow {
-    /// From the columns state, sealed, master_key of `manifest_seal`, which may not be there.
+    /// From the columns state, sealed, master_key of `manifest_seal`; `nil` when it has no row.
     func seal(_ column: Int) throws -> ManifestSeal? {
         guard let state = try optionalInteger(column) else { return nil }
         return ManifestSeal(
             state: state, sealed: Sealed(bytes: try bytes(column + 1), masterKey: try text(column + 2)))
     }
 
-    /// From the same columns, the first of the row.
+    /// From the same columns, at the beginning of the row.
     func presentSeal() throws -> ManifestSeal {
         guard let seal = try seal(0) else { throw UnexpectedAnswer(description: "the manifest's seal has no state") }
         return seal
     }
 
-    /// - Parameter column: the first of the seal's.
+    /// - Parameter column: the first column of the seal.
     func deciding<Value>(_ value: Value, _ entries: ManifestEntry..., seal column: Int) throws -> Deciding<Value> {
         Deciding(value: value, entries: entries, seal: try seal(column))
     }
 }
 
-/// The manifest's seal, for statements that read rows that decide.
+/// The columns of the manifest's seal, for statements that read rows that decide.
 enum SealColumns {
     static let columns = "z.state, z.sealed, z.master_key"
     static let join = "LEFT JOIN manifest_seal z ON z.one = 1"
 }
 
 extension ReadingStore {
-    /// Learns what is listed now: before a transaction, so that little is left to read in it.
+    /// Reads the manifest's changes: before a transaction, so that little is left to read within it.
     func catchUp() async throws {
         guard let manifest else { throw NoManifest() }
         for _ in 0..<ManifestReads.most {
@@ -118,7 +118,7 @@ extension ReadingStore {
         throw Refusal.isBeingChanged
     }
 
-    /// What a row says, if it says what the manifest lists.
+    /// A row's value, once the row agrees with the manifest.
     ///
     /// - Throws: ``ManifestViolation`` when it does not.
     func genuine<Value>(_ read: Read<Deciding<Value>>) async throws -> Value? {
@@ -127,7 +127,7 @@ extension ReadingStore {
 
     func genuine<Value: Sendable>(_ fetch: () async throws -> Deciding<Value>?) async throws -> Value? {
         guard let manifest else { throw NoManifest() }
-        // Somebody may change it again and again meanwhile.
+        // The row may change during each attempt.
         for _ in 0..<ManifestReads.most {
             let least = manifest.least
             guard let found = try await fetch() else { return nil }
@@ -149,11 +149,11 @@ extension ReadingStore {
 
 extension Refusal {
     fileprivate static let isBeingChanged = Refusal(
-        .unavailable, "What decides is being changed all the time: try again.", retryAfter: 1)
+        .unavailable, "Policies, registrations or tokens are being changed all the time: try again.", retryAfter: 1)
 }
 
 enum ManifestReads {
-    /// How often a row is read that others change meanwhile.
+    /// The most reads of a row that changes meanwhile.
     fileprivate static let most = 50
 
     static let seal = Read("SELECT state, sealed, master_key FROM manifest_seal") { try $0.presentSeal() }
@@ -178,30 +178,30 @@ enum ManifestReads {
 
 /// A transaction that changes rows that decide.
 protocol DecidingTransaction: ReadingTransaction {
-    /// - Returns: how many rows it changed.
+    /// - Returns: the number of changed rows.
     @discardableResult
     func execute(_ text: SQLText, _ values: [Value]) throws -> Int
 
     var manifest: Manifest? { get }
 
-    /// Nobody retires the key before the end of the transaction.
+    /// The key cannot be retired before the end of the transaction.
     func isRetired(_ masterKey: String) throws -> Bool
 
-    /// What was listed in this transaction, and is not in the table yet.
+    /// Entries listed in this transaction that are not in the table yet.
     var pending: [ManifestEntry] { get }
 
-    /// Has the manifest list what a row says from now on, with this transaction.
+    /// Lists rows' new digests in the manifest, with this transaction.
     func list(_ entries: [ManifestEntry]) throws
 }
 
 extension DecidingTransaction {
-    /// What a change begins from, if it is as the manifest has it: or the change would make good what somebody else wrote.
+    /// Reads the row that a change starts from, and checks it: otherwise the change would adopt what an attacker wrote.
     ///
-    /// - Parameter entries: what the manifest must say of it; of `nil`, that there is none.
-    /// - Throws: ``ManifestViolation`` when it says something else.
+    /// - Parameter entries: makes the entries that the manifest must have for the row, or for its absence.
+    /// - Throws: ``ManifestViolation`` when it has others.
     func genuine<Value>(_ read: Read<Value>, _ entries: (Value?) throws -> [ManifestEntry]) throws -> Value? {
         var wrong: ManifestEntry?
-        // Another server may change it between two statements, which then do not fit.
+        // Another server may change the row between two statements, which then disagree.
         for _ in 0..<3 {
             let found = try first(read)
             let wanted = try entries(found)
@@ -225,12 +225,12 @@ extension DecidingTransaction {
         }
     }
 
-    /// Writes what a transaction lists. Others must be kept from the seal until the end of the transaction.
+    /// Writes a transaction's entries. The caller holds the seal's lock until the end of the transaction.
     ///
-    /// - Returns: the state that it makes, if it changes anything.
+    /// - Returns: the manifest's new state; `nil` when nothing changes.
     func write(_ entries: [ManifestEntry]) throws -> Int64? {
         guard let manifest else { throw NoManifest() }
-        // Of a row that is listed twice, the last word counts.
+        // The last entry of a row counts.
         var last: [ManifestEntry.Kind: [ExactText: ManifestEntry]] = [:]
         for entry in entries { last[entry.kind, default: [:]][ExactText(entry.name)] = entry }
         let entries = last.values.flatMap(\.values)
@@ -258,7 +258,7 @@ extension DecidingTransaction {
             """, [.integer(seal.state), .bytes(seal.sealed.bytes), .text(seal.sealed.masterKey)])
     }
 
-    /// Seals all that is listed under a new key.
+    /// Seals the list with a new key, under the active master key.
     func renew(_ manifest: Manifest) throws {
         guard let old = try first(ManifestReads.seal) else { return }
         let new = try manifest.renew(old, of: try rows(ManifestReads.all))

@@ -40,7 +40,7 @@ extension ReadingStore {
                 revisions.append(Revision(columns.revision))
             }
             let policy = try self.rules.policy(first.rules)
-            // Which sets a policy names is in its rules; the table that says it again is for finding them.
+            // The rules decide which sets a policy names; the table `policy_references` only finds them.
             guard Set(references.keys) == Set(policy.referenceNames) else { throw ManifestViolation.row(entries[0]) }
             return Deciding(
                 value: PolicyInForce(
@@ -99,7 +99,7 @@ enum PolicyReads {
         let seal: ManifestSeal?
     }
 
-    /// A policy beside each set of reference values that it names.
+    /// A policy's row, once for each set of reference values that it names.
     static func inForce(_ name: PolicyName) -> Read<RowInForce> {
         Read(inForce, [.text(name.text)]) { row in
             RowInForce(
@@ -119,7 +119,7 @@ enum PolicyReads {
         WHERE p.name = ?1 ORDER BY r.name
         """
 
-    /// A table of things that have a name and a revision.
+    /// A table of rows with a name and a revision.
     enum Table: String {
         case policies
         case referenceValues = "reference_values"
@@ -142,7 +142,7 @@ enum PolicyReads {
     }
 }
 
-/// A set of reference values as its columns have it.
+/// The columns of a set of reference values.
 struct ReferenceColumns: Sendable {
     let name: String
     let kind: String
@@ -156,7 +156,7 @@ struct ReferenceColumns: Sendable {
 
     static let list = "name, kind, digests, periods, superseded_by, source, revision"
 
-    /// From the columns of ``list``, the first of which is this.
+    /// From the columns of ``list``, beginning at `column`.
     init(_ row: any StoredRow, from column: Int) throws {
         name = try row.text(column)
         kind = try row.text(column + 1)
@@ -188,9 +188,9 @@ extension StoredPolicy {
 }
 
 extension StoredReferenceValues {
-    /// From the columns of ``ReferenceColumns`` and changed.
+    /// From the columns of ``ReferenceColumns``, and changed.
     ///
-    /// - Parameter provenance: the column, where it was read.
+    /// - Parameter provenance: the column; `nil` where it was not read.
     fileprivate init(row: any StoredRow, provenance: String? = nil) throws {
         let columns = try ReferenceColumns(row, from: 0)
         var set = try ReferenceValueSet(columns)
@@ -200,7 +200,7 @@ extension StoredReferenceValues {
 }
 
 extension PolicyReads {
-    /// Of the sets that a policy names, in the order of their names.
+    /// The revisions of the sets that a policy names, ordered by their names.
     static func referenceRevisions(of name: PolicyName) -> Read<Revision> {
         Read(referenceRevisions, [.text(name.text)]) { Revision(try $0.integer(0)) }
     }
@@ -212,7 +212,7 @@ extension PolicyReads {
 }
 
 extension PolicyReads.Table {
-    /// What the manifest says of something that is no longer there.
+    /// The manifest's entries of a removed row.
     func removed(_ name: PolicyName) -> [ManifestEntry] {
         switch self {
         case .policies: [.absent(.policy, name.text), .absent(.document, name.text)]
@@ -221,7 +221,7 @@ extension PolicyReads.Table {
     }
 }
 
-/// What both databases write of policies and reference values.
+/// Statements of both databases that write policies and reference values.
 enum PolicyWrites {
     static let policy: SQLText = """
         INSERT INTO policies (name, document, rules, revision, changed) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -240,14 +240,14 @@ enum PolicyWrites {
     static let history: SQLText =
         "INSERT INTO reference_history (name, revision, time, actor, change) VALUES (?1, ?2, ?3, ?4, ?5)"
 
-    /// All but the latest entries.
+    /// Removes all but the latest entries.
     static let forgetHistory: SQLText = """
         DELETE FROM reference_history WHERE name = ?1 AND revision <= (SELECT revision FROM reference_history
             WHERE name = ?1 ORDER BY revision DESC LIMIT 1 OFFSET ?2)
         """
 
-    /// Takes the next number. It is kept in a row, not counted by the database's own means: so it is copied with the
-    /// rest, and no database of either kind gives a number again that one before it gave.
+    /// Takes the next revision. It is stored in a row, and not counted by the database itself: so a copy continues it,
+    /// and no database gives a revision that the one it was copied from gave.
     static let nextRevision = Read(
         """
         INSERT INTO revisions (one, last) VALUES (1, 1)
@@ -257,7 +257,7 @@ enum PolicyWrites {
 }
 
 extension DecidingTransaction {
-    /// A number that no state of a policy or of reference values ever had.
+    /// A revision that no policy or set of reference values ever had.
     func nextRevision() throws -> Revision {
         guard let next = try first(PolicyWrites.nextRevision) else {
             throw UnexpectedAnswer(description: "there is no next revision")

@@ -8,8 +8,8 @@ extension Value {
     static func time(_ date: Date) -> Value { .integer(date.seconds) }
 }
 
-/// The text of a statement that both databases run. Parameters are `?1`, `?2` and so on; `instr` is what PostgreSQL
-/// calls `strpos`.
+/// A statement for both databases, in SQLite's form. Parameters are `?1`, `?2` and so on; PostgreSQL has `$1` and calls
+/// `instr` `strpos`.
 struct SQLText: Sendable, ExpressibleByStringInterpolation {
     let sqlite: String
 
@@ -17,7 +17,7 @@ struct SQLText: Sendable, ExpressibleByStringInterpolation {
 
     init(stringLiteral text: String) { self.init(text) }
 
-    /// Byte by byte: `replacing(_:with:)` took as long as the statement.
+    /// PostgreSQL's form. Byte by byte: `replacing(_:with:)` took as long as the statement.
     var postgreSQL: String {
         let (own, theirs) = ("instr(".utf8, "strpos(".utf8)
         var text: [UInt8] = []
@@ -36,8 +36,8 @@ struct SQLText: Sendable, ExpressibleByStringInterpolation {
     }
 }
 
-/// One row of an answer, from either database. Columns count from 0. What is not of the kind that is asked for throws:
-/// a row is outside bytes.
+/// A row of an answer, from either database. Columns count from 0. A value of another type than the one read throws: a
+/// row is outside bytes.
 protocol StoredRow {
     func optionalInteger(_ column: Int) throws -> Int64?
     func optionalText(_ column: Int) throws -> String?
@@ -73,15 +73,15 @@ extension SQLite.Row: StoredRow {
     func optionalBytes(_ column: Int) throws -> [UInt8]? { try self[column] }
 }
 
-/// A read: its text, what goes into it, and how a row of the answer becomes a value, once for both databases.
+/// A read for both databases: its statement, its parameters, and its row mapper.
 public struct Read<Element: Sendable>: Sendable {
-    /// How much work it is.
+    /// The cost of a read, which decides where it runs.
     enum Cost: Sendable {
-        /// By key, or a few rows by an index.
+        /// By key, or of a few rows by an index.
         case lookup
-        /// The same, and the answer may have megabytes.
+        /// A lookup whose answer may have megabytes.
         case large
-        /// Through many rows, for an operator who can wait.
+        /// Of many rows, for an operator who can wait.
         case scan
     }
 
@@ -101,14 +101,13 @@ public struct Read<Element: Sendable>: Sendable {
     }
 }
 
-/// A database that answers reads. All that is read is written once, over this; writes and their locks are each
-/// database's own.
+/// A database that answers reads. Reads are written once, over this; writes and locks differ between the databases.
 public protocol ReadingStore: ManifestSource {
-    /// One statement sees one state of the database.
+    /// Reads rows. One statement sees one state of the database.
     func rows<Element>(_ read: Read<Element>) async throws -> [Element]
-    /// Policies that were read lately.
+    /// The cache of parsed policies.
     var rules: KnownRules { get }
-    /// What the rows that decide are held to. Without it none of them is read or written.
+    /// The manifest that rows which decide are compared with. Without it such rows are neither read nor written.
     var manifest: Manifest? { get }
 }
 
@@ -116,7 +115,7 @@ extension ReadingStore {
     func first<Element>(_ read: Read<Element>) async throws -> Element? { try await rows(read).first }
 }
 
-/// The same within a transaction that writes.
+/// Reads within a transaction that writes.
 protocol ReadingTransaction {
     func rows<Element>(_ read: Read<Element>) throws -> [Element]
 }
@@ -128,7 +127,7 @@ extension ReadingTransaction {
 extension SQLiteStore: ReadingStore {
     public func rows<Element>(_ read: Read<Element>) async throws -> [Element] {
         switch read.cost {
-        // Where it is called: one of a cached page costs less than a change of thread.
+        // On the caller's thread: reading a cached page costs less than a change of thread.
         case .lookup, .large: try self.read { try $0.rows(read) }
         case .scan: try await scan { try $0.rows(read) }
         }
@@ -164,7 +163,7 @@ extension Transaction {
 }
 
 extension Value {
-    /// As SQLite takes it. It has no arrays; no read of both databases has one.
+    /// SQLite's value. SQLite has no arrays, and no read of both databases uses one.
     var databaseValue: DatabaseValue {
         switch self {
         case .integer(let number): number.databaseValue

@@ -37,7 +37,7 @@ extension ReadingStore {
     }
 }
 
-/// What is sealed under which master key.
+/// Rows sealed under master keys.
 extension ReadingStore {
     public func resourceVersions(
         notUnder masterKey: String, after place: ResourcePlace, limit: Int
@@ -133,7 +133,7 @@ extension StoredRow {
     }
 }
 
-/// What both databases write of resources.
+/// Statements of both databases that write resources.
 enum ResourceWrites {
     static let next: SQLText = """
         UPDATE resources SET policy = ?1, current = ?2, latest = ?2, change = change + 1, changed = ?3 WHERE row = ?4
@@ -154,7 +154,7 @@ enum ResourceWrites {
 }
 
 extension DecidingTransaction {
-    /// What is there under a path, as the manifest has it, with the versions that are kept.
+    /// A resource that agrees with the manifest, with its stored versions.
     func found(_ path: ResourcePath) throws -> (resource: Resource, versions: [Resource.Version])? {
         var versions: [Resource.Version] = []
         let found = try genuine(ResourceReads.resource(path)) { resource in
@@ -165,14 +165,14 @@ extension DecidingTransaction {
         return found.map { ($0, versions) }
     }
 
-    /// What is there under a path, for its removal: whoever wrote it.
+    /// A resource to be removed, whether or not it agrees with the manifest.
     func foundForRemoval(_ path: ResourcePath) throws -> Resource? {
         do { return try found(path)?.resource } catch is ManifestViolation {
             return try first(ResourceReads.resource(path))
         }
     }
 
-    /// The resources of which a version was put under a policy.
+    /// The resources with a version under a policy.
     func resources(putUnder policy: PolicyName) throws -> [ResourcePath] {
         try rows(
             Read(
@@ -183,9 +183,10 @@ extension DecidingTransaction {
             ) { try ResourcePath(try $0.text(0)) })
     }
 
-    /// Writes a version of a resource whose row is there, forgets those that are too old, and has the manifest list it.
+    /// Writes a version of an existing resource row, removes versions over the limit, and lists the resource in the
+    /// manifest.
     ///
-    /// - Parameter before: what was there under the path.
+    /// - Parameter before: the resource before; `nil` for a new one.
     func put(
         _ new: NewResourceVersion, in row: Resource.Row,
         over before: (resource: Resource, versions: [Resource.Version])?, policy: PolicyName?, at time: Date
@@ -214,7 +215,7 @@ extension DecidingTransaction {
             before.versions.adding(version))
     }
 
-    /// Has the manifest list a resource as a change has made it, if that is what is in the database now.
+    /// Lists a changed resource in the manifest, if the database now has exactly that.
     func list(_ resource: Resource, _ versions: [Resource.Version]) throws -> Resource {
         let path = resource.path
         let (wanted, kept) = (ManifestEntry(resource), ManifestEntry(versions, of: path))
@@ -227,7 +228,7 @@ extension DecidingTransaction {
 }
 
 extension Resource {
-    /// This one after a change.
+    /// The resource after a change.
     func changed(policy: PolicyName?, current: Version, latest: Int? = nil, isDisabled: Bool? = nil) -> Resource {
         Resource(
             row: row, path: path, policy: policy, current: current, latest: latest ?? self.latest, change: change + 1,
@@ -236,7 +237,7 @@ extension Resource {
 }
 
 extension [Resource.Version] {
-    /// With another in front, without those that are too old to be kept.
+    /// Adds a version in front and drops those over the limit.
     func adding(_ new: Resource.Version) -> [Resource.Version] {
         [new] + filter { $0.number != new.number }.prefix(Resource.oldVersions)
     }

@@ -6,7 +6,7 @@ extension ReadingStore {
         _ selection: SessionSelection, after id: [UInt8], limit: Int, at time: Date
     ) async throws -> [OpenSession] {
         let condition = SessionCondition(selection, from: 4)
-        // Each half in the order of its key, so that neither is read further than the page.
+        // Each half is read in its key's order, and not beyond the page.
         return try await rows(
             Read(
                 """
@@ -27,7 +27,7 @@ extension ReadingStore {
             })
     }
 
-    /// The ids of open sessions, in their order.
+    /// The ids of open sessions, sorted.
     func openSessions(_ selection: SessionSelection, at time: Date) async throws -> [[UInt8]] {
         let condition = SessionCondition(selection, from: 2)
         return try await rows(
@@ -52,7 +52,7 @@ extension ReadingStore {
             ) { try $0.int(0) }) ?? 0
     }
 
-    /// With the manifest's seal, whether there is a session or not: so that the deny list is known as of this moment.
+    /// Reads the manifest's seal too, even when there is no session, so that the deny list is as new as the answer.
     public func session(_ id: [UInt8], at time: Date) async throws -> StoredSession? {
         let found = try await genuine(
             Read(SessionReads.session, [.bytes(id), .time(time)]) { row in
@@ -79,14 +79,14 @@ extension ReadingStore {
 extension StoredForeignGuest {
     static let columnList = "id, issuer, tee, chip, opened, ends, barred, expires"
 
-    /// The first six of ``columnList``, and when its token was made.
+    /// The first six of ``columnList``, and the token's `iat`.
     func columns(at time: Date) -> [Value] {
         [.bytes(id), .text(issuer), .text(tee), .text(chip), .time(time), .time(expires), .time(issued)]
     }
 }
 
 enum SessionReads {
-    /// Whether a session goes on.
+    /// Whether a session is open.
     static func isOpen(_ id: [UInt8], at time: Date) -> Read<Bool> {
         Read(isOpen, [.bytes(id), .time(time)]) { _ in true }
     }
@@ -121,7 +121,7 @@ extension StoredSession {
         ]
     }
 
-    /// - Parameter first: where ``columnList`` begins.
+    /// - Parameter first: the first column of ``columnList``.
     init(row: any StoredRow, from first: Int) throws {
         self.init(
             id: try row.bytes(first), workload: try row.optionalInteger(first + 1), tee: try row.text(first + 2),
@@ -132,22 +132,22 @@ extension StoredSession {
 }
 
 extension StoredInitData {
-    /// In the order of the table's.
+    /// In the order of the table's columns.
     var columns: [Value] { [.bytes(digest), .text(entries), .time(expires)] }
 }
 
-/// Which sessions are meant, in SQL.
+/// A ``SessionSelection`` as SQL conditions.
 private struct SessionCondition: Sendable {
-    /// Over `sessions s` and `workloads w`, if they have one.
+    /// Over `sessions s` and `workloads w`, which may be NULL.
     let ofSessions: String
     /// Over `foreign_guests s`.
     let ofForeign: String
     let values: [Value]
 
-    /// - Parameter number: of the first parameter.
+    /// - Parameter number: the number of the first parameter.
     init(_ selection: SessionSelection, from number: Int) {
         let none = "1 = 0"
-        // No guest of another verifier's has a workload. A parameter must be somewhere in the statement.
+        // No guest of another verifier has a workload. Unused parameters are not allowed, so none are passed.
         guard selection.workload == nil || selection.issuer == nil else {
             (ofSessions, ofForeign, values) = (none, none, [])
             return

@@ -10,7 +10,7 @@ extension ReadingStore {
             })
     }
 
-    /// Those that the manifest has as they are: whoever lists tokens wants to know which are good.
+    /// Tokens that agree with the manifest: others are not valid.
     public func tokens() async throws -> [AccessToken] {
         var tokens: [AccessToken] = []
         for id in try await rows(Read("SELECT id FROM tokens ORDER BY created, id", [], .scan) { try $0.text(0) }) {
@@ -21,7 +21,7 @@ extension ReadingStore {
 
     public func hasTokens() async throws -> Bool {
         if try await first(Read("SELECT 1 FROM tokens LIMIT 1") { _ in true }) != nil { return true }
-        // Nobody is let in because somebody has taken them away.
+        // Removing the rows must not open the server to callers without tokens.
         try await catchUp()
         return manifest?.listsTokens ?? false
     }
@@ -58,11 +58,11 @@ extension DecidingTransaction {
         try list([ManifestEntry(token)])
     }
 
-    /// - Returns: whether there was one that was not revoked before.
+    /// - Returns: whether the token exists and was not revoked before.
     func revoke(_ id: String, at time: Date) throws -> Bool {
-        // Whatever somebody else made of it: revoked it does no harm.
+        // The row is not compared with the manifest: a revoked token does no harm, whatever was changed in it.
         guard let found = try first(TokenReads.token(id)) else {
-            // One that somebody has hidden is not to come back.
+            // A row that an attacker has hidden must not be valid if it comes back.
             try list([.absent(.token, id)])
             return false
         }

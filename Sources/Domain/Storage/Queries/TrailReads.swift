@@ -12,7 +12,7 @@ extension ReadingStore {
             values.append(.text(workload))
             conditions.append("workload = ?\(values.count)")
         }
-        // In the text: the index of refusals is not found by a parameter.
+        // In the text, since a parameter would not match the partial index of refusals.
         if let accepted = selection.accepted { conditions.append("outcome = '\(accepted ? "accepted" : "refused")'") }
         return try await rows(
             Read(
@@ -38,7 +38,7 @@ extension ReadingStore {
             ) { AuditEntry(sequence: try $0.integer(0), record: try $0.text(1), hash: try $0.bytes(2)) })
     }
 
-    /// Whether something was ever done.
+    /// Whether the trail has a record of an action.
     public func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool {
         try await first(
             Read(
@@ -47,8 +47,7 @@ extension ReadingStore {
             ) { _ in true }) != nil
     }
 
-    /// Of the trail itself. PostgreSQL has it in a row of its own as well, and whoever reads the trail can tell the two
-    /// apart.
+    /// The last row of the trail. PostgreSQL also stores the head in a row of its own, with which a reader can compare.
     public func auditHead() async throws -> AuditHead { try await first(AttemptReads.head) ?? .start }
 
     public func auditHash(of sequence: Int64) async throws -> [UInt8]? {
@@ -93,7 +92,7 @@ extension RecordedAttempt {
     /// From the columns of ``AttemptReads``.
     fileprivate init(row: any StoredRow) throws {
         let json = try row.text(8)
-        // A verdict that cannot be read is shown as it is, and does not hide the attempts beside it.
+        // A verdict that cannot be decoded is shown as its JSON, and does not hide other attempts.
         self.init(
             id: try row.integer(0), time: Date(milliseconds: try row.integer(1)), action: try row.text(9),
             workload: try row.text(2), tee: try row.text(3), session: try row.text(4), chip: try row.text(5),

@@ -13,7 +13,7 @@ extension ReadingStore {
     }
 
     public func workloads(after id: String, search: String, limit: Int) async throws -> [Workload] {
-        // instr, not LIKE: an id holds characters that mean something to LIKE.
+        // instr and not LIKE: ids may hold LIKE's wildcards.
         try await rows(
             Read(
                 "\(WorkloadReads.select) WHERE w.id > ?1 AND instr(w.id, ?2) > 0 ORDER BY w.id LIMIT ?3",
@@ -68,7 +68,7 @@ enum WorkloadReads {
     private static let columns =
         "w.row, w.id, w.tee, w.digest, w.guest_policy, w.policy, w.tee_config, w.registered, w.disabled"
     static let select = "SELECT \(columns) FROM workloads w"
-    /// A workload's columns and its secret's: eleven.
+    /// A workload's and its secret's columns: eleven.
     private static let columnsWithSecret = "\(columns), x.sealed, x.master_key"
     static let secrets = "SELECT \(columnsWithSecret) FROM workloads w JOIN secrets x ON x.workload = w.row"
 
@@ -105,7 +105,7 @@ enum WorkloadReads {
 }
 
 enum WorkloadWrites {
-    /// Of ``Registration/columns(isDisabled:at:)``.
+    /// With the values of ``Registration/columns(isDisabled:at:)``.
     static let insert: SQLText = """
         INSERT INTO workloads (id, tee, digest, guest_policy, policy, tee_config, registered, disabled)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -139,7 +139,7 @@ extension Workload {
 }
 
 extension StoredSecret {
-    /// From the workload's columns and the secret's.
+    /// From the workload's and the secret's columns.
     fileprivate init(row: any StoredRow) throws {
         self.init(
             workload: try Workload(row: row), sealed: Sealed(bytes: try row.bytes(9), masterKey: try row.text(10)))
@@ -147,22 +147,22 @@ extension StoredSecret {
 }
 
 extension DecidingTransaction {
-    /// What is registered under an id, for a change that makes nothing of it good: one that is not as the manifest has it
-    /// counts as disabled.
+    /// A workload to be replaced, of which only the disabling is taken over: one that differs from the manifest counts
+    /// as disabled.
     func foundForReplacing(_ id: WorkloadID) throws -> Workload? {
         do { return try found(id) } catch let violation as ManifestViolation {
-            // Of one that somebody has hidden nobody knows whether it was disabled.
+            // Whether a hidden row was disabled is unknown.
             guard let workload = try first(WorkloadReads.plain(id)) else { throw violation }
             return workload.disabled(true)
         }
     }
 
-    /// What is there under an id, for its removal: whoever wrote it.
+    /// A workload to be removed, whether or not it agrees with the manifest.
     func foundForRemoval(_ id: WorkloadID) throws -> Workload? {
         do { return try found(id) } catch is ManifestViolation { return try first(WorkloadReads.plain(id)) }
     }
 
-    /// What is registered under an id, as the manifest has it.
+    /// A workload that agrees with the manifest.
     func found(_ id: WorkloadID) throws -> Workload? {
         try genuine(WorkloadReads.plain(id)) { [$0.map { ManifestEntry($0) } ?? .absent(.workload, id.text)] }
     }

@@ -35,7 +35,7 @@ extension SQLiteStore {
 }
 
 extension Database {
-    /// Adds a record to the end of the trail, in the transaction that is open.
+    /// Appends a record to the trail, in the open transaction.
     ///
     /// - Returns: its sequence number.
     @discardableResult
@@ -47,7 +47,7 @@ extension Database {
         return entry.sequence
     }
 
-    /// The end of the trail. Another process may have written since the last transaction, so it is read in each.
+    /// The trail's head. Read in each transaction, since another process may have written since the last.
     func trailEnd() throws -> AuditHead? { try note as? AuditHead ?? first(AttemptReads.head) }
 
     func insert(_ attempt: RecordedAttempt) throws { try execute(Self.insertAttempt, attempt.columns) }

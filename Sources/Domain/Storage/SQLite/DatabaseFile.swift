@@ -2,26 +2,26 @@ import Broker
 public import FoundationEssentials
 import SQLite
 
-/// What is in a database file, as far as it can be said without a master key.
+/// The contents of a database file, as far as they are known without a master key.
 public struct DatabaseSummary: Sendable, Hashable {
-    /// Rows of each table that an operator knows.
+    /// The number of rows in each table that matters to an operator.
     public var counts: [String: Int] = [:]
-    /// How many secrets and server keys are sealed under each master key.
+    /// The number of secrets, resource versions and server keys under each master key.
     public var masterKeys: [String: Int] = [:]
 }
 
-/// A database file that cannot be used as one.
+/// The file cannot be used as a broker's database.
 public struct DatabaseDamaged: Error, Sendable, Hashable, CustomStringConvertible {
     public let description: String
 }
 
-/// Whole databases: copied while a server writes to them, and checked.
+/// Copies database files, also those in use by a server, and checks them.
 public enum DatabaseFile {
-    /// Writes the database's state at one moment into a file, while others read and write it.
+    /// Copies the database's state at one moment into a file, while other processes use the database.
     ///
     /// - Parameters:
-    ///   - database: is not changed, and need not be of the newest schema.
-    ///   - copy: an empty file. What was deleted from the database is not in it.
+    ///   - database: is not changed, and may have an older schema.
+    ///   - copy: an empty file. Deleted data of the database are not copied.
     public static func copy(_ database: URL, to copy: URL) throws {
         let (_, queue) = try DatabaseInspection.open(database)
         defer { try? queue.close() }
@@ -30,12 +30,12 @@ public enum DatabaseFile {
         }
     }
 
-    /// Checks a file that nobody works on, every page and reference.
+    /// Checks every page and reference of a file that no process uses.
     ///
-    /// - Throws: ``DatabaseDamaged``, also for a database that is not a broker's, or of a later version.
+    /// - Throws: ``DatabaseDamaged``, also for a file that is not a broker's database, or is of a later version.
     public static func check(_ file: URL) throws -> DatabaseSummary {
         do {
-            // Writing is allowed so that a file in WAL mode, which has no other files yet, can be opened.
+            // Opened for writing, since a file in WAL mode without its other files cannot be opened otherwise.
             let queue = try DatabaseQueue(path: file.path(percentEncoded: false))
             defer { try? queue.close() }
             return try queue.writeWithoutTransaction { try summary(of: $0) }
@@ -45,14 +45,14 @@ public enum DatabaseFile {
     }
 
     private static func summary(of database: Database) throws -> DatabaseSummary {
-        // One file and no others beside it.
+        // Leaves one file, without a journal beside it.
         try database.execute(sql: "PRAGMA journal_mode = DELETE")
         let findings = try String.fetchAll(database, sql: "PRAGMA integrity_check(20)")
         guard findings == ["ok"] else {
             throw DatabaseDamaged(description: "it is damaged: \(findings.joined(separator: "; "))")
         }
         guard try Row.fetchOne(database, sql: "PRAGMA foreign_key_check") == nil else {
-            throw DatabaseDamaged(description: "it is damaged: rows refer to others that are not there")
+            throw DatabaseDamaged(description: "it is damaged: rows refer to rows that do not exist")
         }
         switch try Schema.state(of: database) {
         case .current: break
@@ -72,7 +72,7 @@ public enum DatabaseFile {
             database,
             sql: "SELECT count(*) FROM workloads w JOIN secrets s ON s.workload = w.row")
         guard complete == summary.counts["workloads"] else {
-            throw DatabaseDamaged(description: "it is damaged: some workloads are not whole")
+            throw DatabaseDamaged(description: "it is damaged: some workloads have no secret")
         }
         let sql = """
             SELECT master_key, count(*) FROM (SELECT master_key FROM secrets UNION ALL SELECT master_key FROM server_keys
@@ -82,7 +82,7 @@ public enum DatabaseFile {
         return summary
     }
 
-    /// Puts what is still in a database's write-ahead log into the database, so that it is one file.
+    /// Writes the write-ahead log back into the database, so that it is one file.
     public static func settle(_ file: URL) throws {
         let queue = try DatabaseQueue(path: file.path(percentEncoded: false))
         defer { try? queue.close() }

@@ -3,28 +3,28 @@ import Files
 public import FoundationEssentials
 import SQLite
 
-/// A look at a server's database that changes nothing: no migration, no other journal, no file beside it.
+/// An inspection of a server's database that changes nothing: no migration, no other journal mode, no new file.
 ///
-/// A server may work on it meanwhile.
+/// A server may be using the database.
 public struct DatabaseInspection: Sendable {
     public enum State: Sendable, Hashable {
-        /// There are no tables.
+        /// The file has no tables.
         case none
         case current
-        /// Something else has written it, or a kbs from before version 1.
+        /// Written by another program, or by a kbs from before version 1.
         case other
-        /// A later version of this program has written it.
+        /// Written by a later version of this program.
         case later
     }
 
     public let schema: State
-    /// What SQLite found to be damaged; empty when nothing is.
+    /// SQLite's findings of damage; empty when there are none.
     public let damage: [String]
-    /// For more questions; `nil` when the schema is not this program's.
+    /// A store for further reads; `nil` when the schema is not this program's.
     public let store: SQLiteStore?
 
-    /// - Parameter manifest: what the store holds rows that decide to.
-    /// - Throws: when it cannot be read as a database.
+    /// - Parameter manifest: the manifest that rows which decide are compared with.
+    /// - Throws: when the file cannot be read as a database.
     public init(_ file: URL, manifest: Manifest? = nil) throws {
         let (configuration, queue) = try Self.open(file)
         do {
@@ -44,7 +44,7 @@ public struct DatabaseInspection: Sendable {
         }
     }
 
-    /// Why a file that is there is not this version's, if it is not.
+    /// How an existing file's schema differs from this version's; `nil` when it does not.
     static func otherSchema(_ file: URL) throws -> OtherSchema? {
         guard let status = FileStatus.of(file.path(percentEncoded: false)), status.size > 0 else { return nil }
         let (_, queue) = try open(file)
@@ -56,14 +56,14 @@ public struct DatabaseInspection: Sendable {
         }
     }
 
-    /// SQLite makes two files beside a database that nobody has open, even to read it, unless it is told that the file
-    /// will not change.
+    /// Opens for reading. SQLite makes two files beside a database that no process has open, even to read it, unless it
+    /// is told that the file will not change.
     static func open(_ file: URL) throws -> (configuration: Configuration, queue: DatabaseQueue) {
         let path = file.path(percentEncoded: false)
         var configuration = Configuration()
         configuration.readonly = true
         configuration.isImmutable = !File.exists(path + "-wal")
-        // A server that begins to work just now changes it under these eyes.
+        // Opening fails if a server begins to use the file just now: then open it as one that changes.
         if configuration.isImmutable, let queue = try? DatabaseQueue(path: path, configuration: configuration) {
             return (configuration, queue)
         }
@@ -73,9 +73,9 @@ public struct DatabaseInspection: Sendable {
 }
 
 extension SQLiteStore {
-    /// A store that reads, and fails when it is to write.
+    /// A read-only store: writes fail.
     ///
-    /// - Parameter path: its schema is this program's.
+    /// - Parameter path: a database with this program's schema.
     fileprivate init(inspecting path: String, _ configuration: Configuration, _ manifest: Manifest?) throws {
         self.manifest = manifest
         writer = try DatabaseQueue(path: path, configuration: configuration)

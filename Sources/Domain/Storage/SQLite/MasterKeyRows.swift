@@ -3,7 +3,7 @@ import Evidence
 public import FoundationEssentials
 import SQLite
 
-/// What is sealed under which master key.
+/// Rows sealed under master keys.
 extension SQLiteStore {
     public func insert(_ key: StoredServerKey) async throws {
         try await writes.perform { try Self.insert(key, into: $0) }
@@ -65,7 +65,7 @@ extension SQLiteStore {
     }
 }
 
-/// What became of each master key.
+/// The states of master keys.
 extension SQLiteStore {
     public func activate(_ active: String, previous: [String], at time: Date) async throws {
         try await writes.perform { database in
@@ -77,7 +77,7 @@ extension SQLiteStore {
                     INSERT INTO master_keys (id, activated) VALUES (?, ?)
                     ON CONFLICT DO UPDATE SET superseded = NULL, retired = NULL
                     """, arguments: [active, time.seconds])
-            // Keys from before there was this table: they were active until now at most.
+            // The table does not have the previous keys yet: they were active until now at most.
             for id in previous {
                 try database.execute(
                     sql: """

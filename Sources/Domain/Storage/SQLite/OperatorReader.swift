@@ -1,10 +1,10 @@
 import Dispatch
 import SQLite
 
-/// One more connection for reading, with a thread of its own: for what goes through many rows.
+/// A further connection for reading, with a thread of its own, for reads of many rows.
 ///
-/// Counts, listings, searches and exports may take long. Here they wait for each other, and neither an event loop nor
-/// a connection that guests need waits for them.
+/// Counts, listings, searches and exports may take long. Here they wait for each other, and block neither an event loop
+/// nor a connection that guests use.
 final class OperatorReader: Sendable {
     private let database: DatabaseQueue
     private let queue = DispatchQueue(label: "kbs.operators", qos: .utility)

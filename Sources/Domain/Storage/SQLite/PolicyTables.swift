@@ -17,7 +17,7 @@ extension SQLiteStore: PolicyStore {
             }
             guard unknown.isEmpty else { return .unknownReferences(unknown) }
             let written = try change.nextRevision()
-            // An update, not a deletion: resources refer to it.
+            // An upsert and not a replacement: resources refer to the row.
             try change.execute(
                 PolicyWrites.policy,
                 [.text(name), .text(document), .text(rules), .integer(written.number), .time(time)])
@@ -71,13 +71,13 @@ extension SQLiteStore: PolicyStore {
                 return .missing
             }
             if let expected, !expected.holds(for: revision) { return .changed }
-            // Their versions of it lose it with the policy.
+            // Resource versions under the policy lose it with its removal.
             let resources = table == .policies ? try change.resources(putUnder: name) : []
             let found = try resources.compactMap { try change.found($0) }
             do {
                 try change.execute("DELETE FROM \(table.rawValue) WHERE name = ?1", [.text(name.text)])
             } catch let error as DatabaseError where error.resultCode == .constraint {
-                // Something refers to it, and the row is still there.
+                // Another row refers to it, and the row was not removed.
                 return .inUse
             }
             try change.list(table.removed(name))
@@ -92,7 +92,7 @@ extension SQLiteStore: PolicyStore {
 }
 
 extension Database {
-    /// The stamp of a policy as it is now, in the transaction that is open: for whoever decided by it before.
+    /// A policy's stamp as it is in the open transaction, to be compared with the one a decision was based on.
     func policyStamp(_ name: PolicyName) throws -> PolicyInForce.Stamp? {
         guard let revision = try first(PolicyReads.revision(of: name.text, in: .policies)) else { return nil }
         return PolicyInForce.Stamp(policy: revision, references: try rows(PolicyReads.referenceRevisions(of: name)))

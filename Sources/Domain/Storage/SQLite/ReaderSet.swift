@@ -3,8 +3,8 @@ import Synchronization
 
 /// Connections for reading, taken in turn.
 ///
-/// A pool that lends a connection for each read does so under a lock that all threads share, which costs more than the
-/// read. With a few connections for each core two threads seldom want the same one, and each has a lock of its own.
+/// A pool lends connections under a lock that all threads share, which costs more than the read. With two connections
+/// for each core two threads seldom meet at one, and each connection has a lock of its own.
 final class ReaderSet: Sendable {
     private let queues: [DatabaseQueue]
     private let turn = Atomic<Int>(0)

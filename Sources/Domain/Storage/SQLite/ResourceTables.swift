@@ -114,7 +114,7 @@ extension SQLiteStore: ResourceStore {
 }
 
 extension SQLiteStore {
-    /// Changes nothing when the guest was ended after its token was made.
+    /// Changes no row when the guest was ended after its token was issued.
     fileprivate static let keepForeignGuest: SQLText = """
         INSERT INTO foreign_guests (\(StoredForeignGuest.columnList)) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?6)
         ON CONFLICT (id) DO UPDATE SET tee = excluded.tee, chip = excluded.chip, ends = max(ends, excluded.ends),
@@ -123,7 +123,7 @@ extension SQLiteStore {
 }
 
 extension SQLiteChange {
-    /// Whether something can be put under a policy: under none it always can.
+    /// Whether a policy exists. `nil`, for no policy, always does.
     func knows(_ policy: PolicyName?) throws -> Bool {
         guard let name = policy else { return true }
         return try first(PolicyReads.revision(of: name.text, in: .policies)) != nil

@@ -6,7 +6,7 @@ import SQLite
 struct SQLiteChange: DecidingTransaction {
     let database: Database
     let manifest: Manifest?
-    /// The last state of the manifest that it has made.
+    /// The last state of the manifest that the write made.
     let states: Lock<Int64>
 
     func rows<Element>(_ read: Read<Element>) throws -> [Element] { try database.rows(read) }
@@ -19,7 +19,7 @@ struct SQLiteChange: DecidingTransaction {
 
     var pending: [ManifestEntry] { [] }
 
-    /// Nobody else writes meanwhile.
+    /// At once: SQLite has one writer.
     func list(_ entries: [ManifestEntry]) throws {
         if let state = try write(entries) { states.withLock { $0 = max($0, state) } }
     }
@@ -36,19 +36,19 @@ extension Database {
 }
 
 extension SQLiteStore {
-    /// What operators and the server itself change.
+    /// A change by an operator or the server, after catching up with the manifest.
     func change<T: Sendable>(_ body: @escaping @Sendable (SQLiteChange) throws -> T) async throws -> T {
         try await catchUp()
         return try await changeUnchecked(body)
     }
 
-    /// The same whatever the manifest is.
+    /// A change that does not depend on the manifest.
     func changeUnchecked<T: Sendable>(_ body: @escaping @Sendable (SQLiteChange) throws -> T) async throws -> T {
         let states = Lock(Int64(0))
         let result = try await writes.perform { [manifest] in
             try body(SQLiteChange(database: $0, manifest: manifest, states: states))
         }
-        // It is durable now.
+        // The transaction is durable.
         manifest?.committed(states.withLock { $0 })
         return result
     }

@@ -3,14 +3,14 @@ public import FoundationEssentials
 import SQLite
 
 extension SQLiteStore: ServerStore {
-    /// A file has one machine, and one clock.
+    /// A file is on one machine, with one clock.
     public var isShared: Bool { false }
 
     public func clockOffset() async throws -> TimeInterval { 0 }
 
     public func probe() async throws {
-        // The application's own number in the file's header: SQLite does not use it, and to set
-        // it takes a real write and a real flush. Its value means nothing.
+        // `user_version` is for applications, and this one does not use it: setting it costs a real write and a real
+        // flush.
         let mark = Int32.random(in: 1...Int32.max)
         try await writes.perform { try $0.execute(sql: "PRAGMA user_version = \(mark)") }
         guard try read({ try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM kbs_schema") ?? 0 }) > 0 else {
@@ -20,10 +20,10 @@ extension SQLiteStore: ServerStore {
 
     public var writtenHead: AuditHead? { writes.writtenHead }
 
-    /// How many writes wait for the transaction under way.
+    /// The number of writes that wait for the transaction under way.
     public var waitingWrites: Int { writes.waiting }
 
-    /// Has every transaction told to `observer`, on the thread that writes. The last one who asks is told.
+    /// Calls `observer` after each commit, on the writer's thread. Only the latest observer is called.
     public func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void) {
         writes.observe(observer)
     }

@@ -4,11 +4,10 @@ import Evidence
 public import FoundationEssentials
 import SQLite
 
-/// Everything in one SQLite file, in WAL mode, flushed before it is acknowledged.
+/// A store in one SQLite file, in WAL mode, flushed before a write is acknowledged.
 ///
-/// Lookups run where they are called: one of a cached page costs less than a change of thread. What goes through
-/// many rows does not: see ``OperatorReader``.
-/// Writes are gathered: see ``WriteQueue``.
+/// Lookups run on the caller's thread: reading a cached page costs less than a change of thread. Reads of many rows
+/// have a thread of their own (``OperatorReader``), and writes share transactions (``WriteQueue``).
 public struct SQLiteStore: Sendable {
     let writer: DatabaseQueue
     let readers: ReaderSet
@@ -17,12 +16,13 @@ public struct SQLiteStore: Sendable {
     public let rules = KnownRules()
     public let manifest: Manifest?
 
-    /// Opens or makes the database, readable by its owner only.
+    /// Opens or creates the database, readable only by its owner.
     ///
     /// - Parameters:
     ///   - file: `…/kbs.sqlite`; SQLite keeps two more files beside it.
-    ///   - manifest: what rows that decide are held to. Without it none of them is read or written.
-    /// - Throws: ``OtherSchema`` when it is of another version.
+    ///   - manifest: the manifest that rows which decide are compared with. Without it such rows are neither read nor
+    ///     written.
+    /// - Throws: ``OtherSchema`` when the database is of another version.
     public init(file: URL, manifest: Manifest? = nil) throws {
         var configuration = Configuration()
         configuration.journalMode = .wal
@@ -30,13 +30,13 @@ public struct SQLiteStore: Sendable {
             try database.execute(sql: "PRAGMA secure_delete = ON")
         }
         let path = file.path(percentEncoded: false)
-        // What something else has written is not touched, not even its journal.
+        // A database of another program or version is left untouched, its journal mode included.
         if let other = try DatabaseInspection.otherSchema(file) { throw other }
         writer = try DatabaseQueue(path: path, configuration: configuration)
         try Schema.prepare(writer)
         self.manifest = manifest
         writes = WriteQueue(writer)
-        // Each takes two file descriptors, and there are hosts with hundreds of cores.
+        // Each connection takes two file descriptors, and hosts may have hundreds of cores.
         let count = min(ProcessInfo.processInfo.activeProcessorCount * 2, 32)
         var reading = Configuration()
         reading.readonly = true
@@ -44,32 +44,32 @@ public struct SQLiteStore: Sendable {
         operators = try OperatorReader(path: path, reading)
     }
 
-    /// Waits for what was begun, and closes the file.
+    /// Finishes the reads and writes under way and closes the file.
     public func close() throws {
         try operators.close()
         try readers.close()
         try writer.close()
     }
 
-    /// A lookup, where it is called.
+    /// A lookup, on the caller's thread.
     func read<T>(_ body: (Database) throws -> T) throws -> T { try readers.read(body) }
 
-    /// What goes through many rows, elsewhere.
+    /// A read of many rows, on its own thread.
     func scan<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try await operators.read(body)
     }
 }
 
 extension SQLiteStore {
-    /// 2 is FULL.
+    /// `PRAGMA synchronous`: 2 is FULL.
     package var synchronous: Int? {
         get throws { try writer.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } }
     }
 
-    /// Runs SQL that the store itself never would: for tests of what a thief with the file can do.
+    /// Runs any SQL: for tests of attacks by someone with the file.
     package func tamper(_ sql: String) throws { try writer.write { try $0.execute(sql: sql) } }
 
-    /// Changes a resource in nothing but its number of changes, on this thread: for tests of what changes meanwhile.
+    /// Counts up a resource's change number, on this thread: for tests of concurrent changes.
     package func touch(_ path: ResourcePath) throws {
         try writer.write { database in
             guard let manifest else { throw NoManifest() }
@@ -80,6 +80,6 @@ extension SQLiteStore {
         }
     }
 
-    /// Rows that this connection has written since it was opened: for tests of what writes nothing.
+    /// The number of rows written by this connection since it was opened: for tests that nothing is written.
     package var totalChanges: Int { get throws { try writer.write { $0.totalChangesCount } } }
 }

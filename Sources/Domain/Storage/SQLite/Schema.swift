@@ -5,12 +5,12 @@ import SQLite
 enum Schema {
     static let version: Int64 = 1
 
-    /// Makes the schema in a new file, or sees to it that it is this version's.
+    /// Creates the schema in a new file, or checks that it is this version's.
     static func prepare(_ writer: DatabaseQueue) throws {
         try writer.writeWithoutTransaction { database in
             if try state(of: database) == .current { return }
             try database.inTransaction(.immediate) {
-                // Another process may have been first.
+                // Another process may have created it meanwhile.
                 switch try state(of: database) {
                 case .current: return
                 case .other: throw OtherSchema(isLater: false)

@@ -36,8 +36,9 @@ extension SQLiteStore: SessionStore {
         recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int {
         let found = try await openSessions(selection, at: time)
-        // In portions, so that guests do not wait behind a long transaction. The record is in the first one's: should
-        // the process end between two, the trail says of more sessions than were ended, and never of fewer.
+        // In portions, so that guests do not wait for a long transaction. The record, with the total, is in the first
+        // portion's transaction: if the process ends between two, the trail states more ended sessions than there are,
+        // never fewer.
         var ended = 0
         for start in stride(from: 0, to: found.count, by: Self.portion) {
             let ids = found[start..<min(start + Self.portion, found.count)]
@@ -51,11 +52,11 @@ extension SQLiteStore: SessionStore {
         return ended
     }
 
-    /// A row is not removed: it is what remembers that a challenge was answered.
+    /// Expires rows and does not remove them, so that their challenges are not answered twice.
     private static func expire(_ ids: ArraySlice<[UInt8]>, at time: Date, barring bar: TokenBar, in database: Database)
         throws -> Int
     {
-        // An id is random: it is in one of the tables.
+        // An id is random, so at most one of the tables has it.
         let statement = try database.cachedStatement(
             sql: "UPDATE sessions SET expires = ? WHERE id = ? AND expires > ?")
         var count = 0
@@ -81,7 +82,7 @@ extension SQLiteStore: SessionStore {
     private func sweep(_ table: String, before time: Date) async throws -> Int {
         var swept = 0
         while true {
-            // In portions, so that guests do not wait behind a long transaction.
+            // In portions, so that guests do not wait for a long transaction.
             let portion = try await writes.perform { database in
                 try database.cachedStatement(
                     sql: """

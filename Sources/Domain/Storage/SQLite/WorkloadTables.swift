@@ -60,7 +60,7 @@ extension SQLiteStore {
         try await change { change in
             let found = isRemoval ? try change.foundForRemoval(id) : try change.found(id)
             guard let workload = found else {
-                // One that somebody has hidden is not to come back.
+                // A row that an attacker has hidden must not be valid if it comes back.
                 if isRemoval { try change.list([.absent(.workload, id.text)]) }
                 return .missing
             }

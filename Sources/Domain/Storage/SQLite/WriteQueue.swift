@@ -3,15 +3,14 @@ import Concurrency
 import Dispatch
 import SQLite
 
-/// Group commit: what arrives while a transaction is being flushed goes into the next one, so
-/// that a flush to disk is shared by everyone who waits for it.
+/// Group commit: writes that arrive while a transaction is being flushed share the next one and its flush.
 ///
-/// Each write has a savepoint of its own, or the transaction when it is alone; one that throws takes nothing else with it.
+/// Each write has a savepoint, or the transaction when it is alone; a write that throws is undone by itself.
 final class WriteQueue: Sendable {
     private struct Write: Sendable {
-        /// Runs in the transaction. What throws was undone, by its savepoint, or is to be undone with the transaction.
+        /// Runs in the transaction. A write that throws is undone by its savepoint, or together with the transaction.
         let run: @Sendable (Database, _ isAlone: Bool) throws(Undone) -> Void
-        /// Runs when it is durable, or with the reason why nothing was written.
+        /// Runs when the write is durable, or with the reason why nothing was written.
         let finish: @Sendable ((any Error)?) -> Void
     }
 
@@ -20,37 +19,37 @@ final class WriteQueue: Sendable {
         var isDraining = false
     }
 
-    /// The only write of a transaction has failed, and its caller is told why.
+    /// The transaction's only write has failed: roll back. Its caller gets the reason.
     private struct Undone: Error {}
 
     private final class Outcome<T: Sendable>: Sendable {
         let result = Lock<Result<T, any Error>?>(nil)
     }
 
-    /// A closure in a struct: bare in a lock it would be wrapped once more, as a generic value, each time that it is
-    /// looked at, and after a day's commits a call of it would go through all of these.
+    /// A struct around a closure: a closure stored directly in a lock is wrapped again, as a generic value, at each
+    /// access, so that after a day's commits a call would pass through all of the wrappers.
     private struct Observer { let report: @Sendable (CommittedBatch) -> Void }
 
     private let writer: DatabaseQueue
     private let written = Lock<AuditHead?>(nil)
     private let state = Lock(State())
     private let observer = Lock<Observer?>(nil)
-    /// The only thread that writes; it may block on the disk.
+    /// The thread that writes; it may block on the disk.
     private let thread = DispatchQueue(label: "kbs.writes")
 
     init(_ writer: DatabaseQueue) { self.writer = writer }
 
-    /// How many writes wait for the next transaction.
+    /// The number of writes that wait for the next transaction.
     var waiting: Int { state.withLock { $0.waiting.count } }
 
     func observe(_ body: @escaping @Sendable (CommittedBatch) -> Void) {
         observer.withLock { $0 = Observer(report: body) }
     }
 
-    /// The trail's end after the last transaction that came through.
+    /// The trail's head after the last committed transaction.
     var writtenHead: AuditHead? { written.withLock { $0 } }
 
-    /// Runs a write, and returns when it is durable.
+    /// Runs a write and returns when it is durable.
     func perform<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try await traced("kbs.store.write") { _ in try await wait(for: body) }
     }
@@ -62,7 +61,7 @@ final class WriteQueue: Sendable {
                 Write { (database, isAlone) throws(Undone) in
                     let result = Result { try isAlone ? body(database) : database.inSavepoint { try body(database) } }
                     outcome.result.withLock { $0 = result }
-                    // SQLite itself may have ended the transaction: then the commit says so.
+                    // SQLite itself may have ended the transaction: then the commit reports it.
                     if isAlone, case .failure = result, database.isInsideTransaction { throw Undone() }
                 } finish: { failure in
                     let result = failure.map { .failure($0) } ?? outcome.result.withLock { $0 }
@@ -97,7 +96,7 @@ final class WriteQueue: Sendable {
         }
     }
 
-    /// - Returns: why nothing was written, or `nil` when the transaction is on the disk.
+    /// - Returns: why nothing was written; `nil` when the transaction is durable.
     private func commit(_ batch: [Write]) -> (any Error)? {
         do {
             let head = try writer.writeWithoutTransaction { database in
