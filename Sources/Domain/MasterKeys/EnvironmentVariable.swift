@@ -2,8 +2,7 @@ import Glibc
 
 /// Secrets that an operator passes in the environment.
 enum EnvironmentVariable {
-    /// The variable's value, which is then gone: from the environment that children would inherit, and from
-    /// what `/proc/PID/environ` shows.
+    /// Reads a variable and removes it: from the environment that children would inherit, and from `/proc/PID/environ`.
     static func take(_ name: String) -> [UInt8]? {
         guard let value = getenv(name) else { return nil }
         let length = strlen(value)

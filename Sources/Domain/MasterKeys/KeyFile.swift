@@ -3,16 +3,16 @@ public import Crypto
 import Files
 public import FoundationEssentials
 
-/// A file with master keys: 64 hex digits on each line, the active one first. Others than its owner cannot read it, nor
-/// groups that are not meant to.
+/// A file with master keys: 64 hex digits on each line, the active one first. A file that others can read is refused;
+/// see ``PrivateFile`` for groups.
 public struct KeyFile: Sendable {
     public let file: URL
     private let group: PrivateFile.GroupRule
 
     public init(_ file: URL) { self.init(file, group: .judged) }
 
-    /// A file that systemd made for this service alone. It may give the service's user access by a list, whose mask
-    /// shows in the place of the group's permissions.
+    /// A credential that systemd made for this service. It may grant the service's user access by an ACL, whose mask
+    /// appears in place of the group's permissions.
     init(credential file: URL) { self.init(file, group: .isMask) }
 
     private init(_ file: URL, group: PrivateFile.GroupRule) { (self.file, self.group) = (file, group) }
@@ -21,10 +21,10 @@ public struct KeyFile: Sendable {
 
     public var exists: Bool { File.exists(path) }
 
-    /// What its operator should know of who can read it; nil when there is nothing, or no file.
+    /// A warning about who can read the file; nil when there is none, or no file.
     public var warning: String? { try? PrivateFile.examine(path, group: group) }
 
-    /// - Throws: ``MasterKeyError`` when it is missing, open to others, or holds anything else.
+    /// - Throws: ``MasterKeyError`` when the file is missing, accessible to others, or holds anything else.
     public func read() throws -> [SymmetricKey] {
         let contents: PrivateFile.Contents
         do { contents = try PrivateFile.read(path, atMost: 65_536, group: group) } catch {
@@ -38,7 +38,7 @@ public struct KeyFile: Sendable {
 
     static func parse(_ contents: Secret, from name: String) throws -> [SymmetricKey] {
         let keys = try contents.withBytes { bytes in
-            // In the text as it was, so that no copy of it stays in memory.
+            // Parsed in place, so that no copy of the keys stays in memory.
             let lines = bytes.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }.map(trimmed)
             return try lines.filter { !$0.isEmpty }.enumerated().map { number, line in
                 guard let key = key(line) else {
@@ -66,8 +66,7 @@ public struct KeyFile: Sendable {
         return SymmetricKey(Secret(wiping: &bytes))
     }
 
-    /// Puts these keys in the place of what is there. The file is whole at every moment, and on the disk
-    /// before this returns.
+    /// Replaces the file's keys, atomically, and returns when the new file is on the disk.
     public func write(_ keys: [SymmetricKey]) throws {
         var text: [UInt8] = []
         text.reserveCapacity(keys.count * 65)

@@ -1,4 +1,4 @@
-/// Why a master key cannot be had, with what to do.
+/// Why a master key is not available, with what to do.
 public struct MasterKeyError: Error, Sendable, Hashable, CustomStringConvertible {
     public let description: String
 

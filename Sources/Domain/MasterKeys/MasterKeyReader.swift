@@ -8,7 +8,7 @@ public import FoundationEssentials
 public final class MasterKeyReader: Sendable {
     private let sources: MasterKeySources
     private let defaultFile: URL
-    /// Keys of sources that are asked once: a variable is gone after that, and a token takes its time.
+    /// Keys of sources that are read once: a variable is removed after that, and a token is slow.
     private let remembered = Lock<[MasterKeySource: [SymmetricKey]]>([:])
 
     /// - Parameter folder: the data folder, for `file:`.
@@ -17,14 +17,14 @@ public final class MasterKeyReader: Sendable {
         defaultFile = folder.appending(path: "master.key")
     }
 
-    /// The file that the active key is in, if it is in one.
+    /// The active key's file; nil when it comes from another kind of source.
     public var masterFile: URL? {
         if case .file(let file) = sources.master { file ?? defaultFile } else { nil }
     }
 
     /// The master keys, 32 bytes each, the active one first.
     ///
-    /// - Parameter fresh: whether to ask tokens again.
+    /// - Parameter fresh: whether to read tokens again.
     /// - Throws: ``MasterKeyError``.
     public func read(fresh: Bool) throws -> [SymmetricKey] {
         var keys: [SymmetricKey] = []
@@ -34,13 +34,13 @@ public final class MasterKeyReader: Sendable {
         return keys
     }
 
-    /// What the operator should know of who can read the files that keys and tokens' PINs are in, as sentences.
+    /// Warnings about who can read the files with keys and tokens' PINs, as sentences.
     public var warnings: [String] {
         sources.all.compactMap { source in
             switch source {
             case .file(let file): KeyFile(file ?? defaultFile).warning
             case .token(let uri): uri.pinWarning
-            // Nobody but this process has them.
+            // Only this process can read these.
             case .credential, .environment: nil
             }
         }

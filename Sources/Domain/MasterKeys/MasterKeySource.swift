@@ -1,17 +1,17 @@
 public import FoundationEssentials
 
-/// Where a master key comes from.
+/// A source of master keys.
 public enum MasterKeySource: Sendable, Hashable {
     /// A key file; `nil` is `master.key` in the data folder.
     case file(URL?)
-    /// A variable of the environment. It is removed from the environment when it has been read.
+    /// An environment variable, which is removed once it is read.
     case environment(String)
     /// A credential that systemd passes: `$CREDENTIALS_DIRECTORY/NAME`.
     case credential(String)
-    /// A key in a PKCS #11 token, which never leaves it.
+    /// Derived by a PKCS #11 token from a key that never leaves it.
     case token(TokenURI)
 
-    /// `file:`, `file:/path`, `env:NAME`, `credential:NAME` or `pkcs11:…`.
+    /// Reads `file:`, `file:/path`, `env:NAME`, `credential:NAME` or `pkcs11:…`.
     ///
     /// - Throws: ``MasterKeyError``.
     public init(_ text: String) throws {
@@ -55,9 +55,9 @@ extension MasterKeySource: CustomStringConvertible {
     }
 }
 
-/// The sources that an operator has named.
+/// The configured sources.
 public struct MasterKeySources: Sendable, Hashable {
-    /// The first key that it gives is the active one.
+    /// The source of the active key, which is its first.
     public var master: MasterKeySource
     public var previous: [MasterKeySource]
 

@@ -8,12 +8,12 @@ public struct Token {
     private let session: CK_SESSION_HANDLE
     private let uri: TokenURI
 
-    // MARK: What it is for
+    // MARK: Uses
 
-    /// The master key that belongs to a token's key: derived by the token, so that its key stays in it.
+    /// The master key of a token's key, derived by the token, so that the token's key stays in it.
     ///
     /// - Returns: 32 bytes. See ``KeyDerivation``.
-    /// - Throws: ``MasterKeyError`` that says what to do. It never holds a PIN.
+    /// - Throws: ``MasterKeyError`` that says what to do, without the PIN.
     public static func deriveMasterKey(_ uri: TokenURI) throws -> SymmetricKey {
         try with(uri, writing: false) { token in
             let key = try token.findKey(CKO_SECRET_KEY, "secret key", "make one with `kbs keys create --pkcs11 URI`")
@@ -33,7 +33,7 @@ public struct Token {
             let key = try token.findKey(
                 CKO_PUBLIC_KEY, "public key", "make a pair on P-384 with the vendor's tool, and keep both halves")
             let value = try token.attribute(CKA_EC_POINT, of: key)
-            // DER's OCTET STRING of 04, x and y; some tokens leave the wrapping away.
+            // An OCTET STRING in DER of 04 ‖ x ‖ y; some tokens leave out the DER.
             let point = value.count == 99 && value.starts(with: [4, 97]) ? Array(value.dropFirst(2)) : value
             do { return try P384.Signing.PublicKey(x963Representation: point) } catch {
                 throw MasterKeyError("the token's key \(uri.keyName) is not on the curve P-384")
@@ -53,7 +53,7 @@ public struct Token {
         }
     }
 
-    /// Makes a key that cannot leave the token, under the URI's label and id.
+    /// Creates a key that cannot leave the token, with the URI's label and id.
     public static func createKey(_ uri: TokenURI) throws {
         try with(uri, writing: true) { token in
             guard try token.findKeys(CKO_SECRET_KEY).isEmpty else {
@@ -77,7 +77,7 @@ public struct Token {
                 $0(slot, flags, nil, nil, &session)
             }
             let token = Token(module: module, session: session, uri: uri)
-            // The last session's end logs out.
+            // Closing the last session logs out.
             defer { _ = module.functions.C_CloseSession?(session) }
             try token.logIn(pin)
             return try body(token)
@@ -96,7 +96,7 @@ public struct Token {
         var found: [CK_SLOT_ID] = []
         for slot in slots.prefix(Int(clamping: count)) {
             var info = CK_TOKEN_INFO()
-            // A token that was pulled out meanwhile is not the one.
+            // A token that was removed meanwhile does not count.
             guard try module.call(module.functions.C_GetTokenInfo, "C_GetTokenInfo", { $0(slot, &info) }) == CKR_OK,
                 info.flags & CK_FLAGS(CKF_TOKEN_INITIALIZED) != 0
             else { continue }
@@ -133,7 +133,7 @@ public struct Token {
 
     private func logIn(_ pin: [UInt8]?) throws {
         guard var pin else { return }
-        // The copy that is handed over is ours, and does not stay.
+        // The module gets a copy, which is wiped.
         defer { pin.wipe() }
         let result = try module.call(module.functions.C_Login, "C_Login") { function in
             pin.withUnsafeMutableBufferPointer {
@@ -168,8 +168,8 @@ extension Token {
     /// The one key that the URI names.
     ///
     /// - Parameters:
-    ///   - name: what keys of the class are called.
-    ///   - advice: what to do when there is none.
+    ///   - name: the class's name, for errors.
+    ///   - advice: what to do when there is no such key.
     private func findKey(_ kind: some BinaryInteger, _ name: String, _ advice: String) throws -> CK_OBJECT_HANDLE {
         let keys = try findKeys(kind)
         guard let key = keys.first else { throw MasterKeyError("the token has no \(name) \(uri.keyName): \(advice)") }
@@ -179,7 +179,7 @@ extension Token {
         return key
     }
 
-    /// The handles of the keys of a class that the URI names, two at most.
+    /// The handles of the keys of a class that the URI names, at most two.
     private func findKeys(_ kind: some BinaryInteger) throws -> [CK_OBJECT_HANDLE] {
         var template = Template()
         template.add(CKA_CLASS, number: CK_ULONG(kind))
@@ -202,7 +202,7 @@ extension Token {
         return Array(handles.prefix(Int(count)))
     }
 
-    /// What the token makes of some bytes with a key.
+    /// Signs bytes, or computes their code, with a key in the token.
     private func sign(
         _ input: [UInt8], with key: CK_OBJECT_HANDLE, by mechanismType: some BinaryInteger, _ name: String,
         length wanted: Int
@@ -285,9 +285,9 @@ private struct Template {
 
     mutating func add(_ type: some BinaryInteger, bool: Bool) { add(type, [bool ? 1 : 0]) }
 
-    /// - Parameter body: gets attributes that point into one block of memory, for as long as it runs.
+    /// - Parameter body: receives attributes that point into one block of memory, valid while it runs.
     func withAttributes(_ body: (UnsafeMutablePointer<CK_ATTRIBUTE>?, CK_ULONG) throws -> Void) throws {
-        // Each begins where a number may: modules read those in place.
+        // Each value is aligned as a number: modules read numbers in place.
         let alignment = MemoryLayout<CK_ULONG>.alignment
         var block = values.flatMap { value in
             value.bytes + Array(repeating: 0, count: (alignment - value.bytes.count % alignment) % alignment)

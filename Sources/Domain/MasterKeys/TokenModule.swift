@@ -3,21 +3,21 @@ import Concurrency
 import Files
 import Glibc
 
-/// A vendor's PKCS #11 library, initialised for as long as `body` runs.
+/// A vendor's PKCS #11 library, initialised while `body` runs.
 ///
-/// The standard keeps its state per process: who has logged in, for one. So one thing at a time is done.
+/// PKCS #11 keeps its state per process, logins included: so only one use runs at a time.
 struct TokenModule {
     let functions: CK_FUNCTION_LIST
 
     private static let oneAtATime = Lock(())
 
-    /// - Throws: ``MasterKeyError`` when there is no such library or it does not work.
+    /// - Throws: ``MasterKeyError`` when the library is missing or does not work.
     static func with<T: Sendable>(_ path: String, _ body: (TokenModule) throws -> T) throws -> T {
         try oneAtATime.withLock { _ in
             guard File.exists(path) else {
                 throw MasterKeyError("the PKCS #11 module \(path) is not there: install it, or correct module-path")
             }
-            // It stays loaded: few libraries can be unloaded and loaded again.
+            // Never unloaded: few libraries can be loaded again.
             guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
                 throw MasterKeyError("the PKCS #11 module \(path) cannot be loaded: \(String(cString: dlerror()))")
             }
@@ -45,7 +45,7 @@ struct TokenModule {
         try Failure.check(result, "C_Initialize")
     }
 
-    /// The module may leave any function out.
+    /// Calls a function, which the module may lack.
     func call<F>(_ function: F?, _ name: String, _ body: (F) throws -> CK_RV) throws -> CK_RV {
         guard let function else { throw MasterKeyError("the PKCS #11 module has no \(name)") }
         return try body(function)
@@ -56,7 +56,7 @@ struct TokenModule {
         try Failure.check(try call(function, name, body), name)
     }
 
-    /// A PKCS #11 function that did not succeed.
+    /// A failed PKCS #11 call.
     enum Failure {
         static func check(_ result: CK_RV, _ function: String) throws {
             guard result != CKR_OK else { return }

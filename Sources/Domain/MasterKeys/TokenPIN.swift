@@ -2,9 +2,9 @@ import Bytes
 import Concurrency
 import Files
 
-/// A token's PIN. Like a secret, it cannot be printed.
+/// A token's PIN. It is never part of an error.
 extension TokenURI {
-    /// - Returns: nothing when the URI names none: the token has a pad of its own, or asks for none.
+    /// - Returns: nil when the URI names none: the token has a PIN pad, or needs no PIN.
     /// - Throws: ``MasterKeyError``, without the PIN.
     func readPIN() throws -> [UInt8]? {
         switch pin {
@@ -14,7 +14,7 @@ extension TokenURI {
         }
     }
 
-    /// Who can read the PIN's file beside its owner; nil when nobody does, or there is none.
+    /// A warning about who else can read the PIN's file; nil when there is none, or no file.
     var pinWarning: String? {
         guard case .file(let path) = pin else { return nil }
         return try? PrivateFile.examine(path)
@@ -31,7 +31,7 @@ extension TokenURI {
         return pin
     }
 
-    /// PINs that came from the environment, from which they are removed.
+    /// PINs read from the environment, from which they were removed.
     private static let taken = Lock<[String: [UInt8]]>([:])
 
     private static func environment(_ name: String) throws -> [UInt8] {

@@ -4,7 +4,7 @@ import Bytes
 ///
 /// `pkcs11:token=kbs;object=kbs-master?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/kbs/pin`
 public struct TokenURI: Sendable, Hashable {
-    /// Where the PIN is. It is never part of the URI: those are logged and shown by `ps`.
+    /// The place of the PIN. It is never part of the URI: URIs are logged and shown by `ps`.
     public enum PINSource: Sendable, Hashable {
         case file(String)
         case environment(String)
@@ -24,14 +24,14 @@ public struct TokenURI: Sendable, Hashable {
     public var pin: PINSource?
     private let text: String
 
-    /// What kind of key a URI names.
+    /// The kind of key that a URI names.
     public enum KeyKind: String, Sendable {
         case secret = "secret-key"
-        /// Of a pair, to sign with.
+        /// The private key of a pair.
         case signing = "private"
     }
 
-    /// - Throws: ``MasterKeyError`` that says what is missing or not understood. It never repeats a PIN.
+    /// - Throws: ``MasterKeyError`` that names the missing or unsupported part, without a PIN.
     public init(_ text: String, naming kind: KeyKind = .secret) throws {
         guard text.hasPrefix("pkcs11:") else { throw MasterKeyError("a PKCS #11 URI begins with pkcs11:") }
         let halves = text.dropFirst("pkcs11:".count)
@@ -134,6 +134,6 @@ extension TokenURI.PINSource {
 }
 
 extension TokenURI: CustomStringConvertible {
-    /// As it was written: there is no PIN in it.
+    /// The URI as it was written; it holds no PIN.
     public var description: String { text }
 }

@@ -1,6 +1,7 @@
-/// Where two explained launch digests part, and what differs.
+/// A comparison of two launch digests: the settings that differ and, if both are explained, the first region that
+/// differs.
 public struct LaunchDigestComparison: Sendable, Hashable {
-    /// One value that differs; nil on the side that does not have it.
+    /// A value that differs; nil on the side that does not have it.
     public struct Difference: Sendable, Hashable {
         public let name: String
         public let a: String?
@@ -11,12 +12,12 @@ public struct LaunchDigestComparison: Sendable, Hashable {
     public struct Parting: Sendable, Hashable {
         /// From 0.
         public let index: Int
-        /// nil when this guest has no more regions.
+        /// nil when this guest has fewer regions.
         public let a: LaunchDigestDocument.Region?
         public let b: LaunchDigestDocument.Region?
-        /// The digest that both had before it; nil at the first region.
+        /// The digest of both before the region; nil at the first.
         public let common: String?
-        /// What differs in the region.
+        /// The region's values that differ.
         public let differences: [Difference]
     }
 
@@ -24,7 +25,7 @@ public struct LaunchDigestComparison: Sendable, Hashable {
     public let isSame: Bool
     /// Settings and inputs that differ, whether or not the digest depends on them.
     public let differences: [Difference]
-    /// nil when the digests are the same, and when one of them is not explained.
+    /// nil when the digests are the same, or one of them is not explained.
     public let parting: Parting?
 
     public init(_ a: LaunchDigestDocument, _ b: LaunchDigestDocument) {
@@ -35,7 +36,7 @@ public struct LaunchDigestComparison: Sendable, Hashable {
 
     private typealias Values = [(name: String, value: String?)]
 
-    /// - Parameters: two lists of which the names are the same, or which have names of their own.
+    /// - Parameters: two lists with the same names, or with names of their own.
     private static func differences(_ a: Values, _ b: Values) -> [Difference] {
         let names = a.map(\.name) + b.map(\.name).filter { name in !a.contains { $0.name == name } }
         return names.compactMap { name in
@@ -79,7 +80,7 @@ extension LaunchDigestDocument {
 }
 
 extension LaunchDigestDocument.Region {
-    /// The contents' digest only where nothing in it has a name.
+    /// The contents' digest is included only where the contents have no named details.
     fileprivate var values: [(name: String, value: String?)] {
         let own: [(name: String, value: String?)] = [
             ("name", name), ("page_type", pageType), ("address", address), ("size", "\(size)"),

@@ -1,27 +1,27 @@
 public import Bytes
 import Formats
 
-/// A launch digest as it is written to files: what it is, what it stands for and, explained, how it came about.
+/// A launch digest as written to files: the digest, its inputs and settings and, if explained, its regions.
 ///
-/// The members are the JSON's, in snake case; those that do not apply are left out.
+/// The members are the JSON's, in snake case; members that do not apply are left out.
 public struct LaunchDigestDocument: Sendable, Hashable, Encodable {
-    /// Hex digits.
+    /// In hex.
     public var digest: String
     public var technology: String
     public var vmm: String
     public var vcpus: Int?
     /// The CPU type's name.
     public var cpu: String?
-    /// Hexadecimal, with 0x, as are all that follow.
+    /// In hex with 0x, as are the numbers below.
     public var cpuSignature: String?
     public var guestFeatures: String?
     /// The form of the VMSA.
     public var vmsa: String?
-    /// Only where it is not the usual one.
+    /// Left out when it is the usual one.
     public var vmsaAddress: String?
     public var memoryMiB: Int?
     public var inputs: Inputs
-    /// Only of an explained digest.
+    /// nil unless the digest is explained.
     public var regions: [Region]?
 
     /// See ``LaunchInputs``.
@@ -69,7 +69,7 @@ public struct LaunchDigestDocument: Sendable, Hashable, Encodable {
 }
 
 extension LaunchDigestDocument {
-    /// - Parameter explained: with the regions.
+    /// - Parameter explained: whether to include the regions.
     public init(_ digest: LaunchDigest, explained: Bool) {
         let settings = digest.settings
         let hasVMSAs = digest.technology != .sev
@@ -115,7 +115,7 @@ extension LaunchDigestDocument.Region {
     }
 }
 
-// Reading what was written.
+// Reading documents.
 extension LaunchDigestDocument {
     /// Reads the documents of a file: an array of them, or one.
     ///

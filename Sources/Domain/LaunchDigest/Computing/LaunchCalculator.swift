@@ -1,8 +1,8 @@
 import Bytes
 
-/// Computes the launch digests of a guest from what its host will load, for any number of settings.
+/// Computes a guest's launch digests from the files that its host will load, for any number of settings.
 ///
-/// Firmware, kernel and initrd are hashed once; each digest adds what depends on its settings.
+/// Firmware, kernel and initrd are hashed once; each digest adds the pages that depend on its settings.
 ///
 /// ```swift
 /// let firmware = try OVMFFirmware(File.read("OVMF.fd", atMost: OVMFFirmware.longest))
@@ -13,16 +13,16 @@ public struct LaunchCalculator: Sendable {
     public let technology: SEVTechnology
     public let vmm: VMM
     public let inputs: LaunchInputs
-    /// With all that no setting changes.
+    /// The state after the regions that do not depend on settings.
     private let common: LaunchState
     private let resetAddress: UInt32?
     private let krun: KrunBundle?
 
     /// A guest that starts from OVMF.
     ///
-    /// - Parameter kernel: what QEMU hands over with the firmware (`-kernel` and `kernel-hashes=on`); nil for a guest that
-    ///   boots from its disk.
-    /// - Throws: ``LaunchDigestError`` when such a guest is not launched so, or the firmware lacks what is needed.
+    /// - Parameter kernel: the hashes that QEMU passes with the firmware (`-kernel` and `kernel-hashes=on`); nil for a
+    ///   guest that boots from its disk.
+    /// - Throws: ``LaunchDigestError`` when guests are not launched so, or the firmware lacks a needed table.
     public init(
         _ technology: SEVTechnology, firmware: OVMFFirmware, kernel: KernelHashes? = nil, vmm: VMM = .qemu
     ) throws(LaunchDigestError) {
@@ -56,7 +56,7 @@ public struct LaunchCalculator: Sendable {
 
     /// The launch digest of a guest with these settings.
     ///
-    /// - Throws: ``LaunchDigestError`` for settings that no such guest has, or that leave the digest open.
+    /// - Throws: ``LaunchDigestError`` for settings that such a guest cannot have, or that do not determine the digest.
     public func digest(_ settings: GuestSettings) throws(LaunchDigestError) -> LaunchDigest {
         try check(settings)
         var state = common
@@ -95,7 +95,7 @@ public struct LaunchCalculator: Sendable {
 }
 
 extension VMM {
-    /// What a guest gets whose host nothing more is known of.
+    /// The form for a host of unknown version.
     var usualVMSAForm: VMSAForm { vmsaForms.first ?? .newer }
 }
 
@@ -125,7 +125,7 @@ extension LaunchState {
             case nil: throw .unknownSection(firmware.subject, type: section.type, address: section.address)
             }
         }
-        // EC2 adds it after all others.
+        // EC2 adds the CPUID page after all others.
         for section in sections where vmm == .ec2 && section.kind == .cpuid {
             addPages("CPUID", .cpuid, at: section.address, size: section.size)
         }
@@ -140,7 +140,7 @@ extension LaunchState {
         }
         let page = krun.bootParameters(vcpus: settings.vcpus, memoryMiB: memory)
         add("boot parameters", at: KrunBundle.bootParametersAddress, page.bytes, details: page.details)
-        // SEV and SEV-ES have none of these.
+        // For SEV and SEV-ES these add nothing.
         addPages("zero page", .zero, at: 0, size: 0x1000)
         addPages("SECRETS", .secrets, at: 0x5000, size: 0x1000)
         addPages("CPUID", .cpuid, at: 0x6000, size: 0x1000)

@@ -1,7 +1,7 @@
-/// A launch digest and all that it stands for.
+/// A launch digest with its inputs, settings and regions.
 public struct LaunchDigest: Sendable, Hashable {
-    /// 48 bytes for SEV-SNP, where they are the report's measurement; 32 bytes for SEV-ES and SEV, where the measurement is
-    /// an HMAC over them.
+    /// 48 bytes for SEV-SNP, the report's measurement; 32 bytes for SEV-ES and SEV, whose measurement is an HMAC over
+    /// them.
     public let bytes: [UInt8]
     public let technology: SEVTechnology
     public let vmm: VMM
@@ -11,19 +11,19 @@ public struct LaunchDigest: Sendable, Hashable {
     public let regions: [LaunchRegion]
 }
 
-/// What a host is told about a guest beside its files, as far as the launch digest depends on it.
+/// The settings of a guest's launch, beside its files, on which the launch digest depends.
 public struct GuestSettings: Sendable, Hashable {
-    /// Numbers of vCPUs that are accepted.
+    /// The accepted numbers of vCPUs.
     public static let vcpus = 1...4_096
 
     public var vcpus: Int
-    /// QEMU's `-cpu`; other VMMs do not put it in.
+    /// QEMU's `-cpu`; other VMMs' digests do not depend on it.
     public var cpu: CPUType?
     /// SEV_FEATURES of each VMSA, for SEV-SNP. Source: AMD APM volume 2, table B-4, offset 0x3B0.
     public var features: UInt64
     /// nil for the VMM's usual one.
     public var vmsaForm: VMSAForm?
-    /// For libkrun, whose guests' memory is in the digest.
+    /// For libkrun, whose digests depend on the size of memory.
     public var memoryMiB: Int?
     /// The guest-physical address of VMSAs, for SEV-SNP. GCE's Genoa hosts have 0xFFFFFFFFFF000.
     public var vmsaAddress: UInt64
@@ -36,6 +36,6 @@ public struct GuestSettings: Sendable, Hashable {
         (self.vmsaForm, self.memoryMiB, self.vmsaAddress) = (vmsaForm, memoryMiB, vmsaAddress)
     }
 
-    /// KVM's.
+    /// The address that KVM uses.
     public static let usualVMSAAddress: UInt64 = 0xFFFF_FFFF_F000
 }

@@ -1,12 +1,12 @@
-/// Why no launch digest is computed: a guest of these parts is not launched, or not known well enough.
+/// Why a launch digest cannot be computed: such a guest cannot be launched, or its launch is not known here.
 public enum LaunchDigestError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A firmware that cannot start an SEV-SNP guest.
     case noSEVMetadata(_ firmware: String)
-    /// A kernel with firmware that cannot check it.
+    /// A kernel was given with firmware that does not verify kernels.
     case noPlaceForKernelHashes(_ firmware: String)
-    /// A section of the SEV metadata for which VMMs are not known to agree.
+    /// A section of the SEV metadata of an unknown type, which VMMs may treat differently.
     case unknownSection(_ firmware: String, type: UInt32, address: UInt64)
-    /// More than one vCPU with firmware that does not say where further ones start.
+    /// More than one vCPU with firmware that does not state where further ones start.
     case noResetAddress(_ vcpus: Int)
     case vcpus(Int)
     case noCPUType

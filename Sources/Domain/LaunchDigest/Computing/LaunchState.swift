@@ -1,17 +1,17 @@
 import Bytes
 public import Crypto
 
-/// Memory that a VMM adds to a guest in one go, and the launch digest after it.
+/// Memory that a VMM adds to a guest in one step, and the launch digest after it.
 public struct LaunchRegion: Sendable, Hashable {
-    /// A part of the contents that has a name: a register of a VMSA, a hash.
+    /// A named part of the contents: a register of a VMSA, a hash.
     public struct Detail: Sendable, Hashable {
         public let name: String
         public let value: String
     }
 
-    /// For people, e.g. "SEC_MEM" or "VMSA of vCPU 0".
+    /// The region's name for people, e.g. "SEC_MEM" or "VMSA of vCPU 0".
     public let name: String
-    /// SEV-SNP's page type, as AMD 56860 has it; nil for SEV and SEV-ES, which measure no types and addresses.
+    /// SEV-SNP's page type, named as in AMD 56860; nil for SEV and SEV-ES, which do not measure types and addresses.
     public let pageType: String?
     /// Guest-physical; nil for SEV and SEV-ES.
     public let address: UInt64?
@@ -19,16 +19,16 @@ public struct LaunchRegion: Sendable, Hashable {
     public let size: Int
     /// SHA-384 of the contents; nil where only type and address are measured.
     public let contents: SHA384Digest?
-    /// What in the contents has a name.
+    /// The named parts of the contents.
     public let details: [Detail]
     /// The launch digest, had the launch ended here.
     public let digestAfter: [UInt8]
 }
 
-/// A launch digest in the making. A copy goes on by itself.
+/// A running launch digest. A copy continues independently.
 struct LaunchState: Sendable {
     private enum Digest: Sendable {
-        /// SEV-SNP: 48 bytes, from zeros on.
+        /// SEV-SNP: 48 bytes, initially zeros.
         case snp([UInt8])
         case sev(SHA256)
     }
@@ -47,7 +47,7 @@ struct LaunchState: Sendable {
         }
     }
 
-    /// Adds memory whose contents are measured; under SEV-SNP it is whole pages.
+    /// Adds memory whose contents are measured: whole pages under SEV-SNP.
     mutating func add(
         _ name: String, _ kind: Page.Kind = .normal, at address: UInt64, _ bytes: [UInt8],
         details: [LaunchRegion.Detail] = []
@@ -66,7 +66,7 @@ struct LaunchState: Sendable {
         append(name, kind, address, bytes.count, SHA384.hash(data: bytes), details)
     }
 
-    /// Adds pages of which type and address are measured. SEV-SNP only.
+    /// Adds pages of which only type and address are measured. SEV-SNP only: otherwise nothing is added.
     mutating func addPages(_ name: String, _ kind: Page.Kind, at address: UInt64, size: UInt64) {
         guard case .snp(var digest) = state else { return }
         for offset in stride(from: 0, to: size, by: Page.size) {
@@ -106,7 +106,8 @@ struct LaunchState: Sendable {
 
     private static let notMeasured = [UInt8](repeating: 0, count: 48)
 
-    /// `DIGEST_CUR` ‖ `CONTENTS` ‖ length ‖ type ‖ no IMI page, permissions of VMPL 1 to 3 ‖ address. Source: AMD 56860,
+    /// `DIGEST_CUR` ‖ `CONTENTS` ‖ length ‖ type ‖ IMI page and VMPL permissions, all zero ‖ address. Source: AMD
+    /// 56860,
     /// "PAGE_INFO".
     private static func extend(
         _ digest: inout [UInt8], _ kind: Page.Kind, at address: UInt64, _ contents: some Collection<UInt8>

@@ -1,6 +1,6 @@
 import Bytes
 
-/// 4 KiB of guest memory, by which SEV-SNP measures.
+/// A page of guest memory, 4 KiB, the unit that SEV-SNP measures.
 enum Page {
     static let size = 4_096
 
@@ -8,7 +8,7 @@ enum Page {
     enum Kind: UInt8, Sendable {
         case normal = 1, vmsa, zero, unmeasured, secrets, cpuid
 
-        /// As the specification has it.
+        /// The specification's name.
         var name: String {
             switch self {
             case .normal: "NORMAL"
@@ -22,12 +22,12 @@ enum Page {
     }
 }
 
-/// A page of zeros but for little-endian fields, each of which has a name.
+/// A page of zeros with named little-endian fields.
 struct FieldPage: Sendable {
     private(set) var bytes = [UInt8](repeating: 0, count: Page.size)
     private(set) var details: [LaunchRegion.Detail] = []
 
-    /// Sets a field once. One that is zero has no detail.
+    /// Sets a field. A zero field has no detail.
     mutating func set(_ name: String, _ offset: Int, _ width: Int, _ value: UInt64) {
         guard value != 0 else { return }
         bytes.replaceSubrange(offset..<offset + width, with: value.littleEndianBytes.prefix(width))

@@ -1,14 +1,14 @@
-/// The state in which a vCPU starts (virtual machine save area): one page, which SEV-SNP and SEV-ES measure.
+/// A vCPU's initial state (virtual machine save area): one page, which SEV-SNP and SEV-ES measure.
 ///
-/// Source: AMD APM volume 2, table B-4; the values are those that each VMM's hosts were seen to write.
+/// Source: AMD APM volume 2, table B-4. The values are those observed from each VMM's hosts.
 enum VMSA {
     enum VCPU { case first, further }
 
     private static let resetVector: UInt64 = 0xFFFF_FFF0
 
     /// - Parameters:
-    ///   - resetAddress: where further vCPUs start, of firmware that says so.
-    ///   - signature: for QEMU, which is the only one to put it in.
+    ///   - resetAddress: the firmware's start address of further vCPUs.
+    ///   - signature: the CPUID signature, which only QEMU writes.
     static func page(
         _ vmm: VMM, _ form: VMSAForm, _ vcpu: VCPU, resetAddress: UInt32, signature: UInt32, features: UInt64
     ) -> FieldPage {

@@ -1,8 +1,8 @@
 public import Bytes
 public import Crypto
 
-/// What firmware holds an SEV-SNP guest to when its launch ends: it starts no other. Reports repeat all of it but the digest,
-/// which is their measurement. Source: AMD 56860, "ID Block Format".
+/// The ID block, which the firmware compares with an SEV-SNP guest at the end of its launch: another guest does not
+/// start. Reports repeat its fields; the digest is their measurement. Source: AMD 56860, "ID Block Format".
 public struct IDBlock: Sendable, Hashable {
     public static let size = 96
 
@@ -11,12 +11,12 @@ public struct IDBlock: Sendable, Hashable {
     /// 16 bytes.
     public let familyID: [UInt8]
     public let imageID: [UInt8]
-    /// The image's security version: policies forbid old ones by it.
+    /// The image's security version, by which policies refuse old images.
     public let guestSVN: UInt32
-    /// The guest policy, bit for bit what the guest is launched with.
+    /// The guest policy, exactly as the guest is launched with it.
     public let policy: UInt64
 
-    /// - Throws: ``MalformedInput`` that names what has another length.
+    /// - Throws: ``MalformedInput`` that names the field of a wrong length.
     public init(
         measurement: [UInt8], familyID: [UInt8] = Array(repeating: 0, count: 16),
         imageID: [UInt8] = Array(repeating: 0, count: 16), guestSVN: UInt32 = 0, policy: UInt64
@@ -53,7 +53,7 @@ public struct IDBlock: Sendable, Hashable {
     }
 }
 
-/// Who signs an ID block: a key in a file, or one that stays in a token.
+/// A signer of ID blocks: a key in a file, or one that stays in a token.
 public protocol IDBlockSigner {
     var publicKey: P384.Signing.PublicKey { get }
     func signature(for digest: SHA384Digest) throws -> ECDSASignature<P384>
@@ -61,20 +61,21 @@ public protocol IDBlockSigner {
 
 extension ECPrivateKey: IDBlockSigner where Curve == P384, Use == ECDSA {}
 
-/// The signature of an ID block, and that of the key that made it. Source: AMD 56860, "ID Authentication Information".
+/// An ID block's signature by the ID key, and the ID key's signature by the author key. Source: AMD 56860, "ID
+/// Authentication Information".
 public struct IDAuthentication: Sendable, Hashable {
     public static let size = 4_096
     /// ECDSA on P-384 with SHA-384.
     private static let algorithm: UInt32 = 1
 
-    /// A key as firmware reads it, 1,028 bytes, and what it signed.
+    /// A key in the firmware's form, with its signature.
     public struct Signed: Sendable, Hashable {
         /// 1,028 bytes.
         public let key: [UInt8]
         /// r ‖ s, big-endian.
         public let signature: [UInt8]
 
-        /// What reports show as ID_KEY_DIGEST or AUTHOR_KEY_DIGEST, and policies name.
+        /// The key's digest, SHA-384: ID_KEY_DIGEST or AUTHOR_KEY_DIGEST in reports and policies.
         public var digest: [UInt8] { Array(SHA384.hash(data: key)) }
 
         fileprivate init(key: [UInt8], signature: [UInt8]) { (self.key, self.signature) = (key, signature) }
@@ -94,19 +95,20 @@ public struct IDAuthentication: Sendable, Hashable {
 
     /// The ID key, and the block's signature by it.
     public let id: Signed
-    /// The author key, and the ID key's signature by it.
+    /// The author key, and its signature over the ID key; nil without one.
     public let author: Signed?
 
     /// Signs a block.
     ///
-    /// - Parameter author: signs the ID key, so that it can be exchanged without changing a policy that names the author's.
+    /// - Parameter author: signs the ID key, which can then be replaced without changing policies that name the author
+    ///   key.
     public init(of block: IDBlock, by signer: some IDBlockSigner, author: (any IDBlockSigner)? = nil) throws {
         let id = try Signed(block.bytes, by: signer)
         self.id = id
         self.author = try author.map { try Signed(id.key, by: $0) }
     }
 
-    /// - Throws: ``MalformedInput`` for what firmware would not read.
+    /// - Throws: ``MalformedInput`` for bytes that firmware would refuse.
     public init(_ bytes: [UInt8]) throws(MalformedInput) {
         func fail(_ reason: String) -> MalformedInput { MalformedInput("the ID authentication", reason) }
         guard bytes.count == Self.size else {
@@ -146,15 +148,15 @@ public struct IDAuthentication: Sendable, Hashable {
         return bytes
     }
 
-    /// Whether firmware would start a guest with the block.
+    /// Whether the signatures over the block and the ID key are valid.
     public func vouches(for block: IDBlock) -> Bool {
         id.signs(block.bytes) && (author?.signs(id.key) ?? true)
     }
 
-    /// A key's digest, as reports show it.
+    /// A key's digest, as in reports.
     public static func digest(of key: P384.Signing.PublicKey) -> [UInt8] { Array(SHA384.hash(data: encode(key))) }
 
-    // MARK: As firmware has keys and signatures: numbers of 72 bytes, the lowest byte first.
+    // MARK: The firmware's form: numbers of 72 bytes, little-endian
 
     /// 1,028 bytes.
     static func encode(_ key: P384.Signing.PublicKey) -> [UInt8] {
@@ -199,6 +201,6 @@ public struct IDAuthentication: Sendable, Hashable {
 }
 
 extension FixedWidthInteger {
-    /// The lowest byte first.
+    /// From little-endian bytes.
     fileprivate init(_ bytes: ArraySlice<UInt8>) { self = bytes.reversed().reduce(0) { $0 << 8 | Self($1) } }
 }

@@ -1,7 +1,7 @@
-/// The CPU that a VMM shows to a guest: under QEMU its CPUID signature is in each vCPU's VMSA. It is the model on the
-/// command line, not the host's chip.
+/// The CPU model that a VMM presents to a guest, which need not be the host's. QEMU writes its CPUID signature into
+/// each vCPU's VMSA.
 public struct CPUType: Sendable, Hashable {
-    /// QEMU's name of the model, if it was given by that.
+    /// QEMU's name of the model; nil when it was given as a signature.
     public let name: String?
     /// CPUID function 1, EAX: family, model, stepping.
     public let signature: UInt32
@@ -16,13 +16,13 @@ public struct CPUType: Sendable, Hashable {
         (self.name, signature) = (name, model.signature)
     }
 
-    /// - Returns: nil for numbers that have no signature: families are 16 to 270, models 0 to 255, steppings 0 to 15.
+    /// - Returns: nil for numbers out of range: families are 16 to 270, models 0 to 255, steppings 0 to 15.
     public init?(family: Int, model: Int, stepping: Int) {
         guard (16...270).contains(family), (0...255).contains(model), (0...15).contains(stepping) else { return nil }
         self.init(signature: Self.signature(UInt32(family), UInt32(model), UInt32(stepping)))
     }
 
-    /// Every name that is known, with the versions of each model.
+    /// All known names, with the versions of each model.
     public static var names: [String] { models.flatMap(\.names) }
 
     /// Source: AMD 25481, function 0000_0001; family 15 is the base, and the rest is added to it.

@@ -1,6 +1,6 @@
 import Bytes
 
-/// The table of blocks at the end of an OVMF image, from which a VMM learns where things are.
+/// The table of blocks at the end of an OVMF image, which tells a VMM the firmware's addresses.
 ///
 /// It ends 32 bytes before the end of the image and is read backwards: a block is data, then its length (u16, data and
 /// 18 bytes), then its GUID. The last block is a footer whose length is that of the whole table. Source: edk2,

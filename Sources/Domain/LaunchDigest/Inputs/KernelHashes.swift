@@ -1,19 +1,19 @@
 public import Bytes
 import Crypto
 
-/// The hashes of kernel, initrd and command line, which QEMU puts into a guest's memory (`kernel-hashes=on`) so that the
-/// firmware starts nothing else.
+/// The hashes of kernel, initrd and command line, which QEMU writes into a guest's memory (`kernel-hashes=on`) for the
+/// firmware to verify before it boots.
 ///
 /// Source: QEMU, target/i386/sev.c, `sev_add_kernel_loader_hashes`.
 public struct KernelHashes: Sendable, Hashable {
     public let kernel: MeasuredFile
-    /// A guest without an initrd has the hash of no bytes.
+    /// Without an initrd, the hash is that of no bytes.
     public let initrd: MeasuredFile?
     public let commandLine: String
 
     /// - Parameters:
-    ///   - kernel: the file as it is (`-kernel`).
-    ///   - commandLine: of the kernel (`-append`), without the NUL that ends it in memory.
+    ///   - kernel: the unchanged file (`-kernel`).
+    ///   - commandLine: the kernel's command line (`-append`), without the NUL that ends it in memory.
     /// - Throws: ``MalformedInput`` for a command line that holds a NUL.
     public init(kernel: MeasuredFile, initrd: MeasuredFile?, commandLine: String) throws(MalformedInput) {
         guard !commandLine.utf8.contains(0) else {
@@ -22,13 +22,13 @@ public struct KernelHashes: Sendable, Hashable {
         (self.kernel, self.initrd, self.commandLine) = (kernel, initrd, commandLine)
     }
 
-    /// Of the table and the zeros that fill it up to a multiple of 16.
+    /// The size of the table, padded with zeros to a multiple of 16.
     static let tableSize = 176
 
     private var initrdHash: SHA256Digest { initrd?.sha256 ?? SHA256.hash(data: []) }
     private var commandLineHash: SHA256Digest { SHA256.hash(data: Array(commandLine.utf8) + [0]) }
 
-    /// A GUID and a length in front of each hash, and of all.
+    /// A GUID and a length before each hash, and before the whole.
     var table: [UInt8] {
         var table: [UInt8] = []
         for (guid, hash) in [
@@ -40,7 +40,7 @@ public struct KernelHashes: Sendable, Hashable {
         return table + [UInt8](repeating: 0, count: Self.tableSize - table.count)
     }
 
-    /// A page of zeros with the table at an address's offset in its page.
+    /// A page of zeros with the table at the address's offset within its page.
     func page(at address: UInt32) -> [UInt8] {
         let before = Int(address % UInt32(Page.size))
         let table = table

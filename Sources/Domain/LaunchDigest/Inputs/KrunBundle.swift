@@ -1,16 +1,16 @@
 public import Bytes
 
-/// What libkrunfw-sev.so holds: a firmware (qboot), a kernel and an initrd. libkrun loads and measures all three; it measures
-/// neither the command line nor the disk.
+/// The contents of libkrunfw-sev.so: a firmware (qboot), a kernel and an initrd. libkrun loads and measures all three,
+/// and measures neither the command line nor the disk.
 ///
 /// Source: libkrunfw, utils/krunfw_measurement; libkrun, src/arch/src/x86_64.
 public struct KrunBundle: Sendable {
-    /// Where libkrunfw's kernels are loaded.
+    /// The load address of libkrunfw's kernels.
     public static let usualKernelAddress: UInt64 = 0x100_0000
     /// The longest kernel or initrd, in bytes.
     public static let longest = 1 << 30
 
-    /// Guest memory that is accepted, in MiB.
+    /// The accepted sizes of guest memory, in MiB.
     public static let memory = 2...16_777_216
 
     let firmware: [UInt8]
@@ -21,8 +21,8 @@ public struct KrunBundle: Sendable {
 
     /// - Parameters:
     ///   - firmware: qboot, 65,536 bytes.
-    ///   - kernel: its segments laid out flat, as libkrunfw has them.
-    ///   - kernelAddress: where it is loaded, guest-physical.
+    ///   - kernel: its segments in a flat image, as in libkrunfw.
+    ///   - kernelAddress: its guest-physical load address.
     /// - Throws: ``MalformedInput`` for sizes and addresses that are not whole pages.
     public init(
         firmware: [UInt8], kernel: [UInt8], kernelAddress: UInt64 = usualKernelAddress, initrd: [UInt8]
@@ -52,8 +52,8 @@ public struct KrunBundle: Sendable {
 
     /// Linux' `struct boot_params`, as libkrun fills it in for an encrypted guest.
     ///
-    /// - Parameter asMeasurementTool: whether at exactly 3,328 MiB, where both differ, `krunfw_measurement` is followed
-    ///   instead of libkrun.
+    /// - Parameter asMeasurementTool: whether to compute as `krunfw_measurement` and not as libkrun at exactly 3,328
+    ///   MiB, the one size where they differ.
     func bootParameters(vcpus: Int, memoryMiB: Int, asMeasurementTool: Bool = false) -> FieldPage {
         let memory = memoryMap(UInt64(memoryMiB) << 20, asMeasurementTool: asMeasurementTool)
         var page = FieldPage()

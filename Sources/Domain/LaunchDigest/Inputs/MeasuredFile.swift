@@ -1,6 +1,6 @@
 public import Crypto
 
-/// A file that goes into a launch digest, by its contents.
+/// A file that is part of a launch digest, by hash and size.
 public struct MeasuredFile: Sendable, Hashable {
     public let sha256: SHA256Digest
     /// In bytes.
@@ -14,7 +14,7 @@ public struct MeasuredFile: Sendable, Hashable {
     }
 }
 
-/// The files and the text of which a guest is made: provenance of its launch digest.
+/// The inputs of a launch digest: its provenance.
 public struct LaunchInputs: Sendable, Hashable {
     public let firmware: MeasuredFile
     public let kernel: MeasuredFile?

@@ -1,7 +1,7 @@
 public import Bytes
 import Crypto
 
-/// An OVMF image and what its tables tell a VMM about confidential guests.
+/// An OVMF image, with the tables that tell a VMM how to start confidential guests.
 ///
 /// Source: edk2, OvmfPkg/ResetVector; QEMU, hw/i386/pc_sysfw_ovmf.c and target/i386/sev.c.
 public struct OVMFFirmware: Sendable {
@@ -10,9 +10,10 @@ public struct OVMFFirmware: Sendable {
 
     /// The image's SHA-256 and size.
     public let file: MeasuredFile
-    /// Where further vCPUs start (SEV-ES reset block); nil without the block.
+    /// The start address of further vCPUs (SEV-ES reset block); nil without the block.
     public let resetAddress: UInt32?
-    /// Where the firmware looks for the hashes of kernel, initrd and command line; nil when it measures no kernel.
+    /// The address at which the firmware reads the hashes of kernel, initrd and command line; nil when it verifies no
+    /// kernel.
     public let hashTableAddress: UInt32?
     /// The sections of the SEV metadata, in the table's order; nil without the metadata.
     public let sections: [Section]?
@@ -25,14 +26,14 @@ public struct OVMFFirmware: Sendable {
         /// OvmfPkg/ResetVector/X64/OvmfSevMetadata.asm.
         public enum Kind: UInt32, Sendable { case secMem = 1, secrets, cpuid, svsmCAA, kernelHashes = 0x10 }
 
-        /// As the table has it.
+        /// The type in the table.
         public let type: UInt32
         /// Guest-physical, a multiple of 4,096.
         public let address: UInt64
         /// In bytes, a multiple of 4,096.
         public let size: UInt64
 
-        /// nil for a type that is not known here.
+        /// nil for an unknown type.
         public var kind: Kind? { Kind(rawValue: type) }
     }
 
@@ -40,8 +41,8 @@ public struct OVMFFirmware: Sendable {
     ///
     /// - Parameters:
     ///   - bytes: the whole file that the host loads, VARS included if it is one file with them.
-    ///   - subject: what errors call it.
-    /// - Throws: ``MalformedInput`` for a size that no VMM loads, and for tables that contradict themselves.
+    ///   - subject: the image's name in errors.
+    /// - Throws: ``MalformedInput`` for a size that no VMM loads, and for inconsistent tables.
     public init(_ bytes: [UInt8], subject: String = "firmware") throws(MalformedInput) {
         if bytes.starts(with: "IGVM".utf8) {
             throw MalformedInput(
@@ -62,7 +63,7 @@ public struct OVMFFirmware: Sendable {
         sections = try Self.sections(table, bytes, subject)
     }
 
-    /// Where the image's first byte is loaded.
+    /// The load address of the image: it ends at 4 GiB.
     var address: UInt64 { (1 << 32) - UInt64(bytes.count) }
 
     private static func resetAddress(_ table: GUIDedTable) throws(MalformedInput) -> UInt32? {
@@ -75,7 +76,7 @@ public struct OVMFFirmware: Sendable {
         guard var block = try table.block(.hashTablePlace, "block for the hash table", count: 8) else { return nil }
         let (address, size) = (try block.u32(), try block.u32())
         guard address != 0 else { return nil }
-        // QEMU refuses the first, and aborts at the second.
+        // QEMU refuses a size that is too small, and aborts when the table crosses a page.
         guard size >= UInt32(KernelHashes.tableSize),
             Int(address % UInt32(Page.size)) + KernelHashes.tableSize <= Page.size
         else {
@@ -85,7 +86,7 @@ public struct OVMFFirmware: Sendable {
         return address
     }
 
-    /// More pages than this no firmware asks for, by far.
+    /// Far more pages than any firmware asks for.
     private static let mostPages: UInt64 = 1 << 14
 
     private static func sections(
@@ -127,7 +128,7 @@ extension OVMFFirmware.Section {
         guard address.isMultiple(of: page), size.isMultiple(of: page), size > 0, address + size <= 1 << 32 else {
             throw MalformedInput(subject, "the section at \(hex(address)), \(hex(size)) bytes, is not made of pages")
         }
-        // VMMs add one page for each, and differ where a section would have more.
+        // VMMs add one page for these types, and would differ for a longer section.
         guard size == page || kind == .secMem || kind == .svsmCAA || kind == nil else {
             throw MalformedInput(
                 subject, "the section at \(hex(address)) has type \(type), which is one page, and \(hex(size)) bytes")

@@ -1,6 +1,6 @@
-/// How AMD protects a guest; the launch digest is another computation for each.
+/// AMD's technologies; the launch digest is computed differently for each.
 public enum SEVTechnology: String, Sendable, CaseIterable {
-    /// SEV-SNP: SHA-384 over the pages in the order in which they were added, with their addresses and types.
+    /// SEV-SNP: SHA-384 over the pages in the order of adding, with their addresses and types.
     case snp
     /// SEV-ES: SHA-256 over the memory and each vCPU's VMSA.
     case sevES = "sev-es"
@@ -8,7 +8,7 @@ public enum SEVTechnology: String, Sendable, CaseIterable {
     case sev
 }
 
-/// The virtual machine monitor that loads a guest. Each adds its own pages and has registers of its own.
+/// The virtual machine monitor that loads a guest. Each adds pages and sets registers in its own way.
 public enum VMM: String, Sendable, CaseIterable {
     case qemu
     /// Amazon EC2 (Nitro).
@@ -18,7 +18,7 @@ public enum VMM: String, Sendable, CaseIterable {
     /// libkrun, which loads kernel and initrd itself, without OVMF.
     case krun
 
-    /// Technologies that guests of this VMM have, as far as their digests are known.
+    /// The technologies for which this VMM's digests are known.
     public var technologies: [SEVTechnology] {
         switch self {
         case .qemu, .krun: SEVTechnology.allCases
@@ -26,7 +26,7 @@ public enum VMM: String, Sendable, CaseIterable {
         }
     }
 
-    /// Forms of the VMSA that are known, the usual one first.
+    /// The known forms of the VMSA, the usual one first.
     public var vmsaForms: [VMSAForm] {
         switch self {
         case .qemu, .ec2: [.newer, .older]
@@ -36,7 +36,7 @@ public enum VMM: String, Sendable, CaseIterable {
     }
 }
 
-/// Which state a host writes into VMSAs; hosts changed it, and the digest with it.
+/// The form of the state that a host writes into VMSAs. Hosts changed it, and with it the digest.
 ///
 /// - QEMU: Linux 6.10 and later write MXCSR 0x1f80 and FCW 0x37f; earlier hosts, and QEMU with `legacy-vm-type=on`,
 ///   leave both zero.
