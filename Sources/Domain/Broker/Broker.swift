@@ -45,7 +45,8 @@ public final class Broker: Sendable {
     ///   - agent: the Open Policy Agent that policies with an `agent_decision` ask.
     ///   - longestResource: in bytes.
     ///   - guestsURL: the URL at which guests reach this server; `nil` when unknown.
-    ///   - hasRoom: whether the disk has space for more guests. A full disk refuses new guests and stops no release.
+    ///   - hasRoom: whether the disk has space for more guests. Otherwise new guests that name no workload are refused;
+    ///     releases go on.
     ///   - now: the clock.
     ///   - report: receives events, on the path of the request: it must not block.
     public init(

@@ -25,7 +25,7 @@ public protocol ServerStore: Store, SessionStore, ResourceStore, PolicyStore, To
     /// The number of writes that wait for the transaction under way.
     var waitingWrites: Int { get }
 
-    /// Calls `observer` after each commit, on the writer's thread. Only the latest observer is called.
+    /// Calls `observer` after each transaction, on the writer's thread. Only the latest observer is called.
     func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void)
 
     /// Finishes the writes under way and closes the database.

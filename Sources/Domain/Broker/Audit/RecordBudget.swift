@@ -48,7 +48,7 @@ public final class RecordBudget: Sendable {
 
 /// A budget for each authenticated actor, so that no credential can fill the trail with refusals.
 ///
-/// The busiest actors are remembered; one that was evicted starts with a full budget.
+/// It remembers 4,096 actors; one that was evicted starts with a full budget.
 package final class ActorBudgets: Sendable {
     /// The refusals of one actor that are recorded in a minute.
     package static let perMinute = 10

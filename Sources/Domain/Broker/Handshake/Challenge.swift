@@ -22,7 +22,7 @@ struct Challenge: Sendable, Hashable {
         /// A workload's SEV guest, over a channel to its platform.
         ///
         /// - Parameter denials: ``DenialStore/denyListMark`` from before the platform was verified, 8 bytes. The
-        ///   certificate chain itself does not fit a session id, so any further denial ends the challenge.
+        ///   certificate chain itself does not fit a session id, so any change of the deny list ends the challenge.
         case sev(Workload.Row, SEVFirmwareBuild, denials: [UInt8])
     }
 

@@ -159,7 +159,7 @@ public final class PostgreSQLStore: Sendable {
     /// The number of writes that wait for the transactions under way.
     public var waitingWrites: Int { guests.waiting + changes.waiting + sweeps.waiting }
 
-    /// Calls `observer` after each commit, on a writer's thread. Only the latest observer is called.
+    /// Calls `observer` after each transaction, on a writer's thread. Only the latest observer is called.
     public func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void) {
         guests.observe(observer)
         changes.observe(observer)

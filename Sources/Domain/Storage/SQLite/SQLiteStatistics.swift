@@ -23,7 +23,7 @@ extension SQLiteStore: ServerStore {
     /// The number of writes that wait for the transaction under way.
     public var waitingWrites: Int { writes.waiting }
 
-    /// Calls `observer` after each commit, on the writer's thread. Only the latest observer is called.
+    /// Calls `observer` after each transaction, on the writer's thread. Only the latest observer is called.
     public func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void) {
         writes.observe(observer)
     }
