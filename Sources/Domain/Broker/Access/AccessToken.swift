@@ -92,6 +92,6 @@ public protocol TokenStore: Sendable {
 }
 
 extension AccessToken {
-    /// Ninety days, in seconds.
+    /// Ninety days, in seconds: long enough for a job, short enough to be renewed.
     public static let usualLifetime: TimeInterval = 7_776_000
 }

@@ -92,7 +92,7 @@ extension Broker {
 
 extension AuditRecord {
     /// The record of an attempt. The verdict is stored with the attempt, which is trimmed in time; its digest in the
-    /// record identifies it.
+    /// record proves later which verdict was reached.
     static func attest(_ attempt: RecordedAttempt, as action: Action = .attest) -> AuditRecord {
         var record = AuditRecord(
             action, by: .guest, attempt.isAccepted ? .done : .refused,
