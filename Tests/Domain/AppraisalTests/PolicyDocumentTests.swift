@@ -168,7 +168,7 @@ struct PolicyDocumentTests {
     func anyone() throws {
         #expect(sentence("[snp]\nproducts = [\"Genoa\"]").contains("accepts_any_measurement"))
         #expect(sentence("").contains("[snp] or [sample] is missing"))
-        #expect(sentence("[snp]").contains("Everyone who rents a confidential virtual machine would get in"))
+        #expect(sentence("[snp]").contains("Anyone who rents a confidential virtual machine gets in"))
         #expect(try read("[snp]\naccepts_any_measurement = true").acceptsAnyMeasurement)
         #expect(
             sentence("[snp]\naccepts_any_measurement = true\nmeasurements = [\"\(measurement)\"]").contains(

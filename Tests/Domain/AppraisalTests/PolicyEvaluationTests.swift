@@ -375,7 +375,7 @@ struct PolicyEvaluationTests {
         var scene = try Scene()
         scene.references = [:]
         #expect(scene.verdict.failures.map(\.name) == [.policyMeasurement])
-        #expect(scene.verdict.sentence.contains("@web-1 are not there"))
+        #expect(scene.verdict.sentence.contains("@web-1 do not exist"))
     }
 
     @Test("Reference values of another kind let nobody in, whatever they hold")

@@ -170,7 +170,7 @@ struct StorageCopyTests {
         let failure = await #expect(throws: StorageCopy.Failure.self) {
             try await StorageCopy.run(from: .postgreSQL(database), to: target)
         }
-        #expect(failure?.description.contains("servers are at work") == true)
+        #expect(failure?.description.contains("servers are using") == true)
         let outcome = try await StorageCopy.run(from: .postgreSQL(database), to: target, isSnapshot: true)
         #expect(outcome.tables.first { $0.table == "workloads" }?.rows == 1)
         await server.close()
@@ -198,7 +198,7 @@ struct StorageCopyTests {
                 opened.wait()
             }
         }
-        #expect(failure?.description.contains("servers are at work") == true)
+        #expect(failure?.description.contains("servers are using") == true)
         try await server.close()
     }
 

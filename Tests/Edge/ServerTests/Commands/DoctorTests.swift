@@ -323,7 +323,7 @@ struct DoctorTests {
         _ = try await StorageCommands.accept(place.settings, isSure: true)
         #expect(try await place.complaints()["access"]?.found.contains("has expired") == true)
         try place.tamper("DELETE FROM tokens")
-        #expect(try await place.complaints()["database.manifest"]?.found.contains("1 tokens are gone") == true)
+        #expect(try await place.complaints()["database.manifest"]?.found.contains("1 tokens are missing") == true)
         _ = try await StorageCommands.accept(place.settings, isSure: true)
         #expect(
             try await place.complaints()["access"]?.found.contains("every process on this machine may register") == true
