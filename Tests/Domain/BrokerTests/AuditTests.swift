@@ -72,7 +72,7 @@ struct AuditTests {
     func deleted() async throws {
         try await write(5)
         try store.tamper("DELETE FROM audit WHERE seq = 3")
-        #expect(try await verify()?.contains("After record 2 comes record 4") == true)
+        #expect(try await verify()?.contains("Record 4 follows record 2") == true)
         try store.tamper("UPDATE audit SET seq = seq - 1 WHERE seq > 3")
         #expect(try await verify()?.contains("Record 3") == true)
     }
@@ -82,7 +82,7 @@ struct AuditTests {
         try await write(2)
         try store.tamper("UPDATE audit SET seq = \(Int64.max) WHERE seq = 2")
         await #expect(throws: BrokenTrail.self) { try await write(1) }
-        #expect(try await verify()?.contains("After record 1 comes record \(Int64.max)") == true)
+        #expect(try await verify()?.contains("Record \(Int64.max) follows record 1") == true)
         try store.tamper("UPDATE audit SET seq = \(Int64.min) WHERE seq = 1")
         await #expect(throws: BrokenTrail.self) { try await write(1) }
     }
