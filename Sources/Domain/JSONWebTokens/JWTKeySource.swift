@@ -6,7 +6,7 @@ package import HTTPClient
 import JOSE
 package import Logging
 
-/// The keys that an identity provider publishes, fetched when they are needed and again now and then.
+/// The keys that an identity provider publishes, fetched on demand and refreshed periodically.
 package actor JWTKeySource {
     /// A file, or a URL.
     private let place: String
@@ -15,27 +15,26 @@ package actor JWTKeySource {
     private let now: @Sendable () -> ContinuousClock.Instant
     private var keys: VerificationKeySet?
     private var fetching: Task<Void, Never>?
-    /// When it was last tried, and when it last succeeded.
+    /// The times of the last fetch and of the last successful one.
     private var tried: ContinuousClock.Instant?
     private var fetched: ContinuousClock.Instant?
 
     /// Keys are fetched again after this time.
     private static let lifetime = Duration.seconds(600)
-    /// And no more often than this, whatever key ids callers make up.
+    /// Least time between fetches, whatever key ids callers invent.
     private static let pause = Duration.seconds(30)
-    /// A provider that is down locks nobody out for so long; one that cannot be asked for longer may have withdrawn
-    /// its keys.
+    /// How long the last keys remain valid while the provider is unreachable. After that it may have withdrawn them.
     private let patience: Duration
-    /// Of a set of keys, in bytes.
+    /// Longest set of keys, in bytes.
     private static let longest = 1 << 20
-    /// How many keys are tried on one token.
+    /// Most keys tried on one token.
     private static let mostTried = 8
 
-    /// For whom an issuer vouches, and so how long its keys are believed when it cannot be asked.
+    /// The subjects of an issuer, which decide how long its keys remain valid while it is unreachable.
     package enum Subjects: Sendable {
-        /// One hour: whoever holds a withdrawn key could do everything.
+        /// One hour: the holder of a withdrawn key would have every right.
         case administrators
-        /// A day: what guests get is limited by policies.
+        /// A day: policies limit what guests get.
         case guests
     }
 
@@ -47,25 +46,24 @@ package actor JWTKeySource {
         patience = subjects == .administrators ? .seconds(3_600) : .seconds(86_400)
     }
 
-    /// The keys with an id: one, as a rule.
+    /// The keys with an id, usually one.
     ///
-    /// - Returns: none when the provider publishes no key with this id.
-    /// - Throws: a ``Refusal`` when the keys cannot be had.
+    /// - Returns: an empty list if the provider publishes no key with this id.
+    /// - Throws: a ``Refusal`` if the keys cannot be fetched.
     func keys(named id: ExactText) async throws -> [VerificationKey] {
         Array(
             try await published { $0.keys(named: id).isEmpty }.keys(named: id).prefix(Self.mostTried))
     }
 
-    /// The keys for an algorithm, of which one must have signed a token that does not say which. One more than are tried
-    /// tells that there are too many.
+    /// The keys for an algorithm, for a token without `kid`. Returns at most ``mostTried`` keys.
     ///
-    /// - Throws: a ``Refusal`` when the keys cannot be had.
+    /// - Throws: a ``Refusal`` if the keys cannot be fetched.
     func keys(for algorithm: ExactText) async throws -> [VerificationKey] {
         let keys = try await published { _ in false }.keys.lazy.filter { ExactText($0.algorithm.rawValue) == algorithm }
         return Array(keys.prefix(Self.mostTried))
     }
 
-    /// - Parameter isStale: whether what was published before should be asked for again, if it was not just asked for.
+    /// - Parameter isStale: whether the known set should be fetched again, unless it was fetched just now.
     private func published(unless isStale: (VerificationKeySet) -> Bool) async throws -> VerificationKeySet {
         let time = now()
         let age = tried.map { time - $0 } ?? Self.lifetime
@@ -75,17 +73,17 @@ package actor JWTKeySource {
         guard let keys, let fetched, time - fetched < patience else {
             throw Refusal(
                 .unavailable,
-                "The identity provider's keys cannot be had, so JWTs cannot be verified: try again later.",
+                "The identity provider's keys cannot be fetched, so JWTs cannot be verified: try again later.",
                 retryAfter: 30)
         }
         return keys
     }
 
-    /// Whoever comes while keys are being fetched waits for the same fetch.
+    /// Fetches the keys. Concurrent callers wait for the same fetch.
     private func refresh(_ time: ContinuousClock.Instant) async {
         if let fetching { return await fetching.value }
         tried = time
-        // It keeps what it finds itself: those who wait may go on before the one that began it.
+        // The task stores its result itself: callers that wait may resume before the one that began it.
         let task = Task {
             if let found = await fetch() { (keys, fetched) = (found, time) }
             fetching = nil
@@ -97,13 +95,13 @@ package actor JWTKeySource {
     private func fetch() async -> VerificationKeySet? {
         do { return try VerificationKeySet(json: try await Self.document(place, client: client)) } catch {
             logger.error(
-                "The keys of the JWT issuer cannot be had.", metadata: ["keys": "\(place)", "error": "\(error)"])
+                "The keys of the JWT issuer cannot be fetched.", metadata: ["keys": "\(place)", "error": "\(error)"])
             return nil
         }
     }
 
-    /// The document in a file or at a URL, for whoever wants to look at it: no redirect is followed, and all of it comes
-    /// within ten seconds.
+    /// The document in a file or at a URL, also for the doctor. Redirects are not followed; the time limit is ten
+    /// seconds.
     package static func document(_ place: String, client: HTTP1Client) async throws -> [UInt8] {
         guard place.hasPrefix("http") else { return try File.read(place, atMost: longest) }
         let response = try await client.execute(

@@ -5,24 +5,24 @@ package import JOSE
 
 /// Verifies the JWTs of one issuer with the keys that it publishes.
 ///
-/// Nothing is believed of a token before its signature has been verified, and of its header never more than which of the
-/// issuer's keys to try: a key that a token brings along (`jwk`, `x5c`) proves nothing.
+/// Nothing in a token is trusted before its signature is verified. Its header only selects which of the issuer's keys
+/// to try: a key inside the token (`jwk`, `x5c`) proves nothing.
 package struct TokenVerifier: Sendable {
-    /// What tokens must be like.
+    /// Requirements on tokens.
     package struct Rules: Sendable {
         /// `iss`.
         package var issuer: ExactText
-        /// Must be in `aud`; `nil` when it is not looked at.
+        /// Required in `aud`; `nil`: `aud` is not checked.
         package var audience: ExactText?
-        /// How long a token and its header may be.
+        /// Longest token and header.
         package var limits = CompactJWS.Limits(bytes: 8_192, header: 1_024)
-        /// Which of the issuer's keys may have signed a token without `kid`.
+        /// Which of the issuer's keys verify a token without `kid`.
         package var keyless = Keyless.onlyKey
 
         package enum Keyless: Sendable {
-            /// The one key that is for the token's algorithm; where there are more, `kid` must say which.
+            /// The issuer's only key for the token's algorithm; with several keys `kid` is required.
             case onlyKey
-            /// Any key that is for the token's algorithm.
+            /// Any key for the token's algorithm.
             case anyKey
         }
 
@@ -39,7 +39,7 @@ package struct TokenVerifier: Sendable {
         self.keys = keys
     }
 
-    /// - Returns: what a genuine and valid token says.
+    /// - Returns: the claims of a genuine and valid token.
     /// - Throws: a ``Refusal``.
     package func claims(of text: String, at time: Date) async throws -> JWTClaims {
         let token = try CompactJWS(refusing: text, limits: rules.limits)
@@ -80,9 +80,9 @@ package struct TokenVerifier: Sendable {
 }
 
 extension CompactJWS {
-    /// Reads a token that a caller sent.
+    /// Parses a caller's token.
     ///
-    /// - Throws: a ``Refusal`` unless it is a JWT that can be read safely.
+    /// - Throws: a ``Refusal`` unless it is a well-formed JWT within the limits.
     package init(refusing text: String, limits: Limits) throws(Refusal) {
         do { self = try CompactJWS(text, limits: limits) } catch {
             throw Refusal(.unauthenticated, error.description)

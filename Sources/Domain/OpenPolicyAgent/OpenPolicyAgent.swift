@@ -8,18 +8,18 @@ public import HTTPClient
 
 /// An Open Policy Agent (OPA) server, over its REST API.
 ///
-/// Trustee evaluates Rego in its own process, and gives it the guest's claims as `input` and what is asked for as `data`.
-/// An OPA server takes an `input` with each question and no `data`, so here both are in `input`: the claims, and beside
-/// them `plugin`, `resource-path` and `query`. docs/policies.md shows how to run one of Trustee's policies.
+/// Trustee evaluates Rego in its own process, with the guest's claims as `input` and the request as `data`. An OPA
+/// server takes an `input` with each query and no `data`, so here `input` holds both: the claims, and beside them
+/// `plugin`, `resource-path` and `query`. docs/policies.md shows how to run one of Trustee's policies.
 public struct OpenPolicyAgent: PolicyAgent {
     public struct Configuration: Sendable, Hashable {
-        /// Without a path and a slash at its end, e.g. `https://opa.example.org:8181`.
+        /// Scheme, host and port without a final slash, e.g. `https://opa.example.org:8181`.
         public var baseURL: String
-        /// For one request: a guest is waiting.
+        /// Time limit of one request, for which a guest waits.
         public var timeout: Duration = .seconds(5)
-        /// PEM. `nil`: the system's certificate authorities.
+        /// Certificate authorities, PEM; `nil`: the system's.
         public var authorities: URL?
-        /// A file with the bearer token that the agent asks for. It is read anew for each request.
+        /// A file with the bearer token for the agent, read for each request.
         public var tokenFile: URL?
         public var proxies = ProxySettings.ofProcess
 
@@ -28,10 +28,10 @@ public struct OpenPolicyAgent: PolicyAgent {
 
     private let client: HTTP1Client
     private let configuration: Configuration
-    /// Of what it answers.
+    /// Longest reply, in bytes.
     private static let longestReply = 1 << 20
 
-    /// - Throws: when the file of authorities cannot be read.
+    /// - Throws: if the file of authorities cannot be read.
     public init(_ configuration: Configuration) throws {
         var settings = HTTP1Client.Configuration()
         settings.trustAdvice = "name its authority in policy.opa.ca"
@@ -57,7 +57,7 @@ public struct OpenPolicyAgent: PolicyAgent {
         return isAllowed
     }
 
-    /// - Returns: nil for what is no answer. A rule without a value has no result, and allows nothing.
+    /// - Returns: nil for a malformed answer. A rule without a value has no result, and does not allow.
     static func allows(_ answer: [UInt8]) -> Bool? {
         guard let answer = try? JSON(answer), answer.kind == .object else { return nil }
         return answer["result"]?.asBool == true
@@ -67,7 +67,7 @@ public struct OpenPolicyAgent: PolicyAgent {
         let reply = try await send(.put, "policies/\(try Self.checked(id))", Array(module.utf8), "text/plain")
         if reply.status == 400 {
             throw Refusal(
-                .invalidField, "The Open Policy Agent does not take the policy: \(Self.fault(of: reply.body)).")
+                .invalidField, "The Open Policy Agent refused the policy: \(Self.fault(of: reply.body)).")
         }
         guard reply.status == 200 else { throw unavailable("answered \(reply.status) to a policy") }
     }
@@ -83,7 +83,8 @@ public struct OpenPolicyAgent: PolicyAgent {
 
     // MARK: Messages
 
-    /// `{"input": {claims, "plugin", "resource-path", "query"}}`. What is asked for goes over claims of those names.
+    /// `{"input": {claims, "plugin", "resource-path", "query"}}`. The members of the request replace claims of the same
+    /// names.
     private static func body(asking question: PolicyQuestion) throws -> [UInt8] {
         guard var input = (try? JSON(question.claims)).map({ JSONValue($0) }), input.members != nil else {
             throw Refusal(
@@ -95,7 +96,7 @@ public struct OpenPolicyAgent: PolicyAgent {
         return JSONValue.object([.init("input", input)]).encoded
     }
 
-    /// What OPA says of a module that does not compile.
+    /// OPA's errors about a module that does not compile.
     static func fault(of body: [UInt8]) -> String {
         guard let answer = try? JSON(body), answer.kind == .object else { return "it does not say why" }
         let details = (answer["errors"]?.asArray ?? []).prefix(5).map { detail in
@@ -106,7 +107,8 @@ public struct OpenPolicyAgent: PolicyAgent {
         return String(text.prefix(1_000))
     }
 
-    /// One segment of a path, as it is: a kind of module, a dot and a policy's name fit.
+    /// Checks a module's id: one segment of a path without escaping, such as a kind of module, a dot and a policy's
+    /// name.
     private static func checked(_ id: String) throws(Refusal) -> String {
         guard id.utf8.count <= 128, id.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-]*/.asciiOnlyWordCharacters()) != nil
         else {
@@ -142,7 +144,7 @@ public struct OpenPolicyAgent: PolicyAgent {
         }
     }
 
-    /// Without the white space at its ends, such as a file's last line end.
+    /// Removes white space at both ends, such as a file's last line end.
     private static func trimmed(_ text: String) -> String {
         let start = text.drop(while: \.isWhitespace)
         guard let last = start.lastIndex(where: { !$0.isWhitespace }) else { return "" }
@@ -152,7 +154,7 @@ public struct OpenPolicyAgent: PolicyAgent {
     private func unavailable(_ problem: String) -> Refusal {
         Refusal(
             .unavailable,
-            "The Open Policy Agent \(problem). Nothing is released that it decides over: see that it runs at "
-                + "policy.opa.url, and has the policy.")
+            "The Open Policy Agent \(problem). Policies that ask it release nothing meanwhile: check that it runs at "
+                + "policy.opa.url and has the policy.")
     }
 }

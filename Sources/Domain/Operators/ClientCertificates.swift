@@ -2,7 +2,7 @@ public import Broker
 import Bytes
 import X509
 
-/// Which client certificates have which role. That a certificate is genuine, TLS has verified before.
+/// The roles of client certificates. TLS has verified the certificates before.
 public struct ClientCertificates: Sendable {
     /// Names as `cn:ops`, `dns:ci.example.org`, `uri:spiffe://example.org/registrar`, `email:a@example.org`.
     private let roles: [ExactText: Authority]
@@ -34,10 +34,11 @@ public struct ClientCertificates: Sendable {
         self.roles = roles
     }
 
-    /// Who the certificate's holder is.
+    /// The operator that a certificate identifies.
     ///
-    /// - Parameter der: verified already.
-    /// - Returns: `nil` when no name of it has a role; by the name whose role has the most rights otherwise, with those of all.
+    /// - Parameter der: the verified certificate.
+    /// - Returns: the operator under the name whose role has the most rights, with the roles of all names; `nil` if no
+    ///   name has a role.
     public func caller(_ der: [UInt8]) -> Operator? {
         guard let certificate = try? X509Certificate(der: der) else { return nil }
         let named = Self.names(of: certificate).compactMap { name in roles[name].map { (name, $0) } }

@@ -1,17 +1,17 @@
 public import Broker
 public import Bytes
 
-/// An identity provider whose JWTs are believed, and what they must say.
+/// An identity provider whose JWTs are accepted, and the requirements on them.
 public struct JWTIssuer: Sendable, Hashable {
     /// `iss`.
     public var issuer: ExactText
-    /// Must be in `aud`.
+    /// Required in `aud`.
     public var audience: ExactText
-    /// Where its keys are: a file, or an `https` URL (`http` on loopback only).
+    /// The location of its keys: a file, or an `https` URL (`http` on loopback only).
     public var keys: String
-    /// The claim that says what the caller may do; dots go into objects, e.g. `realm_access.roles`.
+    /// The claim with the caller's roles; a dot steps into an object, e.g. `realm_access.roles`.
     public var roleClaim = "kbs_role"
-    /// A claim's values and what they mean. Without any, the values are the roles' own names.
+    /// The roles of the claim's values. If empty, the values are the roles' own names.
     public var roles: [ExactText: Authority] = [:]
 
     public init(issuer: ExactText, audience: ExactText, keys: String) {
@@ -20,7 +20,7 @@ public struct JWTIssuer: Sendable, Hashable {
         self.keys = keys
     }
 
-    /// How many of the three that belong together are set.
+    /// How many of issuer, audience and keys are set; they are needed together.
     package var partsSet: Int { [issuer.text, audience.text, keys].count { !$0.isEmpty } }
 
     func authority(_ value: ExactText) -> Authority? {

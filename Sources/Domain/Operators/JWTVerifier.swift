@@ -5,7 +5,7 @@ package import FoundationEssentials
 import JOSE
 package import JSONWebTokens
 
-/// Turns an issuer's JWTs into callers.
+/// Identifies operators by an issuer's JWTs.
 package struct JWTVerifier: Sendable {
     private let issuer: JWTIssuer
     private let verifier: TokenVerifier
@@ -15,14 +15,14 @@ package struct JWTVerifier: Sendable {
         verifier = TokenVerifier(.init(issuer: issuer.issuer, audience: issuer.audience), keys: keys)
     }
 
-    /// - Returns: who the token is about.
+    /// - Returns: the token's subject as an operator.
     /// - Throws: a ``Refusal``.
     package func caller(_ text: String, at time: Date) async throws -> Operator {
         let claims = try await verifier.claims(of: text, at: time)
         let authorities = claims.list(issuer.roleClaim).compactMap(issuer.authority)
         guard !authorities.isEmpty else {
             throw Refusal(
-                .forbidden, "The JWT's claim \(issuer.roleClaim) names no role: registrar, auditor or admin is wanted.")
+                .forbidden, "The JWT's claim \(issuer.roleClaim) names no role (registrar, auditor or admin).")
         }
         return Operator(.jwt(issuer: issuer.issuer.text, subject: claims["sub"]?.asText ?? "?"), authorities)
     }

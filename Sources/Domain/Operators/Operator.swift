@@ -1,6 +1,6 @@
 public import Broker
 
-/// Someone who proved who they are, and what they may do.
+/// An authenticated operator, with roles.
 public struct Operator: Sendable, Hashable {
     public let actor: Actor
     /// At least one.
@@ -10,6 +10,6 @@ public struct Operator: Sendable, Hashable {
 
     public init(_ actor: Actor, _ authorities: [Authority]) { (self.actor, self.authorities) = (actor, authorities) }
 
-    /// As they are written, for whoever is told that they do not suffice.
+    /// The roles in their text form, for refusals.
     public var words: String { authorities.map(\.description).sorted().joined(separator: ", ") }
 }

@@ -4,8 +4,7 @@ import Evidence
 import Formats
 import FoundationEssentials
 
-/// An X.509 certificate that the simulator is about to sign, with everything settable that a
-/// verifier must look at.
+/// An unsigned X.509 certificate of the simulator; every field that verifiers check can be set.
 struct CertificateTemplate {
     var subject: String
     var issuer: String
@@ -13,7 +12,7 @@ struct CertificateTemplate {
     var publicKeyInfo: [UInt8]
     var notBefore: Date
     var notAfter: Date
-    /// Values by object identifier, each DER or whatever the vendor puts there.
+    /// Values by object identifier, each DER or the vendor's own form.
     var extensions: [(OID, [UInt8])] = []
 
     /// Signs with RSASSA-PSS, SHA-384, a salt of 48 bytes, as AMD does.

@@ -3,11 +3,11 @@ import HTTP
 public import HTTPClient
 
 extension GuestTransport {
-    /// Over HTTP, with a cookie.
+    /// A transport over HTTP, with a cookie.
     ///
     /// - Parameters:
     ///   - base: the broker's address, e.g. `http://127.0.0.1:8080`.
-    ///   - token: what proves a registrar, when the broker wants it proven.
+    ///   - token: a registrar's token, if the broker requires one.
     public init(base: String, client: HTTP1Client, token: String? = nil) {
         self.init(token: token) { call in
             var request = HTTPClientRequest(
@@ -16,7 +16,7 @@ extension GuestTransport {
             if let cookie = call.cookie { request.headers[.cookie] = "session_id=\(cookie)" }
             if call.body != nil { request.headers[.contentType] = "application/json; charset=utf-8" }
             let answer = try await client.execute(request, timeout: .seconds(60), upTo: 1 << 20)
-            // libkrun's guest copies it into 200 bytes.
+            // libkrun's guest copies the reply into 200 bytes.
             guard call.path != "/attest" || answer.body.count < 200 else {
                 throw MalformedInput(
                     "reply to /attest", "has \(answer.body.count) bytes, on which a real guest crashes")

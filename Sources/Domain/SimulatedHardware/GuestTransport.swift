@@ -1,23 +1,23 @@
 import Formats
 
-/// How a simulated guest reaches a key broker: calls with a cookie, over whatever carries them.
+/// A simulated guest's calls to a key broker, with a cookie, over any transport.
 public struct GuestTransport: Sendable {
     public enum Method: String, Sendable { case get = "GET", post = "POST" }
 
     /// A call under `/kbs/v0`.
     public struct Call: Sendable {
         public let method: Method
-        /// Behind `/kbs/v0`.
+        /// The path after `/kbs/v0`.
         public let path: String
         /// JSON.
         public let body: [UInt8]?
-        /// Of `session_id`.
+        /// The value of the cookie `session_id`.
         public let cookie: String?
-        /// What proves a registrar.
+        /// A registrar's token.
         public let token: String?
     }
 
-    /// What the broker answered.
+    /// The broker's reply.
     public struct Reply: Sendable {
         public let status: Int
         public let cookie: String?
@@ -32,11 +32,11 @@ public struct GuestTransport: Sendable {
         public var text: String { String(decoding: body, as: UTF8.self) }
     }
 
-    /// The broker did not do what was asked.
+    /// The broker answered with another status than 200.
     public struct Refused: Error, CustomStringConvertible {
         public let status: Int
         public let text: String
-        /// After how many seconds it may be asked again, if it said so.
+        /// `Retry-After`, in seconds.
         public let retryAfter: Int?
         public var description: String { "\(status) \(text)" }
 
@@ -44,11 +44,11 @@ public struct GuestTransport: Sendable {
     }
 
     private let exchange: @Sendable (Call) async throws -> Reply
-    /// For registering.
+    /// A registrar's token.
     private let token: String?
 
     /// - Parameters:
-    ///   - token: what proves a registrar, when the broker wants it proven.
+    ///   - token: a registrar's token, if the broker requires one.
     ///   - exchange: makes a call.
     public init(token: String? = nil, exchange: @escaping @Sendable (Call) async throws -> Reply) {
         (self.token, self.exchange) = (token, exchange)
@@ -61,7 +61,7 @@ public struct GuestTransport: Sendable {
         try await exchange(Call(method: method, path: path, body: body, cookie: cookie, token: token))
     }
 
-    /// The same, for a request that is meant to succeed.
+    /// Sends a request, and throws ``Refused`` unless the status is 200.
     func demand(
         _ method: Method, _ path: String, _ body: [UInt8]? = nil, cookie: String? = nil, token: String? = nil
     ) async throws -> Reply {

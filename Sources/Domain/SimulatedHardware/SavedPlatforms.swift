@@ -2,9 +2,9 @@ import Crypto
 import Evidence
 import FoundationEssentials
 
-/// Simulated hardware in a file, so that a server can be told of its roots before guests boot on it.
+/// Simulated hardware in a file, so that a server can be given its roots before guests boot on it.
 ///
-/// The file holds the private keys: whoever has it can make any evidence that its roots prove.
+/// The file holds the private keys: its holder can forge any evidence under its roots.
 public struct SavedPlatforms: Codable, Sendable {
     private struct SNP: Codable {
         var product: Product

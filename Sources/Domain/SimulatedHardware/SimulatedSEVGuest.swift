@@ -2,8 +2,8 @@ import Bytes
 import Evidence
 import Formats
 
-/// A host that launches an SEV guest and gets its secret injected, in the form of libkrun's client
-/// (v1.4.5 to v1.10.1; kbs-types 0.6).
+/// A host that launches an SEV guest and injects its secret, in the form of libkrun's client (v1.4.5 to v1.10.1;
+/// kbs-types 0.6).
 public struct SimulatedSEVGuest: Sendable {
     public let workload: String
     public let platform: SimulatedSEVPlatform
@@ -42,7 +42,8 @@ public struct SimulatedSEVGuest: Sendable {
         return message.encoded
     }
 
-    /// An authority's certificate with the room of a 4,096-bit one, as libkrun's library writes it: with what was there.
+    /// An authority's certificate padded to the size of a 4,096-bit one with arbitrary bytes, as libkrun's library
+    /// does.
     private func padded(_ certificate: [UInt8]) -> [UInt8] {
         certificate + [UInt8](repeating: 0xA5, count: max(0, 1_600 - certificate.count))
     }
@@ -87,9 +88,7 @@ public struct SimulatedSEVGuest: Sendable {
         return measurement
     }
 
-    /// `GET /key/<id>`, then LAUNCH_SECRET.
-    ///
-    /// - Returns: what the guest finds in its memory, without the zeros after it.
+    /// - Returns: the secret in the guest's memory, without trailing zeros.
     public func fetchKey(
         _ id: String? = nil, _ launched: Launched, measurement: [UInt8], over transport: GuestTransport
     ) async throws -> [UInt8] {

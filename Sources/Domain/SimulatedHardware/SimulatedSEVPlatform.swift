@@ -2,7 +2,7 @@ import Bytes
 import Crypto
 public import Evidence
 
-/// An SEV host in software: AMD's keys, the chip's and the platform's, in the format of Naples.
+/// An SEV host in software: keys of AMD, of the chip and of the platform, in the format of Naples.
 public struct SimulatedSEVPlatform: Sendable {
     public let chain: SEVCertificateChain
     public let build = SEVFirmwareBuild(major: 0, minor: 24, build: 15)
@@ -22,7 +22,7 @@ public struct SimulatedSEVPlatform: Sendable {
         let oca = try SEVCertificate(
             usage: .oca, algorithm: .ecdsaSHA256, x963: ocaKey.publicKey.x963Representation
         ) { [try Self.slot(.oca, ocaKey.signature(for: SHA256.hash(data: $0)))] }
-        // A slot is found by its usage, so the order is free.
+        // Slots are found by their usage, so their order is free.
         let pek = try SEVCertificate(
             usage: .pek, algorithm: .ecdsaSHA256, x963: pekKey.publicKey.x963Representation
         ) { body in
@@ -44,12 +44,12 @@ public struct SimulatedSEVPlatform: Sendable {
         self.pdhKey = pdhKey
     }
 
-    /// What a server must trust to believe this platform.
+    /// The roots that a server must trust to accept this platform.
     public var roots: SimulatedRoots {
         SimulatedRoots(snp: [:], sev: ["Simulated": Hex.encode(chain.ark.fingerprint)])
     }
 
-    /// A guest that has been started over a broker's channel.
+    /// A guest launched over a broker's channel.
     public struct Launch: Sendable {
         let keys: SEVTransportKeys
         let policy: SEVLaunchPolicy
@@ -57,7 +57,7 @@ public struct SimulatedSEVPlatform: Sendable {
 
         /// LAUNCH_MEASURE.
         ///
-        /// - Parameter digest: of the guest's memory, 32 bytes.
+        /// - Parameter digest: the digest of the guest's memory, 32 bytes.
         /// - Returns: the measurement, 32 bytes, and the firmware's nonce, 16 bytes.
         public func measure(digest: [UInt8]) -> (measurement: [UInt8], nonce: [UInt8]) {
             let nonce = SecureRandom.bytes(16)
@@ -66,7 +66,7 @@ public struct SimulatedSEVPlatform: Sendable {
 
         /// LAUNCH_SECRET.
         ///
-        /// - Returns: the plaintext, or `nil` when the packet's MAC is wrong, as the firmware would refuse it.
+        /// - Returns: the plaintext, or `nil` if the packet's MAC is wrong, which the firmware refuses.
         public func receive(
             flags: UInt32, initializationVector: [UInt8], mac: [UInt8], ciphertext: [UInt8], measurement: [UInt8]
         ) throws -> [UInt8]? {
@@ -83,7 +83,7 @@ public struct SimulatedSEVPlatform: Sendable {
 
     /// LAUNCH_START.
     ///
-    /// - Returns: `nil` when a MAC of the session is wrong, as the firmware would refuse it.
+    /// - Returns: `nil` if a MAC of the session is wrong, which the firmware refuses.
     public func launch(
         _ session: SEVLaunchSession, from owner: SEVCertificate, policy: SEVLaunchPolicy
     ) throws -> Launch? {

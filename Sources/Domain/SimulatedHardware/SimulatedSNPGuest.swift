@@ -6,19 +6,19 @@ import Formats
 /// An SNP guest that asks for its secret, in the form of libkrun's client (v1.7.0 to v1.19.0; kbs-types before 0.6).
 public struct SimulatedSNPGuest: Sendable {
     public let workload: String
-    /// The report that its hardware makes, but for what binds it to a challenge.
+    /// The report that its hardware makes, without the binding to a challenge.
     public var template: ReportTemplate
     public let signer: SimulatedSNPPlatform.SigningKey
-    /// Certificates that it sends along.
+    /// The certificates that it sends with the report.
     public var certificates: [Evidence.Certificate]
-    /// What it calls its processor.
+    /// Its `gen`, the processor generation.
     public var generation: String
     private let key: Key
     /// Standard base64.
     public let modulus: String
     public let exponent: String
 
-    /// What a secret is encrypted to: RSA, 2,048 bits.
+    /// The key that its secret is encrypted to: RSA, 2,048 bits.
     public struct Key: Sendable {
         let privateKey: RSA.Encryption.PrivateKey
 
@@ -26,7 +26,7 @@ public struct SimulatedSNPGuest: Sendable {
         public init() throws { privateKey = try RSA.Encryption.PrivateKey(keySize: .bits2048) }
     }
 
-    /// - Parameter key: `nil` for one of its own.
+    /// - Parameter key: `nil` makes a new one.
     public init(
         workload: String, on platform: SimulatedSNPPlatform, measurement: [UInt8], tcb: TCBVersion,
         signer: SimulatedSNPPlatform.SigningKey, key: Key? = nil
@@ -42,7 +42,7 @@ public struct SimulatedSNPGuest: Sendable {
         exponent = self.key.privateKey.publicKey.publicExponent.base64
     }
 
-    /// What the broker wants answered.
+    /// The broker's challenge.
     public struct Challenge: Sendable {
         public let nonce: String
         public let cookie: String
@@ -65,7 +65,7 @@ public struct SimulatedSNPGuest: Sendable {
         return try evidence(report: report.signed(by: signer))
     }
 
-    /// The same with a report that was made elsewhere.
+    /// The body for `POST /attest` with a given report.
     public func evidence(report: [UInt8]) throws -> [UInt8] {
         let table = JSONValue.array(certificates.map { .text($0.der.base64) })
         let evidence: JSONValue = [
@@ -83,7 +83,7 @@ public struct SimulatedSNPGuest: Sendable {
     public func attest(_ challenge: Challenge, over transport: GuestTransport) async throws {
         let reply = try await transport.demand(
             .post, "/attest", try evidence(for: challenge.nonce), cookie: challenge.cookie)
-        // libkrun's client takes any text for an error.
+        // libkrun's client treats any text as an error.
         guard reply.body.isEmpty else { throw GuestTransport.Refused(reply) }
     }
 
@@ -92,7 +92,7 @@ public struct SimulatedSNPGuest: Sendable {
         try decrypt(try await transport.demand(.get, "/key/\(id ?? workload)", cookie: cookie).text)
     }
 
-    /// What the reply to `GET /key/<id>` holds.
+    /// Decrypts the reply to `GET /key/<id>`.
     public func decrypt(_ reply: String) throws -> [UInt8] {
         let text = try JSON(Array(reply.utf8)).text()
         guard let ciphertext = Hex.decode(text) else { throw MalformedInput("reply to /key", "it is not hex") }

@@ -4,10 +4,10 @@ public import Evidence
 import Formats
 public import FoundationEssentials
 
-/// AMD and one of its chips, in software: a root of its own, the certificates under it, and a
-/// "secure processor" that signs whatever report it is asked for.
+/// AMD and one of its chips in software: a root of its own, the certificates under it, and a "secure processor" that
+/// signs any report.
 ///
-/// Its RSA keys have 2,048 bits where AMD's have 4,096, so that a root is made in a moment.
+/// Its RSA keys have 2,048 bits where AMD's have 4,096, so that a root is made quickly.
 public struct SimulatedSNPPlatform: Sendable {
     public let product: Product
     public let ark: Evidence.Certificate
@@ -15,14 +15,14 @@ public struct SimulatedSNPPlatform: Sendable {
     public let ask: Evidence.Certificate
     /// Signs VLEKs.
     public let asvk: Evidence.Certificate
-    /// The chip's name, 64 bytes; on Turin 8 and zeros.
+    /// CHIP_ID, 64 bytes; on Turin 8 bytes and zeros.
     public let chipID: [UInt8]
     let askKey: RSA.Signing.PrivateKey
     let asvkKey: RSA.Signing.PrivateKey
 
     /// Makes a root and a chip.
     ///
-    /// - Parameter from: when all its certificates begin to be valid.
+    /// - Parameter from: the beginning of all certificates' validity.
     public init(product: Product, from: Date = Date(timeIntervalSince1970: 1_700_000_000)) throws {
         let name = product.rawValue
         let arkKey = try RSA.Signing.PrivateKey(keySize: .bits2048)
@@ -50,7 +50,7 @@ public struct SimulatedSNPPlatform: Sendable {
         (self.chipID, self.askKey, self.asvkKey) = (chipID, askKey, asvkKey)
     }
 
-    /// What a server must trust to believe this platform.
+    /// The roots that a server must trust to accept this platform.
     public var roots: SimulatedRoots {
         SimulatedRoots(snp: [product.rawValue: Hex.encode(ark.publicKeyFingerprint)], sev: [:])
     }
@@ -64,7 +64,7 @@ public struct SimulatedSNPPlatform: Sendable {
         public var forged: SigningKey { SigningKey(certificate: certificate, key: P384.Signing.PrivateKey()) }
     }
 
-    /// How a hardware id stands in a VCEK: AMD's first certificates hold it bare, newer ones wrapped.
+    /// The encoding of a VCEK's hardware id: bare in AMD's first certificates, wrapped in newer ones.
     public enum HardwareIDForm: Sendable { case bare, wrapped }
 
     /// A VCEK for the chip at a TCB.
@@ -119,7 +119,7 @@ public struct SimulatedSNPPlatform: Sendable {
     private static let year: Double = 365.25 * 86_400
 }
 
-/// A report before it is signed. Every field that a check looks at can be set, to anything.
+/// An unsigned report. Every field that a check reads can be set to any value.
 public struct ReportTemplate: Sendable {
     public var version: UInt32 = 3
     public var policy: GuestPolicy = .unstated
@@ -137,7 +137,7 @@ public struct ReportTemplate: Sendable {
     public var committedTCB: TCBVersion
     /// `nil`: as ``committedTCB``.
     public var launchTCB: TCBVersion?
-    /// Of reports from version 5 on.
+    /// The mitigation vectors, in reports from version 5 on.
     public var mitigations: (current: UInt64, launch: UInt64) = (0, 0)
     /// Build, minor, major.
     public var currentFirmware: [UInt8] = [4, 55, 1]
@@ -146,7 +146,7 @@ public struct ReportTemplate: Sendable {
     public var patches: [Int: UInt8] = [:]
     private let product: Product
 
-    /// An honest guest's report.
+    /// The report of an unmodified guest.
     public init(of platform: SimulatedSNPPlatform, tcb: TCBVersion) {
         product = platform.product
         chipID = platform.chipID

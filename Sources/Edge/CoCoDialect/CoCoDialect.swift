@@ -5,16 +5,16 @@ import HTTP
 public import HTTPEdge
 public import JOSE
 
-/// Confidential Containers' protocol under `/kbs/v0`, as the guest components and `kbs-client` speak it.
+/// Confidential Containers' protocol under `/kbs/v0`, for guest components and `kbs-client`.
 ///
-/// docs/coco.md lists what is served of Trustee's API.
+/// docs/coco.md lists the supported part of Trustee's API.
 public struct CoCoDialect: Sendable {
-    /// What an operator decides.
+    /// The dialect's settings.
     public struct Settings: Sendable {
         public var keys = RecipientKey.Rules()
-        /// Of a message, in bytes.
+        /// Longest body of a message, in bytes.
         public var longestBody = 256 * 1_024
-        /// Of a resource that is put, in bytes.
+        /// Longest resource that may be put, in bytes.
         public var longestResource = 1 << 20
         /// Whether clients come over TLS.
         public var isSecure = false
@@ -29,7 +29,7 @@ public struct CoCoDialect: Sendable {
     let settings: Settings
     let recipients: RecipientKeys
 
-    /// - Parameter agent: an Open Policy Agent, to which policies in Rego are handed on.
+    /// - Parameter agent: the Open Policy Agent that policies in Rego are sent to.
     public init(
         broker: Broker, tokens: TokenService, policies: PolicyLibrary, agent: (any PolicyAgent)?, settings: Settings
     ) {
@@ -41,7 +41,7 @@ public struct CoCoDialect: Sendable {
         recipients = RecipientKeys(settings.keys)
     }
 
-    /// The calls of guests. The handshake is shared: see ``greeting(in:)``.
+    /// The calls of guests, except for the handshake, whose paths both dialects share: see ``greeting(in:)``.
     public var guestCalls: [Call] {
         [
             Call(.get, Self.resource, label: "resource", form: GuestForm()) { request in
@@ -56,7 +56,7 @@ public struct CoCoDialect: Sendable {
             Call(.get, ".well-known/jwks.json", label: "jwks", form: GuestForm()) { _ in
                 Response(json: try await tokens.keySet())
             },
-            // The paths of all resources, at most a thousand; `after` goes on behind a path.
+            // The paths of all resources, at most 1,000 per answer; `after` continues behind a path.
             Call(
                 .get, "kbs/v0/resource", label: "resource", right: .permission(.readResources), checksNames: true,
                 form: GuestForm()
@@ -67,7 +67,7 @@ public struct CoCoDialect: Sendable {
                 }
                 return Response(json: .array(paths.map { .text($0.text) }))
             },
-            // The bytes as they are.
+            // The body is the resource's bytes, unencoded.
             Call(
                 .post, Self.resource, label: "resource", right: .permission(.changeResources), checksNames: true,
                 body: .upTo(settings.longestResource), form: GuestForm()
@@ -90,14 +90,14 @@ public struct CoCoDialect: Sendable {
         ] + policyCalls
     }
 
-    /// Trustee's paths: all of them are told of in this dialect's form, also where there is nothing.
+    /// Prefix of Trustee's paths. Failures under it have this dialect's form, also for paths without a call.
     public static var prefix: String { "/kbs/v0/" }
 
     private static var resource: CallPath { "kbs/v0/resource/**path" }
 
     private func release(_ request: Request) async throws -> Response {
         let reader = try await reader(of: request)
-        // Whoever is attested learns that there is none; a path that cannot be is none.
+        // An attested guest gets 404 for a missing resource; a malformed path is treated the same.
         guard let path = try? request.resourcePath() else {
             throw Refusal(.notFound, "A resource's path is repository/type/tag.")
         }
@@ -116,7 +116,7 @@ public struct CoCoDialect: Sendable {
 }
 
 extension Request {
-    /// As it stands in the path: nothing that is served has characters to be escaped.
+    /// The parameter `path` without percent-decoding: no valid resource path has escaped characters.
     fileprivate func resourcePath() throws(Refusal) -> ResourcePath {
         try ResourcePath(parameters["path"].map(String.init) ?? "")
     }

@@ -4,12 +4,12 @@ import Evidence
 import Formats
 import JOSE
 
-/// The body of `POST /attest`, of which nothing but the nonce was looked at: enough to see whether it answers a challenge.
+/// The parsed body of `POST /attest`, of which only the nonce was read: enough to find the challenge that it answers.
 struct AttestationBody: Sendable {
     fileprivate let json: JSON
     fileprivate let nonce: RuntimeBinding.Nonce
 
-    /// As the guest says it was challenged: 32 bytes.
+    /// The nonce of the challenge, as the guest states it: 32 bytes.
     var challenge: [UInt8] { nonce.bytes }
 
     /// - Throws: a ``Refusal`` that names the field.
@@ -23,12 +23,12 @@ struct AttestationBody: Sendable {
     }
 }
 
-/// What came with `POST /attest`: the evidence, and what it must be bound to.
+/// The guest's answer in `POST /attest`: the evidence, and the data that it must be bound to.
 struct GuestComponentAnswer: Sendable {
     let answer: Answer
     let binding: RuntimeBinding
 
-    /// - Parameter allowsSample: whether sample devices are taken.
+    /// - Parameter allowsSample: whether sample devices are accepted.
     /// - Throws: a ``Refusal`` that names the field.
     init(_ attestation: AttestationBody, keys: RecipientKey.Rules, allowsSample: Bool) throws(Refusal) {
         let body = attestation.json
@@ -77,7 +77,7 @@ struct GuestComponentAnswer: Sendable {
             }, devices: sampleDevices)
     }
 
-    /// It is said even where there is none: in another form it would be read as none.
+    /// Checks that `additional_evidence` is present and a text. In any other form it would pass for empty.
     private static func checkAdditional(_ body: JSON) throws(Refusal) {
         _ = try read(body) { body throws(MalformedInput) in
             try body.member("tee-evidence").member("additional_evidence").text()
@@ -86,7 +86,7 @@ struct GuestComponentAnswer: Sendable {
 }
 
 extension SampleEvidenceMessage {
-    /// - Throws: a ``Refusal`` for what is longer than it can be: it goes into the database and the token as it is.
+    /// - Throws: a ``Refusal`` for values longer than real ones: database and token keep them unchanged.
     fileprivate func checkedReportData() throws(Refusal) -> [UInt8] {
         guard let data = Base64.decode(reportData), data.count <= 64 else {
             throw Refusal(.malformed, "report_data must be base64 of at most 64 bytes.")
@@ -96,7 +96,7 @@ extension SampleEvidenceMessage {
     }
 }
 
-/// Reads a body, and says where it is wrong without repeating any of it.
+/// Decodes a body. The error names the field and repeats none of the body.
 func decode<Message>(
     _ body: [UInt8], _ message: (JSON) throws(MalformedInput) -> Message
 ) throws(Refusal) -> Message {
@@ -107,7 +107,7 @@ func decode<Message>(
     return try read(json, message)
 }
 
-/// The same of a value in it.
+/// Decodes a value of a body, in the same way.
 func read<Message>(
     _ json: JSON, _ message: (JSON) throws(MalformedInput) -> Message
 ) throws(Refusal) -> Message {

@@ -8,7 +8,7 @@ public struct GuestForm: FailureForm {
     public init() {}
 
     public func response(to refusal: Refusal, status: HTTPResponse.Status?) -> Response {
-        // What a guest's library knows of an error is its type; ours is as stable as the code.
+        // Guests' libraries identify an error by its type; this one is as stable as the code.
         Response(
             status: status ?? refusal.code.guestStatus,
             json: [
@@ -28,8 +28,8 @@ public struct GuestForm: FailureForm {
 }
 
 extension Refusal.Code {
-    /// The status by which a guest's library decides what to do next: after 401 it attests again and retries, 404 is "there
-    /// is none", and any other is final.
+    /// The status, by which a guest's library decides what to do next: after 401 it attests again and retries, 404
+    /// means "no such resource", and any other is final.
     var guestStatus: HTTPResponse.Status {
         switch self {
         case .challengeInvalid, .challengeExpired, .challengeUsed, .sessionInvalid, .unauthenticated, .workloadChanged:

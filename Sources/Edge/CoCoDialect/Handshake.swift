@@ -6,9 +6,9 @@ public import Formats
 import HTTP
 public import HTTPEdge
 
-/// The two calls by which a guest is attested: version 0.4.0 of the KBS protocol.
+/// The two calls of attestation: version 0.4.0 of the KBS protocol.
 extension CoCoDialect {
-    /// A body of `POST /auth` that is of this dialect. The other one's clients say version 0.0.0, or none.
+    /// The body of `POST /auth` if it is of this dialect. Clients of virtee's protocol send version 0.0.0, or none.
     public static func greeting(in body: [UInt8]) -> JSON? {
         guard let json = try? JSON(body), let version = json["version"]?.asText,
             !version.utf8.starts(with: "0.0.".utf8)
@@ -16,8 +16,10 @@ extension CoCoDialect {
         return json
     }
 
-    /// Whether a body of `POST /attest` looks like one of this dialect, for one that came without the cookie and is refused
-    /// in either: it is a stranger's, and not read.
+    /// Whether a body of `POST /attest` looks like one of this dialect.
+    ///
+    /// Only for requests without a cookie, to choose the form of the refusal: the body comes from a stranger and is not
+    /// parsed.
     public static func attests(_ body: [UInt8]) -> Bool {
         let start = body.prefix(4_096)
         return start.holds(Array(#""primary_evidence""#.utf8)) || start.holds(Array(#""runtime-data""#.utf8))
@@ -25,13 +27,13 @@ extension CoCoDialect {
 
     /// `POST /auth`.
     ///
-    /// - Parameter greeting: what the guest sent.
+    /// - Parameter greeting: the request's body.
     /// - Throws: a ``Refusal``.
     public func challenge(_ greeting: JSON) async throws -> Response {
         let message = try read(greeting, RequestMessage.init)
         Caller.speaks(message.version)
         guard ExactText(message.version) == "0.4.0" else {
-            // The reference's own status: its clients print the body and stop after a few tries.
+            // Trustee's status: its clients print the body and stop after a few tries.
             throw Refused(
                 Refusal(
                     .malformed,
@@ -66,7 +68,7 @@ extension CoCoDialect {
         Caller.speaks("0.4.0")
         let sessions = request.guestSessions
         let body = try AttestationBody(try await request.bytes())
-        // First whether it is an answer at all: keys, certificates and init data are a stranger's until then.
+        // First find the challenge: until then keys, certificates and init data come from a stranger.
         let challenges = broker.challenges(among: sessions).filter { !$0.isWorkloads }
         guard !challenges.isEmpty else { throw broker.refusing(.noChallenge) }
         guard let challenge = challenges.first(where: { equalInConstantTime($0.nonce, body.challenge) }) else {
@@ -83,14 +85,14 @@ extension CoCoDialect {
         return response
     }
 
-    /// The cookie is a secret of the guest's; it goes back to this server only. It has no path: behind a gateway that cuts
-    /// a prefix the client's paths are others.
+    /// The Set-Cookie header. The cookie is the guest's secret and goes back to this server only. It has no path,
+    /// because a gateway may strip a prefix from the client's paths.
     private func cookie(_ session: String) -> String {
         "\(Request.guestCookie)=\(session); HttpOnly; SameSite=Strict"
             + (settings.isSecure ? "; Secure" : "")
     }
 
-    /// What a stranger wrote, for a sentence.
+    /// A stranger's text, made safe for a sentence.
     private static func printable(_ text: String) -> String {
         "\""
             + text.unicodeScalars.filter { (" "..."~").contains($0) && $0 != "\"" }.prefix(24).map(String.init).joined()

@@ -1,19 +1,19 @@
 import Bytes
 import Formats
 
-// The messages as they stand on the wire, and nothing else. docs/coco.md describes them.
+// The messages as on the wire, without logic. docs/coco.md describes them.
 
 /// `POST /auth`.
 struct RequestMessage: Sendable {
     let version: String
     let tee: String
-    /// `nil` when the guest does not say.
+    /// `supported-hash-algorithms`; `nil` if the guest sends none.
     let hashAlgorithms: [String]?
 
     init(_ json: JSON) throws(MalformedInput) {
         version = try json.member("version").text()
         tee = try json.member("tee").text()
-        // A guest that has nothing to say sends a text, which is empty.
+        // Without parameters guests send an empty text.
         guard let parameters = json["extra-params"], parameters.kind == .object else {
             hashAlgorithms = nil
             return
@@ -35,7 +35,7 @@ struct InitialDataMessage: Sendable {
     }
 }
 
-/// Evidence of no hardware.
+/// Sample evidence, without hardware.
 struct SampleEvidenceMessage: Sendable {
     let svn: String
     /// Base64.
@@ -126,7 +126,7 @@ struct SNPEvidenceMessage: Sendable {
     }
 
     let report: Report
-    /// DER, or what the host's table has in its place.
+    /// The entries of `cert_chain`: DER, or other bytes from the host's table.
     let certificates: [[UInt8]]
 
     init(_ json: JSON) throws(MalformedInput) {

@@ -4,8 +4,8 @@ import Formats
 import HTTP
 import HTTPEdge
 
-/// Trustee's calls for policies and reference values, as `kbs-client config` makes them. Policies in Rego are an Open
-/// Policy Agent's; reference values are this server's own sets.
+/// Trustee's calls for policies and reference values, for `kbs-client config`. Policies in Rego are sent to an Open
+/// Policy Agent; reference values become this server's sets.
 extension CoCoDialect {
     var policyCalls: [Call] {
         [
@@ -119,8 +119,9 @@ private struct ReferenceValueMessage {
 }
 
 extension ReferenceValueSet {
-    /// Trustee does not say of what a value is. Digests are what their name says; those of another name are texts, for 48
-    /// bytes are a measurement, a key's digest or a register, and 32 bytes are HOST_DATA or a PCR.
+    /// Trustee does not state a value's kind. A digest's kind follows from the set's name, because its length does not
+    /// decide: 48 bytes are a measurement, a key's digest or a register, and 32 bytes are HOST_DATA or a PCR. Digests
+    /// under any other name are texts.
     fileprivate init(trusteeName name: String, _ values: JSON) throws(Refusal) {
         let list = values.asArray ?? [values]
         let elements = Set(list.map(\.kind))
@@ -138,7 +139,7 @@ extension ReferenceValueSet {
             }
         let digests = texts.compactMap { Hex.decode($0)?.count }
         if element == .text, digests.count == texts.count, let named = Kind(named: ExactText(name)) {
-            // What has another length is another technology's, or no digest.
+            // Values of another length belong to another technology, or are not digests.
             if digests.allSatisfy({ $0 == named.length }) { kind = named }
         }
         try self.init(
@@ -148,8 +149,8 @@ extension ReferenceValueSet {
 }
 
 extension ReferenceValueSet.Kind {
-    /// What a name of Trustee's says that its digests are. Words of keys and of host data come first: they may be of a
-    /// measurement too.
+    /// The kind that a name states. Words for keys and host data take precedence over those for measurements, with
+    /// which they may occur together.
     fileprivate init?(named name: ExactText) {
         let text = Array(name.text.lowercased().utf8)
         func holds(_ word: String) -> Bool {

@@ -3,13 +3,13 @@ import HTTP
 public import HTTPEdge
 
 extension Request {
-    /// The name is fixed: guests' libraries look for it.
+    /// The cookie's name, fixed by guests' libraries.
     static let guestCookie = "kbs-session-id"
 
-    /// Every value of the guests' cookie: one may send several, on one header line or on more.
+    /// Every value of the guests' cookie: a client may send several, on one header line or on more.
     public var guestSessions: [Substring] { cookies(named: Self.guestCookie) }
 
-    /// Whether a client of this dialect sent it: only those have the cookie.
+    /// Whether a client of this dialect sent the request: no other has the cookie.
     public var hasGuestCookie: Bool { !guestSessions.isEmpty }
 
     /// The token in `Authorization: Bearer`.

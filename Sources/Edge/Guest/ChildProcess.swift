@@ -2,13 +2,13 @@ import Bytes
 import FoundationEssentials
 import Glibc
 
-/// Another program, which is given a secret on its standard input. Its output goes to this program's standard error: our
-/// standard output is for secrets only.
+/// A child process that gets a secret on its standard input. Its output goes to this program's standard error, because
+/// standard output is reserved for secrets.
 struct ChildProcess: Sendable {
     let program: String
     let arguments: [String]
 
-    /// Looked for in PATH by hand: an initramfs has no env(1) to do it.
+    /// Finds a program in PATH; an initramfs has no env(1) for this.
     ///
     /// - Throws: ``GuestFailure`` of kind `undelivered`.
     static func find(_ name: String) throws -> String {
@@ -19,14 +19,15 @@ struct ChildProcess: Sendable {
         throw GuestFailure(.undelivered, "\(name) is not in PATH (\(path)): install it, or use --out.")
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     ///
     /// - Returns: its exit status, or 128 and the signal that ended it.
-    /// - Throws: ``GuestFailure`` of kind `undelivered` when it cannot be started.
+    /// - Throws: ``GuestFailure`` of kind `undelivered` if it cannot be started.
     func run(input: Secret) throws -> Int32 {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw notStarted(errno) }
-        // Neither is for the child under its own number, least of all the end by which it learns that there is no more.
+        // The child inherits neither end under its number, above all not the write end, which would keep it from seeing
+        // the end of its input.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let child: pid_t
         do { child = try start(reading: ends[0]) } catch {
@@ -34,7 +35,7 @@ struct ChildProcess: Sendable {
             throw error
         }
         close(ends[0])
-        // One that ends early closes the pipe; its exit status tells more than that.
+        // A child that ends early closes the pipe; its exit status says more than the write error.
         Self.write(input, to: ends[1])
         close(ends[1])
         var word: Int32 = 0
@@ -49,7 +50,7 @@ struct ChildProcess: Sendable {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
-        // It must not inherit that signals are ignored or blocked.
+        // The child must not inherit ignored or blocked signals.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -85,7 +86,7 @@ struct ChildProcess: Sendable {
         }
     }
 
-    /// As C's programs get their arguments: a list of texts that ends with none.
+    /// The texts as a null-terminated C array.
     private static func withTexts<Result>(
         _ texts: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
     ) -> Result {

@@ -1,17 +1,17 @@
 public import Bytes
 import Files
 
-/// Where a secret goes. It is in no argument and no environment variable on any of these ways.
+/// The destination of a secret. The secret is never in an argument or an environment variable.
 public enum Delivery: Sendable {
     case standardOutput
-    /// A new file, readable by its owner only, that takes the place of an old one in one step.
+    /// A new file, readable by its owner only, that replaces an existing one atomically.
     case file(String)
     /// `cryptsetup open DEVICE NAME --key-file=-`, with the secret on its standard input.
     case cryptsetup(device: String, name: String)
 
     /// - Parameters:
     ///   - out: `-` or a file.
-    ///   - cryptsetup: nothing, or a device and a name.
+    ///   - cryptsetup: empty, or a device and a name.
     public init(out: String?, cryptsetup: [String]) throws {
         switch (out, cryptsetup.count) {
         case (nil, 0), ("-", 0): self = .standardOutput

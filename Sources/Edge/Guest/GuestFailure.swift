@@ -1,18 +1,18 @@
 import Files
 import Glibc
 
-/// Why a guest did not get its secret, or could not use it: a sentence that says what to do, and the
-/// exit status of `kbs guest` that goes with its kind.
+/// Why a guest did not get its secret or could not use it: a sentence with the remedy, and a kind that is the exit
+/// status of `kbs guest`.
 public struct GuestFailure: Error, Sendable, Hashable, CustomStringConvertible {
     /// The raw value is the exit status.
     public enum Kind: Int32, Sendable {
-        /// The broker's answer is no, and asking again will not change it.
+        /// The broker refused; repeating the request will not help.
         case refused = 1
         /// An argument or a device of this machine cannot be used.
         case unusable = 2
-        /// No broker that may be trusted answered in time.
+        /// No trusted broker answered in time.
         case unreachable = 3
-        /// The secret came, but what it was for failed.
+        /// The secret arrived, but its delivery failed.
         case undelivered = 4
     }
 
@@ -26,6 +26,6 @@ public struct GuestFailure: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 extension FileError {
-    /// The system's own words, where the sentence around them names the file and says what to do.
+    /// The system's message alone, for sentences that already name the file and the remedy.
     var systemText: String { String(cString: strerror(code)) }
 }

@@ -1,16 +1,16 @@
 import Bytes
 import Crypto
 
-/// The RSA key that the secret is encrypted to. It lives in the guest's memory, and goes with the program.
+/// The RSA key that the secret is encrypted to. It exists only in the guest's memory, while the program runs.
 struct GuestKeyPair {
     private let key: RSA.Encryption.PrivateKey
-    /// Standard base64 of the unsigned big-endian number, as the report's data is taken over it.
+    /// Standard base64 of the unsigned big-endian number; the report data cover this text.
     let modulus: String
     let exponent: String
 
-    /// Takes a moment.
+    /// Makes a key, which takes a moment.
     ///
-    /// - Parameter bits: 2,048 or 4,096. The first holds secrets of 245 bytes, the second of 501.
+    /// - Parameter bits: 2,048 or 4,096, for secrets of up to 245 or 501 bytes.
     init(bits: Int) throws {
         switch bits {
         case 2_048: key = try .init(keySize: .bits2048)
@@ -21,11 +21,11 @@ struct GuestKeyPair {
         exponent = key.publicKey.publicExponent.base64
     }
 
-    /// What the report must carry: SHA-512 over the three strings as they are sent, 64 bytes.
+    /// The report data: SHA-512 over the three strings as they are sent, 64 bytes.
     func reportData(nonce: String) -> [UInt8] { Array(SHA512.hash(data: Array((nonce + modulus + exponent).utf8))) }
 
-    /// RSAES-PKCS1-v1_5, which the protocol prescribes. A padding oracle needs someone who decrypts what
-    /// others send and tells how it went; this key decrypts one answer and is gone.
+    /// RSAES-PKCS1-v1_5, as the protocol requires. A padding oracle needs a party that decrypts chosen messages and
+    /// reveals the outcome; this key decrypts one answer and is discarded.
     func decrypt(_ ciphertext: [UInt8]) throws -> Secret {
         var plain: [UInt8]
         do { plain = try key.decrypt(ciphertext, padding: .insecurePKCS1v1_5) } catch {

@@ -3,13 +3,13 @@ import Evidence
 import Formats
 import HTTP
 
-/// The virtee handshake from the guest's side, once through: auth, attest, key. docs/virtee.md describes it.
+/// One virtee handshake from the guest's side: auth, attest, key. docs/virtee.md describes it.
 struct Handshake {
-    /// The broker cannot answer now, or cannot be reached. The whole handshake may be tried again, with a
-    /// new challenge: a challenge is answered once only.
+    /// The broker cannot answer now, or is unreachable. Repeat the whole handshake, with a new challenge: a challenge
+    /// is answered once only.
     struct Postponed: Error {
         let reason: String
-        /// What the broker asked for.
+        /// The broker's Retry-After.
         var retryAfter: Duration?
     }
 
@@ -69,7 +69,7 @@ struct Handshake {
         GuestFailure(.refused, "The answer to \(call) cannot be used: \(reason).")
     }
 
-    /// The value of the cookie `session_id`, if it is one that can be sent back.
+    /// The value of the cookie `session_id`, if it is valid in a request.
     static func session(in headers: HTTPFields) -> String? {
         for header in headers[values: .setCookie] {
             let pair = header.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1)
@@ -94,7 +94,7 @@ struct Handshake {
                 trimmed(line[...]).unicodeScalars.filter { $0.properties.generalCategory != .control }))
     }
 
-    /// Source: RFC 3986, section 2.3, for what need not be escaped.
+    /// Percent-encodes an id. Source of the unreserved characters: RFC 3986, section 2.3.
     private static func escaped(_ id: String) -> String {
         var text = ""
         for byte in id.utf8 {
@@ -110,7 +110,7 @@ struct Handshake {
     }
 }
 
-/// What a guest sends.
+/// A guest's messages.
 private enum Messages {
     /// `POST /auth`, in the form that all servers read: extra-params as a string that holds JSON.
     static func auth(workload: String) -> [UInt8] {
@@ -126,7 +126,7 @@ private enum Messages {
             .init("report", .text(Hex.encode(evidence.report.bytes).uppercased())),
             .init("cert_chain", .text(chain.encodedText)),
         ]
-        // Version 2 reports do not say; the broker then takes it from the certificate.
+        // Version 2 reports do not state the product; the broker then takes it from the certificate.
         if let product = evidence.report.product {
             fields.append(.init("gen", .text(product.rawValue.lowercased())))
         }

@@ -15,14 +15,14 @@ extension GuestEvidence {
         }
     }
 
-    /// Over what is there: it may be a device.
+    /// Overwrites in place: the path may be a device.
     private static func write(_ bytes: [UInt8], to path: String) throws(FileError) {
         let file = try OpenFile(path, .overwrite(mode: 0o644))
         try file.write(bytes)
         try file.close()
     }
 
-    /// 64 bytes from hex.
+    /// Parses report data, 64 bytes in hex.
     public static func reportData(_ digits: String) throws -> [UInt8] {
         guard let bytes = Hex.decode(digits), bytes.count == 64 else {
             throw GuestFailure(.unusable, "--report-data must have 128 hex digits: 64 bytes for the report to carry.")

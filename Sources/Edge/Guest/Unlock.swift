@@ -1,15 +1,15 @@
 public import Bytes
 
-/// Gets a workload's secret for the guest that this runs in, with patience for a network that is not up yet.
+/// Gets a workload's secret for this guest, with retries while the network is not up yet.
 public struct Unlock: Sendable {
     public var workload: String
     public var address: BrokerAddress
     public var device = DeviceSettings()
     /// 2,048 or 4,096.
     public var rsaBits = 2_048
-    /// For everything, with all tries.
+    /// The time for all tries together.
     public var timeout: Duration = .seconds(60)
-    /// How often to try again. `nil`: for as long as there is time.
+    /// Most repeated tries; `nil`: until the timeout.
     public var retries: Int?
     /// The pause before the second try; it doubles up to ``longestPause``.
     public var firstPause: Duration = .milliseconds(500)
@@ -25,7 +25,7 @@ public struct Unlock: Sendable {
         try await secret(from: device.device(), tell: tell)
     }
 
-    /// The same with a device that was found already.
+    /// Gets the secret with a given device.
     func secret(from device: any EvidenceDevice, tell: @Sendable (String) -> Void) async throws -> Secret {
         guard !workload.isEmpty else { throw GuestFailure(.unusable, "--workload is empty.") }
         guard timeout > .zero else { throw GuestFailure(.unusable, "--timeout must be more than nothing.") }
@@ -54,7 +54,7 @@ public struct Unlock: Sendable {
         }
     }
 
-    /// Seconds, with one digit behind the point.
+    /// Seconds with one decimal.
     private static func text(_ duration: Duration) -> String {
         let tenths = (duration.components.seconds * 10) + (duration.components.attoseconds / 100_000_000_000_000_000)
         return "\(tenths / 10).\(tenths % 10)"

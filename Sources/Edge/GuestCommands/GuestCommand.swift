@@ -8,8 +8,8 @@ package struct GuestCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "guest", abstract: "Inside a confidential guest: get its secret, or its evidence.",
         discussion: """
-            Exits with 1 when the broker refused, 2 when an argument or a device cannot be used, 3 when no \
-            broker to be trusted answered in time, and 4 when the secret could not be put to use.
+            Exits with 1 if the broker refused, 2 if an argument or a device cannot be used, 3 if no trusted \
+            broker answered in time, and 4 if the secret could not be delivered.
             """,
         subcommands: [Unlock.self, Evidence.self, Status.self])
 
@@ -25,15 +25,15 @@ package struct GuestCommand: AsyncParsableCommand {
         @Option(help: "sha256: and hex, over the SubjectPublicKeyInfo of the server's certificate. May be repeated.")
         var pin: [String] = []
         @Option(help: "A PEM file with the CA of the server's certificate, instead of the system's.") var ca: String?
-        @Flag(help: "Accept http://, where anyone on the way could answer in the broker's place.") var insecureHttp =
-            false
+        @Flag(help: "Accept http://, where an attacker on the network could answer as the broker.")
+        var insecureHttp = false
         @Option(help: "Where the secret goes: - (standard output, the default) or a file.") var out: String?
         @Option(
             parsing: .upToNextOption,
             help: ArgumentHelp("Open this LUKS device with the secret.", valueName: "device> <name"))
         var cryptsetup: [String] = []
         @Option(help: "How long to try, e.g. 60s or 5m.") var timeout = "60s"
-        @Option(help: "How often to try again at most (default: while there is time).") var retries: Int?
+        @Option(help: "Most repeated tries (default: until the timeout).") var retries: Int?
         @Option(help: "Bits of the key that the secret is encrypted to: 2048, or 4096 for longer secrets.")
         var rsaBits = 2_048
         @OptionGroup var devices: Devices
@@ -57,7 +57,7 @@ package struct GuestCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Save a fresh report, for kbs verify snp.")
 
-        @Option(help: "What the report shall carry, 128 hex digits.") var reportData: String
+        @Option(help: "The report data, 128 hex digits.") var reportData: String
         @Option(help: "The file for the report, 1,184 bytes.") var out: String
         @Option(help: "A file for the host's certificates, PEM.") var certificates: String?
         @OptionGroup var devices: Devices
@@ -73,7 +73,7 @@ package struct GuestCommand: AsyncParsableCommand {
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say which evidence devices are there; exits with 2 when none can be used.")
+            abstract: "List the evidence devices; exits with 2 if none can be used.")
 
         @OptionGroup var devices: Devices
 
@@ -102,11 +102,11 @@ package struct GuestCommand: AsyncParsableCommand {
 }
 
 @Sendable private func say(_ sentence: String) {
-    // There is nowhere to tell that this failed.
+    // A failure here cannot be reported anywhere.
     try? StandardStream.errors.write(Array("kbs guest: \(sentence)\n".utf8))
 }
 
-/// Runs with the process hardened, and ends with the failure's own status.
+/// Runs with a hardened process, and exits with the failure's status.
 private func reporting(_ body: () async throws -> Void) async throws {
     ProcessHardening.apply()
     do { try await body() } catch let failure as GuestFailure {

@@ -1,7 +1,7 @@
 package import Arguments
 import Release
 
-/// The program `kbs-guest`: `kbs guest` without the rest, for an initramfs.
+/// The program `kbs-guest`: `kbs guest` alone, for an initramfs.
 package struct KBSGuest: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "kbs-guest", abstract: GuestCommand.configuration.abstract,

@@ -1,32 +1,33 @@
 public import Broker
 public import HTTP
 
-/// One call of the server's as a value: where it is, who may make it, what it takes, how it fails, and what it does.
+/// One call of the server as a value: path, right, body rule, form of failures, and handler.
 ///
-/// Routing, `405`, the check of rights, the bounds of bodies, the labels of metrics and the API's description are all made
-/// from the list of calls, so that none of them can know of a call what the others do not.
+/// Routing, `405`, the check of rights, the bounds of bodies, the labels of metrics and the API's description are all
+/// made from the one list of calls, and so always agree.
 public struct Call: Sendable {
     public let method: HTTPRequest.Method
     public let path: CallPath
-    /// What metrics, spans and the log name it by. Calls of one path have one label.
+    /// The call's name in metrics, spans and the log. Calls of one path have one label.
     public let label: String
     public let body: BodyRule
-    /// Whether an address has a bounded number of requests for it. What supervisors ask is never limited.
+    /// Whether the request limit of an address applies. Supervisors' probes are never limited.
     public let isLimited: Bool
     public let form: any FailureForm
     /// `nil`: the API's description leaves it out.
     public let operation: Operation?
     public let handler: Handler
-    /// Whether what answers it looks at every name in it, so that a caller may come who has a right in some scopes only.
+    /// Whether the handler checks every name in the request against the caller's reach. Only then is a caller admitted
+    /// whose right is limited to scopes.
     public let checksNames: Bool
 
-    /// What answers it. Only what was admitted has somebody on whose behalf it acts.
+    /// The handler of a request. Only an admitted request has an actor.
     public enum Handler: Sendable {
         case open(@Sendable (Request) async throws -> Response)
         case admitted(Right, @Sendable (Request, Admission) async throws -> Response)
     }
 
-    /// A call that anyone may make; what it gives is decided by what the request proves.
+    /// A call open to everyone; its handler decides by the proof in the request.
     public init(
         _ method: HTTPRequest.Method, _ path: CallPath, label: String, body: BodyRule = .unread, isLimited: Bool = true,
         form: any FailureForm, operation: Operation? = nil,
@@ -35,10 +36,10 @@ public struct Call: Sendable {
         self.init(method, path, label, body, isLimited, form, operation, .open(answer), checksNames: false)
     }
 
-    /// A call for those who have a right.
+    /// A call for callers with a right.
     ///
-    /// - Parameter checksNames: whether `answer` holds every name in the request to the admission's reach. Without that
-    ///   nobody is let through whose right is of a scope.
+    /// - Parameter checksNames: whether `answer` checks every name in the request against the admission's reach.
+    ///   Without that, callers whose right is limited to scopes are refused.
     public init(
         _ method: HTTPRequest.Method, _ path: CallPath, label: String, right: Right, checksNames: Bool = false,
         body: BodyRule = .unread, form: any FailureForm, operation: Operation? = nil,
@@ -63,17 +64,17 @@ public struct Call: Sendable {
         self.handler = handler
     }
 
-    /// `nil`: anyone may make it.
+    /// The required right; `nil`: open to everyone.
     public var right: Right? {
         guard case .admitted(let right, _) = handler else { return nil }
         return right
     }
 }
 
-/// What a caller must be allowed to do.
+/// The right that a call requires.
 public enum Right: Sendable, Hashable {
     case permission(Role.Permission)
-    /// To register a workload with the guests' protocol, whose clients have no credentials.
+    /// To register a workload through the guests' protocol, whose clients have no credentials.
     case registering
 
     public var permission: Role.Permission {
@@ -84,19 +85,19 @@ public enum Right: Sendable, Hashable {
     }
 }
 
-/// How long a call's body may be.
+/// The bound of a call's body.
 public enum BodyRule: Sendable {
-    /// Nothing is read of it.
+    /// The body is not read.
     case unread
-    /// In bytes.
+    /// At most this many bytes.
     case upTo(Int)
-    /// Evidence, which waits for its turn to be verified. What answers a challenge of this server's may be longer than what
-    /// anyone may send.
+    /// Evidence, which waits for verification. An answer to this server's challenge may be longer than a stranger's
+    /// body.
     ///
     /// - Parameters:
-    ///   - awaited: for what answers a challenge, in bytes.
-    ///   - mayBeLong: whether the request is of a kind that has long evidence.
-    ///   - isAwaited: whether it answers a challenge, by its head.
+    ///   - awaited: longest answer to a challenge, in bytes.
+    ///   - mayBeLong: whether the request is of a kind with long evidence.
+    ///   - isAwaited: whether the request's head shows an answer to a challenge.
     case evidence(
         upTo: Int, awaited: Int, mayBeLong: @Sendable (Request) -> Bool, isAwaited: @Sendable (Request) -> Bool)
 }

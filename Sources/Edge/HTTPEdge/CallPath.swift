@@ -1,7 +1,7 @@
 import Bytes
 
-/// A call's path: literal segments, `:name` for one segment, and at the end `**name` for everything that follows. A slash
-/// at the end makes it another path.
+/// A call's path: literal segments, `:name` for one segment, and at the end `**name` for the rest of the path. A slash
+/// at the end makes a different path.
 public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, CustomStringConvertible {
     enum Segment: Sendable, Hashable {
         case literal(String)
@@ -10,7 +10,7 @@ public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, Cu
     }
 
     let segments: [Segment]
-    /// The segments up to the first that is not literal, with a slash before each and, where more follows, after the last.
+    /// The leading literal segments, with a slash before each and, if another segment follows, after the last.
     private let literalPrefix: String
 
     public init(stringLiteral text: String) { self.init(text) }
@@ -24,7 +24,7 @@ public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, Cu
         literalPrefix = Self.literalPrefix(of: segments)
     }
 
-    /// With a slash before each segment.
+    /// The path for metrics and spans, e.g. `/api/v1/workloads/:workload`.
     public var description: String {
         segments.isEmpty
             ? "/"
@@ -48,12 +48,12 @@ public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, Cu
 
     var isLiteral: Bool { names.isEmpty }
 
-    /// Empty when a name stands there: no path begins with one.
+    /// The first literal segment; empty if the path begins with a name, as none does.
     var firstSegment: String { if case .literal(let text)? = segments.first { text } else { "" } }
 
     var takesRest: Bool { if case .rest? = segments.last { true } else { false } }
 
-    /// What stands in the path by name.
+    /// The names of the path's parameters.
     public var names: [String] {
         segments.compactMap { segment in
             switch segment {
@@ -73,10 +73,10 @@ public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, Cu
         }.joined()
     }
 
-    /// Whether a path has this form exactly: each segment once, none of them empty, no slash behind the last. What `**`
-    /// stands for is at least one byte, and otherwise whatever it is.
+    /// Matches a request's path exactly: each segment once, none of them empty, no slash at the end. `**` matches one
+    /// or more bytes of any kind.
     ///
-    /// - Returns: what stands in the places of names; nil when the path is another.
+    /// - Returns: the values of the names; nil if the path does not match.
     func match(_ path: String) -> Parameters? {
         guard path.utf8.starts(with: literalPrefix.utf8) else { return nil }
         var values: [(name: String, value: Substring)] = []
@@ -102,7 +102,7 @@ public struct CallPath: Sendable, Hashable, ExpressibleByStringInterpolation, Cu
     }
 }
 
-/// The segments of a path that stand where its call has names, as they were sent: percent-encoded.
+/// The values of a path's names, as they were sent: percent-encoded.
 public struct Parameters: Sendable {
     var values: [(name: String, value: Substring)] = []
 

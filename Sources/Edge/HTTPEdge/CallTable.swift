@@ -1,17 +1,19 @@
 import Bytes
 public import HTTP
 
-/// The calls of a listener, found by method and path.
+/// The routing table of a listener: calls by method and path.
 ///
-/// Each path has exactly one form: an empty segment or a slash at the end makes it another path, which there is not. A
-/// proxy in front and this server then read the same path in the same way.
+/// Each path has exactly one spelling: an empty segment or a slash at the end makes another path, which does not exist.
+/// So this server and a proxy before it read a path in the same way.
 public struct CallTable: Sendable {
-    /// What there is at a path.
+    /// The result of a look-up.
     public enum Match: Sendable {
         case call(Call, Parameters)
-        /// There are calls at the path, and none with the method.
+        /// The path has calls, but none with this method.
         case otherMethods([Call])
-        /// - Parameter form: how that is told.
+        /// The path has no call.
+        ///
+        /// - Parameter form: the form of the 404.
         case nothing(any FailureForm)
     }
 
@@ -21,8 +23,7 @@ public struct CallTable: Sendable {
     }
 
     private let literal: [ExactText: Place]
-    /// Those with names in them, by their first segment, which is none: the longest first, and those that take the rest of
-    /// a path last.
+    /// Paths with names, by their literal first segment: the longest first, and those with `**` last.
     private let patterns: [ExactText: [Place]]
     private let elsewhere: [(prefix: String, form: any FailureForm)]
     private let usual: any FailureForm
@@ -30,8 +31,8 @@ public struct CallTable: Sendable {
 
     /// - Parameters:
     ///   - calls: each method of a path once.
-    ///   - elsewhere: under which prefixes the absence of a call is told in which form.
-    ///   - usual: the form under all others.
+    ///   - elsewhere: the form of a 404, by the path's prefix.
+    ///   - usual: the form of a 404 under all other prefixes.
     public init(
         _ calls: [Call], elsewhere: [(prefix: String, form: any FailureForm)] = [], otherwise usual: any FailureForm
     ) {
@@ -51,7 +52,7 @@ public struct CallTable: Sendable {
         guard let (place, parameters) = place(path) else {
             return .nothing(elsewhere.first { path.utf8.starts(with: $0.prefix.utf8) }?.form ?? usual)
         }
-        // HEAD is answered wherever GET is: the server leaves out the body.
+        // HEAD is answered like GET: the server leaves out the body.
         let wanted = method == .head ? .get : method
         guard let call = place.calls.first(where: { $0.method == wanted }) else { return .otherMethods(place.calls) }
         return .call(call, parameters)
@@ -68,7 +69,7 @@ public struct CallTable: Sendable {
 }
 
 extension CallTable.Match {
-    /// What metrics name the request by: a list that nobody outside can lengthen.
+    /// The request's label in metrics. Labels are a fixed list that callers cannot lengthen.
     public var label: String {
         switch self {
         case .call(let call, _): call.label
@@ -77,10 +78,10 @@ extension CallTable.Match {
         }
     }
 
-    /// The label of what there is no call for.
+    /// The label of requests without a call.
     public static let unknown = "other"
 
-    /// The path with names in the places of what a request has there; nil where there is no such path.
+    /// The path's pattern, with names in place of a request's values; nil without a call.
     public var path: CallPath? {
         switch self {
         case .call(let call, _): call.path
@@ -89,7 +90,7 @@ extension CallTable.Match {
         }
     }
 
-    /// How a failure is told.
+    /// The form of failures.
     public func form() -> any FailureForm {
         switch self {
         case .call(let call, _): call.form
@@ -98,7 +99,7 @@ extension CallTable.Match {
         }
     }
 
-    /// - Throws: ``HTTPError`` where there is no call to be made.
+    /// - Throws: ``HTTPError`` if there is no call.
     public func call(_ method: HTTPRequest.Method) throws(HTTPError) -> (Call, Parameters) {
         switch self {
         case .call(let call, let parameters): return (call, parameters)

@@ -3,12 +3,12 @@ public import HTTP
 import HTTPServer
 public import Logging
 
-/// How a call tells whoever made it what went wrong: each dialect has a form of its own.
+/// The form in which a call reports failures: each dialect has its own.
 public protocol FailureForm: Sendable {
-    /// - Parameter status: another than the code's own.
+    /// - Parameter status: replaces the code's own status.
     func response(to refusal: Refusal, status: HTTPResponse.Status?) -> Response
 
-    /// What HTTP itself has against the request, but for the error's own header fields.
+    /// The response to an HTTP error, without the error's own header fields.
     func response(to error: HTTPError) -> Response
 
     /// The form for a request, where calls of two dialects share a path.
@@ -18,8 +18,7 @@ public protocol FailureForm: Sendable {
 extension FailureForm {
     public func form(for request: Request) -> any FailureForm { self }
 
-    /// The answer to whatever a call has thrown. Nothing fails open, and nobody outside learns the details of what nobody
-    /// expected: the log does.
+    /// The response to any error thrown by a call. Unexpected errors refuse, and their details go to the log only.
     public func response(toThrown error: any Error, of request: Request, logger: Logger) -> Response {
         let form = form(for: request)
         switch error {
@@ -31,13 +30,13 @@ extension FailureForm {
             return response
         case BodyFailure.noRoom:
             return form.told(
-                Refusal(.overloaded, "The server has more requests in memory than it can: try again.", retryAfter: 2))
+                Refusal(.overloaded, "The server has no memory left for the request: try again.", retryAfter: 2))
         case is CancellationError:
             return form.told(Refusal(.unavailable, "The server is stopping.", retryAfter: 5))
         default:
             logger.error(
                 "A request failed.", metadata: ["error": "\(error)", "path": "\(request.uri.path.prefix(200))"])
-            return form.told(Refusal(.unavailable, "The server could not do this; its log says why.", retryAfter: 5))
+            return form.told(Refusal(.unavailable, "The server failed; its log has the reason.", retryAfter: 5))
         }
     }
 
@@ -49,7 +48,7 @@ extension FailureForm {
     }
 }
 
-/// A refusal that is told with another status than its code's.
+/// A refusal with another status than its code's.
 public struct Refused: Error, Sendable {
     public let refusal: Refusal
     public let status: HTTPResponse.Status
@@ -60,7 +59,7 @@ public struct Refused: Error, Sendable {
     }
 }
 
-/// A sentence, with the refusal's code before it.
+/// Plain text: the refusal's code, then its sentence.
 public struct PlainText: FailureForm {
     public init() {}
 
@@ -68,7 +67,7 @@ public struct PlainText: FailureForm {
         Self.response(refusal.description, to: refusal, status: status)
     }
 
-    /// - Parameter sentence: the refusal's, in the form that its reader needs.
+    /// - Parameter sentence: the refusal's sentence, perhaps shortened.
     public static func response(
         _ sentence: String, to refusal: Refusal, status: HTTPResponse.Status? = nil
     ) -> Response {
@@ -84,7 +83,7 @@ public struct PlainText: FailureForm {
 }
 
 extension HTTPError {
-    /// What whoever made the request is told.
+    /// The sentence for the caller.
     public func sentence(wherePathLeadsNowhere nothing: String) -> String {
         if let body { return body }
         return switch status {
@@ -94,14 +93,14 @@ extension HTTPError {
         }
     }
 
-    /// How a caller can prove itself. Clients that can only do Basic ask for a password when they see this.
+    /// The accepted authentication schemes. Clients that support Basic only ask for a password when they see this.
     public static var challenges: [String] {
         ["Bearer realm=\"swift-kbs\"", "Basic realm=\"swift-kbs\", charset=\"UTF-8\""]
     }
 }
 
 extension Refusal.Code {
-    /// The HTTP status that goes with it, but for the guest components, which decide by theirs.
+    /// The HTTP status of the code. Guest components use statuses of their own: `GuestForm`.
     public var status: HTTPResponse.Status {
         switch self {
         case .malformed, .invalidField, .challengeInvalid, .challengeExpired, .challengeUsed, .workloadChanged,

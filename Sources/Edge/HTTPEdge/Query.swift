@@ -1,18 +1,18 @@
 public import Broker
 public import Bytes
 
-/// A request's query, of which every name is known.
+/// A request's query with known names only.
 public struct Query: Sendable {
     private var values: [ExactText: String] = [:]
 
     public init() {}
 
-    /// - Throws: a ``Refusal`` for a name that means nothing here, or that comes twice.
+    /// - Throws: a ``Refusal`` for an unknown name, or one that occurs twice.
     public init(_ uri: URI, knowing known: some Sequence<ExactText>) throws(Refusal) {
         let known = Set(known)
         for (name, value) in uri.queryParameters {
             guard known.contains(ExactText(name)) else {
-                throw Refusal(.malformed, "There is no parameter \"\(name.prefix(40))\" here.")
+                throw Refusal(.malformed, "The parameter \"\(name.prefix(40))\" is unknown here.")
             }
             guard values.updateValue(value, forKey: ExactText(name)) == nil else {
                 throw Refusal(.malformed, "The parameter \(name) comes twice.")
@@ -30,7 +30,7 @@ public struct Query: Sendable {
         return number
     }
 
-    /// How many a page may hold: 100, or from 1 to 1,000.
+    /// The page size: 1 to 1,000, default 100.
     public func limit() throws(Refusal) -> Int {
         guard let text = values["limit"] else { return 100 }
         guard let limit = Int(text), (1...1_000).contains(limit) else {

@@ -3,24 +3,24 @@ import Bytes
 public import HTTP
 public import HTTPServer
 
-/// A request of which the head has come. Its body is read when it is asked for.
+/// A request whose head has arrived. Its body is read on demand.
 public struct Request: Sendable {
     public let head: HTTPRequest
     public let uri: URI
-    /// Who sent it: whoever is at the other end of the connection, or behind a trusted proxy there.
+    /// The sender: the peer of the connection, or the client that a trusted proxy names.
     public let caller: Peer
-    /// DER of the client's certificate, which leads to `tls.client_ca` and is valid now; nil when it showed none.
+    /// The client's certificate, DER, verified to lead to `tls.client_ca` and to be valid now; nil without one.
     public var certificate: [UInt8]?
-    /// What stands in the path where its call has names.
+    /// The values of the call path's names.
     public var parameters = Parameters()
-    /// The query, as far as its call has one.
+    /// The query, if the call takes one.
     public var query = Query()
-    /// Of its body, in bytes, as its call has it.
+    /// Longest body that the call accepts, in bytes.
     public var longestBody: Int
     private var body: Body
 
     /// - Parameters:
-    ///   - path: path and query, where they are another form of those in the head.
+    ///   - path: path and query, if they differ from the head's.
     ///   - longestBody: in bytes.
     public init(head: HTTPRequest, path: String? = nil, body: Body, from caller: Peer = Peer(), longestBody: Int = 0) {
         self.head = head
@@ -54,8 +54,8 @@ public struct Request: Sendable {
         return values
     }
 
-    /// What a name stands for in the path, percent-decoded. An id may hold slashes in any place; it holds no percent sign, so
-    /// that decoding it is never wrong.
+    /// The value of a name in the path, percent-decoded. An id may hold slashes anywhere, but no percent sign, so
+    /// decoding is unambiguous.
     public func parameter(_ name: String) throws(Refusal) -> String {
         guard let text = PercentEncoding.decode(parameters[name] ?? "") else {
             throw Refusal(.malformed, "The path is not percent-encoded UTF-8.")
@@ -65,7 +65,7 @@ public struct Request: Sendable {
 }
 
 extension Request {
-    /// A body, as it comes or as it was read before.
+    /// A body, not yet read or already read.
     public enum Body: Sendable {
         case incoming(IncomingBody)
         case collected([UInt8])
@@ -73,8 +73,8 @@ extension Request {
 
     /// The whole body.
     ///
-    /// - Throws: ``HTTPError`` when it is longer than its call's may be, or is no body by HTTP's rules;
-    ///   `BodyFailure.noRoom` when the bodies of all requests would take too much memory.
+    /// - Throws: ``HTTPError`` if it is longer than the call accepts or malformed by HTTP's rules; `BodyFailure.noRoom`
+    ///   if the bodies of all requests would take too much memory.
     public func bytes() async throws -> [UInt8] {
         switch body {
         case .collected(let bytes):
@@ -85,7 +85,7 @@ extension Request {
                 switch error {
                 case .tooLong(let longest): throw HTTPError.bodyTooLong(longest)
                 case .malformed(let fault): throw HTTPError(fault.status, message: fault.reason)
-                // Nobody reads this answer; the log and the metrics should not blame the server.
+                // The client is gone; a 4xx keeps the log and the metrics from blaming the server.
                 case .connectionEnded: throw HTTPError(.clientClosedRequest)
                 case .alreadyRead: throw CancellationError()
                 case .noRoom: throw error
@@ -101,21 +101,21 @@ extension Request {
         return bytes
     }
 
-    /// - Throws: ``HTTPError`` where the request says that its body is something else than JSON.
+    /// - Throws: ``HTTPError`` if the content type is not JSON.
     public func requireJSON() throws(HTTPError) {
-        // Most clients say it so.
+        // The usual spelling, checked first.
         guard let type = headers[.contentType], !type.utf8.elementsEqual("application/json".utf8) else { return }
         guard CombiningMarks.isASCII(type) else { throw HTTPError(.unsupportedMediaType) }
         let essence = String(type.prefix { $0 != ";" && $0 != " " && $0 != "\t" }).lowercased()
         guard essence == "application/json" else { throw HTTPError(.unsupportedMediaType) }
     }
 
-    /// The body of a request that has JSON, or does not say.
+    /// The body of a request with JSON, or without a content type.
     public func jsonBody() async throws -> [UInt8] {
         try requireJSON()
         return try await bytes()
     }
 
-    /// How long the body is, as the request says it.
+    /// The body's length, as stated by the request.
     public var statedLength: Int? { headers[.contentLength].flatMap { Int($0) } }
 }

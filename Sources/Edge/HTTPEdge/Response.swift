@@ -3,13 +3,13 @@ public import Formats
 public import HTTP
 public import HTTPServer
 
-/// What a handler answers.
+/// A handler's response.
 public struct Response: Sendable {
     public var status: HTTPResponse.Status
-    /// Without those of the connection and of the body's length, which the server adds.
+    /// Header fields, without those of the connection and of the body's length, which the server adds.
     public var headers: HTTPFields
     public var body: ResponseBody
-    /// Why it was not done. It is not sent: what counts and records refusals looks at it.
+    /// The reason of a refusal, for metrics and records; not sent.
     public var refusal: Refusal?
 
     public init(status: HTTPResponse.Status, headers: HTTPFields = [:], body: ResponseBody = .bytes([])) {
@@ -24,7 +24,7 @@ public struct Response: Sendable {
             status: status, headers: [.contentType: "text/plain; charset=utf-8"], body: .bytes(Array(text.utf8)))
     }
 
-    /// JSON that is put together already, which no cache keeps.
+    /// Encoded JSON, marked as not cacheable.
     public init(status: HTTPResponse.Status = .ok, json: [UInt8]) {
         self.init(
             status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"], body: .bytes(json))
@@ -44,11 +44,11 @@ public struct Response: Sendable {
 
 public enum ResponseBody: Sendable {
     case bytes([UInt8])
-    /// Made while it is sent. Without a length it goes in chunks.
+    /// Produced while it is sent. Without a length it is sent in chunks.
     case stream(length: Int?, @Sendable (BodyWriter) async throws -> Void)
 }
 
-/// A failure that has an HTTP status, and perhaps a sentence for whoever made the request.
+/// A failure with an HTTP status, and perhaps a sentence for the caller.
 public struct HTTPError: Error, Sendable, CustomStringConvertible {
     public let status: HTTPResponse.Status
     public let headers: HTTPFields

@@ -5,7 +5,7 @@ public struct URI: Sendable, Hashable, CustomStringConvertible {
     /// Path and query, as they were sent.
     public let string: String
     public let path: String
-    /// Behind the question mark; nil without one.
+    /// The text after the question mark; nil without one.
     public let query: String?
 
     public init(_ string: String) {
@@ -17,12 +17,11 @@ public struct URI: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { string }
 
-    /// The query's names, as they were sent, and values, decoded, in their order. A name without a sign of equality has an
-    /// empty value. A value in which a percent sign encodes nothing stands as it was sent; bytes that are not UTF-8 become
-    /// replacement characters.
+    /// The query's names, as sent, and values, decoded, in their order. A name without `=` has an empty value. A value
+    /// with an invalid percent sign stays as sent; bytes that are not UTF-8 become replacement characters.
     public var queryParameters: [(name: String, value: String)] {
         var pairs = (query ?? "").split(separator: "&", omittingEmptySubsequences: false)
-        // Nothing, or what a `&` at the end leaves.
+        // An empty query, or a final `&`.
         if pairs.last?.isEmpty == true { pairs.removeLast() }
         return pairs.map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -7,9 +7,9 @@ extension BrokerAssembly {
     /// The administration API over this broker.
     ///
     /// - Parameters:
-    ///   - signer: gives the key that checkpoints are signed with.
+    ///   - signer: returns the signing key for checkpoints.
     ///   - replacesWorkloads: whether a registered workload may be registered again.
-    ///   - status: how the server is; `nil` where none runs.
+    ///   - status: the server's status; `nil` without a running server.
     package func administration(
         signer: @escaping @Sendable () async throws -> CheckpointKey, replacesWorkloads: Bool,
         status: (@Sendable () async throws -> ServerStatus)? = nil
@@ -20,7 +20,7 @@ extension BrokerAssembly {
             longestBody: settings.limits.body, longestResource: settings.limits.resource)
     }
 
-    /// What an operator on this machine can do with the data folder. A server may run on it at the same time.
+    /// Administration on the data folder by a local operator. A server may run on the folder at the same time.
     package var administrator: Administrator {
         Administrator(
             administration(signer: checkpointKey, replacesWorkloads: true), for: Admission(.local(user: getuid())))

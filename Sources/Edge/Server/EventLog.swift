@@ -6,8 +6,8 @@ import FoundationEssentials
 import Logging
 import Tracing
 
-/// Writes what happens to the log, one line for each thing that an operator would look for. What a caller is refused again
-/// and again is counted.
+/// Logs the broker's events, one line for each event that an operator may look for. Repeated refusals of one caller are
+/// counted.
 struct EventLog: Sendable {
     let logger: Logger
 
@@ -96,14 +96,14 @@ struct EventLog: Sendable {
         for check in verdict?.failures ?? [] {
             metadata["check.\(check.name)"] = "expected \(check.expected), found \(check.found)"
         }
-        // What this server depends on has failed it, whoever asked.
+        // A dependency of the server has failed, whoever the caller is.
         let isFault = refusal.code == .unavailable
         logger.log(
             level: isFault ? .error : .notice, message, metadata: metadata,
             alike: isFault ? refusal.sentence : likeness(refusal))
     }
 
-    /// The same code to the same caller.
+    /// Refusals count as alike if they have the same code and caller.
     private func likeness(_ refusal: Refusal) -> String {
         "\(refusal.code.rawValue) \(ServiceContext.current?.caller.map { "\($0)" } ?? "")"
     }
@@ -118,8 +118,8 @@ struct EventLog: Sendable {
 }
 
 extension Logger.Metadata {
-    /// With the trail's end: where logs are collected it is out of reach of whoever can write to the database, and shows
-    /// later that nothing before it was cut off.
+    /// Adds the trail's end. In collected logs it is out of reach of a writer of the database, and later proves that
+    /// nothing before it was cut off.
     fileprivate func stating(_ head: AuditHead?) -> Logger.Metadata {
         guard let head else { return self }
         return merging(["trail": "\(head.sequence):\(Hex.encode(head.hash))"]) { $1 }

@@ -9,12 +9,12 @@ import Logging
 
 /// The sockets that a server listens on.
 struct ListeningSockets: Sendable {
-    /// For all calls, with TLS where the server has it.
+    /// Sockets for all calls, with TLS if configured.
     let all: [ListeningSocket]
-    /// For the calls of guests alone, without TLS.
+    /// Sockets for guests' calls only, without TLS.
     let guests: [ListeningSocket]
 
-    /// - Throws: ``InvalidSetting`` or a `SocketFailure` that says what to do.
+    /// - Throws: ``InvalidSetting`` or a `SocketFailure`, with the remedy.
     init(_ settings: Settings) throws {
         all = try settings.listeningAddresses().map { try ListeningSocket($0) }
         guests = try settings.guestsListen.map { [try ListeningSocket($0.listening, isPlain: true)] } ?? []
@@ -23,7 +23,7 @@ struct ListeningSockets: Sendable {
     var names: String { (all + guests).map { "\($0.address)" }.joined(separator: " and ") }
 }
 
-/// Serves HTTP on the server's sockets: limits of connections, TLS, and what stands behind the routes.
+/// The service that runs the HTTP server on its sockets.
 struct HTTPFront: Service {
     private let server: HTTP1Server
     private let sockets: ListeningSockets
@@ -31,7 +31,7 @@ struct HTTPFront: Service {
     private let stopTimeout: Duration
     private let manager: ServiceManager?
     private let logger: Logger
-    /// Is told each address once it is served.
+    /// Called with each address once it is served.
     private let onListening: @Sendable (Settings.Address) async -> Void
 
     init(
@@ -72,7 +72,7 @@ struct HTTPFront: Service {
         await server.stop(within: Task.isCancelled ? .zero : stopTimeout)
     }
 
-    /// It is the loops that must be alive.
+    /// Notifies the watchdog after every event loop has run.
     private func tellAlive(_ manager: ServiceManager, every pause: Duration, until stop: StopRequest) async {
         repeat {
             await server.comeRound()
@@ -80,6 +80,6 @@ struct HTTPFront: Service {
         } while await stop.sleep(for: pause)
     }
 
-    /// Tells clients that connections end, and goes on accepting.
+    /// Announces to clients that connections end; still accepts new ones.
     func announceEnd() { server.announceEnd() }
 }

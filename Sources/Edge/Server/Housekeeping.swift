@@ -3,8 +3,8 @@ import FoundationEssentials
 import Lifecycle
 import Logging
 
-/// Once a minute: removes sessions that have expired and attempts that are too many, and says in the trail how many
-/// records were left out.
+/// Once a minute: removes expired sessions and surplus attempts, and records in the trail how many records were
+/// omitted.
 struct Housekeeping: Service {
     let broker: Broker
     let store: any ServerStore
@@ -19,10 +19,11 @@ struct Housekeeping: Service {
         } while await stop.sleep(for: .seconds(60))
     }
 
-    /// A session remembers that its challenge was answered. One that an operator ends may do so while its challenge
-    /// could still be answered, so it stays for as long again as a challenge lives.
+    /// Removes expired sessions.
     ///
-    /// A clock that is further off than others allow for would have it forget what they still need.
+    /// A session's row also records that its challenge was answered. A session may end while its challenge could still
+    /// be answered, so its row stays for as long again as a challenge lives. A server whose clock is off by more than
+    /// the tolerance would remove rows that others still need, so it does not sweep.
     func sweep(at now: Date) async throws {
         let offset = try await store.clockOffset()
         guard abs(offset) <= Lifetimes.sharedClockTolerance else {

@@ -10,15 +10,15 @@ import MasterKeys
 import Release
 import Storage
 
-/// A key broker, put together from its rooms: see ``ServerParts`` for what they are.
+/// A key broker server, assembled from ``ServerParts``.
 package struct KBSServer: Sendable {
     private let settings: Settings
     private let loggers: Loggers
     private var logger: Logger { loggers[.kbs] }
-    /// `nil`: nobody wants to be told how the server fares.
+    /// The service manager (systemd); `nil` without one.
     private let manager: ServiceManager?
     private let environment: [String: String]
-    /// Is told the address once the server listens on one.
+    /// Called with each TCP address once the server listens on it.
     private let onListening: @Sendable (Settings.Address) async -> Void
 
     package init(
@@ -28,8 +28,8 @@ package struct KBSServer: Sendable {
         self.init(settings, loggers: Loggers(all: logger), onListening: onListening)
     }
 
-    /// - Parameter environment: the process's. It names the service manager's socket, if there is one, and what a collector
-    ///   asks for.
+    /// - Parameter environment: the process's environment. It names the service manager's socket, if there is one, and
+    ///   holds the collector's header fields.
     package init(
         _ settings: Settings, loggers: Loggers, environment: [String: String] = [:],
         onListening: @escaping @Sendable (Settings.Address) async -> Void = { _ in }
@@ -54,18 +54,18 @@ package struct KBSServer: Sendable {
         let variables = LibraryVariables.present(in: environment)
         if !variables.isEmpty {
             logger.notice(
-                "Libraries of this server obey variables of the environment: SECURITY.md says what they change.",
+                "Libraries of this server read environment variables: SECURITY.md says what they change.",
                 metadata: ["variables": "\(variables.joined(separator: ", "))"])
         }
         try ListeningRule.check(settings)
         if settings.tls.allowsInsecureHTTP && settings.tls.certificate == nil {
-            logger.warning("Registrations from other machines carry their secrets in the clear: there is no TLS.")
+            logger.warning("There is no TLS: registrations from other machines carry their secrets unencrypted.")
         }
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
         let traces = try TraceExport(
             settings.tracing, through: settings.outgoingProxies, headers: environment[TracingSettings.headersVariable],
             logger: logger)
-        // Before the database and the trail: where another server listens already, nothing is begun.
+        // Before the database and the trail are touched: if another server listens already, the start ends here.
         let sockets = try ListeningSockets(settings)
         do { try Folder.make(settings.dataFolder.filePath) } catch {
             throw InvalidSetting("the data folder \(error.description)")
@@ -90,12 +90,12 @@ package struct KBSServer: Sendable {
     private func serve(_ parts: ServerParts, on sockets: ListeningSockets, _ signals: ServerSignals) async throws {
         warn(isFresh: try await parts.isFresh)
         warnOfReaders(parts.folder.reader)
-        // That the database cannot be asked just now shows elsewhere.
+        // A database that is unreachable now is reported by the readiness checks.
         do { try await parts.trail.check.run() } catch is Refusal {} catch {
             logger.critical("THE AUDIT TRAIL IS NOT WHAT IT WAS.", metadata: ["problem": "\(error)"])
         }
         try await parts.broker.record(.start(settings, at: Date()))
-        // The last checkpoint is signed when all else has ended, the record of the end too.
+        // The last checkpoint is signed after everything else has ended, and so covers the record of the stop.
         let signing = Task {
             await parts.trail.writer(
                 interval: settings.checkpointInterval, records: settings.checkpointRecords, logger: loggers[.audit]
@@ -108,13 +108,13 @@ package struct KBSServer: Sendable {
         } catch {
             result = .failure(error)
         }
-        // Where this task was cancelled, the end is written down all the same.
+        // A separate task records the stop even if this one was cancelled.
         await Task {
             do {
                 try await parts.broker.recordOmissions()
                 try await parts.broker.record(AuditRecord(.stopServer, by: .server, at: Date()))
             } catch {
-                logger.error("The end could not be recorded in the trail.", metadata: ["error": "\(error)"])
+                logger.error("The stop could not be recorded in the trail.", metadata: ["error": "\(error)"])
             }
         }.value
         signing.cancel()
@@ -146,7 +146,7 @@ package struct KBSServer: Sendable {
                 reloader,
                 LimitReport(counters: parts.limits.counters, logger: loggers[.http]),
                 LibraryWatch(logger: logger),
-                // Last, so that it is stopped first.
+                // Last in order, so that it stops first.
                 DrainService(
                     readiness: parts.readiness, delay: .seconds(settings.drainDelay), logger: logger,
                     onStopping: {
@@ -165,7 +165,7 @@ package struct KBSServer: Sendable {
 
     private func warnOfReaders(_ reader: MasterKeyReader) {
         for warning in reader.warnings {
-            logger.warning("Others may read what opens every secret.", metadata: ["problem": "\(warning)"])
+            logger.warning("The master key can be read by others.", metadata: ["problem": "\(warning)"])
         }
     }
 
@@ -175,13 +175,13 @@ package struct KBSServer: Sendable {
                 AuditRecord(
                     .rotateKeys, by: .server, details: ["active": active, "resealed": "\(count)"], at: Date()))
         } catch {
-            logger.error("A rotation could not be recorded.", metadata: ["error": "\(error)"])
+            logger.error("A rotation could not be recorded in the trail.", metadata: ["error": "\(error)"])
         }
     }
 
-    /// Says what a security reviewer would want to be told.
+    /// Logs the settings that weaken security.
     ///
-    /// - Parameter isFresh: whether nobody has set up who may administer.
+    /// - Parameter isFresh: whether no credentials exist yet.
     private func warn(isFresh: Bool) {
         if let roots = settings.simulatedRoots {
             let names = (Array(roots.snp.keys) + roots.sev.keys).sorted().joined(separator: ", ")
@@ -212,17 +212,17 @@ package struct KBSServer: Sendable {
                 """, metadata: ["data": "\(settings.dataFolder.filePath)"])
         }
         if settings.policy.snp.allowsDebug || settings.policy.allowsSEVDebug {
-            logger.warning("Guests that their host may read are accepted, if they are registered so.")
+            logger.warning("Guests that their host may debug are accepted, if registered so: the host can read them.")
         }
         if settings.policy.snp.minimumTCB.isEmpty {
             logger.warning(
                 """
-                Any SEV-SNP firmware will do, also one with known holes, unless a policy says otherwise: set \
+                Any SEV-SNP firmware will do, also with known vulnerabilities, unless a policy says otherwise: set \
                 snp.minimum_tcb.milan, .genoa and .turin to what AMD's last security bulletin asks for.
                 """)
         }
         if settings.policy.snp.allowsProvisionalFirmware {
-            logger.warning("Hosts whose firmware can be rolled back are accepted.")
+            logger.warning("Hosts with uncommitted firmware, which can be rolled back, are accepted.")
         }
     }
 }

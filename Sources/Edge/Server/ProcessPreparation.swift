@@ -5,10 +5,10 @@ import Lifecycle
 package import Logging
 
 extension KBSServer {
-    /// Makes this process a server's: call it once, before ``run()`` and before other threads are started.
+    /// Prepares the process for a server. Call it once, before ``run()`` and before other threads start.
     ///
-    /// A write to a connection or pipe that nobody reads is an error from then on, and a fault of the process leaves a
-    /// line in the log's form. Reports' signatures are verified by Nettle, unless it must be a FIPS module.
+    /// Afterwards a write to a closed connection or pipe is an error and no signal, and a fault of the process leaves a
+    /// line in the log's form. Reports' signatures are verified by Nettle, unless a FIPS module is required.
     package static func prepareProcess(_ format: LogFormat) {
         Signal.ignoreFailedWrites()
         HTTPClientLibrary.prepareProcess()

@@ -19,7 +19,7 @@ import Storage
 import VirteeDialect
 import X509
 
-/// What a server consists of, made from its settings.
+/// The components of a server, made from its settings.
 struct ServerParts: Sendable {
     let loggers: Loggers
     let assembly: BrokerAssembly
@@ -28,7 +28,7 @@ struct ServerParts: Sendable {
     var broker: Broker { assembly.broker }
     /// Follows no redirects.
     private let client: HTTP1Client
-    /// What policies may ask beside their rules, and the routes for Trustee's policies pass them on to.
+    /// The Open Policy Agent that policies may ask and that Trustee's policy routes forward to.
     let agent: (any PolicyAgent)?
     let renewal: EndorsementRenewal
     let trail: Trail
@@ -37,7 +37,7 @@ struct ServerParts: Sendable {
     let limits: ServerLimits
     /// `nil`: plain HTTP.
     let tls: CurrentTLS?
-    /// `nil`: no collector is sent spans.
+    /// `nil` without a collector of spans.
     let traces: TraceExport?
     private let operators: OperatorKeys
     private let tokens: TokenService
@@ -101,7 +101,7 @@ struct ServerParts: Sendable {
         self.traces = traces
     }
 
-    /// Servers that share a database agree on when a session ends only as far as their clocks do.
+    /// Servers that share a database agree on a session's end only as far as their clocks agree.
     private static func clockCheck(_ store: any ServerStore) -> ReadinessCheck {
         ReadinessCheck("clock") {
             let offset = try await store.clockOffset()
@@ -114,7 +114,7 @@ struct ServerParts: Sendable {
         }
     }
 
-    /// What serves HTTP.
+    /// The service for HTTP.
     func front(
         on sockets: ListeningSockets, manager: ServiceManager?,
         onListening: @escaping @Sendable (Settings.Address) async -> Void
@@ -136,8 +136,8 @@ struct ServerParts: Sendable {
             logger: loggers[.kbs], onListening: onListening)
     }
 
-    /// What answers on the server's own listeners, and on those of guests: what a guest boots with, and nothing that asks who
-    /// administers.
+    /// The handlers of the server's own listeners and of the guests' listeners, which have only the calls for booting
+    /// and no administration.
     private func handlers() -> (all: RequestHandler, guests: RequestHandler) {
         let virtee = VirteeDialect(
             broker: broker, replacesWorkloads: settings.replacesWorkloads, longestBody: settings.limits.body)
@@ -168,7 +168,7 @@ struct ServerParts: Sendable {
         }
         let gate = Gate(
             gateConfiguration, broker: broker, tokens: folder.store, client: client, logger: loggers[.administration])
-        // Theirs have no TLS.
+        // The guests' listeners have no TLS.
         return (handler(all, gate), handler([HealthCalls.liveness] + calls(self.coco(isSecure: false)), nil))
     }
 
@@ -216,7 +216,7 @@ struct ServerParts: Sendable {
             }, keyRules: guests.keys, isKnownMeasurement: { try await prospects.knows($0) })
     }
 
-    /// Whether nobody has set up who may administer.
+    /// Whether no credentials exist yet.
     var isFresh: Bool {
         get async throws { gateConfiguration.isFresh ? try await !folder.store.hasTokens() : false }
     }

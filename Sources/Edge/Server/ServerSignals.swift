@@ -2,7 +2,7 @@ import Concurrency
 import Lifecycle
 import Logging
 
-/// What each signal means to a server. None but KILL ends it without a line in the log.
+/// The server's reactions to signals. Only SIGKILL ends it without a line in the log.
 final class ServerSignals: Sendable {
     /// Made by the first signal that asks the server to end.
     let stop: StopRequest
@@ -11,9 +11,9 @@ final class ServerSignals: Sendable {
     private let hangUp: Lock<Reaction>
     private let watch: SignalWatch
 
-    /// From now on signals do what they mean here, until ``end()``.
+    /// Installs the reactions, until ``end()``.
     ///
-    /// - Parameter manager: is told when the server reads things again.
+    /// - Parameter manager: notified of reloads.
     init(logger: Logger, manager: ServiceManager?) {
         let (stop, hangUp) = (StopRequest(), Lock(Reaction()))
         (self.stop, self.hangUp) = (stop, hangUp)
@@ -25,7 +25,7 @@ final class ServerSignals: Sendable {
                 stop.make()
             case .hangUp:
                 guard let reload = hangUp.withLock({ $0.body }) else {
-                    return logger.info("SIGHUP: the server is only just starting.")
+                    return logger.info("SIGHUP is ignored: the server is still starting.")
                 }
                 manager?.reloading()
                 reload()
@@ -37,7 +37,7 @@ final class ServerSignals: Sendable {
         }
     }
 
-    /// Says what SIGHUP does.
+    /// Sets the reaction to SIGHUP.
     func onHangUp(_ body: @escaping @Sendable () -> Void) { hangUp.withLock { $0.body = body } }
 
     func end() { watch.end() }

@@ -3,7 +3,7 @@ public import Bytes
 public import Evidence
 import Formats
 
-// From the wire to the domain: each step is one initialiser that throws a Refusal.
+// From wire types to domain types: each step is one initialiser that throws a Refusal.
 
 extension Registration {
     /// - Parameter json: the body of `POST /register_workload`.
@@ -29,9 +29,9 @@ extension Registration {
 }
 
 extension Launch {
-    /// The technology follows from the measurement's length, and the policy from the configuration. One that is no JSON
-    /// object, or has neither `flags` nor `minfw`, says nothing: `unstated`. One that has them and cannot be read is
-    /// refused, so that no restriction is lost without a word.
+    /// The measurement's length decides the technology, and the configuration the policy. A configuration that is not a
+    /// JSON object, or has neither `flags` nor `minfw`, states no policy: `unstated`. An unreadable `flags` or `minfw`
+    /// is refused, so that no restriction is dropped silently.
     init(measurement text: String, configuration: String) throws(Refusal) {
         guard let measurement = Hex.decode(text), [32, 48].contains(measurement.count) else {
             throw Refusal(
@@ -80,7 +80,7 @@ extension RequestMessage {
         self = try reading(body) { json throws(MalformedInput) in try RequestMessage(json) }
     }
 
-    /// What is asked for.
+    /// The request for a challenge.
     func request() throws -> ChallengeRequest {
         let workload = try WorkloadID(parameters.workloadID)
         switch (tee, parameters.chain) {
@@ -117,8 +117,8 @@ extension SEVCertificateChain {
         }
     }
 
-    /// Clients send the certificate of a 2,048-bit authority (Naples) with the length of a 4,096-bit one; what stands
-    /// behind its 832 bytes is whatever was in their memory.
+    /// Removes padding: clients send the certificate of a 2,048-bit authority (Naples), 832 bytes, with the length of a
+    /// 4,096-bit one; the rest is uninitialised memory of theirs.
     private static func withoutPadding(_ certificate: [UInt8]) -> [UInt8] {
         let size2048: [UInt8] = [0, 8, 0, 0]
         guard certificate.count == 1_600, certificate[56..<60].elementsEqual(size2048),
@@ -130,10 +130,10 @@ extension SEVCertificateChain {
 
 /// The body of `POST /attest`.
 public struct VirteeAnswer: Sendable {
-    /// What it answers with.
+    /// The evidence.
     public enum Proof: Sendable {
         case snp(SNPEvidence, GuestKey)
-        /// What LAUNCH_MEASURE returned: the measurement, 32 bytes, and the firmware's nonce, 16 bytes.
+        /// The output of LAUNCH_MEASURE: the measurement, 32 bytes, and the firmware's nonce, 16 bytes.
         case sev(measurement: [UInt8], nonce: [UInt8])
     }
 
@@ -179,7 +179,7 @@ extension CertificateText {
     }
 }
 
-/// Reads a body, and says where it is wrong without repeating any of it: it may hold a secret.
+/// Decodes a body. The error names the field and repeats none of the body, which may hold a secret.
 private func reading<Message>(
     _ body: consuming [UInt8], isSecret: Bool = false, _ read: (JSON) throws(MalformedInput) -> Message
 ) throws(Refusal) -> Message {

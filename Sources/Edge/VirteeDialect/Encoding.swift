@@ -3,11 +3,10 @@ import Bytes
 import Evidence
 import Formats
 
-// From the domain to the wire. The clients are small and strict, so members come in the order in which the reference
-// sends them.
+// From domain types to the wire. The clients are small and strict, so members have the order of the reference KBS.
 
 extension IssuedChallenge {
-    /// The body of the reply to `POST /auth`: SEV's parameters in the form in which its own were sent.
+    /// The reply to `POST /auth`: SEV's parameters have the form of the request's `extra-params`.
     func json(in form: Embedded.Form) -> JSONValue {
         let nonce = Hex.encode(nonce.prefix(GuestKey.nonceSize))
         guard let channel else { return ["nonce": .text(nonce), "extra-params": ""] }
@@ -37,7 +36,7 @@ extension SEVChannelOffer {
 }
 
 extension WrappedSecret<[UInt8]> {
-    /// The body of the reply to `GET /key/<id>`.
+    /// The reply to `GET /key/<id>`.
     var json: JSONValue {
         switch self {
         case .guest(let ciphertext): .text(Hex.encode(ciphertext))

@@ -1,9 +1,9 @@
 import Bytes
 import Formats
 
-// The messages as they stand on the wire, and nothing else. docs/virtee.md describes them.
+// The messages as on the wire, without logic. docs/virtee.md describes them.
 
-/// A value that some clients send as itself and others as a string that holds its JSON.
+/// A value that some clients send as an object and others as a string that holds its JSON.
 struct Embedded: Sendable {
     enum Form: Sendable { case object, string }
 
@@ -34,7 +34,7 @@ struct RegistrationMessage: Sendable {
     }
 }
 
-/// What stands in `tee_config`, when it is of use.
+/// The policy in `tee_config`.
 struct ConfigurationMessage: Sendable {
     let flags: UInt16
     let minimumFirmware: (major: UInt8, minor: UInt8)
@@ -45,7 +45,7 @@ struct ConfigurationMessage: Sendable {
         minimumFirmware = (try firmware.member("major").integer(), try firmware.member("minor").integer())
     }
 
-    /// - Returns: nil when the text says nothing of a policy.
+    /// - Returns: nil if the text states no policy.
     init?(stated text: String) throws(MalformedInput) {
         guard let json = try? JSON(Array(text.utf8)), json.kind == .object,
             json["flags"] != nil || json["minfw"] != nil
@@ -54,7 +54,7 @@ struct ConfigurationMessage: Sendable {
     }
 }
 
-/// `POST /auth`: an envelope, or what it envelops alone.
+/// `POST /auth`: parameters in an envelope (`extra-params`), or alone.
 struct RequestMessage: Sendable {
     struct Parameters: Sendable {
         struct Build: Sendable {
@@ -81,7 +81,7 @@ struct RequestMessage: Sendable {
                 cek = try Self.certificate(platform.member("cek"))
             }
 
-            /// A certificate of SEV's format: its bytes, or its version beside the rest.
+            /// A certificate in SEV's format: its bytes, or its version beside the remaining bytes.
             private static func certificate(_ json: JSON) throws(MalformedInput) -> [UInt8] {
                 guard json.kind == .object else { return try json.bytes() }
                 let version: UInt32 = try json.member("version").integer()

@@ -1,7 +1,7 @@
-/// Fits a sentence into a client's small buffer.
+/// Shortens a sentence to fit a client's small buffer.
 ///
-/// Long numbers lose their end first, since whoever reads them there compares their beginning. If that is not enough, words
-/// go from before the check in brackets, or from the end: the code and the name of what failed stay.
+/// Long hex numbers are cut first, to the beginning that readers compare. If that is not enough, words are removed
+/// before the check in brackets, or at the end: the code and the name of the failed check stay.
 enum ShortSentence {
     static func of(_ text: String, upTo limit: Int) -> String {
         guard text.utf8.count > limit else { return text }
@@ -15,7 +15,7 @@ enum ShortSentence {
         }
         let short = [head, isWhole ? "" : "...", tail].filter { !$0.isEmpty }.joined(separator: " ")
         guard short.utf8.count > limit else { return short }
-        // No words: as much of it as is whole characters.
+        // No words to remove: cut at whole characters.
         var cut = text
         while cut.utf8.count > limit { cut.removeLast() }
         return cut

@@ -6,12 +6,12 @@ import Formats
 public import HTTP
 public import HTTPEdge
 
-/// The four calls of the reference KBS under `/kbs/v0`, as its clients speak them.
+/// The four calls of the reference KBS under `/kbs/v0`.
 public struct VirteeDialect: Sendable {
     private let broker: Broker
     private let replacesWorkloads: Bool
     private let longestBody: Int
-    /// Of guests that attested here lately, by their text: most ask for their secret at once.
+    /// Keys of guests that attested recently, by their text: most guests ask for their secret at once.
     private let recentKeys = BoundedCache<String, GuestKey>(capacity: 128)
 
     /// - Parameters:
@@ -23,10 +23,10 @@ public struct VirteeDialect: Sendable {
         self.longestBody = longestBody
     }
 
-    /// The calls of guests, but for the handshake, of which the paths are another dialect's too: ``challenge(_:_:)`` and
+    /// The calls of guests, except for the handshake, whose paths both dialects share: ``challenge(_:_:)`` and
     /// ``attest(_:)``.
     public var guestCalls: [Call] {
-        // The reference's own answer, with the slash and without; some clients probe with it.
+        // The reference KBS's answer, with and without the final slash; some clients probe with it.
         (["kbs/v0", "kbs/v0/"] as [CallPath]).map { path in
             Call(.get, path, label: "probe", form: PlainText()) { _ in
                 Response(status: .unauthorized, text: "This is a key broker: POST /kbs/v0/auth begins.")
@@ -53,7 +53,7 @@ public struct VirteeDialect: Sendable {
             let workload = try await broker.register(
                 registration, replacing: replacesWorkloads, by: caller.actor
             ).workload
-            // Buildah looks at the status alone; whoever registers by hand sees what was understood.
+            // Buildah reads the status only; the text is for operators who register by hand.
             let warnings = broker.warnings(on: workload).map { "Warning: \($0)\n" }
             return Response(
                 status: .ok,
@@ -72,7 +72,8 @@ public struct VirteeDialect: Sendable {
         let message = try RequestMessage(body: body)
         let issued = try await broker.challenge(try message.request())
         var response = Response(json: issued.json(in: message.form))
-        // libkrun's SEV clients take all up to the first semicolon of the line: without an attribute, its end too.
+        // libkrun's SEV clients take everything up to the line's first semicolon: without an attribute, the line's end
+        // too.
         response.headers[.setCookie] = "session_id=\(issued.session); SameSite=Strict; Path=/"
         return response
     }
@@ -82,7 +83,7 @@ public struct VirteeDialect: Sendable {
     /// - Throws: a ``Refusal``.
     public func attest(_ request: Request) async throws -> Response {
         Caller.speaks("0.0.0")
-        // The cookie first: a body is a stranger's until then.
+        // The cookie first: until then the body comes from a stranger.
         let challenges = broker.challenges(among: request.sessionIDs).filter(\.isWorkloads)
         let open = challenges.filter(broker.isOpen)
         guard let first = open.first else {
@@ -90,7 +91,7 @@ public struct VirteeDialect: Sendable {
         }
         switch try VirteeAnswer(json: try await request.jsonBody()).proof {
         case .snp(let evidence, let key):
-            // A client that began twice may send both cookies: its evidence says which it answers.
+            // A client that began twice may send both cookies: its evidence is bound to one of the challenges.
             let answered = open.count > 1 ? open.first { key.reportData(for: $0) == evidence.reportData } : nil
             let challenge = answered ?? first
             try await broker.attest(
@@ -99,11 +100,11 @@ public struct VirteeDialect: Sendable {
         case .sev(let measurement, let nonce):
             try await broker.attest(Answer(sevMeasurement: measurement, nonce: nonce), to: first)
         }
-        // The body stays empty: the client takes any text for an error, whatever the status.
+        // The body stays empty: the client treats any text as an error, whatever the status.
         return Response(status: .ok)
     }
 
-    /// How a failed attestation is told: libkrun's client has 200 bytes for it, and crashes on more.
+    /// The form of a failed attestation: libkrun's client has a buffer of 200 bytes for it, and crashes on more.
     public struct ShortText: FailureForm {
         public init() {}
 
@@ -116,7 +117,7 @@ public struct VirteeDialect: Sendable {
 }
 
 extension Request {
-    /// Whether it comes from a guest that this dialect has challenged.
+    /// Whether the request has this dialect's session cookie.
     public var hasSessionCookie: Bool { !sessionIDs.isEmpty }
 
     /// Every value of the cookie `session_id`: clients send several, on one header line or on more.

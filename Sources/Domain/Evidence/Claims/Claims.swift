@@ -1,14 +1,15 @@
 public import Bytes
 public import Formats
 
-/// What a guest that sends claims of its own runs on: the list of technologies. (``TEE`` is what a workload is registered for.)
+/// The technologies of guests whose evidence states claims. (``TEE`` lists the technologies of workloads, SEV
+/// included.)
 public enum GuestTEE: String, Sendable, Hashable, CaseIterable, Codable {
     /// SEV-SNP.
     case snp
-    /// No hardware at all: for trying things out, where an operator allows it.
+    /// No hardware: for trials, where an operator allows it.
     case sample
 
-    /// What its evidence can state.
+    /// The terms that its evidence can state.
     public var terms: [Term] {
         switch self {
         case .snp: SNPTerm.all
@@ -16,7 +17,7 @@ public enum GuestTEE: String, Sendable, Hashable, CaseIterable, Codable {
         }
     }
 
-    /// The same, by name.
+    /// The terms sorted by name.
     fileprivate var sortedTerms: [Term] {
         switch self {
         case .snp: SNPTerm.sorted
@@ -24,7 +25,7 @@ public enum GuestTEE: String, Sendable, Hashable, CaseIterable, Codable {
         }
     }
 
-    /// In a sealed challenge. A code is never given to another technology.
+    /// The technology's code in a sealed challenge. A code is never reused for another technology.
     public var code: UInt8 {
         switch self {
         case .snp: 0
@@ -38,7 +39,7 @@ public enum GuestTEE: String, Sendable, Hashable, CaseIterable, Codable {
     }
 }
 
-/// One thing that evidence can state of a guest.
+/// A kind of claim: one thing that evidence can state about a guest.
 public struct Term: Sendable, Hashable {
     public enum Form: Sendable, Hashable {
         case bytes(count: Int)
@@ -46,34 +47,34 @@ public struct Term: Sendable, Hashable {
         /// Up to 64 flags.
         case bits
         case text
-        /// One of these.
+        /// One of these words.
         case word([String])
         case tcb
     }
 
-    /// What a term is to a reader of any technology.
+    /// A term's meaning across technologies.
     public enum Meaning: Sendable, Hashable {
         /// The software that was launched.
         case measurement
-        /// The machine; zeros when the host hides it.
+        /// The machine's chip; zeros if the host hides it.
         case chip
-        /// One launch of a guest: no other has the same.
+        /// Unique to one launch of a guest.
         case launch
-        /// Fingerprints of the keys that vouch for the evidence, one after the other.
+        /// Fingerprints of the keys that endorse the evidence, concatenated.
         case endorsers
         /// The processor's generation.
         case product
-        /// The cloud that the machine is of.
+        /// The cloud provider of the machine.
         case provider
-        /// What the host chose for this launch, and cannot change afterwards; zeros when it chose nothing.
+        /// Data chosen by the host at launch and fixed afterwards; zeros if it chose none.
         case hostData
     }
 
-    /// As claims are kept.
+    /// The claim's name in stored claims.
     public let name: ExactText
     public let form: Form
     public let meaning: Meaning?
-    /// Whether attestation tokens state it under the same name and in the same form.
+    /// Whether attestation tokens have it under the same name and in the same form.
     public let isInTokens: Bool
 
     init(_ name: ExactText, _ form: Form, _ meaning: Meaning? = nil, isInTokens: Bool = true) {
@@ -84,7 +85,7 @@ public struct Term: Sendable, Hashable {
     public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 
-/// What evidence states of a guest, by term. What it does not state is not there, and meets no rule.
+/// The claims of a guest's evidence, by term. A claim that is not stated is absent, and meets no rule.
 public struct Claims: Sendable, Hashable {
     public let tee: GuestTEE
     private var facts: [Term: Fact]
@@ -115,12 +116,12 @@ public struct Claims: Sendable, Hashable {
         if case .tcb(let version)? = self[term] { version } else { nil }
     }
 
-    /// As people read them, by the names of their terms.
+    /// The claims for people, by the names of their terms.
     public var texts: [String: String] {
         facts.reduce(into: [:]) { texts, fact in texts[fact.key.name.text] = fact.value.description }
     }
 
-    /// The same, but for what only one launch states: guests of one image on one machine agree on the rest.
+    /// The claims without those unique to one launch: guests of one image on one machine agree on the rest.
     public var ofEachLaunch: Claims {
         var claims = self
         for term in tee.terms where term.meaning == .launch { claims[term] = nil }
@@ -131,42 +132,42 @@ public struct Claims: Sendable, Hashable {
         tee.terms.first { $0.meaning == meaning }.flatMap { bytes($0) }
     }
 
-    /// The digest of the software that was launched; `nil` when there is no hardware that measures it.
+    /// The launch digest; `nil` without hardware that measures it.
     public var measurement: [UInt8]? { bytes(meaning: .measurement) }
 
-    /// Names the machine; `nil` when its host hides it, or there is none.
+    /// The machine's chip id; `nil` if the host hides it, or without hardware.
     public var chip: [UInt8]? { bytes(meaning: .chip).flatMap { $0.isAllZero ? nil : $0 } }
 
-    /// What the host chose for this launch; `nil` when that is not stated.
+    /// The host's data for this launch; `nil` if not stated.
     public var hostData: [UInt8]? { bytes(meaning: .hostData) }
 
     private func text(meaning: Term.Meaning) -> String? {
         tee.terms.first { $0.meaning == meaning }.flatMap { text($0)?.text }
     }
 
-    /// The processor's generation, as its vendor names it.
+    /// The processor's generation, by its vendor's name.
     public var productName: String? { text(meaning: .product) }
 
-    /// The cloud that the machine is of, where a key of that cloud vouches for it.
+    /// The cloud provider of the machine, if a key of that provider endorses the evidence.
     public var provider: String? { text(meaning: .provider) }
 
-    /// The versions of the machine's firmware that are stated.
+    /// The stated versions of the machine's firmware.
     public var firmware: [Term: TCBVersion] {
         tee.terms.filter { $0.form == .tcb }.reduce(into: [:]) { $0[$1] = tcb($1) }
     }
 
-    /// The keys that vouch for the evidence, the nearest first; none of a guest that attested elsewhere.
+    /// The keys that endorse the evidence, the signing key first; empty for a guest that attested elsewhere.
     public var endorsingKeys: [Endorser] { Endorser.keys(bytes(meaning: .endorsers) ?? []) }
 
-    /// What an operator may have denied: the chip, as far as it is stated, and the keys of a guest that attested here.
+    /// The endorsers that an operator may have denied: the chip, if stated, and the keys of a guest that attested here.
     public var endorsers: [Endorser] {
         (chip.map { [Endorser(chip: $0)] } ?? []) + endorsingKeys
     }
 }
 
-/// As claims are kept.
+/// The stored form of claims.
 extension Claims {
-    /// - Throws: ``MalformedInput`` when a claim has another form than its term. A name that is no term's is passed over.
+    /// - Throws: ``MalformedInput`` if a claim's form is not its term's. Unknown names are ignored.
     public init(_ tee: GuestTEE, _ json: JSON) throws(MalformedInput) {
         self.init(tee)
         for term in tee.terms {
@@ -209,7 +210,7 @@ extension Term.Form {
 }
 
 extension Fact {
-    /// In the form of a claim; `nil` for what no claim is.
+    /// The value in a claim's form; `nil` for facts that are never claims.
     public var json: JSONValue? {
         switch self {
         case .bytes(let bytes): .text(Hex.encode(bytes))
@@ -221,7 +222,7 @@ extension Fact {
 }
 
 extension UInt64 {
-    /// Reads bits in hex, with `0x` before them.
+    /// Parses bits in hex with the prefix `0x`.
     public init?(bits text: some StringProtocol) {
         guard text.utf8.starts(with: "0x".utf8), text.utf8.dropFirst(2).first != UInt8(ascii: "+"),
             let bits = UInt64(text.dropFirst(2), radix: 16)

@@ -8,7 +8,7 @@ public struct SEVCACertificate: Sendable, Hashable {
     /// The whole certificate: 832 bytes for 2,048-bit keys, 1,600 for 4,096-bit ones.
     public let bytes: [UInt8]
     public let usage: SEVUsage
-    /// What the signature is over: everything before it.
+    /// The bytes that the signature covers: everything before it.
     let signedBytes: [UInt8]
     /// Big-endian.
     let exponent: [UInt8]
@@ -40,10 +40,10 @@ public struct SEVCACertificate: Sendable, Hashable {
         signedBytes = Array(bytes.prefix(64 + 2 * size))
     }
 
-    /// SHA-256 over the bytes that the signature covers: what roots are pinned by.
+    /// SHA-256 over the bytes that the signature covers, by which roots are pinned.
     public var fingerprint: [UInt8] { Array(SHA256.hash(data: signedBytes)) }
 
-    /// SHA-256 of the public key as a SubjectPublicKeyInfo, 32 bytes: the same as of an X.509 certificate for it.
+    /// SHA-256 of the public key as a SubjectPublicKeyInfo, 32 bytes, as for an X.509 certificate of the same key.
     public var publicKeyFingerprint: [UInt8]? {
         (try? RSA.Signing.PublicKey(n: modulus, e: Array(exponent.drop { $0 == 0 })))
             .map { Array(SHA256.hash(data: $0.derRepresentation)) }
@@ -66,7 +66,7 @@ public struct SEVCACertificate: Sendable, Hashable {
     }
 }
 
-/// What an SEV key is for. Source: AMD 55766, "Key Usage Enumeration".
+/// The purpose of an SEV key. Source: AMD 55766, "Key Usage Enumeration".
 public struct SEVUsage: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
     public let rawValue: UInt32
 

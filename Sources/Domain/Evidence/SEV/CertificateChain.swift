@@ -29,7 +29,7 @@ public struct SEVAnchors: Sendable, Hashable {
     func product(ofRoot certificate: SEVCACertificate) -> String? { names[certificate.fingerprint] }
 }
 
-/// A platform's certificates, not yet believed.
+/// A platform's certificates, not yet verified.
 public struct SEVCertificateChain: Sendable, Hashable {
     public let ark: SEVCACertificate
     public let ask: SEVCACertificate
@@ -50,32 +50,32 @@ public struct SEVCertificateChain: Sendable, Hashable {
         self.pdh = pdh
     }
 
-    /// SHA-256 over all certificates: tells one chain from another.
+    /// SHA-256 over all certificates; identifies the chain.
     public var fingerprint: [UInt8] {
         var hash = SHA256()
         for part in [ark.bytes, ask.bytes, cek.bytes, oca.bytes, pek.bytes, pdh.bytes] { hash.update(data: part) }
         return Array(hash.finalize())
     }
 
-    /// Names the chip: the fingerprint of the CEK's key. A host can change bytes of the CEK that nothing signs.
+    /// Identifies the chip: the fingerprint of the CEK's key, because a host can change unsigned bytes of the CEK.
     ///
-    /// - Returns: nothing when the key is none, and the chain therefore not genuine.
+    /// - Returns: empty if the key is invalid, and the chain therefore not genuine.
     public var chipFingerprint: [UInt8] { cek.publicKeyFingerprint ?? [] }
 }
 
-/// What was found when an SEV chain was verified. Only ``init(_:anchors:)`` makes one.
+/// The result of verifying an SEV chain. Only ``init(_:anchors:)`` makes one.
 public struct AppraisedSEVChain: Sendable {
     public let chain: SEVCertificateChain
-    /// The product whose root it is, e.g. `Naples`; `nil` for no pinned one.
+    /// The product of its root, e.g. `Naples`; `nil` if the root is not pinned.
     let product: String?
-    /// The chip and all keys; nothing when the chain is not genuine.
+    /// The chip and all keys; empty if the chain is not genuine.
     public let endorsers: [Endorser]
     let checks: [Check]
 
     public var isGenuine: Bool { checks.allSatisfy { $0.outcome == .passed } }
 
-    /// ARK signs ARK and ASK; ASK signs CEK; CEK and OCA both sign PEK; OCA signs OCA; PEK signs PDH. What is below a CEK
-    /// that is not AMD's is not looked at.
+    /// ARK signs ARK and ASK; ASK signs CEK; CEK and OCA both sign PEK; OCA signs OCA; PEK signs PDH. Below a CEK that
+    /// is not AMD's nothing is verified.
     public init(_ chain: SEVCertificateChain, anchors: SEVAnchors) {
         self.chain = chain
         var list = CheckList()
@@ -87,7 +87,7 @@ public struct AppraisedSEVChain: Sendable {
             product != nil && chain.ark.usage == .ark
                 && (chain.ark.signature == nil || chain.ark.isSigned(by: chain.ark)),
             advice: "The root certificate is not AMD's: export the chain again (sevctl export --full).")
-        // Anyone may send a chain: no signature is looked at for one that leads nowhere.
+        // Anyone may send a chain: without a pinned root no signature is verified.
         guard list.checks.allSatisfy({ $0.outcome == .passed }) else {
             (checks, endorsers) = (list.checks, [])
             return

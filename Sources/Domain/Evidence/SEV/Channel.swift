@@ -3,7 +3,7 @@ public import Crypto
 
 /// The keys that a broker and a platform's security processor share for one launch.
 ///
-/// The host, through which everything passes, never learns them. Source: AMD 55766, chapter 2.
+/// The host relays the messages and never learns the keys. Source: AMD 55766, chapter 2.
 public struct SEVTransportKeys: Sendable {
     /// Transport encryption key, 16 bytes.
     package let encryption: SymmetricKey
@@ -16,7 +16,7 @@ public struct SEVTransportKeys: Sendable {
     }
 }
 
-/// What LAUNCH_START needs from the guest's owner, beside the policy and the owner's certificate.
+/// The guest owner's input for LAUNCH_START, beside the policy and the owner's certificate.
 public struct SEVLaunchSession: Sendable, Hashable {
     /// 16 bytes.
     public var nonce: [UInt8]
@@ -24,9 +24,9 @@ public struct SEVLaunchSession: Sendable, Hashable {
     public var wrappedKeys: [UInt8]
     /// 16 bytes.
     public var initializationVector: [UInt8]
-    /// Over the wrapped keys; 32 bytes.
+    /// MAC over the wrapped keys, 32 bytes.
     public var wrapMAC: [UInt8]
-    /// Over the policy; 32 bytes.
+    /// MAC over the policy, 32 bytes.
     public var policyMAC: [UInt8]
 
     public init(
@@ -58,10 +58,10 @@ public struct SEVSecretPacket: Sendable, Hashable {
 }
 
 extension SEVTransportKeys {
-    /// Opens a channel to the platform that holds the private half of `pdh`, with fresh keys of our own.
+    /// Opens a channel to the platform with the private half of `pdh`, with fresh keys of the broker.
     ///
     /// - Returns: the owner's certificate and the session, for LAUNCH_START.
-    /// - Throws: ``MalformedInput`` when `pdh` holds no P-384 key.
+    /// - Throws: ``MalformedInput`` if `pdh` holds no P-384 key.
     public func openChannel(
         to pdh: SEVCertificate, policy: SEVLaunchPolicy
     ) throws -> (certificate: SEVCertificate, session: SEVLaunchSession) {
@@ -88,22 +88,22 @@ extension SEVTransportKeys {
             wrapMAC: Self.mac(wrapping.integrity, Array(wrapped)), policyMAC: Self.mac(integrity, policy.bytes))
     }
 
-    /// What LAUNCH_MEASURE returns for a guest with this launch digest, 32 bytes.
+    /// The output of LAUNCH_MEASURE for a guest with this launch digest, 32 bytes.
     ///
     /// - Parameters:
     ///   - digest: SHA-256 over the initial memory (and VMSAs), 32 bytes.
-    ///   - nonce: the firmware's own, 16 bytes.
+    ///   - nonce: the firmware's nonce, 16 bytes.
     public func measurement(
         of digest: [UInt8], build: SEVFirmwareBuild, policy: SEVLaunchPolicy, nonce: [UInt8]
     ) -> [UInt8] {
         Self.mac(integrity, [0x04, build.major, build.minor, build.build] + policy.bytes + digest + nonce)
     }
 
-    /// Wraps a secret for LAUNCH_SECRET. Every call takes a fresh initialization vector.
+    /// Wraps a secret for LAUNCH_SECRET. Every call uses a fresh initialization vector.
     ///
     /// - Parameters:
     ///   - plaintext: a multiple of 16 bytes.
-    ///   - measurement: what the platform's LAUNCH_MEASURE returned, 32 bytes.
+    ///   - measurement: the output of the platform's LAUNCH_MEASURE, 32 bytes.
     public func wrap(_ plaintext: [UInt8], for measurement: [UInt8]) throws -> SEVSecretPacket {
         try wrap(plaintext, for: measurement, initializationVector: Self.random(16))
     }
@@ -139,7 +139,7 @@ extension SEVSecretPacket {
     }
 }
 
-/// The keys under which TEK and TIK travel: KEK and KIK.
+/// The keys that wrap TEK and TIK: KEK and KIK.
 package struct SEVWrappingKeys: Sendable {
     package let encryption: SymmetricKey
     package let integrity: SymmetricKey
@@ -150,8 +150,8 @@ package struct SEVWrappingKeys: Sendable {
         integrity = Self.derive(master, label: "sev-kik", context: [])
     }
 
-    /// NIST SP 800-108 in counter mode with HMAC-SHA256, 128 bits: one block of the PRF is enough,
-    /// so the counter is always 1. Counter and length are little-endian here.
+    /// NIST SP 800-108 in counter mode with HMAC-SHA256, 128 bits: one block of the PRF suffices, so the counter is
+    /// always 1. Counter and length are little-endian.
     static func derive(_ key: SymmetricKey, label: String, context: [UInt8]) -> SymmetricKey {
         let block = SEVTransportKeys.mac(
             key, UInt32(1).littleEndianBytes + Array(label.utf8) + [0] + context + UInt32(128).littleEndianBytes)

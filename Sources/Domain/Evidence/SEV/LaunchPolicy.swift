@@ -1,6 +1,6 @@
 import Bytes
 
-/// What the guest's owner lets the host do under SEV and SEV-ES, four bytes, fixed at launch.
+/// The guest owner's restrictions on the host under SEV and SEV-ES, four bytes, fixed at launch.
 ///
 /// Source: AMD 55766, "Guest Policy Structure".
 public struct SEVLaunchPolicy: Sendable, Hashable {
@@ -18,7 +18,7 @@ public struct SEVLaunchPolicy: Sendable, Hashable {
     }
 
     public var flags: Flags
-    /// Least version of the firmware's API.
+    /// Minimum version of the firmware's API.
     public var minimumFirmware: (major: UInt8, minor: UInt8) {
         get { (minimumMajor, minimumMinor) }
         set { (minimumMajor, minimumMinor) = newValue }
@@ -26,7 +26,7 @@ public struct SEVLaunchPolicy: Sendable, Hashable {
     private var minimumMajor: UInt8
     private var minimumMinor: UInt8
 
-    /// For a workload that states none: debugging and key sharing forbidden, SEV-ES required.
+    /// The default of a workload without a stated policy: debugging and key sharing forbidden, SEV-ES required.
     public static let unstated = SEVLaunchPolicy(flags: [.noDebug, .noKeySharing, .esRequired])
 
     public init(flags: Flags, minimumFirmware: (major: UInt8, minor: UInt8) = (0, 0)) {

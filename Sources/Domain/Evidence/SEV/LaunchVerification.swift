@@ -18,8 +18,8 @@ extension Check.Name {
 
 /// Decides whether an SEV or SEV-ES platform, and the guest launched on it, are acceptable.
 ///
-/// There are two steps, since the host asks before the guest is launched: the platform's
-/// certificates before a channel is opened, and the measurement that comes back over it.
+/// There are two steps, because the host calls before the guest is launched: first the platform's certificates, before
+/// a channel is opened, then the measurement that comes back over it.
 public enum SEVVerifier {
     /// The platform, before the launch.
     public static func verify(_ chain: AppraisedSEVChain) -> Verdict {
@@ -31,9 +31,9 @@ public enum SEVVerifier {
     /// The platform against a workload's launch policy.
     ///
     /// - Parameters:
-    ///   - allowsDebug: the server's own word on debuggable guests; the workload's is in `policy`.
-    ///   - products: whose roots are acceptable, of those that are pinned; `nil`: all.
-    ///   - denies: what operators have denied.
+    ///   - allowsDebug: whether the server accepts debuggable guests; the workload's own setting is in `policy`.
+    ///   - products: the pinned products that are acceptable; `nil`: all.
+    ///   - denies: the operators' denials.
     public static func verify(
         _ chain: AppraisedSEVChain, build: SEVFirmwareBuild, policy: SEVLaunchPolicy, allowsDebug: Bool,
         products: [ExactText]? = nil, denying denies: DenyList
@@ -67,11 +67,11 @@ public enum SEVVerifier {
     /// The guest, after the launch: the firmware's measurement, keyed with the channel's integrity key.
     ///
     /// - Parameters:
-    ///   - found: what LAUNCH_MEASURE returned, 32 bytes.
-    ///   - expected: what it returns for the registered launch digest.
+    ///   - found: the output of LAUNCH_MEASURE, 32 bytes.
+    ///   - expected: its output for the registered launch digest.
     public static func verify(measurement found: [UInt8], expected: [UInt8]) -> Verdict {
         var list = CheckList()
-        // The expected value is as good as a signature by the platform, so it is not shown.
+        // The expected value is as powerful as a signature by the platform, so it is not shown.
         list.check(
             .sevMeasurement, expected: .text("the keyed measurement of the registered launch digest"),
             found: .bytes(found), equalInConstantTime(expected, found),

@@ -10,9 +10,9 @@ public struct SEVCertificate: Sendable, Hashable {
 
     public enum Curve: UInt32, Sendable { case p256 = 1, p384 = 2 }
 
-    /// A point: the curve, and its coordinates as 72 bytes each, little-endian.
+    /// A public key: the curve, and the point's coordinates as 72 bytes each, little-endian.
     public struct PublicKey: Sendable, Hashable {
-        /// `nil` for a curve that is not known here.
+        /// `nil` for an unknown curve.
         public let curve: Curve?
         public let x: [UInt8]
         public let y: [UInt8]
@@ -90,7 +90,7 @@ public struct SEVCertificate: Sendable, Hashable {
         try self.init(bytes: body)
     }
 
-    /// SHA-256 of the public key as a SubjectPublicKeyInfo, 32 bytes; `nil` when the key is no point of its curve.
+    /// SHA-256 of the public key as a SubjectPublicKeyInfo, 32 bytes; `nil` if the key is not a point of its curve.
     public var publicKeyFingerprint: [UInt8]? {
         let info: [UInt8]? =
             switch publicKey.curve {
@@ -127,7 +127,9 @@ public struct SEVCertificate: Sendable, Hashable {
         }
     }
 
-    /// The key for agreement, when it is a P-384 key.
+    /// The key for key agreement.
+    ///
+    /// - Throws: ``MalformedInput`` if it is not a P-384 key.
     package func agreementKey() throws(MalformedInput) -> P384.KeyAgreement.PublicKey {
         guard publicKey.curve == .p384, let point = publicKey.x963(48),
             let key = try? P384.KeyAgreement.PublicKey(x963Representation: point)
@@ -137,7 +139,7 @@ public struct SEVCertificate: Sendable, Hashable {
 }
 
 extension SEVCertificate.PublicKey {
-    /// 04 ‖ x ‖ y, big-endian, when both fit in `size` bytes.
+    /// 04 ‖ x ‖ y, big-endian; `nil` unless both fit in `size` bytes.
     fileprivate func x963(_ size: Int) -> [UInt8]? {
         guard x.dropFirst(size).isAllZero, y.dropFirst(size).isAllZero else { return nil }
         return [4] + x.prefix(size).reversed() + y.prefix(size).reversed()

@@ -1,10 +1,10 @@
 import Bytes
 
-/// What a report says of the key that signed it: enough to ask for its certificate.
+/// The identity of a report's signing key: enough to request its certificate.
 public struct EndorsementIdentity: Sendable, Hashable, CustomStringConvertible {
     public let kind: EndorsementKey.Kind
     public let product: Product
-    /// The chip, 64 bytes (Turin: 8). A VLEK is not a chip's.
+    /// The chip, 64 bytes (Turin: 8); `nil` for a VLEK, which belongs to no chip.
     public let hardwareID: [UInt8]?
     public let tcb: TCBVersion
 
@@ -19,9 +19,9 @@ public struct EndorsementIdentity: Sendable, Hashable, CustomStringConvertible {
         self.init(kind: key.kind, product: key.product, hardwareID: key.hardwareID, tcb: key.tcb)
     }
 
-    /// What a report's fields say, if it was made by `product`.
+    /// The identity that a report's fields state, assuming that `product` made it.
     ///
-    /// - Returns: `nil` when no certificate can match: no key signed it, or the chip is hidden from a VCEK.
+    /// - Returns: `nil` if no certificate can match: no key signed it, or the chip is hidden from a VCEK.
     public init?(claimedBy report: AttestationReport, product: Product) {
         let tcb = report.reportedTCB.version(of: product)
         switch report.signingKey {
@@ -34,9 +34,9 @@ public struct EndorsementIdentity: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// What a guest's claims say of it.
+    /// The identity that a guest's claims state.
     ///
-    /// - Returns: `nil` when they do not say enough.
+    /// - Returns: `nil` if they are incomplete.
     public init?(of claims: Claims) {
         guard let kind = claims.text(SNPTerm.endorsement).flatMap({ EndorsementKey.Kind(exactly: $0) }),
             let product = claims.product, let tcb = claims.tcb(SNPTerm.reportedTCB)
@@ -52,11 +52,11 @@ public struct EndorsementIdentity: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// What AMD publishes of a product's keys, as documents.
+/// The documents that AMD publishes about a product's keys.
 public enum AMDDocument: Sendable, Hashable, CustomStringConvertible {
     /// A VCEK or VLEK.
     case key(EndorsementIdentity)
-    /// What is above a product's keys of a kind: ASK or ASVK, with the ARK as its issuer.
+    /// The authority over a product's keys of a kind: ASK or ASVK, with the ARK as its issuer.
     case authority(Product, EndorsementKey.Kind)
 
     public var name: EndorsementName {
@@ -69,7 +69,7 @@ public enum AMDDocument: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Reads ``name``.
+    /// Parses ``name``.
     public init?(_ name: EndorsementName) {
         let parts = name.text.split(separator: "/", omittingEmptySubsequences: false)
         if parts.count == 3, ExactText(parts[0]) == "authority", let kind = EndorsementKey.Kind(exactly: parts[1]),
@@ -108,7 +108,7 @@ public enum AMDDocument: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension Claims {
-    /// The document that vouches for the evidence; `nil` where none does, or too little is stated.
+    /// The document that endorses the evidence; `nil` if there is none, or if too little is stated.
     public var endorsement: EndorsementName? {
         switch tee {
         case .snp: EndorsementIdentity(of: self).map { AMDDocument.key($0).name }

@@ -1,25 +1,25 @@
 public import Bytes
 
-/// An SEV-SNP attestation report, as the AMD secure processor signs it.
+/// An SEV-SNP attestation report, as signed by the AMD secure processor.
 ///
-/// Reading it proves nothing: every field is a claim until ``SNPEvidence`` has verified it.
-/// Source: AMD 56860, table "ATTESTATION_REPORT", 0x4A0 bytes, little-endian.
+/// Parsing proves nothing: every field is a claim until ``SNPEvidence`` has verified it. Source: AMD 56860, table
+/// "ATTESTATION_REPORT", 0x4A0 bytes, little-endian.
 public struct AttestationReport: Sendable, Hashable {
     /// 1,184 bytes.
     public static let size = 0x4A0
     static let signatureOffset = 0x2A0
-    /// The versions whose layout is known here; 4 has that of 3.
+    /// The versions with a known layout; 4 has the layout of 3.
     public static let knownVersions: [UInt32] = [2, 3, 4, 5]
 
-    /// What the firmware was asked to sign with.
+    /// The kind of key that the firmware signed with.
     public enum SigningKey: Sendable, Hashable {
         case vcek, vlek, none
         case unknown(UInt8)
     }
 
-    /// What the report says of the processor that made it.
+    /// The report's statement about its processor.
     enum ProductClaim: Sendable, Hashable {
-        /// Version 2 reports do not say.
+        /// Version 2 reports have no such field.
         case unstated
         case product(Product)
         case unknown(family: UInt8, model: UInt8)
@@ -28,13 +28,13 @@ public struct AttestationReport: Sendable, Hashable {
     /// The whole report.
     public let bytes: [UInt8]
     public let version: UInt32
-    /// The guest's security version: a number that its owner chose and an ID block signed.
+    /// The guest's security version: chosen by its owner and signed in an ID block.
     public let guestSVN: UInt32
     public let policy: GuestPolicy
     /// 16 bytes, from the ID block; zero without one.
     public let familyID: [UInt8]
     public let imageID: [UInt8]
-    /// 0–3, or 0xFFFFFFFF when the host asked for the report.
+    /// 0–3, or 0xFFFFFFFF if the host requested the report.
     public let vmpl: UInt32
     /// 1 is ECDSA P-384 with SHA-384.
     public let signatureAlgorithm: UInt32
@@ -50,12 +50,12 @@ public struct AttestationReport: Sendable, Hashable {
     public let hostData: [UInt8]
     public let idKeyDigest: [UInt8]
     public let authorKeyDigest: [UInt8]
-    /// Which guest this is, 32 random bytes that its firmware chose at launch.
+    /// Identifies the guest's launch: 32 random bytes, chosen by the firmware.
     public let reportID: [UInt8]
     /// The TCB that the signing certificate is for.
     public let reportedTCB: RawTCBVersion
     let productClaim: ProductClaim
-    /// 64 bytes; all zero when the host masks it.
+    /// 64 bytes; all zero if the host masks it.
     public let chipID: [UInt8]
     public let committedTCB: RawTCBVersion
     /// Firmware build, minor, major.
@@ -68,9 +68,9 @@ public struct AttestationReport: Sendable, Hashable {
     /// The offsets of reserved bytes that are not zero.
     let dirtyReservedOffsets: [Int]
 
-    /// Reads a report of exactly 1,184 bytes.
+    /// Parses a report of exactly 1,184 bytes.
     ///
-    /// - Throws: ``MalformedInput`` when the length is another. What the bytes say is left to the verifier.
+    /// - Throws: ``MalformedInput`` for any other length. The verifier checks the contents.
     public init(bytes: [UInt8]) throws(MalformedInput) {
         guard bytes.count == Self.size else {
             throw MalformedInput("SNP report", "it has \(bytes.count) bytes where a report has \(Self.size)")
@@ -129,10 +129,10 @@ public struct AttestationReport: Sendable, Hashable {
         dirtyReservedOffsets = reserved.dirty
     }
 
-    /// What the signature is over: bytes 0x000..<0x2A0.
+    /// The bytes that the signature covers: 0x000..<0x2A0.
     var signedBytes: ArraySlice<UInt8> { bytes[..<Self.signatureOffset] }
 
-    /// Which key the firmware says it signed with.
+    /// The kind of signing key, as the firmware states it.
     public var signingKey: SigningKey {
         switch UInt8(truncatingIfNeeded: keyInfo >> 2 & 0b111) {
         case 0: .vcek
@@ -148,12 +148,12 @@ public struct AttestationReport: Sendable, Hashable {
     /// Whether the host hides the chip: by the key-mask bit, or by a CHIP_ID of zeros.
     public var isChipMasked: Bool { keyInfo & 0b10 != 0 || chipID.isAllZero }
 
-    /// The product that the report names. Version 2 names none.
+    /// The product that the report names; `nil` in version 2.
     public var product: Product? {
         if case .product(let product) = productClaim { product } else { nil }
     }
 
-    /// The chip as `product` names it: 64 bytes, 8 on Turin.
+    /// The chip id of `product`: 64 bytes, 8 on Turin.
     public func hardwareID(of product: Product) -> [UInt8] { Array(chipID.prefix(product.chipIDLength)) }
 }
 

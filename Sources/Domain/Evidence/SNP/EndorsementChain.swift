@@ -1,6 +1,6 @@
 public import FoundationEssentials
 
-/// A VCEK or VLEK with the certificates above it, not yet believed.
+/// A VCEK or VLEK with the certificates above it, not yet verified.
 public struct EndorsementChain: Sendable {
     /// VCEK or VLEK.
     public let key: EndorsementKey
@@ -15,10 +15,10 @@ public struct EndorsementChain: Sendable {
         self.root = root
     }
 
-    /// Finds the certificates above a key among many. Of several with the right name (a simulator's
-    /// beside the vendor's), it takes the one whose key made the signature.
+    /// Finds the issuers of a key among certificates. Of several with the right name (a simulator's beside the
+    /// vendor's), it takes the one whose key made the signature.
     ///
-    /// - Returns: `nil` when one is not there.
+    /// - Returns: `nil` if one is missing.
     public init?(key: EndorsementKey, among certificates: [Certificate]) {
         func issuer(of certificate: Certificate) -> Certificate? {
             let named = certificates.filter { $0.isNamed(asIssuerOf: certificate) }
@@ -29,28 +29,28 @@ public struct EndorsementChain: Sendable {
     }
 }
 
-/// What was found when a chain was verified: done once per certificate, used for every report
-/// that it signs. Only ``init(_:anchors:)`` makes one, so holding one means the work was done.
+/// The result of verifying a chain, done once per certificate and used for every report that it signs. Only
+/// ``init(_:anchors:)`` makes one, so that an instance proves the verification.
 public struct AppraisedChain: Sendable {
     public let chain: EndorsementChain
     /// The keys of the chain: VCEK or VLEK, ASK or ASVK, ARK.
     public let keys: [Endorser]
     /// The checks that do not depend on the time.
     let checks: [Check]
-    /// When all three certificates are valid.
+    /// The period in which all three certificates are valid.
     let validFrom: Date
     let validUntil: Date
 
     /// Whether the chain ends in a pinned root. It may still have expired.
     public var isGenuine: Bool { checks.allSatisfy { $0.outcome == .passed } }
 
-    /// What a report that is proven by it rests on.
+    /// The endorsers of a report that is verified by this chain.
     public var endorsers: [Endorser] { keys + (chain.key.hardwareID.map { [Endorser(chip: $0)] } ?? []) }
 
-    /// Whether an operator has denied one of the keys above the VCEK or VLEK: then there may be another chain for it.
+    /// Whether an operator has denied one of the keys above the VCEK or VLEK, which may then have another chain.
     public func isDeniedAboveKey(by denies: DenyList) -> Bool { keys.dropFirst().contains(where: denies) }
 
-    /// Whether it may prove a report at `time`.
+    /// Whether the chain is genuine and valid at `time`.
     public func isGenuine(at time: Date) -> Bool { isGenuine && validFrom <= time && time <= validUntil }
 
     /// Verifies the three signatures and the names, against the pinned roots.
@@ -87,7 +87,7 @@ public struct AppraisedChain: Sendable {
 }
 
 extension SNPAnchors {
-    /// An intermediate certificate under a pinned root, and whose keys it signs.
+    /// An intermediate certificate under a pinned root, with the product and kind of keys that it signs.
     public struct Authority: Sendable {
         public let product: Product
         public let kind: EndorsementKey.Kind

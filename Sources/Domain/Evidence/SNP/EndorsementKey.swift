@@ -13,15 +13,15 @@ public struct EndorsementKey: Sendable {
     public let kind: Kind
     public let product: Product
     public let tcb: TCBVersion
-    /// The chip, 64 bytes (Turin: 8). A VLEK has none.
+    /// The chip, 64 bytes (Turin: 8); `nil` for a VLEK.
     public let hardwareID: [UInt8]?
     /// The cloud provider that a VLEK was made for, e.g. `CN=cc-us-east-2.amazonaws.com`. A VCEK states none.
     public let cspID: ExactText?
     let publicKey: P384.Signing.PublicKey
 
-    /// Reads AMD's extensions.
+    /// Parses AMD's extensions.
     ///
-    /// - Throws: ``MalformedInput`` when one is missing or out of range, or the key is not P-384.
+    /// - Throws: ``MalformedInput`` if one is missing or out of range, or if the key is not P-384.
     public init(_ certificate: Certificate) throws(MalformedInput) {
         let fields = Fields(certificate: certificate)
         self.certificate = certificate
@@ -82,7 +82,7 @@ public struct EndorsementKey: Sendable {
             return text
         }
 
-        /// `nil` when there is none that can be read: a rule that asks for one is not met then.
+        /// The cloud provider; `nil` if missing or unreadable, so that no rule over it is met.
         var cspID: ExactText? {
             guard let value = try? value(5), let element = try? DERElement(value, subject: Self.subject),
                 let text = (try? element.text(.ia5String)) ?? (try? element.text(.utf8String))

@@ -1,4 +1,4 @@
-/// What the guest's owner lets the host do, 64 bits, fixed at launch and signed in the report.
+/// The guest owner's permissions for the host, 64 bits, fixed at launch and signed in the report.
 ///
 /// Source: AMD 56860, "Guest Policy".
 public struct GuestPolicy: Sendable, Hashable, RawRepresentable {
@@ -6,24 +6,25 @@ public struct GuestPolicy: Sendable, Hashable, RawRepresentable {
 
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
-    /// For a workload that states none: SMT is allowed, as on most hosts; debugging and migration are not.
+    /// The default of a workload without a stated policy: SMT is allowed, as most hosts need; debugging and migration
+    /// are not.
     public static let unstated: GuestPolicy = [.smtAllowed, .reservedOne]
 
-    /// Bits that let the host do more: a guest may have no more of them than registered.
+    /// Bits that permit more to the host: a guest may have only those that are registered.
     public static let permissions: GuestPolicy = [.smtAllowed, .migrationAgentAllowed, .debugAllowed, .cxlAllowed]
-    /// Bits that demand more of the host: a guest must have all that are registered.
+    /// Bits that require more of the host: a guest must have all that are registered.
     public static let restrictions: GuestPolicy = [
         .singleSocket, .memoryAES256XTS, .raplDisabled, .ciphertextHiding, .pageSwapDisabled,
     ]
 
-    /// Least version of the firmware's ABI.
+    /// Minimum version of the firmware's ABI.
     public var abiMajor: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 8) }
     public var abiMinor: UInt8 { UInt8(truncatingIfNeeded: rawValue) }
 
-    /// Whether bits that the ABI reserves are as it says: 17 is one, those above 25 are zero.
+    /// Whether the reserved bits have the ABI's values: bit 17 is one, those above 25 are zero.
     var isWellFormed: Bool { contains(.reservedOne) && rawValue >> 26 == 0 }
 
-    /// What this policy allows that `registered` does not, in words; empty when it is no wider.
+    /// The excess of this policy over `registered`, in words; empty if it is no wider.
     public func excess(over registered: GuestPolicy) -> [String] {
         let added = intersection(.permissions).subtracting(registered)
         let dropped = registered.intersection(.restrictions).subtracting(self)

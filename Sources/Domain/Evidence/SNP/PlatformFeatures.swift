@@ -1,4 +1,4 @@
-/// What a report says of its host, 64 bits. Source: AMD 56860, "PLATFORM_INFO".
+/// A report's flags about its host, 64 bits. Source: AMD 56860, "PLATFORM_INFO".
 public struct PlatformFeatures: OptionSet, Sendable, Hashable {
     public let rawValue: UInt64
 
@@ -11,15 +11,15 @@ public struct PlatformFeatures: OptionSet, Sendable, Hashable {
     public static let ecc = PlatformFeatures(rawValue: 1 << 2)
     public static let raplDisabled = PlatformFeatures(rawValue: 1 << 3)
     public static let ciphertextHiding = PlatformFeatures(rawValue: 1 << 4)
-    /// The firmware has looked for memory modules that lie about their size (BadRAM).
+    /// The firmware has checked for memory modules that misreport their size (BadRAM).
     public static let aliasCheckComplete = PlatformFeatures(rawValue: 1 << 5)
 }
 
 extension PlatformFeatures {
-    /// What of `wanted` is not here.
+    /// The features of `wanted` that are missing.
     public func missing(from wanted: PlatformFeatures) -> PlatformFeatures { wanted.subtracting(self) }
 
-    /// In words, of those that are known.
+    /// The known features that are set, in words.
     public var names: [String] { Self.named.filter { contains($0.feature) }.map(\.name) }
 
     private static let named: [(feature: PlatformFeatures, name: String)] = [
@@ -28,12 +28,12 @@ extension PlatformFeatures {
     ]
 }
 
-/// The mitigation vectors of a host: a bit for each mitigation of its firmware that is in force. Reports state them from
-/// version 5 on. Source: AMD 56860, LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR.
+/// The mitigation vectors of a host: one bit for each mitigation of its firmware that is in force. Reports have them
+/// from version 5 on. Source: AMD 56860, LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR.
 public struct StatedMitigations: Sendable, Hashable {
     /// `nil`: not stated.
     public var current: UInt64?
-    /// When the guest was launched.
+    /// The vector at the guest's launch; `nil`: not stated.
     public var launch: UInt64?
 
     public init(current: UInt64? = nil, launch: UInt64? = nil) { (self.current, self.launch) = (current, launch) }

@@ -1,14 +1,12 @@
 import Bytes
 
-/// An EPYC generation, as AMD's certificates and Key Distribution Service name it.
-///
-/// Bergamo and Siena attest as Genoa.
+/// An EPYC generation, by its name in AMD's certificates and Key Distribution Service.
 public enum Product: String, Sendable, Hashable, CaseIterable, Codable {
     case milan = "Milan"
     case genoa = "Genoa"
     case turin = "Turin"
 
-    /// Reads a name in any case: `Milan`, `genoa`, and a certificate's `Milan-B0` too.
+    /// Parses a name in any case: `Milan`, `genoa`, and a certificate's `Milan-B0` too.
     public init?(name: some StringProtocol) {
         let family = name.split(separator: "-").first.map { $0.lowercased() }
         guard let product = Self.allCases.first(where: { $0.rawValue.lowercased() == family }) else { return nil }
@@ -25,14 +23,14 @@ public enum Product: String, Sendable, Hashable, CaseIterable, Codable {
         }
     }
 
-    /// How many bytes of the report's 64-byte CHIP_ID name the chip; the rest is zero.
+    /// The number of significant bytes in the report's 64-byte CHIP_ID; the rest is zero.
     public var chipIDLength: Int { self == .turin ? 8 : 64 }
 }
 
 /// The vendor's root keys, each pinned by SHA-256 over the ARK's SubjectPublicKeyInfo (DER).
 ///
-/// A pin is a fact that a reader can check against AMD's own site; the certificates are data and
-/// may come from anywhere. See docs/decisions/0002-pinned-anchors.md.
+/// A pin can be checked against AMD's own site; the certificates are data and may come from anywhere. See
+/// docs/decisions/0002-pinned-anchors.md.
 public struct SNPAnchors: Sendable, Hashable {
     private var fingerprints: [Product: Set<[UInt8]>]
 
@@ -54,7 +52,7 @@ public struct SNPAnchors: Sendable, Hashable {
         return anchors
     }
 
-    /// The product whose root this is, if it is one.
+    /// The product of this root; `nil` if it is not pinned.
     func product(ofRoot certificate: Certificate) -> Product? {
         let fingerprint = certificate.publicKeyFingerprint
         return Product.allCases.first { product in

@@ -19,7 +19,7 @@ struct ReportSignature: Sendable, Hashable {
         isPaddedWithZeros && [r, s].allSatisfy { !$0.isAllZero && $0.lexicographicallyPrecedes(Self.order) }
     }
 
-    /// `signedBytes` are hashed with SHA-384.
+    /// Verifies the signature over the SHA-384 of `signedBytes`.
     func isValid(for key: P384.Signing.PublicKey, over signedBytes: ArraySlice<UInt8>) -> Bool {
         guard isWellFormed, let signature = try? P384.Signing.ECDSASignature(rawRepresentation: r + s) else {
             return false

@@ -2,20 +2,20 @@ import Bytes
 import Concurrency
 public import FoundationEssentials
 
-/// What an SEV-SNP guest answers a challenge with: its report, and what came along.
+/// An SEV-SNP guest's evidence: its report, and the certificates sent with it.
 public struct SNPEvidence: Attestation {
     public let report: AttestationReport
-    /// What the guest calls its processor. A claim, held against the certificate.
+    /// The processor generation that the guest states; checked against the certificate.
     public var generation: Product?
     private let along: Lock<Along>
 
     private enum Along: Sendable {
-        /// As the guest sent them. They are read, once, only when no certificate that vouches for the report is known yet.
+        /// The certificates as sent by the guest. They are parsed once, and only if no certificate for the report is known yet.
         case sent([[UInt8]])
         case given([Certificate])
     }
 
-    /// - Parameter files: the certificates that the guest sent along, PEM or DER.
+    /// - Parameter files: the certificates sent by the guest, PEM or DER.
     public init(_ report: AttestationReport, sent files: [[UInt8]], generation: Product? = nil) {
         (self.report, self.generation, along) = (report, generation, Lock(.sent(files)))
     }
@@ -36,7 +36,7 @@ public struct SNPEvidence: Attestation {
         }
     }
 
-    /// The same, with more certificates: what an operator has of it.
+    /// The evidence with more certificates, from an operator.
     public func with(_ more: [Certificate]) -> SNPEvidence {
         var evidence = SNPEvidence(report, certificates: more + certificates)
         evidence.generation = generation
@@ -46,7 +46,7 @@ public struct SNPEvidence: Attestation {
     public var tee: GuestTEE { .snp }
     public var reportData: [UInt8] { report.reportData }
 
-    /// The keys by which it may have been signed: one for each product that may have made it.
+    /// The keys that may have signed the report: one for each product that may have made it.
     public var signers: [EndorsementName] {
         products.compactMap { EndorsementIdentity(claimedBy: report, product: $0) }
             .map { AMDDocument.key($0).name }
@@ -55,7 +55,7 @@ public struct SNPEvidence: Attestation {
     /// The products that may have made the report, likeliest first.
     private var products: [Product] {
         if let product = report.product { return [product] }
-        // Only Milan and Genoa ever made version 2 reports, which do not name the product.
+        // Only Milan and Genoa make version 2 reports, which do not name the product.
         guard report.version == 2 else { return [] }
         return [.milan, .genoa].sorted { first, _ in first == generation }
     }
@@ -81,13 +81,13 @@ public struct SNPEvidence: Attestation {
         return [signer, AMDDocument.authority(identity.product, identity.kind).name]
     }
 
-    /// The authorities, if none at hand are genuine, and then the key.
+    /// The documents to fetch: the authorities, unless genuine ones are available, and then the key.
     public static func wanted(
         for signer: EndorsementName, having documents: [EndorsementDocument], _ trust: Trust
     ) -> [EndorsementName] {
         guard case .key(let identity)? = AMDDocument(signer) else { return [signer] }
         let certificates = documents.flatMap(\.certificates)
-        // Nobody gives a VLEK away: without one, what is above it proves nothing.
+        // A VLEK cannot be fetched: without one its authorities prove nothing.
         let isWorthIt =
             identity.kind == .vcek
             || EndorsementKey.all(among: certificates).contains { EndorsementIdentity(of: $0) == identity }
@@ -149,8 +149,8 @@ public struct SNPEvidence: Attestation {
 
     // MARK: Claims
 
-    /// A report of version 2 does not say which product it comes from, and without it TCBs have no meaning; no report says
-    /// whose VLEK it is.
+    /// A report of version 2 does not state its product, without which TCBs cannot be decoded; no report states a
+    /// VLEK's provider. Both come from the certificate.
     public func claims(by endorsement: AppraisedChain?) -> Claims {
         let key = endorsement?.chain.key
         var claims = report.claims(of: key?.product ?? report.product)
@@ -189,15 +189,15 @@ extension AppraisedChain: Endorsing {
     public var identity: [UInt8] { chain.key.certificate.der }
     public var documents: [EndorsementDocument] { chain.documents }
 
-    /// A chip has one key for a TCB: once its certificate is known no other can say more, unless an authority's key was
-    /// denied and AMD has certified the chip's under another since.
+    /// A chip has one key for a TCB: once its certificate is known no other can add anything, unless an authority's key
+    /// was denied and AMD has since certified the chip's key under another.
     public func settles(at time: Date, denying denies: DenyList?) -> Bool {
         chain.key.kind == .vcek && isGenuine(at: time) && !(denies.map(isDeniedAboveKey) ?? false)
     }
 }
 
 extension EndorsementChain {
-    /// The key, and what is above it, which other keys share.
+    /// The documents of the key and of its authorities, which other keys share.
     public var documents: [EndorsementDocument] {
         [
             EndorsementDocument(key.certificate, named: AMDDocument.key(EndorsementIdentity(of: key)).name),
@@ -208,7 +208,7 @@ extension EndorsementChain {
 }
 
 extension SNPAnchors.Authority {
-    /// Kept with the ARK above it.
+    /// The authority's document, stored together with its ARK.
     fileprivate var document: EndorsementDocument {
         EndorsementDocument(intermediate, above: [root], named: AMDDocument.authority(product, kind).name)
     }

@@ -1,13 +1,13 @@
 import Bytes
 
-/// What an SEV-SNP report states of its guest. Another verifier's token may leave some of it out.
+/// The terms that an SEV-SNP report states about its guest. Another verifier's token may lack some of them.
 public enum SNPTerm {
     public static let product = Term("product", .word(Product.allCases.map(\.rawValue)), .product)
     /// The launch digest.
     public static let measurement = Term("measurement", .bytes(count: 48), .measurement)
     /// Set by the host at launch.
     public static let hostData = Term("host_data", .bytes(count: 32), .hostData)
-    /// Which guest this is.
+    /// Identifies the guest's launch.
     public static let reportID = Term("report_id", .bytes(count: 32), .launch)
     /// SHA-384 of the key that signed the ID block; zero without one.
     public static let idKeyDigest = Term("id_key_digest", .bytes(count: 48))
@@ -18,7 +18,7 @@ public enum SNPTerm {
     /// Turin: 8 bytes and zeros.
     public static let chipID = Term("chip_id", .bytes(count: 64), .chip)
     public static let policy = Term("policy", .bits, isInTokens: false)
-    /// 0–3, or 0xFFFFFFFF when the host asked for the report.
+    /// 0–3, or 0xFFFFFFFF if the host requested the report.
     public static let vmpl = Term("vmpl", .number)
     public static let guestSVN = Term("guest_svn", .number)
     public static let platformInfo = Term("platform_info", .bits)
@@ -34,9 +34,9 @@ public enum SNPTerm {
     /// The kind of key that signed the report.
     public static let endorsement = Term(
         "endorsement", .word(EndorsementKey.Kind.allCases.map(\.rawValue)), isInTokens: false)
-    /// The keys that vouch for the report, 32 bytes each. A policy asks nothing of them.
+    /// Fingerprints of the keys that endorse the report, 32 bytes each. No rule of a policy reads them.
     public static let endorsingKeys = Term("endorsing_keys", .bytes(count: 96), .endorsers, isInTokens: false)
-    /// The cloud provider that the VLEK was made for, as its certificate names it.
+    /// The cloud provider of the VLEK, as named by its certificate.
     public static let cspID = Term("csp_id", .text, .provider)
 
     public static let all = [
@@ -48,9 +48,9 @@ public enum SNPTerm {
 }
 
 extension AttestationReport {
-    /// What it states, proven or not.
+    /// The report's claims, verified or not.
     ///
-    /// - Parameter product: the report's, as far as is known.
+    /// - Parameter product: the report's product, if known.
     public func claims(of product: Product?) -> Claims {
         var claims = Claims(
             .snp,
@@ -85,9 +85,9 @@ extension AttestationReport {
 extension Claims {
     public var product: Product? { text(SNPTerm.product).flatMap { Product(exactly: $0) } }
 
-    /// Whether its host may read and change the guest, as far as is known.
+    /// Whether the host may read and change the guest; a policy that is not stated counts as allowing it.
     public var isDebuggable: Bool { guestPolicy.contains(.debugAllowed) }
 
-    /// What is not stated may be allowed, and is not demanded.
+    /// The guest policy; if not stated, every permission and no restriction.
     public var guestPolicy: GuestPolicy { number(SNPTerm.policy).map { GuestPolicy(rawValue: $0) } ?? .permissions }
 }

@@ -63,7 +63,7 @@ extension SNPEvidence {
         return Verdict(list)
     }
 
-    /// What gets the certificate that is missing.
+    /// The advice for obtaining the missing certificate.
     private static func adviceWithoutEndorsement(_ report: AttestationReport) -> String {
         switch (report.productClaim, report.signingKey) {
         case (.unknown(let family, let model), _):
@@ -85,7 +85,8 @@ extension SNPEvidence {
 
     // MARK: Genuineness
 
-    /// - Parameter isProven: whether a genuine key has signed the report: then it is as the firmware made it.
+    /// - Parameter isProven: whether a genuine key has signed the report, which then is unchanged since the firmware
+    ///   made it.
     private static func checkForm(
         of report: AttestationReport, product: Product?, isProven: Bool, _ list: inout CheckList
     ) {
@@ -197,12 +198,12 @@ extension SNPEvidence {
 }
 
 extension AttestationReport {
-    /// What can be denied of it without its certificate: the chip, if it names one.
+    /// The endorsers known without a certificate: the chip, if the report names one.
     fileprivate var endorsers: [Endorser] { namedChip.map { [Endorser(chip: $0)] } ?? [] }
 }
 
 extension EndorsementKey {
-    /// What the key is for, and why a report is not held against it.
+    /// Describes the key, and why it does not fit a report.
     fileprivate func misfit(with report: AttestationReport) -> String {
         var reasons: [String] = []
         if report.signingKey != (kind == .vcek ? .vcek : .vlek) {

@@ -1,7 +1,7 @@
-/// The versions of the firmware that a report or certificate speaks for.
+/// The firmware versions in a report or certificate.
 ///
-/// Written as two-digit decimals from the lowest component up, as in the file names of offline
-/// stores: `03.00.08.115` is boot loader 3, TEE 0, SNP 8, microcode 115. Turin puts its FMC first.
+/// Written as two-digit decimals from the lowest component up, as in the file names of offline stores: `03.00.08.115`
+/// is boot loader 3, TEE 0, SNP 8, microcode 115. Turin puts its FMC first.
 public struct TCBVersion: Sendable, Hashable, CustomStringConvertible {
     /// Flexible memory controller firmware; Turin only.
     public let fmc: UInt8?
@@ -18,7 +18,7 @@ public struct TCBVersion: Sendable, Hashable, CustomStringConvertible {
         self.microcode = microcode
     }
 
-    /// Reads the text form.
+    /// Parses the text form.
     ///
     /// - Returns: `nil` unless it has four numbers of 0–255 (five for Turin).
     public init?(_ text: some StringProtocol, product: Product) {
@@ -31,12 +31,13 @@ public struct TCBVersion: Sendable, Hashable, CustomStringConvertible {
             fmc: fmc, bootLoader: components[0], tee: components[1], snp: components[2], microcode: components[3])
     }
 
-    /// Reads the text form of a version whose product is not known: five numbers are Turin's.
+    /// Parses the text form without a known product: five numbers are Turin's.
     public init?(_ text: some StringProtocol) {
         self.init(text, product: text.split(separator: ".").count == 5 ? .turin : .genoa)
     }
 
-    /// Whether no component is lower than the other's. Two versions may each fail this of the other.
+    /// Whether no component is lower than the other's. This is a partial order: each of two versions may fail it
+    /// against the other.
     public func isAtLeast(_ other: TCBVersion) -> Bool {
         fmc ?? 0 >= other.fmc ?? 0 && bootLoader >= other.bootLoader && tee >= other.tee && snp >= other.snp
             && microcode >= other.microcode
@@ -48,14 +49,14 @@ public struct TCBVersion: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// A TCB version as a report carries it: 8 bytes whose meaning depends on the product.
+/// A TCB version in a report: 8 bytes whose layout depends on the product.
 public struct RawTCBVersion: Sendable, Hashable {
     /// Least significant byte first, as in the report.
     public let bytes: [UInt8]
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    /// Writes a version as `product` lays it out.
+    /// Encodes a version in `product`'s layout.
     public init(_ version: TCBVersion, product: Product) {
         bytes =
             product == .turin
@@ -63,13 +64,13 @@ public struct RawTCBVersion: Sendable, Hashable {
             : [version.bootLoader, version.tee, 0, 0, 0, 0, version.snp, version.microcode]
     }
 
-    /// The version, as `product` lays it out. Source: AMD 56860, "TCB_VERSION".
+    /// The version in `product`'s layout. Source: AMD 56860, "TCB_VERSION".
     public func version(of product: Product) -> TCBVersion {
         product == .turin
             ? TCBVersion(fmc: bytes[0], bootLoader: bytes[1], tee: bytes[2], snp: bytes[3], microcode: bytes[7])
             : TCBVersion(bootLoader: bytes[0], tee: bytes[1], snp: bytes[6], microcode: bytes[7])
     }
 
-    /// The bytes that `product` reserves, all zero in a version that we know.
+    /// The bytes reserved by `product`; zero in every known version.
     func reserved(of product: Product) -> ArraySlice<UInt8> { product == .turin ? bytes[4..<7] : bytes[2..<6] }
 }

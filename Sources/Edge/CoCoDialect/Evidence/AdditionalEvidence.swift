@@ -2,20 +2,22 @@ import Broker
 import Bytes
 import Formats
 
-/// Evidence of devices beside the processor. None is verified here, so none is let through: a guest that says that it has
-/// a device must not be believed without it. Where samples are taken, so are sample devices, behind which there is none.
+/// Evidence of devices beside the processor (`additional_evidence`).
+///
+/// No device's evidence is verified, so a guest that states a device is refused rather than believed. Where samples are
+/// accepted, so is one sample device, which has no hardware.
 struct AdditionalEvidence {
-    /// Of an object without devices, which may have white space in it.
+    /// Longest text without devices, in bytes; it may have white space.
     private static let longest = 64
-    /// Of one with a sample device. It goes into the token twice.
+    /// Longest text with a sample device, in bytes. The token contains it twice.
     private static let longestSample = 512
 
-    /// `nil` where there is none.
+    /// The sample device; `nil` without one.
     let sample: SampleEvidenceMessage?
 
     /// - Parameters:
-    ///   - text: a JSON object with a member for each device, or nothing.
-    ///   - allowsSample: whether the operator takes samples.
+    ///   - text: a JSON object with a member for each device, or empty.
+    ///   - allowsSample: whether the operator accepts samples.
     /// - Throws: a ``Refusal`` that names the devices.
     init(_ text: String, allowsSample: Bool) throws(Refusal) {
         guard !text.isEmpty else {
@@ -44,7 +46,7 @@ struct AdditionalEvidence {
                 "Evidence of these devices is not verified here: \(names.joined(separator: ", ")). "
                     + "Have the guest attest without them.")
         }
-        // It goes into the token as it was sent.
+        // The token contains the text unchanged.
         guard text.utf8.count <= Self.longest else {
             throw Refusal(
                 .malformed, "tee-evidence.additional_evidence has no devices, and more than \(Self.longest) bytes.")

@@ -1,10 +1,10 @@
 import Crypto
 
-/// Digests that guests may use. SM3 is none of them.
+/// Hash algorithms that guests may use. SM3 is not supported.
 enum HashAlgorithm: String, Sendable, CaseIterable {
     case sha384, sha512, sha256
 
-    /// What a guest uses that is told nothing.
+    /// The protocol's default, if none was agreed on.
     static let usual = HashAlgorithm.sha384
 
     func digest(of bytes: [UInt8]) -> [UInt8] {
@@ -15,7 +15,7 @@ enum HashAlgorithm: String, Sendable, CaseIterable {
         }
     }
 
-    /// The digest in a field of another length: cut, or with zeros after it.
+    /// The digest in a field of `length` bytes: truncated, or padded with zeros.
     func digest(of bytes: [UInt8], filling length: Int) -> [UInt8] {
         let digest = digest(of: bytes).prefix(length)
         return digest + Array(repeating: 0, count: length - digest.count)

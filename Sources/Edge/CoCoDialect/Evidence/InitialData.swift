@@ -1,11 +1,11 @@
 import Broker
 import Bytes
 
-/// A guest's init data: what its host gave it at launch, and HOST_DATA is the digest of.
+/// A guest's init data: a document that its host provided at launch, with its digest in HOST_DATA.
 struct InitialData: Sendable {
-    /// Of the document under the algorithm that it names, as HOST_DATA has it: 32 bytes.
+    /// The document's digest under the algorithm that it names, truncated to HOST_DATA's 32 bytes.
     let digest: [UInt8]
-    /// The same, not cut.
+    /// The document's whole digest.
     let wholeDigest: [UInt8]
     /// The members of `[data]`.
     let claims: [ExactText: ExactText]
@@ -36,7 +36,7 @@ struct InitialData: Sendable {
         digest = Array(wholeDigest.prefix(32))
     }
 
-    /// Documents are found with `sha-384` and with `SHA384`.
+    /// Both spellings occur: `sha-384` and `SHA384`.
     private static func normal(_ name: ExactText) -> ExactText {
         let letters = name.text.utf8.lazy.filter { $0 != UInt8(ascii: "-") }.map { byte in
             (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte

@@ -1,35 +1,35 @@
 import Bytes
 import Formats
 
-/// Reads init data: as much of TOML as they are written in, and nothing more.
+/// Reads init data, which use a small subset of TOML.
 ///
-/// That is texts under bare and quoted keys, and the table `[data]`. Any guest may send init data before anything is known
-/// of it: nothing nests, and what is not known is refused. A reader that takes less than others cannot be led to another
-/// meaning.
+/// Accepted are texts under bare and quoted keys, and the table `[data]`. Guests send init data before anything about
+/// them is verified, so nesting and everything unknown are refused: a strict reader cannot disagree with another reader
+/// about the meaning.
 enum InitialDataReader {
-    /// A document as it was read.
+    /// A parsed document.
     struct Document: Hashable {
-        /// What stands before `[data]`.
+        /// The entries before `[data]`.
         var head: [ExactText: ExactText] = [:]
         /// The members of `[data]`; `nil` when there is no such table.
         var data: [ExactText: ExactText]?
     }
 
-    /// Of `[data]`. Guests have a handful of files.
+    /// Most entries of `[data]`. Guests have a handful of files.
     static let mostEntries = 256
-    /// Of a key, in bytes.
+    /// Longest key, in bytes.
     static let longestKey = 256
 
     private static let limits: TOML.Limits = {
         var limits = TOML.Limits()
-        // A key in [data]; one more, so that the error is about the table and not about its depth.
+        // Depth 2 is a key in [data]. Depth 3 is allowed so that the error names the table and not the depth.
         limits.depth = 3
         return limits
     }()
 
-    /// - Throws: ``MalformedInput``, which names the line and repeats nothing of it.
+    /// - Throws: ``MalformedInput`` with the line, without any of its text.
     static func read(_ text: [UInt8]) throws(MalformedInput) -> Document {
-        // The digest is over it, and other readers may not see it.
+        // The digest covers a byte order mark, and other readers may skip it.
         guard !text.starts(with: [0xEF, 0xBB, 0xBF]) else {
             throw MalformedInput("init data", "it begins with a byte order mark")
         }

@@ -4,13 +4,13 @@ public import Evidence
 import Formats
 import JOSE
 
-/// A guest's evidence that was kept, to be looked at again: the body of its `POST /attest`, or the evidence alone.
+/// Recorded evidence of a guest, to be appraised again: the body of its `POST /attest`, or the evidence alone.
 public struct RecordedAttestation: Sendable {
     public let evidence: SNPEvidence
-    /// `nil` when none came along.
+    /// The init data of the body; `nil` without any.
     public let initData: Answer.InitData?
-    /// What the report's data must be, 64 bytes, by what came along: the nonce, the guest's key and other evidence. `nil` when
-    /// they did not.
+    /// The expected report data, 64 bytes, computed from the body's nonce, guest key and additional evidence; `nil` for
+    /// evidence without a body.
     public let reportData: [UInt8]?
 
     /// - Parameter json: the body of a `POST /attest`, its `tee-evidence`, or the `primary_evidence` in that.

@@ -1,9 +1,9 @@
 import Bytes
 import Evidence
 
-/// The report that the processor signed, from its fields: the signature is over these bytes.
+/// Rebuilds the report's original bytes, which the processor signed, from its fields.
 ///
-/// Source: AMD 56860, table "ATTESTATION_REPORT". What the fields do not say is reserved, and zero.
+/// Source: AMD 56860, table "ATTESTATION_REPORT". Bytes without a field are reserved, and zero.
 extension AttestationReport {
     /// - Throws: ``MalformedInput`` when a field has another length than it has in a report.
     init(_ fields: SNPEvidenceMessage.Report) throws(MalformedInput) {
@@ -33,7 +33,7 @@ extension AttestationReport {
         try field(fields.reportID, "report_id", 32)
         try field(fields.reportIDOfMigrationAgent, "report_id_ma", 32)
         bytes += fields.reportedTCB.bytes
-        // Version 2 does not say, and has zeros there.
+        // Version 2 of the report has no CPUID fields, only zeros.
         bytes += [fields.family ?? 0, fields.model ?? 0, fields.stepping ?? 0]
         reserved(upTo: 0x1A0)
         try field(fields.chipID, "chip_id", 64)
@@ -53,8 +53,8 @@ extension AttestationReport {
 }
 
 extension SNPEvidenceMessage.TCB {
-    /// Only Turin has an FMC, and lays its TCB out differently. A guest that says otherwise has another report than was
-    /// signed.
+    /// Only Turin has an FMC, and its TCB has another layout. A guest that misstates this yields other bytes than were
+    /// signed, and fails the signature check.
     fileprivate var bytes: [UInt8] {
         let version = TCBVersion(fmc: fmc, bootLoader: bootloader, tee: tee, snp: snp, microcode: microcode)
         return RawTCBVersion(version, product: fmc == nil ? .genoa : .turin).bytes

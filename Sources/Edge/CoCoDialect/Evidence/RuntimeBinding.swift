@@ -3,9 +3,9 @@ import Bytes
 import Formats
 import JOSE
 
-/// What a guest's evidence is bound to: the nonce, its key, and the evidence of other devices.
+/// The data that a guest's evidence is bound to: the nonce, its key, and the evidence of other devices.
 struct RuntimeBinding: Sendable {
-    /// The challenge that it says it answers.
+    /// The nonce of the challenge that the guest claims to answer.
     struct Nonce: Sendable {
         /// As the guest wrote it, base64.
         let text: String
@@ -44,25 +44,25 @@ struct RuntimeBinding: Sendable {
         self.additionalEvidence = additionalEvidence
     }
 
-    /// What the token says of it, and what the digest is over.
+    /// The runtime data: input of the report data's digest, and a claim of the token.
     var claims: JSONValue {
         ["tee-pubkey": jwk, "nonce": .text(nonce.text), "additional-evidence": .text(additionalEvidence)]
     }
 
-    /// What the digest is over to which a device's evidence is bound.
+    /// Input of the digest that a device's evidence is bound to.
     var deviceClaims: JSONValue { ["tee-pubkey": jwk, "nonce": .text(nonce.text)] }
 
-    /// What the report data must be, 64 bytes.
+    /// The expected report data, 64 bytes.
     ///
-    /// The guest was told an algorithm that it knows, and which is not kept: any of those that are offered will do, for none
-    /// of them can be made to collide.
+    /// The algorithm agreed on with the guest is not stored. Any of the offered ones is accepted, because all of them
+    /// are collision resistant.
     ///
-    /// - Parameter found: what it is, as far as is known.
+    /// - Parameter found: the report data of the evidence, as far as known.
     func reportData(like found: [UInt8]) throws(MalformedInput) -> [UInt8] {
         try Self.digest(of: claims, like: found)
     }
 
-    /// The same for a device.
+    /// The expected report data of a device, in the same way.
     func deviceReportData(like found: [UInt8]) throws(MalformedInput) -> [UInt8] {
         try Self.digest(of: deviceClaims, like: found)
     }

@@ -3,9 +3,9 @@ import Formats
 import JOSE
 
 extension RecipientKey {
-    /// Reads the key that a guest sent, or that a verifier says is a guest's.
+    /// Reads a guest's key, from the guest itself or from a verifier's token.
     ///
-    /// - Throws: a ``Refusal`` that says what is taken.
+    /// - Throws: a ``Refusal`` that lists the accepted kinds.
     init(refusing jwk: JSON, rules: Rules) throws(Refusal) {
         do { try self.init(jwk, rules: rules) } catch { throw Refusal(key: error) }
     }

@@ -4,19 +4,19 @@ import Evidence
 import Formats
 import FoundationEssentials
 
-/// An attestation result: what this server states of a guest to others.
+/// An attestation result about a guest, for relying parties.
 ///
-/// Source: draft-ietf-rats-ear, in the form that Confidential Containers' verifiers give it.
+/// Source: draft-ietf-rats-ear, in the form of Confidential Containers' verifiers.
 struct AttestationToken {
     let members: JSONValue
 
     static let profile = "tag:github.com,2024:confidential-containers/Trustee"
 
     /// - Parameters:
-    ///   - initDataClaims: those of the answer.
+    ///   - initDataClaims: the claims of the answer's init data.
     ///   - issuer: `iss`.
     ///   - software: this program and its version.
-    ///   - statement: how much of the init data goes along with their digest.
+    ///   - statement: how much of the init data the token contains besides their digest.
     init(
         _ guest: AttestedGuest, _ answer: GuestComponentAnswer, _ initDataClaims: InitDataClaims?,
         vector: TrustworthinessVector, issuer: String,
@@ -26,7 +26,7 @@ struct AttestationToken {
             "report_data": .text(Hex.encode(answer.answer.reportData)), "runtime_data_claims": answer.binding.claims,
         ]
         if let initData = answer.answer.initData {
-            // The whole digest where no field of a report cuts it.
+            // A sample has no HOST_DATA field that truncates the digest.
             evidence["init_data"] = .text(
                 guest.claims.tee == .sample ? initData.wholeDigest.base64 : Hex.encode(initData.digest))
             if statement == .whole { evidence["init_data_claims"] = initDataClaims?.json }
@@ -52,22 +52,23 @@ struct AttestationToken {
             "eat_profile": .text(Self.profile), "iss": .text(issuer),
             "iat": .number(time.timeIntervalSince1970.rounded(.down)),
             "exp": .number(guest.expires.timeIntervalSince1970.rounded(.down)),
-            // So that an ended session ends its token here.
+            // The session's id: ending the session makes this server refuse the token.
             "jti": .text(Hex.encode(guest.id)),
             "ear.verifier-id": ["developer": "swift-kbs", "build": .text(software)],
             "submods": submodules,
         ]
     }
 
-    /// How much a token states of init data.
+    /// How much of the init data a token contains.
     enum Statement: CaseIterable {
-        /// Their entries, and the containers that they identify.
+        /// The entries, and the identifiers of containers.
         case whole
         case identifiers
         case digest
     }
 
-    /// The reference's verifier adds to what a sample says what its documents' trial policies read.
+    /// A sample's claims. Like Trustee's verifier, it adds the constants that the trial policies in Trustee's documents
+    /// read.
     private static func sample(_ svn: String, _ proof: Answer.Proof) -> JSONValue {
         guard case .evidence(let evidence) = proof else { return ["svn": .text(svn)] }
         return [
@@ -76,7 +77,7 @@ struct AttestationToken {
         ]
     }
 
-    /// A device with no hardware behind it: a submodule of its own, which vouches for nothing.
+    /// A sample device, which has no hardware: a submodule of its own that vouches for nothing.
     private static func device(_ device: SampleDevice, _ binding: RuntimeBinding) -> JSONValue {
         let vector = TrustworthinessVector.sample
         return [
@@ -93,7 +94,7 @@ struct AttestationToken {
 }
 
 extension Claims {
-    /// With the names that Trustee's policies know, and those that they do not know beside them.
+    /// The claims under the names of Trustee's policies, followed by those that Trustee does not have.
     fileprivate var tokenClaims: JSONValue {
         func bit(_ isSet: Bool) -> JSONValue { .integer(isSet ? 1 : 0) }
         func number(_ value: some BinaryInteger) -> JSONValue { .integer(Int(clamping: value)) }

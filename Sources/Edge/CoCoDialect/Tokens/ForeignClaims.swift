@@ -5,12 +5,12 @@ import Formats
 import FoundationEssentials
 import JOSE
 
-/// What another verifier's token says of a guest.
+/// A guest as stated by another verifier's token.
 extension ForeignGuest {
     /// - Parameters:
-    ///   - claims: of a token whose signature, issuer and times have been verified.
-    ///   - verifier: whose token it is.
-    ///   - server: what this server accepts at all.
+    ///   - claims: of a token whose signature, issuer and times are verified.
+    ///   - verifier: the token's issuer.
+    ///   - server: the server's own conditions.
     /// - Throws: a ``Refusal``.
     init(
         _ claims: JWTClaims, of verifier: ForeignVerifier, keys: RecipientKey.Rules, under server: AppraisalPolicy,
@@ -20,7 +20,7 @@ extension ForeignGuest {
         guard let cpu = claims["submods"]?["cpu0"], let evidence = cpu["ear.veraison.annotated-evidence"] else {
             throw Refusal(.unauthenticated, "The token says nothing of a processor (submods.cpu0).")
         }
-        // A number, or another word, is no verdict that is known here.
+        // A number or any other word is not a known verdict.
         guard let status = cpu["ear.status"]?.asText.flatMap({ TrustworthinessVector.Status(exactly: $0) }),
             status == .affirming || status == .warning
         else {
@@ -34,7 +34,7 @@ extension ForeignGuest {
         guard let expiry = claims["exp"]?.asNumber else {
             throw Refusal(.unauthenticated, "The token never expires.")
         }
-        // Its issuer may have clocks and lifetimes of its own: how old evidence may be is decided here.
+        // The issuer chooses `exp` by its own clock and lifetimes; this server bounds the evidence's age itself.
         guard let made = claims["iat"]?.asNumber, made <= time.timeIntervalSince1970 + Self.leeway else {
             throw Refusal(.unauthenticated, "The token does not say when it was made (iat), or says a time to come.")
         }
@@ -64,12 +64,12 @@ extension ForeignGuest {
             expires: Date(timeIntervalSince1970: end))
     }
 
-    /// For clocks that differ, in seconds.
+    /// Tolerance for differing clocks, in seconds.
     private static let leeway: TimeInterval = 30
 }
 
 extension Claims {
-    /// What is not said stays unsaid, and a policy that asks for it is not met.
+    /// Claims that the token lacks stay absent, and a rule over them is not met.
     fileprivate init?(snp claims: JSON, assuming assumptions: ForeignAssumptions) {
         // Some verifiers write numbers as texts.
         func number<N: FixedWidthInteger>(_ name: String) -> N? {
@@ -85,7 +85,7 @@ extension Claims {
             return TCBVersion(
                 fmc: number("\(prefix)_fmc"), bootLoader: bootLoader, tee: tee, snp: snp, microcode: microcode)
         }
-        // Debugging is never allowed by leaving it out.
+        // Required: a missing claim must not pass for "no debugging".
         guard let debug = bit("policy_debug_allowed"),
             let major: UInt8 = number("policy_abi_major"), let minor: UInt8 = number("policy_abi_minor"),
             let smt = bit("policy_smt_allowed"), let migration = bit("policy_migrate_ma"),
@@ -96,7 +96,7 @@ extension Claims {
         if migration { policy.formUnion(.migrationAgentAllowed) }
         if debug { policy.formUnion(.debugAllowed) }
         if socket { policy.formUnion(.singleSocket) }
-        // What is not denied may be: a resource's policy must allow it then.
+        // A permission that is not denied counts as given: a resource's policy must then allow it.
         let isCXLStated = claims["policy_cxl_allowed"] != nil
         if isCXLStated ? bit("policy_cxl_allowed") ?? true : !assumptions.forbidsCXL { policy.formUnion(.cxlAllowed) }
 
@@ -113,7 +113,7 @@ extension Claims {
             }
         }
         guard measurement != nil else { return nil }
-        // A chip that is stated and cannot be read may be one that is denied.
+        // An unreadable chip id could be that of a denied chip.
         if claims[SNPTerm.chipID.name.text] != nil, self[SNPTerm.chipID] == nil { return nil }
         if claims["product"] == nil { self[SNPTerm.product] = assumptions.product.map { .text($0.rawValue) } }
         if claims["vmpl"] == nil { self[SNPTerm.vmpl] = assumptions.vmpl.map { .number(UInt64($0)) } }
@@ -134,8 +134,8 @@ extension Claims {
         claims.asMembers?.contains { $0.name == prefix || $0.name.hasPrefix("\(prefix)_") } ?? false
     }
 
-    /// As far as a token can say: it does not have the firmware's own versions. What is assumed counts only where it says
-    /// nothing of one of the two; what it says and cannot be read is not committed.
+    /// Whether the firmware is committed, as far as a token states it: a token lacks the firmware's own versions. The
+    /// assumption applies only if a claim is missing; an unreadable claim counts as not committed.
     fileprivate func hasCommittedFirmware(claims: JSON, assuming assumptions: ForeignAssumptions) -> Bool {
         Self.isStated("committed_tcb", in: claims) && Self.isStated("current_tcb", in: claims)
             ? hasCommittedFirmware : assumptions.hasCommittedFirmware

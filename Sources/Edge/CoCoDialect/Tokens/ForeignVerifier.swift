@@ -3,11 +3,11 @@ package import Bytes
 package import FoundationEssentials
 package import JSONWebTokens
 
-/// A verifier of others whose tokens are taken, and what an operator knows of it.
+/// Another verifier whose tokens are accepted, with the operator's assumptions about it.
 package struct ForeignVerifier: Sendable {
     package let tokens: TokenVerifier
     package let assumptions: ForeignAssumptions
-    /// How long after its making (`iat`) a token is taken, in seconds, whatever its `exp`.
+    /// Greatest age of a token, from its `iat`, in seconds, whatever its `exp`.
     package let greatestAge: TimeInterval
 
     package init(

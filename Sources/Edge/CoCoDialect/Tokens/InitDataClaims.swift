@@ -2,13 +2,13 @@ import Broker
 import Bytes
 import Formats
 
-/// Init data as the reference's tokens and resource policies have them (`init_data_claims`).
+/// Init data in the form of Trustee's tokens and resource policies (`init_data_claims`).
 ///
-/// `aa.toml` and `cdh.toml` are objects. Of an agent's policy that has `policy_data` those are `agent_policy_claims`, and
-/// its text is left out; everything else is text.
+/// `aa.toml` and `cdh.toml` are objects. An agent's policy with `policy_data` is replaced by these data, as
+/// `agent_policy_claims`. All other entries are texts.
 struct InitDataClaims {
     let json: JSONValue
-    /// What they identify the guest's containers by (`ear.trustee.identifiers`); `nil` for nothing.
+    /// Identifiers of the guest's containers (`ear.trustee.identifiers`); `nil` without any.
     let identifiers: JSONValue?
 
     init(_ initData: [ExactText: ExactText]) {
@@ -28,7 +28,7 @@ struct InitDataClaims {
             default: members[name] = .text(text.text)
             }
         }
-        // An entry of that name is the host's own text, and must not be taken for it.
+        // Overwrites an entry of this name, which would be the host's own text.
         members["agent_policy_claims"] = agent.map { JSONValue($0.claims) }
         return JSONValue(members)
     }

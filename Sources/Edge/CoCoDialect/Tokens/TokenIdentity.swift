@@ -1,7 +1,7 @@
 public import Crypto
 import FoundationEssentials
 
-/// A key that an operator has a certificate for, to sign tokens with in place of those that the server makes.
+/// An operator's signing key with its certificate, used for tokens in place of the server's own keys.
 public struct TokenIdentity: Sendable {
     let key: TokenKey
 

@@ -4,16 +4,16 @@ import Formats
 import FoundationEssentials
 import JOSE
 
-/// A key that tokens are signed with: ECDSA on P-256.
+/// A signing key for tokens: ECDSA on P-256.
 struct TokenKey: Sendable {
     /// Its JWK thumbprint: `kid`. Source: RFC 7638.
     let id: ExactText
     let created: Date
     private let key: P256.Signing.PrivateKey
-    /// DER of its certificate and those above; empty without one.
+    /// The certificate chain, DER, the key's own first; empty without one.
     private let chain: [[UInt8]]
-    /// Of a chain that goes into a token's header, in bytes of DER: base64 twice over makes it 16 ninths as long, in a token
-    /// that must fit a header field. A longer one is published with the key all the same.
+    /// Longest chain in a token's header, in bytes of DER: base64 applied twice lengthens it to 16/9, and the token
+    /// must fit a header field. A longer chain is published with the key only.
     private let longestChain = 2_048
 
     init(_ key: P256.Signing.PrivateKey = P256.Signing.PrivateKey(), created: Date, chain: [[UInt8]] = []) {
@@ -23,7 +23,7 @@ struct TokenKey: Sendable {
         id = ExactText(key.publicKey.jwkThumbprint)
     }
 
-    /// - Throws: when the secret is no key.
+    /// - Throws: if the secret is not a key.
     init(_ secret: Secret, created: Date) throws {
         self.init(try secret.withBytes { try P256.Signing.PrivateKey(rawRepresentation: $0) }, created: created)
     }
@@ -44,8 +44,8 @@ struct TokenKey: Sendable {
 
     /// - Parameter claims: a JSON object.
     func sign(_ claims: JSONValue) throws -> String {
-        // A relying party of Trustee's kind takes a key that it finds here, wants a chain for it, and then never looks the
-        // name up: so the key goes along with its chain, or not at all.
+        // A relying party like Trustee uses a key that it finds in the header, requires a chain for it, and then never
+        // looks up `kid`. So the header has the key together with its chain, or not at all.
         let goesAlong = !chain.isEmpty && chain.reduce(0) { $0 + $1.count } <= longestChain
         return try CompactJWS.sign(
             claims.encoded,
@@ -53,7 +53,7 @@ struct TokenKey: Sendable {
             with: key)
     }
 
-    /// - Throws: when this key has not signed it.
+    /// - Throws: if the signature is not of this key.
     func verify(_ token: CompactJWS) throws -> JWTClaims {
         try JWTClaims(try token.payload(signedBy: VerificationKey(key.publicKey, id: id)))
     }

@@ -3,7 +3,7 @@ import Bytes
 import Formats
 public import FoundationEssentials
 
-/// The keys that tokens are signed with: kept sealed in the database, which all replicas share, and replaced by age.
+/// The signing keys for tokens: stored sealed in the database, shared by all replicas, and replaced by age.
 ///
 /// A key signs for ``Rules/rotation``, and is published until the last token that it signed has expired.
 public actor TokenKeys {
@@ -16,12 +16,12 @@ public actor TokenKeys {
         public init(longestToken: TimeInterval) { self.longestToken = longestToken }
     }
 
-    /// What the keys are for, in the table of server keys.
+    /// The keys' purpose, in the table of server keys.
     private static let name = "attestation tokens"
-    /// How often the database is read again for a key that is not known, in seconds: another replica may have made it, or
-    /// a stranger made its id up.
+    /// Least interval between reads of the database for an unknown key, in seconds: another replica may have made the
+    /// key, or a stranger invented the id.
     private static let pause: TimeInterval = 5
-    /// How often it is read again in any case, in seconds.
+    /// Longest interval between reads for the published set, in seconds.
     private static let lifetime: TimeInterval = 300
 
     private let store: any KeyStore
@@ -29,14 +29,13 @@ public actor TokenKeys {
     private let rules: Rules
     private let identity: TokenIdentity?
     private let now: @Sendable () -> Date
-    /// Oldest first.
+    /// The keys, oldest first.
     private var keys: [TokenKey] = []
     private var read: Date?
-    /// One that is being made, for all who wait for it.
+    /// The key being made, for all concurrent callers.
     private var making: Task<TokenKey, any Error>?
 
-    /// - Parameter identity: what to sign with in place of keys that are made here. These stay good as long as their
-    ///   tokens are.
+    /// - Parameter identity: signs in place of the server's own keys, whose tokens remain valid until they expire.
     public init(
         store: any KeyStore, keys: KeyRing, rules: Rules, identity: TokenIdentity? = nil,
         now: @escaping @Sendable () -> Date = { Date() }
@@ -45,13 +44,13 @@ public actor TokenKeys {
         keyRing = keys
     }
 
-    /// The key to sign with now. It is made when there is none, or the last has signed for long enough.
+    /// The current signing key. Makes one if there is none, or if the last has reached its age.
     func current() async throws -> TokenKey {
         if let identity { return identity.key }
         let time = now()
         if let key = usable(at: time) { return key }
         if let making { return try await making.value }
-        // A task of its own: the guest that asked first may hang up.
+        // A separate task: the first guest may disconnect.
         let task = Task { try await made(at: time) }
         making = task
         defer { making = nil }
@@ -63,21 +62,21 @@ public actor TokenKeys {
     }
 
     private func made(at time: Date) async throws -> TokenKey {
-        // Another replica may have made it by now.
+        // Another replica may have made one meanwhile.
         let isFirst = try await readAgain(at: time)
         if let key = usable(at: time) { return key }
         let made = TokenKey(created: Date(timeIntervalSince1970: time.timeIntervalSince1970.rounded(.down)))
         let sealed = try keyRing.seal(made.secret, for: Self.name, id: made.id.text)
         let row = StoredServerKey(name: Self.name, id: made.id.text, sealed: sealed, created: made.created)
-        // Replicas that start together get the same.
+        // Replicas that start together get the same key.
         if isFirst { _ = try await store.insertFirst(row) } else { try await store.insert(row) }
         try await readAgain(at: time)
-        // It is in the database and thus published, or it must not sign.
+        // Only a stored key is published, and only a published key may sign.
         guard let key = usable(at: time) else { throw Refusal(.unavailable, "The key for tokens could not be kept.") }
         return key
     }
 
-    /// The key with an id, if tokens of it may still be valid.
+    /// The key with this id, if its tokens may still be valid.
     func key(_ id: ExactText) async throws -> TokenKey? {
         if let key = identity?.key, key.id == id { return key }
         let time = now()
@@ -87,13 +86,13 @@ public actor TokenKeys {
         return published(at: time).first { $0.id == id }
     }
 
-    /// What is published: a JWK Set, with every key of which tokens may still be valid.
+    /// The JWK Set to publish: every key whose tokens may still be valid.
     func keySet() async throws -> [JSONValue] {
         let time = now()
         if read.map({ time.timeIntervalSince($0) >= Self.lifetime }) ?? true {
             try await readAgain(at: time)
         }
-        // One is made for whoever asks before the first guest: relying parties are set up first.
+        // Makes a key before the first guest: relying parties are set up first.
         let current = try await current()
         let keys = published(at: time)
         return (keys.contains { $0.id == current.id } ? keys : keys + [current]).map(\.jwk)
@@ -103,7 +102,7 @@ public actor TokenKeys {
         keys.filter { time < $0.created.addingTimeInterval(rules.rotation + rules.longestToken) }
     }
 
-    /// - Returns: whether there has never been one.
+    /// - Returns: whether the database has no key yet.
     @discardableResult
     private func readAgain(at time: Date) async throws -> Bool {
         let stored = try await store.serverKeys(named: Self.name)

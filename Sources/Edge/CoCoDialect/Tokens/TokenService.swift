@@ -6,7 +6,7 @@ package import FoundationEssentials
 package import JOSE
 package import JSONWebTokens
 
-/// Makes tokens of attested guests, and reads those that guests come back with.
+/// Issues tokens for attested guests, and verifies tokens that guests present.
 public struct TokenService: Sendable {
     private let keys: TokenKeys
     private let issuer: String
@@ -18,9 +18,9 @@ public struct TokenService: Sendable {
 
     /// - Parameters:
     ///   - issuer: `iss` of the tokens.
-    ///   - software: this program and its version, which the tokens name.
-    ///   - foreign: other verifiers whose tokens are taken.
-    ///   - keyRules: which of their guests' keys are taken.
+    ///   - software: this program and its version, named in the tokens.
+    ///   - foreign: other verifiers whose tokens are accepted.
+    ///   - keyRules: which keys of their guests are accepted.
     ///   - isKnownMeasurement: whether reference values have a launch measurement.
     package init(
         keys: TokenKeys, issuer: String, software: String, foreign: [ForeignVerifier] = [],
@@ -37,7 +37,7 @@ public struct TokenService: Sendable {
         self.now = now
     }
 
-    /// What foreign verifiers' tokens must be like: EARs are longer than the tokens of people, and Trustee's name no key.
+    /// Rules for foreign verifiers' tokens: EARs are longer than operators' JWTs, and Trustee's have no `kid`.
     package static func rules(issuer: ExactText, audience: ExactText?) -> TokenVerifier.Rules {
         var rules = TokenVerifier.Rules(issuer: issuer, audience: audience)
         (rules.limits, rules.keyless) = (CompactJWS.Limits(bytes: 15_000, header: 8_192), .anyKey)
@@ -47,7 +47,7 @@ public struct TokenService: Sendable {
     /// The public keys as a JWK Set.
     func keySet() async throws -> JSONValue { ["keys": .array(try await keys.keySet())] }
 
-    /// Of a token, in bytes: what proxies commonly take of a header field is 8 KiB. Only init data can make one longer.
+    /// Longest token, in bytes: proxies commonly accept header fields of 8 KiB. Only init data can make one longer.
     private static let longest = 8_000
 
     func token(of guest: AttestedGuest, _ answer: GuestComponentAnswer) async throws -> String {
@@ -61,11 +61,10 @@ public struct TokenService: Sendable {
             }
         let (key, time) = (try await keys.current(), now())
         let claims = answer.answer.initData.map { InitDataClaims($0.claims) }
-        // In base64url they alone would be longer.
+        // In base64url the init data alone would exceed the limit.
         let isTooLong = claims.map { $0.json.encoded.count / 3 * 4 > Self.longest } ?? false
         var token = ""
-        // A policy.rego alone may be longer than any header field. The digest says which they are, and here they are in the
-        // database.
+        // A policy.rego alone may exceed any header field. Then the token has the digest, and the database the entries.
         for statement in AttestationToken.Statement.allCases where statement != .whole || !isTooLong {
             token = try key.sign(
                 AttestationToken(
@@ -77,7 +76,7 @@ public struct TokenService: Sendable {
         return token
     }
 
-    /// Who comes with a token: one of our own, or another verifier's.
+    /// The guest that presents a token, of this server or of another verifier.
     ///
     /// - Throws: a ``Refusal``: `sessionInvalid`, so that the guest attests again.
     func reader(_ token: String, _ broker: Broker) async throws -> ResourceReader {
@@ -93,10 +92,10 @@ public struct TokenService: Sendable {
         }
     }
 
-    /// What an agent is told of a guest: a JSON object with its token's claims. Those of our own guests are the
-    /// database's, as everything about them is, with the init data that a token may lack.
+    /// The claims about a guest for an agent: a JSON object, as in the guest's token. Those of this server's guests
+    /// come from the database, including init data that were too long for the token.
     ///
-    /// - Parameter token: what came along, which was verified.
+    /// - Parameter token: the presented token, already verified.
     static func claims(of reader: ResourceReader, token: String?) throws -> [UInt8] {
         guard case .attested(let guest) = reader else { return try claims(of: token ?? "") }
         let stated = try claims(of: guest.token ?? "")
@@ -110,7 +109,7 @@ public struct TokenService: Sendable {
         return claims.encoded
     }
 
-    /// The claims as they stand in a token.
+    /// The payload of a token.
     private static func claims(of token: String) throws(Refusal) -> [UInt8] {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3, let claims = Base64.decodeURL(parts[1]) else {
@@ -126,14 +125,14 @@ public struct TokenService: Sendable {
         guard let expiry = claims["exp"]?.asNumber, now().timeIntervalSince1970 < expiry,
             let id = claims["jti"]?.asText.flatMap({ Hex.decode($0) })
         else { throw Refusal(.unauthenticated, "The token has expired.") }
-        // All else is in the database: a session that was ended is not there any more.
+        // Everything else is in the database: an ended session is no longer there.
         return try await broker.guest(id: id)
     }
 
     private func foreignGuest(
         _ token: String, _ signed: CompactJWS, under server: AppraisalPolicy
     ) async throws -> ForeignGuest {
-        // Whom to ask is all that is taken from a token before it is verified.
+        // The issuer, which selects the verifier, is the only value used before verification.
         let issuer = signed.unverifiedPayload.flatMap { try? JSON($0) }?["iss"]?.asText.map { ExactText($0) }
         guard let verifier = foreign.first(where: { $0.issuer == issuer }) else {
             throw Refusal(
@@ -149,7 +148,7 @@ public struct TokenService: Sendable {
 }
 
 extension JSONValue {
-    /// - Returns: the same with another value at a path of members.
+    /// - Returns: a copy with another value at a path of members.
     fileprivate func replacing(_ path: ArraySlice<String>, with value: JSONValue) -> JSONValue {
         guard let name = path.first else { return value }
         var whole = self

@@ -4,9 +4,9 @@ import Glibc
 
 /// configfs-tsm: a folder in which each new subfolder is a request for a report.
 ///
-/// Source: Linux, Documentation/ABI/testing/configfs-tsm-report. The kernel counts every write to an
-/// entry in `generation`; if it is not what our own writes make it, someone else used the entry and the
-/// report is not ours.
+/// Source: Linux, Documentation/ABI/testing/configfs-tsm-report. The kernel counts every write to an entry in
+/// `generation`: any other count than our own writes make means that another program used the entry, and the report is
+/// not ours.
 struct ConfigFSDevice: EvidenceDevice {
     let path: String
     let privilegeLevel: UInt32?
@@ -37,13 +37,13 @@ struct ConfigFSDevice: EvidenceDevice {
             "\(name): another program wrote to our request \(Self.tries) times. Find out which, and try again.")
     }
 
-    /// One request in an entry of its own, which is removed whatever happens.
+    /// One request in an entry of its own, which is always removed.
     ///
-    /// - Returns: `nil` when someone else wrote to the entry meanwhile.
+    /// - Returns: `nil` if another program wrote to the entry meanwhile.
     private func request(_ reportData: [UInt8]) throws -> (report: [UInt8], table: [UInt8])? {
         let entry = "\(path)/kbs-\(UUID().uuidString.lowercased())"
         do { try Folder.makeOne(entry) } catch { throw failure("make a request", error) }
-        // There is nobody to tell when it fails.
+        // A failed removal changes nothing for the caller.
         defer { try? Folder.remove(entry) }
 
         let provider = try text("provider", of: entry)
@@ -64,7 +64,7 @@ struct ConfigFSDevice: EvidenceDevice {
         return (report, table)
     }
 
-    /// - Returns: `nil` when the kernel saw another write while it made the report.
+    /// - Returns: `nil` if the kernel saw another write while it made the report.
     private func report(of entry: String) throws -> [UInt8]? {
         do {
             return try File.read("\(entry)/outblob", atMost: 0x4000)
@@ -74,7 +74,7 @@ struct ConfigFSDevice: EvidenceDevice {
         }
     }
 
-    /// The host's certificates. Older kernels have no such attribute, and a broken one must not cost the report.
+    /// The host's certificates. Older kernels lack this attribute, and an unusable one must not lose the report.
     private func auxiliary(of entry: String) throws -> [UInt8] {
         do {
             return try File.read("\(entry)/auxblob", atMost: HostCertificateTable.longest)

@@ -1,27 +1,27 @@
 import Crypto
 public import Evidence
 
-/// What a guest's hardware says: a report and, if the host provides them, the certificates to it.
+/// A guest's hardware evidence: a report and, if the host provides them, the certificates for it.
 public struct GuestEvidence: Sendable {
     public let report: AttestationReport
-    /// In the host's order. They come from the host: the broker verifies them, the guest only passes them on.
+    /// Certificates in the host's order. They are the host's: the guest passes them on, and the broker verifies them.
     public let certificates: [Certificate]
 }
 
-/// Where a guest's kernel offers attestation reports.
+/// A kernel interface for attestation reports.
 public protocol EvidenceDevice: Sendable {
-    /// What it is called in messages.
+    /// The device's name in messages.
     var name: String { get }
 
     /// A fresh report.
     ///
-    /// - Parameter reportData: 64 bytes for the report to carry.
+    /// - Parameter reportData: the report data, 64 bytes.
     /// - Throws: ``GuestFailure`` of kind `unusable`.
     func evidence(reportData: [UInt8]) async throws -> GuestEvidence
 }
 
 extension EvidenceDevice {
-    /// The evidence from a report's and a table's bytes, when the report carries what was asked for.
+    /// Parses a report and a certificate table, and checks the report data.
     func evidence(report bytes: [UInt8], table: [UInt8], reportData: [UInt8]) throws -> GuestEvidence {
         let report: AttestationReport
         do { report = try AttestationReport(bytes: bytes) } catch {
@@ -30,14 +30,14 @@ extension EvidenceDevice {
         guard equalInConstantTime(report.reportData, reportData) else {
             throw GuestFailure(.unusable, "\(name) gave a report with other report data than was asked for.")
         }
-        // A broken table is the host's doing. The broker can find the certificates by itself.
+        // A broken table is the host's fault. The broker finds the certificates itself.
         return GuestEvidence(report: report, certificates: (try? HostCertificateTable(table))?.certificates ?? [])
     }
 }
 
 /// Which device to use.
 public enum DeviceChoice: String, Sendable, CaseIterable {
-    /// configfs-tsm where the kernel has it, else the older character device.
+    /// configfs-tsm if the kernel has it, otherwise /dev/sev-guest.
     case auto
     case configfs
     case sevGuest = "sev-guest"
@@ -50,7 +50,7 @@ public enum DeviceChoice: String, Sendable, CaseIterable {
     }
 }
 
-/// Where devices are, and how they are asked.
+/// Paths of the devices, and parameters of a report.
 public struct DeviceSettings: Sendable {
     public var choice: DeviceChoice = .auto
     /// The folder of configfs-tsm in which reports are made.
@@ -82,7 +82,7 @@ public struct DeviceSettings: Sendable {
         }
     }
 
-    /// Lines for `kbs guest status`, and whether any device is there.
+    /// Lines for `kbs guest status`, and whether any device is usable.
     public func status() -> (lines: [String], isUsable: Bool) {
         let configFS = ConfigFSDevice(path: configFSPath, privilegeLevel: privilegeLevel)
         let sevGuest = SEVGuestDevice(path: sevGuestPath, privilegeLevel: privilegeLevel)
@@ -94,7 +94,7 @@ public struct DeviceSettings: Sendable {
     }
 }
 
-/// What was found out about a device without asking it for a report.
+/// The state of a device, found without requesting a report.
 struct DeviceState {
     let isUsable: Bool
     let text: String

@@ -1,13 +1,13 @@
 import Bytes
 import Evidence
 
-/// The certificates that a host hands to its SNP guests, beside the report.
+/// The certificates that a host gives its SNP guests beside the report.
 ///
-/// Entries of 24 bytes, each a GUID, an offset from the table's start and a length (both u32,
-/// little-endian), up to an entry of zeros; then the certificates, DER or PEM.
-/// Source: AMD 56421 (GHCB specification), "SNP Extended Guest Request", table of GUIDs.
+/// Entries of 24 bytes, each a GUID, an offset from the table's start and a length (both u32, little-endian), up to an
+/// entry of zeros; then the certificates, DER or PEM. Source: AMD 56421 (GHCB specification), "SNP Extended Guest
+/// Request", table of GUIDs.
 struct HostCertificateTable {
-    /// ARK, ASK, VCEK and VLEK, as far as there are any. What else is in the table is skipped.
+    /// The ARK, ASK, VCEK and VLEK in the table; other entries are skipped.
     let certificates: [Certificate]
 
     /// The kernel's own limit for the table, SEV_FW_BLOB_MAX_SIZE.
@@ -15,7 +15,7 @@ struct HostCertificateTable {
     /// An honest table has five kinds.
     private static let mostEntries = 16
 
-    /// As the GUIDs' text has the bytes.
+    /// The known GUIDs, in the byte order of their text form.
     private static let known: Set<[UInt8]> = [
         guid("63da758de6644564adc5f4b93be8accd"),  // VCEK
         guid("a8074bc2a25a483eaae639c045a0b8a1"),  // VLEK
@@ -23,8 +23,8 @@ struct HostCertificateTable {
         guid("c0b406a4a803495297433fb6014cd0ae"),  // ARK
     ]
 
-    /// - Parameter bytes: the table; empty when the host gives none.
-    /// - Throws: ``MalformedInput`` when an entry lies outside it or does not hold a certificate.
+    /// - Parameter bytes: the table; empty if the host gives none.
+    /// - Throws: ``MalformedInput`` if an entry lies outside it or does not hold a certificate.
     init(_ bytes: [UInt8]) throws(MalformedInput) {
         var certificates: [Certificate] = []
         var header = ByteCursor(bytes, subject: "host's certificate table")

@@ -37,14 +37,14 @@ struct SEVGuestDevice: EvidenceDevice {
     func evidence(reportData: [UInt8]) async throws -> GuestEvidence {
         let level = privilegeLevel ?? 0
         let first = try await ask(reportData, level, room: HostCertificateTable.longest)
-        // A host without certificates, or whose table is too long for the kernel, still has reports.
+        // A host without certificates, or with a table too long for the kernel, still gives reports.
         let reply = first.code == 0 ? first : try await ask(reportData, level, room: nil)
         guard reply.code == 0 else { throw failure(reply) }
         return try evidence(
             report: try Self.report(in: reply.response, name), table: reply.table, reportData: reportData)
     }
 
-    /// Asks again for as long as the hypervisor says that it is busy.
+    /// Repeats the request while the hypervisor is busy.
     private func ask(_ reportData: [UInt8], _ level: UInt32, room: Int?) async throws -> ReportReply {
         var pause = Duration.milliseconds(100)
         for _ in 1..<Self.tries {
@@ -96,14 +96,14 @@ struct SEVGuestDevice: EvidenceDevice {
     }
 }
 
-/// The way to the firmware, so that its errors can be had in tests.
+/// The interface to the firmware, replaceable in tests to produce errors.
 protocol ReportChannel: Sendable {
     /// - Parameter tableRoom: bytes for the host's certificates, whole pages; `nil` asks for none.
     /// - Throws: ``GuestFailure`` when the device cannot be opened.
     func request(reportData: [UInt8], privilegeLevel: UInt32, tableRoom: Int?) throws -> ReportReply
 }
 
-/// What the kernel answered.
+/// The kernel's reply.
 struct ReportReply: Sendable {
     /// 0, or errno.
     var code: Int32 = 0
@@ -115,7 +115,7 @@ struct ReportReply: Sendable {
     var table: [UInt8] = []
 
     var hypervisorError: UInt32 { UInt32(truncatingIfNeeded: exitInfo2 >> 32) }
-    // Older kernels fill in all ones before they ask, and leave it so when they never got to it.
+    // Older kernels fill in all ones before the request, which stay if the request was never made.
     var firmwareError: UInt32 {
         let low = UInt32(truncatingIfNeeded: exitInfo2)
         return low == .max ? 0 : low
@@ -123,7 +123,7 @@ struct ReportReply: Sendable {
     var isBusy: Bool { code != 0 && (hypervisorError == UInt32(SNP_GUEST_VMM_ERR_BUSY) || code == EAGAIN) }
 }
 
-/// The kernel itself, by ioctl.
+/// The kernel's device, by ioctl.
 private struct KernelReportChannel: ReportChannel {
     let path: String
 

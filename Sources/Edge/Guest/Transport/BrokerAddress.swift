@@ -1,17 +1,17 @@
 import Bytes
 import FoundationEssentials
 
-/// Where the broker is, and how it proves that it is the broker.
+/// The broker's address, and how its identity is verified.
 public struct BrokerAddress: Sendable {
-    /// How the connection is trusted.
+    /// The verification of the server's identity.
     public enum Trust: Sendable, Hashable {
-        /// SHA-256 of the SubjectPublicKeyInfo (DER) of the server's certificate is one of these. Nothing
-        /// else about the certificate counts, its dates and names neither: a pin names the key itself, and
-        /// the clock of a machine in its initramfs is often wrong.
+        /// SHA-256 of the SubjectPublicKeyInfo (DER) of the server's certificate is one of these. Dates and names in
+        /// the certificate are not checked: a pin names the key itself, and the clock of a machine in its initramfs is
+        /// often wrong.
         case pins(Set<[UInt8]>)
         /// The chain leads to a CA in this PEM file, and the certificate is valid now and for the host.
         case authority(file: String)
-        /// The same with the system's CAs.
+        /// As `authority`, with the system's CAs.
         case system
         /// Plain HTTP.
         case none
@@ -19,7 +19,7 @@ public struct BrokerAddress: Sendable {
 
     let host: String
     let port: Int
-    /// Without a slash at its end; mostly empty.
+    /// The URL's path without a slash at its end; usually empty.
     let path: String
     let trust: Trust
 

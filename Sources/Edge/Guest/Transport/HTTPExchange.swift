@@ -4,9 +4,9 @@ import HTTP
 import TLS
 import X509
 
-/// One HTTP/1.1 request on a connection of its own, with limits on everything that the other side decides.
+/// One HTTP/1.1 request on a connection of its own, with limits on everything that the server decides.
 ///
-/// Three requests need no pool, and a program for an initramfs no library for them.
+/// Three requests need neither a connection pool nor, in an initramfs, an HTTP library.
 struct HTTPExchange: Sendable {
     struct Reply: Sendable {
         var status: Int
@@ -16,10 +16,10 @@ struct HTTPExchange: Sendable {
         var text: String { String(decoding: body, as: UTF8.self) }
     }
 
-    /// The connection failed, or the answer is not one.
+    /// The connection failed, or the answer is malformed.
     struct Failure: Error, CustomStringConvertible {
         let description: String
-        /// Whether another try may go better.
+        /// Whether another try may succeed.
         let isTransient: Bool
     }
 
@@ -37,7 +37,7 @@ struct HTTPExchange: Sendable {
     }
 
     /// - Parameters:
-    ///   - path: after the address's own, e.g. `/kbs/v0/auth`.
+    ///   - path: appended to the address's path, e.g. `/kbs/v0/auth`.
     ///   - limit: the time for everything, from the name's lookup to the answer's last byte.
     /// - Throws: ``Failure``.
     func send(
@@ -148,7 +148,7 @@ extension BrokerAddress {
         do { return try TLSContext(configuration) } catch { throw GuestFailure(.unusable, "\(error).") }
     }
 
-    /// What to tell when it was the server's identity that failed, which another try will not change.
+    /// The sentence for a failed verification of the server's identity, which another try will not change.
     fileprivate func sentence(for error: TLSError) -> String {
         guard case .pins = trust else {
             return "The server's certificate was not accepted (\(error)). Check --ca, the host name in --url and this "

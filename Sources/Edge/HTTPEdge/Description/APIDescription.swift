@@ -3,13 +3,13 @@ public import Bytes
 public import Formats
 import HTTP
 
-/// The description of an API for programs (OpenAPI 3.1), made from its calls.
+/// The description of the API for programs (OpenAPI 3.1), made from its calls.
 public struct APIDescription: Sendable {
     public let title: String
     public let detail: String
-    /// What names in paths stand for.
+    /// The schemas of the names in paths.
     public let names: [ExactText: Schema]
-    /// How failures are told.
+    /// The schema of failures.
     public let failure: Schema
 
     public init(title: String, detail: String, names: [ExactText: Schema], failure: Schema) {
@@ -19,7 +19,7 @@ public struct APIDescription: Sendable {
         self.failure = failure
     }
 
-    /// The document: all calls that have an operation.
+    /// The document: every call with an operation.
     public func document(_ calls: [Call]) -> JSONValue {
         let described = calls.filter { $0.operation != nil }
         var paths: JSONValue = .object([])
@@ -52,7 +52,7 @@ public struct APIDescription: Sendable {
                 ],
                 "responses": [
                     "Problem": [
-                        "description": "It was not done; `code` and `detail` say why.",
+                        "description": "The request was not carried out; `code` and `detail` say why.",
                         "content": ["application/problem+json": ["schema": failure.json]],
                     ]
                 ],
@@ -137,7 +137,7 @@ public struct APIDescription: Sendable {
         return item
     }
 
-    /// What a call may fail with, as far as it follows from what it takes.
+    /// The statuses of failures that follow from the call's declaration.
     private static func failures(_ operation: Operation, _ call: Call) -> [Int] {
         var statuses = [400, 401, 403, 429, 503] + operation.failures.map(\.code)
         if !call.path.names.isEmpty { statuses.append(404) }

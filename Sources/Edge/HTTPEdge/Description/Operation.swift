@@ -2,7 +2,7 @@ public import Bytes
 import Formats
 public import HTTP
 
-/// What programs are told of a call: with its method, path, right and body rule it makes the call's part of the API's
+/// A call's description for programs: with method, path, right and body rule it makes the call's part of the API's
 /// description.
 public struct Operation: Sendable {
     public let id: String
@@ -12,7 +12,7 @@ public struct Operation: Sendable {
     public var headers: [Parameter]
     public var body: Content?
     public var replies: [Reply]
-    /// Statuses of failures, beside those that follow from all else.
+    /// Statuses of failures, besides those that follow from the rest.
     public var failures: [HTTPResponse.Status]
 
     public init(
@@ -42,10 +42,10 @@ public struct Operation: Sendable {
         }
 
         public static let limit = Parameter(
-            "limit", "How many at the most.",
+            "limit", "Most entries of a page.",
             Schema(["type": "integer", "minimum": 1, "maximum": 1_000, "default": 100]))
 
-        /// - Parameter what: behind what a page begins.
+        /// - Parameter what: the entry behind which a page begins.
         public static func after(_ what: String, _ schema: Schema = .text()) -> Parameter {
             Parameter("after", "Begin after this \(what).", schema)
         }
@@ -55,18 +55,18 @@ public struct Operation: Sendable {
             "If-None-Match", "`*`: only if there is none.", Schema(["type": "string", "enum": ["*"]]))
     }
 
-    /// What a request's body holds.
+    /// The content of a request's body.
     public enum Content: Sendable {
         case json(Schema)
-        /// Bytes as they are.
+        /// Arbitrary bytes; the text describes them.
         case bytes(String)
     }
 
-    /// An answer to what was done.
+    /// A successful reply.
     public struct Reply: Sendable {
         let status: HTTPResponse.Status
         let detail: String
-        /// Made when it is asked for: a server that nobody asks to describe itself makes none.
+        /// Made on demand: most servers are never asked for their description.
         let schema: @Sendable () -> Schema?
         let headers: [(name: String, detail: String)]
 

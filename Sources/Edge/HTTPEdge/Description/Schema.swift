@@ -1,11 +1,11 @@
 import Bytes
 public import Formats
 
-/// The JSON Schema of a value, with those of the named values in it.
+/// The JSON Schema of a value, with the schemas of the named values in it.
 public struct Schema: Sendable {
-    /// As it stands where the value is described.
+    /// The schema as used in place of the value.
     public private(set) var json: JSONValue
-    /// What it refers to, by name.
+    /// The named schemas that it refers to.
     private(set) var definitions: [ExactText: JSONValue] = [:]
 
     public init(_ json: JSONValue) { self.json = json }
@@ -23,7 +23,7 @@ public struct Schema: Sendable {
 
     public static let bool = Schema(["type": "boolean"])
 
-    /// - Parameter members: those that must be there. A name with a question mark behind it may be left out.
+    /// - Parameter members: the object's members, required unless the name ends in a question mark.
     public static func object(_ members: KeyValuePairs<String, Schema>, and rules: JSONValue = .object([])) -> Schema {
         var schema = Schema(["type": "object"])
         var (properties, required): (JSONValue, [JSONValue]) = (.object([]), [])
@@ -47,7 +47,7 @@ public struct Schema: Sendable {
         return schema
     }
 
-    /// What meets both.
+    /// Values that meet both schemas.
     public func and(_ other: Schema) -> Schema {
         var both = Schema(["allOf": [json, other.json]])
         both.adopt(self)
@@ -55,7 +55,7 @@ public struct Schema: Sendable {
         return both
     }
 
-    /// The same under a name of its own, to which others refer.
+    /// The schema under a name of its own, as a reference.
     public func named(_ name: String) -> Schema {
         var schema = Schema(["$ref": .text("#/components/schemas/\(name)")])
         schema.definitions = definitions
@@ -74,10 +74,10 @@ public struct Schema: Sendable {
 
     mutating func wrap(_ wrapped: (JSONValue) -> JSONValue) { json = wrapped(json) }
 
-    /// Takes over what another refers to.
+    /// Adds the named schemas of another.
     mutating func adopt(_ other: Schema) { definitions.merge(other.definitions) { $1 } }
 
-    /// The same, or `null`.
+    /// The schema, or `null`.
     public var orNull: Schema {
         guard let type = json["type"], type.asText != nil else { return self }
         var schema = self

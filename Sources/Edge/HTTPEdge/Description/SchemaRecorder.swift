@@ -3,10 +3,10 @@ import Formats
 import FoundationEssentials
 
 extension Schema {
-    /// What a message's type writes and reads.
+    /// The schema of a message's type.
     ///
-    /// The type is decoded from nothing, and what it asks for is noted: a description that is made from the type cannot
-    /// say another thing than it does.
+    /// Decodes the type with a decoder that records the requested members, so that the schema cannot differ from the
+    /// type.
     public init<Message: Decodable>(of type: Message.Type) {
         let recorder = SchemaRecorder()
         _ = recorder.value(of: type)
@@ -14,11 +14,11 @@ extension Schema {
     }
 }
 
-/// A reply's type that says more of its members than their types do.
+/// A reply's type with descriptions of its members.
 public protocol DescribedReply {
-    /// By member.
+    /// Descriptions by member name.
     static var details: [String: String] { get }
-    /// What its schema is called, where it is not the type's own name.
+    /// The schema's name, if it is not the type's own.
     static var schemaName: String? { get }
 }
 
@@ -26,15 +26,15 @@ extension DescribedReply {
     public static var schemaName: String? { nil }
 }
 
-/// A decoder that has something for whatever it is asked for, and notes what that was.
+/// A decoder that supplies a value for every request and records the requests.
 final class SchemaRecorder: Decoder {
     var schema = Schema(.object([]))
-    /// Of an object, in the order of being asked for.
+    /// An object's members, in the order of the requests.
     private var members: [(name: String, schema: Schema, isRequired: Bool)] = []
     var codingPath: [any CodingKey] { [] }
     var userInfo: [CodingUserInfoKey: Any] { [:] }
 
-    /// Some value of the type. Its schema is ``schema`` from then on.
+    /// Any value of the type. Sets ``schema`` to the type's schema.
     func value<Value: Decodable>(of type: Value.Type) -> Value? {
         switch type {
         case is Bool.Type: return note(.bool, false)
@@ -88,7 +88,7 @@ final class SchemaRecorder: Decoder {
         return type.allCases.first
     }
 
-    /// - Returns: `nil` for a type of which no value can be made up.
+    /// - Returns: `nil` for a type without a constructible value.
     fileprivate func member<Value: Decodable>(_ name: String, _ type: Value.Type, isRequired: Bool) -> Value? {
         let recorder = SchemaRecorder()
         let value = recorder.value(of: type)
@@ -122,7 +122,7 @@ final class SchemaRecorder: Decoder {
             optional(type, key)
         }
 
-        // The standard library has its own for these, which would ask whether there is a value, and then for one.
+        // The standard library's versions for these types ask for presence first, and then decode.
         func decodeIfPresent(_ type: Bool.Type, forKey key: Key) throws -> Bool? { optional(type, key) }
         func decodeIfPresent(_ type: String.Type, forKey key: Key) throws -> String? { optional(type, key) }
         func decodeIfPresent(_ type: Int.Type, forKey key: Key) throws -> Int? { optional(type, key) }

@@ -5,15 +5,15 @@ import FoundationEssentials
 extension JSON {
     /// The value as a message of this type, whose members are written in snake case.
     ///
-    /// - Parameter passesOver: whether members that the type does not have are passed over. They are an error otherwise.
-    /// - Throws: ``MalformedInput`` that names the member and what may stand there.
+    /// - Parameter passesOver: whether unknown members are ignored; otherwise they are an error.
+    /// - Throws: ``MalformedInput`` that names the member and the accepted values.
     public func message<Message: Decodable>(
         _ type: Message.Type = Message.self, passingOverUnknown passesOver: Bool = false
     ) throws -> Message {
         try MessageDecoder(self, passesOver: passesOver).value(of: type)
     }
 
-    /// - Throws: ``MalformedInput`` that names the first member of an object that is none of these.
+    /// - Throws: ``MalformedInput`` with the name of the object's first unknown member.
     public func expectMembers(
         _ known: [ExactText], passingOver readBack: [ExactText] = []
     ) throws(MalformedInput) {
@@ -23,14 +23,14 @@ extension JSON {
             unknown.value.path, "is not known here: there are \(known.map(\.text).joined(separator: ", "))")
     }
 
-    /// A text that stands for something: `null` is no such text.
+    /// Parses a text; `null` is refused.
     public func value<Value>(_ wanted: String, _ read: (String) -> Value?) throws(MalformedInput) -> Value {
         guard let value = read(try text()) else { throw unfit(wanted, quoting: true) }
         return value
     }
 }
 
-/// Reads a type out of JSON that was read strictly before, and notes which members it asks for.
+/// Decodes a type from strictly parsed JSON, and records the requested members.
 final class MessageDecoder: Decoder {
     let json: JSON
     private let passesOver: Bool
@@ -74,7 +74,7 @@ final class MessageDecoder: Decoder {
         }
     }
 
-    /// What an element or a member is read with.
+    /// The decoder of an element or member.
     func within(_ json: JSON) -> MessageDecoder { MessageDecoder(json, passesOver: passesOver) }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedDecodingContainer<Key> {
@@ -102,7 +102,7 @@ final class MessageDecoder: Decoder {
 }
 
 extension CodingKey {
-    /// In snake case. One that is written so stays as it is.
+    /// The key in snake case; keys already written so are unchanged.
     var memberName: String {
         var name = ""
         for letter in stringValue.unicodeScalars {
@@ -149,7 +149,7 @@ extension Dictionary: MessageCollection where Key == String, Value: Decodable {
     }
 }
 
-/// The members of an object, as messages have them: none is looked for by what there is, and none is nested by hand.
+/// The members of a message's object: keys are neither enumerated nor nested by hand.
 protocol PlainMembers: KeyedDecodingContainerProtocol {
     associatedtype Reader: Decoder
     var decoder: Reader { get }

@@ -2,12 +2,11 @@ import Broker
 import Bytes
 public import Formats
 
-/// A request's body, as a caller writes it: how it is read, written and described all follow from its declaration. Members are
-/// in snake case.
+/// A request's body: its declaration decides how it is read, written and described. Members are in snake case.
 public protocol RequestMessage: Codable, Sendable {
-    /// What may stand in members beyond what their types say, by name.
+    /// Schemas of members, more precise than their types, by name.
     static var members: [String: Schema] { get }
-    /// What holds for several members, in the words of JSON Schema.
+    /// Rules over several members, in JSON Schema.
     static var rules: JSONValue { get }
     /// Members of the reply that the message is set back from. They are passed over.
     static var readBack: [String] { get }
@@ -19,7 +18,7 @@ extension RequestMessage {
     public static var readBack: [String] { [] }
 }
 
-/// A value in a message that reads itself: it has more than one form, or is written as a text.
+/// A value with its own parser: it has several forms, or is written as a text.
 public protocol JSONReadable: Decodable {
     static var schema: Schema { get }
 
@@ -36,14 +35,12 @@ extension JSONReadable {
 extension Request {
     /// The body, as a message.
     ///
-    /// It is wiped.
-    ///
-    /// - Throws: a ``Refusal`` that names the field and what may stand there. Of times, words and names of members it repeats
-    ///   what stood there: a secret is read by hand, in a ``JSONReadable``.
+    /// - Throws: a ``Refusal`` that names the field and the accepted values. It repeats times, words and names of members; a
+    ///   secret is read by hand, in a ``JSONReadable``. The body is wiped.
     public func message<Message: Decodable>(_ type: Message.Type = Message.self) async throws -> Message {
         var body = try await jsonBody()
         var limits = JSON.Limits()
-        // What this process asks of itself.
+        // Requests of this process to itself.
         if longestBody == .max { limits.values = 1 << 20 }
         do {
             let json = try JSON(wiping: &body, limits: limits)

@@ -1,15 +1,15 @@
 import Lifecycle
 import Logging
 
-/// Says that the server is about to stop, and goes on serving for a while, so that a load balancer
-/// takes notice before a connection is refused.
+/// Makes the server not ready at a stop, and keeps it serving for a delay, so that a load balancer notices before a
+/// connection is refused.
 ///
-/// Services stop in the reverse of their order, each after the one behind it has ended: this one stands last.
+/// Services stop in the reverse of their order, each after the next one has ended: this one must be last.
 struct DrainService: Service {
     let readiness: Readiness
     let delay: Duration
     let logger: Logger
-    /// Is called first.
+    /// Called at the beginning of the stop.
     let onStopping: @Sendable () -> Void
 
     func run(until stop: StopRequest) async throws {

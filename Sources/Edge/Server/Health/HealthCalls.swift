@@ -8,10 +8,10 @@ struct HealthCalls: Sendable {
     let monitor: Monitor
     let readiness: Readiness
     let networks: NetworkList
-    /// What an operator should not forget, one line each; told to operators only.
+    /// Warnings for operators, one line each; not shown to others.
     let warnings: [String]
 
-    /// Says that the process lives, and nothing more.
+    /// Answers while the process is alive; checks nothing else.
     static let liveness = Call(.get, "livez", label: "live", isLimited: false, form: PlainText()) { _ in
         Response(status: .ok, text: "ok\n")
     }
@@ -43,7 +43,8 @@ struct HealthCalls: Sendable {
         ]
     }
 
-    /// Behind a proxy everyone has the proxy's address: such a request comes from anywhere.
+    /// Whether the request comes from an operator's network. Behind a proxy every client has the proxy's address, so
+    /// such a request does not count.
     private func isOperator(_ request: Request) -> Bool {
         networks.contains(request.address) && !request.cameThroughProxy
     }

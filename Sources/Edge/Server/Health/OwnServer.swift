@@ -3,9 +3,9 @@ import HTTP
 import HTTPClient
 package import Installation
 
-/// The server that runs, or should run, with these settings on this machine, asked over its own port or socket.
+/// A client of the server that runs, or should run, with these settings on this machine, over its own port or socket.
 ///
-/// Its certificate is not looked at: nothing secret is sent, and it is for another name than loopback's.
+/// The server's certificate is not verified: nothing secret is sent, and the certificate is not for loopback's name.
 package struct OwnServer: Sendable {
     private let base: String
     private let client: HTTP1Client
@@ -24,15 +24,15 @@ package struct OwnServer: Sendable {
         client = HTTP1Client(configuration)
     }
 
-    /// What `/readyz` says.
+    /// The answer of `/readyz`.
     ///
-    /// - Throws: when nobody answers.
+    /// - Throws: if no server answers.
     package func readiness() async throws -> (isReady: Bool, text: String) {
         let answer = try await get("/readyz")
         return (answer.status == .ok, answer.text)
     }
 
-    /// Whether who has the port says what nobody else does.
+    /// Whether the program on the port answers like a kbs.
     var isKBS: Bool {
         get async { (try? await get("/kbs/v0"))?.text.contains("This is a key broker") == true }
     }

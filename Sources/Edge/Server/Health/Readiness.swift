@@ -1,11 +1,11 @@
 import Dispatch
 import Concurrency
 
-/// One thing that must work for the server to be of use.
+/// A condition for the server's readiness.
 struct ReadinessCheck: Sendable {
-    /// One word, shown to anybody.
+    /// One word, shown to every caller.
     let name: String
-    /// Throws what is wrong. The reason is shown to operators only.
+    /// Throws the reason of a failure, which is shown to operators only.
     let run: @Sendable () async throws -> Void
 
     init(_ name: String, run: @escaping @Sendable () async throws -> Void) {
@@ -14,7 +14,7 @@ struct ReadinessCheck: Sendable {
     }
 }
 
-/// Whether requests should be sent here. However often it is asked, each check runs once a second at most.
+/// Whether the server should get requests. Each check runs at most once a second, however often it is asked.
 actor Readiness {
     struct Result: Sendable, Hashable {
         let name: String
@@ -30,15 +30,15 @@ actor Readiness {
     private var isStopping = false
 
     /// - Parameters:
-    ///   - pause: how long results are good for.
-    ///   - patience: how long a check may take before it counts as failed.
+    ///   - pause: how long results are reused.
+    ///   - patience: the time after which a running check counts as failed.
     init(_ checks: [ReadinessCheck], pause: Duration = .seconds(1), patience: Duration = .seconds(2)) {
         self.checks = checks.map { Trials($0) }
         self.pause = pause
         self.patience = patience
     }
 
-    /// From now on the server is not ready, because it is about to end.
+    /// Makes the server not ready, before it stops.
     func stop() { isStopping = true }
 
     /// Each check in order, and `serving`, which fails while the server stops.
@@ -68,10 +68,10 @@ actor Readiness {
     }
 }
 
-/// The trials of one check, one at a time.
+/// Runs one check, one run at a time.
 ///
-/// A disk that hangs holds a trial for as long as it likes. Nobody waits for it, no other trial is begun meanwhile, and
-/// the thread that it holds is this check's own.
+/// A disk that hangs blocks a run indefinitely. Callers do not wait for it, no other run begins meanwhile, and the
+/// blocked thread is this check's own.
 private final class Trials: Sendable {
     private typealias Result = Readiness.Result
 
@@ -90,7 +90,7 @@ private final class Trials: Sendable {
             return !isUnderWay
         }
         guard mayBegin else { return Result(name: check.name, failure: "the last trial has not ended") }
-        // Not a task group, which would wait for the trial.
+        // Not a task group, which would wait for the check to end.
         let (results, report) = AsyncStream.makeStream(of: Readiness.Result.self, bufferingPolicy: .bufferingOldest(1))
         let trial = Task(executorPreference: thread) { [self] in
             let failure: String?
@@ -109,11 +109,11 @@ private final class Trials: Sendable {
             trial.cancel()
         }
         defer { limit.cancel() }
-        return await results.first { _ in true } ?? Result(name: check.name, failure: "it did not end")
+        return await results.first { _ in true } ?? Result(name: check.name, failure: "the check gave no result")
     }
 }
 
-/// Runs tasks one at a time, off the few threads that all tasks share.
+/// Runs tasks one at a time, on a thread of its own instead of the tasks' shared threads.
 private final class TrialThread: TaskExecutor {
     private let queue: DispatchQueue
 

@@ -3,7 +3,7 @@ import Installation
 import Lifecycle
 import Logging
 
-/// Says which libraries run, and says once in a while when the disk has newer ones.
+/// Warns when an update has replaced files of the running program or its libraries; checks once a minute.
 struct LibraryWatch: Service {
     let logger: Logger
 
@@ -13,7 +13,7 @@ struct LibraryWatch: Service {
             let replaced = MappedFiles()?.replaced ?? []
             if !replaced.isEmpty, replaced != told {
                 logger.warning(
-                    "Files of this program were replaced since it was started, by an update perhaps: restart it.",
+                    "Files of the running program were replaced, probably by an update: restart the server.",
                     metadata: ["files": "\(replaced.joined(separator: ", "))"])
             }
             told = replaced

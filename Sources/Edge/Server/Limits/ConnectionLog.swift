@@ -3,7 +3,7 @@ import HTTPServer
 import Logging
 import Metrics
 
-/// Counts what happens on connections before anything is a request, and tells the log what an operator may look for.
+/// Counts and logs connection events that happen outside of requests.
 struct ConnectionLog: Sendable {
     let counters: LimitCounters
     let open: Gauge
@@ -19,7 +19,7 @@ struct ConnectionLog: Sendable {
         case .connectionRefused: counters.count(.connectionsPerAddress)
         case .acceptFailed(let failure):
             logger.error("A connection could not be accepted.", metadata: ["error": "\(failure)"])
-        // One that does not end counts as a head that does not.
+        // An unfinished TLS handshake counts like an unfinished head.
         case .handshakeTimedOut, .headTimedOut: counters.count(.headerTimeout)
         case .handshakeFailed(let error, let peer):
             counters.count(.handshake)
@@ -29,7 +29,7 @@ struct ConnectionLog: Sendable {
         case .bodyRefused: counters.count(.bodies)
         case .malformed(let message, let peer):
             metrics.count(message)
-            logger.debug("This is no request.", metadata: ["address": "\(peer)", "reason": "\(message)"])
+            logger.debug("A malformed request was refused.", metadata: ["address": "\(peer)", "reason": "\(message)"])
         case .unwritable(let field):
             logger.error("An answer could not be written.", metadata: ["error": "\(field)"])
         }

@@ -2,9 +2,9 @@ import Concurrency
 import Lifecycle
 import Logging
 
-/// How often each limit was reached since the server started.
+/// Counts how often each limit was reached since the start.
 package final class LimitCounters: Sendable {
-    /// Stable: a metric's label.
+    /// The raw value is a metric's label, and must not change.
     package enum Limit: String, Sendable, Hashable, CaseIterable {
         /// 429 for `limits.requests_per_second`.
         case rate
@@ -32,11 +32,11 @@ package final class LimitCounters: Sendable {
 
     package subscript(limit: Limit) -> Int { counts.withLock { $0[limit] ?? 0 } }
 
-    /// Every limit that was reached.
+    /// The counts of every limit that was reached.
     package var all: [Limit: Int] { counts.withLock { $0 } }
 }
 
-/// Tells the log which limits were reached, once in a while: a line for each event would help a flood.
+/// Logs the limits that were reached, every 30 seconds: a line for each event would amplify a flood.
 struct LimitReport: Service {
     let counters: LimitCounters
     let logger: Logger

@@ -1,7 +1,7 @@
 import Concurrency
 import HTTP
 
-/// Keeps long bodies from taking the memory of all others, and one address from taking that of all long ones.
+/// Bounds the number of long bodies in memory, in all and for each address.
 final class LongBodies: Sendable {
     private struct Counts {
         var all = 0
@@ -11,12 +11,12 @@ final class LongBodies: Sendable {
     private let capacity: Int
     private let counts = Lock(Counts())
 
-    /// - Parameter capacity: at least one. An address may have half of it.
+    /// - Parameter capacity: at least one. An address may use half of it.
     init(capacity: Int) { self.capacity = capacity }
 
-    /// Runs `body` while the address has one more.
+    /// Runs `body` with one more long body counted for the address.
     ///
-    /// - Returns: `nil`, at once, when that is one too many.
+    /// - Returns: `nil`, at once, if that exceeds a bound.
     func admit<R>(_ address: IPAddress?, _ body: () async throws -> R?) async rethrows -> R? {
         let address = address?.limited
         let isIn = counts.withLock { counts in

@@ -2,9 +2,10 @@ import Broker
 import Concurrency
 import HTTP
 
-/// An allowance for each address, which for IPv6 is its network of 64 bits. What was forgotten has all of it, so that a flood of addresses costs nobody else.
+/// A request allowance for each address; an IPv6 address counts as its /64 network. A forgotten address has its full
+/// allowance, so that a flood of addresses costs other callers nothing.
 final class RateLimiter: Sendable {
-    /// Addresses that are remembered: at least so many, at most twice as many.
+    /// Remembered addresses: at least this many, at most twice as many.
     static let remembered = 16_384
 
     private let buckets = BoundedCache<IPAddress, ContinuousClock.Instant>(capacity: remembered)
@@ -19,10 +20,10 @@ final class RateLimiter: Sendable {
         self.burst = burst
     }
 
-    /// Takes a request's share.
+    /// Takes a request's share of its address's allowance.
     ///
     /// - Parameter count: how many requests it counts for.
-    /// - Returns: `nil` when there was one; otherwise how long until there is.
+    /// - Returns: `nil` if the allowance sufficed; otherwise the time until it does.
     func take(_ caller: IPAddress, _ count: Int = 1, at now: ContinuousClock.Instant = .now) -> Duration? {
         buckets.update(caller.limited, default: now) { allowance.take(min(count, burst), from: &$0, at: now) }
     }

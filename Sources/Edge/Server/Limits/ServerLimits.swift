@@ -6,18 +6,18 @@ import HTTPServer
 import Installation
 import Logging
 
-/// A server's limits, put together from its settings.
+/// A server's limits, from its settings.
 struct ServerLimits: Sendable {
     let counters = LimitCounters()
     private let settings: LimitSettings
     private let room: WaitingRoom
     private let rate: RateLimiter?
-    /// Evidence that is longer than other bodies takes half of `limits.bodies` at most.
+    /// Bounds evidence over `limits.body` to half of `limits.bodies`.
     private let long: LongBodies
-    /// As the system allows it.
+    /// The settings' limit of connections, lowered to what the system allows.
     private let mostConnections: Int
 
-    /// Also raises the process's own limit of open files, and stays below it.
+    /// Also raises the process's limit of open files; the limit of connections stays below it.
     init(_ settings: LimitSettings, logger: Logger) {
         self.settings = settings
         room = WaitingRoom(capacity: settings.waitingAttestations)
@@ -35,7 +35,7 @@ struct ServerLimits: Sendable {
         mostConnections = most
     }
 
-    /// What the HTTP server itself keeps.
+    /// The limits that the HTTP server itself enforces.
     func configuration(idleTimeout: TimeInterval) -> ServerConfiguration {
         var configuration = ServerConfiguration()
         configuration.loops = ProcessInfo.processInfo.activeProcessorCount
@@ -51,15 +51,16 @@ struct ServerLimits: Sendable {
     }
 }
 
-/// What a request meets, in this order.
+/// The limits on a request, in the order of their application.
 extension ServerLimits {
     private static var pause: Duration { .milliseconds(250) }
-    /// Of a long body, in bytes, as much counts for a request.
+    /// Bytes of a long body that count as one request.
     private static var piece: Int { 16_384 }
 
-    /// Takes what a request costs its address.
+    /// Charges a request to its address.
     ///
-    /// - Throws: a ``Refusal`` when it makes too many, after a pause: whoever does not wait has fewer of them refused.
+    /// - Throws: a ``Refusal`` if the address makes too many requests, after a pause, which slows clients that do not
+    ///   wait.
     func takeShare(of request: Request, _ match: CallTable.Match) async throws {
         guard let rate, let caller = request.address else { return }
         var count = 1
@@ -78,10 +79,10 @@ extension ServerLimits {
             retryAfter: Int(wait.components.seconds) + 1)
     }
 
-    /// How long the body may be, in bytes.
+    /// The longest body accepted, in bytes.
     ///
-    /// - Throws: ``HTTPError`` for one that says it is longer, before any of it is read; a ``Refusal`` to long evidence that
-    ///   answers no challenge of this server's, so that the guest begins anew.
+    /// - Throws: ``HTTPError`` if the stated length exceeds it, before the body is read; a ``Refusal`` for long
+    ///   evidence without a cookie of this server, so that the guest begins anew.
     func longestBody(of request: Request, _ rule: BodyRule) throws -> Int {
         let longest: Int
         switch rule {
@@ -105,11 +106,12 @@ extension ServerLimits {
         return longest
     }
 
-    /// Sheds load: refuses evidence at once that would wait too long to be verified.
+    /// Load shedding: refuses evidence at once that would wait too long for verification.
     ///
-    /// A connection's event loop verifies, so that never more is verified at a time than there are cores. A loop takes in
-    /// all requests that have arrived before it goes on with any, so that those in excess are turned away before the others
-    /// are verified, and none waits longer than it takes to verify what the room holds.
+    /// A connection's event loop verifies, so there are never more concurrent verifications than cores. A loop takes in
+    /// all requests that have arrived before it continues with any of them, so that surplus requests are refused before
+    /// the others are verified, and no request waits longer than the verification of `limits.waiting_attestations`
+    /// requests takes.
     func verifying(
         _ request: Request, _ rule: BodyRule, _ body: (Request) async throws -> Response
     ) async throws -> Response {
@@ -120,15 +122,15 @@ extension ServerLimits {
         guard let response else {
             counters.count(.overload)
             throw Refusal(
-                .overloaded, "The server has more evidence to verify than it can: try again.", retryAfter: 2)
+                .overloaded, "Too many attestations wait for verification: try again.", retryAfter: 2)
         }
         return response
     }
 
-    /// - Returns: `nil` when the room is full.
+    /// - Returns: `nil` if too many requests wait.
     private func queue(_ request: Request, _ body: (Request) async throws -> Response) async throws -> Response? {
         var request = request
-        // Before it counts: otherwise whoever sends slowly would fill the room.
+        // Read before counting: otherwise slow senders would fill the slots.
         _ = try await request.collectBody()
         let whole = request
         return try await room.admit {
@@ -139,7 +141,7 @@ extension ServerLimits {
 }
 
 extension Request {
-    /// Whether it is evidence that is longer than other bodies may be, or does not say how long it is.
+    /// Whether the body is evidence over `limits.body`, or evidence without a stated length.
     fileprivate func isLong(_ rule: BodyRule) -> Bool {
         guard case .evidence(let usual, _, let mayBeLong, _) = rule else { return false }
         let isLong = statedLength.map { $0 > usual } ?? (headers[.transferEncoding] != nil)

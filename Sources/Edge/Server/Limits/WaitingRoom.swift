@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Lets a bounded number be in it at a time, and turns the others away at the door.
+/// Bounds the number of attestations that wait or run, and refuses more.
 ///
-/// Nothing is queued here: those who are in wait where they would anyway, for their event loop.
+/// It is a counter, not a queue: admitted requests wait for their event loop in any case.
 final class WaitingRoom: Sendable {
     let capacity: Int
     private let count = Atomic(0)
@@ -10,12 +10,12 @@ final class WaitingRoom: Sendable {
     /// - Parameter capacity: at least one.
     init(capacity: Int) { self.capacity = capacity }
 
-    /// How many are in.
+    /// The number of admitted requests.
     var occupancy: Int { count.load(ordering: .relaxed) }
 
-    /// Runs `body` inside.
+    /// Runs `body` in a slot.
     ///
-    /// - Returns: `nil`, at once, when the room is full.
+    /// - Returns: `nil`, at once, if no slot is free.
     func admit<R>(_ body: () async throws -> R) async rethrows -> R? {
         guard enter() else { return nil }
         defer { count.subtract(1, ordering: .relaxed) }

@@ -3,14 +3,14 @@ import HTTPServer
 import Installation
 
 extension Settings.Address {
-    /// As the server's socket has it.
+    /// The address in the HTTP server's type.
     var listening: ListeningAddress { .tcp(host: host, port: UInt16(clamping: port)) }
 }
 
 extension Settings {
-    /// Every place to listen on.
+    /// The addresses to listen on.
     ///
-    /// - Throws: ``InvalidSetting`` when this machine does not know the socket's group.
+    /// - Throws: ``InvalidSetting`` if this machine has no group of the socket's name.
     func listeningAddresses() throws -> [ListeningAddress] {
         var addresses: [ListeningAddress] = listensOnTCP ? [listen.listening] : []
         if let path = socket.path {

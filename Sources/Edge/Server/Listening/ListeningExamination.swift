@@ -4,7 +4,8 @@ import Glibc
 import HTTPServer
 package import Installation
 
-/// The address to listen on: this machine's, free or a kbs's already, and not in the clear for others.
+/// Examines the listening addresses: each belongs to this machine, is free or in use by a kbs, and is not open to other
+/// machines without TLS.
 package struct ListeningExamination: Examination {
     private let settings: Settings
 
@@ -18,7 +19,7 @@ package struct ListeningExamination: Examination {
                 findings.append(
                     .warning(
                         "listen.tls", "other machines are served without TLS (insecure_http)",
-                        do: "set tls.certificate and tls.key, unless a proxy in front of this server does it"))
+                        do: "set tls.certificate and tls.key, unless a proxy before this server does TLS"))
             }
         } catch {
             let sentence = "\(error)".split(separator: "\n").first.map(String.init) ?? ""
@@ -33,7 +34,7 @@ package struct ListeningExamination: Examination {
         return findings
     }
 
-    /// - Parameter setting: that names the address.
+    /// - Parameter setting: the name of the address's setting.
     private func port(_ address: Settings.Address, _ setting: String) async -> Finding {
         let check = "\(setting).port"
         do {
@@ -56,7 +57,7 @@ package struct ListeningExamination: Examination {
         }
     }
 
-    /// Nothing is made: one who connects just now would be left alone.
+    /// Does not create the socket: a client that connects to it just now would get no answer.
     private func socket(_ path: String) -> Finding {
         let name = "unix:\(path)"
         do { _ = try settings.listeningAddresses() } catch {
@@ -64,8 +65,8 @@ package struct ListeningExamination: Examination {
         }
         guard let folder = Folder.parent(of: path), Folder.exists(folder) else {
             return .problem(
-                "listen.socket", "the folder of \(name) is not there",
-                do: "make it, or have systemd make it with RuntimeDirectory= (docs/install.md)")
+                "listen.socket", "the folder of \(name) does not exist",
+                do: "create it, or let systemd create it with RuntimeDirectory= (docs/install.md)")
         }
         switch FileStatus.of(path, followingLinks: false)?.kind {
         case nil:
@@ -75,10 +76,10 @@ package struct ListeningExamination: Examination {
                     do: "run kbs doctor as the server's user, or give \(folder) to it")
             }
             return .ok("listen.socket", "\(name) is free")
-        case .socket: return .ok("listen.socket", "\(name) is there: a server's, or left behind by one")
+        case .socket: return .ok("listen.socket", "\(name) exists: a server's, or left behind by one")
         default:
             return .problem(
-                "listen.socket", "\(path) is there and is no socket", do: "name another path, or move it away")
+                "listen.socket", "\(path) exists and is not a socket", do: "name another path, or move it away")
         }
     }
 }

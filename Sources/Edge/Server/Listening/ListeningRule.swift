@@ -2,13 +2,13 @@ import HTTP
 import HTTPServer
 import Installation
 
-/// Where a server may listen without TLS: on loopback and on Unix sockets, or where it was told that it may.
+/// Without TLS a server may listen on loopback and Unix sockets only, unless `--insecure-http` is given.
 enum ListeningRule {
     /// - Throws: ``InvalidSetting`` that says how to get a certificate.
     static func check(_ settings: Settings) throws {
         guard try settings.tls.files() == nil, !settings.tls.allowsInsecureHTTP, settings.listensOnTCP else { return }
         do {
-            // As the server's socket will resolve it.
+            // Resolved in the same way as by the server's socket.
             guard try settings.listen.listening.resolved()?.isLoopback != true else { return }
         } catch {
             throw InvalidSetting("listen: \(error)")

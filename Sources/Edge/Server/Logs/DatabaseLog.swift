@@ -2,20 +2,20 @@ import Logging
 import Storage
 import Concurrency
 
-/// Tells the log when PostgreSQL is out of reach and when it is back: once each, however many connections there are
-/// and however often they are tried.
+/// Logs when PostgreSQL becomes unreachable and when it is reachable again: once each, however many connections there
+/// are and however often they are retried.
 struct DatabaseLog: Sendable {
     private struct State {
-        /// Since when the log has it that the database is out of reach.
+        /// Since when the database is logged as unreachable.
         var lost: ContinuousClock.Instant?
-        /// When the log was last told of a loss.
+        /// When a loss was last logged.
         var toldLoss: ContinuousClock.Instant?
     }
 
     /// Shared by copies.
     private final class Memory: Sendable { let state = Lock(State()) }
 
-    /// A network that comes and goes fills no log.
+    /// Least time between two logged losses, so that an unsteady network does not fill the log.
     private static let pause = Duration.seconds(10)
 
     private let logger: Logger

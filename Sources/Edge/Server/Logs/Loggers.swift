@@ -8,10 +8,10 @@ package struct Loggers: Sendable {
     private let make: @Sendable (String) -> any LogHandler
     private let levels: [Subsystem: Logger.Level]
     private let level: Logger.Level?
-    /// Counts repetitions; `nil`: an embedder sees each event.
+    /// Counts repetitions; `nil` for an embedder, whose logger gets each event.
     let repeated: RepeatedEvents?
 
-    /// To standard error, as the settings say.
+    /// Loggers to standard error, with the settings' format and levels.
     package init(_ settings: Settings) {
         let (format, repeated) = (settings.logFormat, RepeatedEvents())
         make = {
@@ -38,7 +38,7 @@ package struct Loggers: Sendable {
         return logger
     }
 
-    /// For what logs by itself, such as a library: at the general level.
+    /// A handler at the general level, for libraries with loggers of their own.
     package func handler(_ label: String) -> any LogHandler {
         var handler = make(label)
         if let level { handler.logLevel = level }

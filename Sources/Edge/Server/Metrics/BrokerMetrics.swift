@@ -5,8 +5,8 @@ import Evidence
 import Metrics
 import Storage
 
-/// Counts what happens, beside ``EventLog`` which tells it. No label is a workload, a chip or an
-/// address: those have no bound.
+/// Counts the broker's events, which ``EventLog`` logs. No label is a workload, a chip or an address: their number is
+/// unbounded.
 final class BrokerMetrics: Sendable {
     private struct Handshakes: Sendable {
         let challenged: Counter
@@ -22,7 +22,7 @@ final class BrokerMetrics: Sendable {
     }
 
     private let checks: [Check.Name: Counter]
-    /// Of workloads' guests, and of guests that name none.
+    /// Handshakes of guests with a workload, and of guests without one.
     private let workloads, guests: [TEE: Handshakes]
     private let resourceReleased: Counter
     private let resourceRefused: Counter
@@ -56,7 +56,7 @@ final class BrokerMetrics: Sendable {
         resourceChanges = Self.counters([
             .putResource, .removeResource, .disableResource, .enableResource, .rollBackResource, .assignPolicy,
         ]) { registry.counter(.resourceChanges, ("change", $0.rawValue)) }
-        // A session says nothing of its technology when it is used.
+        // A session in use does not state its technology.
         released = registry.counter(.handshakes, ("tee", "any"), ("outcome", "released"))
         releaseRefused = registry.counter(.handshakes, ("tee", "any"), ("outcome", "release_refused"))
         registered = registry.counter(.workloadChanges, ("change", "registered"))
@@ -79,7 +79,7 @@ final class BrokerMetrics: Sendable {
         refusals = Self.counters(Refusal.Code.allCases) { registry.counter(.refusals, ("code", $0.rawValue)) }
     }
 
-    /// Made beforehand: a rate cannot be told of a series that begins with its first event.
+    /// Created at the start: a series that begins with its first event has no rate.
     private static func counters<Label: Hashable, Series>(
         _ labels: [Label], _ make: (Label) -> Series
     ) -> [Label: Series] {
@@ -103,12 +103,12 @@ final class BrokerMetrics: Sendable {
             resourceRefused.increment()
             count(verdict)
         case .resourceChanged(_, let action): resourceChanges[action]?.increment()
-        // Counted as refusals by their codes, and of no use as a rate.
+        // Counted as refusals by their codes; a rate of these is of no use.
         case .answerRefused, .disabled, .sessionsEnded, .denialChanged: break
         }
     }
 
-    /// Of the KBS protocol: virtee's, and those that Confidential Containers has had. What anybody makes up is another.
+    /// Versions of the KBS protocol: virtee's and Confidential Containers'. Invented ones count as `other`.
     private static let knownVersions: [ExactText] = ["0.0.0", "0.1.0", "0.1.1", "0.2.0", "0.3.0", "0.4.0"]
 
     func spoken(_ version: String) { (versions[ExactText(version)] ?? otherVersion).increment() }
@@ -135,7 +135,7 @@ final class BrokerMetrics: Sendable {
         if commit.hasFailed { commitFailures.increment() }
     }
 
-    /// A request was refused, by whatever part of the server.
+    /// Counts a refused request, whichever part of the server refused it.
     func callAsFunction(_ refusal: Refusal) {
         (refusal.isOrdinary ? askedFirst : refusals[refusal.code])?.increment()
     }

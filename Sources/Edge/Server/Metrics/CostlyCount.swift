@@ -1,9 +1,9 @@
 import Concurrency
 
-/// A count that goes through a whole table, which each scrape of each server asks for.
+/// A count over a whole table, requested by each scrape of each server.
 ///
-/// One that took more than a quarter of a second, of millions of rows, is remembered for a hundred times as long as it
-/// took, a minute at most. Nobody waits for one for longer than a second: then the last one is told.
+/// A count that took more than a quarter of a second (millions of rows) is cached for a hundred times as long as it
+/// took, a minute at most. A caller waits for it at most `patience` (one second) and then gets the last count.
 final class CostlyCount: Sendable {
     private struct State {
         var last: Int?
@@ -17,10 +17,10 @@ final class CostlyCount: Sendable {
 
     init(patience: Duration = .seconds(1)) { self.patience = patience }
 
-    /// The count, or the last one that there was.
+    /// The count, or the last known one.
     ///
-    /// - Parameter now: the time, on a clock that only goes forward.
-    /// - Returns: `nil` when nothing was ever counted.
+    /// - Parameter now: the time, on a monotonic clock.
+    /// - Returns: `nil` if nothing was ever counted.
     func value(
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
         counting count: @escaping @Sendable () async throws -> Int
@@ -35,7 +35,7 @@ final class CostlyCount: Sendable {
         // Not a task group, which would wait for the count.
         let (ends, end) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
         Task {
-            // A database that cannot be read shows elsewhere.
+            // A database that cannot be read is reported elsewhere.
             let counted = try? await count()
             finish(counted, at: now(), took: now() - start)
             end.yield()
@@ -54,7 +54,7 @@ final class CostlyCount: Sendable {
     private func finish(_ counted: Int?, at end: ContinuousClock.Instant, took: Duration) {
         state.withLock { state in
             state.last = counted ?? state.last
-            // One that failed is begun again soon, though not at once.
+            // A failed count is repeated soon, but not at once.
             let pause = counted == nil ? .seconds(5) : min(took * 100, Self.longestPause)
             state.nextTime = took > .milliseconds(250) ? end + pause : nil
             state.isCounting = false

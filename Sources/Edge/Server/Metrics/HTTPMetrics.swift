@@ -19,14 +19,14 @@ struct HTTPMetrics: Sendable {
             })
     }
 
-    /// The counters of the calls with a label. They are made beforehand, so that a request costs a look-up and three atomic
-    /// additions.
+    /// The counters of the calls with a label. They are created at the start, so that a request costs a look-up and
+    /// three atomic additions.
     func endpoint(_ label: String) -> EndpointMetrics { EndpointMetrics(label, registry) }
 
-    /// A method as spans name it; `nil` for one that nobody knows.
+    /// A method's name in spans; `nil` for an unknown method.
     static func name(of method: HTTPRequest.Method) -> String? { methods.dropLast().first { $0 == method.rawValue } }
 
-    /// What came was no request.
+    /// Counts a malformed message.
     func count(_ message: MalformedMessage) { malformed[message.part]?.increment() }
 }
 

@@ -1,8 +1,8 @@
 import Metrics
 
-/// The metrics of this server: what docs/monitoring.md, the dashboard and the alerts rely on.
+/// The server's metrics, which docs/monitoring.md, the dashboard and the alerts rely on.
 extension MetricDefinition {
-    /// From a warm handshake's hundred microseconds to a vendor that does not answer.
+    /// Buckets from a warm handshake's hundred microseconds to a vendor that does not answer.
     private static let latencies = [
         0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
     ]
@@ -19,7 +19,7 @@ extension MetricDefinition {
         name: "kbs_connections_open", help: "Connections from clients.", kind: .gauge)
 
     static let malformed = MetricDefinition(
-        name: "kbs_http_malformed_total", help: "Messages that were no requests, by the part that was wrong.",
+        name: "kbs_http_malformed_total", help: "Malformed messages, by the wrong part.",
         kind: .counter)
 
     static let limitsReached = MetricDefinition(
@@ -35,16 +35,16 @@ extension MetricDefinition {
         kind: .counter)
     static let protocolVersions = MetricDefinition(
         name: "kbs_protocol_requests_total",
-        help: "Requests for challenges, and answers, by the version of the protocol that they speak.", kind: .counter)
+        help: "Calls of /auth and /attest, by the version of their protocol.", kind: .counter)
     static let resourceReleases = MetricDefinition(
         name: "kbs_resource_releases_total", help: "Resources that guests asked for, by outcome.", kind: .counter)
     static let resourceChanges = MetricDefinition(
-        name: "kbs_resource_changes_total", help: "What operators did to resources.", kind: .counter)
-    static let resources = MetricDefinition(name: "kbs_resources", help: "Resources there are now.", kind: .gauge)
+        name: "kbs_resource_changes_total", help: "Changes to resources by operators.", kind: .counter)
+    static let resources = MetricDefinition(name: "kbs_resources", help: "Resources stored now.", kind: .gauge)
     static let refusals = MetricDefinition(
         name: "kbs_refusals_total", help: "Requests refused, by the refusal's code.", kind: .counter)
     static let refusedChecks = MetricDefinition(
-        name: "kbs_refused_checks_total", help: "Checks that refused evidence failed, by the check's name.",
+        name: "kbs_refused_checks_total", help: "Failed checks of refused evidence, by the check's name.",
         kind: .counter)
     static let workloadChanges = MetricDefinition(
         name: "kbs_workload_changes_total", help: "Workloads registered, replaced and removed.", kind: .counter)
@@ -66,13 +66,13 @@ extension MetricDefinition {
     static let kdsRequests = MetricDefinition(
         name: "kbs_kds_requests_total", help: "Requests to AMD's key distribution service, by outcome.", kind: .counter)
     static let kdsDuration = MetricDefinition(
-        name: "kbs_kds_request_duration_seconds", help: "How long the key distribution service took to answer.",
+        name: "kbs_kds_request_duration_seconds", help: "Response time of the key distribution service.",
         kind: .histogram, buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30], scale: nanoseconds)
 
     static let writeQueueDepth = MetricDefinition(
-        name: "kbs_write_queue_depth", help: "Writes that wait for the transaction under way.", kind: .gauge)
+        name: "kbs_write_queue_depth", help: "Writes that wait for the current transaction.", kind: .gauge)
     static let writeBatch = MetricDefinition(
-        name: "kbs_write_batch_size", help: "Writes that shared one transaction and its flush.", kind: .histogram,
+        name: "kbs_write_batch_size", help: "Writes in one transaction with one flush.", kind: .histogram,
         buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
     static let commitDuration = MetricDefinition(
         name: "kbs_write_commit_duration_seconds", help: "How long a transaction took, with its flush to the disk.",
@@ -89,7 +89,7 @@ extension MetricDefinition {
         name: "kbs_spans_total", help: "Spans for the collector, by outcome. Absent without one.", kind: .counter)
     static let leftOut = MetricDefinition(
         name: "kbs_untraced_requests_total",
-        help: "Requests that were not traced since there were too many. Absent without a collector.", kind: .counter)
+        help: "Requests that were not traced because there were too many. Absent without a collector.", kind: .counter)
 
     static let readiness = MetricDefinition(
         name: "kbs_readiness_check", help: "Whether a check of /readyz passes: 1 or 0.", kind: .gauge)
@@ -97,17 +97,17 @@ extension MetricDefinition {
         name: "kbs_tls_certificate_expiry_timestamp_seconds",
         help: "When the server's TLS certificate expires, in Unix time. Absent without TLS.", kind: .gauge)
     static let buildInfo = MetricDefinition(
-        name: "kbs_build_info", help: "Always 1; the labels say what runs.", kind: .gauge)
+        name: "kbs_build_info", help: "Always 1; the labels name the running version.", kind: .gauge)
     static let libraryInfo = MetricDefinition(
-        name: "kbs_library_info", help: "Always 1; the labels name a library of the distribution that runs.",
+        name: "kbs_library_info", help: "Always 1; the labels name a loaded library of the distribution.",
         kind: .gauge)
     static let fipsMode = MetricDefinition(
         name: "kbs_fips_mode", help: "Whether only algorithms of a FIPS module are used: 1 or 0.", kind: .gauge)
     static let mlKEM = MetricDefinition(
-        name: "kbs_ml_kem_available", help: "Whether guests may bring keys for ML-KEM-768: 1 or 0.", kind: .gauge)
+        name: "kbs_ml_kem_available", help: "Whether guests may use keys for ML-KEM-768: 1 or 0.", kind: .gauge)
     static let replacedFiles = MetricDefinition(
         name: "kbs_replaced_files",
-        help: "Files of this program and its libraries that the disk has newer ones of: restart the server.",
+        help: "Loaded files of this program and its libraries that were replaced on the disk: restart the server.",
         kind: .gauge)
     static let cpu = MetricDefinition(
         name: "kbs_process_cpu_seconds_total", help: "Processor time used, by the system and by the process.",
@@ -117,7 +117,7 @@ extension MetricDefinition {
     static let descriptors = MetricDefinition(
         name: "kbs_process_open_fds", help: "Open file descriptors.", kind: .gauge)
     static let mostDescriptors = MetricDefinition(
-        name: "kbs_process_max_fds", help: "The most file descriptors that the process may open.", kind: .gauge)
+        name: "kbs_process_max_fds", help: "Limit of open file descriptors.", kind: .gauge)
     static let started = MetricDefinition(
         name: "kbs_process_start_time_seconds", help: "When the process started, in Unix time.", kind: .gauge)
 

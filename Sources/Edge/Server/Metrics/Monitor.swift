@@ -5,12 +5,12 @@ import Metrics
 import Storage
 import Tracing
 
-/// All that is counted in one server, and the page that shows it.
+/// The metrics of one server, and the page that exports them.
 struct Monitor: Sendable {
     let broker: BrokerMetrics
     let http: HTTPMetrics
     let connections: Gauge
-    /// Requests that were not traced since there were too many; `nil`: none is.
+    /// Requests that were not traced because there were too many; `nil` without a collector.
     let leftOut: Counter?
     private let spans: OTLPExporter?
     private let registry: PrometheusRegistry
@@ -25,8 +25,8 @@ struct Monitor: Sendable {
 
     /// - Parameters:
     ///   - certificateExpiry: when the TLS certificate in use expires; `nil` without TLS.
-    ///   - spans: whose counts are shown.
-    ///   - databaseLog: is told of PostgreSQL's connections too.
+    ///   - spans: the exporter whose counts are shown.
+    ///   - databaseLog: also gets the events of PostgreSQL's connections.
     init(
         _ store: any ServerStore, readiness: Readiness, limits: LimitCounters,
         certificateExpiry: @escaping @Sendable () -> Date? = { nil }, spans: OTLPExporter? = nil,
@@ -53,9 +53,9 @@ struct Monitor: Sendable {
         }
     }
 
-    /// What Prometheus reads. What is not counted as it happens is asked for now.
+    /// The page for Prometheus. Values that are not counted continuously are read now.
     func page() async -> String {
-        // A listing of ten thousand descriptors would hold an event loop up.
+        // Listing ten thousand descriptors would block an event loop.
         await withCheckedContinuation { sampled in
             DispatchQueue.global(qos: .utility).async {
                 process.sample()
@@ -66,7 +66,7 @@ struct Monitor: Sendable {
         if let store = store as? PostgreSQLStore {
             registry.gauge(.databaseConnections).set(store.openConnections)
         }
-        // A database that cannot be read shows in the checks, and must not hide all the rest.
+        // A database that cannot be read is shown by the readiness checks, and must not hide the other metrics.
         async let workloads = workloads.value { [store] in try await store.countWorkloads() }
         async let resources = resources.value { [store] in try await store.countResources() }
         async let sessions = sessions.value { [store] in try await store.countSessions(at: Date()) }

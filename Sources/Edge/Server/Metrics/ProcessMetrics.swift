@@ -4,7 +4,7 @@ import Installation
 import Metrics
 import Release
 
-/// What the kernel says of this process, read when somebody asks. Where there is no /proc it is left out.
+/// The kernel's figures about this process, read at each scrape; left out without /proc.
 struct ProcessMetrics: Sendable {
     private let userTime: Gauge
     private let systemTime: Gauge
@@ -41,14 +41,14 @@ struct ProcessMetrics: Sendable {
         }
         if let files = MappedFiles() { replacedFiles.set(files.replaced.count) }
         if let open = try? Folder.names(in: "/proc/self/fd").count {
-            // One of them is the listing's own.
+            // One descriptor is the listing's own.
             descriptors.set(Double(max(open - 1, 0)))
         }
     }
 
     private static let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
 
-    /// In Unix time. Source: proc(5), `starttime` of stat and `btime` of the system's.
+    /// The start in Unix time. Source: proc(5), `starttime` of the process's stat and `btime` of the system's.
     private static func startTime() -> Double? {
         let system = words("/proc/stat")
         guard let label = system.firstIndex(of: "btime"), system.index(after: label) < system.endIndex,

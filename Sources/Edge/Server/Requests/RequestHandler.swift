@@ -6,17 +6,17 @@ import HTTPServer
 import Logging
 import Operators
 
-/// What a request goes through, from its head to its answer: it is named, counted and traced; it takes its share of what its
-/// address may ask; its call is found; its body may be so long; who makes it may do so; and then it is done.
+/// The steps of a request, from its head to its response: it is named, counted and traced; charged to its address;
+/// routed; its body bounded; its caller authorized; and then handled.
 final class RequestHandler: Sendable {
     let calls: CallTable
-    /// `nil`: no call is served that asks who makes it.
+    /// Authorizes administrators; `nil` on a listener without administrative calls.
     let gate: Gate?
     let limits: ServerLimits
     let observer: RequestObserver
     /// `nil` for plain HTTP.
     let tls: CurrentTLS?
-    /// Networks of proxies that are believed who their clients are.
+    /// Networks of proxies whose statement about their client is trusted.
     let proxies: NetworkList
     let logger: Logger
 
@@ -47,7 +47,7 @@ final class RequestHandler: Sendable {
         _ request: Request, _ match: CallTable.Match, _ fault: MalformedMessage?
     ) async throws -> Response {
         try await limits.takeShare(of: request, match)
-        // Whose request it is decides what it may do.
+        // An unreadable address would decide rights, so it is an error.
         if let fault { throw HTTPError(fault.status, message: fault.reason) }
         let (call, parameters) = try match.call(request.method)
         var request = request
@@ -87,8 +87,8 @@ final class RequestHandler: Sendable {
         }
     }
 
-    /// Some guests' clients put their calls behind a base URL that ends in a slash: there a doubled slash at the very
-    /// beginning counts for one.
+    /// Some guests' clients append their paths to a base URL that ends in a slash: a doubled slash at the very
+    /// beginning counts as one.
     private static func path(of head: HTTPRequest) -> String {
         head.path.utf8.starts(with: "//kbs/v0/".utf8) ? String(head.path.dropFirst()) : head.path
     }

@@ -5,10 +5,9 @@ import Logging
 import Metrics
 import Tracing
 
-/// Goes around everything else: names the request, and sees to it that the name, the counters, the span and the access log
-/// agree on what became of it.
+/// Wraps the handling of a request: gives it an id, and makes id, counters, span and access log agree on its outcome.
 ///
-/// No cookie, header or body is ever written down; a path only by what it is about.
+/// No cookie, header or body is ever recorded; of a path only its pattern.
 final class RequestObserver: Sendable {
     private let metrics: HTTPMetrics
     private let refused: BrokerMetrics
@@ -17,13 +16,13 @@ final class RequestObserver: Sendable {
     private let networks: NetworkList
     private let counters: [String: EndpointMetrics]
     private let others: EndpointMetrics
-    /// What the server was started in: requests come on threads that know nothing of it.
+    /// The context of the server's start: requests arrive on threads without one.
     private let surroundings = ServiceContext.current ?? .topLevel
 
     /// - Parameters:
-    ///   - calls: whose labels there are.
+    ///   - calls: the calls, for their labels.
     ///   - refused: counts refusals by their code.
-    ///   - networks: those whose `X-Request-Id` is taken over.
+    ///   - networks: networks whose `X-Request-Id` is used.
     init(
         _ calls: [Call], _ metrics: HTTPMetrics, refused: BrokerMetrics, tracing: RequestTracing, logger: Logger,
         networks: NetworkList
@@ -51,7 +50,7 @@ final class RequestObserver: Sendable {
         return await ServiceContext.$current.withValue(here) {
             var response = await traced("kbs.http.\(match.label)", ofKind: .server) { span in
                 span?.attributes["http.request.method"] = HTTPMetrics.name(of: request.method) ?? "_OTHER"
-                // Its pattern: the path itself may name a workload or a resource.
+                // The pattern: the path itself may name a workload or a resource.
                 span?.attributes["http.route"] = match.path?.description
                 span?.attributes["kbs.request"] = id.description
                 let response = await answer()

@@ -8,14 +8,14 @@ import Logging
 import Tracing
 import VirteeDialect
 
-/// `POST /kbs/v0/auth` and `/attest`: two dialects have these paths, and a request shows which it speaks.
+/// `POST /kbs/v0/auth` and `/attest`: both dialects share these paths, and the request shows which one it is.
 struct SharedHandshake: Sendable {
     let virtee: VirteeDialect
     let coco: CoCoDialect
     let broker: Broker
     let limits: LimitSettings
     let logger: Logger
-    /// Is told which version of the protocol a call spoke.
+    /// Called with the protocol version of each call.
     let wasSpoken: @Sendable (String) -> Void
 
     var calls: [Call] {
@@ -24,7 +24,7 @@ struct SharedHandshake: Sendable {
             Call(.post, "kbs/v0/auth", label: "challenge", body: .upTo(limits.body), form: challengeForm) { request in
                 await answering(request, .challenge, challengeForm) { form in
                     let body = try await request.bytes()
-                    // To parse it twice would cost each guest of the other dialect more than all else that is done here.
+                    // Parsing the body twice would cost each guest of virtee's dialect more than the rest of this call.
                     if !body[...].holds(Self.workload), let greeting = CoCoDialect.greeting(in: body) {
                         form = GuestForm()
                         return try await coco.challenge(greeting)
@@ -41,7 +41,7 @@ struct SharedHandshake: Sendable {
             ) { request in
                 await answering(request, .attest, attestForm) { form in
                     var isCoCo = request.hasGuestCookie
-                    // A guest without its cookie is told so in its own form.
+                    // A guest without its cookie gets the refusal in its own form.
                     if !isCoCo, !request.hasSessionCookie { isCoCo = CoCoDialect.attests(try await request.bytes()) }
                     guard isCoCo else { return try await virtee.attest(request) }
                     form = GuestForm()
@@ -51,10 +51,10 @@ struct SharedHandshake: Sendable {
         ]
     }
 
-    /// Answers as somebody's call: what evidence costs beside its verification is counted by caller, and the operator sees
-    /// what was refused.
+    /// Runs a call with its caller in the task's context: the cost of evidence besides verification is counted by
+    /// caller, and refusals are recorded for the operator.
     ///
-    /// - Parameter body: is given the form of failures, and changes it once it knows which dialect is spoken.
+    /// - Parameter body: gets the form of failures, and changes it once the dialect is known.
     private func answering(
         _ request: Request, _ action: AuditRecord.Action, _ form: Form,
         _ body: (inout any FailureForm) async throws -> Response
@@ -71,7 +71,7 @@ struct SharedHandshake: Sendable {
             } catch {
                 let response = spoken.response(toThrown: error, of: request, logger: logger)
                 if let refusal = response.refusal, refusal.code != .overloaded {
-                    // Whoever is refused is told so, also when nothing can be written.
+                    // The refusal is sent even if it cannot be recorded.
                     try? await broker.recordUnseen(refusal, as: action)
                 }
                 return response
@@ -79,7 +79,7 @@ struct SharedHandshake: Sendable {
         }
     }
 
-    /// The form of failures for as long as nobody has looked at the body.
+    /// The form of failures before the body is read.
     private struct Form: FailureForm {
         let virtee: any FailureForm
 
@@ -92,6 +92,6 @@ struct SharedHandshake: Sendable {
         func response(to error: HTTPError) -> Response { virtee.response(to: error) }
     }
 
-    /// What only the virtee protocol's `/auth` has.
+    /// A member that only the virtee protocol's `/auth` has.
     private static var workload: [UInt8] { Array("workload_id".utf8) }
 }

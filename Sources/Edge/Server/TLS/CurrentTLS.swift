@@ -3,21 +3,21 @@ package import FoundationEssentials
 package import Installation
 import TLS
 
-/// What new connections are served with. A connection keeps what it began with, but not the role of a certificate
-/// whose authorities were replaced.
+/// The TLS identity for new connections. A connection keeps the identity that it began with, but a client certificate
+/// loses its role once its authorities are replaced.
 package final class CurrentTLS: Sendable {
-    /// What became of a look at the files.
+    /// The result of a reload.
     enum Reload {
-        /// They hold what they held at the last look.
+        /// The files have the same contents as before.
         case unchanged
         case replaced
-        /// They cannot be served with, so what was there before goes on.
+        /// The files cannot be used, and the previous identity stays.
         case refused(InvalidSetting)
     }
 
     private struct State {
         var served: ServedTLS
-        /// Of the files when they were last looked at, usable or not; `nil` when they could not be read.
+        /// Digest of the files at the last reload, usable or not; `nil` if they could not be read.
         var seen: [UInt8]?
         /// Why they could not be read.
         var failure: InvalidSetting?
@@ -26,7 +26,7 @@ package final class CurrentTLS: Sendable {
     private let state: Lock<State>
     let files: TLSFiles
 
-    /// - Throws: ``InvalidSetting`` when the files cannot be served with.
+    /// - Throws: ``InvalidSetting`` if the files cannot be used.
     package init(_ files: TLSFiles) throws {
         self.files = files
         let contents = try files.read()
@@ -35,13 +35,13 @@ package final class CurrentTLS: Sendable {
 
     var served: ServedTLS { state.withLock { $0.served } }
 
-    /// What a new connection begins with, asked for each.
+    /// The context for the next connection.
     var next: @Sendable () -> TLSContext { { self.served.context } }
 
-    /// When the certificate that is served now expires.
+    /// When the current certificate expires.
     package var expiry: Date { served.validity.upperBound }
 
-    /// Looks at the files, and serves with them if they have changed and are usable.
+    /// Reads the files, and uses them if they have changed and are valid.
     func reload() -> Reload {
         let contents: TLSFiles.Contents
         do {
@@ -61,7 +61,7 @@ package final class CurrentTLS: Sendable {
         }
     }
 
-    /// The same failure is told once.
+    /// Reports the same failure only once.
     private func failed(_ error: any Error) -> Reload {
         let failure = error as? InvalidSetting ?? InvalidSetting("\(error)")
         return state.withLock { state in

@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// Decides when to warn of a certificate's end: 30 days before, then 7, then each day.
+/// Decides when to warn of a certificate's expiry: 30 days before, 7 days before, then each day.
 struct ExpiryWatch {
     enum Warning: Int, Comparable {
         case none, month, week, expired

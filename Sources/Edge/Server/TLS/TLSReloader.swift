@@ -4,10 +4,10 @@ import Lifecycle
 import Logging
 import X509
 
-/// Takes up a renewed certificate: on SIGHUP, and by itself within seconds.
+/// Loads a renewed certificate: on SIGHUP, and by itself within seconds.
 ///
-/// It compares contents and not times, so that a link that now leads elsewhere (as certbot's and a Kubernetes
-/// volume's do) is seen like a file that was written over.
+/// It compares contents and not times, so that a link that now leads elsewhere (certbot's, or a Kubernetes volume's)
+/// counts like an overwritten file.
 struct TLSReloader: Service {
     static let interval = Duration.seconds(2)
 
@@ -48,13 +48,13 @@ struct TLSReloader: Service {
             complain(of: tls)
         case .refused(let reason):
             logger.error(
-                "The new TLS certificate cannot be used, and the old one goes on.",
+                "The new TLS certificate cannot be used; the old one stays in use.",
                 metadata: ["reason": "\(reason)", "expires": "\(tls.expiry.formatted(.iso8601))"])
         }
         return reload
     }
 
-    /// What the doctor would call a problem, but for a certificate that has expired: that is said again each day.
+    /// Logs the doctor's problems with the certificate, except its expiry, which is logged each day.
     private func complain(of tls: CurrentTLS) {
         let (served, now) = (tls.served, Date())
         for refusal in served.identity.refusals(at: now)

@@ -7,9 +7,9 @@ import Logging
 import Release
 import Tracing
 
-/// Sends the spans of requests to a collector, for as long as the server runs.
+/// Exports the spans of requests to a collector while the server runs.
 ///
-/// It must be the first service, so that it ends last: what the others did has been recorded then.
+/// It must be the first service, so that it ends last, after the other services' spans are recorded.
 struct TraceExport: Service {
     let exporter: OTLPExporter
 
