@@ -16,7 +16,7 @@ public struct Expectations: Sendable, Hashable {
 extension Expectations {
     /// Evaluates the rules on claims that are already proven.
     public func verdict(on claims: Claims, at time: Date) -> Verdict {
-        Verdict(of: Question(claims, origin: .registration, own: registration, server: server, at: time).requirements)
+        Verdict(of: RuleInput(claims, origin: .registration, own: registration, server: server, at: time).requirements)
     }
 }
 
@@ -31,7 +31,7 @@ extension Attestation {
     ) -> (verdict: Verdict, claims: Claims) {
         let claims = claims(by: endorsement)
         let server = expectations.server
-        let question = Question(
+        let question = RuleInput(
             claims, origin: .registration, own: expectations.registration,
             server: endorsement == nil ? Vocabulary.of(tee).decidable(server, claims) : server, at: exchange.time)
         return (

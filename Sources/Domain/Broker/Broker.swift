@@ -23,11 +23,11 @@ public final class Broker: Sendable {
     let releases: ReleaseLimiter
     let resourceReleases: ReleaseLimiter
     let guestReleases: ReleaseLimiter
-    let guestRoom: GuestRoom
+    let guestRoom: GuestStorageQuota
     let recentSessions = RecentSessions()
     let repeatedAttempts = RepeatedAttempts()
     let recentInitData = RecentInitData()
-    public let prospects: Prospects
+    public let prospects: ReleaseForecast
     let agent: (any PolicyAgent)?
     /// The largest accepted resource, in bytes.
     public let longestResource: Int
@@ -68,8 +68,8 @@ public final class Broker: Sendable {
         self.lifetimes = lifetimes
         self.now = now
         self.hasRoom = hasRoom
-        self.guestRoom = GuestRoom(max(1, guestRoom))
-        prospects = Prospects(store, now: now)
+        self.guestRoom = GuestStorageQuota(max(1, guestRoom))
+        prospects = ReleaseForecast(store, now: now)
         self.agent = agent
         self.longestResource = longestResource
         self.guestsURL = guestsURL
@@ -110,9 +110,9 @@ public struct Lifetimes: Sendable, Hashable {
     func ending(at now: Date) -> Date { now.addingTimeInterval(-2 * clockTolerance) }
 
     /// Bars the tokens of another verifier's guest whose session is ended now.
-    public func bar(at now: Date) -> TokenBar {
+    public func bar(at now: Date) -> TokenCutoff {
         let issued = now.addingTimeInterval(clockTolerance)
-        return TokenBar(issued: issued, kept: issued.addingTimeInterval(foreignToken + clockTolerance))
+        return TokenCutoff(issued: issued, kept: issued.addingTimeInterval(foreignToken + clockTolerance))
     }
 
     /// How long a session's row is kept after its expiry, so that no challenge is answered twice.

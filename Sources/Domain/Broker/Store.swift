@@ -52,7 +52,7 @@ public protocol Store: KeyStore {
     ///     the first end.
     /// - Returns: the number of ended sessions.
     func endSessions(
-        _ selection: SessionSelection, at time: Date, barring bar: TokenBar,
+        _ selection: SessionSelection, at time: Date, barring bar: TokenCutoff,
         recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int
 
@@ -137,7 +137,7 @@ public struct SessionSelection: Sendable, Hashable {
 }
 
 /// Bars a guest's tokens that were issued before it was ended.
-public struct TokenBar: Sendable, Hashable {
+public struct TokenCutoff: Sendable, Hashable {
     /// Tokens issued up to this time are refused.
     public let issued: Date
     /// How long the bar is stored: until all barred tokens have expired.

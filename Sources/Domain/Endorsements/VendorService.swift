@@ -103,7 +103,12 @@ public struct VendorService: Sendable {
     ///
     /// - Returns: what those are told who need it meanwhile.
     func distrust(_ name: EndorsementName, _ refusal: DocumentRefusal) -> EndorsementUnavailable {
-        let error = EndorsementUnavailable("\(self.name) sent a document that is not genuine", detail: "\(refusal)")
+        let fault =
+            switch refusal {
+            case .misnamed, .incomplete, .unpinned: "is not genuine"
+            case .notYetValid, .ended, .denied: "cannot be used"
+            }
+        let error = EndorsementUnavailable("\(self.name) sent a document that \(fault)", detail: "\(refusal)")
         remember(error, of: name)
         return error
     }

@@ -79,6 +79,7 @@ public enum DocumentRefusal: Error, Sendable, Hashable, CustomStringConvertible 
     /// What vouches for it is not there.
     case incomplete
     case unpinned
+    case notYetValid(until: Date)
     case ended(Date)
     case denied(Endorser)
 
@@ -87,6 +88,8 @@ public enum DocumentRefusal: Error, Sendable, Hashable, CustomStringConvertible 
         case .misnamed: "it is no such document"
         case .incomplete: "the certificates above it are not there: put the product's chain beside it"
         case .unpinned: "it does not lead to a pinned root"
+        case .notYetValid(let time):
+            "it is valid from \(time.formatted(.iso8601)) on only: see that this machine's clock is right"
         case .ended(let time): "it ended on \(time.formatted(.iso8601))"
         case .denied(let endorser): "the \(endorser) is denied: `kbs endorsements denied` says why"
         }

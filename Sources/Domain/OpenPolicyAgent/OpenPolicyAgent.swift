@@ -47,7 +47,7 @@ public struct OpenPolicyAgent: PolicyAgent {
         self.configuration = configuration
     }
 
-    public func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool {
+    public func allows(_ decision: String, _ question: AgentInput) async throws -> Bool {
         let body = try Self.body(asking: question)
         let reply = try await send(.post, "data/\(decision)", body, "application/json")
         guard reply.status == 200 else { throw unavailable("answered \(reply.status) to the question \(decision)") }
@@ -85,7 +85,7 @@ public struct OpenPolicyAgent: PolicyAgent {
 
     /// `{"input": {claims, "plugin", "resource-path", "query"}}`. The members of the request replace claims of the same
     /// names.
-    private static func body(asking question: PolicyQuestion) throws -> [UInt8] {
+    private static func body(asking question: AgentInput) throws -> [UInt8] {
         guard var input = (try? JSON(question.claims)).map({ JSONValue($0) }), input.members != nil else {
             throw Refusal(
                 .unavailable, "The guest's claims are not a JSON object, so no agent can be asked about them.")

@@ -4,7 +4,7 @@ import Concurrency
 import FoundationEssentials
 
 /// A cache of parsed policies. Each release reads one, and parsing it takes longer than evaluating it.
-public final class KnownRules: Sendable {
+public final class PolicyCache: Sendable {
     private let known = BoundedCache<ExactText, Policy>(capacity: 64)
 
     func policy(_ json: String) throws -> Policy {

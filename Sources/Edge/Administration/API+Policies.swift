@@ -15,9 +15,12 @@ extension AdministrationAPI {
                     "listPolicies", "List the policies", "In the order of their names, a page at a time.",
                     query: [.after("name"), .limit]), ok: "A page."
             ) { request, admission in
-                try await request.page(summary, within: admission, .policy, by: \.policy.name.text) {
+                let (found, last) = try await request.rows(within: admission, .policy, by: \.policy.name.text) {
                     try await library.policies(after: $0, limit: $1)
                 }
+                var policies: [PolicySummary] = []
+                for stored in found { policies.append(try await summary(stored)) }
+                return Page(policies, next: last?.policy.name.text)
             },
             call(
                 .get, one, .readPolicies, checksNames: true,

@@ -241,7 +241,7 @@ extension AdministrationAPI {
                 let endorser = try request.endorser()
                 let message: DenialRequest = try await request.message()
                 let denial = try await broker.deny(endorser, reason: message.reason, by: admission.actor)
-                return DenialSummary(KeptDenial(endorser, denial))
+                return DenialSummary(StoredDenial(endorser, denial))
             },
             call(
                 .delete, "denials/**endorser", .administer,

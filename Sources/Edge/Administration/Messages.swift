@@ -212,7 +212,7 @@ public struct EndorsementSummary: Listed, DescribedReply {
     public let goodUntil: Date?
     public let added: Date
 
-    init(_ kept: KeptEndorsement) {
+    init(_ kept: StoredEndorsement) {
         let document = kept.document
         (fingerprint, name) = (Hex.encode(document.fingerprint), document.name.text)
         kind = document.kind.rawValue
@@ -232,7 +232,7 @@ public struct EndorsementDetail: Codable, Sendable, DescribedReply {
     public let document: String
     public let issuers: [String]
 
-    init(_ kept: KeptEndorsement) {
+    init(_ kept: StoredEndorsement) {
         (endorsement, document) = (EndorsementSummary(kept), Base64.encode(kept.document.bytes))
         issuers = kept.document.issuers.map { Base64.encode($0) }
     }
@@ -254,7 +254,7 @@ public struct DenialSummary: Listed, DescribedReply {
     public let reason, actor: String?
     public let denied: Date?
 
-    init(_ kept: KeptDenial) {
+    init(_ kept: StoredDenial) {
         (kind, id, reason) = (kept.endorser.kind.rawValue, Hex.encode(kept.endorser.bytes), kept.denial?.reason)
         (actor, denied) = (kept.denial?.actor, kept.denial?.time)
     }

@@ -52,26 +52,42 @@ extension Request {
     /// The page that the query asks for.
     ///
     /// - Parameters:
-    ///   - next: where the page behind an element begins.
-    ///   - fetch: reads so many.
+    ///   - next: the cursor of the page after an element.
+    ///   - fetch: reads at most `limit` rows.
     func page<Found, Element: Listed>(
-        _ element: (Found) async throws -> Element, next: (Found) -> Element.Cursor,
+        _ element: (Found) -> Element, next: (Found) -> Element.Cursor,
         _ fetch: (_ limit: Int) async throws -> [Found]
     ) async throws -> Page<Element> {
-        let limit = try query.limit()
-        let found = try await fetch(limit + 1)
-        var elements: [Element] = []
-        for one in found.prefix(limit) { elements.append(try await element(one)) }
-        return Page(elements, next: found.count > limit ? found.prefix(limit).last.map(next) : nil)
+        let (found, last) = try await rows(fetch)
+        return Page(found.map(element), next: last.map(next))
     }
 
-    /// The same of what whoever asks may name, in the order of names.
+    /// The page that the query asks for, of the names within an admission's reach, in their order.
     func page<Found, Element: Listed>(
-        _ element: (Found) async throws -> Element, within admission: Admission, _ kind: NameScope.Kind, by name: (Found) -> String,
+        _ element: (Found) -> Element, within admission: Admission, _ kind: NameScope.Kind, by name: (Found) -> String,
         _ fetch: (_ after: String, _ limit: Int) async throws -> [Found]
     ) async throws -> Page<Element> where Element.Cursor == String {
-        try await page(element, next: name) {
+        let (found, last) = try await rows(within: admission, kind, by: name, fetch)
+        return Page(found.map(element), next: last.map(name))
+    }
+
+    /// The rows of the same page, for elements that need more reads.
+    func rows<Found>(
+        within admission: Admission, _ kind: NameScope.Kind, by name: (Found) -> String,
+        _ fetch: (_ after: String, _ limit: Int) async throws -> [Found]
+    ) async throws -> (found: [Found], last: Found?) {
+        try await rows {
             try await admission.reach.page(after: query["after"] ?? "", limit: $0, of: kind, named: name, fetch)
         }
+    }
+
+    /// - Returns: the rows, and the last of them if there are more.
+    private func rows<Found>(
+        _ fetch: (_ limit: Int) async throws -> [Found]
+    ) async throws -> (found: [Found], last: Found?) {
+        let limit = try query.limit()
+        let found = try await fetch(limit + 1)
+        let page = Array(found.prefix(limit))
+        return (page, found.count > limit ? page.last : nil)
     }
 }

@@ -44,7 +44,7 @@ public struct CoCoDialect: Sendable {
     /// The calls of guests, except for the handshake, whose paths both dialects share: see ``greeting(in:)``.
     public var guestCalls: [Call] {
         [
-            Call(.get, Self.resource, label: "resource", form: GuestForm()) { request in
+            Call(.get, Self.resource, label: "resource", form: CoCoFailureForm()) { request in
                 try await release(request)
             }
         ]
@@ -53,13 +53,13 @@ public struct CoCoDialect: Sendable {
     /// The calls of relying parties and of administrators.
     public var otherCalls: [Call] {
         [
-            Call(.get, ".well-known/jwks.json", label: "jwks", form: GuestForm()) { _ in
+            Call(.get, ".well-known/jwks.json", label: "jwks", form: CoCoFailureForm()) { _ in
                 Response(json: try await tokens.keySet())
             },
             // The paths of all resources, at most 1,000 per answer; `after` continues behind a path.
             Call(
                 .get, "kbs/v0/resource", label: "resource", right: .permission(.readResources), checksNames: true,
-                form: GuestForm()
+                form: CoCoFailureForm()
             ) { request, caller in
                 let after = request.uri.queryParameters.first { ExactText($0.name) == "after" }?.value ?? ""
                 let paths = try await caller.reach.page(after: after, limit: 1_000, of: .path, named: \.text) {
@@ -70,7 +70,7 @@ public struct CoCoDialect: Sendable {
             // The body is the resource's bytes, unencoded.
             Call(
                 .post, Self.resource, label: "resource", right: .permission(.changeResources), checksNames: true,
-                body: .upTo(settings.longestResource), form: GuestForm()
+                body: .upTo(settings.longestResource), form: CoCoFailureForm()
             ) { request, caller in
                 let path = try request.resourcePath()
                 try caller.reach.check(path)
@@ -80,7 +80,7 @@ public struct CoCoDialect: Sendable {
             },
             Call(
                 .delete, Self.resource, label: "resource", right: .permission(.changeResources), checksNames: true,
-                form: GuestForm()
+                form: CoCoFailureForm()
             ) { request, caller in
                 let path = try request.resourcePath()
                 try caller.reach.check(path)

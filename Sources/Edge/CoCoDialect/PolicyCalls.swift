@@ -16,7 +16,7 @@ extension CoCoDialect {
             },
             Call(
                 .get, "kbs/v0/resource-policy", label: "resource_policy", right: .permission(.readPolicies),
-                form: GuestForm()
+                form: CoCoFailureForm()
             ) { _, _ in
                 guard let module = try await wantedAgent().module("resource-policy") else {
                     throw Refusal(.notFound, "The Open Policy Agent has no module resource-policy.")
@@ -35,7 +35,7 @@ extension CoCoDialect {
             },
             Call(
                 .get, "kbs/v0/reference-value/**name", label: "reference_value", right: .permission(.readPolicies),
-                checksNames: true, form: GuestForm()
+                checksNames: true, form: CoCoFailureForm()
             ) { request, caller in
                 let name = try PolicyName(request.parameters["name"].map(String.init) ?? "")
                 try caller.reach.check(name)
@@ -50,7 +50,7 @@ extension CoCoDialect {
     ) -> Call {
         Call(
             .post, path, label: label, right: .permission(permission), checksNames: checksNames,
-            body: .upTo(settings.longestBody), form: GuestForm()
+            body: .upTo(settings.longestBody), form: CoCoFailureForm()
         ) { request, caller in
             try await answer(try await request.bytes(), caller)
         }

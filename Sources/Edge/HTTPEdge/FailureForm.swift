@@ -100,7 +100,7 @@ extension HTTPError {
 }
 
 extension Refusal.Code {
-    /// The HTTP status of the code. Guest components use statuses of their own: `GuestForm`.
+    /// The HTTP status of the code. Guest components use statuses of their own: `CoCoFailureForm`.
     public var status: HTTPResponse.Status {
         switch self {
         case .malformed, .invalidField, .challengeInvalid, .challengeExpired, .challengeUsed, .workloadChanged,

@@ -12,9 +12,18 @@ struct EndorsementRenewal: Service {
 
     func run(until stop: StopRequest) async throws {
         while await stop.sleep(for: .seconds(.random(in: 1_800...5_400))) {
-            do { report(try await endorsements.renew(at: Date())) } catch {
-                logger.error("Certificates could not be renewed.", metadata: ["error": "\(error)"])
+            let pass = Task {
+                do { report(try await endorsements.renew(at: Date(), unless: { stop.isMade })) } catch {
+                    logger.error("Certificates could not be renewed.", metadata: ["error": "\(error)"])
+                }
             }
+            // A vendor that is slow does not hold up the server's stop: what it still sends is left.
+            let watch = Task {
+                await stop.wait()
+                pass.cancel()
+            }
+            await pass.value
+            watch.cancel()
         }
     }
 }

@@ -162,7 +162,7 @@ struct ServerParts: Sendable {
                     calls,
                     elsewhere: [
                         ("/kbs/v0/key", PlainText()), ("/kbs/v0/register_workload", PlainText()),
-                        (CoCoDialect.prefix, GuestForm()), ("/api/", ProblemForm()),
+                        (CoCoDialect.prefix, CoCoFailureForm()), ("/api/", ProblemForm()),
                     ], otherwise: PlainText()), gate: gate, limits: limits, observer: observer, tls: tls,
                 proxies: settings.trustedProxies, logger: loggers[.http])
         }
@@ -196,7 +196,7 @@ struct ServerParts: Sendable {
     }
 
     private static func tokens(
-        _ settings: Settings, _ folder: DataFolder, identity: TokenIdentity?, _ prospects: Prospects,
+        _ settings: Settings, _ folder: DataFolder, identity: TokenIdentity?, _ prospects: ReleaseForecast,
         _ client: HTTP1Client, _ logger: Logger
     ) -> TokenService {
         var rules = TokenKeys.Rules(longestToken: settings.lifetimes.session)

@@ -7,7 +7,7 @@ import Testing
 private struct UnwillingAgent: PolicyAgent {
     let reason: any Error & Sendable
 
-    func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool { false }
+    func allows(_ decision: String, _ question: AgentInput) async throws -> Bool { false }
     func put(module: String, id: String) async throws { throw reason }
     func module(_ id: String) async throws -> String? { nil }
 }
@@ -52,7 +52,7 @@ private struct WaitingAgent: PolicyAgent {
     private let stream = AsyncStream.makeStream(of: Void.self)
 
     func isAsked() async { for await _ in stream.stream { return } }
-    func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool { false }
+    func allows(_ decision: String, _ question: AgentInput) async throws -> Bool { false }
     func put(module: String, id: String) async throws {
         stream.continuation.yield()
         try await Task.sleep(for: .seconds(60))

@@ -7,12 +7,12 @@ import Testing
 
 /// Gives the answer that it is made with, and remembers what it was asked.
 private final class ScriptedAgent: PolicyAgent {
-    let questions = Lock<[(String, PolicyQuestion)]>([])
+    let questions = Lock<[(String, AgentInput)]>([])
     private let answer: Result<Bool, Refusal>
 
     init(_ answer: Result<Bool, Refusal>) { self.answer = answer }
 
-    func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool {
+    func allows(_ decision: String, _ question: AgentInput) async throws -> Bool {
         questions.withLock { $0.append((decision, question)) }
         return try answer.get()
     }
@@ -24,7 +24,7 @@ private final class ScriptedAgent: PolicyAgent {
 @Suite("Policies that ask an agent")
 struct PolicyDecisionTests {
     private let claims = GuestClaims(PolicyDecisionTests.snp.evidence)
-    private let question = PolicyQuestion(claims: Array("{}".utf8), path: ["r", "t", "k"])
+    private let question = AgentInput(claims: Array("{}".utf8), path: ["r", "t", "k"])
 
     private static var snp: SNPClaims {
         var claims = SNPClaims(measurement: Simulated.measurement("app"), policy: .unstated)

@@ -14,11 +14,11 @@ import Testing
 /// Says what it was told to say, and remembers what it was asked.
 private final class StandInAgent: PolicyAgent {
     let answers: Lock<[Bool]>
-    let questions = Lock<[PolicyQuestion]>([])
+    let questions = Lock<[AgentInput]>([])
 
     init(_ answers: [Bool]) { self.answers = Lock(answers) }
 
-    func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool {
+    func allows(_ decision: String, _ question: AgentInput) async throws -> Bool {
         questions.withLock { $0.append(question) }
         return answers.withLock { $0.isEmpty ? false : $0.removeFirst() }
     }
@@ -33,7 +33,7 @@ private struct InterruptedAgent: PolicyAgent {
 
     init(_ interruption: @escaping @Sendable () async throws -> Void) { self.interruption = interruption }
 
-    func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool {
+    func allows(_ decision: String, _ question: AgentInput) async throws -> Bool {
         try await interruption()
         return true
     }

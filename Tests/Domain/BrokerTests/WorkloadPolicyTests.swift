@@ -140,7 +140,7 @@ struct WorkloadPolicyTests {
     private struct Interruption: PolicyAgent {
         let body: @Sendable () async throws -> Void
 
-        func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool {
+        func allows(_ decision: String, _ question: AgentInput) async throws -> Bool {
             #expect(question.path == ["web"] && question.kind == "key")
             try await body()
             return true

@@ -143,6 +143,48 @@ struct RenewalTests {
         }
     }
 
+    @Test("A server that stops asks for no more")
+    func stopping() async throws {
+        try await store.keep([Self.list("crl/a", until: days(10))])
+        let source = ListSource(store) { _ in Self.list("crl/a", 1, until: .distantFuture) }
+        #expect(try await keeper(source).renew(at: now, unless: { true }).renewed.isEmpty)
+        #expect(source.state.withLock { $0.asked.isEmpty })
+    }
+
+    @Test("A document that ended is still told of, and not asked for")
+    func ended() async throws {
+        try await store.keep([Self.list("crl/a", until: days(-1))])
+        let source = ListSource(store) { _ in Self.list("crl/a", 1, until: .distantFuture) }
+        #expect(try await keeper(source).renew(at: now).ending == 1)
+        #expect(source.state.withLock { $0.asked.isEmpty })
+    }
+
+    @Test("The same document with issuers that end later takes its place, one whose issuers end earlier does not")
+    func issuers() async throws {
+        func document(_ issuer: UInt8, _ end: Date) -> EndorsementDocument {
+            EndorsementDocument(
+                name: EndorsementName("crl/a"), kind: .revocations, bytes: [7], issuers: [[issuer]], goodUntil: end)
+        }
+        let given: [(EndorsementDocument, UInt8)] = [
+            (document(1, days(2)), 1), (document(2, days(9)), 2), (document(3, days(1)), 2),
+        ]
+        for (given, kept) in given {
+            try await store.keep([given])
+            #expect(try await store.endorsements(named: [given.name]).map(\.issuers) == [[[kept]]])
+        }
+    }
+
+    @Test("A name has one spelling", arguments: ["vcek/MILAN/", "authority/vcek/Milan", "authority/vcek/milan "])
+    func spelling(_ name: String) throws {
+        let platform = try Simulated.snp
+        let certificates = [platform.ark, platform.ask, try Simulated.vcek.certificate]
+        for document in SNPEvidence.documents(in: certificates) {
+            #expect(SNPEvidence.issues(document.name))
+            #expect(!SNPEvidence.issues(EndorsementName(document.name.text.uppercased())))
+        }
+        #expect(!SNPEvidence.issues(EndorsementName(name)))
+    }
+
     @Test("A pass asks for so many, and ends when the vendor answers nothing")
     func budget() async throws {
         let now = now

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("An Open Policy Agent")
 struct OpenPolicyAgentTests {
-    private let question = PolicyQuestion(
+    private let question = AgentInput(
         claims: Array(#"{"submods":{"cpu0":{"ear.status":"affirming"}},"plugin":"forged"}"#.utf8),
         path: ["repo", "type", "tag"])
 
@@ -92,7 +92,7 @@ struct OpenPolicyAgentTests {
     func claims() async throws {
         try await withAgent(answering: { _, _ in Self.json(#"{"result":true}"#) }) { standIn, agent in
             for claims in ["[]", "", "true"] {
-                let question = PolicyQuestion(claims: Array(claims.utf8), path: [])
+                let question = AgentInput(claims: Array(claims.utf8), path: [])
                 await #expect(throws: Refusal.self) { _ = try await agent.allows("policy/allow", question) }
             }
             #expect(standIn.exchanges.isEmpty)

@@ -44,7 +44,7 @@ struct DenialStoreTests {
         #expect(try await denied(place.store) == [chip, key])
         #expect(
             try await place.store.denials(after: "", limit: 10)
-                == [KeptDenial(chip, denial(chip)), KeptDenial(key, denial(key))])
+                == [StoredDenial(chip, denial(chip)), StoredDenial(key, denial(key))])
         #expect(try await place.store.denials(after: "", limit: 1).map(\.endorser) == [chip])
         #expect(try await place.store.denials(after: chip.name, limit: 1).map(\.endorser) == [key])
         try await place.store.deny(denial(key, "another reason"), recording: record)

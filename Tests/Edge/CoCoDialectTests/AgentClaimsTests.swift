@@ -58,7 +58,7 @@ struct FailureTests {
 
     @Test("What nobody expected is said in this dialect's form; what it was is for the log alone")
     func unexpected() {
-        let response = GuestForm().told(Damaged())
+        let response = CoCoFailureForm().told(Damaged())
         #expect(response.refusal?.code == .unavailable && response.status == .serviceUnavailable)
         guard case .bytes(let body) = response.body else { return }
         let text = String(decoding: body, as: UTF8.self)
@@ -66,7 +66,7 @@ struct FailureTests {
     }
 }
 
-extension GuestForm {
+extension CoCoFailureForm {
     /// What a guest is told of an error.
     func told(_ error: any Error) -> Response {
         response(

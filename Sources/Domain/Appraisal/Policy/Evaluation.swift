@@ -24,7 +24,7 @@ extension Policy {
         list += agentPolicy(claims)
         if let own = rules[claims.tee] {
             list +=
-                Question(
+                RuleInput(
                     claims.evidence, origin: .policy(name), own: own, server: server.rules[claims.tee] ?? Rules(),
                     references: references, at: time
                 ).requirements
@@ -124,7 +124,7 @@ extension AppraisalPolicy {
     public func evaluate(_ claims: GuestClaims, at time: Date) -> Verdict {
         Verdict(
             of: [technology(claims.tee)]
-                + Question(
+                + RuleInput(
                     claims.evidence, origin: .registration, own: Rules(), server: rules[claims.tee] ?? Rules(), at: time
                 ).requirements)
     }

@@ -43,7 +43,7 @@ extension Rule {
     }
 
     private static func advice(
-        _ noun: String, _ change: String, _ faults: [String], _ owner: Question.Owner
+        _ noun: String, _ change: String, _ faults: [String], _ owner: RuleInput.Owner
     ) -> String {
         guard case .policy(let policy) = owner else { return "The guest is not what was registered: \(change)." }
         return faults.isEmpty
@@ -56,7 +56,7 @@ extension Rule {
     /// - Parameter advice: receives the condition's owner and the found value.
     static func oneOf(
         _ key: ExactText, of term: Term, _ shape: Shape, _ names: (Check.Name, Check.Name), intro: String,
-        meaning: String, advice: @escaping @Sendable (Question.Owner, Fact) -> String
+        meaning: String, advice: @escaping @Sendable (RuleInput.Owner, Fact) -> String
     ) -> Rule {
         Rule(
             key, shape, meaning: meaning,
@@ -80,7 +80,7 @@ extension Rule {
     /// A rule that a number is at least the condition's.
     static func atLeast(
         _ key: ExactText, of term: Term, _ names: (Check.Name, Check.Name), intro: String, meaning: String,
-        advice: @escaping @Sendable (Question.Owner) -> String
+        advice: @escaping @Sendable (RuleInput.Owner) -> String
     ) -> Rule {
         Rule(
             key, .number(most: UInt64(UInt32.max)), meaning: meaning,
@@ -98,7 +98,7 @@ extension Rule {
     }
 
     /// The rule that confirms a policy whose other rules pin no guest.
-    static func acceptsAny(meaning: String, judge: @escaping @Sendable (Question) -> [Requirement] = { _ in [] })
+    static func acceptsAny(meaning: String, judge: @escaping @Sendable (RuleInput) -> [Requirement] = { _ in [] })
         -> Rule
     {
         Rule(.acceptsAny, .bool, meaning: meaning, unsaid: "`false`", judge: judge)
@@ -128,7 +128,7 @@ extension Fact? {
     var stated: Fact { self ?? .text("not stated") }
 }
 
-extension Question {
+extension RuleInput {
     /// Compares a digest with all references, each in constant time.
     ///
     /// - Returns: whether one matches, and why named sets were not used.

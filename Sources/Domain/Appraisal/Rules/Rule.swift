@@ -21,7 +21,7 @@ public struct Rule: Sendable {
     /// The default's description in docs/policies.md.
     package let unsaid: String
     /// Evaluates the rule.
-    let judge: @Sendable (Question) -> [Requirement]
+    let judge: @Sendable (RuleInput) -> [Requirement]
     /// The explanation for a policy's rules; `nil` when there is nothing to explain.
     let words: @Sendable (Rules, Wording) -> String?
 
@@ -29,7 +29,7 @@ public struct Rule: Sendable {
         _ key: ExactText, _ shape: Shape, pins: Bool = false, usual: Condition? = nil, isSetting: Bool = false,
         of term: Term? = nil, meaning: String, unsaid: String = "",
         words: @escaping @Sendable (Rules, Wording) -> String? = { _, _ in nil },
-        judge: @escaping @Sendable (Question) -> [Requirement] = { _ in [] }
+        judge: @escaping @Sendable (RuleInput) -> [Requirement] = { _ in [] }
     ) {
         (self.key, self.shape, self.pins, self.usual, self.isSetting) = (key, shape, pins, usual, isSetting)
         (self.meaning, self.words, self.judge) = (meaning, words, judge)
@@ -112,7 +112,7 @@ public struct Rules: Sendable, Hashable {
 
 /// Claims to be evaluated: on the server's settings, which hold for all guests, and on the rules of a registration or a
 /// policy.
-public struct Question: Sendable {
+public struct RuleInput: Sendable {
     /// The owner of the rules beside the server's. It decides the names of checks: `snp.vmpl` for a registration,
     /// `policy.vmpl` for a policy.
     public enum Origin: Sendable, Hashable {
@@ -164,7 +164,7 @@ public struct Question: Sendable {
     }
 }
 
-extension Question.Owner {
+extension RuleInput.Owner {
     var isServer: Bool { if case .server = self { true } else { false } }
 
     /// The owner within a sentence, and at its beginning.

@@ -2,7 +2,7 @@ import Bytes
 public import Evidence
 
 /// Rules of SEV-SNP that combine several claims or conditions.
-extension Question {
+extension RuleInput {
     /// The permissions that the guest policy gives the host. Debugging and migration need the server's permission too.
     var permissions: [Requirement] {
         let guest = claims.guestPolicy

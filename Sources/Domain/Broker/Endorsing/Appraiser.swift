@@ -39,7 +39,7 @@ package struct Appraiser: Sendable {
     ) async throws -> Result {
         var exchange = exchange
         exchange.denies = denies
-        var trial = Trial(proof: proof, exchange: exchange, expectations: expectations)
+        var trial = ReportAppraisal(proof: proof, exchange: exchange, expectations: expectations)
         let signers = proof.signers
 
         for signer in signers where trial.isOpen {
@@ -80,7 +80,7 @@ package struct Appraiser: Sendable {
 
     /// Gets from the vendor what is missing, one document after the other, until the matter is settled.
     private func ask<Proof: Attestation>(
-        for signer: EndorsementName, having documents: [EndorsementDocument], _ trial: inout Trial<Proof>
+        for signer: EndorsementName, having documents: [EndorsementDocument], _ trial: inout ReportAppraisal<Proof>
     ) async throws {
         var pool = documents
         let trust = Trust(anchors, denying: denies, at: trial.exchange.time)
@@ -130,7 +130,7 @@ package struct Appraiser: Sendable {
 }
 
 /// Evidence, held against one endorsement after another until it is clear what it is.
-private struct Trial<Proof: Attestation> {
+private struct ReportAppraisal<Proof: Attestation> {
     let proof: Proof
     let exchange: Exchange
     let expectations: Expectations

@@ -21,7 +21,7 @@ public struct Denial: Sendable, Hashable {
 }
 
 /// A denial as it is in the database.
-public struct KeptDenial: Sendable, Hashable {
+public struct StoredDenial: Sendable, Hashable {
     public let endorser: Endorser
     /// `nil` when somebody has changed or removed its row. It holds nonetheless: the manifest says so.
     public let denial: Denial?
@@ -44,7 +44,7 @@ public protocol DenialStore: Sendable {
     func allow(_ endorser: Endorser, recording record: AuditRecord) async throws -> Bool
 
     /// In the order of their names, from the first one after `name`.
-    func denials(after name: String, limit: Int) async throws -> [KeptDenial]
+    func denials(after name: String, limit: Int) async throws -> [StoredDenial]
 
     /// Whether something is denied, as of the last row that decides that was read here. A caller reads one before: the
     /// workload, the guest or the resource.

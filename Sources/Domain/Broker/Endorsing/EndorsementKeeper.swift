@@ -54,24 +54,45 @@ package struct EndorsementKeeper: Sendable {
     ///
     /// - Throws: ``EndorsementUnavailable``, or ``DocumentRefusal`` for what came, or what is denied.
     @discardableResult
-    package func fetch(_ name: EndorsementName, at time: Date) async throws -> EndorsementDocument? {
+    package func fetch(_ name: EndorsementName, at time: Date) async throws -> EndorsementDocument {
         let (technology, trust) = (try technology(of: name), try await trust(at: time))
         if let endorser = technology.endorser(of: name), trust.denies?(endorser) == true {
             throw DocumentRefusal.denied(endorser)
         }
         var pool = try await atHand(name, trust)
-        for wanted in technology.wanted(for: name, having: pool, trust) {
-            let document = try await source.fetch(wanted)
-            do throws(DocumentRefusal) {
-                let accepted = try technology.accept(document, beside: pool, trust)
-                pool.insert(document, at: 0)
-                try? await store.keep(accepted)
-            } catch {
-                source.distrust(wanted, error)
+        let wanted = technology.wanted(for: name, having: pool, trust)
+        for wanted in wanted.dropLast() { try await fetch(wanted, technology, into: &pool, trust) }
+        // Authorities at hand that did not sign the document: the vendor may have others by now.
+        let others = wanted.count > 1 ? [] : technology.documents(of: name).filter { $0 != name }
+        return try await fetch(name, technology, into: &pool, trust, retryingWith: others)
+    }
+
+    /// Fetches a document and stores it, if it is genuine beside others.
+    ///
+    /// - Parameters:
+    ///   - pool: documents at hand, which it joins.
+    ///   - authorities: fetched too if the document does not lead to a pinned root without them.
+    @discardableResult
+    private func fetch(
+        _ name: EndorsementName, _ technology: any Attestation.Type, into pool: inout [EndorsementDocument],
+        _ trust: Trust, retryingWith authorities: [EndorsementName] = []
+    ) async throws -> EndorsementDocument {
+        let document = try await source.fetch(name)
+        let accepted: [EndorsementDocument]
+        do throws(DocumentRefusal) { accepted = try technology.accept(document, beside: pool, trust) } catch {
+            guard !authorities.isEmpty, [.unpinned, .incomplete].contains(error) else {
+                source.distrust(name, error)
+                throw error
+            }
+            for authority in authorities { try await fetch(authority, technology, into: &pool, trust) }
+            do throws(DocumentRefusal) { accepted = try technology.accept(document, beside: pool, trust) } catch {
+                source.distrust(name, error)
                 throw error
             }
         }
-        return pool.first
+        pool.insert(document, at: 0)
+        try await store.keep(accepted)
+        return document
     }
 
     // MARK: Renewal
@@ -83,11 +104,17 @@ package struct EndorsementKeeper: Sendable {
     ///
     /// Rows are outside bytes, and chips are whoever's: only a document that is genuine is asked for again, and then not soon. Of
     /// servers that share a cache the first to come does it.
-    package func renew(at now: Date) async throws -> RenewalPass {
+    ///
+    /// - Parameter isStopping: whether to ask for no more.
+    package func renew(
+        at now: Date, unless isStopping: @Sendable () -> Bool = { false }
+    ) async throws -> RenewalPass {
         let (trust, horizon) = (try await trust(at: now), now + Self.horizon)
-        let ending = try await store.endingEndorsements(from: now, to: horizon, limit: 1_024)
+        // With those that ended lately, which are told of and not renewed.
+        let ending = try await store.endingEndorsements(from: now - Self.horizon, to: horizon, limit: 1_024)
         var pass = RenewalPass(ending: ending.count)
         for name in ending where pass.asked < Self.mostAsked {
+            if isStopping() { break }
             if let time = postponed[name], now < time { continue }
             let end = try await end(of: name, trust)
             let rest = end?.timeIntervalSince(now) ?? .infinity
@@ -95,7 +122,7 @@ package struct EndorsementKeeper: Sendable {
             guard let end, end <= horizon else { continue }
             pass.asked += 1
             do {
-                let renewed = try await fetch(name, at: now)?.goodUntil.map { $0 > end } ?? false
+                let renewed = try await fetch(name, at: now).goodUntil.map { $0 > end } ?? false
                 if renewed { pass.renewed.append(name) } else { pass.fail(name, end, "there is no later one yet") }
             } catch let error as EndorsementUnavailable {
                 pass.fail(name, end, "\(error)")

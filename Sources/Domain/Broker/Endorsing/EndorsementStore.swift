@@ -9,20 +9,20 @@ public protocol EndorsementStore: Sendable {
     func keep(_ documents: [EndorsementDocument]) async throws
 
     /// In the order of their fingerprints, from the first one after `fingerprint`.
-    func endorsements(after fingerprint: [UInt8], limit: Int) async throws -> [KeptEndorsement]
+    func endorsements(after fingerprint: [UInt8], limit: Int) async throws -> [StoredEndorsement]
 
     /// Names whose last document ends in a span of time, the first to end first.
     func endingEndorsements(from start: Date, to end: Date, limit: Int) async throws -> [EndorsementName]
 
     /// The document with a fingerprint.
-    func endorsement(_ fingerprint: [UInt8]) async throws -> KeptEndorsement?
+    func endorsement(_ fingerprint: [UInt8]) async throws -> StoredEndorsement?
 
     /// - Returns: whether there was one.
     func removeEndorsement(_ fingerprint: [UInt8], recording record: AuditRecord) async throws -> Bool
 }
 
 /// A document in the cache.
-public struct KeptEndorsement: Sendable, Hashable {
+public struct StoredEndorsement: Sendable, Hashable {
     public let document: EndorsementDocument
     public let added: Date
 

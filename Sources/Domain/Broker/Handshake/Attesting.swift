@@ -204,14 +204,14 @@ extension Broker {
     }
 
     /// A workload's rules for its guests, beside the server's settings.
-    enum OwnRules {
+    enum SubjectRules {
         /// For a guest that names no workload: the policy of each resource has the rules.
         case none
         case registration(measurement: [UInt8], GuestPolicy)
         case policy(PolicyInForce)
     }
 
-    func rules(for workload: Workload?) async throws -> OwnRules {
+    func rules(for workload: Workload?) async throws -> SubjectRules {
         switch workload?.launch {
         case .snp(let measurement, let policy): return .registration(measurement: measurement, policy)
         case .policy(let name):
@@ -224,7 +224,7 @@ extension Broker {
         }
     }
 
-    func expectations(of tee: GuestTEE, _ own: OwnRules) -> Expectations {
+    func expectations(of tee: GuestTEE, _ own: SubjectRules) -> Expectations {
         let server = policy.rules[tee] ?? Rules()
         guard case .registration(let measurement, let registered) = own else { return Expectations(server: server) }
         return Expectations(
@@ -232,7 +232,7 @@ extension Broker {
     }
 
     /// The requirements on evidence beside the settings and a registration.
-    private func requirements(on claims: GuestClaims, _ own: OwnRules, at time: Date) -> [Requirement] {
+    private func requirements(on claims: GuestClaims, _ own: SubjectRules, at time: Date) -> [Requirement] {
         // A technology that is not accepted has no settings whose check could fail.
         var list = policy.rules[claims.tee] == nil ? [policy.technology(claims.tee)] : []
         if case .policy(let own) = own {
@@ -241,7 +241,7 @@ extension Broker {
         return list
     }
 
-    private func isWorthAsking(about claims: GuestClaims, _ own: OwnRules, at time: Date) async throws -> Bool {
+    private func isWorthAsking(about claims: GuestClaims, _ own: SubjectRules, at time: Date) async throws -> Bool {
         switch own {
         case .none: try await prospects.letsIn(claims, under: policy)
         // The registered measurement was already compared: it is among the expectations.
@@ -283,7 +283,7 @@ extension Broker {
     }
 
     /// - Parameter verdict: the result's verdict with the workload's requirements added.
-    private func refusal(_ result: Appraiser.Result, _ verdict: Verdict, _ own: OwnRules) -> Refusal {
+    private func refusal(_ result: Appraiser.Result, _ verdict: Verdict, _ own: SubjectRules) -> Refusal {
         guard let missing = result.missing else { return Refusal(.evidenceRefused, verdict.sentence) }
         // No vendor was asked because the workload's policy refuses the guest whoever vouches for it: its checks
         // explain more.

@@ -5,7 +5,7 @@ public protocol PolicyAgent: Sendable {
     /// - Parameter decision: the rule's path, e.g. `policy/allow`.
     /// - Returns: whether the answer is the boolean `true`.
     /// - Throws: a ``Refusal`` (`unavailable`) when the agent cannot be asked. Nothing is released then.
-    func allows(_ decision: String, _ question: PolicyQuestion) async throws -> Bool
+    func allows(_ decision: String, _ question: AgentInput) async throws -> Bool
 
     /// Sends the agent a module in Rego, which replaces the one with this id.
     ///
@@ -17,7 +17,7 @@ public protocol PolicyAgent: Sendable {
 }
 
 /// The input of an agent's decision.
-public struct PolicyQuestion: Sendable, Hashable {
+public struct AgentInput: Sendable, Hashable {
     /// The claims of the guest's token: a JSON object.
     public let claims: [UInt8]
     /// The segments of the requested path: `["repository", "type", "tag"]`, or a workload's id alone.

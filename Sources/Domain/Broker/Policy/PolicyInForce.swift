@@ -41,7 +41,7 @@ public struct PolicyInForce: Sendable, Hashable {
     public func decide(
         on claims: GuestClaims, vouchedForBy issuer: ExactText? = nil, boundTo binding: HostDataBinding? = nil,
         under server: AppraisalPolicy, at time: Date, asking agent: (any PolicyAgent)?,
-        _ question: () throws -> PolicyQuestion
+        _ question: () throws -> AgentInput
     ) async throws -> Verdict {
         let verdict = policy.evaluate(claims, references: references, under: server, at: time)
             .holding(

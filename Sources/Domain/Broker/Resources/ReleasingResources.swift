@@ -101,7 +101,7 @@ extension Broker {
             on: reader.claims, vouchedForBy: reader.issuer, boundTo: resource.current.binding, under: self.policy,
             at: time, asking: agent
         ) {
-            PolicyQuestion(claims: try claims(), path: [path.repository, path.type, path.tag])
+            AgentInput(claims: try claims(), path: [path.repository, path.type, path.tag])
         }
         guard verdict.isAccepted else {
             throw try await refused(path, reader, verdict, .policyRefused(path), decision, at: time)
@@ -141,7 +141,7 @@ extension Broker {
         case .policy(let policy):
             decision.merge(policy.inTrail) { $1 }
             verdict = try await policy.decide(on: reader.claims, under: self.policy, at: time, asking: agent) {
-                PolicyQuestion(claims: try claims(), path: [path.repository, path.type, path.tag])
+                AgentInput(claims: try claims(), path: [path.repository, path.type, path.tag])
             }
             named = policy
         case .registration(let measurement, let registered):

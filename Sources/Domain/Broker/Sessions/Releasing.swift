@@ -106,7 +106,7 @@ extension Broker {
             if case .policy(let named) = own {
                 policy = named
                 verdict = try await named.decide(on: guest.claims, under: self.policy, at: now(), asking: agent) {
-                    PolicyQuestion(claims: Array(guest.claims.json.utf8), key: workload.id)
+                    AgentInput(claims: Array(guest.claims.json.utf8), key: workload.id)
                 }
             } else {
                 policy = nil

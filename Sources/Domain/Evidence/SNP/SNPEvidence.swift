@@ -7,9 +7,9 @@ public struct SNPEvidence: Attestation {
     public let report: AttestationReport
     /// The processor generation that the guest states; checked against the certificate.
     public var generation: Product?
-    private let along: Lock<Along>
+    private let along: Lock<CertificateSource>
 
-    private enum Along: Sendable {
+    private enum CertificateSource: Sendable {
         /// The certificates as sent by the guest. They are parsed once, and only if no certificate for the report is known yet.
         case sent([[UInt8]])
         case given([Certificate])
@@ -120,12 +120,14 @@ public struct SNPEvidence: Attestation {
             guard appraised.isGenuine else { throw .unpinned }
             if let denied = trust.denied(among: appraised.endorsers) { throw .denied(denied) }
             guard trust.time <= appraised.validUntil else { throw .ended(appraised.validUntil) }
+            guard appraised.validFrom <= trust.time else { throw .notYetValid(until: appraised.validFrom) }
             return chain.documents
         default: throw .misnamed
         }
     }
 
-    public static func issues(_ name: EndorsementName) -> Bool { AMDDocument(name) != nil }
+    /// A name has one spelling: another would be a document of its own to the cache and to renewal.
+    public static func issues(_ name: EndorsementName) -> Bool { AMDDocument(name)?.name == name }
 
     public static func endorser(of name: EndorsementName) -> Endorser? {
         guard case .key(let identity)? = AMDDocument(name) else { return nil }
@@ -224,6 +226,8 @@ extension SNPAnchors.Authority {
         }
         let document = document
         if let end = document.goodUntil, end < trust.time { throw .ended(end) }
+        let start = max(intermediate.notBefore, root.notBefore)
+        guard start <= trust.time else { throw .notYetValid(until: start) }
         return document
     }
 }

@@ -80,7 +80,7 @@ extension PostgreSQLStore: PolicyStore {
         _ name: PolicyName, from kind: PolicyReads.Table, unless use: String, expecting expected: Revision.Expectation?,
         leaving history: ReferenceChange? = nil, recording record: AuditRecord
     ) async throws -> PolicyRemoveOutcome {
-        let table: SharedRows = kind == .policies ? .policies : .referenceValues
+        let table: ContendedTable = kind == .policies ? .policies : .referenceValues
         return try await decide { transaction in
             let written = try transaction.nextRevision()
             // Until the commit no transaction can refer to the row; those that were about to have committed.

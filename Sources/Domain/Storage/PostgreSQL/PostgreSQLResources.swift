@@ -80,7 +80,7 @@ extension PostgreSQLStore: ResourceStore {
             case .current(let number):
                 guard let version = kept.first(where: { $0.number == number }) else { return .unknownVersion }
                 // Locks the policy against removal until the commit.
-                guard try transaction.knows(version.policy.map { .named($0) }) else { throw LookAgain() }
+                guard try transaction.knows(version.policy.map { .named($0) }) else { throw RetryTransaction() }
                 (policy, current) = (version.policy, version)
             }
             try transaction.run(

@@ -50,7 +50,7 @@ extension PostgreSQLStore: SessionStore {
         """
 
     public func endSessions(
-        _ selection: SessionSelection, at time: Date, barring bar: TokenBar,
+        _ selection: SessionSelection, at time: Date, barring bar: TokenCutoff,
         recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int {
         let found = try await openSessions(selection, at: time)
@@ -110,7 +110,7 @@ extension Transaction {
     /// - Parameter waits: whether to wait for rows that another transaction has locked, rather than skip them.
     /// - Returns: the ids of the ended sessions.
     fileprivate func endSessions(
-        _ ids: [[UInt8]], at time: Date, barring bar: TokenBar, waits: Bool
+        _ ids: [[UInt8]], at time: Date, barring bar: TokenCutoff, waits: Bool
     ) throws -> [[UInt8]] {
         let foreign = try run(
             """

@@ -17,7 +17,7 @@ public final class PostgreSQLStore: Sendable {
     /// For writes to many rows, which must not delay the others.
     private let sweeps: WriteThread<TransactionalWrite>
     private let scanTimeout: Duration
-    public let rules = KnownRules()
+    public let rules = PolicyCache()
     public let manifest: Manifest?
 
     /// Connects, and creates the schema if the database has none.

@@ -35,7 +35,7 @@ extension PostgreSQLStore {
                     ])
             } catch let error as PostgreSQLError where error.sqlState == PostgreSQLError.uniqueViolation {
                 // Another server registered it after the read above.
-                throw LookAgain()
+                throw RetryTransaction()
             }
             guard let row = try result.first?.integer(0) else {
                 throw UnexpectedAnswer(description: "a workload that was inserted has no row")
@@ -82,7 +82,7 @@ extension PostgreSQLStore {
             guard let version = try transaction.lockedVersion(of: id.text) else {
                 // Another server may have replaced the row, in which case the read above missed the new one.
                 if try transaction.run("SELECT 1 FROM workloads WHERE id = $1", [.text(id.text)]).first != nil {
-                    throw LookAgain()
+                    throw RetryTransaction()
                 }
                 return .missing
             }

@@ -29,7 +29,7 @@ struct TransactionalWrite: QueuedWrite {
                 if let error = error as? PostgreSQLError, Remedy(error) == .elsewhere { throw error }
                 _ = try connection.all([rollback, release], until: deadline)
                 switch error {
-                case is LookAgain: staged.again.append(write)
+                case is RetryTransaction: staged.again.append(write)
                 case is PostgreSQLError where batch.count > 1: staged.alone.append(write)
                 case is PostgreSQLError: throw error
                 default: staged.failed.append((write, error))
@@ -57,10 +57,10 @@ struct TransactionalWrite: QueuedWrite {
 }
 
 /// Another server changed rows that a write had read: run the write again.
-struct LookAgain: Error {}
+struct RetryTransaction: Error {}
 
 /// A write's view of the open transaction.
-final class Transaction: DecidingTransaction {
+final class Transaction: ManifestedTransaction {
     private let connection: Connection
     private let deadline: ContinuousClock.Instant
     private(set) var records: [String] = []

@@ -2,7 +2,7 @@ public import Broker
 public import Evidence
 
 extension ReadingStore {
-    public func denials(after name: String, limit: Int) async throws -> [KeptDenial] {
+    public func denials(after name: String, limit: Int) async throws -> [StoredDenial] {
         try await catchUp()
         // The manifest has the denials; the table has their reasons.
         let found = try await rows(
@@ -12,14 +12,14 @@ extension ReadingStore {
                 WHERE m.kind = '\(ManifestEntry.Kind.denial.rawValue)' AND length(m.digest) > 0 AND m.name > ?1
                 ORDER BY m.name LIMIT ?2
                 """, [.text(name), .integer(limit)], .scan
-            ) { row -> KeptDenial? in
+            ) { row -> StoredDenial? in
                 guard let endorser = Endorser(name: try row.text(0)) else { return nil }
-                return KeptDenial(endorser, try? Denial(endorser, row, from: 1))
+                return StoredDenial(endorser, try? Denial(endorser, row, from: 1))
             })
         return found.compactMap { kept in
             guard let kept, denies(kept.endorser) else { return nil }
             let isGenuine = kept.denial.map { manifest?.has(ManifestEntry($0)) ?? false } ?? false
-            return isGenuine ? kept : KeptDenial(kept.endorser, nil)
+            return isGenuine ? kept : StoredDenial(kept.endorser, nil)
         }
     }
 
@@ -100,7 +100,7 @@ extension ManifestEntry {
     }
 }
 
-extension DecidingTransaction {
+extension ManifestedTransaction {
     func deny(_ denial: Denial) throws {
         try execute(
             """

@@ -10,7 +10,7 @@ extension ReadingStore {
         return found
     }
 
-    public func endorsements(after fingerprint: [UInt8], limit: Int) async throws -> [KeptEndorsement] {
+    public func endorsements(after fingerprint: [UInt8], limit: Int) async throws -> [StoredEndorsement] {
         try await rows(EndorsementReads.after(fingerprint, limit)).compactMap(\.self)
     }
 
@@ -18,7 +18,7 @@ extension ReadingStore {
         try await rows(EndorsementReads.ending(start, end, limit))
     }
 
-    public func endorsement(_ fingerprint: [UInt8]) async throws -> KeptEndorsement? {
+    public func endorsement(_ fingerprint: [UInt8]) async throws -> StoredEndorsement? {
         try await rows(EndorsementReads.one(fingerprint)).compactMap(\.self).first
     }
 }
@@ -27,22 +27,22 @@ private enum EndorsementReads {
     private static let select = "SELECT name, kind, bytes, issuers, good_until, added FROM endorsements"
 
     /// - Returns: `nil` for a damaged row, which counts as missing.
-    private static func element(_ row: any StoredRow) throws -> KeptEndorsement? {
+    private static func element(_ row: any StoredRow) throws -> StoredEndorsement? {
         guard let kind = EndorsementDocument.Kind(exactly: try row.text(1)) else { return nil }
-        return KeptEndorsement(
+        return StoredEndorsement(
             EndorsementDocument(
                 name: EndorsementName(try row.text(0)), kind: kind, bytes: try row.bytes(2),
                 issuers: Certificates.read(try row.bytes(3)), goodUntil: try row.optionalDate(4)),
             added: try row.date(5))
     }
 
-    static func named(_ name: EndorsementName) -> Read<KeptEndorsement?> {
+    static func named(_ name: EndorsementName) -> Read<StoredEndorsement?> {
         Read(named, [.text(name.text)], .lookup, element)
     }
 
     private static let named: SQLText = "\(select) WHERE name = ?1 ORDER BY added DESC, fingerprint"
 
-    static func after(_ fingerprint: [UInt8], _ limit: Int) -> Read<KeptEndorsement?> {
+    static func after(_ fingerprint: [UInt8], _ limit: Int) -> Read<StoredEndorsement?> {
         Read(
             "\(select) WHERE fingerprint > ?1 ORDER BY fingerprint, name LIMIT ?2",
             [.bytes(fingerprint), .integer(limit)], .scan, element)
@@ -57,7 +57,7 @@ private enum EndorsementReads {
         ORDER BY MAX(good_until), name LIMIT ?3
         """
 
-    static func one(_ fingerprint: [UInt8]) -> Read<KeptEndorsement?> {
+    static func one(_ fingerprint: [UInt8]) -> Read<StoredEndorsement?> {
         Read("\(select) WHERE fingerprint = ?1 ORDER BY name", [.bytes(fingerprint)], .lookup, element)
     }
 }
@@ -86,14 +86,17 @@ private enum Certificates {
 /// takes nothing away.
 private let mostOfName = 32
 
-extension DecidingTransaction {
+extension ManifestedTransaction {
     /// Stores a document. Over ``mostOfName`` of one name, and over ``KeysOfChip/most`` of one chip, the oldest are removed.
     func keep(_ document: EndorsementDocument, at time: Date) throws {
         let name = document.name.text
         try execute(
             """
             INSERT INTO endorsements (name, fingerprint, kind, bytes, issuers, good_until, added)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name, fingerprint) DO UPDATE SET kind = excluded.kind,
+                bytes = excluded.bytes, issuers = excluded.issuers, good_until = excluded.good_until
+            WHERE endorsements.bytes <> excluded.bytes OR endorsements.issuers <> excluded.issuers
+                AND (endorsements.good_until IS NULL OR excluded.good_until >= endorsements.good_until)
             """,
             [
                 .text(name), .bytes(document.fingerprint), .text(document.kind.rawValue), .bytes(document.bytes),

@@ -98,7 +98,7 @@ enum ManifestCheck {
     }
 }
 
-extension DecidingTransaction {
+extension ManifestedTransaction {
     /// Seals a new manifest of all rows as they are.
     func relist(_ manifest: Manifest) throws {
         var entries = try rows(Read("\(WorkloadReads.select)") { ManifestEntry(try Workload(row: $0)) })

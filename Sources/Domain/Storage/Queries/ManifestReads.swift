@@ -3,7 +3,7 @@ import Bytes
 import FoundationEssentials
 
 /// A row that decides, with the entries that the manifest must have for it and the seal, read at one moment.
-struct Deciding<Value: Sendable>: Sendable {
+struct ManifestedRow<Value: Sendable>: Sendable {
     let value: Value
     let entries: [ManifestEntry]
     let seal: ManifestSeal?
@@ -95,8 +95,8 @@ extension StoredRow {
     }
 
     /// - Parameter column: the first column of the seal.
-    func deciding<Value>(_ value: Value, _ entries: ManifestEntry..., seal column: Int) throws -> Deciding<Value> {
-        Deciding(value: value, entries: entries, seal: try seal(column))
+    func deciding<Value>(_ value: Value, _ entries: ManifestEntry..., seal column: Int) throws -> ManifestedRow<Value> {
+        ManifestedRow(value: value, entries: entries, seal: try seal(column))
     }
 }
 
@@ -121,11 +121,11 @@ extension ReadingStore {
     /// A row's value, once the row agrees with the manifest.
     ///
     /// - Throws: ``ManifestViolation`` when it does not.
-    func genuine<Value>(_ read: Read<Deciding<Value>>) async throws -> Value? {
+    func genuine<Value>(_ read: Read<ManifestedRow<Value>>) async throws -> Value? {
         try await genuine { try await self.first(read) }
     }
 
-    func genuine<Value: Sendable>(_ fetch: () async throws -> Deciding<Value>?) async throws -> Value? {
+    func genuine<Value: Sendable>(_ fetch: () async throws -> ManifestedRow<Value>?) async throws -> Value? {
         guard let manifest else { throw NoManifest() }
         // The row may change during each attempt.
         for _ in 0..<ManifestReads.most {
@@ -177,7 +177,7 @@ enum ManifestReads {
 }
 
 /// A transaction that changes rows that decide.
-protocol DecidingTransaction: ReadingTransaction {
+protocol ManifestedTransaction: ReadingTransaction {
     /// - Returns: the number of changed rows.
     @discardableResult
     func execute(_ text: SQLText, _ values: [Value]) throws -> Int
@@ -194,7 +194,7 @@ protocol DecidingTransaction: ReadingTransaction {
     func list(_ entries: [ManifestEntry]) throws
 }
 
-extension DecidingTransaction {
+extension ManifestedTransaction {
     /// Reads the row that a change starts from, and checks it: otherwise the change would adopt what an attacker wrote.
     ///
     /// - Parameter entries: makes the entries that the manifest must have for the row, or for its absence.

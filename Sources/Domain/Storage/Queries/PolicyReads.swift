@@ -42,7 +42,7 @@ extension ReadingStore {
             let policy = try self.rules.policy(first.rules)
             // The rules decide which sets a policy names; the table `policy_references` only finds them.
             guard Set(references.keys) == Set(policy.referenceNames) else { throw ManifestViolation.row(entries[0]) }
-            return Deciding(
+            return ManifestedRow(
                 value: PolicyInForce(
                     policy: policy, references: references,
                     stamp: PolicyInForce.Stamp(policy: Revision(first.revision), references: revisions)),
@@ -256,7 +256,7 @@ enum PolicyWrites {
     ) { Revision(try $0.integer(0)) }
 }
 
-extension DecidingTransaction {
+extension ManifestedTransaction {
     /// A revision that no policy or set of reference values ever had.
     func nextRevision() throws -> Revision {
         guard let next = try first(PolicyWrites.nextRevision) else {

@@ -106,7 +106,7 @@ public protocol ReadingStore: ManifestSource {
     /// Reads rows. One statement sees one state of the database.
     func rows<Element>(_ read: Read<Element>) async throws -> [Element]
     /// The cache of parsed policies.
-    var rules: KnownRules { get }
+    var rules: PolicyCache { get }
     /// The manifest that rows which decide are compared with. Without it such rows are neither read nor written.
     var manifest: Manifest? { get }
 }

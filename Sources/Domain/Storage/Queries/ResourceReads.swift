@@ -153,7 +153,7 @@ enum ResourceWrites {
         """
 }
 
-extension DecidingTransaction {
+extension ManifestedTransaction {
     /// A resource that agrees with the manifest, with its stored versions.
     func found(_ path: ResourcePath) throws -> (resource: Resource, versions: [Resource.Version])? {
         var versions: [Resource.Version] = []

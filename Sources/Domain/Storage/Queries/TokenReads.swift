@@ -47,7 +47,7 @@ extension AccessToken {
     }
 }
 
-extension DecidingTransaction {
+extension ManifestedTransaction {
     func insert(_ token: AccessToken) throws {
         try execute(
             "INSERT INTO tokens (id, digest, role, description, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

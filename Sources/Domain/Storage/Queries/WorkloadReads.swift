@@ -77,7 +77,7 @@ enum WorkloadReads {
     private static let selectWithSeal =
         "SELECT \(columns), \(SealColumns.columns) FROM workloads w \(SealColumns.join)"
 
-    static func workload(_ text: SQLText, _ value: Value) -> Read<Deciding<Workload>> {
+    static func workload(_ text: SQLText, _ value: Value) -> Read<ManifestedRow<Workload>> {
         Read(text, [value]) { row in
             let workload = try Workload(row: row)
             return try row.deciding(workload, ManifestEntry(workload), seal: 9)
@@ -146,7 +146,7 @@ extension StoredSecret {
     }
 }
 
-extension DecidingTransaction {
+extension ManifestedTransaction {
     /// A workload to be replaced, of which only the disabling is taken over: one that differs from the manifest counts
     /// as disabled.
     func foundForReplacing(_ id: WorkloadID) throws -> Workload? {

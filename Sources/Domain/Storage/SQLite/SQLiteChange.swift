@@ -3,7 +3,7 @@ import Concurrency
 import SQLite
 
 /// A write's view of the transaction under way.
-struct SQLiteChange: DecidingTransaction {
+struct SQLiteChange: ManifestedTransaction {
     let database: Database
     let manifest: Manifest?
     /// The last state of the manifest that the write made.

@@ -13,7 +13,7 @@ public struct SQLiteStore: Sendable {
     let readers: ReaderSet
     let operators: OperatorReader
     let writes: WriteQueue
-    public let rules = KnownRules()
+    public let rules = PolicyCache()
     public let manifest: Manifest?
 
     /// Opens or creates the database, readable only by its owner.

@@ -32,7 +32,7 @@ extension SQLiteStore: SessionStore {
         """
 
     public func endSessions(
-        _ selection: SessionSelection, at time: Date, barring bar: TokenBar,
+        _ selection: SessionSelection, at time: Date, barring bar: TokenCutoff,
         recording record: @escaping @Sendable (Int) -> AuditRecord
     ) async throws -> Int {
         let found = try await openSessions(selection, at: time)
@@ -53,9 +53,9 @@ extension SQLiteStore: SessionStore {
     }
 
     /// Expires rows and does not remove them, so that their challenges are not answered twice.
-    private static func expire(_ ids: ArraySlice<[UInt8]>, at time: Date, barring bar: TokenBar, in database: Database)
-        throws -> Int
-    {
+    private static func expire(
+        _ ids: ArraySlice<[UInt8]>, at time: Date, barring bar: TokenCutoff, in database: Database
+    ) throws -> Int {
         // An id is random, so at most one of the tables has it.
         let statement = try database.cachedStatement(
             sql: "UPDATE sessions SET expires = ? WHERE id = ? AND expires > ?")

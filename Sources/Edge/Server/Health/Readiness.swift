@@ -22,7 +22,7 @@ actor Readiness {
         let failure: String?
     }
 
-    private let checks: [Trials]
+    private let checks: [CheckRunner]
     private let pause: Duration
     private let patience: Duration
     private var latest: (results: [Result], at: ContinuousClock.Instant)?
@@ -33,7 +33,7 @@ actor Readiness {
     ///   - pause: how long results are reused.
     ///   - patience: the time after which a running check counts as failed.
     init(_ checks: [ReadinessCheck], pause: Duration = .seconds(1), patience: Duration = .seconds(2)) {
-        self.checks = checks.map { Trials($0) }
+        self.checks = checks.map { CheckRunner($0) }
         self.pause = pause
         self.patience = patience
     }
@@ -72,16 +72,16 @@ actor Readiness {
 ///
 /// A disk that hangs blocks a run indefinitely. Callers do not wait for it, no other run begins meanwhile, and the
 /// blocked thread is this check's own.
-private final class Trials: Sendable {
+private final class CheckRunner: Sendable {
     private typealias Result = Readiness.Result
 
     private let check: ReadinessCheck
-    private let thread: TrialThread
+    private let thread: CheckThread
     private let isUnderWay = Lock(false)
 
     init(_ check: ReadinessCheck) {
         self.check = check
-        thread = TrialThread(check.name)
+        thread = CheckThread(check.name)
     }
 
     func run(within patience: Duration) async -> Readiness.Result {
@@ -114,7 +114,7 @@ private final class Trials: Sendable {
 }
 
 /// Runs tasks one at a time, on a thread of its own instead of the tasks' shared threads.
-private final class TrialThread: TaskExecutor {
+private final class CheckThread: TaskExecutor {
     private let queue: DispatchQueue
 
     init(_ name: String) { queue = DispatchQueue(label: "kbs.readiness.\(name)") }

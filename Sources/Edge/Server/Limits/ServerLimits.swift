@@ -10,7 +10,7 @@ import Logging
 struct ServerLimits: Sendable {
     let counters = LimitCounters()
     private let settings: LimitSettings
-    private let room: WaitingRoom
+    private let room: AttestationSlots
     private let rate: RateLimiter?
     /// Bounds evidence over `limits.body` to half of `limits.bodies`.
     private let long: LongBodies
@@ -20,7 +20,7 @@ struct ServerLimits: Sendable {
     /// Also raises the process's limit of open files; the limit of connections stays below it.
     init(_ settings: LimitSettings, logger: Logger) {
         self.settings = settings
-        room = WaitingRoom(capacity: settings.waitingAttestations)
+        room = AttestationSlots(capacity: settings.waitingAttestations)
         rate =
             settings.requestsPerSecond > 0
             ? RateLimiter(perSecond: settings.requestsPerSecond, burst: settings.burst) : nil

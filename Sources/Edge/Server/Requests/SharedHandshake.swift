@@ -26,7 +26,7 @@ struct SharedHandshake: Sendable {
                     let body = try await request.bytes()
                     // Parsing the body twice would cost each guest of virtee's dialect more than the rest of this call.
                     if !body[...].holds(Self.workload), let greeting = CoCoDialect.greeting(in: body) {
-                        form = GuestForm()
+                        form = CoCoFailureForm()
                         return try await coco.challenge(greeting)
                     }
                     return try await virtee.challenge(request, body)
@@ -44,7 +44,7 @@ struct SharedHandshake: Sendable {
                     // A guest without its cookie gets the refusal in its own form.
                     if !isCoCo, !request.hasSessionCookie { isCoCo = CoCoDialect.attests(try await request.bytes()) }
                     guard isCoCo else { return try await virtee.attest(request) }
-                    form = GuestForm()
+                    form = CoCoFailureForm()
                     return try await coco.attest(request)
                 }
             },
@@ -83,7 +83,7 @@ struct SharedHandshake: Sendable {
     private struct Form: FailureForm {
         let virtee: any FailureForm
 
-        func form(for request: Request) -> any FailureForm { request.hasGuestCookie ? GuestForm() : virtee }
+        func form(for request: Request) -> any FailureForm { request.hasGuestCookie ? CoCoFailureForm() : virtee }
 
         func response(to refusal: Refusal, status: HTTPResponse.Status?) -> Response {
             virtee.response(to: refusal, status: status)

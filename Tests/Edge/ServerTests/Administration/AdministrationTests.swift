@@ -127,13 +127,14 @@ struct AdministrationTests {
         }
     }
 
-    @Test("A scope's list of policies reads no sets of other scopes, and what a scope does not reach is refused in process")
+    @Test("A scope's list of policies reads no sets of other scopes, and a call beyond a scope is refused in process")
     func scopesInProcess() async throws {
         try await APIInProcess.run { api in
             let team = Admission(.server, .scopes([try #require(NameScope(exactly: "team-a/"))]))
             let administrator = Administrator(api.api, for: team)
             let digest = String(repeating: "0a", count: 48)
-            _ = try await api.administrator.setPolicy("team-a.web", document: "[snp]\nmeasurements = [\"\(digest)\"]\n")
+            _ = try await api.administrator.setPolicy(
+                "team-a.web", document: "[snp]\nmeasurements = [\"\(digest)\"]\n")
             let values = try ReferenceValueSet(
                 name: PolicyName("team-b.web"), kind: .measurement,
                 values: [ReferenceValue(try #require(Hex.decode(digest)))], source: "")
@@ -143,7 +144,7 @@ struct AdministrationTests {
             #expect(try await administrator.policies().map(\.name) == ["team-a.web"])
             // A set of another team that somebody has changed does not stop this one's list.
             let store = try #require(api.assembly.store as? SQLiteStore)
-            try await store.tamper("UPDATE reference_values SET source = 'thief'")
+            try store.tamper("UPDATE reference_values SET source = 'thief'")
             #expect(try await administrator.policies().map(\.name) == ["team-a.web"])
             await #expect(throws: Refusal.self) {
                 try await administrator.createToken(.admin, description: "", lifetime: 60)

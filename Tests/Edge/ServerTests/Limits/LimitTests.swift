@@ -230,7 +230,7 @@ struct SheddingTests {
     @Test("An exception gives the place back")
     func exceptions() async throws {
         struct Failure: Error {}
-        let room = WaitingRoom(capacity: 1)
+        let room = AttestationSlots(capacity: 1)
         for _ in 0..<3 {
             await #expect(throws: Failure.self) { try await room.admit { throw Failure() } }
         }

@@ -6,7 +6,7 @@ public import FoundationEssentials
 ///
 /// Read at most every ten seconds: a measurement that was added just now may still count as not recognised. A resource
 /// is released by its policy, which is read each time.
-public struct Prospects: Sendable {
+public struct ReleaseForecast: Sendable {
     /// Read only when a vendor would have to be asked.
     private struct Others: Sendable {
         /// Launch measurements of workloads whose id has the form of a resource's path, so that guests can ask for it

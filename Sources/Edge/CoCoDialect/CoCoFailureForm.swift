@@ -4,7 +4,7 @@ public import HTTP
 public import HTTPEdge
 
 /// `{"type": URI, "detail": TEXT}`, as guests' libraries read it.
-public struct GuestForm: FailureForm {
+public struct CoCoFailureForm: FailureForm {
     public init() {}
 
     public func response(to refusal: Refusal, status: HTTPResponse.Status?) -> Response {

@@ -3,7 +3,7 @@ import Synchronization
 /// Bounds the number of attestations that wait or run, and refuses more.
 ///
 /// It is a counter, not a queue: admitted requests wait for their event loop in any case.
-final class WaitingRoom: Sendable {
+final class AttestationSlots: Sendable {
     let capacity: Int
     private let count = Atomic(0)
 

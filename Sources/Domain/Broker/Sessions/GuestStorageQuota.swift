@@ -5,7 +5,7 @@ import Concurrency
 ///
 /// Counted in KiB. A machine's quota is refilled within three hours; all machines together have sixteen times as much.
 /// Init data count for the first guest that sends them.
-final class GuestRoom: Sendable {
+final class GuestStorageQuota: Sendable {
     private static let refill = Duration.seconds(10_800)
     private let one: Allowance
     private let all: Allowance

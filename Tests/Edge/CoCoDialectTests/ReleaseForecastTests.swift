@@ -38,14 +38,14 @@ struct ProspectsTests {
             name: name, kind: .measurement, values: [Array(repeating: 1, count: 48)], source: "", expires: nil)
         try await PolicyLibrary(store).set(set, by: .anonymous("test"))
         try store.tamper("UPDATE reference_values SET digests = zeroblob(48)")
-        let known = Prospects(store) { Date() }
+        let known = ReleaseForecast(store) { Date() }
         let error = await #expect(throws: UnusableRow.self) {
             try await known.knows(Array(repeating: 1, count: 48))
         }
         #expect(error?.description.contains("kernels") == true)
         // A guest is not told which sets there are.
         let thrown = try #require(error)
-        let refusal = try #require(GuestForm().told(thrown).refusal)
+        let refusal = try #require(CoCoFailureForm().told(thrown).refusal)
         #expect(refusal.code == .unavailable && !refusal.sentence.contains("kernels"))
     }
 
@@ -59,7 +59,7 @@ struct ProspectsTests {
             name: try PolicyName("kernels"), kind: .measurement, values: [measurement], source: "",
             expires: clock.withLock { $0 } + 5)
         try await PolicyLibrary(store).set(set, by: .server)
-        let known = Prospects(store) { clock.withLock { $0 } }
+        let known = ReleaseForecast(store) { clock.withLock { $0 } }
         #expect(try await known.knows(measurement))
         clock.withLock { $0 += 4 }
         #expect(try await known.knows(measurement))

@@ -11,7 +11,7 @@ import Testing
 @testable import Broker
 
 @Suite("How much of the database a chip's guests may fill")
-struct GuestRoomTests {
+struct GuestStorageQuotaTests {
     private func guest(_ chip: String, bytes: Int) -> StoredSession {
         StoredSession(
             id: [], workload: nil, tee: "snp", chip: chip, claims: String(repeating: "x", count: bytes), key: "",
@@ -20,7 +20,7 @@ struct GuestRoomTests {
 
     @Test("A chip's guests are turned away when they have filled their share, and other chips' are not")
     func share() {
-        let (room, start) = (GuestRoom(), ContinuousClock.now)
+        let (room, start) = (GuestStorageQuota(), ContinuousClock.now)
         let large = guest("aa", bytes: 1_048_576 - 1)
         for _ in 0..<64 { #expect(room.wait(for: large, of: "aa", at: start) == nil) }
         let wait = room.wait(for: large, of: "aa", at: start)
@@ -31,7 +31,7 @@ struct GuestRoomTests {
 
     @Test("All machines together fill no more than their share of the disk")
     func all() {
-        let (room, start) = (GuestRoom(), ContinuousClock.now)
+        let (room, start) = (GuestStorageQuota(), ContinuousClock.now)
         let large = guest("", bytes: 1_048_576 - 1)
         for machine in 0..<1_024 { #expect(room.wait(for: large, of: "\(machine)", at: start) == nil) }
         #expect(room.wait(for: large, of: "another", at: start)?.ofAll == true)

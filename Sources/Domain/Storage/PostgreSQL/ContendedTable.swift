@@ -4,7 +4,7 @@ import PostgreSQL
 ///
 /// PostgreSQL lets new sharers of a row pass a transaction that waits to lock it exclusively. With many servers there
 /// may always be a sharer, and an operator's change, such as a disabling, would never take effect.
-enum SharedRows: String {
+enum ContendedTable: String {
     case workloads, resources, policies
     case referenceValues = "reference_values"
     case masterKeys = "master_keys"
@@ -17,12 +17,12 @@ extension Transaction {
     /// Runs a statement that locks or changes shared rows. If the row is not free in time, it locks the table instead,
     /// for which all transactions queue; guests then wait until this transaction has ended.
     @discardableResult
-    func run(_ sql: String, _ values: [Value], alone table: SharedRows) throws -> QueryResult {
+    func run(_ sql: String, _ values: [Value], alone table: ContendedTable) throws -> QueryResult {
         let usual = try run("SELECT current_setting('statement_timeout')").first?.text(0) ?? "0"
         try run("SAVEPOINT waiting")
         do {
             // Not `lock_timeout`, which limits each wait: sharers are waited for one by one, each for a moment.
-            try setTimeout("\(SharedRows.patience)")
+            try setTimeout("\(ContendedTable.patience)")
             let result = try run(sql, values)
             try setTimeout(usual)
             try run("RELEASE waiting")
