@@ -59,7 +59,7 @@ package struct KBSServer: Sendable {
         }
         try ListeningRule.check(settings)
         if settings.tls.allowsInsecureHTTP && settings.tls.certificate == nil {
-            logger.warning("There is no TLS: registrations from other machines carry their secrets unencrypted.")
+            logger.warning("There is no TLS: registrations from other machines carry their secrets in the clear.")
         }
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
         let traces = try TraceExport(

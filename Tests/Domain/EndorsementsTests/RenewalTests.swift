@@ -174,7 +174,7 @@ struct RenewalTests {
         }
     }
 
-    @Test("A name has one spelling", arguments: ["vcek/MILAN/", "authority/vcek/Milan", "authority/vcek/milan "])
+    @Test("A name has one spelling", arguments: ["vcek/MILAN/", "authority/vcek/milan", "authority/vcek/Milan "])
     func spelling(_ name: String) throws {
         let platform = try Simulated.snp
         let certificates = [platform.ark, platform.ask, try Simulated.vcek.certificate]

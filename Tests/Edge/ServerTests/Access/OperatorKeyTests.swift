@@ -93,7 +93,7 @@ struct OperatorKeyTests {
         let other = P256.Signing.PrivateKey().publicKey.derRepresentation
         for (text, says) in [
             ("", "nothing in PEM"), (PEMDocument(label: "PRIVATE KEY", der: [0x30, 0]).text, "PRIVATE KEY"),
-            (PEMDocument(label: "PUBLIC KEY", der: other).text, "no Ed25519 public key"),
+            (PEMDocument(label: "PUBLIC KEY", der: other).text, "not an Ed25519 public key"),
         ] {
             let file = folder.file("key.pem")
             try Data(text.utf8).write(to: file)

@@ -228,7 +228,7 @@ struct DoctorTests {
         let found = try await place.complaints()["keys.readers"]
         #expect(found?.level == .warning && found?.found.contains("chmod 600") == true)
         try await RunningServer.run({ $0.dataFolder = place.data }) { server in
-            #expect(server.log.lines.contains { $0.hasPrefix("warning Others may read") && $0.contains("master.key") })
+            #expect(server.log.lines.contains { $0.hasPrefix("warning The master key") && $0.contains("master.key") })
         }
     }
 
