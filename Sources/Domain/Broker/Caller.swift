@@ -25,7 +25,7 @@ public final class Caller: Sendable {
     /// - Parameter version: as the caller wrote it. Kept: printable ASCII of its first 24 bytes.
     public static func speaks(_ version: String) {
         current?.state.withLock {
-            $0.version = String(decoding: version.utf8.prefix(24).filter { (0x21...0x7F).contains($0) }, as: UTF8.self)
+            $0.version = String(decoding: version.utf8.prefix(24).filter { (0x21..<0x7F).contains($0) }, as: UTF8.self)
         }
     }
 

@@ -67,9 +67,10 @@ package actor JWTKeySource {
     private func published(unless isStale: (VerificationKeySet) -> Bool) async throws -> VerificationKeySet {
         let time = now()
         let age = tried.map { time - $0 } ?? Self.lifetime
-        if age >= Self.lifetime || keys.map(isStale) ?? true && age >= Self.pause || fetching != nil {
-            await refresh(time)
-        }
+        // A fetch that another caller's unknown key began holds nobody up whose key is known.
+        let isUsable = fetched.map { time - $0 < patience } ?? false
+        let isMissing = !isUsable || (keys.map(isStale) ?? true)
+        if age >= Self.lifetime || isMissing && (age >= Self.pause || fetching != nil) { await refresh(time) }
         guard let keys, let fetched, time - fetched < patience else {
             throw Refusal(
                 .unavailable,
@@ -103,7 +104,9 @@ package actor JWTKeySource {
     /// The document in a file or at a URL, also for the doctor. Redirects are not followed; the time limit is ten
     /// seconds.
     package static func document(_ place: String, client: HTTP1Client) async throws -> [UInt8] {
-        guard place.hasPrefix("http") else { return try File.read(place, atMost: longest) }
+        guard place.hasPrefix("http://") || place.hasPrefix("https://") else {
+            return try File.read(place, atMost: longest)
+        }
         let response = try await client.execute(
             HTTPClientRequest(url: place), timeout: .seconds(10), upTo: longest)
         guard response.status == 200 else {

@@ -39,8 +39,8 @@ public struct KeyFile: Sendable {
     static func parse(_ contents: Secret, from name: String) throws -> [SymmetricKey] {
         let keys = try contents.withBytes { bytes in
             // Parsed in place, so that no copy of the keys stays in memory.
-            let lines = bytes.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }.map(trimmed)
-            return try lines.filter { !$0.isEmpty }.enumerated().map { number, line in
+            let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(trimmed)
+            return try lines.enumerated().filter { !$0.element.isEmpty }.map { number, line in
                 guard let key = key(line) else {
                     throw MasterKeyError("\(name), line \(number + 1), does not hold 64 hex digits")
                 }
@@ -54,7 +54,9 @@ public struct KeyFile: Sendable {
     }
 
     private static func trimmed(_ line: Slice<UnsafeRawBufferPointer>) -> Slice<UnsafeRawBufferPointer> {
-        func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        func isBlank(_ byte: UInt8) -> Bool {
+            [UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r")].contains(byte)
+        }
         let end = line.lastIndex { !isBlank($0) }.map { $0 + 1 } ?? line.startIndex
         return line[..<end].drop(while: isBlank)
     }

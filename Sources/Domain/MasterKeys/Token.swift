@@ -68,7 +68,8 @@ public struct Token {
     private static func with<T: Sendable>(
         _ uri: TokenURI, writing: Bool, _ body: (Token) throws -> T
     ) throws -> T {
-        let pin = try uri.readPIN()
+        var pin = try uri.readPIN()
+        defer { pin?.wipe() }
         return try TokenModule.with(uri.modulePath) { module in
             let slot = try findSlot(uri, module)
             var session = CK_SESSION_HANDLE()
@@ -132,12 +133,12 @@ public struct Token {
     }
 
     private func logIn(_ pin: [UInt8]?) throws {
-        guard var pin else { return }
-        // The module gets a copy, which is wiped.
-        defer { pin.wipe() }
+        guard let pin else { return }
         let result = try module.call(module.functions.C_Login, "C_Login") { function in
-            pin.withUnsafeMutableBufferPointer {
-                function(session, CK_USER_TYPE(CKU_USER), $0.baseAddress, CK_ULONG($0.count))
+            // The standard declares it as mutable, and a module does not change it.
+            pin.withUnsafeBufferPointer {
+                function(
+                    session, CK_USER_TYPE(CKU_USER), UnsafeMutablePointer(mutating: $0.baseAddress), CK_ULONG($0.count))
             }
         }
         switch result {

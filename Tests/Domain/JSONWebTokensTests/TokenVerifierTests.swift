@@ -236,6 +236,8 @@ struct JWTKeySourceTests {
     private struct Setting: Sendable {
         let clock = Clock()
         let asked = Lock(0)
+        /// Whether answers are held back, for two seconds at most.
+        let holds = Lock(false)
         let answer: Lock<(status: Int, body: [UInt8])>
 
         init(_ body: [UInt8]) { answer = Lock((200, body)) }
@@ -246,8 +248,9 @@ struct JWTKeySourceTests {
             of subjects: JWTKeySource.Subjects = .guests, _ body: (JWTKeySource) async throws -> Void
         ) async throws {
             try await TestServer.run(
-                handler: { [asked, answer] _ in
+                handler: { [asked, answer, holds] _ in
                     asked.withLock { $0 += 1 }
+                    for _ in 0..<2_000 where holds.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(1)) }
                     let (status, body) = answer.withLock { $0 }
                     return OutgoingResponse(
                         status: .init(code: status), headers: [.location: "/elsewhere"], body: .bytes(body))
@@ -303,6 +306,25 @@ struct JWTKeySourceTests {
             let (new, old) = (try await source.keys(named: "k2"), try await source.keys(named: "k1"))
             #expect(new.count == 1 && setting.count == 2)
             #expect(old.isEmpty, "it was withdrawn")
+        }
+    }
+
+    @Test("A fetch that a made-up id began holds nobody up whose key is known")
+    func knownKey() async throws {
+        let setting = Setting(set(Provider(id: "k1").jwk))
+        try await setting.run { source in
+            _ = try await source.keys(named: "k1")
+            setting.clock.advance(30)
+            setting.holds.withLock { $0 = true }
+            // Whoever waited for this answer would find no k1 in it.
+            setting.answer.withLock { $0.body = set(Provider(id: "k2").jwk) }
+            async let invented = source.keys(named: "k9")
+            while setting.count < 2 { await Task.yield() }
+            let known = try await source.keys(named: "k1")
+            #expect(known.count == 1)
+            setting.holds.withLock { $0 = false }
+            let none = try await invented
+            #expect(none.isEmpty)
         }
     }
 

@@ -29,6 +29,13 @@ struct SourceTests {
         #expect(try file.read() == keys)
     }
 
+    @Test("An error names the line of the file, counted as an editor counts", arguments: ["\n", "\r\n"])
+    func line(_ end: String) throws {
+        let file = try write(["", text(keys[0]), "", "no key", ""].joined(separator: end))
+        let error = #expect(throws: MasterKeyError.self) { try file.read() }
+        #expect(error?.description.contains("line 4, does not hold") == true, "\(String(describing: error))")
+    }
+
     @Test("What is written comes back, for the owner only, and nothing is left beside it")
     func roundTrip() throws {
         let file = KeyFile(folder.file("keys"))

@@ -61,6 +61,11 @@ struct OtherSchemaTests {
         let error = #expect(throws: OtherSchema.self) { try SQLiteStore(file: file) }
         #expect(error?.isLater == true)
         #expect(try DatabaseInspection(file).schema == .later)
+        // None at all, or one that never was, is no later one.
+        for statement in ["DELETE FROM kbs_schema", "INSERT INTO kbs_schema VALUES (0, 0, 0)"] {
+            try queue.write { try $0.execute(sql: statement) }
+            #expect(try DatabaseInspection(file).schema == .other)
+        }
         try queue.close()
     }
 }

@@ -122,11 +122,16 @@ extension Refusal {
     static func notTaken(_ tee: GuestTEE) -> Refusal { Refusal(.technologyMismatch, Vocabulary.of(tee).advice) }
 
     fileprivate static func technologyMismatch(_ workload: Workload) -> Refusal {
-        let launch = workload.launch
+        guard let measurement = workload.launch.measurement else {
+            return Refusal(
+                .technologyMismatch,
+                "The policy of the workload \(workload.id) takes no guests of this technology: launch it as SEV-SNP, or "
+                    + "register the measurement that this technology shows.")
+        }
         return Refusal(
             .technologyMismatch,
-            "The workload \(workload.id) is registered for \(launch.technology) "
-                + "(its measurement has \(launch.measurement?.count ?? 0) bytes): launch it there, "
-                + "or register its measurement for this technology.")
+            "The workload \(workload.id) is registered for \(workload.launch.technology) "
+                + "(its measurement has \(measurement.count) bytes): launch it there, or register its measurement for "
+                + "this technology.")
     }
 }

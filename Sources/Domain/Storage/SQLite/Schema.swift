@@ -29,7 +29,7 @@ enum Schema {
         guard try database.tableExists("kbs_schema") else {
             return try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0 ? .none : .other
         }
-        let found = try Int64.fetchOne(database, sql: "SELECT max(version) FROM kbs_schema")
-        return found == version ? .current : .later
+        let found = try Int64.fetchOne(database, sql: "SELECT max(version) FROM kbs_schema") ?? 0
+        return found == version ? .current : found > version ? .later : .other
     }
 }

@@ -74,8 +74,8 @@ extension Claims {
         // Some verifiers write numbers as texts.
         func number<N: FixedWidthInteger>(_ name: String) -> N? {
             guard let value = claims[name] else { return nil }
-            return value.asNumber.map { N(exactly: $0) } ?? value.asText.map { N($0) }
-                ?? value.asBool.map { $0 ? 1 : 0 }
+            // A number through a Double would lose bits above 2^53.
+            return (try? value.integer(N.self)) ?? value.asText.flatMap { N($0) } ?? value.asBool.map { $0 ? 1 : 0 }
         }
         func bit(_ name: String) -> Bool? { number(name).map { (n: UInt8) in n != 0 } }
         func version(_ prefix: ExactText) -> TCBVersion? {
