@@ -83,12 +83,12 @@ extension AdministrationAPI {
     }
 
     private func draft(_ message: ImpactRequest) async throws -> PolicyDraft {
-        switch (message.policyDocument, message.settings) {
-        case (nil, let values?) where message.policy == nil:
+        switch (message.policyDocument, message.settings, message.policy) {
+        case (nil, let values?, nil):
             guard !values.isEmpty else { throw Refusal(.malformed, "settings holds none.") }
             return .server(try drafting(values))
-        case (let document?, nil):
-            let name = try message.policy.map { try PolicyName($0) }
+        case (let document?, nil, let policy):
+            let name = try policy.map { try PolicyName($0) }
             let policy = try Policy(toml: document, name: try name ?? PolicyName("draft"))
             try policy.check()
             let replaced: PolicyInForce? = if let name { try await store.policyInForce(name) } else { nil }

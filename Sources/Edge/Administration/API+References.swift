@@ -110,12 +110,12 @@ extension AdministrationAPI {
         _ admission: Admission
     ) async throws -> (stored: StoredReferenceValues, replaced: Bool) {
         let kind = message.kind ?? .measurement
-        switch (message.values, message.attempt) {
-        case (let values?, nil) where message.value == nil:
+        switch (message.values, message.attempt, message.value) {
+        case (let values?, nil, nil):
             return try await library.add(
                 try values.map { try $0.value(of: kind) }, of: kind, to: name, expecting: expected,
                 by: admission.actor)
-        case (nil, let id?):
+        case (nil, let id?, let stated):
             // An attempt is anybody's.
             guard admission.reach == .everything else {
                 throw Refusal(
@@ -125,7 +125,7 @@ extension AdministrationAPI {
             guard id > 0 else { throw Refusal(.invalidField, "attempt is the number of an attempt, from 1.") }
             guard let attempt = try await store.attempt(id) else { throw Refusal.noAttempt(id) }
             let value = try ReferenceValue(seenIn: attempt, as: kind)
-            if let text = message.value, try kind.bytes(text) != value.bytes {
+            if let text = stated, try kind.bytes(text) != value.bytes {
                 throw Refusal(
                     .invalidField,
                     "Attempt \(id) shows the \(kind.rawValue) \(kind.text(value.bytes)) and not \(text.prefix(128)): look at "
