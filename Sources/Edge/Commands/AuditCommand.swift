@@ -70,16 +70,21 @@ struct AuditCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await place.open { administrator in
-                var sequence = after
-                while true {
-                    let entries = try await administrator.auditRecords(after: sequence, limit: 1_000)
-                    guard let last = entries.last else { return }
-                    let lines = entries.map { (records ? $0.record : $0.exportLine) + "\n" }
-                    // Not `print`: when nobody reads on, the rest need not be asked for.
-                    try Output.write(Array(lines.joined().utf8))
-                    sequence = last.sequence
-                }
+                var next: Int64? = after
+                while let start = next { next = try await page(administrator, after: start) }
             }
+        }
+
+        /// Writes a page of records. It is not inlined: the optimiser of Swift 6.3 crashes on the loop with it inside.
+        ///
+        /// - Returns: the last record's sequence number; `nil` at the end of the trail.
+        @inline(never)
+        private func page(_ administrator: Administrator, after sequence: Int64) async throws -> Int64? {
+            let entries = try await administrator.auditRecords(after: sequence, limit: 1_000)
+            let lines = entries.map { (records ? $0.record : $0.exportLine) + "\n" }
+            // Not `print`: when the reader is gone, the rest need not be asked for.
+            if !lines.isEmpty { try Output.write(Array(lines.joined().utf8)) }
+            return entries.last?.sequence
         }
     }
 
