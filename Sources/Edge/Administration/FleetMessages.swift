@@ -22,6 +22,10 @@ public struct FleetSummary: Codable, Sendable, DescribedReply {
     public let unnamed, unreadable: Int
     public let cut: Bool
 
+    /// - Parameter json: as a server or `kbs fleet --json` writes it.
+    /// - Throws: an error that names the member that cannot be used.
+    public init(json: [UInt8]) throws { self = try Messages.decode(FleetSummary.self, json) }
+
     init(_ fleet: Fleet, since: Date) {
         (self.since, floors) = (since, fleet.floors.reduce(into: [:]) { $0[$1.key.text] = $1.value.text })
         machines = fleet.machines.map(MachineSummary.init)

@@ -66,16 +66,14 @@ extension EndorsementsCommand {
 
         func run() async throws {
             let all = try await place.open { try await $0.denials() }
-            if json { return try printJSON(all) }
-            guard !all.isEmpty else { return print("Nothing is denied.") }
-            printTable(
-                [["KIND", "ID", "SINCE", "BY", "REASON"]]
-                    + all.map {
-                        [
-                            $0.kind, $0.id, $0.denied?.formatted(.iso8601) ?? "-", $0.actor ?? "-",
-                            $0.reason ?? "(its row in the database is not as a key broker left it: docs/audit.md)",
-                        ]
-                    })
+            try printList(
+                all, json: json, orElse: "Nothing is denied.", ["KIND", "ID", "SINCE", "BY", "REASON"]
+            ) {
+                [
+                    $0.kind, $0.id, $0.denied?.formatted(.iso8601) ?? "-", $0.actor ?? "-",
+                    $0.reason ?? "(its row in the database is not as a key broker left it: docs/audit.md)",
+                ]
+            }
         }
     }
 }

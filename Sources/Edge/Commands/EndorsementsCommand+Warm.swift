@@ -58,11 +58,9 @@ extension EndorsementsCommand {
         }
 
         private static func machines(in file: String) throws -> [MachineSummary] {
-            do {
-                let decoder = JSONDecoder()
-                decoder.dateDecodingStrategy = .iso8601
-                return try decoder.decode(FleetSummary.self, from: Data(try InputFile.evidence(file))).machines
-            } catch is DecodingError { throw CommandFailure("\(file) is not what `kbs fleet --json` writes") }
+            do { return try FleetSummary(json: try InputFile.evidence(file)).machines } catch is MalformedInput {
+                throw CommandFailure("\(file) is not what `kbs fleet --json` writes")
+            }
         }
 
         /// Each chip's key, and how many machines have none that is known.

@@ -44,11 +44,9 @@ struct EndorsementsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let all = try await place.open { try await $0.allEndorsements() }
-            if json { return try printJSON(all) }
-            guard !all.isEmpty else { return print("Nothing is kept.") }
-            printTable(
-                [["FINGERPRINT", "GOOD UNTIL", "KEY", "NAME"]]
-                    + all.map { [$0.fingerprint, Self.end($0), $0.key ?? "-", $0.name] })
+            try printList(
+                all, json: json, orElse: "Nothing is kept.", ["FINGERPRINT", "GOOD UNTIL", "KEY", "NAME"]
+            ) { [$0.fingerprint, Self.end($0), $0.key ?? "-", $0.name] }
         }
 
         private static func end(_ document: EndorsementSummary) -> String {

@@ -13,7 +13,7 @@ struct EndorsementRenewal: Service {
     func run(until stop: StopRequest) async throws {
         while await stop.sleep(for: .seconds(.random(in: 1_800...5_400))) {
             let pass = Task {
-                do { report(try await endorsements.renew(at: Date(), unless: { stop.isMade })) } catch {
+                do { report(try await endorsements.renew(at: Date())) } catch {
                     logger.error("Certificates could not be renewed.", metadata: ["error": "\(error)"])
                 }
             }

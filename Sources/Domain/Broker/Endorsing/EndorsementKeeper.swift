@@ -78,18 +78,16 @@ package struct EndorsementKeeper: Sendable {
         _ trust: Trust, retryingWith authorities: [EndorsementName] = []
     ) async throws -> EndorsementDocument {
         let document = try await source.fetch(name)
-        let accepted: [EndorsementDocument]
-        do throws(DocumentRefusal) { accepted = try technology.accept(document, beside: pool, trust) } catch {
-            guard !authorities.isEmpty, [.unpinned, .incomplete].contains(error) else {
-                source.distrust(name, error)
-                throw error
-            }
-            for authority in authorities { try await fetch(authority, technology, into: &pool, trust) }
-            do throws(DocumentRefusal) { accepted = try technology.accept(document, beside: pool, trust) } catch {
-                source.distrust(name, error)
-                throw error
-            }
+        func judge() -> Swift.Result<[EndorsementDocument], DocumentRefusal> {
+            Swift.Result { () throws(DocumentRefusal) in try technology.accept(document, beside: pool, trust) }
         }
+        var judged = judge()
+        if case .failure(let refusal) = judged, [.unpinned, .incomplete].contains(refusal), !authorities.isEmpty {
+            for authority in authorities { try await fetch(authority, technology, into: &pool, trust) }
+            judged = judge()
+        }
+        if case .failure(let refusal) = judged { source.distrust(name, refusal) }
+        let accepted = try judged.get()
         pool.insert(document, at: 0)
         try await store.keep(accepted)
         return document
@@ -104,17 +102,14 @@ package struct EndorsementKeeper: Sendable {
     ///
     /// Rows are outside bytes, and chips are whoever's: only a document that is genuine is asked for again, and then not soon. Of
     /// servers that share a cache the first to come does it.
-    ///
-    /// - Parameter isStopping: whether to ask for no more.
-    package func renew(
-        at now: Date, unless isStopping: @Sendable () -> Bool = { false }
-    ) async throws -> RenewalPass {
+    /// A task that is cancelled asks for no more.
+    package func renew(at now: Date) async throws -> RenewalPass {
         let (trust, horizon) = (try await trust(at: now), now + Self.horizon)
         // With those that ended lately, which are told of and not renewed.
         let ending = try await store.endingEndorsements(from: now - Self.horizon, to: horizon, limit: 1_024)
         var pass = RenewalPass(ending: ending.count)
         for name in ending where pass.asked < Self.mostAsked {
-            if isStopping() { break }
+            if Task.isCancelled { break }
             if let time = postponed[name], now < time { continue }
             let end = try await end(of: name, trust)
             let rest = end?.timeIntervalSince(now) ?? .infinity

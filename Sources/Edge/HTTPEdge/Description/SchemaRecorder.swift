@@ -63,12 +63,11 @@ final class SchemaRecorder: Decoder {
             object.adopt(schema)
         }
         object.set("required", .array(members.filter(\.isRequired).map { .text($0.name) }))
+        for name in request?.readBack ?? [] {
+            properties[name] = ["description": "Passed over: it stands where this is read back."]
+        }
         object.set("properties", properties)
         if let request {
-            for name in request.readBack {
-                properties[name] = ["description": "Passed over: it stands where this is read back."]
-            }
-            object.set("properties", properties)
             object.set("additionalProperties", false)
             for rule in request.rules.members ?? [] { object.set(rule.name, rule.value) }
         }
