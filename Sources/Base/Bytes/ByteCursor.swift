@@ -57,19 +57,19 @@ public struct ByteCursor: Sendable {
 
     private mutating func integer(width: Int) throws(MalformedInput) -> UInt64 {
         guard rest.count >= width else { throw endsEarly(width) }
-        defer { rest = rest.dropFirst(width) }
-        return rest.prefix(width).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        var number: UInt64 = 0
+        for index in 0..<width { number |= UInt64(rest[rest.startIndex + index]) << (8 * index) }
+        rest = rest.dropFirst(width)
+        return number
     }
 }
 
 extension FixedWidthInteger {
     /// The value's bytes, least significant first.
     @inlinable
-    public var littleEndianBytes: [UInt8] {
-        (0..<(Self.bitWidth / 8)).map { UInt8(truncatingIfNeeded: self >> ($0 * 8)) }
-    }
+    public var littleEndianBytes: [UInt8] { Swift.withUnsafeBytes(of: littleEndian) { Array($0) } }
 
     /// The value's bytes, most significant first.
     @inlinable
-    public var bigEndianBytes: [UInt8] { littleEndianBytes.reversed() }
+    public var bigEndianBytes: [UInt8] { Swift.withUnsafeBytes(of: bigEndian) { Array($0) } }
 }

@@ -9,13 +9,18 @@ public enum Hex {
     /// The same from text that is still bytes.
     public static func decode(utf8 digits: [UInt8]) -> [UInt8]? {
         guard digits.count.isMultiple(of: 2) else { return nil }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(digits.count / 2)
-        for index in stride(from: 0, to: digits.count, by: 2) {
-            guard let high = nibble(digits[index]), let low = nibble(digits[index + 1]) else { return nil }
-            bytes.append(high << 4 | low)
+        let text = digits.span
+        // Above 15 once a digit was none: a branch for each would cost more than the digits.
+        var all: UInt8 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 2) { bytes, count in
+            while count < text.count / 2 {
+                let (high, low) = (nibble(text[2 * count]), nibble(text[2 * count + 1]))
+                all |= high | low
+                bytes[count] = high << 4 | low
+                count += 1
+            }
         }
-        return bytes
+        return all < 16 ? bytes : nil
     }
 
     /// Lower-case hex digits, two for each byte.
@@ -39,13 +44,11 @@ public enum Hex {
         }
     }
 
-    private static func nibble(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
-        default: nil
-        }
+    /// The digit's value; 255 for another character.
+    private static func nibble(_ digit: UInt8) -> UInt8 {
+        let number = digit &- UInt8(ascii: "0")
+        let letter = (digit | 0x20) &- UInt8(ascii: "a")
+        return number < 10 ? number : letter < 6 ? letter + 10 : 255
     }
 
     private static func digit(_ nibble: UInt8) -> UInt8 {

@@ -30,9 +30,9 @@ public struct LineLogHandler: LogHandler {
         let (level, message, now) = (event.level.rawValue, event.message.description, LogLine.now())
         switch format {
         case .text:
-            var line = "\(LogLine.local(now)) \(level) \(label):"
-            for (name, value) in fields { line += " \(LogLine.visible(name))=\(LogLine.visible(value))" }
-            sink.write("\(line) [\(event.source)] \(LogLine.visible(message))")
+            var parts = [LogLine.local(now), " ", level, " ", label, ":"]
+            for (name, value) in fields { parts += [" ", LogLine.visible(name), "=", LogLine.visible(value)] }
+            sink.write((parts + [" [", event.source, "] ", LogLine.visible(message)]).joined())
         case .json:
             sink.write(
                 LogLine.object(

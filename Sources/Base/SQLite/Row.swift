@@ -25,16 +25,48 @@ public struct Row: Hashable, Sendable {
     ///   outside bytes: whoever can write to the file can have put anything into it.
     public subscript<Value: DatabaseValueConvertible>(index: Int) -> Value {
         get throws {
-            guard values.indices.contains(index) else {
-                throw DatabaseError(message: "there is no column \(index): the row has \(values.count)", sql: sql)
-            }
-            guard let value = Value(databaseValue: values[index]) else {
-                throw DatabaseError(
-                    .mismatch, message: "column \(index) holds \(values[index].kind) and should be \(Value.self)",
-                    sql: sql)
-            }
+            guard let value = Value(databaseValue: try value(index)) else { throw mismatch(index, "\(Value.self)") }
             return value
         }
+    }
+
+    /// An integer, `nil` for NULL; the same as the subscript, which generic code makes several times as slow.
+    public func optionalInteger(_ index: Int) throws -> Int64? {
+        switch try value(index) {
+        case .integer(let number): number
+        case .null: nil
+        default: throw mismatch(index, "an integer")
+        }
+    }
+
+    /// A text, `nil` for NULL.
+    public func optionalText(_ index: Int) throws -> String? {
+        switch try value(index) {
+        case .text(let text): text
+        case .null: nil
+        default: throw mismatch(index, "text")
+        }
+    }
+
+    /// A blob, `nil` for NULL.
+    public func optionalBytes(_ index: Int) throws -> [UInt8]? {
+        switch try value(index) {
+        case .blob(let bytes): bytes
+        case .null: nil
+        default: throw mismatch(index, "a blob")
+        }
+    }
+
+    private func value(_ index: Int) throws -> DatabaseValue {
+        guard values.indices.contains(index) else {
+            throw DatabaseError(message: "there is no column \(index): the row has \(values.count)", sql: sql)
+        }
+        return values[index]
+    }
+
+    private func mismatch(_ index: Int, _ wanted: String) -> DatabaseError {
+        DatabaseError(
+            .mismatch, message: "column \(index) holds \(values[index].kind) and should be \(wanted)", sql: sql)
     }
 
     private static func value(

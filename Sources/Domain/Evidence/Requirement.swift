@@ -17,15 +17,11 @@ public struct Requirement: Sendable {
 extension Verdict {
     /// What a policy says of claims that were proven before. Without a requirement it accepts nothing.
     public init(of requirements: [Requirement]) {
-        var list = CheckList()
-        list.append(requirements.map(\.check))
-        self.init(list)
+        self.init(CheckList(requirements.map(\.check)))
     }
 
     /// This verdict and more requirements on the same evidence. It can only become narrower.
     public func holding(to requirements: [Requirement]) -> Verdict {
-        var list = CheckList()
-        list.append(checks + requirements.map(\.check))
-        return Verdict(list)
+        requirements.isEmpty ? self : Verdict(CheckList(checks + requirements.map(\.check)))
     }
 }

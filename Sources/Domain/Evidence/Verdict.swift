@@ -104,7 +104,14 @@ public struct Verdict: Sendable, Hashable {
 
 /// Collects checks while evidence is looked at.
 struct CheckList: Sendable {
-    private(set) var checks: [Check] = []
+    private(set) var checks: [Check]
+
+    init() {
+        checks = []
+        checks.reserveCapacity(32)
+    }
+
+    init(_ checks: [Check]) { self.checks = checks }
 
     /// Adds a check. The advice is made only when it failed.
     ///

@@ -54,22 +54,22 @@ public struct VerdictRecord: Sendable, Hashable, Codable {
     public var json: String {
         var json: [UInt8] = []
         json.reserveCapacity(64 + checks.count * 192)
-        json += "{\"accepted\":\(accepted),\"checks\":[".utf8
+        json.append(utf8: "{\"accepted\":\(accepted),\"checks\":[")
         for (index, check) in checks.enumerated() {
-            json += (index == 0 ? "{" : ",{").utf8
+            json.append(utf8: index == 0 ? "{" : ",{")
             if let advice = check.advice { Self.append("\"advice\":", advice, ",", to: &json) }
             Self.append("\"check\":", check.check, ",\"expected\":", to: &json)
             Self.append("", check.expected, ",\"found\":", to: &json)
             Self.append("", check.found, ",\"outcome\":", to: &json)
             Self.append("", check.outcome.rawValue, "}", to: &json)
         }
-        json += "],\"genuine\":\(genuine)}".utf8
+        json.append(utf8: "],\"genuine\":\(genuine)}")
         return String(decoding: json, as: UTF8.self)
     }
 
     private static func append(_ before: String, _ text: String, _ after: String, to json: inout [UInt8]) {
-        json += before.utf8
+        json.append(utf8: before)
         JSONString.append(text, to: &json)
-        json += after.utf8
+        json.append(utf8: after)
     }
 }

@@ -41,14 +41,18 @@ public struct Request: Sendable {
     public func cookies(named name: String) -> [Substring] {
         var values: [Substring] = []
         for line in headers[values: .cookie] {
-            var rest = Substring(line).utf8
-            while !rest.isEmpty {
-                let pair = rest.prefix { $0 != UInt8(ascii: ";") }
-                rest = rest[pair.endIndex...].dropFirst()
-                let cookie = pair.drop { $0 == UInt8(ascii: " ") }
-                guard cookie.starts(with: name.utf8) else { continue }
-                let value = cookie.dropFirst(name.utf8.count)
-                if value.first == UInt8(ascii: "=") { values.append(Substring(value.dropFirst())) }
+            let (text, bytes) = (line.utf8, line.utf8.span)
+            var start = 0
+            while start < bytes.count {
+                var end = start
+                while end < bytes.count, bytes[end] != UInt8(ascii: ";") { end += 1 }
+                while start < end, bytes[start] == UInt8(ascii: " ") { start += 1 }
+                let pair = text.dropFirst(start).prefix(end - start)
+                if pair.starts(with: name.utf8) {
+                    let value = pair.dropFirst(name.utf8.count)
+                    if value.first == UInt8(ascii: "=") { values.append(Substring(value.dropFirst())) }
+                }
+                start = end + 1
             }
         }
         return values

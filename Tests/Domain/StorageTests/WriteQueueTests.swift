@@ -9,7 +9,7 @@ import Testing
 struct WriteQueueTests {
     @Test("Who observes commits is told of each, and a hundred thousand of them leave no trace on the stack")
     func observer() async throws {
-        let queue = WriteQueue(try DatabaseQueue())
+        let queue = try WriteQueue(DatabaseQueue())
         let told = Lock(0)
         queue.observe { batch in told.withLock { $0 += batch.writes } }
         for _ in 0..<100_000 { try await queue.perform { _ in } }
@@ -21,7 +21,7 @@ struct WriteQueueTests {
     @Test("A write that throws leaves nothing behind, alone or beside others, and is no failed commit")
     func throwing() async throws {
         struct Refused: Error {}
-        let queue = WriteQueue(try DatabaseQueue())
+        let queue = try WriteQueue(DatabaseQueue())
         let failures = Lock(0)
         queue.observe { batch in if batch.hasFailed { failures.withLock { $0 += 1 } } }
         try await queue.perform { try $0.execute(sql: "CREATE TABLE numbers (n INTEGER)") }

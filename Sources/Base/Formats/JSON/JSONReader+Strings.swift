@@ -6,18 +6,23 @@ extension JSONReader {
     /// - Returns: what stands between them, in the text where it has no escapes, else in the pool.
     mutating func stringContent(_ text: Span<UInt8>) throws(MalformedInput) -> (Range<Int>, isPooled: Bool) {
         let start = position + 1
-        var cursor = start
-        while cursor < text.count {
-            let byte = text[cursor]
-            if byte == UInt8(ascii: "\"") {
-                position = cursor + 1
-                return (start..<cursor, false)
-            }
-            guard byte >= 0x20, byte < 0x80, byte != UInt8(ascii: "\\") else { break }
-            cursor += 1
+        position = Self.endOfPlain(text, from: start)
+        guard position < text.count, text[position] == UInt8(ascii: "\"") else {
+            return try unusualContent(text, start)
         }
-        position = cursor
-        return try unusualContent(text, start)
+        position += 1
+        return (start..<(position - 1), false)
+    }
+
+    /// The first position from `start` on that is not an ASCII character which stands for itself.
+    private static func endOfPlain(_ text: Span<UInt8>, from start: Int) -> Int {
+        var position = start
+        while position < text.count {
+            let byte = text[position]
+            guard byte &- 0x20 < 0x60, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { break }
+            position += 1
+        }
+        return position
     }
 
     /// The rest of a text that has escapes, or characters beyond ASCII.
@@ -36,7 +41,7 @@ extension JSONReader {
             case 0..<0x20: throw malformed(text, "a control character is not escaped")
             case UInt8(ascii: "\\"):
                 if !isPooled {
-                    for index in start..<position { keep(text[index]) }
+                    keep(text, start..<position)
                     isPooled = true
                 }
                 let scalar = try escaped(text)
@@ -47,12 +52,13 @@ extension JSONReader {
                     throw malformed(text, "it is not UTF-8")
                 }
                 try count(text, scalar, &marks)
-                if isPooled { for index in 0..<length { keep(text[position + index]) } }
+                if isPooled { keep(text, position..<(position + length)) }
                 position += length
             default:
                 marks = 0
-                if isPooled { keep(byte) }
-                position += 1
+                let end = Self.endOfPlain(text, from: position)
+                if isPooled { keep(text, position..<end) }
+                position = end
             }
         }
         throw malformed(text, "it ends within a text")
@@ -61,6 +67,16 @@ extension JSONReader {
     private mutating func keep(_ byte: UInt8) {
         pool[poolCount] = byte
         poolCount += 1
+    }
+
+    private mutating func keep(_ text: Span<UInt8>, _ range: Range<Int>) {
+        Self.copy(text, range, into: &pool, at: poolCount)
+        poolCount += range.count
+    }
+
+    private static func copy(_ text: Span<UInt8>, _ range: Range<Int>, into pool: inout [UInt8], at first: Int) {
+        var pool = pool.mutableSpan
+        for index in range { pool[first + index - range.lowerBound] = text[index] }
     }
 
     /// Rows of combining marks make it slow to compare the text later: see ``CombiningMarks``.

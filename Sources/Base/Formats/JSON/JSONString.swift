@@ -1,3 +1,5 @@
+import Bytes
+
 /// Text as it stands in JSON, for messages that are put together by hand because their order or their cost matters.
 public enum JSONString {
     /// The text in quotation marks, with what must be escaped escaped.
@@ -12,15 +14,10 @@ public enum JSONString {
     /// Appends the quoted text in UTF-8.
     public static func append(_ text: String, to json: inout [UInt8]) {
         json.append(UInt8(ascii: "\""))
+        defer { json.append(UInt8(ascii: "\"")) }
+        if json.append(utf8: text, if: isPlain) { return }
         let bytes = text.utf8.span
         var position = 0
-        while position < bytes.count, isPlain(bytes[position]) { position += 1 }
-        guard position < bytes.count else {
-            json += text.utf8
-            json.append(UInt8(ascii: "\""))
-            return
-        }
-        position = 0
         while position < bytes.count {
             let byte = bytes[position]
             position += 1
@@ -36,7 +33,6 @@ public enum JSONString {
             default: json.append(byte)
             }
         }
-        json.append(UInt8(ascii: "\""))
     }
 
     /// Of ASCII, and written as it is.

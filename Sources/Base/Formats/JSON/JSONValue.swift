@@ -90,16 +90,16 @@ public enum JSONValue: Sendable {
     /// Appends the value to a text.
     public func append(to json: inout [UInt8]) {
         switch self {
-        case .null: json += "null".utf8
-        case .bool(let value): json += (value ? "true" : "false").utf8
-        case .integer(let value): json += String(value).utf8
-        case .number(let value): json += Self.digits(value).utf8
+        case .null: json.append(utf8: "null")
+        case .bool(let value): json.append(utf8: value ? "true" : "false")
+        case .integer(let value): json.append(utf8: String(value))
+        case .number(let value): json.append(utf8: Self.digits(value))
         case .text(let value): JSONString.append(value, to: &json)
         case .bytes(let values):
             json.append(UInt8(ascii: "["))
             for (index, value) in values.enumerated() {
                 if index > 0 { json.append(UInt8(ascii: ",")) }
-                json += String(value).utf8
+                json.append(utf8: String(value))
             }
             json.append(UInt8(ascii: "]"))
         case .array(let values):

@@ -142,7 +142,11 @@ public struct RuleInput: Sendable {
     }
 
     /// The requirements of all rules that the server, the registration or the policy has.
-    public var requirements: [Requirement] { Vocabulary.of(claims.tee).rules.flatMap { $0.judge(self) } }
+    public var requirements: [Requirement] {
+        let rules = Vocabulary.of(claims.tee).rules
+        // A loop over the rules themselves would copy each.
+        return rules.indices.reduce(into: []) { $0 += rules[$1].judge(self) }
+    }
 
     /// The conditions under a key, all of which must hold.
     func conditions(_ key: ExactText) -> [(condition: Condition, owner: Owner)] {

@@ -46,7 +46,7 @@ public struct ManifestEntry: Sendable, Hashable {
     public init(_ kind: Kind, _ name: String, saying parts: [Part]) {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256)
-        func add(_ tag: UInt8, _ part: some Collection<UInt8>) {
+        func add(_ tag: UInt8, _ part: [UInt8]) {
             bytes.append(tag)
             bytes += UInt32(clamping: part.count).bigEndianBytes
             bytes += part

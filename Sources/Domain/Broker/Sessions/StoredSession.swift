@@ -122,7 +122,13 @@ extension StoredSession {
             id, workload.map { UInt64(bitPattern: $0).bigEndianBytes } ?? [], seconds(opened), seconds(expires),
             Array(claims.utf8), Array(key.utf8), Array(token.utf8), Array(tee.utf8), Array(chip.utf8), initData,
         ]
-        return parts.reduce(into: []) { $0 += UInt32(clamping: $1.count).bigEndianBytes + $1 }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(parts.reduce(0) { $0 + 4 + $1.count })
+        for part in parts {
+            bytes += UInt32(clamping: part.count).bigEndianBytes
+            bytes += part
+        }
+        return bytes
     }
 }
 

@@ -59,19 +59,17 @@ extension StoredRow {
 
     func optionalDate(_ column: Int) throws -> Date? { try optionalInteger(column).map { Date(seconds: $0) } }
 
-    private func present<T>(_ value: T?, _ column: Int) throws -> T {
-        guard let value else {
-            throw UnexpectedAnswer(description: "column \(column) of the database's answer has no value")
-        }
-        return value
-    }
 }
 
-extension SQLite.Row: StoredRow {
-    func optionalInteger(_ column: Int) throws -> Int64? { try self[column] }
-    func optionalText(_ column: Int) throws -> String? { try self[column] }
-    func optionalBytes(_ column: Int) throws -> [UInt8]? { try self[column] }
+@inline(__always)
+private func present<T>(_ value: T?, _ column: Int) throws -> T {
+    guard let value else {
+        throw UnexpectedAnswer(description: "column \(column) of the database's answer has no value")
+    }
+    return value
 }
+
+extension SQLite.Row: StoredRow {}
 
 /// A read for both databases: its statement, its parameters, and its row mapper.
 public struct Read<Element: Sendable>: Sendable {

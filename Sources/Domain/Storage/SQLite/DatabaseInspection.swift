@@ -79,7 +79,7 @@ extension SQLiteStore {
     fileprivate init(inspecting path: String, _ configuration: Configuration, _ manifest: Manifest?) throws {
         self.manifest = manifest
         writer = try DatabaseQueue(path: path, configuration: configuration)
-        writes = WriteQueue(writer)
+        writes = try WriteQueue(writer)
         readers = try ReaderSet(path: path, count: 1, configuration)
         operators = try OperatorReader(path: path, configuration)
     }

@@ -35,7 +35,7 @@ public struct SQLiteStore: Sendable {
         writer = try DatabaseQueue(path: path, configuration: configuration)
         try Schema.prepare(writer)
         self.manifest = manifest
-        writes = WriteQueue(writer)
+        writes = try WriteQueue(writer)
         // Each connection takes two file descriptors, and hosts may have hundreds of cores.
         let count = min(ProcessInfo.processInfo.activeProcessorCount * 2, 32)
         var reading = Configuration()
