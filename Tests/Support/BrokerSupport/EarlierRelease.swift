@@ -14,9 +14,10 @@ public enum EarlierRelease {
     private static let unpacked = Task {
         let folder = try TemporaryFolder()
         let program = folder.file("kbs-0.2.0")
-        try Data().write(to: program)
-        var plan = SpawnedProcess.Plan(URL(filePath: xz), ["-dc", archive])
-        plan.output = try FileHandle(forWritingTo: program)
+        // The shell opens the program's file: were it open for writing here, another test's child could inherit it, and
+        // the program could not be started ("Text file busy") until that child has ended.
+        let plan = SpawnedProcess.Plan(
+            URL(filePath: "/bin/sh"), ["-c", #"exec "$0" -dc "$1" > "$2""#, xz, archive, program.path])
         guard try await SpawnedProcess.run(plan) == 0 else { throw Failed(description: "\(archive) is damaged") }
         try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: program.path)
         return (folder: folder, program: program)
