@@ -58,18 +58,6 @@ extension [UInt8] {
         append(.lineFeed)
     }
 
-    /// Appends a part of a chunked body. An empty one would be the end, and is nothing.
-    public mutating func appendChunk(_ bytes: some Collection<UInt8>) {
-        guard !bytes.isEmpty else { return }
-        append(contentsOf: String(bytes.count, radix: 16).utf8)
-        appendLineEnd()
-        append(contentsOf: bytes)
-        appendLineEnd()
-    }
-
-    /// Ends a chunked body.
-    public mutating func appendLastChunk() { append(contentsOf: "0\r\n\r\n".utf8) }
-
     /// - Parameter number: not negative.
     private mutating func appendDecimal(_ number: Int) {
         if number >= 10 { appendDecimal(number / 10) }

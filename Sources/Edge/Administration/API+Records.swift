@@ -165,7 +165,7 @@ extension AdministrationAPI {
                 let checkpoint = try Checkpoint(
                     try await store.auditHead(), at: now(), signedBy: try await signer())
                 return Response(
-                    status: .ok, headers: [.contentType: "application/json"], body: .bytes(Array(checkpoint.line.utf8)))
+                    status: .ok, headers: [.contentType: "application/json"], body: Array(checkpoint.line.utf8))
             },
         ]
     }

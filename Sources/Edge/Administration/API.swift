@@ -58,7 +58,7 @@ public struct AdministrationAPI: Sendable {
                     return made ?? []
                 }
                 return Response(
-                    status: .ok, headers: [.contentType: "application/json"], body: .bytes(json))
+                    status: .ok, headers: [.contentType: "application/json"], body: json)
             }
         ]
     }

@@ -41,6 +41,6 @@ struct Problem: Codable {
         Response(
             status: HTTPResponse.Status(code: status),
             headers: [.contentType: "application/problem+json", .cacheControl: "no-store"],
-            body: .bytes(Messages.encode(self)))
+            body: Messages.encode(self))
     }
 }

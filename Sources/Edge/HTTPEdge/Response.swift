@@ -8,11 +8,11 @@ public struct Response: Sendable {
     public var status: HTTPResponse.Status
     /// Header fields, without those of the connection and of the body's length, which the server adds.
     public var headers: HTTPFields
-    public var body: ResponseBody
+    public var body: [UInt8]
     /// The reason of a refusal, for metrics and records; not sent.
     public var refusal: Refusal?
 
-    public init(status: HTTPResponse.Status, headers: HTTPFields = [:], body: ResponseBody = .bytes([])) {
+    public init(status: HTTPResponse.Status, headers: HTTPFields = [:], body: [UInt8] = []) {
         self.status = status
         self.headers = headers
         self.body = body
@@ -20,32 +20,18 @@ public struct Response: Sendable {
 
     /// Plain text.
     public init(status: HTTPResponse.Status, text: String) {
-        self.init(
-            status: status, headers: [.contentType: "text/plain; charset=utf-8"], body: .bytes(Array(text.utf8)))
+        self.init(status: status, headers: [.contentType: "text/plain; charset=utf-8"], body: Array(text.utf8))
     }
 
     /// Encoded JSON, marked as not cacheable.
     public init(status: HTTPResponse.Status = .ok, json: [UInt8]) {
         self.init(
-            status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"], body: .bytes(json))
+            status: status, headers: [.contentType: "application/json", .cacheControl: "no-store"], body: json)
     }
 
     public init(status: HTTPResponse.Status = .ok, json: JSONValue) { self.init(status: status, json: json.encoded) }
 
-    public var outgoing: OutgoingResponse {
-        let body: OutgoingResponse.Body =
-            switch body {
-            case .bytes(let bytes): .bytes(bytes)
-            case .stream(let length, let write): .stream(length: length, write)
-            }
-        return OutgoingResponse(status: status, headers: headers, body: body)
-    }
-}
-
-public enum ResponseBody: Sendable {
-    case bytes([UInt8])
-    /// Produced while it is sent. Without a length it is sent in chunks.
-    case stream(length: Int?, @Sendable (BodyWriter) async throws -> Void)
+    public var outgoing: OutgoingResponse { OutgoingResponse(status: status, headers: headers, body: body) }
 }
 
 /// A failure with an HTTP status, and perhaps a sentence for the caller.

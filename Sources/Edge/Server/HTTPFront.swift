@@ -75,7 +75,7 @@ struct HTTPFront: Service {
     /// Notifies the watchdog after every event loop has run.
     private func tellAlive(_ manager: ServiceManager, every pause: Duration, until stop: StopRequest) async {
         repeat {
-            await server.comeRound()
+            await server.roundTrip()
             manager.alive()
         } while await stop.sleep(for: pause)
     }

@@ -103,15 +103,9 @@ struct DeadlineTests {
         }
     }
 
-    /// 24 MiB, in pieces.
     @Sendable private static func large(_ request: IncomingRequest) async -> OutgoingResponse {
         guard request.head.path == "/large" else { return OutgoingResponse(status: .ok, text: "hello") }
-        return OutgoingResponse(
-            status: .ok,
-            body: .stream(length: nil) { writer in
-                let piece = [UInt8](repeating: 0x78, count: 65_536)
-                for _ in 0..<(size / piece.count) { try await writer.write(piece) }
-            })
+        return OutgoingResponse(status: .ok, body: [UInt8](repeating: 0x78, count: size))
     }
 
     private static let size = 24 * 1_024 * 1_024
@@ -153,7 +147,7 @@ struct DeadlineTests {
                 return OutgoingResponse(status: .badRequest)
             }
             try? await Task.sleep(for: .seconds(11))
-            return OutgoingResponse(status: .ok, body: .bytes(body))
+            return OutgoingResponse(status: .ok, body: body)
         } _: { server in
             try await server.connect { caller in
                 // The second begins while the first is waited for, and is complete only after that.

@@ -7,7 +7,7 @@ import HTTPServer
     case "/": return OutgoingResponse(status: .ok, text: "hello")
     case "/echo":
         do {
-            return OutgoingResponse(status: .ok, body: .bytes(try await request.body.collect(upTo: 1 << 24)))
+            return OutgoingResponse(status: .ok, body: try await request.body.collect(upTo: 1 << 24))
         } catch {
             return failure(error)
         }

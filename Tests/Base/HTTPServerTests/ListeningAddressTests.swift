@@ -31,7 +31,7 @@ struct ListeningAddressTests {
         } handler: { _ in
             OutgoingResponse(status: .ok)
         } _: { server in
-            await server.server.comeRound()
+            await server.server.roundTrip()
         }
     }
 }

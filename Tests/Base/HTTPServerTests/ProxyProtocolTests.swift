@@ -68,7 +68,7 @@ struct ProxyProtocolTests {
 
     @Test("A header that does not end is cut in the time of a handshake")
     func slow() async throws {
-        try await run({ $0.handshakeTimeout = .milliseconds(200) }) { server in
+        try await run({ $0.tlsHandshakeTimeout = .milliseconds(200) }) { server in
             let socket = try TestSocket(server.port)
             try await socket.send(Array(Self.header.prefix(20)))
             #expect(await socket.receiveRest() == "")

@@ -45,7 +45,7 @@ struct RequestVectorTests {
             do {
                 let body = try await request.body.collect(upTo: 1_000)
                 seen.withLock { $0.append(name) }
-                return OutgoingResponse(status: .ok, body: .bytes(body))
+                return OutgoingResponse(status: .ok, body: body)
             } catch BodyFailure.malformed(let fault) {
                 return OutgoingResponse(status: fault.status, text: fault.reason)
             } catch {

@@ -83,7 +83,7 @@ struct TLSTests {
     @Test(
         "A handshake that does not end is cut, and others connect meanwhile", arguments: ["", "\u{16}\u{3}\u{1}\u{2}"])
     func slowHandshake(beginning: String) async throws {
-        try await run({ $0.handshakeTimeout = .seconds(1) }) { server in
+        try await run({ $0.tlsHandshakeTimeout = .seconds(1) }) { server in
             try await server.connect { slow in
                 if !beginning.isEmpty { try await slow.send(beginning) }
                 let other = try await TLSTestSocket.connect(server.port, client())
@@ -91,7 +91,7 @@ struct TLSTests {
                 #expect(try await other.receive(until: "hello").hasPrefix("HTTP/1.1 200 "))
                 #expect(await slow.receive() == nil)
             }
-            #expect(server.count { if case .handshakeTimedOut = $0 { true } else { false } } == 1)
+            #expect(server.count { if case .tlsHandshakeTimedOut = $0 { true } else { false } } == 1)
         }
     }
 
@@ -102,7 +102,7 @@ struct TLSTests {
             #expect(answer.hasPrefix("HTTP/1.1 400 Bad Request\r\n") && answer.hasSuffix("use https://\n"))
             _ = try await server.exchange("SSH-2.0-OpenSSH_9\r\n")
             let kinds = server.events.compactMap { event -> TLSError.Kind? in
-                if case .handshakeFailed(let error, _) = event { error.kind } else { nil }
+                if case .tlsHandshakeFailed(let error, _) = event { error.kind } else { nil }
             }
             #expect(kinds.first == .plainHTTP && kinds.count == 2)
         }
@@ -186,14 +186,14 @@ struct TLSTests {
                 guard try await socket.receive() == nil else { return }
                 throw CancellationError()
             }
-            #expect(server.count { if case .handshakeFailed = $0 { true } else { false } } == 1)
+            #expect(server.count { if case .tlsHandshakeFailed = $0 { true } else { false } } == 1)
         }
     }
 
     @Test("Handshakes that never go on, from one address, leave the others their turn and requests their answers")
     func flood() async throws {
         // A busy machine takes its time to make so many connections.
-        try await run({ ($0.headTimeout, $0.handshakeTimeout) = (.seconds(300), .seconds(300)) }) { server in
+        try await run({ ($0.headTimeout, $0.tlsHandshakeTimeout) = (.seconds(300), .seconds(300)) }) { server in
             let open = try await TLSTestSocket.connect(server.port, client())
             var flood: [TestSocket] = []
             let hello = try Self.clientHello()

@@ -225,12 +225,12 @@ struct KeyDistributionTests {
         }
     }
 
-    @Test("An answer that begins and does not go on is given up, and asked for again")
-    func stalled() async throws {
+    @Test("An answer that does not come is given up, and asked for again")
+    func silent() async throws {
         let (der, identity) = (try Simulated.vcek.certificate.der, try identity())
         let answer: StandInService.Answer = { _, count in
             guard count == 1 else { return StandInService.bytes(der) }
-            return StandInService.stalling(after: Array(der.prefix(10)))
+            return await StandInService.silence()
         }
         try await withService(requestTimeout: .seconds(1), answering: answer) { standIn, service in
             _ = try await service.key(identity)

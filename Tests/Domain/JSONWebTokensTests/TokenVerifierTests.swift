@@ -253,7 +253,7 @@ struct JWTKeySourceTests {
                     for _ in 0..<2_000 where holds.withLock({ $0 }) { try? await Task.sleep(for: .milliseconds(1)) }
                     let (status, body) = answer.withLock { $0 }
                     return OutgoingResponse(
-                        status: .init(code: status), headers: [.location: "/elsewhere"], body: .bytes(body))
+                        status: .init(code: status), headers: [.location: "/elsewhere"], body: body)
                 },
                 { server in
                     try await body(

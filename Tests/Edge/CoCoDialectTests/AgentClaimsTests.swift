@@ -60,8 +60,7 @@ struct FailureTests {
     func unexpected() {
         let response = CoCoFailureForm().told(Damaged())
         #expect(response.refusal?.code == .unavailable && response.status == .serviceUnavailable)
-        guard case .bytes(let body) = response.body else { return }
-        let text = String(decoding: body, as: UTF8.self)
+        let text = String(decoding: response.body, as: UTF8.self)
         #expect(text.contains("urn:swift-kbs:problem:unavailable") && !text.contains("Damaged"))
     }
 }

@@ -51,17 +51,13 @@ public final class StandInService: Sendable {
     }
 
     public static func bytes(_ bytes: [UInt8]) -> OutgoingResponse {
-        OutgoingResponse(status: .ok, body: .bytes(bytes))
+        OutgoingResponse(status: .ok, body: bytes)
     }
 
-    /// A reply that begins, and then nothing more comes for as long as anyone waits.
-    public static func stalling(after bytes: [UInt8]) -> OutgoingResponse {
-        OutgoingResponse(
-            status: .ok,
-            body: .stream(length: bytes.count + 1) { writer in
-                try await writer.write(bytes)
-                try await Task.sleep(for: .seconds(60))
-            })
+    /// Answers after a minute, which no caller waits for.
+    public static func silence() async -> OutgoingResponse {
+        try? await Task.sleep(for: .seconds(60))
+        return status(503)
     }
 
     public static func status(

@@ -1,10 +1,9 @@
 import Concurrency
 
-/// Bounds what all bodies together take in memory while they arrive and are answered: without it as many could be
-/// collected at a time as there are connections.
+/// Bounds the memory of all bodies while they are received and answered; the number of connections alone would not.
 final class BodyBudget: Sendable {
-    /// A body that says it is so short is counted before it arrives, in one step. So many bytes from each of as many
-    /// connections as there may be are less than the budget, by default: nobody uses it up by promises.
+    /// A body of at most this length is counted as a whole before it arrives. This much on every connection is less
+    /// than the default budget, so that announced lengths alone cannot use it up.
     static let short = 16 * 1_024
 
     private let capacity: Int
@@ -16,7 +15,7 @@ final class BodyBudget: Sendable {
     /// In bytes.
     var taken: Int { used.withLock { $0 } }
 
-    /// - Returns: whether there was so much left. Otherwise nothing is taken.
+    /// - Returns: false, without taking anything, when less is left.
     func take(_ bytes: Int) -> Bool {
         used.withLock { used in
             guard bytes <= capacity - used else { return false }

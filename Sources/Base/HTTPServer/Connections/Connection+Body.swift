@@ -1,10 +1,10 @@
 import HTTP
 
-/// A request's body: collected when the handler asks for it, thrown away when it has answered without.
+/// A request's body: collected for the handler, or discarded after a response without it.
 extension Connection {
     private static let piece = 65_536
 
-    /// A body that has come with its head, if it is one and may be read.
+    /// The body, if it was received with its head.
     func bodyAtHand(of exchange: Exchange, upTo longest: Int) throws(BodyFailure) -> [UInt8]? {
         guard case .untouched = exchange.body, self.exchange === exchange, !isDead,
             case .bytes(let length) = exchange.head.bodyLength, length <= longest, input.count >= length,
@@ -37,13 +37,13 @@ extension Connection {
         advance()
     }
 
-    /// From now on the client must send.
+    /// Starts the body's deadline.
     func beginBody(_ exchange: Exchange) {
         (exchange.bodyStart, exchange.received) = (loop.now, 0)
         expectBody(exchange)
     }
 
-    /// What has come gives time for more: whoever sends steadily may go on, whoever trickles gains nothing.
+    /// Extends the deadline by the received bytes, at the least rate.
     private func expectBody(_ exchange: Exchange) {
         let earned = UInt64(exchange.received) * 1_000_000_000 / UInt64(max(1, service.configuration.leastBodyRate))
         expect(.body, until: exchange.bodyStart + service.times.body + earned)
@@ -76,7 +76,7 @@ extension Connection {
             service.observe(.bodyRefused(peer))
             fallthrough
         default:
-            // What is still to come is thrown away when the answer is known.
+            // `letGo` discards the rest after the response.
             exchange.body = .untouched
         }
         collecting.bytes = []
@@ -84,7 +84,7 @@ extension Connection {
         collecting.continuation.resume(returning: .failure(failure))
     }
 
-    /// - Returns: whether all of it has come.
+    /// - Returns: whether the body is complete.
     private func collectBytes(
         _ collecting: Exchange.Collecting, _ exchange: Exchange
     ) throws(BodyFailure) -> Bool {
@@ -107,14 +107,13 @@ extension Connection {
         return true
     }
 
-    /// Grows by doubling, and not over what is to come.
+    /// Doubles the capacity, up to the body's length.
     private func makeRoom(in collecting: Exchange.Collecting, for count: Int, of left: Int) {
         let have = collecting.bytes.count
         guard collecting.bytes.capacity - have < count else { return }
         collecting.bytes.reserveCapacity(min(have + left, max(2 * have, have + count)))
     }
 
-    /// A body's bytes have come.
     private func note(_ count: Int, of exchange: Exchange) throws(BodyFailure) {
         exchange.left -= count
         exchange.received += count
@@ -165,13 +164,13 @@ extension Connection {
 
     private static let endsEarly = MalformedMessage(.end, "The body ends before its length, or before its last chunk.")
 
-    // MARK: Throwing away
+    // MARK: Discarding
 
-    /// Decides what becomes of a body that the handler has not read to its end. The answer is known, and not written.
+    /// Discards the unread rest of a body, or has the connection end, before the response is written.
     func letGo(of exchange: Exchange) {
         if case .collecting(let collecting) = exchange.body { fail(collecting, exchange, .connectionEnded) }
         guard case .untouched = exchange.body else { return }
-        // Whoever waits for 100 may, after any other answer, send the body or not: nobody knows what comes next.
+        // A client that expects 100 may send the body after another response, or the next request instead.
         let isUncertain = exchange.head.expectsContinue && !exchange.hasContinued
         guard !isUncertain, exchange.left <= service.configuration.drained, !exchange.closes else {
             (exchange.body, exchange.closes) = (.broken, true)
@@ -195,7 +194,7 @@ extension Connection {
         }
     }
 
-    /// - Returns: whether it was the last; nil when it cannot go on.
+    /// - Returns: whether the end was reached; nil when the connection must end.
     private func drainBytes(_ exchange: Exchange) -> Bool? {
         let count = min(input.count, exchange.left)
         if count > 0 {
@@ -254,16 +253,11 @@ extension Connection {
         exchange.budget = 0
     }
 
-    /// Nothing will come or go any more: whoever waits is told.
-    func failWaiting(_ exchange: Exchange) {
-        if case .collecting(let collecting) = exchange.body {
-            exchange.body = .broken
-            collecting.bytes = []
-            collecting.continuation.resume(returning: .failure(.connectionEnded))
-        }
-        if let writer = exchange.writer {
-            exchange.writer = nil
-            writer.resume(returning: false)
-        }
+    /// Ends the handler's waiting for a body, as the connection has ended.
+    func failCollecting(_ exchange: Exchange) {
+        guard case .collecting(let collecting) = exchange.body else { return }
+        exchange.body = .broken
+        collecting.bytes = []
+        collecting.continuation.resume(returning: .failure(.connectionEnded))
     }
 }

@@ -1,9 +1,9 @@
 import Glibc
 import HTTP
 
-/// What a balancer in TCP mode says of the client, before TLS and before the first request.
+/// The PROXY protocol's header, before TLS and the first request.
 extension Connection {
-    /// Reads not one byte more than the header has: what follows is TLS's.
+    /// Reads exactly the header's bytes: OpenSSL reads what follows from the socket itself.
     func readProxyHeader() {
         do {
             while true {
@@ -17,7 +17,7 @@ extension Connection {
                 }
             }
         } catch {
-            // Nobody knows what the other end speaks.
+            // Without a response: the client's protocol is unknown.
             service.observe(.malformed(error, peer))
             close()
         }

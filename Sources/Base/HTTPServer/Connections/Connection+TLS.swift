@@ -1,25 +1,25 @@
 import Glibc
 import TLS
 
-/// TLS on a connection: its handshake, and reading and writing through it.
+/// TLS on a connection: the handshake, reading and writing.
 extension Connection {
-    /// Each step waits for its turn among all handshakes of the loop: one of them costs a signature.
-    func shakeHands() {
-        guard !isWaitingForTurn, mustWriteHandshake ? mayWrite : mayRead else { return }
-        worker.handshakes.ask(self)
+    /// Queues the next step among the TLS handshakes of the loop: one step of each costs a signature.
+    func queueTLSHandshake() {
+        guard !isInTLSHandshakeQueue, mustWriteTLSHandshake ? mayWrite : mayRead else { return }
+        worker.tlsHandshakes.add(self)
     }
 
-    /// It is this connection's turn.
-    func takeTurn() {
-        isWaitingForTurn = false
-        guard phase == .handshake else { return }
-        goOnWithHandshake()
+    /// Called by the queue.
+    func stepTLSHandshake() {
+        isInTLSHandshakeQueue = false
+        guard phase == .tlsHandshake else { return }
+        goOnWithTLSHandshake()
         advance()
     }
 
-    private func goOnWithHandshake() {
+    private func goOnWithTLSHandshake() {
         guard let tls else { return }
-        mustWriteHandshake = false
+        mustWriteTLSHandshake = false
         switch tls.handshake() {
         case .done:
             tlsPeer = TLSPeer(certificate: tls.peerCertificate, context: tls.context)
@@ -27,16 +27,16 @@ extension Connection {
             expect(.head, within: service.times.head)
             mustAdvance = true
         case .wantRead: mayRead = false
-        case .wantWrite: (mayWrite, mustWriteHandshake) = (false, true)
+        case .wantWrite: (mayWrite, mustWriteTLSHandshake) = (false, true)
         case .closed: close()
-        case .failed(let error): refuseHandshake(error)
+        case .failed(let error): refuseTLSHandshake(error)
         }
     }
 
-    private func refuseHandshake(_ error: TLSError) {
-        service.observe(.handshakeFailed(error, peer))
+    private func refuseTLSHandshake(_ error: TLSError) {
+        service.observe(.tlsHandshakeFailed(error, peer))
         expect(.nothing)
-        // Whoever forgot the s of https is told so, in the language that they speak.
+        // A client with http:// for https:// gets a response that it can read.
         if case .plainHTTP = error.kind {
             let sentence = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
             let text = "This port speaks TLS: use https://\n"
@@ -51,7 +51,7 @@ extension Connection {
 
     func receive(_ tls: TLSSession, into bytes: inout [UInt8], atMost count: Int) -> Received {
         var step = TLSStep.wantRead
-        // What is left of a broken session's socket is thrown away as it is.
+        // After a broken session the socket's bytes are discarded undecrypted.
         if isTLSBroken {
             var junk = [UInt8](repeating: 0, count: count)
             let received = recv(socket, &junk, count, 0)
@@ -83,7 +83,7 @@ extension Connection {
         }
     }
 
-    /// - Returns: how many bytes were taken; 0 when the socket is full, nil when it is broken.
+    /// - Returns: the number of bytes sent; 0 when the socket is full, nil when it is broken.
     func send(_ bytes: ArraySlice<UInt8>, _ tls: TLSSession) -> Int? {
         guard !isTLSBroken else { return nil }
         switch bytes.withUnsafeBytes({ tls.write($0) }) {

@@ -3,65 +3,62 @@ import Glibc
 import HTTP
 import TLS
 
-/// One client's connection: one request at a time, each with its deadlines. It is touched on its loop's thread only.
+/// One client's connection: one request at a time, each with its deadlines. Confined to its loop's thread.
 ///
-/// The socket is watched edge-triggered and never told otherwise: what may be read and written is remembered here, so
-/// that a client that sends on, or hangs up, while its request is being answered costs nothing.
+/// The socket is watched edge-triggered, once for both directions, and its readiness is remembered here: a client that
+/// sends more, or hangs up, while its request is being answered costs no system call.
 final class Connection: Watched, @unchecked Sendable {
     enum Phase {
-        /// A balancer is about to say whose connection it is.
+        /// A balancer's ``ProxyHeader`` is read.
         case proxy
-        /// TLS is being agreed on.
-        case handshake
+        case tlsHandshake
         /// Between requests, or in a request's head.
         case head
-        /// A request is read and answered.
+        /// A request is received and answered.
         case exchange
         /// The last response is being written.
         case ending
-        /// The write side is shut, and what the client still sends is thrown away, so that it reads the response.
+        /// The write side is shut, and the client's bytes are discarded, so that it reads the response.
         case lingering
         case closed
     }
 
-    /// What is waited for from the client, and for how long.
-    enum Awaited { case nothing, handshake, request, head, body, end }
+    /// The subject of the read deadline.
+    enum Awaited { case nothing, tlsHandshake, request, head, body, end }
 
     let worker: Worker
-    /// Whoever connected, or for whom a balancer did.
+    /// The other end, or the client that a balancer names.
     var peer: Peer
-    /// Of the socket that it came to.
     let listener: ListeningAddress
     let socket: Int32
-    /// Whether the kernel can throw bytes away without handing them over.
+    /// Whether the kernel can discard bytes without copying them (TCP without TLS).
     private let canDiscard: Bool
 
-    /// What has come of what a balancer says of the client.
+    /// The received part of a ``ProxyHeader``.
     var proxyHeader: [UInt8] = []
     let tls: TLSSession?
-    /// What a request may know of TLS.
+    /// Set after the TLS handshake.
     var tlsPeer: TLSPeer?
-    /// Whether the next step of the handshake waits for its turn.
-    var isWaitingForTurn = false
-    /// Whether that step has something to write first.
-    var mustWriteHandshake = false
-    /// Whether nothing can be read or written through it any more.
+    var isInTLSHandshakeQueue = false
+    /// Whether the TLS handshake's next step begins with writing.
+    var mustWriteTLSHandshake = false
+    /// Whether the session can neither be read nor written any more.
     var isTLSBroken = false
 
     var phase: Phase
-    /// What has come and was not read yet.
+    /// Received bytes that have not been parsed.
     var input: [UInt8] = []
     var reader: RequestReader
     var exchange: Exchange?
-    /// Whether the socket may hold something to read. The first event says so.
+    /// Whether the socket may hold bytes to read. Set by the first event.
     var mayRead = false
-    /// Whether the client has ended its side: what it sent before is still to be read, and it may wait for an answer.
+    /// Whether the client has shut its write side. Its earlier bytes remain to be read, and it may wait for a response.
     private var hasPeerEnded = false
     /// Whether nothing can be written any more.
     var isDead = false
-    /// Whether a request has been answered on it.
+    /// Whether a request has begun on this connection.
     var hasServed = false
-    /// Whether the client may still be sending what nobody reads.
+    /// Whether the client may still be sending bytes that are not read.
     var mustLinger = false
     private var lingerLeft = 0
 
@@ -76,9 +73,8 @@ final class Connection: Watched, @unchecked Sendable {
     var loop: EventLoop { worker.loop }
     var service: Service { worker.service }
 
-    /// - Parameter saysWho: whether it begins with a ``ProxyHeader``.
     init(
-        _ socket: Int32, _ peer: Peer, of listener: ListeningSocket, _ tls: TLSSession?, saysWho: Bool,
+        _ socket: Int32, _ peer: Peer, of listener: ListeningSocket, _ tls: TLSSession?, hasProxyHeader: Bool,
         _ worker: Worker
     ) {
         self.socket = socket
@@ -86,24 +82,24 @@ final class Connection: Watched, @unchecked Sendable {
         self.listener = listener.address
         self.worker = worker
         self.tls = tls
-        phase = saysWho ? .proxy : tls == nil ? .head : .handshake
+        phase = hasProxyHeader ? .proxy : tls == nil ? .head : .tlsHandshake
         canDiscard = listener.isTCP && tls == nil
         reader = RequestReader(worker.service.configuration.head)
     }
 
     func start() {
-        if case .proxy = phase { expect(.handshake, within: service.times.handshake) } else { begin() }
+        if case .proxy = phase { expect(.tlsHandshake, within: service.times.tlsHandshake) } else { begin() }
         advance()
     }
 
-    /// What the client itself sends is next.
+    /// Begins the TLS handshake, or the first request.
     func begin() {
         if tls == nil {
             phase = .head
             expect(.head, within: service.times.head)
         } else {
-            phase = .handshake
-            expect(.handshake, within: service.times.handshake)
+            phase = .tlsHandshake
+            expect(.tlsHandshake, within: service.times.tlsHandshake)
         }
     }
 
@@ -114,7 +110,7 @@ final class Connection: Watched, @unchecked Sendable {
         if hasFailed || events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue) != 0 { mayRead = true }
         if hasFailed || events & EPOLLRDHUP.rawValue != 0 { hasPeerEnded = true }
         if hasFailed || events & EPOLLOUT.rawValue != 0 { mayWrite = true }
-        // TLS may have to write in order to read, and the other way round.
+        // TLS may have to write in order to read, and to read in order to write.
         if tls != nil { (mayRead, mayWrite) = (true, true) }
         if hasFailed, phase == .exchange {
             hangUp()
@@ -135,7 +131,7 @@ final class Connection: Watched, @unchecked Sendable {
             if mayWrite, !output.isEmpty { flush() }
             switch phase {
             case .proxy: readProxyHeader()
-            case .handshake: shakeHands()
+            case .tlsHandshake: queueTLSHandshake()
             case .head: readHead()
             case .exchange: goOnWithExchange()
             case .ending: if output.isEmpty { linger() }
@@ -164,7 +160,7 @@ final class Connection: Watched, @unchecked Sendable {
                     return refuse(error)
                 }
             }
-            // Not more than a head takes: a body goes where it is collected, or nowhere.
+            // A small piece: most of a body is received directly into its own buffer, or discarded.
             switch receiveInput(atMost: Self.headPiece) {
             case .some: break
             case .nothing:
@@ -175,7 +171,7 @@ final class Connection: Watched, @unchecked Sendable {
         }
     }
 
-    /// Answers what is no request, and ends the connection.
+    /// Answers a malformed request, and ends the connection.
     private func refuse(_ fault: MalformedMessage) {
         service.observe(.malformed(fault, peer))
         input = []
@@ -183,12 +179,12 @@ final class Connection: Watched, @unchecked Sendable {
         let response = service.refusal(fault)
         var bytes: [UInt8] = []
         (phase, mustLinger, mustAdvance) = (.ending, true, true)
-        if (try? bytes.appendResponse(response, date: loop.date, framing: .ended)) != nil { emit(bytes) }
+        if (try? bytes.appendHead(of: response, date: loop.date, closes: true)) != nil { emit(bytes + response.body) }
     }
 
-    /// Removes what was read from the front of the input.
+    /// Removes parsed bytes from the input.
     func consume(_ count: Int) {
-        // Most of the time it is all, and a connection that waits has no buffer.
+        // Mostly all of it, so that an idle connection has no buffer.
         if count == input.count { input = [] } else { input.removeFirst(count) }
     }
 
@@ -222,22 +218,22 @@ final class Connection: Watched, @unchecked Sendable {
         }
     }
 
-    /// Ends the connection at once, for what the client did or did not do.
+    /// Ends the connection at once.
     func cut() {
         guard phase != .closed else { return }
         shutdown(socket, Int32(SHUT_RDWR))
         hangUp()
     }
 
-    /// Nothing can be read or written any more. A request that is being answered keeps the socket until it has ended,
+    /// Gives up reading and writing. A request that is being answered keeps the socket open until its handler has ended,
     /// so that no other connection gets its number meanwhile.
     func hangUp() {
         isDead = true
         output = OutputQueue()
         writeDeadline = .max
         expect(.nothing)
-        guard let exchange, exchange.response != .complete else { return close() }
-        failWaiting(exchange)
+        guard let exchange, !exchange.hasResponse else { return close() }
+        failCollecting(exchange)
     }
 
     func close() {
@@ -250,7 +246,7 @@ final class Connection: Watched, @unchecked Sendable {
         worker.ended(self)
     }
 
-    /// On a connection that has just begun the request may be on its way.
+    /// Ends an idle connection of a stopping server. On a new one, a request may be on its way.
     private func endIdle() {
         if hasServed {
             _ = tls?.shutdown()
@@ -260,13 +256,13 @@ final class Connection: Watched, @unchecked Sendable {
         }
     }
 
-    /// The server ends: a connection on which nothing is asked is closed, the others after their response.
+    /// Closes an idle connection, and others after their response.
     func stop() {
         exchange?.closes = true
         if phase == .head { advance() }
     }
 
-    /// The time for stopping is over.
+    /// Ends the connection and cancels the handler: the grace period is over.
     func abandon() {
         exchange?.task?.cancel()
         cut()
@@ -274,30 +270,31 @@ final class Connection: Watched, @unchecked Sendable {
 
     // MARK: Time
 
+    /// Sets the read deadline.
+    ///
     /// - Parameter time: in nanoseconds.
-    func expect(_ what: Awaited, within time: UInt64 = 0) {
-        awaited = what
-        if case .nothing = what { readDeadline = .max } else { readDeadline = loop.now + time }
+    func expect(_ awaited: Awaited, within time: UInt64 = 0) {
+        self.awaited = awaited
+        if case .nothing = awaited { readDeadline = .max } else { readDeadline = loop.now + time }
     }
 
-    func expect(_ what: Awaited, until deadline: UInt64) { (awaited, readDeadline) = (what, deadline) }
+    func expect(_ awaited: Awaited, until deadline: UInt64) { (self.awaited, readDeadline) = (awaited, deadline) }
 
-    /// Some of the output was taken, or the client must take some from now on.
-    func expectTaking() { writeDeadline = loop.now + service.times.write }
+    func setWriteDeadline() { writeDeadline = loop.now + service.times.write }
 
-    var isWaitingForTaking: Bool { writeDeadline != .max }
+    var hasWriteDeadline: Bool { writeDeadline != .max }
 
-    func expectNoTaking() { writeDeadline = .max }
+    func endWriteDeadline() { writeDeadline = .max }
 
     private func armTimer() {
         let next = min(readDeadline, writeDeadline)
         if phase != .closed, next != .max { loop.arm(self, at: next) }
     }
 
-    override func timeCame(_ now: UInt64) {
+    override func timerFired(_ now: UInt64) {
         if now >= writeDeadline {
             if output.hasProgressed(socket) {
-                expectTaking()
+                setWriteDeadline()
             } else {
                 service.observe(.writeTimedOut(peer))
                 cut()
@@ -314,8 +311,8 @@ final class Connection: Watched, @unchecked Sendable {
             _ = tls?.shutdown()
             close()
         case .end: close()
-        case .handshake:
-            service.observe(.handshakeTimedOut(peer))
+        case .tlsHandshake:
+            service.observe(.tlsHandshakeTimedOut(peer))
             cut()
         case .head:
             service.observe(.headTimedOut(peer))
@@ -330,23 +327,23 @@ final class Connection: Watched, @unchecked Sendable {
 
     enum Received { case some(Int), nothing, end }
 
-    /// Appends what the socket holds to the input.
+    /// Appends the socket's bytes to the input.
     func receiveInput(atMost count: Int) -> Received {
-        // Taken out meanwhile, so that it is one access after another.
+        // Moved out: `receive` accesses self while it writes.
         var bytes = input
         input = []
         defer { input = bytes }
         return receive(into: &bytes, atMost: count)
     }
 
-    /// Appends what the socket holds.
+    /// Appends the socket's bytes, decrypted.
     func receive(into bytes: inout [UInt8], atMost count: Int) -> Received {
         guard mayRead else { return .nothing }
         if let tls { return receive(tls, into: &bytes, atMost: count) }
         return receiveRaw(into: &bytes, atMost: count)
     }
 
-    /// Appends what the socket holds, before TLS.
+    /// Appends the socket's bytes as they are.
     func receiveRaw(into bytes: inout [UInt8], atMost count: Int) -> Received {
         guard mayRead else { return .nothing }
         var received = 0
@@ -361,7 +358,7 @@ final class Connection: Watched, @unchecked Sendable {
         return note(received, of: count)
     }
 
-    /// Throws away what the socket holds.
+    /// Discards the socket's bytes.
     func discard(_ count: Int) -> Received {
         guard mayRead else { return .nothing }
         guard canDiscard else {
@@ -375,7 +372,7 @@ final class Connection: Watched, @unchecked Sendable {
 
     private func note(_ received: Int, of wanted: Int) -> Received {
         if received > 0 {
-            // Less than was wanted is all there was. That the client has ended its side is read in one step more.
+            // A short read has emptied the socket. An end of the client's side takes one more read.
             if received < wanted { mayRead = hasPeerEnded }
             return .some(received)
         }
@@ -387,7 +384,7 @@ final class Connection: Watched, @unchecked Sendable {
         return .end
     }
 
-    /// - Returns: how many bytes were taken; 0 when the socket is full, nil when it is broken.
+    /// - Returns: the number of bytes sent; 0 when the socket is full, nil when it is broken.
     func send(_ bytes: ArraySlice<UInt8>, hasMore: Bool) -> Int? {
         if let tls { return send(bytes, tls) }
         let flags = Int32(MSG_NOSIGNAL) | (hasMore ? Int32(MSG_MORE) : 0)
@@ -403,7 +400,7 @@ final class Connection: Watched, @unchecked Sendable {
 }
 
 extension Duration {
-    /// Not negative.
+    /// 0 for a negative duration.
     var nanoseconds: UInt64 {
         let (seconds, attoseconds) = components
         return UInt64(clamping: seconds) &* 1_000_000_000 &+ UInt64(clamping: attoseconds / 1_000_000_000)

@@ -3,20 +3,19 @@ import HTTP
 
 /// Counts connections, in all and for each address.
 ///
-/// What is too much in all waits in the kernel, since those who wait may be guests that boot. What is too much for
-/// one address is closed, or one caller could make all the others wait. An IPv6 address counts with its network of 64
-/// bits.
+/// Connections over the total wait in the kernel, since they may be of booting guests. Connections over one address's
+/// limit are closed, or one caller could make all others wait. IPv6 addresses count by their /64 network.
 final class ConnectionCounts: Sendable {
     private struct Counts {
-        /// Those that are open, and those for which a place is kept while they are accepted.
+        /// Open connections, and reservations for connections being accepted.
         var reserved = 0
         var open = 0
-        /// Has as many entries at most as there are connections.
+        /// At most one entry for each connection.
         var byAddress: [IPAddress: Int] = [:]
-        /// Whether somebody who listens waits for a place.
+        /// Whether an acceptor waits for a connection to end.
         var isPaused = false
-        /// Whether that was told since the last one ended.
-        var isTold = false
+        /// Whether the pause was reported since a connection last ended.
+        var isReported = false
     }
 
     private let counts = Lock(Counts())
@@ -24,7 +23,7 @@ final class ConnectionCounts: Sendable {
     private let mostPerAddress: Int
     private let proxies: NetworkList
 
-    /// - Parameter proxies: networks whose addresses are not counted each.
+    /// - Parameter proxies: networks whose addresses are not counted by address.
     init(most: Int, mostPerAddress: Int, proxies: NetworkList = .none) {
         self.most = most
         self.mostPerAddress = mostPerAddress
@@ -35,12 +34,11 @@ final class ConnectionCounts: Sendable {
         proxies.isEmpty || !proxies.contains(address) ? address?.limited : nil
     }
 
-    /// How many are open.
     var open: Int { counts.withLock { $0.open } }
 
     enum Reservation { case made, refused(isFirst: Bool) }
 
-    /// Keeps a place for a connection that may be there to be accepted.
+    /// Counts a connection before it is accepted.
     func reserve() -> Reservation {
         counts.withLock { counts in
             guard counts.reserved >= most else {
@@ -48,14 +46,16 @@ final class ConnectionCounts: Sendable {
                 return .made
             }
             counts.isPaused = true
-            // Of two loops that look for one connection, one finds none, and has kept a place in vain.
-            let isFirst = counts.open >= most && !counts.isTold
-            if isFirst { counts.isTold = true }
+            // By open connections: of two loops that wake for one connection, one has a reservation in vain.
+            let isFirst = counts.open >= most && !counts.isReported
+            if isFirst { counts.isReported = true }
             return .refused(isFirst: isFirst)
         }
     }
 
-    /// - Returns: whether the address may have one more, which then takes the place that was kept.
+    /// Turns a reservation into an open connection.
+    ///
+    /// - Returns: false when the address has reached its limit.
     func admit(_ address: IPAddress?) -> Bool {
         let counted = counted(address)
         return counts.withLock { counts in
@@ -68,9 +68,9 @@ final class ConnectionCounts: Sendable {
         }
     }
 
-    /// A connection that was admitted turns out to be another address's.
+    /// Counts an admitted connection for another address.
     ///
-    /// - Returns: whether that may have one more; otherwise nothing changes.
+    /// - Returns: false, without a change, when that address has reached its limit.
     func move(from old: IPAddress?, to new: IPAddress) -> Bool {
         let (old, new) = (counted(old), counted(new))
         return counts.withLock { counts in
@@ -89,20 +89,20 @@ final class ConnectionCounts: Sendable {
         counts.byAddress[counted] = left > 0 ? left : nil
     }
 
-    /// A connection that was admitted has ended.
+    /// Releases an admitted connection.
     ///
-    /// - Returns: whether those who listen have paused, and may go on.
+    /// - Returns: whether accepting was paused and must be resumed.
     func release(_ address: IPAddress?) -> Bool {
         let counted = counted(address)
         return counts.withLock { counts in
             Self.release(counted, &counts)
             counts.open -= 1
-            counts.isTold = false
+            counts.isReported = false
             return Self.giveBack(&counts)
         }
     }
 
-    /// No connection has taken the place that was kept.
+    /// - Returns: whether accepting was paused and must be resumed.
     func cancelReservation() -> Bool { counts.withLock { Self.giveBack(&$0) } }
 
     private static func giveBack(_ counts: inout Counts) -> Bool {

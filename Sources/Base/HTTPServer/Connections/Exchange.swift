@@ -1,15 +1,15 @@
 import HTTP
 
-/// One request and its response, on one connection.
+/// One request and its response, on one connection. Confined to the connection's loop.
 final class Exchange: @unchecked Sendable {
-    /// What becomes of the request's body. It is touched on the connection's loop only.
+    /// The progress of reading the request's body.
     enum BodyState {
-        /// Nobody has asked for it.
+        /// The handler has not asked for it.
         case untouched
         case collecting(Collecting)
         /// It was read to its end.
         case complete
-        /// The rest of it is thrown away, of which so many bytes are allowed.
+        /// The rest is discarded, at most `left` bytes.
         case draining(left: Int)
         /// It cannot be read any more, and the connection ends.
         case broken
@@ -25,27 +25,21 @@ final class Exchange: @unchecked Sendable {
         }
     }
 
-    enum ResponseState { case awaited, streaming, complete }
-
     let head: RequestHead
     var body: BodyState
-    /// Of a body with a length: what has not been read.
+    /// Unread bytes of a body with a length.
     var left: Int
     var chunks = ChunkedReader()
-    /// Taken from the budget for its body.
+    /// Bytes taken from the body budget.
     var budget = 0
-    /// When the body was asked for, or began to be thrown away, and how many bytes have come since.
+    /// The start of collecting or draining, and the bytes received since.
     var bodyStart: UInt64 = 0
     var received = 0
     var hasContinued = false
-    /// Whether the connection ends after it.
+    /// Whether the connection ends after the response.
     var closes: Bool
-    var response = ResponseState.awaited
-    /// Whether the response's body goes in chunks.
-    var isChunked = false
-    /// Of a streamed body with a length: what is still to be written.
-    var unwritten: Int?
-    var writer: UnsafeContinuation<Bool, Never>?
+    /// Whether the handler has responded.
+    var hasResponse = false
     var task: Task<Void, Never>?
 
     init(_ head: RequestHead) {

@@ -1,18 +1,18 @@
 import Glibc
 
-/// What is to be written to a socket and has not been taken yet.
+/// Bytes to be written to a socket.
 struct OutputQueue {
     private var pieces: [[UInt8]] = []
-    /// Of the first piece, so much was taken.
+    /// Written bytes of the first piece.
     private var taken = 0
     /// In bytes.
     private(set) var count = 0
-    /// How much the kernel held when nothing more fitted in.
+    /// Unacknowledged bytes in the kernel's buffer when it was last full.
     private var held: Int32 = -1
 
     var isEmpty: Bool { count == 0 }
 
-    /// - Parameter taken: so many were written already; above zero only when nothing else waits.
+    /// - Parameter taken: the number of bytes written already; above zero only for an empty queue.
     mutating func append(_ bytes: [UInt8], taken: Int = 0) {
         guard taken < bytes.count else { return }
         if taken > 0 { self.taken = taken }
@@ -20,10 +20,10 @@ struct OutputQueue {
         pieces.append(bytes)
     }
 
-    /// Writes as much as is taken.
+    /// Writes as much as the socket takes.
     ///
-    /// - Parameter send: returns how many bytes were taken, 0 for none now, nil for none any more.
-    /// - Returns: how many were taken in all; nil for none any more.
+    /// - Parameter send: returns the number of bytes written, 0 when the socket is full, nil when it is broken.
+    /// - Returns: the number of bytes written in all; nil when the socket is broken.
     mutating func write(_ send: (ArraySlice<UInt8>, _ hasMore: Bool) -> Int?) -> Int? {
         var total = 0
         while let first = pieces.first {
@@ -40,18 +40,16 @@ struct OutputQueue {
         return total
     }
 
-    /// Notes how much the kernel holds.
     mutating func noteHeld(_ socket: Int32) { held = Self.held(socket) }
 
-    /// Whether the client took some of what the kernel holds since that was last looked at. Whoever reads slowly from
-    /// large buffers makes room for more only now and then.
+    /// Whether the client acknowledged bytes since the last look. A slow reader with large buffers rarely makes the
+    /// socket writable.
     mutating func hasProgressed(_ socket: Int32) -> Bool {
         let before = held
         noteHeld(socket)
         return held >= 0 && held < before
     }
 
-    /// Bytes that were written and are not acknowledged.
     private static func held(_ socket: Int32) -> Int32 {
         var count: Int32 = -1
         return ioctl(socket, UInt(TIOCOUTQ), &count) == 0 ? count : -1

@@ -3,7 +3,7 @@ import Glibc
 import HTTP
 import TLS
 
-/// What all loops of a server share.
+/// State that all loops of a server share.
 final class Service: Sendable {
     typealias Handler = @Sendable (IncomingRequest) async -> OutgoingResponse
 
@@ -13,10 +13,10 @@ final class Service: Sendable {
     let budget: BodyBudget
     let handler: Handler
     let observe: @Sendable (ServerEvent) -> Void
-    /// What new connections over TCP begin with; nil: plain HTTP.
+    /// The context for a new TCP connection; nil for plain HTTP.
     let tls: (@Sendable () -> TLSContext)?
     let refusal: @Sendable (MalformedMessage) -> OutgoingResponse
-    /// Goes on with accepting, on every loop.
+    /// Resumes accepting on every loop.
     let resume: @Sendable () -> Void
 
     init(
@@ -38,14 +38,14 @@ final class Service: Sendable {
     }
 }
 
-/// A configuration's times, in nanoseconds.
+/// A configuration's timeouts, in nanoseconds.
 struct Times: Sendable {
-    let handshake, head, body, write, idle, linger: UInt64
-    /// For the first request of a connection when the server stops.
+    let tlsHandshake, head, body, write, idle, linger: UInt64
+    /// For the first request of a connection to a stopping server.
     static let beginning: UInt64 = 1_000_000_000
 
     init(_ configuration: ServerConfiguration) {
-        handshake = configuration.handshakeTimeout.nanoseconds
+        tlsHandshake = configuration.tlsHandshakeTimeout.nanoseconds
         head = configuration.headTimeout.nanoseconds
         body = configuration.bodyTimeout.nanoseconds
         write = configuration.writeTimeout.nanoseconds
@@ -54,14 +54,14 @@ struct Times: Sendable {
     }
 }
 
-/// A loop with its connections. It is touched on the loop's thread only.
+/// A loop with its connections. Confined to the loop's thread.
 final class Worker: @unchecked Sendable {
     let loop: EventLoop
     let service: Service
     private var acceptors: [Acceptor] = []
-    let handshakes = HandshakeQueue()
+    let tlsHandshakes = TLSHandshakeQueue()
     private var connections: [ObjectIdentifier: Connection] = [:]
-    /// Handlers that have not ended.
+    /// Running handlers.
     private var tasks = 0
     /// Whether each response is its connection's last.
     private(set) var closesConnections = false
@@ -81,10 +81,10 @@ final class Worker: @unchecked Sendable {
     }
 
     func listen(_ sockets: [ListeningSocket]) {
-        let handshakes = handshakes
-        loop.betweenLooks = {
-            handshakes.workForASlice()
-            return !handshakes.isEmpty
+        let tlsHandshakes = tlsHandshakes
+        loop.betweenPolls = {
+            tlsHandshakes.workForASlice()
+            return !tlsHandshakes.isEmpty
         }
         acceptors = sockets.map { Acceptor($0, self) }
         for acceptor in acceptors { acceptor.watch() }
@@ -94,7 +94,7 @@ final class Worker: @unchecked Sendable {
 
     // MARK: Connections
 
-    /// Takes up a connection that was counted.
+    /// Begins to serve an accepted connection, for which there is a reservation.
     func take(_ socket: Int32, _ address: SocketAddress, of listener: ListeningSocket) {
         let peer = Peer(address, of: socket)
         guard service.counts.admit(peer.address) else {
@@ -106,11 +106,11 @@ final class Worker: @unchecked Sendable {
         do { tls = try session(socket, of: listener) } catch {
             close(socket)
             if service.counts.release(peer.address) { service.resume() }
-            return service.observe(.handshakeFailed(error, peer))
+            return service.observe(.tlsHandshakeFailed(error, peer))
         }
         let connection = Connection(
             socket, peer, of: listener, tls,
-            saysWho: listener.isTCP && service.configuration.proxyProtocol.contains(peer.address), self)
+            hasProxyHeader: listener.isTCP && service.configuration.proxyProtocol.contains(peer.address), self)
         let events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
         guard loop.watch(socket, connection, events) else {
             close(socket)
@@ -141,8 +141,8 @@ final class Worker: @unchecked Sendable {
     func announceEnd() { closesConnections = true }
 
     /// - Parameters:
-    ///   - time: then what has not ended is cut.
-    ///   - onEmpty: is called once, when no connection is left or the time is over.
+    ///   - time: the grace period, after which the remaining connections are cut.
+    ///   - onEmpty: called once, when no connection is left.
     func stop(within time: Duration, onEmpty: @escaping @Sendable () -> Void) {
         (isStopping, closesConnections, self.onEmpty) = (true, true, onEmpty)
         for acceptor in acceptors { acceptor.endForGood() }
@@ -166,7 +166,7 @@ final class Worker: @unchecked Sendable {
         timer = nil
     }
 
-    /// Ends the thread as soon as no handler needs it.
+    /// Ends the thread after the last handler.
     func endThread() {
         mayEnd = true
         endIfOver()
@@ -180,14 +180,14 @@ private final class StopTimer: Watched {
 
     init(_ action: @escaping () -> Void) { self.action = action }
 
-    override func timeCame(_ now: UInt64) { action() }
+    override func timerFired(_ now: UInt64) { action() }
 }
 
 /// A listening socket on one loop. Each loop has one for each socket, and the kernel wakes one of them.
 private final class Acceptor: Watched {
-    /// Taken up in one go: what is left wakes another loop.
+    /// Connections accepted for one event. The rest wakes another loop.
     private static let atOnce = 8
-    /// After the system gave no socket.
+    /// Before accepting is retried after the system gave no socket.
     private static let pause = Duration.milliseconds(100)
 
     private let socket: ListeningSocket
@@ -209,7 +209,7 @@ private final class Acceptor: Watched {
         isWatching = false
     }
 
-    /// Takes up those who have connected already, and nobody after them.
+    /// Accepts the connections that wait in the kernel, and ends listening.
     func endForGood() {
         while isWatching, accept() {}
         end()
@@ -218,7 +218,7 @@ private final class Acceptor: Watched {
 
     override func ready(_ events: UInt32) { _ = accept() }
 
-    /// - Returns: whether there may be more.
+    /// - Returns: whether more connections may wait.
     private func accept() -> Bool {
         for _ in 0..<Self.atOnce where isWatching {
             if case .refused(let isFirst) = worker.service.counts.reserve() {
@@ -239,10 +239,10 @@ private final class Acceptor: Watched {
         return isWatching
     }
 
-    /// - Returns: whether another one may be there.
+    /// - Returns: whether another connection may wait.
     private func failed(_ code: Int32) -> Bool {
         switch code {
-        // One that ended before it was taken up.
+        // The connection ended before it was accepted.
         case ECONNABORTED, EPROTO, EINTR, EPERM, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH: return true
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
             end()
@@ -253,5 +253,5 @@ private final class Acceptor: Watched {
         }
     }
 
-    override func timeCame(_ now: UInt64) { watch() }
+    override func timerFired(_ now: UInt64) { watch() }
 }

@@ -4,24 +4,24 @@ import Glibc
 import HTTP
 import Synchronization
 
-/// What an event loop wakes: a listening or a connected socket. It is touched on its loop's thread only.
+/// A receiver of an event loop's events: a listening or connected socket, or a timer. Confined to the loop's thread.
 class Watched {
-    /// When its timer is due, in nanoseconds of the loop's clock.
+    /// The timer's time, in nanoseconds of the loop's clock.
     var timerAt = UInt64.max
-    /// Where the timer stands in the loop's heap; −1 for none.
-    var timerPlace = -1
+    /// The timer's index in the loop's heap; −1 without a timer.
+    var timerIndex = -1
 
     /// - Parameter events: of epoll.
     func ready(_ events: UInt32) {}
 
-    /// The timer has run out. What it was set for may have been put off since.
-    func timeCame(_ now: UInt64) {}
+    /// Called when the timer fires, which may be before the deadline that it is for (``EventLoop/arm(_:at:)``).
+    func timerFired(_ now: UInt64) {}
 }
 
 /// One thread with one epoll. The events of its sockets, and the tasks that answer them, run on it in turn.
 ///
-/// A task with this executor preference stays on the thread: to go on costs it half a microsecond, where a change of
-/// threads costs twenty.
+/// A task with this executor preference stays on the thread: resuming it costs half a microsecond, a change of threads
+/// twenty.
 public final class EventLoop: TaskExecutor, @unchecked Sendable {
     private enum Work {
         case job(UnownedJob)
@@ -36,40 +36,40 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     private let name: String
     private let epoll: Int32
-    /// Wakes the loop when work came from another thread.
-    private let bell: Int32
+    /// An eventfd, to wake the loop for work from another thread.
+    private let wakeup: Int32
     private let fromOthers = Lock<[Work]>([])
-    /// Whether there is any, so that a loop on which nobody else calls never locks.
+    /// Whether `fromOthers` has work, so that a round without any takes no lock.
     private let hasOthers = Atomic(false)
-    // From here on: of the loop's thread alone.
+    // The members below are confined to the loop's thread.
     private var own: [Work] = []
     private var round: [Work] = []
-    /// References that were given up in this round, of which an event may still be in it.
+    /// References released after this round: its events may still point to them.
     private var forgotten: [Watched] = []
     private var timers = TimerHeap()
     private var isStopped = false
-    /// Work that may wait, done between two looks at the sockets. It says whether there is more.
-    var betweenLooks: () -> Bool = { false }
+    /// Deferrable work, done between two polls of the sockets. Returns whether more is left.
+    var betweenPolls: () -> Bool = { false }
     private var hasMore = false
     private var dateLine: (second: Int, bytes: [UInt8]) = (-1, [])
 
     /// When the loop last woke, in nanoseconds of the monotonic clock.
     private(set) var now: UInt64 = EventLoop.clock()
 
-    /// - Parameter name: the thread's, of which the system shows 15 characters.
-    /// - Throws: ``SocketFailure`` when the process may open no more files.
+    /// - Parameter name: the thread's; the system shows 15 characters.
+    /// - Throws: ``SocketFailure`` when the process may have no more descriptors.
     public init(named name: String = "loop") throws {
         self.name = name
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
-        bell = kbs_eventfd()
-        guard epoll >= 0, bell >= 0 else { throw SocketFailure("An event loop cannot be made", errno) }
-        // Edge-triggered: each ring wakes, and nobody has to read it off.
-        _ = kbs_epoll_control(epoll, EPOLL_CTL_ADD, bell, EPOLLIN.rawValue | EPOLLET.rawValue, nil)
+        wakeup = kbs_eventfd()
+        guard epoll >= 0, wakeup >= 0 else { throw SocketFailure("An event loop cannot be made", errno) }
+        // Edge-triggered: each write wakes, and the eventfd is never read.
+        _ = kbs_epoll_control(epoll, EPOLL_CTL_ADD, wakeup, EPOLLIN.rawValue | EPOLLET.rawValue, nil)
     }
 
     deinit {
         close(epoll)
-        close(bell)
+        close(wakeup)
     }
 
     /// Whether this is the loop's own thread.
@@ -79,12 +79,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     public func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
 
-    /// Runs `action` on the loop's thread: at once if this is it.
+    /// Runs `action` on the loop's thread; at once when called on it.
     func perform(_ action: @escaping @Sendable () -> Void) {
         if isCurrent { action() } else { add(.action(action)) }
     }
 
-    /// Runs `action` on the loop's thread, after what waits there already.
+    /// Runs `action` on the loop's thread, after the work that is queued.
     func execute(_ action: @escaping @Sendable () -> Void) { add(.action(action)) }
 
     private func add(_ work: Work) {
@@ -99,16 +99,16 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
         guard isFirst else { return }
         var one: UInt64 = 1
-        _ = write(bell, &one, 8)
+        _ = write(wakeup, &one, 8)
     }
 
     // MARK: Sockets and timers, on the loop's thread
 
-    /// Begins to tell `who` of the socket's events. It is kept until ``forget(_:_:)``.
+    /// Begins to call `watched` for the socket's events. It is retained until ``forget(_:_:)``.
     ///
-    /// - Returns: whether the kernel could.
-    func watch(_ socket: Int32, _ who: Watched, _ events: UInt32) -> Bool {
-        let reference = Unmanaged.passRetained(who)
+    /// - Returns: false when the kernel refuses.
+    func watch(_ socket: Int32, _ watched: Watched, _ events: UInt32) -> Bool {
+        let reference = Unmanaged.passRetained(watched)
         guard kbs_epoll_control(epoll, EPOLL_CTL_ADD, socket, events, reference.toOpaque()) == 0 else {
             reference.release()
             return false
@@ -116,20 +116,19 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         return true
     }
 
-    func forget(_ socket: Int32, _ who: Watched) {
-        timers.remove(who)
+    func forget(_ socket: Int32, _ watched: Watched) {
+        timers.remove(watched)
         guard kbs_epoll_control(epoll, EPOLL_CTL_DEL, socket, 0, nil) == 0 else { return }
-        forgotten.append(who)
+        forgotten.append(watched)
     }
 
-    /// Calls `who` at that time, or before: a timer that is due sooner is left alone, which saves moving it for each
-    /// request.
-    func arm(_ who: Watched, at time: UInt64) {
-        guard time < who.timerAt else { return }
-        timers.set(who, at: time)
+    /// Sets the timer of `watched`. An earlier one stays, which saves moving it for each request.
+    func arm(_ watched: Watched, at time: UInt64) {
+        guard time < watched.timerAt else { return }
+        timers.set(watched, at: time)
     }
 
-    func disarm(_ who: Watched) { timers.remove(who) }
+    func disarm(_ watched: Watched) { timers.remove(watched) }
 
     /// The line `Date: …` of a response, made once a second.
     var date: [UInt8] {
@@ -162,7 +161,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         pthread_detach(thread)
     }
 
-    /// Ends the thread after this round. Its sockets have been forgotten by then.
+    /// Ends the thread after this round. Its sockets must have been forgotten.
     func stop() { isStopped = true }
 
     fileprivate func run() {
@@ -171,7 +170,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 256) { events in
             while !isStopped { turn(events) }
         }
-        // Nobody waits for what is left: it ends with what it holds.
+        // The work that is left releases its references.
         runWork()
         pthread_setspecific(Self.threadKey, nil)
     }
@@ -180,18 +179,18 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         let count = epoll_wait(epoll, events.baseAddress, Int32(events.count), waitingTime())
         now = Self.clock()
         for index in 0..<max(0, Int(count)) {
-            // The bell has none.
+            // nil for `wakeup`.
             guard let context = events[index].data.ptr else { continue }
             Unmanaged<Watched>.fromOpaque(context).takeUnretainedValue().ready(events[index].events)
         }
-        while let who = timers.takeDue(at: now) { who.timeCame(now) }
+        while let due = timers.takeDue(at: now) { due.timerFired(now) }
         runWork()
-        hasMore = betweenLooks()
-        for who in forgotten { Unmanaged.passUnretained(who).release() }
+        hasMore = betweenPolls()
+        for watched in forgotten { Unmanaged.passUnretained(watched).release() }
         forgotten.removeAll(keepingCapacity: true)
     }
 
-    /// In milliseconds; −1 for as long as nothing happens.
+    /// In milliseconds; −1 for no timeout.
     private func waitingTime() -> Int32 {
         guard own.isEmpty, !hasMore else { return 0 }
         guard let next = timers.next else { return -1 }
@@ -200,7 +199,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         return Int32(clamping: (next - now) / 1_000_000 + 1)
     }
 
-    /// Runs what was waiting when it began, and no more: sockets are looked at before what that has added.
+    /// Runs the work that is queued now. Work that it adds runs after the next poll of the sockets.
     private func runWork() {
         let executor = asUnownedTaskExecutor()
         swap(&own, &round)

@@ -3,11 +3,11 @@ import Files
 import Glibc
 public import HTTP
 
-/// Where a server listens.
+/// A server's listening address.
 public enum ListeningAddress: Sendable, Hashable, CustomStringConvertible {
-    /// A name or an address, and a port; 0 is any that is free.
+    /// A name or an address, and a port; 0 for any free port.
     case tcp(host: String, port: UInt16)
-    /// A socket in the file system. Who may connect is said by its mode and its group, nil for the process's own.
+    /// A socket in the file system. Its mode and group decide who may connect; nil: the process's group.
     case unix(path: String, mode: UInt32 = 0o660, group: UInt32? = nil)
 
     /// `127.0.0.1:8080`, `[::1]:8080`, `unix:/run/kbs/kbs.sock`.
@@ -20,30 +20,30 @@ public enum ListeningAddress: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension ListeningAddress {
-    /// The IP address that a socket for it would have; nil for a Unix socket.
+    /// The IP address of a socket at this address; nil for a Unix socket.
     ///
-    /// - Throws: ``SocketFailure`` when the name cannot be found.
+    /// - Throws: ``SocketFailure`` when the name cannot be resolved.
     public func resolved() throws(SocketFailure) -> IPAddress? {
         guard case .tcp(let host, let port) = self else { return nil }
         return try SocketAddress(host: host, port: port).ip
     }
 }
 
-/// A socket that listens, from when it is made: whoever connects waits until a server takes it up.
+/// A socket that listens as soon as it is made: connections wait in its backlog until a server accepts them.
 public final class ListeningSocket: Sendable {
-    /// With the port that it has.
+    /// With its actual port.
     public let address: ListeningAddress
-    /// Whether it is served without TLS, also by a server that has it.
+    /// Whether it is served without TLS, also by a server with TLS.
     let isPlain: Bool
     let socket: Int32
     let isTCP: Bool
-    /// Of the file of a Unix socket, by which its own is told from one that took its place.
+    /// The identity of a Unix socket's file, to tell it from another server's at the same path.
     private let file: FileStatus.Identity?
 
     private static let backlog: Int32 = 4_096
 
-    /// - Parameter isPlain: whether it is served without TLS, also by a server that has it.
-    /// - Throws: ``SocketFailure`` that names the address, and says what to do.
+    /// - Parameter isPlain: whether it is served without TLS, also by a server with TLS.
+    /// - Throws: ``SocketFailure``, which names the address and the remedy.
     public init(_ address: ListeningAddress, isPlain: Bool = false) throws(SocketFailure) {
         self.isPlain = isPlain
         switch address {
@@ -78,14 +78,13 @@ public final class ListeningSocket: Sendable {
         close(socket)
     }
 
-    /// Whoever connects from now on is refused, and a Unix socket's file is gone.
+    /// Refuses further connections, and removes a Unix socket's file.
     func endListening() {
         shutdown(socket, Int32(SHUT_RDWR))
         removeFile()
     }
 
     private func removeFile() {
-        // Another server may have put its own there since.
         guard let file, case .unix(let path, _, _) = address, Self.identity(path) == file else { return }
         unlink(path)
     }
@@ -109,7 +108,7 @@ public final class ListeningSocket: Sendable {
         var one: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
         setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &one, size)
-        // Those that are accepted inherit it: an answer is written at once, and nothing is gained by waiting for more.
+        // Accepted sockets inherit it. A response is written at once, so that Nagle's algorithm would only delay it.
         setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &one, size)
         guard system.read({ bind(socket, $0, $1) }) == 0, Glibc.listen(socket, backlog) == 0 else {
             throw failure(errno, address)
@@ -134,7 +133,7 @@ public final class ListeningSocket: Sendable {
 
     // MARK: Unix sockets
 
-    /// Whoever may not connect in the end may not before either: until it has its group and mode only the owner may.
+    /// Binds with mode 0600, so that only the owner may connect until the socket has its group and mode.
     private static func listen(
         _ socket: Int32, at path: String, _ system: SocketAddress, _ mode: UInt32, _ group: UInt32?
     ) throws(SocketFailure) -> FileStatus.Identity? {
@@ -156,7 +155,7 @@ public final class ListeningSocket: Sendable {
         return file
     }
 
-    /// Removes what a server that did not end as it should has left behind.
+    /// Removes the socket of a server that crashed.
     private static func removeStale(_ path: String, _ system: SocketAddress) throws(SocketFailure) {
         guard let status = FileStatus.of(path, followingLinks: false) else { return }
         guard status.kind == .socket else {

@@ -2,14 +2,14 @@ import CEpoll
 import Glibc
 public import HTTP
 
-/// The system's form of an address.
+/// A `sockaddr` of any family.
 struct SocketAddress {
     private var storage = sockaddr_storage()
     private var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
 
     init() {}
 
-    /// Looks a host up, which may be an address already.
+    /// - Parameter host: a name, which is resolved, or an address.
     init(host: String, port: UInt16) throws(SocketFailure) {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -27,7 +27,7 @@ struct SocketAddress {
         }
     }
 
-    /// - Returns: nil for a path that is longer than the system takes.
+    /// - Returns: nil for an empty path, or one that is too long.
     init?(path: String) {
         var address = sockaddr_un()
         let bytes = Array(path.utf8)
@@ -44,7 +44,7 @@ struct SocketAddress {
 
     var family: Int32 { Int32(storage.ss_family) }
 
-    /// nil for a Unix socket's.
+    /// nil for a Unix socket.
     var ip: IPAddress? {
         withUnsafeBytes(of: storage) { bytes in
             switch family {
@@ -55,13 +55,13 @@ struct SocketAddress {
         }
     }
 
-    /// nil for a Unix socket's.
+    /// nil for a Unix socket.
     var port: Int? {
         guard family == AF_INET || family == AF_INET6 else { return nil }
         return withUnsafeBytes(of: storage) { Int($0[2]) << 8 | Int($0[3]) }
     }
 
-    /// Calls a function of the system that reads an address.
+    /// Calls a system function that reads an address.
     func read(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
         var copy = storage
         return withUnsafeMutablePointer(to: &copy) { pointer in
@@ -69,7 +69,7 @@ struct SocketAddress {
         }
     }
 
-    /// Calls a function of the system that writes an address.
+    /// Calls a system function that writes an address.
     mutating func write(_ body: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32) -> Int32 {
         length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         return withUnsafeMutablePointer(to: &storage) { pointer in
@@ -80,11 +80,11 @@ struct SocketAddress {
     }
 }
 
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 public struct Peer: Sendable, Hashable {
     /// nil over a Unix socket.
     public let address: IPAddress?
-    /// The user at the other end of a Unix socket, as the kernel says.
+    /// The user at the other end of a Unix socket, by SO_PEERCRED.
     public let userID: UInt32?
 
     public init(address: IPAddress? = nil, userID: UInt32? = nil) {

@@ -1,17 +1,17 @@
 import Glibc
 
-/// A socket that cannot be made or used, and what to do.
+/// A socket that cannot be made or used, with the remedy.
 public struct SocketFailure: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Of the system; 0 when the reason is another.
+    /// The system's error number; 0 for another reason.
     public let code: Int32
     public let description: String
 
-    init(_ what: String, _ code: Int32) {
+    init(_ failure: String, _ code: Int32) {
         self.code = code
-        description = "\(what): \(String(cString: strerror(code)))"
+        description = "\(failure): \(String(cString: strerror(code)))"
     }
 
-    /// - Parameter code: of the system, which the sentence explains.
+    /// - Parameter code: the system's error number, which the sentence explains.
     init(_ sentence: String, explaining code: Int32 = 0) {
         self.code = code
         description = sentence

@@ -1,64 +1,64 @@
-/// Timers, the next one first. Each of those who wait has one at most, and is let go of with it.
+/// A binary heap of timers, the earliest first. Each ``Watched`` has at most one, and is retained while it is set.
 struct TimerHeap {
     private var waiting: [Watched] = []
 
-    /// When the next one is due.
+    /// The earliest time.
     var next: UInt64? { waiting.first?.timerAt }
 
-    /// Sets a timer, or sets it to another time.
-    mutating func set(_ who: Watched, at time: UInt64) {
-        who.timerAt = time
-        if who.timerPlace < 0 {
-            who.timerPlace = waiting.count
-            waiting.append(who)
+    /// Sets a timer, or moves it to another time.
+    mutating func set(_ watched: Watched, at time: UInt64) {
+        watched.timerAt = time
+        if watched.timerIndex < 0 {
+            watched.timerIndex = waiting.count
+            waiting.append(watched)
         }
-        sift(up: who.timerPlace)
-        sift(down: who.timerPlace)
+        sift(up: watched.timerIndex)
+        sift(down: watched.timerIndex)
     }
 
-    mutating func remove(_ who: Watched) {
-        let place = who.timerPlace
-        guard place >= 0, let last = waiting.popLast() else { return }
-        (who.timerPlace, who.timerAt) = (-1, .max)
-        guard place < waiting.count else { return }
-        put(last, at: place)
-        sift(up: place)
-        sift(down: last.timerPlace)
+    mutating func remove(_ watched: Watched) {
+        let index = watched.timerIndex
+        guard index >= 0, let last = waiting.popLast() else { return }
+        (watched.timerIndex, watched.timerAt) = (-1, .max)
+        guard index < waiting.count else { return }
+        put(last, at: index)
+        sift(up: index)
+        sift(down: last.timerIndex)
     }
 
-    /// Takes one out that is due.
+    /// Removes a timer that is due.
     mutating func takeDue(at now: UInt64) -> Watched? {
         guard let first = waiting.first, first.timerAt <= now else { return nil }
         remove(first)
         return first
     }
 
-    private mutating func put(_ who: Watched, at place: Int) {
-        waiting[place] = who
-        who.timerPlace = place
+    private mutating func put(_ watched: Watched, at index: Int) {
+        waiting[index] = watched
+        watched.timerIndex = index
     }
 
     private mutating func sift(up start: Int) {
-        let who = waiting[start]
-        var place = start
-        while place > 0, who.timerAt < waiting[(place - 1) / 2].timerAt {
-            put(waiting[(place - 1) / 2], at: place)
-            place = (place - 1) / 2
+        let watched = waiting[start]
+        var index = start
+        while index > 0, watched.timerAt < waiting[(index - 1) / 2].timerAt {
+            put(waiting[(index - 1) / 2], at: index)
+            index = (index - 1) / 2
         }
-        put(who, at: place)
+        put(watched, at: index)
     }
 
     private mutating func sift(down start: Int) {
-        let who = waiting[start]
-        var place = start
+        let watched = waiting[start]
+        var index = start
         while true {
-            var child = 2 * place + 1
+            var child = 2 * index + 1
             guard child < waiting.count else { break }
             if child + 1 < waiting.count, waiting[child + 1].timerAt < waiting[child].timerAt { child += 1 }
-            guard waiting[child].timerAt < who.timerAt else { break }
-            put(waiting[child], at: place)
-            place = child
+            guard waiting[child].timerAt < watched.timerAt else { break }
+            put(waiting[child], at: index)
+            index = child
         }
-        put(who, at: place)
+        put(watched, at: index)
     }
 }

@@ -2,13 +2,12 @@ public import HTTP
 public import TLS
 public import X509
 
-/// A request of which the head has come, and the body not yet.
+/// A request whose head has been read; its body has not.
 public struct IncomingRequest: Sendable {
     public let head: HTTPRequest
-    /// Where it stands as the handler finds it: nothing of it is read before it is asked for.
     public let body: IncomingBody
     public let peer: Peer
-    /// Where the server listened for it, with the port that it has; nil for a request that came over no socket.
+    /// The listening address of the connection, with its actual port; nil for a request that came over no socket.
     public let listener: ListeningAddress?
     /// nil for plain HTTP.
     public let tls: TLSPeer?
@@ -24,12 +23,12 @@ public struct IncomingRequest: Sendable {
     }
 }
 
-/// What TLS knows of a client.
+/// A client's TLS session.
 public struct TLSPeer: Sendable {
-    /// The certificate that it has shown, if it was found good when the connection began, or the one that this resumes. It
-    /// may have expired since, and its authorities may have been replaced: look at the context's.
+    /// The client's certificate, verified when the session began; also of a resumed session. It may have expired since,
+    /// and its authorities may have been replaced: compare `context`.
     public let certificate: X509Certificate?
-    /// What the connection began with.
+    /// The context that the session began with.
     public let context: TLSContext
 
     init(certificate: X509Certificate?, context: TLSContext) {
@@ -40,26 +39,26 @@ public struct TLSPeer: Sendable {
 
 /// Why a body was not read.
 public enum BodyFailure: Error, Sendable, Hashable {
-    /// It is longer than so many bytes.
+    /// It is longer than this many bytes.
     case tooLong(Int)
-    /// The bodies of all requests would take more memory than they may.
+    /// The memory for the bodies of all requests is used up.
     case noRoom
-    /// It is not one by RFC 9112, or ends in its middle.
+    /// It violates RFC 9112, or is truncated.
     case malformed(MalformedMessage)
-    /// The connection has ended, or is about to: nobody reads the answer.
+    /// The connection has ended, or is about to: a response would not be read.
     case connectionEnded
-    /// It was asked for before.
+    /// It was collected before.
     case alreadyRead
 }
 
-/// A request's body, which is read when it is asked for: whoever is refused at the head sends it for nothing.
+/// A request's body. It is read on demand, so that a request refused by its head costs no memory for a body.
 public struct IncomingBody: Sendable {
     private let connection: Connection
     private let exchange: Exchange
 
     init(_ connection: Connection, _ exchange: Exchange) { (self.connection, self.exchange) = (connection, exchange) }
 
-    /// Reads all of it. A client that waits for 100 is told to go on.
+    /// Reads the whole body, after sending 100 (Continue) to a client that expects it.
     ///
     /// - Parameter longest: in bytes.
     public func collect(upTo longest: Int) async throws(BodyFailure) -> [UInt8] {

@@ -38,7 +38,7 @@ struct HealthCalls: Sendable {
                 }
                 return Response(
                     status: .ok, headers: [.contentType: PrometheusRegistry.contentType],
-                    body: .bytes(Array(await monitor.page().utf8)))
+                    body: Array(await monitor.page().utf8))
             },
         ]
     }

@@ -20,8 +20,8 @@ struct ConnectionLog: Sendable {
         case .acceptFailed(let failure):
             logger.error("A connection could not be accepted.", metadata: ["error": "\(failure)"])
         // An unfinished TLS handshake counts like an unfinished head.
-        case .handshakeTimedOut, .headTimedOut: counters.count(.headerTimeout)
-        case .handshakeFailed(let error, let peer):
+        case .tlsHandshakeTimedOut, .headTimedOut: counters.count(.headerTimeout)
+        case .tlsHandshakeFailed(let error, let peer):
             counters.count(.handshake)
             tlsLogger.debug("A TLS handshake failed.", metadata: ["address": "\(peer)", "reason": "\(error)"])
         case .bodyTimedOut: counters.count(.bodyTimeout)

@@ -42,7 +42,7 @@ struct ServerLimits: Sendable {
         configuration.connections = mostConnections
         configuration.connectionsPerAddress = settings.connectionsPerAddress
         configuration.bodies = settings.bodies
-        configuration.handshakeTimeout = .seconds(settings.headerTimeout)
+        configuration.tlsHandshakeTimeout = .seconds(settings.headerTimeout)
         configuration.headTimeout = .seconds(settings.headerTimeout)
         configuration.bodyTimeout = .seconds(settings.bodyTimeout)
         configuration.writeTimeout = .seconds(settings.writeTimeout)

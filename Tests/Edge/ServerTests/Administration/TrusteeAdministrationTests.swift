@@ -61,7 +61,7 @@ struct TrusteeAdministrationTests {
     )
     func regoTrail() async throws {
         try await StandInService.run { _, count in
-            OutgoingResponse(status: count == 1 ? .ok : .badRequest, body: .bytes(Array("{}".utf8)))
+            OutgoingResponse(status: count == 1 ? .ok : .badRequest, body: Array("{}".utf8))
         } _: { agent, base in
             try await RunningServer.run {
                 $0.agent.baseURL = base

@@ -52,7 +52,7 @@ struct ConnectionTests {
             settings,
             calls: [
                 Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
-                    Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
+                    Response(status: .unauthorized, body: Array("begins.".utf8))
                 }
             ]
         ) { server in
@@ -79,7 +79,7 @@ struct ConnectionTests {
             settings,
             calls: [
                 Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
-                    Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
+                    Response(status: .unauthorized, body: Array("begins.".utf8))
                 }
             ]
         ) { server in
@@ -124,16 +124,10 @@ struct ConnectionTests {
             settings,
             calls: [
                 Call(.get, "large", label: "probe", form: PlainText()) { _ in
-                    Response(
-                        status: .ok,
-                        body: .stream(length: nil) { writer in
-                            for _ in 0..<(size / 65_536) {
-                                try await writer.write([UInt8](repeating: 0x78, count: 65_536))
-                            }
-                        })
+                    Response(status: .ok, body: [UInt8](repeating: 0x78, count: size))
                 },
                 Call(.get, "kbs/v0", label: "probe", form: PlainText()) { _ in
-                    Response(status: .unauthorized, body: .bytes(Array("begins.".utf8)))
+                    Response(status: .unauthorized, body: Array("begins.".utf8))
                 },
             ]
         ) { server in
@@ -167,7 +161,7 @@ struct ConnectionTests {
                 Call(.post, "slow", label: "probe", body: .upTo(100), form: PlainText()) { request in
                     let body = try await request.bytes()
                     try await Task.sleep(for: .seconds(12))
-                    return Response(status: .ok, body: .bytes(body))
+                    return Response(status: .ok, body: body)
                 }
             ]
         ) { server in

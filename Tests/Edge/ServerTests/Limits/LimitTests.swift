@@ -130,7 +130,7 @@ struct SheddingTests {
                     let body = try await request.bytes()
                     waiting.withLock { $0 += 1 }
                     for await _ in gate {}
-                    return Response(status: .ok, body: .bytes(body))
+                    return Response(status: .ok, body: body)
                 },
                 Call(.post, "kbs/v0/auth", label: "challenge", form: PlainText()) { _ in Response(status: .ok) },
             ]
@@ -164,7 +164,7 @@ struct SheddingTests {
             calls: [
                 Call(.post, "kbs/v0/attest", label: "attest", body: Self.evidence, form: PlainText()) { request in
                     let body = try await request.bytes()
-                    return Response(status: .ok, body: .bytes(Array("\(body.count)".utf8)))
+                    return Response(status: .ok, body: Array("\(body.count)".utf8))
                 }
             ]
         ) { server in

@@ -227,7 +227,7 @@ struct CollectorTests {
     @Test("A collector that never answers does not keep a server from stopping", .timeLimit(.minutes(2)))
     func hanging() async throws {
         try await StandInService.run { _, _ in
-            StandInService.stalling(after: [0x7B])
+            await StandInService.silence()
         } _: { collector, base in
             let folder = try TemporaryFolder()
             let server = try await ServerProcess.start(folder, "--set", "tracing.otlp_endpoint=\(base)")

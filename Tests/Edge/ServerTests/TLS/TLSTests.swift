@@ -99,7 +99,7 @@ struct TLSTests {
 
     private static let greeting = Call(.get, "kbs/v0", label: "probe", form: PlainText()) { request in
         let certificate = request.certificate.map(Hex.encode) ?? "none"
-        return Response(status: .ok, body: .bytes(Array("\(certificate) begins.".utf8)))
+        return Response(status: .ok, body: Array("\(certificate) begins.".utf8))
     }
 
     @Test(

@@ -1,16 +1,16 @@
 import HTTP
 
-/// TLS handshakes of one loop that wait for their costly step.
+/// TLS handshakes of one loop that wait for their next step.
 ///
-/// Between two looks at its sockets a loop does such steps for a slice of time, so that requests that have come are
-/// answered first. Addresses take turns, so that a flood from one of them makes nobody else wait longer than for one step.
-final class HandshakeQueue {
-    /// In nanoseconds; one step is done at least.
+/// Between two polls of its sockets a loop does these costly steps for a slice of time, so that requests come first.
+/// Addresses take turns, so that a flood from one of them delays each other address by one step at most.
+final class TLSHandshakeQueue {
+    /// In nanoseconds; at least one step is done.
     private static let slice: UInt64 = 500_000
 
-    /// First come, first served, each address by itself. nil: callers without one.
+    /// Connections by address, in order of arrival. The key nil stands for callers without an address.
     private var waiting: [IPAddress?: Waiting] = [:]
-    /// The addresses whose turn comes next.
+    /// The order of the addresses.
     private var turns: [IPAddress?] = []
     private var nextTurn = 0
 
@@ -21,8 +21,8 @@ final class HandshakeQueue {
 
     var isEmpty: Bool { waiting.isEmpty }
 
-    func ask(_ connection: Connection) {
-        connection.isWaitingForTurn = true
+    func add(_ connection: Connection) {
+        connection.isInTLSHandshakeQueue = true
         let address = connection.peer.address?.limited
         if waiting[address] == nil { turns.append(address) }
         waiting[address, default: Waiting()].connections.append(connection)
@@ -31,7 +31,7 @@ final class HandshakeQueue {
     func workForASlice() {
         guard !isEmpty else { return }
         let start = EventLoop.clock()
-        repeat { takeNext()?.takeTurn() } while !isEmpty && EventLoop.clock() - start < Self.slice
+        repeat { takeNext()?.stepTLSHandshake() } while !isEmpty && EventLoop.clock() - start < Self.slice
     }
 
     private func takeNext() -> Connection? {
