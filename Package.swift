@@ -74,7 +74,7 @@ let rooms: [Target] = [
     base("Lifecycle", ["CProcess", "Concurrency", "Logging"]),
     base("Tracing", ["Concurrency", "Formats"]),
     base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "Files", "HTTP", "TLS", "X509"]),
-    base("HTTPClient", ["Bytes", "CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
+    base("HTTPClient", ["CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
     base("SQLite", ["CSQLite", "Concurrency"]),
     base("PostgreSQL", ["CLibPQ", "COpenSSLStart", "Files"]),
     base("Arguments", ["Bytes", "Concurrency", "Files"]),
@@ -179,7 +179,7 @@ let testTargets: [Target] = [
     tests("Base", "JOSETests", ["Bytes", "Crypto", "Formats", "JOSE", "TestSupport"], exclude: ["independent.py"]),
     tests("Base", "LifecycleTests", ["Concurrency", "Lifecycle", "Logging"]),
     tests("Base", "HTTPTests", ["Bytes", "HTTP"]),
-    tests("Base", "HTTPClientTests", ["Bytes", "Concurrency", "HTTP", "HTTPClient", "TLS", "TLSSupport", "X509"]),
+    tests("Base", "HTTPClientTests", ["Concurrency", "HTTP", "HTTPClient", "TLS", "TLSSupport", "X509"]),
     tests(
         "Base", "HTTPServerTests",
         ["Bytes", "Concurrency", "EdgeSupport", "HTTP", "HTTPServer", "TLS", "TLSSupport", "TestSupport", "X509"]),

@@ -1,7 +1,6 @@
 import HTTP
 
-/// Where a request goes: read strictly, once, and written out anew for libcurl, so that the two cannot read it
-/// differently.
+/// A request's destination: a URL, parsed strictly once and written anew for libcurl, so that both agree on it.
 struct Destination: Sendable, Hashable {
     enum Scheme: String { case http, https }
 
@@ -11,19 +10,17 @@ struct Destination: Sendable, Hashable {
     let port: Int
     /// With the query.
     let target: String
-    /// The socket that takes the place of host and port.
+    /// A Unix socket's path, in place of host and port.
     let socket: String?
 
     /// - Parameters:
     ///   - url: `http://…`, `https://…`, or `unix:` and a socket's path.
-    ///   - path: is put behind it.
+    ///   - path: appended to the URL's path.
     init(_ url: String, _ path: String) throws(HTTPClientError) {
-        if let socket = Self.rest(of: url, after: "unix:") {
-            self.scheme = .http
-            self.host = "localhost"
-            self.port = 80
-            self.socket = try Self.checked(socket: socket)
-            self.target = try Self.checked(target: path)
+        if url.hasPrefix("unix:") {
+            (self.scheme, self.host, self.port) = (.http, "localhost", 80)
+            socket = try Self.checked(socket: url.dropFirst("unix:".count))
+            target = try Self.checked(target: path)
             return
         }
         let (scheme, rest) = try Self.scheme(of: url)
@@ -41,15 +38,15 @@ struct Destination: Sendable, Hashable {
         self.target = try Self.checked(target: base + path)
     }
 
-    /// Whom people know it as: `host:port`, or the socket's path.
+    /// For errors: `host:port`, or `the socket /path`.
     var name: String { socket.map { "the socket \($0)" } ?? "\(bracketed):\(port)" }
 
-    /// As libcurl gets it.
+    /// For libcurl.
     var url: String { "\(scheme.rawValue)://\(bracketed):\(port)\(target)" }
 
     private var bracketed: String { host.contains(":") ? "[\(host)]" : host }
 
-    /// Whether it is on this machine by its name.
+    /// Whether its name or address is this machine's.
     var isLocal: Bool { socket != nil || IPAddress.isThisMachine(host) }
 
     private static func scheme(of url: String) throws(HTTPClientError) -> (Scheme, Substring) {
@@ -58,16 +55,14 @@ struct Destination: Sendable, Hashable {
             throw HTTPClientError(.request, "A URL begins with https://, http:// or unix:, and this one does not.")
         }
         guard let scheme = Scheme(rawValue: url[..<colon].lowercased()) else {
-            throw HTTPClientError(
-                .request, "Only https://, http:// and unix: are spoken, and the URL asks for another.")
+            throw HTTPClientError(.request, "The URL's scheme is not supported: use https://, http:// or unix:.")
         }
         return (scheme, url[colon...].dropFirst(3))
     }
 
-    /// - Parameter standard: the port where none is named.
-    static func hostAndPort(_ authority: String, _ standard: Int) throws(HTTPClientError) -> (String, Int) {
+    static func hostAndPort(_ authority: String, _ defaultPort: Int) throws(HTTPClientError) -> (String, Int) {
         var host = authority[...]
-        var port = standard
+        var port = defaultPort
         if let bracket = authority.lastIndex(of: "]"), authority.hasPrefix("[") {
             host = authority[authority.index(after: authority.startIndex)..<bracket]
             let behind = authority[authority.index(after: bracket)...]
@@ -88,22 +83,22 @@ struct Destination: Sendable, Hashable {
 
     private static let unusableHost = HTTPClientError(
         .request,
-        "The URL's host is no name such as kbs.example.org, nor an address: write names of other alphabets in "
+        "The URL's host is neither a name such as kbs.example.org nor an address: write names of other alphabets in "
             + "their xn-- form, and IPv6 addresses in brackets.")
 
     private static func number(_ digits: Substring) throws(HTTPClientError) -> Int {
         guard (1...5).contains(digits.utf8.count), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
             let number = Int(digits), (1...65_535).contains(number)
-        else { throw HTTPClientError(.request, "The URL's port is no number from 1 to 65535.") }
+        else { throw HTTPClientError(.request, "The URL's port is not a number from 1 to 65535.") }
         return number
     }
 
-    /// A name of letters, digits, `-`, `_` and dots, or an IPv4 address in its one form. Shorter and octal forms, which
-    /// some readers take, are refused.
+    /// A name of letters, digits, `-`, `_` and dots, or an IPv4 address in dotted decimal. The shorter and octal forms of
+    /// `inet_aton` are refused.
     private static func isName(_ host: Substring) -> Bool {
         guard (1...253).contains(host.utf8.count) else { return false }
         let labels = host.split(separator: ".", omittingEmptySubsequences: false)
-        // A dot at the end is a name's whole form.
+        // A trailing dot marks a fully qualified name.
         guard let last = labels.last(where: { !$0.isEmpty }) else { return false }
         guard last.utf8.allSatisfy({ (0x30...0x39).contains($0) }) || last.lowercased().hasPrefix("0x") else {
             return labels.dropLast(labels.last == "" ? 1 : 0).allSatisfy { label in
@@ -124,7 +119,7 @@ struct Destination: Sendable, Hashable {
     private static func checked(socket path: Substring) throws(HTTPClientError) -> String {
         guard path.hasPrefix("/"), path.utf8.count <= 107, !path.utf8.contains(0) else {
             throw HTTPClientError(
-                .request, "Behind unix: stands the whole path of a socket, at most 107 bytes: unix:/run/kbs/kbs.sock.")
+                .request, "unix: takes a socket's absolute path of at most 107 bytes: unix:/run/kbs/kbs.sock.")
         }
         return String(path)
     }
@@ -146,7 +141,4 @@ struct Destination: Sendable, Hashable {
         return target
     }
 
-    private static func rest(of text: String, after prefix: String) -> Substring? {
-        text.hasPrefix(prefix) ? text.dropFirst(prefix.count) : nil
-    }
 }

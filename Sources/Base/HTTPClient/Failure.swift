@@ -3,16 +3,16 @@ import Glibc
 import HTTP
 
 extension HTTPClientError {
-    static let outOfMeans = HTTPClientError(
+    static let exhausted = HTTPClientError(
         .system, "No request can be sent: the process has no memory, thread or descriptor left for it.")
 }
 
-/// What libcurl's codes mean to people.
+/// libcurl's error codes as sentences.
 extension Transfer {
     func result(_ code: CURLcode) -> Result<HTTPClientResponse, HTTPClientError> {
         guard code == CURLE_OK else { return .failure(failure(code)) }
         let response = response()
-        // Where the proxy passes the request on as a whole, its own refusal comes as if it were the answer.
+        // Without a tunnel, the proxy's own refusal arrives as the response.
         if let proxy, destination.scheme == .http, response.status.code == 407 {
             return .failure(Self.refusal(of: proxy, 407, destination))
         }
@@ -34,30 +34,25 @@ extension Transfer {
             return HTTPClientError(
                 .certificate,
                 hasOwnAuthorities
-                    ? "The authorities that \(name) is to be checked by are no certificates in PEM."
+                    ? "The authorities for \(name) are not certificates in PEM."
                     : "This machine has no certificate authorities to check \(name) by: install ca-certificates, or "
                         + "\(trustAdvice).")
-        case CURLE_SSL_CERTPROBLEM:
-            return HTTPClientError(
-                .request,
-                "The client's certificate and key for \(name) cannot be used: they must belong together, in "
-                    + "PEM, the key without a passphrase.")
         case CURLE_WRITE_ERROR where excess != nil, CURLE_RECV_ERROR where excess != nil:
             return HTTPClientError(
                 .size,
                 excess == .head
-                    ? "The header of \(name)'s answer is too long."
-                    : "The answer of \(name) is longer than \(limit) bytes.")
+                    ? "The header of \(name)'s response is too long."
+                    : "The response of \(name) is longer than \(limit) bytes.")
         case CURLE_GOT_NOTHING, CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_PARTIAL_FILE:
             return handshakeEnded
-                ?? HTTPClientError(.interrupted, "\(name) closed the connection before its answer was complete.")
+                ?? HTTPClientError(.interrupted, "\(name) closed the connection before its response was complete.")
         case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING:
             return HTTPClientError(
                 .notHTTP,
                 destination.scheme == .http
-                    ? "\(name) does not answer in HTTP: if it expects TLS, use https://."
-                    : "\(name) does not answer in HTTP.")
-        case CURLE_OUT_OF_MEMORY, CURLE_FAILED_INIT: return .outOfMeans
+                    ? "\(name) does not speak HTTP: if it expects TLS, use https://."
+                    : "\(name) does not speak HTTP.")
+        case CURLE_OUT_OF_MEMORY, CURLE_FAILED_INIT: return .exhausted
         default: return HTTPClientError(.interrupted, "The exchange with \(name) broke off (\(code.rawValue)).")
         }
     }
@@ -68,30 +63,30 @@ extension Transfer {
         let name = destination.name
         switch Int32(clamping: number(CURLINFO_OS_ERRNO)) {
         case ECONNREFUSED where destination.socket != nil:
-            return HTTPClientError(.refused, "Nobody listens on \(name): is the server running?")
+            return HTTPClientError(.refused, "Nothing listens on \(name): is the server running?")
         case ECONNREFUSED:
             return HTTPClientError(
-                .refused, "Nobody listens on \(name): is the server running, and is that its port?")
+                .refused, "Nothing listens on \(name): is the server running, and is that its port?")
         case ENOENT, ENOTDIR:
-            return HTTPClientError(.refused, "There is no socket there: \(name). Is the server running?")
+            return HTTPClientError(.refused, "The file of \(name) does not exist: is the server running?")
         case EACCES where destination.socket != nil, EPERM where destination.socket != nil:
             return HTTPClientError(
                 .unreachable, "User \(geteuid()) may not use \(name): see its owner, group and mode.")
-        case ETIMEDOUT: return HTTPClientError(.time, "No connection to \(name) came about in time.")
-        case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .outOfMeans
+        case ETIMEDOUT: return HTTPClientError(.time, "Connecting to \(name) timed out.")
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted
         default:
             return HTTPClientError(
-                .unreachable, "No way leads to \(name): is the network up, and the address right?")
+                .unreachable, "\(name) is unreachable: is the network up, and the address right?")
         }
     }
 
-    /// Whether there was a connection, with TLS on it or not yet: libcurl's time of connecting is taken after TLS.
+    /// Whether TCP was connected. libcurl's connect time is set only after the TLS handshake.
     private var isConnected: Bool { destination.socket != nil || number(CURLINFO_LOCAL_PORT) != 0 }
 
-    /// How far it had come when the time was over.
+    /// The error of a timeout, by the step that was reached.
     private func timeout(through proxy: Proxy?) -> HTTPClientError {
         let name = destination.name
-        let way = proxy.map { " through the proxy \($0.name)" } ?? ""
+        let route = proxy.map { " through the proxy \($0.name)" } ?? ""
         let time = timeoutText
         if !has(CURLINFO_NAMELOOKUP_TIME_T) {
             return HTTPClientError(
@@ -101,13 +96,13 @@ extension Transfer {
         if !isConnected {
             return HTTPClientError(
                 .time,
-                "No connection to \(name)\(way) came about within \(time): is it running, and does a firewall let "
-                    + "this through?")
+                "Connecting to \(name)\(route) took longer than \(time): is it running, and does a firewall let this "
+                    + "through?")
         }
         if destination.scheme == .https, !has(CURLINFO_APPCONNECT_TIME_T) {
-            return HTTPClientError(.time, "The TLS handshake with \(name)\(way) did not end within \(time).")
+            return HTTPClientError(.time, "The TLS handshake with \(name)\(route) took longer than \(time).")
         }
-        return HTTPClientError(.time, "\(name)\(way) did not answer within \(time).")
+        return HTTPClientError(.time, "\(name)\(route) did not answer within \(time).")
     }
 
     private var timeoutText: String {
@@ -123,40 +118,40 @@ extension Transfer {
         return HTTPClientError(.certificate, verdict.sentence(destination, trustAdvice))
     }
 
-    /// libcurl tells no more than OpenSSL's text, so what is needed is looked for in it.
+    /// Classifies OpenSSL's text: libcurl gives nothing else.
     private var handshakeFailure: HTTPClientError {
         let name = destination.name
-        let text = complaintText
+        let text = errorText
         func has(_ words: String...) -> Bool { words.contains { text.contains($0) } }
         if has("wrong version number", "packet length too long", "http request", "record layer failure") {
             return HTTPClientError(.tls, "\(name) does not speak TLS: use http://, or the port where it speaks TLS.")
         }
         if has("certificate required", "alert bad certificate", "alert unknown ca", "alert certificate") {
-            return HTTPClientError(.tls, "\(name) wants a client certificate, or does not take this one.")
+            return HTTPClientError(.tls, "\(name) requires a client certificate, which is not supported.")
         }
         if has("protocol version", "unsupported protocol", "no protocols available") {
             return HTTPClientError(
                 .tls, "\(name) and this client have no version of TLS in common: 1.2 or 1.3 is needed.")
         }
         if has("handshake failure", "no shared cipher", "insufficient security") {
-            return HTTPClientError(.tls, "\(name) and this client have no way of TLS in common.")
+            return HTTPClientError(.tls, "\(name) and this client have no TLS cipher suite in common.")
         }
         if has("unrecognized name") {
             return HTTPClientError(.tls, "\(name) has no certificate for the name \(destination.host).")
         }
         if has("key too small", "dh key too small", "md too weak") {
-            return HTTPClientError(.tls, "\(name) has a key that is too weak for this machine's rules.")
+            return HTTPClientError(.tls, "\(name) has a key that is too weak for this system's security level.")
         }
         if has("certificate verify failed") || has("routines") && !has("SSL routines") {
-            // A signature that does not fit its key: an authority of the same name, say. OpenSSL's first complaint is
-            // then of its own decoder's, and libcurl does not see through it.
+            // An invalid signature, e.g. by another authority of the same name: OpenSSL's first error is then its
+            // decoder's, which libcurl does not recognise.
             return HTTPClientError(.certificate, CertificateVerdict.unknownAuthority.sentence(destination, trustAdvice))
         }
         if has("SSL_ERROR_SYSCALL", "unexpected eof", "Connection reset"), let ended = handshakeEnded { return ended }
         return HTTPClientError(.tls, "The TLS handshake with \(name) failed.")
     }
 
-    /// When the server went away in the middle of the handshake.
+    /// The error of a connection that the server closed during the TLS handshake.
     private var handshakeEnded: HTTPClientError? {
         guard destination.scheme == .https, isConnected, !has(CURLINFO_APPCONNECT_TIME_T) else { return nil }
         return HTTPClientError(
@@ -166,14 +161,14 @@ extension Transfer {
 
     // MARK: Proxies
 
-    /// - Returns: nil when it is not the proxy's fault.
+    /// - Returns: nil when the proxy is not the cause.
     private func failure(_ code: CURLcode, of proxy: Proxy) -> HTTPClientError? {
-        let (name, place) = (proxy.name, proxy.variable)
+        let (name, variable) = (proxy.name, proxy.variable)
         switch code {
         case CURLE_COULDNT_RESOLVE_PROXY:
-            return HTTPClientError(.proxy, "The proxy's name has no address: \(name), of \(place).")
+            return HTTPClientError(.proxy, "The name of the proxy \(name) (\(variable)) has no address.")
         case CURLE_COULDNT_CONNECT:
-            return HTTPClientError(.proxy, "The proxy \(name), of \(place), cannot be reached.")
+            return HTTPClientError(.proxy, "The proxy \(name) (\(variable)) cannot be reached.")
         case CURLE_OPERATION_TIMEDOUT: return timeout(through: proxy)
         case CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING, CURLE_PROXY:
             let answer = number(CURLINFO_HTTP_CONNECTCODE)
@@ -181,8 +176,8 @@ extension Transfer {
             guard answer == 0 else { return nil }
             return HTTPClientError(
                 .proxy,
-                "The proxy \(name), of \(place), closed the connection: does it speak HTTP, and let requests "
-                    + "through to \(destination.name)?")
+                "The proxy \(name) (\(variable)) closed the connection: does it speak HTTP, and let requests through to "
+                    + "\(destination.name)?")
         default: return nil
         }
     }
@@ -192,21 +187,21 @@ extension Transfer {
             return HTTPClientError(
                 .proxy,
                 proxy.user == nil
-                    ? "The proxy \(proxy.name) wants a user and password: put them into \(proxy.variable), before an @."
-                    : "The proxy \(proxy.name) does not take the user and password of \(proxy.variable).")
+                    ? "The proxy \(proxy.name) requires a user and password: put them into \(proxy.variable), before an @."
+                    : "The proxy \(proxy.name) refuses the user and password of \(proxy.variable).")
         }
         return HTTPClientError(
             .proxy,
-            "The proxy \(proxy.name) does not pass on to \(destination.name) (it answered \(status)): have it allowed "
-                + "there, or add the name to no_proxy.")
+            "The proxy \(proxy.name) refuses to connect to \(destination.name) (status \(status)): allow it there, or "
+                + "add the name to no_proxy.")
     }
 }
 
-/// What OpenSSL found of a server's certificate.
+/// OpenSSL's result for a server's certificate.
 private struct CertificateVerdict {
-    /// An `X509_V_ERR_` number; 0 and 1: the chain is good, and the name is another.
+    /// An `X509_V_ERR_` number; 0 and 1 for a valid chain with another name.
     private let number: Int
-    /// Of the certificate.
+    /// The certificate's names.
     private let names: [String]
 
     init(_ number: Int, names: [String] = []) { (self.number, self.names) = (number, names) }
@@ -219,18 +214,19 @@ private struct CertificateVerdict {
         case 0, 1, 62, 64:
             "The certificate of \(name) is for another name than \(destination.host)"
                 + (names.isEmpty
-                    ? ", and says none: it must be made anew with this one."
+                    ? ", and has none: issue one with this name."
                     : ": it has \(names.joined(separator: ", ")). Use one of those in the URL, or a certificate with this "
                         + "one.")
         case 9: "The certificate of \(name) is not valid yet: compare the clocks of the two machines."
-        case 10: "The certificate of \(name), or one that it rests on, has expired: it must be renewed there."
-        case 18: "The certificate of \(name) is not trusted, it vouches for itself: \(advice)."
+        case 10: "The certificate of \(name), or one of its authorities, has expired: it must be renewed there."
+        case 18: "The certificate of \(name) is self-signed and not trusted: \(advice)."
         case 2, 19, 20, 21, 27, 28:
-            "The certificate of \(name) is not trusted, it is of an authority that is not known here: \(advice)."
+            "The certificate of \(name) is of an unknown authority and not trusted: \(advice)."
         case 23: "The certificate of \(name) has been revoked."
         case 26: "The certificate of \(name) is not for servers."
-        case 66, 67, 68: "The certificate of \(name), or one that it rests on, is too weak for this machine's rules."
-        case 24, 25, 22, 32, 79: "The certificate of \(name) rests on one that may not vouch for others: \(advice)."
+        case 66, 67, 68:
+            "The certificate of \(name), or one of its authorities, is too weak for this system's security level."
+        case 24, 25, 22, 32, 79: "The certificate of \(name) was issued by one that is not an authority's: \(advice)."
         default: "The certificate of \(name) is not trusted (X.509 error \(number)): \(advice)."
         }
     }

@@ -1,46 +1,32 @@
-public import Bytes
 public import HTTP
 
-/// Asks servers over HTTP/1.1: one call, from the request to the whole answer, within a time and a size.
+/// An HTTP/1.1 client: one call sends a request and returns the whole response, within a timeout and a size limit.
 ///
-/// It follows no redirect, since one could lead away from TLS with the credentials, keeps no cookies, and asks for no
-/// compression. All clients share one thread and its idle connections; there is nothing to shut down.
+/// It follows no redirects (one could lead away from TLS with the credentials), keeps no cookies and asks for no
+/// compression. All clients share one thread and its idle connections; none needs shutting down.
 public struct HTTP1Client: Sendable {
     public struct Configuration: Sendable {
-        /// Whom to trust, in PEM: authorities, or the very certificate of a server. nil: the system's authorities.
+        /// Trust anchors in PEM: authorities, or the server's own certificate; nil for the system's authorities.
         public var authorities: [UInt8]?
-        /// What to prove itself with to servers that ask for it.
-        public var identity: Identity?
-        /// Whether a server must prove who it is. Without that nothing secret may be sent.
+        /// Whether the server's certificate is verified. Without it no secret may be sent.
         public var verifiesServer = true
         public var proxies = ProxySettings.ofProcess
-        /// What to do about a server that is not trusted, as the end of a sentence, e.g. "name its authority with --ca".
+        /// The remedy for an untrusted server, as the end of a sentence, e.g. "name its authority with --ca".
         public var trustAdvice = "name its authority"
 
         public init() {}
-    }
-
-    /// A certificate with its key.
-    public struct Identity: Sendable {
-        let certificates: [UInt8]
-        let key: Secret
-
-        /// - Parameters:
-        ///   - certificates: PEM, the client's own first.
-        ///   - key: PEM, without a passphrase.
-        public init(certificates: [UInt8], key: Secret) { (self.certificates, self.key) = (certificates, key) }
     }
 
     private let configuration: Configuration
 
     public init(_ configuration: Configuration = Configuration()) { self.configuration = configuration }
 
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the response.
     ///
     /// - Parameters:
-    ///   - timeout: for everything, from the name's lookup to the answer's last byte.
-    ///   - limit: the longest body that is taken, in bytes.
-    /// - Throws: ``HTTPClientError``, or `CancellationError` when the task is cancelled, which ends the transfer.
+    ///   - timeout: for the whole call, from the name's resolution to the response's last byte.
+    ///   - limit: for the body, in bytes.
+    /// - Throws: ``HTTPClientError``; `CancellationError` when the task is cancelled, which ends the transfer.
     public func execute(
         _ request: HTTPClientRequest, timeout: Duration, upTo limit: Int
     ) async throws -> HTTPClientResponse {
@@ -49,12 +35,12 @@ public struct HTTP1Client: Sendable {
     }
 }
 
-/// A request: what is asked of whom.
+/// A client's request.
 public struct HTTPClientRequest: Sendable {
     public var method: HTTPRequest.Method
-    /// `https://host[:port]`, `http://host[:port]`, with a path and query or without; or `unix:` and a socket's path.
+    /// `https://host[:port]` or `http://host[:port]`, optionally with a path and query; or `unix:` and a socket's path.
     public var url: String
-    /// Comes behind the URL's own path.
+    /// Appended to the URL's path.
     public var path: String
     public var headers: HTTPFields
     public var body: [UInt8]?
@@ -70,7 +56,7 @@ public struct HTTPClientRequest: Sendable {
         self.body = body
     }
 
-    /// Checks a field's value and adds it.
+    /// Adds a field, after checking its value.
     ///
     /// - Throws: ``HTTPClientError``, which does not repeat the value.
     public mutating func add(_ name: HTTPField.Name, _ value: String) throws(HTTPClientError) {
@@ -79,7 +65,7 @@ public struct HTTPClientRequest: Sendable {
     }
 }
 
-/// An answer, whatever its status.
+/// A response of any status.
 public struct HTTPClientResponse: Sendable {
     public let status: HTTPResponse.Status
     public let headers: HTTPFields
@@ -91,6 +77,6 @@ public struct HTTPClientResponse: Sendable {
         self.body = body
     }
 
-    /// The body, as far as it is UTF-8.
+    /// The body as UTF-8, with invalid parts replaced.
     public var text: String { String(decoding: body, as: UTF8.self) }
 }

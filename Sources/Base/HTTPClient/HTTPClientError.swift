@@ -1,31 +1,31 @@
-/// Why there is no answer, in a sentence that names the address and says what to do.
+/// A failed call, as a sentence that names the address and the remedy.
 ///
-/// It holds no credential, no path, no query, and no text of a library.
+/// It holds no credential, path or query, and no library's text.
 public struct HTTPClientError: Error, Sendable, Hashable, CustomStringConvertible {
     public enum Reason: String, Sendable, Hashable, CaseIterable {
-        /// The request cannot be sent: its address, or a field of its.
+        /// The request is invalid: its URL or a field.
         case request
-        /// The name has no address.
+        /// The name cannot be resolved.
         case name
-        /// Nobody listens there.
+        /// The connection was refused.
         case refused
-        /// No way leads there.
+        /// There is no route, or no access to the socket.
         case unreachable
-        /// The deadline passed.
+        /// The timeout passed.
         case time
         /// The server's certificate is not trusted.
         case certificate
-        /// TLS came to nothing otherwise.
+        /// The TLS handshake failed otherwise.
         case tls
         /// The proxy cannot be used, or refuses.
         case proxy
-        /// The answer is longer than it may be.
+        /// The response exceeds a limit.
         case size
-        /// The connection broke off.
+        /// The connection ended within the call.
         case interrupted
-        /// What came is not HTTP.
+        /// The response is not HTTP.
         case notHTTP = "not_http"
-        /// The system gave out: no memory, no descriptors.
+        /// Memory, threads or descriptors are exhausted.
         case system
     }
 
@@ -37,7 +37,7 @@ public struct HTTPClientError: Error, Sendable, Hashable, CustomStringConvertibl
         self.description = description
     }
 
-    /// Whether the same request may be answered another time.
+    /// Whether a retry may succeed.
     public var isTransient: Bool {
         switch reason {
         case .request, .certificate, .tls, .size, .notHTTP: false

@@ -1,20 +1,19 @@
 import Glibc
 import HTTP
 
-/// Through which proxy requests go, as the usual variables of the environment say: `https_proxy`, `http_proxy` and
-/// `no_proxy`.
+/// The proxies for requests, by default from the environment: `https_proxy`, `http_proxy` and `no_proxy`.
 ///
-/// `HTTPS_PROXY` and `NO_PROXY` are read too; `HTTP_PROXY` is not, since a web server's programs get a client's `Proxy`
-/// field under that name. libcurl's own reading is switched off. Loopback and sockets never go through a proxy.
+/// `HTTPS_PROXY` and `NO_PROXY` are read too; `HTTP_PROXY` is not, since CGI programs get a client's `Proxy` field under
+/// that name. libcurl's own reading is switched off. Requests to loopback and Unix sockets never use a proxy.
 public struct ProxySettings: Sendable, Hashable {
-    /// A proxy, or why the variable's value is none.
+    /// A proxy, or the error of the variable's value.
     private let secure, plain: Result<Proxy, HTTPClientError>?
     private let exceptions: [Exception]
 
     /// No proxy.
     public static let none = ProxySettings(environment: [:])
 
-    /// This process' environment, as it is now.
+    /// From this process's current environment.
     public static var ofProcess: ProxySettings {
         let names = ["https_proxy", "HTTPS_PROXY", "http_proxy", "no_proxy", "NO_PROXY"]
         return ProxySettings(
@@ -37,13 +36,13 @@ public struct ProxySettings: Sendable, Hashable {
         exceptions = Self.exceptions(first("no_proxy", "NO_PROXY")?.value ?? "")
     }
 
-    /// One proxy for every request, as a setting names it.
+    /// One proxy for all requests, from a setting.
     ///
     /// - Parameters:
-    ///   - proxy: `http://host[:port]` or `https://…`, without credentials: a setting is shown to whoever may read settings.
-    ///   - exceptions: as `no_proxy` has them; nil for that variable's.
-    ///   - setting: its name, for errors.
-    /// - Throws: ``HTTPClientError`` when it is no proxy's address.
+    ///   - proxy: `http://host[:port]` or `https://…`, without credentials, since settings are shown.
+    ///   - exceptions: in the form of `no_proxy`; nil for that variable's.
+    ///   - setting: the setting's name, for errors.
+    /// - Throws: ``HTTPClientError`` when it is not a proxy's address.
     public init(proxy: String, exceptions: String?, named setting: String) throws(HTTPClientError) {
         let proxy = try Proxy(proxy, from: setting)
         guard proxy.user == nil else {
@@ -59,8 +58,8 @@ public struct ProxySettings: Sendable, Hashable {
         text.split { $0 == "," || $0 == " " || $0 == "\t" }.compactMap { Exception($0) }
     }
 
-    /// - Returns: nil when a request goes there directly.
-    /// - Throws: ``HTTPClientError`` when a proxy is wanted, and the variable names none.
+    /// - Returns: nil for a direct connection.
+    /// - Throws: ``HTTPClientError`` when the proxy's variable is malformed.
     func proxy(for destination: Destination) throws(HTTPClientError) -> Proxy? {
         guard let proxy = destination.scheme == .https ? secure : plain, !destination.isLocal,
             !exceptions.contains(where: { $0.covers(destination) })
@@ -69,20 +68,20 @@ public struct ProxySettings: Sendable, Hashable {
     }
 }
 
-/// A proxy for HTTP.
+/// An HTTP proxy.
 struct Proxy: Sendable, Hashable {
     /// `http://host:port`, without credentials.
     let url: String
     /// `host:port`.
     let name: String
     let user, password: String?
-    /// Where it was named.
+    /// The variable or setting that names it.
     let variable: String
 
-    /// - Parameter text: `http://[user:password@]host[:port]`, or `https://…`; without a scheme it is `http://`.
+    /// - Parameter text: `http://[user:password@]host[:port]` or `https://…`; the scheme defaults to `http://`.
     init(_ text: String, from variable: String) throws(HTTPClientError) {
         let unusable = HTTPClientError(
-            .proxy, "\(variable) holds something else than a proxy's address, such as http://proxy.example.org:3128.")
+            .proxy, "\(variable) is not a proxy's address, such as http://proxy.example.org:3128.")
         var rest = text[...]
         var scheme = Destination.Scheme.http
         if let mark = text.utf8.firstIndex(of: UInt8(ascii: ":")), text[mark...].hasPrefix("://") {
@@ -117,14 +116,13 @@ struct Proxy: Sendable, Hashable {
         (self.user, self.password) = (user, password)
     }
 
-    /// nil for what would end a C string or is not UTF-8.
+    /// nil for text with a NUL, or that is not UTF-8.
     private static func decoded(_ text: Substring) -> String? {
         PercentEncoding.decode(text).flatMap { $0.utf8.contains(0) ? nil : $0 }
     }
 }
 
-/// An entry of `no_proxy`: a name with everything under it, an address, a network, or `*`; a name or an address with a
-/// port is that port's only.
+/// An entry of `no_proxy`: a name with its subdomains, an address, a network, or `*`. A name or address may have a port.
 private struct Exception: Sendable, Hashable {
     private enum Host: Hashable {
         case any

@@ -1,12 +1,11 @@
-import Bytes
 import CCurl
 import Concurrency
 import Glibc
 import HTTP
 
-/// One request on its way: what libcurl needs for it, and what came so far.
+/// One transfer: its libcurl handle and options, and the received part of the response.
 ///
-/// It is made by who asks, and from then on belongs to the thread of transfers, all but the continuation.
+/// The caller makes it. From then on it is confined to ``TransferThread``, except for `waiting`.
 final class Transfer: @unchecked Sendable {
     let destination: Destination
     let proxy: Proxy?
@@ -17,36 +16,32 @@ final class Transfer: @unchecked Sendable {
     private let method: String
     private let lines: [String]
     private let authorities: [UInt8]?
-    private let identity: HTTP1Client.Identity?
     private let verifiesServer: Bool
 
-    /// libcurl's handle and what it points into, for as long as the transfer runs.
+    /// libcurl's handle and the memory that it points to, while the transfer runs.
     private(set) var easy: UnsafeMutableRawPointer?
     private var list: UnsafeMutablePointer<curl_slist>?
     private var body: UnsafeMutableRawBufferPointer?
     private var roots: UnsafeMutableRawBufferPointer?
-    private var certificates: UnsafeMutableRawBufferPointer?
-    private var key: UnsafeMutableRawBufferPointer?
-    private let complaint = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
+    private let errorBuffer = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
     private var received: [UInt8] = []
     private var headBytes = 0
-    /// Which limit the answer went over.
+    /// The limit that the response exceeded.
     private(set) var excess: Excess?
 
     enum Excess { case head, body }
 
     private static let longestHead = 64 * 1_024
 
-    private let waiting = Lock(Waiting.nobody)
+    private let waiting = Lock(Waiting.notYet)
 
-    /// Who waits for the answer: each is told once.
+    /// The caller's continuation, which is resumed once.
     private enum Waiting {
-        /// Not yet.
-        case nobody
+        case notYet
         case caller(CheckedContinuation<HTTPClientResponse, any Error>)
-        case told
-        /// It ended before anybody waited.
+        case resumed
+        /// The transfer ended before the caller waited.
         case ended(Result<HTTPClientResponse, any Error>)
     }
 
@@ -61,29 +56,28 @@ final class Transfer: @unchecked Sendable {
         method = request.method.rawValue
         lines = try HeaderLine.all(of: request)
         authorities = configuration.authorities
-        identity = configuration.identity
         verifiesServer = configuration.verifiesServer
         trustAdvice = configuration.trustAdvice
-        complaint.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+        errorBuffer.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         body = request.body.map(Self.copy)
     }
 
     deinit {
         release()
         Self.wipe(&body)
-        complaint.deallocate()
+        errorBuffer.deallocate()
     }
 
-    // MARK: Who waits
+    // MARK: The caller
 
-    /// - Returns: false when it is over already, and the caller has been told.
+    /// - Returns: false when the transfer has ended, and the caller is resumed.
     func wait(with continuation: CheckedContinuation<HTTPClientResponse, any Error>) -> Bool {
         let ended = waiting.withLock { waiting -> Result<HTTPClientResponse, any Error>? in
             guard case .ended(let result) = waiting else {
                 waiting = .caller(continuation)
                 return nil
             }
-            waiting = .told
+            waiting = .resumed
             return result
         }
         guard let ended else { return true }
@@ -91,23 +85,23 @@ final class Transfer: @unchecked Sendable {
         return false
     }
 
-    /// Tells the caller, the first time.
+    /// Resumes the caller, the first time.
     func finish(_ result: Result<HTTPClientResponse, any Error>) {
         let caller = waiting.withLock { waiting -> CheckedContinuation<HTTPClientResponse, any Error>? in
             switch waiting {
-            case .nobody:
+            case .notYet:
                 waiting = .ended(result)
                 return nil
             case .caller(let continuation):
-                waiting = .told
+                waiting = .resumed
                 return continuation
-            case .told, .ended: return nil
+            case .resumed, .ended: return nil
             }
         }
         caller?.resume(with: result)
     }
 
-    /// Whether the caller has not been told yet.
+    /// Whether the caller waits.
     var isAwaited: Bool {
         waiting.withLock { waiting in
             if case .caller = waiting { true } else { false }
@@ -141,12 +135,12 @@ final class Transfer: @unchecked Sendable {
         options.set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
         options.set(CURLOPT_NETRC, Int(CURL_NETRC_IGNORED.rawValue))
         options.set(CURLOPT_NOSIGNAL, 1)
-        // A name server that says nothing would hold up the thread past the deadline otherwise.
+        // Otherwise a silent name server holds up the thread past the deadline.
         options.set(CURLOPT_QUICK_EXIT, 1)
         options.set(CURLOPT_TIMEOUT_MS, timeout.milliseconds)
-        // A connection that is older may be closed by the server just now.
+        // The server may be closing a connection that has been idle for longer.
         options.set(CURLOPT_MAXAGE_CONN, 50)
-        options.set(CURLOPT_ERRORBUFFER, UnsafeRawPointer(complaint))
+        options.set(CURLOPT_ERRORBUFFER, UnsafeRawPointer(errorBuffer))
         if let socket = destination.socket { options.set(CURLOPT_UNIX_SOCKET_PATH, socket) }
         setProxy(&options)
         setRequest(&options)
@@ -165,11 +159,11 @@ final class Transfer: @unchecked Sendable {
     }
 
     private func setProxy(_ options: inout Options) {
-        // Empty: none, and no look at the environment.
+        // Empty: no proxy, and the environment is not read.
         options.set(CURLOPT_PROXY, proxy?.url ?? "")
         options.set(CURLOPT_NOPROXY, "")
         guard let proxy else { return }
-        // The server's fields, a token among them, are not the proxy's.
+        // The server's fields, such as Authorization, are not sent to the proxy.
         options.set(CURLOPT_HEADEROPT, Int(CURLHEADER_SEPARATE))
         options.set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
         guard let user = proxy.user, let password = proxy.password else { return }
@@ -188,7 +182,7 @@ final class Transfer: @unchecked Sendable {
             options.set(CURLOPT_POST, 1)
             options.setLarge(CURLOPT_POSTFIELDSIZE_LARGE, body?.count ?? 0)
             options.set(
-                CURLOPT_POSTFIELDS, body?.baseAddress.map { UnsafeRawPointer($0) } ?? UnsafeRawPointer(complaint))
+                CURLOPT_POSTFIELDS, body?.baseAddress.map { UnsafeRawPointer($0) } ?? UnsafeRawPointer(errorBuffer))
             options.set(CURLOPT_CUSTOMREQUEST, method)
         }
         for line in lines { options.append(line, to: &list) }
@@ -200,30 +194,20 @@ final class Transfer: @unchecked Sendable {
         options.set(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
         options.set(CURLOPT_SSL_VERIFYPEER, verifiesServer ? 1 : 0)
         options.set(CURLOPT_SSL_VERIFYHOST, verifiesServer ? 2 : 0)
-        // The folder of the system's authorities counts beside whatever else is trusted; their file is enough.
+        // The folder of the system's authorities would be trusted beside `authorities`. Their file suffices without.
         options.set(CURLOPT_CAPATH, nil as UnsafeRawPointer?)
         options.set(CURLOPT_PROXY_CAPATH, nil as UnsafeRawPointer?)
         options.set(CURLOPT_CA_CACHE_TIMEOUT, 600)
-        // For the sentence about one that has another name.
+        // For `certificateNames`.
         options.set(CURLOPT_CERTINFO, 1)
         if let authorities {
             let roots = Self.copy(authorities)
             self.roots = roots
             options.setBlob(CURLOPT_CAINFO_BLOB, roots)
         }
-        guard let identity else { return }
-        let certificates = Self.copy(identity.certificates)
-        let key = identity.key.withBytes { Self.copy($0) }
-        (self.certificates, self.key) = (certificates, key)
-        options.set(CURLOPT_SSLCERTTYPE, "PEM")
-        options.setBlob(CURLOPT_SSLCERT_BLOB, certificates)
-        options.set(CURLOPT_SSLKEYTYPE, "PEM")
-        options.setBlob(CURLOPT_SSLKEY_BLOB, key)
-        // OpenSSL would ask for a passphrase at the terminal.
-        options.set(CURLOPT_KEYPASSWD, "")
     }
 
-    /// Lets go of libcurl's handle, and wipes what it was given. The transfer must not be in the multi handle any more.
+    /// Frees libcurl's handle and wipes its memory. The transfer must have been removed from the multi handle.
     func release() {
         if let easy { curl_easy_cleanup(easy) }
         easy = nil
@@ -235,12 +219,10 @@ final class Transfer: @unchecked Sendable {
         curl_slist_free_all(list)
         list = nil
         Self.wipe(&roots)
-        Self.wipe(&certificates)
-        Self.wipe(&key)
     }
 
     private static func copy(_ bytes: some Collection<UInt8>) -> UnsafeMutableRawBufferPointer {
-        // libcurl takes no pointer to nothing.
+        // libcurl takes no null pointer.
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 1)
         copy.copyBytes(from: bytes)
         return UnsafeMutableRawBufferPointer(rebasing: copy[..<bytes.count])
@@ -252,7 +234,7 @@ final class Transfer: @unchecked Sendable {
         bytes = nil
     }
 
-    // MARK: What comes
+    // MARK: The response
 
     private static func at(_ target: UnsafeMutableRawPointer?) -> Transfer? {
         target.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
@@ -277,12 +259,12 @@ final class Transfer: @unchecked Sendable {
         return count
     }
 
-    /// The answer, once libcurl says that all of it came.
+    /// The response of a completed transfer.
     func response() -> HTTPClientResponse {
         var headers = HTTPFields()
         if let easy {
             var header: UnsafeMutablePointer<curl_header>?
-            // Of the answer itself: not of what a proxy said before it, nor of what came behind the body.
+            // Without the fields of a proxy's response, and without trailers.
             while let next = curl_easy_nextheader(easy, UInt32(CURLH_HEADER), -1, header) {
                 header = next
                 guard let name = next.pointee.name.flatMap({ HTTPField.Name(String(cString: $0)) }),
@@ -303,15 +285,14 @@ final class Transfer: @unchecked Sendable {
         return value
     }
 
-    /// Whether a step, of which this is the time when it was done, was done.
+    /// Whether the transfer reached the step of this time.
     func has(_ time: CURLINFO) -> Bool {
         var value: curl_off_t = 0
         if let easy { _ = kbs_curl_get_large(easy, time, &value) }
         return value > 0
     }
 
-    /// The alternative names of the server's own certificate, as OpenSSL writes them without the kinds: what can be shown of
-    /// them.
+    /// The alternative names of the server's certificate, without their kinds, printable and shortened.
     var certificateNames: [String] {
         var information: UnsafeMutablePointer<curl_certinfo>?
         guard let easy, kbs_curl_get_certinfo(easy, &information) == CURLE_OK, let found = information?.pointee,
@@ -330,12 +311,12 @@ final class Transfer: @unchecked Sendable {
         return []
     }
 
-    /// libcurl's words, to be looked at and never shown.
-    var complaintText: String { String(cString: complaint) }
+    /// libcurl's error text, for classification; never shown.
+    var errorText: String { String(cString: errorBuffer) }
 }
 
 extension Duration {
-    /// Rounded up, and 1 at least: 0 would be no limit.
+    /// Rounded up, and at least 1: 0 would be no limit.
     fileprivate var milliseconds: Int {
         let (seconds, attoseconds) = components
         let whole = Int(clamping: seconds).multipliedReportingOverflow(by: 1_000)
@@ -344,8 +325,8 @@ extension Duration {
     }
 }
 
-/// Sets options of a handle, and remembers whether all could be set: one that is left out would change what is sent or
-/// trusted.
+/// Sets a handle's options. A missing option would change the request or the trusted authorities, so that failures are
+/// remembered.
 private struct Options {
     private let easy: UnsafeMutableRawPointer
     private(set) var areAllSet = true

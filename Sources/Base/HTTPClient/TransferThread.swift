@@ -2,57 +2,41 @@ import CCurl
 import Concurrency
 import Glibc
 
-/// The one thread on which all transfers run, with libcurl's multi interface.
+/// The thread of all transfers, over libcurl's multi interface.
 ///
-/// It is made with the first transfer, waits without a tick while there is none, and closes connections that have been
-/// idle for a while.
+/// It starts with the first transfer, sleeps while there is none, and closes connections that have been idle for a minute.
 final class TransferThread: @unchecked Sendable {
     static let shared = TransferThread()
 
     private struct Inbox {
         var added: [Transfer] = []
         var cancelled: [Transfer] = []
-        /// libcurl's handle, to wake the thread by. nil: there is no thread.
+        /// libcurl's handle, for waking the thread; nil without a thread.
         var multi: UnsafeMutableRawPointer?
     }
 
     private let inbox = Lock(Inbox())
 
-    // The thread's own.
+    // Confined to the thread.
     private var multi: UnsafeMutableRawPointer?
     private var running: [UnsafeMutableRawPointer: Transfer] = [:]
     private var mayHaveConnections = false
 
-    /// In milliseconds: after so long without a transfer connections are closed.
-    private static let patience: Int32 = 60_000
+    /// The time without a transfer after which connections are closed, in milliseconds.
+    private static let idleTimeout: Int32 = 60_000
     private static let day: Int32 = 86_400_000
-    /// Idle connections.
-    private static let mostConnections = 128
+    private static let mostIdleConnections = 128
 
     private init() {
         guard HTTPClientLibrary.isReady, let multi = Self.makeMulti() else { return }
         self.multi = multi
         inbox.withLock { $0.multi = multi }
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        var thread = pthread_t()
-        let this = Unmanaged.passRetained(self)
-        let work: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { pointer in
-            if let pointer { Unmanaged<TransferThread>.fromOpaque(pointer).takeRetainedValue().work() }
-            return nil
-        }
-        guard pthread_create(&thread, &attributes, work, this.toOpaque()) == 0 else {
-            this.release()
-            inbox.withLock { $0.multi = nil }
-            return
-        }
+        do { try BlockingThread.start("http-client") { self.work() } } catch { inbox.withLock { $0.multi = nil } }
     }
 
     private static func makeMulti() -> UnsafeMutableRawPointer? {
         guard let multi = curl_multi_init() else { return nil }
-        _ = kbs_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, mostConnections)
+        _ = kbs_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, mostIdleConnections)
         return multi
     }
 
@@ -67,10 +51,10 @@ final class TransferThread: @unchecked Sendable {
                     _ = curl_multi_wakeup(inbox.multi)
                     return true
                 }
-                if !isTaken { transfer.finish(.failure(HTTPClientError.outOfMeans)) }
+                if !isTaken { transfer.finish(.failure(HTTPClientError.exhausted)) }
             }
         } onCancel: {
-            // The caller goes on at once; the thread ends the transfer as soon as it looks.
+            // The caller resumes at once; the thread ends the transfer when it wakes.
             transfer.finish(.failure(CancellationError()))
             inbox.withLock { inbox in
                 guard inbox.multi != nil else { return }
@@ -83,8 +67,7 @@ final class TransferThread: @unchecked Sendable {
     // MARK: On the thread
 
     private func work() {
-        // Signals are for others, and a connection that broke is one transfer's error. Threads that libcurl makes for
-        // looking up names inherit this.
+        // Against SIGPIPE from a broken connection. libcurl's threads for name resolution inherit the mask.
         var all = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_BLOCK, &all, nil)
@@ -96,10 +79,10 @@ final class TransferThread: @unchecked Sendable {
             if !running.isEmpty { mayHaveConnections = true }
             let isIdle = running.isEmpty
             let start = ContinuousClock.now
-            let limit = isIdle && mayHaveConnections ? Self.patience : Self.day
-            // Woken by sockets, by libcurl's own timers and by the inbox.
+            let limit = isIdle && mayHaveConnections ? Self.idleTimeout : Self.day
+            // Woken by sockets, libcurl's timers and the inbox.
             if curl_multi_poll(multi, nil, 0, limit, nil) != CURLM_OK { usleep(10_000) }
-            if isIdle, mayHaveConnections, start.duration(to: .now) >= .milliseconds(Int(Self.patience)) {
+            if isIdle, mayHaveConnections, start.duration(to: .now) >= .milliseconds(Int(Self.idleTimeout)) {
                 closeConnections(multi)
             }
         }
@@ -112,12 +95,12 @@ final class TransferThread: @unchecked Sendable {
         }
         for transfer in added where transfer.isAwaited {
             guard let easy = transfer.prepare() else {
-                transfer.finish(.failure(HTTPClientError.outOfMeans))
+                transfer.finish(.failure(HTTPClientError.exhausted))
                 continue
             }
             guard curl_multi_add_handle(multi, easy) == CURLM_OK else {
                 transfer.release()
-                transfer.finish(.failure(HTTPClientError.outOfMeans))
+                transfer.finish(.failure(HTTPClientError.exhausted))
                 continue
             }
             running[easy] = transfer
@@ -143,12 +126,12 @@ final class TransferThread: @unchecked Sendable {
         running.removeValue(forKey: easy)?.release()
     }
 
-    /// libcurl closes idle connections only with the handle that they belong to.
+    /// Replaces the handle: libcurl closes idle connections with their handle only.
     private func closeConnections(_ old: UnsafeMutableRawPointer) {
         mayHaveConnections = false
         guard let new = Self.makeMulti() else { return }
         multi = new
-        // Nobody wakes by the old one when this is done.
+        // After this the old handle is no longer used for waking.
         inbox.withLock { $0.multi = new }
         _ = curl_multi_cleanup(old)
     }
@@ -156,9 +139,9 @@ final class TransferThread: @unchecked Sendable {
 
 /// libcurl itself.
 public enum HTTPClientLibrary {
-    /// Makes libcurl ready. It must be called first thing in `main`, while there is one thread.
+    /// Initialises libcurl. Call it first in `main`, while there is one thread.
     ///
-    /// `SSLKEYLOGFILE` goes from the environment: libcurl would write the secrets of every connection to that file.
+    /// Removes `SSLKEYLOGFILE` from the environment: libcurl would write the secrets of every connection to that file.
     public static func prepareProcess() { _ = isReady }
 
     static let isReady: Bool = {
@@ -166,7 +149,7 @@ public enum HTTPClientLibrary {
         return curl_global_init(Int(CURL_GLOBAL_SSL)) == CURLE_OK
     }()
 
-    /// Of the library that is loaded, e.g. "7.88.1".
+    /// The loaded library's version, e.g. "7.88.1".
     public static var version: String {
         curl_version_info(CURLVERSION_FIRST).pointee.version.map { String(cString: $0) } ?? "unknown"
     }

@@ -39,7 +39,7 @@ public final class HTTP1Server: Sendable {
 
     /// Starts to accept connections on the sockets, which end with the server.
     ///
-    /// - Throws: ``SocketFailure`` when the process may have no more threads or descriptors.
+    /// - Throws: when the process may have no more threads or descriptors.
     public func start(_ sockets: [ListeningSocket]) throws {
         let made = try (0..<max(1, configuration.loops)).map { _ in
             Worker(try EventLoop(named: configuration.threadName), service)

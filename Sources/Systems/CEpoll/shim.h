@@ -1,8 +1,7 @@
-// Linux's epoll and eventfd, which Swift's Glibc module leaves out. No feature macro is defined here: two modules would
-// then disagree on libc's types.
+// Linux's epoll and eventfd, which Swift's Glibc module lacks. No feature macro is defined here: two modules would then
+// disagree on libc's types.
 #pragma once
 #include <errno.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -10,19 +9,15 @@
 
 // Declared only under _GNU_SOURCE.
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
-extern int pthread_setname_np(pthread_t thread, const char *name);
 
-// A socket that was accepted, non-blocking and closed on exec; or -1 and errno.
+// Returns a non-blocking socket, closed on exec; or -1 and errno.
 static inline int kbs_accept(int socket, struct sockaddr *address, socklen_t *length) {
     return accept4(socket, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-// Names the thread, for whoever looks at the process: at most 15 characters.
-static inline void kbs_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
-
 static inline int kbs_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
-// The union of epoll_event is not imported as one can use it.
+// Swift cannot set the union in epoll_event.
 static inline int kbs_epoll_control(int epoll, int operation, int file, uint32_t events, void *context) {
     struct epoll_event event = {.events = events, .data.ptr = context};
     return epoll_ctl(epoll, operation, file, &event);

@@ -6,15 +6,15 @@ import Testing
 
 @Suite("Errors are sentences with the address, and hold no secret")
 struct ErrorTests {
-    /// Nobody listens there.
+    /// A port without a listener.
     private func freePort() throws -> Int { try StandIn { _, _ in }.port }
 
-    @Test("Nobody listens")
+    @Test("Nothing listens")
     func refused() async throws {
         let error = try await failure(HTTPClientRequest(url: "http://127.0.0.1:1/path?query"))
         #expect(error.reason == .refused)
         #expect(
-            error.description == "Nobody listens on 127.0.0.1:1: is the server running, and is that its port?")
+            error.description == "Nothing listens on 127.0.0.1:1: is the server running, and is that its port?")
     }
 
     @Test("A name that has no address")
@@ -29,7 +29,7 @@ struct ErrorTests {
         let missing = try await failure(HTTPClientRequest(url: "unix:/nowhere/kbs.sock", path: "/"))
         #expect(missing.reason == .refused)
         #expect(
-            missing.description == "There is no socket there: the socket /nowhere/kbs.sock. Is the server running?")
+            missing.description == "The file of the socket /nowhere/kbs.sock does not exist: is the server running?")
         let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path(percentEncoded: false)
         let left = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()
@@ -44,7 +44,7 @@ struct ErrorTests {
         close(left)
         defer { unlink(path) }
         let stale = try await failure(HTTPClientRequest(url: "unix:\(path)", path: "/"))
-        #expect(stale.reason == .refused && stale.description.contains("Nobody listens"), "\(stale)")
+        #expect(stale.reason == .refused && stale.description.contains("Nothing listens"), "\(stale)")
     }
 
     @Test("Something else than HTTP, as a port with TLS would answer", arguments: [true, false])
@@ -57,7 +57,7 @@ struct ErrorTests {
         #expect(error.reason == .notHTTP)
         #expect(
             error.description
-                == "127.0.0.1:\(server.port) does not answer in HTTP: if it expects TLS, use https://.")
+                == "127.0.0.1:\(server.port) does not speak HTTP: if it expects TLS, use https://.")
     }
 
     @Test("https to a port without TLS")
@@ -85,7 +85,7 @@ struct ErrorTests {
             #expect(error.reason == .interrupted)
             #expect(
                 error.description
-                    == "127.0.0.1:\(server.port) closed the connection before its answer was complete.")
+                    == "127.0.0.1:\(server.port) closed the connection before its response was complete.")
         }
         let hasty = try StandIn { _, connection in _ = connection.read() }
         let error = try await failure(HTTPClientRequest(url: "https://127.0.0.1:\(hasty.port)"))
@@ -101,7 +101,7 @@ struct ErrorTests {
         let error = try await failure(request)
         #expect(error.reason == .request)
         #expect(
-            error.description.hasPrefix("The field Authorization would hold a character that no field may have (at 2"))
+            error.description.hasPrefix("The value of the field Authorization holds an invalid character (at 2"))
         #expect(throws: HTTPClientError.self) {
             var request = HTTPClientRequest(url: server.url)
             try request.add(.authorization, value)

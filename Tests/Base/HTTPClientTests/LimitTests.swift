@@ -34,7 +34,7 @@ struct ExchangeLimitTests {
         #expect(try await send(request, upTo: 10).text == "0123456789")
         let error = try await failure(request, upTo: 9)
         #expect(error.reason == .size)
-        #expect(error.description == "The answer of 127.0.0.1:\(server.port) is longer than 9 bytes.")
+        #expect(error.description == "The response of 127.0.0.1:\(server.port) is longer than 9 bytes.")
     }
 
     @Test("An answer that never ends is ended at the limit")
@@ -120,7 +120,7 @@ struct ExchangeLimitTests {
                 HTTPClientRequest(url: "\(scheme)://127.0.0.1:\(port)"), timeout: .milliseconds(300))
             #expect(error.reason == .time)
             #expect(
-                error.description.hasPrefix("No connection to 127.0.0.1:\(port) came about within 300 ms"), "\(error)")
+                error.description.hasPrefix("Connecting to 127.0.0.1:\(port) took longer than 300 ms"), "\(error)")
         }
     }
 

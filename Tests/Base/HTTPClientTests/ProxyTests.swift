@@ -46,7 +46,7 @@ struct ProxySettingsTests {
         #expect(error?.reason == .proxy)
         #expect(
             error?.description
-                == "https_proxy holds something else than a proxy's address, such as http://proxy.example.org:3128.")
+                == "https_proxy is not a proxy's address, such as http://proxy.example.org:3128.")
         #expect(try proxy("http://kbs", ["https_proxy": value]) == nil)
     }
 
@@ -139,8 +139,8 @@ struct ProxyTests {
         #expect(error.reason == .proxy)
         #expect(
             error.description
-                == "The proxy 127.0.0.1:\(proxy.port) does not pass on to kbs.example.org:443 (it answered \(status)): "
-                + "have it allowed there, or add the name to no_proxy.")
+                == "The proxy 127.0.0.1:\(proxy.port) refuses to connect to kbs.example.org:443 (status \(status)): "
+                + "allow it there, or add the name to no_proxy.")
     }
 
     @Test("A proxy that wants credentials says so for either scheme", arguments: ["http", "https"])
@@ -153,13 +153,13 @@ struct ProxyTests {
         #expect(none.reason == .proxy)
         #expect(
             none.description
-                == "The proxy 127.0.0.1:\(proxy.port) wants a user and password: put them into \(scheme)_proxy, before an @."
-        )
+                == "The proxy 127.0.0.1:\(proxy.port) requires a user and password: put them into \(scheme)_proxy, "
+                + "before an @.")
         let wrong = try await failure(request) { $0.proxies = settings(proxy, "user:wrong@") }
         #expect(wrong.reason == .proxy)
         #expect(
             wrong.description
-                == "The proxy 127.0.0.1:\(proxy.port) does not take the user and password of \(scheme)_proxy.")
+                == "The proxy 127.0.0.1:\(proxy.port) refuses the user and password of \(scheme)_proxy.")
     }
 
     @Test(
@@ -175,7 +175,7 @@ struct ProxyTests {
         let closed = try StandIn { _, _ in }.port
         let absent = try await ask("127.0.0.1:\(closed)")
         #expect(absent.reason == .proxy)
-        #expect(absent.description == "The proxy 127.0.0.1:\(closed), of \(scheme)_proxy, cannot be reached.")
+        #expect(absent.description == "The proxy 127.0.0.1:\(closed) (\(scheme)_proxy) cannot be reached.")
         let nameless = try await ask("nobody.invalid:3128")
         #expect(nameless.reason == .proxy || nameless.reason == .time)
         #expect(nameless.description.contains("nobody.invalid:3128"))

@@ -321,7 +321,7 @@ struct KeyDistributionTests {
         let vcek = try identity()
         let error = await #expect(throws: EndorsementUnavailable.self) { try await service.key(vcek) }
         #expect(error?.reason == "http://127.0.0.1:1 cannot be reached")
-        #expect(error?.description.contains("Nobody listens on 127.0.0.1:1") == true)
+        #expect(error?.description.contains("Nothing listens on 127.0.0.1:1") == true)
         let vlek = EndorsementIdentity(kind: .vlek, product: .milan, hardwareID: nil, tcb: Simulated.tcb)
         let never = await #expect(throws: EndorsementUnavailable.self) { try await service.key(vlek) }
         for error in [error, never] { #expect(sentence(error).utf8.count <= 199) }

@@ -149,23 +149,13 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// Starts the loop's thread.
     ///
-    /// - Throws: ``SocketFailure`` when the process may have no more threads.
-    func start() throws {
-        var thread = pthread_t()
-        let loop = Unmanaged.passRetained(self)
-        let result = pthread_create(&thread, nil, { runLoop($0) }, loop.toOpaque())
-        guard result == 0 else {
-            loop.release()
-            throw SocketFailure("A thread cannot be started", result)
-        }
-        pthread_detach(thread)
-    }
+    /// - Throws: when the process may have no more threads.
+    func start() throws(BlockingThread.NotStarted) { try BlockingThread.start(name) { self.run() } }
 
     /// Ends the thread after this round. Its sockets must have been forgotten.
     func stop() { isStopped = true }
 
-    fileprivate func run() {
-        kbs_name_thread(String(name.prefix(15)))
+    private func run() {
         pthread_setspecific(Self.threadKey, Unmanaged.passUnretained(self).toOpaque())
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: 256) { events in
             while !isStopped { turn(events) }
@@ -218,10 +208,4 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
         round.removeAll(keepingCapacity: true)
     }
-}
-
-private func runLoop(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let context else { return nil }
-    Unmanaged<EventLoop>.fromOpaque(context).takeRetainedValue().run()
-    return nil
 }

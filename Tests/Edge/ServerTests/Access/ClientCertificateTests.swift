@@ -1,12 +1,12 @@
 import Administration
 import Broker
 import BrokerSupport
+import EdgeSupport
 import Foundation
-import HTTP
-import HTTPClient
 import Installation
 import Operators
 import Server
+import TLS
 import TLSSupport
 import TestSupport
 import Testing
@@ -45,9 +45,8 @@ struct ClientCertificateTests {
         func callAsFunction(
             _ path: String, as identity: TestAuthority.Issued? = nil, token: String? = nil
         ) async throws -> Int {
-            var request = HTTPClientRequest(url: "https://127.0.0.1:\(port)\(path)")
-            if let token { try request.add(.authorization, "Bearer \(token)") }
-            return try await authority.client(identity).execute(request, timeout: .seconds(60)).status.code
+            let socket = try await TLSTestSocket.connect(port, try TLSContext(authority.clientTLS(identity)))
+            return try await socket.status(of: path, token: token)
         }
     }
 
@@ -92,18 +91,14 @@ struct ClientCertificateTests {
     func replacedAuthorities() async throws {
         try await with(["cn:ops=admin"]) { _, server in
             let ops = try clients.issueFiles("ops", for: .clients)
-            let client = try authority.client(ops)
-            func ask() async throws -> Int {
-                let request = HTTPClientRequest(url: "https://127.0.0.1:\(server.port)/api/v1/tokens")
-                return try await client.execute(request, timeout: .seconds(60)).status.code
-            }
-            #expect(try await ask() == 200)
+            let socket = try await TLSTestSocket.connect(server.port, try TLSContext(authority.clientTLS(ops)))
+            #expect(try await socket.status(of: "/api/v1/tokens") == 200)
             // It proves the same name, but not to these.
             try Data(TestAuthority("Others").pem.utf8).write(to: folder.file("clients.crt"))
             while !server.log.lines.contains(where: { $0.contains("The TLS certificate was replaced.") }) {
                 try await Task.sleep(for: .milliseconds(20))
             }
-            #expect(try await ask() == 401)
+            #expect(try await socket.status(of: "/api/v1/tokens") == 401)
         }
     }
 

@@ -1,10 +1,12 @@
 import Bytes
 import EdgeSupport
 import Foundation
+import HTTP
 import HTTPClient
 import TLS
 import TLSSupport
 import TestSupport
+import Testing
 import X509
 
 /// What the tests of a server make of an authority: files for its settings, and clients.
@@ -51,13 +53,10 @@ extension TestAuthority {
     }
 
     /// An HTTP client that trusts this authority, and no other.
-    func client(_ identity: Issued? = nil) throws -> HTTP1Client {
+    func client() throws -> HTTP1Client {
         var configuration = HTTP1Client.Configuration()
         configuration.authorities = Array(pem.utf8)
         configuration.proxies = .none
-        configuration.identity = identity.map {
-            HTTP1Client.Identity(certificates: Array($0.pem.utf8), key: Secret(Array($0.keyPEM.utf8)))
-        }
         return HTTP1Client(configuration)
     }
 
@@ -78,5 +77,14 @@ extension TLSTestSocket {
         // Fails, too, when the server refuses the client's certificate, and then reading says why.
         try? await send("GET /kbs/v0 HTTP/1.1\r\nHost: x\r\n\r\n")
         return try await receive(until: "begins.")
+    }
+
+    /// The status of a response.
+    func status(of path: String, token: String? = nil) async throws -> Int {
+        let authorization = token.map { "Authorization: Bearer \($0)\r\n" } ?? ""
+        try await send("GET \(path) HTTP/1.1\r\nHost: x\r\n\(authorization)\r\n")
+        var reader = ResponseReader(to: .get, longestBody: 1 << 20)
+        while !reader.isComplete, let bytes = try await receive() { try reader.read(bytes) }
+        return try #require(reader.response?.status.code)
     }
 }
