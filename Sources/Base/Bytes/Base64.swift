@@ -1,12 +1,12 @@
-/// Base64 (RFC 4648) with its two alphabets, strictly read: one text for each sequence of bytes.
+/// Base64 (RFC 4648) in both alphabets, decoded strictly: each sequence of bytes has exactly one text.
 ///
-/// White space, a missing or surplus `=`, characters of the other alphabet and set bits behind the last byte are refused.
+/// White space, missing or surplus `=`, characters of the other alphabet and set bits after the last byte are refused.
 public enum Base64 {
     /// Section 4: `+` and `/`, padded with `=`.
     @inlinable
     public static func encode(_ bytes: some Collection<UInt8>) -> String { encode(array: Array(bytes)) }
 
-    /// Section 5: `-` and `_`, without padding, as JOSE has it.
+    /// Section 5: `-` and `_`, without padding, as in JOSE.
     @inlinable
     public static func encodeURL(_ bytes: some Collection<UInt8>) -> String { encodeURL(array: Array(bytes)) }
 
@@ -18,7 +18,7 @@ public enum Base64 {
     @inlinable
     public static func decodeURL(_ text: some StringProtocol) -> [UInt8]? { decodeURL(utf8: Array(text.utf8)) }
 
-    /// Section 4, from text that is still bytes.
+    /// Section 4, from UTF-8.
     public static func decode(utf8 digits: [UInt8]) -> [UInt8]? {
         guard digits.count.isMultiple(of: 4) else { return nil }
         var length = digits.count
@@ -26,7 +26,7 @@ public enum Base64 {
         return decode(digits, length, standardValues)
     }
 
-    /// Section 5, from text that is still bytes.
+    /// Section 5, from UTF-8.
     public static func decodeURL(utf8 digits: [UInt8]) -> [UInt8]? { decode(digits, digits.count, urlValues) }
 
     @usableFromInline
@@ -81,7 +81,7 @@ public enum Base64 {
                 bytes.append(UInt8(truncatingIfNeeded: group >> bits))
             }
         }
-        // Bits behind the last byte would be a second text for the same bytes.
+        // Set bits after the last byte would be a second text for the same bytes.
         guard group & (1 << bits - 1) == 0 else { return nil }
         return bytes
     }
@@ -113,7 +113,6 @@ extension RangeReplaceableCollection<UInt8> {
 }
 
 extension Sequence<UInt8> {
-    /// Whether every byte is zero.
     @inlinable
     public var isAllZero: Bool { allSatisfy { $0 == 0 } }
 }

@@ -1,8 +1,8 @@
-/// Why outside bytes could not be read. It says where and what, never the bytes themselves.
+/// Malformed input, with the place and the fault, without the bytes.
 public struct MalformedInput: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What was being read, e.g. "SNP attestation report".
+    /// The input's name, e.g. "SNP attestation report".
     public let subject: String
-    /// What is wrong with it, as the end of a sentence.
+    /// The fault, as the end of a sentence.
     public let reason: String
 
     public init(_ subject: String, _ reason: String) {
@@ -13,26 +13,24 @@ public struct MalformedInput: Error, Hashable, Sendable, CustomStringConvertible
     public var description: String { "\(subject): \(reason)" }
 }
 
-/// Reads fixed-layout, little-endian structures from bytes that came from outside.
+/// A reader of fixed-layout, little-endian structures in untrusted bytes.
 ///
-/// Every read is checked against what is left and throws ``MalformedInput``; there is no way to
-/// read past the end or to trap.
+/// Every read is checked against the end, and throws ``MalformedInput``.
 public struct ByteCursor: Sendable {
     private let subject: String
     private var rest: ArraySlice<UInt8>
 
     /// - Parameters:
     ///   - bytes: the structure.
-    ///   - subject: what it is called in an error.
+    ///   - subject: its name in errors.
     public init(_ bytes: some Sequence<UInt8>, subject: String) {
         self.subject = subject
         self.rest = ArraySlice(bytes)
     }
 
-    /// How many bytes are left.
+    /// The number of unread bytes.
     public var remaining: Int { rest.count }
 
-    /// The next `count` bytes.
     public mutating func take(_ count: Int) throws(MalformedInput) -> [UInt8] {
         guard count >= 0, rest.count >= count else { throw endsEarly(count) }
         defer { rest = rest.dropFirst(count) }
@@ -46,7 +44,7 @@ public struct ByteCursor: Sendable {
     public mutating func u32() throws(MalformedInput) -> UInt32 { UInt32(truncatingIfNeeded: try integer(width: 4)) }
     public mutating func u64() throws(MalformedInput) -> UInt64 { try integer(width: 8) }
 
-    /// Throws unless everything was read.
+    /// Throws when unread bytes are left.
     public func finish() throws(MalformedInput) {
         guard rest.isEmpty else { throw MalformedInput(subject, "\(rest.count) bytes follow its end") }
     }

@@ -1,9 +1,8 @@
-/// Text that decides something: equal, ordered and hashed by its UTF-8 bytes.
+/// Text that is compared, ordered and hashed by its UTF-8 bytes: names and values of init data, roles, names in
+/// certificates, issuers, key ids, members of JSON, keys of TOML.
 ///
-/// `String` compares by canonical equivalence (UAX #15): to it U+212A KELVIN SIGN is `K`, U+037E is `;`, U+1FEF is a
-/// backtick, and an accented letter is the same in one character or two. Whoever else reads such a text, and whatever
-/// hashes it, sees another one. So text from outside is held against what is wanted as this type: names and values of init
-/// data, roles, names in certificates, issuers, key ids, members of JSON, keys of TOML.
+/// `String` compares by canonical equivalence (UAX #15): U+212A KELVIN SIGN equals `K`, U+037E equals `;`, U+1FEF equals a
+/// backtick, and an accented letter is equal in one character or two. Other programs distinguish these, as digests do.
 public struct ExactText: Sendable, Hashable, Comparable {
     public let text: String
 
@@ -33,7 +32,7 @@ public struct ExactText: Sendable, Hashable, Comparable {
     public func hash(into hasher: inout Hasher) {
         let isHashed: Void? = text.utf8.withContiguousStorageIfAvailable { hasher.combine(bytes: .init($0)) }
         if isHashed == nil { for byte in text.utf8 { hasher.combine(byte) } }
-        // No UTF-8 has it: one text ends where the next begins.
+        // A terminator: the byte does not occur in UTF-8.
         hasher.combine(UInt8(0xFF))
     }
 
@@ -72,14 +71,13 @@ extension ExactText: Codable, CodingKeyRepresentable {
 }
 
 extension RawRepresentable where RawValue == String {
-    /// The case whose raw value has these bytes.
+    /// The case whose raw value has the same bytes.
     @inlinable
     public init?(exactly text: ExactText) {
         self.init(rawValue: text.text)
         guard ExactText(rawValue) == text else { return nil }
     }
 
-    /// The same for a text as it came.
     @inlinable
     public init?(exactly text: some StringProtocol) { self.init(exactly: ExactText(text)) }
 }

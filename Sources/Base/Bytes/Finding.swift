@@ -1,5 +1,5 @@
 extension Collection where Self == ArraySlice<UInt8> {
-    /// Whether these bytes stand in it. `firstRange(of:)` takes longer for it than reading them as JSON.
+    /// Whether it contains the bytes. `firstRange(of:)` takes longer than parsing them as JSON.
     public func holds(_ bytes: [UInt8]) -> Bool {
         guard let first = bytes.first, count >= bytes.count else { return bytes.isEmpty }
         for start in startIndex...(endIndex - bytes.count)

@@ -1,12 +1,11 @@
-/// Hexadecimal text, as measurements, chip ids and reports are written in it.
+/// Hexadecimal text.
 public enum Hex {
     /// Reads an even number of hex digits of either case.
     ///
-    /// - Returns: the bytes, or `nil` when the text holds anything else.
+    /// - Returns: nil for any other text.
     @inlinable
     public static func decode(_ text: some StringProtocol) -> [UInt8]? { decode(utf8: Array(text.utf8)) }
 
-    /// The same from text that is still bytes.
     public static func decode(utf8 digits: [UInt8]) -> [UInt8]? {
         guard digits.count.isMultiple(of: 2) else { return nil }
         let text = digits.span
@@ -14,7 +13,7 @@ public enum Hex {
         var all: UInt8 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 2) { bytes, count in
             while count < text.count / 2 {
-                let (high, low) = (nibble(text[2 * count]), nibble(text[2 * count + 1]))
+                let (high, low) = (text[2 * count].nibble, text[2 * count + 1].nibble)
                 all |= high | low
                 bytes[count] = high << 4 | low
                 count += 1
@@ -29,7 +28,7 @@ public enum Hex {
         String(decoding: encodeUTF8(bytes), as: UTF8.self)
     }
 
-    /// The same as ``encode(_:)``, as UTF-8, for a message that is put together as bytes.
+    /// ``encode(_:)`` as UTF-8.
     @inlinable
     public static func encodeUTF8(_ bytes: some Collection<UInt8>) -> [UInt8] { encodeUTF8(array: Array(bytes)) }
 
@@ -44,14 +43,21 @@ public enum Hex {
         }
     }
 
-    /// The digit's value; 255 for another character.
-    private static func nibble(_ digit: UInt8) -> UInt8 {
-        let number = digit &- UInt8(ascii: "0")
-        let letter = (digit | 0x20) &- UInt8(ascii: "a")
-        return number < 10 ? number : letter < 6 ? letter + 10 : 255
-    }
-
     private static func digit(_ nibble: UInt8) -> UInt8 {
         nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+    }
+}
+
+extension UInt8 {
+    /// The value of an ASCII hex digit of either case; nil for other bytes.
+    @inlinable
+    public var hexValue: UInt8? { nibble < 16 ? nibble : nil }
+
+    /// The same; 255 for other bytes.
+    @usableFromInline
+    var nibble: UInt8 {
+        let number = self &- UInt8(ascii: "0")
+        let letter = (self | 0x20) &- UInt8(ascii: "a")
+        return number < 10 ? number : letter < 6 ? letter + 10 : 255
     }
 }

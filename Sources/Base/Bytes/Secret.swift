@@ -1,19 +1,18 @@
 import Glibc
 
-/// Bytes that must not be seen. They cannot be printed, compared by accident or encoded, and their memory is wiped when
-/// the last copy goes.
+/// Secret bytes. They are neither printable, comparable nor encodable, and their memory is wiped with the last copy.
 public struct Secret: Sendable {
     private let storage: Storage
 
     public init(_ bytes: some Collection<UInt8>) { storage = Storage(bytes) }
 
-    /// Takes the bytes over and wipes them where they were.
+    /// Copies the bytes and wipes the original.
     public init(wiping bytes: inout [UInt8]) {
         storage = Storage(bytes)
         bytes.wipe()
     }
 
-    /// Makes `count` bytes and has `body` fill them.
+    /// Has `body` fill `count` bytes.
     public init<Failure: Error>(
         count: Int, _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
     ) throws(Failure) {
@@ -25,7 +24,7 @@ public struct Secret: Sendable {
     /// In bytes.
     public var count: Int { storage.bytes.count }
 
-    /// The bytes, for as long as `body` runs.
+    /// Calls `body` with the bytes, which are valid during the call.
     public func withBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -33,7 +32,7 @@ public struct Secret: Sendable {
         return try body(UnsafeRawBufferPointer(storage.bytes))
     }
 
-    // Written once, by the initialiser that made it.
+    // Written by the initialiser only.
     private final class Storage: @unchecked Sendable {
         let bytes: UnsafeMutableRawBufferPointer
 
@@ -58,7 +57,7 @@ extension Secret: Unprintable {
     public var description: String { "Secret(\(count) bytes)" }
 }
 
-/// A value of which nothing but its description is printed, whatever prints it.
+/// A value that prints as its description only, also in a debugger or a mirror.
 public protocol Unprintable: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {}
 
 extension Unprintable {
@@ -67,20 +66,20 @@ extension Unprintable {
 }
 
 extension [UInt8] {
-    /// Overwrites the bytes, in a way that no optimiser leaves out, and forgets them.
+    /// Overwrites the bytes, which the optimiser does not remove, and empties the array.
     public mutating func wipe() {
         withUnsafeMutableBytes { if let start = $0.baseAddress { explicit_bzero(start, $0.count) } }
         self = []
     }
 
-    /// Overwrites the bytes where they are. For whoever holds them alone and cannot change what holds them, as a class that
-    /// goes: any other holder would see zeros.
+    /// Overwrites the bytes in place, for an only owner that cannot mutate the array, such as a `deinit`. Other copies of
+    /// the array would see zeros.
     public func wipeInPlace() {
         withUnsafeBytes { bytes in
             if let start = bytes.baseAddress { explicit_bzero(UnsafeMutableRawPointer(mutating: start), bytes.count) }
         }
     }
 
-    /// A copy that shares no memory with this.
+    /// A copy in memory of its own.
     public var separate: [UInt8] { withUnsafeBufferPointer { Array($0) } }
 }

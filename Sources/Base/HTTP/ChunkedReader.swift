@@ -1,11 +1,12 @@
-/// Reads a chunked body from bytes that come piece by piece. Trailers are checked and thrown away.
+import Bytes
+
+/// An incremental reader of a chunked body. Trailers are checked and discarded.
 /// Source: RFC 9112, section 7.1.
 public struct ChunkedReader: Sendable {
-    /// What stands next in the bytes.
     public enum Piece: Sendable, Hashable {
         /// A part of the body.
         case data(Range<Int>)
-        /// All was read that has come.
+        /// More bytes are needed.
         case incomplete
         /// The body ended before this position.
         case end(Int)
@@ -24,21 +25,21 @@ public struct ChunkedReader: Sendable {
 
     private enum TrailerState { case lineStart, name, value, lineFeed, lastLineFeed }
 
-    /// Leading zeros are allowed, within reason.
+    /// Including leading zeros.
     private static let mostDigits = 16
-    /// Of extensions and trailers together, in bytes: nobody needs any.
+    /// Extensions and trailers together, in bytes.
     private static let mostExtras = 4_096
 
     private var state = State.size(digits: 0)
-    /// Of the chunk, as yet to come.
+    /// Unread bytes of the chunk.
     private var left = 0
     private var extras = 0
 
     public init() {}
 
     /// - Parameters:
-    ///   - bytes: all that has come.
-    ///   - position: where to go on; it is moved behind what was read.
+    ///   - bytes: all received bytes.
+    ///   - position: the first unread byte; advanced by the call.
     public mutating func next(in bytes: [UInt8], at position: inout Int) throws(MalformedMessage) -> Piece {
         let span = bytes.span
         while position < span.count {
@@ -108,7 +109,7 @@ public struct ChunkedReader: Sendable {
         case (.value, .carriageReturn): state = .trailer(.lineFeed)
         case (.value, _) where byte.isFieldCharacter: break
         case (.lineFeed, .lineFeed): state = .trailer(.lineStart)
-        default: throw MalformedMessage(.chunk, "What follows the last chunk is not a header field.")
+        default: throw MalformedMessage(.chunk, "The trailer after the last chunk is not a header field.")
         }
     }
 
@@ -121,5 +122,5 @@ public struct ChunkedReader: Sendable {
     }
 
     private static let badSize = MalformedMessage(.chunk, "A chunk's size is not hexadecimal digits and CR LF.")
-    private static let badEnd = MalformedMessage(.chunk, "A chunk is not as long as it says.")
+    private static let badEnd = MalformedMessage(.chunk, "A chunk's length differs from its size.")
 }

@@ -1,4 +1,4 @@
-/// One line of a message's header: a name and a value.
+/// A header field: a name and a value.
 public struct HTTPField: Sendable, Hashable {
     public var name: Name
     public var value: String
@@ -8,17 +8,16 @@ public struct HTTPField: Sendable, Hashable {
         self.value = value
     }
 
-    /// Whether a value can be written: nothing in it begins another line or ends the text. The writer refuses one that
-    /// is not.
+    /// Whether a value can be written: without line ends and other control characters.
     public static func isValidValue(_ value: String) -> Bool {
         let bytes = value.utf8.span
         for index in bytes.indices where !bytes[index].isFieldCharacter { return false }
         return true
     }
 
-    /// A field's name. Upper and lower case are the same.
+    /// A field's name. Comparison ignores case.
     public struct Name: Sendable, Hashable, LosslessStringConvertible {
-        /// As it came, or as it is written.
+        /// As received, or as written.
         public let rawName: String
 
         /// - Returns: nil unless it is a token (RFC 9110, section 5.6.2).
@@ -27,12 +26,12 @@ public struct HTTPField: Sendable, Hashable {
             rawName = name
         }
 
-        /// - Parameter token: checked already.
+        /// - Parameter token: a valid token.
         init(token: String) { rawName = token }
 
-        /// - Parameter token: checked already.
+        /// - Parameter token: a valid token.
         init(token: ArraySlice<UInt8>) {
-            let usual: Self? =
+            let common: Self? =
                 switch token.count {
                 case 4: .host
                 case 6: token.first == UInt8(ascii: "C") ? .cookie : .accept
@@ -42,9 +41,9 @@ public struct HTTPField: Sendable, Hashable {
                 case 14: .contentLength
                 default: nil
                 }
-            // Most names are these, as they are usually written, and need not be made.
-            if let usual, token.isExactly(usual.rawName) {
-                self = usual
+            // Most names are these constants, which saves making a string.
+            if let common, token.isExactly(common.rawName) {
+                self = common
             } else {
                 rawName = String(decoding: token, as: UTF8.self)
             }

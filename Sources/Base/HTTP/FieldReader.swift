@@ -1,19 +1,19 @@
-/// Reads the field lines of a head that ``HeadReader`` has found whole. Source: RFC 9112, section 5.
+/// A reader of the field lines of a complete head (``HeadReader``). Source: RFC 9112, section 5.
 struct FieldReader {
     private var position: Int
-    /// Behind the last field's CR LF.
+    /// After the last field's CR LF.
     private let end: Int
 
-    /// - Parameter lines: where the fields stand, without the empty line behind them.
+    /// - Parameter lines: the range of the field lines, without the empty line that ends the head.
     init(_ lines: Range<Int>) { (position, end) = (lines.lowerBound, lines.upperBound) }
 
-    /// A field's name and value, by where they stand.
+    /// The ranges of a field's name and value.
     struct Line {
         let name: Range<Int>
         let value: Range<Int>
     }
 
-    /// - Returns: nil after the last one.
+    /// - Returns: nil after the last field.
     mutating func next(in bytes: [UInt8]) throws(MalformedMessage) -> Line? {
         guard self.position < self.end else { return nil }
         let span = bytes.span
@@ -40,35 +40,33 @@ struct FieldReader {
 
     private func badName(_ span: Span<UInt8>, _ name: Range<Int>) -> MalformedMessage {
         guard name.isEmpty else {
-            return MalformedMessage(.field, "A header field's name is not followed by a colon at once.")
+            return MalformedMessage(.field, "A header field's name is not followed directly by a colon.")
         }
         return switch span[name.lowerBound] {
-        case .space, .tab: MalformedMessage(.field, "A header field goes on in a second line.")
+        case .space, .tab: MalformedMessage(.field, "A header field is folded over two lines.")
         case .colon: MalformedMessage(.field, "A header field has no name.")
-        default: MalformedMessage(.field, "A header field's name holds a character that no name has.")
+        default: MalformedMessage(.field, "A header field's name holds an invalid character.")
         }
     }
 }
 
-/// How long a message's body is.
+/// The length of a message's body.
 public enum BodyLength: Sendable, Hashable {
-    /// In bytes; 0 when there is no body.
+    /// In bytes; 0 without a body.
     case bytes(Int)
     case chunked
-    /// Until the connection ends. Of responses only.
+    /// Until the connection ends; in responses only.
     case untilEnd
 }
 
-/// What a message's fields say of its body and its connection. Source: RFC 9112, section 6.
+/// The fields that determine a message's body length and its connection's end. Source: RFC 9112, section 6.
 struct Framing {
     private var length: Int?
     private var isChunked = false
     private(set) var closes = false
     private(set) var keepsAlive = false
 
-    /// Looks at one field.
-    ///
-    /// - Returns: whether it was one of framing.
+    /// Evaluates one field.
     mutating func note(_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) throws(MalformedMessage) {
         switch name.count {
         case 10 where name.isCaseInsensitively("connection"): noteConnection(value)
@@ -89,9 +87,9 @@ struct Framing {
     private mutating func noteLength(_ value: ArraySlice<UInt8>) throws(MalformedMessage) {
         guard length == nil else { throw MalformedMessage(.bodyLength, "Content-Length comes twice.") }
         guard !value.isEmpty, value.allSatisfy(\.isDigit) else {
-            throw MalformedMessage(.bodyLength, "Content-Length is not a number of decimal digits.")
+            throw MalformedMessage(.bodyLength, "Content-Length is not a decimal number.")
         }
-        // 18 digits are always fewer than 2^63.
+        // 18 digits always fit into 63 bits.
         guard value.count <= 18 else {
             throw MalformedMessage(.bodyLength, .contentTooLarge, "Content-Length is longer than 18 digits.")
         }
@@ -101,18 +99,18 @@ struct Framing {
     private mutating func noteCoding(_ value: ArraySlice<UInt8>) throws(MalformedMessage) {
         guard !isChunked else { throw MalformedMessage(.coding, "Transfer-Encoding comes twice.") }
         guard value.isCaseInsensitively("chunked") else {
-            throw MalformedMessage(.coding, .notImplemented, "Transfer-Encoding can be chunked only, and once.")
+            throw MalformedMessage(.coding, .notImplemented, "Transfer-Encoding is not chunked alone.")
         }
         isChunked = true
     }
 
-    /// - Returns: nil when the fields do not say.
+    /// - Returns: nil when the fields determine none.
     func bodyLength(isHTTP10: Bool) throws(MalformedMessage) -> BodyLength? {
         guard isChunked else { return length.map { .bytes($0) } }
         guard length == nil else {
             throw MalformedMessage(.bodyLength, "Content-Length and Transfer-Encoding cannot both be given.")
         }
-        // Whoever speaks 1.0 on the way does not know it, and would take the chunks for another message.
+        // A proxy with HTTP/1.0 ignores the field, and would take the chunks for another message.
         guard !isHTTP10 else { throw MalformedMessage(.coding, "HTTP/1.0 has no Transfer-Encoding.") }
         return .chunked
     }

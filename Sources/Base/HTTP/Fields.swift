@@ -1,11 +1,11 @@
-/// The fields of a message's header, in the order in which they came or are sent.
+/// A message's header fields, in their order.
 public struct HTTPFields: Sendable, Hashable {
     private var fields: [HTTPField] = []
 
     public init() {}
 
-    /// The field's value; several lines of one name as one text, with ", " between (RFC 9110, section 5.3), cookies
-    /// with "; ". Setting it replaces all lines of the name; nil removes them.
+    /// The field's value; several lines of one name are joined with ", " (RFC 9110, section 5.3), cookies with "; ".
+    /// Setting it replaces all lines of the name; nil removes them.
     public subscript(name: HTTPField.Name) -> String? {
         get {
             var joined: String?

@@ -1,14 +1,14 @@
-/// Who sent a request that came through proxies, as these say in `X-Forwarded-For`.
+/// The caller's address of a request through proxies, from `X-Forwarded-For`.
 ///
-/// Each proxy appends the address that connected to it. Only what a trusted one has appended is known, so that the list is
-/// read from its end: the last address that is not a trusted proxy's is the caller's. What stands before it, and the whole
-/// field from anybody else, is hearsay.
+/// Each proxy appends the address that connected to it. Only entries of trusted proxies are reliable, so that the list is
+/// read from its end: the last address that is not a trusted proxy's is the caller's. Entries before it, and the field of
+/// an untrusted peer, are ignored.
 public enum ForwardedFor {
     /// - Parameters:
-    ///   - peer: who is at the other end of the connection.
+    ///   - peer: the other end of the connection.
     ///   - trusted: the networks of the proxies.
-    /// - Returns: the caller's address; the peer's when it is no trusted proxy, or says nothing.
-    /// - Throws: when a trusted proxy says what cannot be read: then nobody knows who the caller is.
+    /// - Returns: the caller's address; the peer's, unless it is a trusted proxy that sent the field.
+    /// - Throws: when a trusted proxy sent a malformed list: the caller is unknown then.
     public static func caller(
         of fields: HTTPFields, from peer: IPAddress?, trusting trusted: NetworkList
     ) throws(MalformedMessage) -> IPAddress? {
@@ -45,7 +45,7 @@ public enum ForwardedFor {
         return IPAddress(String(decoding: text[..<colon], as: UTF8.self))
     }
 
-    /// Nothing, or a colon and a port.
+    /// Whether it is empty, or a colon and a port.
     private static func isPort(_ text: ArraySlice<UInt8>) -> Bool {
         guard let first = text.first else { return true }
         let digits = text.dropFirst()

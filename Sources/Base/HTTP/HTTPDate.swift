@@ -1,11 +1,11 @@
 import Formats
 
-/// A point in time as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`. Source: RFC 9110, section 5.6.7.
+/// HTTP's form of a point in time: `Sun, 06 Nov 1994 08:49:37 GMT`. Source: RFC 9110, section 5.6.7.
 public enum HTTPDate {
     private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
-    /// - Parameter seconds: since 1970 began in UTC; what is not in the years 1970 to 9999 is taken for their end.
+    /// - Parameter seconds: since 1970 in UTC; clamped to the years 1970 to 9999.
     public static func text(_ seconds: Int64) -> String {
         let time = CivilTime(secondsSince1970: Int(max(seconds, 0)))
         let day = days[(time.secondsSince1970 / 86_400 + 4) % 7]
@@ -13,7 +13,7 @@ public enum HTTPDate {
             + "\(two(time.hour)):\(two(time.minute)):\(two(time.second)) GMT"
     }
 
-    /// - Returns: seconds since 1970 began in UTC; nil for anything that ``text(_:)`` does not write.
+    /// - Returns: seconds since 1970 in UTC; nil for anything that ``text(_:)`` does not write.
     public static func seconds(_ text: String) -> Int64? {
         let parts = text.split(separator: " ", omittingEmptySubsequences: false)
         guard text.utf8.count == 29, parts.count == 6, parts[5] == "GMT",
@@ -25,7 +25,7 @@ public enum HTTPDate {
             let time = CivilTime(year, month + 1, day, hour, minute, second)
         else { return nil }
         let seconds = Int64(time.secondsSince1970)
-        // Not a day of the week that it was not, nor before 1970.
+        // Refuses a wrong day of the week, and years before 1970.
         guard HTTPDate.text(seconds) == text else { return nil }
         return seconds
     }

@@ -1,4 +1,4 @@
-/// How much of a message's head is taken.
+/// Size limits of a message's head.
 public struct HeadLimits: Sendable, Hashable {
     /// The request line, in bytes.
     public var target = 16 * 1_024
@@ -6,7 +6,7 @@ public struct HeadLimits: Sendable, Hashable {
     public var field = 16 * 1_024
     /// The head as a whole, in bytes.
     public var head = 32 * 1_024
-    /// Fields.
+    /// Number of fields.
     public var fields = 100
 
     public init() {}

@@ -1,16 +1,18 @@
-/// An IPv4 or IPv6 address. An IPv4 address that came as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+import Bytes
+
+/// An IPv4 or IPv6 address. An IPv4-mapped address (`::ffff:192.0.2.1`) equals the IPv4 address.
 public struct IPAddress: Sendable, Hashable {
-    /// Of an IPv4 address the upper half is `::ffff`'s, so that both kinds compare as numbers.
+    /// An IPv4 address is stored in its mapped form.
     private let upper: UInt64
     private let lower: UInt64
 
     private init(upper: UInt64, lower: UInt64) { (self.upper, self.lower) = (upper, lower) }
 
-    /// - Parameter v4: in the order in which it is written: 127.0.0.1 is 0x7F00_0001.
+    /// - Parameter v4: in network order: 127.0.0.1 is 0x7F00_0001.
     public init(v4: UInt32) { self.init(upper: 0, lower: 0xFFFF_0000_0000 | UInt64(v4)) }
 
-    /// - Parameter bytes: 4 or 16, in the order in which they are written.
-    /// - Returns: nil for any other number of them.
+    /// - Parameter bytes: 4 or 16, in network order.
+    /// - Returns: nil for any other count.
     public init?(bytes: some Collection<UInt8>) {
         switch bytes.count {
         case 4: self.init(v4: bytes.reduce(0) { $0 << 8 | UInt32($1) })
@@ -39,29 +41,29 @@ public struct IPAddress: Sendable, Hashable {
 
     public var isV4: Bool { upper == 0 && lower >> 32 == 0xFFFF }
 
-    /// 4 or 16, in the order in which they are written.
+    /// 4 or 16, in network order.
     public var bytes: [UInt8] {
         isV4
             ? (0..<4).map { UInt8(truncatingIfNeeded: lower >> (24 - 8 * $0)) }
             : [upper, lower].flatMap { half in (0..<8).map { UInt8(truncatingIfNeeded: half >> (56 - 8 * $0)) } }
     }
 
-    /// Whether it is of 127.0.0.0/8 or ::1.
+    /// Whether it is in 127.0.0.0/8, or ::1.
     public var isLoopback: Bool { isV4 ? lower >> 24 & 0xFF == 127 : upper == 0 && lower == 1 }
 
-    /// Whether a host, a name or an address without brackets, is this machine by what it is called: `localhost`, a name
-    /// under it (RFC 6761), or a loopback address.
+    /// Whether a host (a name, or an address without brackets) is `localhost`, a name under it (RFC 6761), or a loopback
+    /// address.
     public static func isThisMachine(_ host: some StringProtocol) -> Bool {
         let name = host.lowercased()
         return name.utf8.elementsEqual("localhost".utf8) || name.hasSuffix(".localhost")
             || IPAddress(host)?.isLoopback == true
     }
 
-    /// Whom a limit counts: an IPv4 address itself, or the first of an IPv6 network of 64 bits. A host on IPv6 usually has
-    /// a /64 to itself and may use any address in it, so that a single one says nothing.
+    /// The subject of limits by address: an IPv4 address itself, or the first address of an IPv6 /64 network, any of whose
+    /// addresses a host with IPv6 may use.
     public var limited: IPAddress { isV4 ? self : IPAddress(upper: upper, lower: 0) }
 
-    /// - Parameter bits: how many of them count, of 32 or 128.
+    /// - Parameter bits: of 32 or 128.
     func prefix(_ bits: Int) -> IPAddress {
         let bits = isV4 ? bits + 96 : bits
         let (up, low) = (min(max(bits, 0), 64), min(max(bits - 64, 0), 64))
@@ -120,7 +122,7 @@ public struct IPAddress: Sendable, Hashable {
         }
         guard position == text.count else { return nil }
         guard let gap else { return words }
-        // It stands for one word at least.
+        // `::` stands for at least one word.
         guard words.count < 8 else { return nil }
         return Array(words[..<gap]) + Array(repeating: 0, count: 8 - words.count) + Array(words[gap...])
     }
@@ -142,7 +144,7 @@ extension IPAddress: CustomStringConvertible {
         words.map { String($0, radix: 16) }.joined(separator: ":")
     }
 
-    /// The first of the longest runs of two zeros or more.
+    /// The first of the longest runs of at least two zeros.
     private static func longestGap(_ words: [UInt16]) -> Range<Int>? {
         var longest = 0..<0
         var start = 0

@@ -1,7 +1,7 @@
-/// Why a message cannot be read. A server answers it with ``status`` and ends the connection: after it nobody knows
-/// where the next message would begin.
+/// A malformed message. A server answers it with ``status`` and ends the connection, as the next message's beginning is
+/// unknown.
 public struct MalformedMessage: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Which part is wrong. Stable: a metric's label.
+    /// The malformed part; a metric's label.
     public enum Part: String, Sendable, Hashable, CaseIterable {
         /// The PROXY protocol's header, before the first message.
         case proxy
@@ -15,15 +15,15 @@ public struct MalformedMessage: Error, Hashable, Sendable, CustomStringConvertib
         case coding
         case expectation
         case chunk
-        /// Something is longer, or there is more of it, than is taken.
+        /// A limit is exceeded.
         case size
-        /// The connection ended in the middle of it.
+        /// The connection ended within the message.
         case end
     }
 
     public let part: Part
     public let status: HTTPResponse.Status
-    /// A sentence that says what was found and what may be, without repeating any of it.
+    /// A sentence with the fault and the rule, without the message's text.
     public let reason: String
 
     /// Answered with 400.

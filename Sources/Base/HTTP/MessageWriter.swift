@@ -1,8 +1,8 @@
-/// A field that cannot be written: its value holds a character that would end the line, or the text.
+/// A field that cannot be written: its value holds a control character.
 public struct UnwritableField: Error, Hashable, Sendable, CustomStringConvertible {
     public let name: HTTPField.Name
 
-    /// The value stays out of it: it may be a secret.
+    /// Without the value, which may be a secret.
     public var description: String { "The value of the header field \(name) holds a control character." }
 }
 
@@ -16,9 +16,9 @@ extension [UInt8] {
         appendLineEnd()
     }
 
-    /// Appends `GET /path HTTP/1.1`. The target is the caller's own: it must hold neither spaces nor control characters.
+    /// Appends `GET /path HTTP/1.1`.
     ///
-    /// - Throws: when it does.
+    /// - Throws: when the target holds a space, a control character or one beyond ASCII.
     public mutating func appendRequestLine(_ method: HTTPRequest.Method, _ target: String) throws(MalformedMessage) {
         guard !target.isEmpty, target.utf8.allSatisfy(\.isTargetCharacter) else {
             throw MalformedMessage(.target, "The target holds a character that is not percent-encoded.")

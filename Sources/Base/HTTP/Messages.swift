@@ -1,11 +1,11 @@
 /// A request's head.
 public struct HTTPRequest: Sendable, Hashable {
     public var method: Method
-    /// `http` or `https`, if the target says so.
+    /// `http` or `https`, if the target is a URL.
     public var scheme: String?
-    /// The host to which it is addressed, with a port or without: `Host`, or the target's own.
+    /// The host with an optional port: from `Host` or the target.
     public var authority: String?
-    /// The path with its query, as it came; `*` for the server as a whole.
+    /// The path with its query, as received; `*` for the server as a whole.
     public var path: String
     public var headerFields: HTTPFields
 

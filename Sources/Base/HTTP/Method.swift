@@ -1,5 +1,5 @@
 extension HTTPRequest {
-    /// What a request asks to be done with its target. Methods are case-sensitive.
+    /// A request's method. Comparison is case-sensitive.
     public struct Method: RawRepresentable, Sendable, Hashable, LosslessStringConvertible {
         public let rawValue: String
 
@@ -26,9 +26,9 @@ extension HTTPRequest.Method {
     public static var delete: Self { Self(known: "DELETE") }
     public static var options: Self { Self(known: "OPTIONS") }
     public static var trace: Self { Self(known: "TRACE") }
-    /// Asks about the body that it carries, and changes nothing.
+    /// A safe method whose body is the query.
     public static var query: Self { Self(known: "QUERY") }
 
-    /// Those that a server can be asked for. The others, CONNECT among them, are answered with 501.
+    /// The supported methods. Others, such as CONNECT, are answered with 501.
     public static let known: [Self] = [.get, .head, .post, .put, .patch, .delete, .options, .trace, .query]
 }

@@ -5,7 +5,7 @@ public struct IPNetwork: Sendable, Hashable, CustomStringConvertible {
     /// As it was written.
     public let description: String
 
-    /// Reads an address and how many of its bits count; without these it is one address.
+    /// Reads an address with an optional prefix length; without it the network is one address.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard let start = parts.first, parts.count <= 2, let address = IPAddress(start) else { return nil }
@@ -21,7 +21,6 @@ public struct IPNetwork: Sendable, Hashable, CustomStringConvertible {
         description = String(text)
     }
 
-    /// Whether the address is in it.
     public func contains(_ address: IPAddress) -> Bool {
         address.isV4 == first.isV4 && address.prefix(bits) == first
     }
@@ -36,18 +35,17 @@ public struct IPNetwork: Sendable, Hashable, CustomStringConvertible {
 public struct NetworkList: Sendable, Hashable, CustomStringConvertible {
     private let networks: [IPNetwork]
 
-    /// Whether it holds nobody.
     public var isEmpty: Bool { networks.isEmpty }
 
     /// 127.0.0.0/8 and ::1/128.
     public static let loopback = NetworkList(networks: ["127.0.0.0/8", "::1/128"].compactMap { IPNetwork($0) })
 
-    /// Nobody.
+    /// The empty list.
     public static let none = NetworkList(networks: [])
 
     private init(networks: [IPNetwork]) { self.networks = networks }
 
-    /// Reads a list with commas between; the empty text is the empty list, which holds nobody.
+    /// Reads a comma-separated list, which may be empty.
     ///
     /// - Throws: ``InvalidNetwork``.
     public init(_ text: String) throws(InvalidNetwork) {
@@ -60,7 +58,7 @@ public struct NetworkList: Sendable, Hashable, CustomStringConvertible {
         self.networks = networks
     }
 
-    /// Whether the address is in one of the networks. Nobody's is nil: a Unix socket's caller has none.
+    /// - Parameter address: nil for a caller over a Unix socket, which is in no network.
     public func contains(_ address: IPAddress?) -> Bool {
         guard let address else { return false }
         return networks.contains { $0.contains(address) }

@@ -4,8 +4,7 @@ import Bytes
 ///
 /// Source: RFC 3986, section 2.1.
 public enum PercentEncoding {
-    /// Leaves ASCII letters and digits as they are, and encodes every other byte of the text's UTF-8: what comes out means
-    /// itself in each part of a URL.
+    /// Encodes every byte of the text's UTF-8 except ASCII letters and digits, for any part of a URL.
     public static func encode(_ text: some StringProtocol) -> String {
         var encoded: [UInt8] = []
         for byte in text.utf8 {
@@ -19,17 +18,17 @@ public enum PercentEncoding {
         return String(decoding: encoded, as: UTF8.self)
     }
 
-    /// The text that was encoded. A plus sign means itself.
+    /// Decodes to text. A plus sign stands for itself.
     ///
-    /// - Returns: nil when a percent sign has no two hex digits behind it, or the bytes are not UTF-8.
+    /// - Returns: nil when a percent sign is not followed by two hex digits, or the bytes are not UTF-8.
     public static func decode(_ text: some StringProtocol) -> String? {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         return bytes(text).flatMap { String(validating: $0, as: UTF8.self) }
     }
 
-    /// The bytes that were encoded, of any kind. A plus sign means itself.
+    /// Decodes to bytes. A plus sign stands for itself.
     ///
-    /// - Returns: nil when a percent sign has no two hex digits behind it.
+    /// - Returns: nil when a percent sign is not followed by two hex digits.
     public static func bytes(_ text: some StringProtocol) -> [UInt8]? {
         let encoded = Array(text.utf8)
         var (decoded, position): ([UInt8], Int) = ([], 0)
@@ -39,10 +38,10 @@ public enum PercentEncoding {
                 position += 1
                 continue
             }
-            guard encoded.count - position > 2,
-                let byte = Hex.decode(String(decoding: encoded[position + 1...position + 2], as: UTF8.self))?.first
+            guard encoded.count - position > 2, let high = encoded[position + 1].hexValue,
+                let low = encoded[position + 2].hexValue
             else { return nil }
-            decoded.append(byte)
+            decoded.append(high << 4 | low)
             position += 3
         }
         return decoded

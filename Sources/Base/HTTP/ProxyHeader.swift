@@ -1,25 +1,25 @@
-/// What stands before everything else on a connection that a balancer in TCP mode passes on: the PROXY protocol, version 2.
+/// The PROXY protocol's header, version 2: a balancer in TCP mode sends it first on each connection.
 ///
 /// Source: HAProxy, doc/proxy-protocol.txt, section 2.2.
 public enum ProxyHeader: Sendable, Hashable {
     /// The balancer's own connection, such as a health check.
     case local
-    /// Passed on for a client at this address.
+    /// A connection of the client at this address.
     case proxied(IPAddress)
 
-    /// The signature, the command, the family and how many bytes follow.
+    /// Signature, command, family and length.
     public static let fixedLength = 16
-    /// Of addresses and extensions, in bytes. A balancer that ends TLS says some hundred bytes of it.
+    /// Addresses and extensions, in bytes. A balancer that terminates TLS adds some hundred bytes.
     static let longest = 2_048
 
     private static let signature: [UInt8] = [
         0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A,
     ]
 
-    /// How long the header is, as its first 16 bytes say.
+    /// The header's length, from its first 16 bytes.
     ///
-    /// - Parameter start: what has come, which may be less: what is wrong already is not waited for.
-    /// - Returns: nil when more must come.
+    /// - Parameter start: the received bytes. Fewer than 16 are checked, too.
+    /// - Returns: nil when more bytes are needed.
     public static func length(_ start: [UInt8]) throws(MalformedMessage) -> Int? {
         guard start.prefix(12).elementsEqual(signature.prefix(start.count)) else {
             throw malformed(
@@ -34,7 +34,7 @@ public enum ProxyHeader: Sendable, Hashable {
         }
         let length = Int(start[14]) << 8 | Int(start[15])
         guard length <= longest else {
-            throw malformed("The PROXY protocol's header has \(length) bytes, and may have \(longest).")
+            throw malformed("The PROXY protocol's header has \(length) bytes, more than \(longest).")
         }
         return fixedLength + length
     }
@@ -42,9 +42,9 @@ public enum ProxyHeader: Sendable, Hashable {
     /// Reads a whole header.
     public init(_ bytes: [UInt8]) throws(MalformedMessage) {
         guard try Self.length(bytes) == bytes.count else {
-            throw Self.malformed("The PROXY protocol's header is not as long as it says.")
+            throw Self.malformed("The PROXY protocol's header differs from its length.")
         }
-        // What else stands in it counts for nothing then.
+        // Addresses and extensions of a local connection are ignored.
         guard bytes[12] & 0xF == 1 else {
             self = .local
             return
@@ -63,7 +63,7 @@ public enum ProxyHeader: Sendable, Hashable {
         self = .proxied(address)
     }
 
-    /// Each has a type, two bytes with its length, and as many bytes. None of them is used.
+    /// Checks the form of extensions: a type, a length of two bytes, a value. They are not used.
     private static func check(extensions: ArraySlice<UInt8>) throws(MalformedMessage) {
         var rest = extensions
         while !rest.isEmpty {

@@ -1,28 +1,25 @@
-/// A request's head with what it says of its body and its connection.
+/// A request's head, with its body length and connection options.
 public struct RequestHead: Sendable {
     public let request: HTTPRequest
     public let bodyLength: BodyLength
-    /// Whether the client, or its version, wants the connection to end after the response.
+    /// Whether the connection ends after the response, by `Connection: close` or HTTP/1.0.
     public let closes: Bool
-    /// Whether the client named keep-alive, and so may want to know for how long.
+    /// Whether the client sent `Connection: keep-alive`.
     public let asksToKeepAlive: Bool
     /// Whether the client waits for 100 before it sends the body.
     public let expectsContinue: Bool
-    /// Whether it is HTTP/1.0, which knows neither chunks nor 1xx.
-    public let isHTTP10: Bool
 
-    /// Whether there is a body.
     public var hasBody: Bool { bodyLength != .bytes(0) }
 }
 
-/// Reads a request's head from bytes that come piece by piece, strictly by RFC 9112.
+/// An incremental, strict reader of a request's head. Source: RFC 9112.
 public struct RequestReader: Sendable {
     private var head: HeadReader
 
     public init(_ limits: HeadLimits = HeadLimits()) { head = HeadReader(limits) }
 
-    /// - Parameter bytes: all that has come of the message. Each time it is called there may be more.
-    /// - Returns: the head and where the body begins; nil when the head has not come whole yet.
+    /// - Parameter bytes: all received bytes of the message, more with each call.
+    /// - Returns: the head and the index of the body; nil while the head is incomplete.
     public mutating func read(_ bytes: [UInt8]) throws(MalformedMessage) -> (head: RequestHead, end: Int)? {
         guard let end = try head.end(in: bytes) else { return nil }
         return (try Self.head(bytes, from: head.start, to: end), end)
@@ -35,7 +32,7 @@ public struct RequestReader: Sendable {
         var (fields, framing) = (HTTPFields(), Framing())
         fields.reserveCapacity(8)
         var (host, expectsContinue): (String?, Bool) = (nil, false)
-        // The empty line at the end is none.
+        // Without the empty line.
         var reader = FieldReader(line.end..<(end - 2))
         while let field = try reader.next(in: bytes) {
             let (name, value) = (bytes[field.name], bytes[field.value])
@@ -50,19 +47,18 @@ public struct RequestReader: Sendable {
             } else if name.isCaseInsensitively("expect"), !line.isHTTP10 {
                 guard value.isCaseInsensitively("100-continue"), !expectsContinue else {
                     throw MalformedMessage(
-                        .expectation, .expectationFailed, "Of expectations only 100-continue can be met.")
+                        .expectation, .expectationFailed, "Expect is not 100-continue, the only one supported.")
                 }
                 expectsContinue = true
             }
-            fields.append(
-                HTTPField(name: HTTPField.Name(token: name), value: text))
+            fields.append(HTTPField(name: HTTPField.Name(token: name), value: text))
         }
         guard host != nil || line.isHTTP10 else { throw MalformedMessage(.host, "There is no Host.") }
         let length = try framing.bodyLength(isHTTP10: line.isHTTP10) ?? .bytes(0)
         return RequestHead(
             request: try line.request(bytes, host: host, fields), bodyLength: length,
             closes: framing.closes || line.isHTTP10, asksToKeepAlive: framing.keepsAlive,
-            expectsContinue: expectsContinue && length != .bytes(0), isHTTP10: line.isHTTP10)
+            expectsContinue: expectsContinue && length != .bytes(0))
     }
 }
 
@@ -71,7 +67,7 @@ private struct StartLine {
     let method: HTTPRequest.Method
     let target: Range<Int>
     let isHTTP10: Bool
-    /// Behind its CR LF.
+    /// After its CR LF.
     let end: Int
 
     init(_ bytes: [UInt8], from start: Int) throws(MalformedMessage) {
@@ -92,14 +88,14 @@ private struct StartLine {
         position += 1
         isHTTP10 = try Self.isHTTP10(bytes, at: position)
         end = position + 10
-        // Behind the version: a method nobody knows says little if it is not HTTP at all.
+        // After the version: in another protocol the method has no meaning.
         guard let known = HTTPRequest.Method.known.first(where: { method.isExactly($0.rawValue) }) else {
-            throw MalformedMessage(.method, .notImplemented, "The request's method is not known here.")
+            throw MalformedMessage(.method, .notImplemented, "The request's method is not supported.")
         }
         self.method = known
     }
 
-    /// Reads `HTTP/1.1` and the line's end. The head that holds it ends in CR LF CR LF, so that no index is past it.
+    /// Reads `HTTP/1.1` and the line's end.
     private static func isHTTP10(_ bytes: [UInt8], at position: Int) throws(MalformedMessage) -> Bool {
         guard position + 10 <= bytes.count, bytes[position..<(position + 5)].isExactly("HTTP/"),
             bytes[position + 5].isDigit, bytes[position + 6] == UInt8(ascii: "."), bytes[position + 7].isDigit,
@@ -108,7 +104,7 @@ private struct StartLine {
         switch (bytes[position + 5], bytes[position + 7]) {
         case (UInt8(ascii: "1"), UInt8(ascii: "1")): return false
         case (UInt8(ascii: "1"), UInt8(ascii: "0")): return true
-        default: throw MalformedMessage(.version, .httpVersionNotSupported, "HTTP/1.1 is spoken here.")
+        default: throw MalformedMessage(.version, .httpVersionNotSupported, "Only HTTP/1.1 and 1.0 are supported.")
         }
     }
 
@@ -121,14 +117,14 @@ private struct StartLine {
         }
         if text == "*" {
             guard method == .options else {
-                throw MalformedMessage(.target, "The target * goes with OPTIONS only.")
+                throw MalformedMessage(.target, "The target * is valid with OPTIONS only.")
             }
             return HTTPRequest(method: method, authority: host, path: text, headerFields: fields)
         }
         return try absolute(text, host: host, fields)
     }
 
-    /// As it is sent to proxies: `http://host/path`. A Host that says something else is a second reading of one text.
+    /// The absolute form, `http://host/path`. A different Host is refused, as proxies and servers would disagree.
     private func absolute(
         _ text: String, host: String?, _ fields: HTTPFields
     ) throws(MalformedMessage) -> HTTPRequest {
@@ -140,7 +136,7 @@ private struct StartLine {
             throw MalformedMessage(.target, "The target is neither a path nor a URL of http or https.")
         }
         guard host == nil || host?.utf8.map(\.lowercased) == authority.map(\.lowercased) else {
-            throw MalformedMessage(.host, "Host is not that of the target.")
+            throw MalformedMessage(.host, "Host differs from the target's.")
         }
         let path = String(Substring(rest.dropFirst(authority.count)))
         return HTTPRequest(

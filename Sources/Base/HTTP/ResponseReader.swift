@@ -1,4 +1,4 @@
-/// Reads one response from bytes that come piece by piece, as a client does. Interim responses (1xx) are passed over.
+/// An incremental reader of one response, for a client. Interim responses (1xx) are skipped.
 /// Source: RFC 9112.
 public struct ResponseReader: Sendable {
     private enum State { case head, body, complete }
@@ -8,22 +8,22 @@ public struct ResponseReader: Sendable {
     private let longestBody: Int
     private var head: HeadReader
     private var state = State.head
-    /// What has come and was not read.
+    /// Received bytes that have not been parsed.
     private var input: [UInt8] = []
     private var length = BodyLength.bytes(0)
     private var chunks = ChunkedReader()
     private var interim = 0
 
-    /// The head, as soon as it has come whole.
+    /// The head, once complete.
     public private(set) var response: HTTPResponse?
-    /// What has come of the body.
+    /// The received part of the body.
     public private(set) var body: [UInt8] = []
-    /// Whether the connection can take another request once the response is whole.
+    /// Whether the connection can take another request after the response.
     public private(set) var keepsAlive = false
 
     /// - Parameters:
-    ///   - method: the request's, by which a response may have no body.
-    ///   - longestBody: in bytes; a longer one is an error.
+    ///   - method: the request's; a response to HEAD has no body.
+    ///   - longestBody: in bytes; a longer body is an error.
     public init(to method: HTTPRequest.Method, longestBody: Int, limits: HeadLimits = HeadLimits()) {
         self.method = method
         self.limits = limits
@@ -31,13 +31,12 @@ public struct ResponseReader: Sendable {
         head = HeadReader(limits)
     }
 
-    /// Whether the response has come whole.
     public var isComplete: Bool { state == .complete }
 
-    /// What came behind the response.
+    /// Bytes after the response.
     public var rest: [UInt8] { isComplete ? input : [] }
 
-    /// Takes the next bytes of the connection.
+    /// Parses the connection's next bytes.
     public mutating func read(_ bytes: some Collection<UInt8>) throws(MalformedMessage) {
         input.append(contentsOf: bytes)
         while state == .head {
@@ -50,16 +49,16 @@ public struct ResponseReader: Sendable {
         if state == .body { try readBody() }
     }
 
-    /// The connection has ended.
+    /// Ends the response with the connection.
     ///
-    /// - Throws: unless the response is whole.
+    /// - Throws: when the response is incomplete.
     public mutating func end() throws(MalformedMessage) {
         if state == .body, length == .untilEnd { state = .complete }
         guard isComplete else {
             throw MalformedMessage(
                 .end, .badGateway,
                 response == nil && input.isEmpty
-                    ? "The connection ended before the response began." : "The response ended in its middle.")
+                    ? "The connection ended before the response began." : "The connection ended within the response.")
         }
     }
 
@@ -77,9 +76,8 @@ public struct ResponseReader: Sendable {
         }
         guard status.code >= 200 else {
             interim += 1
-            // None is waited for but 100; whoever sends more and more says nothing.
             guard interim <= 8, status.code != 101 else {
-                throw MalformedMessage(.startLine, .badGateway, "The response is none to an HTTP/1.1 request.")
+                throw MalformedMessage(.startLine, .badGateway, "The response has status 101, or over 8 interim ones.")
             }
             return false
         }
@@ -102,7 +100,7 @@ public struct ResponseReader: Sendable {
             digits.first != UInt8(ascii: "0"), line.count == 12 || line.dropFirst(12).first == .space,
             line.dropFirst(12).allSatisfy(\.isFieldCharacter), lineEnd + 1 < input.endIndex,
             input[lineEnd + 1] == .lineFeed
-        else { throw MalformedMessage(.startLine, .badGateway, "The response's first line is not one of HTTP/1.1.") }
+        else { throw MalformedMessage(.startLine, .badGateway, "The first line is not a status line of HTTP/1.1.") }
         let code = digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
         let phrase = String(decoding: line.dropFirst(13), as: UTF8.self)
         return (HTTPResponse.Status(code: code, reasonPhrase: phrase), isHTTP10, lineEnd + 2)

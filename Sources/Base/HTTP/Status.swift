@@ -1,9 +1,8 @@
 extension HTTPResponse {
-    /// A response's status code. Two are equal when their codes are.
+    /// A response's status. Comparison is by code.
     public struct Status: Sendable, Hashable, ExpressibleByIntegerLiteral, CustomStringConvertible {
         /// Three digits.
         public let code: Int
-        /// For people: programs look at the code only.
         public let reasonPhrase: String
 
         /// - Parameter code: outside of 100…999 it becomes 500.
@@ -22,7 +21,7 @@ extension HTTPResponse {
 
         public var description: String { reasonPhrase.isEmpty ? "\(code)" : "\(code) \(reasonPhrase)" }
 
-        /// Whether a response with it never has a body, whatever its fields say.
+        /// Whether a response with it never has a body, whatever its fields.
         public var hasNoBody: Bool { code < 200 || code == 204 || code == 304 }
     }
 }
@@ -44,7 +43,7 @@ extension HTTPResponse.Status {
     public static var expectationFailed: Self { 417 }
     public static var tooManyRequests: Self { 429 }
     public static var requestHeaderFieldsTooLarge: Self { 431 }
-    /// The client has gone before it had its answer: not of RFC 9110, and known to who reads logs.
+    /// The client closed the connection before the response: nginx's code for logs, not in RFC 9110.
     public static var clientClosedRequest: Self { 499 }
     public static var internalServerError: Self { 500 }
     public static var notImplemented: Self { 501 }

@@ -80,7 +80,7 @@ struct RequestReaderTests {
         let kept = try read("GET / HTTP/1.1\r\nHost: x\r\nConnection: Keep-Alive\r\n\r\n")
         #expect(!kept.closes && kept.asksToKeepAlive)
         let old = try read("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
-        #expect(old.closes && old.isHTTP10 && old.request.authority == nil)
+        #expect(old.closes && old.request.authority == nil)
     }
 
     @Test("100-continue is waited for only where there is a body; another expectation is answered with 417")
