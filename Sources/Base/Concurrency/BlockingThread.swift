@@ -1,15 +1,15 @@
 import Glibc
 
-/// Threads for what blocks: tasks share a few, and those must not.
+/// Threads for blocking work, which must not block the threads that tasks share.
 package enum BlockingThread {
-    /// The system has no room for another thread.
+    /// The process may have no more threads.
     package struct NotStarted: Error, CustomStringConvertible {
         package let description: String
     }
 
-    /// Starts a thread that ends when `body` does.
+    /// Starts a thread that ends with `body`.
     ///
-    /// - Parameter name: of which the system shows the first 15 bytes.
+    /// - Parameter name: the system shows its first 15 bytes.
     package static func start(_ name: String, _ body: @escaping @Sendable () -> Void) throws(NotStarted) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
@@ -30,7 +30,7 @@ package enum BlockingThread {
         }
     }
 
-    /// Runs what blocks on a thread of its own.
+    /// Runs `body` on a thread of its own.
     package static func run<Result: Sendable>(
         _ name: String, _ body: @escaping @Sendable () throws -> Result
     ) async throws -> Result {
@@ -41,13 +41,12 @@ package enum BlockingThread {
         }
     }
 
-    /// Holds up the calling thread, never one that tasks share.
+    /// Blocks the calling thread, which must not be one that tasks share.
     package static func sleep(for time: Duration) {
         let (seconds, attoseconds) = time.components
         guard time > .zero else { return }
         var wanted = timespec(tv_sec: Int(clamping: seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
         var left = timespec()
-        // A signal came in between.
         while nanosleep(&wanted, &left) != 0, errno == EINTR { wanted = left }
     }
 
@@ -62,7 +61,7 @@ package enum BlockingThread {
             body()
         }
 
-        /// For `top` and the like. Where it cannot be done, a thread goes on without.
+        /// For `top` and other tools; best effort.
         private func showName() {
             let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
             guard file >= 0 else { return }

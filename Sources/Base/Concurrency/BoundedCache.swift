@@ -1,7 +1,7 @@
-/// Remembers what was used lately, in bounded memory.
+/// A cache of recently used entries, in bounded memory.
 ///
-/// Two generations: when the young one is full it becomes the old one and what was old is
-/// forgotten, so that nothing is ever searched for the least recently used entry.
+/// It has two generations: a full young generation replaces the old one. Unlike an LRU list, a hit on the young generation
+/// moves nothing.
 package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Generations {
         var young: [Key: Value] = [:]
@@ -11,10 +11,10 @@ package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sen
     private let generations = Lock(Generations())
     private let capacity: Int
 
-    /// - Parameter capacity: of a generation; there are two.
+    /// - Parameter capacity: the entries of each generation.
     package init(capacity: Int) { self.capacity = capacity }
 
-    /// How many are remembered: at most twice the capacity.
+    /// At most twice the capacity.
     package var count: Int {
         generations.withLock { generations in
             generations.young.count + generations.old.keys.count { generations.young[$0] == nil }
@@ -36,9 +36,9 @@ package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sen
         }
     }
 
-    /// Reads and changes an entry in one step.
+    /// Reads and changes an entry atomically.
     ///
-    /// - Parameter default: what an entry that is not there begins with.
+    /// - Parameter default: the initial value of a missing entry.
     package func update<R>(_ key: Key, default: @autoclosure () -> Value, _ body: (inout Value) -> R) -> R {
         generations.withLock { generations in
             var value = generations.young[key] ?? generations.old[key] ?? `default`()
@@ -50,7 +50,7 @@ package final class BoundedCache<Key: Hashable & Sendable, Value: Sendable>: Sen
 
     private func insert(_ value: Value, for key: Key, into generations: inout Generations) {
         if generations.young.count >= capacity, generations.young[key] == nil {
-            // The room is kept: a server that has been busy once does not grow and shrink from then on.
+            // Keeping the capacity, so that a busy server does not grow and shrink its memory.
             swap(&generations.young, &generations.old)
             generations.young.removeAll(keepingCapacity: true)
         }

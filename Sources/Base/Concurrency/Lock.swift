@@ -1,12 +1,12 @@
 import Glibc
 
-/// A value that one thread at a time can reach. It has `Synchronization.Mutex`'s surface, over pthread: the thread
-/// sanitizer does not see Mutex's futex on Linux and reports races that are none.
+/// A value behind a mutex, with the interface of `Synchronization.Mutex`, over pthread: the thread sanitizer does not see
+/// Mutex's futex on Linux, and reports false races.
 ///
-/// A function goes into a struct first: as the value itself it would be wrapped once more at each access, for good.
+/// Wrap a function in a struct: as the value itself it would be wrapped in another closure at each access.
 ///
-/// What is taken under it is compiled where it is used: every request takes a hundred locks, and through a table of functions
-/// each would cost several times as much.
+/// `withLock` is inlinable: a request takes about a hundred locks, and unspecialised generic code costs several times as
+/// much.
 public final class Lock<Value>: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     @usableFromInline var value: Value
@@ -22,7 +22,7 @@ public final class Lock<Value>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Runs `body` with the value while no other thread has it. `body` must not call this lock again.
+    /// Runs `body` with exclusive access to the value. The lock is not recursive.
     @inlinable
     public func withLock<Result, Failure: Error>(
         _ body: (inout Value) throws(Failure) -> Result

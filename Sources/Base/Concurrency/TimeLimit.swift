@@ -1,11 +1,11 @@
-/// Nothing came within the time.
+/// A time limit has passed.
 package struct NoAnswerInTime: Error, CustomStringConvertible {
     package let description = "no answer in time"
 }
 
-/// Gives up what takes longer than it may. An HTTP client's own limit, for one, ends with the headers of a reply.
+/// Runs `body` with a time limit, after which it is cancelled. It must end then.
 ///
-/// - Throws: ``NoAnswerInTime``, or what `body` throws. `body` is cancelled then, and must end when it is.
+/// - Throws: ``NoAnswerInTime``, or the error of `body`.
 package func withTimeLimit<T: Sendable>(
     _ time: Duration, _ body: @escaping @Sendable () async throws -> T
 ) async throws -> T {

@@ -2,35 +2,35 @@ public import Logging
 
 /// A part of a program that runs until it is asked to stop.
 public protocol Service: Sendable {
-    /// Runs. It returns soon after `stop` was made; one that returns before stops the whole program.
+    /// Returns soon after `stop` is made. Returning earlier stops the whole group.
     func run(until stop: StopRequest) async throws
 }
 
-/// A service ended though nobody had asked it to.
+/// A service ended before it was asked to stop.
 public struct ServiceEnded: Error, CustomStringConvertible {
     public let service: String
 
     public var description: String { "\(service) has ended by itself" }
 }
 
-/// Parts of a program that are started in their order and stopped in the reverse, each after those behind it have ended.
+/// The services of a program, started in order and stopped in reverse, each after its successors have ended.
 ///
-/// When one fails or ends by itself, all are stopped. Parts that have not ended when `patience` is over are cancelled.
+/// When one fails or ends by itself, all are stopped. After the grace period, those that still run are cancelled.
 public struct ServiceGroup: Sendable {
     private let services: [any Service]
-    private let patience: Duration
+    private let gracePeriod: Duration
     private let logger: Logger
 
-    /// - Parameter patience: how long stopping may take.
-    public init(_ services: [any Service], patience: Duration, logger: Logger) {
+    /// - Parameter gracePeriod: the time for stopping.
+    public init(_ services: [any Service], gracePeriod: Duration, logger: Logger) {
         self.services = services
-        self.patience = patience
+        self.gracePeriod = gracePeriod
         self.logger = logger
     }
 
     /// Returns when all have ended.
     ///
-    /// - Throws: what the first service that failed threw, or ``ServiceEnded``.
+    /// - Throws: the first service's error, or ``ServiceEnded``.
     public func run(until stop: StopRequest) async throws {
         let requests = services.map { _ in StopRequest() }
         let failure = await withTaskGroup(of: Event.self, returning: (any Error)?.self) { group in
@@ -46,17 +46,17 @@ public struct ServiceGroup: Sendable {
             }
             group.addTask {
                 await stop.wait()
-                return .asked
+                return .stopRequested
             }
             var running = Set(services.indices)
             var isStopping = false
             var failure: (any Error)?
             while !running.isEmpty, let event = await group.next() {
                 switch event {
-                case .asked: break
-                case .isLate:
+                case .stopRequested: break
+                case .gracePeriodOver:
                     logger.warning(
-                        "Stopping takes too long: what is left is broken off.",
+                        "Stopping takes too long: the remaining parts are cancelled.",
                         metadata: ["left": "\(running.sorted().map(name).joined(separator: ", "))"])
                     group.cancelAll()
                 case .ended(let place, let error):
@@ -67,8 +67,8 @@ public struct ServiceGroup: Sendable {
                 if !isStopping {
                     isStopping = true
                     group.addTask {
-                        do { try await Task.sleep(for: patience) } catch { return .asked }
-                        return .isLate
+                        do { try await Task.sleep(for: gracePeriod) } catch { return .stopRequested }
+                        return .gracePeriodOver
                     }
                 }
                 if let last = running.max() { requests[last].make() }
@@ -80,10 +80,7 @@ public struct ServiceGroup: Sendable {
     }
 
     private enum Event: Sendable {
-        /// Everything is to stop.
-        case asked
-        /// The patience is over.
-        case isLate
+        case stopRequested, gracePeriodOver
         case ended(Int, (any Error)?)
     }
 

@@ -1,16 +1,16 @@
 import Glibc
 
-/// Tells the service manager that started this program how it fares.
+/// Notifications to the service manager that started this program.
 ///
 /// Source: sd_notify(3), systemd's "Readiness Protocol".
 public struct ServiceManager: Sendable {
-    /// How often the manager wants to hear ``alive()``: at least twice in this time.
+    /// The watchdog's interval; ``alive()`` must be called at least twice in it.
     public let watchdog: Duration?
     private let socket: String
 
-    /// - Parameter environment: `NOTIFY_SOCKET` names the manager's socket, a path or `@` and an abstract name;
-    ///   `WATCHDOG_USEC` and `WATCHDOG_PID` say what it watches.
-    /// - Returns: `nil` when no manager wants to be told.
+    /// - Parameter environment: `NOTIFY_SOCKET` is the manager's socket (a path, or `@` and an abstract name);
+    ///   `WATCHDOG_USEC` and `WATCHDOG_PID` are the watchdog's interval and process.
+    /// - Returns: nil without a manager's socket.
     public init?(_ environment: [String: String]) {
         guard let socket = environment["NOTIFY_SOCKET"], socket.utf8.count > 1,
             socket.hasPrefix("/") || socket.hasPrefix("@")
@@ -21,31 +21,30 @@ public struct ServiceManager: Sendable {
         watchdog = isOurs && microseconds > 0 ? .microseconds(microseconds) : nil
     }
 
-    /// Everything that was asked for is there, for the first time or again after ``reloading()``.
+    /// The program is ready, for the first time or after ``reloading()``.
     public func ready(_ status: String) { send(["READY=1", Self.status(status)]) }
 
-    /// Settings or certificates are read again. ``ready(_:)`` says when that is done.
+    /// Settings or certificates are being read again, until ``ready(_:)``.
     public func reloading() {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         send(["RELOADING=1", "MONOTONIC_USEC=\(now.tv_sec * 1_000_000 + now.tv_nsec / 1_000)"])
     }
 
-    /// The program is about to end.
     public func stopping(_ status: String) { send(["STOPPING=1", Self.status(status)]) }
 
-    /// For people, in `systemctl status`.
+    /// The text in `systemctl status`.
     public func say(_ status: String) { send([Self.status(status)]) }
 
-    /// The program does its work. It is told by the part that does.
+    /// A sign of life for the watchdog.
     public func alive() { send(["WATCHDOG=1"]) }
 
-    /// A line feed would begin another assignment.
+    /// Without line feeds, which would begin another assignment.
     private static func status(_ text: String) -> String {
         "STATUS=" + text.map { $0.isNewline ? " " : String($0) }.joined()
     }
 
-    /// A manager that does not listen is no fault of the program.
+    /// Best effort: a failure is ignored.
     private func send(_ assignments: [String]) {
         let message = Array(assignments.joined(separator: "\n").utf8)
         var address = sockaddr_un()
@@ -53,7 +52,7 @@ public struct ServiceManager: Sendable {
         var name = Array(socket.utf8)
         let isAbstract = name.first == UInt8(ascii: "@")
         if isAbstract { name[0] = 0 }
-        // A path ends with NUL, an abstract name with the address.
+        // A path is terminated by NUL, an abstract name by the address's length.
         let capacity = MemoryLayout.size(ofValue: address.sun_path) - (isAbstract ? 0 : 1)
         guard name.count <= capacity else { return }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }

@@ -1,6 +1,5 @@
 import Glibc
 
-/// A signal, by the number that the system gives it.
 public struct Signal: Sendable, Hashable, CustomStringConvertible {
     public let number: Int32
 
@@ -13,22 +12,20 @@ public struct Signal: Sendable, Hashable, CustomStringConvertible {
     public static let user1 = Signal(number: SIGUSR1)
     public static let user2 = Signal(number: SIGUSR2)
 
-    /// Signals that would end a process that does not handle them, and are sent by people and programs. Faults of the
-    /// process itself are not among them, nor those that nobody can handle.
+    /// Signals of people and programs that end a process by default. Without faults, and without SIGKILL and SIGSTOP.
     public static let ending: [Signal] = {
         let named = [
             SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGVTALRM, SIGPROF,
-            SIGPOLL,
-            SIGPWR,
+            SIGPOLL, SIGPWR,
         ]
-        // The first two real-time signals, and with glibc no more, are the threads library's own.
+        // glibc reserves the first two real-time signals, 32 and 33.
         return (named + Array(34...64)).map { Signal(number: $0) }
     }()
 
-    /// Faults, which end the process.
+    /// Faults of the process itself.
     public static let faults = [SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS].map { Signal(number: $0) }
 
-    /// As kill(1) knows it: `SIGTERM`.
+    /// The name, as for kill(1): `SIGTERM`.
     public var description: String {
         switch number {
         case SIGHUP: "SIGHUP"
@@ -57,9 +54,10 @@ public struct Signal: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// A write to a closed pipe or socket, or past a limit of size, is an error from now on and no end of the process.
-    /// Children inherit this, and the threads of the runtime's pools have most signals blocked: who starts one gives
-    /// the signals their default back and an empty mask (`POSIX_SPAWN_SETSIGDEF`, `POSIX_SPAWN_SETSIGMASK`).
+    /// Makes writes to a closed pipe or socket, or past a size limit, fail instead of ending the process.
+    ///
+    /// Children inherit this, and most signals are blocked on the threads of the runtime's pools: start children with the
+    /// default handling and an empty mask (`POSIX_SPAWN_SETSIGDEF`, `POSIX_SPAWN_SETSIGMASK`).
     public static func ignoreFailedWrites() {
         _ = Glibc.signal(SIGPIPE, SIG_IGN)
         _ = Glibc.signal(SIGXFSZ, SIG_IGN)

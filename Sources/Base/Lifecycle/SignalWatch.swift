@@ -2,31 +2,29 @@ import Concurrency
 import Dispatch
 import Glibc
 
-/// Turns signals into calls on an ordinary thread, until it is ended.
+/// Calls a function on an ordinary thread for signals, until it is ended.
 ///
-/// Several watches may look at the same signal: each is called. The last one that ends gives the signal its former
-/// handling back.
+/// All watches of a signal are called. The last one to end restores the signal's former handling.
 public struct SignalWatch: Sendable {
     private let number: Int
 
-    /// - Parameter body: is called with each signal that came, one after another. The same signal several times in a
-    ///   row may count once.
+    /// - Parameter body: called with each signal, one at a time. Pending repetitions of a signal may count once.
     public init(_ signals: [Signal], _ body: @escaping @Sendable (Signal) -> Void) {
         number = SignalDelivery.shared.add(signals, body)
     }
 
-    /// Nothing more is called. Once more is no fault.
+    /// Ends the calls. Idempotent.
     public func end() { SignalDelivery.shared.remove(number) }
 }
 
-/// The process's signals that are watched: a handler writes the number into a pipe, whose other end a queue reads.
+/// The process's watched signals: a handler writes the number into a pipe, which a queue reads.
 private final class SignalDelivery: Sendable {
     static let shared = SignalDelivery()
 
     private struct State {
         var watches: [Int: (signals: [Signal], body: @Sendable (Signal) -> Void)] = [:]
         var nextNumber = 0
-        /// What signals that are watched did before.
+        /// The former handling of watched signals.
         var former: [Int32: sigaction] = [:]
         var source: (any DispatchSourceRead)?
     }
@@ -41,7 +39,7 @@ private final class SignalDelivery: Sendable {
             for signal in signals where state.former[signal.number] == nil {
                 var (handling, former) = (sigaction(), sigaction())
                 handling.__sigaction_handler.sa_handler = noteSignal
-                // What waits for a slow device goes on afterwards.
+                // Restarts interrupted system calls.
                 handling.sa_flags = SA_RESTART
                 sigfillset(&handling.sa_mask)
                 if sigaction(signal.number, &handling, &former) == 0 { state.former[signal.number] = former }
@@ -91,13 +89,12 @@ private final class SignalDelivery: Sendable {
     }
 }
 
-/// The end of the pipe that the handler writes to.
 private enum SignalPipe {
     // Written once, before the first handler is set.
     nonisolated(unsafe) static var writeEnd: Int32 = -1
 }
 
-/// Runs amid anything: it may call only what signal-safety(7) lists. A full pipe drops the signal; 65,536 wait then.
+/// A signal handler: it may call only functions of signal-safety(7). A full pipe (65,536 signals) drops the signal.
 private func noteSignal(_ number: Int32) {
     let error = errno
     var byte = UInt8(truncatingIfNeeded: number)

@@ -1,6 +1,6 @@
 import Concurrency
 
-/// Asks parts of a program to end what they do and to return. It is made once and stays made.
+/// A request to the parts of a program to finish and return. It is made once, for good.
 public final class StopRequest: Sendable {
     private struct State {
         var isMade = false
@@ -14,7 +14,7 @@ public final class StopRequest: Sendable {
 
     public var isMade: Bool { state.withLock { $0.isMade } }
 
-    /// Asks everyone who waits, and everyone who will.
+    /// Makes the request: present and future waiters return.
     public func make() {
         let waiters = state.withLock { state in
             state.isMade = true
@@ -44,9 +44,9 @@ public final class StopRequest: Sendable {
         }
     }
 
-    /// Waits for as long as that, or until the request is made or the task is cancelled.
+    /// Sleeps for the duration, or until the request is made or the task is cancelled.
     ///
-    /// - Returns: whether to go on, since the time has passed and neither happened.
+    /// - Returns: whether the duration passed.
     public func sleep(for duration: Duration) async -> Bool {
         guard !isMade else { return false }
         await withTaskGroup(of: Void.self) { group in

@@ -1,15 +1,15 @@
-/// A metric that a program exports: what its manual, dashboards and alerts may rely on.
+/// An exported metric, on which documentation, dashboards and alerts rely.
 public struct MetricDefinition: Sendable, Hashable {
     public enum Kind: String, Sendable, Hashable { case counter, gauge, histogram }
 
     public let name: String
     public let help: String
     public let kind: Kind
-    /// A histogram's upper bounds, in the unit that is exported.
+    /// A histogram's upper bounds, in the exported unit.
     public let buckets: [Double]
-    /// How many recorded units make one exported: nanoseconds are recorded, seconds exported.
+    /// Recorded units in an exported one, e.g. nanoseconds in a second.
     public let scale: Double
-    /// Whether series that were never touched are left out: of all methods with all paths few ever occur.
+    /// Whether series without events are omitted, e.g. those of unused combinations of labels.
     public let omitsZeros: Bool
 
     /// The scale of a histogram that records nanoseconds and exports seconds.

@@ -1,10 +1,9 @@
 import Concurrency
 
-/// Makes counters, gauges and histograms, and writes what they hold in Prometheus' text format 0.0.4.
+/// Makes counters, gauges and histograms, and exports them in Prometheus' text format 0.0.4.
 ///
-/// Making a series takes a lock; whoever counts on the path of a request makes its own beforehand and keeps it.
-/// Only metrics that were defined when the registry was made are exported, so that no label of a library fills the
-/// page without a bound. A series stays for as long as the registry: Prometheus reads one that ends as a restart.
+/// Making a series takes a lock: make those on the path of requests in advance. Only metrics that were defined when the
+/// registry was made are exported. A series lives as long as the registry: Prometheus reads a missing one as a restart.
 ///
 /// Source: https://prometheus.io/docs/instrumenting/exposition_formats/
 public final class PrometheusRegistry: Sendable {
@@ -18,21 +17,21 @@ public final class PrometheusRegistry: Sendable {
     private let families: Lock<[String: Family]>
     private let order: [String]
 
-    /// - Parameter definitions: of what is exported, in that order.
+    /// - Parameter definitions: the exported metrics, in their order.
     public init(_ definitions: [MetricDefinition]) {
         order = definitions.map(\.name)
         families = Lock(
             Dictionary(definitions.map { ($0.name, Family(definition: $0)) }, uniquingKeysWith: { first, _ in first }))
     }
 
-    /// The counter with these labels; a new one if there is none. The same holds for the others.
+    /// The counter with these labels, made on first use; likewise for gauges and histograms.
     ///
-    /// - Returns: one that nobody will see when the metric is not defined, or the series is of another kind.
+    /// - Returns: one that is not exported when the metric is not defined, or the series is of another kind.
     public func counter(_ definition: MetricDefinition, _ labels: (String, String)...) -> Counter {
         series(definition, labels) { Counter() }
     }
 
-    /// A gauge. It may be of a metric that is defined as a counter, for a total that is read elsewhere.
+    /// A gauge; also for a metric that is defined as a counter and whose total is counted elsewhere.
     public func gauge(_ definition: MetricDefinition, _ labels: (String, String)...) -> Gauge {
         series(definition, labels) { Gauge() }
     }
@@ -41,7 +40,7 @@ public final class PrometheusRegistry: Sendable {
         series(definition, labels) { Histogram(definition) }
     }
 
-    /// All that there is, one family after another.
+    /// The page, one family after another.
     public func render() -> String {
         families.withLock { families in
             var page = ""

@@ -1,29 +1,29 @@
 import Synchronization
 
-/// What a series adds to its family's part of the page.
+/// A counter, gauge or histogram with its labels.
 protocol Series: AnyObject, Sendable {
-    /// Lines, each with its line feed.
+    /// Appends the series' lines, each with a line feed.
     ///
     /// - Parameter labels: `a="b",c="d"`, escaped; may be empty.
     func render(_ definition: MetricDefinition, labels: String, into page: inout String)
 }
 
-/// Only goes up.
 public final class Counter: Series {
     private let value = Atomic<Int64>(0)
+
+    var count: Int64 { value.load(ordering: .relaxed) }
 
     public func increment(by amount: Int64 = 1) {
         if amount > 0 { value.wrappingAdd(amount, ordering: .relaxed) }
     }
 
     func render(_ definition: MetricDefinition, labels: String, into page: inout String) {
-        let count = value.load(ordering: .relaxed)
+        let count = count
         guard count != 0 || !definition.omitsZeros else { return }
         page += "\(definition.name)\(labels.inBraces) \(count)\n"
     }
 }
 
-/// Goes up and down, or is set to what was read elsewhere.
 public final class Gauge: Series {
     private let bits = Atomic<UInt64>(0)
 
@@ -46,26 +46,26 @@ public final class Gauge: Series {
     }
 }
 
-/// Counts values by their size, in buckets that never change.
+/// Counts values by size, in fixed buckets.
 ///
-/// It counts whole units (nanoseconds, writes), so that adding needs no lock. A scrape amid an
-/// addition may see the bucket before the sum: Prometheus takes that for granted.
+/// Values are whole units (nanoseconds, writes), so that recording needs no lock. A scrape within a recording may see the
+/// bucket without the sum, which Prometheus tolerates.
 public final class Histogram: Series {
     /// Upper bounds in recorded units, ascending.
     private let bounds: [Int64]
-    /// One more than bounds: the last is for all that is larger.
-    private let cells: [AtomicCell]
-    private let sum = AtomicCell()
+    /// One for each bound, and one for larger values.
+    private let cells: [Counter]
+    private let sum = Counter()
 
     init(_ definition: MetricDefinition) {
         bounds = definition.buckets.map { Int64(($0 * definition.scale).rounded()) }
-        cells = (0...bounds.count).map { _ in AtomicCell() }
+        cells = (0...bounds.count).map { _ in Counter() }
     }
 
-    /// - Parameter value: in whole units.
+    /// - Parameter value: in whole units, not negative.
     public func record(_ value: Int64) {
-        cells[bounds.firstIndex { value <= $0 } ?? bounds.count].add(1)
-        sum.add(value)
+        cells[bounds.firstIndex { value <= $0 } ?? bounds.count].increment()
+        sum.increment(by: value)
     }
 
     public func record(_ value: Int) { record(Int64(value)) }
@@ -87,17 +87,8 @@ public final class Histogram: Series {
     }
 }
 
-/// A number that many threads add to. A class, because atomics cannot be elements of an array.
-private final class AtomicCell: Sendable {
-    private let value = Atomic<Int64>(0)
-
-    var count: Int64 { value.load(ordering: .relaxed) }
-
-    func add(_ amount: Int64) { value.wrappingAdd(amount, ordering: .relaxed) }
-}
-
 extension Duration {
-    /// As many as there are; the largest number if there are more.
+    /// Clamped to the largest number.
     public var nanoseconds: Int64 {
         let (seconds, attoseconds) = components
         let (whole, overflowed) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
@@ -107,7 +98,7 @@ extension Duration {
 }
 
 extension Double {
-    /// A whole number without its point, as people write it.
+    /// A whole number without a decimal point.
     fileprivate var exported: String {
         if isNaN { return "NaN" }
         if isInfinite { return self > 0 ? "+Inf" : "-Inf" }

@@ -153,7 +153,7 @@ package struct KBSServer: Sendable {
                         manager?.stopping("stopping")
                         front.announceEnd()
                     }),
-            ], patience: .seconds(settings.drainDelay + settings.stopTimeout + 5), logger: logger)
+            ], gracePeriod: .seconds(settings.drainDelay + settings.stopTimeout + 5), logger: logger)
     }
 
     private func reloadKeys(of parts: ServerParts) {

@@ -24,8 +24,8 @@ struct ServiceGroupTests {
     private let diary = Diary()
     private let stop = StopRequest()
 
-    private func group(_ parts: [Part], patience: Duration = .seconds(600)) -> ServiceGroup {
-        ServiceGroup(parts, patience: patience, logger: Logger(label: "test") { _ in NoOpLogHandler() })
+    private func group(_ parts: [Part], gracePeriod: Duration = .seconds(600)) -> ServiceGroup {
+        ServiceGroup(parts, gracePeriod: gracePeriod, logger: Logger(label: "test") { _ in NoOpLogHandler() })
     }
 
     private func obedient(_ name: String) -> Part {
@@ -72,8 +72,8 @@ struct ServiceGroupTests {
         #expect(diary.all == ["first"])
     }
 
-    @Test("What does not stop is cancelled when patience is over")
-    func patience() async throws {
+    @Test("A service that does not stop is cancelled after the grace period")
+    func gracePeriod() async throws {
         let deaf = Part { [diary] _ in
             do { try await Task.sleep(for: .seconds(3_600)) } catch {
                 diary.note("cancelled")
@@ -81,7 +81,7 @@ struct ServiceGroupTests {
             }
         }
         stop.make()
-        try await group([obedient("first"), deaf], patience: .milliseconds(1)).run(until: stop)
+        try await group([obedient("first"), deaf], gracePeriod: .milliseconds(1)).run(until: stop)
         #expect(diary.all.contains("cancelled"))
     }
 
