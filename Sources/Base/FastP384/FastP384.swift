@@ -1,21 +1,19 @@
 import CNettle
 import Crypto
 
-/// Verification of ECDSA on P-384 by Nettle, which takes little more than half of the time that OpenSSL's takes. It is what
-/// an SNP handshake mostly consists of. docs/decisions/0013-cryptography.md has the figures.
+/// Verification of ECDSA signatures on P-384 by Nettle, in little more than half of OpenSSL's time: the main cost of an SNP
+/// handshake. docs/decisions/0013-cryptography.md has the figures.
 ///
-/// Nettle is no FIPS module: ``install()`` fills Crypto's slot, and Crypto leaves it alone in FIPS mode.
+/// Nettle is not a FIPS module: in FIPS mode, Crypto ignores an installed function.
 public enum FastP384 {
-    /// Has Crypto verify P-384 signatures by Nettle from now on.
+    /// Has Crypto verify P-384 signatures by Nettle.
     public static func install() { P384Verification.install(isValid) }
 
-    /// The loaded Nettle, e.g. `Nettle 3.8`.
+    /// The loaded library's version, e.g. `Nettle 3.8`.
     public static var version: String { "Nettle \(nettle_version_major()).\(nettle_version_minor())" }
 
-    /// Whether a key made a signature over a digest.
-    ///
-    /// Nettle 3.8 refuses a valid signature where u₁·G = u₂·Q: its addition has no result for two equal points. It takes
-    /// the private key to make such a signature, and chance makes none.
+    /// Nettle 3.8 refuses valid signatures with u₁·G = u₂·Q, as its addition has no result for equal points. Such
+    /// signatures do not occur by chance: making one takes the private key.
     ///
     /// - Parameters:
     ///   - key: 04 ‖ x ‖ y.

@@ -6,10 +6,10 @@ public struct Account: Hashable, Sendable, CustomStringConvertible {
 
     public init(id: UInt32) { self.id = id }
 
-    /// The one with whose rights this process works.
+    /// The effective user of this process.
     public static var ofProcess: Account { Account(id: geteuid()) }
 
-    /// As the machine's list of users has it; nil for a number without a name, as in many containers.
+    /// nil for a user id without a name, as in many containers.
     public var name: String? {
         var entry = passwd()
         var found: UnsafeMutablePointer<passwd>?
@@ -22,7 +22,7 @@ public struct Account: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { name ?? "user \(id)" }
 
-    /// As `sudo -u` and `chown` take it.
+    /// The form for `sudo -u` and `chown`.
     var shellName: String { name ?? "#\(id)" }
 }
 
@@ -32,7 +32,7 @@ public struct AccountGroup: Hashable, Sendable, CustomStringConvertible {
 
     public init(id: UInt32) { self.id = id }
 
-    /// Whether this process is in it.
+    /// Whether this process is a member.
     public var isOfProcess: Bool {
         if id == getegid() { return true }
         let count = getgroups(0, nil)
@@ -42,9 +42,8 @@ public struct AccountGroup: Hashable, Sendable, CustomStringConvertible {
         return filled > 0 && groups.prefix(Int(filled)).contains(id)
     }
 
-    /// A group by its name, or by its number.
-    ///
-    /// - Returns: nil when this machine does not know it.
+    /// - Parameter text: a name or a group id.
+    /// - Returns: nil for an unknown name.
     public init?(named text: String) {
         if let id = UInt32(text) {
             self.init(id: id)

@@ -1,13 +1,13 @@
 import Bytes
 import Glibc
 
-/// Whole reads and writes on a descriptor, whatever pieces the system makes of them.
+/// Complete reads and writes on a descriptor, over partial ones and EINTR.
 enum DescriptorIO {
     static func read(_ descriptor: Int32, _ path: String, atMost limit: Int) throws(FileError) -> [UInt8] {
         var all: [UInt8] = []
-        // One more than is allowed, to see whether there is more.
+        // One more than the limit, to detect an excess.
         var chunk = [UInt8](repeating: 0, count: min(max(limit, 0) + 1, 65_536))
-        // It may have held a secret.
+        // It may hold a secret.
         defer { chunk.wipe() }
         while true {
             let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
@@ -22,13 +22,13 @@ enum DescriptorIO {
                 all.wipe()
                 throw FileError(
                     path: path, code: EFBIG,
-                    description: "\(path) cannot be read: it holds more than the \(limit) bytes that it may")
+                    description: "\(path) cannot be read: it is larger than \(limit) bytes")
             }
             all += chunk.prefix(count)
         }
     }
 
-    /// What one call gives: at most `limit` bytes, none at the end.
+    /// One read: at most `limit` bytes, empty at the end.
     static func readSome(_ descriptor: Int32, _ path: String, atMost limit: Int) throws(FileError) -> [UInt8] {
         var chunk = [UInt8](repeating: 0, count: limit)
         while true {
@@ -64,7 +64,7 @@ enum DescriptorIO {
 
     private static func isStandard(_ path: String) -> Bool { StandardStream.names.contains(path) }
 
-    /// A standard stream may have been made non-blocking by the other program that has it.
+    /// Waits on a standard stream that another program has made non-blocking.
     private static func wait(_ descriptor: Int32, _ event: Int32) -> Bool {
         var entry = pollfd(fd: descriptor, events: Int16(event), revents: 0)
         return poll(&entry, 1, -1) >= 0 || errno == EINTR

@@ -2,17 +2,17 @@ import Bytes
 public import FoundationEssentials
 import Glibc
 
-/// Whole files, by their names.
+/// Operations on whole files, by path.
 public enum File {
-    /// Whether anything is under that name, a link to nowhere included.
+    /// Whether the path exists, also as a dangling link.
     public static func exists(_ path: String) -> Bool { FileStatus.of(path, followingLinks: false) != nil }
 
-    /// - Throws: ``FileError``; with `EFBIG` when it holds more than `limit` bytes.
+    /// - Throws: ``FileError``; with `EFBIG` when it is larger than `limit` bytes.
     public static func read(_ path: String, atMost limit: Int) throws(FileError) -> [UInt8] {
         try OpenFile(path).read(atMost: limit)
     }
 
-    /// A file's text. A byte order mark stays.
+    /// Reads a file as UTF-8, with its byte order mark.
     ///
     /// - Throws: ``FileError``; with `EILSEQ` when it is not UTF-8.
     public static func readText(_ path: String, atMost limit: Int) throws(FileError) -> String {
@@ -23,7 +23,9 @@ public enum File {
         return text
     }
 
-    /// Makes a file that is not there yet. It is on the disk, under its name, before this returns.
+    /// Makes a new file, durably.
+    ///
+    /// - Throws: ``FileError``; with `EEXIST` when the path exists.
     public static func make(_ path: String, _ contents: [UInt8] = [], mode: UInt32 = 0o600) throws(FileError) {
         do {
             let file = try OpenFile(path, .make(mode: mode))
@@ -31,13 +33,13 @@ public enum File {
             try file.synchronize()
             try Folder.synchronize(of: path)
         } catch {
-            // What another process had made there is its own.
+            // An existing file is another process's.
             if error.code != EEXIST { unlink(path) }
             throw error
         }
     }
 
-    /// Makes a file that is not there yet, with what another holds. It is on the disk before this returns.
+    /// Makes a new file with another's contents, durably.
     public static func copy(_ path: String, to name: String, mode: UInt32 = 0o600) throws(FileError) {
         let source = try OpenFile(path, .readRegular)
         try make(name, mode: mode)
@@ -51,15 +53,15 @@ public enum File {
         try target.synchronize()
     }
 
-    /// Puts contents in the place of a file, or makes it. At every moment, also after a power cut, it is the old one or
-    /// the new one, whole. A link is replaced, not followed.
+    /// Replaces or makes a file atomically: at every moment, also after a power failure, it is the whole old or new one. A
+    /// link is replaced, not followed.
     ///
     /// - Throws: ``FileError``; with `EBUSY` while another process does the same.
     public static func replace(_ path: String, with contents: [UInt8], mode: UInt32 = 0o600) throws(FileError) {
         try replace(path, mode: mode) { file throws(FileError) in try file.write(contents) }
     }
 
-    /// The same with contents that `body` writes.
+    /// - Parameter body: writes the contents.
     public static func replace(
         _ path: String, mode: UInt32 = 0o600, _ body: (borrowing OpenFile) throws(FileError) -> Void
     ) throws(FileError) {
@@ -75,7 +77,7 @@ public enum File {
         }
     }
 
-    /// Gives a file another name, in the place of what has it. It is on the disk before this returns.
+    /// Renames a file durably, replacing an existing one.
     public static func move(_ path: String, to name: String) throws(FileError) {
         guard rename(path, name) == 0 else {
             let code = errno
@@ -84,7 +86,7 @@ public enum File {
         try Folder.synchronize(of: name)
     }
 
-    /// Gives a file a second name that is not there yet.
+    /// Makes a hard link at a new path.
     public static func link(_ path: String, as name: String) throws(FileError) {
         guard Glibc.link(path, name) == 0 else {
             let code = errno
@@ -92,7 +94,7 @@ public enum File {
         }
     }
 
-    /// - Returns: whether it was there.
+    /// - Returns: whether it existed.
     @discardableResult
     public static func remove(_ path: String) throws(FileError) -> Bool {
         if unlink(path) == 0 { return true }
@@ -101,7 +103,7 @@ public enum File {
         throw FileError(path, .remove, code)
     }
 
-    /// Returns when what is there is on the disk.
+    /// Flushes a file's contents to the disk.
     public static func synchronize(_ path: String) throws(FileError) { try OpenFile(path, .read).synchronize() }
 
     static func linkTarget(of path: String) -> String? {
@@ -113,17 +115,17 @@ public enum File {
     }
 }
 
-/// What is about to take a file's place: beside it, on the same disk.
+/// The next contents of a file: a locked file beside it.
 private struct Draft: ~Copyable {
     let file: OpenFile
 
-    /// Removes what a process left that was killed. Whoever is at work on a draft has it locked.
+    /// Removes the draft of a killed process, which is not locked.
     init(_ path: String, _ mode: UInt32) throws(FileError) {
         let name = path + ".draft"
         for _ in 0..<16 {
             do {
                 let file = try OpenFile(name, .make(mode: mode))
-                // Another process may have found it before it was locked, and removed it.
+                // Before the lock, another process may have removed it as a leftover.
                 if try file.lock(.exclusive, waiting: false),
                     FileStatus.of(name)?.identity == (try file.status().identity)
                 {
@@ -132,7 +134,7 @@ private struct Draft: ~Copyable {
                 }
                 continue
             } catch {
-                // The name that matters to the reader is the file's.
+                // The error names the file, not the draft.
                 guard error.code == EEXIST else { throw FileError(path, .make, error.code) }
             }
             try Self.removeLeftover(name, path)
@@ -155,7 +157,7 @@ private struct Draft: ~Copyable {
             throw FileError(
                 path: path, code: EBUSY, description: "\(path) cannot be written: another process is writing it")
         }
-        // Whoever holds the lock may remove it, so under the lock the name stays what it is.
+        // Only the holder of the lock removes it, so that under the lock the path keeps its file.
         if FileStatus.of(name)?.identity == (try leftover.status().identity) {
             try File.remove(name)
         }
@@ -163,8 +165,7 @@ private struct Draft: ~Copyable {
 }
 
 extension URL {
-    /// The path for the functions of this module. A folder's has no slash at its end, with which a file of its name
-    /// would not be seen.
+    /// The path for the functions of this module, without a trailing slash, which would hide a file of the folder's name.
     public var filePath: String {
         var path = path(percentEncoded: false)
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }

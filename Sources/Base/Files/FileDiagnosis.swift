@@ -1,6 +1,6 @@
 import Glibc
 
-/// Finds out what is behind an error number: which part of the path is missing or closed, whose it is, who asks.
+/// Explains an error number by the path's state: the missing or inaccessible part, its owner and mode, this process's user.
 struct FileDiagnosis {
     let path: String
     let action: FileAction
@@ -15,11 +15,11 @@ struct FileDiagnosis {
         case EACCES, EPERM: denied
         case EROFS: "its disk is mounted to be read only: copy what is there, and name the copy"
         case ENOSPC: "no room is left on its disk"
-        case EDQUOT: "this user's share of the disk is used up"
+        case EDQUOT: "this user's disk quota is used up"
         case EEXIST: "it is there already"
-        case ENOTEMPTY: "it is a folder with something in it"
+        case ENOTEMPTY: "it is a folder that is not empty"
         case ELOOP:
-            FileStatus.of(path, followingLinks: false)?.kind == .link ? "it is a link" : "its links lead in a circle"
+            FileStatus.of(path, followingLinks: false)?.kind == .link ? "it is a link" : "its links form a loop"
         case EMFILE: "this process has too many files open (ulimit -n)"
         case ENFILE: "the machine has too many files open"
         default: String(cString: strerror(code))
@@ -57,9 +57,9 @@ struct FileDiagnosis {
         if !action.changesFolder, faccessat(AT_FDCWD, path, action.needs, AT_EACCESS) != 0 {
             return blame(path, isFolder: false, asker)
         }
-        // The mode would do: an access list, a security module, an immutable file, a lost capability.
-        return "the system does not let \(asker) do it, though the mode would: look at access lists, AppArmor or "
-            + "SELinux, and lsattr"
+        // The mode permits it: an access list, a security module, an immutable file, a lost capability.
+        return "the system forbids it to \(asker), though the mode permits it: see access lists, AppArmor or SELinux, "
+            + "and lsattr"
     }
 
     private func blame(_ culprit: String, isFolder: Bool, _ asker: Account) -> String {
@@ -69,12 +69,11 @@ struct FileDiagnosis {
         guard status.owner.id != asker.id else {
             return "\(name) is \(asker)'s own, but has mode \(mode): chmod u+\(isFolder ? "rwx" : "rw") \(culprit)"
         }
-        // The path with blanks would not be what a shell takes it for, so the words around it say what it is.
         return "\(name) belongs to \(status.owner) (mode \(mode)), and \(asker) asks: run this as its owner "
             + "(sudo -u \(status.owner.shellName) …), or give it to \(asker): chown \(asker.shellName) \(culprit)"
     }
 
-    /// The folders on the way, the outermost first, without the path itself. `.` for a name alone.
+    /// The path's folders, the outermost first; `.` for a name alone.
     private var ancestors: [String] {
         let parts = path.split(separator: "/")
         let start = path.hasPrefix("/") ? ["/"] : ["."]

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Why something on disk could not be used, as a sentence that names it and says what to do.
+/// A failed file operation, as a sentence with the path, the reason and the remedy.
 public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     /// As it was given.
     public let path: String
@@ -13,17 +13,17 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         (self.path, self.code, self.description) = (path, code, description)
     }
 
-    /// Whether there is nothing under that name.
+    /// Whether the path does not exist.
     public var isMissing: Bool { code == ENOENT }
 }
 
-/// What was to be done with a file. It decides who is at fault when that is not allowed: the file or its folder.
+/// An operation on a file. It decides whether the file's or its folder's permissions apply.
 enum FileAction {
     case open(reading: Bool, writing: Bool)
     case read, write, list, look, lock, flush
     case make, remove, rename
 
-    /// The end of "… cannot be".
+    /// For "… cannot be".
     var participle: String {
         switch self {
         case .open(_, writing: true), .write: "written"
@@ -38,7 +38,7 @@ enum FileAction {
         }
     }
 
-    /// What the file itself must allow: bits of `access(2)`.
+    /// The required permissions of the file, as bits of `access(2)`.
     var needs: Int32 {
         switch self {
         case .open(let reads, let writes): (reads ? R_OK : 0) | (writes ? W_OK : 0)
@@ -58,7 +58,7 @@ enum FileAction {
 }
 
 extension FileError {
-    /// Looks at the path as it is now, so call it at once after the call that failed.
+    /// Diagnoses the path's current state: call it at once after the failed call.
     ///
     /// - Parameter code: `errno` of that call.
     init(_ path: String, _ action: FileAction, _ code: Int32) {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What the system knows of a file: what it is, whose, who may do what with it.
+/// A file's kind, owner, permissions, size and identity (`stat`).
 public struct FileStatus: Hashable, Sendable {
     public enum Kind: Hashable, Sendable { case file, folder, link, socket, pipe, device }
 
@@ -11,9 +11,7 @@ public struct FileStatus: Hashable, Sendable {
     public let group: AccountGroup
     /// In bytes.
     public let size: Int
-    /// Seconds since 1970, when its contents changed last.
-    public let modified: Int
-    /// Which file it is, whatever its name.
+    /// The file itself, independent of its paths.
     public let identity: Identity
 
     public struct Identity: Hashable, Sendable {
@@ -21,7 +19,7 @@ public struct FileStatus: Hashable, Sendable {
         let inode: ino_t
     }
 
-    /// Returns nil when there is nothing to be seen under that name.
+    /// - Returns: nil when the path does not exist or is not accessible.
     public static func of(_ path: String, followingLinks: Bool = true) -> FileStatus? {
         var status = Glibc.stat()
         guard fstatat(AT_FDCWD, path, &status, followingLinks ? 0 : AT_SYMLINK_NOFOLLOW) == 0 else { return nil }
@@ -40,20 +38,20 @@ public struct FileStatus: Hashable, Sendable {
             }
         permissions = status.st_mode & 0o7777
         (owner, group) = (Account(id: status.st_uid), AccountGroup(id: status.st_gid))
-        (size, modified) = (Int(status.st_size), status.st_mtim.tv_sec)
+        size = Int(status.st_size)
         identity = Identity(device: status.st_dev, inode: status.st_ino)
     }
 
-    /// Who may reach the contents beside the owner.
+    /// Access to the contents beside the owner's.
     public enum Privacy: Hashable, Sendable {
         case ownerOnly
-        /// A group that is meant to: this process's own, or that of a set-group-id folder (Kubernetes' `fsGroup`).
+        /// This process's own group, or that of a set-group-id folder (Kubernetes' `fsGroup`).
         case trustedGroup
         case otherGroup(AccountGroup)
         case everyone
     }
 
-    /// - Parameter folder: in which the file is.
+    /// - Parameter folder: the file's folder.
     public func privacy(in folder: FileStatus?) -> Privacy {
         if permissions & 0o007 != 0 { return .everyone }
         if permissions & 0o070 == 0 { return .ownerOnly }

@@ -1,13 +1,13 @@
 import Glibc
 
-/// Folders, by their names.
+/// Operations on folders, by path.
 public enum Folder {
-    /// Whether there is one, perhaps through a link.
+    /// Whether it is a folder, or a link to one.
     public static func exists(_ path: String) -> Bool { FileStatus.of(path)?.kind == .folder }
 
-    /// Makes a folder, and those above it that are missing. One that is there stays as it is.
+    /// Makes a folder with its missing parents. An existing one is unchanged.
     ///
-    /// - Parameter mode: of those that are made.
+    /// - Parameter mode: of the new folders.
     /// - Returns: whether it was made.
     @discardableResult
     public static func make(_ path: String, mode: UInt32 = 0o700) throws(FileError) -> Bool {
@@ -15,24 +15,24 @@ public enum Folder {
         if let parent = parent(of: path), !exists(parent) { try make(parent, mode: mode) }
         guard mkdir(path, mode) == 0 else {
             let code = errno
-            // Another process was as quick.
+            // Another process has made it meanwhile.
             if code == EEXIST, exists(path) { return false }
             throw FileError(path, .make, code == EEXIST ? ENOTDIR : code)
         }
         return true
     }
 
-    /// Makes one folder that is not there yet.
+    /// Makes one new folder.
     public static func makeOne(_ path: String, mode: UInt32 = 0o700) throws(FileError) {
         guard mkdir(path, mode) == 0 else { throw FileError(path, .make, errno) }
     }
 
-    /// Removes a folder with nothing in it.
+    /// Removes an empty folder.
     public static func remove(_ path: String) throws(FileError) {
         guard rmdir(path) == 0 else { throw FileError(path, .remove, errno) }
     }
 
-    /// What is in a folder, sorted by name, without `.` and `..`. Names that are not UTF-8 are left out.
+    /// The names in a folder, sorted, without `.`, `..` and names that are not UTF-8.
     public static func names(in path: String) throws(FileError) -> [String] {
         guard let stream = opendir(path) else { throw FileError(path, .list, errno) }
         defer { closedir(stream) }
@@ -49,10 +49,10 @@ public enum Folder {
         return names.sorted()
     }
 
-    /// The regular files in a folder and in the folders in it, by their paths from there, sorted. Links to files count;
-    /// links to folders are not followed. A folder that cannot be listed counts as empty.
+    /// The relative paths of the regular files in a folder and its subfolders, sorted. Links to files count; links to
+    /// folders are not followed. A folder that cannot be listed counts as empty.
     ///
-    /// - Parameter skipping: names of folders directly in it that are left out.
+    /// - Parameter skipping: names of direct subfolders to leave out.
     public static func files(below path: String, skipping: Set<String> = [], depth: Int = 16) -> [String] {
         guard depth > 0, let names = try? names(in: path) else { return [] }
         return names.flatMap { name -> [String] in
@@ -65,8 +65,7 @@ public enum Folder {
         }.sorted()
     }
 
-    /// Bytes that this user can still write to the disk that the path is on, and how many it has in all; nil when it is not
-    /// there.
+    /// The path's disk: bytes available to this user, and its size; nil when the path does not exist.
     public static func space(at path: String) -> (free: UInt64, total: UInt64)? {
         var volume = statvfs()
         guard statvfs(path, &volume) == 0 else { return nil }
@@ -77,12 +76,12 @@ public enum Folder {
         return (bytes(volume.f_bavail), bytes(volume.f_blocks))
     }
 
-    /// A file's new name is on the disk when its folder is.
+    /// Flushes the path's folder to the disk, which makes a new name durable.
     public static func synchronize(of path: String) throws(FileError) {
         try OpenFile(parent(of: path) ?? ".", .folder).synchronize()
     }
 
-    /// The folder that a path is in; nil for the root, `.` for a name alone.
+    /// The path's folder; nil for the root, `.` for a name alone.
     public static func parent(of path: String) -> String? {
         var rest = path[...]
         while rest.count > 1, rest.last == "/" { rest.removeLast() }

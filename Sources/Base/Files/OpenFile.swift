@@ -1,21 +1,21 @@
 import Glibc
 
-/// An open file, closed when its owner goes. Children do not inherit it.
+/// An open file, closed with its owner and on exec.
 public struct OpenFile: ~Copyable, Sendable {
     public enum Access: Hashable, Sendable {
-        /// Not a folder.
+        /// Anything but a folder.
         case read
-        /// A regular file: neither a folder nor a pipe or device, which could hold the caller up.
+        /// A regular file, excluding pipes and devices, which could block the caller.
         case readRegular
-        /// What is there, to overwrite it.
+        /// An existing file, to overwrite it in place.
         case write
-        /// What is there, emptied first; made with this mode (less the umask) when nothing is.
+        /// Truncated, or made with this mode (less the umask).
         case overwrite(mode: UInt32)
-        /// What is there, to read and write.
+        /// An existing file, to read and write.
         case update
-        /// To read and write; made with this mode (less the umask) when it is not there.
+        /// To read and write; made with this mode (less the umask) if missing.
         case updateOrMake(mode: UInt32)
-        /// To read and write; exactly this mode. Fails when anything is there, even a link to nowhere.
+        /// A new file with exactly this mode, to read and write. Fails when the path exists, also as a dangling link.
         case make(mode: UInt32)
         /// A folder, to lock or flush it.
         case folder
@@ -24,7 +24,7 @@ public struct OpenFile: ~Copyable, Sendable {
     public let path: String
     private var number: Int32
 
-    /// For a call that is not offered here. It stays this value's own.
+    /// For other system calls. It remains owned by this value.
     public var descriptor: Int32 { number }
 
     public init(_ path: String, _ access: Access = .read) throws(FileError) {
@@ -41,7 +41,7 @@ public struct OpenFile: ~Copyable, Sendable {
                     path: path, code: EINVAL, description: "\(path) cannot be read: it is not a regular file")
             }
         case .make(let mode):
-            // The umask has taken from it.
+            // Restores the bits removed by the umask.
             guard fchmod(number, mode) == 0 else { throw FileError(path, action, errno) }
         case .write, .overwrite, .update, .updateOrMake, .folder: break
         }
@@ -52,7 +52,7 @@ public struct OpenFile: ~Copyable, Sendable {
     private static func flags(_ access: Access) -> (flags: Int32, mode: UInt32, action: FileAction) {
         switch access {
         case .read: (O_RDONLY, 0, .open(reading: true, writing: false))
-        // Without O_NONBLOCK a pipe would be waited for until somebody writes to it.
+        // Without O_NONBLOCK, opening a pipe would block until it has a writer.
         case .readRegular: (O_RDONLY | O_NONBLOCK, 0, .open(reading: true, writing: false))
         case .write: (O_WRONLY, 0, .open(reading: false, writing: true))
         case .overwrite(let mode): (O_WRONLY | O_CREAT | O_TRUNC, mode, .open(reading: false, writing: true))
@@ -66,7 +66,7 @@ public struct OpenFile: ~Copyable, Sendable {
     private static func open(
         _ path: String, _ flags: Int32, _ mode: UInt32, _ action: FileAction
     ) throws(FileError) -> Int32 {
-        // The C library would read the name up to the NUL only.
+        // The system would read the path up to the NUL only.
         guard !path.utf8.contains(0) else {
             throw FileError(path: path, code: EINVAL, description: "a file's name cannot hold a NUL")
         }
@@ -78,49 +78,49 @@ public struct OpenFile: ~Copyable, Sendable {
         }
     }
 
-    /// Of the file that was opened, not of the one that may have taken its name.
+    /// The status of the open file, which may differ from the path's.
     public func status() throws(FileError) -> FileStatus {
         var status = Glibc.stat()
         guard fstat(number, &status) == 0 else { throw FileError(path, .look, errno) }
         return FileStatus(status)
     }
 
-    /// What is left from here to the end.
+    /// Reads from the current position to the end.
     ///
     /// - Throws: ``FileError`` with `EFBIG` when that is more than `limit` bytes.
     public func read(atMost limit: Int) throws(FileError) -> [UInt8] {
         try DescriptorIO.read(number, path, atMost: limit)
     }
 
-    /// The next bytes from here, at most so many; none at the end.
+    /// Reads the next bytes; empty at the end.
     public func read(next most: Int) throws(FileError) -> [UInt8] {
         try DescriptorIO.readSome(number, path, atMost: most)
     }
 
-    /// All of the bytes, at the end of what was read or written last.
+    /// Writes at the current position.
     public func write(_ bytes: [UInt8]) throws(FileError) { try DescriptorIO.write(bytes, number, path) }
 
-    /// All of the bytes, in one call of the system or not at all: configfs takes an attribute so.
+    /// Writes in one system call, as configfs requires for an attribute.
     public func writeAtOnce(_ bytes: [UInt8]) throws(FileError) {
         let count = bytes.withUnsafeBytes { Glibc.write(number, $0.baseAddress, $0.count) }
         guard count == bytes.count else { throw FileError(path, .write, count < 0 ? errno : EIO) }
     }
 
-    /// For secrets, which need not be copied for it.
+    /// Writes a secret without copying it.
     public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
         try DescriptorIO.write(bytes, number, path)
     }
 
-    /// Cuts the file there, and goes on from there.
+    /// Truncates the file, and continues at its new end.
     public func truncate(to size: Int) throws(FileError) {
         guard ftruncate(number, size) == 0, lseek(number, size, SEEK_SET) == size else {
             throw FileError(path, .write, errno)
         }
     }
 
-    /// Returns when the contents are on the disk.
+    /// Flushes the contents to the disk.
     public func synchronize() throws(FileError) {
-        // EINVAL: what has no disk under it.
+        // EINVAL: the file is not on a disk.
         guard fsync(number) == 0 || errno == EINVAL else { throw FileError(path, .flush, errno) }
     }
 
@@ -128,8 +128,8 @@ public struct OpenFile: ~Copyable, Sendable {
 
     /// Locks the file against other holders until it is closed.
     ///
-    /// - Parameter waiting: until the others are done.
-    /// - Returns: whether it is locked; only when not waiting it may be otherwise.
+    /// - Parameter waiting: whether to wait for other holders.
+    /// - Returns: whether it is locked; always true when waiting.
     public func lock(_ lock: Lock, waiting: Bool) throws(FileError) -> Bool {
         let operation = (lock == .exclusive ? LOCK_EX : LOCK_SH) | (waiting ? 0 : LOCK_NB)
         while flock(number, operation) != 0 {
@@ -140,7 +140,7 @@ public struct OpenFile: ~Copyable, Sendable {
         return true
     }
 
-    /// Closes it, and says when that failed: some file systems write only then.
+    /// Closes the file and reports a failure: some file systems write only then.
     public consuming func close() throws(FileError) {
         let (open, path) = (number, self.path)
         number = -1

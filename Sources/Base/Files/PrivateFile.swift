@@ -1,26 +1,25 @@
 public import Bytes
 import Glibc
 
-/// A file with a secret in it, which others must not be able to read.
+/// A file with a secret, which others must not be able to read.
 public enum PrivateFile {
-    /// What is made of the group's permissions.
+    /// The treatment of the group's permissions.
     public enum GroupRule: Sendable {
-        /// No fault where the group is this process's own or that of a set-group-id folder; else a warning.
+        /// A warning, unless the group is this process's own or that of a set-group-id folder.
         case judged
-        /// They are the mask of an access list, as systemd gives a service's user access to its credentials.
+        /// They are the mask of an access list, by which systemd gives a service's user access to its credentials.
         case isMask
     }
 
     public struct Contents: Sendable {
         public let secret: Secret
-        /// What the operator should know, as a sentence.
+        /// A sentence for the operator.
         public let warning: String?
     }
 
-    /// Reads it whole.
+    /// Reads the file.
     ///
-    /// - Throws: ``FileError``, with `EACCES` when others than owner and group have access to it. Its contents are in no
-    ///   error.
+    /// - Throws: ``FileError``, without the contents; with `EACCES` when others than owner and group have access.
     public static func read(
         _ path: String, atMost limit: Int, group: GroupRule = .judged
     ) throws(FileError) -> Contents {
@@ -30,7 +29,7 @@ public enum PrivateFile {
         return Contents(secret: Secret(wiping: &bytes), warning: warning)
     }
 
-    /// The same judgement without reading.
+    /// Checks the permissions without reading.
     ///
     /// - Returns: a warning, if any.
     public static func examine(_ path: String, group: GroupRule = .judged) throws(FileError) -> String? {
@@ -45,7 +44,7 @@ public enum PrivateFile {
         case .ownerOnly, .trustedGroup: return nil
         case .otherGroup where group == .isMask: return nil
         case .otherGroup(let group):
-            return "\(path) can be read by \(group), which is none of this process's: chmod 600 it, or chgrp it"
+            return "\(path) can be read by \(group), a group that this process is not in: chmod 600 it, or chgrp it"
         case .everyone:
             let verb =
                 switch status.permissions & 0o007 {
@@ -59,7 +58,7 @@ public enum PrivateFile {
         }
     }
 
-    /// Where the file itself is: a Kubernetes volume leads to it through links.
+    /// The folder of the file itself: in a Kubernetes volume the path is a link.
     private static func realFolder(of path: String) -> FileStatus? {
         guard let resolved = realpath(path, nil) else { return nil }
         defer { free(resolved) }

@@ -1,6 +1,5 @@
 import Glibc
 
-/// The three streams that a program is started with.
 public enum StandardStream: Int32, Sendable {
     case input = 0
     case output = 1
@@ -8,25 +7,25 @@ public enum StandardStream: Int32, Sendable {
 
     static let names = ["standard input", "standard output", "standard error"]
 
-    /// As it is called in errors.
+    /// For errors.
     public var name: String { Self.names[Int(rawValue)] }
 
-    /// All there is until the end.
+    /// Reads to the end.
     ///
     /// - Throws: ``FileError`` with `EFBIG` when that is more than `limit` bytes.
     public func read(atMost limit: Int) throws(FileError) -> [UInt8] {
         try DescriptorIO.read(rawValue, name, atMost: limit)
     }
 
-    /// All of the bytes, past what `print` has buffered: call ``flush()`` before.
+    /// Writes without the buffer of `print`: call ``flush()`` before.
     public func write(_ bytes: [UInt8]) throws(FileError) { try DescriptorIO.write(bytes, rawValue, name) }
 
-    /// For secrets, which need not be copied for it.
+    /// Writes a secret without copying it.
     public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
         try DescriptorIO.write(bytes, rawValue, name)
     }
 
-    /// Writes out what `print` has buffered.
+    /// Flushes the buffer of `print`.
     public func flush() throws(FileError) {
         guard fflush(nil) == 0 else {
             let code = errno

@@ -1,14 +1,14 @@
 import Glibc
 
-/// How a log line is written.
+/// The form of log lines.
 public enum LogFormat: String, Sendable, Hashable, CaseIterable {
-    /// For people: `2026-01-31T12:00:00+0000 info kbs: key=value [Module] Message`.
+    /// `2026-01-31T12:00:00+0000 info kbs: key=value [Module] Message`.
     case text
-    /// For machines: an object.
+    /// A JSON object.
     case json
 }
 
-/// Writes each event as one line. What came from outside cannot begin another: control characters are escaped.
+/// Writes each event as one line. Control characters are escaped, so that no input begins another line.
 public struct LineLogHandler: LogHandler {
     public let label: String
     public let format: LogFormat
@@ -44,10 +44,10 @@ public struct LineLogHandler: LogHandler {
 
 /// The parts of a line.
 enum LogLine {
-    /// The names that every object has.
+    /// The names of every object's own members.
     static let reserved: Set<String> = ["time", "level", "logger", "message"]
 
-    /// The text with each control character, and each that turns the direction of writing, as an escape.
+    /// The text with control characters, and those that change the direction of writing, escaped.
     static func visible(_ text: String) -> String {
         if text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) { return text }
         var visible = ""
@@ -63,7 +63,7 @@ enum LogLine {
         return visible
     }
 
-    /// A JSON object with text in it. Source: RFC 8259, section 7.
+    /// A JSON object of strings. Source: RFC 8259, section 7.
     static func object(_ fields: [(String, String)]) -> String {
         "{" + fields.map { "\(quote($0)):\(quote($1))" }.joined(separator: ",") + "}"
     }
@@ -77,7 +77,7 @@ enum LogLine {
             case "\n": quoted += "\\n"
             case "\r": quoted += "\\r"
             case "\t": quoted += "\\t"
-            // All of these lie in the first plane, so that four digits are enough.
+            // All of these are in the Basic Multilingual Plane: four digits.
             case _ where isControl(scalar):
                 let digits = String(scalar.value, radix: 16)
                 quoted += "\\u" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
@@ -94,7 +94,6 @@ enum LogLine {
         }
     }
 
-    /// The wall clock's time.
     static func now() -> timespec {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)

@@ -1,27 +1,26 @@
-/// Where a logger's events go.
+/// The destination of a logger's events.
 public protocol LogHandler: Sendable {
-    /// Asked for more fields at each event.
+    /// Adds fields to each event.
     var metadataProvider: Logger.MetadataProvider? { get }
     /// The least severe level that is written.
     var logLevel: Logger.Level { get set }
 
-    /// Writes an event. Its level has been looked at.
+    /// Writes an event of a sufficient level.
     func log(event: LogEvent)
 }
 
-/// One thing that is logged.
 public struct LogEvent: Sendable {
     public let level: Logger.Level
     public let message: Logger.Message
     /// The event's own fields.
     public let metadata: Logger.Metadata
-    /// The module that logs, e.g. "Server".
+    /// The logging module, e.g. "Server".
     public let source: String
-    /// What makes it a repetition of others with its message: see ``RepeatedEvents``. nil: a fault repeats others with the
-    /// same error, and anything else counts.
+    /// The key by which events of one message are repetitions (``RepeatedEvents``). nil: a fault's error; other events are
+    /// no repetitions.
     public let alike: String?
 
-    /// - Parameter fileID: as `#fileID` is: the module, a slash and the file.
+    /// - Parameter fileID: `#fileID`: the module, a slash and the file.
     public init(
         level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata, alike: String? = nil,
         fileID: StaticString
@@ -33,7 +32,7 @@ public struct LogEvent: Sendable {
         source = fileID.withUTF8Buffer { String(decoding: $0.prefix { $0 != UInt8(ascii: "/") }, as: UTF8.self) }
     }
 
-    /// Another one with other parts.
+    /// A changed copy.
     init(_ event: LogEvent, level: Logger.Level? = nil, message: Logger.Message? = nil, metadata: Logger.Metadata) {
         self.level = level ?? event.level
         self.message = message ?? event.message
@@ -46,13 +45,13 @@ public struct LogEvent: Sendable {
 extension LogHandler {
     public var metadataProvider: Logger.MetadataProvider? { nil }
 
-    /// What the handler's provider adds, and the event's own fields, which win.
+    /// The provider's fields and the event's own, which take precedence.
     public func allMetadata(_ event: LogEvent) -> Logger.Metadata {
         metadataProvider.map { $0().merging(event.metadata) { $1 } } ?? event.metadata
     }
 }
 
-/// Drops everything.
+/// Discards all events.
 public struct NoOpLogHandler: LogHandler {
     public var logLevel = Logger.Level.critical
 

@@ -1,10 +1,10 @@
 import Concurrency
 import Glibc
 
-/// Where log lines go.
+/// A file descriptor for log lines.
 ///
-/// A line is one write(2), under a lock, so that no two are mixed. A reader that does not read would
-/// hold the writer, as with any log to a pipe: journald and Docker do read.
+/// A line is one write(2), under a lock, so that lines do not mix. A full pipe blocks the writer until its reader, such as
+/// journald or Docker, reads.
 public final class LogSink: Sendable {
     public static let standardError = LogSink(descriptor: STDERR_FILENO)
 
@@ -21,13 +21,13 @@ public final class LogSink: Sendable {
             while !rest.isEmpty {
                 let written = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
                 if written < 0, errno == EINTR { continue }
-                // Who shares the descriptor may have made it non-blocking: half a line would spoil the next.
+                // Another process may have made the shared descriptor non-blocking. A partial line would spoil the next.
                 if written < 0, errno == EAGAIN {
                     var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                     _ = poll(&wanted, 1, -1)
                     continue
                 }
-                // There is nobody left to tell.
+                // A failure cannot be reported.
                 guard written > 0 else { return }
                 rest = rest.dropFirst(written)
             }

@@ -1,11 +1,10 @@
-/// Writes log events under a label, at a level of its own. The surface is like swift-log's.
+/// A logger with a label and a level. The interface is like swift-log's.
 public struct Logger: Sendable {
-    /// Whose events these are, e.g. "kbs.http".
+    /// The source of the events, e.g. "kbs.http".
     public let label: String
-    /// What an event is given to.
     public var handler: any LogHandler
 
-    /// As text, on standard error.
+    /// Logs as text to standard error.
     public init(label: String) {
         self.init(label: label) { LineLogHandler(label: $0, format: .text, sink: .standardError) }
     }
@@ -22,13 +21,13 @@ public struct Logger: Sendable {
         set { handler.logLevel = newValue }
     }
 
-    /// Writes an event, if its level is severe enough. Nothing is evaluated otherwise.
+    /// Writes an event of a sufficient level; otherwise evaluates nothing.
     ///
     /// - Parameters:
-    ///   - message: a sentence. What is different each time goes into `metadata`.
-    ///   - metadata: the event's own fields; they win over what the handler adds.
-    ///   - alike: what makes it a repetition of others with its message: see ``RepeatedEvents``.
-    ///   - fileID: tells the module that logs.
+    ///   - message: a constant sentence. Variable parts go into `metadata`.
+    ///   - metadata: the event's own fields, which take precedence over the handler's.
+    ///   - alike: the key by which events of one message are repetitions (``RepeatedEvents``).
+    ///   - fileID: names the logging module.
     public func log(
         level: Level, _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         alike: @autoclosure () -> String? = nil, fileID: StaticString = #fileID
@@ -40,7 +39,7 @@ public struct Logger: Sendable {
 }
 
 extension Logger {
-    /// For following each step.
+    /// Each step.
     public func trace(
         _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
@@ -48,7 +47,7 @@ extension Logger {
         log(level: .trace, message(), metadata: metadata(), fileID: fileID)
     }
 
-    /// For finding a fault.
+    /// Details for finding a fault.
     public func debug(
         _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
@@ -56,7 +55,7 @@ extension Logger {
         log(level: .debug, message(), metadata: metadata(), fileID: fileID)
     }
 
-    /// The ordinary course of things.
+    /// Normal operation.
     public func info(
         _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
@@ -64,7 +63,7 @@ extension Logger {
         log(level: .info, message(), metadata: metadata(), fileID: fileID)
     }
 
-    /// Ordinary, and worth a look.
+    /// Normal, and worth attention.
     public func notice(
         _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
@@ -72,7 +71,7 @@ extension Logger {
         log(level: .notice, message(), metadata: metadata(), fileID: fileID)
     }
 
-    /// Something may go wrong later.
+    /// A risk of a later failure.
     public func warning(
         _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
@@ -80,7 +79,7 @@ extension Logger {
         log(level: .warning, message(), metadata: metadata(), fileID: fileID)
     }
 
-    /// Something went wrong.
+    /// A failure.
     public func error(
         _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID
@@ -88,7 +87,7 @@ extension Logger {
         log(level: .error, message(), metadata: metadata(), fileID: fileID)
     }
 
-    /// Somebody must act at once.
+    /// A failure that needs action at once.
     public func critical(
         _ message: @autoclosure () -> Message, metadata: @autoclosure () -> Metadata = [:],
         fileID: StaticString = #fileID

@@ -1,5 +1,5 @@
 extension Logger {
-    /// How severe an event is.
+    /// An event's severity.
     public enum Level: String, Sendable, Hashable, CaseIterable, Comparable {
         case trace, debug, info, notice, warning, error, critical
 
@@ -18,7 +18,7 @@ extension Logger {
         }
     }
 
-    /// What is said of an event.
+    /// An event's message.
     public struct Message: Sendable, Hashable, ExpressibleByStringInterpolation, CustomStringConvertible {
         public let description: String
 
@@ -28,6 +28,6 @@ extension Logger {
     /// Named fields of a line.
     public typealias Metadata = [String: String]
 
-    /// Adds to each line what only the moment knows, such as the request that is answered.
+    /// Adds fields of the current context, such as the request being answered.
     public typealias MetadataProvider = @Sendable () -> Metadata
 }

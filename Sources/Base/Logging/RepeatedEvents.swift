@@ -1,41 +1,40 @@
 import Concurrency
 
-/// Bounds what repeated events take in a log.
+/// Bounds the lines of repeated events in a log.
 ///
-/// Of events that are alike the first is written and the others are counted. A minute later the line is written again
-/// with the count (`repeated`). A fault, which is an event from `warning` on, gets a last line when it has not happened
-/// for ``quiet``. Both memory and lines are bounded, whatever callers make up: what is more counts with all events of its
-/// message.
+/// Of alike events the first is written and the others are counted. After a minute the line is written again with the
+/// count (`repeated`). A fault (an event from `warning` on) gets a last line when it has not happened for ``quiet``. Memory
+/// and lines are bounded for any input: excess events count as one run of their message.
 public final class RepeatedEvents: Sendable {
-    /// Between two lines of events that are alike.
+    /// The time between two lines of a run.
     static let pause = Duration.seconds(60)
-    /// Without an event, after which a run of them is over. Jobs that run once a minute must not look like many faults.
+    /// The time without an event after which a run ends; longer than the interval of jobs that run once a minute.
     static let quiet = Duration.seconds(90)
-    /// Lines of one message in a minute that are the first of their kind.
+    /// The first lines of runs of one message in a minute.
     static let firstLines = 10
-    /// Runs of one message that go on at a time, each of which is a line in a minute.
+    /// The simultaneous runs of one message.
     static let mostRuns = 32
 
     private struct Key: Hashable {
         let label: String
         let message: String
-        /// nil: all events of the message.
+        /// nil for all events of the message.
         let likeness: String?
 
-        /// Messages are literals of the program: there are only so many.
+        /// The number of messages is bounded: they are literals of the program.
         var ofAll: Key { Key(label: label, message: message, likeness: nil) }
     }
 
-    /// What a message had lately.
+    /// The recent runs of a message.
     private struct Message {
-        /// First lines, since when.
+        /// First lines since `since`.
         var begun = 0
         var since: ContinuousClock.Instant
-        /// Runs that go on.
+        /// Current runs.
         var runs = 0
     }
 
-    /// Events that are alike.
+    /// A sequence of alike events.
     fileprivate struct Run {
         let event: LogEvent
         let handler: any LogHandler
@@ -55,10 +54,10 @@ public final class RepeatedEvents: Sendable {
 
     public init() {}
 
-    /// How many runs are remembered.
+    /// The number of current runs.
     var count: Int { state.withLock { $0.runs.count } }
 
-    /// - Parameter handler: writes the lines that follow.
+    /// - Parameter handler: writes the run's later lines.
     /// - Returns: whether the event is to be written now.
     func admits(
         _ event: LogEvent, alike likeness: String, of label: String, by handler: any LogHandler,
@@ -75,7 +74,7 @@ public final class RepeatedEvents: Sendable {
             state.messages[all] = message
             if !isWritten, Self.count(all, &state, now) { return false }
             let key = isWritten ? own : all
-            // Later lines are written outside of the request, and name the one that began it.
+            // With the provider's fields: later lines are written outside of the request, and name its first one.
             let kept = LogEvent(event, metadata: handler.allMetadata(event))
             state.runs[key] = Run(
                 event: kept, handler: handler, began: now, last: now, written: now, count: 1,
@@ -84,7 +83,9 @@ public final class RepeatedEvents: Sendable {
         }
     }
 
-    /// - Returns: whether there is such a run, in which the event is counted now.
+    /// Counts an event in its run.
+    ///
+    /// - Returns: false without such a run.
     private static func count(_ key: Key, _ state: inout State, _ now: ContinuousClock.Instant) -> Bool {
         guard var run = state.runs[key] else { return false }
         run.last = now
@@ -94,9 +95,9 @@ public final class RepeatedEvents: Sendable {
         return true
     }
 
-    /// Writes what is due: call it every few seconds.
+    /// Writes the lines that are due. Call it every few seconds.
     ///
-    /// - Parameter isEnd: whether nothing will come any more.
+    /// - Parameter isEnd: whether it is the last call.
     public func report(at now: ContinuousClock.Instant = .now, isEnd: Bool = false) {
         let due = state.withLock { state in
             var due: [(run: Run, isOver: Bool)] = []
@@ -123,14 +124,10 @@ public final class RepeatedEvents: Sendable {
 }
 
 extension RepeatedEvents {
-    /// A handler that writes to another one what is no repetition.
-    public func handler(over inner: any LogHandler, _ label: String) -> any LogHandler {
-        Handler(inner: inner, label: label, repeated: self, now: { .now })
-    }
-
-    /// - Parameter now: the time.
-    func handler(
-        over inner: any LogHandler, _ label: String, at now: @escaping @Sendable () -> ContinuousClock.Instant
+    /// A handler that passes the events on that are no repetitions.
+    public func handler(
+        over inner: any LogHandler, _ label: String,
+        at now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) -> any LogHandler {
         Handler(inner: inner, label: label, repeated: self, now: now)
     }
@@ -163,7 +160,7 @@ extension RepeatedEvents.Run {
 }
 
 extension LogEvent {
-    /// What it shares with its repetitions; nil for one that always counts.
+    /// The key shared with its repetitions; nil for an event that is always written.
     fileprivate var likeness: String? {
         if let alike { return alike }
         guard level >= .warning else { return nil }

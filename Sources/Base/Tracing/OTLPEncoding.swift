@@ -1,11 +1,11 @@
 import Formats
 
-/// Spans in OTLP's JSON: what is posted to a collector's `/v1/traces`.
+/// Spans in OTLP's JSON, for a collector's `/v1/traces`.
 ///
-/// Ids are hex and numbers of 64 bits are text, as OTLP has it, and protobuf's JSON otherwise.
+/// It is protobuf's JSON (64-bit numbers are text), but ids are hex.
 /// Source: opentelemetry-proto, `trace.proto`; OpenTelemetry Protocol 1.3, "JSON Protobuf Encoding".
 enum OTLPEncoding {
-    /// - Parameter resource: says whose spans they are: `service.name` and so on.
+    /// - Parameter resource: the attributes of the spans' source: `service.name` and others.
     static func body(_ spans: [FinishedSpan], of resource: SpanAttributes) -> [UInt8] {
         let scope: JSONValue = ["scope": ["name": "kbs"], "spans": .array(spans.map(span))]
         let whole: JSONValue = [

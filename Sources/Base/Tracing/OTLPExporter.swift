@@ -2,31 +2,31 @@ import Concurrency
 
 /// Sends spans to a collector, in batches, as OTLP over HTTP with JSON.
 ///
-/// A span that finds the queue full is dropped, and so is a batch that the collector does not take: nobody ever waits for
-/// it, and its memory is bounded. While it fails, one batch is tried at each interval.
+/// Spans over the queue's limit are dropped, as are batches that the collector does not accept: memory is bounded, and
+/// recording never waits. While sending fails, one batch is tried at each interval.
 public final class OTLPExporter: Tracer {
     public struct Limits: Sendable {
-        /// How many spans wait at most.
+        /// Queued spans.
         public var queue = 2_048
-        /// How many go in one request.
+        /// Spans in one request.
         public var batch = 512
-        /// How long one waits for others at most, and how long it is until a collector that failed is tried again.
+        /// The longest delay of a batch, and the pause before a failing collector is tried again.
         public var interval: Duration = .seconds(5)
-        /// How long sending what is left may take at the end.
+        /// The time for sending the remaining spans at the end.
         public var last: Duration = .seconds(3)
-        /// How long it is at least from one ``Event/failed(_:)`` to the next.
+        /// The shortest time between two ``Event/failed(_:)``.
         public var quiet: Duration = .seconds(60)
 
         public init() {}
     }
 
-    /// Worth a line in a log: once when it begins, once when it is over, and not often.
+    /// An event for a log: a failure's beginning and its end.
     public enum Event: Sendable {
         case failed(any Error)
         case recovered
     }
 
-    /// Where spans are posted, below a collector's address.
+    /// The path of spans at a collector.
     public static let path = "/v1/traces"
 
     private struct State {
@@ -34,9 +34,9 @@ public final class OTLPExporter: Tracer {
         var sent: UInt64 = 0
         var dropped: UInt64 = 0
         var isFailing = false
-        /// Whether, and when, the failure was told.
-        var isTold = false
-        var told: ContinuousClock.Instant?
+        /// Whether the current failure was reported, and the time of the last report.
+        var isReported = false
+        var reported: ContinuousClock.Instant?
     }
 
     private let resource: SpanAttributes
@@ -47,9 +47,9 @@ public final class OTLPExporter: Tracer {
     private let (batches, batchIsFull) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     /// - Parameters:
-    ///   - resource: says whose spans they are: `service.name`, `service.version`, …
-    ///   - report: is told when sending begins to fail, and when it works again.
-    ///   - send: posts a body to the collector. It must end within a time, and throw unless the collector took it.
+    ///   - resource: the attributes of the spans' source: `service.name`, `service.version`, …
+    ///   - report: called when sending begins to fail, and when it works again.
+    ///   - send: posts a body to the collector, with a timeout. It throws unless the collector accepted it.
     public init(
         resource: SpanAttributes, limits: Limits = Limits(),
         reportingTo report: @escaping @Sendable (Event) -> Void = { _ in },
@@ -73,12 +73,12 @@ public final class OTLPExporter: Tracer {
         if isFull { batchIsFull.yield() }
     }
 
-    /// Spans that the collector has, and those that were dropped.
+    /// Spans accepted by the collector, and dropped spans.
     public var counts: (sent: UInt64, dropped: UInt64) { state.withLock { ($0.sent, $0.dropped) } }
 
-    /// Sends what is recorded, until the task is cancelled; then what is left, within ``Limits/last``. It runs once.
+    /// Sends recorded spans until the task is cancelled, and the remaining ones within ``Limits/last``. Call it once.
     public func run() async {
-        // Its own task: with this one's end a request that is under way would end too.
+        // A task of its own: cancelling this one must not cancel a request.
         let sending = Task { await sendUntilFinished() }
         await withTaskCancellationHandler {
             await sending.value
@@ -106,7 +106,7 @@ public final class OTLPExporter: Tracer {
         await flush()
     }
 
-    /// Sends what is recorded by now, up to the first batch that the collector does not take.
+    /// Sends the queued spans, up to the first failure.
     public func flush() async {
         while true {
             let batch = state.withLock { state in
@@ -123,25 +123,27 @@ public final class OTLPExporter: Tracer {
         }
     }
 
-    /// - Returns: whether that is worth telling.
+    /// - Returns: whether to report the failure.
     private func hasFailed(_ error: any Error, _ count: Int) -> Bool {
         state.withLock { state in
             state.dropped += UInt64(count)
             state.isFailing = true
             let now = ContinuousClock.now
-            guard !state.isTold, !Task.isCancelled, state.told.map({ now >= $0.advanced(by: limits.quiet) }) ?? true
+            guard !state.isReported, !Task.isCancelled,
+                state.reported.map({ now >= $0.advanced(by: limits.quiet) }) ?? true
             else { return false }
-            (state.isTold, state.told) = (true, now)
+            (state.isReported, state.reported) = (true, now)
             return true
         }
     }
 
+    /// - Returns: whether to report the recovery.
     private func hasSucceeded(_ count: Int) -> Bool {
         state.withLock { state in
             state.sent += UInt64(count)
             state.isFailing = false
-            defer { state.isTold = false }
-            return state.isTold
+            defer { state.isReported = false }
+            return state.isReported
         }
     }
 }

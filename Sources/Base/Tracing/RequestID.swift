@@ -1,13 +1,13 @@
 import Synchronization
 
-/// Tells the log lines of a request from those of others, here and, if a caller names it, there.
+/// The id of a request in log lines; the caller may provide it.
 public struct RequestID: Sendable, Hashable, CustomStringConvertible {
     public let description: String
 
-    /// A new one: 16 hex digits, unlike any other's of this process and those of others as far as chance allows.
+    /// A new id of 16 hex digits, unique in this process and random across processes.
     ///
-    /// The system is asked for random bits once. Numbers from there on are mixed one to one, so that they look alike in
-    /// nothing. Source: Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014.
+    /// It is SplitMix64 from one random start. Source: Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators,
+    /// 2014.
     public init() {
         var number = Self.last.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
         number = (number ^ number >> 30) &* 0xBF58_476D_1CE4_E5B9
@@ -17,8 +17,7 @@ public struct RequestID: Sendable, Hashable, CustomStringConvertible {
 
     private static let last = Atomic(UInt64.random(in: .min ... .max))
 
-    /// One that a caller gave: letters, digits, `-`, `_` and `.`, at most 64, so that it cannot be taken for
-    /// anything else in a log.
+    /// A caller's id: at most 64 letters, digits, `-`, `_` and `.`, so that it cannot be mistaken for other text in a log.
     public init?(_ text: String) {
         guard (1...64).contains(text.utf8.count),
             text.utf8.allSatisfy({ byte in
@@ -34,7 +33,7 @@ public struct RequestID: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// 16 of them, lower case.
+/// 16 lower-case hex digits.
 func hexDigits(_ number: UInt64) -> String {
     let digits = Array("0123456789abcdef".utf8)
     return String(unsafeUninitializedCapacity: 16) { text in

@@ -1,19 +1,17 @@
-/// What goes along with a task, through every call that it makes: the request that it answers, and the trace that it is
-/// part of.
+/// A task's context: the request that it answers, and its trace.
 public struct ServiceContext: Sendable {
-    /// The current task's.
+    /// The current task's context.
     @TaskLocal public static var current: ServiceContext?
 
-    /// Of a task that nothing led to.
+    /// The context of a task without a request.
     public static let topLevel = ServiceContext()
 
-    /// Of the request that is being answered.
     public var requestID: RequestID?
-    /// Who sent it: an address, or the user at the other end of a Unix socket. Its text is made where somebody wants it.
+    /// The request's sender: an address, or the user at the other end of a Unix socket. Its text is made on demand.
     public var caller: (any CustomStringConvertible & Sendable)?
-    /// The span that new ones are children of, here or in the caller's process.
+    /// The parent of new spans, in this process or the caller's.
     public var spanContext: SpanContext?
-    /// Who records this task's spans.
+    /// Records this task's spans.
     public var tracer: (any Tracer)? {
         didSet { if tracer != nil { InstrumentationSystem.use() } }
     }

@@ -1,30 +1,28 @@
 import Concurrency
 import Glibc
 
-/// Which side of an exchange a span is.
+/// A span's role in a remote call.
 public enum SpanKind: Sendable, Hashable {
     case `internal`
-    /// Answers a request from outside.
+    /// Answers a request.
     case server
-    /// Asks another process.
+    /// Sends a request.
     case client
 }
 
-/// How what a span is about went.
+/// The outcome of a span.
 public enum SpanStatus: Sendable, Hashable { case ok, error }
 
-/// An error that happened in a span.
-///
-/// Only its type is kept: its text may quote what a stranger sent, or a secret's whereabouts.
+/// An error in a span: its type only, as its text may quote untrusted input or a secret's location.
 public struct SpanError: Sendable, Hashable {
     public let type: String
     /// Nanoseconds since 1970.
     public let time: UInt64
 }
 
-/// A step of a trace, for as long as it lasts. It is recorded when it ends.
+/// A step of a trace, recorded when it ends.
 public final class Span: Sendable {
-    /// What the step's own calls run in: its children are made in it.
+    /// The context of the step's own calls, in which child spans are made.
     public let context: ServiceContext
     public let operationName: String
     public let kind: SpanKind
@@ -32,7 +30,7 @@ public final class Span: Sendable {
     private let spanContext: SpanContext
     private let parent: SpanID?
     private let tracer: any Tracer
-    /// By the clock of the world, and by one that only goes forward.
+    /// By the real-time and the monotonic clock.
     private let start: (time: UInt64, ticks: UInt64)
     private let state = Lock(State())
 
@@ -70,7 +68,7 @@ public final class Span: Sendable {
         state.withLock { if $0.errors.count < Self.mostErrors { $0.errors.append(found) } }
     }
 
-    /// Has the span recorded. Whatever is said of it later is lost.
+    /// Records the span. Later changes have no effect.
     public func end() {
         let ended = state.withLock { state -> State? in
             guard !state.hasEnded else { return nil }
@@ -87,12 +85,12 @@ public final class Span: Sendable {
     }
 }
 
-/// A step of a trace that is over.
+/// A recorded span.
 public struct FinishedSpan: Sendable {
     public let operationName: String
     public let kind: SpanKind
     public let context: SpanContext
-    /// nil: the trace began with it.
+    /// nil for a trace's first span.
     public let parentSpanID: SpanID?
     /// Nanoseconds since 1970.
     public let startTime, endTime: UInt64
@@ -103,7 +101,7 @@ public struct FinishedSpan: Sendable {
 
 /// Begins a span in the current task's context.
 ///
-/// - Returns: nil when nobody records spans, or whoever began the trace does not want this one recorded.
+/// - Returns: nil without a tracer, or when the trace is not sampled.
 func startSpan(_ operationName: @autoclosure () -> String, ofKind kind: SpanKind = .internal) -> Span? {
     guard let tracer = InstrumentationSystem.tracer else { return nil }
     let context = ServiceContext.current ?? .topLevel
@@ -111,11 +109,11 @@ func startSpan(_ operationName: @autoclosure () -> String, ofKind kind: SpanKind
     return Span(operationName(), kind, tracer, in: context)
 }
 
-/// Runs a step in a span of its own, if anybody records spans.
+/// Runs a step in a span of its own.
 ///
-/// Where nobody does, which is the rule, it costs one look at that: no span is made, no name, no task-local value.
+/// Without a tracer, the default, it costs one check: no span, name or task-local value is made.
 ///
-/// - Parameter body: is given the span, or nil when it is not recorded.
+/// - Parameter body: gets the span; nil when it is not recorded.
 public func withSpan<T>(
     _ operationName: @autoclosure () -> String, ofKind kind: SpanKind = .internal,
     _ body: (Span?) async throws -> T

@@ -1,10 +1,10 @@
-/// What is said of a span.
+/// The value of a span's attribute.
 public enum SpanAttribute: Sendable, Hashable {
     case string(String)
     case int64(Int64)
 }
 
-/// A type whose values can be said of a span.
+/// A type whose values can be attributes of a span.
 public protocol SpanAttributeConvertible {
     var spanAttribute: SpanAttribute { get }
 }
@@ -25,11 +25,11 @@ extension Int: SpanAttributeConvertible {
     public var spanAttribute: SpanAttribute { .int64(Int64(self)) }
 }
 
-/// A span's attributes. They are bounded: 32 at most, and text of 256 bytes at most, of which the rest is left out.
+/// A span's attributes: at most 32, with text truncated to 256 bytes.
 ///
-/// They are seen by whoever runs the collector, so no secret, token, cookie, body or path belongs into them.
+/// The collector's operators see them: they must hold no secret, token, cookie, body or path.
 public struct SpanAttributes: Sendable, Hashable {
-    /// Names with their values, in the order in which they were set first.
+    /// Names and values, in the order in which they were first set.
     public private(set) var all: [(name: String, value: SpanAttribute)] = []
 
     static let most = 32

@@ -1,8 +1,8 @@
-/// A trace: everything that one request brought about, in every process. 16 bytes, never all zero.
+/// The id of a trace, which spans all processes of a request: 16 bytes, not all zero.
 public struct TraceID: Sendable, Hashable, CustomStringConvertible {
     private let high, low: UInt64
 
-    /// A new one.
+    /// A random id.
     public init() { (high, low) = (UInt64.random(in: 1 ... .max), UInt64.random(in: .min ... .max)) }
 
     init?(high: UInt64, low: UInt64) {
@@ -14,11 +14,11 @@ public struct TraceID: Sendable, Hashable, CustomStringConvertible {
     public var description: String { hexDigits(high) + hexDigits(low) }
 }
 
-/// A span of a trace. 8 bytes, never all zero.
+/// The id of a span: 8 bytes, not all zero.
 public struct SpanID: Sendable, Hashable, CustomStringConvertible {
     private let number: UInt64
 
-    /// A new one.
+    /// A random id.
     public init() { number = UInt64.random(in: 1 ... .max) }
 
     init?(_ number: UInt64) {
@@ -30,11 +30,11 @@ public struct SpanID: Sendable, Hashable, CustomStringConvertible {
     public var description: String { hexDigits(number) }
 }
 
-/// Names a span to its children, in this process or another.
+/// The parent of spans, in this process or another.
 public struct SpanContext: Sendable, Hashable {
     public let traceID: TraceID
     public let spanID: SpanID
-    /// Whether the trace is recorded. Who begins one decides it for all.
+    /// Whether the trace is recorded; decided by its first process for all.
     public let isSampled: Bool
 
     public init(traceID: TraceID, spanID: SpanID, isSampled: Bool) {
@@ -43,7 +43,7 @@ public struct SpanContext: Sendable, Hashable {
 }
 
 extension SpanContext {
-    /// The name of the header field that carries a span's name to another process.
+    /// The header field that carries a span's context to another process.
     public static let headerName = "traceparent"
 
     /// The field's value, in version 00.
@@ -51,8 +51,8 @@ extension SpanContext {
 
     /// Reads the field's value.
     ///
-    /// Later versions are read as far as version 00 goes. Returns nil for anything else that is not the field's form to
-    /// the letter: capital digits, ids that are zero, several fields joined by commas.
+    /// Later versions are read by version 00's form. Returns nil for any other form, such as upper-case digits, zero ids
+    /// and several fields joined by commas.
     /// Source: W3C Trace Context, sections 3.2 and 4.2.
     public init?(traceparent: String) {
         let text = Array(traceparent.utf8)

@@ -1,23 +1,23 @@
 import Synchronization
 
-/// Takes spans when they end, on whatever thread they do. It must not wait.
+/// A recorder of spans.
 public protocol Tracer: Sendable {
+    /// Called when a span ends, on any thread. It must not block.
     func record(_ span: FinishedSpan)
 }
 
-/// Who records the current task's spans: nobody, where no tracer was put into its context.
 public enum InstrumentationSystem {
-    /// Read for each step of each request, so that a process without a tracer pays no more than a load.
+    /// Checked for each step of each request, so that a process without a tracer pays one load.
     private static let isUsed = Atomic(false)
 
-    /// The current task's.
+    /// The tracer of the current task's context.
     public static var tracer: (any Tracer)? {
         isUsed.load(ordering: .acquiring) ? ServiceContext.current?.tracer : nil
     }
 
-    /// There is a tracer from now on.
+    /// Called when a context gets a tracer.
     static func use() {
-        // Each request of a server that traces comes here, on many cores.
+        // Checked first: a store for each traced request would contend between cores.
         if !isUsed.load(ordering: .relaxed) { isUsed.store(true, ordering: .releasing) }
     }
 }

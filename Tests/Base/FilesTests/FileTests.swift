@@ -22,7 +22,7 @@ struct FileTests {
         #expect(try File.read(file, atMost: 100_000).count == 100_000)
         let error = failure { _ = try File.read(file, atMost: 99_999) }
         #expect(error?.code == EFBIG)
-        #expect(error?.description == "\(file) cannot be read: it holds more than the 99999 bytes that it may")
+        #expect(error?.description == "\(file) cannot be read: it is larger than 99999 bytes")
         #expect(failure { _ = try File.read("/dev/zero", atMost: 1_000_000) }?.code == EFBIG)
         #expect(try File.read(scratch.write("empty", ""), atMost: 0) == [])
     }

@@ -85,7 +85,7 @@ struct PrivateFileTests {
         let warning = try PrivateFile.read(file, atMost: 100).warning
         #expect(
             warning
-                == "\(file) can be read by group 65532, which is none of this process's: chmod 600 it, or chgrp it"
+                == "\(file) can be read by group 65532, a group that this process is not in: chmod 600 it, or chgrp it"
         )
         #expect(try PrivateFile.examine(file) == warning)
         #expect(try PrivateFile.read(file, atMost: 100, group: .isMask).warning == nil)

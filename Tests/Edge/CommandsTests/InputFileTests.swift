@@ -54,6 +54,6 @@ struct InputFileTests {
         #expect(binary.errors.hasPrefix("Error: f is not text in UTF-8.\n"))
         let long = try await shell("head -c 1100000 /dev/zero | tr '\\0' ' ' >f; $KBS policy set p f --data $D")
         #expect(long.status == 2)
-        #expect(long.errors.contains("f cannot be read: it holds more than"))
+        #expect(long.errors.contains("f cannot be read: it is larger than"))
     }
 }
