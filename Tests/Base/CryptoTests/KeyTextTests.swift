@@ -138,7 +138,7 @@ struct KeyTextTests {
         let long = [0x30, 0x81] + der.dropFirst()
         for (bytes, reason) in [
             (try Self.der(Self.described), "not named"), (try Self.der(Self.compressed), "a point of"),
-            (long, "as short"), (der + [0], "follow"), (Array(der.dropLast()), "left"), ([], "within"),
+            (long, "not minimal"), (der + [0], "follow"), (Array(der.dropLast()), "left"), ([], "within"),
         ] {
             let error = #expect(throws: CryptoError.self) { try P256.Signing.PublicKey(derRepresentation: bytes) }
             #expect(error?.description.contains(reason) == true, "\(error?.description ?? "none") should say \(reason)")

@@ -1,6 +1,6 @@
 public import Bytes
 
-/// One element of DER, the encoding of ASN.1 that has one form for each value.
+/// An element of DER, ASN.1's encoding with one form for each value.
 ///
 /// ```swift
 /// var fields = try DERElement(bytes, subject: "ECDSA signature").fields()
@@ -8,20 +8,20 @@ public import Bytes
 /// let s = try fields.next("s").magnitude()
 /// try fields.finish()
 /// ```
-/// Reading throws ``MalformedInput`` for whatever is not as X.690 has it; nothing else happens, whatever the bytes.
+/// Reading throws ``MalformedInput`` for any violation of X.690, and never traps.
 public struct DERElement: Sendable {
     public let tag: DERTag
     let source: [UInt8]
-    /// Where it lies in `source`, with its tag and length.
+    /// Its range in `source`, with tag and length.
     let range: Range<Int>
     let contentsRange: Range<Int>
     let subject: String
 
-    /// Checks the structure of the whole.
+    /// Checks the whole structure.
     ///
     /// - Parameters:
-    ///   - bytes: one element with nothing behind it.
-    ///   - subject: what it is called in an error.
+    ///   - bytes: exactly one element.
+    ///   - subject: its name in errors.
     public init(_ bytes: [UInt8], subject: String) throws(MalformedInput) {
         try DERHeader.checkAll(bytes.span, subject: subject)
         try self.init(in: bytes, at: 0, end: bytes.count, subject: subject)
@@ -36,31 +36,31 @@ public struct DERElement: Sendable {
         self.subject = subject
     }
 
-    /// The element as it stands, with its tag and length: what a signature is over.
+    /// The element's own encoding, with tag and length.
     public var encoded: [UInt8] { Array(source[range]) }
 
-    /// What lies behind its tag and length.
+    /// The contents, without tag and length.
     public var contents: [UInt8] { Array(source[contentsRange]) }
 
-    /// The elements in it.
+    /// The contained elements.
     ///
-    /// - Parameter tag: which one this should be.
+    /// - Parameter tag: the expected tag of this element.
     public func fields(_ tag: DERTag = .sequence) throws(MalformedInput) -> DERFields {
         try expect(tag)
         return DERFields(of: self)
     }
 
-    /// Throws unless it is of this type.
+    /// Throws unless it has this tag.
     public func expect(_ tag: DERTag) throws(MalformedInput) {
         guard self.tag == tag else { throw malformed("is \(self.tag), not \(tag)") }
     }
 
-    func malformed(_ what: String) -> MalformedInput {
-        MalformedInput(subject, "the element at byte \(range.lowerBound) \(what)")
+    func malformed(_ fault: String) -> MalformedInput {
+        MalformedInput(subject, "the element at byte \(range.lowerBound) \(fault)")
     }
 }
 
-/// The elements of a SEQUENCE, SET or explicit tag, read in their order.
+/// The elements of a SEQUENCE, SET or explicit tag, read in order.
 public struct DERFields: Sendable {
     private let source: [UInt8]
     private var position: Int
@@ -76,39 +76,39 @@ public struct DERFields: Sendable {
 
     public var isAtEnd: Bool { position == end }
 
-    /// - Parameter name: what is missing when there is none, as the error says it: "the serial number".
+    /// - Parameter name: the field's name in errors: "the serial number".
     public mutating func next(_ name: String) throws(MalformedInput) -> DERElement {
         guard let element = try peek() else { throw MalformedInput(subject, "\(name) is missing") }
         position = element.range.upperBound
         return element
     }
 
-    /// The next element if it is of this type, for a field that is OPTIONAL.
+    /// An OPTIONAL field: the next element if it has this tag.
     public mutating func optional(_ tag: DERTag) throws(MalformedInput) -> DERElement? {
         guard let element = try peek(), element.tag == tag else { return nil }
         position = element.range.upperBound
         return element
     }
 
-    /// What stands under `[number] EXPLICIT`, for a field that is OPTIONAL.
+    /// An OPTIONAL field under `[number] EXPLICIT`.
     public mutating func optionalExplicit(_ number: UInt32) throws(MalformedInput) -> DERElement? {
         guard let wrapping = try optional(.constructed(number)) else { return nil }
         var fields = DERFields(of: wrapping)
-        let element = try fields.next("what [\(number)] is about")
+        let element = try fields.next("the element in [\(number)]")
         try fields.finish()
         return element
     }
 
-    /// `BOOLEAN DEFAULT FALSE`, which DER writes only when it is true.
+    /// `BOOLEAN DEFAULT FALSE`: present only if true.
     public mutating func flag() throws(MalformedInput) -> Bool {
         guard let element = try optional(.boolean) else { return false }
-        guard try element.boolean() else { throw element.malformed("says FALSE, which DER leaves out") }
+        guard try element.boolean() else { throw element.malformed("is FALSE, which DER omits") }
         return true
     }
 
-    /// Throws unless everything was read.
+    /// Throws when unread elements are left.
     public func finish() throws(MalformedInput) {
-        guard isAtEnd else { throw MalformedInput(subject, "there is more than it should have, from byte \(position)") }
+        guard isAtEnd else { throw MalformedInput(subject, "it has surplus elements from byte \(position)") }
     }
 
     private func peek() throws(MalformedInput) -> DERElement? {

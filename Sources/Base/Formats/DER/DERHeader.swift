@@ -1,19 +1,18 @@
 import Bytes
 
-/// The tag and length that begin an element, as positions in the bytes that hold it.
+/// An element's tag, and the range of its contents.
 ///
-/// Lengths are definite and as short as they can be, tags too. Source: X.690, sections 8.1.2, 8.1.3 and 10.1.
+/// Lengths must be definite, and tags and lengths minimal. Source: X.690, sections 8.1.2, 8.1.3 and 10.1.
 struct DERHeader {
     let tag: DERTag
-    /// Where its contents begin and end.
     let contents: Range<Int>
 
-    /// How deep elements may lie in one another.
+    /// The deepest nesting of elements.
     static let depthLimit = 50
 
     /// - Parameters:
-    ///   - position: where the element begins.
-    ///   - end: where what holds it ends.
+    ///   - position: the element's beginning.
+    ///   - end: the containing element's end.
     init(_ bytes: Span<UInt8>, at position: Int, end: Int, subject: String) throws(MalformedInput) {
         var cursor = position
         let tag = try Self.tag(bytes, &cursor, end, subject)
@@ -46,15 +45,13 @@ struct DERHeader {
             var next: UInt8
             repeat {
                 next = try byte(bytes, &cursor, end, subject)
-                // Four groups of seven bits: no type has a longer number.
+                // At most four groups of seven bits.
                 guard next != 0x80 || number != 0, number < 1 << 21 else {
-                    throw MalformedInput(subject, "the tag at byte \(start) is not as short as it can be, or too long")
+                    throw MalformedInput(subject, "the tag at byte \(start) is not minimal, or too long")
                 }
                 number = number << 7 | UInt32(next & 0x7F)
             } while next & 0x80 != 0
-            guard number >= 0x1F else {
-                throw MalformedInput(subject, "the tag at byte \(start) is not as short as it can be")
-            }
+            guard number >= 0x1F else { throw MalformedInput(subject, "the tag at byte \(start) is not minimal") }
         }
         let isConstructed = first & 0x20 != 0
         let tag = DERTag(DERTag.Class(rawValue: first & 0xC0) ?? .own, number, isConstructed: isConstructed)
@@ -63,7 +60,7 @@ struct DERHeader {
             guard isConstructed == DERTag.isAlwaysConstructed(number) else {
                 throw MalformedInput(
                     subject,
-                    "\(tag) at byte \(start) is \(isConstructed ? "in pieces" : "one piece"), which DER forbids")
+                    "\(tag) at byte \(start) is \(isConstructed ? "constructed" : "primitive"), which DER forbids")
             }
         }
         return tag
@@ -82,24 +79,22 @@ struct DERHeader {
         for index in 0..<count {
             let next = try byte(bytes, &cursor, end, subject)
             guard index > 0 || next != 0 else {
-                throw MalformedInput(subject, "the length at byte \(start) is not as short as it can be")
+                throw MalformedInput(subject, "the length at byte \(start) is not minimal")
             }
             length = length << 8 | Int(next)
         }
-        guard length >= 0x80 else {
-            throw MalformedInput(subject, "the length at byte \(start) is not as short as it can be")
-        }
+        guard length >= 0x80 else { throw MalformedInput(subject, "the length at byte \(start) is not minimal") }
         return length
     }
 
-    /// Looks at every header in `bytes`: one element, nothing behind it, and each that it holds fills it exactly.
+    /// Checks every header in `bytes`, which must be one element whose contained elements fill it exactly.
     static func checkAll(_ bytes: Span<UInt8>, subject: String) throws(MalformedInput) {
-        // Where the elements end that are open, outermost first; a list, so that a stranger cannot use up the stack.
+        // The ends of the open elements, outermost first; a list instead of recursion, which untrusted input could exhaust.
         var ends: [Int] = []
         var position = 0
         repeat {
             guard ends.count < depthLimit else {
-                throw MalformedInput(subject, "more than \(depthLimit) elements lie in one another")
+                throw MalformedInput(subject, "its elements are nested deeper than \(depthLimit)")
             }
             let header = try DERHeader(bytes, at: position, end: ends.last ?? bytes.count, subject: subject)
             if header.tag.isConstructed {

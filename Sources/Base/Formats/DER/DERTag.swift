@@ -1,4 +1,4 @@
-/// The identifier of a DER element: class, number, and whether the contents are elements themselves.
+/// A DER element's identifier: class, number, and primitive or constructed.
 ///
 /// Source: X.690, section 8.1.2.
 public struct DERTag: Hashable, Sendable {
@@ -39,7 +39,7 @@ public struct DERTag: Hashable, Sendable {
         DERTag(.universal, number, isConstructed: isAlwaysConstructed(number))
     }
 
-    /// EXTERNAL, EMBEDDED PDV, SEQUENCE, SET and CHARACTER STRING; DER has every other universal type as one piece.
+    /// Whether it is EXTERNAL, EMBEDDED PDV, SEQUENCE, SET or CHARACTER STRING: other universal types are primitive in DER.
     static func isAlwaysConstructed(_ number: UInt32) -> Bool { [8, 11, 16, 17, 29].contains(number) }
 }
 
@@ -50,7 +50,7 @@ extension DERTag: CustomStringConvertible {
         23: "UTCTime", 24: "GeneralizedTime",
     ]
 
-    /// As ASN.1 writes it: `INTEGER`, `[0]`, `[APPLICATION 1]`.
+    /// In ASN.1: `INTEGER`, `[0]`, `[APPLICATION 1]`.
     public var description: String {
         switch tagClass {
         case .universal: Self.names[number] ?? "[UNIVERSAL \(number)]"

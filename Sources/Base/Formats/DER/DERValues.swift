@@ -8,11 +8,11 @@ extension DERElement {
         switch contents {
         case [0x00]: return false
         case [0xFF]: return true
-        default: throw malformed("is no BOOLEAN: one byte, 00 or FF")
+        default: throw malformed("is not a BOOLEAN of one byte, 00 or FF")
         }
     }
 
-    /// INTEGER that fits in 64 bits.
+    /// INTEGER of at most 64 bits.
     public func integer() throws(MalformedInput) -> Int {
         let bytes = try integerBytes()
         guard bytes.count <= 8 else { throw malformed("is an INTEGER of more than 64 bits") }
@@ -20,11 +20,10 @@ extension DERElement {
         return Int(truncatingIfNeeded: bytes.reduce(isNegative ? UInt64.max : 0) { $0 << 8 | UInt64($1) })
     }
 
-    /// INTEGER of any size that is not negative: its bytes, most significant first, without zeros before them.
-    /// Zero has none.
+    /// A non-negative INTEGER of any size: big-endian bytes without leading zeros; empty for zero.
     public func magnitude() throws(MalformedInput) -> [UInt8] {
         let bytes = try integerBytes()
-        guard let first = bytes.first, first & 0x80 == 0 else { throw malformed("is an INTEGER under zero") }
+        guard let first = bytes.first, first & 0x80 == 0 else { throw malformed("is a negative INTEGER") }
         return first == 0 ? Array(bytes.dropFirst()) : bytes
     }
 
@@ -36,18 +35,18 @@ extension DERElement {
             // X.690, 8.3.2: the first nine bits are not all equal.
             let sign = bytes[1] & 0x80
             guard !(first == 0x00 && sign == 0), !(first == 0xFF && sign != 0) else {
-                throw malformed("is an INTEGER that is not as short as it can be")
+                throw malformed("is an INTEGER that is not minimal")
             }
         }
         return bytes
     }
 
-    /// BIT STRING, whose unused bits are zero.
+    /// BIT STRING; its unused bits must be zero.
     public func bitString() throws(MalformedInput) -> (bytes: [UInt8], unusedBits: Int) {
         try expect(.bitString)
         let contents = contents
         guard let unused = contents.first, unused < 8, contents.count > 1 || unused == 0 else {
-            throw malformed("is no BIT STRING: its count of unused bits cannot be")
+            throw malformed("is a BIT STRING with an invalid count of unused bits")
         }
         if let last = contents.last, contents.count > 1, last & (1 << unused - 1) != 0 {
             throw malformed("is a BIT STRING whose unused bits are not zero")
@@ -55,7 +54,7 @@ extension DERElement {
         return (Array(contents.dropFirst()), Int(unused))
     }
 
-    /// BIT STRING that is a whole number of bytes: a signature, a public key.
+    /// BIT STRING of whole bytes, such as a signature or a public key.
     public func wholeBitString() throws(MalformedInput) -> [UInt8] {
         let (bytes, unused) = try bitString()
         guard unused == 0 else { throw malformed("is a BIT STRING that is not a whole number of bytes") }
@@ -75,13 +74,14 @@ extension DERElement {
     public func objectIdentifier() throws(MalformedInput) -> OID {
         try expect(.objectIdentifier)
         guard let identifier = OID(encoded: contents) else {
-            throw malformed(
-                "is no OBJECT IDENTIFIER: its numbers are cut short, too long or not as short as they can be")
+            throw malformed("is an OBJECT IDENTIFIER whose numbers are truncated, too long or not minimal")
         }
         return identifier
     }
 
-    /// UTF8String, PrintableString or IA5String, whichever is asked for, with the characters that it may have.
+    /// UTF8String, PrintableString or IA5String, with its allowed characters.
+    ///
+    /// - Parameter tag: the expected type.
     public func text(_ tag: DERTag) throws(MalformedInput) -> String {
         try expect(tag)
         let bytes = contents
@@ -92,7 +92,7 @@ extension DERElement {
             default: tag == .utf8String
             }
         guard isFit, let text = String(validating: bytes, as: UTF8.self) else {
-            throw malformed("has characters that \(tag) does not have")
+            throw malformed("has characters that are invalid in \(tag)")
         }
         return text
     }
@@ -114,8 +114,8 @@ extension DERElement {
         let digits = contents
         let yearDigits = tag == .utcTime ? 2 : 4
         guard digits.count == yearDigits + 11, digits.last == UInt8(ascii: "Z"),
-            digits.dropLast().allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
-        else { throw malformed("is no \(tag) to the second with a Z") }
+            digits.dropLast().allSatisfy(\.isDigit)
+        else { throw malformed("is not a \(tag) to the second with a Z") }
         func number(_ start: Int, _ count: Int) -> Int {
             digits[start..<(start + count)].reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
         }
@@ -123,7 +123,7 @@ extension DERElement {
         if tag == .utcTime { year += year < 50 ? 2_000 : 1_900 }
         let parts = stride(from: yearDigits, to: yearDigits + 10, by: 2).map { number($0, 2) }
         guard let time = CivilTime(year, parts[0], parts[1], parts[2], parts[3], parts[4]) else {
-            throw malformed("is a \(tag) that no calendar has")
+            throw malformed("is a \(tag) that does not exist in the calendar")
         }
         return time.date
     }

@@ -1,6 +1,6 @@
 public import FoundationEssentials
 
-/// Writes DER: what ``DERElement`` reads.
+/// A writer of DER.
 ///
 /// ```swift
 /// var writer = DERWriter()
@@ -9,12 +9,11 @@ public import FoundationEssentials
 /// }
 /// ```
 public struct DERWriter {
-    /// What was written.
     public private(set) var bytes: [UInt8] = []
 
     public init() {}
 
-    /// An element of other elements.
+    /// An element of elements.
     public mutating func constructed<Failure: Error>(
         _ tag: DERTag, _ body: (inout DERWriter) throws(Failure) -> Void
     ) throws(Failure) {
@@ -27,7 +26,7 @@ public struct DERWriter {
         _ body: (inout DERWriter) throws(Failure) -> Void
     ) throws(Failure) { try constructed(.sequence, body) }
 
-    /// A SET of one element; of several, DER wants an order that the caller must keep.
+    /// A SET. The caller must write several elements in DER's order.
     public mutating func set<Failure: Error>(
         _ body: (inout DERWriter) throws(Failure) -> Void
     ) throws(Failure) { try constructed(.set, body) }
@@ -61,7 +60,7 @@ public struct DERWriter {
         bytes += contents
     }
 
-    /// An element that is DER already.
+    /// Appends an encoded element.
     public mutating func encoded(_ element: [UInt8]) { bytes += element }
 
     public mutating func boolean(_ value: Bool) { primitive(.boolean, [value ? 0xFF : 0x00]) }
@@ -73,9 +72,9 @@ public struct DERWriter {
         primitive(.integer, contents)
     }
 
-    /// INTEGER of any size that is not negative.
+    /// A non-negative INTEGER of any size.
     ///
-    /// - Parameter magnitude: its bytes, most significant first; zeros before them are left out.
+    /// - Parameter magnitude: big-endian bytes; leading zeros are omitted.
     public mutating func integer(magnitude: [UInt8]) {
         let digits = Array(magnitude.drop { $0 == 0 })
         primitive(.integer, digits.first.map { $0 & 0x80 == 0 } == true ? digits : [0] + digits)
@@ -94,7 +93,7 @@ public struct DERWriter {
     /// UTF8String, IA5String or PrintableString.
     public mutating func text(_ tag: DERTag, _ value: String) { primitive(tag, Array(value.utf8)) }
 
-    /// UTCTime until 2049, GeneralizedTime after that, as RFC 5280, section 4.1.2.5 wants it. To the second.
+    /// UTCTime until 2049, then GeneralizedTime, to the second. Source: RFC 5280, section 4.1.2.5.
     public mutating func time(_ date: Date) {
         let time = CivilTime(date)
         let isShort = (1_950..<2_050).contains(time.year)

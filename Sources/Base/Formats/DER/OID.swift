@@ -1,23 +1,23 @@
-/// An object identifier: the name of an algorithm, an attribute or an extension, as numbers from the root of all names.
+/// An object identifier.
 public struct OID: Hashable, Sendable {
-    /// As DER has it, without tag and length. Comparing these is comparing the names.
+    /// The contents of its DER.
     let encoded: [UInt8]
 
-    /// - Returns: nil for what is not X.690, section 8.19: each number in the fewest bytes, and the last one whole.
+    /// - Returns: nil unless each number is minimal and complete (X.690, section 8.19).
     init?(encoded: [UInt8]) {
         guard let last = encoded.last, last & 0x80 == 0 else { return nil }
         var length = 0
         for byte in encoded {
             guard length > 0 || byte != 0x80 else { return nil }
             length += 1
-            // Nine groups of seven bits.
+            // At most nine groups of seven bits.
             guard length <= 9 else { return nil }
             if byte & 0x80 == 0 { length = 0 }
         }
         self.encoded = encoded
     }
 
-    /// Its numbers, of which there are at least two.
+    /// At least two numbers.
     public var components: [UInt64] {
         var components: [UInt64] = []
         var number: UInt64 = 0
@@ -25,7 +25,7 @@ public struct OID: Hashable, Sendable {
             number = number << 7 | UInt64(byte & 0x7F)
             guard byte & 0x80 == 0 else { continue }
             if components.isEmpty {
-                // The first two share a number, and only under 2 is the second one 40 or more.
+                // The first two are encoded as one number; the second is below 40 unless the first is 2.
                 let first = min(number / 40, 2)
                 components = [first, number - first * 40]
             } else {
@@ -38,10 +38,10 @@ public struct OID: Hashable, Sendable {
 }
 
 extension OID: ExpressibleByArrayLiteral {
-    /// As ASN.1 writes it: `[2, 5, 4, 3]`.
+    /// `[2, 5, 4, 3]`.
     public init(arrayLiteral components: UInt64...) { self.init(components) }
 
-    /// - Parameter components: 0 to 2; 0 to 39 under 0 and 1; then any.
+    /// - Parameter components: the first is 0 to 2; the second is 0 to 39 under 0 and 1.
     public init(_ components: [UInt64]) {
         var encoded: [UInt8] = []
         let first = (components.first ?? 0) &* 40 &+ (components.dropFirst().first ?? 0)

@@ -1,11 +1,10 @@
 public import Bytes
 
-/// JSON in the one form that a digest can be over: no white space, members sorted.
+/// JSON's canonical form for digests: without white space, with sorted members.
 ///
-/// Source: RFC 8785 (JCS). Numbers are whole, and written as such: the rules for fractions are ECMAScript's, and nothing
-/// that guests send has one.
+/// Source: RFC 8785 (JCS). Numbers must be whole: guests send no fractions, whose form is ECMAScript's.
 public enum CanonicalJSON {
-    /// - Throws: a ``MalformedInput`` when there is a number that is not whole or that two readers may read differently.
+    /// - Throws: ``MalformedInput`` for a fraction, or a number that not all readers represent exactly.
     public static func text(_ value: JSONValue) throws(MalformedInput) -> String {
         var json: [UInt8] = []
         try append(value, to: &json)
@@ -31,7 +30,7 @@ public enum CanonicalJSON {
             json.append(UInt8(ascii: "]"))
         case .object(let members):
             json.append(UInt8(ascii: "{"))
-            // By UTF-16 code units (section 3.2.3), which Swift's own order is not.
+            // By UTF-16 code units (section 3.2.3), unlike Swift's order.
             let sorted = members.sorted { $0.name.utf16.lexicographicallyPrecedes($1.name.utf16) }
             for (index, member) in sorted.enumerated() {
                 if index > 0 { json.append(UInt8(ascii: ",")) }
@@ -44,14 +43,14 @@ public enum CanonicalJSON {
     }
 
     private static func append(_ whole: Int, to json: inout [UInt8]) throws(MalformedInput) {
-        // Beyond 2⁵³ neighbours are one Double: what another reads is not what was sent.
+        // From 2⁵³ on, neighbours are the same Double to other readers.
         guard whole.magnitude < 1 << 53 else {
             throw MalformedInput("JSON", "a number is not whole, or 2^53 or more")
         }
         json += String(whole).utf8
     }
 
-    /// Section 3.2.2.2: short escapes where there are any, `\u00xx` for the other control characters, and nothing else.
+    /// Section 3.2.2.2: short escapes, and `\u00xx` for the other control characters.
     private static func append(_ text: String, to json: inout [UInt8]) {
         json.append(UInt8(ascii: "\""))
         for byte in text.utf8 {

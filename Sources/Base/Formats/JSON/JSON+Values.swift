@@ -1,7 +1,6 @@
 public import Bytes
 
 extension JSON {
-
     public func bool() throws(MalformedInput) -> Bool {
         try expect(.bool, "true or false")
         return node.kind == .isTrue
@@ -9,10 +8,10 @@ extension JSON {
 
     public func text() throws(MalformedInput) -> String { String(decoding: try contentOfText(), as: UTF8.self) }
 
-    /// A text in UTF-8, for what must not become a `String`: a secret.
+    /// The text as UTF-8.
     public func utf8() throws(MalformedInput) -> [UInt8] { Array(try contentOfText()) }
 
-    /// The text's bytes in UTF-8, of which no other copy is made.
+    /// The text as UTF-8, without another copy.
     public func secret() throws(MalformedInput) -> Secret { Secret(try contentOfText()) }
 
     private func contentOfText() throws(MalformedInput) -> ArraySlice<UInt8> {
@@ -20,7 +19,7 @@ extension JSON {
         return document.content(node)
     }
 
-    /// A text that holds JSON itself. Paths in its errors begin with this one's.
+    /// JSON in this text. Paths in its errors begin with this value's.
     public func embedded(limits: Limits = Limits()) throws(MalformedInput) -> JSON {
         let text = Array(try contentOfText())
         do { return JSON(try JSONReader.read(text, limits, in: self), 0) } catch {
@@ -44,9 +43,7 @@ extension JSON {
         let isNegative = digits.first == UInt8(ascii: "-")
         var number: Number = 0
         for digit in digits.dropFirst(isNegative ? 1 : 0) {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit),
-                let value = Number(exactly: digit - UInt8(ascii: "0"))
-            else { return nil }
+            guard digit.isDigit, let value = Number(exactly: digit - UInt8(ascii: "0")) else { return nil }
             let (tenfold, isTooLarge) = number.multipliedReportingOverflow(by: 10)
             let (next, isTooLargeNow) =
                 isNegative ? tenfold.subtractingReportingOverflow(value) : tenfold.addingReportingOverflow(value)
@@ -56,7 +53,7 @@ extension JSON {
         return number
     }
 
-    /// Any number, as near as a `Double` comes to it. It is finite.
+    /// A number, rounded to a finite `Double`.
     public func number() throws(MalformedInput) -> Double {
         try expect(.number, "a number")
         if let element { return Double(smallNumber(element)) }
@@ -66,14 +63,14 @@ extension JSON {
         return number
     }
 
-    /// An array of numbers of 0 to 255, as serde writes bytes.
+    /// An array of numbers of 0 to 255, serde's form of bytes.
     ///
-    /// - Parameter count: how many there must be.
+    /// - Parameter count: the required count.
     public func bytes(count: Int? = nil) throws(MalformedInput) -> [UInt8] {
         try expect(.array, "an array of numbers of 0 to 255")
         guard node.kind == .smallNumbers || document.nodes[index].next == index + 1 else {
             for value in document.children(of: index) { _ = try JSON(document, value).integer(UInt8.self) }
-            // Each is one, but written in a way of its own (-0).
+            // All are, but in another notation (-0).
             throw unfit("an array of numbers of 0 to 255")
         }
         let bytes = Array(document.pool[node.content])
@@ -84,7 +81,7 @@ extension JSON {
     }
 }
 
-// For text whose sender says more than is looked at: what has another type counts as not being there.
+// Lenient access: a value of another type counts as absent.
 extension JSON {
     public var asText: String? { kind == .text ? String(decoding: document.content(node), as: UTF8.self) : nil }
     public var asBool: Bool? { try? bool() }

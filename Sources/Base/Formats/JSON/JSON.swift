@@ -1,52 +1,50 @@
 public import Bytes
 
-/// A value of a JSON text that came from outside.
+/// A value of an untrusted JSON text.
 ///
 /// ```swift
 /// let body = try JSON(bytes)
 /// let version = try body.member("version").text()
 /// let report = try body.member("evidence").member("report").bytes()
 /// ```
-/// The text is read once and strictly (RFC 8259; RFC 7493, I-JSON, for what is refused): UTF-8 without a byte order
-/// mark, no member twice, no half of a surrogate pair, no number that is not finite, nothing behind the end, and all of it
-/// within ``Limits``. What a value is, is asked of it afterwards; what does not fit is a ``MalformedInput`` whose subject
-/// is the member's path and whose reason says what stood there and what may. Errors repeat no text of the sender's.
+/// The text is parsed once and strictly (RFC 8259, and I-JSON, RFC 7493): UTF-8 without a byte order mark, no duplicate
+/// members, no lone surrogates, finite numbers, no trailing text, within ``Limits``. Types are checked on access: the
+/// error is a ``MalformedInput`` with the member's path, the found and the expected type. Errors do not repeat the text.
 public struct JSON: Sendable {
     let document: JSONDocument
     let index: Int
-    /// Which of an array's small numbers this is.
+    /// The index in an array of small numbers, for one of its elements.
     let element: Int?
 
     init(_ document: JSONDocument, _ index: Int, element: Int? = nil) {
         (self.document, self.index, self.element) = (document, index, element)
     }
 
-    /// How much one text may ask of its reader.
+    /// Limits of a text.
     public struct Limits: Sendable {
-        /// Of the whole.
         public var bytes = 1 << 24
-        /// How deep arrays and objects may lie in one another.
+        /// The nesting of arrays and objects.
         public var depth = 32
-        /// How many values and names there may be, where an array of small numbers is one: each takes memory of its own.
+        /// Values and names, each of which takes memory. An array of small numbers counts as one.
         public var values = 65_536
-        /// Of a member's name, in bytes.
+        /// A member's name, in bytes.
         public var name = 256
-        /// Of a number, in characters.
+        /// A number, in characters.
         public var number = 128
 
         public init() {}
     }
 
-    /// Reads a whole text.
+    /// Parses a whole text.
     ///
-    /// - Throws: ``MalformedInput`` that says where it is not JSON, and repeats nothing of it.
+    /// - Throws: ``MalformedInput`` with the position of the fault, without the text.
     public init(_ text: [UInt8], limits: Limits = Limits()) throws(MalformedInput) {
         self.init(try JSONReader.read(text, limits), 0)
     }
 
-    /// Takes over a whole text that holds a secret: it is wiped where it was, and here when the last value of it goes.
+    /// Parses a whole text with a secret. The original is wiped at once, the copy with its last value.
     ///
-    /// - Throws: ``MalformedInput`` that says where it is not JSON, and repeats nothing of it.
+    /// - Throws: ``MalformedInput`` with the position of the fault, without the text.
     public init(wiping text: inout [UInt8], limits: Limits = Limits()) throws(MalformedInput) {
         var own = text.separate
         text.wipe()
@@ -74,15 +72,15 @@ public struct JSON: Sendable {
 
     var node: JSONDocument.Node { document.nodes[index] }
 
-    /// The value as it stands in the text, for what is signed or hashed as it was sent.
+    /// The value's own text, for signatures and digests over it.
     public var raw: [UInt8] { element.map { Array("\(smallNumber($0))".utf8) } ?? Array(document.source[node.range]) }
 
     func smallNumber(_ element: Int) -> UInt8 { document.pool[Int(node.contentStart) + element] }
 
-    /// Names and numbers that lead here, with dots between them.
+    /// The names and indices that lead here, joined by dots.
     public var path: String { document.path(index, element: element) }
 
-    /// Text that a stranger wrote, as far as a sentence may show it.
+    /// Untrusted text in printable form, for an error.
     static func printable(_ text: some Sequence<UInt8>) -> String {
         let shown = text.prefix(64).map { (0x20..<0x7F).contains($0) ? $0 : UInt8(ascii: "?") }
         return String(decoding: shown, as: UTF8.self)
@@ -91,13 +89,13 @@ public struct JSON: Sendable {
 
 // Members and elements.
 extension JSON {
-    /// A member's value; nil when there is none, or this is no object.
+    /// A member's value; nil without one, or for another type than an object.
     public subscript(name: String) -> JSON? {
         guard kind == .object else { return nil }
         return document.member(name, of: index).map { JSON(document, $0) }
     }
 
-    /// A member that must be there.
+    /// A required member.
     public func member(_ name: String) throws(MalformedInput) -> JSON {
         try expect(.object, "an object")
         guard let member = self[name] else {
@@ -107,14 +105,14 @@ extension JSON {
         return member
     }
 
-    /// A member that may be left out; `null` leaves it out too.
+    /// An optional member; nil also for `null`.
     public func optional(_ name: String) throws(MalformedInput) -> JSON? {
         try expect(.object, "an object")
         guard let member = self[name], member.kind != .null else { return nil }
         return member
     }
 
-    /// Every member, in the order in which they stand.
+    /// All members, in their order.
     public func members() throws(MalformedInput) -> [(name: ExactText, value: JSON)] {
         try expect(.object, "an object")
         return document.children(of: index).map { value in
@@ -135,11 +133,11 @@ extension JSON {
         }
     }
 
-    /// The error of a value that has the right type and is not what may stand there.
+    /// The error of an invalid value of the right type.
     ///
     /// - Parameters:
-    ///   - wanted: what may stand there, with its article: "a time as RFC 3339 has it".
-    ///   - quoting: whether the error repeats a text that stands there. Never for what may be a secret.
+    ///   - wanted: the valid values, with an article: "a time as RFC 3339 has it".
+    ///   - quoting: whether the error quotes a text. Never for a possible secret.
     public func unfit(_ wanted: String, quoting: Bool = false) -> MalformedInput {
         var found = found
         switch kind {

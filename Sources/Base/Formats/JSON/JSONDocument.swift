@@ -1,16 +1,16 @@
 import Bytes
 
-/// A JSON text with an entry for each value and each member's name, in the order in which they stand.
+/// A JSON text, with a node for each value and each member's name, in their order.
 ///
-/// Entries name places in the text, so that reading it copies nothing but what has escapes and arrays of small numbers.
+/// Nodes refer to the text: parsing copies only texts with escapes and arrays of small numbers.
 final class JSONDocument: Sendable {
     let source: [UInt8]
     let nodes: [Node]
-    /// Texts without their escapes, and arrays of numbers of 0 to 255 as bytes.
+    /// Unescaped texts, and arrays of numbers of 0 to 255 as bytes.
     let pool: [UInt8]
-    /// The value that this text stood in, when it is a text in another JSON.
+    /// The value that contained this text, for ``JSON/embedded(limits:)``.
     let outer: JSON?
-    /// Whether the text holds a secret, and nobody else holds the text.
+    /// Whether the text holds a secret; it is the only copy then.
     private let isSecret: Bool
 
     init(source: [UInt8], nodes: [Node], pool: [UInt8], outer: JSON?, isSecret: Bool = false) {
@@ -28,17 +28,17 @@ final class JSONDocument: Sendable {
         enum Kind: UInt8 { case null, isFalse, isTrue, number, text, array, object, smallNumbers, name }
 
         let kind: Kind
-        /// Whether `content` is a range of the pool, not of the source.
+        /// Whether `content` is a range of the pool instead of the source.
         var isPooled = false
-        /// Where it stands in the source, with its quotation marks or brackets.
+        /// The range in the source, with quotation marks or brackets.
         let start: UInt32
         var end: UInt32
         /// The text between the quotation marks, or an array's numbers.
         var contentStart: UInt32 = 0
         var contentEnd: UInt32 = 0
-        /// An array for its elements, a name for its value, an object for its names.
+        /// The array of an element, the name of a value, the object of a name.
         let parent: UInt32
-        /// The entry behind everything in it.
+        /// The node after this one and its contents.
         var next: UInt32 = 0
 
         init(_ kind: Kind, start: Int, end: Int, parent: Int) {
@@ -52,7 +52,7 @@ final class JSONDocument: Sendable {
         var range: Range<Int> { Int(start)..<Int(end) }
     }
 
-    /// What a text says, or a name.
+    /// The content of a text or name.
     func content(_ node: Node) -> ArraySlice<UInt8> { node.isPooled ? pool[node.content] : source[node.content] }
 
     /// The value of an object's member.
@@ -81,7 +81,7 @@ final class JSONDocument: Sendable {
         return children
     }
 
-    /// Names and numbers that lead to a value, with dots between them; names are a stranger's, and cut to what can be shown.
+    /// The names, in printable form, and indices that lead to a value, joined by dots.
     func path(_ index: Int, element: Int?) -> String {
         var parts = element.map { ["\($0)"] } ?? []
         var index = index

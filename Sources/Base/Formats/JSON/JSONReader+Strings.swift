@@ -1,14 +1,14 @@
 import Bytes
 
 extension JSONReader {
-    /// Reads from a quotation mark to the next one.
+    /// Reads a string.
     ///
-    /// - Returns: what stands between them, in the text where it has no escapes, else in the pool.
+    /// - Returns: the content's range, in the text without escapes, else in the pool.
     mutating func stringContent(_ text: Span<UInt8>) throws(MalformedInput) -> (Range<Int>, isPooled: Bool) {
         let start = position + 1
         position = Self.endOfPlain(text, from: start)
         guard position < text.count, text[position] == UInt8(ascii: "\"") else {
-            return try unusualContent(text, start)
+            return try escapedContent(text, start)
         }
         position += 1
         return (start..<(position - 1), false)
@@ -25,8 +25,8 @@ extension JSONReader {
         return position
     }
 
-    /// The rest of a text that has escapes, or characters beyond ASCII.
-    private mutating func unusualContent(
+    /// Reads the rest of a string with escapes or characters beyond ASCII.
+    private mutating func escapedContent(
         _ text: Span<UInt8>, _ start: Int
     ) throws(MalformedInput) -> (Range<Int>, isPooled: Bool) {
         let first = poolCount
@@ -79,7 +79,7 @@ extension JSONReader {
         for index in range { pool[first + index - range.lowerBound] = text[index] }
     }
 
-    /// Rows of combining marks make it slow to compare the text later: see ``CombiningMarks``.
+    /// Bounds sequences of combining marks (``CombiningMarks``).
     private func count(_ text: Span<UInt8>, _ scalar: Unicode.Scalar, _ marks: inout Int) throws(MalformedInput) {
         marks = CombiningMarks.isMark(scalar) ? marks + 1 : 0
         guard marks <= CombiningMarks.most else {
@@ -87,7 +87,7 @@ extension JSONReader {
         }
     }
 
-    /// What a backslash begins. Source: RFC 8259, section 7.
+    /// Reads an escape. Source: RFC 8259, section 7.
     private mutating func escaped(_ text: Span<UInt8>) throws(MalformedInput) -> Unicode.Scalar {
         guard position + 1 < text.count else { throw malformed(text, "it ends within a text") }
         let letter = text[position + 1]
@@ -106,12 +106,12 @@ extension JSONReader {
         if let scalar = Unicode.Scalar(unit) { return scalar }
         guard unit < 0xDC00, position + 1 < text.count, text[position] == UInt8(ascii: "\\"),
             text[position + 1] == UInt8(ascii: "u")
-        else { throw malformed(text, "half of a surrogate pair stands alone") }
+        else { throw malformed(text, "a surrogate is alone") }
         position += 2
         let low = try codeUnit(text)
         guard (0xDC00..<0xE000).contains(low),
             let scalar = Unicode.Scalar(0x10000 + (unit - 0xD800) << 10 + (low - 0xDC00))
-        else { throw malformed(text, "half of a surrogate pair stands alone") }
+        else { throw malformed(text, "a surrogate is alone") }
         return scalar
     }
 
@@ -120,21 +120,10 @@ extension JSONReader {
         guard text.count - position >= 4 else { throw malformed(text, "an escape needs four hex digits") }
         var unit: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = Self.hexDigit(text[position]) else {
-                throw malformed(text, "an escape needs four hex digits")
-            }
-            unit = unit << 4 | digit
+            guard let digit = text[position].hexValue else { throw malformed(text, "an escape needs four hex digits") }
+            unit = unit << 4 | UInt32(digit)
             position += 1
         }
         return unit
-    }
-
-    private static func hexDigit(_ byte: UInt8) -> UInt32? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte - UInt8(ascii: "0"))
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt32(byte - UInt8(ascii: "a") + 10)
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt32(byte - UInt8(ascii: "A") + 10)
-        default: nil
-        }
     }
 }

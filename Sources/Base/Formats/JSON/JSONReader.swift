@@ -1,11 +1,11 @@
 import Bytes
 
-/// Reads a JSON text once, from its first byte to its last.
+/// A parser of a JSON text in one pass.
 ///
-/// The text is handed to each method as a span, with the position in it; the reader keeps what it has found.
+/// Each method gets the text as a span; the reader holds the position and the nodes.
 struct JSONReader {
     private(set) var nodes: [JSONDocument.Node] = []
-    /// As large as the text: what is written here is never longer than what it was made of.
+    /// As large as the text, as its contents are never longer than their source.
     var pool: [UInt8]
     var poolCount = 0
     let limits: JSON.Limits
@@ -14,7 +14,7 @@ struct JSONReader {
     static func read(
         _ text: [UInt8], _ limits: JSON.Limits, in outer: JSON? = nil, isSecret: Bool = false
     ) throws(MalformedInput) -> JSONDocument {
-        // Entries have 32 bits for a place.
+        // Nodes have 32 bits for a position.
         guard text.count <= min(limits.bytes, Int(UInt32.max) - 1) else {
             throw MalformedInput("JSON", "it has \(text.count) bytes, more than \(limits.bytes)")
         }
@@ -34,7 +34,7 @@ struct JSONReader {
         if text.count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF {
             throw malformed(text, "it begins with a byte order mark")
         }
-        // Such as UTF-16 begins with.
+        // UTF-16's byte order mark, for example.
         if text.count > 0, text[0] >= 0xF8 { throw malformed(text, "it is not UTF-8") }
         skipSpace(text)
         try value(text, parent: 0, depth: 0)
@@ -76,7 +76,7 @@ struct JSONReader {
         nodes.append(node)
     }
 
-    /// Says of an entry that it ends here, with everything in it.
+    /// Ends a node with its contents.
     private mutating func close(_ index: Int) {
         nodes[index].end = UInt32(truncatingIfNeeded: position)
         nodes[index].next = UInt32(truncatingIfNeeded: nodes.count)
@@ -118,9 +118,9 @@ struct JSONReader {
         close(index)
     }
 
-    /// The fast way for an array that holds numbers of 0 to 255 and nothing else: certificates come so, by the thousand.
+    /// The fast path for an array of numbers of 0 to 255, such as a certificate's thousands of bytes.
     ///
-    /// - Returns: where its bytes are in the pool; nil, with nothing read, for any other array.
+    /// - Returns: its range in the pool; nil, with nothing read, for any other array.
     private mutating func smallNumbers(_ text: Span<UInt8>) -> Range<Int>? {
         let first = poolCount
         guard let ends = Self.smallNumbers(text, behind: position, into: &pool, from: first) else { return nil }
@@ -128,7 +128,7 @@ struct JSONReader {
         return first..<poolCount
     }
 
-    /// - Returns: the positions behind the array in the text, and behind its bytes.
+    /// - Returns: the ends of the array in the text, and of its bytes in the pool.
     private static func smallNumbers(
         _ text: Span<UInt8>, behind bracket: Int, into pool: inout [UInt8], from first: Int
     ) -> (Int, Int)? {
@@ -144,7 +144,7 @@ struct JSONReader {
             var number = UInt16(text[cursor] &- 0x30)
             guard number < 10 else { return nil }
             cursor += 1
-            // A zero has no other digit behind it, and a number of four is too large.
+            // A leading zero stands alone, and four digits are too large.
             if number > 0 {
                 var digits = 1
                 while digits < 3, cursor < count, text[cursor] &- 0x30 < 10 {
@@ -204,8 +204,8 @@ struct JSONReader {
         if count > 1 { try checkNames(text, of: index, count: count) }
     }
 
-    /// Which of two members counts is every reader's own decision. Names are compared as bytes, and by sorting: neither
-    /// their number nor their letters make it slow.
+    /// Refuses duplicate members, of which readers choose different ones. By sorting the names' bytes, as untrusted names
+    /// must not make it slow.
     private func checkNames(_ text: Span<UInt8>, of object: Int, count: Int) throws(MalformedInput) {
         var names: [Int] = []
         names.reserveCapacity(count)
@@ -276,7 +276,7 @@ struct JSONReader {
         guard position - start <= limits.number else {
             throw malformed(text, "a number has more than \(limits.number) characters")
         }
-        // Only an exponent can lead out of what a Double holds.
+        // Only with an exponent can a number exceed a Double.
         guard !isScaled || isRepresentable(text, start) else {
             throw malformed(text, "a number is too large, or so small that it would be read as zero")
         }

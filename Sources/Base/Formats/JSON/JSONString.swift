@@ -1,8 +1,8 @@
 import Bytes
 
-/// Text as it stands in JSON, for messages that are put together by hand because their order or their cost matters.
+/// JSON strings, for messages that are written by hand for their order or cost.
 public enum JSONString {
-    /// The text in quotation marks, with what must be escaped escaped.
+    /// The text in quotation marks, escaped.
     ///
     /// Source: RFC 8259, section 7.
     public static func quoted(_ text: String) -> String {
@@ -26,7 +26,7 @@ public enum JSONString {
                 json.append(UInt8(ascii: "\\"))
                 json.append(byte)
             case 0xC2 where position < bytes.count && bytes[position] < 0xA0:
-                // U+0080 to U+009F, which terminals take for commands.
+                // U+0080 to U+009F, which terminals interpret as commands.
                 escape(bytes[position], &json)
                 position += 1
             case ..<0x20, 0x7F: escape(byte, &json)
@@ -35,7 +35,7 @@ public enum JSONString {
         }
     }
 
-    /// Of ASCII, and written as it is.
+    /// Whether it is an ASCII character that needs no escape.
     private static func isPlain(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }

@@ -1,6 +1,6 @@
 public import Bytes
 
-/// JSON that is put together here: members stay in the order in which they were given.
+/// JSON to be written. Members keep their order.
 ///
 /// ```swift
 /// var reply: JSONValue = ["nonce": .text(nonce), "count": 3]
@@ -11,7 +11,7 @@ public enum JSONValue: Sendable {
     case null
     case bool(Bool)
     case integer(Int)
-    /// Written as `null` when it is not finite.
+    /// Written as `null` unless finite.
     case number(Double)
     case text(String)
     /// An array of numbers of 0 to 255.
@@ -31,7 +31,6 @@ public enum JSONValue: Sendable {
         self = .object(members.sorted { $0.key < $1.key }.map { Member($0.key.text, $0.value) })
     }
 
-    /// What was read.
     public init(_ json: JSON) {
         switch json.kind {
         case .null: self = .null
@@ -39,20 +38,19 @@ public enum JSONValue: Sendable {
         case .number: self = (try? json.integer()).map(JSONValue.integer) ?? .number(json.asNumber ?? .nan)
         case .text: self = .text(json.asText ?? "")
         case .array where json.node.kind == .smallNumbers: self = .bytes((try? json.bytes()) ?? [])
-        // No deeper than the reader goes.
+        // The recursion is bounded by the reader's limit.
         case .array: self = .array((json.asArray ?? []).map(JSONValue.init))
         case .object: self = .object((json.asMembers ?? []).map { Member($0.name.text, JSONValue($0.value)) })
         }
     }
 
-    /// A member's value. One that is set takes the place of another with its name, or comes last, and makes an object of
-    /// what was none; nil takes it away.
+    /// A member's value. Setting replaces a member of this name or appends one, and makes this an object; nil removes it.
     public subscript(name: String) -> JSONValue? {
         get { members?.first { ExactText($0.name) == ExactText(name) }?.value }
         set {
             guard newValue != nil || members != nil else { return }
             var members = members ?? []
-            // Nobody else holds them then, so that they are changed where they are.
+            // So that the array has one reference and is changed in place.
             self = .null
             let index = members.firstIndex { ExactText($0.name) == ExactText(name) }
             switch (index, newValue) {
@@ -65,29 +63,28 @@ public enum JSONValue: Sendable {
         }
     }
 
-    /// nil for anything but an object.
+    /// nil for another type than an object.
     public var members: [Member]? {
         guard case .object(let members) = self else { return nil }
         return members
     }
 
-    /// In UTF-8, without white space.
+    /// UTF-8 without white space.
     public var encoded: [UInt8] {
         var json: [UInt8] = []
         append(to: &json)
         return json
     }
 
-    /// The same as ``encoded``, for text that goes into other text.
     public var encodedText: String { String(decoding: encoded, as: UTF8.self) }
 
-    /// nil for anything but a text.
+    /// nil for another type than a text.
     public var asText: String? {
         guard case .text(let text) = self else { return nil }
         return text
     }
 
-    /// Appends the value to a text.
+    /// Appends ``encoded``.
     public func append(to json: inout [UInt8]) {
         switch self {
         case .null: json.append(utf8: "null")
@@ -127,7 +124,7 @@ public enum JSONValue: Sendable {
     }
 }
 
-/// Equal when it is written alike.
+/// Values are equal if their encodings are.
 extension JSONValue: Equatable {
     public static func == (a: JSONValue, b: JSONValue) -> Bool { a.encoded == b.encoded }
 }

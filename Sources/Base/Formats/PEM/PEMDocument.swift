@@ -1,13 +1,12 @@
 public import Bytes
 
-/// Bytes in the text form of certificates and keys.
+/// A PEM document, the text form of certificates and keys.
 ///
-/// Source: RFC 7468, read strictly: lines of 64 characters but for the last one, base64 with its padding, one label at
-/// both ends. Text before, between and behind documents is passed over, as OpenSSL writes explanations there.
+/// Source: RFC 7468, read strictly: lines of 64 characters except for the last, padded base64, the same label at both ends.
+/// Text before, between and after documents is ignored, as OpenSSL writes explanations there.
 public struct PEMDocument: Sendable, Hashable {
     /// `CERTIFICATE`, `PRIVATE KEY`.
     public let label: String
-    /// The bytes: DER, whatever the label says.
     public let der: [UInt8]
 
     public init(label: String, der: [UInt8]) {
@@ -15,7 +14,7 @@ public struct PEMDocument: Sendable, Hashable {
         self.der = der
     }
 
-    /// The document as a file holds it, with a line end after the last line.
+    /// The document's lines, each with a line feed.
     public var text: String {
         var text = "-----BEGIN \(label)-----\n"
         let digits = Array(der.base64.utf8)
@@ -27,9 +26,9 @@ public struct PEMDocument: Sendable, Hashable {
 
     private static let lineLength = 64
 
-    /// Every document in a file, in its order; none when it has no line that begins one.
+    /// The documents of a file, in order; empty for a file without any.
     ///
-    /// - Throws: ``MalformedInput`` for a document that is cut short or not as RFC 7468 has it.
+    /// - Throws: ``MalformedInput`` for a truncated or malformed document.
     public static func read(_ file: [UInt8]) throws(MalformedInput) -> [PEMDocument] {
         var lines = Lines(file)
         var documents: [PEMDocument] = []
@@ -49,7 +48,7 @@ public struct PEMDocument: Sendable, Hashable {
 
     private static let beginning = Array("-----BEGIN ".utf8)
 
-    /// `contains(beginning)` costs more for a line than everything else that is read of it.
+    /// `contains(beginning)` costs more than the rest of reading a line.
     private static func holdsBeginning(_ line: ArraySlice<UInt8>) -> Bool {
         var rest = line
         while let dash = rest.firstIndex(of: UInt8(ascii: "-")) {
@@ -59,7 +58,7 @@ public struct PEMDocument: Sendable, Hashable {
         return false
     }
 
-    /// The rest of a document whose first line was read.
+    /// Reads a document after its first line.
     private static func read(_ lines: inout Lines, _ label: String) throws(MalformedInput) -> PEMDocument {
         let subject = "PEM file"
         let start = lines.number
@@ -77,7 +76,7 @@ public struct PEMDocument: Sendable, Hashable {
             }
             guard !line.contains(UInt8(ascii: ":")) else {
                 throw MalformedInput(
-                    subject, "the \(label) of line \(start) has header lines, as keys with a passphrase have")
+                    subject, "the \(label) of line \(start) has header lines, such as those of a key with a passphrase")
             }
             guard !isLast, !line.isEmpty, line.count <= lineLength else {
                 throw MalformedInput(subject, "line \(lines.number), or the one before it, does not have 64 characters")
@@ -88,7 +87,7 @@ public struct PEMDocument: Sendable, Hashable {
         throw MalformedInput(subject, "the \(label) of line \(start) is cut short")
     }
 
-    /// What stands between `prefix` and five dashes, if the line is such a one.
+    /// The label between `prefix` and five dashes; nil for another line.
     private static func label(_ line: ArraySlice<UInt8>, _ prefix: StaticString) -> String? {
         let (before, after) = (Array("\(prefix)".utf8), Array("-----".utf8))
         guard line.count > before.count + after.count, line.starts(with: before), line.suffix(5) == after[...] else {
@@ -104,7 +103,7 @@ public struct PEMDocument: Sendable, Hashable {
     private struct Lines {
         private let bytes: [UInt8]
         private var position = 0
-        /// Of the line that was read last, from 1.
+        /// The last line's number, from 1.
         private(set) var number = 0
 
         init(_ bytes: [UInt8]) { self.bytes = bytes }

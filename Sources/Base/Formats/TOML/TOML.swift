@@ -1,19 +1,18 @@
 public import Bytes
 
-/// A TOML 1.0 document that was read, with the line and column of each key and value.
+/// TOML 1.0 documents, with the line and column of each key and value.
 ///
 /// ```swift
 /// let settings = try TOML.read(bytes)
 /// if case .text(let level)? = settings["log"]?.table?["level"]?.value { … }
 /// ```
-/// Source: TOML 1.0.0. Read strictly: UTF-8, no key twice, nothing nested deeper than ``Limits/depth``, no NUL (which C
-/// libraries and databases take for a text's end), no row of combining marks.
+/// Source: TOML 1.0.0. Read strictly: UTF-8, no duplicate keys, no NUL (which ends a text in C libraries and databases), no
+/// long sequences of combining marks, within ``Limits``.
 public enum TOML {
-    /// How much one document may ask of its reader.
+    /// Limits of a document.
     public struct Limits: Sendable {
-        /// Of the whole.
         public var bytes = 1 << 20
-        /// How deep tables and arrays may lie in one another.
+        /// The nesting of tables and arrays.
         public var depth = 16
         /// Whether texts and keys may hold `\u0000`.
         public var allowsNUL = false
@@ -21,18 +20,18 @@ public enum TOML {
         public init() {}
     }
 
-    /// Reads a whole document.
+    /// Parses a whole document.
     ///
-    /// - Throws: ``TOMLFault``, which repeats nothing of it.
+    /// - Throws: ``TOMLFault``, which does not repeat the document.
     public static func read(_ text: [UInt8], limits: Limits = Limits()) throws(TOMLFault) -> TOMLTable {
         try TOMLReader.read(text, limits)
     }
 }
 
-/// Why a document is not TOML that can be used.
+/// A malformed document.
 public struct TOMLFault: Error, Hashable, Sendable, CustomStringConvertible {
     public let position: TextPosition
-    /// What is wrong there, as a sentence whose subject is the place: `holds a NUL`.
+    /// The fault, as a predicate of the position: `holds a NUL`.
     public let reason: String
 
     public var description: String { "\(position), \(reason)" }
@@ -48,7 +47,7 @@ public enum TOMLValue: Sendable, Hashable {
     case table(TOMLTable)
 }
 
-/// A value of an array, with its place.
+/// An array's element, with its position.
 public struct TOMLElement: Sendable, Hashable {
     public let value: TOMLValue
     public let position: TextPosition
@@ -57,23 +56,23 @@ public struct TOMLElement: Sendable, Hashable {
 /// A date, a time of day, or both, with or without a zone.
 public struct TOMLTime: Sendable, Hashable {
     public enum Kind: Sendable, Hashable {
-        /// A moment: a date, a time of day and an offset from UTC.
+        /// A date and a time of day with an offset from UTC.
         case offset
-        /// A date and a time of day in no zone.
+        /// A date and a time of day without an offset.
         case local
         case date
         case timeOfDay
     }
 
     public let kind: Kind
-    /// As RFC 3339 writes it, `T` and `Z` in capitals; what a local one does not have is left out.
+    /// RFC 3339, with `T` and `Z` in capitals; only the parts that the kind has.
     public let text: String
 }
 
 /// A key with its value.
 public struct TOMLEntry: Sendable, Hashable {
     public let key: ExactText
-    /// Of the key, or of the header that first names the table.
+    /// The key's position, or that of the header that first names the table.
     public let keyPosition: TextPosition
     public let value: TOMLValue
     public let position: TextPosition
@@ -84,12 +83,12 @@ public struct TOMLEntry: Sendable, Hashable {
     }
 }
 
-/// A table: the whole document, one with a header, one in braces, or one that dotted keys or longer headers name on their way.
+/// A table: the document, one with a header, an inline table, or one that dotted keys or longer headers imply.
 public struct TOMLTable: Sendable, Hashable {
     public enum Form: Sendable, Hashable { case document, header, braces, dottedKey, longerHeader }
 
     public let form: Form
-    /// In the order in which they were first named.
+    /// In the order of their first mention.
     public let entries: [TOMLEntry]
     private let places: [ExactText: Int]
 
@@ -97,7 +96,6 @@ public struct TOMLTable: Sendable, Hashable {
         (self.form, self.entries, self.places) = (form, entries, places)
     }
 
-    /// The entry of a key.
     public subscript(key: String) -> TOMLEntry? { places[ExactText(key)].map { entries[$0] } }
 
     public static func == (a: TOMLTable, b: TOMLTable) -> Bool { a.form == b.form && a.entries == b.entries }

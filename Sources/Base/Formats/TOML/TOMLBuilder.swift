@@ -1,14 +1,14 @@
 import Bytes
 
-/// Puts tables together while a document is read, and knows which may still be written to.
+/// A table under construction, with TOML's rules about adding to it.
 ///
-/// A table is defined once: by a header, by braces, or by dotted keys within one section. Headers may add tables to those that
-/// are there. Source: TOML 1.0.0, "Keys", "Table", "Inline Table", "Array of Tables".
+/// A table is defined once: by a header, by braces, or by dotted keys within one section. Headers may add subtables to an
+/// existing one. Source: TOML 1.0.0, "Keys", "Table", "Inline Table", "Array of Tables".
 final class TOMLBuilder {
     enum Content {
         case value(TOMLValue)
         case table(TOMLBuilder)
-        /// `[[…]]`: the last one is written to.
+        /// `[[…]]`, of which the last is open.
         case tables([TOMLBuilder])
     }
 
@@ -32,9 +32,9 @@ final class TOMLBuilder {
         entries.append(Entry(key: key.text, keyPosition: key.position, position: position, content: content))
     }
 
-    /// The table that a part of a dotted key leads to, made if it is not there.
+    /// The table of a part of a dotted key, made if missing.
     ///
-    /// - Returns: nil when there is one that this section must not write to.
+    /// - Returns: nil when this section must not add to it.
     func dotted(_ key: TOMLKey, section: Int) -> TOMLBuilder? {
         guard let place = places[key.text] else {
             let table = TOMLBuilder(.dottedKey, section: section)
@@ -46,16 +46,16 @@ final class TOMLBuilder {
         return table.section == section ? table : nil
     }
 
-    /// - Returns: false when the key is there.
+    /// - Returns: false when the key exists.
     func set(_ key: TOMLKey, _ value: TOMLValue, at position: TextPosition) -> Bool {
         guard places[key.text] == nil else { return false }
         add(key, position, .value(value))
         return true
     }
 
-    /// The table that a header leads through.
+    /// The table of a header's part before the last, made if missing.
     ///
-    /// - Returns: nil when there is a value, an array or a table in braces.
+    /// - Returns: nil for a value, an array or an inline table.
     func through(_ key: TOMLKey) -> TOMLBuilder? {
         guard let place = places[key.text] else {
             let table = TOMLBuilder(.longerHeader)
@@ -69,9 +69,9 @@ final class TOMLBuilder {
         }
     }
 
-    /// The table that a header defines.
+    /// Defines a header's table.
     ///
-    /// - Returns: nil when it is defined, or something else is there.
+    /// - Returns: nil when the key is defined.
     func header(_ key: TOMLKey) -> TOMLBuilder? {
         guard let place = places[key.text] else {
             let table = TOMLBuilder(.header)
@@ -83,9 +83,9 @@ final class TOMLBuilder {
         return table
     }
 
-    /// The table that a header in two brackets adds.
+    /// Appends a table to the array of a header in two brackets.
     ///
-    /// - Returns: nil when something else is there.
+    /// - Returns: nil when the key is defined as something else.
     func append(_ key: TOMLKey) -> TOMLBuilder? {
         let table = TOMLBuilder(.header)
         guard let place = places[key.text] else {
@@ -93,14 +93,14 @@ final class TOMLBuilder {
             return table
         }
         guard case .tables(var tables) = entries[place].content else { return nil }
-        // The list must not be held twice while it grows.
+        // So that the array has one reference while it grows.
         entries[place].content = .tables([])
         tables.append(table)
         entries[place].content = .tables(tables)
         return table
     }
 
-    /// What was put together. No deeper than the reader goes.
+    /// The finished table. The recursion is bounded by the reader's limit.
     var table: TOMLTable {
         let made = entries.map { entry in
             let value: TOMLValue =
@@ -117,7 +117,7 @@ final class TOMLBuilder {
     }
 }
 
-/// A part of a key: between two dots.
+/// A part of a dotted key.
 struct TOMLKey {
     let text: ExactText
     let position: TextPosition

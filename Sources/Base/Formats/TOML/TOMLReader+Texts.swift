@@ -1,7 +1,7 @@
 import Bytes
 
 extension TOMLReader {
-    /// A text on one line, from its first quotation mark, as UTF-8.
+    /// Reads a single-line string from its first quotation mark, as UTF-8.
     mutating func shortText(_ text: Span<UInt8>, _ quote: UInt8) throws(TOMLFault) -> [UInt8] {
         let start = place(text, position)
         position += 1
@@ -21,7 +21,7 @@ extension TOMLReader {
         throw fault(at: start, "holds a text that does not end in its line")
     }
 
-    /// A text on several lines, from the first of its three quotation marks. Its line breaks become line feeds.
+    /// Reads a multi-line string from the first of its three quotation marks. Its line breaks become line feeds.
     mutating func longText(_ text: Span<UInt8>, _ quote: UInt8) throws(TOMLFault) -> [UInt8] {
         let start = place(text, position)
         position += 3
@@ -30,7 +30,7 @@ extension TOMLReader {
         var marks = 0
         while let byte = next(text) {
             if byte == quote {
-                // It may end with two of its own before the three that close it.
+                // Up to two quotation marks may precede the closing three.
                 var quotes = 0
                 while quotes < 5, next(text) == quote {
                     quotes += 1
@@ -51,7 +51,7 @@ extension TOMLReader {
         throw fault(at: start, "holds a text that does not end")
     }
 
-    /// What a backslash at a line's end joins: all white space up to whatever comes next.
+    /// Skips a backslash at a line's end, and the white space up to the next character.
     ///
     /// - Returns: false, with nothing skipped, when the backslash is not at a line's end.
     private mutating func skipJoint(_ text: Span<UInt8>) -> Bool {
@@ -74,7 +74,7 @@ extension TOMLReader {
         position += length
     }
 
-    /// The length of the character that stands here, which may stand in texts and comments.
+    /// The length of the character here, if it is allowed in texts and comments.
     func visible(_ text: Span<UInt8>, _ marks: inout Int) throws(TOMLFault) -> Int {
         let byte = text[position]
         guard byte >= 0x80 else {
@@ -89,7 +89,7 @@ extension TOMLReader {
         return length
     }
 
-    /// Rows of combining marks make it slow to compare the text later: see ``CombiningMarks``.
+    /// Bounds sequences of combining marks (``CombiningMarks``).
     private func count(_ text: Span<UInt8>, _ scalar: Unicode.Scalar, _ marks: inout Int) throws(TOMLFault) {
         marks = CombiningMarks.isMark(scalar) ? marks + 1 : 0
         guard marks <= CombiningMarks.most else {
@@ -97,7 +97,7 @@ extension TOMLReader {
         }
     }
 
-    /// What a backslash begins.
+    /// Reads an escape.
     private mutating func escaped(
         _ text: Span<UInt8>, _ utf8: inout [UInt8], _ marks: inout Int
     ) throws(TOMLFault) {
@@ -124,22 +124,12 @@ extension TOMLReader {
     private func hex(_ text: Span<UInt8>, digits: Int) throws(TOMLFault) -> Unicode.Scalar {
         var code: UInt32 = 0
         for index in 2..<(digits + 2) {
-            guard let digit = byte(text, index).flatMap({ Self.digit($0) }), digit < 16 else {
+            guard let digit = byte(text, index)?.hexValue else {
                 throw fault(text, "has an escape without its \(digits) hex digits")
             }
             code = code << 4 | UInt32(digit)
         }
-        guard let scalar = Unicode.Scalar(code) else { throw fault(text, "has an escape that is no character") }
+        guard let scalar = Unicode.Scalar(code) else { throw fault(text, "has an escape that is not a character") }
         return scalar
-    }
-
-    /// The value of a digit of any base up to 16.
-    static func digit(_ byte: UInt8) -> Int? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): Int(byte - UInt8(ascii: "0"))
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): Int(byte - UInt8(ascii: "a")) + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): Int(byte - UInt8(ascii: "A")) + 10
-        default: nil
-        }
     }
 }

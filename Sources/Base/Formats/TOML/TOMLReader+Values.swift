@@ -1,7 +1,9 @@
+import Bytes
+
 extension TOMLReader {
-    /// - Parameter depth: of the table or array that it stands in.
+    /// - Parameter depth: of the containing table or array.
     mutating func value(_ text: Span<UInt8>, depth: Int) throws(TOMLFault) -> TOMLValue {
-        guard let byte = next(text) else { throw fault(text, "ends where a value should stand") }
+        guard let byte = next(text) else { throw fault(text, "ends where a value is expected") }
         switch byte {
         case UInt8(ascii: "\""), UInt8(ascii: "'"):
             let isLong = self.byte(text, 1) == byte && self.byte(text, 2) == byte
@@ -30,7 +32,7 @@ extension TOMLReader {
         }
     }
 
-    /// `{ a = 1, b.c = 2 }`, on one line, without a comma at its end.
+    /// `{ a = 1, b.c = 2 }`, on one line, without a trailing comma.
     private mutating func inlineTable(_ text: Span<UInt8>, depth: Int) throws(TOMLFault) -> TOMLTable {
         guard depth < limits.depth else { throw tooDeep(text) }
         position += 1
@@ -39,7 +41,7 @@ extension TOMLReader {
         if take(text, UInt8(ascii: "}")) { return table.table }
         while true {
             skipBlanks(text)
-            // Its dotted keys are of one section, as nothing else is.
+            // Section 0: its dotted keys form one section.
             try entry(text, in: table, section: 0, depth: depth)
             skipBlanks(text)
             if take(text, UInt8(ascii: "}")) { return table.table }
@@ -50,7 +52,7 @@ extension TOMLReader {
         }
     }
 
-    /// A value without quotation marks or brackets: a number, a word, a date.
+    /// Reads a number, a word or a time.
     private mutating func plain(_ text: Span<UInt8>) throws(TOMLFault) -> TOMLValue {
         let start = place(text, position)
         var token: [UInt8] = []
@@ -59,14 +61,14 @@ extension TOMLReader {
             position += 1
             // A space may stand between a date and its time.
             if token.count == 10, Self.isDate(token), next(text) == UInt8(ascii: " "),
-                let digit = self.byte(text, 1), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit)
+                self.byte(text, 1)?.isDigit == true
             {
                 token.append(UInt8(ascii: "T"))
                 position += 1
             }
         }
         switch token {
-        case []: throw fault(text, try unexpected(text, "has something where a value should stand"))
+        case []: throw fault(text, try unexpected(text, "has something where a value is expected"))
         case Array("true".utf8): return .bool(true)
         case Array("false".utf8): return .bool(false)
         default: break
@@ -77,13 +79,13 @@ extension TOMLReader {
             throw fault(
                 at: start,
                 Self.digits(token) == nil
-                    ? "has a value that is no text in quotation marks, number, date, true or false"
+                    ? "has a value that is not a text in quotation marks, number, date, true or false"
                     : "has a whole number that 64 bits cannot hold")
         }
         return value
     }
 
-    /// Of a number or time. Binary ones have 66 characters without underscores.
+    /// A number or time, in characters. A binary number has 66 without underscores.
     private static let longestToken = 256
 
     private static func isPlain(_ byte: UInt8) -> Bool {
@@ -97,12 +99,10 @@ extension TOMLReader {
 
     private static func isDate(_ token: [UInt8]) -> Bool {
         token.count == 10 && token[4] == UInt8(ascii: "-") && token[7] == UInt8(ascii: "-")
-            && [0, 1, 2, 3, 5, 6, 8, 9].allSatisfy { isDigit(token[$0]) }
+            && [0, 1, 2, 3, 5, 6, 8, 9].allSatisfy { token[$0].isDigit }
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-
-    /// Digits without their underscores, each of which stands between two digits.
+    /// Removes underscores, each of which must be between two digits.
     private static func withoutUnderscores(_ digits: ArraySlice<UInt8>, base: Int = 10) -> [UInt8]? {
         var found: [UInt8] = []
         var wasDigit = false
@@ -111,7 +111,7 @@ extension TOMLReader {
                 guard wasDigit else { return nil }
                 wasDigit = false
             } else {
-                guard let digit = digit(byte), digit < base else { return nil }
+                guard let digit = byte.hexValue, digit < base else { return nil }
                 found.append(byte)
                 wasDigit = true
             }
@@ -123,7 +123,7 @@ extension TOMLReader {
         digits(token).flatMap { Int($0.text, radix: $0.base) }.map(TOMLValue.integer)
     }
 
-    /// A whole number of any size, without underscores and what names its base.
+    /// A whole number of any size, without underscores and base prefix.
     private static func digits(_ token: [UInt8]) -> (text: String, base: Int)? {
         if token.count > 2, token[0] == UInt8(ascii: "0"),
             let base = [UInt8(ascii: "x"): 16, UInt8(ascii: "o"): 8, UInt8(ascii: "b"): 2][token[1]]
@@ -151,7 +151,7 @@ extension TOMLReader {
         else { return nil }
         var digits = (isNegative ? "-" : "") + String(decoding: whole, as: UTF8.self)
         let fraction = mantissa.drop { $0 != UInt8(ascii: ".") }
-        // One with neither is an integer, and too large.
+        // Without either it is an integer that is too large.
         guard !fraction.isEmpty || !exponent.isEmpty else { return nil }
         if !fraction.isEmpty {
             guard let fraction = withoutUnderscores(fraction.dropFirst()) else { return nil }
@@ -189,7 +189,7 @@ extension TOMLReader {
         text += String(decoding: rest.prefix(8), as: UTF8.self)
         rest = rest.dropFirst(8)
         if rest.first == UInt8(ascii: ".") {
-            let fraction = rest.dropFirst().prefix { isDigit($0) }
+            let fraction = rest.dropFirst().prefix(while: \.isDigit)
             guard !fraction.isEmpty else { return nil }
             text += "." + String(decoding: fraction, as: UTF8.self)
             rest = rest.dropFirst(fraction.count + 1)
@@ -205,7 +205,7 @@ extension TOMLReader {
         return .time(TOMLTime(kind: .offset, text: text + String(decoding: rest, as: UTF8.self)))
     }
 
-    /// Whether the calendar and the clock have it.
+    /// Whether the date and time exist.
     private static func isReal(_ date: (Int, Int, Int)?, _ clock: (Int, Int, Int)) -> Bool {
         let (year, month, day) = date ?? (2000, 1, 1)
         return CivilTime(year, month, day, clock.0, clock.1, clock.2) != nil
@@ -214,7 +214,7 @@ extension TOMLReader {
     /// `12:30:00`
     private static func clock(_ digits: [UInt8]) -> (Int, Int, Int)? {
         guard digits.count == 8, digits[2] == UInt8(ascii: ":"), digits[5] == UInt8(ascii: ":"),
-            [0, 1, 3, 4, 6, 7].allSatisfy({ isDigit(digits[$0]) })
+            [0, 1, 3, 4, 6, 7].allSatisfy({ digits[$0].isDigit })
         else { return nil }
         func number(_ start: Int) -> Int {
             Int(digits[start] - UInt8(ascii: "0")) * 10 + Int(digits[start + 1] - UInt8(ascii: "0"))

@@ -1,21 +1,20 @@
 import Bytes
 
-/// Reads a document once, from its first byte to its last. The bytes are handed to each method as a span.
+/// A parser of a document in one pass. Each method gets the text as a span.
 struct TOMLReader {
     let limits: TOML.Limits
     var position = 0
-    /// Where lines begin, for the places of errors and values.
     private var line = 1
     private var lineStart = 0
     private let root = TOMLBuilder(.document)
-    /// Counts headers: dotted keys of different sections do not write to the same table.
+    /// The number of headers: dotted keys of different sections must not add to the same table.
     private var section = 0
 
     static func read(_ text: [UInt8], _ limits: TOML.Limits) throws(TOMLFault) -> TOMLTable {
         var reader = TOMLReader(limits)
         let bytes = text.span
         guard bytes.count <= limits.bytes else {
-            throw reader.fault(bytes, "begins a document of \(bytes.count) bytes, which may have \(limits.bytes)")
+            throw reader.fault(bytes, "begins a document of \(bytes.count) bytes, more than \(limits.bytes)")
         }
         try reader.document(bytes)
         return reader.root.table
@@ -29,7 +28,7 @@ struct TOMLReader {
 
     func fault(at place: TextPosition, _ reason: String) -> TOMLFault { TOMLFault(position: place, reason: reason) }
 
-    /// The place of a byte of this line.
+    /// The position of a byte of the current line.
     func place(_ text: Span<UInt8>, _ offset: Int) -> TextPosition {
         var column = 1
         for index in lineStart..<max(lineStart, min(offset, text.count)) where text[index] & 0xC0 != 0x80 {
@@ -41,7 +40,7 @@ struct TOMLReader {
     // MARK: Lines
 
     private mutating func document(_ text: Span<UInt8>) throws(TOMLFault) {
-        // A byte order mark may begin it.
+        // An optional byte order mark.
         if text.count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF { (position, lineStart) = (3, 3) }
         var (table, depth) = (root, 0)
         while true {
@@ -60,7 +59,7 @@ struct TOMLReader {
         skipBlanks(text)
         try skipComment(text)
         guard position == text.count || takeLineBreak(text) else {
-            throw fault(text, try unexpected(text, "has something where the line should end"))
+            throw fault(text, try unexpected(text, "has something where the line's end is expected"))
         }
     }
 
@@ -78,37 +77,37 @@ struct TOMLReader {
         var table = root
         for key in keys.dropLast() {
             guard let inner = table.through(key) else {
-                throw fault(at: key.position, "names a table where there is something else")
+                throw fault(at: key.position, "names a table, but has another value")
             }
             table = inner
         }
         guard let key = keys.last, let found = isArray ? table.append(key) : table.header(key) else {
-            throw fault(at: start, "has a table that is there already")
+            throw fault(at: start, "has a table that exists already")
         }
         return (found, keys.count + (isArray ? 1 : 0))
     }
 
-    /// `a.b = value`, in a table that lies `depth` deep.
+    /// `a.b = value`, in a table of this depth.
     mutating func entry(
         _ text: Span<UInt8>, in table: TOMLBuilder, section: Int, depth: Int
     ) throws(TOMLFault) {
         let keys = try self.keys(text, depth: depth)
-        guard take(text, UInt8(ascii: "=")) else { throw fault(text, try unexpected(text, "needs a = behind the key")) }
+        guard take(text, UInt8(ascii: "=")) else { throw fault(text, try unexpected(text, "needs a = after the key")) }
         skipBlanks(text)
         var table = table
         for key in keys.dropLast() {
             guard let inner = table.dotted(key, section: section) else {
-                throw fault(at: key.position, "writes to what is defined elsewhere")
+                throw fault(at: key.position, "adds to a table that is defined elsewhere")
             }
             table = inner
         }
         guard let key = keys.last else { return }
         let start = place(text, position)
         let value = try self.value(text, depth: depth + keys.count)
-        guard table.set(key, value, at: start) else { throw fault(at: key.position, "has a key that is there already") }
+        guard table.set(key, value, at: start) else { throw fault(at: key.position, "has a key that exists already") }
     }
 
-    /// `a . "b".c`, and the white space behind it.
+    /// `a . "b".c`, and the white space after it.
     private mutating func keys(_ text: Span<UInt8>, depth: Int) throws(TOMLFault) -> [TOMLKey] {
         var keys: [TOMLKey] = []
         repeat {
@@ -135,7 +134,7 @@ struct TOMLReader {
             position += 1
         }
         guard position > start else {
-            throw fault(text, try unexpected(text, "has something where a key should stand"))
+            throw fault(text, try unexpected(text, "has something where a key is expected"))
         }
         return bytes
     }
@@ -189,7 +188,7 @@ struct TOMLReader {
         }
     }
 
-    /// White space, comments and line ends, as they may stand in arrays.
+    /// White space, comments and line ends within an array.
     mutating func skipLines(_ text: Span<UInt8>) throws(TOMLFault) {
         repeat {
             skipBlanks(text)
@@ -197,7 +196,7 @@ struct TOMLReader {
         } while takeLineBreak(text)
     }
 
-    /// The reason of an error: what stands here if it may stand nowhere, else what the caller says.
+    /// An error's reason: an invalid character here, else the caller's reason.
     func unexpected(_ text: Span<UInt8>, _ reason: String) throws(TOMLFault) -> String {
         var marks = 0
         if let byte = next(text), byte != UInt8(ascii: "\n") { _ = try visible(text, &marks) }

@@ -1,8 +1,8 @@
-/// A character of UTF-8 in bytes that nobody has looked at yet.
+/// Characters in unvalidated UTF-8.
 enum UTF8Scalar {
-    /// Reads the character that begins at a position. Source: RFC 3629, section 4.
+    /// Reads the character at a position. Source: RFC 3629, section 4.
     ///
-    /// - Returns: nil when there is none: cut short, longer than it must be, half of a surrogate pair, past U+10FFFF.
+    /// - Returns: nil for invalid UTF-8: truncated, overlong, a surrogate, past U+10FFFF.
     static func read(_ bytes: Span<UInt8>, at position: Int) -> (scalar: Unicode.Scalar, length: Int)? {
         guard position < bytes.count else { return nil }
         let lead = bytes[position]
@@ -26,15 +26,19 @@ enum UTF8Scalar {
     }
 }
 
-/// Where something stands in text: a line and a column, both from 1.
+extension UInt8 {
+    var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
+}
+
+/// A position in text: a line and a column, both from 1.
 public struct TextPosition: Sendable, Hashable, CustomStringConvertible {
     public let line: Int
-    /// In characters (Unicode scalars), as editors count.
+    /// In Unicode scalars.
     public let column: Int
 
     init(line: Int, column: Int) { (self.line, self.column) = (line, column) }
 
-    /// - Parameter offset: in bytes; behind the end for what is missing there.
+    /// - Parameter offset: in bytes; may be the end.
     init(of offset: Int, in bytes: Span<UInt8>) {
         var (line, column) = (1, 1)
         for index in 0..<min(offset, bytes.count) {

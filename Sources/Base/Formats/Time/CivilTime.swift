@@ -1,10 +1,10 @@
 import FoundationEssentials
 
-/// A second of the Gregorian calendar in UTC, of the years 0 to 9999. A day that no month has cannot be said.
+/// A valid second of the Gregorian calendar in UTC, in the years 0 to 9999, without leap seconds.
 package struct CivilTime: Equatable {
     package let year, month, day, hour, minute, second: Int
 
-    /// - Returns: nil unless the calendar and the clock have it; leap seconds are not had.
+    /// - Returns: nil for a time that does not exist.
     package init?(_ year: Int, _ month: Int, _ day: Int, _ hour: Int, _ minute: Int, _ second: Int) {
         guard (0...9_999).contains(year), (1...12).contains(month),
             (1...Self.days(in: month, of: year)).contains(day), (0...23).contains(hour), (0...59).contains(minute),
@@ -15,19 +15,19 @@ package struct CivilTime: Equatable {
         )
     }
 
-    /// The second that a time lies in; one outside of the years 0 to 9999 is taken for their first or last.
+    /// The second of a time, clamped to the years 0 to 9999.
     init(_ date: Date) {
         let seconds = date.timeIntervalSince1970
         self.init(secondsSince1970: Int(min(max(seconds.isNaN ? 0 : seconds, -1e12), 1e12).rounded(.down)))
     }
 
-    /// Seconds outside of the years 0 to 9999 are taken for their first or last.
+    /// Clamped to the years 0 to 9999.
     package init(secondsSince1970 seconds: Int) {
         let seconds = min(max(seconds, -62_167_219_200), 253_402_300_799)
         let days = seconds >= 0 ? seconds / 86_400 : -((86_399 - seconds) / 86_400)
         let rest = seconds - days * 86_400
         (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60)
-        // Days are counted from 1 March of the year 0, so that leap days come last; an era has 400 years.
+        // Days count from 1 March of the year 0, so that leap days come last in a year. An era has 400 years.
         let shifted = days + 719_468
         let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
         let dayOfEra = shifted - era * 146_097
@@ -58,7 +58,7 @@ package struct CivilTime: Equatable {
         }
     }
 
-    /// Appends a number's last digits, with zeros before it.
+    /// Appends a number's last digits, zero-padded.
     static func append(_ number: Int, _ width: Int, to text: inout [UInt8]) {
         var place = 1
         for _ in 1..<width { place *= 10 }

@@ -1,11 +1,11 @@
 public import FoundationEssentials
 
-/// Times as they are written in JSON, TOML and on the screen: `2026-11-30T08:00:00Z`.
+/// Times in RFC 3339: `2026-11-30T08:00:00Z`.
 ///
-/// Source: RFC 3339, section 5.6, read strictly: a day that the month has, `T` and `Z` in capitals, an offset of at most 23:59,
-/// nothing behind it, no leap second.
+/// Source: RFC 3339, section 5.6, read strictly: an existing day, `T` and `Z` in capitals, an offset of at most 23:59, no
+/// leap second.
 public enum RFC3339 {
-    /// - Returns: nil for anything else than one time.
+    /// - Returns: nil for any other text.
     public static func date(_ text: some StringProtocol) -> Date? {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes.count <= 64, let time = time(bytes[...]) else { return nil }
@@ -28,35 +28,30 @@ public enum RFC3339 {
         return Date(timeIntervalSince1970: Double(seconds) + time.fraction)
     }
 
-    /// The years 0 to 9999 in UTC, in seconds since 1970: an offset must not lead out of them, or the time could not be
-    /// written again.
+    /// The years 0 to 9999 in UTC, in seconds since 1970. A time that its offset moves out of them could not be written
+    /// again.
     private static let expressible = -62_167_219_200..<253_402_300_800
 
-    /// In UTC, to the second that the time lies in; of the years 0 to 9999, to which others are bounded.
+    /// In UTC, rounded down to the second and clamped to the years 0 to 9999.
     public static func text(_ date: Date) -> String {
         var text = digits(CivilTime(date))
         text.append(UInt8(ascii: "Z"))
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The same with three digits of the second's fraction, of a time that is counted in milliseconds since 1970.
+    /// In UTC with three fractional digits.
+    ///
+    /// - Parameter milliseconds: since 1970.
     public static func text(milliseconds: Int64) -> String {
         let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1_000)
-        let isBefore = rest < 0
-        return text(
-            Date(timeIntervalSince1970: Double(isBefore ? seconds - 1 : seconds)),
-            milliseconds: Int(isBefore ? rest + 1_000 : rest))
-    }
-
-    private static func text(_ date: Date, milliseconds: Int) -> String {
-        var text = digits(CivilTime(date))
+        var text = digits(CivilTime(secondsSince1970: Int(rest < 0 ? seconds - 1 : seconds)))
         text.append(UInt8(ascii: "."))
-        CivilTime.append(milliseconds, 3, to: &text)
+        CivilTime.append(Int(rest < 0 ? rest + 1_000 : rest), 3, to: &text)
         text.append(UInt8(ascii: "Z"))
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Date and time of day, with room for what may follow.
+    /// Date and time of day, with capacity for a fraction and `Z`.
     private static func digits(_ time: CivilTime) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(24)
@@ -70,7 +65,7 @@ public enum RFC3339 {
         return text
     }
 
-    /// A date and a time of day, as seconds since 1970 as though in UTC.
+    /// A date and a time of day, as seconds since 1970 if it were UTC.
     private static func time(_ bytes: ArraySlice<UInt8>) -> (seconds: Int, fraction: Double, end: Int)? {
         func part(_ offset: Int, _ count: Int) -> Int? { number(bytes[offset..<(offset + count)]) }
         for (offset, mark) in [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")] {
@@ -81,17 +76,15 @@ public enum RFC3339 {
             let time = CivilTime(year, month, day, hour, minute, second)
         else { return nil }
         guard bytes[19] == UInt8(ascii: ".") else { return (time.secondsSince1970, 0, 19) }
-        let fraction = bytes[20...].prefix { isDigit($0) }
+        let fraction = bytes[20...].prefix(while: \.isDigit)
         guard !fraction.isEmpty, let value = Double("0." + String(decoding: fraction, as: UTF8.self)) else {
             return nil
         }
         return (time.secondsSince1970, value, fraction.endIndex)
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-
     private static func number(_ digits: ArraySlice<UInt8>) -> Int? {
-        guard digits.allSatisfy(isDigit) else { return nil }
+        guard digits.allSatisfy(\.isDigit) else { return nil }
         return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
     }
 }
