@@ -1,24 +1,23 @@
 import Crypto
 
-/// Why a token, a key or a message is not taken. It repeats nothing of a stranger's.
+/// A refused token, key or message. It does not repeat untrusted text.
 public enum JOSEError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// It cannot be read.
     case malformed(String)
-    /// A key that cannot be used. The reason is the end of a sentence.
+    /// The reason is the end of a sentence.
     case unusableKey(String)
-    /// The algorithm is another than the key's.
+    /// The token's algorithm differs from the key's.
     case otherAlgorithm
     case notSigned
-    /// It is genuine, and says what is not accepted.
+    /// The signature is valid, and the claims are refused.
     case refusedClaims(String)
-    /// libcrypto cannot do it.
+    /// libcrypto lacks the algorithm.
     case unavailable(String)
 
     public var description: String {
         switch self {
         case .malformed(let reason), .refusedClaims(let reason), .unavailable(let reason): reason
         case .unusableKey(let reason): "The key cannot be used: \(reason)."
-        case .otherAlgorithm: "Its algorithm is another than its key's."
+        case .otherAlgorithm: "Its algorithm differs from its key's."
         case .notSigned: "It is not signed by this key."
         }
     }

@@ -137,7 +137,7 @@ struct KeyTextTests {
         // A length in two bytes where one does, as BER has it.
         let long = [0x30, 0x81] + der.dropFirst()
         for (bytes, reason) in [
-            (try Self.der(Self.described), "not named"), (try Self.der(Self.compressed), "a point of"),
+            (try Self.der(Self.described), "explicit"), (try Self.der(Self.compressed), "a point of"),
             (long, "not minimal"), (der + [0], "follow"), (Array(der.dropLast()), "left"), ([], "within"),
         ] {
             let error = #expect(throws: CryptoError.self) { try P256.Signing.PublicKey(derRepresentation: bytes) }

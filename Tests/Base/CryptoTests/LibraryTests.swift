@@ -10,7 +10,7 @@ struct LibraryTests {
         #expect(CryptoLibrary.version.hasPrefix("OpenSSL 3."))
         try CryptoLibrary.check()
         let major = CryptoLibrary.version.split(separator: " ")[1].split(separator: ".").compactMap { Int($0) }
-        #expect(CryptoLibrary.hasMLKEM == (major[1] >= 5))
+        #expect(MLKEM768.isAvailable == (major[1] >= 5))
     }
 
     @Test("FIPS mode is decided in one place, which a test can force")
@@ -48,7 +48,7 @@ struct LibraryTests {
         let rsa = try RSA.Encryption.PrivateKey(keySize: .bits2048).publicKey
         // All of them: other tests run meanwhile, and must not be the first to use one.
         try CryptoLibrary.check()
-        _ = (Fetched.kmac256.isThere, CryptoLibrary.hasMLKEM)
+        _ = (Fetched.kmac256.isAvailable, MLKEM768.isAvailable)
         try handshake(key, rsa)
         let before = CryptoLibrary.fetches
         #expect(before >= Fetched.required.count)

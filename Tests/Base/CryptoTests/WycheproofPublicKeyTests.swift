@@ -64,9 +64,9 @@ struct WycheproofPublicKeyTests {
     private static func rule(_ error: CryptoError) -> String {
         let text = error.description
         for (mark, rule) in [
-            ("not named", "curve is described, not named"), ("the point is not on", "point is not on the curve"),
-            ("a point of", "point is compressed or of another length"), ("is none of", "another curve"),
-            ("key is not on", "another curve"), ("are not known", "another algorithm"),
+            ("explicit", "curve is described, not named"), ("the point is not on", "point is not on the curve"),
+            ("a point of", "point is compressed or of another length"), ("is not P-256", "another curve"),
+            ("key is not on", "another curve"), ("are not supported", "another algorithm"),
         ] where text.contains(mark) { return rule }
         return "key is not DER"
     }

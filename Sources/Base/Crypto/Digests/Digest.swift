@@ -1,11 +1,11 @@
-/// What a hash function gives. Two are compared in constant time.
+import Bytes
+
+/// A hash function's result. Comparison takes constant time.
 public protocol Digest: RandomAccessCollection, Hashable, Sendable, CustomStringConvertible
 where Element == UInt8, Index == Int {
-    /// Of the digest, in bytes.
     static var byteCount: Int { get }
 }
 
-/// The digest of one hash function.
 public struct DigestOf<Function: HashFunction>: Digest {
     @usableFromInline let bytes: [UInt8]
 
@@ -27,5 +27,5 @@ public struct DigestOf<Function: HashFunction>: Digest {
 
     public func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
 
-    public var description: String { bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+    public var description: String { Hex.encode(bytes) }
 }

@@ -1,10 +1,9 @@
 import COpenSSL
 
-/// A hash function that takes its input in parts. A copy goes on by itself.
+/// An incremental hash function, with value semantics.
 public protocol HashFunction: Sendable {
-    /// Of the digest, in bytes.
+    /// The digest's length.
     static var byteCount: Int { get }
-    /// Which of libcrypto's digests it is.
     static var algorithm: HashAlgorithm { get }
 
     init()
@@ -15,7 +14,7 @@ public protocol HashFunction: Sendable {
 /// One of libcrypto's digests.
 public struct HashAlgorithm: Sendable {
     let fetched: FetchedAlgorithm
-    /// HMAC over it.
+    /// HMAC with it.
     let hmac: MACTemplate
 
     init(_ fetched: FetchedAlgorithm) {
@@ -23,11 +22,11 @@ public struct HashAlgorithm: Sendable {
         hmac = MACTemplate(digest: fetched.name)
     }
 
-    /// As libcrypto calls it.
+    /// libcrypto's name.
     var name: String { fetched.name }
 }
 
-/// What a hash function remembers of its input so far. It copies its context when it is no longer the only owner of it.
+/// A hash function's state. Its context is copied on write.
 public struct HashState: @unchecked Sendable {
     private var context: Context
 
@@ -71,7 +70,7 @@ extension HashFunction {
 
     public init() { self.init(resuming: HashState(Self.algorithm)) }
 
-    /// The digest of bytes that are all there.
+    /// The digest of a whole message.
     public static func hash(data bytes: some Collection<UInt8>) -> DigestOf<Self> {
         bytes.withBytes { start, count in
             DigestOf(
@@ -91,6 +90,6 @@ extension HashFunction {
         bytes.withBytes { state.update($0, $1) }
     }
 
-    /// The digest of what was put in until now. More can be put in after it.
+    /// The digest of the input so far. More input may follow.
     public func finalize() -> DigestOf<Self> { DigestOf(state.finish(byteCount: Self.byteCount)) }
 }

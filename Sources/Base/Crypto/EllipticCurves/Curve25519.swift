@@ -11,14 +11,14 @@ public enum Curve25519 {
             /// 32 bytes.
             public let rawRepresentation: [UInt8]
 
-            /// - Throws: ``CryptoError/incorrectSize(_:)`` unless there are 32 bytes. A text of 32 bytes that is no point
-            ///   verifies nothing.
+            /// - Throws: ``CryptoError/incorrectSize(_:)`` unless there are 32 bytes. Bytes that are not a point verify no
+            ///   signature.
             public init(rawRepresentation bytes: some Collection<UInt8>) throws(CryptoError) {
                 guard bytes.count == 32 else {
                     throw .incorrectSize("an Ed25519 key has 32 bytes, not \(bytes.count)")
                 }
                 let key = bytes.withBytes { EVP_PKEY_new_raw_public_key_ex(nil, "ED25519", nil, $0, $1) }
-                guard let key else { throw cleared(.unavailable("libcrypto does not give Ed25519")) }
+                guard let key else { throw cleared(.unavailable("libcrypto does not have Ed25519")) }
                 object = KeyObject(owning: key)
                 rawRepresentation = Array(bytes)
             }
@@ -26,9 +26,8 @@ public enum Curve25519 {
             /// - Parameter der: a SubjectPublicKeyInfo. Source: RFC 8410, section 4.
             /// - Throws: ``CryptoError/unusableKey(_:)`` for a key of another kind.
             public init(derRepresentation der: some Collection<UInt8>) throws(CryptoError) {
-                let info: SubjectPublicKeyInfo
-                do { info = try SubjectPublicKeyInfo(Array(der)) } catch { throw CryptoError(error) }
-                guard info.algorithm == .ed25519 else { throw .unusableKey("it is no Ed25519 key") }
+                let info = try SubjectPublicKeyInfo(der)
+                guard info.algorithm == .ed25519 else { throw .unusableKey("it is not an Ed25519 key") }
                 try self.init(rawRepresentation: info.key)
             }
 
@@ -41,7 +40,7 @@ public enum Curve25519 {
                 (self.object, rawRepresentation) = (object, bytes)
             }
 
-            /// - Parameter message: not its digest: Ed25519 hashes it by itself.
+            /// - Parameter message: the message itself, which Ed25519 hashes.
             public func isValidSignature(
                 _ signature: some Collection<UInt8>, for message: some Collection<UInt8>
             ) -> Bool {
@@ -62,7 +61,7 @@ public enum Curve25519 {
         public struct PrivateKey: Sendable {
             let object: KeyObject
 
-            /// Makes a key.
+            /// A new key.
             public init() {
                 object = KeyObject.generate("ED25519") { _ in true }.required("an Ed25519 key")
             }
@@ -73,7 +72,7 @@ public enum Curve25519 {
                     throw .incorrectSize("an Ed25519 private key has 32 bytes, not \(bytes.count)")
                 }
                 let key = bytes.withBytes { EVP_PKEY_new_raw_private_key_ex(nil, "ED25519", nil, $0, $1) }
-                guard let key else { throw cleared(.unavailable("libcrypto does not give Ed25519")) }
+                guard let key else { throw cleared(.unavailable("libcrypto does not have Ed25519")) }
                 object = KeyObject(owning: key)
             }
 
@@ -81,14 +80,14 @@ public enum Curve25519 {
                 PublicKey(object, object.bytes("pub", capacity: 32).required("an Ed25519 key's public part"))
             }
 
-            /// The seed, 32 bytes. It is no more than bytes: wipe it.
+            /// The seed, 32 bytes. The caller must wipe it.
             public var rawRepresentation: [UInt8] {
                 object.bytes("priv", capacity: 32).required("an Ed25519 key's private part")
             }
 
             /// 64 bytes.
             ///
-            /// - Parameter message: not its digest: Ed25519 hashes it by itself.
+            /// - Parameter message: the message itself, which Ed25519 hashes.
             /// - Throws: ``CryptoError`` when libcrypto cannot sign.
             public func signature(for message: some Collection<UInt8>) throws(CryptoError) -> [UInt8] {
                 let context = EVP_MD_CTX_new().required("memory for a signature")

@@ -1,6 +1,6 @@
-/// An ECDSA signature: two numbers.
+/// An ECDSA signature: the numbers r and s.
 public struct ECDSASignature<Curve: PrimeCurve>: Hashable, Sendable {
-    /// r ‖ s, big-endian, each as long as the curve's coordinates are.
+    /// r ‖ s, big-endian, each of the curve's size.
     public let rawRepresentation: [UInt8]
 
     /// - Throws: ``CryptoError/incorrectSize(_:)`` for another length.

@@ -1,20 +1,20 @@
 public import Bytes
 import COpenSSL
 
-/// Marks keys that sign. See ``ECPublicKey``.
+/// The use of keys for signatures.
 public enum ECDSA: Sendable {}
 
-/// Marks keys that agree on a secret. See ``ECPublicKey``.
+/// The use of keys for key agreement.
 public enum ECDH: Sendable {}
 
-/// A point of a curve, for one use: `P384.Signing.PublicKey`, `P256.KeyAgreement.PublicKey` and so on. It was checked to lie
-/// on the curve, once, when it was read; copies share it.
+/// A public key on a curve, for one use: `P384.Signing.PublicKey`, `P256.KeyAgreement.PublicKey` and so on. Its initialiser
+/// checks that the point is on the curve. Copies share libcrypto's key.
 public struct ECPublicKey<Curve: PrimeCurve, Use: Sendable>: Sendable {
     let object: KeyObject
     /// 04 ‖ x ‖ y.
     public let x963Representation: [UInt8]
 
-    /// - Parameter bytes: 04 ‖ x ‖ y. Compressed points are not taken.
+    /// - Parameter bytes: 04 ‖ x ‖ y; not a compressed point.
     /// - Throws: ``CryptoError`` for another length or form, and for a point that is not on the curve.
     public init(x963Representation bytes: some Collection<UInt8>) throws(CryptoError) {
         let curve = Curve.curve
@@ -39,20 +39,20 @@ public struct ECPublicKey<Curve: PrimeCurve, Use: Sendable>: Sendable {
     public var rawRepresentation: [UInt8] { Array(x963Representation.dropFirst()) }
 }
 
-/// A private key on a curve, for one use: `P256.Signing.PrivateKey` and so on. Copies share it, and the last one wipes it.
+/// A private key on a curve, for one use: `P256.Signing.PrivateKey` and so on. Copies share it; the last one wipes it.
 public struct ECPrivateKey<Curve: PrimeCurve, Use: Sendable>: Sendable {
     let object: KeyObject
     private let point: [UInt8]
 
-    /// Makes a key.
+    /// A new key.
     public init() {
         let curve = Curve.curve
         object = KeyObject.generate(like: curve.group.template).required("a key on \(curve.name)")
         point = object.bytes("encoded-pub-key", capacity: curve.pointSize).required("a key's public part")
     }
 
-    /// - Parameter bytes: the number, big-endian, as long as the curve's coordinates are.
-    /// - Throws: ``CryptoError`` for another length, for 0, and from the group's order on.
+    /// - Parameter bytes: the number, big-endian, of the curve's size.
+    /// - Throws: ``CryptoError`` for another length, and for numbers outside of 1 to n − 1 (n: the group's order).
     public init(rawRepresentation bytes: some Collection<UInt8>) throws(CryptoError) {
         let curve = Curve.curve
         guard bytes.count == curve.size else {
@@ -60,20 +60,20 @@ public struct ECPrivateKey<Curve: PrimeCurve, Use: Sendable>: Sendable {
         }
         guard curve.group.isPrivateKey(bytes),
             let point = curve.group.publicPoint(of: bytes, size: curve.pointSize)
-        else { throw cleared(.unusableKey("the number is no private key on \(curve.name)")) }
+        else { throw cleared(.unusableKey("the number is not a private key on \(curve.name)")) }
         var parameters = Parameters()
         parameters.add("group", text: curve.name)
         parameters.add("pub", bytes: point)
         parameters.add("priv", number: bytes)
         guard let object = KeyObject("EC", .pair, parameters) else {
-            throw .unusableKey("libcrypto does not take the private key on \(curve.name)")
+            throw .unusableKey("libcrypto refuses the private key on \(curve.name)")
         }
         (self.object, self.point) = (object, point)
     }
 
     public var publicKey: ECPublicKey<Curve, Use> { ECPublicKey(object, point: point) }
 
-    /// The number, big-endian, as long as the curve's coordinates are. It is no more than bytes: wipe it.
+    /// The number, big-endian, of the curve's size. The caller must wipe it.
     public var rawRepresentation: [UInt8] {
         object.number("priv", size: Curve.curve.size).required("a key's private part")
     }
@@ -84,12 +84,12 @@ extension ECPrivateKey: Unprintable {
 }
 
 extension ECPrivateKey where Use == ECDH {
-    /// Source: NIST SP 800-56A, section 5.7.1.2. The other's point was checked when it was read, and these curves have no
+    /// Source: NIST SP 800-56A, section 5.7.1.2. The other key's initialiser has checked its point, and these curves have no
     /// small subgroups.
     ///
-    /// - Returns: the x coordinate of a point, big-endian, in the length of the curve's field. It is not uniformly random, so a
-    ///   key is derived from it.
-    /// - Throws: ``CryptoError`` when the two agree on the point at infinity, which no honest pair does.
+    /// - Returns: the x coordinate of the shared point, big-endian, of the curve's size. It is not uniformly random: derive
+    ///   a key from it.
+    /// - Throws: ``CryptoError`` when the shared point is the point at infinity.
     public func sharedSecretFromKeyAgreement(with other: ECPublicKey<Curve, ECDH>) throws(CryptoError) -> SymmetricKey {
         let size = Curve.curve.size
         guard let context = KeyContext(object) else { throw .unavailable("libcrypto cannot begin a key agreement") }

@@ -1,11 +1,11 @@
 import Concurrency
 
-/// The slot for a faster verification of ECDSA on P-384, the one primitive that decides what a handshake costs.
+/// A replaceable verification of ECDSA signatures on P-384, the main cost of a handshake.
 ///
-/// It is filled once, when a program starts, and never in FIPS mode: see the room FastP384.
+/// It is installed when a program starts (see the module FastP384), and ignored in FIPS mode.
 public enum P384Verification {
-    /// Whether a key, 04 ‖ x ‖ y of a point on the curve, made the signature, r ‖ s, over a digest. It must refuse r and s
-    /// that are 0 or not below the group's order.
+    /// Whether the key (04 ‖ x ‖ y, on the curve) made the signature (r ‖ s) over the digest. It must refuse r and s that
+    /// are 0 or not below the group's order.
     public typealias Function =
         @Sendable (_ key: [UInt8], _ signature: [UInt8], _ digest: UnsafeBufferPointer<UInt8>) -> Bool
 
@@ -13,10 +13,10 @@ public enum P384Verification {
 
     private static let slot = Lock(Installed())
 
-    /// Has P-384 signatures verified by another than libcrypto from now on; nil for libcrypto again.
+    /// Replaces libcrypto's verification; nil restores it.
     public static func install(_ function: Function?) { slot.withLock { $0.function = function } }
 
-    /// nil in FIPS mode, whatever was installed.
+    /// nil in FIPS mode.
     static var installed: Function? {
         guard let function = slot.withLock({ $0.function }), !CryptoLibrary.isFIPSMode else { return nil }
         return function

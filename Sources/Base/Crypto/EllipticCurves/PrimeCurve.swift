@@ -5,11 +5,11 @@ public protocol PrimeCurve: Sendable {
     static var curve: CurveDescription { get }
 }
 
-/// What libcrypto calls a curve, and how long its numbers are.
+/// A curve's parameters.
 public struct CurveDescription: Sendable {
-    /// As JOSE and libcrypto call it: `P-256`.
+    /// Its name in JOSE and libcrypto: `P-256`.
     public let name: String
-    /// Of a coordinate, and of a private key, in bytes.
+    /// The length of a coordinate and of a private key, in bytes.
     public let size: Int
     let group: CurveGroup
 
@@ -26,8 +26,8 @@ public struct CurveDescription: Sendable {
 /// Owns libcrypto's tables of a curve (EC_GROUP) for the life of the process.
 final class CurveGroup: @unchecked Sendable {
     private let pointer: OpaquePointer
-    /// A key that has the curve and no numbers yet. To copy it takes a fifth of the time in which libcrypto makes a
-    /// curve from its name, which on P-256 is longer than to make a key.
+    /// A key with the curve's parameters only. Copying it takes a fifth of the time of making a curve from its name, which
+    /// on P-256 takes longer than making a key.
     let template: KeyObject
 
     init(_ name: String, _ identifier: Int32) {
@@ -39,7 +39,7 @@ final class CurveGroup: @unchecked Sendable {
 
     deinit { EC_GROUP_free(pointer) }
 
-    /// Whether 0 < number < n, the group's order.
+    /// Whether 0 < number < n (the group's order).
     func isPrivateKey(_ number: some Collection<UInt8>) -> Bool {
         number.withBytes { start, count in
             guard let value = BN_bin2bn(start, Int32(count), nil) else { return false }
@@ -48,7 +48,7 @@ final class CurveGroup: @unchecked Sendable {
         }
     }
 
-    /// 04 ‖ x ‖ y of the public key that belongs to a private one.
+    /// The public key of a private one: 04 ‖ x ‖ y.
     func publicPoint(of number: some Collection<UInt8>, size: Int) -> [UInt8]? {
         number.withBytes { start, count in
             guard let value = BN_bin2bn(start, Int32(count), nil) else { return nil }
@@ -95,7 +95,7 @@ public enum P384: PrimeCurve {
     }
 }
 
-/// NIST P-521, also called secp521r1. Its numbers have 66 bytes.
+/// NIST P-521, also called secp521r1.
 public enum P521: PrimeCurve {
     public static let curve = CurveDescription("P-521", size: 66, NID_secp521r1)
 

@@ -2,10 +2,9 @@ import Bytes
 import Formats
 
 extension ECPublicKey {
-    /// - Parameter der: a SubjectPublicKeyInfo, with the curve by its name.
+    /// - Parameter der: a SubjectPublicKeyInfo with a named curve.
     public init(derRepresentation der: some Collection<UInt8>) throws(CryptoError) {
-        let info: SubjectPublicKeyInfo
-        do { info = try SubjectPublicKeyInfo(Array(der)) } catch { throw CryptoError(error) }
+        let info = try SubjectPublicKeyInfo(der)
         guard info.algorithm == .ellipticCurve(Curve.curve.name) else {
             throw .unusableKey("the public key is not on \(Curve.curve.name)")
         }
@@ -17,7 +16,7 @@ extension ECPublicKey {
         SubjectPublicKeyInfo(algorithm: .ellipticCurve(Curve.curve.name), key: x963Representation).der
     }
 
-    /// `PUBLIC KEY`, with a line end after the last line.
+    /// `PUBLIC KEY`.
     public var pemRepresentation: String { PEMDocument(label: "PUBLIC KEY", der: derRepresentation).text }
 }
 
@@ -31,8 +30,8 @@ extension ECPrivateKey {
         try self.init(fields)
     }
 
-    /// - Parameter pem: a text with one private key in it: `PRIVATE KEY` (PKCS #8) or `EC PRIVATE KEY` (SEC 1). One with a
-    ///   passphrase is not taken.
+    /// - Parameter pem: a text with one private key without a passphrase: `PRIVATE KEY` (PKCS #8) or `EC PRIVATE KEY`
+    ///   (SEC 1).
     public init(pemRepresentation pem: String) throws(CryptoError) {
         let fields: PrivateKeyFields
         do { fields = try PrivateKeyFields(pem: pem, curve: Curve.curve.name) } catch { throw CryptoError(error) }
@@ -43,12 +42,12 @@ extension ECPrivateKey {
         self = try fields.number.withBytes { (number) throws(CryptoError) in try Self(rawRepresentation: number) }
         if let point = fields.point {
             guard point == publicKey.x963Representation else {
-                throw .unusableKey("the public key in the private key's text is another key's")
+                throw .unusableKey("the private key's text holds another key's public key")
             }
         }
     }
 
-    /// PKCS #8. It is no more than bytes: wipe it.
+    /// PKCS #8. The caller must wipe it.
     public var derRepresentation: [UInt8] {
         var (number, inner) = (rawRepresentation, DERWriter())
         defer { number.wipe() }
@@ -66,14 +65,13 @@ extension ECPrivateKey {
         return writer.bytes
     }
 
-    /// `PRIVATE KEY`: PKCS #8, with a line end after the last line.
+    /// `PRIVATE KEY` (PKCS #8).
     public var pemRepresentation: String { PEMDocument(label: "PRIVATE KEY", der: derRepresentation).text }
 }
 
 extension ECDSASignature {
-    /// - Parameter der: r and s, each INTEGER, in a SEQUENCE. Nothing but DER is taken: a second form of a signature is a
-    ///   second signature to whoever remembers those that were used.
-    /// - Throws: ``CryptoError``, also when a number is longer than the curve's.
+    /// - Parameter der: a SEQUENCE of the INTEGERs r and s. Strictly DER, so that a signature has one form.
+    /// - Throws: ``CryptoError``, also for a number longer than the curve's size.
     public init(derRepresentation der: some Collection<UInt8>) throws(CryptoError) {
         let (r, s): ([UInt8], [UInt8])
         do {
@@ -89,7 +87,7 @@ extension ECDSASignature {
         try self.init(rawRepresentation: padded(r) + padded(s))
     }
 
-    /// r and s, each INTEGER, in a SEQUENCE.
+    /// A SEQUENCE of the INTEGERs r and s.
     public var derRepresentation: [UInt8] {
         var writer = DERWriter()
         writer.sequence { numbers in
@@ -100,7 +98,7 @@ extension ECDSASignature {
     }
 }
 
-/// What the text of a private key on a curve holds.
+/// The contents of an encoded private key on a curve.
 private struct PrivateKeyFields {
     let number: Secret
     let point: [UInt8]?
@@ -116,7 +114,7 @@ private struct PrivateKeyFields {
         case "PRIVATE KEY": try self.init(pkcs8: key.der, curve: curve)
         case "EC PRIVATE KEY":
             try self.init(sec1: try DERElement(key.der, subject: Self.subject), curve: curve, mustNameCurve: true)
-        default: throw MalformedInput("PEM file", "\(key.label) is no key on a curve without a passphrase")
+        default: throw MalformedInput("PEM file", "\(key.label) is not a key on a curve without a passphrase")
         }
     }
 
@@ -129,7 +127,7 @@ private struct PrivateKeyFields {
         let algorithm = try KeyAlgorithm(try fields.next("the algorithm"), Self.subject)
         guard algorithm == .ellipticCurve(curve) else { throw MalformedInput(Self.subject, "it is not on \(curve)") }
         let key = try fields.next("the key").octetString()
-        // Attributes, which say nothing of the key.
+        // Attributes, which are ignored.
         _ = try fields.optional(.constructed(0))
         try fields.finish()
         try self.init(sec1: try DERElement(key, subject: Self.subject), curve: curve, mustNameCurve: false)

@@ -1,21 +1,23 @@
 import Bytes
 import Formats
 
-/// A public key with its algorithm, as certificates hold it. Source: RFC 5280, section 4.1; RFC 5480; RFC 3279.
+/// A public key with its algorithm. Source: RFC 5280, section 4.1; RFC 5480; RFC 3279.
 ///
-/// Read by ourselves: libcrypto's own reader takes curves whose every parameter the sender chose.
+/// It is not read by libcrypto, which accepts curves with explicit parameters.
 struct SubjectPublicKeyInfo {
     let algorithm: KeyAlgorithm
     let key: [UInt8]
 
     init(algorithm: KeyAlgorithm, key: [UInt8]) { (self.algorithm, self.key) = (algorithm, key) }
 
-    init(_ der: [UInt8]) throws(MalformedInput) {
-        let subject = "public key"
-        var fields = try DERElement(der, subject: subject).fields()
-        algorithm = try KeyAlgorithm(try fields.next("the algorithm"), subject)
-        key = try fields.next("the key").wholeBitString()
-        try fields.finish()
+    init(_ der: some Collection<UInt8>) throws(CryptoError) {
+        do {
+            let subject = "public key"
+            var fields = try DERElement(Array(der), subject: subject).fields()
+            algorithm = try KeyAlgorithm(try fields.next("the algorithm"), subject)
+            key = try fields.next("the key").wholeBitString()
+            try fields.finish()
+        } catch { throw CryptoError(error) }
     }
 
     var der: [UInt8] {
@@ -28,10 +30,10 @@ struct SubjectPublicKeyInfo {
     }
 }
 
-/// What kind of key it is: an AlgorithmIdentifier.
+/// A key's AlgorithmIdentifier.
 enum KeyAlgorithm: Hashable {
     case rsa
-    /// On a curve that is named: P-256, P-384 or P-521.
+    /// A named curve: P-256, P-384 or P-521.
     case ellipticCurve(String)
     /// Source: RFC 8410, section 3.
     case ed25519
@@ -53,19 +55,19 @@ enum KeyAlgorithm: Hashable {
         case Self.ecPublicKey:
             self = .ellipticCurve(try Self.curve(try fields.next("the curve"), subject))
         case Self.edwards25519: self = .ed25519
-        default: throw MalformedInput(subject, "keys of the algorithm \(name) are not known here")
+        default: throw MalformedInput(subject, "keys of the algorithm \(name) are not supported")
         }
         try fields.finish()
     }
 
-    /// The curve that an object identifier names.
+    /// The curve of an object identifier.
     static func curve(_ element: DERElement, _ subject: String) throws(MalformedInput) -> String {
         guard element.tag == .objectIdentifier else {
-            throw MalformedInput(subject, "its curve is described, not named: only named curves are taken")
+            throw MalformedInput(subject, "its curve has explicit parameters: only named curves are supported")
         }
         let name = try element.objectIdentifier()
         guard let curve = curves.first(where: { $0.value == name })?.key else {
-            throw MalformedInput(subject, "its curve \(name) is none of P-256, P-384 and P-521")
+            throw MalformedInput(subject, "its curve \(name) is not P-256, P-384 or P-521")
         }
         return curve
     }

@@ -1,12 +1,12 @@
-/// Why a cryptographic operation was not done. It never holds a key, a plaintext or what was signed.
+/// A failed cryptographic operation. It holds no key, plaintext or signed message.
 public enum CryptoError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// A key, nonce, point, signature or text of a length that the algorithm does not have.
+    /// A key, nonce, point, signature or message of an invalid length.
     case incorrectSize(String)
-    /// A key that is none, or that is too weak to be used.
+    /// A malformed or weak key.
     case unusableKey(String)
-    /// The tag, the padding or the integrity value is wrong: another key, or changed bytes. Deliberately no more.
+    /// A wrong tag, padding or integrity value: another key, or changed bytes. Deliberately without details.
     case authenticationFailure
-    /// The loaded libcrypto does not have the algorithm, or its configuration forbids it.
+    /// The loaded libcrypto lacks the algorithm, or its configuration forbids it.
     case unavailable(String)
 
     public var description: String {

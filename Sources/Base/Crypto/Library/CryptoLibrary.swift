@@ -1,33 +1,28 @@
 import COpenSSL
 import Glibc
+import Synchronization
 
-/// The libcrypto that this process has loaded, which may be another than the one it was built with.
+/// The loaded libcrypto, which may differ from the one at build time.
 public enum CryptoLibrary {
     /// Name, version and date, e.g. `OpenSSL 3.0.22 25 Aug 2026`.
     public static let version = String(cString: OpenSSL_version(OPENSSL_VERSION))
 
-    /// Whether only algorithms of a FIPS module may be used: OpenSSL's default properties ask for one, or the kernel was
-    /// started with `fips=1`. Nobody else decides this.
+    /// Whether only algorithms of a FIPS module may be used: by OpenSSL's default properties, or the kernel's `fips=1`.
     public static var isFIPSMode: Bool { forcedFIPSMode ?? detectedFIPSMode }
 
-    /// Whether there is ML-KEM-768: since OpenSSL 3.5.
-    public static var hasMLKEM: Bool { Fetched.mlkem768 != nil }
-
-    /// Looks for every algorithm that the program cannot do without.
+    /// Checks that all required algorithms are available. Otherwise the first use of a missing one ends the process.
     ///
-    /// Without this, the first use of one that is missing ends the process.
-    ///
-    /// - Throws: ``CryptoError/unavailable(_:)`` with the names of those that `openssl.cnf` keeps away.
+    /// - Throws: ``CryptoError/unavailable(_:)`` with the names of the missing ones.
     public static func check() throws(CryptoError) {
-        let missing = Fetched.required.filter { !$0.isThere }.map(\.name)
+        let missing = Fetched.required.filter { !$0.isAvailable }.map(\.name)
         guard missing.isEmpty else {
             throw .unavailable(
-                "libcrypto (\(version)) does not give \(missing.joined(separator: ", ")): look at openssl.cnf, and at "
+                "libcrypto (\(version)) does not have \(missing.joined(separator: ", ")): see openssl.cnf, and "
                     + "OPENSSL_CONF and OPENSSL_MODULES in the environment")
         }
     }
 
-    /// For tests of what changes in FIPS mode, on machines that have no FIPS module.
+    /// For tests of FIPS mode on machines without a FIPS module.
     @TaskLocal package static var forcedFIPSMode: Bool?
 
     private static let detectedFIPSMode: Bool =
@@ -43,11 +38,10 @@ public enum CryptoLibrary {
 }
 
 extension CryptoLibrary {
-    /// Calls of this process that look an algorithm up by its name. They cost more than what is done with it, so that
-    /// there must be none once the program is warm: a test compares this before and after.
-    package static var fetches: Int { LibraryCalls.fetches }
+    /// The number of look-ups of algorithms by name. They cost more than their use, so that a warm program must make none:
+    /// a test compares this before and after.
+    package static var fetches: Int { FetchedAlgorithm.fetches.load(ordering: .relaxed) }
 
-    /// Whether a failed call has left something in this thread's error queue, where the next reader of TLS would take
-    /// it for its own.
+    /// Whether a failed call has left an error in this thread's queue, which the next TLS operation would take for its own.
     package static var hasPendingError: Bool { ERR_peek_error() != 0 }
 }

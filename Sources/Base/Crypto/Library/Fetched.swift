@@ -1,40 +1,31 @@
 import COpenSSL
 import Synchronization
 
-/// How often this process has asked libcrypto for an algorithm by its name.
-enum LibraryCalls {
-    private static let fetchCount = Atomic<Int>(0)
-
-    static var fetches: Int { fetchCount.load(ordering: .relaxed) }
-
-    static func fetch(_ call: (OpaquePointer?) -> OpaquePointer?) -> OpaquePointer? {
-        fetchCount.add(1, ordering: .relaxed)
-        let found = call(nil)
-        if found == nil { ERR_clear_error() }
-        return found
-    }
-}
-
 /// An algorithm of libcrypto, looked up once for the life of the process and never freed.
 struct FetchedAlgorithm: @unchecked Sendable {
+    /// The number of look-ups.
+    static let fetches = Atomic(0)
+
     let name: String
     private let found: OpaquePointer?
 
     init(_ name: String, _ fetch: (OpaquePointer?, String) -> OpaquePointer?) {
         self.name = name
-        found = LibraryCalls.fetch { fetch($0, name) }
+        Self.fetches.add(1, ordering: .relaxed)
+        found = fetch(nil, name)
+        if found == nil { ERR_clear_error() }
     }
 
-    var isThere: Bool { found != nil }
+    var isAvailable: Bool { found != nil }
 
-    /// Ends the process when there is none: ``CryptoLibrary/check()`` says it before, in a sentence that can be acted on.
+    /// Ends the process without the algorithm, which ``CryptoLibrary/check()`` reports in advance.
     var pointer: OpaquePointer {
-        guard let found else { stop("libcrypto (\(CryptoLibrary.version)) does not give \(name)") }
+        guard let found else { stop("libcrypto (\(CryptoLibrary.version)) does not have \(name)") }
         return found
     }
 }
 
-/// Each of libcrypto's algorithms that is used, by name.
+/// The used algorithms of libcrypto.
 enum Fetched {
     static let sha256 = digest("SHA2-256")
     static let sha384 = digest("SHA2-384")
@@ -54,13 +45,10 @@ enum Fetched {
     static let kmac256 = FetchedAlgorithm("KMAC-256") { EVP_MAC_fetch($0, $1, nil) }
     static let hkdf = FetchedAlgorithm("HKDF") { EVP_KDF_fetch($0, $1, nil) }
 
-    /// nil before OpenSSL 3.5.
-    static let mlkem768: FetchedAlgorithm? = {
-        let kem = FetchedAlgorithm("ML-KEM-768") { EVP_KEM_fetch($0, $1, nil) }
-        return kem.isThere ? kem : nil
-    }()
+    /// Available since OpenSSL 3.5.
+    static let mlkem768 = FetchedAlgorithm("ML-KEM-768") { EVP_KEM_fetch($0, $1, nil) }
 
-    /// All but KMAC and ML-KEM, of which one kind of guest's keys makes use.
+    /// All but KMAC and ML-KEM, which only guests with ML-KEM keys need.
     static var required: [FetchedAlgorithm] {
         [
             sha256, sha384, sha512, aes128GCM, aes192GCM, aes256GCM, aes128CTR, aes192CTR, aes256CTR, aes128Wrap,
@@ -77,13 +65,13 @@ enum Fetched {
     }
 }
 
-/// Ends the process: libcrypto has failed at something that depends on no input, for lack of memory or of an algorithm.
+/// Ends the process: libcrypto has failed independent of input, for lack of memory or of an algorithm.
 func stop(_ reason: String) -> Never { fatalError(reason) }
 
 extension Optional {
-    /// What libcrypto must have given.
-    func required(_ what: @autoclosure () -> String) -> Wrapped {
-        guard let self else { stop("libcrypto cannot give \(what())") }
+    /// A result of libcrypto that depends on no input.
+    func required(_ name: @autoclosure () -> String) -> Wrapped {
+        guard let self else { stop("libcrypto cannot provide \(name())") }
         return self
     }
 }

@@ -2,8 +2,8 @@ import Bytes
 import COpenSSL
 
 extension Collection<UInt8> {
-    /// The bytes in one piece, for as long as `body` runs. Where there are none, the pointer leads to none: many functions
-    /// of libcrypto take NULL for "as before" and not for "empty".
+    /// Calls `body` with contiguous bytes. The pointer is never NULL, also without bytes: to many functions of libcrypto
+    /// NULL means "unchanged" instead of "empty".
     @inline(__always)
     func withBytes<Result>(_ body: (UnsafePointer<UInt8>, Int) -> Result) -> Result {
         let result: Result? = withContiguousStorageIfAvailable { bytes in
@@ -17,7 +17,7 @@ extension Collection<UInt8> {
     }
 }
 
-/// An address for texts of no bytes.
+/// An address for empty input.
 private nonisolated(unsafe) let noBytes: UnsafePointer<UInt8> = {
     let byte = UnsafeMutablePointer<UInt8>.allocate(capacity: 1)
     byte.initialize(to: 0)
@@ -25,9 +25,9 @@ private nonisolated(unsafe) let noBytes: UnsafePointer<UInt8> = {
 }()
 
 extension [UInt8] {
-    /// Bytes that `body` writes.
+    /// Bytes written by `body`.
     ///
-    /// - Parameter body: gets room for `capacity` bytes, and returns how many it has filled, or nil when it failed.
+    /// - Parameter body: gets memory of `capacity` bytes, and returns the number of bytes written, or nil when it failed.
     static func filled(capacity: Int, _ body: (UnsafeMutablePointer<UInt8>) -> Int?) -> [UInt8]? {
         var isDone = false
         let bytes = [UInt8](unsafeUninitializedCapacity: Swift.max(capacity, 1)) { buffer, count in
@@ -41,7 +41,7 @@ extension [UInt8] {
     }
 }
 
-/// Forgets what a failed call has left in this thread's error queue.
+/// Clears this thread's error queue after a failed call.
 func cleared(_ error: CryptoError) -> CryptoError {
     ERR_clear_error()
     return error

@@ -1,18 +1,16 @@
 import COpenSSL
 
-/// Owns one of libcrypto's keys (EVP_PKEY), which wipes its private numbers when it is freed. Decoded once, it serves
-/// any number of threads.
+/// Owns a key of libcrypto (EVP_PKEY), which wipes its private numbers when freed. It is usable from several threads.
 final class KeyObject: @unchecked Sendable {
     let pointer: OpaquePointer
 
-    /// Takes the key over.
     init(owning pointer: OpaquePointer) { self.pointer = pointer }
 
     deinit { EVP_PKEY_free(pointer) }
 
     /// A key from its numbers.
     ///
-    /// - Returns: nil when libcrypto says that they are none.
+    /// - Returns: nil when libcrypto refuses them.
     convenience init?(_ type: String, _ selection: KeySelection, _ parameters: borrowing Parameters) {
         guard let context = KeyContext(type: type) else { return nil }
         var key: OpaquePointer?
@@ -28,9 +26,9 @@ final class KeyObject: @unchecked Sendable {
         self.init(owning: key)
     }
 
-    /// A public key on the curve of another.
+    /// A public key on the template's curve.
     ///
-    /// - Parameter point: as SEC 1 writes it.
+    /// - Parameter point: in the form of SEC 1.
     /// - Returns: nil when it is not on the curve.
     convenience init?(point: some Collection<UInt8>, like template: KeyObject) {
         guard let key = EVP_PKEY_dup(template.pointer) else {
@@ -44,7 +42,7 @@ final class KeyObject: @unchecked Sendable {
         }
     }
 
-    /// A new key pair on the curve of another.
+    /// A new key pair on the template's curve.
     static func generate(like template: KeyObject) -> KeyObject? {
         guard let context = KeyContext(template) else { return nil }
         return generate(context) { _ in true }
@@ -52,7 +50,7 @@ final class KeyObject: @unchecked Sendable {
 
     /// A new key pair.
     ///
-    /// - Parameter configure: sets what the key is to be like. Returns whether it could.
+    /// - Parameter configure: sets the key's parameters, and returns false on failure.
     /// - Returns: nil when libcrypto cannot make one.
     static func generate(_ type: String, _ configure: (OpaquePointer) -> Bool) -> KeyObject? {
         guard let context = KeyContext(type: type) else { return nil }
@@ -72,9 +70,48 @@ final class KeyObject: @unchecked Sendable {
         return KeyObject(owning: key)
     }
 
-    /// One of the key's numbers, most significant byte first.
+    /// Signs a digest.
     ///
-    /// - Parameter size: how many bytes; nil for as few as possible.
+    /// - Parameters:
+    ///   - capacity: the longest signature.
+    ///   - configure: sets the padding, and returns false on failure.
+    /// - Returns: nil when libcrypto cannot sign.
+    func signature(
+        of digest: some Digest, capacity: Int, _ configure: (borrowing KeyContext) -> Bool = { _ in true }
+    ) -> [UInt8]? {
+        guard let context = KeyContext(self) else { return nil }
+        let signature = [UInt8].filled(capacity: capacity) { output in
+            digest.withBytes { start, count in
+                var written = capacity
+                guard EVP_PKEY_sign_init(context.pointer) == 1, configure(context),
+                    EVP_PKEY_sign(context.pointer, output, &written, start, count) == 1
+                else { return nil }
+                return written
+            }
+        }
+        if signature == nil { ERR_clear_error() }
+        return signature
+    }
+
+    /// - Parameter configure: sets the padding, and returns false on failure.
+    func isValidSignature(
+        _ signature: some Collection<UInt8>, of digest: some Digest,
+        _ configure: (borrowing KeyContext) -> Bool = { _ in true }
+    ) -> Bool {
+        guard let context = KeyContext(self) else { return false }
+        let isValid = signature.withBytes { signature, size in
+            digest.withBytes { digest, count in
+                EVP_PKEY_verify_init(context.pointer) == 1 && configure(context)
+                    && EVP_PKEY_verify(context.pointer, signature, size, digest, count) == 1
+            }
+        }
+        if !isValid { ERR_clear_error() }
+        return isValid
+    }
+
+    /// One of the key's numbers, big-endian.
+    ///
+    /// - Parameter size: the length in bytes; nil for the shortest.
     func number(_ name: String, size: Int? = nil) -> [UInt8]? {
         var number: OpaquePointer?
         guard EVP_PKEY_get_bn_param(pointer, name, &number) == 1, let number else {
@@ -88,7 +125,7 @@ final class KeyObject: @unchecked Sendable {
         }
     }
 
-    /// One of the key's texts of bytes.
+    /// One of the key's octet strings.
     func bytes(_ name: String, capacity: Int) -> [UInt8]? {
         let bytes = [UInt8].filled(capacity: capacity) {
             var count = 0
@@ -99,7 +136,7 @@ final class KeyObject: @unchecked Sendable {
     }
 }
 
-/// Which of a key's numbers are given: EVP_PKEY_PUBLIC_KEY and EVP_PKEY_KEYPAIR are macros that Swift does not import.
+/// The provided parts of a key: EVP_PKEY_PUBLIC_KEY and EVP_PKEY_KEYPAIR are macros that Swift does not import.
 struct KeySelection: Sendable {
     let rawValue: Int32
 

@@ -1,7 +1,7 @@
 import COpenSSL
 import Glibc
 
-/// A list of named values for libcrypto (OSSL_PARAM). What was copied into it is wiped when it goes.
+/// A list of named values for libcrypto (OSSL_PARAM). Its copies are wiped with it.
 struct Parameters: ~Copyable {
     private var entries: [OSSL_PARAM] = []
     private var values: [UnsafeMutableRawBufferPointer] = []
@@ -13,10 +13,10 @@ struct Parameters: ~Copyable {
         }
     }
 
-    /// - Parameter bytes: a whole number, most significant byte first.
+    /// - Parameter bytes: a whole number, big-endian.
     mutating func add(_ name: StaticString, number bytes: some Collection<UInt8>) {
         var value = copy(bytes)
-        // libcrypto wants numbers as the machine has them.
+        // libcrypto expects the machine's byte order.
         if UInt16(littleEndian: 1) == 1 { value.reverse() }
         add(name, OSSL_PARAM_UNSIGNED_INTEGER, value, count: value.count)
     }
@@ -36,14 +36,14 @@ struct Parameters: ~Copyable {
         add(name, OSSL_PARAM_UNSIGNED_INTEGER, value, count: value.count)
     }
 
-    /// The list, with its end, for as long as `body` runs.
+    /// Calls `body` with the terminated list.
     func withList<Result>(_ body: (UnsafePointer<OSSL_PARAM>) -> Result) -> Result {
         let list = entries + [OSSL_PARAM_construct_end()]
         return list.withUnsafeBufferPointer { body($0.baseAddress.required("a list of parameters")) }
     }
 
     private mutating func copy(_ bytes: some Collection<UInt8>) -> UnsafeMutableRawBufferPointer {
-        // One byte more than needed: the address of no bytes must not be NULL.
+        // With a spare byte, so that the address of an empty value is not NULL.
         let value = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count + 1, alignment: 16)
         value.initializeMemory(as: UInt8.self, repeating: 0)
         value.copyBytes(from: bytes)

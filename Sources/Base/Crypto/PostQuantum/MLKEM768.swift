@@ -1,12 +1,11 @@
 import Bytes
 import COpenSSL
 
-/// ML-KEM-768, with which two agree on a key though someone may have a quantum computer. Source: FIPS 203.
+/// ML-KEM-768, a key encapsulation that resists quantum computers. Source: FIPS 203.
 ///
-/// It is there when the loaded libcrypto has it, OpenSSL 3.5 or later: ``isAvailable``. Elsewhere every initialiser throws
-/// ``CryptoError/unavailable(_:)``.
+/// It needs OpenSSL 3.5 or later (``isAvailable``); otherwise every initialiser throws ``CryptoError/unavailable(_:)``.
 public enum MLKEM768 {
-    public static var isAvailable: Bool { CryptoLibrary.hasMLKEM }
+    public static var isAvailable: Bool { Fetched.mlkem768.isAvailable }
 
     static let publicKeySize = 1_184
     static let ciphertextSize = 1_088
@@ -24,7 +23,7 @@ public enum MLKEM768 {
             var parameters = Parameters()
             parameters.add("pub", bytes: bytes)
             guard let object = KeyObject("ML-KEM-768", .publicKey, parameters) else {
-                throw .unusableKey("the bytes are no ML-KEM-768 key")
+                throw .unusableKey("the bytes are not an ML-KEM-768 key")
             }
             self.object = object
             rawRepresentation = Array(bytes)
@@ -32,7 +31,7 @@ public enum MLKEM768 {
 
         fileprivate init(_ object: KeyObject, _ bytes: [UInt8]) { (self.object, rawRepresentation) = (object, bytes) }
 
-        /// - Returns: a fresh secret of 32 bytes, and what the key's owner needs to have it too: 1,088 bytes.
+        /// - Returns: a new secret of 32 bytes, and its encapsulation for the key's owner, 1,088 bytes.
         public func encapsulate() throws(CryptoError) -> (sharedSecret: SymmetricKey, encapsulated: [UInt8]) {
             guard let context = KeyContext(object) else { throw MLKEM768.failed }
             var ciphertext: [UInt8]?
@@ -56,7 +55,7 @@ public enum MLKEM768 {
         let object: KeyObject
         public let publicKey: PublicKey
 
-        /// Makes a key.
+        /// A new key.
         public init() throws(CryptoError) {
             try checkAvailability()
             guard let object = KeyObject.generate("ML-KEM-768", { _ in true }) else { throw MLKEM768.failed }
@@ -82,7 +81,7 @@ public enum MLKEM768 {
         }
 
         /// - Parameter encapsulated: 1,088 bytes.
-        /// - Returns: the secret, 32 bytes; another one when the bytes were changed, as the standard has it.
+        /// - Returns: the secret, 32 bytes. By the standard, changed bytes give another secret.
         public func decapsulate(_ encapsulated: some Collection<UInt8>) throws(CryptoError) -> SymmetricKey {
             guard encapsulated.count == ciphertextSize else {
                 throw .incorrectSize("an ML-KEM-768 ciphertext has \(ciphertextSize) bytes, not \(encapsulated.count)")

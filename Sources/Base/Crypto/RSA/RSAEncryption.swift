@@ -4,14 +4,14 @@ extension RSA.Encryption {
     public enum Padding: Sendable {
         /// RSAES-OAEP with SHA-256 and MGF1 with SHA-256, without a label.
         case PKCS1_OAEP_SHA256
-        /// RSAES-PKCS1-v1_5, which the virtee protocol prescribes. It is broken where anyone can have texts decrypted and
-        /// sees how that went.
+        /// RSAES-PKCS1-v1_5, which the virtee protocol prescribes. It is broken when attackers can observe the result of
+        /// decrypting chosen texts.
         case insecurePKCS1v1_5
     }
 }
 
 extension RSAPublicKey where Use == RSA.Encryption {
-    /// How long a message can be, in bytes.
+    /// The longest message, in bytes.
     public func longestMessage(_ padding: RSA.Encryption.Padding) -> Int {
         switch padding {
         case .PKCS1_OAEP_SHA256: size - 2 * SHA256.byteCount - 2
@@ -43,8 +43,8 @@ extension RSAPublicKey where Use == RSA.Encryption {
 }
 
 extension RSAPrivateKey where Use == RSA.Encryption {
-    /// - Throws: ``CryptoError/authenticationFailure`` for what was not encrypted to this key. With PKCS #1 v1.5 that is
-    ///   told by the padding alone, and whoever lets others see it must not use it.
+    /// - Throws: ``CryptoError/authenticationFailure`` for a text that was not encrypted to this key. With PKCS #1 v1.5 only
+    ///   the padding tells, and others must not observe the result.
     public func decrypt(
         _ ciphertext: some Collection<UInt8>, padding: RSA.Encryption.Padding
     ) throws(CryptoError) -> [UInt8] {
@@ -55,7 +55,7 @@ extension RSAPrivateKey where Use == RSA.Encryption {
             ciphertext.withBytes { start, count in
                 var written = size
                 guard EVP_PKEY_decrypt_init(context.pointer) == 1, configure(context, padding) else { return nil }
-                if padding == .insecurePKCS1v1_5 { refuseWithoutPretence(context) }
+                if padding == .insecurePKCS1v1_5 { disableImplicitRejection(context) }
                 guard EVP_PKEY_decrypt(context.pointer, output, &written, start, count) == 1 else {
                     OPENSSL_cleanse(output, size)
                     return nil
@@ -67,9 +67,9 @@ extension RSAPrivateKey where Use == RSA.Encryption {
         return message
     }
 
-    /// Since 3.2 OpenSSL gives random bytes in place of an error. The guest that decrypts wants to know: nobody can send it
-    /// a second text. Before 3.2 the switch is unknown, and an error is what comes.
-    private func refuseWithoutPretence(_ context: borrowing KeyContext) {
+    /// Since 3.2, OpenSSL returns random bytes in place of an error. The guest that decrypts needs the error, and gets only
+    /// one text. Before 3.2 the parameter is unknown, and an error is the only behaviour.
+    private func disableImplicitRejection(_ context: borrowing KeyContext) {
         var off = Parameters()
         off.add("implicit-rejection", size: 0)
         if off.withList({ EVP_PKEY_CTX_set_params(context.pointer, $0) }) != 1 { ERR_clear_error() }

@@ -4,19 +4,19 @@ import Formats
 
 /// RSA with 2,048 to 4,096 bits. Source: RFC 8017.
 public enum RSA {
-    /// Keys that sign.
+    /// Keys for signatures.
     public enum Signing: Sendable {
         public typealias PublicKey = RSAPublicKey<RSA.Signing>
         public typealias PrivateKey = RSAPrivateKey<RSA.Signing>
     }
 
-    /// Keys that something is encrypted to.
+    /// Keys for encryption.
     public enum Encryption: Sendable {
         public typealias PublicKey = RSAPublicKey<RSA.Encryption>
         public typealias PrivateKey = RSAPrivateKey<RSA.Encryption>
     }
 
-    /// Of the modulus.
+    /// The size of the modulus.
     public struct KeySize: Sendable {
         public let bitCount: Int
 
@@ -26,26 +26,25 @@ public enum RSA {
         public static let bits4096 = KeySize(bitCount: 4_096)
     }
 
-    /// How many bits a key may have: fewer are broken, more only cost time.
+    /// The allowed sizes of a modulus: smaller ones are broken, larger ones only cost time.
     static let bits = 2_048...4_096
-    /// Of a public exponent. Those in use are 3 and 65,537; a long one only costs time.
+    /// The longest public exponent, in bits. Those in use are 3 and 65,537; a long one only costs time.
     static let longestExponent = 33
 }
 
 /// A public key for one use: `RSA.Signing.PublicKey` or `RSA.Encryption.PublicKey`. Copies share it.
 public struct RSAPublicKey<Use: Sendable>: Sendable {
     let object: KeyObject
-    /// Big-endian, without zeros before it.
+    /// Big-endian, without leading zeros.
     public let modulus: [UInt8]
-    /// Big-endian, without zeros before it.
+    /// Big-endian, without leading zeros.
     public let publicExponent: [UInt8]
 
     /// - Parameters:
     ///   - n: the modulus, big-endian.
     ///   - e: the public exponent, big-endian.
-    /// - Throws: ``CryptoError/unusableKey(_:)`` for what libcrypto would take and is no key to rely on: an even modulus,
-    ///   another size than 2,048 to 4,096 bits, an exponent that is even, 1 or longer than 33 bits, primes of a known bad
-    ///   generator.
+    /// - Throws: ``CryptoError/unusableKey(_:)`` for weak keys that libcrypto accepts: an even modulus, another size than
+    ///   2,048 to 4,096 bits, an exponent that is even, 1 or longer than 33 bits, primes of a flawed generator (ROCA).
     public init(n: some Collection<UInt8>, e: some Collection<UInt8>) throws(CryptoError) {
         let (n, e) = (Array(n.drop { $0 == 0 }), Array(e.drop { $0 == 0 }))
         try Self.check(n, e)
@@ -53,7 +52,7 @@ public struct RSAPublicKey<Use: Sendable>: Sendable {
         parameters.add("n", number: n)
         parameters.add("e", number: e)
         guard let object = KeyObject("RSA", .publicKey, parameters) else {
-            throw .unusableKey("libcrypto does not take the RSA key")
+            throw .unusableKey("libcrypto refuses the RSA key")
         }
         (self.object, modulus, publicExponent) = (object, n, e)
     }
@@ -84,15 +83,15 @@ public struct RSAPublicKey<Use: Sendable>: Sendable {
 
     public var keySizeInBits: Int { Self.bitCount(modulus) }
 
-    /// Of what is signed or encrypted, in bytes.
+    /// The length of a signature or ciphertext, in bytes.
     var size: Int { modulus.count }
 
     /// - Parameter der: a SubjectPublicKeyInfo.
     public init(derRepresentation der: some Collection<UInt8>) throws(CryptoError) {
+        let info = try SubjectPublicKeyInfo(der)
+        guard info.algorithm == .rsa else { throw .unusableKey("it is not an RSA key") }
         let (n, e): ([UInt8], [UInt8])
-        do throws(MalformedInput) {
-            let info = try SubjectPublicKeyInfo(Array(der))
-            guard info.algorithm == .rsa else { throw MalformedInput("public key", "it is not an RSA key") }
+        do {
             var fields = try DERElement(info.key, subject: "RSA public key").fields()
             (n, e) = (try fields.next("the modulus").magnitude(), try fields.next("the exponent").magnitude())
             try fields.finish()
@@ -111,13 +110,13 @@ public struct RSAPublicKey<Use: Sendable>: Sendable {
     }
 }
 
-/// A private key for one use: `RSA.Signing.PrivateKey` or `RSA.Encryption.PrivateKey`. Copies share it, and the last one
-/// wipes it.
+/// A private key for one use: `RSA.Signing.PrivateKey` or `RSA.Encryption.PrivateKey`. Copies share it; the last one wipes
+/// it.
 public struct RSAPrivateKey<Use: Sendable>: Sendable {
     let object: KeyObject
     public let publicKey: RSAPublicKey<Use>
 
-    /// Makes a key with the exponent 65,537, which takes a moment.
+    /// A new key with the exponent 65,537. Slow.
     ///
     /// - Throws: ``CryptoError`` for another size than 2,048 to 4,096 bits.
     public init(keySize: RSA.KeySize) throws(CryptoError) {
@@ -135,7 +134,7 @@ public struct RSAPrivateKey<Use: Sendable>: Sendable {
     }
 
     /// - Parameter numbers: n, e, d, p, q, d mod p−1, d mod q−1, 1/q mod p; big-endian.
-    /// - Throws: ``CryptoError`` when the public half would not be taken, or when n is not p times q.
+    /// - Throws: ``CryptoError`` when the public key is invalid, or n is not p times q.
     package init(numbers: [[UInt8]]) throws(CryptoError) {
         let numbers = numbers.map { Array($0.drop { $0 == 0 }) }
         guard numbers.count == Self.names.count, !numbers.contains(where: \.isEmpty) else {
@@ -143,21 +142,19 @@ public struct RSAPrivateKey<Use: Sendable>: Sendable {
         }
         try RSAPublicKey<Use>.check(numbers[0], numbers[1])
         guard Self.isProduct(numbers[0], of: numbers[3], numbers[4]) else {
-            throw .unusableKey("the RSA private key's primes do not make its modulus")
+            throw .unusableKey("the product of the RSA private key's primes is not its modulus")
         }
         var parameters = Parameters()
         for (name, number) in zip(Self.names, numbers) { parameters.add(name, number: number) }
         guard let object = KeyObject("RSA", .pair, parameters) else {
-            throw .unusableKey("libcrypto does not take the RSA private key")
+            throw .unusableKey("libcrypto refuses the RSA private key")
         }
         self.init(object)
     }
 
-    /// As libcrypto calls them, in the order of PKCS #1.
+    /// libcrypto's names, in the order of PKCS #1.
     private static var names: [StaticString] {
-        [
-            "n", "e", "d", "rsa-factor1", "rsa-factor2", "rsa-exponent1", "rsa-exponent2", "rsa-coefficient1",
-        ]
+        ["n", "e", "d", "rsa-factor1", "rsa-factor2", "rsa-exponent1", "rsa-exponent2", "rsa-coefficient1"]
     }
 
     private static func isProduct(_ n: [UInt8], of p: [UInt8], _ q: [UInt8]) -> Bool {
@@ -174,7 +171,7 @@ public struct RSAPrivateKey<Use: Sendable>: Sendable {
         return BN_cmp(product, n) == 0
     }
 
-    /// - Parameter der: PKCS #1: RSAPrivateKey.
+    /// - Parameter der: PKCS #1 (RSAPrivateKey).
     public init(derRepresentation der: some Collection<UInt8>) throws(CryptoError) {
         var numbers: [[UInt8]] = []
         do throws(MalformedInput) {
@@ -190,7 +187,7 @@ public struct RSAPrivateKey<Use: Sendable>: Sendable {
         try self.init(numbers: numbers)
     }
 
-    /// PKCS #1: RSAPrivateKey. It is no more than bytes: wipe it.
+    /// PKCS #1 (RSAPrivateKey). The caller must wipe it.
     public var derRepresentation: [UInt8] {
         var writer = DERWriter()
         writer.sequence { key in

@@ -2,14 +2,14 @@ import COpenSSL
 
 extension RSA.Signing {
     public enum Padding: Sendable {
-        /// RSASSA-PSS: MGF1 and a salt, both of the digest's hash function and length.
+        /// RSASSA-PSS, with MGF1 of the digest's hash function, and a salt of its length.
         case PSS
-        /// RSASSA-PKCS1-v1_5, for RS256 and its like.
+        /// RSASSA-PKCS1-v1_5, as in RS256.
         case insecurePKCS1v1_5
     }
 
     public struct RSASignature: Hashable, Sendable {
-        /// As long as the modulus.
+        /// Of the modulus's length.
         public let rawRepresentation: [UInt8]
 
         public init(rawRepresentation bytes: some Collection<UInt8>) { rawRepresentation = Array(bytes) }
@@ -21,37 +21,23 @@ extension RSAPrivateKey where Use == RSA.Signing {
     public func signature<Function: HashFunction>(
         for digest: DigestOf<Function>, padding: RSA.Signing.Padding = .PSS
     ) throws(CryptoError) -> RSA.Signing.RSASignature {
-        guard let context = KeyContext(object) else { throw .unavailable("libcrypto cannot begin a signature") }
-        let size = publicKey.size
-        let signature = [UInt8].filled(capacity: size) { output in
-            digest.withBytes { start, count in
-                var written = size
-                guard EVP_PKEY_sign_init(context.pointer) == 1,
-                    configure(context, padding, Function.self),
-                    EVP_PKEY_sign(context.pointer, output, &written, start, count) == 1
-                else { return nil }
-                return written
-            }
+        let signature = object.signature(of: digest, capacity: publicKey.size) {
+            configure($0, padding, Function.self)
         }
-        guard let signature else { throw cleared(.unavailable("libcrypto cannot sign with RSA")) }
+        guard let signature else { throw .unavailable("libcrypto cannot sign with RSA") }
         return RSA.Signing.RSASignature(rawRepresentation: signature)
     }
 }
 
 extension RSAPublicKey where Use == RSA.Signing {
-    /// Whether the private half of this key signed the digest, with this padding and no other.
+    /// Whether the key pair's private key signed the digest with this padding.
     public func isValidSignature<Function: HashFunction>(
         _ signature: RSA.Signing.RSASignature, for digest: DigestOf<Function>, padding: RSA.Signing.Padding = .PSS
     ) -> Bool {
-        guard signature.rawRepresentation.count == size, let context = KeyContext(object) else { return false }
-        let isValid = signature.rawRepresentation.withBytes { signature, size in
-            digest.withBytes { digest, count in
-                EVP_PKEY_verify_init(context.pointer) == 1 && configure(context, padding, Function.self)
-                    && EVP_PKEY_verify(context.pointer, signature, size, digest, count) == 1
-            }
+        guard signature.rawRepresentation.count == size else { return false }
+        return object.isValidSignature(signature.rawRepresentation, of: digest) {
+            configure($0, padding, Function.self)
         }
-        if !isValid { ERR_clear_error() }
-        return isValid
     }
 }
 

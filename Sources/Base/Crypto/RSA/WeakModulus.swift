@@ -1,21 +1,21 @@
-/// Finds RSA keys of a generator whose primes are guessable: CVE-2017-15361, "ROCA", in smart cards and TPMs.
+/// Detects RSA keys of the flawed generator in smart cards and TPMs, whose primes can be guessed (CVE-2017-15361, "ROCA").
 ///
-/// Both primes are a power of 65,537, modulo the product of all small primes up to 701, and so is the modulus. A good
-/// modulus looks like that once in 2¹⁶⁷. Source: Nemec et al., "The Return of Coppersmith's Attack", section 2.
+/// Its primes are powers of 65,537 modulo the product of the primes up to 701, and so is the modulus. A good modulus has
+/// this property with a probability of 2⁻¹⁶⁷. Source: Nemec et al., "The Return of Coppersmith's Attack", section 2.
 enum WeakModulus {
     private struct Prime {
         let value: UInt64
-        /// How many powers of 65,537 there are.
+        /// The number of powers of 65,537.
         let order: UInt64
     }
 
-    /// Those first that tell most.
+    /// The most selective first.
     private static let primes: [Prime] = {
         var primes: [Prime] = []
         for value in UInt64(3)...701 where (2..<value).allSatisfy({ $0 * $0 > value || value % $0 != 0 }) {
             var (order, power) = (UInt64(1), 65_537 % value)
             while power != 1 { (order, power) = (order + 1, power * 65_537 % value) }
-            // Where every number is a power, nothing is told.
+            // If every number is a power, the prime distinguishes nothing.
             if order < value - 1 { primes.append(Prime(value: value, order: order)) }
         }
         return primes.sorted { $0.order * ($1.value - 1) < $1.order * ($0.value - 1) }

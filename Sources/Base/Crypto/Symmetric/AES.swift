@@ -2,7 +2,7 @@ import COpenSSL
 
 /// The Advanced Encryption Standard. Source: FIPS 197.
 public enum AES {
-    /// The three ciphers of one mode, by the length of their key.
+    /// The ciphers of a mode, by key length.
     struct Ciphers {
         let bits128, bits192, bits256: FetchedAlgorithm
 
@@ -22,7 +22,7 @@ public enum AES {
     }
 }
 
-/// Owns the state of one encryption (EVP_CIPHER_CTX), which holds the key's schedule and is wiped when it goes.
+/// Owns the state of one encryption (EVP_CIPHER_CTX), with the key's schedule. It is wiped when freed.
 struct CipherContext: ~Copyable {
     let pointer: OpaquePointer
 
@@ -30,7 +30,7 @@ struct CipherContext: ~Copyable {
 
     deinit { EVP_CIPHER_CTX_free(pointer) }
 
-    /// - Parameter nonce: of the cipher's own length.
+    /// - Parameter nonce: of the cipher's length.
     func begin(
         _ cipher: OpaquePointer, _ key: SymmetricKey, _ nonce: UnsafePointer<UInt8>?, encrypting: Bool
     ) -> Bool {
@@ -41,11 +41,16 @@ struct CipherContext: ~Copyable {
         }
     }
 
-    /// - Parameter output: nil for data that is authenticated only.
-    /// - Returns: how many bytes came out.
+    /// - Parameter output: nil for additional authenticated data.
+    /// - Returns: the number of bytes written.
     func update(_ output: UnsafeMutablePointer<UInt8>?, _ input: UnsafePointer<UInt8>, _ count: Int) -> Int? {
         var written: Int32 = 0
         return EVP_CipherUpdate(pointer, output, &written, input, Int32(count)) == 1 ? Int(written) : nil
+    }
+
+    /// - Parameter additional: data that is authenticated, and not encrypted.
+    func authenticate(_ additional: some Collection<UInt8>) -> Bool {
+        additional.withBytes { start, count in count == 0 || update(nil, start, count) != nil }
     }
 
     func finish(_ output: UnsafeMutablePointer<UInt8>) -> Int? {

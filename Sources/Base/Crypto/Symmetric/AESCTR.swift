@@ -1,14 +1,14 @@
 import COpenSSL
 
 extension AES {
-    /// Counter mode: encryption that authenticates nothing. SEV's firmware speaks it. Source: NIST SP 800-38A.
+    /// Counter mode, without authentication, as in SEV's firmware. Source: NIST SP 800-38A.
     public enum CTR {
         private static let ciphers = Ciphers(
             bits128: Fetched.aes128CTR, bits192: Fetched.aes192CTR, bits256: Fetched.aes256CTR)
 
         /// - Parameters:
         ///   - key: 16, 24 or 32 bytes.
-        ///   - block: the first counter block, 16 bytes: it counts up as one big-endian number.
+        ///   - block: the first counter block, a big-endian number of 16 bytes.
         public static func encrypt(
             _ message: some Collection<UInt8>, using key: SymmetricKey, counter block: some Collection<UInt8>
         ) throws(CryptoError) -> [UInt8] {

@@ -2,11 +2,11 @@ import Bytes
 import COpenSSL
 
 extension AES {
-    /// Galois/Counter Mode: encryption that also authenticates. Source: NIST SP 800-38D.
+    /// Galois/Counter Mode: authenticated encryption. Source: NIST SP 800-38D.
     ///
-    /// Nonces of 12 bytes and tags of 16 are taken, and no others: libcrypto would open with a tag of 4.
+    /// Nonces must have 12 bytes and tags 16, as libcrypto accepts tags of 4.
     public enum GCM {
-        /// 12 bytes, never twice under one key.
+        /// 12 bytes. A nonce must not be used twice with one key.
         public struct Nonce: RandomAccessCollection, Hashable, Sendable {
             static let byteCount = 12
             private let bytes: [UInt8]
@@ -35,16 +35,16 @@ extension AES {
             }
         }
 
-        /// What was encrypted, with what it takes to open it.
+        /// An encrypted message with its nonce and tag.
         public struct SealedBox: Hashable, Sendable {
             static let tagByteCount = 16
             /// Nonce ‖ ciphertext ‖ tag.
             public let combined: [UInt8]
 
-            /// - Throws: ``CryptoError/incorrectSize(_:)`` when it is too short to hold a nonce and a tag.
+            /// - Throws: ``CryptoError/incorrectSize(_:)`` when it is shorter than a nonce and a tag.
             public init(combined: some Collection<UInt8>) throws(CryptoError) {
                 guard combined.count >= Nonce.byteCount + Self.tagByteCount else {
-                    throw .incorrectSize("what AES-GCM has sealed is 28 bytes or longer, not \(combined.count)")
+                    throw .incorrectSize("a sealed box of AES-GCM has 28 bytes or more, not \(combined.count)")
                 }
                 self.combined = Array(combined)
             }
@@ -74,8 +74,8 @@ extension AES {
 
         /// - Parameters:
         ///   - key: 16, 24 or 32 bytes.
-        ///   - nonce: a random one, unless a standard's known answer is asked for.
-        ///   - additional: what is authenticated beside the message, and not encrypted.
+        ///   - nonce: a random one, except for known-answer tests.
+        ///   - additional: data that is authenticated, and not encrypted.
         public static func seal(
             _ message: some Collection<UInt8>, using key: SymmetricKey, nonce: Nonce = Nonce(),
             authenticating additional: some Collection<UInt8> = [UInt8]()
@@ -89,7 +89,7 @@ extension AES {
                 [UInt8].filled(capacity: before + count + after) { output in
                     nonce.withBytes { output.update(from: $0, count: $1) }
                     guard context.begin(cipher, key, output, encrypting: true),
-                        authenticate(additional, context),
+                        context.authenticate(additional),
                         context.update(output + before, text, count) == count,
                         context.finish(output + before + count) == 0,
                         EVP_CIPHER_CTX_ctrl(
@@ -102,7 +102,7 @@ extension AES {
             return SealedBox(whole: combined)
         }
 
-        /// - Throws: ``CryptoError/authenticationFailure`` under another key, or when a bit of it was changed.
+        /// - Throws: ``CryptoError/authenticationFailure`` for another key, or a changed box.
         public static func open(
             _ box: SealedBox, using key: SymmetricKey, authenticating additional: some Collection<UInt8> = [UInt8]()
         ) throws(CryptoError) -> [UInt8] {
@@ -119,26 +119,16 @@ extension AES {
                         && EVP_CIPHER_CTX_ctrl(
                             context.pointer, EVP_CTRL_AEAD_SET_TAG, Int32(after),
                             UnsafeMutablePointer(mutating: input + before + count)) == 1
-                        && authenticate(additional, context) && context.update(output, input + before, count) == count
+                        && context.authenticate(additional) && context.update(output, input + before, count) == count
                         && context.finish(output + count) == 0
                     if isOpen { return count }
-                    // Nobody may see what did not prove genuine.
+                    // Text that is not authentic must not be seen.
                     OPENSSL_cleanse(output, count)
                     return nil
                 }
             }
             guard let message else { throw cleared(.authenticationFailure) }
             return message
-        }
-
-        private static func authenticate(_ additional: some Collection<UInt8>, _ context: borrowing CipherContext)
-            -> Bool
-        {
-            let pointer = context.pointer
-            return additional.withBytes { start, count in
-                var written: Int32 = 0
-                return count == 0 || EVP_CipherUpdate(pointer, nil, &written, start, Int32(count)) == 1
-            }
         }
     }
 }

@@ -2,15 +2,15 @@ import Bytes
 import COpenSSL
 
 extension AES {
-    /// Encrypts a key with a key. Source: RFC 3394, NIST SP 800-38F (KW).
+    /// Encryption of keys. Source: RFC 3394, NIST SP 800-38F (KW).
     public enum KeyWrap {
         private static let ciphers = Ciphers(
             bits128: Fetched.aes128Wrap, bits192: Fetched.aes192Wrap, bits256: Fetched.aes256Wrap)
 
         /// - Parameters:
-        ///   - key: 16 bytes or more, a multiple of 8: the standard has no shorter ones.
+        ///   - key: at least 16 bytes, a multiple of 8.
         ///   - wrapping: 16, 24 or 32 bytes.
-        /// - Returns: 8 bytes more.
+        /// - Returns: the key's length and 8 bytes.
         public static func wrap(_ key: SymmetricKey, using wrapping: SymmetricKey) throws(CryptoError) -> [UInt8] {
             let count = key.bitCount / 8
             guard count >= 16, count.isMultiple(of: 8) else {
@@ -23,8 +23,8 @@ extension AES {
             return wrapped
         }
 
-        /// - Parameter wrapped: 24 bytes or more, a multiple of 8.
-        /// - Throws: ``CryptoError/authenticationFailure`` under another key, or when a bit of it was changed.
+        /// - Parameter wrapped: at least 24 bytes, a multiple of 8.
+        /// - Throws: ``CryptoError/authenticationFailure`` for another key, or changed bytes.
         public static func unwrap(
             _ wrapped: some Collection<UInt8>, using wrapping: SymmetricKey
         ) throws(CryptoError) -> SymmetricKey {
@@ -45,7 +45,7 @@ extension AES {
             try checkLength(input.count)
             let context = CipherContext()
             EVP_CIPHER_CTX_set_flags(context.pointer, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW)
-            // Unwrapping writes a block more than it gives.
+            // Unwrapping writes one block more than its result.
             var output = [UInt8](repeating: 0, count: outputCount + 16)
             defer { output.wipe() }
             let written = input.withBytes { start, count in

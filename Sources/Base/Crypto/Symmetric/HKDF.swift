@@ -1,15 +1,15 @@
 import Bytes
 import COpenSSL
 
-/// Derives keys from a key. Source: RFC 5869.
+/// Key derivation. Source: RFC 5869.
 public enum HKDF<Function: HashFunction> {
-    /// How long a derived key can be, in bytes: 255 digests.
+    /// The longest derived key, in bytes: 255 digests.
     public static var longestOutput: Int { 255 * Function.byteCount }
 
     /// - Parameters:
-    ///   - salt: empty for none, which the standard says is the same as as many zeros as the digest is long.
-    ///   - info: what the key is for.
-    ///   - outputByteCount: 1 to ``longestOutput``. Others are a mistake of the caller's, and end the process.
+    ///   - salt: may be empty, which equals zeros of the digest's length.
+    ///   - info: the key's purpose.
+    ///   - outputByteCount: 1 to ``longestOutput``; traps otherwise.
     public static func deriveKey(
         inputKeyMaterial: SymmetricKey, salt: some Collection<UInt8> = [UInt8](),
         info: some Collection<UInt8> = [UInt8](), outputByteCount: Int

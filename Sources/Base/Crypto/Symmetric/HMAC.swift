@@ -1,6 +1,6 @@
 import COpenSSL
 
-/// A message authentication code with a hash function. Source: RFC 2104, FIPS 198-1.
+/// HMAC, a message authentication code. Source: RFC 2104, FIPS 198-1.
 public enum HMAC<Function: HashFunction> {
     public typealias MAC = DigestOf<Function>
 
@@ -10,7 +10,7 @@ public enum HMAC<Function: HashFunction> {
         }
     }
 
-    /// Compares the whole code, in constant time: one that was cut is not valid.
+    /// Compares in constant time. A truncated code is not valid.
     public static func isValidAuthenticationCode(
         _ code: some Collection<UInt8>, authenticating message: some Collection<UInt8>, using key: SymmetricKey
     ) -> Bool {
@@ -18,8 +18,7 @@ public enum HMAC<Function: HashFunction> {
     }
 }
 
-/// An HMAC that knows its hash function but has no message yet. libcrypto looks the function up by its name each time that
-/// one is set up, and not when one is copied.
+/// An HMAC without key and message. Copying it avoids libcrypto's look-up of the hash function by name.
 final class MACTemplate: @unchecked Sendable {
     private let context: OpaquePointer
     private let digest: String
@@ -29,9 +28,9 @@ final class MACTemplate: @unchecked Sendable {
         context = EVP_MAC_CTX_new(Fetched.hmac.pointer).required("memory for HMAC")
         var parameters = Parameters()
         parameters.add("digest", text: digest)
-        // Any key will do: each copy gets its own.
+        // An arbitrary key: each copy gets its own.
         let isReady = parameters.withList { EVP_MAC_init(context, [0], 1, $0) == 1 }
-        if !isReady { stop("libcrypto (\(CryptoLibrary.version)) does not give HMAC with \(digest)") }
+        if !isReady { stop("libcrypto (\(CryptoLibrary.version)) does not have HMAC with \(digest)") }
     }
 
     deinit { EVP_MAC_CTX_free(context) }

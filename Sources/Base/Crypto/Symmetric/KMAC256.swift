@@ -1,16 +1,15 @@
 import Bytes
 import COpenSSL
 
-/// Keccak's message authentication code with 256 bits of strength.
+/// KMAC256, a message authentication code over Keccak.
 ///
 /// Source: NIST SP 800-185, section 4.
 public enum KMAC256 {
     /// - Parameters:
-    ///   - key: at least 4 bytes, which is libcrypto's own rule.
-    ///   - message: what the code is over.
-    ///   - byteCount: of the code. It is part of what is computed: a shorter code is no prefix of a longer one.
-    ///   - customization: S of the standard.
-    /// - Throws: ``CryptoError`` when libcrypto has no KMAC, or its configuration (FIPS) forbids this use.
+    ///   - key: at least 4 bytes (libcrypto's rule).
+    ///   - byteCount: the code's length, which is part of the input: a shorter code is not a prefix of a longer one.
+    ///   - customization: S in the standard.
+    /// - Throws: ``CryptoError`` when libcrypto lacks KMAC, or its configuration (FIPS) forbids this use.
     public static func code(
         key: SymmetricKey, message: some Collection<UInt8>, byteCount: Int,
         customization: some Collection<UInt8> = [UInt8]()
@@ -19,7 +18,7 @@ public enum KMAC256 {
         var parameters = Parameters()
         parameters.add("size", size: byteCount)
         if !customization.isEmpty { parameters.add("custom", bytes: customization) }
-        guard Fetched.kmac256.isThere, let context = EVP_MAC_CTX_new(Fetched.kmac256.pointer) else {
+        guard Fetched.kmac256.isAvailable, let context = EVP_MAC_CTX_new(Fetched.kmac256.pointer) else {
             throw cleared(unusable)
         }
         defer { EVP_MAC_CTX_free(context) }

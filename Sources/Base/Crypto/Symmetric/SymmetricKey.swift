@@ -1,12 +1,11 @@
 public import Bytes
 
-/// A key for a MAC or a cipher. It cannot be printed, its memory is wiped when the last copy goes, and two are compared in
-/// constant time.
+/// A key for a MAC or a cipher. It is not printable, its memory is wiped with the last copy, and comparison takes constant
+/// time.
 public struct SymmetricKey: Sendable {
-    /// The key's bytes.
     public let secret: Secret
 
-    /// Makes a random key.
+    /// A random key.
     public init(size: SymmetricKeySize) { secret = SecureRandom.secret(size.bitCount / 8) }
 
     public init(data bytes: some Collection<UInt8>) { secret = Secret(bytes) }
@@ -15,7 +14,7 @@ public struct SymmetricKey: Sendable {
 
     public var bitCount: Int { secret.count * 8 }
 
-    /// The bytes, for as long as `body` runs.
+    /// Calls `body` with the bytes, which are valid during the call.
     public func withUnsafeBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -33,7 +32,6 @@ extension SymmetricKey: Unprintable {
     public var description: String { "SymmetricKey(\(bitCount) bits)" }
 }
 
-/// How long a key is.
 public struct SymmetricKeySize: Sendable {
     public let bitCount: Int
 

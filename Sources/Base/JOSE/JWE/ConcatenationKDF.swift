@@ -1,20 +1,20 @@
 import Bytes
 import Crypto
 
-/// The one-step key derivation that ECDH-ES uses, with SHA-256.
+/// The one-step key derivation of ECDH-ES, with SHA-256.
 ///
 /// Source: RFC 7518, section 4.6.2; NIST SP 800-56A revision 3, section 5.8.2.1.
 enum ConcatenationKDF {
     /// - Parameters:
-    ///   - algorithm: the key-wrapping `alg`, or the `enc` where the key encrypts by itself.
-    ///   - partyU: what `apu` holds.
-    ///   - partyV: what `apv` holds.
+    ///   - algorithm: the key-wrapping `alg`, or `enc` for direct encryption.
+    ///   - partyU: the value of `apu`.
+    ///   - partyV: the value of `apv`.
     ///   - byteCount: at most 32.
     static func derive(
         _ shared: SymmetricKey, algorithm: String, partyU: [UInt8] = [], partyV: [UInt8] = [], byteCount: Int
     ) -> SymmetricKey {
         var hash = SHA256()
-        hash.update(data: UInt32(1).bigEndianBytes)  // One block is enough for 256 bits.
+        hash.update(data: UInt32(1).bigEndianBytes)  // One block of 256 bits.
         shared.withUnsafeBytes { hash.update(bufferPointer: $0) }
         for part in [Array(algorithm.utf8), partyU, partyV] {
             hash.update(data: UInt32(clamping: part.count).bigEndianBytes + part)
@@ -24,7 +24,7 @@ enum ConcatenationKDF {
     }
 }
 
-/// How a key that wraps is derived from what ML-KEM-768 agreed on.
+/// The derivation of a key-wrapping key from an ML-KEM-768 secret.
 ///
 /// Source: draft-ietf-jose-pqc-kem-04, section 6: KMAC256, without PartyUInfo and PartyVInfo.
 enum PostQuantumKDF {

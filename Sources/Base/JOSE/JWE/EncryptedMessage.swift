@@ -4,8 +4,8 @@ import Formats
 
 /// A JWE, encrypted with AES-GCM to one key. Source: RFC 7516.
 public struct EncryptedMessage: Sendable, Hashable {
-    /// The protected header, as base64url: the AAD. Its members stand as the guests' library writes them again before it
-    /// verifies the tag: `alg`, `enc`, then the others sorted.
+    /// The protected header in base64url: the additional authenticated data. The guests' library re-encodes it before it
+    /// verifies the tag, with the members `alg`, `enc`, then the others sorted.
     public let protected: String
     public let encryptedKey: [UInt8]
     /// 12 bytes.
@@ -16,10 +16,10 @@ public struct EncryptedMessage: Sendable, Hashable {
 }
 
 extension EncryptedMessage {
-    /// Encrypts a secret: a content key is made for it, and that is wrapped for the recipient.
+    /// Encrypts a secret with a new content key, which is wrapped for the recipient.
     ///
-    /// - Parameter resource: what the secret is, for the protected header (`resource`): the tag covers it.
-    /// - Throws: ``JOSEError`` when libcrypto cannot do it.
+    /// - Parameter resource: the secret's path, for the protected header (`resource`).
+    /// - Throws: ``JOSEError`` when libcrypto fails.
     public init(_ secret: Secret, to key: RecipientKey, resource: String? = nil) throws(JOSEError) {
         let contentKey = SymmetricKey(size: .bits256)
         do {
@@ -36,23 +36,21 @@ extension EncryptedMessage {
 
     /// The flattened JSON form. Source: section 7.2.2.
     public var json: String {
-        let members = [
+        plainObject([
             ("protected", protected), ("encrypted_key", encryptedKey.base64URL), ("iv", initializationVector.base64URL),
             ("ciphertext", ciphertext.base64URL), ("tag", tag.base64URL),
-        ]
-        // All of it is base64url: nothing needs escaping.
-        return "{" + members.map { "\"\($0.0)\":\"\($0.1)\"" }.joined(separator: ",") + "}"
+        ])
     }
 }
 
-/// A content key as its recipient gets it.
+/// A content key, wrapped for its recipient.
 private struct WrappedKey {
     let algorithm: String
-    /// Members of the header beside `alg` and `enc`, as JSON, sorted.
+    /// Members of the header after `alg` and `enc`, as JSON, sorted.
     var parameters = ""
     let encryptedKey: [UInt8]
 
-    /// With its members in the one order that works: `ek` and `epk` stand before `resource`.
+    /// The protected header. `ek` and `epk` precede `resource` in its order.
     func header(resource: String?) -> String {
         var header = Array("{\"alg\":\"\(algorithm)\",\"enc\":\"A256GCM\"\(parameters)".utf8)
         if let resource {
@@ -91,9 +89,8 @@ extension RecipientKey {
         let algorithm = "ECDH-ES+A256KW"
         let wrapping = ConcatenationKDF.derive(
             try ephemeral.sharedSecretFromKeyAgreement(with: key), algorithm: algorithm, byteCount: 32)
-        let members = ephemeral.publicKey.jwkMembers.map { "\"\($0.name)\":\"\($0.value)\"" }
         return WrappedKey(
-            algorithm: algorithm, parameters: ",\"epk\":{\(members.joined(separator: ","))}",
+            algorithm: algorithm, parameters: ",\"epk\":\(plainObject(ephemeral.publicKey.jwkMembers))",
             encryptedKey: try AES.KeyWrap.wrap(contentKey, using: wrapping))
     }
 }

@@ -2,7 +2,7 @@ import Bytes
 public import Crypto
 public import Formats
 
-/// Reads the members of a JWK. Source: RFC 7517, section 4; RFC 7518, section 6.
+/// The members of a JWK. Source: RFC 7517, section 4; RFC 7518, section 6.
 struct KeyMembers {
     private let jwk: JSON
 
@@ -11,10 +11,10 @@ struct KeyMembers {
         self.jwk = jwk
     }
 
-    /// A member that is a text; nil for any other.
+    /// A text; nil for another type.
     subscript(name: String) -> ExactText? { jwk[name]?.asText.map { ExactText($0) } }
 
-    /// A text, if there is anything.
+    /// A text; nil without this member.
     func optionalText(_ name: String) throws(JOSEError) -> ExactText? {
         guard let value = jwk[name] else { return nil }
         guard let text = value.asText else { throw .unusableKey("\(name) is not a text") }
@@ -28,25 +28,23 @@ struct KeyMembers {
         return bytes
     }
 
-    /// Whether `use` and `key_ops` allow it, where they are there.
+    /// Checks `use` and `key_ops`, if present.
     ///
     /// - Parameters:
-    ///   - use: `sig` or `enc`.
-    ///   - operations: of which one must be in `key_ops`.
+    ///   - use: the required value: `sig` or `enc`.
+    ///   - operations: of which `key_ops` must have one.
     func check(use: ExactText, operations: Set<ExactText>) throws(JOSEError) {
         if let stated = jwk["use"] {
-            guard stated.asText.map({ ExactText($0) }) == use else { throw .unusableKey("its use is another") }
+            guard stated.asText.map({ ExactText($0) }) == use else { throw .unusableKey("its use is not \(use)") }
         }
         if let stated = jwk["key_ops"] {
             guard let names = stated.asArray?.compactMap(\.asText),
                 !operations.isDisjoint(with: names.map { ExactText($0) })
-            else {
-                throw .unusableKey("its key_ops do not have it")
-            }
+            else { throw .unusableKey("its key_ops do not allow this use") }
         }
     }
 
-    /// The point of an elliptic curve.
+    /// A public key on a curve.
     func point<Curve: PrimeCurve, Use: Sendable>() throws(JOSEError) -> ECPublicKey<Curve, Use> {
         let (x, y, curve) = (try bytes("x"), try bytes("y"), Curve.curve)
         guard x.count == curve.size, y.count == curve.size,
@@ -75,18 +73,22 @@ extension ECPublicKey {
     public var jwkThumbprint: String { Thumbprint.text(of: jwkMembers) }
 }
 
-/// Names a key by SHA-256 over the members that make it. Source: RFC 7638.
+/// The JWK thumbprint: SHA-256 over a key's required members. Source: RFC 7638.
 enum Thumbprint {
-    /// - Parameter members: those that the key's kind requires, and no others. Their values need no escapes.
+    /// - Parameter members: exactly the required members of the key's type. Their values need no escapes.
     static func text(of members: [(name: String, value: String)]) -> String {
         let sorted = members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-        let json = "{" + sorted.map { "\"\($0.name)\":\"\($0.value)\"" }.joined(separator: ",") + "}"
-        return SHA256.hash(data: json.utf8).base64URL
+        return SHA256.hash(data: plainObject(sorted).utf8).base64URL
     }
 }
 
+/// A JSON object of texts that need no escapes.
+func plainObject(_ members: [(name: String, value: String)]) -> String {
+    "{" + members.map { "\"\($0.name)\":\"\($0.value)\"" }.joined(separator: ",") + "}"
+}
+
 extension P256.Signing.PublicKey {
-    /// A JWK for verifying ES256: `kty`, `crv`, `alg`, `use`, `kid` (the thumbprint), `x`, `y`.
+    /// A JWK for ES256: `kty`, `crv`, `alg`, `use`, `kid` (the thumbprint), `x`, `y`.
     public var jwk: JSONValue {
         let point = rawRepresentation
         return [

@@ -2,13 +2,13 @@ import Bytes
 import Crypto
 public import Formats
 
-/// A guest's public key, to which what it is given is encrypted.
+/// A guest's public key, for the encryption of its secrets.
 ///
 /// Source: RFC 7517 and 7518, section 6; draft-ietf-jose-pqc-kem for ML-KEM.
 public struct RecipientKey: Sendable {
-    /// Which keys are taken.
+    /// The accepted keys.
     public struct Rules: Sendable, Hashable {
-        /// RSAES-PKCS1-v1_5, which is broken where anyone can try ciphertexts on the holder of the key.
+        /// RSAES-PKCS1-v1_5, which is broken when attackers can have chosen texts decrypted.
         public var allowsRSA1_5 = false
 
         public init() {}
@@ -22,11 +22,11 @@ public struct RecipientKey: Sendable {
     }
 
     let kind: Kind
-    /// The JWK as the guest sent it, in canonical form.
+    /// The guest's JWK in canonical form.
     public let json: String
 
     /// - Parameter json: a JWK.
-    /// - Throws: ``JOSEError/unusableKey(_:)`` that says what is taken.
+    /// - Throws: ``JOSEError/unusableKey(_:)``, with the accepted forms.
     public init(json: String, rules: Rules) throws(JOSEError) {
         let value: JSON
         do { value = try JSON(Array(json.utf8)) } catch { throw .unusableKey("it is not JSON") }
@@ -35,7 +35,7 @@ public struct RecipientKey: Sendable {
 
     public init(_ jwk: JSON, rules: Rules) throws(JOSEError) {
         let members = try KeyMembers(jwk)
-        // A guest that sends its private key is mistaken about more than this.
+        // A key whose private part was sent is compromised.
         guard jwk["d"] == nil, jwk["priv"] == nil else { throw .unusableKey("it has a private part") }
         try Self.checkMembers(jwk)
         do { json = try CanonicalJSON.text(JSONValue(jwk)) } catch { throw .unusableKey(error.reason) }
@@ -45,7 +45,7 @@ public struct RecipientKey: Sendable {
         case ("RSA", "RSA1_5"):
             guard rules.allowsRSA1_5 else {
                 throw .unusableKey(
-                    "RSA1_5 is not taken here: use RSA-OAEP-256, or have the operator set coco.allow_rsa1_5")
+                    "RSA1_5 is not accepted: use RSA-OAEP-256, or have the operator set coco.allow_rsa1_5")
             }
             kind = .rsa(try Self.rsa(members), .insecurePKCS1v1_5)
         case ("AKP", "ML-KEM-768+A192KW"): kind = .mlkem768(try Self.mlkem(members))
@@ -55,7 +55,7 @@ public struct RecipientKey: Sendable {
         }
     }
 
-    /// All of it is kept, and goes into the token: nothing may be in it that is not looked at.
+    /// Refuses unknown and long members: the whole JWK is stored, and copied into the token.
     private static func checkMembers(_ jwk: JSON) throws(JOSEError) {
         for (name, value) in jwk.asMembers ?? [] {
             guard let longest = longestMembers[name] else {
@@ -69,7 +69,7 @@ public struct RecipientKey: Sendable {
         }
     }
 
-    /// In bytes of text.
+    /// The members, with their longest values in bytes.
     private static let longestMembers: [ExactText: Int] = [
         "kty": 8, "alg": 32, "use": 8, "kid": 128, "crv": 8, "x": 88, "y": 88, "n": 684, "e": 8, "pub": 1_584,
     ]
@@ -84,7 +84,7 @@ public struct RecipientKey: Sendable {
 
     private static func rsa(_ members: KeyMembers) throws(JOSEError) -> RSA.Encryption.PublicKey {
         let (n, e) = (try members.bytes("n"), try members.bytes("e"))
-        // An exponent of more than four bytes is nobody's, and slow.
+        // A long exponent is slow, and not in use.
         guard n.count <= 512, e.count <= 4, let key = try? RSA.Encryption.PublicKey(n: n, e: e),
             [2_048, 3_072, 4_096].contains(key.keySizeInBits)
         else { throw .unusableKey("n and e are no RSA key of 2,048, 3,072 or 4,096 bits") }

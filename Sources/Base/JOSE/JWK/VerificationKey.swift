@@ -2,7 +2,7 @@ public import Bytes
 public import Crypto
 public import Formats
 
-/// A public key that signatures are verified with, and the one algorithm that it is for.
+/// A public key for verifying signatures of one algorithm.
 public struct VerificationKey: Sendable {
     public let algorithm: SignatureAlgorithm
     /// `kid`.
@@ -17,7 +17,7 @@ public struct VerificationKey: Sendable {
         case ed25519(Curve25519.Signing.PublicKey)
     }
 
-    /// - Parameter jwk: RSA, EC or OKP. Where it has no `alg`, the key's kind decides, so that a token never does: RS256,
+    /// - Parameter jwk: RSA, EC or OKP. Without `alg`, the key's type determines the algorithm, independent of tokens: RS256,
     ///   ES256, ES384, ES512, EdDSA.
     /// - Throws: ``JOSEError/unusableKey(_:)``.
     public init(jwk: JSON) throws(JOSEError) {
@@ -41,21 +41,21 @@ public struct VerificationKey: Sendable {
                 throw JOSEError(error)
             }
             algorithm = .edDSA
-        default: throw .unusableKey("kty, crv and alg do not go together, or are not known here")
+        default: throw .unusableKey("kty, crv and alg do not go together, or are not supported")
         }
     }
 
-    /// For ES256.
+    /// A key for ES256.
     public init(_ key: P256.Signing.PublicKey, id: ExactText?) {
         (kind, algorithm, self.id) = (.p256(key), .es256, id)
     }
 
-    /// For EdDSA.
+    /// A key for EdDSA.
     public init(_ key: Curve25519.Signing.PublicKey, id: ExactText?) {
         (kind, algorithm, self.id) = (.ed25519(key), .edDSA, id)
     }
 
-    /// Whether the private half made the signature, with this key's algorithm.
+    /// Whether the key pair's private key made the signature, with this key's algorithm.
     func isValid(_ signature: [UInt8], over message: some Collection<UInt8>) -> Bool {
         switch kind {
         case .rsa(let key): Self.isValid(signature, over: message, key, algorithm)

@@ -1,22 +1,19 @@
 public import Bytes
 import Formats
 
-/// The keys that an issuer publishes: a JWK Set. Source: RFC 7517, section 5.
+/// An issuer's published keys: a JWK Set. Source: RFC 7517, section 5.
 public struct VerificationKeySet: Sendable {
-    /// In the order in which they stand there.
+    /// The usable keys, in their order.
     public let keys: [VerificationKey]
-    /// How many more there are, of kinds that are not known here, for another use, or not usable.
+    /// The number of other keys: unsupported, for another use, or malformed.
     public let unused: Int
 
-    /// How many keys are taken from a set.
     private static let mostKeys = 256
 
-    /// Keys that cannot be used keep no other from being used.
-    ///
-    /// - Throws: ``JOSEError/malformed(_:)`` for what is no set of keys.
+    /// - Throws: ``JOSEError/malformed(_:)`` for a malformed set. Malformed keys are skipped.
     public init(json text: [UInt8]) throws(JOSEError) {
         guard let json = try? JSON(text), let entries = json["keys"]?.asArray else {
-            throw .malformed("It is no JWK Set: a JSON object with an array \"keys\".")
+            throw .malformed("It is not a JWK Set: a JSON object with an array \"keys\".")
         }
         guard entries.count <= Self.mostKeys else {
             throw .malformed("The JWK Set has \(entries.count) keys, more than \(Self.mostKeys).")
@@ -25,6 +22,6 @@ public struct VerificationKeySet: Sendable {
         unused = entries.count - keys.count
     }
 
-    /// Those that have an id. Two may have one and the same, with different algorithms.
+    /// The keys with an id, which may be several of different algorithms.
     public func keys(named id: ExactText) -> [VerificationKey] { keys.filter { $0.id == id } }
 }

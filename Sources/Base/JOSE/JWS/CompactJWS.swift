@@ -2,27 +2,25 @@ public import Bytes
 public import Crypto
 public import Formats
 
-/// A JWS in the compact form, of which nothing is believed yet. Source: RFC 7515, sections 3.1, 5.2 and 7.1.
+/// An unverified JWS in compact form. Source: RFC 7515, sections 3.1, 5.2 and 7.1.
 ///
-/// Of its header no more is used than which of the known keys to try. A key that it brings along (`jwk`, `x5c`, `jku`)
-/// proves nothing and is not looked at.
+/// Its header only selects the known keys to try. Keys in the header (`jwk`, `x5c`, `jku`) prove nothing and are ignored.
 public struct CompactJWS: Sendable {
-    /// `alg`, as it stands there.
+    /// `alg`.
     public let algorithm: ExactText
     /// `kid`.
     public let keyID: ExactText?
     /// The protected header.
     public let header: JSON
-    /// What the signature is over: header and payload, in ASCII, as they came.
+    /// The signed text: header and payload, encoded.
     private let signedText: [UInt8]
     private let payloadText: [UInt8]
     private let signature: [UInt8]
 
-    /// How much may come.
     public struct Limits: Sendable {
-        /// Of the whole, in bytes.
+        /// The whole text.
         public var bytes: Int
-        /// Of the header, as it stands there in base64url.
+        /// The encoded header, in bytes.
         public var header: Int
 
         public init(bytes: Int = 8_192, header: Int = 1_024) { (self.bytes, self.header) = (bytes, header) }
@@ -36,9 +34,9 @@ public struct CompactJWS: Sendable {
         guard parts.count == 3, parts[0].count <= limits.header, let header = Base64.decodeURL(utf8: Array(parts[0])),
             let json = try? JSON(header), json.kind == .object, let signature = Base64.decodeURL(utf8: Array(parts[2]))
         else { throw Self.unreadable }
-        // Section 4.1.11: what is critical must be understood, and nothing is.
+        // Section 4.1.11: a critical extension that is not supported must be refused.
         guard json["crit"] == nil else {
-            throw .malformed("The JWT has critical extensions, which are not understood here.")
+            throw .malformed("The JWT has critical extensions, which are not supported.")
         }
         guard let algorithm = json["alg"]?.asText else { throw Self.unreadable }
         if let id = json["kid"] {
@@ -54,9 +52,9 @@ public struct CompactJWS: Sendable {
         self.signature = signature
     }
 
-    /// Puts together and signs with ES256.
+    /// Encodes and signs with ES256.
     ///
-    /// - Parameter header: further members of the protected header, behind `alg`.
+    /// - Parameter header: members of the protected header after `alg`.
     /// - Throws: ``JOSEError`` when libcrypto cannot sign.
     public static func sign(
         _ payload: [UInt8], header: [JSONValue.Member] = [], with key: P256.Signing.PrivateKey
@@ -69,10 +67,9 @@ public struct CompactJWS: Sendable {
         } catch { throw JOSEError(error) }
     }
 
-    /// The payload, once a key has proved to have signed it. Nothing of it was decoded before.
+    /// The payload, decoded after its signature was verified.
     ///
-    /// - Throws: ``JOSEError/otherAlgorithm`` when the header names another algorithm than the key's,
-    ///   ``JOSEError/notSigned``.
+    /// - Throws: ``JOSEError/otherAlgorithm``, ``JOSEError/notSigned``.
     public func payload(signedBy key: VerificationKey) throws(JOSEError) -> [UInt8] {
         guard algorithm == ExactText(key.algorithm.rawValue) else { throw .otherAlgorithm }
         guard key.isValid(signature, over: signedText) else { throw .notSigned }
@@ -80,7 +77,7 @@ public struct CompactJWS: Sendable {
         return payload
     }
 
-    /// The payload as it came, which nobody may have signed: for asking whom to ask.
+    /// The unverified payload, for selecting the issuer's keys.
     public var unverifiedPayload: [UInt8]? { Base64.decodeURL(utf8: payloadText) }
 
     private static var unreadable: JOSEError { .malformed("The JWT cannot be read.") }

@@ -1,4 +1,4 @@
-/// How a JWS is signed. There is neither `none` nor a symmetric one: whoever can verify those can sign.
+/// A JWS's algorithm. Without `none` and symmetric algorithms, whose verifiers can sign.
 ///
 /// Source: RFC 7518, section 3.1; RFC 8037, section 3.1.
 public enum SignatureAlgorithm: String, Sendable, CaseIterable {

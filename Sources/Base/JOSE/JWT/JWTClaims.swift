@@ -2,13 +2,13 @@ public import Bytes
 public import Formats
 public import FoundationEssentials
 
-/// The claims of a JWT that is signed, whatever they are. Source: RFC 7519.
+/// The claims of a verified JWT. Source: RFC 7519.
 public struct JWTClaims: Sendable {
     /// A JSON object.
     public let values: JSON
 
     /// - Parameter payload: of a JWS whose signature was verified.
-    /// - Throws: ``JOSEError/malformed(_:)`` unless it is a JSON object, which is read strictly.
+    /// - Throws: ``JOSEError/malformed(_:)`` unless it is a JSON object, parsed strictly.
     public init(_ payload: [UInt8]) throws(JOSEError) {
         guard let values = try? JSON(payload), values.kind == .object else {
             throw .malformed("The JWT's claims cannot be read.")
@@ -18,22 +18,22 @@ public struct JWTClaims: Sendable {
 
     public subscript(name: String) -> JSON? { values[name] }
 
-    /// A claim that is one text, or several. Dots go into objects.
+    /// A claim of one text or an array of texts. A dot in the path leads into an object.
     public func list(_ path: String) -> [ExactText] {
-        // A claim may have a dot in its own name, as URLs do.
+        // First the whole path: a claim's own name may have dots, such as a URL.
         let value = values[path] ?? path.split(separator: ".").reduce(values as JSON?) { $0?[String($1)] }
         guard let value else { return [] }
         return value.asText.map { [ExactText($0)] } ?? value.asArray?.compactMap { $0.asText.map { ExactText($0) } }
             ?? []
     }
 
-    /// What claims must be like.
+    /// The accepted claims.
     public struct Rules: Sendable {
         /// `iss`.
         public var issuer: ExactText
-        /// Must be in `aud`; nil when it is not looked at.
+        /// The required audience in `aud`; nil for any.
         public var audience: ExactText?
-        /// For clocks that differ, in seconds.
+        /// The tolerance for clocks, in seconds.
         public var leeway: TimeInterval
 
         public init(issuer: ExactText, audience: ExactText?, leeway: TimeInterval = 30) {

@@ -27,7 +27,7 @@ package struct RunningLibraries: Sendable, Hashable {
             Library(name: "sqlite", version: Database.libraryVersion),
             Library(name: "libpq", version: PostgreSQLLibrary.version),
             Library(name: "libcurl", version: HTTPClientLibrary.version),
-        ], isFIPSMode: CryptoLibrary.isFIPSMode, hasMLKEM: CryptoLibrary.hasMLKEM)
+        ], isFIPSMode: CryptoLibrary.isFIPSMode, hasMLKEM: MLKEM768.isAvailable)
 
     /// `OpenSSL 3.0.22 25 Aug 2026` as `3.0.22`.
     private static func number(_ text: String) -> String {

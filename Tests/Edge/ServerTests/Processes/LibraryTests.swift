@@ -84,7 +84,7 @@ struct LibraryTests {
         let ended = try await ProgramResult.of(
             Programs.built(program), ["--version"], environment: ["OPENSSL_CONF": configuration.path])
         #expect(ended.status == 1 && ended.output.isEmpty)
-        #expect(ended.errors.contains("does not give SHA2-256") && ended.errors.contains("OPENSSL_CONF"))
+        #expect(ended.errors.contains("does not have SHA2-256") && ended.errors.contains("OPENSSL_CONF"))
         #expect(ended.errors.split(separator: "\n").count == 1, "\(ended.errors)")
     }
 
