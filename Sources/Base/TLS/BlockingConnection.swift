@@ -1,23 +1,23 @@
 import Glibc
 
-/// A TCP connection whose calls wait, each until a deadline: for programs that have nothing else to do meanwhile.
+/// A TCP connection with blocking calls, each with a deadline.
 ///
 /// One thread at a time may use it. The process must ignore SIGPIPE.
 public final class BlockingConnection: @unchecked Sendable {
     private let socket: Int32
-    /// Why the socket's own call has failed.
+    /// The error of a failed call of the socket.
     private var failure: ConnectionError?
-    /// TLS over it, once it was started.
+    /// TLS, once started.
     public private(set) var session: TLSSession?
 
-    /// Takes over a connected socket, which is closed with this.
+    /// Takes ownership of a connected socket.
     public init(taking socket: Int32) {
         self.socket = socket
         _ = fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK)
     }
 
-    /// Connects to the first of a host's addresses that answers. The next one is tried as well whenever a quarter of a
-    /// second has passed without an answer.
+    /// Connects to the first of a host's addresses that answers. After a quarter of a second without an answer, the next
+    /// one is tried as well.
     ///
     /// - Parameter host: a name or an IP address.
     public convenience init(
@@ -33,16 +33,16 @@ public final class BlockingConnection: @unchecked Sendable {
         close(socket)
     }
 
-    /// Agrees on TLS, and on who is at the other end.
+    /// Starts TLS as a client, and verifies the server.
     ///
-    /// - Parameter host: the name or address that the server's certificate must be for.
+    /// - Parameter host: the name or address for which the server's certificate must be valid.
     public func startTLS(
         _ context: TLSContext, as host: String, until deadline: ContinuousClock.Instant
     ) throws(ConnectionError) {
         try start(until: deadline) { () throws(TLSError) in try TLSSession(context, connecting: socket, to: host) }
     }
 
-    /// Agrees on TLS as a server does.
+    /// Starts TLS as a server.
     public func acceptTLS(_ context: TLSContext, until deadline: ContinuousClock.Instant) throws(ConnectionError) {
         try start(until: deadline) { () throws(TLSError) in try TLSSession(context, accepting: socket) }
     }
@@ -56,9 +56,9 @@ public final class BlockingConnection: @unchecked Sendable {
         _ = try wait(until: deadline) { new.handshake() }
     }
 
-    /// Reads what has come, at least a byte.
+    /// Reads at least one byte.
     ///
-    /// - Returns: nothing when the other side has said that no more will come.
+    /// - Returns: no bytes at the end.
     public func read(atMost count: Int, until deadline: ContinuousClock.Instant) throws(ConnectionError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: max(count, 1))
         let read = try wait(until: deadline) {
@@ -71,7 +71,6 @@ public final class BlockingConnection: @unchecked Sendable {
         return Array(bytes.prefix(read ?? 0))
     }
 
-    /// Writes all of the bytes.
     public func write(_ bytes: [UInt8], until deadline: ContinuousClock.Instant) throws(ConnectionError) {
         var position = 0
         while position < bytes.count {
@@ -88,7 +87,7 @@ public final class BlockingConnection: @unchecked Sendable {
         }
     }
 
-    /// Says that no more will be written. The other side may still write.
+    /// Ends writing. The other side may still write.
     public func finishWriting() {
         _ = session?.shutdown()
         shutdown(socket, Int32(SHUT_WR))
@@ -104,7 +103,7 @@ public final class BlockingConnection: @unchecked Sendable {
 
     /// Repeats a step until it is done.
     ///
-    /// - Returns: nil at the end of what the other side has to say.
+    /// - Returns: nil at the end.
     private func wait(
         until deadline: ContinuousClock.Instant, _ body: () -> TLSStep
     ) throws(ConnectionError) -> Int? {
@@ -133,7 +132,7 @@ public final class BlockingConnection: @unchecked Sendable {
 }
 
 extension ContinuousClock.Instant {
-    /// What is left until then, as poll(2) takes it: milliseconds, rounded up.
+    /// The remaining time for poll(2), in milliseconds, rounded up.
     var pollTime: Int32 {
         let left = ContinuousClock.now.duration(to: self)
         guard left > .zero else { return 0 }

@@ -1,9 +1,9 @@
 import Glibc
 
-/// Connects to several addresses at a time, each a little after the one before, and keeps the first that answers.
+/// Connects to several addresses, started one after another, and keeps the first that answers.
 /// Source: RFC 8305, section 5.
 struct ConnectionRace: ~Copyable {
-    /// Before the next address is tried beside those that have not answered.
+    /// Between the starts of two attempts.
     private static let pause = Duration.milliseconds(250)
 
     private var sockets: [Int32] = []
@@ -11,7 +11,7 @@ struct ConnectionRace: ~Copyable {
 
     deinit { for socket in sockets { close(socket) } }
 
-    /// - Returns: a connected socket, which does not block and is the caller's.
+    /// - Returns: a connected, non-blocking socket, owned by the caller.
     mutating func winner(
         of addresses: [HostAddress], until deadline: ContinuousClock.Instant
     ) throws(ConnectionError) -> Int32 {
@@ -25,7 +25,7 @@ struct ConnectionRace: ~Copyable {
         throw failure
     }
 
-    /// - Returns: a socket that is connected already.
+    /// - Returns: the socket, if it is connected at once.
     private mutating func start(_ address: HostAddress) -> Int32? {
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
         let socket = Glibc.socket(address.family, type, 0)
@@ -45,7 +45,7 @@ struct ConnectionRace: ~Copyable {
         return nil
     }
 
-    /// - Returns: the first socket that is connected before then; nil when none is left or the time is over.
+    /// - Returns: the first connected socket; nil when all have failed, or at the deadline.
     private mutating func wait(until time: ContinuousClock.Instant) throws(ConnectionError) -> Int32? {
         while !sockets.isEmpty {
             var entries = sockets.map { pollfd(fd: $0, events: Int16(POLLOUT), revents: 0) }

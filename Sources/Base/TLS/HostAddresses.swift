@@ -2,22 +2,22 @@ import Concurrency
 import Dispatch
 import Glibc
 
-/// An address of a socket, as the system has it.
+/// A `sockaddr`.
 struct HostAddress: Sendable {
     let family: Int32
     let bytes: [UInt8]
 
     func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         bytes.withUnsafeBytes { buffer in
-            // There is at least the family.
+            // Not empty: it holds at least the family.
             body(buffer.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: sockaddr.self), socklen_t(buffer.count))
         }
     }
 
-    /// The addresses of a host, in the order in which they should be tried.
+    /// The addresses of a host, in the order of preference.
     ///
-    /// The C library waits as long as it likes for its name servers, so that it is asked on a thread of its own. One that
-    /// is late is left behind: it ends by itself.
+    /// The C library's timeouts for name servers cannot be set, so that it is called on a thread of its own. After the
+    /// deadline its result is ignored.
     static func all(
         of host: String, _ port: UInt16, until deadline: ContinuousClock.Instant
     ) throws(ConnectionError) -> [HostAddress] {

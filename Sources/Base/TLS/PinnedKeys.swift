@@ -1,14 +1,14 @@
 import COpenSSL
 import X509
 
-/// The keys that a server may have, instead of an authority's word for it.
+/// A server's pinned keys, in place of authorities.
 final class PinnedKeys: Sendable {
     private let pins: Set<[UInt8]>
 
     init(_ pins: Set<[UInt8]>) { self.pins = pins }
 
-    /// Takes the place of all verification in a context of libssl. What is left is the handshake's proof that the server
-    /// holds the certificate's key, and the pin on that key. The pins must live as long as the context.
+    /// Replaces libssl's verification of certificates. The handshake still proves that the server holds the certificate's
+    /// key. The pins must live as long as the context.
     func install(in context: OpaquePointer) {
         SSL_CTX_set_cert_verify_callback(
             context,
@@ -18,7 +18,7 @@ final class PinnedKeys: Sendable {
                 guard let certificate = X509Certificate(sharing: certificate),
                     keys.pins.contains(certificate.keyPin)
                 else {
-                    // The server is told that its certificate was bad.
+                    // The alert to the server: bad_certificate.
                     X509_STORE_CTX_set_error(chain, X509_V_ERR_CERT_REJECTED)
                     return 0
                 }

@@ -1,11 +1,10 @@
 public import X509
 
-/// How a server speaks TLS.
 public struct TLSServerConfiguration: Sendable {
     public var identity: TLSIdentity
-    /// Whose certificates clients may show; nil: they are not asked for one. A client may always come without.
+    /// The authorities of client certificates, which are optional; nil: none are requested.
     public var clientAuthorities: [X509Certificate]?
-    /// The system's policy may ask for a newer one.
+    /// The system's policy may require a newer one.
     public var minimumVersion = TLSVersion.tlsv12
 
     public init(_ identity: TLSIdentity, clientAuthorities: [X509Certificate]? = nil) {
@@ -13,23 +12,22 @@ public struct TLSServerConfiguration: Sendable {
     }
 }
 
-/// How a client speaks TLS.
 public struct TLSClientConfiguration: Sendable {
-    /// Which servers are trusted.
+    /// The trusted servers.
     public enum Trust: Sendable {
-        /// Those that the machine's authorities vouch for, for the name or address that is called.
+        /// Servers with a certificate for the called host, by the system's authorities.
         case system
-        /// Those that these vouch for, for the name or address that is called.
+        /// Servers with a certificate for the called host, by these authorities.
         case authorities([X509Certificate])
-        /// Those with one of these keys, whatever their certificates say: SHA-256 of the SubjectPublicKeyInfo.
+        /// Servers with one of these keys (SHA-256 of the SubjectPublicKeyInfo) and any certificate.
         case pins(Set<[UInt8]>)
     }
 
     public var trust: Trust
-    /// What is shown to a server that asks for it.
+    /// For servers that request a client certificate.
     public var identity: TLSIdentity?
     public var versions = TLSVersion.tlsv12...TLSVersion.tlsv13
-    /// For tests of what is refused: OpenSSL's list for TLS 1.2 and before, with `@SECLEVEL=0` for what nobody should use.
+    /// For tests of refusals: OpenSSL's cipher list for TLS up to 1.2, with `@SECLEVEL=0` for weak ones.
     public var cipherList: String?
 
     public init(_ trust: Trust) { self.trust = trust }

@@ -4,26 +4,25 @@ import COpenSSLStart
 import Crypto
 public import X509
 
-/// One generation of a server's or client's TLS: what new connections begin with. It does not change. A reload makes a new
-/// one, and each connection keeps the one that it began with for as long as it lives.
+/// The immutable settings of new TLS sessions, of a server or a client. A reload makes a new context; each session keeps
+/// its own.
 public final class TLSContext: @unchecked Sendable {
-    /// Libssl's context (SSL_CTX), which any number of threads may use.
+    /// Libssl's context (SSL_CTX), usable from several threads.
     let pointer: OpaquePointer
     let isServer: Bool
-    /// SHA-256 of the clients' authorities: a certificate that was held against others proves nothing any more.
+    /// SHA-256 of the clients' authorities: certificates that were verified by others no longer count.
     public let clientAuthoritiesDigest: [UInt8]
-    // Libssl's context has their addresses.
+    // Retained for libssl's context, which has their addresses.
     private let tickets: TicketKeys?
     private let pins: PinnedKeys?
-    /// Whether a server's key counts instead of its certificate.
     var isPinned: Bool { pins != nil }
 
-    /// For TLS 1.2: forward secrecy and authenticated encryption only. TLS 1.3 has nothing else.
+    /// For TLS 1.2: only suites with forward secrecy and authenticated encryption, as in TLS 1.3.
     static let cipherList =
         "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:"
         + "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305"
 
-    /// - Throws: ``CertificateError`` when the system's policy does not take a key or certificate.
+    /// - Throws: ``CertificateError`` when the system's policy refuses a key or certificate.
     public init(_ configuration: TLSServerConfiguration) throws(CertificateError) {
         let new = try Self.make(TLS_server_method())
         pointer = new
@@ -37,12 +36,12 @@ public final class TLSContext: @unchecked Sendable {
         try Self.setCiphers(new, Self.cipherList)
         try Self.use(configuration.identity, in: new)
         tickets.install(in: new)
-        // Tickets need no table of sessions. One is enough for a client that comes back.
+        // Tickets need no session cache. One ticket suffices for a returning client.
         SSL_CTX_ctrl(new, SSL_CTRL_SET_SESS_CACHE_MODE, Int(SSL_SESS_CACHE_OFF), nil)
         SSL_CTX_set_num_tickets(new, 1)
         SSL_CTX_set_timeout(new, TicketKeys.period)
         Self.selectHTTP11(new)
-        // Without this a session of a client with a certificate cannot be resumed; with other authorities it must not.
+        // Required for resuming a session with a client certificate, which must not be possible with other authorities.
         _ = clientAuthoritiesDigest.withUnsafeBufferPointer {
             SSL_CTX_set_session_id_context(new, $0.baseAddress, UInt32($0.count))
         }
@@ -54,7 +53,7 @@ public final class TLSContext: @unchecked Sendable {
         ERR_clear_error()
     }
 
-    /// - Throws: ``CertificateError`` when the system's policy does not take a key or certificate.
+    /// - Throws: ``CertificateError`` when the system's policy refuses a key or certificate.
     public init(_ configuration: TLSClientConfiguration) throws(CertificateError) {
         let new = try Self.make(TLS_client_method())
         pointer = new
@@ -84,21 +83,21 @@ public final class TLSContext: @unchecked Sendable {
 
     deinit { SSL_CTX_free(pointer) }
 
-    /// For tests: as after an hour.
+    /// For tests.
     package func rotateTicketKeys() { tickets?.rotate() }
 
     private static func make(_ method: OpaquePointer?) throws(CertificateError) -> OpaquePointer {
         guard let context = SSL_CTX_new(method) else {
             ERR_clear_error()
-            throw CertificateError("libssl cannot be used: look at openssl.cnf, and at OPENSSL_CONF in the environment")
+            throw CertificateError("libssl cannot be used: see openssl.cnf, and OPENSSL_CONF in the environment")
         }
         kbs_tls_forbid(context)
-        // Buffers of 17 KiB each are let go while a connection is idle; what a partial write has not taken may move.
+        // An idle session frees its buffers of 17 KiB each. The rest of a partial write may be at another address.
         let modes =
             SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS
             | SSL_MODE_NO_AUTO_CHAIN
         SSL_CTX_ctrl(context, SSL_CTRL_MODE, Int(modes), nil)
-        // A record with its header in one call of the system.
+        // Reads a record and its header in one system call.
         SSL_CTX_ctrl(context, SSL_CTRL_SET_READ_AHEAD, 1, nil)
         return context
     }
@@ -121,7 +120,7 @@ public final class TLSContext: @unchecked Sendable {
     private static func use(_ identity: TLSIdentity, in context: OpaquePointer) throws(CertificateError) {
         for (index, certificate) in identity.chain.enumerated() {
             let isTaken = certificate.withPointer { certificate in
-                // 1: counted, not taken over.
+                // The argument 1 retains the certificate.
                 index == 0
                     ? SSL_CTX_use_certificate(context, certificate) == 1
                     : SSL_CTX_ctrl(context, SSL_CTRL_CHAIN_CERT, 1, UnsafeMutableRawPointer(certificate)) == 1
@@ -138,7 +137,7 @@ public final class TLSContext: @unchecked Sendable {
         let isWeak = [SSL_R_EE_KEY_TOO_SMALL, SSL_R_CA_KEY_TOO_SMALL, SSL_R_CA_MD_TOO_WEAK].contains(reason)
         return failure(
             isWeak
-                ? "\(certificate): \(TLSWords.weak(SSL_CTX_get_security_level(context)))"
+                ? "\(certificate): \(VerificationFailure.weak(SSL_CTX_get_security_level(context)))"
                 : "\(certificate) cannot be used for TLS")
     }
 
@@ -149,11 +148,11 @@ public final class TLSContext: @unchecked Sendable {
                 throw failure("\(authority) cannot be used as an authority")
             }
         }
-        // Also one that is not a root: it stands in the file because it is trusted.
+        // Trusts listed certificates that are not roots, too.
         X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), UInt(X509_V_FLAG_PARTIAL_CHAIN))
     }
 
-    /// Of the protocols that a client offers (ALPN), HTTP/1.1. One that offers others only is served all the same.
+    /// Selects HTTP/1.1 of a client's protocols (ALPN). A client without it is served nevertheless.
     private static func selectHTTP11(_ context: OpaquePointer) {
         SSL_CTX_set_alpn_select_cb(
             context,

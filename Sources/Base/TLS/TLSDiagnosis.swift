@@ -2,15 +2,15 @@ import COpenSSL
 import Glibc
 import X509
 
-/// Reads libssl's errors and puts them into words.
+/// Explains libssl's errors.
 struct TLSDiagnosis {
     let isServer: Bool
     let isPinned: Bool
     let isHandshakeDone: Bool
-    /// What the other side has shown and was not accepted.
+    /// The other side's refused certificate.
     let refused: X509Certificate?
 
-    /// After a call that failed with `SSL_ERROR_SSL`. Empties this thread's error queue.
+    /// The error of a call that failed with `SSL_ERROR_SSL`. Clears this thread's error queue.
     func error(_ session: OpaquePointer) -> TLSError {
         let reason = Self.firstReason()
         guard let reason else { return other(0) }
@@ -29,21 +29,21 @@ struct TLSDiagnosis {
             SSL_R_UNKNOWN_PROTOCOL, SSL_R_NO_PROTOCOLS_AVAILABLE, SSL_R_WRONG_SSL_VERSION:
             return version
         case SSL_R_INAPPROPRIATE_FALLBACK:
-            return TLSError(.version, "somebody on the way has forced an older version of TLS")
+            return TLSError(.version, "an attacker in between has forced an older version of TLS")
         case SSL_R_NO_SHARED_CIPHER, SSL_R_NO_CIPHERS_AVAILABLE, SSL_R_NO_CIPHER_MATCH, SSL_R_NO_SUITABLE_KEY_SHARE,
             SSL_R_NO_SUITABLE_GROUPS, SSL_R_NO_SHARED_GROUPS, SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM,
             SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
             return cipher
         case SSL_R_UNEXPECTED_EOF_WHILE_READING: return closed
         case SSL_R_EE_KEY_TOO_SMALL, SSL_R_CA_KEY_TOO_SMALL, SSL_R_CA_MD_TOO_WEAK, SSL_R_DH_KEY_TOO_SMALL:
-            return TLSError(.certificate, TLSWords.weak(SSL_get_security_level(session)))
-        case SSL_R_NO_RENEGOTIATION: return TLSError(.violation, "it wants to renegotiate, which is not done")
+            return TLSError(.certificate, VerificationFailure.weak(SSL_get_security_level(session)))
+        case SSL_R_NO_RENEGOTIATION: return TLSError(.violation, "it requests renegotiation, which is not supported")
         default: return other(reason)
         }
     }
 
-    /// Of libssl's own errors in this thread's queue the first, which is the cause; those of libcrypto are why it was a
-    /// signature that failed, for one. Empties the queue.
+    /// The first error of libssl in this thread's queue, which is the cause. Those of libcrypto are details. Clears the
+    /// queue.
     private static func firstReason() -> Int32? {
         var found: Int32?
         while true {
@@ -53,7 +53,7 @@ struct TLSDiagnosis {
         }
     }
 
-    /// After a call that failed with `SSL_ERROR_SYSCALL`.
+    /// The error of a call that failed with `SSL_ERROR_SYSCALL`.
     ///
     /// - Parameter code: `errno` of that call.
     func error(system code: Int32) -> TLSError {
@@ -71,20 +71,16 @@ struct TLSDiagnosis {
 
     private var version: TLSError {
         TLSError(
-            .version, "there is no version of TLS that both sides speak: this side speaks 1.2 and 1.3, or 1.3 alone")
+            .version, "the sides have no version of TLS in common: this side supports 1.2 and 1.3, or 1.3 alone")
     }
 
-    private var cipher: TLSError {
-        TLSError(.cipher, "there is no cipher suite that both sides speak")
-    }
+    private var cipher: TLSError { TLSError(.cipher, "there is no cipher suite that both sides support") }
 
     private func other(_ reason: Int32) -> TLSError {
-        TLSError(
-            isHandshakeDone ? .violation : .notTLS,
-            "what came breaks the rules of TLS (reason \(reason))")
+        TLSError(isHandshakeDone ? .violation : .notTLS, "it violates the TLS protocol (reason \(reason))")
     }
 
-    /// The other side told why it has ended the connection. Source: RFC 8446, section 6.
+    /// The error of an alert from the other side. Source: RFC 8446, section 6.
     private func alert(_ number: Int32) -> TLSError {
         let own =
             isServer
@@ -98,21 +94,21 @@ struct TLSDiagnosis {
         case 48: return TLSError(.refused, "\(own): it does not know the authority")
         case 51: return TLSError(.refused, "\(own): a signature is wrong")
         case 49: return TLSError(.refused, "it refuses the connection")
-        case 70: return TLSError(.version, "it speaks no version of TLS that this side speaks")
-        case 71: return TLSError(.cipher, "it wants stronger cryptography than this side offers")
-        case 86: return TLSError(.version, "it says that somebody on the way has forced an older version of TLS")
+        case 70: return TLSError(.version, "it supports no version of TLS that this side supports")
+        case 71: return TLSError(.cipher, "it requires stronger cryptography than this side offers")
+        case 86: return TLSError(.version, "it reports that an attacker in between has forced an older version of TLS")
         case 90: return TLSError(.closed, "it has cancelled the handshake")
         case 112: return TLSError(.refused, "it does not serve that name")
-        case 116: return TLSError(.refused, "it wants a client certificate")
+        case 116: return TLSError(.refused, "it requires a client certificate")
         case 120: return TLSError(.refused, "it does not speak HTTP/1.1 there")
         default: return TLSError(.violation, "it has ended TLS with alert \(number)")
         }
     }
 
-    /// Why a chain was not accepted.
+    /// The error of a refused chain.
     private func certificate(_ verdict: Int32, _ session: OpaquePointer) -> TLSError {
-        guard !isPinned else { return TLSError(.certificate, "its key is none of those that are pinned") }
-        let words = TLSWords(isServer: isServer, level: SSL_get_security_level(session))
-        return TLSError(.certificate, words.verdict(verdict, refused))
+        guard !isPinned else { return TLSError(.certificate, "its key is not one of the pinned keys") }
+        let failure = VerificationFailure(isServer: isServer, level: SSL_get_security_level(session))
+        return TLSError(.certificate, failure.sentence(verdict, refused))
     }
 }

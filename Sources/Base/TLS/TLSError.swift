@@ -1,26 +1,26 @@
-/// Why TLS was not spoken, or no longer.
+/// A failed or broken TLS session.
 ///
-/// The description is the end of a sentence, to stand behind an address and a colon. It holds no name of a library, and of
-/// a stranger's text only names from certificates, escaped.
+/// The description is the end of a sentence, after an address and a colon. Its only untrusted text is names from
+/// certificates, escaped.
 public struct TLSError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Kind: String, Sendable {
-        /// The other side's certificate was not accepted here.
+        /// This side refused the other side's certificate.
         case certificate
-        /// The other side did not accept ours, or wanted one.
+        /// The other side refused this side's certificate, or required one.
         case refused
-        /// No version of the protocol in common.
+        /// No common version.
         case version
-        /// No cipher suite, group or signature algorithm in common.
+        /// No common cipher suite, group or signature algorithm.
         case cipher
-        /// HTTP came without TLS.
+        /// The client sent HTTP without TLS.
         case plainHTTP
-        /// What came is not TLS at all.
+        /// The other side sent another protocol.
         case notTLS
         /// The connection ended within the handshake, or broke after it.
         case closed
-        /// The other side broke the rules of the protocol.
+        /// The other side violated the protocol.
         case violation
-        /// This side has run out of something.
+        /// Memory or descriptors are exhausted.
         case resources
     }
 

@@ -2,30 +2,29 @@ import COpenSSL
 import Glibc
 public import X509
 
-/// What became of a step of TLS on a socket that does not block.
+/// The result of a TLS call on a non-blocking socket.
 public enum TLSStep: Hashable, Sendable {
-    /// So many bytes were read or written; 0 for a handshake or shutdown that is done.
+    /// The number of bytes read or written; 0 for a completed handshake or shutdown.
     case done(Int)
-    /// Go on when the socket can be read.
+    /// Repeat the call when the socket is readable.
     case wantRead
-    /// Go on when the socket can be written.
+    /// Repeat the call when the socket is writable.
     case wantWrite
-    /// The other side has said that no more will come.
+    /// The other side has ended writing.
     case closed
-    /// Nothing more can be done with it. ``TLSError/Kind/closed`` when it merely broke off.
+    /// The session is broken; with ``TLSError/Kind/closed`` by its connection.
     case failed(TLSError)
 }
 
 /// TLS on one connection. One thread at a time may use it.
 ///
-/// It does not own the socket: close that when this is gone, or no longer used.
+/// It does not own the socket, which must be closed after its last use.
 public final class TLSSession: @unchecked Sendable {
-    /// What the connection began with.
     public let context: TLSContext
     /// Libssl's session (SSL).
     let pointer: OpaquePointer
     private var isBroken = false
-    /// The other side's certificate, when it was not accepted.
+    /// The other side's refused certificate.
     private var refused: X509Certificate?
     /// Whether ``handshake()`` is done.
     public private(set) var isEstablished = false
@@ -41,13 +40,13 @@ public final class TLSSession: @unchecked Sendable {
 
     /// The client's side.
     ///
-    /// - Parameter host: the name or IP address that is called. Unless keys are pinned, the server's certificate must be
-    ///   for it.
+    /// - Parameter host: the called name or IP address, for which the server's certificate must be valid unless keys are
+    ///   pinned.
     public init(_ context: TLSContext, connecting descriptor: Int32, to host: String) throws(TLSError) {
         (self.context, pointer) = (context, try Self.make(context, descriptor))
         SSL_set_connect_state(pointer)
         SSL_set_ex_data(pointer, 0, Unmanaged.passUnretained(self).toOpaque())
-        guard Self.expect(host, pointer) else { throw TLSError(.certificate, "\"\(host)\" is no name of a server") }
+        guard Self.expect(host, pointer) else { throw TLSError(.certificate, "\"\(host)\" is not a server's name") }
     }
 
     deinit { SSL_free(pointer) }
@@ -67,7 +66,7 @@ public final class TLSSession: @unchecked Sendable {
 
     private static func expect(_ host: String, _ session: OpaquePointer) -> Bool {
         defer { ERR_clear_error() }
-        // An address cannot stand in the handshake's server name; the certificate is held against it all the same.
+        // The handshake's server name (SNI) cannot be an address.
         if AlternativeName.address(host) != nil {
             return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), host) == 1
         }
@@ -81,16 +80,16 @@ public final class TLSSession: @unchecked Sendable {
         return isSet == 1 && SSL_set1_host(session, host) == 1
     }
 
-    /// Does what can be done of the handshake now.
+    /// Continues the handshake.
     public func handshake() -> TLSStep {
         let step = take { SSL_do_handshake(pointer) == 1 ? 0 : nil }
         if case .done = step { isEstablished = true }
-        // A client that hangs up now has not asked for anything.
+        // Within the handshake, an end is a failure.
         if case .closed = step { return .failed(diagnosis.error(system: 0)) }
         return step
     }
 
-    /// Reads what fits and has come.
+    /// Reads the received bytes that fit.
     public func read(into buffer: UnsafeMutableRawBufferPointer) -> TLSStep {
         take {
             var count = 0
@@ -98,7 +97,9 @@ public final class TLSSession: @unchecked Sendable {
         }
     }
 
-    /// Writes as much as the socket takes, which may be less than all. There must be something to write.
+    /// Writes as much as the socket takes.
+    ///
+    /// - Parameter bytes: not empty.
     public func write(_ bytes: UnsafeRawBufferPointer) -> TLSStep {
         take {
             var count = 0
@@ -106,23 +107,23 @@ public final class TLSSession: @unchecked Sendable {
         }
     }
 
-    /// Says that no more will be written. The other side may still write, and be read.
+    /// Ends writing. The other side may still write.
     public func shutdown() -> TLSStep {
         guard isEstablished else { return .done(0) }
         return take { SSL_shutdown(pointer) >= 0 ? 0 : nil }
     }
 
-    /// Whether bytes were read from the socket that ``read(into:)`` has not given yet: the socket will not announce them
+    /// Whether bytes were read from the socket that ``read(into:)`` has not returned. The socket does not announce them
     /// again.
     public var hasPending: Bool { SSL_has_pending(pointer) == 1 }
 
-    /// Whether an earlier connection's secrets were taken up, without certificates being shown again.
+    /// Whether it resumed an earlier session, without an exchange of certificates.
     public var isResumed: Bool { SSL_session_reused(pointer) == 1 }
 
     public var version: TLSVersion? { TLSVersion(rawValue: Int(SSL_version(pointer))) }
 
-    /// The certificate that the other side has shown and proven, if it was found good at the handshake, or at that of the
-    /// connection that this one resumes. It may have expired since.
+    /// The other side's certificate, if it was verified in this session's handshake, or that of the resumed one. It may have
+    /// expired since.
     public var peerCertificate: X509Certificate? {
         guard isEstablished, SSL_get_verify_result(pointer) == Int(X509_V_OK),
             let certificate = SSL_get0_peer_certificate(pointer)
@@ -130,7 +131,7 @@ public final class TLSSession: @unchecked Sendable {
         return X509Certificate(sharing: certificate)
     }
 
-    /// What the server has sent, its own certificate first. Empty on a server's side and after a resumption.
+    /// The server's chain, its own certificate first. Empty on a server's side and for a resumed session.
     public var peerChain: [X509Certificate] {
         guard isEstablished, !context.isServer, let chain = SSL_get_peer_cert_chain(pointer) else { return [] }
         return (0..<OPENSSL_sk_num(chain)).compactMap { index in
@@ -138,7 +139,7 @@ public final class TLSSession: @unchecked Sendable {
         }
     }
 
-    /// Keeps a certificate that libssl's verification refuses, which it forgets itself. Changes no verdict.
+    /// A verification callback that stores a refused certificate for ``TLSDiagnosis``, without changing the verdict.
     static let noteRefusal: @convention(c) (Int32, OpaquePointer?) -> Int32 = { verdict, chain in
         guard verdict != 1, let chain, let certificate = X509_STORE_CTX_get0_cert(chain),
             let session = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()),
@@ -153,15 +154,15 @@ public final class TLSSession: @unchecked Sendable {
             isServer: context.isServer, isPinned: context.isPinned, isHandshakeDone: isEstablished, refused: refused)
     }
 
-    /// - Parameter call: returns nil when it did not succeed.
+    /// - Parameter call: returns nil on failure.
     private func take(_ call: () -> Int?) -> TLSStep {
         guard !isBroken else { return .failed(TLSError(.closed, "the connection broke")) }
-        // What another call has left would be taken for this one's.
+        // An earlier call's error would be taken for this one's.
         ERR_clear_error()
         errno = 0
         if let count = call() { return .done(count) }
         let system = errno
-        // The call's own result only tells success from failure here.
+        // -1 stands for the failed call's result.
         switch SSL_get_error(pointer, -1) {
         case SSL_ERROR_WANT_READ: return .wantRead
         case SSL_ERROR_WANT_WRITE: return .wantWrite

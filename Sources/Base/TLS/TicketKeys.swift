@@ -4,17 +4,17 @@ import Concurrency
 import Crypto
 import Glibc
 
-/// The keys that session tickets are sealed with. They are in memory only, and replaced each hour: whoever steals them
-/// learns nothing of older connections.
+/// The keys of session tickets. They are in memory only and replaced each hour, so that stolen keys do not reveal older
+/// connections.
 final class TicketKeys: Sendable {
-    /// How long a key seals tickets; it opens them for as long again.
+    /// The seconds for which a key seals tickets; it opens them for twice as long.
     static let period: Int = 3_600
 
-    /// Name, AES-256 key and code key, in one piece of memory.
+    /// Name, AES-256 key and MAC key, in one piece of memory.
     private struct Key: Sendable {
         static let nameSize = 16
         let bytes: Secret
-        /// By a clock that goes on while the machine sleeps.
+        /// By a clock that includes suspension.
         let madeAt: Int
 
         init() {
@@ -43,7 +43,7 @@ final class TicketKeys: Sendable {
         return time.tv_sec
     }
 
-    /// Puts a new key in the place of the current one, which then opens tickets only.
+    /// Replaces the current key, which only opens tickets from then on.
     func rotate() { state.withLock { $0 = State(previous: $0.current) } }
 
     private func sealing() -> Key {
@@ -66,7 +66,7 @@ final class TicketKeys: Sendable {
         }
     }
 
-    /// Gives a context of libssl these keys. They must live as long as the context.
+    /// Installs the keys in a context of libssl. They must live as long as the context.
     func install(in context: OpaquePointer) {
         // Index 0 is the application's.
         SSL_CTX_set_ex_data(context, 0, Unmanaged.passUnretained(self).toOpaque())
@@ -79,10 +79,10 @@ final class TicketKeys: Sendable {
         }
     }
 
-    // Looked up once: the callback runs in each handshake.
+    // Looked up once, for the callback of each handshake.
     private nonisolated(unsafe) static let cipher = EVP_CIPHER_fetch(nil, "AES-256-CBC", nil)
 
-    /// - Returns: 1, or −1 for an error: then the handshake fails.
+    /// - Returns: 1; −1 for an error, which fails the handshake.
     private func seal(
         _ name: UnsafeMutablePointer<UInt8>, _ vector: UnsafeMutablePointer<UInt8>, _ cipher: OpaquePointer,
         _ code: OpaquePointer
@@ -98,7 +98,7 @@ final class TicketKeys: Sendable {
         }
     }
 
-    /// - Returns: 1; 2 when a new ticket should be given; 0 for a ticket of other keys: then the handshake is a whole one.
+    /// - Returns: 1; 2 for renewing the ticket; 0 for an unknown key, which makes a full handshake; −1 for an error.
     private func open(
         _ name: UnsafeMutablePointer<UInt8>, _ vector: UnsafeMutablePointer<UInt8>, _ cipher: OpaquePointer,
         _ code: OpaquePointer

@@ -3,19 +3,18 @@ import COpenSSL
 import Formats
 import Glibc
 
-/// A name of a certificate's holder that programs compare: subjectAltName, RFC 5280, section 4.2.1.6.
+/// A name in a certificate's subjectAltName. Source: RFC 5280, section 4.2.1.6.
 public enum AlternativeName: Hashable, Sendable {
     case dns(String)
     case uri(String)
     case email(String)
     /// 4 or 16 bytes.
     case address([UInt8])
-    /// Of a kind that nothing here compares: its tag's number.
+    /// The tag's number of another kind.
     case other(UInt32)
 
-    /// A DNS name or an IP address as an operator writes it.
-    ///
-    /// - Throws: ``CertificateError`` for what is neither.
+    /// - Parameter host: a DNS name or an IP address.
+    /// - Throws: ``CertificateError`` for other text.
     public init(host: String) throws(CertificateError) {
         if let address = Self.address(host) {
             self = .address(address)
@@ -41,14 +40,14 @@ public enum AlternativeName: Hashable, Sendable {
             }
     }
 
-    /// The bytes of an IP address; nil for anything else.
+    /// The bytes of an IP address; nil for other text.
     package static func address(_ text: String) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: 16)
         if inet_pton(AF_INET, text, &bytes) == 1 { return Array(bytes.prefix(4)) }
         return inet_pton(AF_INET6, text, &bytes) == 1 ? bytes : nil
     }
 
-    /// As an operator reads it; nil for other kinds of names.
+    /// A DNS name or IP address as text; nil for other kinds.
     public var hostText: String? {
         switch self {
         case .dns(let name): name
@@ -69,7 +68,7 @@ public enum AlternativeName: Hashable, Sendable {
 }
 
 extension X509Certificate {
-    /// Its names, in their order. None when it has none, and when what it has cannot be read.
+    /// Its names, in order; empty also for a malformed extension.
     public var alternativeNames: [AlternativeName] {
         guard let contents = self.extension(NID_subject_alt_name) else { return [] }
         return (try? Self.names(contents)) ?? []
@@ -94,12 +93,12 @@ extension X509Certificate {
     private static func text(_ name: DERElement) throws(MalformedInput) -> String {
         let bytes = name.contents
         guard bytes.allSatisfy({ $0 < 0x80 && $0 != 0 }) else {
-            throw MalformedInput("subject alternative name", "it has characters that IA5String does not have")
+            throw MalformedInput("subject alternative name", "it has characters that are invalid in IA5String")
         }
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// What its key may be used for, in words; nil when it names no use, so that every use is allowed.
+    /// The uses of its key (extended key usage); nil without the extension, which allows every use.
     public var extendedKeyUsages: [String]? {
         guard let contents = self.extension(NID_ext_key_usage) else { return nil }
         guard let names = try? Self.usages(contents) else { return ["uses that cannot be read"] }

@@ -1,6 +1,6 @@
 public import FoundationEssentials
 
-/// What is to be said of a server's certificate: to the doctor, at the start, and at each renewal.
+/// A finding about a server's certificate, for the doctor, the server's start and each renewal.
 public struct CertificateFinding: Hashable, Sendable {
     public enum Subject: String, Sendable { case expiry, use, chain, names }
 
@@ -13,9 +13,8 @@ public struct CertificateFinding: Hashable, Sendable {
 
     public let subject: Subject
     public let level: Level
-    /// What was found.
     public let found: String
-    /// What to do about it; empty when nothing is.
+    /// The remedy; empty for ``Level/fine``.
     public let advice: String
 
     fileprivate init(_ subject: Subject, _ level: Level, _ found: String, do advice: String = "") {
@@ -24,14 +23,14 @@ public struct CertificateFinding: Hashable, Sendable {
 }
 
 extension TLSIdentity {
-    /// Everything that can be said without a client.
+    /// All findings.
     ///
-    /// - Parameter host: the one name or address by which the server is reached, where it has one.
+    /// - Parameter host: the server's name or address, if it has only one.
     public func findings(at now: Date, reachedAs host: String? = nil) -> [CertificateFinding] {
         [expiryFinding(at: now), useFinding, chainFinding, namesFinding(reachedAs: host)]
     }
 
-    /// Why every client refuses it; empty when none of these reasons holds.
+    /// The findings for which every client refuses it.
     public func refusals(at now: Date) -> [CertificateFinding] { findings(at: now).filter { $0.level == .problem } }
 
     private func expiryFinding(at now: Date) -> CertificateFinding {
@@ -62,7 +61,7 @@ extension TLSIdentity {
         return CertificateFinding(.use, .fine, uses.map { "it is for \($0)" } ?? "it is for every use")
     }
 
-    /// Clients are sent the file as it is: each certificate must be signed by the one after it.
+    /// Each certificate must be signed by the next, as the file is sent to clients unchanged.
     private var chainFinding: CertificateFinding {
         for (child, parent) in zip(chain, intermediates) where !child.isSigned(by: parent) {
             return CertificateFinding(
@@ -70,7 +69,7 @@ extension TLSIdentity {
                 do: "put the server's certificate first, then each one that signed the one before")
         }
         if intermediates.isEmpty, certificate.isSelfIssued {
-            return CertificateFinding(.chain, .fine, "it vouches for itself: clients must pin it or be given it")
+            return CertificateFinding(.chain, .fine, "it is self-signed: clients must pin it, or trust it")
         }
         return intermediates.isEmpty
             ? CertificateFinding(

@@ -4,28 +4,27 @@ import Formats
 public import FoundationEssentials
 import Glibc
 
-/// A certificate that is about to be signed: for `kbs tls self-signed`, and for the authorities of tests.
+/// The contents of a certificate to be signed: for `kbs tls self-signed`, and for the authorities of tests.
 public struct CertificateTemplate: Sendable {
-    /// Cut at 64 characters, which is all that X.520 allows.
+    /// Truncated to 64 characters, X.520's limit.
     public var commonName: String
     public var names: [AlternativeName] = []
     public var notBefore: Date
     public var notAfter: Date
     /// Whether its key signs certificates.
     public var isAuthority = false
-    /// None for every use.
+    /// Empty for every use.
     public var usages: [ExtendedKeyUsage] = []
 
     public init(_ commonName: String, from notBefore: Date, until notAfter: Date) {
         (self.commonName, self.notBefore, self.notAfter) = (commonName, notBefore, notAfter)
     }
 
-    /// A certificate for `key`, which its own key signs.
     public func selfSigned(by key: PrivateKey) throws(CertificateError) -> X509Certificate {
         try signed(for: key, issuer: nil, by: key)
     }
 
-    /// A certificate for `key`, which the issuer's key signs.
+    /// - Parameter key: the certificate's key.
     public func issued(
         for key: PrivateKey, by issuer: X509Certificate, _ issuerKey: PrivateKey
     ) throws(CertificateError) -> X509Certificate {
@@ -50,14 +49,14 @@ public struct CertificateTemplate: Sendable {
             && (issuer.map { $0.withPointer { X509_set_issuer_name(certificate, X509_get_subject_name($0)) } }
                 ?? X509_set_issuer_name(certificate, name)) == 1
             && key.withPointer { X509_set_pubkey(certificate, $0) } == 1
-        guard isFilled else { throw CertificateError(afterCall: "the certificate cannot be put together") }
+        guard isFilled else { throw CertificateError(afterCall: "the certificate cannot be made") }
         for (nid, isCritical, contents) in extensions(key) {
             guard Self.add(nid, isCritical, contents, to: certificate) else {
-                throw CertificateError(afterCall: "the certificate's extensions cannot be put together")
+                throw CertificateError(afterCall: "the certificate's extensions cannot be made")
             }
         }
         let isSigned = signer.withPointer { key in
-            // Ed25519 has a digest of its own.
+            // Ed25519 includes its digest.
             let digest = EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519 ? nil : EVP_sha256()
             return X509_sign(certificate, key, digest) > 0
         }
@@ -67,7 +66,7 @@ public struct CertificateTemplate: Sendable {
         return made
     }
 
-    /// 20 bytes, the first bit of which is 0 so that it is positive, and the second 1 so that it is as long.
+    /// Random, of 20 bytes: the first bit is 0 for a positive number, the second 1 for its length.
     private func setSerialNumber(of certificate: OpaquePointer) -> Bool {
         var bytes = [UInt8](repeating: 0, count: 20)
         guard RAND_bytes(&bytes, 20) == 1 else { return false }
@@ -78,7 +77,7 @@ public struct CertificateTemplate: Sendable {
     }
 
     private func setTime(_ time: UnsafeMutablePointer<ASN1_TIME>?, _ date: Date) -> Bool {
-        // Dates beyond the year 9999 cannot be said, and are no dates that anybody means.
+        // Up to the year 9999, the format's limit.
         let seconds = min(max(date.timeIntervalSince1970.rounded(.down), 0), 253_402_300_799)
         return ASN1_TIME_set(time, Int(seconds)) != nil
     }
@@ -91,7 +90,7 @@ public struct CertificateTemplate: Sendable {
             list.append((nid, critical, writer.bytes))
         }
         add(NID_basic_constraints, critical: true) { $0.sequence { if isAuthority { $0.boolean(true) } } }
-        // No key usage for others: with one, verifiers want one for signing certificates too, should it sign itself.
+        // Only for authorities: with a key usage, verifiers require certificate signing of a self-signed certificate.
         if isAuthority { add(NID_key_usage, critical: true) { $0.bitString([0b0000_0110], unusedBits: 1) } }
         if !usages.isEmpty {
             add(NID_ext_key_usage) { writer in

@@ -3,18 +3,18 @@ import COpenSSL
 
 /// The name of a certificate's subject or issuer.
 public struct DistinguishedName: Hashable, Sendable, CustomStringConvertible {
-    /// Kind and value of one part, the value escaped as RFC 4514 has it.
+    /// A part of the name: its kind and its value, escaped by RFC 4514.
     public struct Attribute: Hashable, Sendable, CustomStringConvertible {
-        /// E.g. `CN`, or numbers for a kind without a short name.
+        /// E.g. `CN`, or an object identifier.
         public let kind: String
         public let value: String
         public var description: String { "\(kind)=\(value)" }
     }
 
-    /// As they stand in the certificate, those that belong together in one list.
+    /// In the certificate's order; the attributes of a set are one list.
     public let attributes: [[Attribute]]
 
-    /// As RFC 4514 has it: the last part first.
+    /// The form of RFC 4514: the last part first.
     public var description: String {
         attributes.reversed().map { $0.map(\.description).joined(separator: "+") }.joined(separator: ",")
     }
@@ -79,7 +79,7 @@ public struct DistinguishedName: Hashable, Sendable, CustomStringConvertible {
         return escape(Array(UnsafeBufferPointer(start: bytes, count: Int(count))))
     }
 
-    /// RFC 4514, section 2.4, which also keeps a stranger's line ends and control characters out of a log.
+    /// Source: RFC 4514, section 2.4, which also escapes line ends and control characters.
     private static func escape(_ text: [UInt8]) -> String {
         let blank = UInt8(ascii: " ")
         let leading = text.prefix { $0 == blank || $0 == UInt8(ascii: "#") }.count

@@ -2,27 +2,27 @@ import Bytes
 import COpenSSL
 import Glibc
 
-/// The documents in an operator's PEM file, as OpenSSL reads it: with longer lines and blanks at their ends, which other
-/// tools write, and RFC 1421's headers.
+/// The documents in an operator's PEM file, read by OpenSSL, which allows other tools' long lines and trailing blanks, and
+/// RFC 1421's headers.
 ///
-/// The file is the operator's own. Strangers' PEM is read by Formats, strictly.
+/// Untrusted PEM is read by ``PEMDocument``, strictly.
 struct PEMFile {
     struct Document {
         let label: String
         let isEncrypted: Bool
-        /// Wiped when it goes: it may be a key.
+        /// A secret, as it may be a key.
         let der: Secret
     }
 
     let documents: [Document]
-    /// Whether a document has begun that is not whole.
+    /// Whether a document is truncated or malformed.
     let isBroken: Bool
-    /// What the file is when it is no PEM, and what to do about it.
+    /// The form of a file that is not PEM, with the remedy.
     let hint: String?
 
     init(_ file: UnsafeRawBufferPointer, _ kind: Kind) {
         if Self.byteOrderMarks.contains(where: { file.starts(with: $0) }) {
-            // OpenSSL passes over one of them. Others who are given the file would not.
+            // OpenSSL skips one of them; other programs that read the file do not.
             (documents, isBroken) = ([], false)
             hint = "it begins with a byte order mark: save it as plain text"
             return
@@ -51,7 +51,7 @@ struct PEMFile {
 
     private static let byteOrderMarks: [[UInt8]] = [[0xEF, 0xBB, 0xBF], [0xFF, 0xFE], [0xFE, 0xFF]]
 
-    /// What the file should hold.
+    /// The expected contents.
     enum Kind { case certificates, key }
 
     private enum Step { case document(Document), end, broken }
@@ -78,7 +78,7 @@ struct PEMFile {
                 der: Secret(UnsafeBufferPointer(start: bytes, count: count))))
     }
 
-    /// What was found, in words: "1 certificate and 1 private key".
+    /// "1 certificate and 1 private key".
     var contents: String {
         var counts: [(label: String, count: Int)] = []
         for document in documents {
@@ -103,7 +103,7 @@ struct PEMFile {
         }
     }
 
-    /// - Returns: the end of a sentence; nil for what nothing can be said about.
+    /// - Returns: the end of a sentence; nil for an unknown form.
     private static func hint(_ file: UnsafeRawBufferPointer, _ kind: Kind) -> String? {
         let command = kind == .key ? "openssl pkey" : "openssl x509"
         if file.isEmpty { return "it is empty" }
@@ -124,10 +124,10 @@ struct PEMFile {
 }
 
 extension X509Certificate {
-    /// The certificates in a PEM file, at least one, in its order.
+    /// The certificates in a PEM file, at least one, in order.
     ///
-    /// - Parameter name: how the file is called in an error.
-    /// - Throws: ``CertificateError`` that says what the file is instead.
+    /// - Parameter name: the file's name in errors.
+    /// - Throws: ``CertificateError``, with the file's actual form.
     public static func read(pem file: [UInt8], named name: String) throws(CertificateError) -> [X509Certificate] {
         let file = file.withUnsafeBytes { PEMFile($0, .certificates) }
         let found = file.documents.filter { ["CERTIFICATE", "X509 CERTIFICATE"].contains($0.label) }

@@ -1,16 +1,17 @@
 public import Bytes
 import COpenSSL
+import Crypto
 import Formats
 import Glibc
 
-/// A private key for TLS, of a kind that libssl knows. It cannot be printed.
+/// A private key for TLS, of a type that libssl supports. It is not printable.
 public struct PrivateKey: Sendable {
     private let object: KeyObject
 
-    /// Reads the first private key in a PEM file. One with a passphrase is refused; nobody is asked for it.
+    /// Reads the first private key in a PEM file, which must not be encrypted.
     ///
-    /// - Parameter name: how the file is called in an error.
-    /// - Throws: ``CertificateError`` that says what the file is instead.
+    /// - Parameter name: the file's name in errors.
+    /// - Throws: ``CertificateError``, with the file's actual form.
     public init(pem file: Secret, named name: String) throws(CertificateError) {
         let file = file.withBytes { PEMFile($0, .key) }
         let key = file.documents.first { $0.label.hasSuffix("PRIVATE KEY") }
@@ -36,7 +37,7 @@ public struct PrivateKey: Sendable {
         object = KeyObject(owning: decoded)
     }
 
-    /// A new key on P-256: for TLS the cheapest that everybody takes.
+    /// A new key on P-256, the cheapest that every TLS client supports.
     public static func makeP256() throws(CertificateError) -> PrivateKey {
         try make("EC") { EVP_PKEY_CTX_set_group_name($0, "P-256") == 1 }
     }
@@ -46,28 +47,25 @@ public struct PrivateKey: Sendable {
         try make("RSA") { EVP_PKEY_CTX_set_rsa_keygen_bits($0, Int32(clamping: bits)) == 1 }
     }
 
-    private static func make(_ type: String, _ configure: (OpaquePointer) -> Bool) throws(CertificateError)
-        -> PrivateKey
-    {
-        let context = EVP_PKEY_CTX_new_from_name(nil, type, nil)
-        defer { EVP_PKEY_CTX_free(context) }
-        var key: OpaquePointer?
-        guard let context, EVP_PKEY_keygen_init(context) == 1, configure(context),
-            EVP_PKEY_generate(context, &key) == 1, let key
-        else { throw CertificateError(afterCall: "libcrypto cannot make a key of type \(type)") }
-        return PrivateKey(object: KeyObject(owning: key))
+    private static func make(
+        _ type: String, _ configure: (OpaquePointer) -> Bool
+    ) throws(CertificateError) -> PrivateKey {
+        guard let object = KeyObject.generate(type, configure) else {
+            throw CertificateError("libcrypto cannot make a key of type \(type)")
+        }
+        return PrivateKey(object: object)
     }
 
     private init(object: KeyObject) { self.object = object }
 
-    /// Libcrypto's key (EVP_PKEY), for as long as `body` runs.
+    /// Calls `body` with libcrypto's key (EVP_PKEY).
     package func withPointer<Result>(_ body: (OpaquePointer) -> Result) -> Result {
         withExtendedLifetime(object) { body(object.pointer) }
     }
 
     /// PKCS #8 in PEM, without a passphrase.
     public func pem() throws(CertificateError) -> Secret {
-        // Its memory is wiped when it is freed.
+        // Wiped when freed.
         guard let sink = BIO_new(BIO_s_secmem()) else {
             throw CertificateError(afterCall: "there is no memory for a key")
         }
@@ -79,21 +77,10 @@ public struct PrivateKey: Sendable {
         return Secret(UnsafeBufferPointer(start: start, count: count))
     }
 
-    /// The SubjectPublicKeyInfo's DER of its public part.
-    var publicKeyInfo: [UInt8] {
-        withPointer { key in
-            var bytes: UnsafeMutablePointer<UInt8>?
-            let count = i2d_PUBKEY(key, &bytes)
-            guard count > 0, let bytes else {
-                ERR_clear_error()
-                return []
-            }
-            defer { CRYPTO_free(bytes, #file, #line) }
-            return Array(UnsafeBufferPointer(start: bytes, count: Int(count)))
-        }
-    }
+    /// The public key's SubjectPublicKeyInfo.
+    var publicKeyInfo: [UInt8] { withPointer { key in encoded { i2d_PUBKEY(key, &$0) } } ?? [] }
 
-    /// Whether it is the private part of a certificate's key.
+    /// Whether it is the private key of a certificate.
     public func belongs(to certificate: X509Certificate) -> Bool {
         withPointer { key in
             certificate.withPointer { certificate in
@@ -106,13 +93,4 @@ public struct PrivateKey: Sendable {
 
 extension PrivateKey: Unprintable {
     public var description: String { "PrivateKey" }
-}
-
-/// Owns libcrypto's key (EVP_PKEY), which wipes its private numbers when it is freed and serves any number of threads.
-private final class KeyObject: @unchecked Sendable {
-    let pointer: OpaquePointer
-
-    init(owning pointer: OpaquePointer) { self.pointer = pointer }
-
-    deinit { EVP_PKEY_free(pointer) }
 }

@@ -2,23 +2,17 @@ public import Bytes
 import Files
 public import FoundationEssentials
 
-/// A certificate that vouches for itself, with a new P-256 key: for trials, and for guests that pin it.
+/// A self-signed certificate with a new P-256 key: for trials, and for guests that pin it.
 public struct SelfSignedCertificate: Sendable {
     public let certificate: X509Certificate
     private let key: PrivateKey
 
-    public var certificatePEM: String { certificate.pem }
-    /// SHA-256 of the certificate's DER.
-    public var certificatePin: [UInt8] { certificate.fingerprint }
-    /// SHA-256 of the SubjectPublicKeyInfo's DER (RFC 7469): outlives a renewal with the same key.
-    public var keyPin: [UInt8] { certificate.keyPin }
-
-    /// Makes one that is valid from now on, less an hour for clocks that are slow.
+    /// Makes a certificate that is valid from an hour ago, for slow clocks.
     ///
     /// - Parameters:
     ///   - names: DNS names and IP addresses; at least one.
     ///   - days: 1 to 3650.
-    /// - Throws: ``CertificateError`` for a name that is neither.
+    /// - Throws: ``CertificateError`` for other names.
     public init(names: [String], days: Int, now: Date = Date()) throws(CertificateError) {
         guard let first = names.first else {
             throw CertificateError("a certificate needs a name: --name kbs.example.org")
@@ -34,20 +28,20 @@ public struct SelfSignedCertificate: Sendable {
 
     public func keyPEM() throws(CertificateError) -> Secret { try key.pem() }
 
-    /// Writes `tls.crt` and `tls.key`, which only its owner can read.
+    /// Writes `tls.crt`, and `tls.key`, which only its owner can read.
     ///
-    /// - Throws: ``CertificateError`` when one is there and is not to be replaced; ``FileError``.
+    /// - Throws: ``CertificateError`` when one exists and is not to be replaced; ``FileError``.
     public func write(to folder: String, overwriting: Bool) throws -> (certificate: String, key: String) {
         let files = (certificate: "\(folder)/tls.crt", key: "\(folder)/tls.key")
         for path in [files.certificate, files.key] where !overwriting && File.exists(path) {
-            throw CertificateError("\(path) is there: --force replaces it, and guests that pin it must be told")
+            throw CertificateError("\(path) exists: --force replaces it, and guests that pin it need the new pin")
         }
         try Folder.make(folder)
         let secret = try keyPEM()
         try File.replace(files.key) { file throws(FileError) in
             try secret.withBytes { bytes throws(FileError) in try file.write(bytes) }
         }
-        try File.replace(files.certificate, with: Array(certificatePEM.utf8), mode: 0o644)
+        try File.replace(files.certificate, with: Array(certificate.pem.utf8), mode: 0o644)
         return files
     }
 }

@@ -1,18 +1,19 @@
 public import Bytes
 
-/// A certificate with what leads from it to a root, and its key.
+/// A certificate with its chain and its key.
 public struct TLSIdentity: Sendable {
-    /// That of the identity itself.
     public let certificate: X509Certificate
-    /// Those behind it in the file, each of which should have signed the one before.
+    /// The rest of the chain. Each certificate should have signed the one before.
     public let intermediates: [X509Certificate]
     public let key: PrivateKey
 
-    /// All certificates, the identity's own first.
+    /// The identity's own certificate and the intermediates.
     public var chain: [X509Certificate] { [certificate] + intermediates }
 
-    /// - Throws: ``CertificateError`` when there is no certificate, it ends before it begins, or the key is not its own.
-    ///   Its parts are called by the names that were given.
+    /// - Parameters:
+    ///   - chainName: the chain's name in errors.
+    ///   - keyName: the key's name in errors.
+    /// - Throws: ``CertificateError`` for an empty chain, a certificate that ends before it begins, or another key.
     public init(
         _ chain: [X509Certificate], named chainName: String = "the certificate", _ key: PrivateKey,
         named keyName: String = "the key"
@@ -27,9 +28,9 @@ public struct TLSIdentity: Sendable {
         (certificate, intermediates, self.key) = (first, Array(chain.dropFirst()), key)
     }
 
-    /// Reads two PEM files' contents.
+    /// Reads the contents of two PEM files.
     ///
-    /// - Throws: ``CertificateError`` that says which is wrong, and how.
+    /// - Throws: ``CertificateError``, with the faulty file's name.
     public init(
         certificates: [UInt8], named chainName: String, key: Secret, named keyName: String
     ) throws(CertificateError) {

@@ -4,15 +4,14 @@ import Formats
 public import FoundationEssentials
 import Glibc
 
-/// A certificate as TLS uses it.
+/// A certificate for TLS.
 ///
-/// What hardware vendors issue is read by Evidence, which is stricter in some points and must be laxer in others.
+/// Hardware vendors' certificates are read by Evidence, which is stricter in some points and must be laxer in others.
 public struct X509Certificate: Sendable {
-    /// The whole certificate.
     public let der: [UInt8]
     private let object: CertificateObject
 
-    /// - Throws: ``CertificateError`` when the bytes are not one certificate with nothing behind it.
+    /// - Throws: ``CertificateError`` unless the bytes are exactly one certificate.
     public init(der: [UInt8]) throws(CertificateError) {
         let decoded = der.withUnsafeBufferPointer { bytes -> OpaquePointer? in
             var position = bytes.baseAddress
@@ -23,27 +22,21 @@ public struct X509Certificate: Sendable {
             }
             return certificate
         }
-        guard let decoded else { throw CertificateError(afterCall: "it is no certificate, or one that is cut short") }
+        guard let decoded else { throw CertificateError(afterCall: "it is not a certificate, or is truncated") }
         (object, self.der) = (CertificateObject(owning: decoded), der)
     }
 
-    /// Shares a certificate that libssl has.
+    /// Shares libssl's certificate.
     ///
-    /// - Parameter pointer: of type X509. It is counted, so that the caller keeps what it has.
+    /// - Parameter pointer: of type X509; retained.
     package init?(sharing pointer: OpaquePointer) {
         guard X509_up_ref(pointer) == 1 else { return nil }
         object = CertificateObject(owning: pointer)
-        var bytes: UnsafeMutablePointer<UInt8>?
-        let count = i2d_X509(pointer, &bytes)
-        guard count > 0, let bytes else {
-            ERR_clear_error()
-            return nil
-        }
-        der = Array(UnsafeBufferPointer(start: bytes, count: Int(count)))
-        CRYPTO_free(bytes, #file, #line)
+        guard let der = encoded({ i2d_X509(pointer, &$0) }) else { return nil }
+        self.der = der
     }
 
-    /// Libcrypto's certificate (X509), for as long as `body` runs.
+    /// Calls `body` with libcrypto's certificate (X509).
     package func withPointer<Result>(_ body: (OpaquePointer) -> Result) -> Result {
         withExtendedLifetime(object) { body(object.pointer) }
     }
@@ -51,27 +44,18 @@ public struct X509Certificate: Sendable {
     /// SHA-256 of the certificate.
     public var fingerprint: [UInt8] { Array(SHA256.hash(data: der)) }
 
-    /// SHA-256 of the SubjectPublicKeyInfo's DER (RFC 7469): outlives a renewal with the same key.
+    /// SHA-256 of the SubjectPublicKeyInfo (RFC 7469), which a renewal with the same key keeps.
     public var keyPin: [UInt8] { Array(SHA256.hash(data: publicKeyInfo)) }
 
-    /// The SubjectPublicKeyInfo's DER, as it stands in the certificate.
+    /// The SubjectPublicKeyInfo.
     public var publicKeyInfo: [UInt8] {
-        withPointer { certificate in
-            var bytes: UnsafeMutablePointer<UInt8>?
-            let count = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &bytes)
-            guard count > 0, let bytes else {
-                ERR_clear_error()
-                return []
-            }
-            defer { CRYPTO_free(bytes, #file, #line) }
-            return Array(UnsafeBufferPointer(start: bytes, count: Int(count)))
-        }
+        withPointer { certificate in encoded { i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &$0) } } ?? []
     }
 
-    /// The first second in which it is valid.
+    /// The first second of its validity.
     public var notBefore: Date { withPointer { Self.date(X509_get0_notBefore($0)) } ?? .distantFuture }
 
-    /// The last second in which it is valid.
+    /// The last second of its validity.
     public var notAfter: Date { withPointer { Self.date(X509_get0_notAfter($0)) } ?? .distantPast }
 
     private static func date(_ time: UnsafePointer<ASN1_TIME>?) -> Date? {
@@ -83,7 +67,7 @@ public struct X509Certificate: Sendable {
         return Date(timeIntervalSince1970: Double(timegm(&parts)))
     }
 
-    /// Bytes in hex with colons between, each without a zero before it.
+    /// Bytes in hex without leading zeros, separated by colons.
     public var serialNumber: String {
         let bytes = withPointer { certificate -> [UInt8] in
             guard let number = X509_get0_serialNumber(certificate), let start = number.pointee.data else { return [] }
@@ -96,7 +80,7 @@ public struct X509Certificate: Sendable {
 
     public var issuer: DistinguishedName { withPointer { DistinguishedName(X509_get_issuer_name($0)) } }
 
-    /// Whether it names itself as its issuer, as a root does.
+    /// Whether its issuer is its subject, as for a root.
     public var isSelfIssued: Bool {
         withPointer { X509_NAME_cmp(X509_get_subject_name($0), X509_get_issuer_name($0)) == 0 }
     }
@@ -104,7 +88,7 @@ public struct X509Certificate: Sendable {
     /// Whether its key may sign certificates.
     public var isAuthority: Bool { withPointer { X509_check_ca($0) >= 1 } }
 
-    /// Whether `issuer`'s name stands in this certificate and its key has signed it.
+    /// Whether `issuer` has the issuer's name, and its key has signed this certificate.
     public func isSigned(by issuer: X509Certificate) -> Bool {
         withPointer { certificate in
             issuer.withPointer { issuer in
@@ -117,7 +101,7 @@ public struct X509Certificate: Sendable {
         }
     }
 
-    /// Whether it may be used by servers, or by clients: by its key usage and its extended key usage, where it has them.
+    /// Whether its key usage and extended key usage allow the use.
     public func isFor(_ usage: ExtendedKeyUsage) -> Bool {
         withPointer {
             defer { ERR_clear_error() }
@@ -126,7 +110,7 @@ public struct X509Certificate: Sendable {
         }
     }
 
-    /// The contents of one of its extensions; nil when it has none of that kind.
+    /// The contents of an extension; nil without it.
     func `extension`(_ nid: Int32) -> [UInt8]? {
         withPointer { certificate in
             let index = X509_get_ext_by_NID(certificate, nid, -1)
@@ -137,7 +121,6 @@ public struct X509Certificate: Sendable {
         }
     }
 
-    /// As a file holds it.
     public var pem: String { PEMDocument(label: "CERTIFICATE", der: der).text }
 }
 
@@ -147,14 +130,14 @@ extension X509Certificate: Hashable {
 }
 
 extension X509Certificate: CustomStringConvertible {
-    /// For an operator: its subject and serial number.
+    /// Its subject and serial number.
     public var description: String { "\(subject), serial \(serialNumber)" }
 }
 
-/// What a certificate's key may be used for.
+/// A use of a certificate's key.
 public enum ExtendedKeyUsage: Hashable, Sendable { case servers, clients }
 
-/// Owns libcrypto's certificate (X509), which any number of threads may read.
+/// Owns libcrypto's certificate (X509), which several threads may read.
 private final class CertificateObject: @unchecked Sendable {
     let pointer: OpaquePointer
 

@@ -35,10 +35,10 @@ struct TLSCommand: ParsableCommand {
                   --tls-key \(files.key)
 
                 To pin its public key:
-                  kbs guest unlock --pin sha256:\(Hex.encode(made.keyPin))
-                  curl --pinnedpubkey sha256//\(made.keyPin.base64)
+                  kbs guest unlock --pin sha256:\(Hex.encode(made.certificate.keyPin))
+                  curl --pinnedpubkey sha256//\(made.certificate.keyPin.base64)
 
-                SHA-256 of the certificate: \(Hex.encode(made.certificatePin))
+                SHA-256 of the certificate: \(Hex.encode(made.certificate.fingerprint))
                 """)
         }
     }

@@ -46,7 +46,7 @@ struct SecureTests {
         let own = try SelfSignedCertificate(names: ["127.0.0.1"], days: 9)
         let selfSigned = try SecureStandIn(
             try TLSIdentity([own.certificate], PrivateKey(pem: own.keyPEM(), named: "key")))
-        #expect(try await get(selfSigned.url, trusting: Array(own.certificatePEM.utf8)).hasSuffix("hello"))
+        #expect(try await get(selfSigned.url, trusting: Array(own.certificate.pem.utf8)).hasSuffix("hello"))
         let issued = try authority.issue()
         let server = try SecureStandIn(issued)
         #expect(try await get(server.url, trusting: Array(issued.certificate.pem.utf8)).hasSuffix("hello"))

@@ -90,7 +90,7 @@ struct BlockingConnectionTests {
             try BlockingConnection(to: "127.0.0.1", port: tls.port, until: soon)
                 .startTLS(untrusting, as: "127.0.0.1", until: soon)
         }
-        #expect(refused?.description == "its key is none of those that are pinned")
+        #expect(refused?.description == "its key is not one of the pinned keys")
         let deaf = try TestListener { close($0) }
         let closed = error {
             try BlockingConnection(to: "127.0.0.1", port: deaf.port, until: soon)

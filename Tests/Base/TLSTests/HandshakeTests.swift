@@ -28,7 +28,7 @@ struct HandshakeTests {
                 } else {
                     #expect(pair.serverError?.kind == .version, "\(version): \(pair.serverStep)")
                     #expect(pair.clientError?.kind == .version, "\(version): \(pair.clientStep)")
-                    #expect(pair.clientError?.description == "it speaks no version of TLS that this side speaks")
+                    #expect(pair.clientError?.description == "it supports no version of TLS that this side supports")
                 }
             }
         }

@@ -1,10 +1,10 @@
 import COpenSSL
 
 /// Owns a key of libcrypto (EVP_PKEY), which wipes its private numbers when freed. It is usable from several threads.
-final class KeyObject: @unchecked Sendable {
-    let pointer: OpaquePointer
+package final class KeyObject: @unchecked Sendable {
+    package let pointer: OpaquePointer
 
-    init(owning pointer: OpaquePointer) { self.pointer = pointer }
+    package init(owning pointer: OpaquePointer) { self.pointer = pointer }
 
     deinit { EVP_PKEY_free(pointer) }
 
@@ -52,7 +52,7 @@ final class KeyObject: @unchecked Sendable {
     ///
     /// - Parameter configure: sets the key's parameters, and returns false on failure.
     /// - Returns: nil when libcrypto cannot make one.
-    static func generate(_ type: String, _ configure: (OpaquePointer) -> Bool) -> KeyObject? {
+    package static func generate(_ type: String, _ configure: (OpaquePointer) -> Bool) -> KeyObject? {
         guard let context = KeyContext(type: type) else { return nil }
         return generate(context, configure)
     }

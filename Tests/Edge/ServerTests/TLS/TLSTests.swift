@@ -300,9 +300,9 @@ struct TLSFilesTests {
                 .dns("kbs.example"), .dns("*.kbs.example"), .address([192, 0, 2, 1]),
                 .address([0x20, 0x01, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [1]),
             ])
-        let der = try #require(try X509Certificate.read(pem: Array(made.certificatePEM.utf8), named: "it").first).der
-        #expect(made.certificatePin == Array(SHA256.hash(data: der)))
-        #expect(made.keyPin == Array(SHA256.hash(data: made.certificate.publicKeyInfo)))
+        let der = try #require(try X509Certificate.read(pem: Array(made.certificate.pem.utf8), named: "it").first).der
+        #expect(made.certificate.fingerprint == Array(SHA256.hash(data: der)))
+        #expect(made.certificate.keyPin == Array(SHA256.hash(data: made.certificate.publicKeyInfo)))
         let out = folder.file("out").path
         let files = try made.write(to: out, overwriting: false)
         let mode = try FileManager.default.attributesOfItem(atPath: files.key)[.posixPermissions] as? NSNumber

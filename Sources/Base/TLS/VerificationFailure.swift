@@ -1,20 +1,20 @@
 import COpenSSL
 import X509
 
-/// What is wrong with a certificate, in words.
-struct TLSWords {
+/// Explains a refused certificate.
+struct VerificationFailure {
     let isServer: Bool
-    /// The security level, as OpenSSL counts it.
+    /// OpenSSL's security level.
     let level: Int32
 
     static func weak(_ level: Int32) -> String {
-        "a key or digest is too weak for this system's security level \(level): RSA under 2,048 bits and SHA-1 are, for one"
+        "a key or digest is too weak for this system's security level \(level), such as RSA under 2,048 bits or SHA-1"
     }
 
     /// - Parameters:
-    ///   - verdict: one of the X509_V_ERR numbers.
-    ///   - certificate: of the other side.
-    func verdict(_ verdict: Int32, _ certificate: X509Certificate?) -> String {
+    ///   - verdict: an X509_V_ERR number.
+    ///   - certificate: the other side's.
+    func sentence(_ verdict: Int32, _ certificate: X509Certificate?) -> String {
         let whose = isServer ? "the client's certificate" : "its certificate"
         let issuer = certificate.map { " (\($0.issuer))" } ?? ""
         switch verdict {
@@ -34,8 +34,8 @@ struct TLSWords {
         case X509_V_ERR_EE_KEY_TOO_SMALL, X509_V_ERR_CA_KEY_TOO_SMALL, X509_V_ERR_CA_MD_TOO_WEAK:
             return "\(whose): \(Self.weak(level))"
         case X509_V_ERR_INVALID_CA, X509_V_ERR_PATH_LENGTH_EXCEEDED, X509_V_ERR_INVALID_NON_CA:
-            return "the chain of \(whose) goes through one that may not sign others"
-        default: return "\(whose) was not accepted (reason \(verdict))"
+            return "the chain of \(whose) has an issuer that is not an authority"
+        default: return "\(whose) was refused (reason \(verdict))"
         }
     }
 }
