@@ -1,27 +1,26 @@
 import CLibPQ
 import Glibc
 
-/// One connection. Only the thread that owns it uses it.
+/// A connection, for the thread that owns it.
 ///
-/// It is in libpq's pipeline mode: any number of statements goes out at once, and their answers come back in turn.
+/// It is in libpq's pipeline mode: several statements are sent at once, and their answers are received in order.
 public final class Connection {
-    /// What a statement came to.
+    /// A statement's answer.
     public enum Answer {
         case result(QueryResult)
         case error(PostgreSQLError)
-        /// It was not run, as one before it failed.
+        /// Not run, as an earlier statement failed.
         case skipped
     }
 
     private let handle: OpaquePointer
-    /// The name of each statement that is prepared here.
+    /// The names of prepared statements, by text.
     private var names: [String: String] = [:]
 
-    /// Connects, which may take as long as the configuration's `connect_timeout` for each host.
+    /// Connects, within the configuration's `connect_timeout` for each host.
     ///
     /// - Parameter application: the connection's name in `pg_stat_activity`.
-    /// - Throws: ``ConnectionBroken`` when no host can be used now, ``PostgreSQLUnusable`` when the database is not one
-    ///   that this program can use.
+    /// - Throws: ``ConnectionBroken`` when no host is available, ``PostgreSQLUnusable`` for an unsuitable database.
     public init(_ configuration: PostgreSQLConfiguration, _ limits: Limits, application: String) throws {
         let parameters = try configuration.parameters(application: application)
         let handle = Self.withStrings(parameters.map(\.keyword)) { keywords in
@@ -38,7 +37,7 @@ public final class Connection {
                 description: "The database's encoding is not UTF8: create one with `CREATE DATABASE … ENCODING 'UTF8'`."
             )
         }
-        // Otherwise notices would go to the standard error.
+        // Discards notices, which libpq writes to standard error.
         PQsetNoticeProcessor(handle, { _, _ in }, nil)
         guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else {
             throw broken("cannot use pipeline mode")
@@ -49,11 +48,11 @@ public final class Connection {
 
     deinit { PQfinish(handle) }
 
-    /// What a connection is for decides how long the server lets it take.
+    /// The server's limits for a connection, by its purpose.
     public struct Limits: Sendable {
-        /// For each statement.
+        /// The timeout of a statement.
         let statement: Duration
-        /// Whether a plan may read a whole table.
+        /// Whether plans may scan whole tables.
         let scansTables: Bool
 
         public init(statement: Duration, scansTables: Bool) {
@@ -63,18 +62,18 @@ public final class Connection {
         fileprivate func query(_ timeout: Duration) -> Query {
             let settings: [(name: String, value: String)] = [
                 ("statement_timeout", milliseconds(statement)),
-                // Longer than a process that was cut off can hold a lock (below), and shorter than a request waits.
+                // Longer than a lost process can hold a lock (below), and shorter than a request waits.
                 ("lock_timeout", milliseconds(min(statement, timeout) * 3 / 5)),
-                // Between two statements of a transaction nobody waits for anything but the processor. Who holds a row
-                // and is cut off, or stopped, holds up everyone else for this long.
+                // The longest time for which a lost or stopped process blocks others by a row's lock. Between the
+                // statements of a transaction, a process waits for the processor only.
                 ("idle_in_transaction_session_timeout", milliseconds(min(.seconds(2), timeout * 2 / 5))),
                 ("default_transaction_isolation", "read committed"), ("jit", "off"),
-                // The statistics of a table that was empty a moment ago make the planner choose to read all of it for
-                // one row, and a prepared statement keeps its plan.
+                // With a just filled table's outdated statistics, the planner chooses a scan for one row, and a prepared
+                // statement keeps its plan.
                 ("enable_seqscan", scansTables ? "on" : "off"), ("extra_float_digits", "1"),
             ]
             let calls = settings.map { "set_config('\($0.name)', '\($0.value)', false)" }
-            // Acknowledged means durable, whatever the database's default is. The other settings are stricter.
+            // A commit must be durable. The values other than `off` are stricter.
             return Query(
                 """
                 SELECT \(calls.joined(separator: ", ")), set_config('synchronous_commit', CASE
@@ -88,12 +87,12 @@ public final class Connection {
 
     /// Sends statements at once and waits for all answers.
     ///
-    /// After one that fails none is run. Outside of `BEGIN` and `COMMIT` they are one transaction.
+    /// After a failed statement the others are skipped. Outside of `BEGIN` and `COMMIT` they are one transaction.
     ///
-    /// - Returns: as many answers as there are statements.
-    /// - Throws: ``ConnectionBroken``, also when `deadline` has passed. Then the connection must not be used again.
+    /// - Returns: an answer for each statement.
+    /// - Throws: ``ConnectionBroken``, also at the deadline. The connection must not be used afterwards.
     public func run(_ queries: [Query], until deadline: ContinuousClock.Instant) throws(ConnectionBroken) -> [Answer] {
-        /// What the answers that come belong to.
+        /// The statements of the expected results; `sql` for the preparation of one.
         var expected: [(sql: String?, index: Int)] = []
         var newNames: [String: String] = [:]
         for (index, query) in queries.enumerated() {
@@ -143,7 +142,7 @@ public final class Connection {
         let count = Int32(query.places.count)
         let formats = [Int32](repeating: 1, count: query.places.count)
         let lengths = query.places.map { Int32(clamping: $0?.count ?? 0) }
-        // One byte more, so that an empty value has an address too: none means NULL.
+        // With a spare byte, so that an empty value has an address: a null pointer means NULL.
         let sent = (query.bytes + [0]).withUnsafeBytes { bytes in
             let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
             let values = query.places.map { place in place.flatMap { start?.advanced(by: $0.lowerBound) } }
@@ -153,7 +152,7 @@ public final class Connection {
         guard sent == 1 else { throw broken("cannot send") }
     }
 
-    /// The next result, or `nil` at the end of a statement's.
+    /// The next result; nil at the end of a statement's results.
     private func receive(until deadline: ContinuousClock.Instant) throws(ConnectionBroken) -> OpaquePointer? {
         while true {
             let unsent = PQflush(handle)
@@ -162,24 +161,24 @@ public final class Connection {
             var descriptor = pollfd(
                 fd: PQsocket(handle), events: Int16(unsent == 1 ? POLLIN | POLLOUT : POLLIN), revents: 0)
             let left = deadline - .now
-            guard left > .zero else { throw ConnectionBroken(description: "no answer within the time") }
+            guard left > .zero else { throw ConnectionBroken(description: "no answer in time") }
             let ready = poll(&descriptor, 1, Int32(clamping: Int(left / .milliseconds(1)) + 1))
             guard ready >= 0 || errno == EINTR else { throw broken("cannot wait") }
             if ready > 0, PQconsumeInput(handle) == 0 { throw broken("the connection is gone") }
         }
     }
 
-    private func broken(_ what: String) -> ConnectionBroken {
+    private func broken(_ failure: String) -> ConnectionBroken {
         let reason = String(cString: PQerrorMessage(handle)).split(whereSeparator: \.isNewline).joined(separator: "; ")
-        return ConnectionBroken(description: reason.isEmpty ? what : "\(what): \(reason)")
+        return ConnectionBroken(description: reason.isEmpty ? failure : "\(failure): \(reason)")
     }
 
     private static func error(_ result: OpaquePointer) -> PostgreSQLError {
-        // The fields' names are C's characters, which Swift does not import.
+        // The fields are C characters, which Swift does not import.
         func field(_ name: Character) -> String? {
             name.asciiValue.flatMap { PQresultErrorField(result, Int32($0)) }.map { String(cString: $0) }
         }
-        return PostgreSQLError(sqlState: field("C") ?? "08000", message: field("M") ?? "it did not say why")
+        return PostgreSQLError(sqlState: field("C") ?? "08000", message: field("M") ?? "no message")
     }
 
     private static func parameter(_ name: String, _ handle: OpaquePointer) -> String? {
@@ -196,7 +195,7 @@ public final class Connection {
 }
 
 extension Connection {
-    /// One statement.
+    /// Runs one statement.
     ///
     /// - Throws: ``ConnectionBroken`` or ``PostgreSQLError``.
     @discardableResult
@@ -204,9 +203,9 @@ extension Connection {
         try all([query], until: deadline)[0]
     }
 
-    /// Statements of which none may fail.
+    /// Runs statements, all of which must succeed.
     ///
-    /// - Throws: ``ConnectionBroken``, or the ``PostgreSQLError`` of the first that failed.
+    /// - Throws: ``ConnectionBroken``, or the first ``PostgreSQLError``.
     public func all(_ queries: [Query], until deadline: ContinuousClock.Instant) throws -> [QueryResult] {
         try run(queries, until: deadline).map { answer in
             switch answer {

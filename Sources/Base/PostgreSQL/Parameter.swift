@@ -1,8 +1,8 @@
-/// A value for a parameter of a statement, in PostgreSQL's binary format.
+/// A parameter's value, in PostgreSQL's binary format.
 public struct Parameter: Sendable {
-    /// The type's number: `pg_type.dat` in PostgreSQL's sources.
+    /// The type's OID. Source: `pg_type.dat` in PostgreSQL's sources.
     let type: UInt32
-    /// `nil` for NULL.
+    /// nil for NULL.
     let bytes: [UInt8]?
 
     public static func bigint(_ value: Int64?) -> Parameter {
@@ -23,8 +23,7 @@ public struct Parameter: Sendable {
 
     public static func byteas(_ values: [[UInt8]]) -> Parameter { Parameter(type: 1001, bytes: array(values, of: 17)) }
 
-    /// PostgreSQL's text has no U+0000. What holds one is sent with U+FFFD in its place, which is also what it is then
-    /// found by.
+    /// PostgreSQL's text cannot hold U+0000, which is replaced by U+FFFD, consistently for storing and searching.
     private static func bytes(of text: String) -> [UInt8] {
         text.utf8.contains(0) ? Array(text.replacing("\0", with: "\u{FFFD}").utf8) : Array(text.utf8)
     }
@@ -33,7 +32,7 @@ public struct Parameter: Sendable {
         withUnsafeBytes(of: number.bigEndian) { Array($0) }
     }
 
-    /// One dimension from 1, without nulls.
+    /// An array of one dimension from 1, without NULLs.
     private static func array(_ elements: [[UInt8]], of type: UInt32) -> [UInt8] {
         let head: [UInt32] = elements.isEmpty ? [0, 0, type] : [1, 0, type, UInt32(clamping: elements.count), 1]
         var bytes = head.flatMap { Self.bytes(of: $0) }

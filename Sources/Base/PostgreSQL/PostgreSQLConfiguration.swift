@@ -2,25 +2,24 @@ import CLibPQ
 import Files
 public import FoundationEssentials
 
-/// Where the database is, and how it is used.
+/// The database's URI, and the limits of its use.
 public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible {
-    /// A `postgres://` URI, given to libpq as it is. It may name several hosts, and hold a password.
+    /// A `postgres://` URI for libpq. It may name several hosts, and hold a password.
     let uri: String
-    /// Read at each connection, so that a password can be changed while servers run.
+    /// Read for each connection, so that a password can be changed while servers run.
     let passwordFile: URL?
-    /// How many connections a process may hold.
+    /// The most connections of a process.
     public let connections: Int
-    /// How long a request may wait in all, for a connection, for others and for its answer.
+    /// The longest wait of a request, for a connection, its queue and its answer.
     public let timeout: Duration
-    /// libpq's options as the URI says them, or as they are without it.
+    /// The URI's options, by libpq's keywords.
     private let options: [String: String]
 
     /// - Parameters:
-    ///   - uri: `postgres://user@host,host/database?option=value`. Unless it says otherwise, the server must prove that
-    ///     it is the named host (`sslmode=verify-full`) if it is not on this machine, and of several hosts the one is
-    ///     used that can be written to.
-    ///   - passwordFile: holds the user's password; white space at its end does not count.
-    ///   - connections: how many a process may hold.
+    ///   - uri: `postgres://user@host,host/database?option=value`. By default, a server on another machine must have a
+    ///     certificate for the named host (`sslmode=verify-full`), and of several hosts the writable one is used.
+    ///   - passwordFile: holds the user's password; surrounding white space is ignored.
+    ///   - connections: the most connections of a process.
     /// - Throws: ``PostgreSQLConfiguration/Unusable``.
     public init(
         uri: String, passwordFile: URL? = nil, connections: Int = 8, timeout: Duration = .seconds(5)
@@ -28,17 +27,17 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
         guard uri.hasPrefix("postgres://") || uri.hasPrefix("postgresql://") else {
             throw Unusable("it must begin with postgres://")
         }
-        // What libpq says of one that it cannot read holds the text itself, with the password in it.
+        // Without libpq's message, which quotes the text with the password.
         guard !uri.utf8.contains(0), let options = Self.parse(uri) else {
             throw Unusable(
-                "libpq cannot read it: percent-encode what is special in names and the password, and look at the options"
+                "libpq cannot read it: percent-encode special characters in names and the password, and check the options"
             )
         }
         guard (.milliseconds(100)...(.seconds(3_600))).contains(timeout) else {
             throw Unusable("the timeout must be from 100 ms to an hour")
         }
         guard passwordFile == nil || options["password"] == nil else {
-            throw Unusable("it holds a password, and a file with one is named: remove one of the two")
+            throw Unusable("it holds a password, and there is a password file: remove one of the two")
         }
         self.uri = uri
         self.passwordFile = passwordFile
@@ -47,14 +46,14 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
         self.timeout = timeout
     }
 
-    /// A URI that is none.
+    /// An invalid URI.
     public struct Unusable: Error, Sendable, Hashable, CustomStringConvertible {
         public let description: String
 
         init(_ reason: String) { description = "The database's URI cannot be used: \(reason)." }
     }
 
-    /// The hosts and the database, without the user's password.
+    /// The hosts and the database, without user and password.
     public var description: String {
         let hosts = (options["host"] ?? options["hostaddr"] ?? "").split(
             separator: ",", omittingEmptySubsequences: false)
@@ -70,21 +69,21 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
 
     // MARK: For libpq
 
-    /// Keywords with their values, the later ones before the earlier. `dbname` is the URI.
+    /// Keywords with their values. `dbname` is the URI, which overrides earlier ones.
     ///
     /// - Parameter application: the connection's name in `pg_stat_activity`.
-    /// - Throws: ``ConnectionBroken`` when the password's file cannot be read now.
+    /// - Throws: ``ConnectionBroken`` when the password file cannot be read.
     func parameters(application: String) throws -> [(keyword: String, value: String)] {
         let wait = max(2, Int(timeout.components.seconds) / 2)
-        let usual = [
-            // For each host; libpq takes no less than two seconds.
+        let defaults = [
+            // For each host; at least two seconds for libpq.
             ("connect_timeout", "\(wait)"), ("target_session_attrs", "read-write"),
             ("sslmode", isOnThisMachine ? "prefer" : "verify-full"), ("gssencmode", "disable"),
-            // A connection that a network has forgotten is found out, also one that waits.
+            // Detect a lost connection, also while waiting.
             ("keepalives_idle", "5"), ("keepalives_interval", "2"), ("keepalives_count", "3"),
             ("tcp_user_timeout", "\(Int(timeout / .milliseconds(1)))"),
         ]
-        return try usual + password()
+        return try defaults + password()
             + [("dbname", uri), ("client_encoding", "UTF8"), ("application_name", application)]
     }
 
@@ -100,18 +99,18 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
         }
     }
 
-    /// Whether a server that is not the named one is noticed.
-    public var provesServer: Bool {
+    /// Whether the server's identity is verified, or it is on this machine.
+    public var verifiesServer: Bool {
         isOnThisMachine || ["verify-full", "verify-ca"].contains(options["sslmode"] ?? "verify-full")
     }
 
-    /// Whether what is sent cannot be seen on a network, nor answered from there.
+    /// Whether all hosts are local: a Unix socket or loopback.
     public var isOnThisMachine: Bool {
         let places = [options["hostaddr"], options["host"]].compactMap(\.self)
             .flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
         return !places.isEmpty
             && places.allSatisfy { place in
-                // A Unix socket, also one without a file.
+                // A Unix socket, or an abstract one.
                 place.hasPrefix("/") || place.hasPrefix("@") || place == "localhost" || place == "::1"
                     || place.hasPrefix("127.")
                         && place.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
@@ -139,6 +138,6 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
 }
 
 extension PostgreSQLConfiguration: CustomReflectable {
-    /// Whoever prints all that something holds must not print a password either.
+    /// Without the members, of which the URI may hold a password.
     public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }

@@ -1,8 +1,6 @@
-/// What PostgreSQL answered in the place of a result.
-///
-/// Its details, which may quote rows, are left out.
+/// PostgreSQL's error, without its details, which may quote rows.
 public struct PostgreSQLError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Five characters: PostgreSQL's appendix A.
+    /// Five characters. Source: PostgreSQL's documentation, appendix A.
     public let sqlState: String
     public let message: String
 
@@ -11,51 +9,51 @@ public struct PostgreSQLError: Error, Sendable, Hashable, CustomStringConvertibl
     public init(sqlState: String, message: String) { (self.sqlState, self.message) = (sqlState, message) }
 
     public static let uniqueViolation = "23505"
-    /// Not within `statement_timeout`.
+    /// `statement_timeout` has passed.
     public static let queryCancelled = "57014"
 }
 
-/// A connection that cannot be used any more. Whether what was sent last was done is not known.
+/// A broken connection. Whether its last statements were run is unknown.
 public struct ConnectionBroken: Error, Sendable, CustomStringConvertible {
     public let description: String
 }
 
-/// An answer has another form than was asked for.
+/// A result of another form than requested.
 public struct MalformedResult: Error, Sendable, CustomStringConvertible {
     public let description: String
 }
 
-/// The database that was asked for cannot be used, for a reason that an operator has to look at.
+/// An unsuitable database, which an operator must correct.
 public struct PostgreSQLUnusable: Error, Sendable, Hashable, CustomStringConvertible {
     public let description: String
 
     public init(description: String) { self.description = description }
 }
 
-/// What to do about an error that PostgreSQL answered with.
+/// The reaction to an error of PostgreSQL.
 public enum Remedy: Sendable, Equatable {
-    /// The same again, alone: it and others were in each other's way.
+    /// Retry alone: the transaction conflicted with others.
     case again
-    /// The same again on another connection: this server, or this connection, is not of use now.
+    /// Retry on another connection: this server or connection is not usable now.
     case elsewhere
-    /// Nothing that can be done here within a request's time.
+    /// Retry later than within a request.
     case later(seconds: Int)
-    /// It is wrong.
+    /// A permanent error.
     case none
 
     public init(_ error: PostgreSQLError) {
         switch error.sqlState {
-        // Serialisation failure, deadlock, a lock that was not free in time.
+        // Serialisation failure, deadlock, lock timeout.
         case "40001", "40P01", "55P03": self = .again
         // A read-only transaction: a failover made this server the standby.
         case "25006": self = .elsewhere
-        // Shutdown, crash of another backend, not yet or no longer serving; a backend that was idle for too long.
+        // Shutdown, crash of another backend, not serving yet or any more, idle timeout.
         case "57P01", "57P02", "57P03", "57P04", "57P05", "25P03": self = .elsewhere
-        // A prepared statement is gone (a pooler is between), or a migration has changed what it returns.
+        // A prepared statement is missing (by a pooler in between), or a migration has changed its result.
         case "26000", "0A000": self = .elsewhere
-        // A statement took longer than it may.
+        // Statement timeout.
         case "57014": self = .later(seconds: 5)
-        // Out of disk, memory, connections, or a configured limit; an error of the system.
+        // Disk, memory, connections or a configured limit exhausted; a system error.
         case "53000", "53100", "53200", "53300", "53400", "58000", "58030": self = .later(seconds: 30)
         default: self = error.sqlState.hasPrefix("08") ? .elsewhere : .none
         }

@@ -1,10 +1,10 @@
 import CLibPQ
 
-/// PostgreSQL's client library, libpq, as it was loaded.
+/// The loaded libpq.
 public enum PostgreSQLLibrary {
     /// E.g. `15.14`.
     public static var version: String {
-        // Since version 10 the last four digits are the minor one.
+        // The last four digits are the minor version.
         let number = PQlibVersion()
         return "\(number / 10_000).\(number % 10_000)"
     }

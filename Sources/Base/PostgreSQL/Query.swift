@@ -1,16 +1,15 @@
-/// A statement with its parameters, as it is sent. Encoded where it is made, not by the thread that sends it.
+/// A statement with its encoded parameters. They are encoded by its maker, not by the thread that sends it.
 public struct Query: Sendable {
-    /// It is prepared once on each connection, so there must be few of them: values belong into parameters.
+    /// The text, which each connection prepares once: values belong into parameters.
     public let sql: String
     let types: [UInt32]
-    /// One after the other.
+    /// The parameters' values, concatenated.
     let bytes: [UInt8]
-    /// Where each is in `bytes`; `nil` for NULL.
+    /// The range of each value in `bytes`; nil for NULL.
     let places: [Range<Int>?]
-    /// What is run once is not worth preparing.
     let isPrepared: Bool
 
-    /// - Parameter isPrepared: `false` for what is run once.
+    /// - Parameter isPrepared: false for a statement that is run once.
     public init(_ sql: String, parameters: [Parameter], isPrepared: Bool = true) {
         self.sql = sql
         self.isPrepared = isPrepared

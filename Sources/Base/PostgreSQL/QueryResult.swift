@@ -1,10 +1,10 @@
 import CLibPQ
 
-/// What a statement returned. libpq does not change a result, so threads may share it.
+/// A statement's result. It is immutable, so that threads may share it.
 public final class QueryResult: @unchecked Sendable {
     private let result: OpaquePointer
 
-    /// - Parameter result: is freed with this.
+    /// - Parameter result: owned by this object.
     init(_ result: OpaquePointer) { self.result = result }
 
     deinit { PQclear(result) }
@@ -13,21 +13,21 @@ public final class QueryResult: @unchecked Sendable {
 
     public var first: ResultRow? { PQntuples(result) > 0 ? ResultRow(result: self, index: 0) : nil }
 
-    /// How many rows it inserted, changed or deleted.
+    /// The number of rows inserted, changed or deleted.
     public var changes: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
 
-    /// E.g. `COMMIT`.
+    /// The command tag, e.g. `COMMIT`.
     public var tag: String { String(cString: PQcmdStatus(result)) }
 
-    /// The bytes of a value, or `nil` for NULL.
+    /// The bytes of a value; nil for NULL.
     ///
-    /// - Parameter type: the number that the column must have.
+    /// - Parameter types: the allowed type OIDs of the column.
     fileprivate func value<T>(
         _ row: Int32, _ column: Int, _ types: Set<UInt32>, _ body: (UnsafeRawBufferPointer) throws -> T
     ) throws -> T? {
         guard let column = Int32(exactly: column), (0..<PQnfields(result)).contains(column),
             types.contains(PQftype(result, column)), PQfformat(result, column) == 1
-        else { throw MalformedResult(description: "column \(column) of the database's answer has another type") }
+        else { throw MalformedResult(description: "column \(column) of the database's result has another type") }
         guard PQgetisnull(result, row, column) == 0 else { return nil }
         return try body(
             UnsafeRawBufferPointer(start: PQgetvalue(result, row, column), count: Int(PQgetlength(result, row, column)))
@@ -42,7 +42,7 @@ public struct ResultRow: Sendable {
 
     public func bool(_ column: Int) throws -> Bool {
         guard let value = try result.value(index, column, [16], { $0.first == 1 }) else {
-            throw MalformedResult(description: "column \(column) of the database's answer has no value")
+            throw MalformedResult(description: "column \(column) of the database's result is NULL")
         }
         return value
     }
@@ -50,7 +50,7 @@ public struct ResultRow: Sendable {
     public func optionalText(_ column: Int) throws -> String? {
         try result.value(index, column, [25]) { bytes in
             guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw MalformedResult(description: "column \(column) of the database's answer is no text")
+                throw MalformedResult(description: "column \(column) of the database's result is not text")
             }
             return text
         }

@@ -1,37 +1,33 @@
 import CSQLite
 
-/// How a database is opened.
+/// The settings of a database's connection.
 public struct Configuration: Sendable {
-    public enum JournalMode: Sendable {
-        /// A write-ahead log: readers and the one writer do not wait for each other.
-        case wal
-    }
-
-    /// Whether it is only read. A file that is not there is an error then.
+    /// Whether the file must exist, and cannot be written.
     public var readonly = false
-    /// Whether nobody can change the file while it is open. SQLite then makes no files beside it, and looks for none:
-    /// what is still in a write-ahead log is not seen.
+    /// Whether the file cannot change while it is open. SQLite then neither makes nor reads files beside it: the contents
+    /// of a write-ahead log are ignored.
     public var isImmutable = false
-    /// How long a statement waits for another connection's lock, before it fails with ``ResultCode/busy``.
+    /// The time that a statement waits for another connection's lock before it fails with ``ResultCode/busy``.
     public var busyTimeout = Duration.seconds(10)
-    /// nil leaves it as the file has it.
-    public var journalMode: JournalMode?
+    /// Whether to set a write-ahead log, with which readers and the writer do not block each other. Otherwise the file's
+    /// mode is unchanged.
+    public var usesWriteAheadLog = false
     private var preparations: [@Sendable (Database) throws -> Void] = []
 
     public init() {}
 
-    /// Has `body` called when the connection is open, before anybody else has it.
+    /// Adds a function that is called when the connection is open, before its first use.
     public mutating func prepareDatabase(_ body: @escaping @Sendable (Database) throws -> Void) {
         preparations.append(body)
     }
 
-    /// The name by which SQLite opens a path as it stands.
+    /// SQLite's name for a literal path.
     func name(_ path: String?) throws -> String {
         guard let path else { return ":memory:" }
         guard !path.isEmpty, !path.utf8.contains(0) else {
             throw DatabaseError(.cannotOpen, message: "the database's path is empty or holds a NUL character")
         }
-        // ":memory:" and "file:…" would not be files.
+        // Without a slash, ":memory:" and "file:…" would be special.
         let name = path.hasPrefix("/") ? path : "./" + path
         return isImmutable ? "file:" + Self.percentEncoded(name) + "?immutable=1" : name
     }
@@ -51,7 +47,7 @@ public struct Configuration: Sendable {
         return String(decoding: encoded, as: UTF8.self)
     }
 
-    /// A connection has no mutex: one thread at a time has it anyway.
+    /// Without SQLite's mutex, as one thread at a time uses a connection.
     func flags(_ access: Int32) -> Int32 { access | SQLITE_OPEN_NOMUTEX | (isImmutable ? SQLITE_OPEN_URI : 0) }
 
     func apply(to database: Database, _ connection: Connection) throws {
@@ -63,17 +59,18 @@ public struct Configuration: Sendable {
             kbs_sqlite3_refuse_quoted_strings(connection.pointer),
         ] where code != SQLITE_OK { throw connection.error(code, nil) }
         try database.execute(sql: "PRAGMA foreign_keys = ON")
-        // A file that is no database is found out here, and not at the first question.
+        // Detects a file that is not a database when it is opened.
         _ = try Row.fetchOne(database, sql: "SELECT * FROM sqlite_master LIMIT 1")
         for prepare in preparations { try prepare(database) }
-        if journalMode == .wal {
+        if usesWriteAheadLog {
             let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
             guard mode == "wal" else {
-                throw DatabaseError(message: "the database takes no write-ahead log; it stays in mode \(mode ?? "?")")
+                throw DatabaseError(
+                    message: "the database cannot use a write-ahead log; it stays in mode \(mode ?? "?")")
             }
         }
-        // After the log: SQLite may have been built with another default for that mode. With less than FULL a commit
-        // would be acknowledged before it is on the disk.
+        // After the journal's mode, on which SQLite's default depends. With less than FULL, a commit would be acknowledged
+        // before it is on the disk.
         if !database.isReadOnly { try database.execute(sql: "PRAGMA synchronous = FULL") }
     }
 }

@@ -1,13 +1,13 @@
 import CSQLite
 
-/// SQLite's handle, which its statements hold as long as they are there.
+/// SQLite's handle, which its statements retain.
 final class Connection {
     private(set) var pointer: OpaquePointer?
-    /// Whether this program began a transaction that it has not ended.
+    /// Whether this program has an open transaction.
     var expectsTransaction = false
 
     init(_ name: String, flags: Int32) throws {
-        // Connections without a mutex of their own are good for several threads only if the library is.
+        // Without mutexes in the library, connections cannot be used on several threads.
         guard sqlite3_threadsafe() != 0 else {
             throw DatabaseError(message: "this SQLite was built for one thread; install the distribution's")
         }
@@ -18,7 +18,7 @@ final class Connection {
     }
 
     deinit {
-        // Waits for statements that somebody still holds.
+        // SQLite closes the handle after its last statement.
         _ = sqlite3_close_v2(pointer)
     }
 
@@ -28,10 +28,10 @@ final class Connection {
         pointer = nil
     }
 
-    /// What SQLite says of the call that has just failed.
+    /// The error of the last call.
     func error(_ code: Int32, _ sql: String?) -> DatabaseError {
         let extended = pointer.map { sqlite3_extended_errcode($0) } ?? code
-        // A failure before there is a handle, or of another call than the last one, is told by its own code.
+        // Without a handle, and for another call than the handle's last, only the code is known.
         let isSame = extended & 0xFF == code & 0xFF
         let message = isSame ? pointer.flatMap { sqlite3_errmsg($0) } : sqlite3_errstr(code)
         return DatabaseError(
@@ -42,8 +42,8 @@ final class Connection {
     /// Whether a transaction is open.
     var isInsideTransaction: Bool { pointer.map { sqlite3_get_autocommit($0) == 0 } ?? false }
 
-    /// SQLite ends a transaction by itself when the disk is full, for one. What comes then would be written for good,
-    /// statement by statement.
+    /// Throws after SQLite has ended a transaction by itself, e.g. for a full disk: further statements would be committed
+    /// one by one.
     func checkTransaction(before sql: String) throws {
         guard expectsTransaction, !isInsideTransaction else { return }
         throw DatabaseError(.abort, message: "the transaction was rolled back", sql: sql)
@@ -51,7 +51,7 @@ final class Connection {
 
     /// Compiles the first statement of a text.
     ///
-    /// - Returns: the statement, nil if there are only comments and white space, and what follows it.
+    /// - Returns: the statement (nil for comments and white space alone), and the rest of the text.
     func prepare(
         _ text: ArraySlice<UInt8>, isKept: Bool
     ) throws -> (statement: Statement?, rest: ArraySlice<UInt8>) {

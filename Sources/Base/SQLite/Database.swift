@@ -1,19 +1,17 @@
 import CSQLite
 
-/// A connection to a database, for one thread at a time: by itself on a thread that it belongs to, or inside a
-/// ``DatabaseQueue``.
+/// A connection to a database, for one thread at a time: the thread that owns it, or that of a ``DatabaseQueue``.
 ///
-/// References between rows are enforced, text in double quotes is a name and never a string, and the disk has what was
-/// committed when `COMMIT` returns.
+/// Foreign keys are enforced, text in double quotes is a name and never a string, and a commit is on the disk when `COMMIT`
+/// returns.
 public final class Database {
     private let connection: Connection
     private var cache: [String: Statement] = [:]
     let isReadOnly: Bool
-    /// What those who write in one transaction leave to each other. It is forgotten with the transaction, and when a savepoint
-    /// is undone.
+    /// A value shared by the writers of a transaction, until it ends or a savepoint is rolled back.
     public var note: (any Sendable)?
 
-    /// - Parameter path: a file's, or `nil` for a database in memory. No text in it is special to SQLite.
+    /// - Parameter path: a file's literal path; nil for a database in memory.
     public init(path: String?, configuration: Configuration = Configuration()) throws {
         isReadOnly = configuration.readonly || configuration.isImmutable
         connection = try Connection(
@@ -24,17 +22,17 @@ public final class Database {
         try configuration.apply(to: self, connection)
     }
 
-    /// Fails while a statement that somebody holds is still running.
+    /// Fails while a statement is running.
     public func close() throws {
         for statement in cache.values { statement.finalize() }
         cache = [:]
         try connection.close()
     }
 
-    /// The version of the library that runs, e.g. `3.40.1`.
+    /// The loaded library's version, e.g. `3.40.1`.
     public static var libraryVersion: String { String(cString: sqlite3_libversion()) }
 
-    /// Runs one or more statements. Arguments are dealt out to them in order.
+    /// Runs one or more statements, which take the arguments in order.
     public func execute(sql: String, arguments: StatementArguments = []) throws {
         var left = arguments.values[...]
         var rest = try Self.utf8(sql)
@@ -51,10 +49,10 @@ public final class Database {
         }
     }
 
-    /// Compiles a text that is one statement.
+    /// Compiles a single statement.
     public func makeStatement(sql: String) throws -> Statement { try makeStatement(sql: sql, isKept: false) }
 
-    /// The statement of that text, which is compiled once. What writes its texts from data would fill the memory.
+    /// A statement that is compiled once and kept: its text must not be made from data.
     public func cachedStatement(sql: String) throws -> Statement {
         if let statement = cache[sql] { return statement }
         let statement = try makeStatement(sql: sql, isKept: true)
@@ -75,18 +73,18 @@ public final class Database {
 
     private static func utf8(_ sql: String) throws -> ArraySlice<UInt8> {
         let bytes = Array(sql.utf8)
-        // SQLite would take it for the end, and leave out what follows.
+        // SQLite would ignore the text after it.
         guard !bytes.contains(0) else { throw DatabaseError(message: "the statement holds a NUL character", sql: sql) }
         return bytes[...]
     }
 
-    /// Rows that the last `INSERT`, `UPDATE` or `DELETE` has written, without those that went by a reference.
+    /// Rows written by the last `INSERT`, `UPDATE` or `DELETE`, without those of foreign key actions.
     public var changesCount: Int { connection.pointer.map { Int(sqlite3_changes64($0)) } ?? 0 }
 
-    /// Rows that were written since the connection was opened.
+    /// Rows written since the connection was opened.
     public var totalChangesCount: Int { connection.pointer.map { Int(sqlite3_total_changes64($0)) } ?? 0 }
 
-    /// The number that the last row that was inserted was given.
+    /// The rowid of the last inserted row.
     public var lastInsertedRowID: Int64 { connection.pointer.map { sqlite3_last_insert_rowid($0) } ?? 0 }
 
     public func tableExists(_ name: String) throws -> Bool {
@@ -98,19 +96,19 @@ public final class Database {
 /// Transactions.
 extension Database {
     public enum TransactionKind: String, Sendable {
-        /// Locks nothing before it reads or writes.
+        /// Takes its locks when it first reads or writes.
         case deferred = "BEGIN DEFERRED TRANSACTION"
-        /// Waits at once until nobody else writes.
+        /// Takes the lock for writing at once.
         case immediate = "BEGIN IMMEDIATE TRANSACTION"
     }
 
     /// Whether a transaction is open.
     public var isInsideTransaction: Bool { connection.isInsideTransaction }
 
-    /// Runs `body` in a transaction: all of it is written when this returns, and nothing when it throws.
+    /// Runs `body` in a transaction, which is rolled back when it throws.
     ///
-    /// Should SQLite end the transaction by itself, then each further statement fails, and so does this, even if `body`
-    /// has caught the error.
+    /// If SQLite ends the transaction by itself, each further statement fails, and so does this call, even if `body` has
+    /// caught the error.
     public func inTransaction<Result>(_ kind: TransactionKind, _ body: () throws -> Result) throws -> Result {
         try run(kind.rawValue)
         connection.expectsTransaction = true
@@ -129,8 +127,7 @@ extension Database {
         }
     }
 
-    /// Runs `body` in a savepoint of the open transaction: if it throws, nothing of it is kept, and all that was done
-    /// before it is.
+    /// Runs `body` in a savepoint of the open transaction. When it throws, only its own writes are rolled back.
     public func inSavepoint<Result>(_ body: () throws -> Result) throws -> Result {
         guard isInsideTransaction || connection.expectsTransaction else {
             return try inTransaction(.deferred, body)
@@ -142,7 +139,7 @@ extension Database {
             return result
         } catch {
             note = nil
-            // When the whole transaction is gone, there is nothing to go back to.
+            // SQLite may have rolled the whole transaction back.
             if isInsideTransaction {
                 try run("ROLLBACK TRANSACTION TO SAVEPOINT inner_savepoint")
                 try run("RELEASE SAVEPOINT inner_savepoint")
@@ -151,18 +148,17 @@ extension Database {
         }
     }
 
-    /// Ends the open transaction, if there is one, and writes nothing of it.
+    /// Rolls the open transaction back, if any.
     func rollBack() {
         connection.expectsTransaction = false
         guard isInsideTransaction else { return }
-        // It fails only when a statement is still running, and then the transaction ends with the connection.
+        // It fails only while a statement is running. The transaction then ends with the connection.
         try? run("ROLLBACK TRANSACTION")
     }
 
-    /// These are needed for each write, so they are compiled once.
     private func run(_ sql: String) throws { try cachedStatement(sql: sql).execute() }
 
-    /// Runs `body`, which cannot write then.
+    /// Runs `body` with writing disabled.
     func reading<Result>(_ body: () throws -> Result) throws -> Result {
         guard !isReadOnly else { return try body() }
         try execute(sql: "PRAGMA query_only = ON")

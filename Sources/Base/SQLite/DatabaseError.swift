@@ -1,14 +1,11 @@
 import CSQLite
 
-/// Why a database did not do what it was asked.
-///
-/// It names the statement, and never the values that went with it.
+/// A database error, with the statement and without its arguments.
 public struct DatabaseError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What SQLite answered, in full: `SQLITE_CONSTRAINT_FOREIGNKEY`. It is `SQLITE_ERROR` for an error of ours.
+    /// SQLite's extended code, e.g. `SQLITE_CONSTRAINT_FOREIGNKEY`; `SQLITE_ERROR` for errors of this module.
     public let extendedResultCode: ResultCode
-    /// What is wrong, as SQLite or the caller says it.
     public let message: String
-    /// The statement that failed.
+    /// The failed statement.
     public let sql: String?
 
     public init(_ code: ResultCode = .error, message: String, sql: String? = nil) {
@@ -17,7 +14,7 @@ public struct DatabaseError: Error, Hashable, Sendable, CustomStringConvertible 
         self.sql = sql
     }
 
-    /// The kind of failure: `SQLITE_CONSTRAINT`, whichever constraint it was.
+    /// The primary code, e.g. `SQLITE_CONSTRAINT`.
     public var resultCode: ResultCode { ResultCode(rawValue: extendedResultCode.rawValue & 0xFF) }
 
     public var description: String {
@@ -26,7 +23,7 @@ public struct DatabaseError: Error, Hashable, Sendable, CustomStringConvertible 
     }
 }
 
-/// SQLite's result codes, those that a caller may tell apart.
+/// SQLite's result codes that callers distinguish.
 public struct ResultCode: RawRepresentable, Hashable, Sendable {
     public let rawValue: Int32
 
@@ -34,9 +31,9 @@ public struct ResultCode: RawRepresentable, Hashable, Sendable {
 
     /// `SQLITE_ERROR`
     public static let error = ResultCode(rawValue: SQLITE_ERROR)
-    /// `SQLITE_ABORT`: the transaction was rolled back by SQLite itself.
+    /// `SQLITE_ABORT`: SQLite has rolled the transaction back.
     public static let abort = ResultCode(rawValue: SQLITE_ABORT)
-    /// `SQLITE_BUSY`: another process was at work for longer than ``Configuration/busyTimeout``.
+    /// `SQLITE_BUSY`: another connection held its lock for longer than ``Configuration/busyTimeout``.
     public static let busy = ResultCode(rawValue: SQLITE_BUSY)
     /// `SQLITE_READONLY`
     public static let readOnly = ResultCode(rawValue: SQLITE_READONLY)
@@ -44,7 +41,7 @@ public struct ResultCode: RawRepresentable, Hashable, Sendable {
     public static let cannotOpen = ResultCode(rawValue: SQLITE_CANTOPEN)
     /// `SQLITE_CONSTRAINT`
     public static let constraint = ResultCode(rawValue: SQLITE_CONSTRAINT)
-    /// `SQLITE_MISMATCH`: a value is of another type than the one asked for.
+    /// `SQLITE_MISMATCH`: a value has another type than the requested one.
     public static let mismatch = ResultCode(rawValue: SQLITE_MISMATCH)
     /// `SQLITE_NOTADB`
     public static let notADatabase = ResultCode(rawValue: SQLITE_NOTADB)

@@ -1,12 +1,12 @@
 import Concurrency
 
-/// A connection to a database that one caller at a time has; the others wait, each on its own thread.
+/// A connection to a database, used by one caller at a time; others block.
 ///
-/// What is handed to it must not call it again, nor let the ``Database`` out.
+/// The functions passed to it must neither call it again nor let the ``Database`` escape.
 public final class DatabaseQueue: Sendable {
     private let database: Lock<Database>
 
-    /// Opens a file, and makes it unless the configuration is to read only.
+    /// Opens a file, and makes it if missing, unless the configuration is read-only.
     public init(path: String, configuration: Configuration = Configuration()) throws {
         database = Lock(try Database(path: path, configuration: configuration))
     }
@@ -16,17 +16,16 @@ public final class DatabaseQueue: Sendable {
         database = Lock(try Database(path: nil, configuration: configuration))
     }
 
-    /// Waits for who has it, and closes the connection.
     public func close() throws { try database.withLock { try $0.close() } }
 
-    /// Reads one state of the database, in a transaction. A statement that writes fails.
+    /// Reads in a transaction, so that all statements see one state. Writing fails.
     public func read<Result>(_ body: (Database) throws -> Result) throws -> Result {
         try database.withLock { database in
             try database.reading { try database.inTransaction(.deferred) { try body(database) } }
         }
     }
 
-    /// Reads without a transaction: each statement sees one state of its own. A statement that writes fails.
+    /// Reads without a transaction: each statement sees the current state. Writing fails.
     public func readWithoutTransaction<Result>(_ body: (Database) throws -> Result) throws -> Result {
         try database.withLock { database in
             try database.reading { try Self.endingTransactions(of: database) { try body(database) } }
@@ -38,12 +37,12 @@ public final class DatabaseQueue: Sendable {
         try database.withLock { database in try database.inTransaction(.immediate) { try body(database) } }
     }
 
-    /// Reads and writes; what is to be one step needs ``Database/inTransaction(_:_:)``.
+    /// Reads and writes without a transaction, unless the caller begins one (``Database/inTransaction(_:_:)``).
     public func writeWithoutTransaction<Result>(_ body: (Database) throws -> Result) throws -> Result {
         try database.withLock { database in try Self.endingTransactions(of: database) { try body(database) } }
     }
 
-    /// The next caller would work on in a transaction that was left open.
+    /// Rolls back a transaction that `body` leaves open, which the next caller would continue.
     private static func endingTransactions<Result>(
         of database: Database, _ body: () throws -> Result
     ) throws -> Result {

@@ -1,4 +1,4 @@
-/// A value in a row, of one of SQLite's five types.
+/// A value of one of SQLite's five types.
 public enum DatabaseValue: Hashable, Sendable {
     case null
     case integer(Int64)
@@ -6,7 +6,7 @@ public enum DatabaseValue: Hashable, Sendable {
     case text(String)
     case blob([UInt8])
 
-    /// The type's name, as an error says it.
+    /// The type's name in errors.
     var kind: String {
         switch self {
         case .null: "NULL"
@@ -18,11 +18,11 @@ public enum DatabaseValue: Hashable, Sendable {
     }
 }
 
-/// A type whose values are kept in columns. Nothing is converted on the way: text is no number, and no blob.
+/// A type of column values. Text, numbers and blobs are not converted into each other.
 public protocol DatabaseValueConvertible {
     var databaseValue: DatabaseValue { get }
 
-    /// Returns nil for a value that this type cannot hold.
+    /// - Returns: nil for a value of another type.
     init?(databaseValue: DatabaseValue)
 }
 
@@ -69,7 +69,7 @@ extension String: DatabaseValueConvertible {
     }
 }
 
-/// A blob. One without bytes is not NULL.
+/// A blob. An empty one is not NULL.
 extension Array: DatabaseValueConvertible where Element == UInt8 {
     public var databaseValue: DatabaseValue { .blob(self) }
 

@@ -1,12 +1,12 @@
 import CSQLite
 
-/// A row that was read, with all its values: it stays as it is when the statement goes on.
+/// A copy of a row's values.
 public struct Row: Hashable, Sendable {
     private let values: [DatabaseValue]
     /// For errors.
     private let sql: String
 
-    /// Copies the row at which a statement stands.
+    /// Copies a statement's current row.
     init(of statement: OpaquePointer, _ sql: String) throws {
         var values: [DatabaseValue] = []
         let count = sqlite3_data_count(statement)
@@ -16,13 +16,12 @@ public struct Row: Hashable, Sendable {
         self.sql = sql
     }
 
-    /// How many columns it has.
+    /// The number of columns.
     public var count: Int { values.count }
 
-    /// The value of a column, the first being 0.
+    /// The value of a column, counted from 0.
     ///
-    /// - Throws: `DatabaseError` when there is no such column, or when it holds a value of another type. A row is
-    ///   outside bytes: whoever can write to the file can have put anything into it.
+    /// - Throws: `DatabaseError` without this column, or for a value of another type: the file is untrusted input.
     public subscript<Value: DatabaseValueConvertible>(index: Int) -> Value {
         get throws {
             guard let value = Value(databaseValue: try value(index)) else { throw mismatch(index, "\(Value.self)") }
@@ -77,7 +76,7 @@ public struct Row: Hashable, Sendable {
         case SQLITE_INTEGER: return .integer(sqlite3_column_int64(statement, index))
         case SQLITE_FLOAT: return .real(sqlite3_column_double(statement, index))
         case SQLITE_TEXT:
-            // The text first: asked for it, SQLite may change what it has, and its length with it.
+            // The text before its length: SQLite may convert it.
             guard let text = sqlite3_column_text(statement, index) else {
                 throw DatabaseError(ResultCode(rawValue: SQLITE_NOMEM), message: "out of memory", sql: sql)
             }
@@ -87,7 +86,7 @@ public struct Row: Hashable, Sendable {
             }
             return .text(text)
         default:
-            // Of no bytes, it has no address either.
+            // An empty blob has no address.
             guard let bytes = sqlite3_column_blob(statement, index) else { return .blob([]) }
             let count = Int(sqlite3_column_bytes(statement, index))
             return .blob(Array(UnsafeRawBufferPointer(start: bytes, count: count)))
@@ -108,22 +107,17 @@ extension Row {
         try fetchAll(database.makeStatement(sql: sql), arguments: arguments)
     }
 
-    /// Returns nil when there is no row.
-    public static func fetchOne(_ statement: Statement, arguments: StatementArguments = []) throws -> Row? {
-        try statement.firstRow(arguments)
-    }
-
-    /// Returns nil when there is no row.
+    /// - Returns: nil without a row.
     public static func fetchOne(
         _ database: Database, sql: String, arguments: StatementArguments = []
     ) throws -> Row? {
-        try fetchOne(database.makeStatement(sql: sql), arguments: arguments)
+        try database.makeStatement(sql: sql).firstRow(arguments)
     }
 }
 
-/// The first column of what is found.
+/// Values of the first column.
 extension DatabaseValueConvertible {
-    /// - Throws: `DatabaseError`, also when one of them is of another type or NULL.
+    /// - Throws: `DatabaseError`, also for NULL or a value of another type.
     public static func fetchAll(_ statement: Statement, arguments: StatementArguments = []) throws -> [Self] {
         try Row.fetchAll(statement, arguments: arguments).map { try $0[0] }
     }
@@ -134,13 +128,13 @@ extension DatabaseValueConvertible {
         try fetchAll(database.makeStatement(sql: sql), arguments: arguments)
     }
 
-    /// Returns nil when there is no row, or when NULL is in it.
+    /// - Returns: nil without a row, or for NULL.
     public static func fetchOne(_ statement: Statement, arguments: StatementArguments = []) throws -> Self? {
         guard let row = try statement.firstRow(arguments) else { return nil }
         return try row[0] as Self?
     }
 
-    /// Returns nil when there is no row, or when NULL is in it.
+    /// - Returns: nil without a row, or for NULL.
     public static func fetchOne(
         _ database: Database, sql: String, arguments: StatementArguments = []
     ) throws -> Self? {

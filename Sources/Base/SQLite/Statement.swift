@@ -1,13 +1,10 @@
 import CSQLite
 
-/// A compiled statement. It is reset, and forgets its arguments, whenever it has run.
-///
-/// It belongs to one ``Database``, and like it to whoever has that one's lock.
+/// A compiled statement of a ``Database``, for its thread. It is reset, and its arguments cleared, after each run.
 public final class Statement {
-    /// As it was written.
     let sql: String
     private let connection: Connection
-    /// nil once it is finalised.
+    /// nil once finalised.
     private var pointer: OpaquePointer?
     private var isRunning = false
 
@@ -19,21 +16,20 @@ public final class Statement {
 
     deinit { sqlite3_finalize(pointer) }
 
-    /// What cannot be run again: a connection closes only when it has no statements.
+    /// Frees the statement, as a connection cannot be closed before.
     func finalize() {
         sqlite3_finalize(pointer)
         pointer = nil
     }
 
-    /// How many parameters it has.
     var parameterCount: Int { pointer.map { Int(sqlite3_bind_parameter_count($0)) } ?? 0 }
 
-    /// Runs it to its end. Rows that it returns are dropped.
+    /// Runs it to its end. Its rows are discarded.
     public func execute(arguments: StatementArguments = []) throws {
         try run(arguments) { _ in true }
     }
 
-    /// Runs it to its end, and hands over each row while it stands at it: for more rows than should be in memory.
+    /// Runs it to its end, and calls `body` with each row: for results that do not fit into memory.
     public func forEachRow(_ arguments: StatementArguments = [], _ body: (Row) throws -> Void) throws {
         try run(arguments) { statement in
             try body(try Row(of: statement, sql))
@@ -50,16 +46,16 @@ public final class Statement {
         return first
     }
 
-    /// - Parameter body: is called at each row, and says whether it wants more of them.
+    /// - Parameter body: called with each row, until it returns false.
     private func run(_ arguments: StatementArguments, _ body: (OpaquePointer) throws -> Bool) throws {
         guard let pointer else { throw DatabaseError(message: "the database is closed", sql: sql) }
         guard !isRunning else { throw DatabaseError(message: "the statement is still running", sql: sql) }
         try connection.checkTransaction(before: sql)
         isRunning = true
         defer {
-            // Its result is that of the last step, which was looked at.
+            // It repeats the last step's result.
             _ = sqlite3_reset(pointer)
-            // A cached statement does not keep secrets, or a megabyte.
+            // So that a cached statement retains neither secrets nor large values.
             sqlite3_clear_bindings(pointer)
             isRunning = false
         }
@@ -69,7 +65,7 @@ public final class Statement {
             switch sqlite3_step(pointer) {
             case SQLITE_ROW:
                 if wantsMore { wantsMore = try body(pointer) }
-                // One that writes is run to its end, so that all is written.
+                // A statement that writes must run to its end.
                 if !wantsMore, sqlite3_stmt_readonly(pointer) != 0 { return }
             case SQLITE_DONE: return
             case let code: throw connection.error(code, sql)
@@ -102,7 +98,7 @@ public final class Statement {
                 }
             }
         case .blob(let bytes):
-            // Bound by an address that is none, a blob without bytes would be NULL.
+            // With a null address, an empty blob would be NULL.
             code =
                 bytes.isEmpty
                 ? sqlite3_bind_zeroblob(pointer, index, 0)

@@ -1,6 +1,4 @@
-/// Values for a statement's parameters (`?`), by position.
-///
-/// Each parameter needs one value and each value a parameter; otherwise the statement is not run.
+/// The values of a statement's parameters (`?`), by position. Their number must be that of the parameters.
 public struct StatementArguments: Sendable, ExpressibleByArrayLiteral {
     let values: [DatabaseValue]
 

@@ -27,7 +27,7 @@ struct OpeningTests {
 
     @Test("In write-ahead mode too a commit is on the disk before it is acknowledged")
     func writeAheadLog() throws {
-        let database = try file.open { $0.journalMode = .wal }
+        let database = try file.open { $0.usesWriteAheadLog = true }
         #expect(try String.fetchOne(database, sql: "PRAGMA journal_mode") == "wal")
         #expect(try Int.fetchOne(database, sql: "PRAGMA synchronous") == 2, "FULL")
         #expect(try Int.fetchOne(try file.open(), sql: "PRAGMA synchronous") == 2, "FULL")
@@ -36,7 +36,7 @@ struct OpeningTests {
     @Test("A database that cannot have a write-ahead log is not opened as if it had one")
     func noLog() {
         var configuration = Configuration()
-        configuration.journalMode = .wal
+        configuration.usesWriteAheadLog = true
         #expect(throws: DatabaseError.self) { try Database(path: nil, configuration: configuration) }
     }
 
@@ -66,7 +66,7 @@ struct OpeningTests {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let path = folder.appending(path: "file:x.sqlite").path(percentEncoded: false)
         var configuration = Configuration()
-        configuration.journalMode = .wal
+        configuration.usesWriteAheadLog = true
         let writer = try Database(path: path, configuration: configuration)
         try writer.execute(sql: "CREATE TABLE t (a); INSERT INTO t VALUES (7)")
         try writer.close()

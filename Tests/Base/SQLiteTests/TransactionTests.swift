@@ -10,7 +10,7 @@ struct TransactionTests {
 
     init() throws {
         file = try TestDatabase()
-        database = try file.open { $0.journalMode = .wal }
+        database = try file.open { $0.usesWriteAheadLog = true }
         try database.execute(sql: "CREATE TABLE t (a INTEGER PRIMARY KEY)")
     }
 

@@ -63,7 +63,7 @@ public struct PostgreSQLInspection: Sendable {
         address = configuration.description
         isOnThisMachine = configuration.isOnThisMachine
         transport = found.transport
-        provesServer = configuration.provesServer
+        provesServer = configuration.verifiesServer
         serverVersion = found.serverVersion
         schema = found.schema
         role = found.role

@@ -25,7 +25,7 @@ public struct SQLiteStore: Sendable {
     /// - Throws: ``OtherSchema`` when the database is of another version.
     public init(file: URL, manifest: Manifest? = nil) throws {
         var configuration = Configuration()
-        configuration.journalMode = .wal
+        configuration.usesWriteAheadLog = true
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA secure_delete = ON")
         }
