@@ -1,6 +1,6 @@
-/// A value that is known by its place among the words that are neither options nor their values.
+/// A positional argument.
 ///
-/// With a default, or as an optional, it need not be given. An array takes all that are left.
+/// It is optional with a default, or as an `Optional`. An array takes all remaining values.
 @propertyWrapper
 public struct Argument<Value: Sendable>: Sendable {
     private let box: Box<Value>
@@ -42,7 +42,7 @@ public struct Argument<Value: Sendable>: Sendable {
             defaultText: wrappedValue.map(\.defaultValueDescription).joined(separator: ", "), isRepeating: true)
     }
 
-    /// - Parameter transform: reads the word; what it throws is shown to the user.
+    /// - Parameter transform: parses the word; its error is shown to the user.
     public init(help: ArgumentHelp? = nil, transform: @escaping @Sendable (String) throws -> Value) {
         self.init(
             Box(nil) { word, _ in

@@ -1,7 +1,7 @@
-/// What help says about an argument. A text alone will do.
+/// An argument's help; a string literal is the abstract.
 public struct ArgumentHelp: Sendable, ExpressibleByStringInterpolation {
     public var abstract: String
-    /// What stands for the value, between `<` and `>`; otherwise the argument's name.
+    /// The value's placeholder, without `<` and `>`; by default the argument's name.
     public var valueName: String?
 
     public init(_ abstract: String = "", valueName: String? = nil) {
@@ -11,21 +11,21 @@ public struct ArgumentHelp: Sendable, ExpressibleByStringInterpolation {
     public init(stringLiteral abstract: String) { self.init(abstract) }
 }
 
-/// How an option or a flag is typed.
+/// The name of an option or flag.
 public struct NameSpecification: Sendable {
     let custom: String?
 
     /// The property's name: `--rsa-bits` for `rsaBits`.
     public static let long = NameSpecification(custom: nil)
 
-    /// This one, which is written without the dashes.
+    /// A name, given without dashes.
     public static func customLong(_ name: String) -> NameSpecification { NameSpecification(custom: name) }
 }
 
-/// How many words the values of a repeatable option are.
+/// The number of values after a repeatable option.
 public enum ArrayParsingStrategy: Sendable {
-    /// One behind each mention of the option.
+    /// One after each mention of the option.
     case singleValue
-    /// All until the next option.
+    /// All up to the next option.
     case upToNextOption
 }

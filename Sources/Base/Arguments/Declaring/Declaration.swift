@@ -1,34 +1,34 @@
 import Concurrency
 
-/// One argument of a command, as parsing, help, completions and the manual see it.
+/// An argument of a command, for parsing, help, completions and the manual.
 struct Declaration: Sendable {
     enum Form: Sendable { case positional, option, flag }
 
     let form: Form
-    /// Without dashes; a positional argument has it for its value only.
+    /// Without dashes; for a positional argument, the default of its value's name.
     let name: String
     let valueName: String
     let abstract: String
-    /// As help shows it; nil when there is none, or none to see.
+    /// For help; nil without a default, or for an empty one.
     let defaultText: String?
     let allValues: [String]
     var isRequired: Bool
-    /// Of a group that need not be given: whether it is, so that the argument must be too.
+    /// Whether an optional group is given, in which the argument is required.
     var isDue: (@Sendable () -> Bool)?
     let isRepeating: Bool
     let strategy: ArrayParsingStrategy
-    /// The option group that it came with.
+    /// The option group that declares it.
     var group: ObjectIdentifier?
 
     fileprivate let target: any Fillable
 
-    /// As it is typed, without a value.
+    /// `--limit` or `<path>`.
     var typed: String { form == .positional ? "<\(valueName)>" : "--\(name)" }
-    /// With a value, as errors name it and help lists it.
+    /// `--limit <limit>` or `<path>`, for errors and help.
     var label: String { form == .option ? "--\(name) <\(valueName)>" : typed }
-    /// The same for one that must be given.
+    /// `--limit <limit> ...`, if repeatable.
     var demand: String { label + (isRepeating ? " ..." : "") }
-    /// As usage has it.
+    /// For usage: in brackets, if optional.
     var synopsis: String { isRequired ? demand : "[\(demand)]" }
 
     var isGiven: Bool { target.isGiven }
@@ -38,28 +38,28 @@ struct Declaration: Sendable {
     func take(_ word: String) throws { try target.take(word) }
 }
 
-/// A word that is no value of an argument.
+/// A word that is not a valid value.
 struct UnreadableValue: Error {
-    /// The end of a sentence, if more is known than that.
+    /// The end of a sentence; may be empty.
     let reason: String
 }
 
-/// A property wrapper over one argument or a group of them.
+/// A property wrapper of an argument or a group of arguments.
 protocol Declared {
     func declarations(property: String) -> [Declaration]
 }
 
 extension ParsableArguments {
-    /// In the order in which they are written.
+    /// In source order.
     var declarations: [Declaration] {
         Mirror(reflecting: self).children.flatMap { child -> [Declaration] in
             guard let declared = child.value as? any Declared, let label = child.label else { return [] }
-            // The storage of a wrapped property has an underscore before its name.
+            // A wrapped property's storage is named `_property`.
             return declared.declarations(property: String(label.drop { $0 == "_" }))
         }
     }
 
-    /// The groups that it includes and that are given, the innermost first, and itself.
+    /// Its given groups, the innermost first, and itself.
     var validated: [any ParsableArguments] {
         Mirror(reflecting: self).children.flatMap { child in
             (child.value as? any DeclaredGroup).flatMap { $0.isGiven ? $0.arguments.validated : nil } ?? []
@@ -69,7 +69,7 @@ extension ParsableArguments {
 
 protocol DeclaredGroup: Declared {
     var arguments: any ParsableArguments { get }
-    /// False for one that need not be given, and is not.
+    /// False for an optional group without arguments.
     var isGiven: Bool { get }
 }
 
@@ -78,19 +78,19 @@ private protocol Fillable: Sendable {
     func take(_ word: String) throws
 }
 
-/// The reference behind a property wrapper, which parsing fills in: wrappers are values, and a mirror shows copies.
+/// A property wrapper's storage, filled in by parsing. A reference, as a mirror shows copies of wrappers.
 final class Box<Value: Sendable>: Fillable {
     typealias Reader = @Sendable (_ word: String, _ given: Value?) throws -> Value
 
-    private let standard: Value?
+    private let defaultValue: Value?
     private let given = Lock<Value?>(nil)
     private let read: Reader
 
     /// - Parameters:
-    ///   - standard: the value when none is given; nil when one must be.
-    ///   - read: makes a value from a word and, for repeatable arguments, from what was given before it.
-    init(_ standard: Value?, read: @escaping Reader) {
-        (self.standard, self.read) = (standard, read)
+    ///   - defaultValue: nil for a required argument.
+    ///   - read: makes a value from a word and, for repeatable arguments, the value so far.
+    init(_ defaultValue: Value?, read: @escaping Reader) {
+        (self.defaultValue, self.read) = (defaultValue, read)
     }
 
     var isGiven: Bool { given.withLock { $0 != nil } }
@@ -102,13 +102,13 @@ final class Box<Value: Sendable>: Fillable {
     }
 
     var value: Value {
-        guard let value = given.withLock({ $0 }) ?? standard else {
+        guard let value = given.withLock({ $0 }) ?? defaultValue else {
             preconditionFailure("an argument without a default was read before anything was parsed")
         }
         return value
     }
 
-    /// - Parameter custom: the name, if it is not the property's.
+    /// - Parameter custom: the name; nil for the property's.
     func declaration(
         _ form: Declaration.Form, property: String, name custom: String? = nil, _ help: ArgumentHelp?,
         defaultText: String? = nil, allValues: [String] = [], isRepeating: Bool = false,
@@ -118,7 +118,7 @@ final class Box<Value: Sendable>: Fillable {
         return Declaration(
             form: form, name: name, valueName: help?.valueName ?? name, abstract: help?.abstract ?? "",
             defaultText: defaultText.flatMap { $0.isEmpty ? nil : $0 }, allValues: allValues,
-            isRequired: standard == nil, isRepeating: isRepeating, strategy: strategy, target: self)
+            isRequired: defaultValue == nil, isRepeating: isRepeating, strategy: strategy, target: self)
     }
 }
 

@@ -1,6 +1,5 @@
 extension ParsableCommand {
-    /// What is wrong with the declarations of this command and those below it, as sentences. A test asks for them: at
-    /// the command line such an argument could not be given.
+    /// The contradictory declarations of this command and its subcommands, as sentences, for a test.
     public static var declarationFaults: [String] { CommandPath(root: Self.self).all.flatMap(\.faults) }
 }
 
@@ -12,7 +11,7 @@ extension CommandPath {
         for name in Set(names) where names.count(where: { $0 == name }) > 1 {
             faults.append("\(text) has \(name) twice")
         }
-        if leadsOn, !all.isEmpty { faults.append("\(text) has arguments of its own beside commands") }
+        if hasSubcommands, !all.isEmpty { faults.append("\(text) has arguments of its own beside commands") }
         let places = all.filter { $0.form == .positional }
         for (place, next) in zip(places, places.dropFirst()) {
             if place.isRepeating { faults.append("\(text): \(place.typed) leaves nothing for \(next.typed)") }
@@ -22,8 +21,8 @@ extension CommandPath {
         }
         let commands = subcommands.map { $0.command.name }
         if Set(commands).count != commands.count { faults.append("\(text) has two commands of one name") }
-        if let standard, !commands.contains(standard.command.name) {
-            faults.append("\(text): the default command \(standard.command.name) is not one of its own")
+        if let name = defaultSubcommand?.command.name, !commands.contains(name) {
+            faults.append("\(text): the default command \(name) is not one of its own")
         }
         return faults
     }

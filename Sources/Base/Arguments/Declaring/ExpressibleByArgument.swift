@@ -1,12 +1,12 @@
-/// A value that is read from one word of the command line.
+/// A type whose values are parsed from a word of the command line.
 public protocol ExpressibleByArgument: Sendable {
-    /// - Returns: nil for a word that is no such value.
+    /// - Returns: nil for an invalid word.
     init?(argument: String)
 
-    /// As a default is shown in help.
+    /// A default's text in help.
     var defaultValueDescription: String { get }
 
-    /// Every word that is read, when there are few; they are shown in help and offered by shells.
+    /// All valid words, for help and completion, if they are few; otherwise empty.
     static var allValueStrings: [String] { get }
 }
 

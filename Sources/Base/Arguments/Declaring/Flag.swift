@@ -1,4 +1,4 @@
-/// A name that is there or not: `--json`.
+/// An option without a value: `--json`.
 @propertyWrapper
 public struct Flag: Sendable {
     private let box: Box<Bool>
@@ -7,7 +7,7 @@ public struct Flag: Sendable {
 
     public var wrappedValue: Bool { box.value }
 
-    /// - Parameter wrappedValue: false. There is no name that turns a flag off.
+    /// - Parameter wrappedValue: false, as no name turns a flag off.
     public init(wrappedValue: Bool, name: NameSpecification = .long, help: ArgumentHelp? = nil) {
         (self.box, self.name, self.help) = (Box(wrappedValue) { _, _ in true }, name, help)
     }

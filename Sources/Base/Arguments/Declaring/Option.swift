@@ -1,6 +1,6 @@
-/// A value behind a name: `--limit 20`.
+/// An option with a value: `--limit 20`.
 ///
-/// With a default, or as an optional, or as an array, it need not be given. An array's may be given several times.
+/// It is optional with a default, or as an `Optional`. An array's option may be repeated.
 @propertyWrapper
 public struct Option<Value: Sendable>: Sendable {
     private let box: Box<Value>

@@ -1,4 +1,4 @@
-/// Arguments that several commands have, declared once.
+/// Arguments that several commands share.
 @propertyWrapper
 public struct OptionGroup<Value: ParsableArguments> {
     public let wrappedValue: Value
@@ -21,14 +21,14 @@ extension OptionGroup: DeclaredGroup {
     }
 }
 
-/// Arguments that are given together or not at all: what they require is required once one of them is there.
+/// An optional group: its required arguments are required once one of the group is given.
 @propertyWrapper
 public struct OptionalGroup<Group: ParsableArguments> {
     private let group: Group
 
     public init() { group = Group() }
 
-    /// `nil` when none of them is given.
+    /// nil when none is given.
     public var wrappedValue: Group? { isGiven ? group : nil }
 }
 

@@ -1,18 +1,18 @@
-/// Values from the command line, declared as properties: ``Argument``, ``Option``, ``Flag`` and ``OptionGroup``.
+/// Arguments of the command line, declared as properties: ``Argument``, ``Option``, ``Flag`` and ``OptionGroup``.
 ///
-/// A new value holds the defaults. Parsing makes one, finds the declarations in its mirror, and fills them in.
+/// A new value holds the defaults. Parsing makes one, finds the declarations by its mirror, and sets their values.
 public protocol ParsableArguments: SendableMetatype {
     init()
 
-    /// Checks the values against each other once each has been read.
+    /// Checks the parsed values against each other.
     ///
     /// - Throws: ``ValidationError``.
     func validate() throws
 
-    /// What to type in the place of an option that there is not, as a sentence without its full stop.
+    /// The replacement of an unknown option, as a sentence without its full stop.
     ///
-    /// - Parameter option: as it was typed, with its dashes.
-    /// - Returns: `nil`: the nearest of those that there are is suggested.
+    /// - Parameter option: with its dashes.
+    /// - Returns: nil to suggest the nearest option.
     func advice(onUnknown option: String) -> String?
 }
 
@@ -21,14 +21,14 @@ extension ParsableArguments {
     public func advice(onUnknown option: String) -> String? { nil }
 }
 
-/// A command of a program, with its arguments or with commands under it.
+/// A command of a program, with arguments or subcommands.
 public protocol ParsableCommand: ParsableArguments {
     static var configuration: CommandConfiguration { get }
 
-    /// What the command does. Without a body of its own it shows its help.
+    /// Runs the command. By default it shows its help.
     func run() throws
 
-    /// The program's status when a command under this one ends with an error. Asked of the program's first command.
+    /// The program's status for an error of any subcommand; called on the root command.
     static func exitCode(of error: any Error) -> ExitCode
 }
 
@@ -40,7 +40,7 @@ extension ParsableCommand {
     public static func exitCode(of error: any Error) -> ExitCode { .failure }
 }
 
-/// A command whose body waits for something.
+/// A command with an asynchronous body.
 public protocol AsyncParsableCommand: ParsableCommand {
     func run() async throws
 }
@@ -49,23 +49,23 @@ extension AsyncParsableCommand {
     public func run() async throws { throw CleanExit.helpRequest }
 }
 
-/// How a command is called and explained, and which commands are under it.
+/// A command's name, help and subcommands.
 public struct CommandConfiguration: Sendable {
-    /// As it is typed; otherwise the type's name in lower case, its words joined by `-`.
+    /// By default the type's name in kebab case.
     public var commandName: String?
     /// One line, for lists of commands.
     public var abstract: String
     /// Paragraphs, for the command's own help.
     public var discussion: String
-    /// What `--version` prints, here and in every command below.
+    /// The output of `--version`, also of subcommands.
     public var version: String
-    /// A command with commands under it has no arguments of its own.
+    /// A command with subcommands has no arguments of its own.
     public var subcommands: [any ParsableCommand.Type]
-    /// The one of ``subcommands`` that is meant when none is named.
+    /// The one of ``subcommands`` that runs when none is named.
     public var defaultSubcommand: (any ParsableCommand.Type)?
-    /// What the program's statuses mean, for its manual.
+    /// The program's exit statuses, for its manual.
     public var exitStatuses: [(code: ExitCode, meaning: String)]
-    /// Only `help` itself has no `--help`.
+    /// False for `help` only.
     var hasHelpFlag = true
 
     public init(

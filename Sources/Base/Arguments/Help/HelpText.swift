@@ -1,15 +1,15 @@
-/// A command's help: what it is for, how it is called, its arguments, the commands under it.
+/// A command's help: overview, usage, arguments, subcommands.
 struct HelpText {
     private let path: CommandPath
     private let width: Int
 
-    /// - Parameter width: in characters, of which help takes some for its own.
+    /// - Parameter width: in characters.
     init(_ path: CommandPath, width: Int = 80) {
         self.path = path
         self.width = max(width, Self.column + 14)
     }
 
-    /// Where the explanations begin.
+    /// The column of the explanations.
     private static let column = 26
 
     var text: String {
@@ -26,8 +26,9 @@ struct HelpText {
         let options = declarations.filter { $0.form != .positional }.map { ($0.label, $0.explanation) }
         append("OPTIONS", options + BuiltIn.options(of: path).map { ($0.label, $0.abstract) }, &sections)
         append("SUBCOMMANDS", path.subcommands.map { (label($0), $0.configuration.abstract) }, &sections)
-        if path.leadsOn { sections.append(["  See '\(helpCall)' for detailed help."]) }
-        return sections.map { $0.joined(separator: "\n") }.joined(separator: "\n\n") + (path.leadsOn ? "\n" : "\n\n")
+        if path.hasSubcommands { sections.append(["  See '\(helpCall)' for detailed help."]) }
+        return sections.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")
+            + (path.hasSubcommands ? "\n" : "\n\n")
     }
 
     private var helpCall: String {
@@ -36,8 +37,8 @@ struct HelpText {
     }
 
     private func label(_ subcommand: CommandPath) -> String {
-        let isStandard = path.configuration.defaultSubcommand.map { $0 == subcommand.command } ?? false
-        return subcommand.command.name + (isStandard ? " (default)" : "")
+        let isDefault = path.configuration.defaultSubcommand.map { $0 == subcommand.command } ?? false
+        return subcommand.command.name + (isDefault ? " (default)" : "")
     }
 
     private func append(_ title: String, _ rows: [(label: String, text: String)], _ sections: inout [[String]]) {
@@ -57,7 +58,7 @@ struct HelpText {
 }
 
 extension Declaration {
-    /// What it is for, which values there are, and the one that it has by itself.
+    /// The abstract, the valid values and the default.
     var explanation: String {
         var notes: [String] = []
         if !allValues.isEmpty { notes.append("values: \(allValues.joined(separator: ", "))") }
@@ -67,9 +68,9 @@ extension Declaration {
     }
 }
 
-/// The options that every command has by itself.
+/// An option that every command has.
 struct BuiltIn {
-    /// Short ones first, with their dashes.
+    /// With dashes, the short one first.
     let names: [String]
     let abstract: String
 

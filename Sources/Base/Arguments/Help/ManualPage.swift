@@ -1,4 +1,4 @@
-/// The manual page of a program, for `man`: every command with its arguments, in the form of man(7).
+/// A program's manual page, with every command and its arguments, in the format man(7).
 struct ManualPage {
     private let root: CommandPath
 
@@ -10,7 +10,7 @@ struct ManualPage {
         var lines = [
             #".\" Made by: \#(name) --generate-manual"#,
             ".TH \(name.uppercased()) 1 \"\" \"\(name) \(root.version ?? "")\" \"User Commands\"",
-            // No hyphens in names, and no stretched lines.
+            // Without hyphenation and justification.
             ".nh",
             ".ad l",
             ".SH NAME",
@@ -32,13 +32,13 @@ struct ManualPage {
         return lines.filter { !$0.isEmpty }.joined(separator: "\n") + "\n"
     }
 
-    /// - Parameter seen: groups of options that a command before has explained.
+    /// - Parameter seen: the option groups that were explained, with their commands.
     private func command(_ path: CommandPath, _ seen: inout [ObjectIdentifier: CommandPath]) -> [String] {
         let configuration = path.configuration
         var lines = [".SS \(escaped(path.text))", synopsis(path)]
         lines += paragraphs([configuration.abstract, configuration.discussion])
-        if let standard = path.standard {
-            lines += [".PP", "Without the name of a command it does what \(bold(standard.text)) does."]
+        if let command = path.defaultSubcommand {
+            lines += [".PP", "Without the name of a command it does what \(bold(command.text)) does."]
         }
         var explainedElsewhere: [(options: [String], path: CommandPath)] = []
         for declaration in path.declarations {
@@ -86,7 +86,7 @@ struct ManualPage {
         texts.filter { !$0.isEmpty }.flatMap { $0.split(separator: "\n\n") }.flatMap { [".PP"] + lines(String($0)) }
     }
 
-    /// Line ends within a paragraph stay.
+    /// Keeps line ends within a paragraph.
     private func lines(_ text: String) -> [String] {
         let parts = text.split(separator: "\n").map { line in
             line.split(separator: " ").map { breakable(escaped(String($0))) }.joined(separator: " ")
@@ -94,14 +94,14 @@ struct ManualPage {
         return Array(parts.map { [$0] }.joined(separator: [".br"]))
     }
 
-    /// With places where a word that is longer than a line, such as a URI, may be broken.
+    /// Allows line breaks in a long word, such as a URI.
     private func breakable(_ word: String) -> String {
         word.count < 60
             ? word
             : word.reduce(into: "") { text, letter in text += "/?;&".contains(letter) ? "\(letter)\\:" : "\(letter)" }
     }
 
-    /// As the part after the dash, which man's index has: without a full stop and a capital.
+    /// For man's index: without a full stop and an initial capital.
     private func phrase(_ sentence: String) -> String {
         let text = sentence.hasSuffix(".") ? String(sentence.dropLast()) : sentence
         return escaped(text.prefix(1).lowercased() + text.dropFirst())
@@ -109,7 +109,7 @@ struct ManualPage {
 
     private func bold(_ text: String) -> String { "\\fB\(escaped(text))\\fR" }
 
-    /// Dashes are those of a command line, and no line begins with a request.
+    /// With literal dashes, and without requests at the line's beginning.
     private func escaped(_ text: String) -> String {
         let plain = text.replacing("\\", with: "\\e").replacing("-", with: "\\-")
         return plain.hasPrefix(".") || plain.hasPrefix("'") ? "\\&" + plain : plain

@@ -1,16 +1,16 @@
-/// The line that shows how a command is called.
+/// A command's usage line.
 struct Usage {
     private let path: CommandPath
 
     init(_ path: CommandPath) { self.path = path }
 
-    /// What has more arguments shows only those that must be given, and places.
+    /// With more arguments, only required and positional ones are shown.
     private static let most = 12
 
     var line: String { ([path.text] + parts).joined(separator: " ") }
 
     private var parts: [String] {
-        if path.leadsOn { return ["<subcommand>"] }
+        if path.hasSubcommands { return ["<subcommand>"] }
         let all = path.declarations
         guard all.count > Self.most else { return all.map(\.synopsis) }
         let shown = all.filter { $0.isRequired || $0.form == .positional }.map(\.synopsis)

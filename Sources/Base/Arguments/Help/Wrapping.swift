@@ -1,6 +1,6 @@
 extension String {
-    /// Lines of fewer than `width` characters, broken between words; the last may have `width`. Line ends stay, and a
-    /// word that is longer has a line of its own.
+    /// Breaks lines between words, at fewer than `width` characters; the last may have `width`. Line ends are kept, and a
+    /// longer word has a line of its own.
     func wrapped(to width: Int) -> [String] {
         let paragraphs = split(separator: "\n", omittingEmptySubsequences: false)
         return paragraphs.enumerated().flatMap { number, paragraph -> [String] in

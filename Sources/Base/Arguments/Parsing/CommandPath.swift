@@ -1,31 +1,29 @@
-/// A command and those above it: `kbs`, `kbs workload`, `kbs workload add`.
+/// A command with its parents: `kbs`, `kbs workload`, `kbs workload add`.
 struct CommandPath: Sendable {
     /// The root first. Never empty.
     private(set) var commands: [any ParsableCommand.Type]
 
     init(root: any ParsableCommand.Type) { commands = [root] }
 
-    /// The one that the path leads to.
     var command: any ParsableCommand.Type { commands[commands.count - 1] }
     var configuration: CommandConfiguration { command.configuration }
-    /// As it is typed.
+    /// `kbs workload add`.
     var text: String { names.joined(separator: " ") }
     var names: [String] { commands.map { $0.name } }
     var isRoot: Bool { commands.count == 1 }
 
-    /// The nearest one on the way up.
+    /// The version of the command or its nearest parent.
     var version: String? { commands.reversed().lazy.map { $0.configuration.version }.first { !$0.isEmpty } }
 
-    /// Those that help lists.
+    /// The subcommands, without `help`.
     var subcommands: [CommandPath] { configuration.subcommands.map { adding($0) } }
 
-    /// Whether a word is to name the next command.
-    var leadsOn: Bool { !configuration.subcommands.isEmpty }
+    var hasSubcommands: Bool { !configuration.subcommands.isEmpty }
 
-    /// Those that may be typed: the root has `help` beside its own.
-    var callable: [CommandPath] { subcommands + (isRoot && leadsOn ? [adding(HelpCommand.self)] : []) }
+    /// The subcommands, with the root's `help`.
+    var callable: [CommandPath] { subcommands + (isRoot && hasSubcommands ? [adding(HelpCommand.self)] : []) }
 
-    var standard: CommandPath? { configuration.defaultSubcommand.map { adding($0) } }
+    var defaultSubcommand: CommandPath? { configuration.defaultSubcommand.map { adding($0) } }
 
     func next(_ name: String) -> CommandPath? { callable.first { $0.command.name == name } }
 
@@ -35,14 +33,14 @@ struct CommandPath: Sendable {
         return path
     }
 
-    /// This path and every one that begins with it, in the order of help.
+    /// This command and all below it, in the order of help.
     var all: [CommandPath] { [self] + callable.flatMap(\.all) }
 
-    /// The arguments of the command itself.
+    /// The command's own arguments.
     var declarations: [Declaration] { command.init().declarations }
 }
 
-/// `help COMMAND`, which every program with commands has.
+/// `help COMMAND`, a subcommand of every root with subcommands.
 struct HelpCommand: ParsableCommand {
     static let configuration = {
         var configuration = CommandConfiguration(
@@ -53,7 +51,7 @@ struct HelpCommand: ParsableCommand {
 
     @Argument var subcommands: [String] = []
 
-    /// As far as the words name commands.
+    /// The command that the leading words name.
     func path(from root: CommandPath) -> CommandPath {
         var path = root
         for name in subcommands {

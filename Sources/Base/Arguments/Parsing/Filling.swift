@@ -1,4 +1,4 @@
-/// Fills a command's arguments in with the words behind its name.
+/// Sets a command's arguments from the words after its name.
 struct Filling {
     private let path: CommandPath
     private let command: any ParsableCommand
@@ -8,7 +8,7 @@ struct Filling {
         (self.path, self.command, declarations) = (path, command, command.declarations)
     }
 
-    /// - Throws: ``UsageError`` for the first thing that is wrong: a value, what is missing, what is too much.
+    /// - Throws: ``UsageError`` for the first fault: an invalid value, a missing argument, an unknown or surplus word.
     func fill(_ words: ArraySlice<Word>) throws(UsageError) {
         var (values, unknown) = ([String](), [String]())
         var rest = words
@@ -26,7 +26,7 @@ struct Filling {
         }
         let surplus = try place(values)
         let advice = unknown.first.flatMap(advice)
-        // A name that was mistyped is why its argument is missing.
+        // With a mistyped name, its argument is missing: the name is the error.
         if advice == nil { try expectRequired() }
         if let name = unknown.first { throw UsageError("Unknown option '\(name)'\(advice ?? "")", at: path) }
         guard surplus.isEmpty else { throw Self.unexpected(surplus, nil, at: path) }
@@ -63,7 +63,7 @@ struct Filling {
         for word in words { try read(declaration, word) }
     }
 
-    /// - Returns: the values that have no place.
+    /// - Returns: the surplus values.
     private func place(_ values: [String]) throws(UsageError) -> [String] {
         var rest = values[...]
         for declaration in declarations where declaration.form == .positional {
@@ -90,9 +90,8 @@ struct Filling {
         }
     }
 
-    /// The end of the sentence about an option that there is not; `nil` when nothing like it is known.
+    /// The end of the sentence about an unknown option; nil without a similar one.
     private func advice(_ name: String) -> String? {
-        // Of its groups too.
         for arguments in command.validated {
             if let advice = arguments.advice(onUnknown: name) { return ". \(advice)" }
         }

@@ -1,4 +1,4 @@
-/// What a command line asks for.
+/// A parsed command line.
 enum Request {
     case run(any ParsableCommand, CommandPath)
     case help(CommandPath)
@@ -7,7 +7,7 @@ enum Request {
     case manual(CommandPath)
 }
 
-/// Reads a command line against the declarations of a program.
+/// Parses a command line by a program's declarations.
 struct Parser {
     let root: CommandPath
 
@@ -18,19 +18,19 @@ struct Parser {
     func parse(_ arguments: [String]) throws(UsageError) -> Request {
         let words = try Word.words(arguments, at: root)
         var (path, rest) = (root, words[...])
-        while path.leadsOn {
+        while path.hasSubcommands {
             if let next = rest.first?.value.flatMap({ path.next($0) }) {
                 path = next
                 rest = rest.dropFirst()
-            } else if let standard = path.standard, !(rest.count == 1 && rest.allSatisfy(\.asksForHelp)) {
-                // Help alone is about the command that was named.
-                path = standard
+            } else if let command = path.defaultSubcommand, !(rest.count == 1 && rest.allSatisfy(\.asksForHelp)) {
+                // `--help` alone is for the named command.
+                path = command
             } else {
                 break
             }
         }
         if let request = builtIn(rest, path) { return request }
-        if path.leadsOn { return try unnamed(rest, path) }
+        if path.hasSubcommands { return try withoutSubcommand(rest, path) }
         let command = path.command.init()
         try Filling(path, command).fill(rest)
         try validate(command, path)
@@ -38,7 +38,7 @@ struct Parser {
         return .run(command, path)
     }
 
-    /// What every command understands.
+    /// The options of every command.
     private func builtIn(_ rest: ArraySlice<Word>, _ path: CommandPath) -> Request? {
         let options = rest.prefix { $0 != .terminator }
         for (index, word) in zip(options.indices, options) {
@@ -52,7 +52,7 @@ struct Parser {
             }
         }
         if options.contains(where: \.asksForHelp) {
-            // `help --help WORD` is about the word.
+            // `help --help COMMAND` shows the command's help.
             guard path.command is HelpCommand.Type else { return .help(path) }
             let named = HelpCommand()
             try? Filling(path, named).fill(rest.filter { $0.value != nil }[...])
@@ -64,8 +64,8 @@ struct Parser {
         return nil
     }
 
-    /// At a command with commands under it, none of which was named.
-    private func unnamed(_ rest: ArraySlice<Word>, _ path: CommandPath) throws(UsageError) -> Request {
+    /// A command with subcommands, none of which is named.
+    private func withoutSubcommand(_ rest: ArraySlice<Word>, _ path: CommandPath) throws(UsageError) -> Request {
         let names = path.callable.map { $0.command.name }
         let meant = rest.first?.value.flatMap { Suggestion.nearest(to: $0, among: names) }
         if meant == nil, let unknown = rest.lazy.compactMap(\.option).first {

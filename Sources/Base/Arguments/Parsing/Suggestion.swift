@@ -1,9 +1,9 @@
-/// What was meant by a word that is nothing.
+/// The likely intended word in place of an unknown one.
 enum Suggestion {
-    /// The nearest of the candidates, if it is near enough to be meant: one letter in three may differ.
+    /// The nearest candidate, of whose letters at most one in three differs.
     static func nearest(to word: String, among candidates: [String]) -> String? {
         let letters = Array(word.drop { $0 == "-" }.utf8)
-        // Whoever types more has not mistyped.
+        // A longer word is not a typing error.
         guard (2...64).contains(letters.count) else { return nil }
         var best: (text: String, distance: Int)?
         for candidate in candidates {
@@ -15,10 +15,10 @@ enum Suggestion {
         return best?.text
     }
 
-    /// The end of the sentence about the word.
+    /// The end of a sentence about the unknown word.
     static func sentence(_ suggestion: String?) -> String { suggestion.map { ". Did you mean '\($0)'?" } ?? "" }
 
-    /// How many letters must be put in, taken out, replaced or swapped with the next.
+    /// The number of insertions, deletions, replacements and swaps of neighbours (Damerau-Levenshtein distance).
     private static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
         var rows = [[Int]](repeating: [Int](repeating: 0, count: b.count + 1), count: a.count + 1)
         for i in 0...a.count { rows[i][0] = i }

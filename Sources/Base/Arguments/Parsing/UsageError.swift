@@ -1,9 +1,9 @@
-/// Words that a command does not take.
+/// An invalid command line.
 struct UsageError: Error {
     let path: CommandPath
-    /// A sentence that says which word and why.
+    /// A sentence with the word and the reason.
     let message: String
-    /// The argument that it is about.
+    /// The affected argument.
     let declaration: Declaration?
 
     init(_ message: String, about declaration: Declaration? = nil, at path: CommandPath) {

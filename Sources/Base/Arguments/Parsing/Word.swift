@@ -1,9 +1,9 @@
-/// A word of the command line, by its form alone.
+/// A word of the command line, classified by its form.
 enum Word: Hashable {
     case value(String)
-    /// As it was typed, up to a `=`, and what stands behind that.
+    /// The name with its dashes, and the value after `=`.
     case option(String, attached: String?)
-    /// `--`, behind which everything is a value.
+    /// `--`: all further words are values.
     case terminator
 
     /// - Throws: ``UsageError`` for `---`.
@@ -34,7 +34,7 @@ enum Word: Hashable {
         if case .option(let name, _) = self { name } else { nil }
     }
 
-    /// `-h` may stand in a row of short options.
+    /// Whether it is `--help`, or short options with `h`.
     var asksForHelp: Bool {
         switch option {
         case "--help"?, "--help-hidden"?: true

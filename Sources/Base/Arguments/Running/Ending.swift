@@ -1,9 +1,9 @@
-/// How a command ended, as the terminal and the calling program are told.
+/// A command's exit status and final output.
 public struct Ending: Hashable, Sendable {
     public var status: Int32
-    /// What is still to be printed on standard output: help, a version, a script.
+    /// Text for standard output: help, a version, a script.
     public var output: String
-    /// What is still to be printed on standard error.
+    /// Text for standard error.
     public var errors: String
 
     public init(status: Int32 = 0, output: String = "", errors: String = "") {
@@ -12,7 +12,7 @@ public struct Ending: Hashable, Sendable {
 }
 
 extension ParsableCommand {
-    /// Parses, and runs what is asked for. Errors become sentences, with the usage of the command that threw them.
+    /// Parses the arguments and runs the command. Errors become sentences, usage errors with the command's usage.
     ///
     /// - Parameter width: of help, in characters.
     public static func ending(of arguments: [String], width: Int = 80) async -> Ending {
@@ -63,9 +63,9 @@ extension ParsableCommand {
         return Ending(output: shell.script(for: root))
     }
 
-    /// Parses alone, without running anything.
+    /// Parses the arguments without running the command.
     ///
-    /// - Throws: an error whose description is what the user would be shown.
+    /// - Throws: an error with the description that is shown to users.
     public static func parseAsRoot(_ arguments: [String]) throws -> any ParsableCommand {
         switch try Parser(Self.self).parse(arguments) {
         case .run(let command, _): command
@@ -73,7 +73,7 @@ extension ParsableCommand {
         }
     }
 
-    /// The help of the command that these names lead to, as far as they do.
+    /// The help of the command that the leading names name.
     public static func helpMessage(for names: [String] = [], width: Int = 80) -> String {
         var path = CommandPath(root: Self.self)
         for name in names { path = path.next(name) ?? path }

@@ -1,4 +1,4 @@
-/// An argument that cannot be used, found out by the command itself. The command's usage is shown with it.
+/// An invalid argument, detected by the command itself. It is shown with the command's usage.
 public struct ValidationError: Error, CustomStringConvertible {
     public let message: String
 
@@ -7,7 +7,7 @@ public struct ValidationError: Error, CustomStringConvertible {
     public var description: String { message }
 }
 
-/// Ends the program with this status and no word.
+/// Ends the program with this status, silently.
 public struct ExitCode: Error, Hashable, Sendable {
     public let rawValue: Int32
 
@@ -15,11 +15,11 @@ public struct ExitCode: Error, Hashable, Sendable {
 
     public static let success = ExitCode(0)
     public static let failure = ExitCode(1)
-    /// Of words that no command takes (`EX_USAGE`).
+    /// A usage error (`EX_USAGE`).
     public static let validationFailure = ExitCode(64)
 }
 
-/// What ends a command early, though nothing is wrong.
+/// Ends a command early without an error.
 public enum CleanExit: Error, Hashable, Sendable {
     /// Shows the command's help.
     case helpRequest

@@ -1,4 +1,4 @@
-/// A script for bash, by itself: it needs neither the package bash-completion nor the program.
+/// A completion script for bash, which needs neither the package bash-completion nor the program.
 struct BashCompletion {
     private let commands: [CompletedCommand]
     private let program: String

@@ -1,4 +1,4 @@
-/// A script for fish.
+/// A completion script for fish.
 struct FishCompletion {
     private let commands: [CompletedCommand]
     private let program: String
@@ -51,16 +51,16 @@ struct FishCompletion {
             let names = option.names.map { $0.hasPrefix("--") ? " -l \($0.dropFirst(2))" : " -s \($0.dropFirst())" }
             return "\(within)\(names.joined()) -d \(quoted(option.abstract))"
         }
-        let places = path.leadsOn ? [] : command.positionals
+        let places = path.hasSubcommands ? [] : command.positionals
         let files = places.isEmpty ? [] : ["\(within) -F"]
         return subcommands + options + builtIn + files
     }
 
-    /// When the options of a command are offered.
+    /// The condition for offering a command's options.
     private func condition(_ path: CommandPath, _ words: String) -> String {
-        guard path.leadsOn else { return "\(function)_within \(words)" }
-        guard path.standard != nil else { return "\(function)_names \(words)" }
-        // Those of the one that is meant while none is named.
+        guard path.hasSubcommands else { return "\(function)_within \(words)" }
+        guard path.defaultSubcommand != nil else { return "\(function)_names \(words)" }
+        // The default subcommand's options, while no other is named.
         let others = path.callable.map { "; and not \(function)_within \($0.names.dropFirst().joined(separator: " "))" }
         return "\(function)_within \(words)" + others.joined()
     }

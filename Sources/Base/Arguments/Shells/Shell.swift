@@ -1,10 +1,10 @@
 import Glibc
 
-/// A shell for which there is a completion script.
+/// A shell with a completion script.
 public enum Shell: String, CaseIterable, Sendable {
     case zsh, bash, fish
 
-    /// The name of the user's own, from its environment.
+    /// The name of the user's shell, from the environment.
     static var ofUser: String {
         guard let path = getenv("SHELL") else { return "" }
         return String(cString: path).split(separator: "/").last.map { String($0) } ?? ""
@@ -19,15 +19,15 @@ public enum Shell: String, CaseIterable, Sendable {
     }
 }
 
-/// A command as a completion script knows it.
+/// A command in a completion script.
 struct CompletedCommand {
     let path: CommandPath
-    /// Those of the command itself, or, with commands under it, of the one that is meant when none is named.
+    /// The arguments of the command, or of its default subcommand.
     let declarations: [Declaration]
 
     init(_ path: CommandPath) {
         self.path = path
-        declarations = (path.standard ?? path).declarations
+        declarations = (path.defaultSubcommand ?? path).declarations
     }
 
     var options: [Declaration] { declarations.filter { $0.form != .positional } }
@@ -36,5 +36,5 @@ struct CompletedCommand {
     static func all(below root: CommandPath) -> [CompletedCommand] { root.all.map { CompletedCommand($0) } }
 }
 
-/// Text between single quotes, as the three shells understand it.
+/// Text in single quotes, for the three shells.
 func quoted(_ text: String) -> String { "'" + text.replacing("'", with: #"'\''"#) + "'" }

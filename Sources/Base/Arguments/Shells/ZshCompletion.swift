@@ -1,4 +1,4 @@
-/// A script for zsh, for a folder of its `fpath` or to be sourced.
+/// A completion script for zsh, for a folder of its `fpath` or to be sourced.
 struct ZshCompletion {
     private let commands: [CompletedCommand]
     private let program: String
@@ -29,11 +29,11 @@ struct ZshCompletion {
     private func function(_ command: CompletedCommand) -> String {
         let path = command.path
         if path.command is HelpCommand.Type {
-            // Behind it stand the names of commands, as behind the program's.
+            // It is followed by the names of commands, as the program's name is.
             return "\(name(path))() { _\(program) }"
         }
         let specifications = command.options.map(specification) + BuiltIn.options(of: path).flatMap(specifications)
-        guard path.leadsOn else {
+        guard path.hasSubcommands else {
             let places = command.positionals.map(specification)
             return """
                 \(name(path))() {
@@ -84,7 +84,7 @@ struct ZshCompletion {
             return quoted("\(place)\(escaped(declaration.valueName)):\(action)")
         case .flag: return quoted(declaration.typed + text)
         case .option where declaration.strategy == .upToNextOption:
-            // Each of its values has a name: `device> <name`.
+            // The value's name has a part for each value: `device> <name`.
             let values = declaration.valueName.replacing("> <", with: "\u{0}").split(separator: "\u{0}")
             let parts = values.map { ":\(escaped(String($0))):\(action)" }.joined()
             return quoted(repeated + declaration.typed + text + parts)

@@ -2,20 +2,19 @@ import Concurrency
 public import Files
 import Glibc
 
-/// Standard output of a command. Nothing is buffered, and what could not be written is not forgotten.
-///
-/// Swift's own `print` says nothing when the disk is full or the reader is gone.
+/// A command's standard output, unbuffered. Unlike Swift's `print`, it remembers failures, such as a full disk or a closed
+/// pipe.
 public enum Output {
     private static let failed = Lock<FileError?>(nil)
 
-    /// Writes a line. After a failure nothing more is written, and ``ParsableCommand/main(_:)`` ends the program with it.
+    /// Writes a line. After a failure nothing more is written, and ``ParsableCommand/main(_:)`` reports it.
     public static func print(_ text: String = "", terminator: String = "\n") {
         try? write(Array((text + terminator).utf8))
     }
 
-    /// For a command that must know, or that has much to write.
+    /// Writes bytes.
     ///
-    /// - Throws: ``FileError``, also for what was written before.
+    /// - Throws: ``FileError``, also of an earlier write.
     public static func write(_ bytes: [UInt8]) throws(FileError) {
         if let failure { throw failure }
         do { try StandardStream.output.write(bytes) } catch {
@@ -24,10 +23,10 @@ public enum Output {
         }
     }
 
-    /// Why standard output cannot be written to, since the first failure.
+    /// The first failure.
     public static var failure: FileError? { failed.withLock { $0 } }
 
-    /// The same once what a library has printed in Swift's way is out too.
+    /// The first failure, after flushing the buffer of `print`.
     static func flushed() -> FileError? {
         if let failure { return failure }
         do { try StandardStream.output.flush() } catch { failed.withLock { $0 = error } }

@@ -1,30 +1,29 @@
 public import Bytes
 import Glibc
 
-/// Asks for a secret at a terminal, which does not show what is typed.
+/// A prompt for a secret at a terminal, without echo.
 public struct SecretPrompt: Sendable {
-    /// Why there is no secret, as a sentence.
+    /// A failed prompt, as a sentence.
     public struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
         public let description: String
     }
 
     private let input, output: Int32
 
-    /// For tests, which have a terminal of their own.
     init(input: Int32, output: Int32) { (self.input, self.output) = (input, output) }
 
-    /// - Returns: nil unless standard input is a terminal, where somebody can be asked.
+    /// - Returns: nil unless standard input is a terminal.
     public static func standard() -> SecretPrompt? {
         isatty(STDIN_FILENO) == 1 ? SecretPrompt(input: STDIN_FILENO, output: STDERR_FILENO) : nil
     }
 
-    /// A terminal gives a line of no more bytes, and drops the rest without a word.
+    /// The longest line of a terminal, which silently discards the rest.
     private static let longest = 4_094
 
-    /// Asks twice, so that a slip of the finger is not kept.
+    /// Asks twice, to detect typing errors.
     ///
-    /// - Parameter name: what it is, e.g. "Secret".
-    /// - Throws: ``Failure`` when the two differ, when nothing is typed, or more than a terminal takes.
+    /// - Parameter name: the secret's name, e.g. "Secret".
+    /// - Throws: ``Failure`` for different, empty or too long lines.
     public func ask(_ name: String) throws(Failure) -> Secret {
         var first = try line("\(name): ")
         defer { first.wipe() }
@@ -44,7 +43,7 @@ public struct SecretPrompt: Sendable {
         let hidden = try HiddenInput(input)
         defer { hidden.end() }
         say(prompt)
-        // The line end was not shown either.
+        // The line end was not echoed.
         defer { say("\n") }
         var bytes = [UInt8](repeating: 0, count: Self.longest + 2)
         var count = bytes.withUnsafeMutableBytes { read(input, $0.baseAddress, $0.count) }
@@ -63,13 +62,13 @@ public struct SecretPrompt: Sendable {
     }
 }
 
-/// What a signal handler can reach: the terminal's settings before, and where it is.
+/// The terminal's former settings and its descriptor, for the signal handler.
 ///
-/// They are on the heap: for a variable of a C structure with padding Swift 6.3 sets aside less room than it writes.
+/// The settings are on the heap: for a global of a C structure with padding, Swift 6.3 reserves less memory than it writes.
 nonisolated(unsafe) private let settingsBefore = UnsafeMutablePointer<termios>.allocate(capacity: 1)
 nonisolated(unsafe) private var hiddenTerminal: Int32 = -1
 
-/// Keeps a terminal from showing what is typed, until it ends or a signal ends the program.
+/// Disables a terminal's echo, until it ends or a signal ends the program.
 private struct HiddenInput {
     private let input: Int32
     private let before: termios
@@ -86,7 +85,7 @@ private struct HiddenInput {
         for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
             var (action, old) = (sigaction(), sigaction())
             action.__sigaction_handler.sa_handler = { signal in
-                // Each of these may be called here: POSIX lists them.
+                // These functions are async-signal-safe.
                 tcsetattr(hiddenTerminal, TCSANOW, settingsBefore)
                 Glibc.signal(signal, SIG_DFL)
                 raise(signal)
@@ -94,9 +93,9 @@ private struct HiddenInput {
             if sigaction(signal, &action, &old) == 0 { actions.append((signal, old)) }
         }
         settings.c_lflag &= ~tcflag_t(ECHO | ECHOE | ECHOK | ECHONL)
-        // A stopped program would leave the shell a terminal that shows nothing.
+        // Disables Ctrl-Z: a stopped program would leave the shell a terminal without echo.
         settings.c_cc.10 = 0
-        // What was typed before was seen.
+        // Discards earlier input, which was echoed.
         guard tcsetattr(input, TCSAFLUSH, &settings) == 0 else {
             let reason = String(cString: strerror(errno))
             end()

@@ -1,18 +1,18 @@
 import Glibc
 
-/// What a program was started with, and what it is shown on.
+/// The program's standard streams and terminal.
 enum Terminal {
-    /// Makes standard output's failures visible: as errors instead of a signal, and never in a file that was opened
-    /// under its number because it was closed.
+    /// Makes failures of the standard streams errors: instead of SIGPIPE, and instead of writing to a file that gets the
+    /// number of a closed stream.
     static func prepare() {
         signal(SIGPIPE, SIG_IGN)
         for number: Int32 in 0...2 where fcntl(number, F_GETFD) < 0 {
-            // The lowest free number is this one. Reading standard input and writing to the others still fails.
+            // Gets this number, the lowest free one. Reading standard input and writing to the others still fails.
             _ = open("/dev/null", number == 0 ? O_WRONLY : O_RDONLY)
         }
     }
 
-    /// How many characters fit on a line.
+    /// In characters.
     static var width: Int {
         if let text = getenv("COLUMNS"), let width = Int(String(cString: text)), width > 0 { return width }
         var size = winsize()
@@ -20,11 +20,11 @@ enum Terminal {
         return Int(size.ws_col)
     }
 
-    /// Ends as every program does whose reader has gone: by the signal, which shells show as 141 and without a word.
+    /// Ends by SIGPIPE, as programs do whose reader has closed the pipe: shells show status 141 and no message.
     static func endWithoutReader() -> Never {
         signal(SIGPIPE, SIG_DFL)
         raise(SIGPIPE)
-        // The first process of a container is spared its signals.
+        // Process 1 of a container ignores the signal's default.
         exit(128 + SIGPIPE)
     }
 }
