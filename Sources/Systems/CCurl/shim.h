@@ -1,5 +1,5 @@
-// libcurl (Debian's libcurl4-openssl-dev). curl_easy_setopt, curl_easy_getinfo and curl_multi_setopt are variadic, which
-// Swift cannot call.
+// libcurl (Debian's libcurl4-openssl-dev). Swift cannot call its variadic functions: curl_easy_setopt, curl_easy_getinfo
+// and curl_multi_setopt.
 #pragma once
 #include <curl/curl.h>
 
@@ -15,7 +15,7 @@ static inline CURLcode kbs_curl_set_large(CURL *easy, CURLoption option, curl_of
 static inline CURLcode kbs_curl_set_text(CURL *easy, CURLoption option, const char *value) {
     return curl_easy_setopt(easy, option, value);
 }
-// libcurl keeps no copy: the bytes must stay where they are until the transfer has ended.
+// Without a copy: the bytes must be valid until the transfer has ended.
 static inline CURLcode kbs_curl_set_blob(CURL *easy, CURLoption option, const void *bytes, size_t count) {
     struct curl_blob blob = { (void *)bytes, count, CURL_BLOB_NOCOPY };
     return curl_easy_setopt(easy, option, &blob);
@@ -37,5 +37,5 @@ static inline CURLcode kbs_curl_get_large(CURL *easy, CURLINFO info, curl_off_t 
 static inline CURLMcode kbs_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
     return curl_multi_setopt(multi, option, value);
 }
-// The result of a message; Swift does not see into its union.
+// A message's result, in a union that Swift does not import.
 static inline CURLcode kbs_curl_message_result(const CURLMsg *message) { return message->data.result; }

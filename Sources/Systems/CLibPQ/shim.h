@@ -1,4 +1,4 @@
-// PostgreSQL's client library (Debian's libpq-dev). Debian has its header in a folder that no compiler looks into.
+// PostgreSQL's client library (Debian's libpq-dev). Debian's header is outside of the default search path.
 #pragma once
 #if __has_include(<libpq-fe.h>)
 #include <libpq-fe.h>

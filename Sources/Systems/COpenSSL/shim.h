@@ -1,5 +1,5 @@
-// OpenSSL 3 (Debian's libssl-dev): libcrypto and libssl. Functions stand here only for macros and for arrays of
-// OSSL_PARAM, which keep pointers that a Swift string lends for one call only.
+// OpenSSL 3 (Debian's libssl-dev): libcrypto and libssl. The functions here are for macros, and for arrays of OSSL_PARAM,
+// which retain pointers that a Swift string lends for one call only.
 #pragma once
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -19,14 +19,12 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-// TLS: what is a macro with a cast, and the one list of parameters of a ticket's code.
-
-// No renegotiation and no compression, and no decrypted byte stays in a buffer of its own. Early data is off unless it is asked for.
+// No renegotiation, no compression, and buffers of decrypted bytes are wiped. Early data is off by default.
 static inline void kbs_tls_forbid(SSL_CTX *context) {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT);
 }
 
-// Begins the code over a session ticket, as the callback of SSL_CTX_set_tlsext_ticket_key_evp_cb must.
+// Initialises a session ticket's MAC, for the callback of SSL_CTX_set_tlsext_ticket_key_evp_cb.
 static inline int kbs_tls_begin_ticket_code(EVP_MAC_CTX *code, const unsigned char *key, size_t length) {
     char digest[] = "SHA2-256";
     OSSL_PARAM parameters[] = {

@@ -1,5 +1,5 @@
-// OpenSSL frees its tables at exit, under threads that still use them. The first call of libcrypto in the process
-// decides; libpq and libcurl make one too, and test bundles have no main of ours. So it is made before main.
+// Disables OpenSSL's clean-up at exit, which frees tables that other threads still use. The process's first call of libcrypto
+// decides it. It is made before main, as libpq and libcurl call libcrypto, too, and test bundles have another main.
 #include "COpenSSLStart.h"
 #include <openssl/crypto.h>
 

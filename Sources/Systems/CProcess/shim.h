@@ -1,4 +1,4 @@
-// prctl(2) is variadic, which Swift cannot call, and Glibc's module leaves MCL_ONFAULT and RLIMIT_MEMLOCK out.
+// Swift cannot call the variadic prctl(2), and its Glibc module lacks MCL_ONFAULT and RLIMIT_MEMLOCK.
 #pragma once
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -7,7 +7,7 @@
 // No core dumps and no debugger of the same user.
 static inline int kbs_forbid_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
-// What is touched stays in memory: a secret must not reach swap.
+// Keeps used pages in memory, so that no secret is swapped out.
 static inline int kbs_lock_memory(void) { return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT); }
 
 static inline int kbs_has_no_memlock_limit(void) {

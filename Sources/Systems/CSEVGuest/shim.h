@@ -1,5 +1,5 @@
-// The kernel's interface to SNP guests, from its own header (Debian's linux-libc-dev), so that no layout is
-// laid by hand. Functions stand here only for what Swift cannot call: variadic functions and _IOWR macros.
+// The kernel's interface for SNP guests, from its own header (Debian's linux-libc-dev). The functions here are for ioctl(2)
+// and _IOWR macros, which Swift cannot use.
 #pragma once
 #include <errno.h>
 #include <linux/sev-guest.h>
@@ -20,7 +20,7 @@ static inline int kbs_snp_get_report(int fd, struct snp_report_req *request, str
     return code;
 }
 
-// `certificates` must be page-aligned memory of `*length` bytes. `*length` is what the host says it needs after.
+// `certificates` must be page-aligned memory of `*length` bytes. `*length` returns the length that the host requires.
 static inline int kbs_snp_get_ext_report(int fd, const struct snp_report_req *request, void *certificates,
                                          uint32_t *length, struct snp_report_resp *response, uint64_t *exitinfo2) {
     struct snp_ext_report_req extended = {0};

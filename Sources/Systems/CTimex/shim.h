@@ -1,3 +1,3 @@
-// What the kernel knows of its clock: adjtimex(2). Foundation's own view of libc leaves it out.
+// The kernel's clock discipline: adjtimex(2), which Foundation's libc module lacks.
 #pragma once
 #include <sys/timex.h>
