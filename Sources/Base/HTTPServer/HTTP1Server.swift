@@ -8,7 +8,6 @@ public import TLS
 public final class HTTP1Server: Sendable {
     private let service: Service
     private let workers: Lock<[Worker]>
-    private let configuration: ServerConfiguration
 
     /// - Parameters:
     ///   - tls: returns the context for a new TCP connection; nil for plain HTTP. With TLS the process must ignore
@@ -26,7 +25,6 @@ public final class HTTP1Server: Sendable {
     ) {
         let workers = Lock<[Worker]>([])
         self.workers = workers
-        self.configuration = configuration
         service = Service(configuration, handler: handler, tls: tls, observe: observe, refusal: refusal) {
             for worker in workers.withLock({ $0 }) { worker.loop.execute { worker.resumeAccepting() } }
         }
@@ -41,8 +39,8 @@ public final class HTTP1Server: Sendable {
     ///
     /// - Throws: when the process may have no more threads or descriptors.
     public func start(_ sockets: [ListeningSocket]) throws {
-        let made = try (0..<max(1, configuration.loops)).map { _ in
-            Worker(try EventLoop(named: configuration.threadName), service)
+        let made = try (0..<max(1, service.configuration.loops)).map { _ in
+            Worker(try EventLoop(named: service.configuration.threadName), service)
         }
         workers.withLock { $0 = made }
         for worker in made {

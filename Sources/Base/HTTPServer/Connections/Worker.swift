@@ -55,7 +55,7 @@ struct Times: Sendable {
 }
 
 /// A loop with its connections. Confined to the loop's thread.
-final class Worker: @unchecked Sendable {
+final class Worker: Watched, @unchecked Sendable {
     let loop: EventLoop
     let service: Service
     private var acceptors: [Acceptor] = []
@@ -66,7 +66,6 @@ final class Worker: @unchecked Sendable {
     /// Whether each response is its connection's last.
     private(set) var closesConnections = false
     private(set) var isStopping = false
-    private var timer: StopTimer?
     private var onEmpty: (@Sendable () -> Void)?
     private var mayEnd = false
 
@@ -98,28 +97,29 @@ final class Worker: @unchecked Sendable {
     func take(_ socket: Int32, _ address: SocketAddress, of listener: ListeningSocket) {
         let peer = Peer(address, of: socket)
         guard service.counts.admit(peer.address) else {
-            close(socket)
-            if service.counts.cancelReservation() { service.resume() }
-            return service.observe(.connectionRefused(peer))
+            return drop(socket, resumes: service.counts.cancelReservation(), .connectionRefused(peer))
         }
         let tls: TLSSession?
         do { tls = try session(socket, of: listener) } catch {
-            close(socket)
-            if service.counts.release(peer.address) { service.resume() }
-            return service.observe(.tlsHandshakeFailed(error, peer))
+            return drop(socket, resumes: service.counts.release(peer.address), .tlsHandshakeFailed(error, peer))
         }
         let connection = Connection(
             socket, peer, of: listener, tls,
             hasProxyHeader: listener.isTCP && service.configuration.proxyProtocol.contains(peer.address), self)
         let events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
         guard loop.watch(socket, connection, events) else {
-            close(socket)
-            if service.counts.release(peer.address) { service.resume() }
-            return service.observe(.acceptFailed(SocketFailure("A connection cannot be watched", errno)))
+            let failure = SocketFailure("A connection cannot be watched", errno)
+            return drop(socket, resumes: service.counts.release(peer.address), .acceptFailed(failure))
         }
         connections[ObjectIdentifier(connection)] = connection
         service.observe(.connectionOpened)
         connection.start()
+    }
+
+    private func drop(_ socket: Int32, resumes: Bool, _ event: ServerEvent) {
+        close(socket)
+        if resumes { service.resume() }
+        service.observe(event)
     }
 
     func ended(_ connection: Connection) {
@@ -149,12 +149,11 @@ final class Worker: @unchecked Sendable {
         acceptors = []
         for connection in Array(connections.values) { connection.stop() }
         guard !connections.isEmpty else { return becameEmpty() }
-        let timer = StopTimer { [weak self] in self?.abandon() }
-        loop.arm(timer, at: loop.now + time.nanoseconds)
-        self.timer = timer
+        loop.arm(self, at: loop.now + time.nanoseconds)
     }
 
-    private func abandon() {
+    /// The grace period is over.
+    override func timerFired(_ now: UInt64) {
         for connection in Array(connections.values) { connection.abandon() }
         becameEmpty()
     }
@@ -162,8 +161,7 @@ final class Worker: @unchecked Sendable {
     private func becameEmpty() {
         onEmpty?()
         onEmpty = nil
-        if let timer { loop.disarm(timer) }
-        timer = nil
+        loop.disarm(self)
     }
 
     /// Ends the thread after the last handler.
@@ -173,14 +171,6 @@ final class Worker: @unchecked Sendable {
     }
 
     private func endIfOver() { if mayEnd, tasks == 0 { loop.stop() } }
-}
-
-private final class StopTimer: Watched {
-    private let action: () -> Void
-
-    init(_ action: @escaping () -> Void) { self.action = action }
-
-    override func timerFired(_ now: UInt64) { action() }
 }
 
 /// A listening socket on one loop. Each loop has one for each socket, and the kernel wakes one of them.
