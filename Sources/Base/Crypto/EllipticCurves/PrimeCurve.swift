@@ -66,47 +66,26 @@ final class CurveGroup: @unchecked Sendable {
 /// NIST P-256, also called secp256r1 and prime256v1.
 public enum P256: PrimeCurve {
     public static let curve = CurveDescription("P-256", size: 32, NID_X9_62_prime256v1)
-
-    public enum Signing {
-        public typealias PublicKey = ECPublicKey<P256, ECDSA>
-        public typealias PrivateKey = ECPrivateKey<P256, ECDSA>
-        public typealias ECDSASignature = Crypto.ECDSASignature<P256>
-    }
-
-    public enum KeyAgreement {
-        public typealias PublicKey = ECPublicKey<P256, ECDH>
-        public typealias PrivateKey = ECPrivateKey<P256, ECDH>
-    }
 }
 
 /// NIST P-384, also called secp384r1.
 public enum P384: PrimeCurve {
     public static let curve = CurveDescription("P-384", size: 48, NID_secp384r1)
-
-    public enum Signing {
-        public typealias PublicKey = ECPublicKey<P384, ECDSA>
-        public typealias PrivateKey = ECPrivateKey<P384, ECDSA>
-        public typealias ECDSASignature = Crypto.ECDSASignature<P384>
-    }
-
-    public enum KeyAgreement {
-        public typealias PublicKey = ECPublicKey<P384, ECDH>
-        public typealias PrivateKey = ECPrivateKey<P384, ECDH>
-    }
 }
 
 /// NIST P-521, also called secp521r1.
 public enum P521: PrimeCurve {
     public static let curve = CurveDescription("P-521", size: 66, NID_secp521r1)
+}
 
-    public enum Signing {
-        public typealias PublicKey = ECPublicKey<P521, ECDSA>
-        public typealias PrivateKey = ECPrivateKey<P521, ECDSA>
-        public typealias ECDSASignature = Crypto.ECDSASignature<P521>
-    }
+/// The keys of a curve for one use: `P256.Signing.PublicKey`.
+public enum ECKeyTypes<Curve: PrimeCurve, Use: Sendable> {
+    public typealias PublicKey = ECPublicKey<Curve, Use>
+    public typealias PrivateKey = ECPrivateKey<Curve, Use>
+    public typealias ECDSASignature = Crypto.ECDSASignature<Curve>
+}
 
-    public enum KeyAgreement {
-        public typealias PublicKey = ECPublicKey<P521, ECDH>
-        public typealias PrivateKey = ECPrivateKey<P521, ECDH>
-    }
+extension PrimeCurve {
+    public typealias Signing = ECKeyTypes<Self, ECDSA>
+    public typealias KeyAgreement = ECKeyTypes<Self, ECDH>
 }

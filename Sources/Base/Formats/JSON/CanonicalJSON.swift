@@ -22,23 +22,17 @@ public enum CanonicalJSON {
             try append(whole, to: &json)
         case .text(let text): append(text, to: &json)
         case .array(let values):
-            json.append(UInt8(ascii: "["))
-            for (index, value) in values.enumerated() {
-                if index > 0 { json.append(UInt8(ascii: ",")) }
+            try json.appendList(values, in: "[", "]") { (value, json) throws(MalformedInput) in
                 try append(value, to: &json)
             }
-            json.append(UInt8(ascii: "]"))
         case .object(let members):
-            json.append(UInt8(ascii: "{"))
             // By UTF-16 code units (section 3.2.3), unlike Swift's order.
             let sorted = members.sorted { $0.name.utf16.lexicographicallyPrecedes($1.name.utf16) }
-            for (index, member) in sorted.enumerated() {
-                if index > 0 { json.append(UInt8(ascii: ",")) }
+            try json.appendList(sorted, in: "{", "}") { (member, json) throws(MalformedInput) in
                 append(member.name, to: &json)
                 json.append(UInt8(ascii: ":"))
                 try append(member.value, to: &json)
             }
-            json.append(UInt8(ascii: "}"))
         }
     }
 

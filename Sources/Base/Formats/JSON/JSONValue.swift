@@ -92,35 +92,36 @@ public enum JSONValue: Sendable {
         case .integer(let value): json.append(utf8: String(value))
         case .number(let value): json.append(utf8: Self.digits(value))
         case .text(let value): JSONString.append(value, to: &json)
-        case .bytes(let values):
-            json.append(UInt8(ascii: "["))
-            for (index, value) in values.enumerated() {
-                if index > 0 { json.append(UInt8(ascii: ",")) }
-                json.append(utf8: String(value))
-            }
-            json.append(UInt8(ascii: "]"))
-        case .array(let values):
-            json.append(UInt8(ascii: "["))
-            for (index, value) in values.enumerated() {
-                if index > 0 { json.append(UInt8(ascii: ",")) }
-                value.append(to: &json)
-            }
-            json.append(UInt8(ascii: "]"))
+        case .bytes(let values): json.appendList(values, in: "[", "]") { $1.append(utf8: String($0)) }
+        case .array(let values): json.appendList(values, in: "[", "]") { $0.append(to: &$1) }
         case .object(let members):
-            json.append(UInt8(ascii: "{"))
-            for (index, member) in members.enumerated() {
-                if index > 0 { json.append(UInt8(ascii: ",")) }
+            json.appendList(members, in: "{", "}") { member, json in
                 JSONString.append(member.name, to: &json)
                 json.append(UInt8(ascii: ":"))
                 member.value.append(to: &json)
             }
-            json.append(UInt8(ascii: "}"))
         }
     }
 
     private static func digits(_ value: Double) -> String {
         guard value.isFinite else { return "null" }
         return Int(exactly: value).map(String.init) ?? "\(value)"
+    }
+}
+
+extension [UInt8] {
+    /// Appends elements between brackets, separated by commas.
+    @inline(__always)
+    mutating func appendList<Item, Failure: Error>(
+        _ items: [Item], in open: Unicode.Scalar, _ close: Unicode.Scalar,
+        _ append: (Item, inout [UInt8]) throws(Failure) -> Void
+    ) throws(Failure) {
+        self.append(UInt8(ascii: open))
+        for (index, item) in items.enumerated() {
+            if index > 0 { self.append(UInt8(ascii: ",")) }
+            try append(item, &self)
+        }
+        self.append(UInt8(ascii: close))
     }
 }
 

@@ -87,7 +87,7 @@ func plainObject(_ members: [(name: String, value: String)]) -> String {
     "{" + members.map { "\"\($0.name)\":\"\($0.value)\"" }.joined(separator: ",") + "}"
 }
 
-extension P256.Signing.PublicKey {
+extension ECPublicKey<P256, ECDSA> {
     /// A JWK for ES256: `kty`, `crv`, `alg`, `use`, `kid` (the thumbprint), `x`, `y`.
     public var jwk: JSONValue {
         let point = rawRepresentation
