@@ -40,21 +40,21 @@ func support(_ name: String, _ imports: [Target.Dependency]) -> Target {
 
 let systems: [Target] = [
     system("CEpoll", "libc6-dev"),
-    // What a process forbids itself.
+    // prctl(2), mlockall(2) and resource limits.
     system("CProcess", "libc6-dev"),
     system("COpenSSL", "libssl-dev"),
-    // Makes the process's first call of OpenSSL, before main.
+    // Initialises OpenSSL before main.
     .target(
         name: "COpenSSLStart", path: "Sources/Systems/COpenSSLStart", linkerSettings: [.linkedLibrary("crypto")]),
     system("CNettle", "nettle-dev"),
     system("CSQLite", "libsqlite3-dev"),
     system("CCurl", "libcurl4-openssl-dev"),
     system("CLibPQ", "libpq-dev"),
-    // The header of the PKCS #11 standard; a token's module is loaded when it is used.
+    // The header of PKCS #11; modules are loaded at run time.
     system("CPKCS11", "libp11-kit-dev"),
     // Linux's SNP guest device.
     system("CSEVGuest", "linux-libc-dev"),
-    // Asks the kernel whether its clock is kept right.
+    // The kernel's clock discipline.
     system("CTimex", "libc6-dev"),
 ]
 

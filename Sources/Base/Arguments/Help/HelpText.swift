@@ -19,7 +19,7 @@ struct HelpText {
             sections.append("OVERVIEW: \(configuration.abstract)".wrapped(to: width))
         }
         if !configuration.discussion.isEmpty { sections.append(configuration.discussion.wrapped(to: width)) }
-        sections.append(["USAGE: \(Usage(path).line)"])
+        sections.append(["USAGE: \(path.usage)"])
         let declarations = path.declarations
         append(
             "ARGUMENTS", declarations.filter { $0.form == .positional }.map { ($0.label, $0.explanation) }, &sections)

@@ -65,7 +65,7 @@ struct ManualPage {
     }
 
     private func synopsis(_ path: CommandPath) -> String {
-        let line = Usage(path).line.dropFirst(path.text.count)
+        let line = path.usage.dropFirst(path.text.count)
         return "\(bold(path.text))\(escaped(String(line)))"
     }
 

@@ -16,7 +16,7 @@ struct UsageError: Error {
         if let declaration, !declaration.abstract.isEmpty {
             lines.append("Help:  \(declaration.label)  \(declaration.abstract)")
         }
-        lines.append("Usage: \(Usage(path).line)")
+        lines.append("Usage: \(path.usage)")
         if path.configuration.hasHelpFlag {
             lines.append("  See '\(path.text) --help' for more information.")
         }

@@ -1,2 +1,2 @@
-// Nothing to call: what this target links runs before main.
+// Declares nothing: the linked initialiser runs before main.
 #pragma once
