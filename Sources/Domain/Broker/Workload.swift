@@ -155,8 +155,8 @@ public struct Workload: Sendable, Hashable {
         self.isDisabled = isDisabled
     }
 
-    /// A workload's version (ETag): changes with each registration and each disabling or enabling.
-    public struct Version: Sendable, Hashable, CustomStringConvertible {
+    /// A workload's revision (ETag): changes with each registration and each disabling or enabling.
+    public struct Revision: Sendable, Hashable, CustomStringConvertible {
         public let row: Row
         public let isDisabled: Bool
 
@@ -175,20 +175,7 @@ public struct Workload: Sendable, Hashable {
         public var description: String { isDisabled ? "\(row)d" : "\(row)" }
     }
 
-    /// Precondition of a change (If-Match).
-    public enum Expectation: Sendable, Hashable {
-        /// The workload exists.
-        case any
-        case version(Version)
+    public typealias Expectation = Precondition<Revision>
 
-        /// - Parameter version: `nil` for an unknown workload.
-        public func holds(for version: Version?) -> Bool {
-            switch self {
-            case .any: version != nil
-            case .version(let expected): version == expected
-            }
-        }
-    }
-
-    public var version: Version { Version(row: row, isDisabled: isDisabled) }
+    public var revision: Revision { Revision(row: row, isDisabled: isDisabled) }
 }

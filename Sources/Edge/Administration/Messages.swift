@@ -62,7 +62,7 @@ public struct WorkloadSummary: Listed, DescribedReply {
         launchMeasurement = workload.launch.measurement.map { Hex.encode($0) }
         (policy, teeConfig) = (workload.launch.policyText, workload.configuration)
         (registered, disabled) = (workload.registered, workload.isDisabled)
-        version = workload.version.description
+        version = workload.revision.description
     }
 }
 

@@ -4,49 +4,39 @@ import HTTPEdge
 
 // What `If-Match` and `If-None-Match` ask for.
 extension Request {
-    /// Whether there may be one already: `If-None-Match: *` says not.
+    /// Whether the thing may exist already: `If-None-Match: *` says that it must not.
     func mayReplace() throws(Refusal) -> Bool {
         guard let text = headers[.ifNoneMatch] else { return true }
         guard text == "*" else { throw Refusal(.malformed, "If-None-Match can be * only.") }
         return false
     }
 
-    /// Absence is asked for by `mayReplace()`.
-    func workloadExpectation() throws(Refusal) -> Workload.Expectation? {
-        try ifMatch({ Workload.Version($0).map { .version($0) } }, any: .any)
-    }
+    /// `If-Match` alone: `mayReplace()` tells whether the workload must be absent.
+    func workloadExpectation() throws(Refusal) -> Workload.Expectation? { try ifMatch { Workload.Revision($0) } }
 
-    func revisionExpectation() throws(Refusal) -> Revision.Expectation? {
-        try expectation({ Revision($0).map { .revision($0) } }, any: .any, absent: .none)
-    }
+    func revisionExpectation() throws(Refusal) -> Revision.Expectation? { try expectation { Revision($0) } }
 
-    func resourceExpectation() throws(Refusal) -> Resource.Expectation? {
-        try expectation({ Resource.Stamp($0).map { .stamp($0) } }, any: .any, absent: .none)
-    }
+    func resourceExpectation() throws(Refusal) -> Resource.Expectation? { try expectation { Resource.Revision($0) } }
 
-    private func expectation<Expectation>(
-        _ read: (String) -> Expectation?, any: Expectation, absent: Expectation
-    ) throws(Refusal) -> Expectation? {
-        guard try mayReplace() else {
-            guard headers[.ifMatch] == nil else {
-                throw Refusal(.preconditionFailed, "If-Match and If-None-Match cannot both hold.")
-            }
-            return absent
+    private func expectation<ETag: Hashable & Sendable>(_ read: (String) -> ETag?) throws(Refusal) -> Precondition<
+        ETag
+    >? {
+        guard try !mayReplace() else { return try ifMatch(read) }
+        guard headers[.ifMatch] == nil else {
+            throw Refusal(.preconditionFailed, "If-Match and If-None-Match cannot both hold.")
         }
-        return try ifMatch(read, any: any)
+        return Precondition<ETag>.none
     }
 
     /// - Parameter read: an ETag without its quotation marks.
-    private func ifMatch<Expectation>(
-        _ read: (String) -> Expectation?, any: Expectation
-    ) throws(Refusal) -> Expectation? {
+    private func ifMatch<ETag: Hashable & Sendable>(_ read: (String) -> ETag?) throws(Refusal) -> Precondition<ETag>? {
         guard let text = headers[.ifMatch] else { return nil }
-        guard text != "*" else { return any }
-        // Some clients forget the quotation marks.
+        guard text != "*" else { return .any }
+        // Some clients omit the quotation marks.
         guard let expected = read(String(text.drop { $0 == "\"" }.reversed().drop { $0 == "\"" }.reversed())) else {
-            // It cannot be the version of anything.
+            // It cannot be the revision of anything.
             throw Refusal(.preconditionFailed, "If-Match is not an ETag that this server gave.")
         }
-        return expected
+        return .revision(expected)
     }
 }

@@ -31,7 +31,7 @@ public struct ResourceSummary: Listed, DescribedReply {
         (hostData, path) = (resource.current.binding.map { Hex.encode($0.bytes) }, resource.path.text)
         (policy, current, latest) = (resource.policy?.text, resource.current.number, resource.latest)
         (size, disabled, created) = (resource.current.size, resource.isDisabled, resource.created)
-        (changed, version) = (resource.changed, resource.stamp.description)
+        (changed, version) = (resource.changed, resource.revision.description)
     }
 }
 

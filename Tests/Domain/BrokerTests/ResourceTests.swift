@@ -455,7 +455,7 @@ struct ResourceTests {
     func expectations() async throws {
         let first = try await put("one", policy("app"))
         try await put("two")
-        let stale = Resource.Expectation.stamp(first.stamp)
+        let stale = Resource.Expectation.revision(first.revision)
         let secret = Secret([1] as [UInt8])
         #expect(
             await code { try await broker.putResource(path, secret, expecting: stale, by: .server) }

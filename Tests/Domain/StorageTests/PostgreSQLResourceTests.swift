@@ -84,7 +84,7 @@ struct PostgreSQLResourceTests {
             recording: record(
                 .releaseResource,
                 [
-                    "stamp": "\(resource.stamp)", "policy": policy.stamp.policy.description,
+                    "stamp": "\(resource.revision)", "policy": policy.stamp.policy.description,
                     "values": "\(policy.stamp.references)", "guest": "\(id)",
                 ]))
     }

@@ -159,7 +159,7 @@ struct ResourceStoreTests {
         #expect(try await place.store.resourceVersions(after: .start, limit: 10).isEmpty)
         let second = try await place.done(place.put(1))
         #expect(second.row != first.row)
-        #expect(try await place.put(2, expecting: .stamp(first.stamp)) == .changed)
+        #expect(try await place.put(2, expecting: .revision(first.revision)) == .changed)
     }
 
     @Test(

@@ -137,20 +137,20 @@ struct StoreTrailTests {
         let record = AuditRecord(.removeWorkload, by: .server, at: now)
         #expect(try await store.remove(id, expecting: .any, recording: record) == .missing)
         _ = try await place.register("app")
-        let old = try #require(try await store.workload(id)).version
+        let old = try #require(try await store.workload(id)).revision
         _ = try await place.register("app")
         let entries = try await store.auditEntries(after: 0, limit: 100).count
-        #expect(try await store.remove(id, expecting: .version(old), recording: record) == .changed)
+        #expect(try await store.remove(id, expecting: .revision(old), recording: record) == .changed)
         #expect(
-            try await store.setDisabled(true, id, expecting: .version(old), recording: record) == .changed)
+            try await store.setDisabled(true, id, expecting: .revision(old), recording: record) == .changed)
         let outcome = try await store.register(
             Simulated.registration("app"), sealed: Sealed(bytes: [1], masterKey: "k"), replacing: true,
-            expecting: .version(old), at: now
+            expecting: .revision(old), at: now
         ) { _ in record }
         #expect(outcome == .changed)
         #expect(try await store.auditEntries(after: 0, limit: 100).count == entries)
-        let new = try #require(try await store.workload(id)).version
-        #expect(try await store.remove(id, expecting: .version(new), recording: record) == .done)
+        let new = try #require(try await store.workload(id)).revision
+        #expect(try await store.remove(id, expecting: .revision(new), recording: record) == .done)
     }
 
     @Test("Sessions are listed by what they belong to, page by page", arguments: TestedStore.allCases)

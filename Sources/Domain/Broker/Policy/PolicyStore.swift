@@ -61,23 +61,7 @@ public struct Revision: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { "\(number)" }
 
-    /// Precondition of a change (If-Match).
-    public enum Expectation: Sendable, Hashable {
-        /// The policy or set exists.
-        case any
-        /// The policy or set does not exist.
-        case none
-        case revision(Revision)
-
-        /// - Parameter revision: `nil` when the policy or set does not exist.
-        public func holds(for revision: Revision?) -> Bool {
-            switch self {
-            case .any: revision != nil
-            case .none: revision == nil
-            case .revision(let expected): revision == expected
-            }
-        }
-    }
+    public typealias Expectation = Precondition<Revision>
 }
 
 public struct StoredPolicy: Sendable, Hashable {

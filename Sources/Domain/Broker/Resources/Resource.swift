@@ -64,8 +64,8 @@ public struct Resource: Sendable, Hashable {
     /// The number of versions that are stored beside the current one: the latest.
     public static let oldVersions = 10
 
-    /// A resource's version as an ETag: changes with each of its changes.
-    public struct Stamp: Sendable, Hashable, CustomStringConvertible {
+    /// A resource's revision (ETag): changes with each change of the resource.
+    public struct Revision: Sendable, Hashable, CustomStringConvertible {
         public let row: Row
         public let change: Int64
 
@@ -86,23 +86,7 @@ public struct Resource: Sendable, Hashable {
         public var description: String { "\(row).\(change)" }
     }
 
-    public var stamp: Stamp { Stamp(row: row, change: change) }
+    public var revision: Revision { Revision(row: row, change: change) }
 
-    /// Precondition of a change (If-Match, If-None-Match).
-    public enum Expectation: Sendable, Hashable {
-        /// The resource exists.
-        case any
-        /// The resource does not exist.
-        case none
-        case stamp(Stamp)
-
-        /// - Parameter stamp: `nil` when the resource does not exist.
-        public func holds(for stamp: Stamp?) -> Bool {
-            switch self {
-            case .any: stamp != nil
-            case .none: stamp == nil
-            case .stamp(let expected): stamp == expected
-            }
-        }
-    }
+    public typealias Expectation = Precondition<Revision>
 }

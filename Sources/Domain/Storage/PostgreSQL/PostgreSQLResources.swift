@@ -13,7 +13,7 @@ extension PostgreSQLStore: ResourceStore {
             try transaction.takeTurn(at: new.path.text)
             let before = try transaction.found(new.path)
             let found = before?.resource
-            if let expected, !expected.holds(for: found?.stamp) { return .changed }
+            if let expected, !expected.holds(for: found?.revision) { return .changed }
             guard try transaction.first(WorkloadReads.exists(new.path.text)) == nil else { return .isWorkload }
             guard new.number == (found?.latest ?? 0) + 1 else { return .overtaken }
             guard try !transaction.isRetired(new.sealed.masterKey) else { return .keyRetired }
@@ -52,7 +52,7 @@ extension PostgreSQLStore: ResourceStore {
                 transaction.list(ManifestEntry.absent(path))
                 return .missing
             }
-            if let expected, !expected.holds(for: found.stamp) { return .changed }
+            if let expected, !expected.holds(for: found.revision) { return .changed }
             try transaction.run("DELETE FROM resources WHERE row = $1", [.integer(found.row)], alone: .resources)
             transaction.list(ManifestEntry.absent(path))
             transaction.append(record)
@@ -67,7 +67,7 @@ extension PostgreSQLStore: ResourceStore {
         try await decide { transaction in
             try transaction.takeTurn(at: path.text)
             guard let (found, kept) = try transaction.found(path) else { return .missing }
-            if let expected, !expected.holds(for: found.stamp) { return .changed }
+            if let expected, !expected.holds(for: found.revision) { return .changed }
             var (policy, current, isDisabled) = (found.policy, found.current, found.isDisabled)
             var versions = kept
             switch change {

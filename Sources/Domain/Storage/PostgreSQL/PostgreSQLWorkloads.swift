@@ -15,16 +15,16 @@ extension PostgreSQLStore {
             // A resource can have the name too: lock it against a concurrent put.
             let isPath = (try? ResourcePath(id)) != nil
             if isPath { try transaction.takeTurn(at: id) }
-            let version = try transaction.lockedVersion(of: id)
-            if let expected, !expected.holds(for: version) { return .changed }
+            let revision = try transaction.lockedRevision(of: id)
+            if let expected, !expected.holds(for: revision) { return .changed }
             let found = try transaction.foundForReplacing(registration.id)
-            guard version == nil || replacing else { return .exists }
+            guard revision == nil || replacing else { return .exists }
             if isPath, try transaction.first(ResourceReads.exists(id)) != nil { return .isResource }
             guard try !transaction.isRetired(sealed.masterKey) else { return .keyRetired }
             guard try transaction.knows(registration.launch.policyName.map { .named($0) }) else {
                 return .unknownPolicy
             }
-            if version != nil { try transaction.run("DELETE FROM workloads WHERE id = $1", [.text(id)]) }
+            if revision != nil { try transaction.run("DELETE FROM workloads WHERE id = $1", [.text(id)]) }
             let isDisabled = found?.isDisabled ?? false
             let result: QueryResult
             do {
@@ -44,8 +44,8 @@ extension PostgreSQLStore {
                 row: row, id: registration.id, launch: registration.launch, configuration: registration.configuration,
                 registered: Date(seconds: time.seconds), isDisabled: isDisabled)
             transaction.list([ManifestEntry(workload)])
-            transaction.append(record(version != nil))
-            return .done(workload, replaced: version != nil)
+            transaction.append(record(revision != nil))
+            return .done(workload, replaced: revision != nil)
         }
     }
 
@@ -79,14 +79,14 @@ extension PostgreSQLStore {
         isRemoval: Bool = false, _ body: @escaping @Sendable (Transaction, Workload) throws -> ManifestEntry
     ) async throws -> ChangeOutcome {
         try await decide { transaction in
-            guard let version = try transaction.lockedVersion(of: id.text) else {
+            guard let revision = try transaction.lockedRevision(of: id.text) else {
                 // Another server may have replaced the row, in which case the read above missed the new one.
                 if try transaction.run("SELECT 1 FROM workloads WHERE id = $1", [.text(id.text)]).first != nil {
                     throw RetryTransaction()
                 }
                 return .missing
             }
-            if let expected, !expected.holds(for: version) { return .changed }
+            if let expected, !expected.holds(for: revision) { return .changed }
             let found = isRemoval ? try transaction.foundForRemoval(id) : try transaction.found(id)
             guard let workload = found else {
                 if isRemoval { transaction.list([.absent(.workload, id.text)]) }
@@ -100,12 +100,12 @@ extension PostgreSQLStore {
 }
 
 extension Transaction {
-    /// A workload's version, locked until the commit against changes and new sessions.
-    func lockedVersion(of id: String) throws -> Workload.Version? {
+    /// A workload's revision, locked until the commit against changes and new sessions.
+    func lockedRevision(of id: String) throws -> Workload.Revision? {
         try run(
             "SELECT row, disabled FROM workloads WHERE id = $1 FOR UPDATE", [.text(id)], alone: .workloads
         ).first.map {
-            Workload.Version(row: try $0.integer(0), isDisabled: try $0.integer(1) != 0)
+            Workload.Revision(row: try $0.integer(0), isDisabled: try $0.integer(1) != 0)
         }
     }
 

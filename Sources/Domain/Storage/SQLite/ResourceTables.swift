@@ -10,7 +10,7 @@ extension SQLiteStore: ResourceStore {
         try await change { change in
             let before = try change.found(new.path)
             let found = before?.resource
-            if let expected, !expected.holds(for: found?.stamp) { return .changed }
+            if let expected, !expected.holds(for: found?.revision) { return .changed }
             guard try change.first(WorkloadReads.exists(new.path.text)) == nil else { return .isWorkload }
             guard new.number == (found?.latest ?? 0) + 1 else { return .overtaken }
             guard try !change.isRetired(new.sealed.masterKey) else { return .keyRetired }
@@ -44,7 +44,7 @@ extension SQLiteStore: ResourceStore {
                 try change.list(ManifestEntry.absent(path))
                 return .missing
             }
-            if let expected, !expected.holds(for: found.stamp) { return .changed }
+            if let expected, !expected.holds(for: found.revision) { return .changed }
             try change.execute("DELETE FROM resources WHERE row = ?1", [.integer(found.row)])
             try change.list(ManifestEntry.absent(path))
             try change.append(record)
@@ -58,7 +58,7 @@ extension SQLiteStore: ResourceStore {
     ) async throws -> ResourceChangeOutcome {
         try await change { change in
             guard let (found, kept) = try change.found(path) else { return .missing }
-            if let expected, !expected.holds(for: found.stamp) { return .changed }
+            if let expected, !expected.holds(for: found.revision) { return .changed }
             var (policy, current, isDisabled) = (found.policy, found.current, found.isDisabled)
             var versions = kept
             switch wanted {

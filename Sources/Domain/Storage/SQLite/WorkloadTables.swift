@@ -13,7 +13,7 @@ extension SQLiteStore {
         try await change { change in
             let id = registration.id
             let found = try change.foundForReplacing(id)
-            if let expected, !expected.holds(for: found?.version) { return .changed }
+            if let expected, !expected.holds(for: found?.revision) { return .changed }
             guard found == nil || replacing else { return .exists }
             guard try change.first(ResourceReads.exists(id.text)) == nil else { return .isResource }
             guard try !change.isRetired(sealed.masterKey) else { return .keyRetired }
@@ -64,7 +64,7 @@ extension SQLiteStore {
                 if isRemoval { try change.list([.absent(.workload, id.text)]) }
                 return .missing
             }
-            if let expected, !expected.holds(for: workload.version) { return .changed }
+            if let expected, !expected.holds(for: workload.revision) { return .changed }
             try change.list([try body(change, workload)])
             try change.append(record)
             return .done
