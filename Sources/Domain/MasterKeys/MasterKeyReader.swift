@@ -60,7 +60,7 @@ public final class MasterKeyReader: Sendable {
         case .token(let uri):
             return try remembered.withLock { remembered in
                 if !fresh, let keys = remembered[source] { return keys }
-                let keys = [try Token.deriveMasterKey(uri)]
+                let keys = [try PKCS11Token.deriveMasterKey(uri)]
                 remembered[source] = keys
                 return keys
             }

@@ -9,7 +9,7 @@ public enum MasterKeySource: Sendable, Hashable {
     /// A credential that systemd passes: `$CREDENTIALS_DIRECTORY/NAME`.
     case credential(String)
     /// Derived by a PKCS #11 token from a key that never leaves it.
-    case token(TokenURI)
+    case token(PKCS11URI)
 
     /// Reads `file:`, `file:/path`, `env:NAME`, `credential:NAME` or `pkcs11:…`.
     ///
@@ -30,7 +30,7 @@ public enum MasterKeySource: Sendable, Hashable {
                 throw MasterKeyError("credential: needs the name of a credential, as in credential:kbs-master")
             }
             self = .credential(rest)
-        case "pkcs11": self = .token(try TokenURI(text))
+        case "pkcs11": self = .token(try PKCS11URI(text))
         default: throw Self.malformed
         }
     }

@@ -6,13 +6,13 @@ import Glibc
 /// A vendor's PKCS #11 library, initialised while `body` runs.
 ///
 /// PKCS #11 keeps its state per process, logins included: so only one use runs at a time.
-struct TokenModule {
+struct PKCS11Module {
     let functions: CK_FUNCTION_LIST
 
     private static let oneAtATime = Lock(())
 
     /// - Throws: ``MasterKeyError`` when the library is missing or does not work.
-    static func with<T: Sendable>(_ path: String, _ body: (TokenModule) throws -> T) throws -> T {
+    static func with<T: Sendable>(_ path: String, _ body: (PKCS11Module) throws -> T) throws -> T {
         try oneAtATime.withLock { _ in
             guard File.exists(path) else {
                 throw MasterKeyError("the PKCS #11 module \(path) is not there: install it, or correct module-path")
@@ -30,7 +30,7 @@ struct TokenModule {
             guard let list, list.pointee.version.major == 2, list.pointee.version.minor >= 20 else {
                 throw MasterKeyError("the PKCS #11 module \(path) is not of version 2.20 or later")
             }
-            let module = TokenModule(functions: list.pointee)
+            let module = PKCS11Module(functions: list.pointee)
             try module.initialize()
             defer { _ = list.pointee.C_Finalize?(nil) }
             return try body(module)

@@ -3,7 +3,7 @@ import Concurrency
 import Files
 
 /// A token's PIN. It is never part of an error.
-extension TokenURI {
+extension PKCS11URI {
     /// - Returns: nil when the URI names none: the token has a PIN pad, or needs no PIN.
     /// - Throws: ``MasterKeyError``, without the PIN.
     func readPIN() throws -> [UInt8]? {

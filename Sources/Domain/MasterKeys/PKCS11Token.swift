@@ -3,10 +3,10 @@ import CPKCS11
 public import Crypto
 
 /// A session with a PKCS #11 token, logged in.
-public struct Token {
-    private let module: TokenModule
+public struct PKCS11Token {
+    private let module: PKCS11Module
     private let session: CK_SESSION_HANDLE
-    private let uri: TokenURI
+    private let uri: PKCS11URI
 
     // MARK: Uses
 
@@ -14,7 +14,7 @@ public struct Token {
     ///
     /// - Returns: 32 bytes. See ``KeyDerivation``.
     /// - Throws: ``MasterKeyError`` that says what to do, without the PIN.
-    public static func deriveMasterKey(_ uri: TokenURI) throws -> SymmetricKey {
+    public static func deriveMasterKey(_ uri: PKCS11URI) throws -> SymmetricKey {
         try with(uri, writing: false) { token in
             let key = try token.findKey(CKO_SECRET_KEY, "secret key", "make one with `kbs keys create --pkcs11 URI`")
             var code = try token.sign(
@@ -28,7 +28,7 @@ public struct Token {
     /// The public half of a pair on P-384 whose private half is in a token.
     ///
     /// - Throws: ``MasterKeyError`` that says what to do.
-    public static func publicKey(_ uri: TokenURI) throws -> P384.Signing.PublicKey {
+    public static func publicKey(_ uri: PKCS11URI) throws -> P384.Signing.PublicKey {
         try with(uri, writing: false) { token in
             let key = try token.findKey(
                 CKO_PUBLIC_KEY, "public key", "make a pair on P-384 with the vendor's tool, and keep both halves")
@@ -44,7 +44,7 @@ public struct Token {
     /// Signs a digest with a private key on P-384, which stays in the token.
     ///
     /// - Throws: ``MasterKeyError`` that says what to do.
-    public static func signature(_ uri: TokenURI, for digest: SHA384Digest) throws -> ECDSASignature<P384> {
+    public static func signature(_ uri: PKCS11URI, for digest: SHA384Digest) throws -> ECDSASignature<P384> {
         try with(uri, writing: false) { token in
             let key = try token.findKey(
                 CKO_PRIVATE_KEY, "private key", "make a pair on P-384 with the vendor's tool")
@@ -54,7 +54,7 @@ public struct Token {
     }
 
     /// Creates a key that cannot leave the token, with the URI's label and id.
-    public static func createKey(_ uri: TokenURI) throws {
+    public static func createKey(_ uri: PKCS11URI) throws {
         try with(uri, writing: true) { token in
             guard try token.findKeys(CKO_SECRET_KEY).isEmpty else {
                 throw MasterKeyError("the token has a secret key \(uri.keyName) already: choose another object=")
@@ -66,18 +66,18 @@ public struct Token {
     // MARK: Sessions
 
     private static func with<T: Sendable>(
-        _ uri: TokenURI, writing: Bool, _ body: (Token) throws -> T
+        _ uri: PKCS11URI, writing: Bool, _ body: (PKCS11Token) throws -> T
     ) throws -> T {
         var pin = try uri.readPIN()
         defer { pin?.wipe() }
-        return try TokenModule.with(uri.modulePath) { module in
+        return try PKCS11Module.with(uri.modulePath) { module in
             let slot = try findSlot(uri, module)
             var session = CK_SESSION_HANDLE()
             let flags = CK_FLAGS(CKF_SERIAL_SESSION) | (writing ? CK_FLAGS(CKF_RW_SESSION) : 0)
             try module.perform(module.functions.C_OpenSession, "C_OpenSession") {
                 $0(slot, flags, nil, nil, &session)
             }
-            let token = Token(module: module, session: session, uri: uri)
+            let token = PKCS11Token(module: module, session: session, uri: uri)
             // Closing the last session logs out.
             defer { _ = module.functions.C_CloseSession?(session) }
             try token.logIn(pin)
@@ -85,7 +85,7 @@ public struct Token {
         }
     }
 
-    private static func findSlot(_ uri: TokenURI, _ module: TokenModule) throws -> CK_SLOT_ID {
+    private static func findSlot(_ uri: PKCS11URI, _ module: PKCS11Module) throws -> CK_SLOT_ID {
         var (slots, count) = ([CK_SLOT_ID](), CK_ULONG())
         try module.perform(module.functions.C_GetSlotList, "C_GetSlotList") { $0(CK_BBOOL(CK_TRUE), nil, &count) }
         guard count <= 4_096 else { throw MasterKeyError("the PKCS #11 module says that it has \(count) tokens") }
@@ -153,19 +153,19 @@ public struct Token {
             throw MasterKeyError("the PIN of the token \(uri.tokenName) has expired: set another")
         case CK_RV(CKR_USER_PIN_NOT_INITIALIZED):
             throw MasterKeyError("the token \(uri.tokenName) has no user PIN yet: its security officer must set one")
-        default: try TokenModule.Failure.check(result, "C_Login")
+        default: try PKCS11Module.Failure.check(result, "C_Login")
         }
     }
 }
 
-extension TokenURI {
+extension PKCS11URI {
     var tokenName: String { "\"\(token ?? serial ?? "")\"" }
     var keyName: String { object.map { "\"\($0)\"" } ?? "with the id \(Hex.encode(id ?? []))" }
 }
 
 // MARK: Keys
 
-extension Token {
+extension PKCS11Token {
     /// The one key that the URI names.
     ///
     /// - Parameters:

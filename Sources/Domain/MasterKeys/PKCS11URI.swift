@@ -3,7 +3,7 @@ import Bytes
 /// A PKCS #11 URI that names a key in a token. Source: RFC 7512.
 ///
 /// `pkcs11:token=kbs;object=kbs-master?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/kbs/pin`
-public struct TokenURI: Sendable, Hashable {
+public struct PKCS11URI: Sendable, Hashable {
     /// The place of the PIN. It is never part of the URI: URIs are logged and shown by `ps`.
     public enum PINSource: Sendable, Hashable {
         case file(String)
@@ -120,7 +120,7 @@ public struct TokenURI: Sendable, Hashable {
     }
 }
 
-extension TokenURI.PINSource {
+extension PKCS11URI.PINSource {
     fileprivate init(_ text: String) throws {
         let path = text.hasPrefix("file://") ? text.dropFirst(7) : text.hasPrefix("file:") ? text.dropFirst(5) : nil
         if let path, path.hasPrefix("/") {
@@ -133,7 +133,7 @@ extension TokenURI.PINSource {
     }
 }
 
-extension TokenURI: CustomStringConvertible {
+extension PKCS11URI: CustomStringConvertible {
     /// The URI as it was written; it holds no PIN.
     public var description: String { text }
 }

@@ -165,34 +165,34 @@ struct HexValue: ExpressibleByArgument {
 
 /// A key for ID blocks, in a file or in a token.
 private struct IDBlockKey: IDBlockSigner {
-    private enum Place {
+    private enum Source {
         case file(P384.Signing.PrivateKey)
-        case token(TokenURI)
+        case token(PKCS11URI)
     }
 
-    private let place: Place
+    private let source: Source
     let publicKey: P384.Signing.PublicKey
 
     init(_ text: String) throws {
         if text.hasPrefix("pkcs11:") {
-            let uri = try TokenURI(text, naming: .signing)
-            (place, publicKey) = (.token(uri), try Token.publicKey(uri))
+            let uri = try PKCS11URI(text, naming: .signing)
+            (source, publicKey) = (.token(uri), try PKCS11Token.publicKey(uri))
             return
         }
         let contents = try PrivateFile.read(text, atMost: 65_536)
         do {
             let pem = contents.secret.withBytes { String(decoding: $0, as: UTF8.self) }
             let key = try P384.Signing.PrivateKey(pemRepresentation: pem)
-            (place, publicKey) = (.file(key), key.publicKey)
+            (source, publicKey) = (.file(key), key.publicKey)
         } catch {
             throw CommandFailure("\(text) holds no private key on P-384: \(error)", .unusable)
         }
     }
 
     func signature(for digest: SHA384Digest) throws -> ECDSASignature<P384> {
-        switch place {
+        switch source {
         case .file(let key): try key.signature(for: digest)
-        case .token(let uri): try Token.signature(uri, for: digest)
+        case .token(let uri): try PKCS11Token.signature(uri, for: digest)
         }
     }
 }

@@ -98,9 +98,9 @@ struct KeysCommand: AsyncParsableCommand {
         func run() throws {
             switch (pkcs11, file) {
             case (let uri?, nil):
-                let uri = try TokenURI(uri)
-                try Token.createKey(uri)
-                tell(try Token.deriveMasterKey(uri))
+                let uri = try PKCS11URI(uri)
+                try PKCS11Token.createKey(uri)
+                tell(try PKCS11Token.deriveMasterKey(uri))
             case (nil, let file?):
                 let file = KeyFile(URL(filePath: file))
                 guard !file.exists else { throw ValidationError("the file is there: choose another name") }

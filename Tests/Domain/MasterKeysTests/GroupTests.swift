@@ -51,7 +51,7 @@ struct GroupTests {
             try Data("1234".utf8).write(to: file)
             try #require(chown(file.path, geteuid(), foreign) == 0 && chmod(file.path, 0o640) == 0)
         }
-        let token = try TokenURI("pkcs11:token=t;object=o?module-path=/x.so&pin-source=file:\(pin.path)")
+        let token = try PKCS11URI("pkcs11:token=t;object=o?module-path=/x.so&pin-source=file:\(pin.path)")
         let reader = MasterKeyReader(
             MasterKeySources(
                 master: .file(nil), previous: [.file(previous), .environment("OLD"), .credential("c"), .token(token)]),

@@ -26,13 +26,13 @@ private enum SoftToken {
     }
 
     static func uri(
-        _ object: String, token: String = "kbs", pin: String = "1234\n", naming kind: TokenURI.KeyKind = .secret
-    ) async throws -> TokenURI {
+        _ object: String, token: String = "kbs", pin: String = "1234\n", naming kind: PKCS11URI.KeyKind = .secret
+    ) async throws -> PKCS11URI {
         let file = try await made.value.file(UUID().uuidString)
         #expect(
             FileManager.default.createFile(atPath: file.path, contents: nil, attributes: [.posixPermissions: 0o600]))
         try Data(pin.utf8).write(to: file)
-        return try TokenURI(
+        return try PKCS11URI(
             "pkcs11:token=\(token);object=\(object)?module-path=\(module ?? "")&pin-source=file:\(file.path)",
             naming: kind)
     }
@@ -43,21 +43,21 @@ struct SoftTokenTests {
     @Test("It gives the same master key each time, and another key gives another")
     func derive() async throws {
         let (one, two) = (try await SoftToken.uri("one"), try await SoftToken.uri("two"))
-        for uri in [one, two] { try Token.createKey(uri) }
-        let key = try Token.deriveMasterKey(one)
+        for uri in [one, two] { try PKCS11Token.createKey(uri) }
+        let key = try PKCS11Token.deriveMasterKey(one)
         #expect(key.bitCount == 256)
-        #expect(try Token.deriveMasterKey(one) == key)
-        #expect(try Token.deriveMasterKey(two) != key)
+        #expect(try PKCS11Token.deriveMasterKey(one) == key)
+        #expect(try PKCS11Token.deriveMasterKey(two) != key)
         let reader = MasterKeyReader(
             MasterKeySources(master: .token(two), previous: [.token(one)]), folder: URL(filePath: "/nowhere"))
-        #expect(try reader.read(fresh: true) == [Token.deriveMasterKey(two), key])
+        #expect(try reader.read(fresh: true) == [PKCS11Token.deriveMasterKey(two), key])
     }
 
     @Test("A key is not made over another")
     func twice() async throws {
         let uri = try await SoftToken.uri("twice")
-        try Token.createKey(uri)
-        let error = #expect(throws: MasterKeyError.self) { try Token.createKey(uri) }
+        try PKCS11Token.createKey(uri)
+        let error = #expect(throws: MasterKeyError.self) { try PKCS11Token.createKey(uri) }
         #expect(error?.description.contains("already") == true)
     }
 
@@ -69,7 +69,7 @@ struct SoftTokenTests {
         ])
     func errors(object: String, token: String, pin: String, words: String) async throws {
         let uri = try await SoftToken.uri(object, token: token, pin: pin)
-        let error = #expect(throws: MasterKeyError.self) { try Token.deriveMasterKey(uri) }
+        let error = #expect(throws: MasterKeyError.self) { try PKCS11Token.deriveMasterKey(uri) }
         #expect(error?.description.contains(words) == true, "\(String(describing: error))")
         #expect(error?.description.contains("9999") == false)
     }
@@ -79,7 +79,7 @@ extension SoftTokenTests {
     @Test("A private key on P-384 signs in its token, and its public half is read from there")
     func signing() async throws {
         let uri = try await SoftToken.uri("id-key", naming: .signing)
-        let missing = #expect(throws: MasterKeyError.self) { try Token.publicKey(uri) }
+        let missing = #expect(throws: MasterKeyError.self) { try PKCS11Token.publicKey(uri) }
         #expect(missing?.description.contains("no public key") == true)
         let folder = try TemporaryFolder()
         let key = P384.Signing.PrivateKey()
@@ -91,9 +91,11 @@ extension SoftTokenTests {
                 "1234",
             ])
         try #require(try await SpawnedProcess.run(plan) == 0)
-        #expect(try Token.publicKey(uri).x963Representation == key.publicKey.x963Representation)
+        #expect(try PKCS11Token.publicKey(uri).x963Representation == key.publicKey.x963Representation)
         let digest = SHA384.hash(data: Array("an ID block".utf8))
-        #expect(key.publicKey.isValidSignature(try Token.signature(uri, for: digest), for: digest))
-        #expect(throws: MasterKeyError.self) { try Token.signature(try TokenURI("pkcs11:object=x"), for: digest) }
+        #expect(key.publicKey.isValidSignature(try PKCS11Token.signature(uri, for: digest), for: digest))
+        #expect(throws: MasterKeyError.self) {
+            try PKCS11Token.signature(try PKCS11URI("pkcs11:object=x"), for: digest)
+        }
     }
 }

@@ -54,7 +54,7 @@ struct SourceTests {
         let file = try write(text(keys[0]), mode: mode)
         let error = #expect(throws: MasterKeyError.self) { try file.read() }
         #expect(error?.description.contains("chmod 600") == true)
-        let pin = try TokenURI("pkcs11:token=t;object=o?module-path=/x.so&pin-source=file:\(file.file.path)")
+        let pin = try PKCS11URI("pkcs11:token=t;object=o?module-path=/x.so&pin-source=file:\(file.file.path)")
         let refused = #expect(throws: MasterKeyError.self) { try pin.readPIN() }
         #expect(refused?.description.contains("chmod 600") == true)
         #expect(refused?.description.contains(text(keys[0])) == false)
@@ -107,20 +107,20 @@ struct SourceTests {
 }
 
 @Suite("PKCS #11 URIs")
-struct TokenURITests {
+struct PKCS11URITests {
     private static let rest = "?module-path=/usr/lib/x.so"
 
     @Test("All parts are read, with percent-encoding")
     func parts() throws {
-        let uri = try TokenURI(
+        let uri = try PKCS11URI(
             "pkcs11:token=my%20token;serial=12;manufacturer=M;model=X;object=a%3Bb;id=%00%fF;type=secret-key"
                 + "?pin-source=file:/etc/pin&module-path=/usr/lib/x%26y.so")
         #expect(uri.token == "my token" && uri.serial == "12" && uri.manufacturer == "M" && uri.model == "X")
         #expect(uri.object == "a;b" && uri.id == [0, 255])
         #expect(uri.modulePath == "/usr/lib/x&y.so" && uri.pin == .file("/etc/pin"))
-        #expect(try TokenURI("pkcs11:token=t;object=o\(Self.rest)&pin-source=env:PIN").pin == .environment("PIN"))
-        #expect(try TokenURI("pkcs11:token=t;object=o\(Self.rest)&pin-source=file:///p").pin == .file("/p"))
-        #expect(try TokenURI("pkcs11:serial=1;id=%01\(Self.rest)").pin == nil)
+        #expect(try PKCS11URI("pkcs11:token=t;object=o\(Self.rest)&pin-source=env:PIN").pin == .environment("PIN"))
+        #expect(try PKCS11URI("pkcs11:token=t;object=o\(Self.rest)&pin-source=file:///p").pin == .file("/p"))
+        #expect(try PKCS11URI("pkcs11:serial=1;id=%01\(Self.rest)").pin == nil)
     }
 
     @Test(
@@ -140,14 +140,14 @@ struct TokenURITests {
             ("pkcs11:token=t;object=o\(rest)&module-name=x", "module-name"), ("file:x", "begins"),
         ])
     func errors(text: String, names: String) {
-        let error = #expect(throws: MasterKeyError.self) { try TokenURI(text) }
+        let error = #expect(throws: MasterKeyError.self) { try PKCS11URI(text) }
         #expect(error?.description.contains(names) == true, "\(String(describing: error))")
     }
 
     @Test("A PIN in a URI is refused, and not repeated")
     func pinValue() {
         let error = #expect(throws: MasterKeyError.self) {
-            try TokenURI("pkcs11:token=t;object=o\(Self.rest)&pin-value=0042")
+            try PKCS11URI("pkcs11:token=t;object=o\(Self.rest)&pin-value=0042")
         }
         #expect(error?.description.contains("pin-source") == true)
         #expect(error?.description.contains("0042") == false)

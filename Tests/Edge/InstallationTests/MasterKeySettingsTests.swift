@@ -12,7 +12,7 @@ struct MasterKeySettingsTests {
         let settings = try Settings.resolve(
             flags: [.keysMaster: uri], environment: ["KBS_KEYS_PREVIOUS": "file:, env:OLD,credential:c"], file: nil
         ).settings
-        #expect(try settings.masterKeys.master == .token(TokenURI(uri)))
+        #expect(try settings.masterKeys.master == .token(PKCS11URI(uri)))
         #expect(settings.masterKeys.previous == [.file(nil), .environment("OLD"), .credential("c")])
     }
 
