@@ -9,12 +9,12 @@ struct AttemptsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "attempts",
         abstract: "Why was my guest refused? The last attempts to attest and to get resources.",
-        discussion: Place.explanation, subcommands: [List.self, Show.self], defaultSubcommand: List.self)
+        discussion: Target.explanation, subcommands: [List.self, Show.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the last attempts, latest first.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Option(help: "Only those for this workload, or for the resource with this path.") var workload: String?
         @Flag(help: "Only those that were refused.") var refused = false
         @Option(help: "How many.") var limit = 20
@@ -24,7 +24,7 @@ struct AttemptsCommand: AsyncParsableCommand {
         func run() async throws {
             guard (1...1_000).contains(limit) else { throw ValidationError("--limit is a number from 1 to 1000") }
             let selection = AttemptSelection(workload: workload, accepted: refused ? false : nil)
-            let page = try await place.open { try await $0.attempts(selection, before: before, limit: limit) }
+            let page = try await target.open { try await $0.attempts(selection, before: before, limit: limit) }
             if json { return try printJSON(page) }
             guard !page.elements.isEmpty else { return print("There are no attempts.") }
             printTable(
@@ -46,12 +46,12 @@ struct AttemptsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show an attempt with every check: what was expected, what was found, and what to do.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The attempt's number, from `kbs attempts`.") var id: Int64
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let detail = try await place.open { try await $0.attempt(id) }
+            let detail = try await target.open { try await $0.attempt(id) }
             if json { return try printJSON(detail) }
             let attempt = detail.attempt
             print(

@@ -8,7 +8,7 @@ import Installation
 
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "audit", abstract: "Verify and export the audit trail.", discussion: Place.explanation,
+        commandName: "audit", abstract: "Verify and export the audit trail.", discussion: Target.explanation,
         subcommands: [Verify.self, Export.self, MakeCheckpoint.self, Accept.self])
 
     struct Verify: AsyncParsableCommand {
@@ -20,7 +20,7 @@ struct AuditCommand: AsyncParsableCommand {
                 the trail is not what it was.
                 """)
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Option(help: "A file with checkpoints. May be repeated (default: the data folder's).")
         var checkpoints: [String] = []
         @Option(help: "The key that signs checkpoints, 64 hex digits (default: the one of the server that is asked).")
@@ -28,7 +28,7 @@ struct AuditCommand: AsyncParsableCommand {
 
         func run() async throws {
             let files = try checkpoints.isEmpty ? ownFile() : checkpoints.map { CheckpointFile(URL(filePath: $0)) }
-            let verdict = try await place.open { administrator in
+            let verdict = try await target.open { administrator in
                 try await TrailVerification(
                     files: files, publicKey: try publicKey.map(Self.decode), source: administrator
                 ).run()
@@ -47,8 +47,8 @@ struct AuditCommand: AsyncParsableCommand {
         }
 
         private func ownFile() throws -> [CheckpointFile] {
-            guard place.isLocal else { return [] }
-            let file = try place.settings().checkpoints
+            guard target.isLocal else { return [] }
+            let file = try target.settings().checkpoints
             return [file]
         }
 
@@ -64,12 +64,12 @@ struct AuditCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Print the trail as JSON lines: sequence, record, hash.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Option(help: "Begin after this record.") var after: Int64 = 0
         @Flag(help: "Print the records alone, for reading and for other tools.") var records = false
 
         func run() async throws {
-            try await place.open { administrator in
+            try await target.open { administrator in
                 var next: Int64? = after
                 while let start = next { next = try await page(administrator, after: start) }
             }
@@ -93,9 +93,9 @@ struct AuditCommand: AsyncParsableCommand {
             commandName: "checkpoint",
             abstract: "Print a signed checkpoint of the trail as it is now, to be kept elsewhere.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
 
-        func run() async throws { print(try await place.open { try await $0.checkpoint() }.line) }
+        func run() async throws { print(try await target.open { try await $0.checkpoint() }.line) }
     }
 
     struct Accept: AsyncParsableCommand {
@@ -107,10 +107,10 @@ struct AuditCommand: AsyncParsableCommand {
                 that runs on the folder must be started again.
                 """)
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
 
         func run() async throws {
-            let accepted = try await place.openFolder { try await Trail($0.folder, $0.settings).accept() }
+            let accepted = try await target.openFolder { try await Trail($0.folder, $0.settings).accept() }
             print("The trail is accepted up to record \(accepted.head.sequence).")
         }
     }

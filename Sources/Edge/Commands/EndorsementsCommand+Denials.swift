@@ -34,13 +34,13 @@ extension EndorsementsCommand {
                 reason.
                 """)
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @OptionGroup var denied: DeniedEndorser
         @Option(help: "Why, for whoever asks later: at most 200 characters.") var reason: String
 
         func run() async throws {
             let endorser = try denied.endorser()
-            _ = try await place.open { try await $0.deny(endorser, reason: reason) }
+            _ = try await target.open { try await $0.deny(endorser, reason: reason) }
             print("Denied the \(endorser).")
         }
     }
@@ -48,12 +48,12 @@ extension EndorsementsCommand {
     struct Allow: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Believe a chip or a key again.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @OptionGroup var denied: DeniedEndorser
 
         func run() async throws {
             let endorser = try denied.endorser()
-            try await place.open { try await $0.allow(endorser) }
+            try await target.open { try await $0.allow(endorser) }
             print("Allowed the \(endorser).")
         }
     }
@@ -61,11 +61,11 @@ extension EndorsementsCommand {
     struct Denied: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the chips and keys that are denied.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { try await $0.denials() }
+            let all = try await target.open { try await $0.denials() }
             try printList(
                 all, json: json, orElse: "Nothing is denied.", ["KIND", "ID", "SINCE", "BY", "REASON"]
             ) {

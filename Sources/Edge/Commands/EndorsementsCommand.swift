@@ -11,7 +11,7 @@ struct EndorsementsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "endorsements",
         abstract: "Keep what vendors state of their hardware, and say which chips and keys are believed no more.",
-        discussion: "docs/endorsements.md says what to do when a key has leaked. \(Place.explanation)",
+        discussion: "docs/endorsements.md says what to do when a key has leaked. \(Target.explanation)",
         subcommands: [
             List.self, Import.self, Export.self, Fetch.self, Warm.self, Remove.self, Deny.self, Allow.self, Denied.self,
         ])
@@ -39,11 +39,11 @@ struct EndorsementsCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List what is kept, with each certificate's key.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { try await $0.allEndorsements() }
+            let all = try await target.open { try await $0.allEndorsements() }
             try printList(
                 all, json: json, orElse: "Nothing is kept.", ["FINGERPRINT", "GOOD UNTIL", "KEY", "NAME"]
             ) { [$0.fingerprint, Self.end($0), $0.key ?? "-", $0.name] }
@@ -61,11 +61,11 @@ struct EndorsementsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Forget a document. It is found anew when it is needed: see `deny`.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "Its fingerprint.") var fingerprint: String
 
         func run() async throws {
-            try await place.open { try await $0.removeEndorsement(fingerprint) }
+            try await target.open { try await $0.removeEndorsement(fingerprint) }
             print("Removed \(fingerprint.lowercased()).")
         }
     }
@@ -74,11 +74,11 @@ struct EndorsementsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write what is kept into a folder, as `import` and endorsements.folder read it.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The folder. It is made when it is not there.") var folder: String
 
         func run() async throws {
-            let details = try await place.open { administrator in
+            let details = try await target.open { administrator in
                 var details: [EndorsementDetail] = []
                 for summary in try await administrator.allEndorsements() {
                     details.append(try await administrator.endorsement(summary.fingerprint))

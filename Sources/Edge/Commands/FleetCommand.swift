@@ -11,10 +11,10 @@ struct FleetCommand: AsyncParsableCommand {
         discussion: """
             By the genuine evidence that attempts have kept. With --under it lists only machines under that floor, and \
             exits with 1 when there is one. docs/fleet.md says what to do when the vendor publishes a bulletin. \
-            \(Place.explanation)
+            \(Target.explanation)
             """)
 
-    @OptionGroup var place: Place
+    @OptionGroup var target: Target
     @Option(
         help: ArgumentHelp(
             "Only machines whose firmware is under this floor, e.g. milan=04.00.22.213, in place of the server's own. May "
@@ -27,7 +27,7 @@ struct FleetCommand: AsyncParsableCommand {
     func run() async throws {
         let floors = under.isEmpty ? nil : under.joined(separator: ",")
         let span = try LookBack.span(since)
-        let fleet = try await place.open { try await $0.fleet(span: span, under: floors) }
+        let fleet = try await target.open { try await $0.fleet(span: span, under: floors) }
         if json { try printJSON(fleet) } else { FleetText(fleet, isUnder: floors != nil).print() }
         guard floors == nil || fleet.machines.isEmpty else { throw ExitCode(1) }
     }

@@ -13,7 +13,7 @@ extension PolicyCommand {
                 which check, who would newly get in. Exits with 1 when a guest would lose what it has.
                 """)
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "A TOML file with a policy; - is standard input.") var file: String?
         @Option(help: "The policy that it would take the place of, if not the one with the file's name.")
         var name: String?
@@ -33,7 +33,7 @@ extension PolicyCommand {
                 case (nil, false): ImpactRequest(settings: try Self.settings(set), span: span)
                 default: throw ValidationError("Give a file with a policy, or --set KEY=VALUE.")
                 }
-            let impact = try await place.open { try await $0.impact(request) }
+            let impact = try await target.open { try await $0.impact(request) }
             if json { try printJSON(impact) } else { ImpactText(impact).print() }
             guard impact.lost == 0 else { throw ExitCode(1) }
         }

@@ -8,13 +8,13 @@ import Installation
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "policy", abstract: "Say which guests get which resources.",
-        discussion: "docs/policies.md says how to write a policy. \(Place.explanation)",
+        discussion: "docs/policies.md says how to write a policy. \(Target.explanation)",
         subcommands: [Set.self, Show.self, List.self, Remove.self, Explain.self, Test.self, Impact.self])
 
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Set a policy, new or in place of the one there.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The policy's name.") var name: String
         @Argument(help: "A TOML file; - is standard input.") var file: String
         @Flag(help: "Do not ask, at a terminal, whether the guests that would lose what they have are meant.") var yes =
@@ -23,7 +23,7 @@ struct PolicyCommand: AsyncParsableCommand {
         func run() async throws {
             let document = try InputFile.text(file)
             let asks = !yes && file != "-" && Terminal.canAsk
-            let policy = try await place.open(create: true) { administrator in
+            let policy = try await target.open(create: true) { administrator in
                 if asks {
                     let impact = try await administrator.impact(
                         ImpactRequest(policyDocument: document, replacing: name, span: LookBack.impact))
@@ -39,12 +39,12 @@ struct PolicyCommand: AsyncParsableCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show a policy as it was written.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The policy's name.") var name: String
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let policy = try await place.open { try await $0.policy(name) }
+            let policy = try await target.open { try await $0.policy(name) }
             if json { return try printJSON(policy) }
             print(policy.document, terminator: policy.document.hasSuffix("\n") ? "" : "\n")
         }
@@ -53,11 +53,11 @@ struct PolicyCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the policies.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { try await $0.policies() }
+            let all = try await target.open { try await $0.policies() }
             try printList(all, json: json, orElse: "There are no policies.", ["NAME", "CHANGED", "FOR"]) {
                 [$0.name, $0.changed.formatted(.iso8601), $0.description]
             }
@@ -68,11 +68,11 @@ struct PolicyCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove a policy.", discussion: "One that a resource has cannot be removed.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The policy's name.") var name: String
 
         func run() async throws {
-            try await place.open { try await $0.removePolicy(name) }
+            try await target.open { try await $0.removePolicy(name) }
             print("Removed the policy \(name).")
         }
     }
@@ -82,7 +82,7 @@ struct PolicyCommand: AsyncParsableCommand {
             abstract: "Say in words who gets in.",
             discussion: "A file is read here, and the reference values that it names are not looked up.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The policy's name, or a TOML file.") var policy: String
 
         func run() async throws {
@@ -90,7 +90,7 @@ struct PolicyCommand: AsyncParsableCommand {
                 let policy = try Policy(toml: document, name: try PolicyName("draft"))
                 return print(policy.explanation(references: nil, at: Date()))
             }
-            print(try await place.open { try await $0.policy(policy) }.explanation)
+            print(try await target.open { try await $0.policy(policy) }.explanation)
         }
     }
 
@@ -103,7 +103,7 @@ struct PolicyCommand: AsyncParsableCommand {
                 is asked. Exits with 0 when it is accepted, 1 when it is refused.
                 """)
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The policy's name, or a TOML file to try out.") var policy: String
         @Option(help: "The file with the evidence.") var report: String
         @Option(help: "A file with certificates that go with it, PEM or DER. May be repeated.")
@@ -117,7 +117,7 @@ struct PolicyCommand: AsyncParsableCommand {
                 try InputFile.evidence(report), certificates: more,
                 initData: try initData.map { try InputFile.text($0) })
             let tested = try PolicyFile(policy).map { AppraisalSubject.policyDocument($0.document) } ?? .policy(policy)
-            let verdict = try await place.open { try await $0.appraise(recorded, against: tested) }
+            let verdict = try await target.open { try await $0.appraise(recorded, against: tested) }
             let table = VerdictTable(
                 verdict, title: "Evidence against the policy \(policy)", claims: ReportSummary(recorded.evidence.report)
             )

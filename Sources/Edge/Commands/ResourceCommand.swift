@@ -7,7 +7,7 @@ import FoundationEssentials
 struct ResourceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resource", abstract: "Put, generate, list, show, disable, roll back and remove resources.",
-        discussion: "docs/resources.md says what resources are. \(Place.explanation)",
+        discussion: "docs/resources.md says what resources are. \(Target.explanation)",
         subcommands: [
             Put.self, Generate.self, List.self, Show.self, Assign.self, Rollback.self, Disable.self, Enable.self,
             Remove.self,
@@ -15,13 +15,13 @@ struct ResourceCommand: AsyncParsableCommand {
 
     /// A resource, and where it is.
     struct One: ParsableArguments {
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The resource's path: repository/type/tag.", transform: { try ResourcePath($0) })
         var path: ResourcePath
 
         /// - Parameter done: what was done to it.
         func edit(_ edit: ResourceEdit, _ done: (ResourceSummary) -> String) async throws {
-            print(done(try await place.open { try await $0.editResource(path, edit) }))
+            print(done(try await target.open { try await $0.editResource(path, edit) }))
         }
 
         /// Says so where nobody gets it.
@@ -47,7 +47,7 @@ struct ResourceCommand: AsyncParsableCommand {
             let choice: PolicyChoice? = try policy.map { .named(try PolicyName($0)) }
             // More than a server can be set to take is refused by the put itself.
             let secret = try InputFile.secret(file, atMost: 16_777_217)
-            let put = try await resource.place.open(create: true) {
+            let put = try await resource.target.open(create: true) {
                 try await $0.putResource(resource.path, secret, policy: choice, replacing: !new)
             }
             print("Put \(put.path), version \(put.current).")
@@ -84,7 +84,7 @@ struct ResourceCommand: AsyncParsableCommand {
             let wish = GeneratedResource(
                 bytes: bytes, hex: hex, policy: try policy.map { try PolicyName($0) }, bindHostData: bindHostData,
                 hostData: try hostData.map { try HostDataBinding(hex: $0) })
-            let put = try await resource.place.open(create: true) {
+            let put = try await resource.target.open(create: true) {
                 try await $0.generateResource(resource.path, wish, replacing: replace)
             }
             if json { return try printJSON(put) }
@@ -100,12 +100,12 @@ struct ResourceCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the resources.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Option(help: "Only those whose path holds this.") var search = ""
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { try await $0.resources(search: search) }
+            let all = try await target.open { try await $0.resources(search: search) }
             try printList(
                 all, json: json, orElse: "There are no resources.",
                 ["PATH", "VERSION", "SIZE", "POLICY", "CHANGED", "STATE"]
@@ -126,7 +126,7 @@ struct ResourceCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let (found, list) = try await resource.place.open {
+            let (found, list) = try await resource.target.open {
                 (try await $0.resource(resource.path), try await $0.versions(ofResource: resource.path))
             }
             if json { return try printJSON(Description(resource: found, versions: list.versions)) }
@@ -212,7 +212,7 @@ struct ResourceCommand: AsyncParsableCommand {
         @OptionGroup var resource: One
 
         func run() async throws {
-            try await resource.place.open { try await $0.removeResource(resource.path) }
+            try await resource.target.open { try await $0.removeResource(resource.path) }
             print("Removed \(resource.path).")
         }
     }

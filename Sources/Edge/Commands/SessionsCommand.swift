@@ -9,12 +9,12 @@ struct SessionsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sessions",
         abstract: "List and end the sessions of attested guests. Those without a workload get what policies give them.",
-        discussion: Place.explanation, subcommands: [List.self, End.self], defaultSubcommand: List.self)
+        discussion: Target.explanation, subcommands: [List.self, End.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the sessions.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Option(help: "Only those of this workload.") var workload: String?
         @Option(help: "Only those of this chip, in hex.") var chip: String?
         @Option(help: "Only those for which this other verifier vouches.") var issuer: String?
@@ -22,7 +22,7 @@ struct SessionsCommand: AsyncParsableCommand {
 
         func run() async throws {
             let selection = try selection(workload, chip, issuer)
-            let all = try await place.open { try await $0.sessions(selection) }
+            let all = try await target.open { try await $0.sessions(selection) }
             try printList(
                 all, json: json, orElse: "There are no sessions.",
                 ["ID", "WORKLOAD", "TEE", "CHIP", "OPENED", "EXPIRES", "ISSUER"]
@@ -41,7 +41,7 @@ struct SessionsCommand: AsyncParsableCommand {
                 "End one session, all of a workload, a chip or another verifier, or all. Their guests must attest again."
         )
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The session's id.") var id: String?
         @Option(help: "End all of this workload.") var workload: String?
         @Option(help: "End all of this chip, in hex.") var chip: String?
@@ -59,7 +59,7 @@ struct SessionsCommand: AsyncParsableCommand {
             guard (chosen == .all) == all else {
                 throw ValidationError("say which: a session's id, --workload, --chip, --issuer, or --all alone")
             }
-            let ended = try await place.open { [chosen] in try await $0.endSessions(chosen) }
+            let ended = try await target.open { [chosen] in try await $0.endSessions(chosen) }
             print("Ended \(ended) \(ended == 1 ? "session" : "sessions").")
         }
     }

@@ -4,13 +4,13 @@ import FoundationEssentials
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Ask a running server how it is.", discussion: Place.explanation)
+        commandName: "status", abstract: "Ask a running server how it is.", discussion: Target.explanation)
 
-    @OptionGroup var place: Place
+    @OptionGroup var target: Target
     @Flag(help: "Print JSON.") var json = false
 
     func run() async throws {
-        let status = try await place.withServer { try await $0.status() }
+        let status = try await target.withServer { try await $0.status() }
         if json { return try printJSON(status) }
         print(
             """

@@ -64,7 +64,7 @@ struct StorageCommand: AsyncParsableCommand {
         func run() async throws {
             let settings = try options.resolve().settings
             let outcome = try await StorageCommands.copy(
-                from: StorageCommands.Place(from, settings), to: StorageCommands.Place(to, settings),
+                from: StorageCommands.Location(from, settings), to: StorageCommands.Location(to, settings),
                 isSnapshot: snapshot)
             for table in outcome.tables {
                 print("\(table.table.padding(to: 17))  \("\(table.rows)".padding(to: 10))  \(Hex.encode(table.hash))")

@@ -9,7 +9,7 @@ import SQLite
 import Server
 
 /// Where an administrative command works: on a running server, or on a data folder.
-struct Place: ParsableArguments {
+struct Target: ParsableArguments {
     @Option(help: "A running server, e.g. https://kbs.example.org:8080 (environment: KBS_URL).")
     var url: String?
 
@@ -36,7 +36,7 @@ struct Place: ParsableArguments {
     /// Whether it is a data folder.
     var isLocal: Bool { address == nil }
 
-    /// A flag goes before the environment, of either place.
+    /// A flag goes before the environment, of either.
     private var address: String? { url ?? (data == nil && config == nil ? environment["KBS_URL"] : nil) }
 
     private var environment: [String: String] { ProcessInfo.processInfo.environment }

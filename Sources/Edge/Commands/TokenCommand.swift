@@ -6,7 +6,7 @@ import Installation
 
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "token", abstract: "Make, list and revoke access tokens.", discussion: Place.explanation,
+        commandName: "token", abstract: "Make, list and revoke access tokens.", discussion: Target.explanation,
         subcommands: [Create.self, List.self, Revoke.self])
 
     struct Create: AsyncParsableCommand {
@@ -20,7 +20,7 @@ struct TokenCommand: AsyncParsableCommand {
                 team-a.... alone; a registrar of a scope sets reference values too. docs/pipeline.md has an example.
                 """)
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Option(help: "registrar, auditor or admin, or one with a scope: registrar:team-a/.") var role: Authority
         @Option(help: "What it is for.") var description = ""
         @Option(help: "How long it is good for, e.g. 12h or 30d.") var expires = "90d"
@@ -30,7 +30,7 @@ struct TokenCommand: AsyncParsableCommand {
             guard let lifetime = SettingValue.duration(expires) else {
                 throw ValidationError("--expires is a time such as 12h or 30d")
             }
-            try await place.open(create: true) { administrator in
+            try await target.open(create: true) { administrator in
                 let made = try await administrator.createToken(role, description: description, lifetime: lifetime)
                 do { try show(made) } catch {
                     // Nobody has seen it, and it would be good for as long as if somebody had.
@@ -55,11 +55,11 @@ struct TokenCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the tokens.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let tokens = try await place.open { try await $0.tokens() }
+            let tokens = try await target.open { try await $0.tokens() }
             try printList(
                 tokens, json: json, orElse: "There are no tokens.", ["ID", "ROLE", "STATE", "EXPIRES", "FOR"]
             ) { token in
@@ -72,11 +72,11 @@ struct TokenCommand: AsyncParsableCommand {
     struct Revoke: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Revoke a token, at once.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The token's id: its part between kbs_ and the next _.") var id: String
 
         func run() async throws {
-            try await place.open { try await $0.revokeToken(id) }
+            try await target.open { try await $0.revokeToken(id) }
             print("Revoked \(id).")
         }
     }

@@ -10,7 +10,7 @@ import LaunchDigest
 struct WorkloadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "workload", abstract: "Register, list, show, disable, test and remove workloads.",
-        discussion: Place.explanation,
+        discussion: Target.explanation,
         subcommands: [Add.self, List.self, Show.self, Disable.self, Enable.self, Test.self, Remove.self])
 
     struct Add: AsyncParsableCommand {
@@ -19,7 +19,7 @@ struct WorkloadCommand: AsyncParsableCommand {
             discussion: "The secret comes from --secret-file, or from standard input. One line end after it is dropped."
         )
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The workload's id.") var id: String
         @Option(help: "The launch measurement: 96 hex digits for SNP, 64 for SEV and SEV-ES. Or --measure.")
         var measurement: String?
@@ -46,7 +46,7 @@ struct WorkloadCommand: AsyncParsableCommand {
                 }
             // More than any guest can receive is refused by the registration itself.
             let secret = try InputFile.secret(secretFile, atMost: 1 << 20, droppingLineEnd: true)
-            let workload = try await place.open(create: true) {
+            let workload = try await target.open(create: true) {
                 try await $0.register(
                     NewWorkload(id: id, launch: launch, secret: secret), replacing: replace)
             }
@@ -69,12 +69,12 @@ struct WorkloadCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the workloads.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Option(help: "Only those whose id holds this.") var search = ""
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { try await $0.workloads(search: search) }
+            let all = try await target.open { try await $0.workloads(search: search) }
             try printList(
                 all, json: json, orElse: "There are no workloads.", ["ID", "TECHNOLOGY", "REGISTERED", "STATE"]
             ) { [$0.id, $0.tee, $0.registered.formatted(.iso8601), $0.disabled ? "disabled" : "enabled"] }
@@ -84,12 +84,12 @@ struct WorkloadCommand: AsyncParsableCommand {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show a workload. Its secret is not shown.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The workload's id.") var id: String
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let workload = try await place.open { try await $0.workload(id) }
+            let workload = try await target.open { try await $0.workload(id) }
             if json { return try printJSON(workload) }
             print(
                 """
@@ -109,11 +109,11 @@ struct WorkloadCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Let a workload's guests get nothing, until it is enabled again.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The workload's id.") var id: String
 
         func run() async throws {
-            try await place.open { try await $0.setDisabled(true, workload: id) }
+            try await target.open { try await $0.setDisabled(true, workload: id) }
             print("Disabled \(id).")
         }
     }
@@ -121,11 +121,11 @@ struct WorkloadCommand: AsyncParsableCommand {
     struct Enable: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Let a workload's guests get their secret again.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The workload's id.") var id: String
 
         func run() async throws {
-            try await place.open { try await $0.setDisabled(false, workload: id) }
+            try await target.open { try await $0.setDisabled(false, workload: id) }
             print("Enabled \(id).")
         }
     }
@@ -138,7 +138,7 @@ struct WorkloadCommand: AsyncParsableCommand {
                 is not looked at. Exits with 0 when it is accepted, 1 when it is refused.
                 """)
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The workload's id.") var id: String
         @Option(help: "The file with the evidence.") var evidence: String
         @Option(help: "A file with certificates that go with it, PEM or DER. May be repeated.") var vcek: [String] = []
@@ -147,7 +147,7 @@ struct WorkloadCommand: AsyncParsableCommand {
         func run() async throws {
             let more = try vcek.flatMap { try Certificate.read(file: try InputFile.evidence($0)) }
             let recorded = try RecordedEvidence(try InputFile.evidence(evidence), certificates: more)
-            let verdict = try await place.open {
+            let verdict = try await target.open {
                 try await $0.appraise(recorded, against: .workload(id))
             }
             let table = VerdictTable(
@@ -160,11 +160,11 @@ struct WorkloadCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove a workload, its secret and its sessions.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The workload's id.") var id: String
 
         func run() async throws {
-            try await place.open { try await $0.removeWorkload(id) }
+            try await target.open { try await $0.removeWorkload(id) }
             print("Removed \(id).")
         }
     }

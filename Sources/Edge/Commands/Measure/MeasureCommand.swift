@@ -24,14 +24,14 @@ struct MeasureCommand: AsyncParsableCommand {
             help: ArgumentHelp(
                 "Keep the digests as the reference values of this name, in place of those there.", valueName: "name"))
         var reference: String?
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
 
         func run() async throws {
             let name = try reference.map { try PolicyName($0) }
             let documents = try snp.documents(explained: output.explain)
             if let name {
                 let set = try ReferenceValueSet(name: name, measured: documents)
-                let done = try await place.open(create: true) { try await $0.setReferenceValues(set, keeping: nil) }
+                let done = try await target.open(create: true) { try await $0.setReferenceValues(set, keeping: nil) }
                 tell(ReferenceText(done).summary("Set"))
             }
             try output.print(documents)

@@ -97,7 +97,7 @@ struct MeasuredGuest: ParsableArguments {
                 krun: try KrunBundle(
                     firmware: try File.read(firmware, atMost: OVMFFirmware.longest),
                     kernel: try File.read(kernel ?? "", atMost: KrunBundle.longest),
-                    kernelAddress: kernelAddress?.value ?? KrunBundle.usualKernelAddress,
+                    kernelAddress: kernelAddress?.value ?? KrunBundle.defaultKernelAddress,
                     initrd: try File.read(initrd ?? "", atMost: KrunBundle.longest)))
         }
         let image = try OVMFFirmware(try File.read(firmware, atMost: OVMFFirmware.longest), subject: firmware)

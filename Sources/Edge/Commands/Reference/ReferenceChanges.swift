@@ -14,7 +14,7 @@ extension ReferenceCommand {
                 (--from-attempt). A set that is not there is made.
                 """)
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The set's name.") var name: String
         @OptionGroup var input: ReferenceInput
         @Option(help: ArgumentHelp("Take what the guest of this attempt showed.", valueName: "number"))
@@ -30,7 +30,7 @@ extension ReferenceCommand {
         }
 
         func run() async throws {
-            let done = try await place.open(create: true) { administrator in
+            let done = try await target.open(create: true) { administrator in
                 try await administrator.addReferenceValues(try await addition(administrator), to: name)
             }
             print(ReferenceText(done).summary("Added to"))
@@ -64,7 +64,7 @@ extension ReferenceCommand {
                 for that.
                 """)
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The set's name.") var name: String
         @Option(help: ArgumentHelp("In how long they end, e.g. 24h.", valueName: "time")) var after: TimeSpan?
         @Flag(help: "They end at once.") var now = false
@@ -82,7 +82,7 @@ extension ReferenceCommand {
         func run() async throws {
             let retirement = ReferenceRetirement(
                 values: value.isEmpty ? nil : value, after: now ? 0 : after?.seconds, supersededBy: supersededBy)
-            let done = try await place.open { try await $0.retireReferenceValues(name, retirement) }
+            let done = try await target.open { try await $0.retireReferenceValues(name, retirement) }
             print(ReferenceText(done).summary("Changed"))
         }
     }
@@ -92,12 +92,12 @@ extension ReferenceCommand {
             abstract: "Show who changed a set of reference values, when, and how.",
             discussion: "Latest first, at most 200 changes; also of a set that was removed.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The set's name.") var name: String
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { try await $0.referenceHistory(name) }
+            let all = try await target.open { try await $0.referenceHistory(name) }
             if json { return try printJSON(all) }
             for (index, change) in all.enumerated() {
                 if index > 0 { print() }

@@ -6,7 +6,7 @@ import FoundationEssentials
 struct ReferenceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reference", abstract: "Keep the reference values that policies name.",
-        discussion: "docs/policies.md says how to write them. \(Place.explanation)",
+        discussion: "docs/policies.md says how to write them. \(Target.explanation)",
         subcommands: [
             Set.self, Add.self, Retire.self, Show.self, History.self, List.self, Remove.self,
         ])
@@ -19,7 +19,7 @@ struct ReferenceCommand: AsyncParsableCommand {
                 kept with it.
                 """)
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The set's name; a policy writes it with an @ before it.") var name: String
         @OptionGroup var input: ReferenceInput
         @Option(help: "Who says so, where and when: for people.") var source: String?
@@ -31,7 +31,7 @@ struct ReferenceCommand: AsyncParsableCommand {
         func run() async throws {
             var set = try input.set(try PolicyName(name))
             if let source { set = try set.with(source: source) }
-            let done = try await place.open(create: true) { [set] in
+            let done = try await target.open(create: true) { [set] in
                 try await $0.setReferenceValues(set, keeping: keepPrevious?.seconds)
             }
             print(ReferenceText(done).summary("Set"))
@@ -42,12 +42,12 @@ struct ReferenceCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show a set of reference values, and what each stands for.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The set's name.") var name: String
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let set = try await place.open { try await $0.referenceValues(name) }
+            let set = try await target.open { try await $0.referenceValues(name) }
             if json { return try printJSON(set) }
             printLines(ReferenceText(set).lines)
         }
@@ -56,11 +56,11 @@ struct ReferenceCommand: AsyncParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the sets of reference values.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let all = try await place.open { try await $0.referenceValues() }
+            let all = try await target.open { try await $0.referenceValues() }
             try printList(
                 all, json: json, orElse: "There are no reference values.",
                 ["NAME", "KIND", "VALUES", "EXPIRES", "READ"]
@@ -78,11 +78,11 @@ struct ReferenceCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove a set of reference values.", discussion: "One that a policy names cannot be removed.")
 
-        @OptionGroup var place: Place
+        @OptionGroup var target: Target
         @Argument(help: "The set's name.") var name: String
 
         func run() async throws {
-            try await place.open { try await $0.removeReferenceValues(name) }
+            try await target.open { try await $0.removeReferenceValues(name) }
             print("Removed the reference values \(name).")
         }
     }

@@ -22,14 +22,14 @@ package enum StorageCommands {
         }
     }
 
-    /// Where a copy comes from or goes to.
-    package enum Place: Sendable {
+    /// The source or target of a copy.
+    package enum Location: Sendable {
         case folder(URL)
         case postgreSQL(PostgreSQLConfiguration)
 
         /// - Parameters:
         ///   - text: a data folder, or a `postgres://` URL.
-        ///   - settings: say how to reach a database.
+        ///   - settings: the password file and the time limit of a PostgreSQL database.
         package init(_ text: String, _ settings: Settings) throws {
             guard text.hasPrefix("postgres://") || text.hasPrefix("postgresql://") else {
                 self = .folder(URL(filePath: text))
@@ -51,7 +51,7 @@ package enum StorageCommands {
     /// - Parameter isSnapshot: whether servers may go on with a PostgreSQL source.
     /// - Throws: ``InvalidSetting``.
     package static func copy(
-        from source: Place, to target: Place, isSnapshot: Bool,
+        from source: Location, to target: Location, isSnapshot: Bool,
         reporting report: @escaping @Sendable (String) -> Void = { _ in }
     ) async throws -> StorageCopy.Outcome {
         let (from, fromLock) = try end(source, isTarget: false)
@@ -101,8 +101,8 @@ package enum StorageCommands {
         }
     }
 
-    private static func end(_ place: Place, isTarget: Bool) throws -> (CopyPlace, FolderLock?) {
-        switch place {
+    private static func end(_ location: Location, isTarget: Bool) throws -> (CopyPlace, FolderLock?) {
+        switch location {
         case .postgreSQL(let configuration): return (.postgreSQL(configuration), nil)
         case .folder(let folder):
             let database = DataFolder.database(in: folder)
