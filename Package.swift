@@ -230,7 +230,7 @@ let testTargets: [Target] = [
         ]),
     tests(
         "Domain", "OpenPolicyAgentTests",
-        ["Broker", "EdgeSupport", "HTTP", "HTTPServer", "OpenPolicyAgent", "TestSupport"]),
+        ["Broker", "EdgeSupport", "HTTP", "HTTPClient", "HTTPServer", "OpenPolicyAgent", "TestSupport"]),
     tests(
         "Edge", "VirteeDialectTests",
         ["Broker", "Bytes", "Evidence", "EvidenceSupport", "Formats", "SimulatedHardware", "VirteeDialect"]),

@@ -17,11 +17,8 @@ public struct OpenPolicyAgent: PolicyAgent {
         public var baseURL: String
         /// Time limit of one request, for which a guest waits.
         public var timeout: Duration = .seconds(5)
-        /// Certificate authorities, PEM; `nil`: the system's.
-        public var authorities: URL?
         /// A file with the bearer token for the agent, read for each request.
         public var tokenFile: URL?
-        public var proxies = ProxySettings.ofProcess
 
         public init(baseURL: String) { self.baseURL = baseURL }
     }
@@ -31,20 +28,8 @@ public struct OpenPolicyAgent: PolicyAgent {
     /// Longest reply, in bytes.
     private static let longestReply = 1 << 20
 
-    /// - Throws: if the file of authorities cannot be read.
-    public init(_ configuration: Configuration) throws {
-        var settings = HTTP1Client.Configuration()
-        settings.trustAdvice = "name its authority in policy.opa.ca"
-        settings.proxies = configuration.proxies
-        if let file = configuration.authorities?.path(percentEncoded: false) {
-            let authorities = try File.read(file, atMost: 1 << 20)
-            guard try PEMDocument.read(authorities).contains(where: { $0.label == "CERTIFICATE" }) else {
-                throw MalformedInput(file, "it holds no certificate in PEM")
-            }
-            settings.authorities = authorities
-        }
-        client = HTTP1Client(settings)
-        self.configuration = configuration
+    public init(_ configuration: Configuration, client: HTTP1Client) {
+        (self.configuration, self.client) = (configuration, client)
     }
 
     public func allows(_ decision: String, _ question: AgentInput) async throws -> Bool {

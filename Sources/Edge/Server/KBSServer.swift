@@ -63,8 +63,7 @@ package struct KBSServer: Sendable {
         }
         let tls = try settings.tls.files().map { try CurrentTLS($0) }
         let traces = try TraceExport(
-            settings.tracing, through: settings.outgoingProxies, headers: environment[TracingSettings.headersVariable],
-            logger: logger)
+            settings, headers: environment[TracingSettings.headersVariable], logger: logger)
         // Before the database and the trail are touched: if another server listens already, the start ends here.
         let sockets = try ListeningSockets(settings)
         do { try Folder.make(settings.dataFolder.filePath) } catch {

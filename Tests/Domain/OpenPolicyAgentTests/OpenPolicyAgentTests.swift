@@ -2,6 +2,7 @@ import Broker
 import EdgeSupport
 import Foundation
 import HTTP
+import HTTPClient
 import HTTPServer
 import OpenPolicyAgent
 import TestSupport
@@ -21,7 +22,7 @@ struct OpenPolicyAgentTests {
             var configuration = OpenPolicyAgent.Configuration(baseURL: base)
             configuration.timeout = timeout
             configuration.tokenFile = tokenFile
-            try await body(standIn, try OpenPolicyAgent(configuration))
+            try await body(standIn, OpenPolicyAgent(configuration, client: HTTP1Client()))
         }
     }
 
@@ -82,7 +83,7 @@ struct OpenPolicyAgentTests {
     func away() async throws {
         var configuration = OpenPolicyAgent.Configuration(baseURL: "http://127.0.0.1:1")
         configuration.timeout = .seconds(5)
-        let agent = try OpenPolicyAgent(configuration)
+        let agent = OpenPolicyAgent(configuration, client: HTTP1Client())
         let refusal = await #expect(throws: Refusal.self) { _ = try await agent.allows("policy/allow", question) }
         #expect(refusal?.code == .unavailable)
     }
@@ -159,19 +160,6 @@ struct OpenPolicyAgentTests {
         try await withAgent(answering: { _, _ in Self.json(#"{"result":true}"#) }, tokenFile: file) { standIn, agent in
             let refusal = await #expect(throws: Refusal.self) { _ = try await agent.allows("policy/allow", question) }
             #expect(refusal?.sentence.contains("kbs_mark") == false && standIn.exchanges.isEmpty)
-        }
-    }
-
-    @Test("A file of authorities that is not there, or holds none, is an error at the start")
-    func authorities() throws {
-        let folder = try TemporaryFolder()
-        let empty = folder.file("empty.pem")
-        try Data("nothing\n".utf8).write(to: empty)
-        for file in [empty, folder.file("none.pem")] {
-            var configuration = OpenPolicyAgent.Configuration(baseURL: "https://127.0.0.1:1")
-            configuration.authorities = file
-            let error = #expect(throws: (any Error).self) { try OpenPolicyAgent(configuration) }
-            #expect(error.map { "\($0)" }?.contains(file.lastPathComponent) == true)
         }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Installation
 import OpenPolicyAgent
+import TestSupport
 import Testing
 
 @Suite("The settings of an Open Policy Agent")
@@ -17,12 +18,25 @@ struct PolicyAgentSettingsTests {
 
     @Test("What is set is what is asked with")
     func values() throws {
-        let agent = try resolve([
+        let settings = try resolve([
             .policyAgentURL: "https://opa.example.org:8181/", .policyAgentTimeout: "2s", .policyAgentCA: "/ca.pem",
             .policyAgentTokenFile: "/token",
-        ]).policyAgent
+        ])
+        let agent = settings.policyAgent
         #expect(agent?.baseURL == "https://opa.example.org:8181" && agent?.timeout == .seconds(2))
-        #expect(agent?.authorities?.path == "/ca.pem" && agent?.tokenFile?.path == "/token")
+        #expect(settings.policyAgentAuthorities?.path == "/ca.pem" && agent?.tokenFile?.path == "/token")
+    }
+
+    @Test("A file of authorities that is not there, or holds none, is an error at the start")
+    func authorities() throws {
+        let folder = try TemporaryFolder()
+        let empty = folder.file("empty.pem")
+        try Data("nothing\n".utf8).write(to: empty)
+        for file in [empty, folder.file("none.pem")] {
+            let settings = try resolve([.policyAgentURL: "https://opa.example.org", .policyAgentCA: file.path])
+            let error = #expect(throws: InvalidSetting.self) { try settings.openPolicyAgent() }
+            #expect(error?.description.contains(file.lastPathComponent) == true)
+        }
     }
 
     @Test(

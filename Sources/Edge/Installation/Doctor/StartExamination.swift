@@ -1,4 +1,4 @@
-/// What else a server reads when it starts, and does not start without.
+/// Other files that a server needs at its start.
 struct StartExamination: Examination {
     let settings: Settings
 
@@ -11,12 +11,14 @@ struct StartExamination: Examination {
             },
             refusal("policy.opa") { _ = try settings.openPolicyAgent() },
             refusal("tracing") {
-                if tracing.endpoint != nil { _ = try tracing.client(through: settings.outgoingProxies) }
+                if tracing.endpoint != nil {
+                    _ = try settings.client(trusting: tracing.authorities, of: .otlpAuthorities)
+                }
             },
         ].compactMap(\.self)
     }
 
-    /// - Returns: `nil` when it can be read.
+    /// - Returns: `nil` if `read` succeeds.
     private func refusal(_ check: String, _ read: () throws -> Void) -> Finding? {
         do { try read() } catch {
             return .problem(check, "\(error)", do: "correct it: a server with this does not start")

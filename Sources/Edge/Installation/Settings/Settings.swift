@@ -3,6 +3,7 @@ import Bytes
 package import Endorsements
 package import Evidence
 import Files
+import Formats
 package import FoundationEssentials
 package import HTTP
 package import HTTPClient
@@ -77,8 +78,10 @@ package struct Settings: Sendable {
     package var endorsementsFolder: URL?
     /// `nil`: the vendor is not asked.
     package var keyDistribution: VendorService.Configuration? = .init()
-    /// Counts only when it has a URL.
+    /// In force once it has a URL.
     var agent = OpenPolicyAgent.Configuration(baseURL: "")
+    /// Certificate authorities of the agent, PEM; `nil`: the system's.
+    package var policyAgentAuthorities: URL?
     package var clientCertificates = ClientCertificates.none
     /// Counts only when it has an issuer.
     package var jwt = JWTIssuer(issuer: "", audience: "", keys: "")
@@ -107,33 +110,53 @@ package struct Settings: Sendable {
 
     package init() {}
 
-    /// The Open Policy Agent that policies may ask; `nil` when there is none.
-    package var policyAgent: OpenPolicyAgent.Configuration? {
-        guard !agent.baseURL.isEmpty else { return nil }
-        var agent = agent
-        agent.proxies = outgoingProxies
-        return agent
-    }
+    /// The Open Policy Agent that policies may ask; `nil` without one.
+    package var policyAgent: OpenPolicyAgent.Configuration? { agent.baseURL.isEmpty ? nil : agent }
 
-    /// Through which proxies others are asked.
-    package var outgoingProxies: ProxySettings {
-        // The setting was read when it was set.
+    /// The proxies for requests to other services.
+    private var outgoingProxies: ProxySettings {
+        // The setting was checked when it was applied.
         outgoing.proxy.flatMap {
             try? ProxySettings(
                 proxy: $0, exceptions: outgoing.exceptions, named: SettingKey.outgoingProxy.name)
         } ?? .ofProcess
     }
 
-    /// Asks others, and follows no redirects.
-    package var client: HTTP1Client {
+    /// A client for other services; it does not follow redirects.
+    package var client: HTTP1Client { HTTP1Client(clientConfiguration) }
+
+    /// A client for a service with certificate authorities of its own.
+    ///
+    /// - Parameters:
+    ///   - file: the authorities, PEM; `nil`: the system's.
+    ///   - setting: the setting that names the file.
+    /// - Throws: ``InvalidSetting`` if the file holds no certificate.
+    package func client(trusting file: URL?, of setting: SettingKey) throws -> HTTP1Client {
+        var configuration = clientConfiguration
+        configuration.trustAdvice = "name its authority in \(setting.name)"
+        if let path = file?.filePath {
+            do {
+                let pem = try File.read(path, atMost: 1 << 20)
+                guard try PEMDocument.read(pem).contains(where: { $0.label == "CERTIFICATE" }) else {
+                    throw InvalidSetting("it holds no certificate in PEM")
+                }
+                configuration.authorities = pem
+            } catch {
+                throw InvalidSetting("\(setting.name), \(path), cannot be read: \(error)")
+            }
+        }
+        return HTTP1Client(configuration)
+    }
+
+    private var clientConfiguration: HTTP1Client.Configuration {
         var configuration = HTTP1Client.Configuration()
         configuration.proxies = outgoingProxies
-        return HTTP1Client(configuration)
+        return configuration
     }
 
     /// Where signed checkpoints of the audit trail are.
     package var checkpoints: CheckpointFile {
-        CheckpointFile(checkpointFile ?? dataFolder.appending(path: CheckpointFile.usualName))
+        CheckpointFile(checkpointFile ?? dataFolder.appending(path: CheckpointFile.defaultName))
     }
 
     /// How long challenges and sessions live, where others may work on the same database.

@@ -1,40 +1,17 @@
-import Files
-import Formats
 package import FoundationEssentials
 package import HTTP
-package import HTTPClient
+import HTTPClient
 
-/// Where spans go.
+/// The collector of spans.
 package struct TracingSettings: Sendable, Hashable {
-    /// A collector's address, without `/v1/traces`; `nil`: no span is made.
+    /// The collector's address, without `/v1/traces`; `nil`: no spans are recorded.
     package var endpoint: String?
     /// PEM. `nil`: the system's certificate authorities.
     package var authorities: URL?
 
     package init() {}
 
-    /// Asks the collector, if its certificate leads to the right authorities.
-    ///
-    /// - Throws: ``InvalidSetting``.
-    package func client(through proxies: ProxySettings) throws -> HTTP1Client {
-        var configuration = HTTP1Client.Configuration()
-        configuration.proxies = proxies
-        configuration.trustAdvice = "name its authority in tracing.otlp_ca"
-        if let file = authorities?.filePath {
-            do {
-                let pem = try File.read(file, atMost: 1 << 20)
-                guard try PEMDocument.read(pem).contains(where: { $0.label == "CERTIFICATE" }) else {
-                    throw InvalidSetting("it holds no certificate in PEM")
-                }
-                configuration.authorities = pem
-            } catch {
-                throw InvalidSetting("tracing.otlp_ca, \(file), cannot be read: \(error)")
-            }
-        }
-        return HTTP1Client(configuration)
-    }
-
-    /// The variable with what the collector asks for, which may be secret and is no setting.
+    /// The environment variable with header fields for the collector. They may hold secrets, so it is not a setting.
     package static let headersVariable = "OTEL_EXPORTER_OTLP_HEADERS"
 
     /// Reads `name=value,name=value`, with percent-encoded values.
@@ -56,7 +33,7 @@ package struct TracingSettings: Sendable, Hashable {
     }
 }
 
-/// A collector of spans.
+/// The collector of spans.
 extension SettingKey {
     static let tracing = [otlpEndpoint, otlpAuthorities]
 

@@ -1,11 +1,16 @@
-import Endorsements
 import Glibc
+import HTTP
 import HTTPClient
 import Installation
 import Lifecycle
 import Logging
 import Release
 import Tracing
+
+/// The collector's answer is not a success.
+private struct SpansRefused: Error, CustomStringConvertible {
+    let description: String
+}
 
 /// Exports the spans of requests to a collector while the server runs.
 ///
@@ -16,11 +21,11 @@ struct TraceExport: Service {
     /// - Parameter headers: the value of `OTEL_EXPORTER_OTLP_HEADERS`.
     /// - Returns: `nil` when no collector is named.
     /// - Throws: ``InvalidSetting``.
-    init?(_ settings: TracingSettings, through proxies: ProxySettings, headers: String?, logger: Logger) throws {
-        guard let endpoint = settings.endpoint else { return nil }
-        let collector = TraceCollector(
-            endpoint: endpoint, headers: try TracingSettings.headers(headers ?? ""),
-            client: try settings.client(through: proxies))
+    init?(_ settings: Settings, headers: String?, logger: Logger) throws {
+        guard let endpoint = settings.tracing.endpoint else { return nil }
+        let client = try settings.client(trusting: settings.tracing.authorities, of: .otlpAuthorities)
+        var fields = try TracingSettings.headers(headers ?? "")
+        fields[.contentType] = "application/json"
         exporter = OTLPExporter(resource: Self.resource) { event in
             switch event {
             case .failed(let error):
@@ -28,8 +33,14 @@ struct TraceExport: Service {
                     "The collector takes no spans: they are dropped until it does.", metadata: ["reason": "\(error)"])
             case .recovered: logger.notice("The collector takes spans again.")
             }
-        } send: {
-            try await collector.post($0)
+        } send: { [fields] spans in
+            let request = HTTPClientRequest(
+                .post, url: endpoint, path: OTLPExporter.path, headers: fields, body: spans)
+            let answer = try await client.execute(request, timeout: .seconds(10), upTo: 1 << 16)
+            guard (200..<300).contains(answer.status.code) else {
+                throw SpansRefused(
+                    description: "The collector at \(endpoint) answered \(answer.status.code) to spans.")
+            }
         }
         logger.info("Spans go to a collector.", metadata: ["collector": "\(endpoint)"])
     }
