@@ -53,9 +53,9 @@ public final class Broker: Sendable {
         store: any Storage, endorsements: any EndorsementSource, keys: KeyRing, anchors: Anchors = .vendors,
         policy: AppraisalPolicy = AppraisalPolicy(), lifetimes: Lifetimes = Lifetimes(),
         recordsPerMinute: (strangers: Int, genuine: Int) = (60, 600),
-        releasesPerMinute: Int = Broker.usualReleasesPerMinute, guestRoom: Int = Broker.usualGuestRoom,
+        releasesPerMinute: Int = Broker.defaultReleasesPerMinute, guestRoom: Int = Broker.defaultGuestRoom,
         asking agent: (any PolicyAgent)? = nil,
-        longestResource: Int = Broker.usualLongestResource,
+        longestResource: Int = Broker.defaultLongestResource,
         reachedAt guestsURL: String? = nil,
         hasRoom: @escaping @Sendable () -> Bool = { true },
         now: @escaping @Sendable () -> Date = { Date() },
@@ -84,11 +84,11 @@ public final class Broker: Sendable {
 
 extension Broker {
     /// 1 MiB: keys, certificates and configurations are smaller.
-    public static let usualLongestResource = 1_048_576
+    public static let defaultLongestResource = 1_048_576
     /// 64 MiB: ten thousand guests, or a thousand with init data of their own. In KiB.
-    public static let usualGuestRoom = 65_536
+    public static let defaultGuestRoom = 65_536
     /// A guest that restarts in a loop stays below this.
-    public static let usualReleasesPerMinute = 60
+    public static let defaultReleasesPerMinute = 60
 }
 
 /// How long challenges, sessions and tokens are valid, in seconds.

@@ -18,12 +18,12 @@ public struct Resealing: Sendable {
     private let store: any KeyStore
     private let batchSize: Int
     /// Small, so that guests wait only briefly for the transaction.
-    static let usualBatchSize = 200
+    static let defaultBatchSize = 200
     /// Smaller: a resource may have a megabyte.
     static let resourceBatchSize = 8
 
     public init(keys: KeyRing, store: any KeyStore) {
-        self.init(keys: keys, store: store, batchSize: Self.usualBatchSize)
+        self.init(keys: keys, store: store, batchSize: Self.defaultBatchSize)
     }
 
     init(keys: KeyRing, store: any KeyStore, batchSize: Int) {
@@ -179,7 +179,7 @@ public struct Resealing: Sendable {
             }
         }
         var row: Workload.Row = 0
-        while case let batch = try await store.secrets(after: row, limit: usualBatchSize), let last = batch.last {
+        while case let batch = try await store.secrets(after: row, limit: defaultBatchSize), let last = batch.last {
             row = last.workload.row
             for stored in batch {
                 let opened = try? held.candidates(for: stored.sealed.masterKey).open(stored.sealed) {

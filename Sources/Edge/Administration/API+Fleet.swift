@@ -17,7 +17,7 @@ extension AdministrationAPI {
                     query: [
                         .init(
                             "span", "How far back attempts are looked at, in seconds.",
-                            LookBack.schema(usual: LookBack.fleet)),
+                            LookBack.schema(default: LookBack.fleet)),
                         .init(
                             "under",
                             "Only machines whose firmware is under these floors, in place of the server's own: a product and "

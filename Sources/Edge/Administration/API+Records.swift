@@ -118,7 +118,7 @@ extension AdministrationAPI {
                 let (message, time) = (try await request.message(TokenRequest.self), now())
                 let (token, text) = try AccessToken.make(
                     role: try message.authority(), description: message.description ?? "",
-                    lifetime: message.lifetime ?? AccessToken.usualLifetime, at: time)
+                    lifetime: message.lifetime ?? AccessToken.defaultLifetime, at: time)
                 let record = AuditRecord(
                     .createToken, by: admission.actor,
                     details: [

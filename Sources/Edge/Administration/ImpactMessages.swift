@@ -77,7 +77,7 @@ public struct ImpactRequest: RequestMessage {
         "settings": Schema([
             "type": "object", "additionalProperties": ["type": "string"], "minProperties": 1,
             "description": "Settings of the server's, e.g. snp.minimum_tcb.genoa.",
-        ]), "span": LookBack.schema(usual: LookBack.impact, "How far back guests are looked at, in seconds."),
+        ]), "span": LookBack.schema(default: LookBack.impact, "How far back guests are looked at, in seconds."),
     ]
     public static let rules: JSONValue = [
         "oneOf": [["required": ["policy_document"]], ["required": ["settings"]]]

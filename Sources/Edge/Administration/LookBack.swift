@@ -3,25 +3,25 @@ import Formats
 public import FoundationEssentials
 import HTTPEdge
 
-/// How far back attempts are looked at, in seconds.
+/// The age of the oldest attempt that is considered, in seconds.
 public enum LookBack {
     public static let allowed: ClosedRange<TimeInterval> = 1...315_360_000
-    /// For what a change means, where nobody says: seven days.
+    /// The default for a change's impact: seven days.
     public static let impact: TimeInterval = 604_800
-    /// For the fleet, where nobody says: thirty days.
+    /// The default for the fleet: thirty days.
     public static let fleet: TimeInterval = 2_592_000
 
-    static func schema(usual: TimeInterval, _ description: String? = nil) -> Schema {
+    static func schema(default span: TimeInterval, _ description: String? = nil) -> Schema {
         var schema: JSONValue = [
             "type": "number", "minimum": .number(allowed.lowerBound), "maximum": .number(allowed.upperBound),
-            "default": .number(usual),
+            "default": .number(span),
         ]
         schema["description"] = description.map { .text($0) }
         return Schema(schema)
     }
 
-    /// - Parameter span: what a caller wrote; `nil` for what is no number.
-    /// - Throws: a ``Refusal`` for what is not allowed.
+    /// - Parameter span: a caller's; `nil` if it is not a number.
+    /// - Throws: a ``Refusal`` outside of ``allowed``.
     static func checked(_ span: TimeInterval?) throws(Refusal) -> TimeInterval {
         guard let span, allowed.contains(span) else {
             throw Refusal(.invalidField, "span is a number of seconds, from 1 to 315360000.")

@@ -124,10 +124,11 @@ struct NewReferenceValues: RequestMessage {
         guard keepPrevious.map({ (1...315_360_000).contains($0) }) ?? true else {
             throw Refusal(.invalidField, "keep_previous is a number of seconds, from 1 to 315360000.")
         }
-        let usual = ValidityPeriod(from: validFrom, expires: expires)
-        try usual.check()
+        let period = ValidityPeriod(from: validFrom, expires: expires)
+        try period.check()
         return try ReferenceValueSet(
-            name: name, kind: kind, values: try values.map { try $0.value(of: kind, usual) }, source: source ?? "")
+            name: name, kind: kind, values: try values.map { try $0.value(of: kind, otherwise: period) },
+            source: source ?? "")
     }
 }
 
@@ -275,11 +276,11 @@ struct GivenValue: JSONReadable, Encodable, Sendable {
         }
     }
 
-    /// - Parameter usual: when it counts if it does not say.
-    func value(of kind: ReferenceValueSet.Kind, _ usual: ValidityPeriod = .always) throws -> ReferenceValue {
+    /// - Parameter other: the period of a value that states none.
+    func value(of kind: ReferenceValueSet.Kind, otherwise other: ValidityPeriod = .always) throws -> ReferenceValue {
         let period = ValidityPeriod(from: validFrom, expires: expires)
         try period.check()
         return ReferenceValue(
-            try kind.bytes(value.text), period == .always ? usual : period, provenance: provenance)
+            try kind.bytes(value.text), period == .always ? other : period, provenance: provenance)
     }
 }

@@ -93,5 +93,5 @@ public protocol TokenStore: Sendable {
 
 extension AccessToken {
     /// Ninety days, in seconds: long enough for a job, short enough to be renewed.
-    public static let usualLifetime: TimeInterval = 7_776_000
+    public static let defaultLifetime: TimeInterval = 7_776_000
 }

@@ -13,7 +13,7 @@ final class GuestStorageQuota: Sendable {
     private let total = Lock<ContinuousClock.Instant?>(nil)
 
     /// - Parameter size: the quota of one machine, in KiB.
-    init(_ size: Int = Broker.usualGuestRoom) {
+    init(_ size: Int = Broker.defaultGuestRoom) {
         one = Allowance(every: Self.refill / size, burst: size)
         all = Allowance(every: Self.refill / (size * 16), burst: size * 16)
     }

@@ -82,9 +82,9 @@ extension LaunchDigestDocument {
         }
         if digest.technology == .snp {
             guestFeatures = hex(settings.features)
-            if settings.vmsaAddress != GuestSettings.usualVMSAAddress { vmsaAddress = hex(settings.vmsaAddress) }
+            if settings.vmsaAddress != GuestSettings.defaultVMSAAddress { vmsaAddress = hex(settings.vmsaAddress) }
         }
-        if hasVMSAs { vmsa = (settings.vmsaForm ?? digest.vmm.usualVMSAForm).rawValue }
+        if hasVMSAs { vmsa = (settings.vmsaForm ?? digest.vmm.defaultVMSAForm).rawValue }
         if digest.vmm == .krun { memoryMiB = settings.memoryMiB }
         if explained { regions = digest.regions.map(Region.init) }
     }

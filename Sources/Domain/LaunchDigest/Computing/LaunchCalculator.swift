@@ -60,7 +60,7 @@ public struct LaunchCalculator: Sendable {
     public func digest(_ settings: GuestSettings) throws(LaunchDigestError) -> LaunchDigest {
         try check(settings)
         var state = common
-        let form = settings.vmsaForm ?? vmm.usualVMSAForm
+        let form = settings.vmsaForm ?? vmm.defaultVMSAForm
         if let krun { try state.addBootParameters(of: krun, settings, technology) }
         if technology != .sev {
             let features = technology == .snp ? settings.features : 0
@@ -96,7 +96,7 @@ public struct LaunchCalculator: Sendable {
 
 extension VMM {
     /// The form for a host of unknown version.
-    var usualVMSAForm: VMSAForm { vmsaForms.first ?? .newer }
+    var defaultVMSAForm: VMSAForm { vmsaForms.first ?? .newer }
 }
 
 extension LaunchState {

@@ -30,12 +30,12 @@ public struct GuestSettings: Sendable, Hashable {
 
     public init(
         vcpus: Int = 1, cpu: CPUType? = nil, features: UInt64 = 1, vmsaForm: VMSAForm? = nil, memoryMiB: Int? = nil,
-        vmsaAddress: UInt64 = Self.usualVMSAAddress
+        vmsaAddress: UInt64 = Self.defaultVMSAAddress
     ) {
         (self.vcpus, self.cpu, self.features) = (vcpus, cpu, features)
         (self.vmsaForm, self.memoryMiB, self.vmsaAddress) = (vmsaForm, memoryMiB, vmsaAddress)
     }
 
     /// The address that KVM uses.
-    public static let usualVMSAAddress: UInt64 = 0xFFFF_FFFF_F000
+    public static let defaultVMSAAddress: UInt64 = 0xFFFF_FFFF_F000
 }

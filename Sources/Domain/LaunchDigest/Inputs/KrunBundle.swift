@@ -6,7 +6,7 @@ public import Bytes
 /// Source: libkrunfw, utils/krunfw_measurement; libkrun, src/arch/src/x86_64.
 public struct KrunBundle: Sendable {
     /// The load address of libkrunfw's kernels.
-    public static let usualKernelAddress: UInt64 = 0x100_0000
+    public static let defaultKernelAddress: UInt64 = 0x100_0000
     /// The longest kernel or initrd, in bytes.
     public static let longest = 1 << 30
 
@@ -25,7 +25,7 @@ public struct KrunBundle: Sendable {
     ///   - kernelAddress: its guest-physical load address.
     /// - Throws: ``MalformedInput`` for sizes and addresses that are not whole pages.
     public init(
-        firmware: [UInt8], kernel: [UInt8], kernelAddress: UInt64 = usualKernelAddress, initrd: [UInt8]
+        firmware: [UInt8], kernel: [UInt8], kernelAddress: UInt64 = defaultKernelAddress, initrd: [UInt8]
     ) throws(MalformedInput) {
         guard firmware.count == 1 << 16 else {
             throw MalformedInput("firmware", "it has \(firmware.count) bytes: libkrun's qboot has 65,536")

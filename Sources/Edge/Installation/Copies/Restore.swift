@@ -40,7 +40,7 @@ package enum Restore {
         do {
             let before = try isThere ? setAside(database, at: time) : nil
             // Signed for the database that was there: with the restored one they would tell of a trail that was cut.
-            let checkpoints = CheckpointFile(folder.appending(path: CheckpointFile.usualName))
+            let checkpoints = CheckpointFile(folder.appending(path: CheckpointFile.defaultName))
             try checkpoints.putAside(at: time)
             try File.move(draft.filePath, to: database.filePath)
             let store = try SQLiteStore(file: database)

@@ -3,24 +3,22 @@ import Endorsements
 import Files
 import FoundationEssentials
 
-/// Where certificates come from.
+/// Sources of certificates.
 extension SettingKey {
     static let endorsements = [
         endorsementsFolder, endorsementsKDS, endorsementsKDSPerCaller, endorsementsTimeout,
     ]
 
     package static let endorsementsFolder = SettingKey(
-        "endorsements.folder", "Folder with certificates for hosts whose certificates cannot be fetched"
+        "endorsements.folder", "Folder of certificates, for hosts whose certificates cannot be fetched"
     ) {
         let folder = URL(filePath: try $0.nonEmpty())
-        guard Folder.exists(folder.filePath) else {
-            throw $0.invalid("a folder that exists")
-        }
+        guard Folder.exists(folder.filePath) else { throw $0.invalid("a folder that exists") }
         $1.endorsementsFolder = folder
     }
 
     package static let endorsementsKDS = SettingKey(
-        "endorsements.kds", "Base URL of AMD's key distribution service, or \"\" to ask nobody",
+        "endorsements.kds", "Base URL of AMD's key distribution service (KDS), or \"\" for none",
         default: "https://kdsintf.amd.com"
     ) {
         guard !$0.text.isEmpty else {
@@ -31,7 +29,7 @@ extension SettingKey {
     }
 
     package static let endorsementsKDSPerCaller = SettingKey(
-        "endorsements.kds_per_caller", "Chips whose certificates are asked for there, for one address in a minute",
+        "endorsements.kds_per_caller", "Chips' certificates requested from there for one address in a minute",
         default: "60"
     ) { $1.keyDistribution?.mostPerCaller = try $0.number(1...100_000) }
 

@@ -2,7 +2,7 @@ import Broker
 import Bytes
 import Evidence
 
-/// Who may register, and which guests are believed.
+/// Registration, and the guests that are accepted.
 extension SettingKey {
     static let guests = [
         registrationNetworks, registrationReplace, challengeLifetime, sessionLifetime, snpAllowDebug,
@@ -17,37 +17,34 @@ extension SettingKey {
             + "(when it is not set: anywhere with credentials, and loopback without)"
     ) { $1.registrationNetworks = try $0.networks() }
 
-    package static let registrationReplace = SettingKey(
-        "registration.replace", "Whether a workload that is registered may be replaced, over either protocol",
-        default: "true"
-    ) { $1.replacesWorkloads = try $0.bool() }
+    package static let registrationReplace = bool(
+        "registration.replace", "Whether a registered workload may be replaced, over either protocol",
+        \.replacesWorkloads)
 
-    package static let challengeLifetime = SettingKey(
-        "challenge.lifetime", "How long a challenge may be answered", default: "5m"
-    ) { $1.lifetimes.challenge = try $0.duration(upTo: 86_400) }
+    package static let challengeLifetime = duration(
+        "challenge.lifetime", "How long a challenge may be answered", default: "5m", upTo: 86_400,
+        \.lifetimes.challenge)
 
-    package static let sessionLifetime = SettingKey(
-        "session.lifetime", "How long an attested guest may fetch its key", default: "3h"
-    ) { $1.lifetimes.session = try $0.duration() }
+    package static let sessionLifetime = duration(
+        "session.lifetime", "How long an attested guest may fetch its key", default: "3h", \.lifetimes.session)
 
-    package static let snpAllowDebug = SettingKey(
-        "snp.allow_debug", "Accept SNP guests that their host may debug, if registered so", default: "false"
-    ) { $1.policy.snp.allowsDebug = try $0.bool() }
+    package static let snpAllowDebug = bool(
+        "snp.allow_debug", "Accept SNP guests that their host may debug, if registered so", \.policy.snp.allowsDebug)
 
-    package static let snpAllowMigrationAgent = SettingKey(
-        "snp.allow_migration_agent", "Accept SNP guests with a migration agent, if registered so", default: "false"
-    ) { $1.policy.snp.allowsMigrationAgent = try $0.bool() }
+    package static let snpAllowMigrationAgent = bool(
+        "snp.allow_migration_agent", "Accept SNP guests with a migration agent, if registered so",
+        \.policy.snp.allowsMigrationAgent)
 
     package static let snpVMPL = SettingKey(
         "snp.vmpl", "The privilege level that reports must be made at, 0 to 3", default: "0"
     ) { $1.policy.snp.vmpl = UInt64(try $0.number(0...3)) }
 
-    package static let snpAllowProvisionalFirmware = SettingKey(
-        "snp.allow_provisional_firmware", "Accept hosts whose firmware is not committed", default: "false"
-    ) { $1.policy.snp.allowsProvisionalFirmware = try $0.bool() }
+    package static let snpAllowProvisionalFirmware = bool(
+        "snp.allow_provisional_firmware", "Accept hosts whose firmware is not committed",
+        \.policy.snp.allowsProvisionalFirmware)
 
     package static let snpProducts = SettingKey(
-        "snp.products", "Processors whose SNP guests are taken", default: "milan, genoa, turin"
+        "snp.products", "Processors whose SNP guests are accepted", default: "milan, genoa, turin"
     ) {
         $1.policy.snp.products = try $0.names(of: Product.allCases.map { $0.rawValue.lowercased() })
             .compactMap { Product(name: $0.text) }
@@ -55,7 +52,7 @@ extension SettingKey {
 
     package static let snpCSPIDs = SettingKey(
         "snp.csp_ids",
-        "Cloud providers of whose VLEKs reports are taken, as the certificates name them, e.g. CN=cc-us-east-2.amazonaws.com "
+        "Cloud providers whose VLEKs may sign reports, as the certificates name them, e.g. CN=cc-us-east-2.amazonaws.com "
             + "(default: any, and VCEKs too)"
     ) {
         let list = $0.list()
@@ -83,21 +80,18 @@ extension SettingKey {
         $1.policy.snp.minimumMitigations = bits
     }
 
-    package static let snpMinimumAtLaunch = SettingKey(
+    package static let snpMinimumAtLaunch = bool(
         "snp.minimum_at_launch",
-        "Hold what the host ran when the guest was launched (LAUNCH_TCB, LAUNCH_MIT_VECTOR) to the minimums too",
-        default: "true"
-    ) { $1.policy.snp.holdsMinimumAtLaunch = try $0.bool() }
+        "Hold the host's state at the guest's launch (LAUNCH_TCB, LAUNCH_MIT_VECTOR) to the minimums too",
+        \.policy.snp.holdsMinimumAtLaunch)
 
-    package static let sevEnabled = SettingKey(
-        "sev.enabled", "Take SEV and SEV-ES guests, whose memory has no integrity", default: "true"
-    ) { $1.policy.allowsSEV = try $0.bool() }
+    package static let sevEnabled = bool(
+        "sev.enabled", "Accept SEV and SEV-ES guests, whose memory has no integrity", \.policy.allowsSEV)
 
     package static let sevProducts = SettingKey(
-        "sev.products", "Processors whose SEV and SEV-ES guests are taken", default: "naples, rome, milan"
+        "sev.products", "Processors whose SEV and SEV-ES guests are accepted", default: "naples, rome, milan"
     ) { $1.policy.sevProducts = try $0.names(of: ["naples", "rome", "milan", "simulated"]) }
 
-    package static let sevAllowDebug = SettingKey(
-        "sev.allow_debug", "Accept SEV guests that their host may debug, if registered so", default: "false"
-    ) { $1.policy.allowsSEVDebug = try $0.bool() }
+    package static let sevAllowDebug = bool(
+        "sev.allow_debug", "Accept SEV guests that their host may debug, if registered so", \.policy.allowsSEVDebug)
 }

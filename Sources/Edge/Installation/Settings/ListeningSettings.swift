@@ -2,7 +2,7 @@ import FoundationEssentials
 import HTTPClient
 import Logging
 
-/// Where the server listens, and for how long.
+/// Addresses, proxies, the data folder and connections' timeouts.
 extension SettingKey {
     static let listening = [
         listen, guestsListen, guestsURL, socketMode, socketGroup, trustedProxies, proxyProtocol, outgoingProxy,
@@ -10,7 +10,7 @@ extension SettingKey {
     ]
 
     package static let listen = SettingKey(
-        "listen", "Address and port to listen on; beside it or alone a Unix socket, as in unix:/run/kbs/kbs.sock",
+        "listen", "Address and port, a Unix socket such as unix:/run/kbs/kbs.sock, or both with a comma between",
         default: "127.0.0.1:8080"
     ) { value, settings in
         let (address, socket) = try value.listeners()
@@ -21,13 +21,13 @@ extension SettingKey {
 
     package static let guestsListen = SettingKey(
         "guests.listen",
-        "Address and port for guests' calls alone, in plain HTTP also where listen has TLS (default: nowhere)"
+        "Address and port for guests' calls only, in plain HTTP even if listen has TLS (default: none)"
     ) { $1.guestsListen = $0.text.isEmpty ? nil : try $0.address() }
 
     package static let guestsURL = SettingKey(
         "guests.url",
-        "The URL that guests are given, e.g. http://kbs.example.org:8000: a registration whose id makes it longer than "
-            + "libkrun's client takes is warned of"
+        "The URL that guests use, e.g. http://kbs.example.org:8000: to warn of ids that make it too long for libkrun's "
+            + "client"
     ) { $1.guestsURL = $0.text.isEmpty ? nil : try $0.url(example: "http://kbs.example.org:8000") }
 
     package static let socketMode = SettingKey(
@@ -44,7 +44,7 @@ extension SettingKey {
     ) { $1.socket.group = $0.text.isEmpty ? nil : $0.text }
 
     package static let trustedProxies = SettingKey(
-        "proxies.trusted", "Networks of proxies whose X-Forwarded-For says who the caller is"
+        "proxies.trusted", "Networks of proxies whose X-Forwarded-For names the caller"
     ) { $1.trustedProxies = try $0.networks() }
 
     package static let proxyProtocol = SettingKey(
@@ -54,7 +54,7 @@ extension SettingKey {
 
     package static let outgoingProxy = SettingKey(
         "proxies.outgoing",
-        "Proxy through which AMD, key sets, agents and collectors are asked, e.g. http://proxy.example.org:3128 "
+        "Proxy for requests to AMD, key sets, agents and collectors, e.g. http://proxy.example.org:3128 "
             + "(default: https_proxy and http_proxy of the environment)"
     ) {
         let text = $0.text.isEmpty ? nil : $0.text
@@ -68,7 +68,7 @@ extension SettingKey {
 
     package static let outgoingExceptions = SettingKey(
         "proxies.outgoing_except",
-        "Names, addresses and networks that are asked directly, with commas (default: no_proxy of the environment)"
+        "Names, addresses and networks to reach without it, with commas (default: no_proxy of the environment)"
     ) { $1.outgoing.exceptions = $0.text }
 
     package static let data = SettingKey(
@@ -84,11 +84,9 @@ extension SettingKey {
         $1.logLevel = level
     }
 
-    package static let idleTimeout = SettingKey(
-        "http.idle_timeout", "Close a connection that is silent for so long", default: "120s"
-    ) { $1.idleTimeout = try $0.duration() }
+    package static let idleTimeout = duration(
+        "http.idle_timeout", "Time after which a silent connection is closed", default: "120s", \.idleTimeout)
 
-    package static let stopTimeout = SettingKey(
-        "http.stop_timeout", "How long requests in flight may take after SIGTERM", default: "30s"
-    ) { $1.stopTimeout = try $0.duration() }
+    package static let stopTimeout = duration(
+        "http.stop_timeout", "How long requests in flight may take after SIGTERM", default: "30s", \.stopTimeout)
 }

@@ -1,6 +1,6 @@
 import MasterKeys
 
-/// Where the master keys are.
+/// Sources of the master keys.
 extension SettingKey {
     static let masterKeys = [keysMaster, keysPrevious]
 
@@ -21,7 +21,7 @@ extension SettingValue {
         do {
             return try MasterKeySource(text)
         } catch let error as MasterKeyError {
-            // The text may hold a PIN that should not be there: it is not repeated.
+            // The text is not repeated: it may hold a PIN by mistake.
             throw InvalidSetting("\(name) cannot be used: \(error)")
         }
     }

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Logging
 
-/// A part of the server that logs under a name, and at a level, of its own.
+/// A part of the server with a logger of its own.
 package enum Subsystem: String, Sendable, Hashable, CaseIterable {
     case kbs
     case http = "kbs.http"
@@ -13,7 +13,7 @@ package enum Subsystem: String, Sendable, Hashable, CaseIterable {
     case tls = "kbs.tls"
 }
 
-/// What a server says of itself, and to whom.
+/// Logs, metrics and readiness.
 extension SettingKey {
     static let observing = [logFormat, logLevels, metricsNetworks, drainDelay]
 
@@ -43,11 +43,12 @@ extension SettingKey {
     }
 
     package static let metricsNetworks = SettingKey(
-        "metrics.networks", "Who may read /metrics and why a check of /readyz fails", default: "127.0.0.0/8, ::1/128"
+        "metrics.networks", "Networks that may read /metrics and the reasons in /readyz",
+        default: "127.0.0.0/8, ::1/128"
     ) { $1.metricsNetworks = try $0.networks() }
 
     package static let drainDelay = SettingKey(
-        "http.drain_delay", "How long to go on serving after SIGTERM, until a load balancer has noticed",
+        "http.drain_delay", "How long to serve on after SIGTERM, so that a load balancer notices",
         default: "0s"
     ) { $1.drainDelay = ["0", "0s"].contains($0.text) ? 0 : try $0.duration(upTo: 3_600) }
 }

@@ -33,7 +33,7 @@ package struct SettingValue: Sendable {
     }
 
     /// `90`, `90s`, `5m`, `3h`, `1d`, in seconds.
-    func duration(upTo most: Double = 31_536_000) throws -> TimeInterval {
+    func duration(upTo most: TimeInterval = 31_536_000) throws -> TimeInterval {
         guard let duration = Self.duration(text), duration <= most else {
             throw invalid("a time such as 90s, 5m, 3h or 1d, above zero and at most \(Int(most)) seconds")
         }
@@ -103,8 +103,8 @@ package struct SettingValue: Sendable {
         return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
-    /// Where a JWKS is: a file, or a URL that nobody on the way can change.
-    func keySetPlace() throws -> String {
+    /// The location of a JWKS: a file, or a URL whose answer nobody on the way can change.
+    func keySetLocation() throws -> String {
         guard text.hasPrefix("http") else { return text }
         let text = try url(example: "https://id.example.org/keys", allowsQuery: true)
         guard text.hasPrefix("https:") || IPAddress.isThisMachine(URL(string: text)?.host() ?? "")
@@ -116,16 +116,14 @@ package struct SettingValue: Sendable {
         do { return try NetworkList(text) } catch { throw InvalidSetting("\(name): \(error)") }
     }
 
-    /// A list that holds some of the known names, in any case.
-    func names(of known: [ExactText]) throws -> [ExactText] {
+    /// A list of some of the known names, in any case.
+    func names(of known: [String]) throws -> [ExactText] {
         let names = list().map { ExactText($0.lowercased()) }
-        guard !names.isEmpty, names.allSatisfy(known.contains) else {
-            throw invalid("a list of some of \(known.map(\.text).joined(separator: ", "))")
+        guard !names.isEmpty, names.allSatisfy(known.map { ExactText($0) }.contains) else {
+            throw invalid("a list of some of \(known.joined(separator: ", "))")
         }
         return names
     }
-
-    func names(of known: [String]) throws -> [ExactText] { try names(of: known.map { ExactText($0) }) }
 
     /// `a, b` as its parts.
     func list() -> [String] {

@@ -2,17 +2,17 @@ package import FoundationEssentials
 package import PostgreSQL
 import Storage
 
-/// Where the database is.
+/// The location of the database.
 package enum DatabaseLocation: Sendable {
-    /// SQLite's, in the data folder.
+    /// SQLite in the data folder.
     case folder
-    /// One that other servers may share.
+    /// A database that other servers may share.
     case postgreSQL(PostgreSQLConfiguration)
 
     var isShared: Bool { if case .postgreSQL = self { true } else { false } }
 }
 
-/// What the settings say of a PostgreSQL database.
+/// Settings of the PostgreSQL database.
 package struct StorageSettings: Sendable {
     /// `nil`: SQLite in the data folder. It may hold a password.
     package var url: String?
@@ -25,7 +25,7 @@ package struct StorageSettings: Sendable {
 }
 
 extension Settings {
-    /// Where the database is.
+    /// The location of the database.
     package func database() throws -> DatabaseLocation {
         guard let url = storage.url else { return .folder }
         do {
@@ -37,11 +37,9 @@ extension Settings {
             throw InvalidSetting("storage.url: \(error)")
         }
     }
-}
 
-extension Settings {
-    /// - Parameter advice: what to do where the database is not a file.
-    /// - Throws: ``InvalidSetting``.
+    /// - Parameter advice: what to do with a shared database.
+    /// - Throws: ``InvalidSetting`` unless the database is in the data folder.
     package func needDatabaseFile(_ advice: String) throws {
         guard storage.url == nil else {
             throw InvalidSetting(
@@ -50,7 +48,7 @@ extension Settings {
     }
 }
 
-/// The database, and how it is reached.
+/// The database.
 extension SettingKey {
     static let storage = [storageURL, storagePasswordFile, storageConnections, storageTimeout, storageMigrate]
 
@@ -62,20 +60,19 @@ extension SettingKey {
         _ = try settings.database()
     }
 
-    package static let storagePasswordFile = SettingKey(
-        "storage.password_file", "A file with the password for storage.url, read at each connection"
-    ) { $1.storage.passwordFile = $0.file() }
+    package static let storagePasswordFile = file(
+        "storage.password_file", "File with the password for storage.url, read at each connection",
+        \.storage.passwordFile)
 
-    package static let storageConnections = SettingKey(
-        "storage.connections", "Connections to PostgreSQL that a server keeps", default: "8"
-    ) { $1.storage.connections = try $0.number(PostgreSQLStore.fewestConnections...200) }
+    package static let storageConnections = number(
+        "storage.connections", "Connections to PostgreSQL that a server keeps", PostgreSQLStore.fewestConnections...200,
+        \.storage.connections)
 
-    package static let storageTimeout = SettingKey(
-        "storage.timeout", "How long a request may wait for PostgreSQL before it is refused for now", default: "5s"
-    ) { $1.storage.timeout = try $0.duration(upTo: 60) }
+    package static let storageTimeout = duration(
+        "storage.timeout", "How long a request may wait for PostgreSQL before it is refused for now", default: "5s",
+        upTo: 60, \.storage.timeout)
 
-    package static let storageMigrate = SettingKey(
+    package static let storageMigrate = bool(
         "storage.migrate", "Whether a server brings PostgreSQL's schema up to date; if not, kbs migrate does",
-        default: "true"
-    ) { $1.storage.migrates = try $0.bool() }
+        \.storage.migrates)
 }

@@ -1,9 +1,9 @@
 package import FoundationEssentials
 package import TLS
 
-/// How connections are secured.
+/// The server's TLS.
 package struct TLSSettings: Sendable, Hashable {
-    /// The server's certificate and what leads from it to a root, as PEM; `nil` for plain HTTP.
+    /// The server's certificate chain, as PEM; `nil` for plain HTTP.
     package var certificate: URL?
     /// The certificate's private key, as PEM.
     package var key: URL?
@@ -17,7 +17,7 @@ package struct TLSSettings: Sendable, Hashable {
 
     /// The files to serve with; `nil` for plain HTTP.
     ///
-    /// - Throws: ``InvalidSetting`` when one of the settings needs another that is not there.
+    /// - Throws: ``InvalidSetting`` if a setting needs another that is missing.
     package func files() throws -> TLSFiles? {
         switch (certificate, key) {
         case (let certificate?, let key?):
@@ -40,20 +40,17 @@ package struct TLSSettings: Sendable, Hashable {
 extension SettingKey {
     static let transport = [tlsCertificate, tlsKey, tlsClientCA, tlsMinimumVersion, insecureHTTP]
 
-    package static let tlsCertificate = SettingKey(
-        "tls.certificate", "PEM file with the server's certificate and its chain; turns TLS on"
-    ) { $1.tls.certificate = $0.file() }
+    package static let tlsCertificate = file(
+        "tls.certificate", "PEM file with the server's certificate and its chain; turns TLS on", \.tls.certificate)
 
-    package static let tlsKey = SettingKey("tls.key", "PEM file with the certificate's private key") {
-        $1.tls.key = $0.file()
-    }
+    package static let tlsKey = file("tls.key", "PEM file with the certificate's private key", \.tls.key)
 
-    package static let tlsClientCA = SettingKey(
-        "tls.client_ca", "PEM file with the authorities of clients' certificates; clients may come without one"
-    ) { $1.tls.clientAuthorities = $0.file() }
+    package static let tlsClientCA = file(
+        "tls.client_ca", "PEM file with the authorities of clients' certificates, which remain optional",
+        \.tls.clientAuthorities)
 
     package static let tlsMinimumVersion = SettingKey(
-        "tls.minimum_version", "The oldest TLS that is spoken, 1.2 or 1.3", default: "1.2"
+        "tls.minimum_version", "The oldest TLS version, 1.2 or 1.3", default: "1.2"
     ) {
         switch $0.text {
         case "1.2": $1.tls.minimumVersion = .tlsv12
@@ -62,7 +59,6 @@ extension SettingKey {
         }
     }
 
-    package static let insecureHTTP = SettingKey(
-        "insecure_http", "Serve other machines without TLS", default: "false"
-    ) { $1.tls.allowsInsecureHTTP = try $0.bool() }
+    package static let insecureHTTP = bool(
+        "insecure_http", "Serve other machines without TLS", \.tls.allowsInsecureHTTP)
 }

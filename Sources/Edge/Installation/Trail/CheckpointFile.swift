@@ -8,7 +8,7 @@ import Logging
 package struct CheckpointFile: Sendable {
     package let url: URL
     /// In a data folder.
-    static let usualName = "checkpoints"
+    static let defaultName = "checkpoints"
     /// In bytes: more than one each second for a year.
     private static let longest = 1 << 33
 

@@ -87,8 +87,8 @@ extension ServerLimits {
         let longest: Int
         switch rule {
         case .unread: return 0
-        case .upTo(let usual): longest = usual
-        case .evidence(let usual, let awaited, _, let isAwaited):
+        case .upTo(let limit): longest = limit
+        case .evidence(let limit, let awaited, _, let isAwaited):
             if request.isLong(rule) {
                 guard isAwaited(request) else {
                     throw Refusal(
@@ -97,7 +97,7 @@ extension ServerLimits {
                 }
                 longest = awaited
             } else {
-                longest = usual
+                longest = limit
             }
         }
         if let length = request.headers[.contentLength], Int(length).map({ $0 > longest }) ?? true {
@@ -143,8 +143,8 @@ extension ServerLimits {
 extension Request {
     /// Whether the body is evidence over `limits.body`, or evidence without a stated length.
     fileprivate func isLong(_ rule: BodyRule) -> Bool {
-        guard case .evidence(let usual, _, let mayBeLong, _) = rule else { return false }
-        let isLong = statedLength.map { $0 > usual } ?? (headers[.transferEncoding] != nil)
+        guard case .evidence(let limit, _, let mayBeLong, _) = rule else { return false }
+        let isLong = statedLength.map { $0 > limit } ?? (headers[.transferEncoding] != nil)
         return isLong && mayBeLong(self)
     }
 }
