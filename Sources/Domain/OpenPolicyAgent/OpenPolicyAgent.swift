@@ -116,7 +116,7 @@ public struct OpenPolicyAgent: PolicyAgent {
             guard let token = try? File.readText(file, atMost: 65_536) else {
                 throw unavailable("cannot be asked (its token in policy.opa.token_file cannot be read)")
             }
-            request.headers[.authorization] = "Bearer \(Self.trimmed(token))"
+            request.headers[.authorization] = "Bearer \(token.trimmed)"
         }
         do {
             let response = try await client.execute(request, timeout: configuration.timeout, upTo: Self.longestReply)
@@ -127,13 +127,6 @@ public struct OpenPolicyAgent: PolicyAgent {
             let reason = "\(error)"
             throw unavailable("cannot be asked (\(reason.hasSuffix(".") ? String(reason.dropLast()) : reason))")
         }
-    }
-
-    /// Removes white space at both ends, such as a file's last line end.
-    private static func trimmed(_ text: String) -> String {
-        let start = text.drop(while: \.isWhitespace)
-        guard let last = start.lastIndex(where: { !$0.isWhitespace }) else { return "" }
-        return String(start[...last])
     }
 
     private func unavailable(_ problem: String) -> Refusal {

@@ -73,25 +73,19 @@ struct Handshake {
     static func session(in headers: HTTPFields) -> String? {
         for header in headers[values: .setCookie] {
             let pair = header.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1)
-            guard pair.count == 2, trimmed(pair[0]) == "session_id" else { continue }
-            let value = trimmed(pair[1])
+            guard pair.count == 2, pair[0].trimmed == "session_id" else { continue }
+            let value = pair[1].trimmed
             let isToken = value.utf8.allSatisfy { (0x21...0x7E).contains($0) && !#"",;\"#.utf8.contains($0) }
-            if !value.isEmpty, value.utf8.count <= 4_096, isToken { return String(value) }
+            if !value.isEmpty, value.utf8.count <= 4_096, isToken { return value }
         }
         return nil
-    }
-
-    private static func trimmed(_ text: Substring) -> Substring {
-        let start = text.drop { $0 == " " || $0 == "\t" }
-        return start.prefix(start.count - start.reversed().prefix { $0 == " " || $0 == "\t" }.count)
     }
 
     /// An answer's text, safe for a console: one line, no control characters, not too long.
     static func printable(_ text: String) -> String {
         let line = String(text.prefix(1_000).map { $0.isNewline ? " " : $0 })
         return String(
-            String.UnicodeScalarView(
-                trimmed(line[...]).unicodeScalars.filter { $0.properties.generalCategory != .control }))
+            String.UnicodeScalarView(line.trimmed.unicodeScalars.filter { $0.properties.generalCategory != .control }))
     }
 
     /// Percent-encodes an id. Source of the unreserved characters: RFC 3986, section 2.3.

@@ -6,7 +6,7 @@ import Lifecycle
 /// `kbs guest`, and all of `kbs-guest`.
 package struct GuestCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "guest", abstract: "Inside a confidential guest: get its secret, or its evidence.",
+        commandName: "guest", abstract: "Get the secret or the evidence of this confidential guest.",
         discussion: """
             Exits with 1 if the broker refused, 2 if an argument or a device cannot be used, 3 if no trusted \
             broker answered in time, and 4 if the secret could not be delivered.
@@ -27,13 +27,13 @@ package struct GuestCommand: AsyncParsableCommand {
         @Option(help: "A PEM file with the CA of the server's certificate, instead of the system's.") var ca: String?
         @Flag(help: "Accept http://, where an attacker on the network could answer as the broker.")
         var insecureHttp = false
-        @Option(help: "Where the secret goes: - (standard output, the default) or a file.") var out: String?
+        @Option(help: "The destination of the secret: - (standard output, the default) or a file.") var out: String?
         @Option(
             parsing: .upToNextOption,
             help: ArgumentHelp("Open this LUKS device with the secret.", valueName: "device> <name"))
         var cryptsetup: [String] = []
-        @Option(help: "How long to try, e.g. 60s or 5m.") var timeout = "60s"
-        @Option(help: "Most repeated tries (default: until the timeout).") var retries: Int?
+        @Option(help: "The time for all tries, e.g. 60s or 5m.") var timeout = "60s"
+        @Option(help: "The greatest number of repeated tries (default: until the timeout).") var retries: Int?
         @Option(help: "Bits of the key that the secret is encrypted to: 2048, or 4096 for longer secrets.")
         var rsaBits = 2_048
         @OptionGroup var devices: Devices

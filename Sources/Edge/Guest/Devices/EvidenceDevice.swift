@@ -66,8 +66,6 @@ public struct DeviceSettings: Sendable {
         if let privilegeLevel, privilegeLevel > 3 {
             throw GuestFailure(.unusable, "--vmpl must be 0 to 3: SEV-SNP has no other privilege levels.")
         }
-        let configFS = ConfigFSDevice(path: configFSPath, privilegeLevel: privilegeLevel)
-        let sevGuest = SEVGuestDevice(path: sevGuestPath, privilegeLevel: privilegeLevel)
         switch choice {
         case .configfs: return configFS
         case .sevGuest: return sevGuest
@@ -84,14 +82,15 @@ public struct DeviceSettings: Sendable {
 
     /// Lines for `kbs guest status`, and whether any device is usable.
     public func status() -> (lines: [String], isUsable: Bool) {
-        let configFS = ConfigFSDevice(path: configFSPath, privilegeLevel: privilegeLevel)
-        let sevGuest = SEVGuestDevice(path: sevGuestPath, privilegeLevel: privilegeLevel)
         let states = [configFS.state(), sevGuest.state()]
         return (
             ["configfs   \(configFSPath): \(states[0].text)", "sev-guest  \(sevGuestPath): \(states[1].text)"],
             states.contains(where: \.isUsable)
         )
     }
+
+    private var configFS: ConfigFSDevice { ConfigFSDevice(path: configFSPath, privilegeLevel: privilegeLevel) }
+    private var sevGuest: SEVGuestDevice { SEVGuestDevice(path: sevGuestPath, privilegeLevel: privilegeLevel) }
 }
 
 /// The state of a device, found without requesting a report.

@@ -13,12 +13,10 @@ struct SEVGuestDevice: EvidenceDevice {
     private let channel: any ReportChannel
     private static let tries = 8
 
-    init(path: String, privilegeLevel: UInt32?) {
-        self.init(path: path, privilegeLevel: privilegeLevel, channel: KernelReportChannel(path: path))
-    }
-
-    init(path: String, privilegeLevel: UInt32?, channel: any ReportChannel) {
-        (self.path, self.privilegeLevel, self.channel) = (path, privilegeLevel, channel)
+    /// - Parameter channel: `nil`: the kernel's.
+    init(path: String, privilegeLevel: UInt32?, channel: (any ReportChannel)? = nil) {
+        (self.path, self.privilegeLevel) = (path, privilegeLevel)
+        self.channel = channel ?? KernelReportChannel(path: path)
     }
 
     var name: String { "sev-guest (\(path))" }

@@ -72,7 +72,7 @@ struct HTTPExchange: Sendable {
             throw failure(.closed)
         } catch let error as MalformedMessage {
             throw Failure(
-                description: "What answers at \(place) is no broker: \(error.description)", isTransient: true)
+                description: "What answers at \(hostAndPort) is no broker: \(error.description)", isTransient: true)
         }
     }
 
@@ -107,14 +107,14 @@ struct HTTPExchange: Sendable {
         return bytes + (body ?? [])
     }
 
-    private var place: String { "\(address.host):\(address.port)" }
+    private var hostAndPort: String { "\(address.host):\(address.port)" }
 
     private func unreachable(_ error: ConnectionError) -> String {
         switch error {
-        case .time: "\(place) did not answer in time."
+        case .time: "\(hostAndPort) did not answer in time."
         case .name: "The name \(address.host) has no address (yet): is the network up, and DNS set?"
-        case .refused: "\(place) cannot be reached: \(String(cString: strerror(ECONNREFUSED)))."
-        default: "\(place) cannot be reached: \(error)."
+        case .refused: "\(hostAndPort) cannot be reached: \(String(cString: strerror(ECONNREFUSED)))."
+        default: "\(hostAndPort) cannot be reached: \(error)."
         }
     }
 
@@ -124,7 +124,7 @@ struct HTTPExchange: Sendable {
         case .tls(let error) where error.kind == .certificate:
             return Failure(description: address.sentence(for: error), isTransient: false)
         default:
-            return Failure(description: "The exchange with \(place) broke off: \(error).", isTransient: true)
+            return Failure(description: "The exchange with \(hostAndPort) broke off: \(error).", isTransient: true)
         }
     }
 }

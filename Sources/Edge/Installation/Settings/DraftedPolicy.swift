@@ -1,16 +1,17 @@
 package import Broker
 
 extension Settings {
-    /// What the server would accept with other settings, as an operator writes them.
+    /// The server's policy with some settings changed.
     ///
-    /// - Throws: a ``Refusal`` for what is no setting that guests are judged by, or has no such value.
+    /// - Parameter values: by name, in written form; settings `snp.*` and `sev.*` only.
+    /// - Throws: a ``Refusal`` for another setting or an invalid value.
     package func policy(changing values: [String: String]) throws -> AppraisalPolicy {
         var settings = self
         for (name, text) in values.sorted(by: { $0.key < $1.key }) {
             guard name.hasPrefix("snp.") || name.hasPrefix("sev."), let key = SettingKey.named(name) else {
                 throw Refusal(
                     .invalidField,
-                    "\(name.prefix(64)) is no setting that guests are judged by: those are snp.* and sev.*.")
+                    "\(name.prefix(64)) is not a setting about guests: those are snp.* and sev.*.")
             }
             do { try key.apply(text, to: &settings) } catch let error as InvalidSetting {
                 throw Refusal(.invalidField, "\(error).")

@@ -1,4 +1,9 @@
-/// A setting: its name, what it means, and how a text becomes its value.
+/// The origin of a setting's value.
+package enum SettingOrigin: String, Sendable, Codable {
+    case flag, environment, file, `default`
+}
+
+/// A setting: its name, its meaning, and the parsing of its value.
 ///
 /// The name is the same in the file (`challenge.lifetime`), in the environment (`KBS_CHALLENGE_LIFETIME`) and on the
 /// command line (`--set challenge.lifetime=5m`); a few are options too (`--tls-key`). Each topic has a file that lists
@@ -8,11 +13,11 @@ package struct SettingKey: Sendable, Hashable {
     package let name: String
     /// One line for an operator.
     package let help: String
-    /// As it would be written; `""` when there is none.
+    /// In written form; `""` if it is unset by default.
     package let defaultText: String
-    /// What others call it in the environment; ``environmentName`` goes before it.
+    /// A variable of another standard for it; ``environmentName`` takes precedence.
     let otherVariable: String?
-    /// A value as others may see it: without a password that is in it.
+    /// A value without a password in it, for display.
     let shown: @Sendable (String) -> String
     private let put: @Sendable (SettingValue, inout Settings) throws -> Void
 
@@ -32,7 +37,7 @@ package struct SettingKey: Sendable, Hashable {
     /// E.g. `KBS_CHALLENGE_LIFETIME`.
     package var environmentName: String { "KBS_" + name.uppercased().replacing(".", with: "_") }
 
-    /// As an option of the command line has it, e.g. `--tls-client-ca`.
+    /// As an option of the command line, e.g. `--tls-client-ca`.
     package var flagName: String { "--" + name.replacing(".", with: "-").replacing("_", with: "-") }
 
     /// The help with the default, for a flag.
@@ -40,9 +45,9 @@ package struct SettingKey: Sendable, Hashable {
         defaultText.isEmpty ? "\(help)." : "\(help) (default \(defaultText))."
     }
 
-    /// Puts a value in its place.
+    /// Parses a value into the settings.
     ///
-    /// - Parameter name: what an error calls it; `nil`: by its name.
+    /// - Parameter name: the name in errors; `nil`: the setting's own.
     /// - Throws: ``InvalidSetting``.
     package func apply(_ text: String, to settings: inout Settings, as name: String? = nil) throws {
         try put(SettingValue(name: name ?? self.name, text: text), &settings)
@@ -51,7 +56,7 @@ package struct SettingKey: Sendable, Hashable {
     package static func == (a: SettingKey, b: SettingKey) -> Bool { a.name == b.name }
     package func hash(into hasher: inout Hasher) { hasher.combine(name) }
 
-    /// Every setting that there is, in the order in which they are documented.
+    /// All settings, in the order of the documentation.
     package static let allCases: [SettingKey] =
         listening + storage + transport + limits + masterKeys + guests + guestComponents + policyAgent + endorsements
         + administration + observing + tracing

@@ -6,14 +6,14 @@ package import FoundationEssentials
 import Operators
 
 extension Settings {
-    /// Puts together what the command line, the environment and a file say, in this order of precedence.
+    /// Combines the command line, the environment and a file, in this order of precedence.
     ///
     /// - Parameters:
     ///   - flags: values from the command line.
-    ///   - environment: the process's; only names that start with `KBS_` count, and a few that others have made usual.
+    ///   - environment: the process's; only variables named `KBS_…` count, and a few of other standards.
     ///   - file: a TOML file.
-    /// - Returns: the settings, and the names in the environment that look meant for us and are not known.
-    /// - Throws: ``InvalidSetting``, for an unknown key in the file too.
+    /// - Returns: the settings, and the unknown variables named `KBS_…`.
+    /// - Throws: ``InvalidSetting``, also for an unknown key in the file.
     package static func resolve(
         flags: [SettingKey: String], environment: [String: String], file: URL?
     ) throws -> (settings: Settings, unknownVariables: [String]) {
@@ -23,7 +23,7 @@ extension Settings {
         var known: Set<String> = ["KBS_CONFIG", "KBS_URL", "KBS_TOKEN", "KBS_CA"]
         for key in SettingKey.allCases {
             known.insert(key.environmentName)
-            // OpenTelemetry has an empty variable count as none.
+            // By OpenTelemetry's specification an empty variable counts as unset.
             if let name = key.otherVariable, let value = environment[name], !value.isEmpty {
                 (values[key], origins[key], names[key]) = (value, .environment, name)
             }
@@ -39,7 +39,7 @@ extension Settings {
             if let value = values[key] { try key.apply(value, to: &settings, as: names[key]) }
         }
         guard settings.lifetimes.session >= settings.lifetimes.challenge else {
-            // Otherwise a challenge could be answered again after its session was swept.
+            // Otherwise a challenge could be answered again after its session was removed.
             throw InvalidSetting("session.lifetime must not be shorter than challenge.lifetime")
         }
         guard [0, 3].contains(settings.jwt.partsSet) else {
@@ -47,7 +47,7 @@ extension Settings {
         }
         _ = try settings.tls.files()
         guard settings.clientCertificates.isEmpty || settings.tls.clientAuthorities != nil else {
-            throw InvalidSetting("tls.client_roles needs tls.client_ca: without it no client certificate is looked at")
+            throw InvalidSetting("tls.client_roles needs tls.client_ca: without it client certificates are ignored")
         }
         let unknown = environment.keys.filter { $0.hasPrefix("KBS_") && !known.contains($0) }.sorted()
         return (settings, unknown)
@@ -64,7 +64,7 @@ extension Settings {
         var values: [SettingKey: String] = [:]
         for leaf in try leaves(of: table, under: "", in: name) {
             if leaf.path.hasPrefix("log.levels.") {
-                // A table of levels is the list in another form.
+                // A table of levels is another form of the list.
                 let level = "\(leaf.path.dropFirst("log.levels.".count))=\(leaf.text)"
                 values[.logLevels] = [values[.logLevels], level].compactMap { $0 }.joined(separator: ",")
                 continue
@@ -78,10 +78,10 @@ extension Settings {
         return values
     }
 
-    /// In bytes: more than any file of settings has.
+    /// In bytes: more than any settings file has.
     private static let longestFile = 1 << 20
 
-    /// A setting as a file has it.
+    /// A setting in a file.
     private struct Leaf {
         /// Its dotted name.
         let path: String
@@ -89,7 +89,7 @@ extension Settings {
         let position: TextPosition
     }
 
-    /// An array counts as its elements with commas between.
+    /// The settings of a table. An array counts as its elements joined by commas.
     private static func leaves(of table: TOMLTable, under prefix: String, in name: String) throws -> [Leaf] {
         var leaves: [Leaf] = []
         for entry in table.entries {

@@ -3,7 +3,7 @@ import Evidence
 package import FoundationEssentials
 import HTTP
 
-/// A setting's text, and the ways to read it. Each throws ``InvalidSetting`` with what to write instead.
+/// A setting's text and its parsers. Each throws ``InvalidSetting`` with the expected form.
 package struct SettingValue: Sendable {
     let name: String
     let text: String
@@ -17,7 +17,7 @@ package struct SettingValue: Sendable {
         return text
     }
 
-    /// A path, or nothing.
+    /// A path; `nil` for an empty text.
     func file() -> URL? { text.isEmpty ? nil : URL(filePath: text) }
 
     func bool() throws -> Bool {
@@ -40,7 +40,7 @@ package struct SettingValue: Sendable {
         return duration
     }
 
-    /// The same, or `nil`.
+    /// The duration in seconds; `nil` if it is malformed.
     package static func duration(_ text: String) -> TimeInterval? {
         let units: [Character: Double] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
         let (digits, unit) = text.last.flatMap { units[$0] }.map { (text.dropLast(), $0) } ?? (text[...], 1)
@@ -95,7 +95,7 @@ package struct SettingValue: Sendable {
         return Settings.Address(host: String(isBracketed ? host.dropFirst().dropLast() : host), port: Int(port))
     }
 
-    /// Without a name or password in it: settings are shown to administrators.
+    /// A URL without a user name or password, because settings are shown to administrators.
     func url(example: String, allowsQuery: Bool = false) throws -> String {
         guard let url = URL(string: text), let scheme = url.scheme, ["https", "http"].contains(scheme),
             url.host() != nil, allowsQuery || url.query() == nil, url.user() == nil
@@ -108,7 +108,7 @@ package struct SettingValue: Sendable {
         guard text.hasPrefix("http") else { return text }
         let text = try url(example: "https://id.example.org/keys", allowsQuery: true)
         guard text.hasPrefix("https:") || IPAddress.isThisMachine(URL(string: text)?.host() ?? "")
-        else { throw invalid("an https URL: whoever can change these keys can sign what is believed") }
+        else { throw invalid("an https URL: whoever can change these keys can sign tokens") }
         return text
     }
 
@@ -125,16 +125,8 @@ package struct SettingValue: Sendable {
         return names
     }
 
-    /// `a, b` as its parts.
+    /// The parts of `a, b`.
     func list() -> [String] {
         text.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
-    }
-}
-
-extension StringProtocol {
-    /// Without blanks and line ends around it.
-    var trimmed: String {
-        let start = drop { $0.isWhitespace }
-        return start.lastIndex { !$0.isWhitespace }.map { String(start[...$0]) } ?? ""
     }
 }

@@ -12,9 +12,9 @@ package import MasterKeys
 package import Operators
 package import OpenPolicyAgent
 
-/// Everything that an operator can decide about a server. The defaults are safe to run.
+/// A server's settings. The defaults are safe.
 package struct Settings: Sendable {
-    /// Where to listen.
+    /// A listening address.
     package struct Address: Sendable, Hashable, CustomStringConvertible {
         package var host: String
         package var port: Int
@@ -32,46 +32,46 @@ package struct Settings: Sendable {
 
     /// A Unix socket to listen on.
     package struct Socket: Sendable, Hashable {
-        /// `nil`: there is none.
+        /// `nil`: no socket.
         package var path: String?
         package var mode: UInt32 = 0o660
-        /// A name or a number; `nil`: the process's own.
+        /// A name or a number; `nil`: the process's group.
         package var group: String?
     }
 
     package var listen = Address(host: "127.0.0.1", port: 8080)
     /// Whether to listen on ``listen``.
     package var listensOnTCP = true
-    /// Beside ``listen``, or alone.
+    /// Served beside ``listen``, or alone.
     package var socket = Socket()
-    /// Where guests' calls alone are served, without TLS; `nil`: nowhere.
+    /// The address that serves only guests' calls, without TLS; `nil`: none.
     package var guestsListen: Address?
-    /// How guests reach the server, for warnings; `nil`: not known.
+    /// The URL that guests use, for warnings; `nil`: not known.
     package var guestsURL: String?
-    /// Proxies that are believed who their clients are.
+    /// Proxies whose statement about their client is trusted.
     package var trustedProxies = NetworkList.none
-    /// Balancers whose connections begin with the PROXY protocol.
+    /// Load balancers whose connections begin with the PROXY protocol.
     package var proxyProtocol = NetworkList.none
-    /// Through which others are asked; `nil`: as the environment says.
+    /// The proxy for outgoing requests; `nil`: the environment's.
     var outgoing: (proxy: String?, exceptions: String?) = (nil, nil)
     package var dataFolder = URL(filePath: "kbs-data")
     package var storage = StorageSettings()
     package var masterKeys = MasterKeySources()
     package var logLevel = Logger.Level.info
     package var logFormat = LogFormat.text
-    /// For the subsystems that have one of their own.
+    /// Levels of single subsystems.
     package var logLevels: [Subsystem: Logger.Level] = [:]
     package var metricsNetworks = NetworkList.loopback
-    /// Close a connection on which nothing has arrived for so long.
+    /// Time after which a silent connection is closed.
     package var idleTimeout: TimeInterval = 120
-    /// After SIGTERM, how long requests in flight have to finish.
+    /// Time for requests in flight after SIGTERM.
     package var stopTimeout: TimeInterval = 30
-    /// After SIGTERM, how long to serve on, not ready.
+    /// Time to serve on after SIGTERM, not ready.
     package var drainDelay: TimeInterval = 0
     /// `nil`: anywhere with credentials, and loopback without.
     package var registrationNetworks: NetworkList?
     package var replacesWorkloads = true
-    /// Whether callers on this machine administer while no credentials are set up.
+    /// Whether every local caller is an administrator until credentials are set up.
     package var opensAdministration = false
     package var lifetimes = Lifetimes()
     package var policy = AppraisalPolicy()
@@ -83,15 +83,15 @@ package struct Settings: Sendable {
     /// Certificate authorities of the agent, PEM; `nil`: the system's.
     package var policyAgentAuthorities: URL?
     package var clientCertificates = ClientCertificates.none
-    /// Counts only when it has an issuer.
+    /// In force once it has an issuer.
     package var jwt = JWTIssuer(issuer: "", audience: "", keys: "")
-    /// Files with keys of operators, and what their JWTs allow.
+    /// Files of operators' keys, and the roles of their JWTs.
     package var operatorKeys: [(file: URL, role: Authority)] = []
     /// `nil`: in the data folder.
     package var checkpointFile: URL?
     /// In seconds.
     package var checkpointInterval: TimeInterval = 900
-    /// After how many records one is written at the latest.
+    /// The number of records after which one is written at the latest.
     package var checkpointRecords = 1_000
     package var attemptsKept = 10_000
     package var refusalsPerMinute = 600
@@ -100,12 +100,12 @@ package struct Settings: Sendable {
     package var limits = LimitSettings()
     package var guestComponents = GuestComponentSettings()
     package var tracing = TracingSettings()
-    /// Set on the command line only: not a thing to be left behind in a file.
+    /// An option of the command line only, so that it is not left behind in a file.
     package var simulatedRoots: SimulatedRoots?
 
-    /// Each setting that was given, as it was written. None is a secret.
+    /// Each setting's value in written form. None is a secret.
     package internal(set) var texts: [String: String] = [:]
-    /// Where each came from; those that are not here have their default.
+    /// The origin of each setting that does not have its default.
     package internal(set) var origins: [SettingKey: SettingOrigin] = [:]
 
     package init() {}
@@ -154,12 +154,12 @@ package struct Settings: Sendable {
         return configuration
     }
 
-    /// Where signed checkpoints of the audit trail are.
+    /// The file of the audit trail's signed checkpoints.
     package var checkpoints: CheckpointFile {
         CheckpointFile(checkpointFile ?? dataFolder.appending(path: CheckpointFile.defaultName))
     }
 
-    /// How long challenges and sessions live, where others may work on the same database.
+    /// The lifetimes of challenges and sessions, with a tolerance for clocks on a shared database.
     func lifetimes(on store: any ServerStore) -> Lifetimes {
         var lifetimes = lifetimes
         lifetimes.foreignToken = guestComponents.trustedAge ?? lifetimes.session
@@ -167,7 +167,7 @@ package struct Settings: Sendable {
         return lifetimes
     }
 
-    /// - Throws: ``InvalidSetting`` for a file that holds no key that is taken.
+    /// - Throws: ``InvalidSetting`` that names a file without a usable key.
     package func readOperatorKeys() throws -> OperatorKeys {
         var keys = OperatorKeys()
         for (file, role) in operatorKeys {
@@ -178,13 +178,13 @@ package struct Settings: Sendable {
         return keys
     }
 
-    /// The roots that this server believes.
+    /// The vendors' pinned roots, and simulated ones if set.
     package func anchors() throws -> Anchors {
         try simulatedRoots.map { try Anchors.vendors.trusting($0) } ?? .vendors
     }
 }
 
-/// A setting that cannot be used, with what to write instead.
+/// A setting that cannot be used, with the expected form.
 package struct InvalidSetting: Error, Sendable, Hashable, CustomStringConvertible {
     package let description: String
 

@@ -1,9 +1,9 @@
-/// The settings as documents, made from ``SettingKey/allCases`` so that they cannot differ from the program.
+/// The documents that are generated from ``SettingKey/allCases``.
 package enum SettingsReference {
-    /// `kbs.toml.example`: each setting commented out, with its meaning and default. Without the `#` it is TOML.
+    /// `kbs.toml.example`: each setting with its meaning and default, commented out.
     package static var exampleFile: String {
         """
-        # Settings of swift-kbs. Each is shown with its default, "" where there is none. Flags and the environment go before this file.
+        # Settings of swift-kbs. Each has its default here; "" is none. Flags and the environment override this file.
         # Made by `kbs settings --example`.
 
         """
@@ -27,8 +27,7 @@ package enum SettingsReference {
             .joined(separator: "\n") + "\n"
     }
 
-    /// A number, true and false stand bare; all else in quotes, `1.2` too, which is no number here, and a mode, which is
-    /// one in octal.
+    /// Whole numbers, true and false stand bare, all else in quotes: also `1.2` and a mode in octal.
     private static func toml(_ key: SettingKey) -> String {
         let text = key.defaultText
         return key != .socketMode && (Int(text) != nil || Bool(text) != nil) ? text : "\"\(text)\""

@@ -104,12 +104,12 @@ struct DoctorTests {
         let place = try await Installation()
         let missing = place.folder.file("none.pem")
         let alone = try await place.complaints { $0.guestComponents.tokenCertificate = missing }
-        #expect(alone["token"]?.level == .problem && alone["token"]?.found.contains("stand together") == true)
+        #expect(alone["token"]?.level == .problem && alone["token"]?.found.contains("belong together") == true)
         let open = try await place.complaints { $0.guestComponents.trustedIssuers = [("https://as.example.org", "/k")] }
         #expect(open["token"]?.found.contains("token.trusted_audience") == true)
         let agent = try await place.complaints {
             $0.agent.baseURL = "https://opa.example.org"
-            $0.agent.authorities = missing
+            $0.policyAgentAuthorities = missing
         }
         #expect(agent["policy.opa"]?.found.contains("policy.opa.ca") == true)
         let traced = try await place.complaints {
