@@ -5,20 +5,17 @@ import Files
 import Formats
 public import FoundationEssentials
 
-/// A folder of documents that an operator fills by hand or with another tool, and that an export writes.
+/// A folder of documents, filled by an operator, another tool or an export.
 ///
 /// Certificates are files in PEM or DER: keys in `vcek/<chip id, hex>/` (as `vcek.der`,
-/// `bl03_tee00_snp08_ucode115_vcek.der`, or under any other name) and in `vlek/`, others anywhere else in it. Other
-/// documents are JSON, which says their name and until when they hold. A folder is read when a document is wanted, so what is
-/// put there is found at once.
+/// `bl03_tee00_snp08_ucode115_vcek.der`, or under any other name) and in `vlek/`, authorities anywhere else. Other
+/// documents are JSON with their name and end of validity. The folder is read at each look-up, so new files count at once.
 public struct EndorsementFolder: Sendable {
     private let path: String
 
-    public init(_ folder: URL) { path = Self.trimmed(folder.path(percentEncoded: false)) }
+    public init(_ folder: URL) { path = folder.filePath }
 
-    public init(path: String) { self.path = Self.trimmed(path) }
-
-    /// What may be a document of a name: a chip's keys, all VLEKs, or everything that lies nowhere among keys.
+    /// Candidates for a name: a chip's keys, all VLEKs, or everything outside the folders of keys.
     public func documents(named name: EndorsementName) -> [EndorsementDocument] {
         let files: [String]
         if case .key(let identity)? = AMDDocument(name) {
@@ -37,7 +34,7 @@ public struct EndorsementFolder: Sendable {
         }
     }
 
-    /// Every document in the folder, each once, all certificates of it, and the files that could not be read.
+    /// All documents and certificates in the folder, without repetitions, and the unreadable files.
     public var contents:
         (
             documents: [EndorsementDocument], certificates: [Certificate],
@@ -60,7 +57,7 @@ public struct EndorsementFolder: Sendable {
         return (named + documents, certificates, unreadable)
     }
 
-    /// Writes a document as a file that is read here. Another file of its name is replaced.
+    /// Writes a document, replacing a file of the same name.
     public func write(_ document: EndorsementDocument) throws {
         let file = "\(path)/\(Self.name(of: document))"
         try Folder.make(Folder.parent(of: file) ?? path)
@@ -83,7 +80,7 @@ public struct EndorsementFolder: Sendable {
             : .certificates(try Certificate.read(file: bytes))
     }
 
-    /// Nothing of a document's text becomes part of a path: it may come from a server that sends anything.
+    /// The file's name, which contains none of the document's text: that may come from a hostile server.
     private static func name(of document: EndorsementDocument) -> String {
         let mark = Hex.encode(document.fingerprint.prefix(4))
         let isWhole = document.kind == .certificate && document.certificates.count == 1 + document.issuers.count
@@ -97,22 +94,18 @@ public struct EndorsementFolder: Sendable {
         }
     }
 
-    /// Files that are documents by their name, in a stable order.
-    private func files(below place: String = "", skipping: Set<String> = []) -> [String] {
-        Folder.files(below: path + place, skipping: skipping).filter { file in
+    /// Files with a document's extension, in a stable order.
+    private func files(below subfolder: String = "", skipping: Set<String> = []) -> [String] {
+        Folder.files(below: path + subfolder, skipping: skipping).filter { file in
             Self.endings.contains { file.lowercased().hasSuffix($0) }
-        }.map { "\(path)\(place)/\($0)" }
-    }
-
-    private static func trimmed(_ path: String) -> String {
-        path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        }.map { "\(path)\(subfolder)/\($0)" }
     }
 
     private static let endings = [".pem", ".der", ".crt", ".cer", ".json"]
 }
 
 extension EndorsementDocument {
-    /// As a file.
+    /// The file's contents.
     var json: JSONValue {
         var json: JSONValue = [
             "name": .text(name.text), "kind": .text(kind.rawValue), "document": .text(Base64.encode(bytes)),

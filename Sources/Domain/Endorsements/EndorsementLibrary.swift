@@ -2,8 +2,7 @@ public import Broker
 public import Evidence
 import Tracing
 
-/// Every place that documents come from, behind one door: what was kept, the offline folder,
-/// and vendors.
+/// All sources of documents: the cache, the offline folder and vendors.
 public struct EndorsementLibrary: EndorsementSource {
     private let cache: any EndorsementStore
     private let folder: EndorsementFolder?
@@ -11,8 +10,8 @@ public struct EndorsementLibrary: EndorsementSource {
     private let report: @Sendable (EndorsementEvent) -> Void
 
     /// - Parameters:
-    ///   - vendors: none for a server that may not ask anyone.
-    ///   - report: is told what an operator may want to know.
+    ///   - vendors: empty for a server without access to vendors.
+    ///   - report: called with each event.
     public init(
         cache: any EndorsementStore, folder: EndorsementFolder? = nil, asking vendors: [VendorService] = [],
         reportingTo report: @escaping @Sendable (EndorsementEvent) -> Void = { _ in }
@@ -51,7 +50,7 @@ public struct EndorsementLibrary: EndorsementSource {
         do {
             try await cache.keep(documents)
         } catch {
-            // The guest has been proven all the same; they are found again next time.
+            // The guest is proven nonetheless; the documents are found again next time.
             for document in documents.prefix(1) { report(.notKept(document.name, reason: "\(error)")) }
         }
     }
@@ -60,13 +59,13 @@ public struct EndorsementLibrary: EndorsementSource {
         if let vendor = vendor(of: name) { report(.unavailable(name, vendor.distrust(name, refusal))) }
     }
 
-    /// Each vendor has a queue, a pace and a memory of failures of its own.
+    /// The vendor that publishes a document.
     private func vendor(of name: EndorsementName) -> VendorService? { vendors.first { $0.publishes(name) } }
 
     public func note(_ lookup: EndorsementLookup) { report(.lookedUp(lookup)) }
 }
 
-/// What happened on the way to a document.
+/// An event in the search for a document.
 public enum EndorsementEvent: Sendable {
     case fetched(EndorsementName)
     case unavailable(EndorsementName, EndorsementUnavailable)

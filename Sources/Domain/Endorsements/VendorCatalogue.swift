@@ -2,21 +2,21 @@ import Bytes
 public import Broker
 public import Evidence
 
-/// What is particular to a vendor that answers over HTTP: where a document is, and how an answer is read.
+/// A vendor's part of fetching a document over HTTP: its path, and the parsing of the answer.
 public protocol VendorCatalogue: Sendable {
-    /// Of a service whose address is without a path.
+    /// The path and query of a document at the service.
     ///
-    /// - Returns: `nil` for what is no document of this vendor's.
-    /// - Throws: ``EndorsementUnavailable`` for what it gives nobody.
+    /// - Returns: `nil` for a document of another vendor.
+    /// - Throws: ``EndorsementUnavailable`` for a document that the vendor does not publish.
     func path(of name: EndorsementName) throws(EndorsementUnavailable) -> String?
 
-    /// Reads an answer. What is in it is not believed.
+    /// Parses an answer, without verifying it.
     func document(_ name: EndorsementName, in body: [UInt8]) throws -> EndorsementDocument
 }
 
-/// What came is not what was asked for. It would come again at each attestation.
+/// The answer holds another document than the requested one. Repeating the request would not help.
 public struct UnexpectedAnswer: Error, Sendable {
-    /// After "sent", in at most 40 characters.
+    /// The end of a sentence after "sent", at most 40 characters.
     let reason: String
     let detail: String?
 }

@@ -3,34 +3,34 @@ import Concurrency
 import Evidence
 import Tracing
 
-/// Requests to a vendor: none twice, at the pace that it allows, and each cause in its turn.
+/// The requests to a vendor: without repetitions, at the vendor's pace, and round robin over their causes.
 ///
-/// A request goes on when the guests that caused it have gone: what comes is kept for their next try. So hosts that
-/// start together are served one after the other, however many tries each of their guests takes.
+/// A request continues after the guests that caused it have gone, and its answer is kept for their next try. So hosts that
+/// start together are served one after the other, however often their guests retry.
 actor VendorQueue {
     struct Limits: Sendable {
-        /// Requests under way at a time, and of one cause.
+        /// Concurrent requests, in all and of one cause.
         var (underWay, underWayOfCause) = (8, 2)
-        /// Documents that are wanted at a time, and for one cause.
+        /// Wanted documents, in all and of one cause.
         var (wanted, wantedByCause) = (1_024, 64)
-        /// Guests that wait at a time, and of one cause. The others are told to come again.
+        /// Waiting guests, in all and of one cause. More are told to retry.
         var (waiting, waitingOfCause) = (256, 64)
-        /// Requests in a minute, and at once after a pause.
+        /// Requests per minute, and at once after a pause.
         var (perMinute, burst) = (120, 60)
-        /// How long a request is tried for which nobody waits.
+        /// How long a request without waiting guests is repeated.
         var persistence = Duration.seconds(600)
-        /// The longest pause of our own choosing.
+        /// The longest pause, unless the vendor asks for a longer one.
         var longestPause = Duration.seconds(60)
-        /// Documents that came when nobody waited.
+        /// Documents that arrived without waiting guests.
         var kept = 256
     }
 
-    /// What came of one request.
+    /// The outcome of a request.
     enum Answer: Sendable {
         case final(Result<EndorsementDocument, EndorsementUnavailable>)
-        /// The vendor cannot answer now, whatever it is asked.
+        /// The vendor cannot answer any request now.
         ///
-        /// - Parameter isLimit: whether it was only asked too often.
+        /// - Parameter isLimit: whether it limits the rate.
         case later(EndorsementUnavailable, isLimit: Bool)
     }
 
@@ -50,11 +50,11 @@ actor VendorQueue {
 
     private let limits: Limits
     private let time: VendorService.Time
-    /// Everything that is not answered, by its name.
+    /// All unanswered requests.
     private var wanted: [EndorsementName: Wanted] = [:]
-    /// Of each cause, what has not been asked for, in order.
+    /// The requests of each cause that were not sent yet, in order.
     private var lines: [String: [EndorsementName]] = [:]
-    /// Those with a line, in the order of their turns.
+    /// The causes with such requests, in the order of their turns.
     private var turns: [String] = []
     /// The cause of each request that is under way.
     private var underWay: [EndorsementName: String] = [:]
@@ -72,19 +72,19 @@ actor VendorQueue {
         full = time.now()
     }
 
-    /// How many callers wait.
+    /// The number of waiting callers.
     var waiting: Int { wanted.values.reduce(0) { $0 + $1.waiters.count } }
 
-    /// Whether anything is wanted.
+    /// Whether any request is unanswered.
     var isBusy: Bool { !wanted.isEmpty }
 
-    /// What a vendor has under a name.
+    /// Requests a document, or joins the request for it.
     ///
     /// - Parameters:
-    ///   - cause: whose guest wants it.
-    ///   - patience: how long it waits. What is sure to take longer fails at once.
-    ///   - admit: is asked before a document is wanted that was not.
-    ///   - ask: makes the request, perhaps more than once.
+    ///   - cause: the network of the guest that wants it.
+    ///   - patience: how long the caller waits. A longer pause of the vendor fails the call at once.
+    ///   - admit: called before a new request, and may refuse it.
+    ///   - ask: sends the request, perhaps more than once.
     func document(
         _ name: EndorsementName, for cause: String, within patience: Duration,
         admitting admit: @Sendable () throws -> Void, _ ask: @escaping @Sendable () async -> Answer
@@ -124,7 +124,7 @@ actor VendorQueue {
 
     // MARK: Turns
 
-    /// Whoever wants the most makes room for the others.
+    /// Makes room for a request, at the expense of the cause with the most requests.
     private func makeRoom(for cause: String) throws(EndorsementUnavailable) {
         let own = wanted.values.count { $0.cause == cause }
         let tooMany = EndorsementUnavailable("too many certificates are being fetched", retryAfter: 30)
@@ -142,7 +142,7 @@ actor VendorQueue {
         first ? lines[cause, default: []].insert(name, at: 0) : lines[cause, default: []].append(name)
     }
 
-    /// The next document to ask for, which leaves its line.
+    /// Removes the next request from its line.
     private func takeTurn() -> (name: EndorsementName, cause: String)? {
         for _ in turns.indices {
             let cause = turns.removeFirst()
@@ -172,7 +172,7 @@ actor VendorQueue {
             }
             underWay[name] = cause
             Task {
-                // The trace is that of the guest that wanted it first.
+                // The request belongs to the trace of the guest that wanted it first.
                 let answer = await ServiceContext.$current.withValue(request.context) { await request.ask() }
                 self.take(answer, to: name)
             }
@@ -196,7 +196,7 @@ actor VendorQueue {
         guard let cause = underWay.removeValue(forKey: name) else { return }
         switch answer {
         case .final(let result):
-            // It answers; so it may be asked for more at a time again.
+            // The vendor answers again, so concurrency may grow.
             (most, backoff) = (min(most + 1, limits.underWay), .seconds(1))
             finish(name, result)
         case .later(let reason, let isLimit):
@@ -217,7 +217,7 @@ actor VendorQueue {
         pump()
     }
 
-    /// Those who would wait in vain. What they want stays wanted.
+    /// Ends the waiting of callers whose patience is shorter than the pause. Their requests stay.
     private func dismissWaiters(_ until: ContinuousClock.Instant, _ reason: EndorsementUnavailable) {
         let error = unavailable(reason, until: until)
         for name in wanted.keys {

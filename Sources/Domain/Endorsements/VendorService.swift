@@ -7,20 +7,18 @@ import HTTP
 public import HTTPClient
 import Tracing
 
-/// A vendor's service that gives documents, or a mirror of it.
+/// A vendor's service for documents, or a mirror of it.
 ///
-/// Vendors limit the rate, so what is asked of one stands in a ``VendorQueue``, and what could not be had is not asked for
-/// again soon.
+/// Vendors limit the rate: requests pass through a ``VendorQueue``, and a failed request is not repeated soon.
 public struct VendorService: Sendable {
     public struct Configuration: Sendable {
         /// Without a path, e.g. `https://kdsintf.amd.com`.
         public var baseURL = "https://kdsintf.amd.com"
-        /// For one request.
+        /// The time for one request.
         public var requestTimeout: Duration = .seconds(10)
         /// How long a guest waits for a document.
         public var deadline: Duration = .seconds(25)
-        /// How many documents it is asked for on behalf of one caller in a minute, and at once after a pause. Strangers can
-        /// make chips up.
+        /// Requests for one caller per minute, and at once after a pause: strangers can invent chips.
         public var mostPerCaller = 60
         /// How long a failure is remembered.
         public var pauseAfterFailure: Duration = .seconds(60)
@@ -43,13 +41,13 @@ public struct VendorService: Sendable {
         let until: ContinuousClock.Instant
     }
 
-    /// Between one request and the next.
+    /// The clock between requests, replaceable in tests.
     struct Time: Sendable {
         var now: @Sendable () -> ContinuousClock.Instant = { .now }
         var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     }
 
-    /// - Parameter report: is told of each request that the service was sent.
+    /// - Parameter report: called after each request.
     public init(
         _ catalogue: any VendorCatalogue = AMDCatalogue(), client: HTTP1Client, configuration: Configuration,
         reportingTo report: @escaping @Sendable (VendorExchange) -> Void = { _ in }
@@ -69,10 +67,10 @@ public struct VendorService: Sendable {
         queue = VendorQueue(VendorQueue.Limits(), time: time)
     }
 
-    /// How many callers wait for a document.
+    /// The number of callers that wait for a document.
     var waiting: Int { get async { await queue.waiting } }
 
-    /// Whether a document is this vendor's, which it may give nobody.
+    /// Whether a document is this vendor's, even if it is not published.
     func publishes(_ name: EndorsementName) -> Bool {
         do throws(EndorsementUnavailable) { return try catalogue.path(of: name) != nil } catch { return true }
     }
@@ -99,9 +97,9 @@ public struct VendorService: Sendable {
         }
     }
 
-    /// Does not ask for a document again for a while: what came is not to be used.
+    /// Suspends requests for a document that arrived but cannot be used.
     ///
-    /// - Returns: what those are told who need it meanwhile.
+    /// - Returns: the error for callers meanwhile.
     func distrust(_ name: EndorsementName, _ refusal: DocumentRefusal) -> EndorsementUnavailable {
         let fault =
             switch refusal {
@@ -113,10 +111,10 @@ public struct VendorService: Sendable {
         return error
     }
 
-    /// What the service is called towards guests, in a sentence that must stay short.
+    /// The service's name in sentences for guests, which must stay short.
     private var name: String { String(configuration.baseURL.prefix(40)) }
 
-    /// One request.
+    /// Sends one request.
     private func ask(for name: EndorsementName, at path: String) async -> VendorQueue.Answer {
         let start = ContinuousClock.now
         let (answer, label) = await exchange(name, path, within: configuration.requestTimeout)
@@ -130,7 +128,7 @@ public struct VendorService: Sendable {
             ))
     }
 
-    /// - Returns: until when it is not asked for again.
+    /// - Returns: the end of the suspension.
     @discardableResult
     private func remember(_ error: EndorsementUnavailable, of name: EndorsementName) -> ContinuousClock.Instant {
         let pause = max(configuration.pauseAfterFailure, .seconds(error.retryAfter ?? 0))
@@ -139,14 +137,15 @@ public struct VendorService: Sendable {
         return until
     }
 
-    /// Takes a request's share of what a caller may have asked for.
+    /// Takes a request from a caller's allowance.
     private func spend(_ caller: String?) throws(EndorsementUnavailable) {
         guard let caller else { return }
         let now = time.now()
         let allowance = Allowance.perMinute(configuration.mostPerCaller)
         guard let wait = callers.update(caller, default: now, { allowance.take(from: &$0, at: now) }) else { return }
         throw EndorsementUnavailable(
-            "this address has had too many chips' certificates asked for", retryAfter: Int(wait.components.seconds) + 1)
+            "this address caused too many requests for chips' certificates",
+            retryAfter: Int(wait.components.seconds) + 1)
     }
 
     private func exchange(
@@ -201,13 +200,13 @@ public struct VendorService: Sendable {
     }
 }
 
-/// A request that the vendor was sent, and how it went.
+/// A request to a vendor and its outcome.
 public struct VendorExchange: Sendable, Hashable {
     public enum Outcome: String, Sendable, Hashable, CaseIterable {
         case fetched
-        /// It has no such document.
+        /// The vendor has no such document.
         case unknown
-        /// It was asked too often.
+        /// The vendor limits the rate.
         case limited
         case failed
         case malformed

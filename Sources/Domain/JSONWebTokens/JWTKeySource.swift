@@ -9,7 +9,7 @@ package import Logging
 /// The keys that an identity provider publishes, fetched on demand and refreshed periodically.
 package actor JWTKeySource {
     /// A file, or a URL.
-    private let place: String
+    private let location: String
     private let client: HTTP1Client
     private let logger: Logger
     private let now: @Sendable () -> ContinuousClock.Instant
@@ -39,10 +39,10 @@ package actor JWTKeySource {
     }
 
     package init(
-        _ place: String, of subjects: Subjects, client: HTTP1Client, logger: Logger,
+        _ location: String, of subjects: Subjects, client: HTTP1Client, logger: Logger,
         now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
-        (self.place, self.client, self.logger, self.now) = (place, client, logger, now)
+        (self.location, self.client, self.logger, self.now) = (location, client, logger, now)
         patience = subjects == .administrators ? .seconds(3_600) : .seconds(86_400)
     }
 
@@ -94,21 +94,21 @@ package actor JWTKeySource {
     }
 
     private func fetch() async -> VerificationKeySet? {
-        do { return try VerificationKeySet(json: try await Self.document(place, client: client)) } catch {
+        do { return try VerificationKeySet(json: try await Self.document(location, client: client)) } catch {
             logger.error(
-                "The keys of the JWT issuer cannot be fetched.", metadata: ["keys": "\(place)", "error": "\(error)"])
+                "The keys of the JWT issuer cannot be fetched.", metadata: ["keys": "\(location)", "error": "\(error)"])
             return nil
         }
     }
 
     /// The document in a file or at a URL, also for the doctor. Redirects are not followed; the time limit is ten
     /// seconds.
-    package static func document(_ place: String, client: HTTP1Client) async throws -> [UInt8] {
-        guard place.hasPrefix("http://") || place.hasPrefix("https://") else {
-            return try File.read(place, atMost: longest)
+    package static func document(_ location: String, client: HTTP1Client) async throws -> [UInt8] {
+        guard location.hasPrefix("http://") || location.hasPrefix("https://") else {
+            return try File.read(location, atMost: longest)
         }
         let response = try await client.execute(
-            HTTPClientRequest(url: place), timeout: .seconds(10), upTo: longest)
+            HTTPClientRequest(url: location), timeout: .seconds(10), upTo: longest)
         guard response.status == 200 else {
             throw MalformedInput("JWK Set", "the provider answered \(response.status) where its keys should be")
         }

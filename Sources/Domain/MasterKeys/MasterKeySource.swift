@@ -1,5 +1,12 @@
 public import FoundationEssentials
 
+/// Why a master key is not available, with the remedy.
+public struct MasterKeyError: Error, Sendable, Hashable, CustomStringConvertible {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}
+
 /// A source of master keys.
 public enum MasterKeySource: Sendable, Hashable {
     /// A key file; `nil` is `master.key` in the data folder.

@@ -1,11 +1,11 @@
 public import Evidence
 public import FoundationEssentials
 
-/// An operator's word that a chip or a key is not to be believed any more.
+/// An operator's decision that a chip or a key is not trusted any more.
 public struct Denial: Sendable, Hashable {
     public let endorser: Endorser
     public let reason: String
-    /// Who denied it, as the trail names them.
+    /// The operator, as named in the trail.
     public let actor: String
     public let time: Date
 
@@ -16,14 +16,14 @@ public struct Denial: Sendable, Hashable {
         self.time = time
     }
 
-    /// In characters.
+    /// Longest reason, in characters.
     static let longestReason = 200
 }
 
-/// A denial as it is in the database.
+/// A denial in the database.
 public struct StoredDenial: Sendable, Hashable {
     public let endorser: Endorser
-    /// `nil` when somebody has changed or removed its row. It holds nonetheless: the manifest says so.
+    /// `nil` if the row was changed or removed without a broker. The denial stays in force by the manifest.
     public let denial: Denial?
 
     public init(_ endorser: Endorser, _ denial: Denial?) {
@@ -32,36 +32,36 @@ public struct StoredDenial: Sendable, Hashable {
     }
 }
 
-/// Where it is kept what operators have denied. As with ``Store``: acknowledged means durable.
+/// The store of denials. As with ``Store``, acknowledged means durable.
 ///
-/// What is denied is in the manifest, whose list every server has in memory and brings up to date whenever it reads a row
-/// that decides. So to look costs no read of the database, and whoever writes to it can take no denial away.
+/// The denied chips and keys are in the manifest, which every server holds in memory and updates with each read of a
+/// deciding row. So a check needs no read of the database, and a writer of the database cannot remove a denial.
 public protocol DenialStore: Sendable {
-    /// Denies something, or says anew why it is denied.
+    /// Adds a denial, or replaces its reason.
     func deny(_ denial: Denial, recording record: AuditRecord) async throws
 
     /// - Returns: whether it was denied.
     func allow(_ endorser: Endorser, recording record: AuditRecord) async throws -> Bool
 
-    /// In the order of their names, from the first one after `name`.
+    /// Denials in the order of their names, those after `name`.
     func denials(after name: String, limit: Int) async throws -> [StoredDenial]
 
-    /// Whether something is denied, as of the last row that decides that was read here. A caller reads one before: the
+    /// Whether something is denied, as of the last deciding row that this server has read. Callers read one before: the
     /// workload, the guest or the resource.
     func denies(_ endorser: Endorser) -> Bool
 
-    /// The list as it is now, for a caller that reads nothing else.
+    /// The current list, for a caller that reads no deciding row.
     func denyList() async throws -> DenyList
 
-    /// Names the set of all that is denied, 8 bytes, as of the same moment: no other set has the same.
+    /// A digest of all denials in memory, 8 bytes.
     var denyListMark: [UInt8] { get }
 }
 
 extension Broker {
-    /// Denies a chip or a key, at once and for everyone: nothing that rests on it is attested, and no session that does is
-    /// given anything.
+    /// Denies a chip or a key, at once and on all servers: evidence that depends on it is refused, and sessions that depend
+    /// on it get nothing more.
     ///
-    /// - Throws: a ``Refusal`` when the reason cannot be used.
+    /// - Throws: a ``Refusal`` for an unusable reason.
     @discardableResult
     public func deny(_ endorser: Endorser, reason: String, by actor: Actor) async throws -> Denial {
         guard (1...Denial.longestReason).contains(reason.unicodeScalars.count),
@@ -79,9 +79,9 @@ extension Broker {
         return denial
     }
 
-    /// Takes a denial back. Guests attest again, or go on with the sessions that they have.
+    /// Withdraws a denial. Guests attest again, or continue their sessions.
     ///
-    /// - Throws: a ``Refusal`` when it is not denied.
+    /// - Throws: a ``Refusal`` if it is not denied.
     public func allow(_ endorser: Endorser, by actor: Actor) async throws {
         let record = AuditRecord.denial(.allowEndorser, endorser, by: actor, [:], at: now())
         guard try await store.allow(endorser, recording: record) else {
@@ -90,15 +90,15 @@ extension Broker {
         report(.denialChanged(endorser, isDenied: false))
     }
 
-    /// Whether guests that were attested may still be given anything.
+    /// The denial of attested evidence.
     ///
-    /// - Parameter endorsers: what their evidence rests on.
-    /// - Returns: the verdict on those that may not.
+    /// - Parameter endorsers: the chips and keys that the evidence depends on.
+    /// - Returns: a refusing verdict; `nil` if none of them is denied.
     func denial(among endorsers: [Endorser]) -> Verdict? {
         endorsers.first(where: store.denies).map { Verdict(snpDenied: $0) }
     }
 
-    /// The same once all is decided: an agent may have taken its time since the last read.
+    /// The same after a policy's decision: with an agent, time has passed since the last read.
     func denial(among endorsers: [Endorser], decidedBy policy: Policy?) async throws -> Verdict? {
         guard policy?.agentDecision != nil else { return denial(among: endorsers) }
         return endorsers.first(where: try await store.denyList()).map { Verdict(snpDenied: $0) }

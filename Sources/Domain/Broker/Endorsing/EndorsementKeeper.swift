@@ -3,15 +3,16 @@ import Concurrency
 public import Evidence
 public import FoundationEssentials
 
-/// Fills the cache: with what an operator imports, with what guests will need, and anew with what ends soon. Nothing is kept
-/// that its technology has not verified to a pinned root.
+/// Fills the cache: imports an operator's documents, fetches those that guests will need, and renews those that end soon.
+/// Only documents that lead to a pinned root are kept.
 package struct EndorsementKeeper: Sendable {
     private let source: any EndorsementSource
     private let store: any EndorsementStore
     private let anchors: Anchors
     private let technologies: [any Attestation.Type]
-    /// When a document that ends is asked for again.
+    /// The time of the next request for a document that ends soon.
     private let postponed = BoundedCache<EndorsementName, Date>(capacity: 4_096)
+    private let denyList: @Sendable () async throws -> DenyList
 
     package init(
         source: any EndorsementSource, store: any EndorsementStore & DenialStore, anchors: Anchors,
@@ -21,9 +22,7 @@ package struct EndorsementKeeper: Sendable {
         (self.store, denyList) = (store, { try await store.denyList() })
     }
 
-    private let denyList: @Sendable () async throws -> DenyList
-
-    /// Keeps those of an operator's documents that are genuine.
+    /// Keeps an operator's genuine documents.
     package func take(
         _ documents: [EndorsementDocument], at time: Date
     ) async throws -> (kept: [EndorsementName], refused: [(EndorsementName, DocumentRefusal)]) {
@@ -45,14 +44,14 @@ package struct EndorsementKeeper: Sendable {
         return (kept.map(\.name).sorted { ExactText($0.text) < ExactText($1.text) }, refused)
     }
 
-    /// Whether a document is at hand that may be used.
+    /// Whether a usable document is at hand.
     package func has(_ name: EndorsementName, at time: Date) async throws -> Bool {
         try await end(of: name, try await trust(at: time)) != nil
     }
 
-    /// Asks the vendor for a document, and for what is above it if that is not at hand, and keeps them.
+    /// Fetches a document and its missing issuers from the vendor, and keeps them.
     ///
-    /// - Throws: ``EndorsementUnavailable``, or ``DocumentRefusal`` for what came, or what is denied.
+    /// - Throws: ``EndorsementUnavailable``, or ``DocumentRefusal`` for an unusable or denied document.
     @discardableResult
     package func fetch(_ name: EndorsementName, at time: Date) async throws -> EndorsementDocument {
         let (technology, trust) = (try technology(of: name), try await trust(at: time))
@@ -62,16 +61,16 @@ package struct EndorsementKeeper: Sendable {
         var pool = try await atHand(name, trust)
         let wanted = technology.wanted(for: name, having: pool, trust)
         for wanted in wanted.dropLast() { try await fetch(wanted, technology, into: &pool, trust) }
-        // Authorities at hand that did not sign the document: the vendor may have others by now.
+        // If the authorities at hand did not sign the document, the vendor may have new ones.
         let others = wanted.count > 1 ? [] : technology.documents(of: name).filter { $0 != name }
         return try await fetch(name, technology, into: &pool, trust, retryingWith: others)
     }
 
-    /// Fetches a document and stores it, if it is genuine beside others.
+    /// Fetches a document, and keeps it if it is genuine.
     ///
     /// - Parameters:
-    ///   - pool: documents at hand, which it joins.
-    ///   - authorities: fetched too if the document does not lead to a pinned root without them.
+    ///   - pool: documents at hand, to which it is added.
+    ///   - authorities: documents to fetch too, if it does not lead to a pinned root without them.
     @discardableResult
     private func fetch(
         _ name: EndorsementName, _ technology: any Attestation.Type, into pool: inout [EndorsementDocument],
@@ -95,17 +94,17 @@ package struct EndorsementKeeper: Sendable {
 
     // MARK: Renewal
 
-    /// How long before its end a document is renewed.
+    /// The time before its end in which a document is renewed.
     package static let horizon: TimeInterval = 14 * 86_400
 
-    /// Asks for what ends soon, one document after the other, as long as the vendor answers. What is kept serves on.
+    /// Renews the documents that end soon, one after the other, while the vendor answers or until the task is cancelled. The
+    /// present ones stay in use.
     ///
-    /// Rows are outside bytes, and chips are whoever's: only a document that is genuine is asked for again, and then not soon. Of
-    /// servers that share a cache the first to come does it.
-    /// A task that is cancelled asks for no more.
+    /// Rows of the database are untrusted: only a genuine document is requested again, and not repeatedly. Of servers that
+    /// share a cache the first one does it.
     package func renew(at now: Date) async throws -> RenewalPass {
         let (trust, horizon) = (try await trust(at: now), now + Self.horizon)
-        // With those that ended lately, which are told of and not renewed.
+        // Including those that ended lately, which are reported but not renewed.
         let ending = try await store.endingEndorsements(from: now - Self.horizon, to: horizon, limit: 1_024)
         var pass = RenewalPass(ending: ending.count)
         for name in ending where pass.asked < Self.mostAsked {
@@ -130,7 +129,7 @@ package struct EndorsementKeeper: Sendable {
         return pass
     }
 
-    /// In one pass.
+    /// The bound on requests in one pass.
     private static let mostAsked = 16
 
     // MARK: Documents
@@ -142,12 +141,12 @@ package struct EndorsementKeeper: Sendable {
 
     private func trust(at time: Date) async throws -> Trust { Trust(anchors, denying: try await denyList(), at: time) }
 
-    /// Documents of a name, and what may vouch for them.
+    /// The documents of a name, and possible issuers.
     private func atHand(_ name: EndorsementName, _ trust: Trust) async throws -> [EndorsementDocument] {
         try await source.documents(named: technology(of: name).documents(of: name)).endedLast(at: trust.time)
     }
 
-    /// When the last of those of a name ends that may be used; `nil` when there is none.
+    /// The end of the last usable document of a name; `nil` without one.
     private func end(of name: EndorsementName, _ trust: Trust) async throws -> Date? {
         guard let technology = try? technology(of: name) else { return nil }
         let pool = try await atHand(name, trust)
@@ -156,13 +155,13 @@ package struct EndorsementKeeper: Sendable {
     }
 }
 
-/// What came of asking for documents that end soon.
+/// The result of a renewal.
 public struct RenewalPass: Sendable {
     public internal(set) var renewed: [EndorsementName] = []
     public internal(set) var failed = 0
-    /// How many still end soon, whether they were asked for or not.
+    /// The number of documents that still end soon.
     public internal(set) var ending: Int
-    /// The first that could not be renewed, when it ends, and why.
+    /// The first document that could not be renewed, with its end and the reason.
     public internal(set) var first: (name: EndorsementName, end: Date, reason: String)?
     var asked = 0
 
@@ -175,6 +174,6 @@ public struct RenewalPass: Sendable {
 }
 
 extension [EndorsementDocument] {
-    /// One that has ended says why evidence is refused, and stands in nobody's way.
+    /// The documents that have ended come last: they explain a refusal, and do not displace valid ones.
     func endedLast(at time: Date) -> Self { filter { $0.holds(at: time) } + filter { !$0.holds(at: time) } }
 }

@@ -1,22 +1,22 @@
 public import Evidence
 
-/// Where documents come from. What a source returns is not believed: the broker verifies it.
+/// A source of documents, which the broker verifies itself.
 public protocol EndorsementSource: Sendable {
-    /// Documents of these names that are at hand without asking anyone, and perhaps others.
+    /// Documents of these names that are at hand, and perhaps others.
     func documents(named names: [EndorsementName]) async throws -> [EndorsementDocument]
 
-    /// Asks the vendor for what is not at hand.
+    /// Fetches a document from the vendor.
     ///
     /// - Throws: ``EndorsementUnavailable``.
     func fetch(_ name: EndorsementName) async throws -> EndorsementDocument
 
-    /// Keeps documents that were verified to their pin, for the next start.
+    /// Keeps verified documents beyond the process's end.
     func keep(_ documents: [EndorsementDocument]) async
 
-    /// Is told that what the vendor gave is not to be used, so that it is not asked for again at once.
+    /// Called for an unusable document of the vendor, so that it is not requested again at once.
     func distrust(_ name: EndorsementName, _ refusal: DocumentRefusal)
 
-    /// Is told how far each look-up had to go.
+    /// Called with the extent of each look-up.
     func note(_ lookup: EndorsementLookup)
 }
 
@@ -26,15 +26,25 @@ extension EndorsementSource {
     public func note(_ lookup: EndorsementLookup) {}
 }
 
-/// Why a vendor gave no document.
+/// The extent of the search for the certificate that settled a report.
+public enum EndorsementLookup: String, Sendable, Hashable, CaseIterable {
+    /// It was verified before and is in memory.
+    case memory
+    /// It is in the cache or the offline folder, or came with the guest.
+    case atHand = "at_hand"
+    /// It is missing: the vendor must be asked.
+    case missed
+}
+
+/// Why a vendor's document is not available.
 public struct EndorsementUnavailable: Error, Sendable, Hashable, CustomStringConvertible {
-    /// For a guest too, in whose sentence there is room for 87 bytes.
+    /// Also shown to guests, whose sentence has room for 87 bytes.
     public let reason: String
     /// For the operator.
     public let detail: String?
     /// In seconds.
     public let retryAfter: Int?
-    /// Whether it holds for whatever the vendor is asked now, and not for this document alone.
+    /// Whether it applies to all requests to the vendor now, not to this document alone.
     public let isOfVendor: Bool
 
     public init(_ reason: String, detail: String? = nil, retryAfter: Int? = nil, isOfVendor: Bool = false) {
@@ -47,7 +57,7 @@ public struct EndorsementUnavailable: Error, Sendable, Hashable, CustomStringCon
     public var description: String { detail.map { "\(reason): \($0)" } ?? reason }
 }
 
-/// No documents from anywhere: for a broker that only registers.
+/// A source without documents, for offline verification.
 public struct NoEndorsements: EndorsementSource {
     public init() {}
 
