@@ -12,16 +12,15 @@ extension AdministrationAPI {
             call(
                 .get, "fleet", .audit,
                 Operation(
-                    "readFleet", "What was seen of the machines that guests ran on",
-                    "By the genuine evidence that attempts have kept.",
+                    "readFleet", "The machines that guests ran on", "From the genuine evidence of attempts.",
                     query: [
                         .init(
-                            "span", "How far back attempts are looked at, in seconds.",
+                            "span", "The age of the oldest attempt that counts, in seconds.",
                             LookBack.schema(default: LookBack.fleet)),
                         .init(
                             "under",
-                            "Only machines whose firmware is under these floors, in place of the server's own: a product and "
-                                + "a version, e.g. `milan=04.00.22.213`; several with commas between them."),
+                            "Only machines whose firmware is below these minimums, which replace the server's: a product and "
+                                + "a TCB, e.g. `milan=04.00.22.213`; several with commas between them."),
                     ]), ok: "The fleet."
             ) { request, _ in
                 let span = try LookBack.checked(request.query["span"].map { Double($0) } ?? LookBack.fleet)

@@ -32,7 +32,7 @@ extension AdministrationAPI {
             call(
                 .put, one, .changePolicies, checksNames: true,
                 Operation(
-                    "setPolicy", "Set a policy", "It decides over the resources that have it from then on.",
+                    "setPolicy", "Set a policy", "It applies at once to the resources and workloads that have it.",
                     headers: [.ifMatch, .ifNoneMatch], body: .json(Schema(of: NewPolicy.self))), replaced: "Replaced.",
                 new: "New."
             ) { request, admission in
@@ -48,7 +48,8 @@ extension AdministrationAPI {
             call(
                 .delete, one, .changePolicies, checksNames: true,
                 Operation(
-                    "removePolicy", "Remove a policy", "Not while something depends on it.", headers: [.ifMatch],
+                    "removePolicy", "Remove a policy", "Refused while a resource or workload has it.",
+                    headers: [.ifMatch],
                     failures: [.conflict]), done: "Removed."
             ) { request, admission in
                 try await library.removePolicy(
@@ -63,10 +64,10 @@ extension AdministrationAPI {
             call(
                 .post, "impacts", .audit,
                 Operation(
-                    "impact", "Say what a change would mean for the guests that were seen",
-                    "A policy, or settings of the server's, are held against the evidence that attempts have kept. Nothing is "
+                    "impact", "Show the impact of a change on the guests that were seen",
+                    "A draft policy, or settings of the server, are evaluated with the evidence of attempts. Nothing is "
                         + "changed.", body: .json(Schema(of: ImpactRequest.self))),
-                ok: "Who loses what they have, and who gains."
+                ok: "The guests that lose and that gain access."
             ) { request, _ in
                 let message: ImpactRequest = try await request.message()
                 let since = now().addingTimeInterval(-(try LookBack.checked(message.span ?? LookBack.impact)))
@@ -85,7 +86,7 @@ extension AdministrationAPI {
     private func draft(_ message: ImpactRequest) async throws -> PolicyDraft {
         switch (message.policyDocument, message.settings, message.policy) {
         case (nil, let values?, nil):
-            guard !values.isEmpty else { throw Refusal(.malformed, "settings holds none.") }
+            guard !values.isEmpty else { throw Refusal(.malformed, "settings is empty.") }
             return .server(try drafting(values))
         case (let document?, nil, let policy):
             let name = try policy.map { try PolicyName($0) }

@@ -10,17 +10,17 @@ import HTTPEdge
 extension AdministrationAPI {
     var sessions: [Call] {
         let selection: [Operation.Parameter] = [
-            .init("workload", "Those of this workload.", Schemas.workloadID),
+            .init("workload", "Sessions of this workload.", Schemas.workloadID),
             .init(
-                "chip", "Those of this chip, in hex; with workload: of both.",
+                "chip", "Sessions of this chip, in hex; with workload: of both.",
                 .text(pattern: "^([0-9a-fA-F]{2}){1,64}$")),
-            .init("issuer", "Those for which this other verifier vouches.", .text(longest: 1_024)),
+            .init("issuer", "Sessions that this other verifier attested.", .text(longest: 1_024)),
         ]
         return [
             call(
                 .get, "sessions", .audit,
                 Operation(
-                    "listSessions", "List the sessions of attested guests", "Those that have not expired.",
+                    "listSessions", "List the sessions of attested guests", "Without expired ones.",
                     query: selection + [.after("session", .text(pattern: "^([0-9a-fA-F]{32})?$")), .limit]),
                 ok: "A page."
             ) { request, _ in
@@ -37,11 +37,11 @@ extension AdministrationAPI {
                 Operation(
                     "endSessions", "End all sessions, or all of a workload or of a chip", "`all` is given alone.",
                     query: selection + [
-                        .init("all", "Every session that there is.", Schema(["type": "string", "enum": ["true"]]))
-                    ]), ok: "How many there were."
+                        .init("all", "Every session.", Schema(["type": "string", "enum": ["true"]]))
+                    ]), ok: "The number of ended sessions."
             ) { request, admission in
                 let selection = try request.query.sessions()
-                // Not by leaving something out: all guests would have to attest again.
+                // An omitted parameter must not end all sessions.
                 let all = request.query["all"].map { ExactText($0) }
                 guard (selection == .all) == (all == "true"), all == nil || all == "true" else {
                     throw Refusal(
@@ -67,11 +67,11 @@ extension AdministrationAPI {
                 Operation(
                     "listAttempts", "List attempts to attest and to get resources", "Latest first; refused ones too.",
                     query: [
-                        .init("workload", "Only those for this workload, or for the resource with this path."),
+                        .init("workload", "Only attempts for this workload, or for the resource with this path."),
                         .init(
-                            "outcome", "Only those that ended so.",
+                            "outcome", "Only attempts with this outcome.",
                             Schema(["type": "string", "enum": ["accepted", "refused"]])),
-                        .init("before", "Begin before this attempt.", Schemas.count), .limit,
+                        .init("before", "Only attempts before this one.", Schemas.count), .limit,
                     ]), ok: "A page."
             ) { request, _ in
                 var selection = AttemptSelection(workload: request.query["workload"])
@@ -90,7 +90,7 @@ extension AdministrationAPI {
                 .get, "attempts/:attempt", .audit,
                 Operation(
                     "readAttempt", "Read an attempt with every check",
-                    "What was expected, what was found, and what to do."), ok: "The attempt."
+                    "The expected value, the found value, and the remedy."), ok: "The attempt."
             ) { request, _ in
                 guard let id = Int64(try request.parameter("attempt")) else {
                     throw Refusal(.notFound, "There is no such attempt.")
@@ -106,13 +106,13 @@ extension AdministrationAPI {
             call(
                 .get, "tokens", .administer,
                 Operation(
-                    "listTokens", "List access tokens", "Expired and revoked ones too, never what proves them."),
+                    "listTokens", "List access tokens", "Also expired and revoked ones, never their secrets."),
                 ok: "All of them."
             ) { _, _ in TokenList(tokens: try await store.tokens().map(TokenSummary.init)) },
             call(
                 .post, "tokens", .administer,
                 Operation(
-                    "createToken", "Make an access token", "Its text is in the answer, and cannot be had again.",
+                    "createToken", "Make an access token", "Its text is in the answer only.",
                     body: .json(Schema(of: TokenRequest.self))), new: "Made."
             ) { request, admission in
                 let (message, time) = (try await request.message(TokenRequest.self), now())
@@ -135,7 +135,7 @@ extension AdministrationAPI {
                 let (id, time) = (try request.parameter("token"), now())
                 let record = AuditRecord(.revokeToken, by: admission.actor, details: ["token": id], at: time)
                 guard try await store.revoke(token: id, at: time, recording: record) else {
-                    throw Refusal(.notFound, "There is no such token, or it was revoked before.")
+                    throw Refusal(.notFound, "There is no such token, or it is revoked already.")
                 }
             },
         ]
@@ -146,7 +146,7 @@ extension AdministrationAPI {
             call(
                 .get, "audit", .audit,
                 Operation(
-                    "readAudit", "Read the audit trail", "In its order, with the hashes that chain it.",
+                    "readAudit", "Read the audit trail", "In order, with the chained hashes.",
                     query: [.after("record", Schemas.count), .limit]), ok: "A page."
             ) { request, _ in
                 let limit = try request.query.limit()
@@ -158,8 +158,8 @@ extension AdministrationAPI {
             call(
                 .get, "audit/checkpoint", .audit,
                 Operation(
-                    "readCheckpoint", "Sign where the trail is now",
-                    "To be kept where the server's administrators cannot change it.",
+                    "readCheckpoint", "Sign the trail's present state",
+                    "Keep it where the server's administrators cannot change it.",
                 ), [.init(.ok, "A checkpoint.", Self.checkpoint)]
             ) { _, _ in
                 let checkpoint = try Checkpoint(
@@ -172,7 +172,7 @@ extension AdministrationAPI {
 
     private static let checkpoint = Schema.object([
         "sequence": Schema(["type": "integer", "format": "int64"]),
-        "hash": .text("Of the record with this sequence.", pattern: "^[0-9a-f]*$"),
+        "hash": .text("The hash of the record with this sequence.", pattern: "^[0-9a-f]*$"),
         "time": Schema(["type": "string", "format": "date-time"]),
         "public_key": .text("Ed25519.", pattern: "^[0-9a-f]*$"),
         "signature": .text("Over label, sequence, hash and time; docs/audit.md.", pattern: "^[0-9a-f]*$"),
@@ -183,8 +183,7 @@ extension AdministrationAPI {
             call(
                 .get, "endorsements", .audit,
                 Operation(
-                    "listEndorsements", "List the vendors' documents that are kept",
-                    "In the order of their fingerprints.",
+                    "listEndorsements", "List the cached documents of vendors", "In the order of their fingerprints.",
                     query: [.after("fingerprint", .text(pattern: "^([0-9a-fA-F]{64})?$")), .limit]), ok: "A page."
             ) { request, _ in
                 guard let start = Hex.decode(request.query["after"] ?? "") else {
@@ -197,7 +196,7 @@ extension AdministrationAPI {
             call(
                 .get, "endorsements/:fingerprint", .audit,
                 Operation(
-                    "readEndorsement", "Read a document", "With the certificates above whoever signed it."),
+                    "readEndorsement", "Read a document", "With the certificates of its issuers."),
                 ok: "The document."
             ) { request, _ in
                 guard let kept = try await store.endorsement(try request.fingerprint()) else { throw noEndorsement }
@@ -206,7 +205,8 @@ extension AdministrationAPI {
             call(
                 .delete, "endorsements/:fingerprint", .administer,
                 Operation(
-                    "removeEndorsement", "Forget a document", "It is found anew when it is needed."), done: "Removed."
+                    "removeEndorsement", "Remove a document", "It is fetched again when it is needed."),
+                done: "Removed."
             ) { request, admission in
                 let fingerprint = try request.fingerprint()
                 let record = AuditRecord(
@@ -224,7 +224,7 @@ extension AdministrationAPI {
             call(
                 .get, "denials", .audit,
                 Operation(
-                    "listDenials", "List the chips and keys that are denied", "In the order of their kinds and ids.",
+                    "listDenials", "List the denied chips and keys", "In the order of their kinds and ids.",
                     query: [.after("denial: its kind, a slash and its id"), .limit]), ok: "A page."
             ) { request, _ in
                 try await request.page(DenialSummary.init, next: \.endorser.name) {
@@ -235,7 +235,7 @@ extension AdministrationAPI {
                 .put, "denials/**endorser", .administer,
                 Operation(
                     "deny", "Deny a chip or a key",
-                    "At once and for everyone: no guest that rests on it is attested, and none that was is given anything.",
+                    "At once, on all servers: guests whose evidence depends on it are not attested, and attested ones get nothing more.",
                     body: .json(Schema(of: DenialRequest.self))), ok: "Denied."
             ) { request, admission in
                 let endorser = try request.endorser()
@@ -245,14 +245,14 @@ extension AdministrationAPI {
             },
             call(
                 .delete, "denials/**endorser", .administer,
-                Operation("allow", "Take a denial back"), done: "Allowed."
+                Operation("allow", "Withdraw a denial"), done: "Allowed."
             ) { request, admission in try await broker.allow(try request.endorser(), by: admission.actor) },
         ]
     }
 }
 
 extension Request {
-    /// SHA-256 of the document that the path names.
+    /// The fingerprint (SHA-256) in the path.
     fileprivate func fingerprint() throws(Refusal) -> [UInt8] {
         guard let bytes = Hex.decode(try parameter("fingerprint")), bytes.count == 32 else {
             throw Refusal(.invalidField, "A fingerprint has 64 hex digits.")
@@ -260,7 +260,7 @@ extension Request {
         return bytes
     }
 
-    /// The chip or key that a path under `denials` names.
+    /// The chip or key in a path under `denials`.
     fileprivate func endorser() throws(Refusal) -> Endorser {
         guard let endorser = Endorser(name: try parameter("endorser")) else {
             throw Refusal(
@@ -294,6 +294,6 @@ extension Query {
 
 extension Refusal {
     static func noAttempt(_ id: Int64) -> Refusal {
-        Refusal(.notFound, "There is no attempt \(id), or it is no longer kept: the audit trail has its outcome.")
+        Refusal(.notFound, "There is no attempt \(id), or it was removed since: the audit trail has its outcome.")
     }
 }

@@ -4,7 +4,7 @@ import Formats
 import HTTP
 import HTTPEdge
 
-/// Reference values: admins change them, the others read them.
+/// Reference values: changed by admins and by registrars of a scope, read by all roles.
 extension AdministrationAPI {
     var referenceValues: [Call] {
         let one = "reference-values/:set"
@@ -27,7 +27,7 @@ extension AdministrationAPI {
                 .put, one, .changeReferences, checksNames: true,
                 Operation(
                     "setReferenceValues", "Set a set of reference values",
-                    "The policies that name it go by it from then on.", headers: [.ifMatch, .ifNoneMatch],
+                    "It applies at once to the policies that name it.", headers: [.ifMatch, .ifNoneMatch],
                     body: .json(Schema(of: NewReferenceValues.self))), replaced: "Replaced.", new: "New."
             ) { request, admission in
                 let name = try request.set(admission)
@@ -40,8 +40,8 @@ extension AdministrationAPI {
             call(
                 .patch, one, .changeReferences, checksNames: true,
                 Operation(
-                    "retireReferenceValues", "Let values of a set end",
-                    "From then on they let nobody in; guests that show them are told so. None is prolonged.",
+                    "retireReferenceValues", "Let values of a set expire",
+                    "Guests that match only expired values are refused with that reason. An expiry is never postponed.",
                     headers: [.ifMatch], body: .json(Schema(of: ReferenceRetirement.self))), ok: "The set."
             ) { request, admission in
                 let name = try request.set(admission)
@@ -57,8 +57,8 @@ extension AdministrationAPI {
                 .post, "\(one)/values", .changeReferences, checksNames: true,
                 Operation(
                     "addReferenceValues", "Add values to a set",
-                    "Values that are given, or the one that a guest showed whose attempt is kept. A set that is not there is "
-                        + "made.", headers: [.ifMatch, .ifNoneMatch], body: .json(Schema(of: AddedReferenceValues.self))
+                    "The given values, or the one in an attempt's evidence. A missing set is created.",
+                    headers: [.ifMatch, .ifNoneMatch], body: .json(Schema(of: AddedReferenceValues.self))
                 ), replaced: "Added.", new: "A new set."
             ) { request, admission in
                 let name = try request.set(admission)
@@ -70,11 +70,11 @@ extension AdministrationAPI {
             call(
                 .get, "\(one)/history", .readPolicies, checksNames: true,
                 Operation(
-                    "readReferenceHistory", "Read what became of a set",
-                    "Latest first, the last 200 changes; also of a set that was removed.",
+                    "readReferenceHistory", "Read the changes of a set",
+                    "Latest first, the last 200 changes; also of a removed set.",
                     query: [
                         .init(
-                            "before", "Begin before this version.",
+                            "before", "Only changes before this version.",
                             Schema(["type": "integer", "format": "int64", "minimum": 1])), .limit,
                     ]), ok: "A page."
             ) { request, admission in
@@ -92,7 +92,7 @@ extension AdministrationAPI {
             call(
                 .delete, one, .changeReferences, checksNames: true,
                 Operation(
-                    "removeReferenceValues", "Remove a set of reference values", "Not while something depends on it.",
+                    "removeReferenceValues", "Remove a set of reference values", "Refused while a policy names it.",
                     headers: [.ifMatch], failures: [.conflict]), done: "Removed."
             ) { request, admission in
                 try await library.removeReferences(
@@ -116,11 +116,11 @@ extension AdministrationAPI {
                 try values.map { try $0.value(of: kind) }, of: kind, to: name, expecting: expected,
                 by: admission.actor)
         case (nil, let id?, let stated):
-            // An attempt is anybody's.
+            // Attempts may belong to other scopes.
             guard admission.reach == .everything else {
                 throw Refusal(
                     .forbidden,
-                    "Attempts are read by who may read all of them, and you have a scope: give the value itself.")
+                    "Your role has a scope, and attempts can be read without a scope only: give the value itself.")
             }
             guard id > 0 else { throw Refusal(.invalidField, "attempt is the number of an attempt, from 1.") }
             guard let attempt = try await store.attempt(id) else { throw Refusal.noAttempt(id) }
@@ -128,8 +128,8 @@ extension AdministrationAPI {
             if let text = stated, try kind.bytes(text) != value.bytes {
                 throw Refusal(
                     .invalidField,
-                    "Attempt \(id) shows the \(kind.rawValue) \(kind.text(value.bytes)) and not \(text.prefix(128)): look at "
-                        + "it again.")
+                    "Attempt \(id) shows the \(kind.rawValue) \(kind.text(value.bytes)) and not \(text.prefix(128)): check it."
+                )
             }
             return try await library.add(
                 [value], of: kind, to: name, expecting: expected, details: ["attempt": "\(id)"], by: admission.actor)
@@ -139,7 +139,7 @@ extension AdministrationAPI {
 }
 
 extension Request {
-    /// The set that the path names, if whoever asks may name it.
+    /// The set in the path, within the caller's reach.
     fileprivate func set(_ admission: Admission) throws(Refusal) -> PolicyName {
         try admission.policy(try parameter("set"))
     }

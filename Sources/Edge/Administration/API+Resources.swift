@@ -4,7 +4,8 @@ import FoundationEssentials
 import HTTP
 import HTTPEdge
 
-/// Resources: registrars put and remove them, admins say who gets what is there already. Nobody reads one back.
+/// Resources: registrars put and remove them, admins change the policies of existing ones. Their bytes cannot be read
+/// back.
 extension AdministrationAPI {
     var resources: [Call] {
         let one = "resources/:repository/:type/:tag"
@@ -13,7 +14,7 @@ extension AdministrationAPI {
                 .get, "resources", .readResources, checksNames: true,
                 Operation(
                     "listResources", "List the resources",
-                    "In the order of their paths, a page at a time. Never what they hold.",
+                    "In the order of their paths, a page at a time. Never their bytes.",
                     query: [.after("path"), Schemas.search, .limit]), ok: "A page."
             ) { request, admission in
                 try await request.page(ResourceSummary.init, within: admission, .path, by: \.path.text) {
@@ -23,17 +24,16 @@ extension AdministrationAPI {
             call(
                 .get, one, .readResources, checksNames: true,
                 Operation(
-                    "readResource", "Read what there is to know of a resource", "Never what it holds."),
-                ok: "The resource."
+                    "readResource", "Read a resource's description", "Never its bytes."), ok: "The resource."
             ) { request, admission in try await resource(try request.resource(admission)) },
             call(
                 .get, one + "/versions", .readResources, checksNames: true,
                 Operation(
-                    "listResourceVersions", "List the versions of a resource that are kept",
-                    "Latest first, never what they hold."), ok: "All of them."
+                    "listResourceVersions", "List the stored versions of a resource", "Latest first, never their bytes."
+                ), ok: "All of them."
             ) { request, admission in
                 let path = try request.resource(admission)
-                // The versions first: a resource that is not there has none.
+                // The versions first: a missing resource has none.
                 let versions = try await store.versions(of: path)
                 guard let resource = try await store.resource(path) else { throw Refusal.noResource(path) }
                 return ResourceVersionList(
@@ -45,13 +45,13 @@ extension AdministrationAPI {
                 .put, one, .changeResources, checksNames: true,
                 Operation(
                     "putResource", "Put the next version of a resource",
-                    "It is given out from then on, to the guests whom the policy lets.",
+                    "It is released from then on, to guests that the policy accepts.",
                     query: [
                         .init(
                             "policy",
-                            "The policy that decides who gets it; empty for none, which gives it to nobody. Without it, "
-                                + "what is there stays.", .text(pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"))
-                    ], headers: [.ifMatch, .ifNoneMatch], body: .bytes("The bytes, as they are to be given out."),
+                            "The resource's policy; empty for none, without which it is not released. If omitted, the policy "
+                                + "is unchanged.", .text(pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"))
+                    ], headers: [.ifMatch, .ifNoneMatch], body: .bytes("The bytes to release."),
                     failures: [.conflict]), replaced: "The next version.", new: "New."
             ) { request, admission in
                 let path = try request.resource(admission)
@@ -66,8 +66,8 @@ extension AdministrationAPI {
             call(
                 .post, one, .changeResources, checksNames: true,
                 Operation(
-                    "generateResource", "Make a secret that nobody has seen, and put it as a resource",
-                    "Its bytes are random, and are not in the answer. Without If-Match there must be no such resource.",
+                    "generateResource", "Put a random secret as a resource",
+                    "Its bytes are not in the answer. Without If-Match the resource must not exist.",
                     headers: [.ifMatch], body: .json(Schema(of: GeneratedResource.self)), failures: [.conflict]),
                 replaced: "The next version.", new: "New."
             ) { request, admission in
@@ -117,7 +117,7 @@ extension AdministrationAPI {
             try admission.reach.check(policy)
             try await broker.setPolicy(policy, ofResource: path, expecting: expected, by: admission.actor)
         case .current(let version):
-            // Its policy comes back with it.
+            // The version's policy becomes the resource's.
             if admission.reach != .everything {
                 let kept = try await store.versions(of: path).first { $0.number == version }
                 try admission.reach.check(kept?.policy.map { .named($0) })
@@ -128,7 +128,7 @@ extension AdministrationAPI {
 }
 
 extension Request {
-    /// The resource that the path names, if whoever asks may name it.
+    /// The resource in the path, within the caller's reach.
     fileprivate func resource(_ admission: Admission) throws(Refusal) -> ResourcePath {
         let path = try ResourcePath(
             repository: try parameter("repository"), type: try parameter("type"), tag: try parameter("tag"))

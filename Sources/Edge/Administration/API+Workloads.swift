@@ -23,7 +23,7 @@ extension AdministrationAPI {
                 .post, "workloads", .changeWorkloads, checksNames: true,
                 Operation(
                     "createWorkload", "Register a workload",
-                    "Its secret is sealed and durable before the answer; it is never shown again.",
+                    "Its secret is sealed and durable before the answer, and never shown.",
                     body: .json(NewWorkload.newSchema),
                     failures: [.conflict]), new: "Registered."
             ) { request, admission in
@@ -39,7 +39,7 @@ extension AdministrationAPI {
                 .put, one, .changeWorkloads, checksNames: true,
                 Operation(
                     "replaceWorkload", "Register or replace a workload",
-                    "Replacing ends the challenges and sessions of what was there.",
+                    "Replacing ends the challenges and sessions of the previous workload.",
                     headers: [.ifMatch, .ifNoneMatch], body: .json(Schema(of: NewWorkload.self)),
                     failures: [.conflict]), replaced: "Replaced.", new: "Registered."
             ) { request, admission in
@@ -56,7 +56,7 @@ extension AdministrationAPI {
                 .patch, one, .disableWorkloads, checksNames: true,
                 Operation(
                     "changeWorkload", "Disable or enable a workload",
-                    "A disabled workload's guests get nothing, at once.", headers: [.ifMatch],
+                    "A disabled workload's secret is not released, at once.", headers: [.ifMatch],
                     body: .json(Schema(of: WorkloadChange.self))), ok: "Changed."
             ) { request, admission in
                 let id = try request.workload(admission)
@@ -77,8 +77,8 @@ extension AdministrationAPI {
             call(
                 .post, "appraisals", .readWorkloads, checksNames: true,
                 Operation(
-                    "appraise", "Hold recorded evidence against a workload or a policy",
-                    "Nothing is released, and whether the evidence is fresh is not looked at.",
+                    "appraise", "Evaluate a workload's requirements or a policy with recorded evidence",
+                    "Nothing is released, and the evidence's freshness is not checked.",
                     body: .json(Schema(of: AppraisalRequest.self)),
                     failures: [.notFound]), ok: "Every check."
             ) { request, admission in
@@ -119,7 +119,7 @@ extension AdministrationAPI {
         WorkloadSummary(workload, warnings: broker.warnings(on: workload))
     }
 
-    /// - Returns: the workload as it was registered, whatever became of it since.
+    /// - Returns: the workload as registered, without later changes.
     private func register(
         _ id: String, _ message: NewWorkload, replacing: Bool, expecting expected: Workload.Expectation?,
         _ admission: Admission
@@ -131,7 +131,7 @@ extension AdministrationAPI {
                 try Registration(
                     workloadID: id, launchMeasurement: measurement, teeConfig: configuration, secret: message.secret)
             case .policy(let name):
-                // Another's says another's guests.
+                // A policy outside of the scope could accept other scopes' guests.
                 try Registration(
                     id: WorkloadID(id), launch: .policy(try admission.policy(name)), configuration: "",
                     secret: message.secret)
@@ -142,7 +142,7 @@ extension AdministrationAPI {
     }
 }
 
-// What a request names, if whoever makes it may name it.
+// Names in a request, within the caller's reach.
 extension Admission {
     func workload(_ text: String) throws(Refusal) -> WorkloadID {
         let id = try WorkloadID(text)

@@ -9,8 +9,8 @@ public import HTTPEdge
 
 /// The administration API under `/api/v1`. `/openapi.json` describes it to programs, docs/administration.md to people.
 ///
-/// A call does its work where it stands. It is given whoever makes it, and holds every name in the request to what they may
-/// name before it reads anything.
+/// A call does its own work. It is given the caller's admission, and checks every name in the request against the caller's
+/// reach before it reads anything.
 public struct AdministrationAPI: Sendable {
     public typealias Storage = Broker.Storage & TokenStore & EndorsementStore
 
@@ -26,11 +26,11 @@ public struct AdministrationAPI: Sendable {
     let now: @Sendable () -> Date
 
     /// - Parameters:
-    ///   - signer: gives the key that checkpoints are signed with.
-    ///   - drafting: reads what the server would accept with other settings, by key.
-    ///   - status: how the server is; `nil` where none runs.
+    ///   - signer: returns the signing key for checkpoints.
+    ///   - drafting: returns the server's policy with some settings changed, by name.
+    ///   - status: the server's status; `nil` without a running server.
     ///   - replacesWorkloads: whether a registered workload may be registered again.
-    ///   - settings: every setting with its value, as an operator would write it. No secrets are among them.
+    ///   - settings: every setting's value in written form. None is a secret.
     ///   - longestBody: in bytes.
     ///   - longestResource: in bytes.
     public init(
@@ -65,18 +65,18 @@ public struct AdministrationAPI: Sendable {
 
     static let description = APIDescription(
         title: "swift-kbs administration",
-        detail: "A caller proves itself with an access token or a JWT (`Authorization: Bearer`), with a token as the "
-            + "password of HTTP Basic, or with a client certificate. A fresh installation that listens on loopback takes "
-            + "callers from the same machine without. Errors are problem documents (RFC 9457). The guests' own calls are "
+        detail: "A caller authenticates with an access token or a JWT (`Authorization: Bearer`), with a token as the "
+            + "password of HTTP Basic, or with a client certificate. A fresh installation that listens on loopback accepts "
+            + "local callers without. Errors are problem documents (RFC 9457). The guests' own calls are "
             + "under /kbs/v0 and are not described here.",
         names: [
-            "workload": Schemas.workloadID.saying("Its slashes as %2F or as they are."),
+            "workload": Schemas.workloadID.saying("With its slashes as %2F or unescaped."),
             "session": .text(pattern: "^[0-9a-fA-F]{32}$"),
             "attempt": Schema(["type": "integer", "format": "int64", "minimum": 1]),
             "token": .text(pattern: "^[0-9a-f]{12}$"), "fingerprint": .text(pattern: "^[0-9a-fA-F]{64}$"),
             "endorser": .text(
                 "chip/ and a chip's id in hex (64 bytes; Turin 8; of an SEV chip 32, the fingerprint of its CEK's key), or "
-                    + "key/ and SHA-256 of a key's SubjectPublicKeyInfo. The slash may stand as it is.",
+                    + "key/ and SHA-256 of a key's SubjectPublicKeyInfo. The slash may be unescaped.",
                 pattern:
                     "^(chip/(?!0+$)([0-9a-fA-F]{16}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128})|key/[0-9a-fA-F]{64})$"),
             "repository": Schemas.pathSegment, "type": Schemas.pathSegment, "tag": Schemas.pathSegment,
@@ -87,7 +87,7 @@ public struct AdministrationAPI: Sendable {
     ///
     /// - Parameters:
     ///   - path: behind `/api/v1/`.
-    ///   - checksNames: whether `answer` holds every name in the request to the admission's reach.
+    ///   - checksNames: whether `answer` checks every name in the request against the admission's reach.
     func call(
         _ method: HTTPRequest.Method, _ path: String, _ permission: Role.Permission, checksNames: Bool = false,
         _ operation: Operation, _ replies: [Operation.Reply],
@@ -107,7 +107,7 @@ public struct AdministrationAPI: Sendable {
             checksNames: checksNames, body: body, form: ProblemForm(), operation: operation, answer: answer)
     }
 
-    /// One that gives a value.
+    /// A call that returns a value.
     func call<Value: Codable & Sendable>(
         _ method: HTTPRequest.Method, _ path: String, _ permission: Role.Permission, checksNames: Bool = false,
         _ operation: Operation, ok detail: String,
@@ -118,7 +118,7 @@ public struct AdministrationAPI: Sendable {
         }
     }
 
-    /// One that makes something, or replaces it.
+    /// A call that creates or replaces something.
     func call<Value: Codable & Sendable>(
         _ method: HTTPRequest.Method, _ path: String, _ permission: Role.Permission, checksNames: Bool = false,
         _ operation: Operation, replaced: String? = nil, new: String,
@@ -132,7 +132,7 @@ public struct AdministrationAPI: Sendable {
         }
     }
 
-    /// One that gives nothing.
+    /// A call that returns nothing.
     func call(
         _ method: HTTPRequest.Method, _ path: String, _ permission: Role.Permission, checksNames: Bool = false,
         _ operation: Operation, done detail: String,
@@ -151,7 +151,8 @@ public struct AdministrationAPI: Sendable {
             call(
                 .get, "status", .audit,
                 Operation(
-                    "readStatus", "How the server is", "Version, counts and the end of the trail."), ok: "The status."
+                    "readStatus", "Read the server's status", "Version, counts and the end of the trail."),
+                ok: "The status."
             ) { _, _ in
                 guard let status else {
                     throw Refusal(.notFound, "A data folder has no status: ask a running server, with --url.")
@@ -161,32 +162,32 @@ public struct AdministrationAPI: Sendable {
             call(
                 .get, "settings", .administer,
                 Operation(
-                    "readSettings", "The settings in force", "As an operator would write them; none is a secret."),
+                    "readSettings", "Read the settings in force", "In written form; none is a secret."),
                 ok: "Every setting."
             ) { _, _ in SettingsList(settings: settings) },
         ]
     }
 }
 
-/// Something with an ETag.
+/// A reply with an ETag.
 protocol Versioned {
-    /// What it is, in a word.
+    /// Its noun, for the API's description.
     static var noun: String { get }
     var version: String { get }
 }
 
-/// Something of which a caller who makes it is told where it is.
-protocol Placed: Versioned {
-    /// Behind `/api/v1/`.
+/// A reply whose creation is answered with its location.
+protocol Located: Versioned {
+    /// Relative to `/api/v1/`.
     var location: String { get }
 }
 
-extension WorkloadSummary: Placed {
+extension WorkloadSummary: Located {
     static var noun: String { "workload" }
     var location: String { "workloads/\(PercentEncoding.encode(id))" }
 }
 
-extension ResourceSummary: Placed {
+extension ResourceSummary: Located {
     static var noun: String { "resource" }
     var location: String { "resources/\(path)" }
 }
@@ -199,11 +200,11 @@ extension Operation.Reply {
         _ status: HTTPResponse.Status, _ detail: String, _ type: Value.Type
     ) -> Self {
         guard let versioned = type as? any Versioned.Type else { return Self(status, detail, Schema(of: type)) }
-        let isPlaced = status == .created && type is any Placed.Type
+        let isLocated = status == .created && type is any Located.Type
         return Self(
             status, detail, Schema(of: type),
             headers: [("ETag", "The \(versioned.noun)'s version, for If-Match.")]
-                + (isPlaced ? [("Location", "Where it is.")] : []))
+                + (isLocated ? [("Location", "Its URL.")] : []))
     }
 }
 
@@ -211,16 +212,16 @@ extension Response {
     fileprivate init(_ value: some Codable, _ status: HTTPResponse.Status = .ok) {
         self.init(status: status, json: Messages.encode(value))
         headers[.eTag] = (value as? any Versioned).map { "\"\($0.version)\"" }
-        if status == .created { headers[.location] = (value as? any Placed).map { "/api/v1/\($0.location)" } }
+        if status == .created { headers[.location] = (value as? any Located).map { "/api/v1/\($0.location)" } }
     }
 }
 
-/// What stands in more than one place of the API.
+/// Schemas that several calls share.
 enum Schemas {
     static let workloadID = Schema.text(
         "1 to 128 characters, without `..`.", pattern: #"^(?!.*\.\.)[A-Za-z0-9._:/@+-]{1,128}$"#)
     static let pathSegment = Schema.text(pattern: #"^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,100}$"#)
     static let policyName = Schema.text(pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    static let search = Operation.Parameter("search", "Only those whose name holds this text.")
+    static let search = Operation.Parameter("search", "Only those whose name contains this text.")
     static let count = Schema(["type": "integer", "format": "int64", "minimum": 0])
 }

@@ -7,15 +7,14 @@ import HTTP
 public import HTTPClient
 import HTTPEdge
 
-/// What an operator does, in the terms of the administration API: asked of a running server, or of the API's own calls in
-/// this process, on a data folder.
+/// A client of the administration API: of a running server, or of the API's calls in this process, on a data folder.
 public struct Administrator: TrailSource {
-    /// Sends a request, and gives what the reply holds.
+    /// Sends a request, and returns the reply's body.
     private let send: @Sendable (HTTPRequest, _ body: [UInt8]?) async throws -> [UInt8]
-    /// Where the trail is at hand: to verify it, its rows are read as they are.
+    /// The local trail, whose rows are read directly for verification.
     private let trail: (any Store)?
 
-    /// Asks a running server.
+    /// A client of a running server.
     ///
     /// - Parameters:
     ///   - url: the server's, without a path; or `unix:` and a socket's path.
@@ -24,7 +23,7 @@ public struct Administrator: TrailSource {
         trail = nil
         let base = url.hasSuffix("/") ? String(url.dropLast()) : url
         send = { head, body in
-            // The client copies it, and wipes its copy.
+            // The client copies the body, and wipes its copy.
             defer { body?.wipeInPlace() }
             var request = HTTPClientRequest(head.method, url: base, path: head.path, body: body)
             if let token { try request.add(.authorization, "Bearer \(token)") }
@@ -35,14 +34,14 @@ public struct Administrator: TrailSource {
         }
     }
 
-    /// Has the API's calls answer in this process.
+    /// A client of the API's calls in this process.
     ///
-    /// - Parameter admission: on whose behalf, and what they may name.
+    /// - Parameter admission: the caller and its reach.
     public init(_ api: AdministrationAPI, for admission: Admission) {
         trail = api.store
         let calls = CallsInProcess(api.calls, for: admission)
         send = { head, body in
-            // It may hold a secret, and the calls copy what they keep.
+            // The body may hold a secret; the calls copy what they store.
             defer { body?.wipeInPlace() }
             return try await calls.answer(head, body ?? []).body
         }
@@ -50,15 +49,15 @@ public struct Administrator: TrailSource {
 
     // MARK: Workloads
 
-    /// Every workload whose id holds the text.
+    /// Every workload whose id contains the text.
     public func workloads(search: String = "") async throws -> [WorkloadSummary] {
         try await all("workloads", ["search": search])
     }
 
     public func workload(_ id: String) async throws -> WorkloadSummary { try await get("workloads/\(segment(id))") }
 
-    /// - Parameter replacing: whether there may be one.
-    /// - Returns: the workload as it was registered.
+    /// - Parameter replacing: whether a registered workload is replaced.
+    /// - Returns: the workload as registered.
     public func register(_ workload: NewWorkload, replacing: Bool) async throws -> WorkloadSummary {
         let reply =
             replacing
@@ -73,7 +72,7 @@ public struct Administrator: TrailSource {
 
     public func removeWorkload(_ id: String) async throws { try await tell(.delete, "workloads/\(segment(id))") }
 
-    /// Holds recorded evidence against a workload or a policy. Nothing is released.
+    /// Evaluates a workload's requirements or a policy with recorded evidence. Nothing is released.
     public func appraise(
         _ evidence: RecordedEvidence, against subject: AppraisalSubject
     ) async throws -> VerdictRecord {
@@ -82,14 +81,14 @@ public struct Administrator: TrailSource {
 
     // MARK: Resources
 
-    /// Every resource whose path holds the text.
+    /// Every resource whose path contains the text.
     public func resources(search: String = "") async throws -> [ResourceSummary] {
         try await all("resources", ["search": search])
     }
 
     public func resource(_ path: ResourcePath) async throws -> ResourceSummary { try await get("resources/\(path)") }
 
-    /// Those that are kept, latest first.
+    /// The stored versions, latest first.
     public func versions(ofResource path: ResourcePath) async throws -> ResourceVersionList {
         try await get("resources/\(path)/versions")
     }
@@ -97,12 +96,12 @@ public struct Administrator: TrailSource {
     /// Puts the next version of a resource.
     ///
     /// - Parameters:
-    ///   - policy: `nil` leaves what is there.
-    ///   - replacing: whether there may be one.
+    ///   - policy: `nil` leaves the policy unchanged.
+    ///   - replacing: whether the resource may exist.
     public func putResource(
         _ path: ResourcePath, _ secret: Secret, policy: PolicyChoice?, replacing: Bool
     ) async throws -> ResourceSummary {
-        // An empty name is "none", which is not the same as no name.
+        // An empty name is "no policy"; an omitted one leaves it unchanged.
         let query = policy.map { "?policy=\(PercentEncoding.encode($0.name?.text ?? ""))" } ?? ""
         return try Messages.decode(
             ResourceSummary.self,
@@ -111,9 +110,9 @@ public struct Administrator: TrailSource {
                 replacing ? [:] : [.ifNoneMatch: "*"], type: "application/octet-stream"))
     }
 
-    /// Puts random bytes as a resource, which nobody sees.
+    /// Puts random bytes as a resource; they are never shown.
     ///
-    /// - Parameter replacing: whether it is the next version of one that there is.
+    /// - Parameter replacing: whether to make the next version of an existing resource.
     public func generateResource(
         _ path: ResourcePath, _ wish: GeneratedResource, replacing: Bool
     ) async throws -> ResourceSummary {
@@ -139,17 +138,17 @@ public struct Administrator: TrailSource {
 
     public func removePolicy(_ name: String) async throws { try await tell(.delete, "policies/\(segment(name))") }
 
-    /// What a change would mean for the guests that were seen. Nothing is changed.
+    /// The impact of a change on the guests that were seen. Nothing is changed.
     public func impact(_ request: ImpactRequest) async throws -> ImpactSummary {
         try await ask(.post, "impacts", request)
     }
 
-    /// What was seen of the machines that guests ran on.
+    /// The machines that guests ran on.
     ///
     /// - Parameters:
-    ///   - span: how far back attempts are looked at, in seconds.
-    ///   - floors: a product and a version, as `milan=04.00.22.213`, several with commas between them: only machines under
-    ///     them are told of. `nil`: all, and how they stand to the server's own floors.
+    ///   - span: the age of the oldest attempt that counts, in seconds.
+    ///   - floors: minimum TCBs such as `milan=04.00.22.213`, several with commas between them, for machines below them
+    ///     only. `nil`: all machines, compared with the server's minimums.
     public func fleet(span: TimeInterval, under floors: String?) async throws -> FleetSummary {
         try await get("fleet", ["span": "\(span)", "under": floors])
     }
@@ -160,7 +159,7 @@ public struct Administrator: TrailSource {
         try await get("reference-values/\(segment(name))")
     }
 
-    /// - Parameter keeping: for how long the values that are there count on, in seconds; `nil` lets them go.
+    /// - Parameter keeping: how long the present values stay valid, in seconds; `nil` removes them.
     public func setReferenceValues(
         _ set: ReferenceValueSet, keeping: TimeInterval?
     ) async throws -> ReferenceValuesSummary {
@@ -180,7 +179,7 @@ public struct Administrator: TrailSource {
         try await ask(.patch, "reference-values/\(segment(name))", retirement)
     }
 
-    /// What became of a set, latest first.
+    /// The changes of a set, latest first.
     public func referenceHistory(_ name: String) async throws -> [ReferenceChangeSummary] {
         try await all("reference-values/\(segment(name))/history")
     }
@@ -195,7 +194,7 @@ public struct Administrator: TrailSource {
         try await all("sessions", selection.query)
     }
 
-    /// - Returns: how many there were.
+    /// - Returns: the number of ended sessions.
     public func endSessions(_ selection: SessionSelection) async throws -> Int {
         if let id = selection.id {
             try await tell(.delete, "sessions/\(Hex.encode(id))")
@@ -248,7 +247,7 @@ public struct Administrator: TrailSource {
 
     // MARK: Endorsements
 
-    /// The vendors' documents that are kept.
+    /// The cached documents of vendors.
     public func allEndorsements() async throws -> [EndorsementSummary] { try await all("endorsements") }
 
     public func endorsement(_ fingerprint: String) async throws -> EndorsementDetail {
@@ -259,22 +258,22 @@ public struct Administrator: TrailSource {
         try await tell(.delete, "endorsements/\(segment(fingerprint))")
     }
 
-    /// What is denied.
+    /// The denied chips and keys.
     public func denials() async throws -> [DenialSummary] { try await all("denials") }
 
-    /// - Returns: the denial as it is now.
+    /// - Returns: the new denial.
     public func deny(_ endorser: Endorser, reason: String) async throws -> DenialSummary {
         try await ask(.put, "denials/\(endorser.name)", DenialRequest(reason: reason))
     }
 
     public func allow(_ endorser: Endorser) async throws { try await tell(.delete, "denials/\(endorser.name)") }
 
-    /// How a server is. A data folder cannot say.
+    /// The status of a running server. A data folder has none.
     public func status() async throws -> ServerStatus { try await get("status") }
 
     // MARK: Requests
 
-    /// Every element of a list, page after page.
+    /// All elements of a list, over all pages.
     private func all<Element: Listed>(
         _ collection: String, _ query: [String: String?] = [:]
     ) async throws -> [Element] where Element.Cursor == String {
@@ -292,7 +291,7 @@ public struct Administrator: TrailSource {
         try await ask(.get, path + queryText(query))
     }
 
-    /// What a call answers to a message.
+    /// Sends a message, and decodes the reply.
     private func ask<Reply: Decodable>(
         _ method: HTTPRequest.Method, _ path: String, _ message: (any Encodable)? = nil, _ fields: HTTPFields = [:]
     ) async throws -> Reply {
@@ -314,20 +313,20 @@ public struct Administrator: TrailSource {
         return try await send(head, body)
     }
 
-    /// Without what is `nil`.
+    /// The query's text, without `nil` values.
     private func queryText(_ query: [String: String?]) -> String {
         let pairs = query.compactMap { name, value in value.map { "\(name)=\(PercentEncoding.encode($0))" } }.sorted()
         return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
     }
 
-    /// A name in a path. Without one the path would be another.
+    /// A name as a segment of a path. An empty one would make another path.
     private func segment(_ name: String) throws(Refusal) -> String {
         guard !name.isEmpty else { throw Refusal(.invalidField, "A name must not be empty.") }
         return PercentEncoding.encode(name)
     }
 }
 
-/// What a server answered instead.
+/// An error that a server answered.
 public struct RemoteFailure: Error, CustomStringConvertible {
     public let status: Int
     public let description: String

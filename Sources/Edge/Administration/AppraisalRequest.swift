@@ -4,29 +4,29 @@ import Evidence
 import Formats
 import HTTPEdge
 
-/// Recorded evidence, and the workload or policy to hold it against.
+/// Recorded evidence, and the workload or policy to evaluate with it.
 struct AppraisalRequest: RequestMessage {
     let workload, policy, policyDocument: String?
     let report, evidence, initData: String?
     let certificates: [String]?
 
-    /// Bounds of what one request may ask to be read.
+    /// Bounds on the certificates of one request.
     private static let (mostCertificates, mostInFile) = (16, 4)
 
     static let members: [String: Schema] = [
-        "workload": Schemas.workloadID, "policy": Schemas.policyName.saying("One that is kept."),
-        "policy_document": .text("TOML, to be tried out.", longest: 65_536),
+        "workload": Schemas.workloadID, "policy": Schemas.policyName.saying("A stored policy."),
+        "policy_document": .text("A draft policy in TOML.", longest: 65_536),
         "report": .text("An SEV-SNP attestation report in hex.", pattern: "^([0-9a-fA-F]{2}){1184}$"),
         "evidence": .text(
             "JSON in a text, as an SEV-SNP guest sent it: the body of its POST /attest in either protocol, or its "
-                + "evidence alone. What it is bound to is looked at where it says so."),
+                + "evidence alone. Its report data are checked where the JSON states them."),
         "init_data": .text(
-            "Init data in TOML, where the evidence has none. Their digest must be HOST_DATA. For policies."
+            "Init data in TOML, if the evidence has none. Their digest must be HOST_DATA. For policies."
         ).orNull,
         "certificates": Schema([
             "type": "array", "maxItems": .integer(mostCertificates),
             "items": ["type": "string", "format": "byte"],
-            "description": "Certificates that go with it, DER.",
+            "description": "Certificates for the evidence, DER.",
         ]).orNull,
     ]
     static let rules: JSONValue = [
@@ -58,7 +58,7 @@ struct AppraisalRequest: RequestMessage {
         }
     }
 
-    /// - Throws: a ``Refusal`` when it cannot be used.
+    /// - Throws: a ``Refusal`` for unusable evidence.
     func recordedEvidence() throws -> RecordedEvidence {
         let contents: [UInt8]
         switch (report, evidence) {
@@ -69,7 +69,7 @@ struct AppraisalRequest: RequestMessage {
         default: throw Refusal(.malformed, "One of report and evidence must be given.")
         }
         guard certificates?.count ?? 0 <= Self.mostCertificates else {
-            throw Refusal(.invalidField, "At most \(Self.mostCertificates) certificates can go with evidence.")
+            throw Refusal(.invalidField, "Evidence can have at most \(Self.mostCertificates) certificates.")
         }
         let files = try (certificates ?? []).map { text throws(Refusal) in
             guard let file = Base64.decode(text) else {
@@ -88,11 +88,11 @@ struct AppraisalRequest: RequestMessage {
     }
 }
 
-/// What evidence is held against.
+/// The requirements on evidence.
 public enum AppraisalSubject: Sendable {
     case workload(String)
-    /// One that is kept.
+    /// A stored policy.
     case policy(String)
-    /// TOML, to be tried out.
+    /// A draft in TOML.
     case policyDocument(String)
 }

@@ -2,20 +2,19 @@ package import Broker
 package import HTTP
 package import HTTPEdge
 
-/// Calls that are answered in this process, for somebody who was let through: nothing is listened to, and nobody is asked who
-/// they are.
+/// Calls that are answered in this process for an admitted caller, without a server or authentication.
 package struct CallsInProcess: Sendable {
     private let table: CallTable
     private let admission: Admission
 
-    /// - Parameter admission: on whose behalf, and what they may name.
+    /// - Parameter admission: the caller and its reach.
     package init(_ calls: [Call], for admission: Admission) {
         table = CallTable(calls, otherwise: ProblemForm())
         self.admission = admission
     }
 
-    /// - Parameter body: of any length. What a server bounds is its own memory.
-    /// - Throws: what the call throws, as it is: nobody outside is told.
+    /// - Parameter body: of any length: the bounds protect a server's memory.
+    /// - Throws: the call's own errors.
     package func answer(_ head: HTTPRequest, _ body: [UInt8] = []) async throws -> Response {
         var request = Request(head: head, body: .collected(body), longestBody: .max)
         let (call, parameters) = try table.match(head.method, request.uri.path).call(head.method)

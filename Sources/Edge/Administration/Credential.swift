@@ -4,44 +4,41 @@ import HTTP
 import HTTPEdge
 
 extension Request {
-    /// Who called, before anything is proved.
+    /// The caller before authentication.
     var anonymous: Actor {
         localUser.map { .local(user: $0) } ?? .anonymous(address?.description ?? "")
     }
 }
 
-/// What a request brought along to prove who sent it.
+/// The credential of a request.
 enum Credential: Sendable, Hashable {
     case token(id: String, secret: String)
     case jwt(String)
-    /// Neither has its form.
+    /// A malformed credential.
     case unreadable
 
     /// From `Authorization`: `Bearer` with a token or a JWT, or `Basic` with one of them as the password.
     ///
-    /// - Returns: `nil` when there is none.
+    /// - Returns: `nil` without a credential.
     init?(_ request: Request) {
         guard let header = request.headers[.authorization] else { return nil }
-        guard CombiningMarks.isASCII(header) else {
-            self = .unreadable
-            return
-        }
-        let parts = header.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2 else {
-            self = .unreadable
-            return
-        }
-        let value = parts[1].trimmingPrefix(while: { $0 == " " })
-        switch parts[0].lowercased() {
-        case "bearer": self.init(text: String(value))
-        case "basic":
-            guard let pair = BasicCredentials(String(value)) else {
-                self = .unreadable
-                return
-            }
-            self.init(text: pair.password)
+        let parts = CombiningMarks.isASCII(header) ? header.split(separator: " ", maxSplits: 1) : []
+        let value = parts.count == 2 ? String(parts[1].trimmingPrefix(while: { $0 == " " })) : ""
+        switch parts.first?.lowercased() {
+        case "bearer": self.init(text: value)
+        case "basic": self.init(text: Self.password(value) ?? "")
         default: self = .unreadable
         }
+    }
+
+    /// The password of HTTP Basic, which is a token in ASCII; the user name does not count. Buildah can send nothing else.
+    ///
+    /// - Parameter text: base64 of `name:password`. Source: RFC 7617, section 2.
+    private static func password(_ text: String) -> String? {
+        guard let bytes = Base64.decode(text), let pair = String(validating: bytes, as: UTF8.self),
+            CombiningMarks.isASCII(pair), let colon = pair.firstIndex(of: ":")
+        else { return nil }
+        return String(pair[pair.index(after: colon)...])
     }
 
     private init(text: String) {

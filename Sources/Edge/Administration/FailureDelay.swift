@@ -2,11 +2,10 @@ import Broker
 import Concurrency
 import HTTP
 
-/// Slows down whoever guesses at a token: after a few failures an address must wait before it may try the same one
-/// again, twice as long each time.
+/// Slows down guessing of tokens: after a few failures an address must wait before the next try of the same token, twice
+/// as long each time.
 ///
-/// Others from that address are not kept waiting, nor are JWTs, whose signatures nobody guesses: whoever guesses must
-/// not be able to lock others out.
+/// Other tokens from the address, and JWTs, are not delayed, so that a guesser cannot lock others out.
 final class FailureDelay: Sendable {
     private struct Key: Hashable {
         let caller: IPAddress
@@ -25,12 +24,12 @@ final class FailureDelay: Sendable {
 
     private let failures = BoundedCache<Key, Failures>(capacity: 10_000)
 
-    /// Failures that cost nothing: people mistype.
+    /// Failures without a delay.
     static let free = 5
     /// The longest wait, in seconds.
     static let longest = 300
 
-    /// - Returns: how many seconds it must wait, or `nil`.
+    /// - Returns: the remaining wait in seconds, or `nil`.
     func wait(for address: IPAddress?, _ credential: Credential, at now: ContinuousClock.Instant) -> Int? {
         guard let key = Key(address, credential), let known = failures[key], known.count > Self.free,
             now < known.until
@@ -41,7 +40,7 @@ final class FailureDelay: Sendable {
     func failed(_ address: IPAddress?, _ credential: Credential, at now: ContinuousClock.Instant) {
         guard let key = Key(address, credential) else { return }
         failures.update(key, default: Failures(until: now)) { known in
-            // An hour of silence is forgiven.
+            // An hour without a try resets the count.
             if now > known.until.advanced(by: .seconds(3_600)) { known.count = 0 }
             known.count += 1
             let excess = min(known.count - Self.free - 1, 16)

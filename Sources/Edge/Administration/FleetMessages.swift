@@ -4,16 +4,16 @@ import Evidence
 public import FoundationEssentials
 public import HTTPEdge
 
-// The fleet, as it stands on the wire.
+// The fleet on the wire.
 
-/// What was seen of the machines that guests ran on.
+/// The machines that guests ran on.
 public struct FleetSummary: Codable, Sendable, DescribedReply {
     public static let details = [
-        "floors": "What firmware is held to, by product: the server's own floors, or those that were asked for.",
-        "machines": "Those under a floor first, then the latest seen: 10,000 at most.",
-        "unnamed": "Attempts of guests whose evidence names no machine: SEV guests, and guests without hardware.",
+        "floors": "The minimum TCBs by product: the server's, or those in the query.",
+        "machines": "Those below a minimum first, then the latest seen: 10,000 at most.",
+        "unnamed": "Attempts whose evidence names no machine: of SEV guests, and of guests without hardware.",
         "unreadable": "Attempts whose row in the database cannot be read.",
-        "cut": "Whether there were more attempts or machines than are looked at.",
+        "cut": "Whether some attempts or machines were left out because there were too many.",
     ]
 
     public let since: Date
@@ -22,8 +22,8 @@ public struct FleetSummary: Codable, Sendable, DescribedReply {
     public let unnamed, unreadable: Int
     public let cut: Bool
 
-    /// - Parameter json: as a server or `kbs fleet --json` writes it.
-    /// - Throws: an error that names the member that cannot be used.
+    /// - Parameter json: the output of a server or `kbs fleet --json`.
+    /// - Throws: an error that names the unusable member.
     public init(json: [UInt8]) throws { self = try Messages.decode(FleetSummary.self, json) }
 
     init(_ fleet: Fleet, since: Date) {
@@ -34,21 +34,21 @@ public struct FleetSummary: Codable, Sendable, DescribedReply {
     }
 }
 
-/// A machine; where hosts hide theirs, all machines behind one key.
+/// A machine; with hidden chip ids, all machines of one key.
 public struct MachineSummary: Codable, Sendable, DescribedReply {
     public static let details = [
-        "chip": "In hex. Absent when hosts hide it: `key` names all machines that one key vouches for.",
-        "key": "The key that vouched for the latest evidence, SHA-256 of its SubjectPublicKeyInfo.",
-        "product": "Absent where evidence does not state it.",
-        "provider": "The cloud whose key vouches for it.",
-        "versions": "The latest evidence's TCBs, as far as it states them.",
-        "attempts": "How many were made from it, and how many of them were refused.",
-        "attempt": "The latest one's id.",
-        "guests": "Workloads and resources that were asked for, the latest 16.",
-        "addresses": "Where guests called from, the latest 16.",
-        "good_until": "When the document that vouches for it ends. Absent when none is at hand.",
-        "denied": "Whether the chip, or a key that vouches for it, is denied.",
-        "under": "What keeps its firmware from the floor. Absent when there is no floor for it.",
+        "chip": "In hex. Absent if hosts hide it: `key` then names all machines whose evidence one key signs.",
+        "key": "The key that signed the latest evidence, SHA-256 of its SubjectPublicKeyInfo.",
+        "product": "Absent if evidence does not state it.",
+        "provider": "The cloud provider of the key.",
+        "versions": "The TCBs that the latest evidence states.",
+        "attempts": "The number of attempts; `refused` is the number of refused ones.",
+        "attempt": "The id of the latest attempt.",
+        "guests": "The latest 16 workloads and resources that were asked for.",
+        "addresses": "The latest 16 addresses of guests.",
+        "good_until": "The end of its certificate. Absent if none is at hand.",
+        "denied": "Whether the chip, or one of its keys, is denied.",
+        "under": "The components below the minimum. Absent if no minimum applies.",
     ]
 
     public let tee: String
@@ -78,11 +78,11 @@ public struct MachineSummary: Codable, Sendable, DescribedReply {
     }
 }
 
-/// What keeps a machine's firmware from a floor.
+/// A firmware component below the minimum.
 public struct FirmwareLagSummary: Codable, Sendable, DescribedReply {
     public static let details = [
         "version": "The claim, e.g. `reported_tcb`.",
-        "component": "The component that is lower. Absent, as `found` and `floor`, when the claim is not stated.",
+        "component": "The lower component. Absent, like `found` and `floor`, if the claim is not stated.",
     ]
 
     public let version: String

@@ -8,19 +8,19 @@ import JSONWebTokens
 public import Logging
 public import Operators
 
-/// Who may administer: the one place where it is decided.
+/// Authorization of administrators.
 ///
-/// A caller proves itself with a token, a JWT or a client certificate. While none of them is set up, the server's own user
-/// and root administer over its Unix socket, and callers on the same machine may register workloads with the guests'
-/// protocol, whose clients have no credentials.
+/// A caller authenticates with a token, a JWT or a client certificate. Until one of them is set up, root and the server's
+/// own user are administrators over its Unix socket, and local callers may register workloads with the guests' protocol,
+/// whose clients have no credentials.
 public struct Gate: Sendable {
-    /// What is set up.
+    /// The credentials that are set up, and the rules without them.
     public struct Configuration: Sendable {
-        /// Where callers must be; `nil` leaves it to their credentials.
+        /// The networks of callers; `nil`: any, with credentials.
         public var networks: NetworkList?
         /// Whether the server listens on loopback only.
         public var listensOnLoopback = true
-        /// Whether callers on the same machine administer while no credentials are set up.
+        /// Whether every local caller is an administrator until credentials are set up.
         public var opensToThisMachine = false
         public var issuer: JWTIssuer?
         public var certificates = ClientCertificates.none
@@ -49,9 +49,9 @@ public struct Gate: Sendable {
         self.now = now
     }
 
-    /// Lets a caller through, or records that it was turned away.
+    /// Admits a caller, or records its refusal.
     ///
-    /// - Parameter checksNames: whether the call looks at the names in it. One that does not is for nobody with a scope.
+    /// - Parameter checksNames: whether the call checks the names in it; otherwise callers with a scope are refused.
     /// - Throws: a ``Refusal``.
     public func admit(_ request: Request, to right: Right, checksNames: Bool) async throws -> Admission {
         var known: Actor?
@@ -62,7 +62,8 @@ public struct Gate: Sendable {
                 throw Refusal(.forbidden, "The role \(caller.words) does not allow this.")
             }
             guard checksNames || reach == .everything else {
-                throw Refusal(.forbidden, "The role \(caller.words) does not allow this: it is no matter of one scope.")
+                throw Refusal(
+                    .forbidden, "The role \(caller.words) does not allow this: it is not limited to one scope.")
             }
             return Admission(caller.actor, reach)
         } catch let refusal as Refusal {
@@ -71,9 +72,9 @@ public struct Gate: Sendable {
         }
     }
 
-    /// Records that a caller was turned away, by the gate or by a call for a name that is out of its reach.
+    /// Records a refusal, by the gate or by a call for a name outside of the caller's reach.
     ///
-    /// - Parameter known: `nil` when nobody knows who it is.
+    /// - Parameter known: the caller; `nil` before authentication.
     public func record(_ refusal: Refusal, of request: Request, by known: Actor?) async throws {
         try await broker.recordDenial(
             of: "\(request.method) \(request.uri.path.prefix(200))", by: known ?? request.anonymous,
@@ -81,7 +82,7 @@ public struct Gate: Sendable {
     }
 
     private func caller(of request: Request, _ isRegistering: Bool) async throws -> Operator {
-        // A page in a browser is in the right network, may hold a password, and was written by anyone.
+        // A malicious page in an operator's browser has the right address, and perhaps a saved password.
         guard !request.headers.contains(where: { Self.browserMarks.contains($0.name.canonicalName) }) else {
             throw Refusal(.registrationForbidden, "Browsers may not administer workloads.")
         }
@@ -92,7 +93,7 @@ public struct Gate: Sendable {
                     "This server is not administered over HTTP: the operator can use `kbs workload` on its data folder."
                 )
             }
-            // Who may connect to a Unix socket is said by its mode.
+            // Access to a Unix socket is decided by its mode.
             guard request.localUser != nil || networks.contains(request.address) else {
                 throw Refusal(
                     .registrationForbidden,
@@ -112,10 +113,10 @@ public struct Gate: Sendable {
             delay.succeeded(request.address, credential, at: instant)
             return caller
         } catch let refusal as Refusal where refusal.code == .unauthenticated {
-            // Only who is wrong waits: otherwise anyone behind the same address could lock the right one out.
+            // Only a wrong credential waits: otherwise a guesser could lock out others behind the same address.
             if let seconds = delay.wait(for: request.address, credential, at: instant) {
                 throw Refusal(
-                    .rateLimited, "There were too many wrong tries with this credential from your address: wait.",
+                    .rateLimited, "Too many wrong tries with this credential came from your address: wait.",
                     retryAfter: seconds)
             }
             delay.failed(request.address, credential, at: instant)
@@ -148,7 +149,7 @@ public struct Gate: Sendable {
         }
     }
 
-    /// The rule while no credentials are set up.
+    /// The rule until credentials are set up.
     private func anonymous(_ request: Request, _ isRegistering: Bool) async throws -> Operator {
         let isFresh = configuration.isFresh ? try await !tokens.hasTokens() : false
         if isFresh, let user = request.localUser {
@@ -173,13 +174,13 @@ public struct Gate: Sendable {
                         + "make a token with `kbs token create`.")
             }
         }
-        // Behind a proxy everyone has the proxy's address, so the rule above would let everyone in.
+        // Behind a proxy every caller has the proxy's address, so the rule above would admit everyone.
         guard !request.cameThroughProxy else {
             throw Refusal(
                 .registrationForbidden,
                 "The request came through a proxy, so its origin is not known: make a token with `kbs token create`.")
         }
-        // A page in a browser may give its own name this machine's address, and is then of one origin with us.
+        // DNS rebinding: a page's own name can resolve to this machine's address, which makes it same-origin.
         guard request.localUser != nil || Self.isThisMachine(request.head.authority) else {
             throw Refusal(
                 .registrationForbidden,
@@ -190,7 +191,7 @@ public struct Gate: Sendable {
 
     private static let browserMarks: Set<String> = ["origin", "sec-fetch-site"]
 
-    /// - Parameter authority: what the request was addressed to, with a port or without.
+    /// - Parameter authority: the request's Host, with a port or without.
     private static func isThisMachine(_ authority: String?) -> Bool {
         guard let host = authority.flatMap({ URL(string: "http://\($0)")?.host() }) else { return false }
         let literal = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
@@ -199,6 +200,6 @@ public struct Gate: Sendable {
 }
 
 extension Gate.Configuration {
-    /// Whether nobody has set up who may administer.
+    /// Whether the settings hold no credentials.
     package var isFresh: Bool { issuer == nil && certificates.isEmpty && operators.isEmpty }
 }

@@ -5,16 +5,16 @@ public import Formats
 public import FoundationEssentials
 public import HTTPEdge
 
-// What a change would mean, as it stands on the wire.
+// The impact of a change on the wire.
 
-/// What a change would mean for the guests that were seen.
+/// The impact of a change on the guests that were seen.
 public struct ImpactSummary: Codable, Sendable, DescribedReply {
     public static let details = [
-        "kept": "Guests that get in before and after.", "lost": "Guests that get in now and would not.",
-        "gained": "Guests that do not get in now and would.", "refused": "Guests that get in neither way.",
-        "guests": "Those that lose or gain, 1,000 at most.",
-        "passed_over": "Rules that could not be looked at: what they ask for is not kept with attempts.",
-        "cut": "Whether there were more attempts than were looked at.",
+        "kept": "Guests that are accepted before and after.", "lost": "Guests that are accepted only before.",
+        "gained": "Guests that are accepted only after.", "refused": "Guests that are refused before and after.",
+        "guests": "Guests that lose or gain access, 1,000 at most.",
+        "passed_over": "Rules that could not be evaluated, because attempts do not keep their inputs.",
+        "cut": "Whether the oldest attempts were left out because there were too many.",
     ]
 
     public let since: Date
@@ -33,13 +33,13 @@ public struct ImpactSummary: Codable, Sendable, DescribedReply {
     }
 }
 
-/// Guests that state the same.
+/// Guests with the same claims.
 public struct ImpactGuest: Codable, Sendable, DescribedReply {
     public static let details = [
-        "change": "`lost` or `gained`.", "measurement": "Absent where no hardware measures.",
-        "chip": "Empty when the host hides it.", "count": "How many attempts there were.",
-        "attempt": "The last one's id.", "failed": "The checks that would let it in no more.",
-        "advice": "What can be done about the first of them.",
+        "change": "`lost` or `gained`.", "measurement": "Absent without hardware.",
+        "chip": "Empty if the host hides it.", "count": "The number of attempts.",
+        "attempt": "The id of the latest attempt.", "failed": "The checks that would fail.",
+        "advice": "The remedy for the first of them.",
     ]
 
     public let change: PolicyImpact.Change
@@ -60,24 +60,24 @@ public struct ImpactGuest: Codable, Sendable, DescribedReply {
     }
 }
 
-/// A change that is only thought of, a policy or settings of the server's, and how far back guests are looked at.
+/// A draft of a policy or of the server's settings, and the time span of its impact.
 public struct ImpactRequest: RequestMessage {
     /// TOML.
     let policyDocument: String?
-    /// The policy that the document would take the place of; nil for a new one.
+    /// The policy that the document would replace; nil for a new one.
     let policy: String?
-    /// By key, as an operator writes them.
+    /// By name, in written form.
     let settings: [String: String]?
     /// In seconds.
     let span: Double?
 
     public static let members: [String: Schema] = [
         "policy_document": .text("TOML.", longest: 65_536),
-        "policy": Schemas.policyName.saying("The policy that the document would take the place of."),
+        "policy": Schemas.policyName.saying("The policy that the document would replace."),
         "settings": Schema([
             "type": "object", "additionalProperties": ["type": "string"], "minProperties": 1,
-            "description": "Settings of the server's, e.g. snp.minimum_tcb.genoa.",
-        ]), "span": LookBack.schema(default: LookBack.impact, "How far back guests are looked at, in seconds."),
+            "description": "Settings of the server, e.g. snp.minimum_tcb.genoa.",
+        ]), "span": LookBack.schema(default: LookBack.impact, "The age of the oldest attempt that counts, in seconds."),
     ]
     public static let rules: JSONValue = [
         "oneOf": [["required": ["policy_document"]], ["required": ["settings"]]]

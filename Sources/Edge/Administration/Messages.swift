@@ -5,23 +5,23 @@ import Formats
 public import FoundationEssentials
 public import HTTPEdge
 
-/// Messages of the API in JSON, as the server and ``Administrator`` write them and read each other's.
+/// The API's messages in JSON, between a server and ``Administrator``.
 enum Messages {
     static func encode(_ message: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .iso8601
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        // The messages hold nothing that cannot be written.
+        // Every message can be encoded.
         return (try? encoder.encode(message)).map { Array($0) } ?? Array("{}".utf8)
     }
 
-    /// Of a reply. A page of a thousand sets or policies has as many, if each is as large as can be.
+    /// Longest reply, in bytes: a page of a thousand sets or policies of the greatest size.
     static let mostBytes = 1 << 29
 
-    /// Reads a server's reply. What a newer server says beyond it is passed over.
+    /// Reads a server's reply, ignoring members that a newer server adds.
     ///
-    /// - Throws: an error that says which member of it cannot be used.
+    /// - Throws: an error that names the unusable member.
     static func decode<Reply: Decodable>(_ type: Reply.Type, _ reply: [UInt8]) throws -> Reply {
         var limits = JSON.Limits()
         (limits.bytes, limits.values) = (mostBytes, 1 << 24)
@@ -33,19 +33,18 @@ enum Messages {
     }
 }
 
-// Replies of the administration API, as they stand on the wire: snake case, times in RFC 3339, bytes in hex.
-// `details` says what they mean.
+// Replies of the administration API on the wire: snake case, times in RFC 3339, bytes in hex. `details` explains them.
 
 /// A workload. Never its secret.
 public struct WorkloadSummary: Listed, DescribedReply {
     public static let plural = "workloads"
     public static let details = [
-        "tee": "`snp` or `sev`; `policy` where a policy says what its guests must be.",
-        "launch_measurement": "48 bytes for SNP, 32 for SEV, in hex; absent where a policy says which.",
-        "policy": "What the configuration amounts to, or the policy's name.",
-        "tee_config": "As it was registered.",
+        "tee": "`snp` or `sev`; `policy` for a workload with a policy.",
+        "launch_measurement": "48 bytes for SNP, 32 for SEV, in hex; absent for a workload with a policy.",
+        "policy": "The configuration's meaning, or the policy's name.",
+        "tee_config": "As registered.",
         "version": "The ETag without its quotation marks.",
-        "warnings": "What its guests will be refused for; absent when nothing is known.",
+        "warnings": "Reasons for which its guests will be refused; absent if none is known.",
     ]
 
     public let id, tee: String
@@ -71,9 +70,9 @@ public struct SessionSummary: Listed, DescribedReply {
     public static let plural = "sessions"
     public static let details = [
         "id": "32 digits; logs and the trail show the first eight.",
-        "workload": "Absent for a guest that named none: policies decide what it gets.",
-        "chip": "Empty when the host hides it.",
-        "issuer": "Of the verifier that vouches for the guest; absent when it attested here.",
+        "workload": "Absent for a guest without a workload, which gets resources by policies.",
+        "chip": "Empty if the host hides it.",
+        "issuer": "The other verifier that attested the guest; absent if this server did.",
     ]
 
     public let id: String
@@ -98,17 +97,17 @@ public struct AttemptSummary: Listed, DescribedReply {
     public static let details = [
         "action": "`guest.auth`, `guest.attest`, `platform.refuse` or `resource.release`.",
         "workload":
-            "The workload, or the path of the resource; empty for a guest that attests without saying what it wants.",
-        "chip": "A claim, unless the verdict is genuine.",
+            "The workload, or the path of the resource; empty for the attestation of a guest without a workload.",
+        "chip": "Unproven, unless the verdict is genuine.",
         "outcome": "`accepted` or `refused`.",
-        "code": "Why it was refused.",
-        "sentence": "What the guest was told.",
-        "failed": "The checks that failed.",
-        "address": "Whose call it was.",
-        "request": "What its lines in the log have in common.",
-        "version": "Of the protocol, as the caller wrote it.",
-        "count": "How often the same was refused, each within a minute of the one before.",
-        "last": "When it was last.",
+        "code": "The code of the refusal.",
+        "sentence": "The refusal that the guest received.",
+        "failed": "The failed checks.",
+        "address": "The caller's address.",
+        "request": "The request's id in the log.",
+        "version": "The protocol version that the caller stated.",
+        "count": "The number of equal refusals, each within a minute of the previous one.",
+        "last": "The time of the last one.",
     ]
 
     public let id: Int64
@@ -135,7 +134,7 @@ public struct AttemptSummary: Listed, DescribedReply {
 /// An attempt with every check.
 public struct AttemptDetail: Codable, Sendable, DescribedReply {
     public static let details = [
-        "claims": "What its evidence states, by term; absent when it is not genuine, or there was none."
+        "claims": "The evidence's claims, by term; absent without genuine evidence."
     ]
 
     public let attempt: AttemptSummary
@@ -149,7 +148,7 @@ public struct AttemptDetail: Codable, Sendable, DescribedReply {
     }
 }
 
-/// A token, without what proves it.
+/// A token, without its secret.
 public struct TokenSummary: Codable, Sendable, DescribedReply {
     public static let details = ["role": "With its scope, if it has one: `registrar:team-a/`."]
 
@@ -165,7 +164,7 @@ public struct TokenSummary: Codable, Sendable, DescribedReply {
 
 public struct TokenList: Codable, Sendable { public let tokens: [TokenSummary] }
 
-/// A new token, with the text that is shown this once.
+/// A new token, with its text, which is shown once only.
 public struct NewToken: Codable, Sendable {
     public let token: String
     public let summary: TokenSummary
@@ -176,7 +175,7 @@ public struct AuditLine: Listed, DescribedReply {
     public typealias Cursor = Int64
     public static let plural = "records"
     public static let details = [
-        "record": "Canonical JSON, to the letter.",
+        "record": "Canonical JSON, byte for byte.",
         "hash": "SHA-256 over the previous hash and this record, in hex.",
     ]
 
@@ -187,25 +186,25 @@ public struct AuditLine: Listed, DescribedReply {
         (sequence, record, hash) = (entry.sequence, entry.record, Hex.encode(entry.hash))
     }
 
-    /// - Throws: ``MalformedInput`` when the hash is none.
+    /// - Throws: ``MalformedInput`` for a malformed hash.
     func entry() throws -> AuditEntry {
         guard let bytes = Hex.decode(hash) else { throw MalformedInput("record \(sequence)", "its hash is not hex") }
         return AuditEntry(sequence: sequence, record: record, hash: bytes)
     }
 }
 
-/// A document of a vendor that is kept.
+/// A cached document of a vendor.
 public struct EndorsementSummary: Listed, DescribedReply {
     public static let plural = "endorsements"
     public static let details = [
         "fingerprint": "SHA-256 of its bytes, in hex.",
         "kind": "`certificate`.",
-        "key": "Of a certificate SHA-256 of its SubjectPublicKeyInfo, in hex: what it is denied by.",
-        "good_until": "Absent when it does not say.",
+        "key": "SHA-256 of a certificate's SubjectPublicKeyInfo, in hex, by which it can be denied.",
+        "good_until": "The end of its validity; absent if it states none.",
     ]
 
     public let fingerprint: String
-    /// Whose it is, e.g. `vcek/Milan/…/03.00.20.209`.
+    /// E.g. `vcek/Milan/…/03.00.20.209`.
     public let name: String
     public let kind: String
     public let key: String?
@@ -221,11 +220,11 @@ public struct EndorsementSummary: Listed, DescribedReply {
     }
 }
 
-/// A document itself, and the certificates above whoever signed it, in base64.
+/// A document, and the certificates of its issuers, in base64.
 public struct EndorsementDetail: Codable, Sendable, DescribedReply {
     public static let details = [
         "document": "In base64.",
-        "issuers": "The certificates above whoever signed it, DER in base64, the nearest first.",
+        "issuers": "The certificates of its issuers, DER in base64, the nearest first.",
     ]
 
     public let endorsement: EndorsementSummary
@@ -238,14 +237,14 @@ public struct EndorsementDetail: Codable, Sendable, DescribedReply {
     }
 }
 
-/// A chip or a key that is denied.
+/// A denied chip or key.
 public struct DenialSummary: Listed, DescribedReply {
     public static let plural = "denials"
     public static let details = [
         "kind": "`chip` or `key`.",
         "reason":
-            "Absent, like actor and denied, when somebody has changed or removed the row that says so: it is denied "
-            + "nonetheless.",
+            "Absent, like actor and denied, if the denial's row was changed or removed without the server: the denial "
+            + "stays in force.",
     ]
 
     public let kind: String
@@ -263,12 +262,12 @@ public struct DenialSummary: Listed, DescribedReply {
     public var name: String { "\(kind)/\(id)" }
 }
 
-/// How a server is.
+/// A server's status.
 public struct ServerStatus: Codable, Sendable, DescribedReply {
     public static let details = [
         "libraries":
-            "Versions of the distribution's libraries that the server has loaded, and whether FIPS mode is on and ML-KEM is available.",
-        "replaced_files": "Files of the server that the disk has newer ones of: restart it.",
+            "Versions of the loaded libraries of the distribution, and whether FIPS mode is on and ML-KEM is available.",
+        "replaced_files": "Loaded files of the server that were replaced on the disk: restart it.",
     ]
 
     public let version: String

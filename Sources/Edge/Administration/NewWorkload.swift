@@ -3,18 +3,18 @@ public import Bytes
 public import Formats
 public import HTTPEdge
 
-/// A workload to be registered. It is read and written by hand, and not printed: it holds the secret.
+/// A registration. It is encoded and decoded by hand, and not printed, because it holds the secret.
 public struct NewWorkload: JSONReadable, Sendable {
-    /// nil where it stands in the path alone.
+    /// nil if the path alone names it.
     let id: String?
     let launch: Launch
     let secret: Secret
 
-    /// What its guests must be.
+    /// The requirements on its guests.
     public enum Launch: Sendable {
         /// - Parameter measurement: in hex.
         case measurement(String, configuration: String)
-        /// Whatever the policy of that name says.
+        /// The name of a policy.
         case policy(String)
     }
 
@@ -44,11 +44,11 @@ public struct NewWorkload: JSONReadable, Sendable {
             }
     }
 
-    /// Of one whose id stands in its path.
+    /// For a workload whose id is in the path.
     public static let schema = described("id?", Schemas.workloadID.orNull).named("Replacement")
     static let newSchema = described("id", Schemas.workloadID).named("NewWorkload")
 
-    /// Exactly one of them is a text; `null` is as good as nothing.
+    /// Exactly one of the members is a text; `null` counts as absent.
     private static func one(of names: String...) -> JSONValue {
         let texts = names.map { name -> JSONValue in
             ["required": [.text(name)], "properties": .object([.init(name, ["type": "string"])])]
@@ -62,9 +62,9 @@ public struct NewWorkload: JSONReadable, Sendable {
                 name: id,
                 "launch_measurement?": .text(pattern: "^([0-9a-fA-F]{96}|[0-9a-fA-F]{64})$").orNull,
                 "policy?": Schemas.policyName.saying(
-                    "One that says what its guests must be, in place of a measurement."
+                    "A policy for its guests, instead of a measurement."
                 ).orNull,
-                "tee_config?": .text("JSON text; what it permits is the widest that is accepted.").orNull,
+                "tee_config?": .text("JSON text with the widest guest policy that is accepted.").orNull,
                 "secret?": Schema([
                     "type": "string", "pattern": #"^[^\u0000]{1,61}$"#, "writeOnly": true,
                     "description":
@@ -73,7 +73,7 @@ public struct NewWorkload: JSONReadable, Sendable {
                 "secret_base64?": Schema([
                     "type": "string", "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
                     "minLength": 4, "maxLength": 684, "writeOnly": true,
-                    "description": "The same, for a secret that is no text.",
+                    "description": "The same, for a secret that is not text.",
                 ]).orNull,
             ],
             and: [
@@ -92,8 +92,7 @@ public struct NewWorkload: JSONReadable, Sendable {
         case .policy(let name): message["policy"] = .text(name)
         }
         var body = message.encoded
-        // The secret stands last, in a buffer that is not moved any more, and goes there piece by piece: whoever sends it has
-        // one copy to wipe.
+        // The secret comes last, in pieces, into a buffer that is not reallocated: the sender has one copy to wipe.
         body.reserveCapacity(body.count + secret.count * 4 / 3 + 32)
         body.removeLast()
         body += ",\"secret_base64\":\"".utf8
@@ -108,7 +107,7 @@ public struct NewWorkload: JSONReadable, Sendable {
 }
 
 extension JSON {
-    /// Bytes in base64, of which no copy stays and an error repeats nothing.
+    /// Bytes in base64, without leaving a copy or repeating them in an error.
     fileprivate func secretFromBase64() throws(MalformedInput) -> Secret {
         var text = try utf8()
         defer { text.wipe() }

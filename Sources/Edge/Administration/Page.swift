@@ -2,13 +2,13 @@ import Broker
 import Bytes
 public import HTTPEdge
 
-/// What the API lists, a page at a time.
+/// An element of a list that the API returns in pages.
 public protocol Listed: Codable, Sendable {
-    /// What a page calls them.
+    /// The member of a page that holds the elements.
     static var plural: String { get }
-    /// The parameter of the query that says where a page begins.
+    /// The query parameter for the start of a page.
     static var parameter: String { get }
-    /// Where the next page begins.
+    /// The value of that parameter.
     associatedtype Cursor: Codable & Sendable = String
 }
 
@@ -16,13 +16,13 @@ extension Listed {
     public static var parameter: String { "after" }
 }
 
-/// A page of a list: its elements under their own name, and where the next one begins.
+/// A page of a list: its elements under their own name, and the cursor of the next page.
 public struct Page<Element: Listed>: Codable, Sendable, DescribedReply {
     public static var details: [String: String] { [:] }
     public static var schemaName: String? { "\(Element.self)".replacing("Summary", with: "") + "Page" }
 
     public let elements: [Element]
-    /// `nil` when there are no more.
+    /// `nil` on the last page.
     public let next: Element.Cursor?
 
     private struct Key: CodingKey {
@@ -81,7 +81,7 @@ extension Request {
         }
     }
 
-    /// - Returns: the rows, and the last of them if there are more.
+    /// - Returns: the rows, and the last of them if more follow.
     private func rows<Found>(
         _ fetch: (_ limit: Int) async throws -> [Found]
     ) async throws -> (found: [Found], last: Found?) {

@@ -7,8 +7,8 @@ public import HTTPEdge
 public struct PolicySummary: Listed, DescribedReply {
     public static let plural = "policies"
     public static let details = [
-        "document": "TOML, as it was set. docs/policies.md says what may stand there.",
-        "explanation": "Who gets in, in words.",
+        "document": "TOML, as it was set; docs/policies.md describes it.",
+        "explanation": "The accepted guests, in words.",
         "reference_values": "The sets that it names.",
         "version": "The ETag without its quotation marks.",
     ]

@@ -4,7 +4,7 @@ import FoundationEssentials
 public import HTTP
 public import HTTPEdge
 
-/// Failures as RFC 9457 has them: `application/problem+json`.
+/// Failures as problem documents, `application/problem+json`. Source: RFC 9457.
 public struct ProblemForm: FailureForm {
     public init() {}
 
@@ -20,13 +20,13 @@ public struct ProblemForm: FailureForm {
     }
 }
 
-/// What a problem document says.
+/// A problem document.
 struct Problem: Codable {
     let type, title: String
     let status: Int
-    /// A sentence that says what to do.
+    /// A sentence with the remedy.
     let detail: String
-    /// Stable; that of a ``Refusal``, or of HTTP.
+    /// Stable: the code of a ``Refusal``, or of HTTP.
     let code: String
 
     init(_ status: HTTPResponse.Status, code: String, _ detail: String) {

@@ -2,7 +2,7 @@ import HTTP
 package import HTTPEdge
 
 extension Request {
-    /// Whether a proxy says that it passed the request on. Not every proxy does.
+    /// Whether header fields show that a proxy forwarded the request. Some proxies add none.
     package var cameThroughProxy: Bool { headers.contains { Self.proxyMarks.contains($0.name.canonicalName) } }
 
     private static var proxyMarks: Set<String> {

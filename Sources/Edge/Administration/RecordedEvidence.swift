@@ -4,28 +4,28 @@ import CoCoDialect
 public import Evidence
 import VirteeDialect
 
-/// An SEV-SNP guest's evidence that was kept: a bare report, or JSON as a guest sends it.
+/// Recorded evidence of an SEV-SNP guest: a bare report, or JSON as a guest sends it.
 public struct RecordedEvidence: Sendable {
     public let evidence: SNPEvidence
-    /// What the guest sent along, or is given beside the evidence.
+    /// Init data in the evidence, or given beside it.
     public let initData: Answer.InitData?
-    /// What the report must be bound to, 64 bytes; `nil` when the evidence does not say.
+    /// The expected report data, 64 bytes; `nil` if the evidence does not determine them.
     public let reportData: [UInt8]?
-    /// What it was read from, for whoever reads it again.
+    /// The original form, to send to a server.
     let source: Source
 
     struct Source {
         /// The JSON; `nil` for a bare report.
         let evidence: String?
-        /// Init data that were given beside it: TOML.
+        /// Init data that were given beside it, TOML.
         let initData: String?
     }
 
     /// - Parameters:
     ///   - contents: a report of 1,184 bytes, the same in hex, or JSON: the body of a guest's `POST /attest` in either protocol,
     ///     or its evidence alone.
-    ///   - certificates: more of them than came along.
-    ///   - document: init data, in TOML, where the evidence has none.
+    ///   - certificates: certificates beside those in the evidence.
+    ///   - document: init data in TOML, if the evidence has none.
     /// - Throws: a ``Refusal`` or ``MalformedInput``.
     public init(_ contents: [UInt8], certificates more: [Certificate] = [], initData document: String? = nil) throws {
         let isSpace = { (byte: UInt8) in [0x20, 0x09, 0x0A, 0x0D].contains(byte) }

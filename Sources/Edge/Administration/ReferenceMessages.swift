@@ -5,13 +5,13 @@ public import Formats
 public import FoundationEssentials
 public import HTTPEdge
 
-// Reference values, as they stand on the wire.
+// Reference values on the wire.
 
 /// A set of reference values.
 public struct ReferenceValuesSummary: Listed, DescribedReply {
     public static let plural = "reference_values"
     public static let details = [
-        "source": "Who says so.", "expires": "From then on the set lets nobody in.",
+        "source": "The origin of the values.", "expires": "From then on the set has no valid values.",
         "superseded_by": "The set that policies should name instead.",
         "version": "The ETag without its quotation marks.",
     ]
@@ -24,7 +24,7 @@ public struct ReferenceValuesSummary: Listed, DescribedReply {
     public let supersededBy: String?
     public let changed: Date
     public let version: String
-    /// How many values there are and how long they count, at the time of the answer.
+    /// The number of values and their validity, at the time of the answer.
     public let life: String
 
     init(_ stored: StoredReferenceValues, at time: Date) {
@@ -38,12 +38,12 @@ public struct ReferenceValuesSummary: Listed, DescribedReply {
 /// A value of a set.
 public struct ReferenceValueSummary: Codable, Sendable, DescribedReply {
     public static let details = [
-        "value": "A digest in hex; a number, truth value or text as it is written.",
-        "valid_from": "It counts from then on; absent: since it was set.",
-        "expires": "It counts no longer from then on; absent: without end.",
-        "added": "When it came into the set; absent in lists of sets, with all that follows.",
-        "by": "Who put it in, as the trail names them.",
-        "provenance": "How it came about, as far as whoever set it has said.",
+        "value": "A digest in hex; a number, truth value or text in written form.",
+        "valid_from": "The start of its validity; absent: since it was set.",
+        "expires": "The end of its validity; absent: without end.",
+        "added": "When it was added to the set; absent in lists of sets, like `by` and `provenance`.",
+        "by": "The author, as named in the trail.",
+        "provenance": "Its origin, as stated by the author.",
     ]
 
     public let value: String
@@ -66,10 +66,10 @@ public struct ReferenceChangeSummary: Listed, DescribedReply {
     public static let plural = "changes"
     public static let parameter = "before"
     public static let details = [
-        "version": "The set's, from then on.", "by": "Who did it, as the trail names them.",
-        "added": "Values that came, as they were set.", "removed": "Values that went, as they were.",
-        "redated": "Values that stayed and count for another time.",
-        "left_out": "How many values are not listed here, since there were too many.",
+        "version": "The set's version after the change.", "by": "The author, as named in the trail.",
+        "added": "Values that were added.", "removed": "Values that were removed.",
+        "redated": "Values whose validity changed.",
+        "left_out": "The number of values that are not listed, because there were too many.",
     ]
 
     public let version: String
@@ -94,22 +94,22 @@ public struct ReferenceChangeSummary: Listed, DescribedReply {
     }
 }
 
-/// A set as a caller wants it.
+/// A new set.
 struct NewReferenceValues: RequestMessage {
     let kind: ReferenceValueSet.Kind
     let values: [GivenValue]
     let source: String?
-    /// Of each value that says neither itself.
+    /// For values that state neither.
     let validFrom, expires: Date?
-    /// For how long the values that are there count on, in seconds.
+    /// How long the present values stay valid, in seconds.
     let keepPrevious: Double?
 
     static let members: [String: Schema] = [
-        "values": GivenValue.list, "source": .text("Who says so, where and when: for people.").orNull,
-        "valid_from": GivenValue.time.saying("Of each value that says neither of the two itself."),
+        "values": GivenValue.list, "source": .text("The origin of the values, for people.").orNull,
+        "valid_from": GivenValue.time.saying("For values that state neither of the two."),
         "expires": GivenValue.time.saying("The same."),
         "keep_previous": Schema(["type": ["number", "null"], "minimum": 1, "maximum": 315_360_000]).saying(
-            "For how many seconds the values that are there count on, beside the new ones; otherwise they go."),
+            "How many seconds the present values stay valid beside the new ones; otherwise they are removed."),
     ]
 
     static let readBack = ["name", "superseded_by", "changed", "version", "life"]
@@ -132,12 +132,12 @@ struct NewReferenceValues: RequestMessage {
     }
 }
 
-/// Values that are added to a set: these, or the one that a guest showed that was seen.
+/// An addition to a set: given values, or the one in an attempt's evidence.
 public struct AddedReferenceValues: RequestMessage {
     let kind: ReferenceValueSet.Kind?
     let values: [GivenValue]?
     let attempt: Int64?
-    /// What the caller takes the attempt to have shown; nil for whatever it is.
+    /// The attempt's value as the caller has seen it; nil for any.
     let value: String?
 
     public static let members: [String: Schema] = [
@@ -145,7 +145,7 @@ public struct AddedReferenceValues: RequestMessage {
         "attempt": Schema([
             "type": "integer", "format": "int64", "minimum": 1,
             "description": "Take the value from this attempt, whose evidence must be genuine.",
-        ]), "value": .text("What the caller takes the attempt to have shown: another is refused."),
+        ]), "value": .text("The attempt's value as the caller has seen it: another is refused."),
     ]
     public static let rules: JSONValue = ["oneOf": [["required": ["values"]], ["required": ["attempt"]]]]
 
@@ -159,20 +159,21 @@ public struct AddedReferenceValues: RequestMessage {
     }
 }
 
-/// How values of a set end.
+/// The expiry of values of a set.
 public struct ReferenceRetirement: RequestMessage {
-    /// As people write them; nil for all.
+    /// In written form; nil for all.
     let values: [WrittenValue]?
-    /// In how many seconds they end; nil leaves them as they are.
+    /// Seconds until they expire; nil leaves their validity unchanged.
     let after: Double?
     let supersededBy: String?
 
     public static let members: [String: Schema] = [
-        "values": .array(of: WrittenValue.schema, and: ["minItems": 1]).saying("Those that end; otherwise all."),
+        "values": .array(of: WrittenValue.schema, and: ["minItems": 1]).saying(
+            "The values that expire; otherwise all."),
         "after": Schema([
             "type": "number", "minimum": 0, "maximum": 315_360_000,
             "description":
-                "In how many seconds they end, if they do not end earlier. It may be left out with superseded_by.",
+                "Seconds until they expire, unless they expire earlier. It may be left out with superseded_by.",
         ]), "superseded_by": Schemas.policyName.saying("The set that policies should name instead."),
     ]
 
@@ -187,7 +188,9 @@ public struct ReferenceRetirement: RequestMessage {
         case (_?, _, _), (nil, nil, _?): break
         default:
             throw Refusal(
-                .malformed, "Say in how many seconds the values end: after. It is left out with superseded_by only.")
+                .malformed,
+                "The field after is missing: the seconds until the values expire. It is left out with superseded_by only."
+            )
         }
         guard after.map({ (0...315_360_000).contains($0) }) ?? true else {
             throw Refusal(.invalidField, "after is a number of seconds, from 0 to 315360000.")
@@ -195,7 +198,7 @@ public struct ReferenceRetirement: RequestMessage {
     }
 }
 
-/// A text, or a number or truth value as it is written.
+/// A text, or the written form of a number or truth value.
 struct WrittenValue: JSONReadable, Encodable, Sendable {
     let text: String
 
@@ -216,7 +219,7 @@ struct WrittenValue: JSONReadable, Encodable, Sendable {
     }
 }
 
-/// A reference value, alone or in an object with what is known of it.
+/// A reference value, alone or in an object with its validity and provenance.
 struct GivenValue: JSONReadable, Encodable, Sendable {
     private let value: WrittenValue
     private let validFrom, expires: Date?
@@ -225,17 +228,17 @@ struct GivenValue: JSONReadable, Encodable, Sendable {
     static let list = Schema([
         "type": "array", "minItems": 1, "items": schema.json,
     ]).saying(
-        "64 hex digits for host data, 96 for the other digests; or numbers, truth values, texts. What is known of a value "
-            + "stands in an object with it.")
+        "64 hex digits for host data, 96 for the other digests; or numbers, truth values, texts. An object holds a value "
+            + "with its validity and provenance.")
     static let schema = Schema(["anyOf": [WrittenValue.schema.json, known.json]])
     private static let known = Schema.object(
         [
             "value": WrittenValue.schema, "valid_from?": time, "expires?": time,
             "provenance?": Schema(["type": ["object", "null"]]).saying(
-                "As a set is read back: origin (computed, seen), tool, files, command_line, parameters."),
+                "origin (computed, seen), tool, files, command_line, parameters."),
             "added?": readBack, "by?": readBack,
         ], and: ["additionalProperties": false])
-    private static let readBack = Schema([:]).saying("Passed over: it stands where a set is read back.")
+    private static let readBack = Schema([:]).saying("Ignored: part of a set that is read.")
     static let time = Schema([
         "type": ["string", "null"], "format": "date-time",
         "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})$",

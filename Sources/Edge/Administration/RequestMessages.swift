@@ -3,7 +3,7 @@ import Bytes
 import Formats
 import HTTPEdge
 
-// What callers of the API write, where it is about one thing alone.
+// Small messages of the API's callers.
 
 struct WorkloadChange: RequestMessage { let disabled: Bool }
 
@@ -15,7 +15,7 @@ struct TokenRequest: RequestMessage {
 
     static let members: [String: Schema] = [
         "role": .text(
-            "registrar, auditor or admin; with a scope for names in it alone, e.g. `registrar:team-a/`.",
+            "registrar, auditor or admin; with a scope limited to its names, e.g. `registrar:team-a/`.",
             pattern: "^(registrar|auditor|admin)(:(?=.{1,48}$)[A-Za-z0-9][A-Za-z0-9_-]*/([A-Za-z0-9_-]+/)*)?$"),
         "description": .text(pattern: #"^[^\u0000-\u001f\u007f-\u009f]*$"#, longest: 64).orNull,
         "lifetime": Schema([
@@ -33,7 +33,7 @@ struct TokenRequest: RequestMessage {
     }
 }
 
-/// Why a chip or a key is denied.
+/// The reason of a denial.
 struct DenialRequest: RequestMessage {
     let reason: String
 

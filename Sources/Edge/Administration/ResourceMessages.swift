@@ -4,17 +4,17 @@ public import Formats
 public import FoundationEssentials
 public import HTTPEdge
 
-// Resources, as they stand on the wire.
+// Resources on the wire.
 
 /// A resource. Never its bytes.
 public struct ResourceSummary: Listed, DescribedReply {
     public static let plural = "resources"
     public static let details = [
-        "policy": "This policy decides who gets it. Absent: nobody does.",
-        "current": "The number of the version that is given out.",
+        "policy": "The policy for its release. Absent: it is not released.",
+        "current": "The number of the version that is released.",
         "latest": "The number of the version that was put last.",
-        "size": "Of the current version, in bytes.",
-        "host_data": "In hex: the current version is given only to guests that were launched with this HOST_DATA.",
+        "size": "The size of the current version, in bytes.",
+        "host_data": "In hex: the current version is released only to guests that were launched with this HOST_DATA.",
         "version": "The ETag without its quotation marks.",
     ]
 
@@ -35,12 +35,12 @@ public struct ResourceSummary: Listed, DescribedReply {
     }
 }
 
-/// One put of a resource that is kept.
+/// A stored version of a resource.
 public struct ResourceVersionSummary: Codable, Sendable, DescribedReply {
     public static let details = [
-        "policy": "The policy that decides when it is given out; absent when nobody gets it.",
-        "current": "Whether it is the one that is given out.",
-        "host_data": "In hex: it is given only to guests that were launched with this HOST_DATA.",
+        "policy": "The policy for its release; absent if it is not released.",
+        "current": "Whether it is the version that is released.",
+        "host_data": "In hex: it is released only to guests that were launched with this HOST_DATA.",
     ]
 
     public let number: Int
@@ -58,21 +58,21 @@ public struct ResourceVersionSummary: Codable, Sendable, DescribedReply {
 
 public struct ResourceVersionList: Codable, Sendable { public let versions: [ResourceVersionSummary] }
 
-/// What is to be changed of a resource: one of the three.
+/// One of three changes to a resource.
 public enum ResourceEdit: Sendable, Hashable {
     case disabled(Bool)
     case policy(PolicyChoice)
-    /// Makes a version that is kept the current one.
+    /// Makes a stored version the current one.
     case current(Int)
 }
 
-// Read and written by hand: of its members `null` is one that is given.
+// Encoded and decoded by hand: a `null` member differs from an absent one.
 extension ResourceEdit: JSONReadable, Encodable {
     public static let schema = Schema.object(
         [
-            "disabled?": .bool, "policy?": Schemas.policyName.saying("`null`: nobody gets it.").orNull,
+            "disabled?": .bool, "policy?": Schemas.policyName.saying("`null`: it is not released.").orNull,
             "current?": Schema([
-                "type": "integer", "minimum": 1, "description": "The number of a version that is kept.",
+                "type": "integer", "minimum": 1, "description": "The number of a stored version.",
             ]),
         ], and: ["minProperties": 1, "maxProperties": 1, "additionalProperties": false]
     ).named("ResourceEdit")
@@ -100,28 +100,28 @@ extension ResourceEdit: JSONReadable, Encodable {
     }
 }
 
-/// A secret that is to be made here.
+/// A secret to be generated.
 public struct GeneratedResource: RequestMessage {
-    /// How many are random.
+    /// The number of random bytes.
     let bytes: Int?
-    /// Whether it is stored as hex digits, for programs that take text.
+    /// Whether it is stored as hex digits, for programs that expect text.
     let hex: Bool?
-    /// nil leaves what is there.
+    /// nil leaves the policy unchanged.
     let policy: String?
-    /// Whether the host must choose a value for a guest's launch that is made now.
+    /// Whether it is bound to a new random HOST_DATA.
     let bindHostData: Bool?
-    /// What it must choose.
+    /// The HOST_DATA that it is bound to.
     let hostData: String?
 
     public static let members: [String: Schema] = [
         "bytes": Schema([
             "type": "integer", "minimum": 16, "maximum": 4_096, "default": 32,
-            "description": "How many are random; as hex digits they are twice as many.",
-        ]), "policy": Schemas.policyName.saying("It decides who gets it. Without one nobody does."),
+            "description": "The number of random bytes; hex digits are twice as many.",
+        ]), "policy": Schemas.policyName.saying("The policy for its release. Without one it is not released."),
         "bind_host_data": .bool.saying(
-            "Whether only a guest gets it that is launched with a HOST_DATA which is made now, and is in the answer."),
+            "Whether it is released only to a guest with a new random HOST_DATA, which is in the answer."),
         "host_data": .text(
-            "The same with this HOST_DATA: the digest of a guest's init data, say.", pattern: "^[0-9a-fA-F]{64}$"),
+            "The same with this HOST_DATA, e.g. the digest of a guest's init data.", pattern: "^[0-9a-fA-F]{64}$"),
     ]
 
     public init(bytes: Int, hex: Bool, policy: PolicyName?, bindHostData: Bool, hostData: HostDataBinding?) {
@@ -129,13 +129,13 @@ public struct GeneratedResource: RequestMessage {
         self.hostData = hostData.map { Hex.encode($0.bytes) }
     }
 
-    /// What the secret is bound to.
+    /// The secret's binding.
     func binding() throws(Refusal) -> HostDataBinding? {
         switch (hostData, bindHostData ?? false) {
         case (let given?, false): return try HostDataBinding(hex: given)
         case (nil, true): return try HostDataBinding.random()
         case (nil, false): return nil
-        case (_?, true): throw Refusal(.malformed, "Give bind_host_data, or host_data, and not both.")
+        case (_?, true): throw Refusal(.malformed, "Give bind_host_data or host_data, not both.")
         }
     }
 }
