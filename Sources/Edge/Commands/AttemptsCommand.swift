@@ -15,10 +15,10 @@ struct AttemptsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the last attempts, latest first.")
 
         @OptionGroup var target: Target
-        @Option(help: "Only those for this workload, or for the resource with this path.") var workload: String?
-        @Flag(help: "Only those that were refused.") var refused = false
-        @Option(help: "How many.") var limit = 20
-        @Option(help: "Go on before this attempt.") var before: Int64?
+        @Option(help: "Only attempts for this workload, or for the resource with this path.") var workload: String?
+        @Flag(help: "Only refused attempts.") var refused = false
+        @Option(help: "The number of attempts, 1 to 1000.") var limit = 20
+        @Option(help: "Only attempts before this one.") var before: Int64?
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
@@ -44,7 +44,7 @@ struct AttemptsCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show an attempt with every check: what was expected, what was found, and what to do.")
+            abstract: "Show an attempt with every check: the expected value, the found value, and the remedy.")
 
         @OptionGroup var target: Target
         @Argument(help: "The attempt's number, from `kbs attempts`.") var id: Int64
@@ -72,7 +72,7 @@ struct AttemptsCommand: AsyncParsableCommand {
             if let sentence = attempt.sentence { print("told      \(sentence)") }
             print()
             if let verdict = detail.verdict {
-                print(VerdictTable(verdict, title: "Checks").text(emphasise: Terminal.emphasise))
+                print(VerdictTable(verdict, title: "Checks").text)
             } else {
                 print("It did not come to a verdict.")
             }

@@ -15,15 +15,15 @@ struct AuditCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Find any edit, deletion, insertion or truncation of the trail.",
             discussion: """
-                Every record's hash is computed again, and the trail is compared with signed checkpoints: the server's own \
-                file, and any that were kept elsewhere, which is where an attacker cannot reach them. Exits with 1 when \
-                the trail is not what it was.
+                Every record's hash is computed again, and the trail is compared with signed checkpoints: those in the \
+                server's own file, and those kept elsewhere, out of an attacker's reach. Exits with 1 if the trail was \
+                changed.
                 """)
 
         @OptionGroup var target: Target
         @Option(help: "A file with checkpoints. May be repeated (default: the data folder's).")
         var checkpoints: [String] = []
-        @Option(help: "The key that signs checkpoints, 64 hex digits (default: the one of the server that is asked).")
+        @Option(help: "The key that signs checkpoints, 64 hex digits (default: the key that the server states).")
         var publicKey: String?
 
         func run() async throws {
@@ -48,8 +48,7 @@ struct AuditCommand: AsyncParsableCommand {
 
         private func ownFile() throws -> [CheckpointFile] {
             guard target.isLocal else { return [] }
-            let file = try target.settings().checkpoints
-            return [file]
+            return [try target.settings().checkpoints]
         }
 
         private static func decode(_ text: String) throws -> [UInt8] {
@@ -65,8 +64,8 @@ struct AuditCommand: AsyncParsableCommand {
             abstract: "Print the trail as JSON lines: sequence, record, hash.")
 
         @OptionGroup var target: Target
-        @Option(help: "Begin after this record.") var after: Int64 = 0
-        @Flag(help: "Print the records alone, for reading and for other tools.") var records = false
+        @Option(help: "Only records after this one.") var after: Int64 = 0
+        @Flag(help: "Print only the records, without sequence numbers and hashes.") var records = false
 
         func run() async throws {
             try await target.open { administrator in
@@ -75,14 +74,14 @@ struct AuditCommand: AsyncParsableCommand {
             }
         }
 
-        /// Writes a page of records. It is not inlined: the optimiser of Swift 6.3 crashes on the loop with it inside.
+        /// Writes a page of records. Not inlined: the optimiser of Swift 6.3 crashes on the inlined loop.
         ///
         /// - Returns: the last record's sequence number; `nil` at the end of the trail.
         @inline(never)
         private func page(_ administrator: Administrator, after sequence: Int64) async throws -> Int64? {
             let entries = try await administrator.auditRecords(after: sequence, limit: 1_000)
             let lines = entries.map { (records ? $0.record : $0.exportLine) + "\n" }
-            // Not `print`: when the reader is gone, the rest need not be asked for.
+            // Not `print`: this throws if the reader has gone, which ends the export.
             if !lines.isEmpty { try Output.write(Array(lines.joined().utf8)) }
             return entries.last?.sequence
         }
@@ -100,11 +99,11 @@ struct AuditCommand: AsyncParsableCommand {
 
     struct Accept: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say that the trail is as it should be, though it does not agree with its checkpoints.",
+            abstract: "Accept the trail's present state, though it contradicts its checkpoints.",
             discussion: """
-                After an older database was put back by hand, or the checkpoints were lost. The file of checkpoints is \
-                put aside, a new one begins with the trail as it is, and the trail says that you did this. A server \
-                that runs on the folder must be started again.
+                For an older database that was put back by hand, or lost checkpoints. The file of checkpoints is renamed, \
+                a new one begins with the trail's present state, and the trail records this action. Restart a server \
+                that runs on the folder.
                 """)
 
         @OptionGroup var target: Target

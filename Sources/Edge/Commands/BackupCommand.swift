@@ -8,12 +8,12 @@ struct BackupCommand: AsyncParsableCommand {
         commandName: "backup", abstract: "Copy the database into one file, while the server serves.",
         discussion: """
             The copy is of one moment, checked, and readable by you only. It never holds the master key: keep that \
-            elsewhere, for the two together give every secret.
+            elsewhere, because the two together reveal every secret.
             """)
 
     @OptionGroup var options: SettingsOptions
     @Argument(help: "The file to write.") var file: String
-    @Flag(help: "Replace the file if it is there.") var force = false
+    @Flag(help: "Replace an existing file.") var force = false
 
     func run() async throws {
         let settings = try options.resolve().settings
@@ -28,15 +28,15 @@ struct BackupCommand: AsyncParsableCommand {
 
 struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "restore", abstract: "Make a data folder of a backup.",
+        commandName: "restore", abstract: "Make a data folder from a backup.",
         discussion: """
-            The server must be stopped. The backup is checked, and that the master key opens every secret in it: put \
-            the key into the folder as master.key, or name it with --keys-master.
+            Stop the server first. Put the master key into the folder as master.key, or name it with --keys-master: the \
+            backup is checked, and every secret in it must open.
             """)
 
     @OptionGroup var options: SettingsOptions
     @Argument(help: "The backup.") var file: String
-    @Flag(help: "Restore into a folder that has a database, which is kept beside the new one.") var force = false
+    @Flag(help: "Restore into a folder with a database, which is kept beside the new one.") var force = false
 
     func run() async throws {
         let settings = try options.resolve().settings

@@ -1,12 +1,11 @@
-/// What proves to a server who asks: an access token or a JWT, as it goes behind `Bearer` (RFC 6750, `b64token`).
+/// An access token or a JWT, for `Authorization: Bearer`. Source: RFC 6750, `b64token`.
 struct BearerToken {
     let text: String
 
-    /// Without blanks and line ends around it, which files and shells add.
+    /// Removes blanks and line ends at both ends, which files and shells add.
     ///
-    /// - Parameters:
-    ///   - source: where the text comes from, for the error, which does not repeat it.
-    /// - Returns: nil when there is nothing else.
+    /// - Parameter source: the text's origin, for the error, which does not repeat the text.
+    /// - Returns: nil for a blank text.
     /// - Throws: ``CommandFailure``.
     init?(_ text: String, from source: String) throws {
         let bytes = Array(text.utf8)

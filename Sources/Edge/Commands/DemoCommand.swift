@@ -7,7 +7,7 @@ import SimulatedHardware
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "demo", abstract: "Boot simulated guests against a running server, then attack it.",
+        commandName: "demo", abstract: "Boot simulated guests with a running server, then attack it.",
         discussion: """
             `kbs demo prepare FOLDER` makes simulated hardware; start a server with \
             --trust-simulated-root FOLDER/roots.json; then `kbs demo run FOLDER`.
@@ -18,7 +18,7 @@ struct DemoCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a root, a chip and its certificates, for SNP and for SEV.")
 
-        @Argument(help: "Where to put platforms.json (private keys) and roots.json.") var folder: String
+        @Argument(help: "The folder for platforms.json (private keys) and roots.json.") var folder: String
 
         func run() throws {
             let (snp, sev) = (try SimulatedSNPPlatform(product: .milan), try SimulatedSEVPlatform())

@@ -4,7 +4,7 @@ import Evidence
 import FoundationEssentials
 import SimulatedHardware
 
-/// Two boots and three attacks, told as they happen.
+/// Two boots and three attacks, printed as they happen.
 struct Demonstration {
     let snp: SimulatedSNPPlatform
     let sev: SimulatedSEVPlatform
@@ -12,7 +12,7 @@ struct Demonstration {
 
     private static let tcb = TCBVersion(bootLoader: 4, tee: 0, snp: 22, microcode: 213)
 
-    /// - Returns: whether everything went as it must.
+    /// - Returns: whether every step had the expected outcome.
     func run() async throws -> Bool {
         let secret = "correct horse battery staple"
         let guest = try await registerSNP("demo/snp", secret: secret)
@@ -126,7 +126,7 @@ struct Demonstration {
         return isRefused
     }
 
-    // MARK: Telling
+    // MARK: Printing
 
     private func title(_ text: String) {
         print()

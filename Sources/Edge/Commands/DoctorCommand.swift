@@ -4,13 +4,13 @@ import Server
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Check a configuration, and say what is wrong and what to do.",
+        commandName: "doctor", abstract: "Check a configuration, and print faults with their remedies.",
         discussion: """
-            Takes the flags of `kbs serve`, its environment and its file, and looks at everything that a server with \
-            them needs. It changes nothing, and a server may run at the same time. Run it as the server's user.
+            Takes the flags, environment and file of `kbs serve`, and examines everything that a server with these \
+            settings needs. It only reads, and a server may run at the same time. Run it as the server's user.
 
-            Exit status: 0 when there is no problem (there may be warnings), 1 when there is one, 2 when the settings \
-            cannot be used, so that nothing else was looked at.
+            Exit status: 0 without problems (warnings do not count), 1 with problems, 2 if the settings cannot be used \
+            and nothing else was examined.
             """)
 
     @OptionGroup var options: SettingsOptions

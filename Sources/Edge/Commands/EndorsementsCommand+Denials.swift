@@ -5,7 +5,7 @@ import Evidence
 import FoundationEssentials
 
 extension EndorsementsCommand {
-    /// What is denied or allowed: its kind, and how it is named.
+    /// A chip or a key to deny or allow.
     struct DeniedEndorser: ParsableArguments {
         enum Form: String, ExpressibleByArgument, CaseIterable { case chip, key, certificate }
 
@@ -13,7 +13,7 @@ extension EndorsementsCommand {
         @Argument(
             help: """
                 A chip's id in hex, as `kbs attempts` shows it; SHA-256 of a key's SubjectPublicKeyInfo, in hex; or a file \
-                with one certificate, whose key is meant.
+                with one certificate, which stands for its key.
                 """)
         var id: String
 
@@ -28,15 +28,15 @@ extension EndorsementsCommand {
 
     struct Deny: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Believe a chip or a key no more, at once and on all servers.",
+            abstract: "Stop trusting a chip or a key, at once and on all servers.",
             discussion: """
-                No guest that rests on it is attested, and none that was is given anything. To deny it again gives another \
-                reason.
+                Guests whose evidence depends on it are not attested, and attested ones get nothing more. Denying it again \
+                replaces the reason.
                 """)
 
         @OptionGroup var target: Target
         @OptionGroup var denied: DeniedEndorser
-        @Option(help: "Why, for whoever asks later: at most 200 characters.") var reason: String
+        @Option(help: "The reason, for other operators: at most 200 characters.") var reason: String
 
         func run() async throws {
             let endorser = try denied.endorser()
@@ -46,7 +46,7 @@ extension EndorsementsCommand {
     }
 
     struct Allow: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Believe a chip or a key again.")
+        static let configuration = CommandConfiguration(abstract: "Trust a chip or a key again.")
 
         @OptionGroup var target: Target
         @OptionGroup var denied: DeniedEndorser
@@ -59,7 +59,7 @@ extension EndorsementsCommand {
     }
 
     struct Denied: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the chips and keys that are denied.")
+        static let configuration = CommandConfiguration(abstract: "List the denied chips and keys.")
 
         @OptionGroup var target: Target
         @Flag(help: "Print JSON.") var json = false

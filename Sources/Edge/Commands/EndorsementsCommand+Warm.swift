@@ -12,20 +12,20 @@ extension EndorsementsCommand {
         static let configuration = CommandConfiguration(
             abstract: "Fetch the certificates that a fleet will need, before its hosts get new firmware.",
             discussion: """
-                What is at hand is not asked for, and what was fetched is kept at once: a run that ended early is made \
-                again. The vendor is asked in one line, at the pace that it allows. Exits with 1 when a certificate could \
-                not be had, and with 3 when the vendor gave up answering.
+                Only missing certificates are requested, and each is kept at once: repeat a run that was interrupted. \
+                Requests keep to the vendor's pace. Exits with 1 if a certificate could not be fetched, and with 3 if the \
+                vendor stopped answering.
                 """)
 
         @OptionGroup var options: SettingsOptions
-        @Flag(help: "For each chip that the data folder's server has seen (`kbs fleet`).") var fleet = false
+        @Flag(help: "For each chip of the data folder's attempts (`kbs fleet`).") var fleet = false
         @Option(help: "For each chip of a file that `kbs fleet --json` wrote.") var from: String?
         @Option(
             help: ArgumentHelp(
-                "The TCB that the hosts will have, e.g. milan=04.00.22.213; chips of other products are left out. May be "
-                    + "repeated. Without it: the one that each chip reported last.", valueName: "product=tcb"))
+                "The hosts' future TCB, e.g. milan=04.00.22.213; chips of other products are skipped. May be repeated. "
+                    + "Without it: the TCB that each chip reported last.", valueName: "product=tcb"))
         var tcb: [String] = []
-        @Option(help: ArgumentHelp("How far back the fleet is looked at, e.g. 12h or 7d.", valueName: "time"))
+        @Option(help: ArgumentHelp("The age of the oldest attempt that counts, e.g. 12h or 7d.", valueName: "time"))
         var since = "30d"
 
         func run() async throws {
@@ -63,7 +63,7 @@ extension EndorsementsCommand {
             }
         }
 
-        /// Each chip's key, and how many machines have none that is known.
+        /// The name of each chip's key, and the number of machines whose chip or product is not known.
         private func identities(
             of machines: [MachineSummary]
         ) throws -> (wanted: [EndorsementName], passedOver: Int) {

@@ -10,7 +10,7 @@ import Installation
 struct EndorsementsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "endorsements",
-        abstract: "Keep what vendors state of their hardware, and say which chips and keys are believed no more.",
+        abstract: "Manage vendors' certificates, and deny chips and keys.",
         discussion: "docs/endorsements.md says what to do when a key has leaked. \(Target.explanation)",
         subcommands: [
             List.self, Import.self, Export.self, Fetch.self, Warm.self, Remove.self, Deny.self, Allow.self, Denied.self,
@@ -18,7 +18,7 @@ struct EndorsementsCommand: AsyncParsableCommand {
 
     struct Import: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Import every document in a folder that leads to a pinned root.")
+            abstract: "Import the documents of a folder that lead to a pinned root.")
 
         @OptionGroup var options: SettingsOptions
         @Argument(help: "The folder; files end in .der, .pem, .crt, .cer or .json.") var folder: String
@@ -37,7 +37,8 @@ struct EndorsementsCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List what is kept, with each certificate's key.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the cached documents, with each certificate's key.")
 
         @OptionGroup var target: Target
         @Flag(help: "Print JSON.") var json = false
@@ -59,7 +60,7 @@ struct EndorsementsCommand: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Forget a document. It is found anew when it is needed: see `deny`.")
+            abstract: "Remove a document. It is fetched again when it is needed; to forbid it, use `deny`.")
 
         @OptionGroup var target: Target
         @Argument(help: "Its fingerprint.") var fingerprint: String
@@ -72,10 +73,10 @@ struct EndorsementsCommand: AsyncParsableCommand {
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write what is kept into a folder, as `import` and endorsements.folder read it.")
+            abstract: "Write the cached documents into a folder, as `import` and endorsements.folder read it.")
 
         @OptionGroup var target: Target
-        @Argument(help: "The folder. It is made when it is not there.") var folder: String
+        @Argument(help: "The folder, created if it is missing.") var folder: String
 
         func run() async throws {
             let details = try await target.open { administrator in
@@ -87,11 +88,11 @@ struct EndorsementsCommand: AsyncParsableCommand {
             }
             var count = 0
             for detail in details {
-                guard let document = detail.kept else {
+                guard let document = detail.content else {
                     tell("skipped  \(detail.endorsement.name): it is of no kind that is known here")
                     continue
                 }
-                try EndorsementFolder(path: folder).write(document)
+                try EndorsementFolder(URL(filePath: folder)).write(document)
                 count += 1
             }
             print("Wrote \(count) \(count == 1 ? "file" : "files").")
@@ -127,8 +128,8 @@ struct EndorsementsCommand: AsyncParsableCommand {
 }
 
 extension EndorsementDetail {
-    /// `nil` for what this program does not know: a server may send anything.
-    fileprivate var kept: EndorsementDocument? {
+    /// The document; `nil` for a kind that this program does not know, which a newer server may send.
+    fileprivate var content: EndorsementDocument? {
         let above = issuers.compactMap { Base64.decode($0) }
         guard let kind = EndorsementDocument.Kind(exactly: endorsement.kind), let bytes = Base64.decode(document),
             above.count == issuers.count

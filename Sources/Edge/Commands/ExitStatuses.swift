@@ -11,7 +11,7 @@ import LaunchDigest
 import MasterKeys
 import X509
 
-/// How a command ended, as scripts see it: the same for every command.
+/// A command's exit status, with the same meaning for every command.
 enum Outcome: Int32, CaseIterable {
     case failed = 1
     case unusable = 2
@@ -32,7 +32,7 @@ enum Outcome: Int32, CaseIterable {
     }
 
     init(_ error: any Error) {
-        // What went wrong first.
+        // A failed write to standard output came first.
         guard Output.failure == nil else {
             self = .failed
             return
@@ -57,6 +57,16 @@ enum Outcome: Int32, CaseIterable {
         case 400..<500: self = .refused
         default: self = .unreachable
         }
+    }
+}
+
+/// The failure of a command, as a sentence. It is shown without the usage, since the command line is well-formed.
+struct CommandFailure: Error, CustomStringConvertible {
+    let description: String
+    let outcome: Outcome
+
+    init(_ description: String, _ outcome: Outcome = .unusable) {
+        (self.description, self.outcome) = (description, outcome)
     }
 }
 

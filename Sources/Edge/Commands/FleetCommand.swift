@@ -7,20 +7,20 @@ import Installation
 struct FleetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fleet",
-        abstract: "Which chips have guests run on, and whose firmware is under a floor?",
+        abstract: "List the machines that guests ran on, and whether their firmware is below a minimum.",
         discussion: """
-            By the genuine evidence that attempts have kept. With --under it lists only machines under that floor, and \
-            exits with 1 when there is one. docs/fleet.md says what to do when the vendor publishes a bulletin. \
+            From the genuine evidence of attempts. With --under only machines below that minimum are listed, and the exit \
+            status is 1 if there is one. docs/fleet.md says what to do when the vendor publishes a bulletin. \
             \(Target.explanation)
             """)
 
     @OptionGroup var target: Target
     @Option(
         help: ArgumentHelp(
-            "Only machines whose firmware is under this floor, e.g. milan=04.00.22.213, in place of the server's own. May "
-                + "be repeated, for other products.", valueName: "product=tcb"))
+            "Only machines whose firmware is below this TCB, e.g. milan=04.00.22.213; replaces the server's minimums. May "
+                + "be repeated for other products.", valueName: "product=tcb"))
     var under: [String] = []
-    @Option(help: ArgumentHelp("How far back attempts are looked at, e.g. 12h or 7d.", valueName: "time"))
+    @Option(help: ArgumentHelp("The age of the oldest attempt that counts, e.g. 12h or 7d.", valueName: "time"))
     var since = "30d"
     @Flag(help: "Print JSON.") var json = false
 
@@ -28,17 +28,15 @@ struct FleetCommand: AsyncParsableCommand {
         let floors = under.isEmpty ? nil : under.joined(separator: ",")
         let span = try LookBack.span(since)
         let fleet = try await target.open { try await $0.fleet(span: span, under: floors) }
-        if json { try printJSON(fleet) } else { FleetText(fleet, isUnder: floors != nil).print() }
+        if json { try printJSON(fleet) } else { FleetText(fleet: fleet, isUnder: floors != nil).print() }
         guard floors == nil || fleet.machines.isEmpty else { throw ExitCode(1) }
     }
 }
 
-/// A fleet, in words.
+/// The printed form of a fleet.
 private struct FleetText {
     let fleet: FleetSummary
     let isUnder: Bool
-
-    init(_ fleet: FleetSummary, isUnder: Bool) { (self.fleet, self.isUnder) = (fleet, isUnder) }
 
     func print() {
         let floors = fleet.floors.sorted { $0.key < $1.key }.map { "\($0.value) on \($0.key)" }
@@ -75,7 +73,7 @@ private struct FleetText {
 
     private func short(_ hex: String) -> String { hex.count > 16 ? "\(hex.prefix(16))…" : hex }
 
-    /// E.g. `SNP 7 of 8, microcode 209 of 213`: over all TCBs, the lowest of each component.
+    /// E.g. `SNP 7 of 8, microcode 209 of 213`: the lowest level of each component in all TCBs.
     private func firmware(_ machine: MachineSummary) -> String {
         guard let lags = machine.under else { return "no floor" }
         guard !lags.isEmpty else { return "meets the floor" }
@@ -101,7 +99,7 @@ private struct FleetText {
 }
 
 extension LookBack {
-    /// What `--since` says.
+    /// Reads `--since`.
     static func span(_ text: String) throws -> TimeInterval {
         guard let span = SettingValue.duration(text), allowed.contains(span) else {
             throw ValidationError("--since is a time such as 30m, 12h or 7d.")

@@ -5,8 +5,8 @@ struct HealthCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "health", abstract: "Ask the server on this machine whether it is ready, for a supervisor.",
         discussion: """
-            Finds it by the settings that it was started with: flags, environment and file. Exit status: 0 when it is \
-            ready, 1 when it is not or does not answer.
+            Give it the settings of the server: flags, environment and file. Exit status: 0 if it is ready, 1 if it is \
+            not ready or does not answer.
             """)
 
     @OptionGroup var options: SettingsOptions

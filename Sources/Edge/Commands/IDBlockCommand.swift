@@ -10,8 +10,8 @@ struct IDBlockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "id-block", abstract: "Make and read the ID blocks of SEV-SNP guests.",
         discussion: """
-            With an ID block a policy names the key of whoever makes an image, and not each image's digest; firmware starts \
-            nothing else under it. docs/measure.md says when to use one.
+            With an ID block a policy names the key of an image's builder instead of each image's digest: firmware starts \
+            only the image that the block names. docs/measure.md says when to use one.
             """,
         subcommands: [Create.self, Show.self, Digest.self])
 
@@ -20,7 +20,7 @@ struct IDBlockCommand: AsyncParsableCommand {
             abstract: "Make and sign an ID block for a launch digest.",
             discussion: """
                 Prints the two properties of QEMU's sev-snp-guest object. A key is a PEM file with a private key on P-384 \
-                (openssl ecparam -name secp384r1 -genkey -noout), or a PKCS #11 URI of one that stays in its token.
+                (openssl ecparam -name secp384r1 -genkey -noout), or a PKCS #11 URI of such a key in a token.
                 """)
 
         @Option(help: ArgumentHelp("The launch digest, 96 hex digits: `kbs measure snp`.", valueName: "hex"))
@@ -28,13 +28,13 @@ struct IDBlockCommand: AsyncParsableCommand {
         @Option(help: ArgumentHelp("The key that signs the block.", valueName: "file or pkcs11 URI")) var key: String
         @Option(
             help: ArgumentHelp(
-                "A key that signs that key, so that it can be exchanged without a change of policies.",
+                "A key that signs that key, so that the latter can be replaced without changing policies.",
                 valueName: "file or pkcs11 URI"))
         var authorKey: String?
-        @Option(help: ArgumentHelp("The guest policy that it is launched with.", valueName: "bits"))
+        @Option(help: ArgumentHelp("The guest policy at launch.", valueName: "bits"))
         var policy = Number(0x30000)
         @Option(help: "The image's security version: a policy's min_guest_svn forbids older ones.") var svn = 0
-        @Option(help: ArgumentHelp("16 bytes that name what the image is one of.", valueName: "hex"))
+        @Option(help: ArgumentHelp("16 bytes that name the image's family.", valueName: "hex"))
         var familyID: HexValue?
         @Option(help: ArgumentHelp("16 bytes that name the image.", valueName: "hex")) var imageID: HexValue?
         @Option(help: "Write the block's 96 bytes to this file.") var block: String?
@@ -54,7 +54,7 @@ struct IDBlockCommand: AsyncParsableCommand {
             } catch { throw ValidationError("\(error.subject) \(error.reason).") }
             let signature = try IDAuthentication(
                 of: made, by: try IDBlockKey(key), author: try authorKey.map { try IDBlockKey($0) })
-            // Before anybody launches with it: a token may sign by another rule than it says.
+            // A token may sign by another mechanism than it announces.
             guard signature.vouches(for: made) else {
                 throw CommandFailure("The key's signature does not verify: nothing was written.")
             }
@@ -72,8 +72,8 @@ struct IDBlockCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show what an ID block says, and whether its signatures are good.",
-            discussion: "Exits with 1 when they are not: firmware would not start the guest.")
+            abstract: "Show an ID block, and whether its signatures are valid.",
+            discussion: "Exits with 1 if they are not: firmware would not start the guest.")
 
         @Argument(help: "The ID block: a file with its bytes or their base64.") var block: String
         @Argument(help: "Its authentication.") var authentication: String
@@ -103,14 +103,14 @@ struct IDBlockCommand: AsyncParsableCommand {
 
     struct Digest: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Print a key's digest, as reports show it and policies name it.")
+            abstract: "Print a key's digest, as in reports and policies.")
 
         @Argument(help: "A PEM file with a key on P-384, or a PKCS #11 URI.") var key: String
 
         func run() async throws { print(Hex.encode(IDAuthentication.digest(of: try IDBlockKey(key).publicKey))) }
     }
 
-    /// An ID block in words, and as QEMU takes it.
+    /// An ID block's fields, and its form for QEMU.
     private struct Description: Encodable {
         let measurement, familyID, imageID, policy, idKeyDigest: String
         let authorKeyDigest: String?

@@ -7,19 +7,19 @@ import Installation
 extension PolicyCommand {
     struct Impact: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say what a policy or a setting would mean for the guests that were seen.",
+            abstract: "Show the impact of a draft policy or a changed setting on the guests that were seen.",
             discussion: """
-                A draft is held against the evidence that attempts have kept: who would still get in, who would not and by \
-                which check, who would newly get in. Exits with 1 when a guest would lose what it has.
+                The draft is evaluated with the evidence of attempts: which guests would still be accepted, which would be \
+                refused and by which check, which would be accepted newly. Exits with 1 if a guest would lose access.
                 """)
 
         @OptionGroup var target: Target
         @Argument(help: "A TOML file with a policy; - is standard input.") var file: String?
-        @Option(help: "The policy that it would take the place of, if not the one with the file's name.")
+        @Option(help: "The policy that the draft would replace (default: the one with the file's name).")
         var name: String?
         @Option(help: ArgumentHelp("A setting, e.g. snp.vmpl=1. May be repeated.", valueName: "key=value"))
         var set: [String] = []
-        @Option(help: ArgumentHelp("How far back guests are looked at, e.g. 12h or 7d.", valueName: "time"))
+        @Option(help: ArgumentHelp("The age of the oldest attempt that counts, e.g. 12h or 7d.", valueName: "time"))
         var since = "7d"
         @Flag(help: "Print JSON.") var json = false
 
@@ -34,11 +34,11 @@ extension PolicyCommand {
                 default: throw ValidationError("Give a file with a policy, or --set KEY=VALUE.")
                 }
             let impact = try await target.open { try await $0.impact(request) }
-            if json { try printJSON(impact) } else { ImpactText(impact).print() }
+            if json { try printJSON(impact) } else { ImpactText(impact: impact).print() }
             guard impact.lost == 0 else { throw ExitCode(1) }
         }
 
-        /// `web.toml` is thought of as the policy `web`.
+        /// The policy of a file: `web` for `web.toml`.
         static func name(of file: String) -> String? {
             let last = file.split(separator: "/").last.map(String.init) ?? file
             guard last.hasSuffix(".toml") else { return nil }
@@ -58,13 +58,11 @@ extension PolicyCommand {
     }
 }
 
-/// What a change would mean, in words.
+/// The printed form of an impact.
 struct ImpactText {
     let impact: ImpactSummary
 
-    init(_ impact: ImpactSummary) { self.impact = impact }
-
-    /// One line, for whoever decides about it.
+    /// One line, for the decision.
     var summary: String {
         "Of the guests seen since \(impact.since.formatted(.iso8601)): \(impact.kept) keep what they have, \(impact.lost) lose it, "
             + "\(impact.gained) get in newly, \(impact.refused) get in neither way."

@@ -2,14 +2,14 @@ import Arguments
 import Bytes
 import Files
 
-/// What a command reads: a file, or standard input for `-`.
+/// A command's input: a file, or standard input for `-`.
 enum InputFile {
-    /// A report, a bundle of certificates and the like, in bytes.
+    /// Longest report or bundle of certificates, in bytes.
     private static let longestEvidence = 16 << 20
 
     static func evidence(_ file: String) throws -> [UInt8] { try File.read(file, atMost: longestEvidence) }
 
-    /// A document.
+    /// Reads a document.
     static func text(_ file: String) throws -> String {
         guard let text = String(validating: try bytes(file, atMost: 1 << 20), as: UTF8.self) else {
             throw ValidationError("\(file) is not text in UTF-8.")
@@ -17,7 +17,7 @@ enum InputFile {
         return text
     }
 
-    /// A secret. At a terminal it is asked for, twice, and not shown.
+    /// Reads a secret. At a terminal it is asked for twice, without echo.
     static func secret(_ file: String, atMost limit: Int, droppingLineEnd: Bool = false) throws -> Secret {
         if file == "-", let prompt = SecretPrompt.standard() { return try prompt.ask("Secret") }
         var bytes = try bytes(file, atMost: limit)

@@ -9,11 +9,11 @@ struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "keys", abstract: "Show, rotate and retire master keys.",
         discussion: "These work on the data folder, also while a server runs on it. docs/keys.md explains them.",
-        subcommands: [StatusCommand.self, Rotate.self, Retire.self, Create.self])
+        subcommands: [Status.self, Rotate.self, Retire.self, Create.self])
 
-    struct StatusCommand: AsyncParsableCommand {
+    struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "status", abstract: "List the master keys, by their ids, and what is under each.")
+            abstract: "List the master keys' ids, and how much is sealed under each.")
 
         @OptionGroup var options: SettingsOptions
 
@@ -33,10 +33,10 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Rotate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a new master key and seal everything under it.",
+            abstract: "Make a new master key and reseal everything under it.",
             discussion: """
                 A key in a file gets a successor there. With other sources, first put the new key into keys.master and \
-                the old one into keys.previous. If it is interrupted, run it again, or leave it to the server.
+                the old one into keys.previous. After an interruption run it again, or leave the rest to the server.
                 """)
 
         @OptionGroup var options: SettingsOptions
@@ -67,8 +67,8 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Retire: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Give up previous master keys that nothing needs any more.",
-            discussion: "Backups that were made before the rotation can be read with the old key only: keep a copy.")
+            abstract: "Retire previous master keys that are no longer needed.",
+            discussion: "Keep a copy: backups from before the rotation can be read with the old key only.")
 
         @OptionGroup var options: SettingsOptions
 
@@ -86,14 +86,14 @@ struct KeysCommand: AsyncParsableCommand {
 
     struct Create: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a master key in a PKCS #11 token, which can never leave it, or in a new file.",
+            abstract: "Make a master key in a PKCS #11 token, which it cannot leave, or in a new file.",
             discussion: """
                 pkcs11:token=LABEL;object=LABEL?module-path=/path/to/library.so&pin-source=file:/path/to/pin
-                A server makes its first key file by itself. This is for moving from another source to a file.
+                A server makes its first key file itself; --file is for moving from another source to a file.
                 """)
 
-        @Option(help: "The token and the key's label, as keys.master will name it.") var pkcs11: String?
-        @Option(help: "A file that is not there yet.") var file: String?
+        @Option(help: "A URI of the token and the key, for keys.master.") var pkcs11: String?
+        @Option(help: "The new file.") var file: String?
 
         func run() throws {
             switch (pkcs11, file) {

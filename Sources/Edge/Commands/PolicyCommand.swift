@@ -7,18 +7,17 @@ import Installation
 
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "policy", abstract: "Say which guests get which resources.",
+        commandName: "policy", abstract: "Manage the policies that decide which guests get resources.",
         discussion: "docs/policies.md says how to write a policy. \(Target.explanation)",
         subcommands: [Set.self, Show.self, List.self, Remove.self, Explain.self, Test.self, Impact.self])
 
     struct Set: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Set a policy, new or in place of the one there.")
+        static let configuration = CommandConfiguration(abstract: "Set a new policy, or replace one.")
 
         @OptionGroup var target: Target
         @Argument(help: "The policy's name.") var name: String
         @Argument(help: "A TOML file; - is standard input.") var file: String
-        @Flag(help: "Do not ask, at a terminal, whether the guests that would lose what they have are meant.") var yes =
-            false
+        @Flag(help: "Do not ask for confirmation, at a terminal, if guests would lose access.") var yes = false
 
         func run() async throws {
             let document = try InputFile.text(file)
@@ -27,7 +26,7 @@ struct PolicyCommand: AsyncParsableCommand {
                 if asks {
                     let impact = try await administrator.impact(
                         ImpactRequest(policyDocument: document, replacing: name, span: LookBack.impact))
-                    ImpactText(impact).print()
+                    ImpactText(impact: impact).print()
                     guard impact.lost == 0 || Terminal.confirm("Set the policy \(name)?") else { throw ExitCode(1) }
                 }
                 return try await administrator.setPolicy(name, document: document)
@@ -66,7 +65,7 @@ struct PolicyCommand: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove a policy.", discussion: "One that a resource has cannot be removed.")
+            abstract: "Remove a policy.", discussion: "A policy that a resource or a workload has cannot be removed.")
 
         @OptionGroup var target: Target
         @Argument(help: "The policy's name.") var name: String
@@ -79,8 +78,8 @@ struct PolicyCommand: AsyncParsableCommand {
 
     struct Explain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say in words who gets in.",
-            discussion: "A file is read here, and the reference values that it names are not looked up.")
+            abstract: "Explain in words which guests a policy accepts.",
+            discussion: "A file is read locally, without the reference values that it names.")
 
         @OptionGroup var target: Target
         @Argument(help: "The policy's name, or a TOML file.") var policy: String
@@ -96,19 +95,19 @@ struct PolicyCommand: AsyncParsableCommand {
 
     struct Test: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Hold recorded evidence against a policy. Nothing is released.",
+            abstract: "Evaluate a policy with recorded evidence. Nothing is released.",
             discussion: """
                 The evidence is a report (1,184 bytes or hex), the body of a guest's POST /attest in either protocol, or \
-                the evidence of a guest component in JSON. Whether it is fresh is not looked at, and no Open Policy Agent \
-                is asked. Exits with 0 when it is accepted, 1 when it is refused.
+                the evidence of a guest component in JSON. Its freshness is not checked, and no Open Policy Agent is \
+                asked. Exits with 0 if it is accepted, 1 if it is refused.
                 """)
 
         @OptionGroup var target: Target
-        @Argument(help: "The policy's name, or a TOML file to try out.") var policy: String
+        @Argument(help: "The policy's name, or a TOML file.") var policy: String
         @Option(help: "The file with the evidence.") var report: String
-        @Option(help: "A file with certificates that go with it, PEM or DER. May be repeated.")
+        @Option(help: "A file with certificates for it, PEM or DER. May be repeated.")
         var certificates: [String] = []
-        @Option(help: "The TOML file with the guest's init data, where the evidence has none.") var initData: String?
+        @Option(help: "The TOML file with the guest's init data, if the evidence has none.") var initData: String?
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
@@ -118,19 +117,18 @@ struct PolicyCommand: AsyncParsableCommand {
                 initData: try initData.map { try InputFile.text($0) })
             let tested = try PolicyFile(policy).map { AppraisalSubject.policyDocument($0.document) } ?? .policy(policy)
             let verdict = try await target.open { try await $0.appraise(recorded, against: tested) }
-            let table = VerdictTable(
+            try VerdictTable(
                 verdict, title: "Evidence against the policy \(policy)", claims: ReportSummary(recorded.evidence.report)
-            )
-            try conclude(table, isAccepted: verdict.accepted, json: json)
+            ).conclude(json: json)
         }
     }
 }
 
-/// An argument that names a file rather than a policy: a policy's name holds no slash, and few end in `.toml`.
+/// An argument that names a file instead of a policy: `-`, a path with a slash, or a name that ends in `.toml`.
 private struct PolicyFile {
     let document: String
 
-    /// - Returns: `nil` when it is a policy's name.
+    /// - Returns: `nil` for a policy's name.
     init?(_ argument: String) throws {
         guard argument == "-" || argument.contains("/") || argument.hasSuffix(".toml") else { return nil }
         document = try InputFile.text(argument)

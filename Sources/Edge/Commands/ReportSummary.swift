@@ -1,13 +1,13 @@
 import Bytes
-package import Evidence
+import Evidence
 
-/// What a report says, for a person: claims, until the verdict says that they are genuine.
-package struct ReportSummary: Sendable {
-    /// Names and values, in the order in which they are shown.
-    package let fields: [(name: String, value: String)]
+/// A report's claims, for display.
+struct ReportSummary: Sendable {
+    /// Names and values, in the order of display.
+    let fields: [(name: String, value: String)]
 
-    package init(_ report: AttestationReport) {
-        // Milan's and Genoa's versions have one layout, and reports of version 2 came from no others.
+    init(_ report: AttestationReport) {
+        // Reports of version 2 do not state the product; Milan's and Genoa's TCBs have the same layout.
         let product = report.product ?? .milan
         func tcb(_ raw: RawTCBVersion) -> String { raw.version(of: product).description }
         fields = [

@@ -13,18 +13,18 @@ struct ResourceCommand: AsyncParsableCommand {
             Remove.self,
         ])
 
-    /// A resource, and where it is.
+    /// A resource on a target.
     struct One: ParsableArguments {
         @OptionGroup var target: Target
         @Argument(help: "The resource's path: repository/type/tag.", transform: { try ResourcePath($0) })
         var path: ResourcePath
 
-        /// - Parameter done: what was done to it.
+        /// - Parameter done: the sentence about the change.
         func edit(_ edit: ResourceEdit, _ done: (ResourceSummary) -> String) async throws {
             print(done(try await target.open { try await $0.editResource(path, edit) }))
         }
 
-        /// Says so where nobody gets it.
+        /// Prints a warning for a resource without a policy.
         static func warn(_ resource: ResourceSummary) {
             guard resource.policy == nil else { return }
             print("It has no policy, so nobody gets it: `kbs resource assign \(resource.path) POLICY`.")
@@ -34,18 +34,18 @@ struct ResourceCommand: AsyncParsableCommand {
     struct Put: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Put a resource, or the next version of one.",
-            discussion: "The bytes come from the file, or from standard input, and are kept as they are.")
+            discussion: "The bytes come from the file, or from standard input, and are stored unchanged.")
 
         @OptionGroup var resource: One
         @Argument(help: "A file with the bytes; - is standard input.") var file = "-"
         @Option(
-            help: "The policy that decides who gets it. Without one nobody does; a new version keeps what is there.")
+            help: "The resource's policy (default: the one that it has). Without a policy it is not released.")
         var policy: String?
-        @Flag(help: "Refuse to put it when there is one.") var new = false
+        @Flag(help: "Fail if the resource exists.") var new = false
 
         func run() async throws {
             let choice: PolicyChoice? = try policy.map { .named(try PolicyName($0)) }
-            // More than a server can be set to take is refused by the put itself.
+            // One byte more than the greatest limits.resource, so that the put itself refuses it.
             let secret = try InputFile.secret(file, atMost: 16_777_217)
             let put = try await resource.target.open(create: true) {
                 try await $0.putResource(resource.path, secret, policy: choice, replacing: !new)
@@ -57,24 +57,26 @@ struct ResourceCommand: AsyncParsableCommand {
 
     struct Generate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a secret that nobody has seen, and put it as a resource.",
+            abstract: "Put a random secret as a resource. It is never shown.",
             discussion: """
-                Random bytes are made where the data folder is, sealed, and shown to nobody: the guests that the policy \
-                lets in are the first to have them. With --bind-host-data the HOST_DATA to launch the guest with is \
-                printed, and no other guest of the policy gets them; docs/resources.md.
+                The random bytes are made by the target, sealed, and released only to guests that the policy accepts. \
+                With --bind-host-data the HOST_DATA to launch the guest with is printed, and no other guest of the policy \
+                gets the secret: docs/resources.md.
                 """)
 
         @OptionGroup var resource: One
-        @Option(help: "How many bytes are random, 16 to 4096.") var bytes = 32
-        @Flag(help: "Put them as hex digits, for programs that take text.") var hex = false
+        @Option(help: "The number of random bytes, 16 to 4096.") var bytes = 32
+        @Flag(help: "Store them as hex digits, for programs that expect text.") var hex = false
         @Option(
-            help: "The policy that decides who gets it. Without one nobody does; a new version keeps what is there.")
+            help: "The resource's policy (default: the one that it has). Without a policy it is not released.")
         var policy: String?
-        @Flag(help: "Give it only to a guest that is launched with a HOST_DATA which is made now.")
+        @Flag(help: "Release it only to a guest that is launched with a new random HOST_DATA.")
         var bindHostData = false
-        @Option(help: ArgumentHelp("The same with this HOST_DATA, 64 hex digits: of init data, say.", valueName: "hex"))
+        @Option(
+            help: ArgumentHelp(
+                "The same with this HOST_DATA, 64 hex digits, e.g. the digest of init data.", valueName: "hex"))
         var hostData: String?
-        @Flag(help: "Make the next version of a resource that there is.") var replace = false
+        @Flag(help: "Make the next version of an existing resource.") var replace = false
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
@@ -101,7 +103,7 @@ struct ResourceCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the resources.")
 
         @OptionGroup var target: Target
-        @Option(help: "Only those whose path holds this.") var search = ""
+        @Option(help: "Only resources whose path contains this.") var search = ""
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
@@ -158,8 +160,8 @@ struct ResourceCommand: AsyncParsableCommand {
 
     struct Assign: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Have another policy decide who gets a resource.",
-            discussion: "Without a policy nobody gets it any more.")
+            abstract: "Assign a policy to a resource.",
+            discussion: "Without a policy the resource is not released any more.")
 
         @OptionGroup var resource: One
         @Argument(help: "The policy's name.") var policy: String?
@@ -175,7 +177,7 @@ struct ResourceCommand: AsyncParsableCommand {
     struct Rollback: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make an old version the current one.",
-            discussion: "Its policy becomes the resource's again. `kbs resource show` lists the versions.")
+            discussion: "The version's policy becomes the resource's. `kbs resource show` lists the versions.")
 
         @OptionGroup var resource: One
         @Argument(help: "The version's number.") var version: Int
@@ -190,7 +192,7 @@ struct ResourceCommand: AsyncParsableCommand {
 
     struct Disable: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Let nobody have a resource, until it is enabled again.")
+            abstract: "Stop releasing a resource.")
 
         @OptionGroup var resource: One
 
@@ -199,7 +201,7 @@ struct ResourceCommand: AsyncParsableCommand {
 
     struct Enable: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Let those have a resource again whom its policy lets.")
+            abstract: "Release a resource again to guests that its policy accepts.")
 
         @OptionGroup var resource: One
 

@@ -8,9 +8,9 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the key broker.",
         discussion: """
-            Every setting is a key of the TOML file (challenge.lifetime), a variable of the environment \
-            (KBS_CHALLENGE_LIFETIME), and --set challenge.lifetime=5m here. The command line wins over the \
-            environment, and it over the file. `kbs settings` lists them.
+            Every setting is a key of the TOML file (challenge.lifetime), an environment variable \
+            (KBS_CHALLENGE_LIFETIME), and --set challenge.lifetime=5m here. The command line overrides the environment, \
+            which overrides the file. `kbs settings` lists them.
             """)
 
     @OptionGroup var options: SettingsOptions

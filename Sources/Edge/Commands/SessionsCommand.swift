@@ -8,16 +8,16 @@ import FoundationEssentials
 struct SessionsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sessions",
-        abstract: "List and end the sessions of attested guests. Those without a workload get what policies give them.",
+        abstract: "List and end the sessions of attested guests, with a workload or without one.",
         discussion: Target.explanation, subcommands: [List.self, End.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the sessions.")
 
         @OptionGroup var target: Target
-        @Option(help: "Only those of this workload.") var workload: String?
-        @Option(help: "Only those of this chip, in hex.") var chip: String?
-        @Option(help: "Only those for which this other verifier vouches.") var issuer: String?
+        @Option(help: "Only sessions of this workload.") var workload: String?
+        @Option(help: "Only sessions of this chip, in hex.") var chip: String?
+        @Option(help: "Only sessions that this other verifier attested.") var issuer: String?
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
@@ -38,15 +38,15 @@ struct SessionsCommand: AsyncParsableCommand {
     struct End: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract:
-                "End one session, all of a workload, a chip or another verifier, or all. Their guests must attest again."
+                "End a session, or those of a workload, a chip or another verifier, or all. Their guests must attest again."
         )
 
         @OptionGroup var target: Target
         @Argument(help: "The session's id.") var id: String?
-        @Option(help: "End all of this workload.") var workload: String?
-        @Option(help: "End all of this chip, in hex.") var chip: String?
-        @Option(help: "End all for which this other verifier vouches.") var issuer: String?
-        @Flag(help: "End all that there are.") var all = false
+        @Option(help: "End the sessions of this workload.") var workload: String?
+        @Option(help: "End the sessions of this chip, in hex.") var chip: String?
+        @Option(help: "End the sessions that this other verifier attested.") var issuer: String?
+        @Flag(help: "End all sessions.") var all = false
 
         func run() async throws {
             var chosen = try selection(workload, chip, issuer)

@@ -3,13 +3,13 @@ import Installation
 
 struct SettingsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "settings", abstract: "List every setting with its value and where it came from.",
+        commandName: "settings", abstract: "List every setting with its value and origin.",
         discussion:
-            "Takes the flags of `kbs serve`, its environment and its file, and says what a server would work with.")
+            "Takes the flags, environment and file of `kbs serve`, and prints the settings in force.")
 
     @OptionGroup var options: SettingsOptions
-    @Flag(help: "Print a TOML file that shows every setting with its default, and end.") var example = false
-    @Flag(help: "Print the reference of all settings as a Markdown table, and end.") var reference = false
+    @Flag(help: "Print an example file with every setting and its default.") var example = false
+    @Flag(help: "Print the reference of all settings as a Markdown table.") var reference = false
     @Flag(help: "Print JSON.") var json = false
 
     private struct Row: Encodable {

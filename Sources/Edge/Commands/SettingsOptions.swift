@@ -5,10 +5,9 @@ import Evidence
 import FoundationEssentials
 import Installation
 
-/// The settings that people type most as options, and every setting by `--set`. Names, meaning and defaults are those of
-/// ``SettingKey``.
+/// Options for the most used settings, and `--set` for any. Names, meanings and defaults are those of ``SettingKey``.
 struct SettingsOptions: ParsableArguments {
-    @Option(name: .customLong("config"), help: "A TOML file with settings (environment: KBS_CONFIG).")
+    @Option(name: .customLong("config"), help: "A settings file in TOML (environment: KBS_CONFIG).")
     var config: String?
 
     @Option(help: ArgumentHelp(SettingKey.listen.helpWithDefault, valueName: "address:port"))
@@ -33,7 +32,7 @@ struct SettingsOptions: ParsableArguments {
 
     @Flag(
         help:
-            "Attest guests that show no hardware at all (sample evidence). For trials only: anyone can be such a guest."
+            "Attest guests without hardware (sample evidence). For trials only: anyone can be such a guest."
     )
     var allowSample = false
 
@@ -53,7 +52,7 @@ struct SettingsOptions: ParsableArguments {
         SettingKey.allCases.first { $0.flagName == option }.map { "Any setting is given by --set \($0.name)=VALUE" }
     }
 
-    /// The settings from all sources, and names in the environment that look like settings and are none.
+    /// The settings from all sources, and the unknown environment variables named `KBS_…`.
     func resolve() throws -> (settings: Settings, unknownVariables: [String]) {
         let environment = ProcessInfo.processInfo.environment
         let file = config ?? environment["KBS_CONFIG"]

@@ -4,7 +4,7 @@ import FoundationEssentials
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Ask a running server how it is.", discussion: Target.explanation)
+        commandName: "status", abstract: "Show a running server's status.", discussion: Target.explanation)
 
     @OptionGroup var target: Target
     @Flag(help: "Print JSON.") var json = false

@@ -6,10 +6,10 @@ import Storage
 
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "migrate", abstract: "Make or bring up to date the schema of the database of storage.url.",
+        commandName: "migrate", abstract: "Create the schema of the database of storage.url, or bring it up to date.",
         discussion: """
-            A server does so by itself when it starts, unless storage.migrate is false: then the servers' role needs no \
-            right to change tables. Any number may run at once. Servers of the version before go on meanwhile.
+            A server does this when it starts, unless storage.migrate is false: then the servers' role needs no right to \
+            change tables. Several may run at once. Servers of the previous version continue meanwhile.
             """)
 
     @OptionGroup var options: SettingsOptions
@@ -22,21 +22,21 @@ struct MigrateCommand: AsyncParsableCommand {
 
 struct StorageCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "storage", abstract: "Move everything from one database to another, and vouch for what is in one.",
+        commandName: "storage", abstract: "Copy a database to another, and accept changed rows.",
         subcommands: [Copy.self, Accept.self])
 
     struct Accept: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract:
-                "Believe policies, reference values, tokens, workloads and resources as they are in the database.",
+                "Accept policies, reference values, tokens, workloads and resources as they are in the database.",
             discussion: """
-                Servers refuse what somebody has written to the database past them. This command names it; with --yes it \
-                is believed from then on, and the trail says so. Look at each first: whoever wrote it may be who should \
-                get nothing. Servers that are at work are to be restarted.
+                Servers refuse rows that were changed without them. This command lists such rows; with --yes they are \
+                accepted from then on, and the trail records it. Examine each first: an attacker may have written it. \
+                Restart running servers.
                 """)
 
         @OptionGroup var options: SettingsOptions
-        @Flag(help: "Believe what was found.") var yes = false
+        @Flag(help: "Accept the listed rows.") var yes = false
 
         func run() async throws {
             let found = try await StorageCommands.accept(try options.resolve().settings, isSure: yes)
@@ -50,16 +50,15 @@ struct StorageCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Copy everything into an empty database, of either kind, and compare the two.",
             discussion: """
-                A place is a data folder or a postgres:// URL; the password comes from storage.password_file. Ids, \
-                sealed secrets and the trail stay as they are. The master key and the file of checkpoints are not in a \
-                database: take them along. Servers must be stopped, or with --snapshot what they do from then on is not \
-                in the copy.
+                A database is a data folder or a postgres:// URL; the password comes from storage.password_file. Ids, \
+                sealed secrets and the trail are copied unchanged. Copy the master key and the file of checkpoints \
+                yourself. Stop the servers first; with --snapshot they may run, and later changes are not in the copy.
                 """)
 
         @OptionGroup var options: SettingsOptions
-        @Option(help: ArgumentHelp("What to copy.", valueName: "place")) var from: String
-        @Option(help: ArgumentHelp("An empty database, or a new folder.", valueName: "place")) var to: String
-        @Flag(help: "Copy from PostgreSQL as it is at one moment, while servers work on it.") var snapshot = false
+        @Option(help: ArgumentHelp("The database to copy.", valueName: "database")) var from: String
+        @Option(help: ArgumentHelp("An empty database, or a new folder.", valueName: "database")) var to: String
+        @Flag(help: "Copy one moment of a PostgreSQL database, while servers use it.") var snapshot = false
 
         func run() async throws {
             let settings = try options.resolve().settings

@@ -11,20 +11,20 @@ struct TLSCommand: ParsableCommand {
 
     struct SelfSigned: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a certificate that vouches for itself, for a trial or for guests that pin it.")
+            abstract: "Make a self-signed certificate, for a trial or for guests that pin it.")
 
         @Option(
             help: """
-                A DNS name or an IP address by which clients reach the server. May be repeated. This machine's own \
-                (localhost, 127.0.0.1, ::1) are always in.
+                A DNS name or an IP address by which clients reach the server. May be repeated. localhost, 127.0.0.1 and \
+                ::1 are always included.
                 """)
         var name: [String] = []
-        @Option(help: ArgumentHelp("Where to put tls.crt and tls.key.", valueName: "folder")) var out = "."
-        @Option(help: "How long it is valid, 1 to 3650.") var days = 90
-        @Flag(help: "Replace files that are there.") var force = false
+        @Option(help: ArgumentHelp("The folder for tls.crt and tls.key.", valueName: "folder")) var out = "."
+        @Option(help: "Days of validity, 1 to 3650.") var days = 90
+        @Flag(help: "Replace existing files.") var force = false
 
         func run() throws {
-            // Commands and health checks on this machine use these.
+            // For commands and health checks on this machine.
             let own = name.isEmpty ? [] : ["localhost", "127.0.0.1", "::1"].filter { !name.contains($0) }
             let made = try SelfSignedCertificate(names: name + own, days: days)
             let files = try made.write(to: URL(filePath: out).filePath, overwriting: force)

@@ -8,16 +8,18 @@ import Installation
 import SQLite
 import Server
 
-/// Where an administrative command works: on a running server, or on a data folder.
+/// The target of an administrative command: a running server, or a data folder.
 struct Target: ParsableArguments {
     @Option(help: "A running server, e.g. https://kbs.example.org:8080 (environment: KBS_URL).")
     var url: String?
 
-    @Option(help: "A file with the token for it (environment: KBS_TOKEN, with the token itself).")
+    @Option(help: "A file with the server's access token (environment: KBS_TOKEN, with the token itself).")
     var tokenFile: String?
 
     @Option(
-        help: "A file with the certificate authority or the very certificate of the server, PEM (environment: KBS_CA).")
+        help:
+            "A PEM file with the authority of the server's certificate, or the certificate itself (environment: KBS_CA)."
+    )
     var ca: String?
 
     @Flag(help: "Talk to a server on another machine without TLS.") var insecureHttp = false
@@ -25,23 +27,23 @@ struct Target: ParsableArguments {
     @Option(help: ArgumentHelp(SettingKey.data.helpWithDefault, valueName: "folder"))
     var data: String?
 
-    @Option(help: "A TOML file with settings, for its data folder (environment: KBS_CONFIG).")
+    @Option(help: "A settings file in TOML that names the data folder (environment: KBS_CONFIG).")
     var config: String?
 
     static let explanation = """
-        With --url (or KBS_URL) a running server is asked; the token for it comes from KBS_TOKEN or --token-file. \
-        Otherwise the data folder is used; a server may run on it at the same time.
+        With --url (or KBS_URL) a running server is asked, with the token in KBS_TOKEN or --token-file. Otherwise the \
+        data folder is used, also while a server runs on it.
         """
 
-    /// Whether it is a data folder.
+    /// Whether the target is a data folder.
     var isLocal: Bool { address == nil }
 
-    /// A flag goes before the environment, of either.
+    /// The server's URL. Options for either target override the environment.
     private var address: String? { url ?? (data == nil && config == nil ? environment["KBS_URL"] : nil) }
 
     private var environment: [String: String] { ProcessInfo.processInfo.environment }
 
-    /// - Parameter create: whether to make a data folder that is not there.
+    /// - Parameter create: whether to create a missing data folder.
     func open<T>(create: Bool = false, _ body: (Administrator) async throws -> T) async throws -> T {
         guard let address else {
             return try await openFolder(create: create) { try await body($0.administrator) }
@@ -49,23 +51,21 @@ struct Target: ParsableArguments {
         return try await withServer(address, body)
     }
 
-    /// For what a server does not do for others.
+    /// For actions that need the data folder.
     func openFolder<T>(create: Bool = false, _ body: (BrokerAssembly) async throws -> T) async throws -> T {
         let opened = try await BrokerAssembly(opening: try settings(), create: create)
-        let result: Result<T, any Error>
-        do { result = .success(try await body(opened)) } catch let error as DatabaseError
-            where error.resultCode == .readOnly && opened.folder.isReadOnly
-        {
-            result = .failure(
-                CommandFailure(
-                    "\(opened.settings.dataFolder.filePath) is mounted to be read only, and this command writes to it: copy what is there, "
-                        + "and name the copy"))
-        } catch { result = .failure(error) }
-        try await opened.store.close()
-        return try result.get()
+        return try await opened.store.closing { _ in
+            do { return try await body(opened) } catch let error as DatabaseError
+                where error.resultCode == .readOnly && opened.folder.isReadOnly
+            {
+                throw CommandFailure(
+                    "\(opened.settings.dataFolder.filePath) is mounted read-only, and this command writes to it: copy the folder, "
+                        + "and name the copy")
+            }
+        }
     }
 
-    /// Those of the data folder.
+    /// The settings of the data folder.
     func settings() throws -> Settings {
         try Settings.resolve(
             flags: data.map { [.data: $0] } ?? [:], environment: environment,
@@ -73,7 +73,7 @@ struct Target: ParsableArguments {
         ).settings
     }
 
-    /// For what only a running server can say.
+    /// For questions that only a running server can answer.
     func withServer<T>(_ body: (Administrator) async throws -> T) async throws -> T {
         try await withServer(address ?? "http://127.0.0.1:8080", body)
     }
@@ -87,7 +87,7 @@ struct Target: ParsableArguments {
         do {
             return try await body(Administrator(url: address, token: token, client: HTTP1Client(configuration)))
         } catch {
-            // A server may repeat what it was sent, and an error stands in logs.
+            // A server may repeat the token in its answer, and errors end up in logs.
             guard let token, "\(error)".contains(token) else { throw error }
             throw CommandFailure("\(error)".replacing(token, with: "(the token)"), Outcome(error))
         }
@@ -106,7 +106,7 @@ struct Target: ParsableArguments {
 
     private func token() throws -> String? {
         guard let tokenFile else {
-            // A variable that is set to nothing is as good as none.
+            // An empty variable counts as unset.
             return try environment["KBS_TOKEN"].flatMap { try BearerToken($0, from: "KBS_TOKEN") }?.text
         }
         guard let token = try BearerToken(try File.readText(tokenFile, atMost: 65_536), from: tokenFile) else {

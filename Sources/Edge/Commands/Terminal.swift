@@ -2,16 +2,16 @@ import Glibc
 import Evidence
 import FoundationEssentials
 
-/// Colours, on a terminal only.
+/// Colours and questions, on a terminal only.
 enum Terminal {
     enum Colour: String { case green = "32", red = "31", yellow = "33", bold = "1" }
 
     static let isInteractive = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
 
-    /// Whether somebody is there to be asked.
+    /// Whether input and output are a terminal.
     static let canAsk = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
 
-    /// Asks for a yes. Anything else is a no.
+    /// Asks a question; any answer but `y` or `yes` is a no.
     static func confirm(_ question: String) -> Bool {
         print("\(question) [y/N] ", terminator: "")
         fflush(nil)

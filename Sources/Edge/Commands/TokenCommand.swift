@@ -11,19 +11,19 @@ struct TokenCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a token. It is printed once, and cannot be had again.",
+            abstract: "Make a token. It is shown once only.",
             discussion: """
                 registrar adds, replaces and removes workloads; auditor reads workloads, sessions, attempts and the \
-                audit trail; admin does everything. It goes with a request as `Authorization: Bearer`, or as the \
-                password of HTTP Basic with any user name, which is what Buildah can send. With a scope, as \
-                registrar:team-a/, it may name resources and workloads team-a/... and policies and reference values \
-                team-a.... alone; a registrar of a scope sets reference values too. docs/pipeline.md has an example.
+                audit trail; admin does everything. Send it as `Authorization: Bearer`, or as the password of HTTP Basic \
+                with any user name, as Buildah does. A role with a scope, such as registrar:team-a/, is limited to \
+                resources and workloads team-a/... and policies and reference values team-a....; a registrar with a scope \
+                sets reference values too. docs/pipeline.md has an example.
                 """)
 
         @OptionGroup var target: Target
-        @Option(help: "registrar, auditor or admin, or one with a scope: registrar:team-a/.") var role: Authority
-        @Option(help: "What it is for.") var description = ""
-        @Option(help: "How long it is good for, e.g. 12h or 30d.") var expires = "90d"
+        @Option(help: "registrar, auditor or admin, with a scope or without: registrar:team-a/.") var role: Authority
+        @Option(help: "The token's purpose.") var description = ""
+        @Option(help: "The token's lifetime, e.g. 12h or 30d.") var expires = "90d"
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
@@ -33,7 +33,7 @@ struct TokenCommand: AsyncParsableCommand {
             try await target.open(create: true) { administrator in
                 let made = try await administrator.createToken(role, description: description, lifetime: lifetime)
                 do { try show(made) } catch {
-                    // Nobody has seen it, and it would be good for as long as if somebody had.
+                    // An unseen token must not stay valid.
                     try await administrator.revokeToken(made.summary.id)
                     tell("The token \(made.summary.id) could not be shown, and is revoked again.")
                     throw error
@@ -73,7 +73,7 @@ struct TokenCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Revoke a token, at once.")
 
         @OptionGroup var target: Target
-        @Argument(help: "The token's id: its part between kbs_ and the next _.") var id: String
+        @Argument(help: "The token's id: the part between kbs_ and the next _.") var id: String
 
         func run() async throws {
             try await target.open { try await $0.revokeToken(id) }

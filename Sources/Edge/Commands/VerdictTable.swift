@@ -1,77 +1,61 @@
-package import Evidence
-import FoundationEssentials
+import Arguments
+import Evidence
 
 /// A verdict for a person, as a table, or for a program, as JSON.
-package struct VerdictTable: Sendable {
+struct VerdictTable {
     private let verdict: VerdictRecord
     private let title: String
     private let claims: [(name: String, value: String)]
 
     /// - Parameters:
-    ///   - title: what was looked at.
-    ///   - claims: what it says.
-    package init(_ verdict: Verdict, title: String, claims: ReportSummary? = nil) {
-        self.init(VerdictRecord(verdict), title: title, claims: claims)
+    ///   - title: the subject of the verdict.
+    ///   - claims: the report's claims.
+    init(_ verdict: VerdictRecord, title: String, claims: ReportSummary? = nil) {
+        (self.verdict, self.title, self.claims) = (verdict, title, claims?.fields ?? [])
     }
 
-    /// The same for a verdict that was kept.
-    package init(_ verdict: VerdictRecord, title: String, claims: ReportSummary? = nil) {
-        self.verdict = verdict
-        self.title = title
-        self.claims = claims?.fields ?? []
+    /// Prints the verdict, and exits with 1 if it refuses.
+    func conclude(json: Bool) throws {
+        print(json ? try self.json() : text)
+        guard verdict.accepted else { throw ExitCode(1) }
     }
 
-    /// Lines of text: each check with what was expected and found, then the conclusion.
-    ///
-    /// - Parameter emphasise: wraps a word for a terminal.
-    package func text(emphasise: (String, Check.Outcome) -> String = { word, _ in word }) -> String {
+    /// Each check with the expected and the found value, then the conclusion.
+    var text: String {
         var lines = [title, ""]
-        for claim in claims {
-            lines.append("  \(claim.name.padded(to: 18))\(claim.value)")
-        }
+        lines += claims.map { "  \($0.name.padding(to: 18))\($0.value)" }
         if !claims.isEmpty { lines.append("") }
         let width = verdict.checks.map { $0.check.count }.max() ?? 0
+        let indent = String(repeating: " ", count: width + 12)
         for check in verdict.checks {
             let word = check.outcome.rawValue
             let gap = String(repeating: " ", count: max(1, 10 - word.count))
-            let name = check.check.padded(to: width)
-            let indent = String(repeating: " ", count: width + 12)
-            lines.append("\(emphasise(word, check.outcome))\(gap)\(name)  expected \(check.expected)")
+            let outcome = Terminal.emphasise(word, check.outcome)
+            lines.append("\(outcome)\(gap)\(check.check.padding(to: width))  expected \(check.expected)")
             lines.append("\(indent)found    \(check.found)")
             if let advice = check.advice { lines.append("\(indent)\(advice)") }
         }
-        lines += ["", conclusion]
-        return lines.joined(separator: "\n")
+        return (lines + ["", conclusion]).joined(separator: "\n")
     }
 
-    /// Whether it is genuine, and whether it is acceptable: two questions.
+    /// Genuineness and acceptability are two questions.
     private var conclusion: String {
         if verdict.accepted { return "Genuine and accepted." }
         let failed = verdict.failures.map(\.check).joined(separator: ", ")
         return verdict.genuine ? "Genuine, but refused: \(failed)." : "Not proven to be genuine: \(failed)."
     }
 
-    /// One object: `genuine`, `accepted`, `checks`, and `claims` when there are any.
-    package func json() throws -> String {
+    /// One object: `genuine`, `accepted`, `checks`, and `claims` if there are any.
+    private func json() throws -> String {
         struct Document: Encodable {
             let subject: String
             let genuine, accepted: Bool
             let claims: [String: String]?
             let checks: [VerdictRecord.Check]
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let document = Document(
-            subject: title, genuine: verdict.genuine, accepted: verdict.accepted,
-            claims: claims.isEmpty ? nil : Dictionary(uniqueKeysWithValues: claims.map { ($0.name, $0.value) }),
-            checks: verdict.checks)
-        return String(decoding: try encoder.encode(document), as: UTF8.self)
-    }
-}
-
-extension String {
-    /// Filled up with blanks, or cut, to that many characters.
-    fileprivate func padded(to width: Int) -> String {
-        prefix(width) + String(repeating: " ", count: max(0, width - count))
+        return try Commands.text(
+            ofJSON: Document(
+                subject: title, genuine: verdict.genuine, accepted: verdict.accepted,
+                claims: claims.isEmpty ? nil : Dictionary(uniqueKeysWithValues: claims), checks: verdict.checks))
     }
 }

@@ -8,31 +8,31 @@ import Installation
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Check evidence in files, without a server.",
-        discussion: "Exits with 0 when it is accepted, 1 when it is refused, and 2 when an input cannot be used.",
+        discussion: "Exits with 0 if it is accepted, 1 if it is refused, and 2 if an input cannot be used.",
         subcommands: [SNP.self, SEV.self])
 
     struct SNP: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Check an SEV-SNP attestation report.",
-            discussion: "What is not given is not checked, but for the policy, VMPL and firmware, which have defaults.")
+            discussion: "Only given values are checked, except for policy, VMPL and firmware, which have defaults.")
 
         @OptionGroup var common: Common
         @Option(help: "The report: 1,184 bytes, or hex.") var report: String
-        @Option(help: "The VCEK or VLEK, DER or PEM; may hold its chain too.") var vcek: String?
-        @Option(help: "A folder with certificates: the ARK and ASK, and keys.") var certs: [String] = []
-        @Option(help: "The launch measurement that is expected, 96 hex digits.") var measurement: String?
-        @Option(help: "The report data that is expected, 128 hex digits.") var reportData: String?
+        @Option(help: "The VCEK or VLEK, DER or PEM, with its chain or without.") var vcek: String?
+        @Option(help: "A folder of certificates: ARK, ASK and keys.") var certs: [String] = []
+        @Option(help: "The expected launch measurement, 96 hex digits.") var measurement: String?
+        @Option(help: "The expected report data, 128 hex digits.") var reportData: String?
         @Option(help: "The widest guest policy to accept, e.g. 0x30000.") var policy = "0x30000"
-        @Option(help: "The privilege level that is expected.") var vmpl: UInt32 = 0
-        @Option(help: "The least TCB to accept, e.g. 03.00.20.209.") var minimumTcb: String?
+        @Option(help: "The expected privilege level.") var vmpl: UInt32 = 0
+        @Option(help: "The minimum TCB, e.g. 03.00.20.209.") var minimumTcb: String?
         @Option(help: "Mitigations that must be in force, bits in hex, e.g. 0x1.") var minimumMitigations: String?
         @Option(help: "A cloud provider whose VLEK may have signed the report. May be repeated.") var cspId: [String] =
             []
-        @Flag(help: "Leave what the host ran when the guest was launched out of the two minimums.")
+        @Flag(help: "Do not apply the two minimums to the host's state at the guest's launch.")
         var ignoreLaunch = false
         @Flag(help: "Accept a guest that its host may debug, if --policy allows it.") var allowDebug = false
         @Flag(help: "Accept a migration agent, if --policy allows it.") var allowMigrationAgent = false
-        @Flag(help: "Accept firmware that is not committed.") var allowProvisionalFirmware = false
+        @Flag(help: "Accept uncommitted firmware.") var allowProvisionalFirmware = false
 
         func run() async throws {
             let found = try await common.reading {
@@ -88,10 +88,10 @@ struct VerifyCommand: AsyncParsableCommand {
     struct SEV: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Check an SEV platform's certificates.",
-            discussion: "They are found by what they say they are; files may be named anything.")
+            discussion: "Certificates are recognised by their contents; files may have any name.")
 
         @OptionGroup var common: Common
-        @Option(help: "A folder of .cert files, or a file (what sevctl export --full writes too). May be repeated.")
+        @Option(help: "A folder of .cert files, or a file (also of sevctl export --full). May be repeated.")
         var chain: [String]
 
         func run() async throws {
@@ -102,9 +102,10 @@ struct VerifyCommand: AsyncParsableCommand {
         }
     }
 
-    /// What both have.
+    /// Options of both.
     struct Common: ParsableArguments {
-        @Option(help: "When the certificates must be valid, e.g. 2025-06-01T00:00:00Z (default: now).") var at: String?
+        @Option(help: "The time at which certificates must be valid, e.g. 2025-06-01T00:00:00Z (default: now).")
+        var at: String?
         @Flag(help: "Print JSON.") var json = false
         @Option(help: "A JSON file with roots of simulated hardware to trust.") var trustSimulatedRoot: String?
 
@@ -120,7 +121,7 @@ struct VerifyCommand: AsyncParsableCommand {
             return try Anchors.vendors.trusting(SimulatedRoots(file: trustSimulatedRoot))
         }
 
-        /// Exits with 2 when an input cannot be used.
+        /// Exits with 2 if an input cannot be used.
         func reading<T>(_ body: () async throws -> T) async throws -> T {
             do {
                 return try await body()
@@ -131,8 +132,7 @@ struct VerifyCommand: AsyncParsableCommand {
         }
 
         func conclude(_ verdict: Verdict, _ title: String, claims: ReportSummary? = nil) throws {
-            try Commands.conclude(
-                VerdictTable(verdict, title: title, claims: claims), isAccepted: verdict.isAccepted, json: json)
+            try VerdictTable(VerdictRecord(verdict), title: title, claims: claims).conclude(json: json)
         }
     }
 }

@@ -16,7 +16,7 @@ struct WorkloadCommand: AsyncParsableCommand {
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Register a workload.",
-            discussion: "The secret comes from --secret-file, or from standard input. One line end after it is dropped."
+            discussion: "The secret comes from --secret-file, or from standard input. A final line end is removed."
         )
 
         @OptionGroup var target: Target
@@ -25,17 +25,18 @@ struct WorkloadCommand: AsyncParsableCommand {
         var measurement: String?
         @OptionalGroup var measured: MeasuredInstead?
         @Option(help: "The TEE configuration, as JSON.") var teeConfig: String?
-        @Option(help: "The policy that says what its guests must be, in place of a measurement.") var policy: String?
+        @Option(help: "The policy that its guests must meet, instead of a measurement.") var policy: String?
         @Option(help: "A file with the secret; - is standard input.") var secretFile = "-"
-        @Flag(help: "Replace the workload if it is registered.") var replace = false
+        @Flag(help: "Replace a registered workload.") var replace = false
 
         func validate() throws {
             guard [measurement != nil, measured != nil, policy != nil].filter(\.self).count == 1 else {
                 throw ValidationError(
-                    "give --measurement, or --measure snp and what the guest is made of, or --policy and its name")
+                    "give --measurement, or --measure snp with its options, or --policy with a name")
             }
             guard policy == nil || teeConfig == nil else {
-                throw ValidationError("with --policy the policy says what --tee-config would: leave it out")
+                throw ValidationError(
+                    "--tee-config goes with a measurement: leave it out, the policy has its own rules")
             }
         }
 
@@ -44,11 +45,10 @@ struct WorkloadCommand: AsyncParsableCommand {
                 if let policy { .policy(policy) } else {
                     .measurement(try measurement ?? measuredDigest(), configuration: teeConfig ?? "")
                 }
-            // More than any guest can receive is refused by the registration itself.
+            // More than any guest can receive, so that the registration itself refuses it.
             let secret = try InputFile.secret(secretFile, atMost: 1 << 20, droppingLineEnd: true)
             let workload = try await target.open(create: true) {
-                try await $0.register(
-                    NewWorkload(id: id, launch: launch, secret: secret), replacing: replace)
+                try await $0.register(NewWorkload(id: id, launch: launch, secret: secret), replacing: replace)
             }
             for warning in workload.warnings ?? [] { tell("Warning: \(warning)") }
             print("Registered \(id).")
@@ -70,7 +70,7 @@ struct WorkloadCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the workloads.")
 
         @OptionGroup var target: Target
-        @Option(help: "Only those whose id holds this.") var search = ""
+        @Option(help: "Only workloads whose id contains this.") var search = ""
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
@@ -107,7 +107,7 @@ struct WorkloadCommand: AsyncParsableCommand {
 
     struct Disable: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Let a workload's guests get nothing, until it is enabled again.")
+            abstract: "Stop releasing a workload's secret.")
 
         @OptionGroup var target: Target
         @Argument(help: "The workload's id.") var id: String
@@ -119,7 +119,7 @@ struct WorkloadCommand: AsyncParsableCommand {
     }
 
     struct Enable: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Let a workload's guests get their secret again.")
+        static let configuration = CommandConfiguration(abstract: "Release a workload's secret again.")
 
         @OptionGroup var target: Target
         @Argument(help: "The workload's id.") var id: String
@@ -132,27 +132,25 @@ struct WorkloadCommand: AsyncParsableCommand {
 
     struct Test: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Hold recorded evidence against a workload. Nothing is released.",
+            abstract: "Evaluate a workload's requirements with recorded evidence. Nothing is released.",
             discussion: """
-                The evidence is a report (1,184 bytes or hex) or the body of a guest's POST /attest. Whether it is fresh \
-                is not looked at. Exits with 0 when it is accepted, 1 when it is refused.
+                The evidence is a report (1,184 bytes or hex) or the body of a guest's POST /attest. Its freshness is not \
+                checked. Exits with 0 if it is accepted, 1 if it is refused.
                 """)
 
         @OptionGroup var target: Target
         @Argument(help: "The workload's id.") var id: String
         @Option(help: "The file with the evidence.") var evidence: String
-        @Option(help: "A file with certificates that go with it, PEM or DER. May be repeated.") var vcek: [String] = []
+        @Option(help: "A file with certificates for it, PEM or DER. May be repeated.") var vcek: [String] = []
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
             let more = try vcek.flatMap { try Certificate.read(file: try InputFile.evidence($0)) }
             let recorded = try RecordedEvidence(try InputFile.evidence(evidence), certificates: more)
-            let verdict = try await target.open {
-                try await $0.appraise(recorded, against: .workload(id))
-            }
-            let table = VerdictTable(
-                verdict, title: "Evidence against \(id)", claims: ReportSummary(recorded.evidence.report))
-            try conclude(table, isAccepted: verdict.accepted, json: json)
+            let verdict = try await target.open { try await $0.appraise(recorded, against: .workload(id)) }
+            try VerdictTable(
+                verdict, title: "Evidence against \(id)", claims: ReportSummary(recorded.evidence.report)
+            ).conclude(json: json)
         }
     }
 

@@ -1,8 +1,8 @@
 package import Broker
 package import Endorsements
 
-/// A broker over an opened data folder, as the settings say: what a server serves, what a command works on beside one, and
-/// what tests ask. Nothing else puts a broker together.
+/// A broker over an opened data folder, for a server, a command and tests alike. It is the only place that assembles a
+/// broker.
 package struct BrokerAssembly: Sendable {
     package let settings: Settings
     package let folder: DataFolder
@@ -12,11 +12,11 @@ package struct BrokerAssembly: Sendable {
     package var store: any ServerStore { folder.store }
 
     /// - Parameters:
-    ///   - vendors: are asked for documents that are not at hand.
-    ///   - agent: decides where a policy says so.
+    ///   - vendors: the services for documents that are not at hand.
+    ///   - agent: the agent that policies may ask.
     ///   - hasRoom: whether the disk has room for rows of guests.
-    ///   - observe: is told what the broker does.
-    ///   - observeEndorsements: is told where certificates come from.
+    ///   - observe: called with the broker's events.
+    ///   - observeEndorsements: called with the events of certificates.
     package init(
         _ settings: Settings, _ folder: DataFolder, vendors: [VendorService] = [],
         asking agent: (any PolicyAgent)? = nil, hasRoom: @escaping @Sendable () -> Bool = { true },
@@ -36,31 +36,31 @@ package struct BrokerAssembly: Sendable {
             reportingTo: observe)
     }
 
-    /// Opens the data folder of these settings, for a command.
+    /// Opens the settings' data folder, for a command.
     ///
-    /// - Parameter create: whether to make it when it is not there.
+    /// - Parameter create: whether to create a missing folder.
     /// - Throws: ``InvalidSetting``.
     package init(opening settings: Settings, create: Bool = true) async throws {
         try self.init(settings, try await DataFolder(settings, create: create))
     }
 
-    /// The key that signs checkpoints, made when there is none.
+    /// The signing key for checkpoints, made if it does not exist.
     @Sendable package func checkpointKey() async throws -> CheckpointKey {
         try await Trail.key(folder.keys, folder.store)
     }
 }
 
 extension Settings {
-    /// Those who may be asked for documents.
+    /// The vendors that may be asked for documents.
     ///
-    /// - Parameter observe: is told how each fares.
+    /// - Parameter observe: called after each request with its outcome.
     package func vendors(
         reportingTo observe: @escaping @Sendable (VendorExchange) -> Void = { _ in }
     ) -> [VendorService] {
         keyDistribution.map { [VendorService(client: client, configuration: $0, reportingTo: observe)] } ?? []
     }
 
-    /// Where documents come from.
+    /// The sources of documents.
     func library(
         over cache: any EndorsementStore, asking vendors: [VendorService] = [],
         reportingTo observe: @escaping @Sendable (EndorsementEvent) -> Void = { _ in }

@@ -3,8 +3,8 @@ import FoundationEssentials
 import Lifecycle
 import Logging
 
-/// About once an hour: asks for vendors' documents that end soon. Servers that share a database do so at different times, so that
-/// the first to come asks and the others find what it kept.
+/// Renews vendors' documents that end soon, about once an hour. Servers that share a database do so at different times, so
+/// that one fetches and the others find the result.
 struct EndorsementRenewal: Service {
     let endorsements: EndorsementKeeper
     let logger: Logger
@@ -17,7 +17,7 @@ struct EndorsementRenewal: Service {
                     logger.error("Certificates could not be renewed.", metadata: ["error": "\(error)"])
                 }
             }
-            // A vendor that is slow does not hold up the server's stop: what it still sends is left.
+            // A slow vendor must not delay the server's stop.
             let watch = Task {
                 await stop.wait()
                 pass.cancel()

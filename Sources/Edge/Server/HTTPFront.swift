@@ -25,27 +25,14 @@ struct ListeningSockets: Sendable {
 
 /// The service that runs the HTTP server on its sockets.
 struct HTTPFront: Service {
-    private let server: HTTP1Server
-    private let sockets: ListeningSockets
-    private let isSecure: Bool
-    private let stopTimeout: Duration
-    private let manager: ServiceManager?
-    private let logger: Logger
+    let server: HTTP1Server
+    let sockets: ListeningSockets
+    let isSecure: Bool
+    let stopTimeout: Duration
+    let manager: ServiceManager?
+    let logger: Logger
     /// Called with each address once it is served.
-    private let onListening: @Sendable (Settings.Address) async -> Void
-
-    init(
-        _ server: HTTP1Server, on sockets: ListeningSockets, isSecure: Bool, stopTimeout: Duration,
-        manager: ServiceManager?, logger: Logger, onListening: @escaping @Sendable (Settings.Address) async -> Void
-    ) {
-        self.server = server
-        self.sockets = sockets
-        self.isSecure = isSecure
-        self.stopTimeout = stopTimeout
-        self.manager = manager
-        self.logger = logger
-        self.onListening = onListening
-    }
+    let onListening: @Sendable (Settings.Address) async -> Void
 
     func run(until stop: StopRequest) async throws {
         try server.start(sockets.all + sockets.guests)

@@ -47,10 +47,7 @@ package struct KBSServer: Sendable {
         defer { signals.end() }
         logger.info(
             "This is swift-kbs \(Build.version).",
-            metadata: Dictionary(
-                RunningLibraries.current.fields.map { ($0.name, "\($0.value)") },
-                uniquingKeysWith: { first, _ in first }
-            ))
+            metadata: RunningLibraries.current.fields.mapValues { "\($0)" })
         let variables = LibraryVariables.present(in: environment)
         if !variables.isEmpty {
             logger.notice(
@@ -69,8 +66,7 @@ package struct KBSServer: Sendable {
         do { try Folder.make(settings.dataFolder.filePath) } catch {
             throw InvalidSetting("the data folder \(error.description)")
         }
-        let lock = try ServingLock(
-            settings.dataFolder, address: sockets.names)
+        let lock = try ServingLock(settings.dataFolder, address: sockets.names)
         defer { withExtendedLifetime(lock) {} }
         let folder = try await DataFolder(settings, migrates: settings.storage.migrates)
         let result: Result<Void, any Error>

@@ -132,7 +132,8 @@ struct ServerParts: Sendable {
             return await (isGuests ? guests : all).respond(to: request)
         }
         return HTTPFront(
-            server, on: sockets, isSecure: tls != nil, stopTimeout: .seconds(settings.stopTimeout), manager: manager,
+            server: server, sockets: sockets, isSecure: tls != nil, stopTimeout: .seconds(settings.stopTimeout),
+            manager: manager,
             logger: loggers[.kbs], onListening: onListening)
     }
 
@@ -189,9 +190,7 @@ struct ServerParts: Sendable {
                 version: Build.version, started: started, workloads: try await store.countWorkloads(),
                 resources: try await store.countResources(), sessions: try await store.countSessions(at: Date()),
                 head: try await store.auditHead(),
-                libraries: Dictionary(
-                    RunningLibraries.current.fields.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
-                replacedFiles: MappedFiles()?.replaced ?? [])
+                libraries: RunningLibraries.current.fields, replacedFiles: MappedFiles()?.replaced ?? [])
         }
     }
 

@@ -6,23 +6,24 @@ import LaunchDigest
 
 struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "measure", abstract: "Compute launch digests from what a guest is made of.",
+        commandName: "measure", abstract: "Compute launch digests from a guest's firmware, kernel and settings.",
         discussion: """
-            Nothing is started, and no server is asked but for --reference. docs/measure.md says what goes into a digest, and what to look at \
-            when a guest shows another.
+            Nothing is started, and only --reference uses a server. docs/measure.md lists the inputs of a digest, and the \
+            causes of a mismatch.
             """,
         subcommands: [SNP.self, SEVES.self, SEV.self, Diff.self])
 
     struct SNP: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "snp", abstract: "Launch digests of SEV-SNP guests: their reports' measurement.",
-            discussion: "One for each combination of what may be a list.")
+            discussion: "One for each combination of the listed values.")
 
         @OptionGroup var snp: MeasuredSNP
         @OptionGroup var output: MeasureOutput
         @Option(
             help: ArgumentHelp(
-                "Keep the digests as the reference values of this name, in place of those there.", valueName: "name"))
+                "Store the digests as the set of reference values with this name, replacing its values.",
+                valueName: "name"))
         var reference: String?
         @OptionGroup var target: Target
 
@@ -41,7 +42,7 @@ struct MeasureCommand: AsyncParsableCommand {
     struct SEVES: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "sev-es", abstract: "Launch digests of SEV-ES guests.",
-            discussion: "One for each combination of what may be a list.")
+            discussion: "One for each combination of the listed values.")
 
         @OptionGroup var guest: MeasuredGuest
         @OptionGroup var vcpus: MeasuredVCPUs
@@ -57,7 +58,7 @@ struct MeasureCommand: AsyncParsableCommand {
     struct SEV: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "sev", abstract: "The launch digest of an SEV guest.",
-            discussion: "Only with libkrun, which puts it into the guest's memory, the number of vCPUs counts.")
+            discussion: "It depends on the number of vCPUs only with libkrun, which writes it into the guest's memory.")
 
         @OptionGroup var guest: MeasuredGuest
         @Option(help: ArgumentHelp("libkrun: numbers of vCPUs, e.g. 1,2,4.", valueName: "list"))
@@ -78,17 +79,17 @@ struct MeasureCommand: AsyncParsableCommand {
 
     struct Diff: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "diff", abstract: "Show where two launch digests part, and what differs there.",
+            commandName: "diff", abstract: "Show where two launch digests diverge, and the differing inputs.",
             discussion: """
-                Files are what --explain --json writes. Exits with 0 when the digests are the same, 1 when they differ, \
-                and 2 when a file cannot be used.
+                The files are the output of --explain --json. Exits with 0 if the digests are the same, 1 if they differ, \
+                and 2 if a file cannot be used.
                 """)
 
         @Argument(help: "A file.") var a: String
-        @Argument(help: "Another, or the same with other digests.") var b: String
-        @Option(help: ArgumentHelp("Which digest in the first, by its first digits.", valueName: "digits"))
+        @Argument(help: "Another file, or the same one with other digests.") var b: String
+        @Option(help: ArgumentHelp("The digest in the first file, by its first digits.", valueName: "digits"))
         var digestA: String?
-        @Option(help: ArgumentHelp("Which digest in the second.", valueName: "digits")) var digestB: String?
+        @Option(help: ArgumentHelp("The digest in the second file.", valueName: "digits")) var digestB: String?
 
         func run() async throws {
             let (first, second): (LaunchDigestDocument, LaunchDigestDocument)

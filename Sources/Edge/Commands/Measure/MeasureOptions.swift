@@ -4,13 +4,13 @@ import Crypto
 import Files
 public import LaunchDigest
 
-/// Values with commas between them.
+/// A list of values with commas between them.
 struct CommaSeparated<Element: ExpressibleByArgument & Hashable>: ExpressibleByArgument {
     let values: [Element]
 
     init(_ values: [Element]) { self.values = values }
 
-    /// One that stands twice counts once.
+    /// Repeated values count once.
     init?(argument: String) {
         var values: [Element] = []
         for word in argument.split(separator: ",", omittingEmptySubsequences: false) {
@@ -22,7 +22,7 @@ struct CommaSeparated<Element: ExpressibleByArgument & Hashable>: ExpressibleByA
 
     var defaultValueDescription: String { values.map(\.defaultValueDescription).joined(separator: ",") }
 
-    /// Of the elements: a list of one is one of them.
+    /// The values of an element: each is a list of one.
     static var allValueStrings: [String] { Element.allValueStrings }
 }
 
@@ -46,17 +46,17 @@ struct Number: ExpressibleByArgument, Hashable {
 extension VMM: ExpressibleByArgument {}
 extension VMSAForm: ExpressibleByArgument {}
 
-/// What a host loads, and which host.
+/// The files and the VMM of a guest.
 struct MeasuredGuest: ParsableArguments {
-    @Option(help: ArgumentHelp("The OVMF image that the host loads, whole; libkrun: its qboot.", valueName: "file"))
+    @Option(help: ArgumentHelp("The complete OVMF image that the host loads; libkrun: its qboot.", valueName: "file"))
     var firmware: String
-    @Option(help: ArgumentHelp("The kernel, of a guest that QEMU starts with one.", valueName: "file"))
+    @Option(help: ArgumentHelp("The kernel, if QEMU loads it.", valueName: "file"))
     var kernel: String?
-    @Option(help: ArgumentHelp("The initrd beside it.", valueName: "file")) var initrd: String?
-    @Option(help: ArgumentHelp("The kernel's command line, to the last space.", valueName: "text")) var append: String?
-    @Option(help: "What starts the guest.") var vmm = VMM.qemu
+    @Option(help: ArgumentHelp("The initrd, if QEMU loads it.", valueName: "file")) var initrd: String?
+    @Option(help: ArgumentHelp("The kernel's exact command line.", valueName: "text")) var append: String?
+    @Option(help: "The VMM.") var vmm = VMM.qemu
     @Option(help: ArgumentHelp("libkrun: the guest's memory in MiB.", valueName: "MiB")) var memory: Int?
-    @Option(help: ArgumentHelp("libkrun: where the kernel is loaded, if not at 0x1000000.", valueName: "address"))
+    @Option(help: ArgumentHelp("libkrun: the kernel's load address, if not 0x1000000.", valueName: "address"))
     var kernelAddress: Number?
 
     func validate() throws {
@@ -83,13 +83,13 @@ struct MeasuredGuest: ParsableArguments {
         guard vmm == .krun || (memory == nil && kernelAddress == nil) else {
             throw ValidationError("--memory and --kernel-address go with --vmm krun")
         }
-        // Bytes that were not UTF-8 are this character by now.
+        // Bytes that are not UTF-8 were replaced by this character.
         guard append?.unicodeScalars.contains("\u{FFFD}") != true else {
-            throw ValidationError("--append is not UTF-8, and its bytes are not known")
+            throw ValidationError("--append is not UTF-8, so its exact bytes are not known")
         }
     }
 
-    /// With the files read and hashed.
+    /// Reads and hashes the files.
     func calculator(_ technology: SEVTechnology) throws -> LaunchCalculator {
         if vmm == .krun {
             return LaunchCalculator(
@@ -107,7 +107,7 @@ struct MeasuredGuest: ParsableArguments {
         return try LaunchCalculator(technology, firmware: image, kernel: hashes, vmm: vmm)
     }
 
-    /// Digests as they are written, with the files' names.
+    /// The digests' documents, with the files' names.
     func documents(_ digests: [LaunchDigest], explained: Bool = false) -> [LaunchDigestDocument] {
         func name(_ path: String?) -> String? { path?.split(separator: "/").last.map(String.init) }
         return digests.map { digest in
@@ -119,10 +119,10 @@ struct MeasuredGuest: ParsableArguments {
         }
     }
 
-    /// Longer kernels and initrds no guest has.
+    /// Longest kernel or initrd, in bytes.
     private static let longest = 4 << 30
 
-    /// In parts: an initrd may be long.
+    /// Hashes a file in parts: an initrd may be long.
     private func measured(_ path: String) throws -> MeasuredFile {
         let file = try OpenFile(path)
         var (hash, size) = (SHA256(), 0)
@@ -138,20 +138,21 @@ struct MeasuredGuest: ParsableArguments {
     }
 }
 
-/// How many vCPUs, and of which type.
+/// The numbers and types of vCPUs.
 struct MeasuredVCPUs: ParsableArguments {
     @Option(help: ArgumentHelp("Numbers of vCPUs, e.g. 1,2,4,8.", valueName: "list")) var vcpus: CommaSeparated<Int>
-    @Option(help: ArgumentHelp("QEMU: the model behind -cpu, e.g. EPYC-v4; a list.", valueName: "model"))
+    @Option(help: ArgumentHelp("QEMU: the model given to -cpu, e.g. EPYC-v4; a list.", valueName: "model"))
     var cpu: CommaSeparated<String>?
     @Option(help: ArgumentHelp("The same as a CPUID signature, e.g. 0xa00f11; a list.", valueName: "number"))
     var cpuSignature: CommaSeparated<Number>?
     @Option(help: "The same as numbers: the family, e.g. 25.") var family: Int?
     @Option(help: "The model, e.g. 1.") var model: Int?
     @Option(help: "The stepping, e.g. 1.") var stepping: Int?
-    @Option(help: ArgumentHelp("What hosts write into VMSAs; a list. Otherwise what is usual.", valueName: "form"))
+    @Option(
+        help: ArgumentHelp("The form of the hosts' VMSAs; a list (default: the VMM's most common).", valueName: "form"))
     var vmsa: CommaSeparated<VMSAForm>?
 
-    /// One for each combination.
+    /// The settings for each combination.
     func settings(_ guest: MeasuredGuest) throws -> [GuestSettings] {
         let forms = vmsa?.values.map(Optional.some) ?? [nil]
         return try types(guest.vmm).flatMap { type in
@@ -174,8 +175,7 @@ struct MeasuredVCPUs: ParsableArguments {
         }
         guard ways == 1 else {
             throw ValidationError(
-                "say once which CPU type QEMU shows to the guest: --cpu, --cpu-signature, or --family, --model and "
-                    + "--stepping")
+                "give the CPU type once: --cpu, --cpu-signature, or --family, --model and --stepping")
         }
         if let cpu { return try cpu.values.map(named) }
         if let cpuSignature {
@@ -205,16 +205,16 @@ struct MeasuredVCPUs: ParsableArguments {
     }
 }
 
-/// An SEV-SNP guest: everything that its digests depend on.
+/// All inputs of an SEV-SNP guest's digests.
 struct MeasuredSNP: ParsableArguments {
     @OptionGroup var guest: MeasuredGuest
     @OptionGroup var vcpus: MeasuredVCPUs
     @Option(help: ArgumentHelp("SEV_FEATURES, as bits; a list.", valueName: "bits"))
     var guestFeatures = CommaSeparated([Number(0x1)])
-    @Option(help: ArgumentHelp("Where the host puts VMSAs, if not where KVM does.", valueName: "address"))
+    @Option(help: ArgumentHelp("The VMSAs' address, if not KVM's.", valueName: "address"))
     var vmsaAddress: Number?
 
-    /// One for each combination of what may be a list.
+    /// A document for each combination of the listed values.
     func documents(explained: Bool = false) throws -> [LaunchDigestDocument] {
         let all = try vcpus.settings(guest)
         let calculator = try guest.calculator(.snp)
@@ -231,7 +231,7 @@ struct MeasuredSNP: ParsableArguments {
     }
 }
 
-/// What a guest is made of, where its digests are asked for.
+/// `--measure` and its options: digests that are computed where a command needs them.
 struct MeasuredInstead: ParsableArguments {
     enum Technology: String, CaseIterable, ExpressibleByArgument { case snp }
 

@@ -3,10 +3,10 @@ import Bytes
 import Formats
 import LaunchDigest
 
-/// How digests are printed.
+/// The printed form of digests.
 struct MeasureOutput: ParsableArguments {
     @Flag(help: "Print JSON.") var json = false
-    @Flag(help: "Show each region of memory and what it makes of the digest.") var explain = false
+    @Flag(help: "Show each region of memory and the digest after it.") var explain = false
 
     func print(_ documents: [LaunchDigestDocument]) throws {
         if json { return try printJSON(documents) }
@@ -18,7 +18,7 @@ struct MeasureOutput: ParsableArguments {
         }
     }
 
-    /// With a column for each setting that guests of this kind have.
+    /// A table with a column for each setting of these guests.
     private static func table(_ documents: [LaunchDigestDocument]) -> [[String]] {
         let settings = documents.map(\.settings)
         let names = settings.first?.map(\.name) ?? []
@@ -27,7 +27,7 @@ struct MeasureOutput: ParsableArguments {
 }
 
 extension LaunchDigestDocument {
-    /// What the digest stands for beside the files, in the field's words; the same names for all digests of a run.
+    /// The digest's inputs beside the files; the same names for all digests of a run.
     var settings: [(name: String, value: String)] {
         [
             ("vcpus", vcpus.map(String.init)), ("cpu", cpu ?? cpuSignature), ("guest-features", guestFeatures),
@@ -35,7 +35,7 @@ extension LaunchDigestDocument {
         ].compactMap { name, value in value.map { (name, shown($0)) } }
     }
 
-    /// The same in a line.
+    /// The technology and ``settings`` in one line.
     var summary: String {
         let words = settings.map { "\($0.name) \($0.value)" }
         return ([shown(technology)] + words).joined(separator: ", ")
@@ -53,12 +53,12 @@ extension LaunchDigestDocument {
     }
 }
 
-/// Text as it is, if a terminal can show it; otherwise quoted and escaped.
+/// Printable text unchanged, other text quoted and escaped.
 func shown(_ text: String) -> String {
     text.utf8.allSatisfy { (0x20..<0x7F).contains($0) } ? text : JSONString.quoted(text)
 }
 
-/// Two digests side by side.
+/// The printed comparison of two digests.
 struct ComparisonText {
     private let a: LaunchDigestDocument
     private let b: LaunchDigestDocument
@@ -100,7 +100,7 @@ struct ComparisonText {
 
     private func lines(_ differences: [LaunchDigestComparison.Difference]) -> [String] {
         differences.flatMap { difference in
-            // Its spaces count.
+            // Spaces in a command line count.
             let isText = difference.name == "command_line"
             let values = [("a", difference.a), ("b", difference.b)].map { side, value in
                 "    \(side)  " + (value.map { isText ? JSONString.quoted($0) : shown($0) } ?? "-")

@@ -10,18 +10,18 @@ extension ReferenceCommand {
         static let configuration = CommandConfiguration(
             abstract: "Add values to a set of reference values.",
             discussion: """
-                They come from a file, are computed (--measure snp), or are what a guest showed that was seen \
-                (--from-attempt). A set that is not there is made.
+                They come from a file, are computed (--measure snp), or are taken from a guest's evidence \
+                (--from-attempt). A missing set is created.
                 """)
 
         @OptionGroup var target: Target
         @Argument(help: "The set's name.") var name: String
         @OptionGroup var input: ReferenceInput
-        @Option(help: ArgumentHelp("Take what the guest of this attempt showed.", valueName: "number"))
+        @Option(help: ArgumentHelp("Take the value from the evidence of this attempt.", valueName: "number"))
         var fromAttempt: Int64?
-        @Option(help: "What is taken of it, e.g. measurement, id_key, host_data.")
+        @Option(help: "The kind of that value, e.g. measurement, id_key, host_data.")
         var kind = ReferenceValueSet.Kind.measurement
-        @Flag(help: "Do not ask whether what the attempt shows is meant.") var yes = false
+        @Flag(help: "Do not ask for confirmation of the attempt's value.") var yes = false
 
         func validate() throws {
             guard fromAttempt == nil || input.isEmpty else {
@@ -43,31 +43,30 @@ extension ReferenceCommand {
             let seen = SeenGuest(try await administrator.attempt(id), kind)
             printLines(seen.lines)
             guard let value = seen.value else {
-                // The server says why.
+                // The server refuses with the reason.
                 return AddedReferenceValues(kind, of: id, value: nil)
             }
             guard yes || Terminal.canAsk else {
-                throw CommandFailure(
-                    "nobody is there to be asked whether this is meant: look at it, and say --yes")
+                throw CommandFailure("there is no terminal for a confirmation: check the value, and add --yes")
             }
             guard yes || Terminal.confirm("Add it to the reference values \(name)?") else { throw ExitCode(1) }
-            // What was looked at is what is taken.
+            // The confirmed value is sent, so that no other one is added.
             return AddedReferenceValues(kind, of: id, value: value)
         }
     }
 
     struct Retire: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Let reference values end.",
+            abstract: "Let reference values expire.",
             discussion: """
-                From then on they let nobody in, and guests that show them are told so. None is prolonged: set values again \
-                for that.
+                Guests that match only expired values are refused with that reason. An expiry is never postponed: set the \
+                values again for that.
                 """)
 
         @OptionGroup var target: Target
         @Argument(help: "The set's name.") var name: String
-        @Option(help: ArgumentHelp("In how long they end, e.g. 24h.", valueName: "time")) var after: TimeSpan?
-        @Flag(help: "They end at once.") var now = false
+        @Option(help: ArgumentHelp("The time until they expire, e.g. 24h.", valueName: "time")) var after: TimeSpan?
+        @Flag(help: "They expire at once.") var now = false
         @Option(help: "Only this value. May be repeated.") var value: [String] = []
         @Option(help: ArgumentHelp("The set that policies should name instead.", valueName: "name"))
         var supersededBy: String?
@@ -75,7 +74,7 @@ extension ReferenceCommand {
         func validate() throws {
             guard after == nil || !now else { throw ValidationError("--now and --after exclude each other") }
             guard after != nil || now || (supersededBy != nil && value.isEmpty) else {
-                throw ValidationError("say when the values end: --after 24h, or --now")
+                throw ValidationError("give the values' expiry: --after 24h, or --now")
             }
         }
 
@@ -89,8 +88,8 @@ extension ReferenceCommand {
 
     struct History: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show who changed a set of reference values, when, and how.",
-            discussion: "Latest first, at most 200 changes; also of a set that was removed.")
+            abstract: "Show the changes of a set of reference values, with their times and authors.",
+            discussion: "Latest first, at most 200 changes; also of a removed set.")
 
         @OptionGroup var target: Target
         @Argument(help: "The set's name.") var name: String
@@ -109,10 +108,10 @@ extension ReferenceCommand {
 
 extension ReferenceValueSet.Kind: ExpressibleByArgument {}
 
-/// What an attempt's guest was, and what would be taken of it.
+/// An attempt's guest, and the reference value in its evidence.
 private struct SeenGuest {
     let lines: [String]
-    /// In hex; nil when its evidence does not state it.
+    /// In hex; nil if genuine evidence does not state it.
     let value: String?
 
     init(_ detail: AttemptDetail, _ kind: ReferenceValueSet.Kind) {

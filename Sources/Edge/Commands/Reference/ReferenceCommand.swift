@@ -5,7 +5,7 @@ import FoundationEssentials
 
 struct ReferenceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "reference", abstract: "Keep the reference values that policies name.",
+        commandName: "reference", abstract: "Manage the reference values that policies name.",
         discussion: "docs/policies.md says how to write them. \(Target.explanation)",
         subcommands: [
             Set.self, Add.self, Retire.self, Show.self, History.self, List.self, Remove.self,
@@ -13,19 +13,18 @@ struct ReferenceCommand: AsyncParsableCommand {
 
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Set reference values, new or in place of those there.",
+            abstract: "Set a set's reference values, replacing those that it has.",
             discussion: """
-                They come from a file, or are computed (--measure snp) from what a guest is made of; then what went into each is \
-                kept with it.
+                They come from a file, or are computed (--measure snp) and stored with their inputs.
                 """)
 
         @OptionGroup var target: Target
-        @Argument(help: "The set's name; a policy writes it with an @ before it.") var name: String
+        @Argument(help: "The set's name; policies write it with an @ before it.") var name: String
         @OptionGroup var input: ReferenceInput
-        @Option(help: "Who says so, where and when: for people.") var source: String?
+        @Option(help: "The origin of the values, for people.") var source: String?
         @Option(
             help: ArgumentHelp(
-                "For how long the values that are there count on beside the new ones, e.g. 24h.", valueName: "time"))
+                "How long the present values stay valid beside the new ones, e.g. 24h.", valueName: "time"))
         var keepPrevious: TimeSpan?
 
         func run() async throws {
@@ -40,7 +39,7 @@ struct ReferenceCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show a set of reference values, and what each stands for.")
+            abstract: "Show a set of reference values with their provenance.")
 
         @OptionGroup var target: Target
         @Argument(help: "The set's name.") var name: String
@@ -76,7 +75,7 @@ struct ReferenceCommand: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Remove a set of reference values.", discussion: "One that a policy names cannot be removed.")
+            abstract: "Remove a set of reference values.", discussion: "A set that a policy names cannot be removed.")
 
         @OptionGroup var target: Target
         @Argument(help: "The set's name.") var name: String

@@ -6,14 +6,15 @@ import Installation
 import LaunchDigest
 import Release
 
-/// Where the values of a set come from, and when they count.
+/// The source of a set's values, and their validity.
 struct ReferenceInput: ParsableArguments {
-    @Argument(help: "A TOML file, or what kbs measure snp --json writes; - is standard input. Not with --measure.")
+    @Argument(help: "A TOML file, or the output of kbs measure snp --json; - is standard input. Not with --measure.")
     var file: String?
     @OptionalGroup var measured: MeasuredInstead?
-    @Option(help: ArgumentHelp("They count from then on: a day, a time with its zone, or e.g. 24h.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("The start of their validity: a day, a time with its zone, or e.g. 24h.", valueName: "time"))
     var validFrom: Moment?
-    @Option(help: ArgumentHelp("They count no longer from then on, in the same forms.", valueName: "time"))
+    @Option(help: ArgumentHelp("The end of their validity, in the same forms.", valueName: "time"))
     var expires: Moment?
 
     var isEmpty: Bool { file == nil && measured == nil && validFrom == nil && expires == nil }
@@ -32,7 +33,7 @@ struct ReferenceInput: ParsableArguments {
         case (let file?, nil):
             let text = try InputFile.text(file)
             let first = text.utf8.first { $0 > UInt8(ascii: " ") }
-            // No set in TOML begins with either.
+            // No TOML document of a set begins with these.
             guard first == UInt8(ascii: "[") || first == UInt8(ascii: "{") else {
                 return try ReferenceValueSet(toml: text, name: name)
             }
@@ -41,7 +42,7 @@ struct ReferenceInput: ParsableArguments {
             } catch let error as MalformedInput {
                 throw CommandFailure("\(file) is not what `kbs measure snp --json` writes: \(error)")
             }
-        default: throw ValidationError("Give a file, or --measure snp and what the guest is made of.")
+        default: throw ValidationError("Give a file, or --measure snp with its options.")
         }
     }
 }
@@ -68,9 +69,9 @@ struct Moment: ExpressibleByArgument {
 }
 
 extension ReferenceValueSet {
-    /// The digests with what they were computed from.
+    /// The digests with their inputs as provenance.
     ///
-    /// - Throws: a ``CommandFailure`` when no policy reads them.
+    /// - Throws: a ``CommandFailure`` for digests of a technology without policies.
     init(name: PolicyName, measured documents: [LaunchDigestDocument]) throws {
         if let other = documents.first(where: { ExactText($0.technology) != ExactText(SEVTechnology.snp.rawValue) }) {
             throw CommandFailure(
@@ -90,7 +91,7 @@ extension ReferenceValueSet {
         try ReferenceValueSet(name: name, kind: kind, values: values, source: source)
     }
 
-    /// All of them in this period.
+    /// All values with this period.
     fileprivate func with(_ period: ValidityPeriod) throws -> ReferenceValueSet {
         try ReferenceValueSet(
             name: name, kind: kind,

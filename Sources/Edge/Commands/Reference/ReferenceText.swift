@@ -3,7 +3,7 @@ import Broker
 import Formats
 import FoundationEssentials
 
-/// A set of reference values, in words.
+/// The printed form of a set of reference values.
 struct ReferenceText {
     let set: ReferenceValuesSummary
 
@@ -23,7 +23,7 @@ struct ReferenceText {
         for value in set.values {
             lines += ["", "value    \(value.value)"]
             if let period = Self.period(value) { lines.append("counts   \(period)") }
-            lines += Self.stands(value)
+            lines += Self.provenance(value)
             if let added = value.added {
                 lines.append("added    \(added.formatted(.iso8601)) by \(shown(value.by ?? "nobody"))")
             }
@@ -31,7 +31,7 @@ struct ReferenceText {
         return lines
     }
 
-    /// One change.
+    /// The printed form of a change.
     static func lines(_ change: ReferenceChangeSummary) -> [String] {
         var head = "version \(change.version), \(change.time.formatted(.iso8601)) by \(shown(change.by))"
         if !change.source.isEmpty { head += ", source \(shown(change.source))" }
@@ -40,7 +40,7 @@ struct ReferenceText {
         func tell(_ word: String, _ values: [ReferenceValueSummary], withProvenance: Bool) {
             for value in values {
                 lines.append("\(word)  \(value.value)\(period(value).map { ", \($0)" } ?? "")")
-                if withProvenance { lines += stands(value).map { "       \($0)" } }
+                if withProvenance { lines += provenance(value).map { "       \($0)" } }
             }
         }
         tell("came ", change.added, withProvenance: true)
@@ -58,8 +58,8 @@ struct ReferenceText {
         return ends.isEmpty ? nil : ends.joined(separator: " ")
     }
 
-    /// What a value stands for.
-    private static func stands(_ value: ReferenceValueSummary) -> [String] {
+    /// The provenance of a value.
+    private static func provenance(_ value: ReferenceValueSummary) -> [String] {
         guard let provenance = value.provenance else { return ["set by hand: what it stands for was not said"] }
         var lines = [provenance.origin == .computed ? "computed" : "shown by a guest"]
         if let tool = provenance.tool { lines[0] += " by \(shown(tool))" }

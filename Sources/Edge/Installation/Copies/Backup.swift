@@ -4,7 +4,7 @@ package import FoundationEssentials
 import Glibc
 package import Storage
 
-/// Copies a data folder's database while a server may work on it.
+/// Copies a data folder's database, also while a server works on it.
 ///
 /// A backup holds no master key, and making one needs none.
 package enum Backup {
@@ -12,21 +12,21 @@ package enum Backup {
         /// In bytes.
         package let size: Int
         package let summary: DatabaseSummary
-        /// What the operator should know, as a sentence.
+        /// A warning for the operator, as a sentence.
         package let warning: String?
     }
 
-    /// Writes a backup that is whole, checked and on the disk, or none.
+    /// Writes a complete and checked backup to the disk, or no file at all.
     ///
-    /// - Parameter replacing: whether there may be a file with this name.
-    /// - Throws: ``InvalidSetting`` that says what to do.
+    /// - Parameter replacing: whether an existing file is replaced.
+    /// - Throws: ``InvalidSetting`` with the remedy.
     package static func write(_ folder: URL, to file: URL, replacing: Bool) async throws -> Outcome {
         let (path, database) = (file.filePath, DataFolder.database(in: folder))
         try DataFolder.checkIsThere(folder)
         guard replacing || !DataFolder.exists(file) else {
             throw InvalidSetting("\(path) is there: choose another name, or add --force to replace it")
         }
-        // A restore would take the database away from under the copy.
+        // A restore would replace the database during the copy.
         let lock = try FolderLock.take(folder, .using)
         defer { withExtendedLifetime(lock) {} }
         let draft = "\(path).draft-\(getpid())"
@@ -45,10 +45,12 @@ package enum Backup {
         }
     }
 
-    /// - Returns: why it could not be recorded, if that is no fault.
+    /// Records the backup in the trail.
+    ///
+    /// - Returns: a warning where that is impossible by design.
     private static func record(_ database: URL, _ file: URL, isReadOnly: Bool) async throws -> String? {
         guard !isReadOnly else {
-            return "The data folder is mounted to be read only, so its trail does not say that this backup was made."
+            return "The data folder is mounted read-only, so its trail has no record of this backup."
         }
         let store = try SQLiteStore(file: database)
         defer { try? store.close() }

@@ -5,24 +5,24 @@ import Glibc
 package import MasterKeys
 package import Storage
 
-/// Makes a data folder of a backup, once everything in it has been tried.
+/// Makes a data folder from a backup, after checking that every secret in the backup can be opened.
 package enum Restore {
     package struct Outcome: Sendable {
         package let summary: DatabaseSummary
-        /// The ids of the master keys that were given, the active one first.
+        /// The ids of the master keys in use, the active one first.
         package let keys: [String]
-        /// Where the database is that was there before.
+        /// The previous database, kept beside the new one.
         package let before: URL?
     }
 
     /// - Parameters:
-    ///   - masterKeys: must open every secret in the backup.
-    ///   - replacing: whether the folder may have a database; it is kept beside the new one.
-    /// - Throws: ``InvalidSetting`` that says what to do. The folder's database is then as it was.
+    ///   - masterKeys: keys for every secret in the backup.
+    ///   - replacing: whether the folder may have a database, which is kept beside the new one.
+    /// - Throws: ``InvalidSetting`` with the remedy. The folder's database is unchanged then.
     package static func run(
-        _ file: URL, into folder: URL, masterKeys: MasterKeySources, replacing: Bool, at time: Date = Date()
+        _ file: URL, into folder: URL, masterKeys: MasterKeySources, replacing: Bool
     ) async throws -> Outcome {
-        let (path, name) = (file.filePath, folder.filePath)
+        let (path, name, time) = (file.filePath, folder.filePath, Date())
         guard DataFolder.exists(file) else { throw InvalidSetting("\(path) is not there") }
         do { try Folder.make(name) } catch { throw InvalidSetting("the data folder \(error.description)") }
         let lock = try FolderLock.take(folder, .replacing)
@@ -39,13 +39,13 @@ package enum Restore {
         let (summary, keys) = try await prepare(draft, from: file, masterKeys, folder)
         do {
             let before = try isThere ? setAside(database, at: time) : nil
-            // Signed for the database that was there: with the restored one they would tell of a trail that was cut.
+            // They were signed for the previous database: beside the restored one they would show a trail that was cut.
             let checkpoints = CheckpointFile(folder.appending(path: CheckpointFile.defaultName))
             try checkpoints.putAside(at: time)
             try File.move(draft.filePath, to: database.filePath)
             let store = try SQLiteStore(file: database)
             defer { try? store.close() }
-            // What was ended or revoked since the backup would be good again.
+            // A session that was ended since the backup would be valid again.
             _ = try await store.endSessions(.all, at: time, barring: Lifetimes().bar(at: time)) { count in
                 AuditRecord(
                     .endSession, by: .local(user: getuid()), details: ["count": "\(count)", "for": "restore"], at: time)
@@ -59,57 +59,51 @@ package enum Restore {
         }
     }
 
-    /// Makes a copy of the backup, of the newest schema, of which everything opens.
+    /// Makes a copy of the backup with the newest schema, and opens every secret in it.
     private static func prepare(
         _ draft: URL, from file: URL, _ masterKeys: MasterKeySources, _ folder: URL
     ) async throws -> (DatabaseSummary, KeyRing) {
-        let path = file.filePath
-        let summary: DatabaseSummary
         do {
             remove(draft)
-            try File.copy(path, to: draft.filePath)
-            summary = try DatabaseFile.check(draft)
-        } catch {
-            throw InvalidSetting("\(path) cannot be restored: \(error)")
-        }
-        let wanted = summary.masterKeys.keys.sorted()
-        let keys: KeyRing
-        do {
-            let reader = MasterKeyReader(masterKeys, folder: folder)
-            keys = try KeyRing { try reader.read(fresh: $0) }
-        } catch {
-            let which = wanted.isEmpty ? "" : " (\(wanted.joined(separator: ", ")))"
-            throw InvalidSetting("the backup needs its master key\(which), which it does not hold: \(error)")
-        }
-        do {
-            let store = try SQLiteStore(file: draft, manifest: Manifest(keys))
-            defer { try? store.close() }
-            let unopened = try await Resealing.unopened(with: keys, in: store)
-            guard unopened.isEmpty else {
-                let more = unopened.count > 10 ? " and \(unopened.count - 10) more" : ""
-                throw InvalidSetting(
-                    "the master keys that were given (\(keys.held.all.map(\.id).joined(separator: ", "))) do not open: "
-                        + "\(unopened.prefix(10).joined(separator: ", "))\(more). Name the right ones with keys.master "
-                        + "and keys.previous")
+            try File.copy(file.filePath, to: draft.filePath)
+            let summary = try DatabaseFile.check(draft)
+            let keys: KeyRing
+            do {
+                let reader = MasterKeyReader(masterKeys, folder: folder)
+                keys = try KeyRing { try reader.read(fresh: $0) }
+            } catch {
+                let ids = summary.masterKeys.keys.sorted()
+                let which = ids.isEmpty ? "" : " (\(ids.joined(separator: ", ")))"
+                throw InvalidSetting("the backup needs its master key\(which), which it does not hold: \(error)")
             }
+            try await checkOpens(draft, keys)
+            try DatabaseFile.settle(draft)
+            try File.synchronize(draft.filePath)
+            return (summary, keys)
         } catch let error as InvalidSetting {
             throw error
         } catch {
-            throw InvalidSetting("\(path) cannot be restored: \(error)")
+            throw InvalidSetting("\(file.filePath) cannot be restored: \(error)")
         }
-        do {
-            try DatabaseFile.settle(draft)
-            try File.synchronize(draft.filePath)
-        } catch {
-            throw InvalidSetting("\(path) cannot be restored: \(error)")
-        }
-        return (summary, keys)
     }
 
-    /// Gives the database that is there a second name, so that there is one under the first at every moment.
+    private static func checkOpens(_ draft: URL, _ keys: KeyRing) async throws {
+        let store = try SQLiteStore(file: draft, manifest: Manifest(keys))
+        defer { try? store.close() }
+        let unopened = try await Resealing.unopened(with: keys, in: store)
+        guard unopened.isEmpty else {
+            let more = unopened.count > 10 ? " and \(unopened.count - 10) more" : ""
+            throw InvalidSetting(
+                "the master keys that were given (\(keys.held.all.map(\.id).joined(separator: ", "))) do not open: "
+                    + "\(unopened.prefix(10).joined(separator: ", "))\(more). Name the right ones with keys.master "
+                    + "and keys.previous")
+        }
+    }
+
+    /// Gives the existing database a second name, so that the folder has a database at every moment.
     private static func setAside(_ database: URL, at time: Date) throws -> URL {
         let before = database.aside("before-restore", at: time)
-        // A damaged one cannot be settled; it keeps its log then, under the name that SQLite looks for.
+        // A damaged database cannot be settled: its log moves along, to the name where SQLite looks for it.
         try? DatabaseFile.settle(database)
         try File.link(database.filePath, as: before.filePath)
         for suffix in ["-wal", "-shm"] {

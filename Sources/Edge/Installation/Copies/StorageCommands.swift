@@ -5,9 +5,9 @@ package import FoundationEssentials
 package import PostgreSQL
 package import Storage
 
-/// What `kbs migrate` and `kbs storage copy` do.
+/// The work of `kbs migrate` and `kbs storage`.
 package enum StorageCommands {
-    /// Brings a PostgreSQL database's schema up to date, or makes it.
+    /// Creates a PostgreSQL database's schema, or brings it up to date.
     ///
     /// - Throws: ``InvalidSetting``.
     package static func migrate(_ settings: Settings) async throws {
@@ -44,15 +44,12 @@ package enum StorageCommands {
         }
     }
 
-    /// Copies a whole database into an empty one, and compares the two.
+    /// Copies a database into an empty one, and compares the two. The operator moves the master key.
     ///
-    /// The master key does not go along: it is for the operator to carry.
-    ///
-    /// - Parameter isSnapshot: whether servers may go on with a PostgreSQL source.
+    /// - Parameter isSnapshot: whether servers may continue on a PostgreSQL source.
     /// - Throws: ``InvalidSetting``.
     package static func copy(
-        from source: Location, to target: Location, isSnapshot: Bool,
-        reporting report: @escaping @Sendable (String) -> Void = { _ in }
+        from source: Location, to target: Location, isSnapshot: Bool
     ) async throws -> StorageCopy.Outcome {
         let (from, fromLock) = try end(source, isTarget: false)
         let isMade =
@@ -60,18 +57,11 @@ package enum StorageCommands {
         let (to, toLock) = try end(target, isTarget: true)
         defer { withExtendedLifetime((fromLock, toLock)) {} }
         do {
-            let outcome = try await StorageCopy.run(from: from, to: to, isSnapshot: isSnapshot, reporting: report)
-            let store = try await open(to)
-            do {
-                try await store.recordLocally(.copyStorage, ["from": "\(from)"])
-            } catch {
-                try? await store.close()
-                throw error
-            }
-            try await store.close()
+            let outcome = try await StorageCopy.run(from: from, to: to, isSnapshot: isSnapshot)
+            try await open(to).closing { try await $0.recordLocally(.copyStorage, ["from": "\(from)"]) }
             return outcome
         } catch {
-            // An empty database would pass for an installation without workloads.
+            // An empty database would look like an installation without workloads.
             if isMade, case .sqlite(let file) = to {
                 for suffix in ["", "-wal", "-shm"] { _ = try? File.remove(file.filePath + suffix) }
             }
@@ -79,25 +69,20 @@ package enum StorageCommands {
         }
     }
 
-    /// What `kbs storage accept` does: shows what is not as a key broker left it, and believes it.
+    /// Finds rows that contradict the manifest, and accepts them into it.
     ///
-    /// - Parameter isSure: whether to believe it.
-    /// - Returns: what was found.
+    /// - Parameter isSure: whether to accept them.
+    /// - Returns: a sentence for each.
     package static func accept(_ settings: Settings, isSure: Bool) async throws -> [String] {
-        let folder = try await DataFolder(settings, create: false)
-        do {
-            let found = try await folder.store.manifestViolations(limit: 100)
+        try await DataFolder(settings, create: false).store.closing { store in
+            let found = try await store.manifestViolations(limit: 100)
             if isSure, !found.isEmpty {
-                try await folder.store.acceptRows(
+                try await store.acceptRows(
                     recording: AuditRecord(
                         .acceptRows, by: .local(user: getuid()),
                         details: ["found": String(found.joined(separator: " ").prefix(1_000))], at: Date()))
             }
-            try await folder.store.close()
             return found
-        } catch {
-            try? await folder.store.close()
-            throw error
         }
     }
 
@@ -112,7 +97,7 @@ package enum StorageCommands {
                 } else {
                     try DataFolder.checkIsThere(folder, namedBy: "--from")
                 }
-                // A server would go on with what is not in the copy.
+                // The copy would lack the changes of a running server.
                 let lock = try FolderLock.take(folder, .replacing)
                 if !DataFolder.exists(database) { try File.make(database.filePath) }
                 return (.sqlite(database), lock)
@@ -127,5 +112,18 @@ package enum StorageCommands {
         case .sqlite(let file): try SQLiteStore(file: file)
         case .postgreSQL(let configuration): try await PostgreSQLStore(configuration, migrates: false)
         }
+    }
+}
+
+extension ServerStore {
+    /// Runs `body`, and closes the store however it ends.
+    package func closing<T>(_ body: (Self) async throws -> T) async throws -> T {
+        let result: T
+        do { result = try await body(self) } catch {
+            try? await close()
+            throw error
+        }
+        try await close()
+        return result
     }
 }

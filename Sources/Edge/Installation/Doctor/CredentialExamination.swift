@@ -8,7 +8,7 @@ import JSONWebTokens
 import Operators
 import Storage
 
-/// Who may administer over HTTP.
+/// The credentials for administration over HTTP.
 struct CredentialExamination: Examination {
     let settings: Settings
     let folder: OpenedFolder
@@ -22,7 +22,7 @@ struct CredentialExamination: Examination {
     private func holders() async -> Finding? {
         let tokens: [AccessToken]
         do { tokens = try await folder.store?.tokens() ?? [] } catch {
-            return .problem("access", "the tokens cannot be read: \(error)", do: "see what is said of the database")
+            return .problem("access", "the tokens cannot be read: \(error)", do: "see the findings on the database")
         }
         let usable = tokens.count { $0.isUsable(at: now) }
         let hasIssuer = !settings.jwt.issuer.isEmpty
@@ -51,7 +51,7 @@ struct CredentialExamination: Examination {
                     + "read the trail", do: "\(advice), and take insecure_admin away")
             : .warning(
                 "access", "no credentials are set up: every process on this machine may register workloads",
-                do: "\(advice); with the first token the door is closed to who has none")
+                do: "\(advice); once the first token exists, every caller needs credentials")
     }
 
     private var networks: Finding? {
@@ -69,7 +69,7 @@ struct CredentialExamination: Examination {
         do {
             let document = try await JWTKeySource.document(jwt.keys, client: settings.client)
             let keys = try VerificationKeySet(json: document)
-            // A JWT that names no key is taken where one alone is for its algorithm.
+            // A JWT without kid is accepted if the issuer has one key for its algorithm.
             func isAlone(_ key: VerificationKey) -> Bool {
                 keys.keys.count { $0.algorithm == key.algorithm } == 1
             }
@@ -84,7 +84,7 @@ struct CredentialExamination: Examination {
             return .ok("jwt.keys", "\(usable) keys at \(jwt.keys)")
         } catch {
             return .problem(
-                "jwt.keys", "\(jwt.keys) cannot be had, or is no JWKS: \(error)",
+                "jwt.keys", "\(jwt.keys) cannot be read, or is no JWKS: \(error)",
                 do: "name the issuer's jwks_uri, or a file with it that the server's user can read")
         }
     }

@@ -3,7 +3,7 @@ import Files
 import FoundationEssentials
 import Storage
 
-/// The database: whole, and of a schema that this program knows.
+/// The SQLite database: its integrity and schema.
 struct DatabaseExamination: Examination {
     let folder: OpenedFolder
     let now: Date

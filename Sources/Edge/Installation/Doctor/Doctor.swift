@@ -1,8 +1,6 @@
 package import FoundationEssentials
 
-/// Looks at everything that a server needs, and says what is wrong and what to do.
-///
-/// It changes nothing: no folder, key or schema is made, and the database is only read.
+/// Examines everything that a server needs, and reports faults with their remedies. It only reads.
 package struct Doctor: Sendable {
     private let settings: Settings
     private let unknownVariables: [String]
@@ -11,9 +9,9 @@ package struct Doctor: Sendable {
     private let now: Date
 
     /// - Parameters:
-    ///   - unknownVariables: of the environment, that look like settings and are none.
-    ///   - listening: looks at the addresses to listen on.
-    ///   - isOnline: whether services elsewhere may be asked.
+    ///   - unknownVariables: environment variables that look like settings but are not known.
+    ///   - listening: the examination of the listening addresses.
+    ///   - isOnline: whether to ask other services.
     package init(
         _ settings: Settings, unknownVariables: [String] = [], listening: any Examination, isOnline: Bool = false,
         now: Date = Date()
@@ -45,7 +43,7 @@ package struct Doctor: Sendable {
         ]
     }
 
-    /// Everything that there is to say, in a stable order.
+    /// All findings, in a stable order.
     package func examine() async -> [Finding] {
         let folder = await OpenedFolder(settings)
         var findings: [Finding] = []

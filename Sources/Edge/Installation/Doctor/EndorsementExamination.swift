@@ -6,7 +6,7 @@ import FoundationEssentials
 import HTTPClient
 import Storage
 
-/// Where hosts' certificates come from.
+/// The sources of hosts' certificates.
 struct EndorsementExamination: Examination {
     let settings: Settings
     let folder: OpenedFolder
@@ -27,7 +27,7 @@ struct EndorsementExamination: Examination {
             ]
     }
 
-    /// What will prove nothing soon.
+    /// Documents that end soon.
     private func ending() async -> [Finding] {
         let names = try? await folder.store?.endingEndorsements(
             from: now, to: now + EndorsementKeeper.horizon, limit: 1_024)
@@ -41,9 +41,9 @@ struct EndorsementExamination: Examination {
     }
 
     private func offline() -> Finding? {
-        guard let place = settings.endorsementsFolder else { return nil }
-        let path = place.filePath
-        let (documents, certificates, unreadable) = EndorsementFolder(place).contents
+        guard let folder = settings.endorsementsFolder else { return nil }
+        let path = folder.filePath
+        let (documents, certificates, unreadable) = EndorsementFolder(folder).contents
         if let first = unreadable.first {
             return .warning(
                 "endorsements.folder", "\(first.file) cannot be read: \(first.reason)",

@@ -1,18 +1,13 @@
-/// What the doctor says of one thing.
+/// A result of the doctor.
 package struct Finding: Sendable, Hashable, Codable {
-    package enum Level: String, Sendable, Codable, Comparable {
-        case ok, warning, problem
-
-        package static func < (a: Level, b: Level) -> Bool { a.rank < b.rank }
-        private var rank: Int { [.ok: 0, .warning: 1, .problem: 2][self] ?? 2 }
-    }
+    package enum Level: String, Sendable, Codable { case ok, warning, problem }
 
     /// Stable, for tools, e.g. `tls.expiry`.
     package let check: String
     package let level: Level
-    /// What was found. Never a secret.
+    /// The state that was found. Never a secret.
     package let found: String
-    /// What to do about it; empty when all is well.
+    /// The remedy; empty for `ok`.
     package let advice: String
 
     package static func ok(_ check: String, _ found: String) -> Finding {
@@ -28,13 +23,13 @@ package struct Finding: Sendable, Hashable, Codable {
     }
 }
 
-/// Looks at one part of an installation. It changes nothing.
+/// The examination of one part of an installation. It only reads.
 package protocol Examination: Sendable {
     func findings() async -> [Finding]
 }
 
 extension Finding {
-    /// What is said when the settings themselves are wrong.
+    /// The finding for settings that cannot be used.
     package static func unusableSettings(_ error: InvalidSetting) -> Finding {
         .problem("settings", error.description, do: "correct it: a server with these settings does not start")
     }

@@ -2,7 +2,7 @@ import Files
 import FoundationEssentials
 import Glibc
 
-/// The data folder: there, private, writable, with room.
+/// The data folder: its existence, permissions, owner and free space.
 struct FolderExamination: Examination {
     let folder: URL
 
@@ -33,8 +33,8 @@ struct FolderExamination: Examination {
         guard access(path, R_OK | W_OK | X_OK) == 0 else {
             if errno == EROFS {
                 return .problem(
-                    "data.folder", "\(path) is on a disk that is mounted to be read only",
-                    do: "mount it to be written to; of a snapshot, make a copy and name that")
+                    "data.folder", "\(path) is on a disk that is mounted read-only",
+                    do: "mount it writable; copy a snapshot, and name the copy")
             }
             return .problem(
                 "data.folder", "\(path) may not be written to by this user",
@@ -54,7 +54,7 @@ struct FolderExamination: Examination {
             do: "chmod 700 \(path)")
     }
 
-    /// Files of another user are what a command leaves behind that was run as root.
+    /// A command that was run as root leaves files of another user.
     private var owner: Finding? {
         guard let user = FileStatus.of(path)?.owner.id else { return nil }
         for name in [

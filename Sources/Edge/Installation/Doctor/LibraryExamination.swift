@@ -1,7 +1,7 @@
 import Files
 import FoundationEssentials
 
-/// The distribution's libraries: which are loaded, and whether the server still runs with older ones.
+/// The distribution's libraries: the loaded versions, and whether the server still runs older ones.
 struct LibraryExamination: Examination {
     let settings: Settings
     var libraries = RunningLibraries.current

@@ -3,7 +3,7 @@ import FoundationEssentials
 import MasterKeys
 import Storage
 
-/// The master key: there, private, and the one that the database is sealed under.
+/// The master key: its existence and permissions, and whether it opens the database.
 struct MasterKeyExamination: Examination {
     let folder: OpenedFolder
 
@@ -48,7 +48,7 @@ struct MasterKeyExamination: Examination {
                     do: "the server moves it by itself; kbs keys status shows how far it is"),
             ]
         } catch {
-            return [.problem("keys.master", "it cannot be tried: \(error)", do: "see what is said of the database")]
+            return [.problem("keys.master", "it cannot be tried: \(error)", do: "see the findings on the database")]
         }
     }
 

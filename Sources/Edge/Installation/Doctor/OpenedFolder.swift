@@ -4,17 +4,17 @@ import MasterKeys
 import PostgreSQL
 import Storage
 
-/// The data folder as several examinations see it: opened once, and only to read.
+/// The data folder for all examinations, opened once and read-only.
 struct OpenedFolder: Sendable {
     let database: URL
     let masterKeys: MasterKeySources
-    /// Who else can read the files of master keys.
+    /// Warnings about users who can read the files of master keys.
     let keyWarnings: [String]
-    /// `nil`: there is none yet, or it is not a file.
+    /// `nil`: the file does not exist yet, or the database is shared.
     let inspection: Result<DatabaseInspection, any Error>?
-    /// `nil`: it is a file.
+    /// `nil`: the database is a file.
     let shared: Result<PostgreSQLInspection, any Error>?
-    /// `nil`: the first start will make the key.
+    /// `nil`: the first start makes the key.
     let keys: Result<KeyRing, any Error>?
 
     init(_ settings: Settings) async {
@@ -42,7 +42,7 @@ struct OpenedFolder: Sendable {
         }
     }
 
-    /// The database, if it can be asked.
+    /// The database, if it can be read.
     var store: (any ServerStore)? {
         if let shared { return try? shared.get().store }
         return try? inspection?.get().store

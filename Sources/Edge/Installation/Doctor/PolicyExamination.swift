@@ -1,7 +1,7 @@
 import Broker
 import Evidence
 
-/// Settings that make what is released weaker than it could be.
+/// Settings that weaken the requirements on guests.
 struct PolicyExamination: Examination {
     let settings: Settings
 

@@ -2,12 +2,12 @@ import Broker
 import Formats
 import FoundationEssentials
 
-/// Policies whose reference values let nobody in, or soon will not.
+/// Policies whose reference values have expired or expire soon.
 struct ReferenceExamination: Examination {
     let folder: OpenedFolder
     let now: Date
 
-    /// In seconds: what ends within it is said.
+    /// The time before expiry in which a warning is given, in seconds.
     private static let soon: TimeInterval = 7 * 86_400
 
     func findings() async -> [Finding] {
@@ -16,22 +16,23 @@ struct ReferenceExamination: Examination {
             var findings: [Finding] = []
             var (after, count) = ("", 0)
             while case let page = try await store.policies(after: after, limit: 100), let last = page.last {
-                for stored in page { findings += try await look(at: stored.policy.name, in: store) }
+                for stored in page { findings += try await self.findings(on: stored.policy.name, in: store) }
                 (after, count) = (last.policy.name.text, count + page.count)
             }
             guard findings.isEmpty else { return findings }
             return count == 0 ? [] : [.ok("references", "those that \(count) policies name count for a week at least")]
         } catch {
-            // A row that is not as a key broker left it is told of where the manifest is looked at.
+            // Rows that contradict the manifest are reported with the manifest.
             return [
                 .warning(
-                    "references", "they cannot be read: \(error)", do: "see what is said of the database, and ask again"
+                    "references", "they cannot be read: \(error)",
+                    do: "see the findings on the database, and run it again"
                 )
             ]
         }
     }
 
-    private func look(at name: PolicyName, in store: any ServerStore) async throws -> [Finding] {
+    private func findings(on name: PolicyName, in store: any ServerStore) async throws -> [Finding] {
         guard let policy = try await store.policyInForce(name) else { return [] }
         return policy.references.values.sorted { $0.name < $1.name }.compactMap { set in
             let subject = "policy \(name): @\(set.name) has \(set.life(at: now))"

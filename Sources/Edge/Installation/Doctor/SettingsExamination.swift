@@ -1,4 +1,4 @@
-/// That they are right, ``Settings/resolve(flags:environment:file:)`` has found out before.
+/// The settings' origins. Their values were checked by ``Settings/resolve(flags:environment:file:)``.
 struct SettingsExamination: Examination {
     let settings: Settings
     let unknownVariables: [String]

@@ -2,7 +2,7 @@ import Broker
 import FoundationEssentials
 import Storage
 
-/// A PostgreSQL database: within reach, safe to trust with secrets, and of a schema that this program knows.
+/// A PostgreSQL database: reachable, configured securely, with a known schema.
 struct SharedDatabaseExamination: Examination {
     let folder: OpenedFolder
     let settings: StorageSettings

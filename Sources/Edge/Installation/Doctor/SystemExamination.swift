@@ -1,12 +1,12 @@
 import Files
 import FoundationEssentials
 
-/// What the system gives this process: open files, and the right time.
+/// The process's limit of open files, and the system's clock.
 struct SystemExamination: Examination {
     let settings: Settings
-    /// The hard limit of open files; `nil` when it is not known.
+    /// The hard limit of open files; `nil` if it is not known.
     var openFiles = FileDescriptorLimit.hard
-    /// A file that a time service makes once it is synchronised: systemd-timesyncd's.
+    /// The file that systemd-timesyncd creates once the clock is synchronised.
     var synchronized = URL(filePath: "/run/systemd/timesync/synchronized")
 
     func findings() -> [Finding] { [files, clock] }
@@ -29,12 +29,12 @@ struct SystemExamination: Examination {
             return .ok("clock", "systemd-timesyncd has synchronised it")
         }
         guard let isSynchronized = KernelClock.isSynchronized else {
-            return .warning("clock", "whether it is right is not known", do: "look at timedatectl")
+            return .warning("clock", "whether it is synchronised is not known", do: "look at timedatectl")
         }
         return isSynchronized
             ? .ok("clock", "the kernel says that it is synchronised")
             : .warning(
-                "clock", "nobody keeps it right, as far as the kernel knows",
-                do: "run chrony or systemd-timesyncd: certificates and sessions are judged by it")
+                "clock", "the kernel says that it is not synchronised",
+                do: "run chrony or systemd-timesyncd: certificates and sessions expire by it")
     }
 }

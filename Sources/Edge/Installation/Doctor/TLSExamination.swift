@@ -2,7 +2,7 @@ import Files
 import FoundationEssentials
 import X509
 
-/// The certificate: readable, with its key, in the right order, valid now, for servers, for the right name.
+/// The TLS certificate: its files, key, chain, validity, usage and name.
 struct TLSExamination: Examination {
     let settings: Settings
     let now: Date

@@ -5,7 +5,7 @@ import FoundationEssentials
 import Glibc
 import Storage
 
-/// The audit trail: its last checkpoint agrees with it, and new ones can be written.
+/// The audit trail: whether it agrees with its last checkpoint, and whether checkpoints can be written.
 struct TrailExamination: Examination {
     let folder: OpenedFolder
     let file: URL
@@ -17,16 +17,16 @@ struct TrailExamination: Examination {
 
     private var writing: Finding {
         let path = file.filePath
-        let place = DataFolder.exists(file) ? path : file.deletingLastPathComponent().filePath
-        // A data folder that is not there yet is made by the first start.
+        let target = DataFolder.exists(file) ? path : file.deletingLastPathComponent().filePath
+        // The first start makes a missing data folder.
         let isMadeLater =
             folder.inspection == nil && folder.shared == nil
             && file.deletingLastPathComponent().standardizedFileURL
                 == folder.database.deletingLastPathComponent().standardizedFileURL
-        guard isMadeLater || access(place, W_OK) == 0 else {
+        guard isMadeLater || access(target, W_OK) == 0 else {
             return .problem(
                 "audit.checkpoints", "\(path) cannot be written: \(String(cString: strerror(errno)))",
-                do: "give \(place) to the server's user, or name another file with audit.checkpoint_file")
+                do: "give \(target) to the server's user, or name another file with audit.checkpoint_file")
         }
         return .ok("audit.checkpoints", "go to \(path)")
     }
@@ -50,7 +50,7 @@ struct TrailExamination: Examination {
         }
     }
 
-    /// Whether what decides is as a key broker left it.
+    /// Whether the deciding rows agree with the manifest.
     private func manifest() async -> Finding? {
         guard let store = folder.store, (try? folder.keys?.get()) != nil else { return nil }
         do {
@@ -66,7 +66,7 @@ struct TrailExamination: Examination {
         }
     }
 
-    /// What the trail's last record says of the time, against the clock.
+    /// Compares the time of the trail's last record with the clock.
     private func clock() async -> Finding? {
         guard let store = folder.store, let head = try? await store.auditHead(), head.sequence > 0,
             let entry = try? await store.auditEntries(after: head.sequence - 1, limit: 1).first,
@@ -76,6 +76,6 @@ struct TrailExamination: Examination {
         guard ahead > 60 else { return nil }
         return .problem(
             "clock.trail", "the last record of the trail is \(Int(ahead)) seconds in the future",
-            do: "set the clock, and have it kept by NTP: certificates and sessions are judged by it")
+            do: "set the clock, and keep it by NTP: certificates and sessions expire by it")
     }
 }

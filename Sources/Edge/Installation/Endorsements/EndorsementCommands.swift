@@ -5,20 +5,20 @@ import Files
 package import FoundationEssentials
 import Storage
 
-/// What `kbs endorsements` does with a data folder.
+/// The work of `kbs endorsements` on a data folder.
 package struct EndorsementCommands: Sendable {
     private let keeper: EndorsementKeeper
     private let data: DataFolder
 
-    /// - Parameter asks: whether the vendor is asked for what is not at hand.
-    /// - Throws: ``InvalidSetting`` when the settings name nobody to ask.
+    /// - Parameter asks: whether the vendor is asked for documents that are not at hand.
+    /// - Throws: ``InvalidSetting`` if the settings name no vendor.
     package init(_ settings: Settings, in data: DataFolder, asking asks: Bool = true) throws {
         var settings = settings
         if asks && settings.keyDistribution == nil {
-            throw InvalidSetting("endorsements.kds is empty, so there is nobody to ask")
+            throw InvalidSetting("endorsements.kds is empty: set it to AMD's service or a mirror")
         }
         if let deadline = settings.keyDistribution?.deadline {
-            // No guest waits: a pause that the vendor asks for is kept.
+            // No guest waits, so there is time for the vendor's Retry-After.
             settings.keyDistribution?.deadline = max(deadline, .seconds(120))
         }
         keeper = EndorsementKeeper(
@@ -27,10 +27,10 @@ package struct EndorsementCommands: Sendable {
         self.data = data
     }
 
-    /// Takes what is genuine in a folder into the cache.
+    /// Imports a folder's genuine documents into the cache.
     ///
-    /// - Parameter data: is opened, and perhaps made, once the folder is known to be one.
-    /// - Throws: ``InvalidSetting``, too, when the folder cannot be listed.
+    /// - Parameter data: opened, or created, after the folder was listed.
+    /// - Throws: ``InvalidSetting``, also if the folder cannot be listed.
     package static func importAll(
         from folder: URL, into data: @autoclosure () async throws -> DataFolder, _ settings: Settings
     ) async throws -> (kept: [EndorsementName], refused: [(subject: String, reason: String)]) {
@@ -42,9 +42,9 @@ package struct EndorsementCommands: Sendable {
         return (kept, unreadable.map { ($0.file, $0.reason) } + refused.map { ("\($0)", "\($1)") })
     }
 
-    /// Fetches a document and what is above it from the vendor, and keeps them if they are genuine.
+    /// Fetches a document and its missing issuers from the vendor, and keeps them if they are genuine.
     ///
-    /// - Throws: ``EndorsementUnavailable``, or ``InvalidSetting`` when what came is not genuine, or is denied.
+    /// - Throws: ``EndorsementUnavailable``, or ``InvalidSetting`` for a document that is not genuine, or is denied.
     package func fetch(_ name: EndorsementName) async throws {
         do { try await keeper.fetch(name, at: Date()) } catch let refusal as DocumentRefusal {
             throw InvalidSetting("\(name): \(refusal)")
@@ -59,25 +59,25 @@ package struct EndorsementCommands: Sendable {
 }
 
 extension EndorsementCommands {
-    /// What came of one document.
+    /// The outcome for one document.
     package enum Outcome: Sendable, Hashable {
         case fetched, atHand
         case failed(String)
-        /// The vendor was not asked, since it answers nothing now.
+        /// The vendor was not asked, because it does not answer now.
         case notAsked
     }
 
-    /// What came of many.
+    /// The outcomes for many documents.
     package struct Warming: Sendable {
         package fileprivate(set) var (fetched, atHand, failed, notAsked) = (0, 0, 0, 0)
-        /// Why the vendor was asked no further.
+        /// Why the vendor was not asked for the rest.
         package fileprivate(set) var stopped: String?
     }
 
-    /// Fetches those of many documents that are not at hand, at the vendor's pace. What was fetched is kept at once, so that a
-    /// run which ends early can be made again.
+    /// Fetches the documents that are not at hand, at the vendor's pace. Each is kept at once, so that an interrupted run
+    /// can be repeated.
     ///
-    /// - Parameter tell: is told of each.
+    /// - Parameter tell: called with each outcome.
     package func warm(
         _ names: [EndorsementName], telling tell: (EndorsementName, Outcome) -> Void
     ) async throws -> Warming {
@@ -88,7 +88,7 @@ extension EndorsementCommands {
                 let isStopped = warming.stopped != nil
                 group.addTask { try await attempt(name, asking: !isStopped) }
             }
-            // As many as one cause may have under way at the vendor.
+            // The number of requests that one cause may have under way at the vendor.
             for _ in 0..<2 { askNext() }
             for try await (name, outcome, stop) in group {
                 switch outcome {

@@ -7,22 +7,22 @@ package import MasterKeys
 import PostgreSQL
 import Storage
 
-/// A server's folder: `kbs.sqlite` (with SQLite's two files beside it) and, unless it is elsewhere, `master.key`.
+/// A server's folder: `kbs.sqlite` (with SQLite's two files beside it) and, unless another source is set, `master.key`.
 ///
-/// Whoever has both has every secret; the database alone gives none away. With `storage.url` the database is
-/// PostgreSQL's, which other servers share, and of the folder there remain the checkpoints and what locks it.
+/// Both together reveal every secret, the database alone none. With `storage.url` the database is PostgreSQL, shared with
+/// other servers, and the folder holds only checkpoints and locks.
 package struct DataFolder: Sendable {
     package let keys: KeyRing
     package let store: any ServerStore
     package let url: URL
     package let reader: MasterKeyReader
-    /// Held for as long as anyone has the folder.
+    /// Held as long as a copy of this value exists.
     private let lock: FolderLock
 
-    /// Whether the folder's disk is mounted to be read only, so that nothing can be changed.
+    /// Whether the folder's disk is mounted read-only.
     package var isReadOnly: Bool { lock.isReadOnly }
 
-    /// Opens the folder of a server with these settings.
+    /// Opens the folder that the settings name.
     package init(_ settings: Settings, create: Bool = true, migrates: Bool = false) async throws {
         try await self.init(
             settings.dataFolder, database: try settings.database(), masterKeys: settings.masterKeys, create: create,
@@ -32,11 +32,11 @@ package struct DataFolder: Sendable {
     /// Opens the folder.
     ///
     /// - Parameters:
-    ///   - create: whether to make it, with a new master key, when it is not there.
-    ///   - migrates: whether a database of an earlier version becomes one of this version. Only a server does that:
-    ///     another command might do it under a server that goes on with the earlier version.
-    /// - Throws: ``InvalidSetting`` when a master key is missing, readable by others or not the database's, or the
-    ///   folder cannot be used.
+    ///   - create: whether to create a missing folder, with a new master key.
+    ///   - migrates: whether to bring an earlier database's schema up to date. Only a server does: a command could do it
+    ///     under a running server of the earlier version.
+    /// - Throws: ``InvalidSetting`` if a master key is missing, readable by others or of another database, or the folder
+    ///   cannot be used.
     package init(
         _ folder: URL, database: DatabaseLocation = .folder, masterKeys: MasterKeySources = MasterKeySources(),
         create: Bool = true, migrates: Bool = false
@@ -54,11 +54,9 @@ package struct DataFolder: Sendable {
             case .folder:
                 (lock, keys, store) = try Self.locked(folder) { [reader] in
                     let lock = try FolderLock.take(folder, .using)
-                    guard !lock.isReadOnly else {
-                        let (keys, store) = try Self.openReadOnly(folder, reader, serves: migrates)
-                        return (lock, keys, store)
-                    }
-                    let (keys, store) = try Self.open(folder, reader)
+                    let (keys, store) =
+                        try lock.isReadOnly
+                        ? Self.openReadOnly(folder, reader, serves: migrates) : Self.open(folder, reader)
                     return (lock, keys, store)
                 }
             case .postgreSQL(let configuration):
@@ -84,9 +82,7 @@ package struct DataFolder: Sendable {
 
     static func database(in folder: URL) -> URL { folder.appending(path: "kbs.sqlite") }
 
-    private static func open(
-        _ folder: URL, _ reader: MasterKeyReader
-    ) throws -> (KeyRing, SQLiteStore) {
+    private static func open(_ folder: URL, _ reader: MasterKeyReader) throws -> (KeyRing, SQLiteStore) {
         let database = database(in: folder)
         if let file = reader.masterFile.map(KeyFile.init), !file.exists {
             guard !exists(database) else {
@@ -94,7 +90,7 @@ package struct DataFolder: Sendable {
                     "\(file.file.filePath) is missing and kbs.sqlite is there: put the key back, "
                         + "for without it no secret can be read. To start anew, remove the database.")
             }
-            // On the disk before any secret is sealed with it.
+            // It is on the disk before it seals any secret.
             try file.write([SymmetricKey(size: .bits256)])
         }
         let keys = try KeyRing { try reader.read(fresh: $0) }
@@ -102,7 +98,7 @@ package struct DataFolder: Sendable {
         return (keys, try SQLiteStore(file: database, manifest: Manifest(keys)))
     }
 
-    /// Of several servers that share a database none makes the master key: two that start together would make two.
+    /// Servers that share a database never make the master key: two that start together would make two.
     private static func open(
         _ configuration: PostgreSQLConfiguration, _ reader: MasterKeyReader, migrates: Bool
     ) async throws -> (KeyRing, any ServerStore) {
@@ -116,32 +112,31 @@ package struct DataFolder: Sendable {
         return (keys, try await PostgreSQLStore(configuration, manifest: Manifest(keys), migrates: migrates))
     }
 
-    /// A snapshot, for example, for commands that only read.
+    /// Opens a folder on a read-only disk, such as a snapshot, for commands that only read.
     private static func openReadOnly(
         _ folder: URL, _ reader: MasterKeyReader, serves: Bool
     ) throws -> (KeyRing, SQLiteStore) {
         let (database, copy) = (database(in: folder), "copy the folder, and name the copy with --data")
         guard !serves else {
             throw InvalidSetting(
-                "the disk of \(folder.filePath) is mounted to be read only, and a server has to write to it: \(copy)")
+                "the disk of \(folder.filePath) is mounted read-only, and a server has to write to it: \(copy)")
         }
         let keys = try KeyRing { try reader.read(fresh: $0) }
         let log = database.filePath + "-wal"
         guard FileStatus.of(log).map({ $0.size == 0 }) ?? true else {
             throw InvalidSetting(
-                "\(log) holds what was written last, and SQLite cannot read it on a disk that is mounted to be read "
-                    + "only: \(copy)")
+                "\(log) holds the last writes, which SQLite cannot read on a disk that is mounted read-only: \(copy)")
         }
         let inspection = try DatabaseInspection(database, manifest: Manifest(keys))
         guard inspection.damage.isEmpty, let store = inspection.store else {
             throw InvalidSetting(
-                "\(database.filePath) is damaged, or another version of kbs has written it, and its disk is mounted to be "
-                    + "read only: \(copy)")
+                "\(database.filePath) is damaged, or another version of kbs has written it, and its disk is mounted "
+                    + "read-only: \(copy)")
         }
         return (keys, store)
     }
 
-    /// Nothing is written with a key that is not this database's.
+    /// Checks that the keys are the database's, before anything is sealed with them.
     private static func check(_ keys: KeyRing, _ store: any ServerStore) async throws {
         let held = keys.held
         let foreign = try await store.masterKeyUsage(at: Date())
@@ -157,7 +152,7 @@ package struct DataFolder: Sendable {
         }
     }
 
-    /// One process at a time: of several that start on a new folder, one makes the key and the database.
+    /// Runs `body` in one process at a time: of several that start on a new folder, one makes the key and the database.
     static func locked<T>(_ folder: URL, _ body: () throws -> T) throws -> T {
         let file = try OpenFile(folder.filePath, .folder)
         guard try file.lock(.exclusive, waiting: true) else { throw InvalidSetting("the data folder cannot be locked") }
@@ -166,9 +161,8 @@ package struct DataFolder: Sendable {
 
     static func exists(_ file: URL) -> Bool { File.exists(file.filePath) }
 
-    /// - Throws: ``InvalidSetting`` when no server has worked with the folder, or this user may not see into it.
-    ///
-    /// - Parameter option: of the command line, which names the folder.
+    /// - Parameter option: the option that names the folder.
+    /// - Throws: ``InvalidSetting`` if the folder has no database, or this user may not read it.
     static func checkIsThere(_ folder: URL, namedBy option: String = "--data") throws {
         do { _ = try OpenFile(database(in: folder).filePath, .read) } catch {
             guard error.isMissing || error.code == ENOTDIR else { throw InvalidSetting(error.description) }

@@ -2,8 +2,7 @@ import Concurrency
 import Files
 package import Logging
 
-/// Whether guests may fill more of the disk. They stop well before it is full, so that what they have attested for can still
-/// be released, which needs a record.
+/// The reserve of disk space that guests may not use: releases to attested guests need it for their records.
 package final class DiskRoom: Sendable {
     private struct State {
         var looked: ContinuousClock.Instant?
@@ -16,16 +15,16 @@ package final class DiskRoom: Sendable {
 
     package init(_ folder: String, logger: Logger) { (self.folder, self.logger) = (folder, logger) }
 
-    /// What must stay free, in bytes: 100 MiB, or a twentieth of a small disk.
+    /// The reserve in bytes: 100 MiB, or a twentieth of a small disk.
     static func least(of total: UInt64) -> UInt64 { min(100 << 20, total / 20) }
 
-    /// Looks at the disk once a second at most.
+    /// Whether guests may use more space. Reads the free space once a second at most.
     package func callAsFunction() -> Bool {
         let now = ContinuousClock.now
         let isThere = state.withLock { state in
             if state.looked.map({ $0.duration(to: now) >= .seconds(1) }) ?? true {
                 state.looked = now
-                // What cannot be looked at will say so itself when it is written to.
+                // An unreadable disk fails with its own error when it is written to.
                 state.isThere = Folder.space(at: folder).map { $0.free >= Self.least(of: $0.total) } ?? true
             }
             return state.isThere

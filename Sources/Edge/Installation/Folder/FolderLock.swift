@@ -2,20 +2,20 @@ import Files
 package import FoundationEssentials
 import Glibc
 
-/// A lock on a data folder, which ends with the process: servers and tools share it, and a restore has it alone.
+/// A lock on a data folder, until the process ends: shared by servers and commands, exclusive for a restore.
 struct FolderLock: Sendable {
     enum Use {
-        /// Beside others.
+        /// Shared.
         case using
-        /// Alone.
+        /// Exclusive.
         case replacing
     }
 
-    /// Nobody can write to the folder, so nobody need be kept from it.
+    /// Whether the folder's disk is mounted read-only, where no lock is needed.
     let isReadOnly: Bool
     private let file: HeldFile?
 
-    /// - Throws: ``InvalidSetting`` when it is taken in a way that does not go with this, or the folder cannot be used.
+    /// - Throws: ``InvalidSetting`` if another process holds a conflicting lock, or the folder cannot be used.
     static func take(_ folder: URL, _ use: Use) throws -> FolderLock {
         let path = folder.appending(path: "kbs.lock").filePath
         let file: HeldFile
@@ -36,12 +36,12 @@ struct FolderLock: Sendable {
     }
 }
 
-/// Who serves from a data folder: one process at a time, which says which it is and where.
+/// The lock of the one process that serves from a data folder; its file names the process and its address.
 package final class ServingLock: Sendable {
     private let file: HeldFile
 
-    /// - Parameter address: where the process listens.
-    /// - Throws: ``InvalidSetting`` that names the other one.
+    /// - Parameter address: the process's listening address.
+    /// - Throws: ``InvalidSetting`` that names the process that already serves.
     package init(_ folder: URL, address: String) throws {
         let path = folder.appending(path: "kbs.serving").filePath
         do {
@@ -58,7 +58,7 @@ package final class ServingLock: Sendable {
         }
     }
 
-    /// The process that serves from the folder; `nil` when none does, or this user may not know.
+    /// The process that serves from the folder; `nil` without one, or if this user may not read the file.
     static func holder(of folder: URL) -> Int32? {
         let path = folder.appending(path: "kbs.serving").filePath
         guard let file = try? OpenFile(path, .read), (try? file.lock(.shared, waiting: false)) == false,
@@ -68,7 +68,7 @@ package final class ServingLock: Sendable {
         return words?.last.flatMap { Int32($0) }
     }
 
-    /// What the other has written, as the end of a clause.
+    /// The other process's line, as the end of a clause.
     private static func other(_ path: String) -> String {
         guard let text = try? File.readText(path, atMost: 1_024), let line = text.split(separator: "\n").first else {
             return ""
@@ -77,7 +77,7 @@ package final class ServingLock: Sendable {
     }
 }
 
-/// An open file that several values share. It is closed, and with that its lock ends, when the last of them goes.
+/// An open file shared by several values. It is closed, and its lock released, with the last of them.
 private final class HeldFile: Sendable {
     let file: OpenFile
 

@@ -2,7 +2,7 @@ import Files
 import FoundationEssentials
 
 extension URL {
-    /// The name that a file gets when another takes its place: the same with a word and the time, in UTC, behind it.
+    /// The name for a file that another replaces: its own with a word and the time (UTC) appended.
     ///
     /// - Parameter word: e.g. `before-restore`.
     func aside(_ word: String, at time: Date) -> URL {

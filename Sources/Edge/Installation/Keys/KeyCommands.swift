@@ -4,7 +4,7 @@ import FoundationEssentials
 import MasterKeys
 import Storage
 
-/// What `kbs keys` does on a data folder. A server may run on it at the same time.
+/// The work of `kbs keys` on a data folder. A server may run on it at the same time.
 package struct KeyCommands: Sendable {
     private let folder: DataFolder
     private let lifetimes: Lifetimes
@@ -14,7 +14,7 @@ package struct KeyCommands: Sendable {
         lifetimes = settings.lifetimes(on: folder.store)
     }
 
-    /// A master key, as an operator sees it.
+    /// A master key's state and use.
     package struct Status: Sendable {
         package enum State: String, Sendable { case active, previous, retired, unknown }
 
@@ -22,7 +22,7 @@ package struct KeyCommands: Sendable {
         package let usage: MasterKeyUsage
     }
 
-    /// Every key that is held or has been seen, the active one first.
+    /// Every configured or recorded key, the active one first.
     package func status() async throws -> [Status] {
         let held = folder.keys.held
         var usages = try await folder.store.masterKeyUsage(at: Date())
@@ -42,17 +42,17 @@ package struct KeyCommands: Sendable {
     // MARK: Rotation
 
     package struct Rotation: Sendable {
-        /// The ids of the key that is active now, and of the one that was when this began.
+        /// The ids of the active key, and of the active key before.
         package let active: String
         package let before: String
-        /// Whether this made the key; otherwise it went on with what was begun or was configured.
+        /// Whether the key was made now; otherwise an unfinished or configured rotation was completed.
         package let isNewKey: Bool
         package let progress: Resealing.Progress
     }
 
-    /// Makes a new active key, if the key is in a file and no rotation is unfinished, and moves everything to it.
+    /// Makes a new active key, if the key is in a file and no rotation is unfinished, and reseals everything under it.
     ///
-    /// It may be ended at any moment: another call, or a server on this folder, goes on.
+    /// After an interruption another call, or a server on this folder, continues.
     package func rotate(reporting report: (Resealing.Progress) -> Void = { _ in }) async throws -> Rotation {
         let keys = folder.keys
         let before = keys.held.active.id
@@ -67,23 +67,25 @@ package struct KeyCommands: Sendable {
         return Rotation(active: held.active.id, before: before, isNewKey: isNewKey, progress: progress)
     }
 
-    /// Whether a rotation was begun and something is still under a previous key.
+    /// Whether something is still sealed under a previous key.
     private func isUnfinished() async throws -> Bool {
         let held = folder.keys.held
         guard !held.previous.isEmpty else { return false }
         let usages = try await folder.store.masterKeyUsage(at: Date())
-        // Nobody has worked with the active key yet: it was only just put first.
+        // The active key was never used: it was only just put first.
         let isNew = !usages.contains { $0.id == held.active.id && $0.isActive }
         return isNew || usages.contains { $0.id != held.active.id && !$0.sealsNothing }
     }
 
-    /// - Returns: whether there is a file to put one into.
+    /// Adds a key to the key file.
+    ///
+    /// - Returns: whether a key was added.
     private func addKey() throws -> Bool {
-        // What others do not have yet must not become the active key.
+        // Other servers of a shared database must have a key before it becomes active.
         guard !folder.store.isShared, let file = folder.reader.masterFile.map(KeyFile.init) else { return false }
         let isNewKey = try DataFolder.locked(folder.url) {
             let keys = try file.read()
-            // Another process may have added one since this one looked.
+            // Another process may have added a key meanwhile.
             guard keys.first.map({ ServerKeys(master: $0).id }) == folder.keys.held.active.id else { return false }
             try file.write([SymmetricKey(size: .bits256)] + keys)
             return true
@@ -95,15 +97,15 @@ package struct KeyCommands: Sendable {
     // MARK: Retirement
 
     package struct Retirement: Sendable {
-        /// Ids of keys that nothing needs any more.
+        /// Ids of the keys that were retired.
         package var retired: [String] = []
-        /// Of these, those that were in the key file and are not any more.
+        /// Those of them that were removed from the key file.
         package var removedFromFile: [String] = []
-        /// Ids of keys that are still needed, with what by.
+        /// Ids of the keys that are still needed, with the reason.
         package var kept: [(id: String, reason: String)] = []
     }
 
-    /// Gives up those previous keys that nothing is sealed under, and that no guest can need.
+    /// Retires the previous keys under which nothing is sealed and that no guest can need.
     package func retire() async throws -> Retirement {
         var outcome = Retirement()
         let (store, held, now) = (folder.store, folder.keys.held, Date())
@@ -128,14 +130,14 @@ package struct KeyCommands: Sendable {
         return outcome
     }
 
-    /// What still needs a key, or `nil`.
+    /// Why a key is still needed, or `nil`.
     private func needs(_ usage: MasterKeyUsage, at now: Date) -> String? {
         guard usage.sealsNothing else {
             return
                 "\(usage.secrets) secrets, \(usage.resources) versions of resources and \(usage.serverKeys) server keys are "
                 + "under it: run `kbs keys rotate`"
         }
-        // A server may go on for a moment with a key that was rotated beside it.
+        // A running server uses a superseded key until it notices the rotation.
         let challenges = (usage.superseded ?? now).addingTimeInterval(lifetimes.remembrance + Self.noticing)
         let end = max(challenges, usage.lastSession ?? .distantPast)
         guard end > now else { return nil }
@@ -144,7 +146,7 @@ package struct KeyCommands: Sendable {
             : "challenges may be under it until \(end.formatted(.iso8601))"
     }
 
-    /// How long a running server may take to notice a new key in the file, in seconds, generously.
+    /// Generous time for a running server to notice a new key in the file, in seconds.
     private static let noticing: TimeInterval = 30
 
     private func remove(_ ids: [String], from file: KeyFile) throws -> [String] {
@@ -156,7 +158,7 @@ package struct KeyCommands: Sendable {
                 removed.append(id)
                 return false
             }
-            // The active key is never among the retired ones, so some are left.
+            // The active key is never retired, so some keys are left.
             if !removed.isEmpty, !kept.isEmpty { try file.write(kept) }
             return removed
         }

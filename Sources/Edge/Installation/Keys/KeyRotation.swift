@@ -3,14 +3,14 @@ import FoundationEssentials
 package import Lifecycle
 package import Logging
 
-/// Notices a new master key in its file, and moves what is sealed under others to it, while the server serves.
+/// Detects a new master key in its file, and reseals everything under it while the server serves.
 package struct KeyRotation: Service {
     private let keys: KeyRing
     private let store: any ServerStore
     private let logger: Logger
-    /// Is told how many were moved, and the id of the key that they are under now.
+    /// Called after a rotation with the number of resealed rows and the active key's id.
     private let onResealed: @Sendable (_ count: Int, _ active: String) async -> Void
-    /// A rotation by another process is noticed within this time, or when the first of its secrets is asked for.
+    /// A rotation by another process is detected within this time, or at the first request for a secret that it resealed.
     static let interval = Duration.seconds(10)
 
     package init(
@@ -29,7 +29,7 @@ package struct KeyRotation: Service {
         var (isFirst, hasWarned) = (true, false)
         while !stop.isMade {
             do {
-                // At the start the ring has just been read.
+                // The ring was read at the start.
                 if !isFirst { try keys.refresh() }
                 isFirst = false
                 let held = keys.held
@@ -66,12 +66,12 @@ package struct KeyRotation: Service {
         }
     }
 
-    /// Whether another of several servers has made another key the active one after this: a server that was not told
-    /// of it yet must not turn that back. On a server's own database, the settings say.
+    /// Whether another server of a shared database has activated a later key, which this server's older settings must not
+    /// revert. With a database of its own, the settings decide.
     private func isSuperseded(_ id: String) async throws -> Bool {
         guard store.isShared else { return false }
         return try await store.masterKeyUsage(at: Date()).contains { usage in
-            // One that was only made known beforehand, as a previous key, has the same time for both.
+            // A key that was announced beforehand, as a previous key, has the same time for both.
             guard usage.id == id, let activated = usage.activated, let superseded = usage.superseded else {
                 return false
             }

@@ -5,7 +5,7 @@ import PostgreSQL
 import SQLite
 import Storage
 
-/// The distribution's libraries that this process runs: as they were loaded, which is not always as they are on the disk.
+/// The distribution's libraries as this process has loaded them; the disk may have newer ones.
 package struct RunningLibraries: Sendable, Hashable {
     package struct Library: Sendable, Hashable {
         /// Stable: a metric's label and a log line's field.
@@ -14,12 +14,12 @@ package struct RunningLibraries: Sendable, Hashable {
     }
 
     package let libraries: [Library]
-    /// Whether only algorithms of a FIPS module may be used.
+    /// Whether only a FIPS module's algorithms are allowed.
     package let isFIPSMode: Bool
     /// Whether guests may bring keys for ML-KEM-768.
     package let hasMLKEM: Bool
 
-    /// Those of this process.
+    /// The libraries of this process.
     package static let current = RunningLibraries(
         libraries: [
             Library(name: "openssl", version: number(CryptoLibrary.version)),
@@ -34,9 +34,10 @@ package struct RunningLibraries: Sendable, Hashable {
         text.split(separator: " ").dropFirst().first.map(String.init) ?? text
     }
 
-    /// Names and what is to be said of each, in a stable order.
-    package var fields: [(name: String, value: String)] {
-        libraries.map { ($0.name, $0.version) }
-            + [("fips", isFIPSMode ? "on" : "off"), ("ml_kem", hasMLKEM ? "available" : "not available")]
+    /// For a log line and the server's status.
+    package var fields: [String: String] {
+        libraries.reduce(
+            into: ["fips": isFIPSMode ? "on" : "off", "ml_kem": hasMLKEM ? "available" : "not available"]
+        ) { $0[$1.name] = $1.version }
     }
 }

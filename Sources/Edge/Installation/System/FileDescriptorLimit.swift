@@ -1,13 +1,13 @@
 import Glibc
 
-/// How many files and sockets this process may have open.
+/// The limit of this process's open files and sockets.
 package enum FileDescriptorLimit {
-    /// For the database, certificates, the log and calls to others.
+    /// Files and sockets for the database, certificates, the log and outgoing calls.
     package static let reserve = 256
 
     /// Raises the soft limit to the hard one.
     ///
-    /// - Returns: the limit that then holds; `nil` when it cannot be known.
+    /// - Returns: the limit in force; `nil` if it is not known.
     package static func raise() -> Int? {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()
@@ -19,10 +19,8 @@ package enum FileDescriptorLimit {
         }
         return Int(clamping: limit.rlim_cur)
     }
-}
 
-extension FileDescriptorLimit {
-    /// What ``raise()`` can raise it to; `nil` when it cannot be known.
+    /// The hard limit; `nil` if it is not known.
     static var hard: Int? {
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()

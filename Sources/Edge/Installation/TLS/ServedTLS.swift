@@ -4,20 +4,18 @@ package import FoundationEssentials
 package import TLS
 package import X509
 
-/// What the files held at one time, ready to serve with.
+/// A TLS identity and context, made from the contents of the files at one time.
 package struct ServedTLS: Sendable {
     package let context: TLSContext
     package let identity: TLSIdentity
 
-    /// When the certificate, and so the service, begins and ends.
+    /// The certificate's validity.
     package var validity: ClosedRange<Date> { identity.certificate.notBefore...identity.certificate.notAfter }
 
     /// For an operator: the certificate's subject and serial number.
     package var name: String { identity.certificate.description }
 
-    /// Reads what the files held.
-    ///
-    /// - Throws: ``InvalidSetting`` that says which file is wrong, and how.
+    /// - Throws: ``InvalidSetting`` that names the unusable file and its fault.
     package init(_ contents: TLSFiles.Contents, of files: TLSFiles) throws {
         do {
             let (chain, key) = (files.certificate.filePath, "tls.key: \(files.key.filePath)")

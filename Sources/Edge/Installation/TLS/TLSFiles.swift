@@ -4,7 +4,7 @@ import Files
 package import FoundationEssentials
 package import TLS
 
-/// Where a server's certificate and key are.
+/// The files of a server's certificate and key.
 package struct TLSFiles: Sendable, Hashable {
     package let certificate: URL
     package let key: URL
@@ -18,13 +18,13 @@ package struct TLSFiles: Sendable, Hashable {
         self.minimumVersion = minimumVersion
     }
 
-    /// What they hold at one time.
+    /// The files' contents at one time.
     package struct Contents {
         let certificate: [UInt8]
         let key: Secret
         let clientAuthorities: [UInt8]?
 
-        /// Changes with the contents, whatever path leads to them and whatever the clock says.
+        /// Depends on the contents alone, not on paths or times.
         package var digest: [UInt8] {
             var hash = SHA256()
             for part in [certificate, clientAuthorities ?? []] {
@@ -36,7 +36,7 @@ package struct TLSFiles: Sendable, Hashable {
         }
     }
 
-    /// - Throws: ``InvalidSetting`` with the file that cannot be read.
+    /// - Throws: ``InvalidSetting`` that names the unreadable file.
     package func read() throws -> Contents {
         let certificate = try Self.read(certificate, "tls.certificate")
         var key = try Self.read(key, "tls.key")
@@ -45,13 +45,13 @@ package struct TLSFiles: Sendable, Hashable {
             clientAuthorities: try clientAuthorities.map { try Self.read($0, "tls.client_ca") })
     }
 
-    /// - Parameter limit: in bytes: a bundle of all the world's authorities has 300,000.
-    private static func read(_ file: URL, _ setting: String, atMost limit: Int = 4 << 20) throws -> [UInt8] {
-        do { return try File.read(file.filePath, atMost: limit) } catch {
+    /// Reads at most 4 MiB: a bundle of all public authorities has 300,000 bytes.
+    private static func read(_ file: URL, _ setting: String) throws -> [UInt8] {
+        do { return try File.read(file.filePath, atMost: 4 << 20) } catch {
             throw InvalidSetting("\(setting): \(error.description)")
         }
     }
 
-    /// Whether others than the key's owner and group may read it.
+    /// Whether users beside the key file's owner and group may read it.
     package var isKeyOpenToAll: Bool { FileStatus.of(key.filePath).map { $0.permissions & 0o007 != 0 } ?? false }
 }

@@ -4,13 +4,13 @@ import Files
 package import FoundationEssentials
 import X509
 
-/// `token.certificate` and `token.key`: what an operator's authority says of the key that tokens are signed with.
+/// The signing key of attestation tokens and its certificate chain (`token.certificate` and `token.key`).
 package struct TokenCertificate: Sendable {
     package let key: P256.Signing.PrivateKey
     /// DER, the key's own certificate first.
     package let chain: [[UInt8]]
 
-    /// - Throws: ``InvalidSetting`` that says which file is wrong, and how.
+    /// - Throws: ``InvalidSetting`` that names the unusable file and its fault.
     package init(_ certificate: URL, key file: URL) throws {
         let certificateName = "token.certificate: \(certificate.filePath)"
         let keyName = "token.key: \(file.filePath)"

@@ -4,19 +4,19 @@ import Files
 package import FoundationEssentials
 import Logging
 
-/// A file of signed checkpoints, one on a line, the latest last.
+/// A file of signed checkpoints, one per line, the latest last.
 package struct CheckpointFile: Sendable {
     package let url: URL
-    /// In a data folder.
+    /// The file's name in a data folder.
     static let defaultName = "checkpoints"
-    /// In bytes: more than one each second for a year.
+    /// In bytes: more than a checkpoint per second for a year.
     private static let longest = 1 << 33
 
     package init(_ url: URL) { self.url = url }
 
-    /// An unfinished line at the end, which a full disk may leave, was never acknowledged and does not count.
+    /// All checkpoints. An incomplete last line, which a full disk may leave, was never acknowledged and is ignored.
     ///
-    /// - Throws: ``InvalidSetting`` for a line that is none.
+    /// - Throws: ``InvalidSetting`` that names a malformed line.
     package func read() throws -> [Checkpoint] {
         guard File.exists(path) else { return [] }
         let text = String(decoding: try File.read(path, atMost: Self.longest), as: UTF8.self)
@@ -28,7 +28,7 @@ package struct CheckpointFile: Sendable {
         }
     }
 
-    /// Adds a line, on the disk before this returns, or nothing.
+    /// Adds a checkpoint durably; after an error the file is unchanged.
     func append(_ checkpoint: Checkpoint) throws {
         let isNew = !File.exists(path)
         let file = try OpenFile(path, .updateOrMake(mode: 0o644))
@@ -44,7 +44,7 @@ package struct CheckpointFile: Sendable {
         }
     }
 
-    /// Gives the file another name, if there is one.
+    /// Renames the file, if it exists.
     func putAside(at time: Date) throws {
         guard File.exists(path) else { return }
         try File.move(path, to: url.aside("before", at: time).filePath)
@@ -53,18 +53,18 @@ package struct CheckpointFile: Sendable {
     private var path: String { url.filePath }
 }
 
-/// Signs where the trail is, at intervals and at the end, into a file that can be copied elsewhere.
+/// Signs the trail's head into the file of checkpoints, at intervals and at the end.
 package struct CheckpointWriter: Sendable {
     let file: CheckpointFile
     let interval: TimeInterval
-    /// As many records are signed at once at most, looked at every few seconds.
+    /// After this many records a checkpoint is due; counted every five seconds.
     let records: Int64
     let store: any Store
     let key: CheckpointKey
     let check: TrailCheck
     let logger: Logger
 
-    /// Until it is cancelled; then once more, for what happened since.
+    /// Runs until it is cancelled, then signs the records since the last checkpoint.
     package func run() async {
         var last: AuditHead?
         while !Task.isCancelled {
@@ -82,13 +82,13 @@ package struct CheckpointWriter: Sendable {
         do {
             let head = try await store.auditHead()
             guard head != last, head != .start else { return }
-            // A trail that was changed must not be signed as if it were in order.
+            // A changed trail must not be signed.
             try await check.run()
             let checkpoint = try Checkpoint(head, at: Date(), signedBy: key)
             try file.append(checkpoint)
             check.signed(checkpoint)
             last = head
-            // Where logs are collected, a copy is out of reach of whoever can write to the database.
+            // A copy in collected logs is out of reach of a writer of the database.
             logger.info("Signed the audit trail.", metadata: ["checkpoint": "\(checkpoint.line)"])
         } catch {
             logger.error("No checkpoint of the audit trail could be written.", metadata: ["error": "\(error)"])
@@ -96,14 +96,14 @@ package struct CheckpointWriter: Sendable {
     }
 }
 
-/// Compares the trail with its last checkpoint: cheap, and enough to notice that an older copy of the database, or a
-/// rewritten one, was put in its place. `kbs audit verify` looks at every record.
+/// Compares the trail with its last checkpoint, which detects an older or rewritten database at low cost.
+/// `kbs audit verify` checks every record.
 package final class TrailCheck: Sendable {
     private let store: any Store
-    /// Read once; what is signed later is told.
+    /// Read from the file once; later checkpoints come by ``signed(_:)``.
     private let last: Lock<Result<Checkpoint?, any Error>>
 
-    /// - Parameter mustBeThere: whether a file without a checkpoint is a failure.
+    /// - Parameter mustBeThere: whether a missing checkpoint is a failure.
     init(_ file: CheckpointFile, store: any Store, publicKey: [UInt8], mustBeThere: Bool) {
         self.store = store
         let found = Result {
@@ -128,7 +128,7 @@ package final class TrailCheck: Sendable {
         last.withLock { if case .success = $0 { $0 = .success(checkpoint) } }
     }
 
-    /// - Throws: what is wrong.
+    /// - Throws: the mismatch, as ``InvalidSetting``.
     @Sendable package func run() async throws {
         guard let last = try last.withLock({ $0 }).get() else { return }
         guard let hash = try await store.auditHash(of: last.head.sequence) else {

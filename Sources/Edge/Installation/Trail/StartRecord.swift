@@ -7,8 +7,8 @@ import JOSE
 import Release
 
 extension AuditRecord {
-    /// The start of a server: what it was told that decides whom it believes and what it gives, so that a run with a
-    /// dangerous setting does not look like any other.
+    /// The start of a server, with a digest of the settings that decide about access and releases, and the dangerous
+    /// switches that are on.
     package static func start(_ settings: Settings, at time: Date) -> AuditRecord {
         var details = ["version": Build.version, "settings": settings.decidingDigest]
         let switches = settings.dangerousSwitches
@@ -24,8 +24,8 @@ extension AuditRecord {
 }
 
 extension Settings {
-    /// SHA-256, in hex, over a line for each setting that decides, sorted: `name=value`, or the name alone where it was not
-    /// given and has this version's default. What stands in files that they name is not in it.
+    /// SHA-256, in hex, over the sorted lines of the deciding settings: `name=value`, or the name alone for a default.
+    /// Contents of files that settings name are not covered.
     var decidingDigest: String {
         let lines = SettingKey.deciding.map { key in
             key.name + (origins[key] == nil ? "" : "=\(texts[key.name] ?? "")") + "\n"
@@ -35,7 +35,7 @@ extension Settings {
         return Hex.encode(SHA256.hash(data: Array(lines.joined().utf8)))
     }
 
-    /// Those that are on of the switches that a security reviewer asks about, by the names of their settings and flags.
+    /// The switches that weaken security and are on, by the names of their settings and flags.
     var dangerousSwitches: [String] {
         [
             ("trust-simulated-root", simulatedRoots != nil), ("allow-sample", policy.allowsSample),
@@ -52,7 +52,7 @@ extension Settings {
 }
 
 extension SettingKey {
-    /// The settings that decide who administers, whom the server believes and what guests get.
+    /// The settings that decide about administration, accepted guests and releases.
     static let deciding =
         guests + guestComponents + policyAgent + administration + [
             insecureHTTP, tlsClientCA, trustedProxies, proxyProtocol, guestsListen,

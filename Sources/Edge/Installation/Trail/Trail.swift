@@ -1,5 +1,6 @@
 package import Broker
 package import FoundationEssentials
+import Glibc
 package import Logging
 
 /// The audit trail's signing key and its file of checkpoints.
@@ -9,7 +10,7 @@ package struct Trail: Sendable {
     package let check: TrailCheck
     private let store: any ServerStore
 
-    /// Opens the key, or makes it.
+    /// Opens the signing key, or makes it.
     package init(_ folder: DataFolder, _ settings: Settings) async throws {
         key = try await Self.key(folder.keys, folder.store)
         file = settings.checkpoints
@@ -18,7 +19,7 @@ package struct Trail: Sendable {
             file, store: store, publicKey: key.publicKey, mustBeThere: try await Self.mustHaveCheckpoint(store))
     }
 
-    /// Begins a new file of checkpoints with the trail as it is, and says so in the trail.
+    /// Begins a new file of checkpoints with the trail's present state, and records that.
     package func accept() async throws -> Checkpoint {
         let time = Date()
         try await store.recordLocally(.acceptTrail, [:])
@@ -34,22 +35,23 @@ package struct Trail: Sendable {
             logger: logger)
     }
 
-    /// Whether a checkpoint is missing if there is none. One that works with a file has signed one; of several servers
-    /// that share a database each has its own, and a new one has none yet.
+    /// Whether an empty file of checkpoints is a fault: a server with a database of its own signs one after its start.
+    /// Servers that share a database each have a file, and a new server's is still empty.
     static func mustHaveCheckpoint(_ store: any ServerStore) async throws -> Bool {
         guard !store.isShared else { return false }
         return try await store.hasAuditRecord(of: .startServer)
     }
 
-    /// The key that there is, without making one.
+    /// The signing key, if it exists.
     static func existingKey(_ keys: KeyRing, _ store: any ServerStore) async throws -> CheckpointKey? {
         guard let stored = try await oldest(in: store) else { return nil }
         return try await open(stored, keys)
     }
 
-    /// What the key is for, in the table of server keys.
+    /// The key's name in the table of server keys.
     private static let keyName = "audit checkpoints"
 
+    /// The signing key, made if it does not exist.
     package static func key(_ keys: KeyRing, _ store: any ServerStore) async throws -> CheckpointKey {
         if let stored = try await oldest(in: store) { return try await open(stored, keys) }
         let made = CheckpointKey()
@@ -65,5 +67,13 @@ package struct Trail: Sendable {
 
     private static func open(_ stored: StoredServerKey, _ keys: KeyRing) async throws -> CheckpointKey {
         try CheckpointKey(try await keys.open(stored.sealed, for: keyName, id: stored.id))
+    }
+}
+
+extension Store {
+    /// Records an action of a local user on the data folder.
+    func recordLocally(_ action: AuditRecord.Action, _ details: [String: String]) async throws {
+        try await record(
+            [AuditRecord(action, by: .local(user: getuid()), details: details, at: Date())], attempt: nil)
     }
 }

@@ -3,7 +3,7 @@ import Bytes
 import Evidence
 import FoundationEssentials
 
-/// Reads a whole trail, here or from a running server, and compares it with checkpoints.
+/// Reads a whole trail, from a data folder or a running server, and compares it with checkpoints.
 package struct TrailVerification: Sendable {
     package enum Outcome: Sendable, Hashable {
         /// - Parameter key: in hex.
@@ -15,7 +15,7 @@ package struct TrailVerification: Sendable {
     private let publicKey: [UInt8]?
     private let source: any TrailSource
 
-    /// - Parameter publicKey: `nil`: whoever is asked says which key is theirs.
+    /// - Parameter publicKey: `nil`: the key that the source itself states.
     package init(files: [CheckpointFile], publicKey: [UInt8]?, source: any TrailSource) {
         self.files = files
         self.publicKey = publicKey
@@ -23,8 +23,7 @@ package struct TrailVerification: Sendable {
     }
 
     package func run() async throws -> Outcome {
-        let key: [UInt8]
-        if let publicKey { key = publicKey } else { key = try await source.checkpoint().publicKey }
+        let key = if let publicKey { publicKey } else { try await source.checkpoint().publicKey }
         let checkpoints = try files.flatMap { try $0.read() }
         if let foreign = checkpoints.first(where: { !$0.isSigned(by: key) }) {
             return .broken(

@@ -5,18 +5,18 @@ package import Evidence
 import Files
 package import FoundationEssentials
 
-/// Looks at evidence in files, without a server: what `kbs verify` does.
+/// Verification of evidence in files, for `kbs verify`.
 package enum OfflineVerification {
-    /// No report, certificate or bundle of them is longer, in bytes.
+    /// Longest report, certificate or bundle of certificates, in bytes.
     private static let longest = 16 << 20
 
     /// Verifies a report.
     ///
     /// - Parameters:
-    ///   - report: 1,184 bytes, or as many hex digits twice over.
+    ///   - report: 1,184 bytes, or their hex digits.
     ///   - certificates: files with keys and authorities, PEM or DER.
-    ///   - folders: searched for more of them.
-    /// - Throws: ``MalformedInput`` or an I/O error when an input cannot be used.
+    ///   - folders: folders with more certificates.
+    /// - Throws: ``MalformedInput`` or an I/O error for an unusable input.
     package static func snp(
         report file: URL, certificates: [URL], folders: [URL], _ exchange: Exchange,
         expecting expectations: Expectations, anchors: Anchors
@@ -24,7 +24,7 @@ package enum OfflineVerification {
         let contents = try File.read(file.filePath, atMost: longest)
         let text = String(decoding: contents, as: UTF8.self)
         let report = try AttestationReport(bytes: Hex.decode(text.trimmed) ?? contents)
-        // Version 2 names no product; those that made it have TCBs of one form.
+        // Reports of version 2 do not state the product; Milan's and Genoa's TCBs have the same form.
         guard expectations.server.minimumTCB.isEmpty || expectations.server.minimumTCB[report.product ?? .milan] != nil
         else {
             throw MalformedInput("minimum TCB", "it does not have as many numbers as the report's product")
@@ -42,12 +42,11 @@ package enum OfflineVerification {
 
     /// Verifies a platform's certificates.
     ///
-    /// - Parameter places: certificate files (what `sevctl export --full` writes too) and folders of them.
-    /// - Throws: ``MalformedInput`` or an I/O error when an input cannot be used.
-    package static func sev(chain places: [URL], anchors: SEVAnchors) throws -> Verdict {
+    /// - Parameter chain: certificate files (also of `sevctl export --full`) and folders of them.
+    /// - Throws: ``MalformedInput`` or an I/O error for an unusable input.
+    package static func sev(chain: [URL], anchors: SEVAnchors) throws -> Verdict {
         var parts = SEVChainParts()
-        for place in places {
-            let path = place.filePath
+        for path in chain.map(\.filePath) {
             let files =
                 Folder.exists(path)
                 ? try Folder.names(in: path).filter { $0.hasSuffix(".cert") }.map { "\(path)/\($0)" } : [path]
@@ -60,12 +59,12 @@ package enum OfflineVerification {
     }
 }
 
-/// A chain's certificates, found by what they say they are.
+/// A chain's certificates, by the usage that they state.
 private struct SEVChainParts {
     private var authorities: [SEVUsage: SEVCACertificate] = [:]
     private var platform: [SEVUsage: SEVCertificate] = [:]
 
-    /// One certificate, or the four of the platform and then the two of AMD.
+    /// Reads one certificate, or the platform's four followed by AMD's two.
     mutating func read(_ bytes: [UInt8], named name: String) throws {
         let four = 4 * SEVCertificate.size
         if bytes.count > four {

@@ -52,8 +52,8 @@ actor Readiness {
         let (checks, patience) = (checks, patience)
         let task = Task {
             await withTaskGroup(of: (Int, Result).self) { group in
-                for (place, check) in checks.enumerated() {
-                    group.addTask { (place, await check.run(within: patience)) }
+                for (index, check) in checks.enumerated() {
+                    group.addTask { (index, await check.run(within: patience)) }
                 }
                 var results: [(Int, Result)] = []
                 for await result in group { results.append(result) }

@@ -46,7 +46,7 @@ package struct Loggers: Sendable {
     }
 }
 
-/// Writes how often events were repeated.
+/// Logs how often events were repeated.
 struct RepetitionReport: Service {
     let repeated: RepeatedEvents
 

@@ -315,7 +315,7 @@ struct ReferenceLifeAPITests {
                     ["reference", "add", "web", "--from-attempt", "1"] + options, environment: ["KBS_URL": server.base])
             }
             let asked = try await add()
-            #expect(asked.status == 2 && asked.errors.contains("say --yes"), "\(asked)")
+            #expect(asked.status == 2 && asked.errors.contains("add --yes"), "\(asked)")
             #expect(asked.output.contains("measurement \(new)\n") && asked.output.contains("outcome     accepted"))
             #expect(try await server.call("GET", set).status == 404)
             let other = try await add("--yes", "--kind", "id_key")

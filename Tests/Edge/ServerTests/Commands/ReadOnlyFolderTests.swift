@@ -40,9 +40,9 @@ struct ReadOnlyFolderTests {
         let copy = folder.file("backup").path
         let backup = try await Command.run("backup", copy, "--data", data)
         #expect(
-            backup.status == 0 && backup.errors.contains("does not say that this backup was made"), "\(backup.errors)")
+            backup.status == 0 && backup.errors.contains("has no record of this backup"), "\(backup.errors)")
         let removed = try await Command.run("workload", "remove", "web", "--data", data)
-        #expect(removed.status == 2 && removed.errors.contains("is mounted to be read only"), "\(removed.errors)")
+        #expect(removed.status == 2 && removed.errors.contains("is mounted read-only"), "\(removed.errors)")
         let served = try await Command.run("serve", "--data", data, "--listen", "127.0.0.1:0", "--endorsements-kds", "")
         #expect(served.status == 2 && served.errors.contains("copy what is there, and name the copy"))
     }

@@ -12,8 +12,9 @@ struct LibraryTests {
     @Test("Those that are loaded are named with their versions, and so are FIPS mode and ML-KEM")
     func names() {
         let fields = RunningLibraries.current.fields
-        #expect(fields.map(\.name) == ["openssl", "nettle", "sqlite", "libpq", "libcurl", "fips", "ml_kem"])
-        for (name, value) in fields.prefix(5) {
+        let libraries = ["openssl", "nettle", "sqlite", "libpq", "libcurl"]
+        #expect(Set(fields.keys) == Set(libraries + ["fips", "ml_kem"]))
+        for (name, value) in fields where libraries.contains(name) {
             #expect(value.wholeMatch(of: /\d+(\.\d+)+[0-9a-z.~+-]*/) != nil, "\(name) is \(value)")
         }
     }
