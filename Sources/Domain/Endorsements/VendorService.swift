@@ -4,7 +4,7 @@ import Concurrency
 public import Evidence
 import Glibc
 import HTTP
-public import HTTPClient
+package import HTTPClient
 import Tracing
 
 /// A vendor's service for documents, or a mirror of it.
@@ -42,22 +42,22 @@ public struct VendorService: Sendable {
     }
 
     /// The clock between requests, replaceable in tests.
-    struct Time: Sendable {
-        var now: @Sendable () -> ContinuousClock.Instant = { .now }
-        var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    package struct Time: Sendable {
+        let now: @Sendable () -> ContinuousClock.Instant
+        let sleep: @Sendable (Duration) async throws -> Void
+
+        package init(
+            now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+            sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+        ) {
+            (self.now, self.sleep) = (now, sleep)
+        }
     }
 
     /// - Parameter report: called after each request.
-    public init(
+    package init(
         _ catalogue: any VendorCatalogue = AMDCatalogue(), client: HTTP1Client, configuration: Configuration,
-        reportingTo report: @escaping @Sendable (VendorExchange) -> Void = { _ in }
-    ) {
-        self.init(catalogue, client: client, configuration: configuration, time: Time(), reportingTo: report)
-    }
-
-    init(
-        _ catalogue: any VendorCatalogue = AMDCatalogue(), client: HTTP1Client, configuration: Configuration,
-        time: Time, reportingTo report: @escaping @Sendable (VendorExchange) -> Void = { _ in }
+        time: Time = Time(), reportingTo report: @escaping @Sendable (VendorExchange) -> Void = { _ in }
     ) {
         self.catalogue = catalogue
         self.report = report

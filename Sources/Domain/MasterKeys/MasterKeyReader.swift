@@ -50,20 +50,20 @@ public final class MasterKeyReader: Sendable {
         switch source {
         case .file(let file): return try KeyFile(file ?? defaultFile).read()
         case .credential(let name): return try credential(name)
-        case .environment(let name):
-            return try remembered.withLock { remembered in
-                if let keys = remembered[source] { return keys }
-                let keys = try Self.environment(name)
-                remembered[source] = keys
-                return keys
-            }
+        case .environment(let name): return try remembering(source) { try Self.environment(name) }
         case .token(let uri):
-            return try remembered.withLock { remembered in
-                if !fresh, let keys = remembered[source] { return keys }
-                let keys = [try PKCS11Token.deriveMasterKey(uri)]
-                remembered[source] = keys
-                return keys
-            }
+            return try remembering(source, fresh: fresh) { [try PKCS11Token.deriveMasterKey(uri)] }
+        }
+    }
+
+    private func remembering(
+        _ source: MasterKeySource, fresh: Bool = false, _ read: () throws -> [SymmetricKey]
+    ) throws -> [SymmetricKey] {
+        try remembered.withLock { remembered in
+            if !fresh, let keys = remembered[source] { return keys }
+            let keys = try read()
+            remembered[source] = keys
+            return keys
         }
     }
 

@@ -6,7 +6,6 @@ import Endorsements
 import Files
 import FoundationEssentials
 import HTTP
-import HTTPClient
 import HTTPEdge
 import HTTPServer
 import Installation
@@ -26,8 +25,6 @@ struct ServerParts: Sendable {
     var settings: Settings { assembly.settings }
     var folder: DataFolder { assembly.folder }
     var broker: Broker { assembly.broker }
-    /// Follows no redirects.
-    private let client: HTTP1Client
     /// The Open Policy Agent that policies may ask and that Trustee's policy routes forward to.
     let agent: (any PolicyAgent)?
     let renewal: EndorsementRenewal
@@ -52,26 +49,23 @@ struct ServerParts: Sendable {
         let trail = try await Trail(folder, settings)
         let readiness = Readiness(
             [
-                ReadinessCheck("database") { try await folder.store.probe() },
-                ReadinessCheck("trail", run: trail.check.run),
-            ]
-                + (folder.store.isShared ? [Self.clockCheck(folder.store)] : [])
-                + [
-                    tls.map { tls in
-                        ReadinessCheck("certificate") {
-                            guard tls.expiry > Date() else {
-                                throw InvalidSetting("it expired on \(tls.expiry.formatted(.iso8601))")
-                            }
+                ReadinessCheck(name: "database") { try await folder.store.probe() },
+                ReadinessCheck(name: "trail", run: trail.check.run),
+                folder.store.isShared ? Self.clockCheck(folder.store) : nil,
+                tls.map { tls in
+                    ReadinessCheck(name: "certificate") {
+                        guard tls.expiry > Date() else {
+                            throw InvalidSetting("it expired on \(tls.expiry.formatted(.iso8601))")
                         }
                     }
-                ].compactMap(\.self))
+                },
+            ].compactMap(\.self))
         let limits = ServerLimits(settings.limits, logger: loggers[.http])
         let monitor = Monitor(
             folder.store, readiness: readiness, limits: limits.counters, certificateExpiry: { tls?.expiry },
             spans: traces?.exporter, databaseLog: DatabaseLog(loggers[.storage]))
         let log = EventLog(logger: loggers[.broker])
         let endorsementLog = EventLog(logger: loggers[.endorsements])
-        let client = settings.client
         let room = folder.store.isShared ? nil : DiskRoom(folder.url.filePath, logger: loggers[.storage])
         let observe: @Sendable (EndorsementEvent) -> Void = {
             endorsementLog($0)
@@ -87,11 +81,10 @@ struct ServerParts: Sendable {
             endorsementsTo: observe)
         renewal = EndorsementRenewal(
             endorsements: assembly.endorsements, logger: loggers[.endorsements], report: { observe(.renewed($0)) })
-        self.client = client
         self.loggers = loggers
         tokens = Self.tokens(
             settings, folder, identity: identity.map { TokenIdentity($0.key, chain: $0.chain) },
-            assembly.broker.prospects, client, loggers[.broker])
+            assembly.broker.prospects, loggers[.broker])
         self.agent = agent
         self.trail = trail
         self.readiness = readiness
@@ -103,7 +96,7 @@ struct ServerParts: Sendable {
 
     /// Servers that share a database agree on a session's end only as far as their clocks agree.
     private static func clockCheck(_ store: any ServerStore) -> ReadinessCheck {
-        ReadinessCheck("clock") {
+        ReadinessCheck(name: "clock") {
             let offset = try await store.clockOffset()
             guard abs(offset) <= Lifetimes.sharedClockTolerance else {
                 let seconds = Int(abs(offset).rounded())
@@ -168,7 +161,8 @@ struct ServerParts: Sendable {
                 proxies: settings.trustedProxies, logger: loggers[.http])
         }
         let gate = Gate(
-            gateConfiguration, broker: broker, tokens: folder.store, client: client, logger: loggers[.administration])
+            gateConfiguration, broker: broker, tokens: folder.store, client: settings.client,
+            logger: loggers[.administration])
         // The guests' listeners have no TLS.
         return (handler(all, gate), handler([HealthCalls.liveness] + calls(self.coco(isSecure: false)), nil))
     }
@@ -196,7 +190,7 @@ struct ServerParts: Sendable {
 
     private static func tokens(
         _ settings: Settings, _ folder: DataFolder, identity: TokenIdentity?, _ prospects: ReleaseForecast,
-        _ client: HTTP1Client, _ logger: Logger
+        _ logger: Logger
     ) -> TokenService {
         var rules = TokenKeys.Rules(longestToken: settings.lifetimes.session)
         rules.rotation = settings.guestComponents.keyRotation
@@ -209,7 +203,7 @@ struct ServerParts: Sendable {
                 ForeignVerifier(
                     TokenVerifier(
                         TokenService.rules(issuer: $0.issuer, audience: guests.trustedAudience),
-                        keys: JWTKeySource($0.keys, of: .guests, client: client, logger: logger)),
+                        keys: JWTKeySource($0.keys, of: .guests, client: settings.client, logger: logger)),
                     assuming: guests.trustedAssumptions[$0.issuer] ?? ForeignAssumptions(),
                     greatestAge: guests.trustedAge ?? settings.lifetimes.session)
             }, keyRules: guests.keys, isKnownMeasurement: { try await prospects.knows($0) })

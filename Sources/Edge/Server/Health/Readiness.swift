@@ -7,11 +7,6 @@ struct ReadinessCheck: Sendable {
     let name: String
     /// Throws the reason of a failure, which is shown to operators only.
     let run: @Sendable () async throws -> Void
-
-    init(_ name: String, run: @escaping @Sendable () async throws -> Void) {
-        self.name = name
-        self.run = run
-    }
 }
 
 /// Whether the server should get requests. Each check runs at most once a second, however often it is asked.

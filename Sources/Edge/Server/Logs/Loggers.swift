@@ -2,6 +2,7 @@ import HTTPEdge
 package import Installation
 import Lifecycle
 package import Logging
+import Tracing
 
 /// The loggers of a server.
 package struct Loggers: Sendable {
@@ -43,6 +44,14 @@ package struct Loggers: Sendable {
         var handler = make(label)
         if let level { handler.logLevel = level }
         return handler
+    }
+}
+
+extension Logger {
+    /// `request=… address=…` for every line written on behalf of a request.
+    package static let requestMetadata: MetadataProvider = {
+        guard let context = ServiceContext.current, let id = context.requestID else { return [:] }
+        return context.caller.map { ["request": "\(id)", "address": "\($0)"] } ?? ["request": "\(id)"]
     }
 }
 

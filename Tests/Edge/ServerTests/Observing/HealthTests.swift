@@ -93,9 +93,9 @@ struct HealthTests {
     @Test("Each check has a line of its own, in order, whichever ends first")
     func lines() async {
         let readiness = Readiness([
-            ReadinessCheck("slow") { try await Task.sleep(for: .milliseconds(50)) },
-            ReadinessCheck("trail") { throw Broken(description: "record 7 was edited") },
-            ReadinessCheck("fast") {},
+            ReadinessCheck(name: "slow") { try await Task.sleep(for: .milliseconds(50)) },
+            ReadinessCheck(name: "trail") { throw Broken(description: "record 7 was edited") },
+            ReadinessCheck(name: "fast") {},
         ])
         let results = await readiness.results()
         #expect(results.map(\.name) == ["serving", "slow", "trail", "fast"])
@@ -106,7 +106,7 @@ struct HealthTests {
     func caching() async {
         let runs = Lock(0)
         let readiness = Readiness(
-            [ReadinessCheck("x") { runs.withLock { $0 += 1 } }], pause: .seconds(600))
+            [ReadinessCheck(name: "x") { runs.withLock { $0 += 1 } }], pause: .seconds(600))
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<50 { group.addTask { _ = await readiness.results() } }
         }
@@ -118,7 +118,7 @@ struct HealthTests {
         let runs = Lock(0)
         let readiness = Readiness(
             [
-                ReadinessCheck("x") {
+                ReadinessCheck(name: "x") {
                     if runs.withLock({ runs in
                         runs += 1
                         return runs
@@ -134,7 +134,7 @@ struct HealthTests {
     @Test("A check that never ends is a check that fails")
     func hanging() async {
         let readiness = Readiness(
-            [ReadinessCheck("disk") { await withCheckedContinuation { waiting in Self.hold(waiting) } }],
+            [ReadinessCheck(name: "disk") { await withCheckedContinuation { waiting in Self.hold(waiting) } }],
             patience: .milliseconds(20))
         #expect(await readiness.results().last?.failure?.hasPrefix("no answer within") == true)
     }
@@ -148,7 +148,7 @@ struct HealthTests {
         disk.enter()
         // More than there are threads that tasks share.
         let count = ProcessInfo.processInfo.activeProcessorCount * 4
-        let hanging = ReadinessCheck("disk") {
+        let hanging = ReadinessCheck(name: "disk") {
             runs.withLock { $0 += 1 }
             disk.wait()
         }
