@@ -90,7 +90,7 @@ struct AuditCommand: AsyncParsableCommand {
     struct MakeCheckpoint: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "checkpoint",
-            abstract: "Print a signed checkpoint of the trail as it is now, to be kept elsewhere.")
+            abstract: "Print a signed checkpoint of the trail's present state, to keep elsewhere.")
 
         @OptionGroup var target: Target
 

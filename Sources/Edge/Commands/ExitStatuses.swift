@@ -22,12 +22,12 @@ enum Outcome: Int32, CaseIterable {
     var meaning: String {
         switch self {
         case .failed:
-            "It did not work: the output could not be written, say. Of commands that examine something: it is not as it "
-                + "should be."
-        case .unusable: "What was given cannot be used: a file, a value, a setting, a document."
+            "The command failed, e.g. because its output could not be written. From commands that examine something: a "
+                + "fault was found."
+        case .unusable: "An input cannot be used: a file, a value, a setting, a document."
         case .unreachable: "The server cannot be reached, or cannot do it now."
-        case .refused: "The server, or what is registered, does not allow it."
-        case .missing: "What was named is not there."
+        case .refused: "The server, or a conflict with existing data, does not allow it."
+        case .missing: "The named object does not exist."
         }
     }
 
@@ -74,6 +74,6 @@ extension KBS {
     package static func exitCode(of error: any Error) -> ExitCode { ExitCode(Outcome(error).rawValue) }
 
     static let exitStatuses =
-        [(ExitCode.success, "It is done.")] + Outcome.allCases.map { (ExitCode($0.rawValue), $0.meaning) }
-        + [(ExitCode.validationFailure, "The command line is not one of this program's.")]
+        [(ExitCode.success, "Success.")] + Outcome.allCases.map { (ExitCode($0.rawValue), $0.meaning) }
+        + [(ExitCode.validationFailure, "The command line is malformed.")]
 }

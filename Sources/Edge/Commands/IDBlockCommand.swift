@@ -62,7 +62,7 @@ struct IDBlockCommand: AsyncParsableCommand {
             if let authentication { try File.replace(authentication, with: signature.bytes) }
             let description = Description(made, signature)
             if json { return try printJSON(description) }
-            print("id-block=\(description.block),id-auth=\(description.authentication)")
+            print("id-block=\(description.idBlock),id-auth=\(description.idAuth)")
             tell("A policy names the key so: id_key_digests = [\"\(description.idKeyDigest)\"]")
             if let digest = description.authorKeyDigest {
                 tell("Launch with author-key-enabled=on; its key so: author_key_digests = [\"\(digest)\"]")
@@ -87,7 +87,7 @@ struct IDBlockCommand: AsyncParsableCommand {
             } catch { throw CommandFailure("\(error.subject) \(error.reason).", .unusable) }
             let description = Description(made, signature)
             if json { try printJSON(description) } else { printTable(description.rows) }
-            guard description.isGood else { throw ExitCode(1) }
+            guard description.signaturesGood else { throw ExitCode(1) }
         }
 
         private func bytes(_ file: String, _ size: Int) throws(MalformedInput) -> [UInt8] {
@@ -115,19 +115,8 @@ struct IDBlockCommand: AsyncParsableCommand {
         let measurement, familyID, imageID, policy, idKeyDigest: String
         let authorKeyDigest: String?
         let svn: UInt32
-        let isGood: Bool
-        let block, authentication: String
-
-        enum CodingKeys: String, CodingKey {
-            case measurement, policy, svn
-            case familyID = "family_id"
-            case imageID = "image_id"
-            case idKeyDigest = "id_key_digest"
-            case authorKeyDigest = "author_key_digest"
-            case isGood = "signatures_good"
-            case block = "id_block"
-            case authentication = "id_auth"
-        }
+        let signaturesGood: Bool
+        let idBlock, idAuth: String
 
         init(_ made: IDBlock, _ signature: IDAuthentication) {
             measurement = Hex.encode(made.measurement)
@@ -137,9 +126,9 @@ struct IDBlockCommand: AsyncParsableCommand {
             svn = made.guestSVN
             idKeyDigest = Hex.encode(signature.id.digest)
             authorKeyDigest = signature.author.map { Hex.encode($0.digest) }
-            isGood = signature.vouches(for: made)
-            block = Base64.encode(made.bytes)
-            authentication = Base64.encode(signature.bytes)
+            signaturesGood = signature.vouches(for: made)
+            idBlock = Base64.encode(made.bytes)
+            idAuth = Base64.encode(signature.bytes)
         }
 
         var rows: [[String]] {
@@ -147,7 +136,7 @@ struct IDBlockCommand: AsyncParsableCommand {
                 ["measurement", measurement], ["policy", policy], ["svn", "\(svn)"], ["family id", familyID],
                 ["image id", imageID], ["id key digest", idKeyDigest],
                 ["author key digest", authorKeyDigest ?? "none"],
-                ["signatures", isGood ? "good" : "not good: firmware would not start the guest"],
+                ["signatures", signaturesGood ? "good" : "not good: firmware would not start the guest"],
             ]
         }
     }

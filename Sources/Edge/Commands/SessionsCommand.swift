@@ -15,13 +15,11 @@ struct SessionsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the sessions.")
 
         @OptionGroup var target: Target
-        @Option(help: "Only sessions of this workload.") var workload: String?
-        @Option(help: "Only sessions of this chip, in hex.") var chip: String?
-        @Option(help: "Only sessions that this other verifier attested.") var issuer: String?
+        @OptionGroup var chosen: Chosen
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let selection = try selection(workload, chip, issuer)
+            let selection = try chosen.selection()
             let all = try await target.open { try await $0.sessions(selection) }
             try printList(
                 all, json: json, orElse: "There are no sessions.",
@@ -43,33 +41,40 @@ struct SessionsCommand: AsyncParsableCommand {
 
         @OptionGroup var target: Target
         @Argument(help: "The session's id.") var id: String?
-        @Option(help: "End the sessions of this workload.") var workload: String?
-        @Option(help: "End the sessions of this chip, in hex.") var chip: String?
-        @Option(help: "End the sessions that this other verifier attested.") var issuer: String?
+        @OptionGroup var chosen: Chosen
         @Flag(help: "End all sessions.") var all = false
 
         func run() async throws {
-            var chosen = try selection(workload, chip, issuer)
+            var selection = try chosen.selection()
             if let id {
-                guard chosen == .all, let bytes = Hex.decode(id), bytes.count == 16 else {
+                guard selection == .all, let bytes = Hex.decode(id), bytes.count == 16 else {
                     throw ValidationError("give a session's id of 32 hex digits, --workload, --chip or --issuer")
                 }
-                chosen.id = bytes
+                selection.id = bytes
             }
-            guard (chosen == .all) == all else {
+            guard (selection == .all) == all else {
                 throw ValidationError("say which: a session's id, --workload, --chip, --issuer, or --all alone")
             }
-            let ended = try await target.open { [chosen] in try await $0.endSessions(chosen) }
+            let ended = try await target.open { [selection] in try await $0.endSessions(selection) }
             print("Ended \(ended) \(ended == 1 ? "session" : "sessions").")
         }
     }
-}
 
-private func selection(_ workload: String?, _ chip: String?, _ issuer: String?) throws -> SessionSelection {
-    var selection = SessionSelection(workload: try workload.map { try WorkloadID($0) }, issuer: issuer)
-    if let chip {
-        guard let bytes = Hex.decode(chip), !bytes.isEmpty else { throw ValidationError("--chip is hex digits") }
-        selection.chip = Hex.encode(bytes)
+    /// Options that select sessions.
+    struct Chosen: ParsableArguments {
+        @Option(help: "Sessions of this workload.") var workload: String?
+        @Option(help: "Sessions of this chip, in hex.") var chip: String?
+        @Option(help: "Sessions that this other verifier attested.") var issuer: String?
+
+        func selection() throws -> SessionSelection {
+            var selection = SessionSelection(workload: try workload.map { try WorkloadID($0) }, issuer: issuer)
+            if let chip {
+                guard let bytes = Hex.decode(chip), !bytes.isEmpty else {
+                    throw ValidationError("--chip is hex digits")
+                }
+                selection.chip = Hex.encode(bytes)
+            }
+            return selection
+        }
     }
-    return selection
 }

@@ -105,28 +105,35 @@ struct WorkloadCommand: AsyncParsableCommand {
         }
     }
 
+    /// A workload on a target.
+    struct One: ParsableArguments {
+        @OptionGroup var target: Target
+        @Argument(help: "The workload's id.") var id: String
+
+        func change(_ done: String, _ body: (Administrator) async throws -> Void) async throws {
+            try await target.open(body)
+            print("\(done) \(id).")
+        }
+    }
+
     struct Disable: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Stop releasing a workload's secret.")
 
-        @OptionGroup var target: Target
-        @Argument(help: "The workload's id.") var id: String
+        @OptionGroup var workload: One
 
         func run() async throws {
-            try await target.open { try await $0.setDisabled(true, workload: id) }
-            print("Disabled \(id).")
+            try await workload.change("Disabled") { try await $0.setDisabled(true, workload: workload.id) }
         }
     }
 
     struct Enable: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Release a workload's secret again.")
 
-        @OptionGroup var target: Target
-        @Argument(help: "The workload's id.") var id: String
+        @OptionGroup var workload: One
 
         func run() async throws {
-            try await target.open { try await $0.setDisabled(false, workload: id) }
-            print("Enabled \(id).")
+            try await workload.change("Enabled") { try await $0.setDisabled(false, workload: workload.id) }
         }
     }
 
@@ -158,12 +165,10 @@ struct WorkloadCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Remove a workload, its secret and its sessions.")
 
-        @OptionGroup var target: Target
-        @Argument(help: "The workload's id.") var id: String
+        @OptionGroup var workload: One
 
         func run() async throws {
-            try await target.open { try await $0.removeWorkload(id) }
-            print("Removed \(id).")
+            try await workload.change("Removed") { try await $0.removeWorkload(workload.id) }
         }
     }
 }

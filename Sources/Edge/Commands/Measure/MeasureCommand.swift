@@ -33,7 +33,7 @@ struct MeasureCommand: AsyncParsableCommand {
             if let name {
                 let set = try ReferenceValueSet(name: name, measured: documents)
                 let done = try await target.open(create: true) { try await $0.setReferenceValues(set, keeping: nil) }
-                tell(ReferenceText(done).summary("Set"))
+                tell(ReferenceText(set: done).summary("Set"))
             }
             try output.print(documents)
         }
@@ -101,7 +101,7 @@ struct MeasureCommand: AsyncParsableCommand {
                 throw ExitCode(2)
             }
             let comparison = LaunchDigestComparison(first, second)
-            print(ComparisonText(first, second, comparison).text)
+            print(ComparisonText(a: first, b: second, comparison: comparison).text)
             guard comparison.isSame else { throw ExitCode(1) }
         }
 

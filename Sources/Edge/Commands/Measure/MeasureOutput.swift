@@ -60,13 +60,8 @@ func shown(_ text: String) -> String {
 
 /// The printed comparison of two digests.
 struct ComparisonText {
-    private let a: LaunchDigestDocument
-    private let b: LaunchDigestDocument
-    private let comparison: LaunchDigestComparison
-
-    init(_ a: LaunchDigestDocument, _ b: LaunchDigestDocument, _ comparison: LaunchDigestComparison) {
-        (self.a, self.b, self.comparison) = (a, b, comparison)
-    }
+    let a, b: LaunchDigestDocument
+    let comparison: LaunchDigestComparison
 
     var text: String {
         let heads = ["a  \(a.digest)  \(a.summary)", "b  \(b.digest)  \(b.summary)"]

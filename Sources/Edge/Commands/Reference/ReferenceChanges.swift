@@ -33,7 +33,7 @@ extension ReferenceCommand {
             let done = try await target.open(create: true) { administrator in
                 try await administrator.addReferenceValues(try await addition(administrator), to: name)
             }
-            print(ReferenceText(done).summary("Added to"))
+            print(ReferenceText(set: done).summary("Added to"))
         }
 
         private func addition(_ administrator: Administrator) async throws -> AddedReferenceValues {
@@ -82,7 +82,7 @@ extension ReferenceCommand {
             let retirement = ReferenceRetirement(
                 values: value.isEmpty ? nil : value, after: now ? 0 : after?.seconds, supersededBy: supersededBy)
             let done = try await target.open { try await $0.retireReferenceValues(name, retirement) }
-            print(ReferenceText(done).summary("Changed"))
+            print(ReferenceText(set: done).summary("Changed"))
         }
     }
 

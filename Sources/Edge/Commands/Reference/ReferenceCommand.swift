@@ -33,7 +33,7 @@ struct ReferenceCommand: AsyncParsableCommand {
             let done = try await target.open(create: true) { [set] in
                 try await $0.setReferenceValues(set, keeping: keepPrevious?.seconds)
             }
-            print(ReferenceText(done).summary("Set"))
+            print(ReferenceText(set: done).summary("Set"))
         }
     }
 
@@ -48,7 +48,7 @@ struct ReferenceCommand: AsyncParsableCommand {
         func run() async throws {
             let set = try await target.open { try await $0.referenceValues(name) }
             if json { return try printJSON(set) }
-            printLines(ReferenceText(set).lines)
+            printLines(ReferenceText(set: set).lines)
         }
     }
 

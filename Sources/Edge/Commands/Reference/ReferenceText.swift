@@ -7,8 +7,6 @@ import FoundationEssentials
 struct ReferenceText {
     let set: ReferenceValuesSummary
 
-    init(_ set: ReferenceValuesSummary) { self.set = set }
-
     /// - Parameter done: e.g. `Set`.
     func summary(_ done: String) -> String {
         "\(done) the reference values \(set.name), kind \(set.kind.rawValue), version \(set.version): \(set.life)."
