@@ -42,13 +42,14 @@ struct CredentialExamination: Examination {
             return .warning("access", "credentials are needed, and every token has expired or was revoked", do: advice)
         }
         guard settings.listen.isLoopback else {
-            return .warning("access", "no credentials are set up, so nobody can administer over HTTP", do: advice)
+            return .warning(
+                "access", "no credentials are set up, so administration over HTTP is impossible", do: advice)
         }
         return settings.opensAdministration
             ? .problem(
                 "access",
                 "insecure_admin is true and no credentials are set up: every process on this machine may administer, and "
-                    + "read the trail", do: "\(advice), and take insecure_admin away")
+                    + "read the trail", do: "\(advice), and remove insecure_admin")
             : .warning(
                 "access", "no credentials are set up: every process on this machine may register workloads",
                 do: "\(advice); once the first token exists, every caller needs credentials")
@@ -58,7 +59,7 @@ struct CredentialExamination: Examination {
         guard let networks = settings.registrationNetworks else { return nil }
         return .ok(
             "access.networks",
-            networks.isEmpty ? "nobody administers over HTTP, whatever they present" : "from \(networks) only")
+            networks.isEmpty ? "administration over HTTP is off, whatever the credentials" : "from \(networks) only")
     }
 
     private func issuer() async -> Finding? {

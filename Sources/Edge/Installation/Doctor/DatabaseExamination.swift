@@ -52,7 +52,7 @@ struct DatabaseExamination: Examination {
                 "database.schema", "a later version of kbs has written it",
                 do: "use that version, or restore a backup from before")
         case .none:
-            .problem("database.schema", "it is not the database of a broker", do: "name the right folder with data")
+            .problem("database.schema", "it is not a broker's database", do: "name the right folder with data")
         case .other:
             .problem("database.schema", "\(OtherSchema(isLater: false))", do: "name the right folder with data")
         }

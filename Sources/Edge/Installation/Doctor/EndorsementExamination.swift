@@ -17,12 +17,13 @@ struct EndorsementExamination: Examination {
         let (found, ending) = ([offline(), await vendor()].compactMap(\.self), await ending())
         guard found.isEmpty else { return found + ending }
         let kept = (try? await folder.store?.endorsements(after: [], limit: 1))?.isEmpty == false
-        let told = "nobody is asked for certificates, and there is no folder"
+        let told = "neither endorsements.kds nor endorsements.folder is set"
         return kept
-            ? ending + [.ok("endorsements", "\(told): those that were imported, and guests' own, are used")]
+            ? ending + [.ok("endorsements", "\(told): imported certificates, and guests' own, are used")]
             : [
                 .warning(
-                    "endorsements", "\(told), and none was imported: only guests that bring their own will do",
+                    "endorsements",
+                    "\(told), and none was imported: only guests with certificates in their evidence are attested",
                     do: "kbs endorsements import FOLDER, or set endorsements.folder or endorsements.kds")
             ]
     }

@@ -11,7 +11,7 @@ struct FolderExamination: Examination {
     func findings() -> [Finding] {
         guard let status = FileStatus.of(path) else { return missing() }
         guard status.kind == .folder else {
-            return [.problem("data.folder", "\(path) is no folder", do: "name another with data, or move it away")]
+            return [.problem("data.folder", "\(path) is not a folder", do: "name another with data, or move it away")]
         }
         return [entrance, privacy, owner].compactMap(\.self) + [space(path)]
     }
@@ -22,7 +22,8 @@ struct FolderExamination: Examination {
         guard Folder.exists(parentPath), access(parentPath, W_OK) == 0 else {
             return [
                 .problem(
-                    "data.folder", "\(path) is not there or not to be seen, and \(parentPath) may not be written to",
+                    "data.folder",
+                    "\(path) does not exist or is not visible to this user, and \(parentPath) is not writable",
                     do: "run kbs doctor as the server's user, or make the folder: install -d -m 700 -o USER \(path)")
             ]
         }
@@ -64,17 +65,17 @@ struct FolderExamination: Examination {
             guard let other = FileStatus.of(file)?.owner.id, other != user else { continue }
             return .problem(
                 "data.owner", "\(file) is user \(other)'s and the folder is user \(user)'s",
-                do: "chown \(user) what is in it while the server is stopped, and run kbs as that user")
+                do: "stop the server, chown the folder's files to \(user), and run kbs as that user")
         }
         guard user != geteuid() else { return nil }
         return .warning(
             "data.owner", "the folder is user \(user)'s, and this is user \(geteuid())",
-            do: "run kbs as the server's user, or what it makes will not be that user's")
+            do: "run kbs as the server's user: new files would belong to this one")
     }
 
     private func space(_ path: String) -> Finding {
         guard let space = Folder.space(at: path) else {
-            return .problem("data.space", "the room on \(path)'s disk is not known", do: "look at the disk")
+            return .problem("data.space", "the free space on \(path)'s disk is not known", do: "check the disk")
         }
         return Self.judge(space)
     }
@@ -86,9 +87,11 @@ struct FolderExamination: Examination {
         case _ where space.free < DiskRoom.least(of: space.total):
             return .problem(
                 "data.space", found,
-                do: "make room: guests open no sessions now, and on a full disk no secret is released, for none can be "
-                    + "recorded")
-        case ..<1_024: return .warning("data.space", found, do: "make room: the audit trail grows (docs/audit.md)")
+                do:
+                    "free some space: guests open no sessions now, and a full disk stops releases, which must be recorded"
+            )
+        case ..<1_024:
+            return .warning("data.space", found, do: "free some space: the audit trail grows (docs/audit.md)")
         default: return .ok("data.space", found)
         }
     }

@@ -27,8 +27,7 @@ struct LibraryExamination: Examination {
         else { return nil }
         return .warning(
             "system.restart",
-            "the server (process \(server)) runs with older files than there are on the disk: "
-                + replaced.joined(separator: ", "),
-            do: "restart it, so that it runs with what was updated")
+            "the server (process \(server)) runs older files than those on the disk: "
+                + replaced.joined(separator: ", "), do: "restart it, so that it runs the updated files")
     }
 }

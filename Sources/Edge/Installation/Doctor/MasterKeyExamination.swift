@@ -11,7 +11,7 @@ struct MasterKeyExamination: Examination {
 
     private var readers: [Finding] {
         folder.keyWarnings.map {
-            .warning("keys.readers", $0, do: "let nobody but the server's user read it: it opens every secret")
+            .warning("keys.readers", $0, do: "let only the server's user read it: it opens every secret")
         }
     }
 
@@ -44,8 +44,8 @@ struct MasterKeyExamination: Examination {
             return [
                 opened,
                 .warning(
-                    "keys.rotation", "something is sealed under another key still",
-                    do: "the server moves it by itself; kbs keys status shows how far it is"),
+                    "keys.rotation", "something is still sealed under another key",
+                    do: "the server reseals it; kbs keys status shows the progress"),
             ]
         } catch {
             return [.problem("keys.master", "it cannot be tried: \(error)", do: "see the findings on the database")]

@@ -13,27 +13,29 @@ struct PolicyExamination: Examination {
             findings.append(
                 .warning("policy.\(setting.name)", found, do: "remove \(setting.name), unless you need it"))
         }
-        weak(policy.snp.allowsDebug, .snpAllowDebug, "the host may read guests that are registered so")
-        weak(policy.allowsSEVDebug, .sevAllowDebug, "the host may read guests that are registered so")
+        weak(policy.snp.allowsDebug, .snpAllowDebug, "the host may read guests whose registration allows it")
+        weak(policy.allowsSEVDebug, .sevAllowDebug, "the host may read guests whose registration allows it")
         weak(
             policy.snp.allowsMigrationAgent, .snpAllowMigrationAgent, "a migration agent may copy guests to other hosts"
         )
         weak(policy.snp.allowsProvisionalFirmware, .snpAllowProvisionalFirmware, "the host can roll its firmware back")
         weak(
             !policy.snp.holdsMinimumAtLaunch, .snpMinimumAtLaunch,
-            "guests that old firmware has launched are taken, whatever its holes")
-        weak(policy.snp.vmpl != 0, .snpVMPL, "reports are taken from privilege level \(policy.snp.vmpl), not from 0")
-        weak(settings.limits.requestsPerSecond == 0, .limitRequestsPerSecond, "an address may ask without limit")
+            "guests that were launched by vulnerable firmware are accepted")
+        weak(policy.snp.vmpl != 0, .snpVMPL, "reports are accepted from privilege level \(policy.snp.vmpl), not from 0")
+        weak(
+            settings.limits.requestsPerSecond == 0, .limitRequestsPerSecond,
+            "an address may make requests without limit")
         if policy.snp.minimumTCB.isEmpty {
             findings.append(
                 .warning(
-                    "policy.minimum_tcb", "any firmware will do, unless a workload says otherwise",
-                    do: "set snp.minimum_tcb.milan, .genoa and .turin to what AMD's last security bulletin asks for"))
+                    "policy.minimum_tcb", "any firmware is accepted, unless a workload requires more",
+                    do: "set snp.minimum_tcb.milan, .genoa and .turin to the TCBs in AMD's last security bulletin"))
         }
         if settings.simulatedRoots != nil {
             findings.append(
                 .problem(
-                    "policy.simulated_root", "simulated hardware is trusted: whoever has its keys gets every secret",
+                    "policy.simulated_root", "simulated hardware is trusted: its keys give access to every secret",
                     do: "never with real secrets: start without --trust-simulated-root"))
         }
         if policy.allowsSample {

@@ -20,7 +20,7 @@ struct ReferenceExamination: Examination {
                 (after, count) = (last.policy.name.text, count + page.count)
             }
             guard findings.isEmpty else { return findings }
-            return count == 0 ? [] : [.ok("references", "those that \(count) policies name count for a week at least")]
+            return count == 0 ? [] : [.ok("references", "those of \(count) policies are valid for a week at least")]
         } catch {
             // Rows that contradict the manifest are reported with the manifest.
             return [
@@ -38,7 +38,7 @@ struct ReferenceExamination: Examination {
             let subject = "policy \(name): @\(set.name) has \(set.life(at: now))"
             guard !set.inForce(at: now).isEmpty else {
                 return .warning(
-                    "references.expired", "\(subject): nobody gets in by it",
+                    "references.expired", "\(subject): it accepts no guest",
                     do: "kbs reference set \(set.name) with later times, or take it out of the policy")
             }
             guard !set.inForce(at: now + Self.soon).isEmpty else {

@@ -12,7 +12,7 @@ struct SettingsExamination: Examination {
         return [known]
             + unknownVariables.map {
                 .warning(
-                    "settings.environment", "\($0) is no setting, and does nothing",
+                    "settings.environment", "\($0) is not a setting, and has no effect",
                     do: "correct its name (kbs settings --reference lists all), or remove it")
             }
     }

@@ -71,14 +71,14 @@ struct SharedDatabaseExamination: Examination {
         case .tls where !found.provesServer:
             .warning(
                 "database.tls",
-                "\(found.transport), with whoever answers: sslmode does not ask the server to prove itself",
+                "\(found.transport), but sslmode does not authenticate the server",
                 do: "use sslmode=verify-full, with sslrootcert, in storage.url")
         case .localSocket, .tls: .ok("database.tls", found.transport.description)
         case .plain where found.isOnThisMachine: .ok("database.tls", "not used, on this machine")
         case .plain:
             .problem(
-                "database.tls", "what goes to the database can be read and changed on the way",
-                do: "remove sslmode from storage.url: without it the server must prove who it is")
+                "database.tls", "traffic to the database can be read and changed on the network",
+                do: "remove sslmode from storage.url: by default the server is authenticated")
         }
     }
 
@@ -121,7 +121,7 @@ struct SharedDatabaseExamination: Examination {
         guard abs(found.clockOffset) <= Lifetimes.sharedClockTolerance else {
             return .problem(
                 "clock.database", "this machine's clock and the database's are \(seconds) seconds apart",
-                do: "have both kept by NTP: a server this far off is not ready")
+                do: "keep both by NTP: a server this far off is not ready")
         }
         return .ok("clock.database", "\(seconds) seconds apart")
     }

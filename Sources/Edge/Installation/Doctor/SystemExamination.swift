@@ -13,7 +13,7 @@ struct SystemExamination: Examination {
 
     private var files: Finding {
         guard let openFiles else {
-            return .warning("system.files", "the limit of open files is not known", do: "look at ulimit -Hn")
+            return .warning("system.files", "the limit of open files is not known", do: "check ulimit -Hn")
         }
         let wanted = settings.limits.connections + FileDescriptorLimit.reserve
         guard openFiles >= wanted else {
@@ -29,7 +29,7 @@ struct SystemExamination: Examination {
             return .ok("clock", "systemd-timesyncd has synchronised it")
         }
         guard let isSynchronized = KernelClock.isSynchronized else {
-            return .warning("clock", "whether it is synchronised is not known", do: "look at timedatectl")
+            return .warning("clock", "whether it is synchronised is not known", do: "check timedatectl")
         }
         return isSynchronized
             ? .ok("clock", "the kernel says that it is synchronised")

@@ -46,7 +46,9 @@ struct TrailExamination: Examination {
         } catch {
             return .problem(
                 "audit.trail", "\(error)",
-                do: "find out who wrote to the database; kbs audit verify with checkpoints kept elsewhere says more")
+                do:
+                    "find out who wrote to the database; kbs audit verify with checkpoints kept elsewhere finds the place"
+            )
         }
     }
 
@@ -58,11 +60,11 @@ struct TrailExamination: Examination {
             guard violations.isEmpty else {
                 return .problem(
                     "database.manifest", violations.joined(separator: " "),
-                    do: "find out who wrote to the database; docs/audit.md says how to go on")
+                    do: "find out who wrote to the database; docs/audit.md has the next steps")
             }
-            return .ok("database.manifest", "what decides is as a key broker left it")
+            return .ok("database.manifest", "the deciding rows agree with the manifest")
         } catch {
-            return .problem("database.manifest", "\(error)", do: "give the master key that the server has")
+            return .problem("database.manifest", "\(error)", do: "use the server's master key")
         }
     }
 

@@ -84,8 +84,8 @@ package struct KeyRotation: Service {
         hasWarned = true
         logger.warning(
             """
-            Another server seals under another master key than this one's: put that first in keys.master here too. To go \
-            back to this one, run kbs keys rotate.
+            Another server seals under another master key: put that key first in keys.master here too. To go back to this \
+            server's key, run kbs keys rotate.
             """, metadata: ["active": "\(id)"])
     }
 
@@ -94,8 +94,8 @@ package struct KeyRotation: Service {
         if !names.isEmpty, names != said {
             logger.error(
                 """
-                Some of what is sealed does not open under any master key that this server has. Give it the key \
-                with keys.previous, or register these workloads again.
+                Some sealed rows do not open under any master key of this server. Add the key to keys.previous, or \
+                register these workloads again.
                 """, metadata: ["count": "\(progress.unopened.count)", "which": "\(names)"])
         }
         return names

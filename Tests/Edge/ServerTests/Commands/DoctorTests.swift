@@ -334,7 +334,7 @@ struct DoctorTests {
             $0.listen.host = "0.0.0.0"
             $0.tls.allowsInsecureHTTP = true
         }
-        #expect(elsewhere["access"]?.found.contains("nobody can administer") == true)
+        #expect(elsewhere["access"]?.found.contains("administration over HTTP is impossible") == true)
         let keys = place.folder.file("jwks.json")
         func publish(_ count: Int, kid: JSONValue?) throws {
             let made = (0..<count).map { _ in
