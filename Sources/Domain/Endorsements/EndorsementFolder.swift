@@ -9,7 +9,8 @@ public import FoundationEssentials
 ///
 /// Certificates are files in PEM or DER: keys in `vcek/<chip id, hex>/` (as `vcek.der`,
 /// `bl03_tee00_snp08_ucode115_vcek.der`, or under any other name) and in `vlek/`, authorities anywhere else. Other
-/// documents are JSON with their name and end of validity. The folder is read at each look-up, so new files count at once.
+/// documents are JSON with their name and end of validity. The folder is read at each look-up, so new files count at
+/// once.
 public struct EndorsementFolder: Sendable {
     private let path: String
 

@@ -5,8 +5,8 @@ import Tracing
 
 /// The requests to a vendor: without repetitions, at the vendor's pace, and round robin over their causes.
 ///
-/// A request continues after the guests that caused it have gone, and its answer is kept for their next try. So hosts that
-/// start together are served one after the other, however often their guests retry.
+/// A request continues after the guests that caused it have gone, and its answer is kept for their next try. So hosts
+/// that start together are served one after the other, however often their guests retry.
 actor VendorQueue {
     struct Limits: Sendable {
         /// Concurrent requests, in all and of one cause.

@@ -19,7 +19,7 @@ extension AdministrationAPI {
                             LookBack.schema(default: LookBack.fleet)),
                         .init(
                             "under",
-                            "Only machines whose firmware is below these minimums, which replace the server's: a product and "
+                            "Only machines whose firmware is below these minimums, not the server's: a product and "
                                 + "a TCB, e.g. `milan=04.00.22.213`; several with commas between them."),
                     ]), ok: "The fleet."
             ) { request, _ in

@@ -65,8 +65,8 @@ extension AdministrationAPI {
                 .post, "impacts", .audit,
                 Operation(
                     "impact", "Show the impact of a change on the guests that were seen",
-                    "A draft policy, or settings of the server, are evaluated with the evidence of attempts. Nothing is "
-                        + "changed.", body: .json(Schema(of: ImpactRequest.self))),
+                    "A draft policy, or settings of the server, are evaluated with the evidence of attempts. Nothing "
+                        + "is changed.", body: .json(Schema(of: ImpactRequest.self))),
                 ok: "The guests that lose and that gain access."
             ) { request, _ in
                 let message: ImpactRequest = try await request.message()

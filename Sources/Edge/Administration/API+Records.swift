@@ -235,7 +235,8 @@ extension AdministrationAPI {
                 .put, "denials/**endorser", .administer,
                 Operation(
                     "deny", "Deny a chip or a key",
-                    "At once, on all servers: guests whose evidence depends on it are not attested, and attested ones get nothing more.",
+                    "At once, on all servers: guests whose evidence depends on it are not attested, and attested ones "
+                        + "get nothing more.",
                     body: .json(Schema(of: DenialRequest.self))), ok: "Denied."
             ) { request, admission in
                 let endorser = try request.endorser()

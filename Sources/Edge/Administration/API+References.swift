@@ -128,7 +128,8 @@ extension AdministrationAPI {
             if let text = stated, try kind.bytes(text) != value.bytes {
                 throw Refusal(
                     .invalidField,
-                    "Attempt \(id) shows the \(kind.rawValue) \(kind.text(value.bytes)) and not \(text.prefix(128)): check it."
+                    "Attempt \(id) shows the \(kind.rawValue) \(kind.text(value.bytes)) and not "
+                        + "\(text.prefix(128)): check it."
                 )
             }
             return try await library.add(

@@ -49,8 +49,8 @@ extension AdministrationAPI {
                     query: [
                         .init(
                             "policy",
-                            "The resource's policy; empty for none, without which it is not released. If omitted, the policy "
-                                + "is unchanged.", .text(pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"))
+                            "The resource's policy; empty for none, without which it is not released. If omitted, the "
+                                + "policy is unchanged.", .text(pattern: "^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"))
                     ], headers: [.ifMatch, .ifNoneMatch], body: .bytes("The bytes to release."),
                     failures: [.conflict]), replaced: "The next version.", new: "New."
             ) { request, admission in

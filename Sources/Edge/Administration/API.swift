@@ -9,8 +9,8 @@ public import HTTPEdge
 
 /// The administration API under `/api/v1`. `/openapi.json` describes it to programs, docs/administration.md to people.
 ///
-/// A call does its own work. It is given the caller's admission, and checks every name in the request against the caller's
-/// reach before it reads anything.
+/// A call does its own work. It is given the caller's admission, and checks every name in the request against the
+/// caller's reach before it reads anything.
 public struct AdministrationAPI: Sendable {
     public typealias Storage = Broker.Storage & TokenStore & EndorsementStore
 
@@ -66,8 +66,8 @@ public struct AdministrationAPI: Sendable {
     static let description = APIDescription(
         title: "swift-kbs administration",
         detail: "A caller authenticates with an access token or a JWT (`Authorization: Bearer`), with a token as the "
-            + "password of HTTP Basic, or with a client certificate. A fresh installation that listens on loopback accepts "
-            + "local callers without. Errors are problem documents (RFC 9457). The guests' own calls are "
+            + "password of HTTP Basic, or with a client certificate. A fresh installation that listens on loopback "
+            + "accepts local callers without. Errors are problem documents (RFC 9457). The guests' own calls are "
             + "under /kbs/v0 and are not described here.",
         names: [
             "workload": Schemas.workloadID.saying("With its slashes as %2F or unescaped."),

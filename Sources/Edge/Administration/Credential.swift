@@ -31,7 +31,8 @@ enum Credential: Sendable, Hashable {
         }
     }
 
-    /// The password of HTTP Basic, which is a token in ASCII; the user name does not count. Buildah can send nothing else.
+    /// The password of HTTP Basic, which is a token in ASCII; the user name does not count. Buildah can send nothing
+    /// else.
     ///
     /// - Parameter text: base64 of `name:password`. Source: RFC 7617, section 2.
     private static func password(_ text: String) -> String? {

@@ -2,8 +2,8 @@ import Broker
 import Concurrency
 import HTTP
 
-/// Slows down guessing of tokens: after a few failures an address must wait before the next try of the same token, twice
-/// as long each time.
+/// Slows down guessing of tokens: after a few failures an address must wait before the next try of the same token,
+/// twice as long each time.
 ///
 /// Other tokens from the address, and JWTs, are not delayed, so that a guesser cannot lock others out.
 final class FailureDelay: Sendable {

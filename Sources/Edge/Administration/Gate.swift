@@ -10,9 +10,9 @@ public import Operators
 
 /// Authorization of administrators.
 ///
-/// A caller authenticates with a token, a JWT or a client certificate. Until one of them is set up, root and the server's
-/// own user are administrators over its Unix socket, and local callers may register workloads with the guests' protocol,
-/// whose clients have no credentials.
+/// A caller authenticates with a token, a JWT or a client certificate. Until one of them is set up, root and the
+/// server's own user are administrators over its Unix socket, and local callers may register workloads with the guests'
+/// protocol, whose clients have no credentials.
 public struct Gate: Sendable {
     /// The credentials that are set up, and the rules without them.
     public struct Configuration: Sendable {

@@ -266,7 +266,7 @@ public struct DenialSummary: Listed, DescribedReply {
 public struct ServerStatus: Codable, Sendable, DescribedReply {
     public static let details = [
         "libraries":
-            "Versions of the loaded libraries of the distribution, and whether FIPS mode is on and ML-KEM is available.",
+            "Versions of the distribution's loaded libraries, and whether FIPS mode is on and ML-KEM is available.",
         "replaced_files": "Loaded files of the server that were replaced on the disk: restart it.",
     ]
 

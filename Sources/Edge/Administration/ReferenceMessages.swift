@@ -189,7 +189,7 @@ public struct ReferenceRetirement: RequestMessage {
         default:
             throw Refusal(
                 .malformed,
-                "The field after is missing: the seconds until the values expire. It is left out with superseded_by only."
+                "The field after is missing: the seconds until the values expire. Only superseded_by can replace it."
             )
         }
         guard after.map({ (0...315_360_000).contains($0) }) ?? true else {
@@ -228,8 +228,8 @@ struct GivenValue: JSONReadable, Encodable, Sendable {
     static let list = Schema([
         "type": "array", "minItems": 1, "items": schema.json,
     ]).saying(
-        "64 hex digits for host data, 96 for the other digests; or numbers, truth values, texts. An object holds a value "
-            + "with its validity and provenance.")
+        "64 hex digits for host data, 96 for the other digests; or numbers, truth values, texts. An object holds a "
+            + "value with its validity and provenance.")
     static let schema = Schema(["anyOf": [WrittenValue.schema.json, known.json]])
     private static let known = Schema.object(
         [

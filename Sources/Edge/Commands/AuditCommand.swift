@@ -101,9 +101,9 @@ struct AuditCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Accept the trail's present state, though it contradicts its checkpoints.",
             discussion: """
-                For an older database that was put back by hand, or lost checkpoints. The file of checkpoints is renamed, \
-                a new one begins with the trail's present state, and the trail records this action. Restart a server \
-                that runs on the folder.
+                For an older database that was put back by hand, or lost checkpoints. The file of checkpoints is \
+                renamed, a new one begins with the trail's present state, and the trail records this action. Restart a \
+                server that runs on the folder.
                 """)
 
         @OptionGroup var target: Target

@@ -30,8 +30,8 @@ struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore", abstract: "Make a data folder from a backup.",
         discussion: """
-            Stop the server first. Put the master key into the folder as master.key, or name it with --keys-master: the \
-            backup is checked, and every secret in it must open.
+            Stop the server first. Put the master key into the folder as master.key, or name it with --keys-master: \
+            the backup is checked, and every secret in it must open.
             """)
 
     @OptionGroup var options: SettingsOptions

@@ -30,8 +30,8 @@ extension EndorsementsCommand {
         static let configuration = CommandConfiguration(
             abstract: "Stop trusting a chip or a key, at once and on all servers.",
             discussion: """
-                Guests whose evidence depends on it are not attested, and attested ones get nothing more. Denying it again \
-                replaces the reason.
+                Guests whose evidence depends on it are not attested, and attested ones get nothing more. Denying it \
+                again replaces the reason.
                 """)
 
         @OptionGroup var target: Target

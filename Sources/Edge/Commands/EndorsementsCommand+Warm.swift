@@ -13,8 +13,8 @@ extension EndorsementsCommand {
             abstract: "Fetch the certificates that a fleet will need, before its hosts get new firmware.",
             discussion: """
                 Only missing certificates are requested, and each is kept at once: repeat a run that was interrupted. \
-                Requests keep to the vendor's pace. Exits with 1 if a certificate could not be fetched, and with 3 if the \
-                vendor stopped answering.
+                Requests keep to the vendor's pace. Exits with 1 if a certificate could not be fetched, and with 3 if \
+                the vendor stopped answering.
                 """)
 
         @OptionGroup var options: SettingsOptions

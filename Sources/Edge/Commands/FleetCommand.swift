@@ -9,16 +9,16 @@ struct FleetCommand: AsyncParsableCommand {
         commandName: "fleet",
         abstract: "List the machines that guests ran on, and whether their firmware is below a minimum.",
         discussion: """
-            From the genuine evidence of attempts. With --under only machines below that minimum are listed, and the exit \
-            status is 1 if there is one. docs/fleet.md says what to do when the vendor publishes a bulletin. \
+            From the genuine evidence of attempts. With --under only machines below that minimum are listed, and the \
+            exit status is 1 if there is one. docs/fleet.md says what to do when the vendor publishes a bulletin. \
             \(Target.explanation)
             """)
 
     @OptionGroup var target: Target
     @Option(
         help: ArgumentHelp(
-            "Only machines whose firmware is below this TCB, e.g. milan=04.00.22.213; replaces the server's minimums. May "
-                + "be repeated for other products.", valueName: "product=tcb"))
+            "Only machines whose firmware is below this TCB, e.g. milan=04.00.22.213; replaces the server's minimums. "
+                + "May be repeated for other products.", valueName: "product=tcb"))
     var under: [String] = []
     @Option(help: ArgumentHelp("The age of the oldest attempt that counts, e.g. 12h or 7d.", valueName: "time"))
     var since = "30d"

@@ -10,8 +10,8 @@ struct IDBlockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "id-block", abstract: "Make and read the ID blocks of SEV-SNP guests.",
         discussion: """
-            With an ID block a policy names the key of an image's builder instead of each image's digest: firmware starts \
-            only the image that the block names. docs/measure.md says when to use one.
+            With an ID block a policy names the key of an image's builder instead of each image's digest: firmware \
+            starts only the image that the block names. docs/measure.md says when to use one.
             """,
         subcommands: [Create.self, Show.self, Digest.self])
 

@@ -9,8 +9,9 @@ extension PolicyCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show the impact of a draft policy or a changed setting on the guests that were seen.",
             discussion: """
-                The draft is evaluated with the evidence of attempts: which guests would still be accepted, which would be \
-                refused and by which check, which would be accepted newly. Exits with 1 if a guest would lose access.
+                The draft is evaluated with the evidence of attempts: which guests would still be accepted, which \
+                would be refused and by which check, which would be accepted newly. Exits with 1 if a guest would lose \
+                access.
                 """)
 
         @OptionGroup var target: Target

@@ -60,8 +60,8 @@ struct ResourceCommand: AsyncParsableCommand {
             abstract: "Put a random secret as a resource. It is never shown.",
             discussion: """
                 The random bytes are made by the target, sealed, and released only to guests that the policy accepts. \
-                With --bind-host-data the HOST_DATA to launch the guest with is printed, and no other guest of the policy \
-                gets the secret: docs/resources.md.
+                With --bind-host-data the HOST_DATA to launch the guest with is printed, and no other guest of the \
+                policy gets the secret: docs/resources.md.
                 """)
 
         @OptionGroup var resource: One

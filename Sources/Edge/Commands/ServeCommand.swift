@@ -9,8 +9,8 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve", abstract: "Run the key broker.",
         discussion: """
             Every setting is a key of the TOML file (challenge.lifetime), an environment variable \
-            (KBS_CHALLENGE_LIFETIME), and --set challenge.lifetime=5m here. The command line overrides the environment, \
-            which overrides the file. `kbs settings` lists them.
+            (KBS_CHALLENGE_LIFETIME), and --set challenge.lifetime=5m here. The command line overrides the \
+            environment, which overrides the file. `kbs settings` lists them.
             """)
 
     @OptionGroup var options: SettingsOptions

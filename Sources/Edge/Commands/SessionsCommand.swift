@@ -36,7 +36,7 @@ struct SessionsCommand: AsyncParsableCommand {
     struct End: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract:
-                "End a session, or those of a workload, a chip or another verifier, or all. Their guests must attest again."
+                "End a session, or those of a workload, a chip or another verifier, or all. Guests must attest again."
         )
 
         @OptionGroup var target: Target

@@ -8,8 +8,8 @@ struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate", abstract: "Create the schema of the database of storage.url, or bring it up to date.",
         discussion: """
-            A server does this when it starts, unless storage.migrate is false: then the servers' role needs no right to \
-            change tables. Several may run at once. Servers of the previous version continue meanwhile.
+            A server does this when it starts, unless storage.migrate is false: then the servers' role needs no right \
+            to change tables. Several may run at once. Servers of the previous version continue meanwhile.
             """)
 
     @OptionGroup var options: SettingsOptions

@@ -15,8 +15,8 @@ struct TLSCommand: ParsableCommand {
 
         @Option(
             help: """
-                A DNS name or an IP address by which clients reach the server. May be repeated. localhost, 127.0.0.1 and \
-                ::1 are always included.
+                A DNS name or an IP address by which clients reach the server. May be repeated. localhost, 127.0.0.1 \
+                and ::1 are always included.
                 """)
         var name: [String] = []
         @Option(help: ArgumentHelp("The folder for tls.crt and tls.key.", valueName: "folder")) var out = "."

@@ -18,7 +18,7 @@ struct Target: ParsableArguments {
 
     @Option(
         help:
-            "A PEM file with the authority of the server's certificate, or the certificate itself (environment: KBS_CA)."
+            "A PEM file with the server's certificate, or the authority that issued it (environment: KBS_CA)."
     )
     var ca: String?
 
@@ -59,8 +59,8 @@ struct Target: ParsableArguments {
                 where error.resultCode == .readOnly && opened.folder.isReadOnly
             {
                 throw CommandFailure(
-                    "\(opened.settings.dataFolder.filePath) is mounted read-only, and this command writes to it: copy the folder, "
-                        + "and name the copy")
+                    "\(opened.settings.dataFolder.filePath) is mounted read-only, and this command writes to "
+                        + "it: copy the folder, and name the copy")
             }
         }
     }

@@ -14,10 +14,10 @@ struct TokenCommand: AsyncParsableCommand {
             abstract: "Make a token. It is shown once only.",
             discussion: """
                 registrar adds, replaces and removes workloads; auditor reads workloads, sessions, attempts and the \
-                audit trail; admin does everything. Send it as `Authorization: Bearer`, or as the password of HTTP Basic \
-                with any user name, as Buildah does. A role with a scope, such as registrar:team-a/, is limited to \
-                resources and workloads team-a/... and policies and reference values team-a....; a registrar with a scope \
-                sets reference values too. docs/pipeline.md has an example.
+                audit trail; admin does everything. Send it as `Authorization: Bearer`, or as the password of HTTP \
+                Basic with any user name, as Buildah does. A role with a scope, such as registrar:team-a/, is limited \
+                to resources and workloads team-a/... and policies and reference values team-a....; a registrar with a \
+                scope sets reference values too. docs/pipeline.md has an example.
                 """)
 
         @OptionGroup var target: Target

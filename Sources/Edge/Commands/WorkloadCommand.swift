@@ -141,8 +141,8 @@ struct WorkloadCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Evaluate a workload's requirements with recorded evidence. Nothing is released.",
             discussion: """
-                The evidence is a report (1,184 bytes or hex) or the body of a guest's POST /attest. Its freshness is not \
-                checked. Exits with 0 if it is accepted, 1 if it is refused.
+                The evidence is a report (1,184 bytes or hex) or the body of a guest's POST /attest. Its freshness is \
+                not checked. Exits with 0 if it is accepted, 1 if it is refused.
                 """)
 
         @OptionGroup var target: Target

@@ -3,8 +3,8 @@ import FoundationEssentials
 import Lifecycle
 import Logging
 
-/// Renews vendors' documents that end soon, about once an hour. Servers that share a database do so at different times, so
-/// that one fetches and the others find the result.
+/// Renews vendors' documents that end soon, about once an hour. Servers that share a database do so at different times,
+/// so that one fetches and the others find the result.
 struct EndorsementRenewal: Service {
     let endorsements: EndorsementKeeper
     let logger: Logger

@@ -29,8 +29,8 @@ package struct Appraiser: Sendable {
     ///
     /// - Parameters:
     ///   - exchange: the deny list is filled in here.
-    ///   - evenIfHopeless: whether to look for endorsements of evidence that will be refused in any case. A server does not:
-    ///     strangers can make up any amount of such evidence.
+    ///   - evenIfHopeless: whether to look for endorsements of evidence that will be refused in any case. A server does
+    ///     not: strangers can make up any amount of such evidence.
     ///   - asksVendor: whether a missing endorsement is fetched.
     package func appraise<Proof: Attestation>(
         _ proof: Proof, _ exchange: Exchange, expecting expectations: Expectations, evenIfHopeless: Bool = false,

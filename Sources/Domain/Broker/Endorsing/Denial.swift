@@ -58,8 +58,8 @@ public protocol DenialStore: Sendable {
 }
 
 extension Broker {
-    /// Denies a chip or a key, at once and on all servers: evidence that depends on it is refused, and sessions that depend
-    /// on it get nothing more.
+    /// Denies a chip or a key, at once and on all servers: evidence that depends on it is refused, and sessions that
+    /// depend on it get nothing more.
     ///
     /// - Throws: a ``Refusal`` for an unusable reason.
     @discardableResult

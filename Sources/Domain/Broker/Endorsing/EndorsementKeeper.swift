@@ -3,8 +3,8 @@ import Concurrency
 public import Evidence
 public import FoundationEssentials
 
-/// Fills the cache: imports an operator's documents, fetches those that guests will need, and renews those that end soon.
-/// Only documents that lead to a pinned root are kept.
+/// Fills the cache: imports an operator's documents, fetches those that guests will need, and renews those that end
+/// soon. Only documents that lead to a pinned root are kept.
 package struct EndorsementKeeper: Sendable {
     private let source: any EndorsementSource
     private let store: any EndorsementStore
@@ -97,11 +97,11 @@ package struct EndorsementKeeper: Sendable {
     /// The time before its end in which a document is renewed.
     package static let horizon: TimeInterval = 14 * 86_400
 
-    /// Renews the documents that end soon, one after the other, while the vendor answers or until the task is cancelled. The
-    /// present ones stay in use.
+    /// Renews the documents that end soon, one after the other, while the vendor answers or until the task is
+    /// cancelled. The present ones stay in use.
     ///
-    /// Rows of the database are untrusted: only a genuine document is requested again, and not repeatedly. Of servers that
-    /// share a cache the first one does it.
+    /// Rows of the database are untrusted: only a genuine document is requested again, and not repeatedly. Of servers
+    /// that share a cache the first one does it.
     package func renew(at now: Date) async throws -> RenewalPass {
         let (trust, horizon) = (try await trust(at: now), now + Self.horizon)
         // Including those that ended lately, which are reported but not renewed.

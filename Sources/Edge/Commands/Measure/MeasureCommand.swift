@@ -8,8 +8,8 @@ struct MeasureCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "measure", abstract: "Compute launch digests from a guest's firmware, kernel and settings.",
         discussion: """
-            Nothing is started, and only --reference uses a server. docs/measure.md lists the inputs of a digest, and the \
-            causes of a mismatch.
+            Nothing is started, and only --reference uses a server. docs/measure.md lists the inputs of a digest, and \
+            the causes of a mismatch.
             """,
         subcommands: [SNP.self, SEVES.self, SEV.self, Diff.self])
 
@@ -81,8 +81,8 @@ struct MeasureCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "diff", abstract: "Show where two launch digests diverge, and the differing inputs.",
             discussion: """
-                The files are the output of --explain --json. Exits with 0 if the digests are the same, 1 if they differ, \
-                and 2 if a file cannot be used.
+                The files are the output of --explain --json. Exits with 0 if the digests are the same, 1 if they \
+                differ, and 2 if a file cannot be used.
                 """)
 
         @Argument(help: "A file.") var a: String

@@ -59,8 +59,8 @@ extension ReferenceCommand {
         static let configuration = CommandConfiguration(
             abstract: "Let reference values expire.",
             discussion: """
-                Guests that match only expired values are refused with that reason. An expiry is never postponed: set the \
-                values again for that.
+                Guests that match only expired values are refused with that reason. An expiry is never postponed: set \
+                the values again for that.
                 """)
 
         @OptionGroup var target: Target

@@ -88,7 +88,7 @@ struct FolderExamination: Examination {
             return .problem(
                 "data.space", found,
                 do:
-                    "free some space: guests open no sessions now, and a full disk stops releases, which must be recorded"
+                    "free some space: guests open no sessions now, and a full disk stops releases: they need records"
             )
         case ..<1_024:
             return .warning("data.space", found, do: "free some space: the audit trail grows (docs/audit.md)")

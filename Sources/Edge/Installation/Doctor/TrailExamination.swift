@@ -47,7 +47,7 @@ struct TrailExamination: Examination {
             return .problem(
                 "audit.trail", "\(error)",
                 do:
-                    "find out who wrote to the database; kbs audit verify with checkpoints kept elsewhere finds the place"
+                    "find out who wrote to the database; kbs audit verify with checkpoints kept elsewhere tells more"
             )
         }
     }

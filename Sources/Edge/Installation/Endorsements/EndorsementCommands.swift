@@ -74,8 +74,8 @@ extension EndorsementCommands {
         package fileprivate(set) var stopped: String?
     }
 
-    /// Fetches the documents that are not at hand, at the vendor's pace. Each is kept at once, so that an interrupted run
-    /// can be repeated.
+    /// Fetches the documents that are not at hand, at the vendor's pace. Each is kept at once, so that an interrupted
+    /// run can be repeated.
     ///
     /// - Parameter tell: called with each outcome.
     package func warm(

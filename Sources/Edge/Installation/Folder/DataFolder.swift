@@ -9,8 +9,8 @@ import Storage
 
 /// A server's folder: `kbs.sqlite` (with SQLite's two files beside it) and, unless another source is set, `master.key`.
 ///
-/// Both together reveal every secret, the database alone none. With `storage.url` the database is PostgreSQL, shared with
-/// other servers, and the folder holds only checkpoints and locks.
+/// Both together reveal every secret, the database alone none. With `storage.url` the database is PostgreSQL, shared
+/// with other servers, and the folder holds only checkpoints and locks.
 package struct DataFolder: Sendable {
     package let keys: KeyRing
     package let store: any ServerStore
@@ -33,10 +33,10 @@ package struct DataFolder: Sendable {
     ///
     /// - Parameters:
     ///   - create: whether to create a missing folder, with a new master key.
-    ///   - migrates: whether to bring an earlier database's schema up to date. Only a server does: a command could do it
-    ///     under a running server of the earlier version.
-    /// - Throws: ``InvalidSetting`` if a master key is missing, readable by others or of another database, or the folder
-    ///   cannot be used.
+    ///   - migrates: whether to bring an earlier database's schema up to date. Only a server does: a command could do
+    ///     it under a running server of the earlier version.
+    /// - Throws: ``InvalidSetting`` if a master key is missing, readable by others or of another database, or the
+    ///   folder cannot be used.
     package init(
         _ folder: URL, database: DatabaseLocation = .folder, masterKeys: MasterKeySources = MasterKeySources(),
         create: Bool = true, migrates: Bool = false

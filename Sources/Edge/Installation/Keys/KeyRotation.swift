@@ -10,7 +10,8 @@ package struct KeyRotation: Service {
     private let logger: Logger
     /// Called after a rotation with the number of resealed rows and the active key's id.
     private let onResealed: @Sendable (_ count: Int, _ active: String) async -> Void
-    /// A rotation by another process is detected within this time, or at the first request for a secret that it resealed.
+    /// A rotation by another process is detected within this time, or at the first request for a secret that it
+    /// resealed.
     static let interval = Duration.seconds(10)
 
     package init(
@@ -66,8 +67,8 @@ package struct KeyRotation: Service {
         }
     }
 
-    /// Whether another server of a shared database has activated a later key, which this server's older settings must not
-    /// revert. With a database of its own, the settings decide.
+    /// Whether another server of a shared database has activated a later key, which this server's older settings must
+    /// not revert. With a database of its own, the settings decide.
     private func isSuperseded(_ id: String) async throws -> Bool {
         guard store.isShared else { return false }
         return try await store.masterKeyUsage(at: Date()).contains { usage in
@@ -84,8 +85,8 @@ package struct KeyRotation: Service {
         hasWarned = true
         logger.warning(
             """
-            Another server seals under another master key: put that key first in keys.master here too. To go back to this \
-            server's key, run kbs keys rotate.
+            Another server seals under another master key: put that key first in keys.master here too. To go back to \
+            this server's key, run kbs keys rotate.
             """, metadata: ["active": "\(id)"])
     }
 

@@ -42,8 +42,8 @@ extension SettingKey {
 
     package static let tokenCertificate = file(
         "token.certificate",
-        "PEM chain of the certificate for the tokens' signing key: x5c of the tokens, or of the JWKS only if it is long "
-            + "(default: keys of the server's own, without certificates)", \.guestComponents.tokenCertificate)
+        "PEM chain of the certificate for the tokens' signing key: x5c of the tokens, or of the JWKS only if it is "
+            + "long (default: keys of the server's own, without certificates)", \.guestComponents.tokenCertificate)
 
     package static let tokenKey = file(
         "token.key", "The certificate's private key on P-256, in PEM; needed with token.certificate",
@@ -116,8 +116,8 @@ extension ForeignAssumptions {
 }
 
 extension GuestComponentSettings {
-    /// - Throws: ``InvalidSetting`` without an audience, which would accept tokens for other services, or for assumptions
-    ///   about an issuer that is not trusted: its name is mistyped.
+    /// - Throws: ``InvalidSetting`` without an audience, which would accept tokens for other services, or for
+    ///   assumptions about an issuer that is not trusted: its name is mistyped.
     package func checkTrusted() throws {
         guard trustedIssuers.isEmpty || !trustedAudience.isEmpty else {
             throw InvalidSetting(

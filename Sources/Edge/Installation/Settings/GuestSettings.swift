@@ -52,8 +52,8 @@ extension SettingKey {
 
     package static let snpCSPIDs = SettingKey(
         "snp.csp_ids",
-        "Cloud providers whose VLEKs may sign reports, as the certificates name them, e.g. CN=cc-us-east-2.amazonaws.com "
-            + "(default: any, and VCEKs too)"
+        "Cloud providers whose VLEKs may sign reports, as the certificates name them, e.g. "
+            + "CN=cc-us-east-2.amazonaws.com (default: any, and VCEKs too)"
     ) {
         let list = $0.list()
         $1.policy.snp.cspIDs = list.isEmpty ? nil : list.map { ExactText($0) }
