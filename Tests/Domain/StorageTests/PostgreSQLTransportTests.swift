@@ -44,7 +44,7 @@ struct PostgreSQLTransportTests {
         let store = try await PostgreSQLStore.connected(to: database)
         let setting = try await store.lookUp("SELECT current_setting('synchronous_commit')")
         #expect(try setting.rows.map { try $0.text(0) } == ["on"])
-        let written = try await store.change {
+        let written = try await store.transact {
             try $0.run("SELECT current_setting('synchronous_commit')").first?.text(0)
         }
         #expect(written == "on")

@@ -14,10 +14,11 @@ enum ContendedTable: String {
 }
 
 extension Transaction {
-    /// Runs a statement that locks or changes shared rows. If the row is not free in time, it locks the table instead,
+    /// Runs a statement. With a table, it locks or changes shared rows: if the row is not free in time, it locks the table instead,
     /// for which all transactions queue; guests then wait until this transaction has ended.
     @discardableResult
-    func run(_ sql: String, _ values: [Value], alone table: ContendedTable) throws -> QueryResult {
+    func run(_ sql: String, _ values: [Value], alone table: ContendedTable?) throws -> QueryResult {
+        guard let table else { return try run(sql, values) }
         let usual = try run("SELECT current_setting('statement_timeout')").first?.text(0) ?? "0"
         try run("SAVEPOINT waiting")
         do {

@@ -1,5 +1,5 @@
 public import Broker
-public import FoundationEssentials
+import FoundationEssentials
 import PostgreSQL
 
 /// A guest's request and an operator's change lock the rows that both depend on, so that the trail has them in the
@@ -48,70 +48,10 @@ extension PostgreSQLStore: SessionStore {
         \(key), w AS MATERIALIZED (SELECT row FROM workloads WHERE row = $2 AND disabled = 0 FOR SHARE),
         \(insert(from: "FROM w")) SELECT 1 FROM s
         """
-
-    public func endSessions(
-        _ selection: SessionSelection, at time: Date, barring bar: TokenCutoff,
-        recording record: @escaping @Sendable (Int) -> AuditRecord
-    ) async throws -> Int {
-        let found = try await openSessions(selection, at: time)
-        // In portions, so that guests' writes do not wait for a long transaction. The record, with the total, is in the
-        // first portion's transaction: if the process ends between two, the trail states more ended sessions than there
-        // are, never fewer.
-        var ended = 0
-        var left: [[UInt8]] = []
-        for start in stride(from: 0, to: found.count, by: Self.portion) {
-            let ids = Array(found[start..<min(start + Self.portion, found.count)])
-            let later = found.count - ids.count
-            let done = try await change { transaction in
-                // In one transaction with the record, so that no release of these sessions follows it in the trail.
-                let done = try transaction.endSessions(ids, at: time, barring: bar, waits: start == 0)
-                if start == 0, done.count + later > 0 { transaction.append(record(done.count + later)) }
-                return done
-            }
-            ended += done.count
-            if start > 0 { left += Set(ids).subtracting(done) }
-        }
-        // Sessions that guests' writes had locked, one at a time: with several, this transaction and a guest's could
-        // deadlock.
-        for id in left {
-            ended += try await change { try $0.endSessions([id], at: time, barring: bar, waits: true).count }
-        }
-        return ended
-    }
-
-    private static let portion = 500
-
-    public func sweepSessions(before time: Date) async throws -> Int {
-        try await sweep("sessions", before: time) + sweep("init_data", before: time)
-            + sweep("foreign_guests", before: time)
-    }
-
-    private func sweep(_ table: String, before time: Date) async throws -> Int {
-        var swept = 0
-        while true {
-            // In portions, so that no transaction takes long. Rows that another server is sweeping are skipped.
-            let portion = try await change(takesLong: true) { transaction in
-                try transaction.run(
-                    """
-                    DELETE FROM \(table) WHERE id IN (SELECT id FROM \(table) WHERE expires <= $1
-                        ORDER BY expires LIMIT 2000 FOR UPDATE SKIP LOCKED)
-                    """, [.integer(time.seconds)]
-                ).changes
-            }
-            swept += portion
-            if portion == 0 { return swept }
-        }
-    }
 }
 
 extension Transaction {
-    /// Expires rows and does not remove them, so that their challenges are not answered twice.
-    ///
-    /// - Parameter waits: whether to wait for rows that another transaction has locked, rather than skip them.
-    /// - Returns: the ids of the ended sessions.
-    fileprivate func endSessions(
-        _ ids: [[UInt8]], at time: Date, barring bar: TokenCutoff, waits: Bool
-    ) throws -> [[UInt8]] {
+    func endSessions(_ ids: [[UInt8]], at time: Date, barring bar: TokenCutoff, waits: Bool) throws -> [[UInt8]] {
         let foreign = try run(
             """
             WITH ended AS MATERIALIZED (SELECT id FROM foreign_guests WHERE id = ANY ($4) AND ends > $1

@@ -19,7 +19,7 @@ extension PostgreSQLStore: ServerStore {
     public func probe() async throws {
         // A logical message in the write-ahead log, which has no consumer: it costs a real write and a real flush, and
         // no row that all servers would contend for.
-        try await change { _ = try $0.run(TrailEnd.messageToNobody) }
+        try await transact { _ = try $0.run(TrailEnd.messageToNobody) }
         guard try await lookUp("SELECT max(version) FROM kbs_schema").first?.optionalInteger(0) != nil else {
             throw PostgreSQLUnusable(description: "The database has no schema.")
         }

@@ -120,12 +120,7 @@ public final class PostgreSQLStore: Sendable {
     }
 
     /// Any other write: see ``TransactionalWrite``.
-    ///
-    /// - Parameters:
-    ///   - takesLong: whether it writes many rows.
-    ///   - body: is run again when it was undone. If it appends no record, it may also be run again after it was
-    ///     committed, so it must be idempotent.
-    func change<T: Sendable>(
+    func transact<T: Sendable>(
         takesLong: Bool = false, _ body: @escaping @Sendable (Transaction) throws -> T
     ) async throws -> T {
         try await traced("kbs.store.write") { _ in
@@ -141,12 +136,6 @@ public final class PostgreSQLStore: Sendable {
                         }, request: request))
             }
         }
-    }
-
-    /// A change of rows that decide.
-    func decide<T: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> T) async throws -> T {
-        try await catchUp()
-        return try await change(body)
     }
 
     // MARK: Watching
@@ -175,12 +164,18 @@ public final class PostgreSQLStore: Sendable {
     }
 }
 
-extension PostgreSQLStore {
+extension PostgreSQLStore: WritingStore {
+    func change<T: Sendable>(
+        takesLong: Bool, _ body: @escaping @Sendable (any ManifestedTransaction) throws -> T
+    ) async throws -> T {
+        try await transact(takesLong: takesLong) { try body($0) }
+    }
+
     /// Runs any SQL: for tests of attacks by someone with the database.
-    package func tamper(_ sql: String) async throws { try await change { _ = try $0.run(sql) } }
+    package func tamper(_ sql: String) async throws { try await transact { _ = try $0.run(sql) } }
 
     /// Lists workloads in the manifest whose rows a benchmark has written by itself.
     package func list(_ workloads: [Workload]) async throws {
-        try await change(takesLong: true) { $0.list(workloads.map { ManifestEntry($0) }) }
+        try await transact(takesLong: true) { $0.list(workloads.map { ManifestEntry($0) }) }
     }
 }

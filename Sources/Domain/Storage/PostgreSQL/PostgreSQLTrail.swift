@@ -19,18 +19,4 @@ extension PostgreSQLStore {
             AttemptReads.countAgain.postgreSQL + " RETURNING 1", [.integer(time.milliseconds), .text(mark)])
         return try await write(query, recording: [])
     }
-
-    public func trimAttempts(keeping count: Int) async throws {
-        while true {
-            let portion = try await change(takesLong: true) { transaction in
-                try transaction.run(
-                    """
-                    DELETE FROM attempts WHERE id IN (SELECT id FROM attempts
-                        WHERE id <= (SELECT max(id) FROM attempts) - $1 ORDER BY id LIMIT 2000 FOR UPDATE SKIP LOCKED)
-                    """, [.integer(count)]
-                ).changes
-            }
-            if portion == 0 { return }
-        }
-    }
 }

@@ -40,7 +40,7 @@ struct TransactionalWrite: QueuedWrite {
         if !listed.isEmpty, let write = batch.first {
             let transaction = Transaction(connection, deadline, manifest: write.manifest)
             // The table and not its row, which may not exist yet.
-            try transaction.run("LOCK TABLE manifest_seal IN SHARE ROW EXCLUSIVE MODE")
+            try transaction.lock("manifest_seal")
             if let state = try transaction.write(listed) {
                 staged.committed = { write.manifest?.committed(state) }
             }
@@ -86,8 +86,20 @@ final class Transaction: ManifestedTransaction {
     /// Listed in the manifest when all changes of the transaction are made.
     func list(_ entries: [ManifestEntry]) { pending += entries }
 
+    func rows<Element>(_ read: Read<Element>, alone table: ContendedTable?) throws -> [Element] {
+        try run(read.text.postgreSQL, read.values, alone: table).rows.map(read.element)
+    }
+
     @discardableResult
-    func execute(_ text: SQLText, _ values: [Value]) throws -> Int { try run(text.postgreSQL, values).changes }
+    func execute(_ text: SQLText, _ values: [Value], alone table: ContendedTable?) throws -> Int {
+        try run(text.postgreSQL, values, alone: table).changes
+    }
+
+    func takeTurn(at name: String) throws {
+        try run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [.text(name)])
+    }
+
+    func lock(_ table: String) throws { try run("LOCK TABLE \(table) IN SHARE ROW EXCLUSIVE MODE") }
 
     /// Appends a record to the trail when all changes of the transaction are made.
     func append(_ record: AuditRecord) { records.append(record.canonical) }

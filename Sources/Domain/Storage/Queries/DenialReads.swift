@@ -100,22 +100,28 @@ extension ManifestEntry {
     }
 }
 
-extension ManifestedTransaction {
-    func deny(_ denial: Denial) throws {
-        try execute(
-            """
-            INSERT INTO denials (name, reason, actor, denied) VALUES (?1, ?2, ?3, ?4)
-            ON CONFLICT (name) DO UPDATE SET reason = excluded.reason, actor = excluded.actor, denied = excluded.denied
-            """, [.text(denial.endorser.name), .text(denial.reason), .text(denial.actor), .time(denial.time)])
-        try list([ManifestEntry(denial)])
+extension WritingStore {
+    public func deny(_ denial: Denial, recording record: AuditRecord) async throws {
+        try await decide { change in
+            try change.execute(
+                """
+                INSERT INTO denials (name, reason, actor, denied) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name)
+                    DO UPDATE SET reason = excluded.reason, actor = excluded.actor, denied = excluded.denied
+                """, [.text(denial.endorser.name), .text(denial.reason), .text(denial.actor), .time(denial.time)])
+            try change.list([ManifestEntry(denial)])
+            try change.append(record)
+        }
     }
 
-    /// - Returns: whether it was denied.
-    func allow(_ endorser: Endorser) throws -> Bool {
-        let isListed = try first(DenialReads.isListed(endorser)) != nil
-        let removed = try execute("DELETE FROM denials WHERE name = ?1", [.text(endorser.name)])
-        // Also when the row is missing: an attacker may have hidden it.
-        try list([.absent(.denial, endorser.name)])
-        return isListed || removed > 0
+    public func allow(_ endorser: Endorser, recording record: AuditRecord) async throws -> Bool {
+        try await decide { change in
+            let isListed = try change.first(DenialReads.isListed(endorser)) != nil
+            let removed = try change.execute("DELETE FROM denials WHERE name = ?1", [.text(endorser.name)])
+            // Also when the row is missing: an attacker may have hidden it.
+            try change.list([.absent(.denial, endorser.name)])
+            guard isListed || removed > 0 else { return false }
+            try change.append(record)
+            return true
+        }
     }
 }

@@ -86,9 +86,25 @@ private enum Certificates {
 /// takes nothing away.
 private let mostOfName = 32
 
+extension WritingStore {
+    public func keep(_ documents: [EndorsementDocument]) async throws {
+        let now = Date()
+        try await change { change in for document in documents { try change.keep(document, at: now) } }
+    }
+
+    public func removeEndorsement(_ fingerprint: [UInt8], recording record: AuditRecord) async throws -> Bool {
+        try await change { change in
+            guard try change.execute("DELETE FROM endorsements WHERE fingerprint = ?1", [.bytes(fingerprint)]) > 0
+            else { return false }
+            try change.append(record)
+            return true
+        }
+    }
+}
+
 extension ManifestedTransaction {
     /// Stores a document. Over ``mostOfName`` of one name, and over ``KeysOfChip/most`` of one chip, the oldest are removed.
-    func keep(_ document: EndorsementDocument, at time: Date) throws {
+    fileprivate func keep(_ document: EndorsementDocument, at time: Date) throws {
         let name = document.name.text
         try execute(
             """
@@ -115,10 +131,5 @@ extension ManifestedTransaction {
                 (SELECT name, fingerprint FROM endorsements WHERE name >= ?1 AND name < ?2
                 ORDER BY added DESC, name = ?3 DESC LIMIT 1000000 OFFSET ?4)
             """, [.text(from), .text(to), .text(name), .integer(KeysOfChip.most)])
-    }
-
-    /// - Returns: whether it existed.
-    func removeEndorsement(_ fingerprint: [UInt8]) throws -> Bool {
-        try execute("DELETE FROM endorsements WHERE fingerprint = ?1", [.bytes(fingerprint)]) > 0
     }
 }

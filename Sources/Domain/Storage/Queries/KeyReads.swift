@@ -3,7 +3,7 @@ public import FoundationEssentials
 
 extension ReadingStore {
     public func serverKeys(named name: String) async throws -> [StoredServerKey] {
-        try await rows(KeyReads.serverKeys("WHERE name = ?1 ORDER BY created, id", name))
+        try await rows(KeyReads.serverKeys(named: name))
     }
 
     public func serverKeys(notUnder masterKey: String) async throws -> [StoredServerKey] {
@@ -73,12 +73,32 @@ enum KeyReads {
         }
     }
 
-    static func isActive(_ id: String) -> Read<Bool> {
-        Read("SELECT 1 FROM master_keys WHERE id = ?1 AND superseded IS NULL", [.text(id)]) { _ in true }
+    /// Oldest first.
+    static func serverKeys(named name: String) -> Read<StoredServerKey> {
+        serverKeys("WHERE name = ?1 ORDER BY created, id", name)
     }
 
-    static func isRetired(_ id: String) -> Read<Bool> {
-        Read("SELECT 1 FROM master_keys WHERE id = ?1 AND retired IS NOT NULL", [.text(id)]) { _ in true }
+    static func isActive(_ id: String, lock: String = "") -> Read<Bool> {
+        Read(SQLText("SELECT 1 FROM master_keys WHERE id = ?1 AND superseded IS NULL", lock: lock), [.text(id)]) {
+            _ in true
+        }
+    }
+
+    /// Whether a key is active, and no other is.
+    static func isOnlyActive(_ id: String) -> Read<Bool> {
+        Read(
+            """
+            SELECT 1 FROM master_keys WHERE id = ?1 AND superseded IS NULL AND retired IS NULL
+                AND NOT EXISTS (SELECT 1 FROM master_keys WHERE id <> ?1 AND superseded IS NULL)
+            """, [.text(id)]
+        ) { _ in true }
+    }
+
+    /// Whether a key is retired. The row of one that is not is locked too.
+    static func isRetired(_ id: String, lock: String = "FOR SHARE") -> Read<Bool> {
+        Read(SQLText("SELECT retired FROM master_keys WHERE id = ?1", lock: lock), [.text(id)]) {
+            try $0.optionalInteger(0) != nil
+        }
     }
 
     /// Whether a row or a live session is under a key.

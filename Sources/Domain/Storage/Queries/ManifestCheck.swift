@@ -1,4 +1,4 @@
-public import Broker
+import Broker
 import FoundationEssentials
 
 /// Compares all rows that decide with the manifest, for an operator who suspects that the database was tampered with.
@@ -139,27 +139,17 @@ extension ManifestedTransaction {
     }
 }
 
-extension SQLiteStore {
+extension WritingStore {
     /// Seals a manifest of all rows that decide as they are now, on an operator's word.
     public func acceptRows(recording record: AuditRecord) async throws {
-        try await changeUnchecked { change in
+        try await change(takesLong: true) { change in
             guard let manifest = change.manifest else { throw NoManifest() }
+            for table in [
+                "workloads", "policies", "reference_values", "tokens", "resources", "denials", "manifest",
+                "manifest_seal",
+            ] { try change.lock(table) }
             try change.relist(manifest)
             try change.append(record)
-        }
-    }
-}
-
-extension PostgreSQLStore {
-    public func acceptRows(recording record: AuditRecord) async throws {
-        try await change(takesLong: true) { [manifest] transaction in
-            guard let manifest else { throw NoManifest() }
-            for table in ["workloads", "policies", "reference_values", "tokens", "resources", "denials", "manifest"] {
-                try transaction.run("LOCK TABLE \(table) IN SHARE ROW EXCLUSIVE MODE")
-            }
-            try transaction.run("LOCK TABLE manifest_seal IN SHARE ROW EXCLUSIVE MODE")
-            try transaction.relist(manifest)
-            transaction.append(record)
         }
     }
 }

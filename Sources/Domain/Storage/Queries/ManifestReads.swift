@@ -176,24 +176,6 @@ enum ManifestReads {
         """
 }
 
-/// A transaction that changes rows that decide.
-protocol ManifestedTransaction: ReadingTransaction {
-    /// - Returns: the number of changed rows.
-    @discardableResult
-    func execute(_ text: SQLText, _ values: [Value]) throws -> Int
-
-    var manifest: Manifest? { get }
-
-    /// The key cannot be retired before the end of the transaction.
-    func isRetired(_ masterKey: String) throws -> Bool
-
-    /// Entries listed in this transaction that are not in the table yet.
-    var pending: [ManifestEntry] { get }
-
-    /// Lists rows' new digests in the manifest, with this transaction.
-    func list(_ entries: [ManifestEntry]) throws
-}
-
 extension ManifestedTransaction {
     /// Reads the row that a change starts from, and checks it: otherwise the change would adopt what an attacker wrote.
     ///

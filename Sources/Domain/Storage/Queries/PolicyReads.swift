@@ -125,8 +125,10 @@ enum PolicyReads {
         case referenceValues = "reference_values"
     }
 
-    static func revision(of name: String, in table: Table) -> Read<Revision> {
-        Read("SELECT revision FROM \(table.rawValue) WHERE name = ?1", [.text(name)]) { Revision(try $0.integer(0)) }
+    static func revision(of name: String, in table: Table, lock: String = "") -> Read<Revision> {
+        Read(SQLText("SELECT revision FROM \(table.rawValue) WHERE name = ?1", lock: lock), [.text(name)]) {
+            Revision(try $0.integer(0))
+        }
     }
 
     static func ruleEntry(of name: PolicyName) -> Read<ManifestEntry> {
@@ -209,92 +211,4 @@ extension PolicyReads {
         SELECT r.revision FROM policy_references u JOIN reference_values r ON r.name = u.reference_values
         WHERE u.policy = ?1 ORDER BY r.name
         """
-}
-
-extension PolicyReads.Table {
-    /// The manifest's entries of a removed row.
-    func removed(_ name: PolicyName) -> [ManifestEntry] {
-        switch self {
-        case .policies: [.absent(.policy, name.text), .absent(.document, name.text)]
-        case .referenceValues: [.absent(.references, name.text), .absent(.provenance, name.text)]
-        }
-    }
-}
-
-/// Statements of both databases that write policies and reference values.
-enum PolicyWrites {
-    static let policy: SQLText = """
-        INSERT INTO policies (name, document, rules, revision, changed) VALUES (?1, ?2, ?3, ?4, ?5)
-        ON CONFLICT (name) DO UPDATE SET document = excluded.document, rules = excluded.rules,
-            revision = excluded.revision, changed = excluded.changed
-        """
-
-    static let references: SQLText = """
-        INSERT INTO reference_values (\(ReferenceColumns.list), changed, provenance)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-        ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, digests = excluded.digests,
-            periods = excluded.periods, superseded_by = excluded.superseded_by, source = excluded.source,
-            revision = excluded.revision, changed = excluded.changed, provenance = excluded.provenance
-        """
-
-    static let history: SQLText =
-        "INSERT INTO reference_history (name, revision, time, actor, change) VALUES (?1, ?2, ?3, ?4, ?5)"
-
-    /// Removes all but the latest entries.
-    static let forgetHistory: SQLText = """
-        DELETE FROM reference_history WHERE name = ?1 AND revision <= (SELECT revision FROM reference_history
-            WHERE name = ?1 ORDER BY revision DESC LIMIT 1 OFFSET ?2)
-        """
-
-    /// Takes the next revision. It is stored in a row, and not counted by the database itself: so a copy continues it,
-    /// and no database gives a revision that the one it was copied from gave.
-    static let nextRevision = Read(
-        """
-        INSERT INTO revisions (one, last) VALUES (1, 1)
-        ON CONFLICT (one) DO UPDATE SET last = revisions.last + 1 RETURNING last
-        """
-    ) { Revision(try $0.integer(0)) }
-}
-
-extension ManifestedTransaction {
-    /// A revision that no policy or set of reference values ever had.
-    func nextRevision() throws -> Revision {
-        guard let next = try first(PolicyWrites.nextRevision) else {
-            throw UnexpectedAnswer(description: "there is no next revision")
-        }
-        return next
-    }
-
-    func write(_ setting: ReferenceSetting, as written: Revision, at time: Date) throws {
-        let columns = ReferenceColumns(setting.set, written)
-        let provenance = setting.set.provenanceColumn
-        try execute(PolicyWrites.references, columns.values + [.time(time), .text(provenance)])
-        try list([ManifestEntry(columns), ManifestEntry(columns.name, provenance: provenance)])
-        try write(setting.change, as: written)
-    }
-
-    func write(_ change: ReferenceChange, as written: Revision) throws {
-        let name = Value.text(change.name.text)
-        try execute(
-            PolicyWrites.history,
-            [name, .integer(written.number), .time(change.time), .text(change.actor), .text(change.json)])
-        try execute(PolicyWrites.forgetHistory, [name, .integer(ReferenceChange.mostEntries)])
-    }
-
-    func list(_ policy: Policy, document: String, rules: String, _ revision: Revision) throws {
-        try list([
-            ManifestEntry(policy.name, rules: rules, revision: revision.number),
-            ManifestEntry(policy.name, document: document),
-        ])
-    }
-}
-
-extension ReferenceColumns {
-    /// In the order of ``list``.
-    var values: [Value] {
-        [
-            .text(name), .text(kind), .bytes(digests), .bytes(periods), .text(supersededBy), .text(source),
-            .integer(revision),
-        ]
-    }
 }

@@ -12,13 +12,20 @@ extension Value {
 /// `instr` `strpos`.
 struct SQLText: Sendable, ExpressibleByStringInterpolation {
     let sqlite: String
+    /// PostgreSQL's form, if it is another statement.
+    private let other: String?
+    /// PostgreSQL's lock of the rows that are read, such as `FOR SHARE`. SQLite has one writer, which needs none.
+    private let lock: String
 
-    init(_ text: String) { sqlite = text }
+    init(_ text: String, lock: String = "") { (sqlite, other, self.lock) = (text, nil, lock) }
+
+    init(sqlite: String, postgreSQL: String) { (self.sqlite, other, lock) = (sqlite, postgreSQL, "") }
 
     init(stringLiteral text: String) { self.init(text) }
 
     /// PostgreSQL's form. Byte by byte: `replacing(_:with:)` took as long as the statement.
     var postgreSQL: String {
+        if let other { return other }
         let (own, theirs) = ("instr(".utf8, "strpos(".utf8)
         var text: [UInt8] = []
         text.reserveCapacity(sqlite.utf8.count + 8)
@@ -32,7 +39,7 @@ struct SQLText: Sendable, ExpressibleByStringInterpolation {
                 rest = rest.dropFirst()
             }
         }
-        return String(decoding: text, as: UTF8.self)
+        return String(decoding: text, as: UTF8.self) + (lock.isEmpty ? "" : " \(lock)")
     }
 }
 
@@ -58,7 +65,6 @@ extension StoredRow {
     func date(_ column: Int) throws -> Date { Date(seconds: try integer(column)) }
 
     func optionalDate(_ column: Int) throws -> Date? { try optionalInteger(column).map { Date(seconds: $0) } }
-
 }
 
 @inline(__always)
@@ -99,7 +105,7 @@ public struct Read<Element: Sendable>: Sendable {
     }
 }
 
-/// A database that answers reads. Reads are written once, over this; writes and locks differ between the databases.
+/// A database that answers reads. Each read is written once, over this.
 public protocol ReadingStore: ManifestSource {
     /// Reads rows. One statement sees one state of the database.
     func rows<Element>(_ read: Read<Element>) async throws -> [Element]
@@ -151,12 +157,6 @@ extension PostgreSQLStore: ReadingStore {
             case .scan: try await scan(read.text.postgreSQL, read.values)
             }
         return try result.rows.map(read.element)
-    }
-}
-
-extension Transaction {
-    func rows<Element>(_ read: Read<Element>) throws -> [Element] {
-        try run(read.text.postgreSQL, read.values).rows.map(read.element)
     }
 }
 

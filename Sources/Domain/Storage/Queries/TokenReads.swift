@@ -47,36 +47,38 @@ extension AccessToken {
     }
 }
 
-extension ManifestedTransaction {
-    func insert(_ token: AccessToken) throws {
-        try execute(
-            "INSERT INTO tokens (id, digest, role, description, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            [
-                .text(token.id), .bytes(token.digest), .text(token.role.description), .text(token.description),
-                .time(token.created), .time(token.expires),
-            ])
-        try list([ManifestEntry(token)])
+extension WritingStore {
+    public func insert(_ token: AccessToken, recording record: AuditRecord) async throws {
+        try await decide { change in
+            try change.execute(
+                "INSERT INTO tokens (id, digest, role, description, created, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                [
+                    .text(token.id), .bytes(token.digest), .text(token.role.description), .text(token.description),
+                    .time(token.created), .time(token.expires),
+                ])
+            try change.list([ManifestEntry(token)])
+            try change.append(record)
+        }
     }
 
-    /// - Returns: whether the token exists and was not revoked before.
-    func revoke(_ id: String, at time: Date) throws -> Bool {
-        // The row is not compared with the manifest: a revoked token does no harm, whatever was changed in it.
-        guard let found = try first(TokenReads.token(id)) else {
-            // A row that an attacker has hidden must not be valid if it comes back.
-            try list([.absent(.token, id)])
-            return false
+    public func revoke(token id: String, at time: Date, recording record: AuditRecord) async throws -> Bool {
+        try await decide { change in
+            // The row is not compared with the manifest: a revoked token does no harm, whatever was changed in it.
+            guard let found = try change.first(TokenReads.token(id)) else {
+                // A row that an attacker has hidden must not be valid if it comes back.
+                try change.list([.absent(.token, id)])
+                return false
+            }
+            let revoke: SQLText = "UPDATE tokens SET revoked = ?1 WHERE id = ?2 AND revoked IS NULL"
+            guard found.revoked == nil, try change.execute(revoke, [.time(time), .text(id)]) > 0 else { return false }
+            try change.list([
+                ManifestEntry(
+                    AccessToken(
+                        id: found.id, digest: found.digest, role: found.role, description: found.description,
+                        created: found.created, expires: found.expires, revoked: time))
+            ])
+            try change.append(record)
+            return true
         }
-        guard found.revoked == nil else { return false }
-        guard
-            try execute("UPDATE tokens SET revoked = ?1 WHERE id = ?2 AND revoked IS NULL", [.time(time), .text(id)])
-                > 0
-        else { return false }
-        try list([
-            ManifestEntry(
-                AccessToken(
-                    id: found.id, digest: found.digest, role: found.role, description: found.description,
-                    created: found.created, expires: found.expires, revoked: time))
-        ])
-        return true
     }
 }

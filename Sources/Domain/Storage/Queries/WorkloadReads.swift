@@ -102,23 +102,9 @@ enum WorkloadReads {
     static func exists(_ id: String) -> Read<Bool> {
         Read("SELECT 1 FROM workloads WHERE id = ?1", [.text(id)]) { _ in true }
     }
-}
 
-enum WorkloadWrites {
-    /// With the values of ``Registration/columns(isDisabled:at:)``.
-    static let insert: SQLText = """
-        INSERT INTO workloads (id, tee, digest, guest_policy, policy, tee_config, registered, disabled)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-        """
-}
-
-extension Registration {
-    func columns(isDisabled: Bool, at time: Date) -> [Value] {
-        [
-            .text(id.text), .text(launch.technology), .bytes(launch.measurement ?? []),
-            .integer(launch.guestPolicyColumn), .text(launch.policyName?.text), .text(configuration), .time(time),
-            .integer(isDisabled ? 1 : 0),
-        ]
+    static func plain(_ id: WorkloadID) -> Read<Workload> {
+        Read("\(select) WHERE w.id = ?1", [.text(id.text)]) { try Workload(row: $0) }
     }
 }
 
@@ -143,41 +129,5 @@ extension StoredSecret {
     fileprivate init(row: any StoredRow) throws {
         self.init(
             workload: try Workload(row: row), sealed: Sealed(bytes: try row.bytes(9), masterKey: try row.text(10)))
-    }
-}
-
-extension ManifestedTransaction {
-    /// A workload to be replaced, of which only the disabling is taken over: one that differs from the manifest counts
-    /// as disabled.
-    func foundForReplacing(_ id: WorkloadID) throws -> Workload? {
-        do { return try found(id) } catch let violation as ManifestViolation {
-            // Whether a hidden row was disabled is unknown.
-            guard let workload = try first(WorkloadReads.plain(id)) else { throw violation }
-            return workload.disabled(true)
-        }
-    }
-
-    /// A workload to be removed, whether or not it agrees with the manifest.
-    func foundForRemoval(_ id: WorkloadID) throws -> Workload? {
-        do { return try found(id) } catch is ManifestViolation { return try first(WorkloadReads.plain(id)) }
-    }
-
-    /// A workload that agrees with the manifest.
-    func found(_ id: WorkloadID) throws -> Workload? {
-        try genuine(WorkloadReads.plain(id)) { [$0.map { ManifestEntry($0) } ?? .absent(.workload, id.text)] }
-    }
-}
-
-extension WorkloadReads {
-    fileprivate static func plain(_ id: WorkloadID) -> Read<Workload> {
-        Read("\(select) WHERE w.id = ?1", [.text(id.text)]) { try Workload(row: $0) }
-    }
-}
-
-extension Workload {
-    func disabled(_ isDisabled: Bool) -> Workload {
-        Workload(
-            row: row, id: id, launch: launch, configuration: configuration, registered: registered,
-            isDisabled: isDisabled)
     }
 }

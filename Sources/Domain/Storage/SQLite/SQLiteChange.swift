@@ -1,21 +1,28 @@
 import Broker
 import Concurrency
+import FoundationEssentials
 import SQLite
 
-/// A write's view of the transaction under way.
+/// A change's view of the transaction under way. SQLite has one writer, so it takes no locks.
 struct SQLiteChange: ManifestedTransaction {
     let database: Database
     let manifest: Manifest?
     /// The last state of the manifest that the write made.
     let states: Lock<Int64>
 
-    func rows<Element>(_ read: Read<Element>) throws -> [Element] { try database.rows(read) }
+    func rows<Element>(_ read: Read<Element>, alone table: ContendedTable?) throws -> [Element] {
+        try database.rows(read)
+    }
 
     @discardableResult
-    func execute(_ text: SQLText, _ values: [Value] = []) throws -> Int {
+    func execute(_ text: SQLText, _ values: [Value], alone table: ContendedTable?) throws -> Int {
         try database.execute(text, values)
         return database.changesCount
     }
+
+    func takeTurn(at name: String) {}
+
+    func lock(_ table: String) {}
 
     var pending: [ManifestEntry] { [] }
 
@@ -26,7 +33,18 @@ struct SQLiteChange: ManifestedTransaction {
 
     func append(_ record: AuditRecord) throws { try database.append(record) }
 
-    func isRetired(_ masterKey: String) throws -> Bool { try first(KeyReads.isRetired(masterKey)) != nil }
+    func endSessions(_ ids: [[UInt8]], at time: Date, barring bar: TokenCutoff, waits: Bool) throws -> [[UInt8]] {
+        try ids.filter { id in
+            // An id is random, so at most one of the tables has it.
+            try execute(
+                "UPDATE sessions SET expires = ?1 WHERE id = ?2 AND expires > ?1", [.time(time), .bytes(id)]) > 0
+                || execute(
+                    """
+                    UPDATE foreign_guests SET ends = ?1, barred = ?2, expires = max(expires, ?3)
+                    WHERE id = ?4 AND ends > ?1
+                    """, [.time(time), .time(bar.issued), .time(bar.kept), .bytes(id)]) > 0
+        }
+    }
 }
 
 extension Database {
@@ -35,15 +53,10 @@ extension Database {
     }
 }
 
-extension SQLiteStore {
-    /// A change by an operator or the server, after catching up with the manifest.
-    func change<T: Sendable>(_ body: @escaping @Sendable (SQLiteChange) throws -> T) async throws -> T {
-        try await catchUp()
-        return try await changeUnchecked(body)
-    }
-
-    /// A change that does not depend on the manifest.
-    func changeUnchecked<T: Sendable>(_ body: @escaping @Sendable (SQLiteChange) throws -> T) async throws -> T {
+extension SQLiteStore: WritingStore {
+    func change<T: Sendable>(
+        takesLong: Bool, _ body: @escaping @Sendable (any ManifestedTransaction) throws -> T
+    ) async throws -> T {
         let states = Lock(Int64(0))
         let result = try await writes.perform { [manifest] in
             try body(SQLiteChange(database: $0, manifest: manifest, states: states))

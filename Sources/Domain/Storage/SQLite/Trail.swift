@@ -17,21 +17,6 @@ extension SQLiteStore {
             return database.changesCount > 0
         }
     }
-
-    public func trimAttempts(keeping count: Int) async throws {
-        while true {
-            let portion = try await writes.perform { database in
-                try database.cachedStatement(
-                    sql: """
-                        DELETE FROM attempts WHERE id IN
-                            (SELECT id FROM attempts WHERE id <= (SELECT max(id) FROM attempts) - ? LIMIT 500)
-                        """
-                ).execute(arguments: [count])
-                return database.changesCount
-            }
-            if portion == 0 { return }
-        }
-    }
 }
 
 extension Database {
