@@ -48,10 +48,9 @@ extension Broker {
         _ registration: Registration, replacing: Bool, expecting expected: Workload.Expectation?, by actor: Actor
     ) async throws -> RegistrationOutcome {
         let time = now()
-        let active = keys.held.active
         let (id, launch) = (registration.id, registration.launch)
         return try await store.register(
-            registration, sealed: Sealed(bytes: try active.seal(registration), masterKey: active.id),
+            registration, sealed: try keys.seal(registration.secret, for: .secret(id, launch)),
             replacing: replacing, expecting: expected, at: time
         ) { replaced in
             AuditRecord(

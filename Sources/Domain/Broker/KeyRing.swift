@@ -77,34 +77,30 @@ public final class KeyRing: Sendable {
     /// An unknown id is often the first sign of a rotation by another process: the sources are then read again, at most
     /// every five seconds for one id.
     ///
-    /// - Returns: empty when the ring does not hold the key.
-    func candidates(for id: String) async -> [ServerKeys] {
-        let found = held.candidates(for: id)
-        guard found.isEmpty else { return found }
+    /// - Returns: `nil` when the ring does not hold the key.
+    func keys(for id: String) async -> ServerKeys? {
+        if let found = held.named(id) { return found }
         // Reading a file may block, and this thread serves other requests.
         return await withCheckedContinuation { continuation in
             DispatchQueue.global().async { continuation.resume(returning: self.lookAgain(for: id)) }
         }
     }
 
-    /// ``candidates(for:)`` for a thread that may block.
-    func candidatesNow(for id: String) -> [ServerKeys] {
-        let found = held.candidates(for: id)
-        return found.isEmpty ? lookAgain(for: id) : found
-    }
+    /// ``keys(for:)`` for a thread that may block.
+    func keysNow(for id: String) -> ServerKeys? { held.named(id) ?? lookAgain(for: id) }
 
-    private func lookAgain(for id: String) -> [ServerKeys] {
+    private func lookAgain(for id: String) -> ServerKeys? {
         // Concurrent callers wait for the lock and find what the first one has loaded.
         missed.withLock { missed in
-            let found = held.candidates(for: id)
             let now = now()
             missed = missed.filter { $0.value > now }
+            if let found = held.named(id) { return found }
             // More ids than a ring has keys: the rows were written by something other than a broker.
-            guard found.isEmpty, missed[id] == nil, missed.count < 16 else { return found }
+            guard missed[id] == nil, missed.count < 16 else { return nil }
             _ = try? refresh()
-            let foundNow = held.candidates(for: id)
-            if foundNow.isEmpty { missed[id] = now.advanced(by: .seconds(5)) }
-            return foundNow
+            let found = held.named(id)
+            if found == nil { missed[id] = now.advanced(by: .seconds(5)) }
+            return found
         }
     }
 }
@@ -156,51 +152,27 @@ public struct HeldKeys: Sendable {
         active.id == id ? active : previous.first { $0.id == id }
     }
 
-    func candidates(for id: String) -> [ServerKeys] {
-        named(id).map { [$0] } ?? []
+    /// Opens a row with the keys that it is sealed under.
+    ///
+    /// - Throws: ``KeyRingError/notHeld(_:)``, or when the sealed bytes or their subject were changed.
+    func open(_ sealed: Sealed, for subject: SealedSubject) throws -> Secret {
+        guard let keys = named(sealed.masterKey) else { throw KeyRingError.notHeld(sealed.masterKey) }
+        return try keys.open(sealed.bytes, for: subject)
     }
 }
 
 extension KeyRing {
-    /// Opens a workload's secret.
+    /// Seals for the database, under the active master key.
+    public func seal(_ secret: Secret, for subject: SealedSubject) throws -> Sealed {
+        let keys = held.active
+        return Sealed(bytes: try keys.seal(secret, for: subject), masterKey: keys.id)
+    }
+
+    /// Opens what ``seal(_:for:)`` sealed.
     ///
-    /// - Throws: ``KeyRingError/notHeld(_:)``, or when the sealed bytes or the workload they belong to were changed.
-    func open(_ sealed: Sealed, of workload: Workload) async throws -> Secret {
-        try await candidates(for: sealed.masterKey).open(sealed) { try $0.open($1, of: workload) }
-    }
-
-    /// Seals a version of a resource, under the active master key.
-    func seal(_ secret: Secret, for path: ResourcePath, version: Int) throws -> Sealed {
-        let keys = held.active
-        return Sealed(bytes: try keys.seal(secret, for: path, version: version), masterKey: keys.id)
-    }
-
-    /// Opens what ``seal(_:for:version:)`` sealed.
-    func open(_ sealed: Sealed, for path: ResourcePath, version: Int) async throws -> Secret {
-        try await candidates(for: sealed.masterKey).open(sealed) { try $0.open($1, for: path, version: version) }
-    }
-
-    /// Seals one of the server's own keys under the active master key, for the table of server keys.
-    ///   - name: the key's purpose.
-    ///   - id: the key's id. The sealed key opens under the same name and id only.
-    public func seal(_ secret: Secret, for name: String, id: String) throws -> Sealed {
-        let keys = held.active
-        return Sealed(bytes: try keys.seal(secret, for: name, id: id), masterKey: keys.id)
-    }
-
-    /// Opens what ``seal(_:for:id:)`` sealed.
-    public func open(_ sealed: Sealed, for name: String, id: String) async throws -> Secret {
-        try await candidates(for: sealed.masterKey).open(sealed) { try $0.open($1, for: name, id: id) }
-    }
-}
-
-extension [ServerKeys] {
-    /// Opens with the first of these keys that can.
-    func open(_ sealed: Sealed, _ open: (ServerKeys, [UInt8]) throws -> Secret) throws -> Secret {
-        var failure: any Error = KeyRingError.notHeld(sealed.masterKey)
-        for keys in self {
-            do { return try open(keys, sealed.bytes) } catch { failure = error }
-        }
-        throw failure
+    /// - Throws: ``KeyRingError/notHeld(_:)``, or when the sealed bytes or their subject were changed.
+    public func open(_ sealed: Sealed, for subject: SealedSubject) async throws -> Secret {
+        guard let keys = await keys(for: sealed.masterKey) else { throw KeyRingError.notHeld(sealed.masterKey) }
+        return try keys.open(sealed.bytes, for: subject)
     }
 }

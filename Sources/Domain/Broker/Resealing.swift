@@ -50,22 +50,6 @@ public struct Resealing: Sendable {
     private func pass(_ progress: inout Progress, _ report: (Progress) -> Void) async throws -> Int {
         let held = keys.held
         var tried = 0
-        var changes: [Resealed] = []
-        for key in try await store.serverKeys(notUnder: held.active.id) {
-            do {
-                let secret = try held.candidates(for: key.sealed.masterKey).open(key.sealed) {
-                    try $0.open($1, for: key.name, id: key.id)
-                }
-                changes.append(
-                    Resealed(
-                        place: .serverKey(name: key.name, id: key.id), old: key.sealed.bytes,
-                        new: try held.active.seal(secret, for: key.name, id: key.id)))
-            } catch {
-                progress.unopened.append("server key \(key.name)/\(key.id)")
-            }
-        }
-        tried += changes.count
-        try await write(changes, held.active, &progress, report)
         if let seal = try await store.manifestSeal(), !held.isActive(seal.sealed.masterKey) {
             do {
                 try await store.renewManifest(Manifest(keys))
@@ -79,72 +63,27 @@ public struct Resealing: Sendable {
                 progress.unopened.append("manifest: \(error)")
             }
         }
-        tried += try await passOverResources(held, &progress, report)
-        var row: Workload.Row = 0
-        while true {
-            let batch = try await store.secrets(notUnder: held.active.id, after: row, limit: batchSize)
-            guard let last = batch.last else { return tried }
-            row = last.workload.row
-            changes = []
-            for stored in batch {
-                do {
-                    let secret = try held.candidates(for: stored.sealed.masterKey).open(stored.sealed) {
-                        try $0.open($1, of: stored.workload)
-                    }
-                    changes.append(
-                        Resealed(
-                            place: .secret(stored.workload.row), old: stored.sealed.bytes,
-                            new: try held.active.seal(secret, of: stored.workload)))
-                } catch {
-                    progress.unopened.append("secret of \(stored.workload.id)")
-                }
-            }
-            tried += changes.count
-            try await write(changes, held.active, &progress, report)
-        }
-    }
-
-    private func passOverResources(
-        _ held: HeldKeys, _ progress: inout Progress, _ report: (Progress) -> Void
-    ) async throws -> Int {
-        var tried = 0
-        var place = ResourcePlace.start
-        let limit = min(batchSize, Self.resourceBatchSize)
-        while true {
-            let batch = try await store.resourceVersions(notUnder: held.active.id, after: place, limit: limit)
-            guard let last = batch.last else { return tried }
-            place = last.place
+        try await Self.eachBatch(in: store, notUnder: held.active.id, of: batchSize) { rows in
             var changes: [Resealed] = []
-            for stored in batch {
+            for row in rows {
                 do {
-                    let secret = try Self.open(stored, with: held)
+                    let secret = try held.open(row.sealed, for: row.subject)
                     changes.append(
                         Resealed(
-                            place: .resource(stored.place), old: stored.sealed.bytes,
-                            new: try held.active.seal(secret, for: stored.path, version: stored.place.version)))
+                            place: row.place, old: row.sealed.bytes,
+                            new: try held.active.seal(secret, for: row.subject)))
                 } catch {
-                    progress.unopened.append("version \(stored.place.version) of the resource \(stored.path)")
+                    progress.unopened.append("\(row.subject)")
                 }
             }
+            guard !changes.isEmpty else { return }
             tried += changes.count
-            try await write(changes, held.active, &progress, report)
+            guard let moved = try await store.reseal(changes, under: held.active.id) else { throw Superseded() }
+            progress.resealed += moved
+            report(progress)
+            try Task.checkCancellation()
         }
-    }
-
-    private static func open(_ stored: StoredResourceVersion, with held: HeldKeys) throws -> Secret {
-        try held.candidates(for: stored.sealed.masterKey).open(stored.sealed) {
-            try $0.open($1, for: stored.path, version: stored.place.version)
-        }
-    }
-
-    private func write(
-        _ changes: [Resealed], _ active: ServerKeys, _ progress: inout Progress, _ report: (Progress) -> Void
-    ) async throws {
-        guard !changes.isEmpty else { return }
-        guard let moved = try await store.reseal(changes, under: active.id) else { throw Superseded() }
-        progress.resealed += moved
-        report(progress)
-        try Task.checkCancellation()
+        return tried
     }
 
     /// Another process has made another key the active one.
@@ -158,37 +97,53 @@ public struct Resealing: Sendable {
     public static func unopened(with keys: KeyRing, in store: any KeyStore) async throws -> [String] {
         let held = keys.held
         var unopened: [String] = []
-        // No master key has this id, so this selects every row.
-        for key in try await store.serverKeys(notUnder: "-") {
-            let opened = try? held.candidates(for: key.sealed.masterKey).open(key.sealed) {
-                try $0.open($1, for: key.name, id: key.id)
-            }
-            if opened == nil {
-                unopened.append("server key \(key.name)/\(key.id) (master key \(key.sealed.masterKey))")
-            }
-        }
-        var place = ResourcePlace.start
-        while case let batch = try await store.resourceVersions(after: place, limit: resourceBatchSize),
-            let last = batch.last
-        {
-            place = last.place
-            for stored in batch where (try? open(stored, with: held)) == nil {
-                unopened.append(
-                    "version \(stored.place.version) of the resource \(stored.path) (master key "
-                        + "\(stored.sealed.masterKey))")
-            }
-        }
-        var row: Workload.Row = 0
-        while case let batch = try await store.secrets(after: row, limit: defaultBatchSize), let last = batch.last {
-            row = last.workload.row
-            for stored in batch {
-                let opened = try? held.candidates(for: stored.sealed.masterKey).open(stored.sealed) {
-                    try $0.open($1, of: stored.workload)
-                }
-                guard opened == nil else { continue }
-                unopened.append("secret of \(stored.workload.id) (master key \(stored.sealed.masterKey))")
+        try await eachBatch(in: store, notUnder: "", of: defaultBatchSize) { rows in
+            for row in rows where (try? held.open(row.sealed, for: row.subject)) == nil {
+                unopened.append("\(row.subject) (master key \(row.sealed.masterKey))")
             }
         }
         return unopened
+    }
+
+    /// A row with sealed bytes.
+    private struct SealedRow {
+        let place: Resealed.Place
+        let subject: SealedSubject
+        let sealed: Sealed
+    }
+
+    /// Reads the rows sealed under another master key, in batches.
+    private static func eachBatch(
+        in store: any KeyStore, notUnder masterKey: String, of size: Int,
+        _ body: ([SealedRow]) async throws -> Void
+    ) async throws {
+        try await body(
+            try await store.serverKeys(notUnder: masterKey).map {
+                SealedRow(
+                    place: .serverKey(name: $0.name, id: $0.id), subject: .serverKey(name: $0.name, id: $0.id),
+                    sealed: $0.sealed)
+            })
+        var place = ResourcePlace.start
+        while case let batch = try await store.resourceVersions(
+            notUnder: masterKey, after: place, limit: min(size, resourceBatchSize)), let last = batch.last
+        {
+            place = last.place
+            try await body(
+                batch.map {
+                    SealedRow(
+                        place: .resource($0.place), subject: .resource($0.path, version: $0.place.version),
+                        sealed: $0.sealed)
+                })
+        }
+        var row: Workload.Row = 0
+        while case let batch = try await store.secrets(notUnder: masterKey, after: row, limit: size),
+            let last = batch.last
+        {
+            row = last.workload.row
+            try await body(
+                batch.map {
+                    SealedRow(place: .secret($0.workload.row), subject: $0.workload.subject, sealed: $0.sealed)
+                })
+        }
     }
 }

@@ -79,25 +79,20 @@ public protocol KeyStore: ManifestSource {
     /// The server's own keys for one purpose, oldest first.
     func serverKeys(named name: String) async throws -> [StoredServerKey]
 
-    /// Server keys sealed under another master key than `masterKey`.
+    /// Server keys sealed under another master key than `masterKey`: all, for the empty id.
     func serverKeys(notUnder masterKey: String) async throws -> [StoredServerKey]
 
-    /// Secrets sealed under another master key, ordered by their workloads' rows, after `row`.
+    /// Secrets sealed under another master key, ordered by their workloads' rows, after `row`: all, for the empty id.
     func secrets(notUnder masterKey: String, after row: Workload.Row, limit: Int) async throws -> [StoredSecret]
 
     /// Whether anything is sealed under another master key. The cost does not grow with the number of rows.
     func isAnythingSealed(notUnder masterKey: String) async throws -> Bool
 
-    /// Every secret, in the same order.
-    func secrets(after row: Workload.Row, limit: Int) async throws -> [StoredSecret]
-
-    /// Versions of resources sealed under another master key, ordered by row and number, after `place`.
+    /// Versions of resources sealed under another master key, ordered by row and number, after `place`:
+    /// all, for the empty id.
     func resourceVersions(
         notUnder masterKey: String, after place: ResourcePlace, limit: Int
     ) async throws -> [StoredResourceVersion]
-
-    /// Every version of every resource, in the same order.
-    func resourceVersions(after place: ResourcePlace, limit: Int) async throws -> [StoredResourceVersion]
 
     /// Replaces sealed bytes in one transaction, in the rows that still hold the old ones.
     ///

@@ -73,79 +73,71 @@ public struct ServerKeys: Sendable {
     }
 
     private static func authenticated(_ session: StoredSession, _ workload: Workload?) -> [UInt8] {
-        session.authenticatedBytes + (workload.map { context($0.id, $0.launch) } ?? [])
+        session.authenticatedBytes + (workload.map { $0.launch.context($0.id) } ?? [])
     }
 
-    // MARK: Resources
+    // MARK: At rest
 
-    /// Encrypts one version of a resource for the database. It opens under the same path and version only, so a writer
-    /// to the database cannot pass one off as another.
-    func seal(_ secret: Secret, for path: ResourcePath, version: Int) throws -> [UInt8] {
-        try Self.seal(secret, resources, Self.context(path, version))
+    /// Encrypts a secret for the database: AES-256-GCM, nonce ‖ ciphertext ‖ tag.
+    func seal(_ secret: Secret, for subject: SealedSubject) throws -> [UInt8] {
+        let key = key(for: subject)
+        return try secret.withBytes { try AES.GCM.seal($0, using: key, authenticating: subject.context) }.combined
     }
 
-    func open(_ sealed: [UInt8], for path: ResourcePath, version: Int) throws -> Secret {
-        try Self.open(sealed, resources, Self.context(path, version))
-    }
-
-    private static func context(_ path: ResourcePath, _ version: Int) -> [UInt8] {
-        Array("resources/".utf8) + UInt64(clamping: version).bigEndianBytes + Array(path.text.utf8)
-    }
-
-    // MARK: Secrets
-
-    /// Encrypts a registration's secret for the database: AES-256-GCM, nonce ‖ ciphertext ‖ tag.
-    ///
-    /// It opens only with the id, measurement and policy it was sealed with, so a writer to the database cannot
-    /// redirect a secret to another guest.
-    package func seal(_ registration: Registration) throws -> [UInt8] {
-        try Self.seal(registration.secret, secrets, Self.context(registration.id, registration.launch))
-    }
-
-    /// Seals a secret that is moved from another master key to this one.
-    func seal(_ secret: Secret, of workload: Workload) throws -> [UInt8] {
-        try Self.seal(secret, secrets, Self.context(workload.id, workload.launch))
-    }
-
-    /// - Throws: when the sealed bytes or the workload they belong to were changed, or the master key is another.
-    func open(_ sealed: [UInt8], of workload: Workload) throws -> Secret {
-        try Self.open(sealed, secrets, Self.context(workload.id, workload.launch))
-    }
-
-    private static func seal(_ secret: Secret, _ key: SymmetricKey, _ context: [UInt8]) throws -> [UInt8] {
-        try secret.withBytes { try AES.GCM.seal($0, using: key, authenticating: context) }.combined
-    }
-
-    private static func open(_ sealed: [UInt8], _ key: SymmetricKey, _ context: [UInt8]) throws -> Secret {
+    /// - Throws: when the sealed bytes or their subject were changed, or the master key is another.
+    func open(_ sealed: [UInt8], for subject: SealedSubject) throws -> Secret {
         let box = try AES.GCM.SealedBox(combined: sealed)
-        var plaintext = try AES.GCM.open(box, using: key, authenticating: context)
+        var plaintext = try AES.GCM.open(box, using: key(for: subject), authenticating: subject.context)
         return Secret(wiping: &plaintext)
     }
 
-    private static func context(_ id: WorkloadID, _ launch: Launch) -> [UInt8] {
+    private func key(for subject: SealedSubject) -> SymmetricKey {
+        switch subject {
+        case .secret: secrets
+        case .resource: resources
+        case .serverKey: serverKeys
+        }
+    }
+}
+
+/// What sealed bytes in the database belong to. They open for nothing else, so a writer to the database cannot pass one
+/// off as another, or redirect a secret to another guest.
+public enum SealedSubject: Sendable, CustomStringConvertible {
+    /// The secret of a workload, with what its guests must be launched as.
+    case secret(WorkloadID, Launch)
+    /// One version of a resource.
+    case resource(ResourcePath, version: Int)
+    /// One of the server's own keys, by its purpose and id.
+    case serverKey(name: String, id: String)
+
+    public var description: String {
+        switch self {
+        case .secret(let id, _): "secret of \(id)"
+        case .resource(let path, let version): "version \(version) of the resource \(path)"
+        case .serverKey(let name, let id): "server key \(name)/\(id)"
+        }
+    }
+
+    /// The authenticated data. The part without a fixed length is last, and two such parts begin with their length.
+    fileprivate var context: [UInt8] {
+        switch self {
+        case .secret(let id, let launch): launch.context(id)
+        case .resource(let path, let version):
+            Array("resources/".utf8) + UInt64(clamping: version).bigEndianBytes + Array(path.text.utf8)
+        case .serverKey(let name, let id):
+            Array("server_keys/".utf8) + UInt32(clamping: name.utf8.count).bigEndianBytes + Array("\(name)\(id)".utf8)
+        }
+    }
+}
+
+extension Launch {
+    fileprivate func context(_ id: WorkloadID) -> [UInt8] {
         let asked: [UInt8] =
-            switch launch {
+            switch self {
             case .snp(let measurement, let policy): measurement + policy.rawValue.bigEndianBytes
             case .sev(let digest, let policy): digest + policy.bytes
             case .policy(let name): UInt32(clamping: name.text.utf8.count).bigEndianBytes + Array(name.text.utf8)
             }
-        // The id has no fixed length, so it is last.
-        return Array("secrets/\(launch.technology)/".utf8) + asked + Array(id.text.utf8)
-    }
-
-    // MARK: Server keys
-
-    /// Encrypts one of the server's own keys. It opens under the same name and id only.
-    func seal(_ secret: Secret, for name: String, id: String) throws -> [UInt8] {
-        try Self.seal(secret, serverKeys, Self.context(name, id))
-    }
-
-    func open(_ sealed: [UInt8], for name: String, id: String) throws -> Secret {
-        try Self.open(sealed, serverKeys, Self.context(name, id))
-    }
-
-    private static func context(_ name: String, _ id: String) -> [UInt8] {
-        // The name is preceded by its length, so that no part of it can be read as the id.
-        Array("server_keys/".utf8) + UInt32(clamping: name.utf8.count).bigEndianBytes + Array("\(name)\(id)".utf8)
+        return Array("secrets/\(technology)/".utf8) + asked + Array(id.text.utf8)
     }
 }

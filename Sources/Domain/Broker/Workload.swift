@@ -178,4 +178,7 @@ public struct Workload: Sendable, Hashable {
     public typealias Expectation = Precondition<Revision>
 
     public var revision: Revision { Revision(row: row, isDisabled: isDisabled) }
+
+    /// What its secret is sealed for.
+    public var subject: SealedSubject { .secret(id, launch) }
 }

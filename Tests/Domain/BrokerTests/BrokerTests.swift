@@ -268,11 +268,9 @@ struct BrokerTests {
     @Test("A secret opens only beside what it was registered with, and only under its master key")
     func sealing() async throws {
         let registration = try Simulated.registration("app", secret: "open sesame")
-        let sealed = try bench.keys.seal(registration)
-        func workload(_ id: String, _ launch: Launch) throws -> Workload {
-            Workload(row: 1, id: try WorkloadID(id), launch: launch, configuration: "", registered: Date())
-        }
-        let right = try bench.keys.open(sealed, of: workload("app", registration.launch))
+        let sealed = try bench.keys.seal(registration.secret, for: .secret(registration.id, registration.launch))
+        func subject(_ id: String, _ launch: Launch) throws -> SealedSubject { .secret(try WorkloadID(id), launch) }
+        let right = try bench.keys.open(sealed, for: subject("app", registration.launch))
         #expect(right.withBytes { Array($0) } == Array("open sesame".utf8))
         let measurement = try #require(registration.launch.measurement)
         for (id, launch) in [
@@ -281,14 +279,14 @@ struct BrokerTests {
             ("app", .snp(measurement: measurement, policy: [.unstated, .debugAllowed])),
             ("app", .sev(digest: Array(measurement.prefix(32)), policy: .unstated)),
         ] as [(String, Launch)] {
-            #expect(throws: (any Error).self) { try bench.keys.open(sealed, of: workload(id, launch)) }
+            #expect(throws: (any Error).self) { try bench.keys.open(sealed, for: subject(id, launch)) }
         }
         let other = ServerKeys(master: SymmetricKey(size: .bits256))
-        #expect(throws: (any Error).self) { try other.open(sealed, of: workload("app", registration.launch)) }
+        #expect(throws: (any Error).self) { try other.open(sealed, for: subject("app", registration.launch)) }
         for index in sealed.indices {
             var changed = sealed
             changed[index] ^= 1
-            #expect(throws: (any Error).self) { try bench.keys.open(changed, of: workload("app", registration.launch)) }
+            #expect(throws: (any Error).self) { try bench.keys.open(changed, for: subject("app", registration.launch)) }
         }
     }
 

@@ -509,14 +509,14 @@ struct ResourceTests {
     func sealing() async throws {
         let other = try ResourcePath("default/key/2")
         let ring = KeyRing(master: bench.master)
-        let sealed = try ring.seal(Secret([1, 2, 3] as [UInt8]), for: path, version: 1)
-        #expect(try await ring.open(sealed, for: path, version: 1).withBytes { Array($0) } == [1, 2, 3])
-        await #expect(throws: (any Error).self) { try await ring.open(sealed, for: path, version: 2) }
-        await #expect(throws: (any Error).self) { try await ring.open(sealed, for: other, version: 1) }
+        let sealed = try ring.seal(Secret([1, 2, 3] as [UInt8]), for: .resource(path, version: 1))
+        #expect(try await ring.open(sealed, for: .resource(path, version: 1)).withBytes { Array($0) } == [1, 2, 3])
+        await #expect(throws: (any Error).self) { try await ring.open(sealed, for: .resource(path, version: 2)) }
+        await #expect(throws: (any Error).self) { try await ring.open(sealed, for: .resource(other, version: 1)) }
         var bytes = sealed.bytes
         bytes[14] ^= 1
         let changed = Sealed(bytes: bytes, masterKey: sealed.masterKey)
-        await #expect(throws: (any Error).self) { try await ring.open(changed, for: path, version: 1) }
+        await #expect(throws: (any Error).self) { try await ring.open(changed, for: .resource(path, version: 1)) }
     }
 
     @Test("A version that was moved to another resource in the database is not given out")
@@ -543,8 +543,10 @@ struct ResourceTests {
         let alone = KeyRing(master: new)
         #expect(try await Resealing.unopened(with: alone, in: bench.store).isEmpty)
         #expect(try await Resealing.unopened(with: KeyRing(master: bench.master), in: bench.store).count == 5)
-        let found = try #require(try await bench.store.resourceVersions(after: .start, limit: 9).last)
-        #expect(try await alone.open(found.sealed, for: path, version: 5).withBytes { Array($0) } == Array("5".utf8))
+        let found = try #require(try await bench.store.resourceVersions(notUnder: "", after: .start, limit: 9).last)
+        #expect(
+            try await alone.open(found.sealed, for: .resource(path, version: 5)).withBytes { Array($0) }
+                == Array("5".utf8))
         // The guest's own session holds it until it has ended.
         #expect(try await bench.store.retire(old, at: bench.clock.withLock { $0 }) == false)
         #expect(try await bench.store.retire(old, at: guest.expires))

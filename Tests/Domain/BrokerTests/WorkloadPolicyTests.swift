@@ -189,8 +189,8 @@ struct WorkloadPolicyTests {
         let moved = Workload(
             row: workload.row, id: workload.id, launch: .policy(try PolicyName("lax")), configuration: "",
             registered: workload.registered)
-        #expect(throws: Never.self) { try bench.keys.open(found.sealed.bytes, of: workload) }
-        #expect(throws: (any Error).self) { try bench.keys.open(found.sealed.bytes, of: moved) }
+        #expect(throws: Never.self) { try bench.keys.open(found.sealed.bytes, for: workload.subject) }
+        #expect(throws: (any Error).self) { try bench.keys.open(found.sealed.bytes, for: moved.subject) }
     }
 }
 

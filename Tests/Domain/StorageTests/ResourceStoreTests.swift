@@ -156,7 +156,7 @@ struct ResourceStoreTests {
         #expect(
             try await place.store.removeResource(place.path, expecting: nil, recording: place.record(.removeResource))
                 == .missing)
-        #expect(try await place.store.resourceVersions(after: .start, limit: 10).isEmpty)
+        #expect(try await place.store.resourceVersions(notUnder: "", after: .start, limit: 10).isEmpty)
         let second = try await place.done(place.put(1))
         #expect(second.row != first.row)
         #expect(try await place.put(2, expecting: .revision(first.revision)) == .changed)
@@ -184,7 +184,8 @@ struct ResourceStoreTests {
         for number in 1...3 { _ = try await place.put(number) }
         _ = try await place.put(1, at: other, masterKey: "new")
         var read: [StoredResourceVersion] = []
-        while case let batch = try await place.store.resourceVersions(after: read.last?.place ?? .start, limit: 2),
+        while case let batch = try await place.store.resourceVersions(
+            notUnder: "", after: read.last?.place ?? .start, limit: 2),
             !batch.isEmpty
         {
             read += batch

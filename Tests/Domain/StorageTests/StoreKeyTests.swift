@@ -75,8 +75,11 @@ struct StoreKeyTests {
         ]
         #expect(try await store.reseal(changes, under: "k") == nil, "it is not the active one")
         #expect(try await store.reseal(changes, under: "l") == 2)
-        #expect(try await store.secrets(after: 0, limit: 1).map(\.sealed) == [Sealed(bytes: [7], masterKey: "l")])
-        #expect(try await store.secrets(after: a, limit: 9).map(\.sealed.bytes) == [Array("b".utf8)])
+        #expect(
+            try await store.secrets(notUnder: "", after: 0, limit: 1).map(\.sealed) == [
+                Sealed(bytes: [7], masterKey: "l")
+            ])
+        #expect(try await store.secrets(notUnder: "", after: a, limit: 9).map(\.sealed.bytes) == [Array("b".utf8)])
         #expect(try await store.serverKeys(named: "signing").map(\.sealed) == [Sealed(bytes: [9], masterKey: "l")])
     }
 
@@ -94,7 +97,7 @@ struct StoreKeyTests {
         let later = now.addingTimeInterval(10)
         try await store.activate("l", previous: [], at: later)
         #expect(try await !store.retire("k", at: later), "a secret and a session are under it")
-        let secret = try #require(try await store.secrets(after: 0, limit: 1).first)
+        let secret = try #require(try await store.secrets(notUnder: "", after: 0, limit: 1).first)
         #expect(
             try await store.reseal(
                 [Resealed(place: .secret(secret.workload.row), old: secret.sealed.bytes, new: [1])], under: "l") == 1)

@@ -78,10 +78,12 @@ struct TokenKeysTests {
     func sealed() async throws {
         _ = try await replica().current()
         let stored = try #require(try await store.serverKeys(named: "attestation tokens").first)
-        let secret = try await ring.open(stored.sealed, for: stored.name, id: stored.id).withBytes { Array($0) }
+        let secret = try await ring.open(stored.sealed, for: .serverKey(name: stored.name, id: stored.id)).withBytes {
+            Array($0)
+        }
         #expect(!stored.sealed.bytes.contains(secret))
         await #expect(throws: (any Error).self) {
-            try await ring.open(stored.sealed, for: "audit checkpoints", id: stored.id)
+            try await ring.open(stored.sealed, for: .serverKey(name: "audit checkpoints", id: stored.id))
         }
     }
 

@@ -107,7 +107,7 @@ public final class Manifest: Sendable {
                 guard least == 0 else { throw ManifestViolation.isOlder }
                 return Listed(seal: nil, contents: nil, digests: [:])
             }
-            let contents = try open(seal, keys.candidatesNow(for: seal.sealed.masterKey))
+            let contents = try open(seal, keys.keysNow(for: seal.sealed.masterKey))
             var reading = Reading(after: known.withLock { $0.contents })
             while case let lines = try page(reading.last, Self.page), !lines.isEmpty {
                 reading.take(lines) { name in known.withLock { $0.rows[name] } }
@@ -148,7 +148,7 @@ public final class Manifest: Sendable {
     /// - Parameter rows: all lines of the list.
     /// - Throws: ``ManifestViolation`` when the old seal does not cover these rows.
     public func renew(_ seal: ManifestSeal, of rows: [ManifestRow]) throws -> ManifestSeal {
-        let old = try open(seal, keys.candidatesNow(for: seal.sealed.masterKey))
+        let old = try open(seal, keys.keysNow(for: seal.sealed.masterKey))
         var check = old.empty
         var contents = ManifestContents(state: old.state)
         for row in rows {
@@ -176,22 +176,18 @@ public final class Manifest: Sendable {
 
     private func sealed(_ contents: ManifestContents) throws -> ManifestSeal {
         ManifestSeal(
-            state: contents.state, sealed: try keys.seal(contents.secret, for: Self.name, id: Self.name))
+            state: contents.state, sealed: try keys.seal(contents.secret, for: Self.subject))
     }
 
-    private func open(_ seal: ManifestSeal, _ candidates: [ServerKeys]) throws -> ManifestContents {
-        let secret: Secret
-        do {
-            secret = try candidates.open(seal.sealed) { try $0.open($1, for: Self.name, id: Self.name) }
-        } catch let error as KeyRingError {
-            throw error
-        } catch {
+    private func open(_ seal: ManifestSeal, _ keys: ServerKeys?) throws -> ManifestContents {
+        guard let keys else { throw KeyRingError.notHeld(seal.sealed.masterKey) }
+        guard let secret = try? keys.open(seal.sealed.bytes, for: Self.subject) else {
             throw ManifestViolation("The manifest's seal in the database was not made with the master key.")
         }
         return try ManifestContents(secret, state: seal.state)
     }
 
-    private static let name = "manifest"
+    private static let subject = SealedSubject.serverKey(name: "manifest", id: "manifest")
 
     // MARK: Checking
 
@@ -314,7 +310,7 @@ public final class Manifest: Sendable {
             guard let seal = try await source.manifestSeal() else {
                 throw ManifestViolation("The manifest in the database has lost its seal.")
             }
-            let contents = try open(seal, await keys.candidates(for: seal.sealed.masterKey))
+            let contents = try open(seal, await keys.keys(for: seal.sealed.masterKey))
             guard contents.state >= least else { throw ManifestViolation.isOlder }
             if reading.isSealed(by: contents, { known.withLock { $0.rows } }) {
                 // Only this caller changes `known`: see `Turns`.

@@ -36,7 +36,7 @@ extension Broker {
             let time = now()
             let number = (try await store.resource(path)?.latest ?? 0) + 1
             let version = NewResourceVersion(
-                path: path, number: number, sealed: try keys.seal(secret, for: path, version: number),
+                path: path, number: number, sealed: try keys.seal(secret, for: .resource(path, version: number)),
                 size: secret.count, policy: policy, binding: binding)
             let outcome = try await store.put(version, expecting: expected, at: time) { replaced in
                 var details = ["version": "\(number)", "size": "\(version.size)", "replaced": "\(replaced)"]

@@ -107,7 +107,7 @@ extension Broker {
             throw try await refused(path, reader, verdict, .policyRefused(path), decision, at: time)
         }
         return Offer(
-            secret: try await keys.open(found.sealed, for: path, version: resource.current.number),
+            secret: try await keys.open(found.sealed, for: .resource(path, version: resource.current.number)),
             source: .resource(resource, policy: policy.stamp), policy: policy,
             decision: decision.merging(["version": "\(resource.current.number)"]) { $1 })
     }
@@ -154,7 +154,8 @@ extension Broker {
             throw try await refused(path, reader, verdict, .policyRefused(path), decision, at: time)
         }
         return Offer(
-            secret: try await keys.open(found.sealed, of: workload), source: .workload(workload, policy: named?.stamp),
+            secret: try await keys.open(found.sealed, for: workload.subject),
+            source: .workload(workload, policy: named?.stamp),
             policy: named, decision: decision)
     }
 

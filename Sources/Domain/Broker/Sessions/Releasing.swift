@@ -37,7 +37,7 @@ extension Broker {
             }
             let policy = try await judge(grant, asking: key)
             let wrapped = try self.wrap(
-                try await keys.open(grant.secret.sealed, of: workload), for: grant, by: wrap)
+                try await keys.open(grant.secret.sealed, for: workload.subject), for: grant, by: wrap)
             let time = now()
             if let claims = grant.session.guest?.claims, !stillLetsIn(claims, policy, at: time) { continue }
             let record = record(of: grant, policy, at: time)
@@ -70,7 +70,7 @@ extension Broker {
             guard let grant = try await store.grant(session: opened.challenge.id, at: time),
                 grant.secret.workload.row == opened.challenge.workload,
                 grant.secret.workload.launch.takes(opened.challenge.tee),
-                let session = try await session(grant.session, of: grant.secret.workload, sealedBy: [opened.keys])
+                let session = try await session(grant.session, of: grant.secret.workload, sealedBy: opened.keys)
             else { continue }
             return OpenGrant(opened: opened, session: session, secret: grant.secret)
         }

@@ -136,7 +136,7 @@ extension Broker {
     /// The open session of a guest that answered a challenge and named no workload.
     func session(of opened: OpenedChallenge, at time: Date) async throws -> Session? {
         guard let stored = try await store.session(opened.challenge.id, at: time) else { return nil }
-        return try await session(stored, sealedBy: [opened.keys])
+        return try await session(stored, sealedBy: opened.keys)
     }
 
     /// The attested guest of a session.
@@ -158,20 +158,20 @@ extension Broker {
     /// - Throws: a ``Refusal`` (`sessionInvalid`).
     public func guest(id: [UInt8]) async throws -> AttestedGuest {
         guard let stored = try await store.session(id, at: now()),
-            let guest = try await session(stored, sealedBy: await keys.candidates(for: stored.masterKey))?.guest
+            let guest = try await session(stored, sealedBy: await keys.keys(for: stored.masterKey))?.guest
         else { throw refusing(.noGuest) }
         return guest
     }
 
     /// - Parameter workload: the session's.
-    /// - Returns: `nil` for a row whose code was made with none of these keys, or whose init data are not stored.
+    /// - Returns: `nil` for a row whose code was not made with these keys, or whose init data are not stored.
     func session(
-        _ stored: StoredSession, of workload: Workload? = nil, sealedBy keys: [ServerKeys]
+        _ stored: StoredSession, of workload: Workload? = nil, sealedBy keys: ServerKeys?
     ) async throws -> Session? {
-        guard !keys.isEmpty, stored.workload == workload?.row else { return nil }
+        guard let keys, stored.workload == workload?.row else { return nil }
         // For a workload's session only after the code was verified: it covers the workload, which may have changed.
         if workload == nil, let session = recentSessions.session(stored) { return session }
-        guard keys.contains(where: { $0.isGenuine(stored, of: workload) }) else { return nil }
+        guard keys.isGenuine(stored, of: workload) else { return nil }
         if workload != nil, let session = recentSessions.session(stored) { return session }
         guard !stored.initData.isEmpty else { return try Session(stored) }
         if let entries = recentInitData.entries(stored.initData) { return try Session(stored, initData: entries) }

@@ -7,7 +7,7 @@ extension ReadingStore {
     }
 
     public func serverKeys(notUnder masterKey: String) async throws -> [StoredServerKey] {
-        try await rows(KeyReads.serverKeys("WHERE master_key <> ?1 ORDER BY name, id", masterKey))
+        try await rows(KeyReads.serverKeys("WHERE master_key <> ?1 OR ?1 = '' ORDER BY name, id", masterKey))
     }
 
     public func isAnythingSealed(notUnder masterKey: String) async throws -> Bool {

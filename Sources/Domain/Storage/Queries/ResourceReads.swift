@@ -42,11 +42,20 @@ extension ReadingStore {
     public func resourceVersions(
         notUnder masterKey: String, after place: ResourcePlace, limit: Int
     ) async throws -> [StoredResourceVersion] {
-        try await rows(ResourceReads.sealedVersions("AND v.master_key <> ?4", after: place, limit, [.text(masterKey)]))
-    }
-
-    public func resourceVersions(after place: ResourcePlace, limit: Int) async throws -> [StoredResourceVersion] {
-        try await rows(ResourceReads.sealedVersions("", after: place, limit, []))
+        let read = Read(
+            """
+            SELECT v.resource, v.version, r.path, v.master_key, v.sealed
+            FROM resource_versions v JOIN resources r ON r.row = v.resource
+            WHERE (v.resource, v.version) > (?1, ?2) AND (v.master_key <> ?4 OR ?4 = '')
+            ORDER BY v.resource, v.version LIMIT ?3
+            """, [.integer(place.row), .integer(place.version), .integer(limit), .text(masterKey)], .scan
+        ) { row in
+            StoredResourceVersion(
+                place: ResourcePlace(row: try row.integer(0), version: try row.int(1)),
+                path: try ResourcePath(try row.text(2)),
+                sealed: Sealed(bytes: try row.bytes(4), masterKey: try row.text(3)))
+        }
+        return try await rows(read)
     }
 }
 
@@ -87,23 +96,6 @@ enum ResourceReads {
                 number: try row.int(0), size: try row.int(1), stored: try row.date(2),
                 policy: try row.optionalText(3).map { try PolicyName($0) },
                 binding: try row.binding(4))
-        }
-    }
-
-    fileprivate static func sealedVersions(
-        _ condition: String, after place: ResourcePlace, _ limit: Int, _ values: [Value]
-    ) -> Read<StoredResourceVersion> {
-        Read(
-            """
-            SELECT v.resource, v.version, r.path, v.master_key, v.sealed
-            FROM resource_versions v JOIN resources r ON r.row = v.resource
-            WHERE (v.resource, v.version) > (?1, ?2) \(condition) ORDER BY v.resource, v.version LIMIT ?3
-            """, [.integer(place.row), .integer(place.version), .integer(limit)] + values, .scan
-        ) { row in
-            StoredResourceVersion(
-                place: ResourcePlace(row: try row.integer(0), version: try row.int(1)),
-                path: try ResourcePath(try row.text(2)),
-                sealed: Sealed(bytes: try row.bytes(4), masterKey: try row.text(3)))
         }
     }
 }

@@ -50,16 +50,8 @@ extension ReadingStore {
     ) async throws -> [StoredSecret] {
         try await rows(
             Read(
-                "\(WorkloadReads.secrets) WHERE w.row > ?1 AND x.master_key <> ?3 ORDER BY w.row LIMIT ?2",
+                "\(WorkloadReads.secrets) WHERE w.row > ?1 AND (x.master_key <> ?3 OR ?3 = '') ORDER BY w.row LIMIT ?2",
                 [.integer(row), .integer(limit), .text(masterKey)], .scan
-            ) { try StoredSecret(row: $0) })
-    }
-
-    public func secrets(after row: Workload.Row, limit: Int) async throws -> [StoredSecret] {
-        try await rows(
-            Read(
-                "\(WorkloadReads.secrets) WHERE w.row > ?1 ORDER BY w.row LIMIT ?2",
-                [.integer(row), .integer(limit)], .scan
             ) { try StoredSecret(row: $0) })
     }
 }

@@ -66,7 +66,7 @@ public actor TokenKeys {
         let isFirst = try await readAgain(at: time)
         if let key = usable(at: time) { return key }
         let made = TokenKey(created: Date(timeIntervalSince1970: time.timeIntervalSince1970.rounded(.down)))
-        let sealed = try keyRing.seal(made.secret, for: Self.name, id: made.id.text)
+        let sealed = try keyRing.seal(made.secret, for: .serverKey(name: Self.name, id: made.id.text))
         let row = StoredServerKey(name: Self.name, id: made.id.text, sealed: sealed, created: made.created)
         // Replicas that start together get the same key.
         if isFirst { _ = try await store.insertFirst(row) } else { try await store.insert(row) }
@@ -112,7 +112,7 @@ public actor TokenKeys {
                 found.append(held)
                 continue
             }
-            let secret = try await keyRing.open(row.sealed, for: Self.name, id: row.id)
+            let secret = try await keyRing.open(row.sealed, for: .serverKey(name: Self.name, id: row.id))
             found.append(try TokenKey(secret, created: row.created))
         }
         keys = found.sorted { ($0.created, $0.id) < ($1.created, $1.id) }

@@ -55,7 +55,7 @@ package struct Trail: Sendable {
     package static func key(_ keys: KeyRing, _ store: any ServerStore) async throws -> CheckpointKey {
         if let stored = try await oldest(in: store) { return try await open(stored, keys) }
         let made = CheckpointKey()
-        let sealed = try keys.seal(made.secret, for: keyName, id: made.id)
+        let sealed = try keys.seal(made.secret, for: .serverKey(name: keyName, id: made.id))
         let stored = try await store.insertFirst(
             StoredServerKey(name: keyName, id: made.id, sealed: sealed, created: Date()))
         return try await open(stored, keys)
@@ -66,7 +66,7 @@ package struct Trail: Sendable {
     }
 
     private static func open(_ stored: StoredServerKey, _ keys: KeyRing) async throws -> CheckpointKey {
-        try CheckpointKey(try await keys.open(stored.sealed, for: keyName, id: stored.id))
+        try CheckpointKey(try await keys.open(stored.sealed, for: .serverKey(name: keyName, id: stored.id)))
     }
 }
 

@@ -212,7 +212,8 @@ extension KeysAndBackups {
             let right = try folder.keyFile.read()
             let id = try ServerKeys(master: #require(right.first)).id
             func rows() async throws -> [StoredSecret] {
-                try await SQLiteStore(file: folder.data.appending(path: "kbs.sqlite")).secrets(after: 0, limit: 10)
+                try await SQLiteStore(file: folder.data.appending(path: "kbs.sqlite")).secrets(
+                    notUnder: "", after: 0, limit: 10)
             }
             let before = try await rows()
             try folder.keyFile.write([SymmetricKey(size: .bits256)])
