@@ -51,69 +51,40 @@ public struct PostgreSQLInspection: Sendable {
     public let openConnections: Int
     public let mostConnections: Int
     /// How far the server's clock is ahead of this machine's, in seconds.
-    public let clockOffset: TimeInterval
+    public private(set) var clockOffset: TimeInterval
     /// A store for further reads; `nil` when this program cannot use the schema. Close it after use.
-    public let store: PostgreSQLStore?
+    public private(set) var store: PostgreSQLStore?
 
     /// - Throws: when the database cannot be reached or queried.
     ///
     /// - Parameter manifest: the manifest that rows which decide are compared with.
     public init(_ configuration: PostgreSQLConfiguration, manifest: Manifest? = nil) async throws {
-        let found = try await BlockingThread.run("kbs.inspection") { try Answers(configuration) }
-        address = configuration.description
-        isOnThisMachine = configuration.isOnThisMachine
-        transport = found.transport
-        provesServer = configuration.verifiesServer
-        serverVersion = found.serverVersion
-        schema = found.schema
-        role = found.role
-        isSuperuser = found.isSuperuser
-        mayChangeTrail = found.mayChangeTrail
-        isFlushed = found.isFlushed
-        synchronousCommit = found.synchronousCommit
-        openConnections = found.openConnections
-        mostConnections = found.mostConnections
+        self = try await BlockingThread.run("kbs.inspection") { try Self(asking: configuration) }
         switch schema {
         case .current, .laterAndCompatible:
             let store = try await PostgreSQLStore(configuration, manifest: manifest, migrates: false)
             self.store = store
             clockOffset = try await store.clockOffset()
-        case .none, .earlier, .later:
-            store = nil
-            clockOffset = found.roughClockOffset
+        case .none, .earlier, .later: break
         }
     }
-}
 
-/// The answers over one connection.
-private struct Answers: Sendable {
-    let transport: PostgreSQLInspection.Transport
-    let serverVersion: Int
-    let schema: PostgreSQLInspection.SchemaState
-    let role: String
-    let isSuperuser: Bool
-    let mayChangeTrail: Bool
-    let isFlushed: Bool
-    let synchronousCommit: String
-    let openConnections: Int
-    let mostConnections: Int
-    let roughClockOffset: TimeInterval
-
-    init(_ configuration: PostgreSQLConfiguration) throws {
+    /// Asks over one connection. The clock's offset is then a rough one.
+    private init(asking configuration: PostgreSQLConfiguration) throws {
+        address = configuration.description
+        isOnThisMachine = configuration.isOnThisMachine
+        provesServer = configuration.verifiesServer
         let connection = try Connection(
             configuration, Connection.Limits(statement: configuration.timeout, scansTables: true))
         let deadline = ContinuousClock.now + configuration.timeout
-        let (found, version) = (
-            try PostgreSQLSchema.current(connection, until: deadline), PostgreSQLSchema.version
-        )
+        let (found, own) = (try PostgreSQLSchema.current(connection, until: deadline), PostgreSQLSchema.version)
         schema =
-            if found.version == 0 { .none } else if found.version == version {
-                .current(version)
-            } else if found.version
-                < version
-            { .earlier(found.version) } else if found.compatibleFrom <= version {
-                .laterAndCompatible(found.version)
-            } else { .later(found.version) }
+            switch found.version {
+            case 0: .none
+            case own: .current(own)
+            case ..<own: .earlier(found.version)
+            default: found.compatibleFrom <= own ? .laterAndCompatible(found.version) : .later(found.version)
+            }
         let settings = try connection.run(
             Query(
                 """
@@ -141,6 +112,6 @@ private struct Answers: Sendable {
         let tls = try row.text(7)
         transport = try row.bool(8) ? .localSocket : tls.isEmpty ? .plain : .tls(version: tls)
         mayChangeTrail = try row.bool(10)
-        roughClockOffset = Date(milliseconds: try row.integer(9)).timeIntervalSinceNow
+        clockOffset = Date(milliseconds: try row.integer(9)).timeIntervalSinceNow
     }
 }

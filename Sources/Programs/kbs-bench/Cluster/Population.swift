@@ -52,7 +52,7 @@ struct Population: Sendable {
         }
         let file = temporaryPath()
         defer { _ = try? File.remove(file) }
-        try writeSecrets(of: numbers, like: first, keys.held.active, to: file)
+        try writeSecrets(of: numbers, like: first, keys, to: file)
         let rows = "generate_series(\(numbers.lowerBound), \(numbers.upperBound - 1)) AS n"
         // Number n has row n + 1: the first has row 1.
         _ = try await database.sql(
@@ -74,7 +74,7 @@ struct Population: Sendable {
     }
 
     private static func writeSecrets(
-        of numbers: Range<Int>, like first: Workload, _ keys: ServerKeys, to path: String
+        of numbers: Range<Int>, like first: Workload, _ keys: KeyRing, to path: String
     ) throws {
         guard case .snp(_, let policy) = first.launch, first.row == 1 else {
             throw ServerProcess.Failure(description: "the first workload is not as it was registered")
@@ -83,10 +83,10 @@ struct Population: Sendable {
         let file = try OpenFile(path, .overwrite(mode: 0o644))
         var text = ""
         for number in numbers {
-            let registration = try Registration(
-                id: WorkloadID(id(number)), launch: .snp(measurement: measurement(number), policy: policy),
-                configuration: first.configuration, secret: Secret(Array(secret(number).utf8)))
-            text += "\(number + 1)\t\\\\x\(Hex.encode(try keys.seal(registration)))\t\(keys.id)\n"
+            let launch = Launch.snp(measurement: measurement(number), policy: policy)
+            let sealed = try keys.seal(
+                Secret(Array(secret(number).utf8)), for: .secret(WorkloadID(id(number)), launch))
+            text += "\(number + 1)\t\\\\x\(Hex.encode(sealed.bytes))\t\(sealed.masterKey)\n"
             if text.utf8.count > 1 << 20 {
                 try file.write(Array(text.utf8))
                 text = ""
