@@ -45,11 +45,7 @@ struct GuestComponentAnswer: Sendable {
         if let primary = evidence?["primary_evidence"], primary["attestation_report"] != nil {
             try Self.checkAdditional(body)
             let message = try read(primary, SNPEvidenceMessage.init)
-            let report: AttestationReport
-            do { report = try AttestationReport(message.report) } catch {
-                throw Refusal(.malformed, "The report cannot be used: \(error.reason).")
-            }
-            found = SNPEvidence(report, sent: message.certificates)
+            found = SNPEvidence(message.report, sent: message.certificates)
         } else if let primary = evidence?["primary_evidence"], primary["svn"] != nil {
             try Self.checkAdditional(body)
             let message = try read(primary, SampleEvidenceMessage.init)

@@ -44,9 +44,7 @@ public struct RecordedAttestation: Sendable {
                 "The evidence is JSON, but neither the body of an SEV-SNP guest's POST /attest nor evidence with an "
                     + "attestation_report.")
         }
-        do { evidence = SNPEvidence(try AttestationReport(message.report), sent: message.certificates) } catch {
-            throw Refusal(.malformed, "The report cannot be used: \(error.reason).")
-        }
+        evidence = SNPEvidence(message.report, sent: message.certificates)
         (initData, reportData) = (nil, nil)
     }
 }
