@@ -2,22 +2,11 @@ import Bytes
 import Formats
 import FoundationEssentials
 
-/// A certificate's parts, while they are read.
-struct CertificateFields {
-    var toBeSigned: [UInt8] = []
-    var signatureAlgorithm = Certificate.SignatureAlgorithm.other("")
-    var signature: [UInt8] = []
-    var issuer: [UInt8] = []
-    var subject: [UInt8] = []
-    var commonName = ""
-    var notBefore = Date.distantFuture
-    var notAfter = Date.distantPast
-    var publicKeyInfo: [UInt8] = []
-    var extensions: [OID: [UInt8]] = [:]
-
+/// Reads a certificate's parts.
+extension Certificate {
     private static let name = "X.509 certificate"
 
-    init(_ der: [UInt8]) throws(MalformedInput) {
+    mutating func read() throws(MalformedInput) {
         var fields = try DERElement(der, subject: Self.name).fields()
         let body = try fields.next("the body")
         toBeSigned = body.encoded
@@ -91,7 +80,7 @@ struct CertificateFields {
     }
 
     /// AlgorithmIdentifier; RSASSA-PSS parameters are RFC 4055, section 3.1.
-    private static func algorithm(_ element: DERElement) throws(MalformedInput) -> Certificate.SignatureAlgorithm {
+    private static func algorithm(_ element: DERElement) throws(MalformedInput) -> SignatureAlgorithm {
         var fields = try element.fields()
         let identifier = try fields.next("an algorithm").objectIdentifier()
         let parameters = fields.isAtEnd ? nil : try fields.next("its parameters")

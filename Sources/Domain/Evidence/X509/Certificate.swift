@@ -11,20 +11,20 @@ public struct Certificate: Sendable, Hashable {
     /// The whole certificate, DER.
     public let der: [UInt8]
     /// What the signature is over.
-    let toBeSigned: [UInt8]
-    let signatureAlgorithm: SignatureAlgorithm
-    let signature: [UInt8]
+    var toBeSigned: [UInt8] = []
+    var signatureAlgorithm = SignatureAlgorithm.other("")
+    var signature: [UInt8] = []
     /// Names are compared as their DER, as they stand.
-    let issuer: [UInt8]
-    let subject: [UInt8]
+    var issuer: [UInt8] = []
+    var subject: [UInt8] = []
     /// The subject's common name, e.g. `SEV-Milan`, cut to 64 printable characters; empty when there is none.
-    public let commonName: String
-    public let notBefore: Date
-    public let notAfter: Date
+    public internal(set) var commonName = ""
+    public internal(set) var notBefore = Date.distantFuture
+    public internal(set) var notAfter = Date.distantPast
     /// SubjectPublicKeyInfo, DER.
-    let publicKeyInfo: [UInt8]
+    var publicKeyInfo: [UInt8] = []
     /// Extension values.
-    let extensions: [OID: [UInt8]]
+    var extensions: [OID: [UInt8]] = [:]
 
     enum SignatureAlgorithm: Sendable, Hashable {
         /// RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes.
@@ -36,18 +36,8 @@ public struct Certificate: Sendable, Hashable {
     ///
     /// - Throws: ``MalformedInput`` for anything that is not a certificate.
     public init(der: [UInt8]) throws(MalformedInput) {
-        let fields = try CertificateFields(der)
         self.der = der
-        toBeSigned = fields.toBeSigned
-        signatureAlgorithm = fields.signatureAlgorithm
-        signature = fields.signature
-        issuer = fields.issuer
-        subject = fields.subject
-        commonName = fields.commonName
-        notBefore = fields.notBefore
-        notAfter = fields.notAfter
-        publicKeyInfo = fields.publicKeyInfo
-        extensions = fields.extensions
+        try read()
     }
 
     /// Reads every certificate in a file: PEM (any number) or DER (one).
