@@ -55,9 +55,9 @@ extension Broker {
         ) { replaced in
             AuditRecord(
                 .registerWorkload, by: actor, workload: id.text,
-                details: ["tee": launch.technology, "replaced": "\(replaced)"].merging(
-                    launch.policyName.map { ["policy": $0.text] } ?? [:]
-                ) { $1 }, at: time)
+                details: .members([
+                    "tee": launch.technology, "replaced": "\(replaced)", "policy": launch.policyName?.text,
+                ]), at: time)
         }
     }
 
@@ -94,8 +94,7 @@ extension Broker {
             AuditRecord(
                 .endSession, by: actor, workload: selection.workload?.text,
                 session: selection.id.map { Hex.encode($0) }, chip: selection.chip,
-                details: ["count": "\(count)"].merging(selection.issuer.map { ["issuer": $0] } ?? [:]) { $1 },
-                at: time)
+                details: .members(["count": "\(count)", "issuer": selection.issuer]), at: time)
         }
         if count > 0 { report(.sessionsEnded(count)) }
         return count

@@ -142,11 +142,6 @@ public struct TokenCutoff: Sendable, Hashable {
     public let issued: Date
     /// How long the bar is stored: until all barred tokens have expired.
     public let kept: Date
-
-    public init(issued: Date, kept: Date) {
-        self.issued = issued
-        self.kept = kept
-    }
 }
 
 /// A session as an operator sees it: one for a workload, or an attested guest's.

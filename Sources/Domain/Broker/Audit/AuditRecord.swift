@@ -86,8 +86,7 @@ public struct AuditRecord: Sendable, Hashable {
     public init(
         _ action: Action, by actor: Actor, _ outcome: Outcome = .done, workload: String? = nil,
         resource: String? = nil, session: String? = nil, chip: String? = nil, code: Refusal.Code? = nil,
-        details: [String: String] = [:],
-        at time: Date
+        details: [String: String] = [:], at time: Date
     ) {
         self.time = time
         self.action = action
@@ -116,5 +115,12 @@ public struct AuditRecord: Sendable, Hashable {
         members["code"] = code?.rawValue
         let sorted = members.sorted { ExactText($0.key) < ExactText($1.key) }
         return JSONValue.object(sorted.map { JSONValue.Member($0.key, .text($0.value)) }).encodedText
+    }
+}
+
+extension [String: String] {
+    /// Members of a record; those without a value are left out.
+    static func members(_ members: KeyValuePairs<String, String?>) -> [String: String] {
+        members.reduce(into: [:]) { $0[$1.key] = $1.value }
     }
 }

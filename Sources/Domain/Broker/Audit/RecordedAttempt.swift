@@ -86,32 +86,21 @@ public struct RecordedAttempt: Sendable, Hashable {
         self.verdictJSON = verdictJSON
     }
 
-    /// - Parameter subject: a resource's path; `nil` for the attempt's workload.
+    /// - Parameters:
+    ///   - attempt: `nil` for a refusal from before any appraisal.
+    ///   - subject: a resource's path; `nil` for the attempt's workload.
     init(
-        _ attempt: Attempt, _ refusal: Refusal?, as action: AuditRecord.Action = .attest, of subject: String? = nil,
+        _ attempt: Attempt?, _ refusal: Refusal?, as action: AuditRecord.Action = .attest, of subject: String? = nil,
         at time: Date
     ) {
+        let verdict = attempt?.verdict.map(VerdictRecord.init)
         self.init(
-            action, of: subject ?? attempt.workload?.text ?? "", tee: attempt.tee.name, session: attempt.session,
-            chip: attempt.chip, attempt.verdict, refusal, attempt.claims, at: time)
-    }
-
-    private init(
-        _ action: AuditRecord.Action, of subject: String, tee: String, session: [UInt8], chip: String,
-        _ verdict: Verdict?, _ refusal: Refusal?, _ claims: GuestClaims? = nil, at time: Date
-    ) {
-        let verdict = verdict.map(VerdictRecord.init)
-        self.init(
-            id: 0, time: time, action: action.rawValue, workload: subject, tee: tee, session: Hex.encode(session),
-            chip: chip, code: refusal?.code, sentence: refusal?.sentence ?? "", verdict: verdict,
+            id: 0, time: time, action: action.rawValue, workload: subject ?? attempt?.workload?.text ?? "",
+            tee: attempt?.tee.name ?? "", session: Hex.encode(attempt?.session ?? []), chip: attempt?.chip ?? "",
+            code: refusal?.code, sentence: refusal?.sentence ?? "", verdict: verdict,
             verdictJSON: verdict?.json ?? "", origin: Origin(Caller.current),
             repeats: Repeats(mark: refusal == nil ? "" : Hex.encode(SecureRandom.bytes(8))),
-            claims: verdict?.genuine == false ? nil : claims?.json)
-    }
-
-    /// A refusal from before any appraisal.
-    init(_ refusal: Refusal, as action: AuditRecord.Action, at time: Date) {
-        self.init(action, of: "", tee: "", session: [], chip: "", nil, refusal, at: time)
+            claims: verdict?.genuine == false ? nil : attempt?.claims?.json)
     }
 
     public var isAccepted: Bool { code == nil }

@@ -62,7 +62,7 @@ extension Broker {
         Caller.noteRecorded()
         // Strangers can cause any number of these: nothing is allocated for one that is not stored.
         guard budgets.unseen.spend() else { return }
-        try await keepWithinBudget(RecordedAttempt(refusal, as: action, at: now()), [], in: budgets.unseen)
+        try await keepWithinBudget(RecordedAttempt(nil, refusal, as: action, at: now()), [], in: budgets.unseen)
     }
 
     func recordBounded(_ record: AuditRecord, in budget: RecordBudget) async throws {

@@ -39,22 +39,13 @@ public struct Answer: Sendable {
         _ evidence: any Attestation, boundTo reportData: [UInt8], key: String, initData: InitData? = nil,
         devices: [SampleDevice] = []
     ) {
-        self.init(.evidence(evidence), reportData, key, initData, devices)
+        (proof, self.reportData, self.key) = (.evidence(evidence), reportData, key)
+        (self.initData, self.devices) = (initData, devices)
     }
 
     /// The answer of an SEV guest, whose secret is encrypted to its platform's processor.
     public init(sevMeasurement measurement: [UInt8], nonce: [UInt8]) {
-        self.init(.sev(measurement: measurement, nonce: nonce), [], "", nil, [])
-    }
-
-    private init(
-        _ proof: Proof, _ reportData: [UInt8], _ key: String, _ initData: InitData?, _ devices: [SampleDevice]
-    ) {
-        self.proof = proof
-        self.reportData = reportData
-        self.key = key
-        self.initData = initData
-        self.devices = devices
+        (proof, reportData, key, initData, devices) = (.sev(measurement: measurement, nonce: nonce), [], "", nil, [])
     }
 
     var tee: TEE {

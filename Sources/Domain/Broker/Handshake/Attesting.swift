@@ -97,7 +97,8 @@ extension Broker {
         }
         guard let verdict = denial(among: guest.claims.evidence.endorsers) else { return session }
         throw try await refused(
-            Attempt(tee: .evidence(guest.claims.tee), session: guest.id, chip: guest.chip, verdict: verdict),
+            Attempt(
+                workload: nil, tee: .evidence(guest.claims.tee), session: guest.id, chip: guest.chip, verdict: verdict),
             Refusal(.evidenceRefused, verdict.sentence))
     }
 
@@ -323,14 +324,6 @@ public struct Attempt: Sendable {
     public let verdict: Verdict?
     /// The evidence's claims; stored only of genuine evidence.
     var claims: GuestClaims?
-
-    init(
-        workload: WorkloadID? = nil, tee: TEE, session: [UInt8], chip: String, verdict: Verdict?,
-        claims: GuestClaims? = nil
-    ) {
-        (self.workload, self.tee, self.session, self.chip) = (workload, tee, session, chip)
-        (self.verdict, self.claims) = (verdict, claims)
-    }
 }
 
 extension Refusal {

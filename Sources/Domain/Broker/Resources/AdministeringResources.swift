@@ -39,11 +39,13 @@ extension Broker {
                 path: path, number: number, sealed: try keys.seal(secret, for: .resource(path, version: number)),
                 size: secret.count, policy: policy, binding: binding)
             let outcome = try await store.put(version, expecting: expected, at: time) { replaced in
-                var details = ["version": "\(number)", "size": "\(version.size)", "replaced": "\(replaced)"]
-                if let policy { details["policy"] = policy.name?.text ?? "" }
-                if isGenerated { details["generated"] = "true" }
-                if let binding { details["host_data"] = Hex.encode(binding.bytes) }
-                return AuditRecord(.putResource, by: actor, resource: path.text, details: details, at: time)
+                AuditRecord(
+                    .putResource, by: actor, resource: path.text,
+                    details: .members([
+                        "version": "\(number)", "size": "\(version.size)", "replaced": "\(replaced)",
+                        "policy": policy.map { $0.name?.text ?? "" }, "generated": isGenerated ? "true" : nil,
+                        "host_data": binding.map { Hex.encode($0.bytes) },
+                    ]), at: time)
             }
             switch outcome {
             case .done(let resource, let replaced):

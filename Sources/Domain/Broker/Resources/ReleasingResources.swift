@@ -165,16 +165,14 @@ extension Broker {
         _ path: ResourcePath, _ reader: ResourceReader, _ decision: [String: String], _ refusal: Refusal? = nil,
         at time: Date
     ) -> AuditRecord {
-        let chip = reader.chip
         var details = decision
-        var record = AuditRecord(
+        details["tee"] = reader.claims.tee.rawValue
+        details["issuer"] = reader.issuer?.text
+        details["measurement"] = reader.claims.measurement.map { Hex.encode($0) }
+        return AuditRecord(
             .releaseResource, by: .guest, refusal == nil ? .done : .refused,
             workload: details.removeValue(forKey: "workload"), resource: path.text, session: Hex.encode(reader.id),
-            chip: chip.isEmpty ? nil : chip, code: refusal?.code, details: details, at: time)
-        record.details["tee"] = reader.claims.tee.rawValue
-        if let issuer = reader.issuer { record.details["issuer"] = issuer.text }
-        if let measurement = reader.claims.measurement { record.details["measurement"] = Hex.encode(measurement) }
-        return record
+            chip: reader.chip.isEmpty ? nil : reader.chip, code: refusal?.code, details: details, at: time)
     }
 
     /// Records a refusal, within a budget.
@@ -187,7 +185,8 @@ extension Broker {
         let told = refused(path, reader, verdict, refusal)
         let attempt = RecordedAttempt(
             Attempt(
-                tee: .evidence(reader.claims.tee), session: reader.id, chip: reader.chip, verdict: verdict,
+                workload: nil, tee: .evidence(reader.claims.tee), session: reader.id, chip: reader.chip,
+                verdict: verdict,
                 // Claims from another verifier's token are not evidence that this server appraised.
                 claims: reader.issuer == nil ? reader.claims : nil), refusal,
             as: .releaseResource, of: path.text, at: time)
