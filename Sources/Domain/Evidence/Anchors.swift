@@ -1,15 +1,15 @@
 public import Bytes
 
-/// Every root that a verifier believes.
+/// The roots that a verifier trusts.
 public struct Anchors: Sendable, Hashable {
     public var snp: SNPAnchors
     public var sev: SEVAnchors
 
-    /// The vendors' own roots, pinned in this code.
+    /// The vendors' roots, pinned in this code.
     public static let vendors = Anchors(snp: .amd, sev: .amd)
 
-    /// The vendors' roots and a simulator's. Whoever holds the simulator's keys can make any
-    /// evidence, so a server does this only when it is told to on its command line.
+    /// These roots and a simulator's, whose keys can forge any evidence: only for a server that is told to on its
+    /// command line.
     public func trusting(_ roots: SimulatedRoots) throws(MalformedInput) -> Anchors {
         var anchors = self
         for (name, pin) in roots.snp {

@@ -1,102 +1,102 @@
 public import FoundationEssentials
 
-/// Evidence of one technology, and all that is particular to it: who vouches for it, whether it is genuine, what it states.
+/// Evidence of one technology: its endorsements, its verification, and its claims.
 ///
-/// A technology is a conformance and its terms, an entry of ``GuestTEE`` and one of Appraisal's vocabularies. A conformance
-/// is pure: documents, time and an operator's word are arguments. See docs/decisions/0018-appraisal.md.
+/// A technology is a conformance with its terms, a case of ``GuestTEE`` and one of Appraisal's vocabularies. A
+/// conformance is pure: documents, time and the deny list are arguments. See docs/decisions/0018-appraisal.md.
 public protocol Attestation: Sendable {
-    /// What vouches for such evidence.
     associatedtype Endorsement: Endorsing
 
     var tee: GuestTEE { get }
 
-    /// What the guest had its hardware sign: the dialect holds it against challenge and key.
+    /// The report data that the hardware signed; a dialect compares them with challenge and key.
     var reportData: [UInt8] { get }
 
-    /// Who may have signed it, likeliest first, each by its name among endorsements. None where nobody signs.
+    /// The names of the keys that may have signed the evidence, likeliest first; empty without a signature.
     var signers: [EndorsementName] { get }
 
-    /// Certificates and the like that came along. Nothing of them is believed.
+    /// The documents that the guest sent, unverified.
     var offered: [EndorsementDocument] { get }
 
-    /// Every endorsement of a signer that documents have, each held against the pinned roots.
+    /// The endorsements of a signer among documents, each verified against the pinned roots.
     static func endorsements(
         of signer: EndorsementName, among documents: [EndorsementDocument], anchors: Anchors
     ) -> [Endorsement]
 
-    /// The documents that vouch for a signer, by name.
+    /// The names of the documents that endorse a signer.
     static func documents(of signer: EndorsementName) -> [EndorsementName]
 
-    /// Those of them to ask the vendor for, in turn, for as long as the matter is not settled.
+    /// The documents to fetch from the vendor, in order, until one of a signer's endorsements settles the verdict.
     ///
-    /// - Parameter documents: what is at hand.
+    /// - Parameter documents: the documents at hand.
     static func wanted(
         for signer: EndorsementName, having documents: [EndorsementDocument], _ trust: Trust
     ) -> [EndorsementName]
 
-    /// Holds a document of this technology against the pinned roots, whoever gave it.
+    /// Verifies a document of this technology against the pinned roots.
     ///
-    /// - Parameter others: what else is at hand, and may vouch for it.
-    /// - Returns: what is to be kept: it, and what it takes to verify it.
+    /// - Parameter others: documents that may endorse it.
+    /// - Returns: the documents to store: this one, and those that its verification needs.
     static func accept(
         _ document: EndorsementDocument, beside others: [EndorsementDocument], _ trust: Trust
     ) throws(DocumentRefusal) -> [EndorsementDocument]
 
-    /// Whether a document is this technology's, by its name.
+    /// Whether a name is one of this technology's documents.
     static func issues(_ name: EndorsementName) -> Bool
 
-    /// What certificates of some folder are, by name. Nothing of them is believed.
+    /// This technology's documents among certificates, unverified.
     static func documents(in certificates: [Certificate]) -> [EndorsementDocument]
 
-    /// What an operator can deny of a document before there is one.
+    /// The endorser that a document's name states; `nil` if it states none.
     static func endorser(of name: EndorsementName) -> Endorser?
 
-    /// Whether the evidence is genuine, and this exchange's. Every check is evaluated. Whether what it states is acceptable is
-    /// Appraisal's to say.
+    /// Verifies that the evidence is genuine and of this exchange. Every check is evaluated. Acceptability is
+    /// Appraisal's.
     ///
     /// - Parameters:
-    ///   - endorsement: `nil` when there is none; the verdict says then why nothing in ``offered`` is one, if `explains`.
+    ///   - endorsement: `nil` if there is none.
+    ///   - explains: whether the verdict without an endorsement explains why none of ``offered`` is one.
     func verify(by endorsement: Endorsement?, explaining explains: Bool, _ exchange: Exchange) -> Verdict
 
-    /// What it states, proven or not.
+    /// The claims, proven or not.
     func claims(by endorsement: Endorsement?) -> Claims
 
-    /// What it would state if that signer's key vouched for it, as far as that is known.
+    /// The claims under the assumption that a signer's key endorses the evidence, as far as known.
     func claims(ifSignedBy signer: EndorsementName) -> Claims
 
-    /// The checks of which a failure says that no endorsement can help.
+    /// The checks whose failure no endorsement can change.
     static var decisive: Set<Check.Name> { get }
 }
 
-/// What vouches for evidence, verified to a pinned root: done once, used for all that it signs.
+/// An endorsement of evidence, verified once against the pinned roots and used for all evidence of its signer.
 public protocol Endorsing: Sendable {
     /// Whether it leads to a pinned root. It may have expired.
     var isGenuine: Bool { get }
 
-    /// Tells one endorsement of a signer from another: the signing key's certificate, say.
+    /// Distinguishes the endorsements of one signer, e.g. the signing key's certificate.
     var identity: [UInt8] { get }
 
-    /// What evidence that it vouches for rests on, and an operator can deny.
+    /// The chip and keys that it stands for, which an operator can deny.
     var endorsers: [Endorser] { get }
 
-    /// What it was made from, to be kept.
+    /// The documents that it was made from.
     var documents: [EndorsementDocument] { get }
 
-    /// Whether no other can say more of evidence which this one does not prove, such as the one key of a chip.
+    /// Whether no other endorsement of the signer can prove more, such as for the one key of a chip.
     func settles(at time: Date, denying denies: DenyList?) -> Bool
 }
 
-/// What evidence answers: all of it that is not in the evidence.
+/// The inputs of a verification beside the evidence.
 public struct Exchange: Sendable {
-    /// What challenge and key amount to, as the dialect has it. `nil` only where there was no challenge.
+    /// The expected report data, from challenge and key; `nil` without a challenge.
     public var reportData: [UInt8]?
-    /// The digest of the guest's init data. `nil` where there are none.
+    /// The digest of the guest's init data; `nil` without any.
     public var initData: [UInt8]?
-    /// Whether evidence counts as genuine behind which there is no hardware.
+    /// Whether samples, which have no hardware, count as genuine.
     public var takesSamples = false
-    /// What operators have denied; `nil` where there is no such list.
+    /// The deny list; `nil` without one.
     public var denies: DenyList?
-    /// When endorsements must be valid.
+    /// The time at which endorsements must be valid.
     public var time: Date
 
     public init(
@@ -109,7 +109,6 @@ public struct Exchange: Sendable {
 }
 
 extension GuestTEE {
-    /// The technology itself.
     public var technology: any Attestation.Type {
         switch self {
         case .snp: SNPEvidence.self
@@ -119,15 +118,15 @@ extension GuestTEE {
 }
 
 extension Attestation {
-    /// Whether all that it lacks is an endorsement: it answers the challenge, in a form that is known.
+    /// Whether an endorsement could still prove the evidence: no decisive check has failed.
     ///
-    /// - Parameter verdict: one without an endorsement. It says nothing about genuineness.
+    /// - Parameter verdict: of a verification without an endorsement.
     public static func isWorthProving(_ verdict: Verdict) -> Bool {
         verdict.failures.allSatisfy { !decisive.contains($0.name) }
     }
 }
 
-/// Of evidence that nobody vouches for: there is none.
+/// The endorsement of evidence that has none: no value exists.
 public enum NoEndorsement: Endorsing {
     public var isGenuine: Bool { switch self {} }
     public var identity: [UInt8] { switch self {} }

@@ -1,9 +1,8 @@
 import Crypto
 public import FoundationEssentials
 
-/// What a vendor states of its hardware, and holds until some time: a certificate, a list of what was revoked, or which
-/// firmware is good. It is bytes from outside, wherever it was kept: a technology verifies it against its pins each time
-/// that it is read.
+/// A vendor's statement about its hardware with an end of validity: a certificate, a revocation list, or a list of good
+/// firmware. It is untrusted, wherever it was stored: a technology verifies it against its pins each time it is read.
 ///
 /// See docs/decisions/0016-endorsements-are-documents.md.
 public struct EndorsementDocument: Sendable, Hashable {
@@ -12,20 +11,20 @@ public struct EndorsementDocument: Sendable, Hashable {
         case certificate
         /// A CRL, DER.
         case revocations
-        /// Signed as its bytes stand.
+        /// Signed bytes of another form.
         case statement
     }
 
     public let name: EndorsementName
     public let kind: Kind
     public let bytes: [UInt8]
-    /// The certificates above whoever signed it, DER, the nearest first; none where they are documents of their own.
+    /// The issuers' certificates, DER, the nearest first; empty where they are documents of their own.
     public let issuers: [[UInt8]]
-    /// In whole seconds; `nil` when it does not say. Of certificates their own word. Of others it says when to ask again, and
-    /// until when they prove anything is in what is signed.
+    /// The end of validity in whole seconds; `nil` if there is none. For certificates, their own; for other documents,
+    /// when to fetch them again: the end of their proof is part of what is signed.
     public let goodUntil: Date?
-    /// It and its issuers, as far as they are certificates: read once. A damaged one is as good as none: what is missing is
-    /// found elsewhere, and verified anyway.
+    /// The document and its issuers, as far as they are certificates, parsed once. One that cannot be parsed is left
+    /// out.
     public let certificates: [Certificate]
 
     public init(
@@ -35,7 +34,7 @@ public struct EndorsementDocument: Sendable, Hashable {
         self.init(name, kind, bytes, issuers, read, goodUntil)
     }
 
-    /// A certificate, and those above it that nobody else needs.
+    /// A certificate with the issuers that are stored with it.
     public init(_ certificate: Certificate, above: [Certificate] = [], named name: EndorsementName) {
         self.init(name, .certificate, certificate.der, above.map(\.der), [certificate] + above, nil)
     }
@@ -51,17 +50,16 @@ public struct EndorsementDocument: Sendable, Hashable {
         self.goodUntil = ends.min()
     }
 
-    /// SHA-256 of its bytes, 32 bytes.
+    /// SHA-256, 32 bytes.
     public var fingerprint: [UInt8] { Array(SHA256.hash(data: bytes)) }
 
-    /// Whether it has not ended.
     public func holds(at time: Date) -> Bool { goodUntil.map { time <= $0 } ?? true }
 }
 
-/// What documents are held against.
+/// The inputs of a document's verification.
 public struct Trust: Sendable {
     public var anchors: Anchors
-    /// What operators have denied; `nil` where there is no such list.
+    /// The deny list; `nil` without one.
     public var denies: DenyList?
     public var time: Date
 
@@ -72,11 +70,11 @@ public struct Trust: Sendable {
     func denied(among endorsers: [Endorser]) -> Endorser? { denies.flatMap { endorsers.first(where: $0) } }
 }
 
-/// Why a document is not taken.
+/// Why a document is refused.
 public enum DocumentRefusal: Error, Sendable, Hashable, CustomStringConvertible {
-    /// It is not what its name says.
+    /// The document is not the one that its name states.
     case misnamed
-    /// What vouches for it is not there.
+    /// The documents that endorse it are missing.
     case incomplete
     case unpinned
     case notYetValid(until: Date)

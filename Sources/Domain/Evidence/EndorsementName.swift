@@ -1,4 +1,4 @@
-/// What a document of a vendor is found by: `vcek/Milan/<chip>/<TCB>`, say. Each technology makes its own.
+/// The name of a vendor's document, e.g. `vcek/Milan/<chip>/<TCB>`. Each technology makes its own.
 public struct EndorsementName: Sendable, Hashable, CustomStringConvertible {
     public let text: String
 

@@ -1,12 +1,12 @@
 public import Bytes
 import Crypto
 
-/// What evidence rests on, and an operator can deny: a chip, or a key of the chain that vouches for its reports.
+/// A chip, or a key of the chain that endorses its reports. An operator can deny it.
 public enum Endorser: Sendable, Hashable, CustomStringConvertible {
     /// As reports name it: 64 bytes, Turin's 8. An SEV chip is named by its CEK: the key's fingerprint, 32 bytes.
     case chip([UInt8])
-    /// SHA-256 of a public key, as a SubjectPublicKeyInfo in DER: 32 bytes. A certificate that is issued again, or put
-    /// into another form, is another; its key is the same.
+    /// SHA-256 of a public key, as a SubjectPublicKeyInfo in DER: 32 bytes. It stays the same when the key's
+    /// certificate is issued again or re-encoded.
     case key([UInt8])
 
     /// - Parameter chip: a CHIP_ID, of which Turin fills 8 bytes, or the fingerprint of a CEK's key.
@@ -14,9 +14,9 @@ public enum Endorser: Sendable, Hashable, CustomStringConvertible {
         self = .chip(chip.count == 64 && chip.dropFirst(8).isAllZero ? Array(chip.prefix(8)) : chip)
     }
 
-    /// Reads what an operator typed.
+    /// Reads an operator's input.
     ///
-    /// - Throws: ``MalformedInput`` for what no chip or key is named by.
+    /// - Throws: ``MalformedInput`` if it is not the name of a chip or key.
     public init(_ kind: Kind, hex: some StringProtocol) throws(MalformedInput) {
         guard let bytes = Hex.decode(hex) else { throw MalformedInput(kind.rawValue, "it is not hex") }
         switch kind {
@@ -88,11 +88,11 @@ extension Endorser {
     }
 }
 
-/// Whether an operator has denied something.
+/// Whether an operator has denied an endorser.
 public typealias DenyList = @Sendable (Endorser) -> Bool
 
 extension Verdict {
-    /// Of an SEV-SNP guest whose evidence was accepted before its chip or a key was denied.
+    /// The verdict on an SEV-SNP guest whose chip or key was denied after its evidence was accepted.
     public init(snpDenied endorser: Endorser) {
         var list = CheckList()
         list.checkDenial(.snpDenied, of: [endorser]) { _ in true }
@@ -101,7 +101,7 @@ extension Verdict {
 }
 
 extension CheckList {
-    /// Whether an operator has denied the chip, or a key that vouches for it: what those say proves nothing then.
+    /// Checks that no endorser is denied: evidence of a denied one proves nothing.
     mutating func checkDenial(_ name: Check.Name, of endorsers: [Endorser], by denies: (Endorser) -> Bool) {
         let denied = endorsers.first(where: denies)
         check(
@@ -114,13 +114,13 @@ extension CheckList {
 }
 
 extension Endorser {
-    /// How long the fingerprint of a key is.
+    /// The size of a key's fingerprint in bytes.
     private static let keySize = 32
 
-    /// Keys as they are kept with a session, or among claims.
+    /// The stored form of keys, in claims.
     public static func bytes(of keys: [Endorser]) -> [UInt8] { keys.flatMap(\.bytes) }
 
-    /// Reads what ``bytes(of:)`` made.
+    /// Reads ``bytes(of:)``.
     public static func keys(_ bytes: [UInt8]) -> [Endorser] {
         stride(from: 0, to: bytes.count, by: keySize).map { .key(Array(bytes[$0..<min($0 + keySize, bytes.count)])) }
     }

@@ -1,4 +1,4 @@
-/// What a policy may ask of claims. Each is one check.
+/// The checks of policies on claims.
 extension Check.Name {
     public static let policyTechnology = Self("policy.tee", .acceptability)
     public static let policyProduct = Self("policy.product", .acceptability)
@@ -17,9 +17,9 @@ extension Check.Name {
     public static let policyGuestSVN = Self("policy.guest_svn", .acceptability)
     public static let policyDebug = Self("policy.debug", .acceptability)
     public static let policyMigrationAgent = Self("policy.migration_agent", .acceptability)
-    /// What else the guest lets the host do.
+    /// Further permissions of the host in the guest policy.
     public static let policyPermissions = Self("policy.permissions", .acceptability)
-    /// What the guest demands of the host.
+    /// Restrictions of the host in the guest policy.
     public static let policyRestrictions = Self("policy.restrictions", .acceptability)
     public static let policyPlatform = Self("policy.platform", .acceptability)
     public static let policyInitData = Self("policy.init_data", .acceptability)
@@ -27,16 +27,16 @@ extension Check.Name {
     public static let policyContainerImages = Self("policy.container_images", .acceptability)
     /// Other values of the agent's policy.
     public static let policyAgentClaims = Self("policy.agent_policy_claims", .acceptability)
-    /// Whose token it is that a guest comes with.
+    /// The issuer of the guest's token.
     public static let policyIssuer = Self("policy.issuer", .acceptability)
-    /// An Open Policy Agent's word.
+    /// The Open Policy Agent's decision.
     public static let policyAgent = Self("policy.opa", .acceptability)
 
     static let policies: [Check.Name] = [
         .policyTechnology, .policyProduct, .policyMeasurement, .policyHostData, .policyIDKey, .policyAuthorKey,
-        .policyFamilyID, .policyImageID, .policyChip, .policyEndorsement, .policyMinimumTCB,
-        .policyMitigations, .policyCSPID, .policyVMPL,
-        .policyGuestSVN, .policyDebug, .policyMigrationAgent, .policyPermissions, .policyRestrictions,
-        .policyPlatform, .policyInitData, .policyContainerImages, .policyAgentClaims, .policyIssuer, .policyAgent,
+        .policyFamilyID, .policyImageID, .policyChip, .policyEndorsement, .policyMinimumTCB, .policyMitigations,
+        .policyCSPID, .policyVMPL, .policyGuestSVN, .policyDebug, .policyMigrationAgent, .policyPermissions,
+        .policyRestrictions, .policyPlatform, .policyInitData, .policyContainerImages, .policyAgentClaims,
+        .policyIssuer, .policyAgent,
     ]
 }

@@ -1,10 +1,8 @@
-/// Something that a policy asks of what evidence claims, and whether the claims have it.
-///
-/// It is always about acceptability: no policy makes evidence genuine.
+/// A policy's requirement on claims, evaluated. It concerns acceptability only: no policy makes evidence genuine.
 public struct Requirement: Sendable {
     let check: Check
 
-    /// - Parameter advice: what the reader can do about it. It is made only when the claims fall short.
+    /// - Parameter advice: what to do when it is not met. Evaluated only then.
     public init(
         _ name: Check.Name, expected: Fact, found: Fact, isMet: Bool, advice: @autoclosure () -> String
     ) {
@@ -15,12 +13,12 @@ public struct Requirement: Sendable {
 }
 
 extension Verdict {
-    /// What a policy says of claims that were proven before. Without a requirement it accepts nothing.
+    /// The verdict of a policy on proven claims. Without a requirement it accepts nothing.
     public init(of requirements: [Requirement]) {
         self.init(CheckList(requirements.map(\.check)))
     }
 
-    /// This verdict and more requirements on the same evidence. It can only become narrower.
+    /// The verdict with further requirements on the same evidence: it can only become narrower.
     public func holding(to requirements: [Requirement]) -> Verdict {
         requirements.isEmpty ? self : Verdict(CheckList(checks + requirements.map(\.check)))
     }

@@ -2,13 +2,13 @@ import Bytes
 import Formats
 public import FoundationEssentials
 
-/// One thing that was looked at: what was wanted, what was there, and how it went.
+/// One check of evidence: the expected value, the found one, and the outcome.
 public struct Check: Sendable, Hashable {
     /// A check's stable name, such as `snp.measurement`: logs, metrics and scripts rely on it.
     /// Each technology's folder lists its own.
     public struct Name: Sendable, Hashable, CustomStringConvertible {
-        /// What the check is about: whether the evidence is what it says it is, or whether what
-        /// it says is acceptable. The second is worth nothing without the first.
+        /// Whether the check proves the evidence, or compares its claims with rules, which counts only for proven
+        /// evidence.
         public enum Subject: Sendable, Hashable { case genuineness, acceptability }
 
         public let text: String
@@ -33,12 +33,11 @@ public struct Check: Sendable, Hashable {
     public let expected: Fact
     public let found: Fact
     public internal(set) var outcome: Outcome
-    /// What the reader can do about it. Only a failed check has one.
+    /// What to do about it; only of a failed check.
     public let advice: String?
 }
 
-/// A value in a check. It is turned into text only when someone reads it: a guest that is
-/// accepted costs no formatting.
+/// A value in a check. It is formatted on demand: an accepted guest costs no formatting.
 public enum Fact: Sendable, Hashable, CustomStringConvertible {
     case text(String)
     case bytes([UInt8])
@@ -63,7 +62,7 @@ public enum Fact: Sendable, Hashable, CustomStringConvertible {
     private static func format(_ date: Date) -> String { RFC3339.text(date) }
 }
 
-/// The outcome of looking at evidence: every check, in order. Only this module makes one.
+/// The outcome of an appraisal: every check, in order. Only this module makes one.
 public struct Verdict: Sendable, Hashable {
     public let checks: [Check]
 
@@ -79,7 +78,7 @@ public struct Verdict: Sendable, Hashable {
             }
     }
 
-    /// Whether the evidence was made by real hardware and says what that hardware said.
+    /// Whether hardware made the evidence, unchanged.
     public var isGenuine: Bool {
         checks.allSatisfy { $0.name.subject != .genuineness || $0.outcome == .passed }
     }
@@ -89,9 +88,9 @@ public struct Verdict: Sendable, Hashable {
 
     public var failures: [Check] { checks.filter { $0.outcome == .failed } }
 
-    /// One sentence for whoever was refused: the first failed check and what to do about it.
+    /// The sentence of a refusal: the first failed check and what to do about it.
     ///
-    /// A missing certificate is named last: whatever else failed would fail with one too.
+    /// A missing certificate is named last: the other checks would fail with one too.
     public var sentence: String {
         guard let first = failures.first(where: { $0.name != .snpEndorsement }) ?? failures.first else {
             return isAccepted ? "The evidence is accepted." : "There is no evidence."
@@ -102,7 +101,7 @@ public struct Verdict: Sendable, Hashable {
     }
 }
 
-/// Collects checks while evidence is looked at.
+/// The checks of a verification under way.
 struct CheckList: Sendable {
     private(set) var checks: [Check]
 
@@ -113,7 +112,7 @@ struct CheckList: Sendable {
 
     init(_ checks: [Check]) { self.checks = checks }
 
-    /// Adds a check. The advice is made only when it failed.
+    /// Adds a check. The advice is evaluated only if it failed.
     ///
     /// - Returns: whether it passed.
     @discardableResult

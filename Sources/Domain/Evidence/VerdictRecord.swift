@@ -1,7 +1,7 @@
 public import Bytes
 import Formats
 
-/// A verdict as it is kept and shown: text only. It proves nothing, unlike a ``Verdict``.
+/// A verdict as it is stored and shown: text only. It proves nothing, unlike a ``Verdict``.
 public struct VerdictRecord: Sendable, Hashable, Codable {
     /// One check of it.
     public struct Check: Sendable, Hashable, Codable {
@@ -10,7 +10,7 @@ public struct VerdictRecord: Sendable, Hashable, Codable {
         public let outcome: Evidence.Check.Outcome
         public let expected: String
         public let found: String
-        /// What can be done about it. Only a failed check has one.
+        /// What to do about it; only of a failed check.
         public let advice: String?
     }
 
@@ -28,7 +28,7 @@ public struct VerdictRecord: Sendable, Hashable, Codable {
         }
     }
 
-    /// Reads ``json``, for a fraction of what `JSONDecoder` takes: a guest that asks for a resource has one read.
+    /// Reads ``json``, in a fraction of `JSONDecoder`'s time: each release of a resource reads one.
     public init(json: String) throws(MalformedInput) {
         let record = try JSON(Array(json.utf8))
         genuine = try record.member("genuine").bool()
@@ -50,7 +50,7 @@ public struct VerdictRecord: Sendable, Hashable, Codable {
 
     public var failures: [Check] { checks.filter { $0.outcome == .failed } }
 
-    /// The same as `JSONEncoder` would write, for a tenth of its time: every attestation writes one.
+    /// The output of `JSONEncoder`, in a tenth of its time: each attestation writes one.
     public var json: String {
         var json: [UInt8] = []
         json.reserveCapacity(64 + checks.count * 192)

@@ -1,8 +1,8 @@
 import BrokerSupport
 import SimulatedHardware
 
-/// What each call of a handshake takes of the server's CPU. The guests go in step: all are challenged, then all attest, then
-/// all fetch what they may have.
+/// What each call of a handshake takes of the server's CPU. The guests go in step: all are challenged, then all attest,
+/// then all fetch what they may have.
 struct CallTimes {
     private static let atOnce = 8
 

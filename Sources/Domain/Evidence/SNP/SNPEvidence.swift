@@ -10,7 +10,8 @@ public struct SNPEvidence: Attestation {
     private let along: Lock<CertificateSource>
 
     private enum CertificateSource: Sendable {
-        /// The certificates as sent by the guest. They are parsed once, and only if no certificate for the report is known yet.
+        /// The certificates as sent by the guest. They are parsed once, and only if no certificate for the report is
+        /// known yet.
         case sent([[UInt8]])
         case given([Certificate])
     }

@@ -2,15 +2,15 @@ import Bytes
 import Crypto
 
 extension Check.Name {
-    /// Nothing proves a sample. It counts as genuine where an operator says so, and nowhere else.
+    /// Nothing proves a sample: it counts as genuine only where an operator allows samples.
     static let sampleAllowed = Self("sample.allowed", .genuineness)
     static let sampleReportData = Self("sample.report_data", .acceptability)
     static let sampleDevice = Self("sample.device", .acceptability)
 }
 
-/// Evidence behind which there is no hardware: for trying a deployment out.
+/// Evidence without hardware, for trials of a deployment.
 public struct SampleEvidence: Attestation {
-    /// What the guest says that it is bound to; zeros at its end may be missing.
+    /// The stated report data; zeros at the end may be missing.
     public let reportData: [UInt8]
     /// As the guest wrote it.
     public let svn: String
@@ -66,21 +66,19 @@ public struct SampleEvidence: Attestation {
     }
 }
 
-/// Evidence of a device beside the processor, behind which there is no hardware.
+/// A sample of a device's evidence, beside the processor's.
 public struct SampleDevice: Sendable, Hashable {
     public let svn: String
-    /// What it says that it is bound to; zeros at its end may be missing.
+    /// The stated report data; zeros at the end may be missing.
     public let reportData: [UInt8]
-    /// What it must be, 64 bytes.
+    /// The expected report data, 64 bytes.
     public let expected: [UInt8]
 
     public init(svn: String, reportData: [UInt8], expected: [UInt8]) {
         (self.svn, self.reportData, self.expected) = (svn, reportData, expected)
     }
 
-    /// Whether it may stand beside the guest's own evidence, and is bound to challenge and key.
-    ///
-    /// - Parameter isAllowed: whether the operator takes samples.
+    /// The requirement that the operator allows samples, and that the device is bound to challenge and key.
     public func requirement(isAllowed: Bool) -> Requirement {
         let found = SampleEvidence.padded(reportData, like: expected)
         let isBound = equalInConstantTime(expected, found)

@@ -1,6 +1,6 @@
 import Bytes
 
-/// What a sample states.
+/// The terms of a sample's claims.
 public enum SampleTerm {
     /// As the guest wrote it.
     public static let svn = Term("svn", .text, isInTokens: false)

@@ -3,14 +3,13 @@ import Crypto
 import Formats
 public import FoundationEssentials
 
-/// An X.509 certificate, read as far as a verifier of hardware evidence needs it.
+/// An X.509 certificate, parsed as far as a verifier of hardware evidence needs it. Source: RFC 5280, section 4.1.
 ///
-/// Vendors give serial numbers of zero, which libraries refuse, and what is wrong is told as a ``MalformedInput``: so this
-/// reads the DER itself. Source: RFC 5280, section 4.1.
+/// Not by a library: vendors give serial numbers of zero, which libraries refuse.
 public struct Certificate: Sendable, Hashable {
     /// The whole certificate, DER.
     public let der: [UInt8]
-    /// What the signature is over.
+    /// The signed bytes.
     var toBeSigned: [UInt8] = []
     var signatureAlgorithm = SignatureAlgorithm.other("")
     var signature: [UInt8] = []
@@ -57,9 +56,8 @@ public struct Certificate: Sendable, Hashable {
         bytes.count < 2 || bytes[0] == 0x30 && bytes[1] & 0x80 != 0
     }
 
-    /// What a guest sends along as certificates, PEM or DER, each in a file or several in one: at most 12, of at most
-    /// 4 KiB each, since anyone may send them. An honest table has a handful. What cannot be read proves nothing, and a
-    /// host's table holds other things too.
+    /// The certificates that a guest sends, PEM or DER, one or several to a file: at most 12, of at most 4 KiB each,
+    /// since anyone may send them; an honest table has a handful. Files that are no certificates are passed over.
     public static func offered(_ files: some Sequence<[UInt8]>) -> [Certificate] {
         var certificates: [Certificate] = []
         for file in files.prefix(16) {
@@ -73,7 +71,7 @@ public struct Certificate: Sendable, Hashable {
         return certificates
     }
 
-    /// SHA-256 of the SubjectPublicKeyInfo, 32 bytes: what anchors are pinned by.
+    /// SHA-256 of the SubjectPublicKeyInfo, 32 bytes: anchors are pinned by it.
     public var publicKeyFingerprint: [UInt8] { Array(SHA256.hash(data: publicKeyInfo)) }
 
     /// SHA-256 of the certificate, 32 bytes.

@@ -107,8 +107,7 @@ struct LaunchState: Sendable {
     private static let notMeasured = [UInt8](repeating: 0, count: 48)
 
     /// `DIGEST_CUR` ‖ `CONTENTS` ‖ length ‖ type ‖ IMI page and VMPL permissions, all zero ‖ address. Source: AMD
-    /// 56860,
-    /// "PAGE_INFO".
+    /// 56860, "PAGE_INFO".
     private static func extend(
         _ digest: inout [UInt8], _ kind: Page.Kind, at address: UInt64, _ contents: some Collection<UInt8>
     ) {

@@ -67,7 +67,8 @@ protocol ManifestedTransaction: ReadingTransaction {
     /// Appends a record to the trail, with this transaction.
     func append(_ record: AuditRecord) throws
 
-    /// Expires sessions and guests of other verifiers. Their rows stay, so that their challenges are not answered twice.
+    /// Expires sessions and guests of other verifiers. Their rows stay, so that their challenges are not answered
+    /// twice.
     ///
     /// - Parameter waits: whether to wait for rows that another transaction has locked, rather than skip them.
     /// - Returns: the ids of the ended sessions.

@@ -14,8 +14,8 @@ enum ContendedTable: String {
 }
 
 extension Transaction {
-    /// Runs a statement. With a table, it locks or changes shared rows: if the row is not free in time, it locks the table instead,
-    /// for which all transactions queue; guests then wait until this transaction has ended.
+    /// Runs a statement. With a table, it locks or changes shared rows: if the row is not free in time, it locks the
+    /// table instead, for which all transactions queue; guests then wait until this transaction has ended.
     @discardableResult
     func run(_ sql: String, _ values: [Value], alone table: ContendedTable?) throws -> QueryResult {
         guard let table else { return try run(sql, values) }

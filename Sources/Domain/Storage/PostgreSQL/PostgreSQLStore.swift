@@ -48,8 +48,8 @@ public final class PostgreSQLStore: Sendable {
         sweeps = try WriteThread("kbs.writes.sweeps", configuration, statement: scanTimeout, signals, deadlines)
     }
 
-    /// One for sessions and releases, one for other writes, two for scans (reads and writes of many rows), and at least one
-    /// for lookups.
+    /// One for sessions and releases, one for other writes, two for scans (reads and writes of many rows), and at least
+    /// one for lookups.
     public static let fewestConnections = 5
 
     /// Stops the threads without waiting for them.

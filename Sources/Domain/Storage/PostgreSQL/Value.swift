@@ -1,7 +1,7 @@
 import PostgreSQL
 
-/// A value for a parameter of a statement, of either database. No id, name or record holds U+0000, which PostgreSQL's text
-/// has not.
+/// A value for a parameter of a statement, of either database. No id, name or record holds U+0000, which PostgreSQL's
+/// text has not.
 enum Value: Sendable {
     case integer(Int64?)
     case text(String?)

@@ -82,8 +82,8 @@ private enum Certificates {
     }
 }
 
-/// Documents under one name: renewed again and again, or keys of several clouds. Those that end first go: a clock that is wrong
-/// takes nothing away.
+/// Documents under one name: renewed again and again, or keys of several clouds. Those that end first go: a clock that
+/// is wrong takes nothing away.
 private let mostOfName = 32
 
 extension WritingStore {
@@ -103,7 +103,8 @@ extension WritingStore {
 }
 
 extension ManifestedTransaction {
-    /// Stores a document. Over ``mostOfName`` of one name, and over ``KeysOfChip/most`` of one chip, the oldest are removed.
+    /// Stores a document. Over ``mostOfName`` of one name, and over ``KeysOfChip/most`` of one chip, the oldest are
+    /// removed.
     fileprivate func keep(_ document: EndorsementDocument, at time: Date) throws {
         let name = document.name.text
         try execute(

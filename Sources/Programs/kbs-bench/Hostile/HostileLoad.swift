@@ -115,7 +115,8 @@ extension HostileLoad {
             #"{"init-data":null,"runtime-data":{"nonce":"","tee-pubkey":{}},"tee-evidence":\#(evidence)}"#.utf8)
     }
 
-    /// Evidence that is right but for the signature, of a measurement that would be let in, by a chip that nobody knows.
+    /// Evidence that is right but for the signature, of a measurement that would be let in, by a chip that nobody
+    /// knows.
     private static func madeUp(
         _ name: String, _ session: Session, on platform: SimulatedSNPPlatform, keyInfo: UInt32, _ server: ServerProcess
     ) async throws -> HostileLoad {
