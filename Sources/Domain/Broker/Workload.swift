@@ -28,12 +28,10 @@ public struct WorkloadID: Sendable, Hashable, CustomStringConvertible {
         var last: UInt8?
         var allowed = true
         for character in text.utf8 {
-            switch character {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                break
-            case UInt8(ascii: "."): allowed = allowed && last != character
-            default: allowed = allowed && "_-:/@+".utf8.contains(character)
+            if character == UInt8(ascii: ".") {
+                allowed = allowed && last != character
+            } else if !character.isLetterOrDigit {
+                allowed = allowed && "_-:/@+".utf8.contains(character)
             }
             last = character
         }

@@ -50,22 +50,14 @@ extension Policy {
     private static func check(_ decision: String, _ refuse: (String, String) -> Refusal) throws(Refusal) {
         let segments = decision.split(separator: "/", omittingEmptySubsequences: false)
         let isPath = segments.allSatisfy { segment in
-            segment.first?.isNumber == false && segment.utf8.allSatisfy { Self.isWord($0) }
+            segment.first?.isNumber == false
+                && segment.utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "_") }
         }
         guard isPath, decision.utf8.count <= 256 else {
             throw refuse(
                 "opa",
                 "is \"\(decision.prefix(64))\" and should be the path of a rule, such as policy/allow for the rule "
                     + "`allow` of the package `policy`")
-        }
-    }
-
-    private static func isWord(_ character: UInt8) -> Bool {
-        switch character {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-            true
-        default: false
         }
     }
 }

@@ -5,16 +5,8 @@ public struct PolicyName: Sendable, Hashable, Comparable, CustomStringConvertibl
 
     /// - Throws: a ``Refusal`` that says what is wrong with it.
     public init(_ text: String) throws(Refusal) {
-        func isPlain(_ character: UInt8) -> Bool {
-            switch character {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                true
-            default: false
-            }
-        }
-        guard (1...64).contains(text.utf8.count), text.utf8.first.map(isPlain) == true,
-            text.utf8.allSatisfy({ isPlain($0) || "._-".utf8.contains($0) })
+        guard (1...64).contains(text.utf8.count), text.utf8.first?.isLetterOrDigit == true,
+            text.utf8.allSatisfy({ $0.isLetterOrDigit || "._-".utf8.contains($0) })
         else {
             throw Refusal(
                 .invalidField,
@@ -37,5 +29,17 @@ extension PolicyName: Codable {
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(text)
+    }
+}
+
+extension UInt8 {
+    /// Whether it is one of `A–Z a–z 0–9` in ASCII.
+    @inlinable package var isLetterOrDigit: Bool {
+        switch self {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: false
+        }
     }
 }

@@ -52,19 +52,12 @@ public struct NameScope: Sendable, Hashable, CustomStringConvertible {
         let segments = bytes.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard bytes.count <= Self.longest, segments.count > 1, segments.last?.isEmpty == true,
             segments.dropLast().allSatisfy({ !$0.isEmpty && $0.allSatisfy(Self.isPlain) }),
-            let first = bytes.first, Self.isPlain(first), !"_-".utf8.contains(first)
+            let first = bytes.first, first.isLetterOrDigit
         else { return nil }
         self.text = ExactText(text)
     }
 
-    private static func isPlain(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-            true
-        default: false
-        }
-    }
+    private static func isPlain(_ byte: UInt8) -> Bool { byte.isLetterOrDigit || "_-".utf8.contains(byte) }
 
     public var description: String { text.text }
 

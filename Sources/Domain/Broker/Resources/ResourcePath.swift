@@ -39,14 +39,7 @@ public struct ResourcePath: Sendable, Hashable, CustomStringConvertible {
 
     private static func isSegment(_ text: String) -> Bool {
         guard (1...longestSegment).contains(text.utf8.count), text != ".", text != ".." else { return false }
-        return text.utf8.allSatisfy { character in
-            switch character {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."):
-                true
-            default: false
-            }
-        }
+        return text.utf8.allSatisfy { $0.isLetterOrDigit || "_-.".utf8.contains($0) }
     }
 }
 
