@@ -33,7 +33,8 @@ public struct Call: Sendable {
         form: any FailureForm, operation: Operation? = nil,
         answer: @escaping @Sendable (Request) async throws -> Response
     ) {
-        self.init(method, path, label, body, isLimited, form, operation, .open(answer), checksNames: false)
+        (self.method, self.path, self.label, self.body, self.isLimited) = (method, path, label, body, isLimited)
+        (self.form, self.operation, handler, checksNames) = (form, operation, .open(answer), false)
     }
 
     /// A call for callers with a right.
@@ -45,23 +46,9 @@ public struct Call: Sendable {
         body: BodyRule = .unread, form: any FailureForm, operation: Operation? = nil,
         answer: @escaping @Sendable (Request, Admission) async throws -> Response
     ) {
-        self.init(
-            method, path, label, body, true, form, operation, .admitted(right, answer), checksNames: checksNames)
-    }
-
-    private init(
-        _ method: HTTPRequest.Method, _ path: CallPath, _ label: String, _ body: BodyRule, _ isLimited: Bool,
-        _ form: any FailureForm, _ operation: Operation?, _ handler: Handler, checksNames: Bool
-    ) {
+        (self.method, self.path, self.label, self.body, isLimited) = (method, path, label, body, true)
+        (self.form, self.operation, handler) = (form, operation, .admitted(right, answer))
         self.checksNames = checksNames
-        self.method = method
-        self.path = path
-        self.label = label
-        self.body = body
-        self.isLimited = isLimited
-        self.form = form
-        self.operation = operation
-        self.handler = handler
     }
 
     /// The required right; `nil`: open to everyone.
