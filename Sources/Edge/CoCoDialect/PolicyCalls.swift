@@ -143,8 +143,9 @@ extension ReferenceValueSet {
             if digests.allSatisfy({ $0 == named.length }) { kind = named }
         }
         try self.init(
-            name: try PolicyName(name), kind: kind, texts: texts, source: "POST /kbs/v0/reference-value",
-            expires: nil, isSingle: values.kind != .array)
+            name: try PolicyName(name), kind: kind,
+            values: texts.map { text throws(Refusal) in ReferenceValue(try kind.bytes(text)) },
+            source: "POST /kbs/v0/reference-value", isSingle: values.kind != .array)
     }
 }
 

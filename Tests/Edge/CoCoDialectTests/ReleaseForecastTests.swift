@@ -1,4 +1,5 @@
 import BrokerSupport
+import EvidenceSupport
 @testable import Broker
 @testable import CoCoDialect
 import Foundation

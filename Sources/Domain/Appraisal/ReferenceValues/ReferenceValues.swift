@@ -156,29 +156,6 @@ public struct ReferenceValueSet: Sendable, Hashable {
         self.isSingle = isSingle && values.count == 1
     }
 
-    /// - Parameter expires: the end of all values' validity.
-    /// - Throws: a ``Refusal``.
-    public init(
-        name: PolicyName, kind: Kind, values: [[UInt8]], source: String, expires: Date?, isSingle: Bool = false
-    ) throws(Refusal) {
-        let period = ValidityPeriod(expires: expires)
-        try self.init(
-            name: name, kind: kind, values: values.map { ReferenceValue($0, period) }, source: source,
-            isSingle: isSingle)
-    }
-
-    /// - Parameters:
-    ///   - texts: the values' texts: digests in hex.
-    ///   - expires: the end of all values' validity.
-    /// - Throws: a ``Refusal``.
-    public init(
-        name: PolicyName, kind: Kind, texts: [String], source: String, expires: Date?, isSingle: Bool = false
-    ) throws(Refusal) {
-        var values: [[UInt8]] = []
-        for text in texts { values.append(try kind.bytes(text)) }
-        try self.init(name: name, kind: kind, values: values, source: source, expires: expires, isSingle: isSingle)
-    }
-
     private static func isFit(_ value: [UInt8], for kind: Kind) -> Bool {
         guard let text = String(validating: value, as: UTF8.self) else { return false }
         return switch kind {
