@@ -29,14 +29,19 @@ final class GuestStorageQuota: Sendable {
         let bytes =
             session.claims.utf8.count + session.token.utf8.count + session.key.utf8.count + initData
         let size = bytes / 1_024 + 1
-        if let wait = machines.update(machine, default: now, { one.take(size, from: &$0, at: now) }) {
-            return (Int(wait.components.seconds) + 1, false)
+        // Both or neither are charged.
+        return total.withLock { total in
+            machines.update(machine, default: now) { own in
+                var (machine, everyone) = (own, total ?? now)
+                if let wait = one.take(size, from: &machine, at: now) {
+                    return (Int(wait.components.seconds) + 1, false)
+                }
+                if let wait = all.take(size, from: &everyone, at: now) {
+                    return (Int(wait.components.seconds) + 1, true)
+                }
+                (own, total) = (machine, everyone)
+                return nil
+            }
         }
-        let wait = total.withLock { full in
-            var instant = full ?? now
-            defer { full = instant }
-            return all.take(size, from: &instant, at: now)
-        }
-        return wait.map { (Int($0.components.seconds) + 1, true) }
     }
 }
