@@ -10,13 +10,15 @@ package struct OwnServer: Sendable {
     private let base: String
     private let client: HTTP1Client
 
-    package init(_ settings: Settings) {
-        if !settings.listensOnTCP, let socket = settings.socket.path {
+    /// - Parameter address: one of the server's; the main one or the socket by default.
+    package init(_ settings: Settings, at address: Settings.Address? = nil) {
+        if address == nil, !settings.listensOnTCP, let socket = settings.socket.path {
             base = "unix:\(socket)"
         } else {
-            let host = ["0.0.0.0": "127.0.0.1", "::": "::1"][settings.listen.host] ?? settings.listen.host
+            let address = address ?? settings.listen
+            let host = ["0.0.0.0": "127.0.0.1", "::": "::1"][address.host] ?? address.host
             let scheme = settings.tls.certificate == nil ? "http" : "https"
-            base = "\(scheme)://\(Settings.Address(host: host, port: settings.listen.port))"
+            base = "\(scheme)://\(Settings.Address(host: host, port: address.port))"
         }
         var configuration = HTTP1Client.Configuration()
         configuration.verifiesServer = false

@@ -41,7 +41,7 @@ package struct ListeningExamination: Examination {
             _ = try ListeningSocket(address.listening)
             return .ok(check, "\(address) is free")
         } catch  where error.code == EADDRINUSE {
-            if await OwnServer(settings).isKBS { return .ok(check, "\(address) is served by a kbs") }
+            if await OwnServer(settings, at: address).isKBS { return .ok(check, "\(address) is served by a kbs") }
             return .problem(
                 check, "\(address) is taken by another program",
                 do: "ss -ltnp shows which; stop it, or choose another port with \(setting)")

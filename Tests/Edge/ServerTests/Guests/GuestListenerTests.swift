@@ -154,6 +154,14 @@ struct GuestListenerTests {
                 try await RunningServer.run({ $0.guestsListen = .init(host: "127.0.0.1", port: port) }) { _ in }
             }
             #expect(failure.map { "\($0)" }?.contains("127.0.0.1:\(port) is in use") == true)
+            // The doctor asks at that address whether it is a kbs.
+            var settings = Settings()
+            settings.dataFolder = folder.file("data")
+            settings.listen = .init(host: "127.0.0.1", port: 0)
+            settings.guestsListen = .init(host: "127.0.0.1", port: port)
+            let findings = await Doctor(settings, listening: ListeningExamination(settings)).examine()
+            #expect(
+                findings.contains { $0.check == "guests.listen.port" && $0.found.contains("served by a kbs") })
         }
         var settings = Settings()
         settings.dataFolder = folder.file("data")
