@@ -100,6 +100,40 @@ struct PostgreSQLStoreTests {
         }
     }
 
+    @Test(
+        "Who removes what is not there waits for whoever makes it, and does not list it as absent",
+        .timeLimit(.minutes(1)), arguments: [true, false])
+    func absent(isWorkload: Bool) async throws {
+        let cluster = try await PostgreSQLCluster.shared
+        let database = try await cluster.newStoreDatabase()
+        let store = try await PostgreSQLStore.connected(to: database)
+        let (id, endorser) = (try WorkloadID("app"), Endorser(chip: Array(repeating: 7, count: 64)))
+        func count(_ condition: String) async throws -> String {
+            try await cluster.sql(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = '\(database)' AND \(condition)", in: "postgres")
+        }
+        let maker = Task {
+            try await cluster.sql(
+                """
+                BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('\(isWorkload ? id.text : endorser.name)', 0));
+                SELECT pg_sleep(50)
+                """, in: database)
+        }
+        while try await count("wait_event = 'PgSleep'") == "0" { try await Task.sleep(for: .milliseconds(20)) }
+        let record = AuditRecord(.removeWorkload, by: .server, at: now)
+        let isMissing = Task {
+            if isWorkload { return try await store.remove(id, expecting: nil, recording: record) == .missing }
+            return try await !store.allow(endorser, recording: record)
+        }
+        while try await count("wait_event = 'advisory'") == "0" { try await Task.sleep(for: .milliseconds(20)) }
+        _ = try await cluster.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '\(database)' AND wait_event = 'PgSleep'",
+            in: "postgres")
+        _ = await maker.result
+        #expect(try await isMissing.value)
+        await store.close()
+    }
+
     @Test("Many that write at once make one trail without gaps, with everything that was done, once")
     func oneChain() async throws {
         let stores = try await stores(4)

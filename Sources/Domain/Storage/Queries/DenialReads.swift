@@ -103,6 +103,7 @@ extension ManifestEntry {
 extension WritingStore {
     public func deny(_ denial: Denial, recording record: AuditRecord) async throws {
         try await decide { change in
+            try change.takeTurn(at: denial.endorser.name)
             try change.execute(
                 """
                 INSERT INTO denials (name, reason, actor, denied) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name)
@@ -115,6 +116,8 @@ extension WritingStore {
 
     public func allow(_ endorser: Endorser, recording record: AuditRecord) async throws -> Bool {
         try await decide { change in
+            // Without a row there is nothing else to lock: a denial that is made meanwhile would be listed as absent.
+            try change.takeTurn(at: endorser.name)
             let isListed = try change.first(DenialReads.isListed(endorser)) != nil
             let removed = try change.execute("DELETE FROM denials WHERE name = ?1", [.text(endorser.name)])
             // Also when the row is missing: an attacker may have hidden it.
