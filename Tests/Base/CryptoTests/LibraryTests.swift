@@ -5,6 +5,8 @@ import Testing
 
 @Suite("libcrypto, and what is owned of it")
 struct LibraryTests {
+    init() { CryptoLibrary.forgetErrors() }
+
     @Test("The loaded library says its version, and gives all that the program needs")
     func facts() throws {
         #expect(CryptoLibrary.version.hasPrefix("OpenSSL 3."))

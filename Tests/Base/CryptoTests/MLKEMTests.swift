@@ -6,6 +6,8 @@ import Testing
 /// implementations share.
 @Suite("ML-KEM-768 where libcrypto has it", .enabled(if: MLKEM768.isAvailable))
 struct MLKEMTests {
+    init() { CryptoLibrary.forgetErrors() }
+
     @Test("From the known seed comes the known key, and the known ciphertext opens to the known secret")
     func knownAnswer() throws {
         let seed = try #require(Hex.decode(Self.seed))
@@ -78,6 +80,8 @@ struct MLKEMTests {
 
 @Suite("ML-KEM-768 where libcrypto has none", .disabled(if: MLKEM768.isAvailable))
 struct MLKEMAbsenceTests {
+    init() { CryptoLibrary.forgetErrors() }
+
     @Test("A key is refused with the version that has it, and the one that is there")
     func refused() {
         let error = #expect(throws: CryptoError.self) {

@@ -4,6 +4,8 @@ import Testing
 
 @Suite("What is refused, though OpenSSL takes it")
 struct RefusalTests {
+    init() { CryptoLibrary.forgetErrors() }
+
     /// Every refusal leaves the thread's error queue empty, or the next reader of TLS takes it for its own.
     private func refuses(
         _ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void

@@ -44,4 +44,7 @@ extension CryptoLibrary {
 
     /// Whether a failed call has left an error in this thread's queue, which the next TLS operation would take for its own.
     package static var hasPendingError: Bool { ERR_peek_error() != 0 }
+
+    /// Empties this thread's queue: a test's thread has been others' before, libpq's for instance.
+    package static func forgetErrors() { ERR_clear_error() }
 }
