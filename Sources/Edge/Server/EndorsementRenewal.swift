@@ -14,6 +14,7 @@ struct EndorsementRenewal: Service {
         while await stop.sleep(for: .seconds(.random(in: 1_800...5_400))) {
             let pass = Task {
                 do { report(try await endorsements.renew(at: Date())) } catch {
+                    guard !Task.isCancelled else { return }
                     logger.error("Certificates could not be renewed.", metadata: ["error": "\(error)"])
                 }
             }
