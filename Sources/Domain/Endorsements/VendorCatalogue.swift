@@ -1,5 +1,5 @@
-import Bytes
 public import Broker
+import Bytes
 public import Evidence
 
 /// A vendor's part of fetching a document over HTTP: its path, and the parsing of the answer.

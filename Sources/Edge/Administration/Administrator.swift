@@ -1,8 +1,8 @@
 public import Broker
 public import Bytes
 public import Evidence
-public import FoundationEssentials
 import Formats
+public import FoundationEssentials
 import HTTP
 public import HTTPClient
 import HTTPEdge

@@ -1,7 +1,7 @@
-import Bytes
 import Administration
 import Arguments
 import Broker
+import Bytes
 import Evidence
 import FoundationEssentials
 import Installation

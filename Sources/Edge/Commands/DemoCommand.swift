@@ -1,8 +1,8 @@
-import HTTPClient
-import Files
 import Arguments
 import Evidence
+import Files
 import FoundationEssentials
+import HTTPClient
 import SimulatedHardware
 
 struct DemoCommand: AsyncParsableCommand {

@@ -1,7 +1,7 @@
-import Bytes
 import Administration
 import Arguments
 import Broker
+import Bytes
 import Endorsements
 import Evidence
 import FoundationEssentials

@@ -1,7 +1,7 @@
-import Files
 import Arguments
 import Broker
 import Evidence
+import Files
 import FoundationEssentials
 import Installation
 

@@ -1,9 +1,9 @@
-import HTTPClient
-import Files
 import Administration
 import Arguments
 import Broker
+import Files
 import FoundationEssentials
+import HTTPClient
 import Installation
 import SQLite
 import Server

@@ -1,6 +1,6 @@
-import Glibc
 import Evidence
 import FoundationEssentials
+import Glibc
 
 /// Colours and questions, on a terminal only.
 enum Terminal {

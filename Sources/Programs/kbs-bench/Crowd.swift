@@ -1,7 +1,7 @@
+import BrokerSupport
 import Bytes
 import Crypto
 import Evidence
-import BrokerSupport
 import Files
 import HTTPClient
 import SimulatedHardware

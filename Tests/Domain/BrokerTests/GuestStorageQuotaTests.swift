@@ -1,5 +1,5 @@
-import Bytes
 import BrokerSupport
+import Bytes
 import Concurrency
 import Evidence
 import EvidenceSupport

@@ -1,8 +1,8 @@
 import Bytes
 import Crypto
+import EvidenceSupport
 import Foundation
 import SimulatedHardware
-import EvidenceSupport
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import Appraisal
 import Evidence
-import Foundation
 import EvidenceSupport
+import Foundation
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import Bytes
+import EvidenceSupport
 import Foundation
 import SimulatedHardware
-import EvidenceSupport
 import TestSupport
 import Testing
 

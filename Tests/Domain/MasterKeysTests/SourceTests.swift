@@ -1,5 +1,5 @@
-import Crypto
 import Bytes
+import Crypto
 import Foundation
 import TestSupport
 import Testing

@@ -3,8 +3,8 @@ import Bytes
 @testable import CoCoDialect
 import Evidence
 import EvidenceSupport
-import Foundation
 import Formats
+import Foundation
 import HTTP
 import HTTPEdge
 import Logging

@@ -1,16 +1,16 @@
 import Broker
 import Bytes
 @testable import CoCoDialect
+import BrokerSupport
 import Crypto
 import Evidence
+import EvidenceSupport
+import Formats
 import Foundation
-import SimulatedHardware
-import TestSupport
 import HTTPEdge
 import JOSE
-import Formats
-import BrokerSupport
-import EvidenceSupport
+import SimulatedHardware
+import TestSupport
 import Testing
 
 @Suite("What guest components send, decoded")

@@ -2,10 +2,10 @@ import BrokerSupport
 import EvidenceSupport
 @testable import Broker
 @testable import CoCoDialect
+import Concurrency
 import Foundation
 import HTTPEdge
 import Storage
-import Concurrency
 import TestSupport
 import Testing
 

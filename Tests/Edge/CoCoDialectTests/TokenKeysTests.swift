@@ -1,14 +1,14 @@
 import Broker
 import Bytes
 @testable import CoCoDialect
+import Concurrency
 import Crypto
 import Evidence
-import Foundation
 import Formats
+import Foundation
 import JOSE
 import JSONWebTokens
 import Storage
-import Concurrency
 import TestSupport
 import Testing
 

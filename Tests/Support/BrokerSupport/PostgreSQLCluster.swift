@@ -2,8 +2,8 @@ import Concurrency
 public import Foundation
 import PostgreSQL
 import Storage
-import TestSupport
 import Synchronization
+import TestSupport
 
 /// A PostgreSQL server of the tests' own, on loopback, which ends with the process.
 public final class PostgreSQLCluster: Sendable {

@@ -1,7 +1,7 @@
 public import Broker
 import Bytes
-public import EvidenceSupport
 import Evidence
+public import EvidenceSupport
 
 /// Registrations of simulated guests.
 extension Simulated {

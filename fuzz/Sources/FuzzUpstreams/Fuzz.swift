@@ -1,7 +1,7 @@
 import Broker
 import Evidence
-import FuzzSupport
 import Formats
+import FuzzSupport
 import JOSE
 
 @testable import Endorsements

@@ -1,8 +1,8 @@
-import FoundationEssentials
 import Bytes
 import Crypto
 import Evidence
 import Formats
+import FoundationEssentials
 
 /// A record of the trail with its sequence number and hash.
 public struct AuditEntry: Sendable, Hashable {

@@ -1,7 +1,7 @@
 import Broker
 import Files
-import Glibc
 package import FoundationEssentials
+import Glibc
 package import PostgreSQL
 package import Storage
 

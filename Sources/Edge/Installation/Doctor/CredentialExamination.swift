@@ -2,8 +2,8 @@ import Broker
 import Bytes
 import Formats
 import FoundationEssentials
-import JOSE
 import HTTP
+import JOSE
 import JSONWebTokens
 import Operators
 import Storage

@@ -1,5 +1,5 @@
-package import Bytes
 package import Broker
+package import Bytes
 import Evidence
 package import FoundationEssentials
 package import JOSE

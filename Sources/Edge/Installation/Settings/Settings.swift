@@ -9,8 +9,8 @@ package import HTTP
 package import HTTPClient
 package import Logging
 package import MasterKeys
-package import Operators
 package import OpenPolicyAgent
+package import Operators
 
 /// A server's settings. The defaults are safe.
 package struct Settings: Sendable {

@@ -1,5 +1,5 @@
-import Dispatch
 import Concurrency
+import Dispatch
 
 /// A condition for the server's readiness.
 struct ReadinessCheck: Sendable {

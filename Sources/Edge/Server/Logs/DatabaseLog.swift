@@ -1,6 +1,6 @@
+import Concurrency
 import Logging
 import Storage
-import Concurrency
 
 /// Logs when PostgreSQL becomes unreachable and when it is reachable again: once each, however many connections there
 /// are and however often they are retried.

@@ -1,8 +1,8 @@
 import Broker
 import Bytes
 import CoCoDialect
-import HTTPEdge
 import HTTP
+import HTTPEdge
 import Installation
 import Logging
 import Tracing

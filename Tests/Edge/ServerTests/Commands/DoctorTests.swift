@@ -1,16 +1,16 @@
-import BrokerSupport
-import Bytes
-import HTTPServer
 import Administration
 import Broker
+import BrokerSupport
+import Bytes
 import Endorsements
 import Evidence
 import EvidenceSupport
 import Foundation
+import HTTPServer
 @testable import Installation
-import JOSE
-import Formats
 import Crypto
+import Formats
+import JOSE
 import MasterKeys
 import OpenPolicyAgent
 import Operators

@@ -1,5 +1,5 @@
-import Bytes
 import Broker
+import Bytes
 import Formats
 import Foundation
 import Installation
