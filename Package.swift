@@ -224,9 +224,9 @@ let testTargets: [Target] = [
     tests(
         "Domain", "EndorsementsTests",
         [
-            "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "EdgeSupport", "Endorsements", "Evidence",
-            "EvidenceSupport", "HTTP", "HTTPClient", "HTTPServer", "InMemoryTracing", "SimulatedHardware", "Storage",
-            "TestSupport", "Tracing",
+            "Appraisal", "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "EdgeSupport", "Endorsements",
+            "Evidence", "EvidenceSupport", "HTTP", "HTTPClient", "HTTPServer", "InMemoryTracing", "SimulatedHardware",
+            "Storage", "TestSupport", "Tracing",
         ]),
     tests(
         "Domain", "OpenPolicyAgentTests",

@@ -1,3 +1,4 @@
+import Appraisal
 import BrokerSupport
 import Bytes
 import Concurrency
@@ -259,6 +260,32 @@ struct RenewalTests {
         _ = try await store.allow(denial.endorser, recording: AuditRecord(.allowEndorser, by: .server, at: now))
         #expect(try await keeper(source, anchors).renew(at: ends).renewed == [name])
         #expect(source.state.withLock { $0.asked } == [name])
+    }
+
+    @Test("A vendor's new authority is asked for when a certificate does not fit the old one")
+    func newAuthority() async throws {
+        let (snp, former) = (try Simulated.snp, try SimulatedSNPPlatform(product: .milan))
+        let anchors = try Simulated.anchors.trusting(former.roots)
+        try await store.keep(SNPEvidence.documents(in: [former.ask, former.ark]))
+        let signer = try snp.vcek(tcb: Simulated.tcb)
+        let key = AMDDocument.key(EndorsementIdentity(of: try EndorsementKey(signer.certificate))).name
+        let authority = AMDDocument.authority(.milan, .vcek).name
+        let source = ListSource(store) {
+            $0 == key
+                ? EndorsementDocument(signer.certificate, named: $0)
+                : EndorsementDocument(snp.ask, above: [snp.ark], named: $0)
+        }
+        let report = try ReportTemplate(of: snp, tcb: Simulated.tcb).signed(by: signer)
+        let result = try await Appraiser(anchors: anchors, source: source).appraise(
+            SNPEvidence(try AttestationReport(bytes: report)), Exchange(at: now), expecting: Expectations())
+        #expect(result.verdict.isGenuine && result.missing == nil)
+        #expect(source.state.withLock { $0.asked } == [key, authority])
+
+        source.state.withLock { $0.asked = [] }
+        _ = try await keeper(source, anchors).fetch(key, at: now)
+        #expect(source.state.withLock { $0.asked } == [key, authority])
+        #expect(source.state.withLock { $0.distrusted.isEmpty })
+        #expect(try await keeper(source, anchors).has(key, at: now))
     }
 
     @Test("An import takes no certificate that is over, is denied, or is another's than its name says")

@@ -83,17 +83,12 @@ package struct Appraiser: Sendable {
     ) async throws {
         var pool = documents
         let trust = Trust(anchors, denying: denies, at: appraisal.exchange.time)
-        for name in Proof.wanted(for: signer, having: documents, trust) where appraisal.isOpen {
-            let fetched = try await source.fetch(name)
-            var accepted: [EndorsementDocument] = []
-            do throws(DocumentRefusal) {
-                accepted = try Proof.accept(fetched, beside: pool, trust)
-            } catch {
-                source.distrust(name, error)
-            }
-            pool.insert(fetched, at: 0)
+        let wanted = Proof.wanted(for: signer, having: documents, trust)
+        for name in wanted where appraisal.isOpen {
+            let (_, judged) = try await source.fetch(
+                name, Proof.self, into: &pool, trust, retryingWith: wanted.count > 1 ? [] : Proof.documents(of: name))
             let found = Proof.endorsements(of: signer, among: pool, anchors: anchors)
-            await keep(accepted + self.documents(of: found), at: trust.time)
+            await keep(((try? judged.get()) ?? []) + self.documents(of: found), at: trust.time)
             appraisal.verify(by: remember(found, of: signer))
         }
     }

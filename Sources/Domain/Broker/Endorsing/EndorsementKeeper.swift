@@ -60,35 +60,12 @@ package struct EndorsementKeeper: Sendable {
         }
         var pool = try await atHand(name, trust)
         let wanted = technology.wanted(for: name, having: pool, trust)
-        for wanted in wanted.dropLast() { try await fetch(wanted, technology, into: &pool, trust) }
-        // If the authorities at hand did not sign the document, the vendor may have new ones.
-        let others = wanted.count > 1 ? [] : technology.documents(of: name).filter { $0 != name }
-        return try await fetch(name, technology, into: &pool, trust, retryingWith: others)
-    }
-
-    /// Fetches a document, and keeps it if it is genuine.
-    ///
-    /// - Parameters:
-    ///   - pool: documents at hand, to which it is added.
-    ///   - authorities: documents to fetch too, if it does not lead to a pinned root without them.
-    @discardableResult
-    private func fetch(
-        _ name: EndorsementName, _ technology: any Attestation.Type, into pool: inout [EndorsementDocument],
-        _ trust: Trust, retryingWith authorities: [EndorsementName] = []
-    ) async throws -> EndorsementDocument {
-        let document = try await source.fetch(name)
-        func judge() -> Swift.Result<[EndorsementDocument], DocumentRefusal> {
-            Swift.Result { () throws(DocumentRefusal) in try technology.accept(document, beside: pool, trust) }
+        for name in wanted.dropLast() {
+            try await store.keep(source.fetch(name, technology, into: &pool, trust).judged.get())
         }
-        var judged = judge()
-        if case .failure(let refusal) = judged, [.unpinned, .incomplete].contains(refusal), !authorities.isEmpty {
-            for authority in authorities { try await fetch(authority, technology, into: &pool, trust) }
-            judged = judge()
-        }
-        if case .failure(let refusal) = judged { source.distrust(name, refusal) }
-        let accepted = try judged.get()
-        pool.insert(document, at: 0)
-        try await store.keep(accepted)
+        let (document, judged) = try await source.fetch(
+            name, technology, into: &pool, trust, retryingWith: wanted.count > 1 ? [] : technology.documents(of: name))
+        try await store.keep(judged.get())
         return document
     }
 

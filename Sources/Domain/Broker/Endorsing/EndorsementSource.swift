@@ -26,6 +26,32 @@ extension EndorsementSource {
     public func note(_ lookup: EndorsementLookup) {}
 }
 
+extension EndorsementSource {
+    /// Fetches a document and judges it.
+    ///
+    /// - Parameters:
+    ///   - pool: documents at hand, in front of which it is put.
+    ///   - others: its possible issuers, fetched too if those at hand did not sign it: the vendor may have new ones.
+    /// - Returns: the document, and the documents to keep or the reason to keep none.
+    func fetch(
+        _ name: EndorsementName, _ technology: any Attestation.Type, into pool: inout [EndorsementDocument],
+        _ trust: Trust, retryingWith others: [EndorsementName] = []
+    ) async throws -> (document: EndorsementDocument, judged: Result<[EndorsementDocument], DocumentRefusal>) {
+        let document = try await fetch(name)
+        func judge() -> Result<[EndorsementDocument], DocumentRefusal> {
+            Result { () throws(DocumentRefusal) in try technology.accept(document, beside: pool, trust) }
+        }
+        var judged = judge()
+        if case .failure(let refusal) = judged, [.unpinned, .incomplete].contains(refusal) {
+            for other in others where other != name { _ = try await fetch(other, technology, into: &pool, trust) }
+            judged = judge()
+        }
+        if case .failure(let refusal) = judged { distrust(name, refusal) }
+        pool.insert(document, at: 0)
+        return (document, judged)
+    }
+}
+
 /// The extent of the search for the certificate that settled a report.
 public enum EndorsementLookup: String, Sendable, Hashable, CaseIterable {
     /// It was verified before and is in memory.
