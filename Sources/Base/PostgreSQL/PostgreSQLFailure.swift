@@ -8,7 +8,6 @@ public struct PostgreSQLError: Error, Sendable, Hashable, CustomStringConvertibl
 
     public init(sqlState: String, message: String) { (self.sqlState, self.message) = (sqlState, message) }
 
-    public static let uniqueViolation = "23505"
     /// `statement_timeout` has passed.
     public static let queryCancelled = "57014"
 }

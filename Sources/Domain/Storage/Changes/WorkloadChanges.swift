@@ -1,7 +1,6 @@
 import Broker
 import Evidence
 import FoundationEssentials
-import PostgreSQL
 
 extension WritingStore {
     public func register(
@@ -55,22 +54,16 @@ extension WritingStore {
         _ body: @escaping @Sendable (any ManifestedTransaction, Workload) throws -> ManifestEntry
     ) async throws -> ChangeOutcome {
         try await decide { change in
-            // Without a row there is nothing else to lock: a workload that is registered meanwhile would be listed as
-            // absent.
+            // Locks the workload also while it has no row, or another one: one that is registered meanwhile would be
+            // missed, or listed as absent.
             try change.takeTurn(at: id.text)
             let revision = try change.lockedRevision(of: id.text)
-            if revision == nil, try change.first(WorkloadReads.exists(id.text)) != nil {
-                // Another server has replaced the row, and the read above missed the new one.
-                throw RetryTransaction()
-            }
             if let revision, let expected, !expected.holds(for: revision) { return .changed }
             guard let workload = isRemoval ? try change.foundForRemoval(id) : try change.found(id) else {
                 // A row that an attacker has hidden must not be valid if it comes back.
                 if isRemoval { try change.list([.absent(.workload, id.text)]) }
                 return .missing
             }
-            // Registered after the revision was read: its precondition is still to be checked.
-            guard revision != nil else { throw RetryTransaction() }
             try change.list([try body(change, workload)])
             try change.append(record)
             return .done
@@ -105,15 +98,10 @@ extension ManifestedTransaction {
                 configuration: registration.configuration, registered: Date(seconds: time.seconds),
                 isDisabled: isDisabled)
         }
-        do {
-            guard let workload = try first(insert) else {
-                throw UnexpectedAnswer(description: "a workload that was inserted has no row")
-            }
-            return workload
-        } catch let error as PostgreSQLError where error.sqlState == PostgreSQLError.uniqueViolation {
-            // Another server has registered it after the revision was read.
-            throw RetryTransaction()
+        guard let workload = try first(insert) else {
+            throw UnexpectedAnswer(description: "a workload that was inserted has no row")
         }
+        return workload
     }
 
     /// A workload to be replaced, of which only the disabling is taken over: one that differs from the manifest counts
