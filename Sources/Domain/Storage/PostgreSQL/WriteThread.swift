@@ -34,11 +34,8 @@ struct StagedBatch<Write: QueuedWrite> {
 ///
 /// The transactions of several servers run side by side until they lock the trail's head.
 final class WriteThread<Write: QueuedWrite>: Sendable {
-    private struct Observer { let report: @Sendable (CommittedBatch) -> Void }
-
     private let queue = WorkQueue<Write>()
-    private let observer = Lock<Observer?>(nil)
-    private let written = Lock<AuditHead?>(nil)
+    private let reports = CommitReports()
     private let deadlines: Deadlines
     private let threads = ThreadGroup()
 
@@ -54,11 +51,9 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
     var waiting: Int { queue.count }
 
     /// The trail's head after this thread's last transaction that appended to it.
-    var writtenHead: AuditHead? { written.withLock { $0 } }
+    var writtenHead: AuditHead? { reports.writtenHead }
 
-    func observe(_ body: @escaping @Sendable (CommittedBatch) -> Void) {
-        observer.withLock { $0 = Observer(report: body) }
-    }
+    func observe(_ body: @escaping @Sendable (CommittedBatch) -> Void) { reports.observe(body) }
 
     func add(_ write: Write) {
         guard queue.add(write) else { return write.request.fail(Refusal.tooManyWait) }
@@ -90,7 +85,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
         do {
             let staged = try commit(batch, connection, link)
             staged.committed?()
-            report(staged.finish.count, since: start, hasFailed: false)
+            if !staged.finish.isEmpty { reports.report(staged.finish.count, since: start, hasFailed: false) }
             for finish in staged.finish { finish() }
             for (write, error) in staged.failed { write.request.fail(error) }
             queue.putBack(staged.again)
@@ -105,7 +100,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
             case .again: queue.putBack(batch)
             case .fail(let error):
                 // Only here: a write that is run again has not failed.
-                report(batch.count, since: start, hasFailed: true)
+                reports.report(batch.count, since: start, hasFailed: true)
                 for write in batch { write.request.fail(error) }
             }
         }
@@ -138,7 +133,7 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
                 // A batch without records can be run twice.
                 guard let proof, wasCommitted(proof, batch, link) else { throw NotCommitted() }
             }
-            if let proof { written.withLock { $0 = AuditHead(sequence: proof.sequence, hash: proof.hash) } }
+            if let proof { reports.writtenHead = AuditHead(sequence: proof.sequence, hash: proof.hash) }
             link.succeed()
             return staged
         } catch {
@@ -155,12 +150,6 @@ final class WriteThread<Write: QueuedWrite>: Sendable {
             do { return try TrailEnd.holds(proof, connection) } catch { link.lose(error) }
         }
         return false
-    }
-
-    private func report(_ count: Int, since start: ContinuousClock.Instant, hasFailed: Bool) {
-        guard count > 0 else { return }
-        observer.withLock { $0 }?.report(
-            CommittedBatch(writes: count, duration: start.duration(to: .now), hasFailed: hasFailed))
     }
 }
 

@@ -26,11 +26,9 @@ final class WriteQueue: Sendable {
     var waiting: Int { queue.count }
 
     /// The trail's head after the last committed transaction.
-    var writtenHead: AuditHead? { writer.head.withLock { $0 } }
+    var writtenHead: AuditHead? { writer.reports.writtenHead }
 
-    func observe(_ body: @escaping @Sendable (CommittedBatch) -> Void) {
-        writer.observer.withLock { $0 = Writer.Observer(report: body) }
-    }
+    func observe(_ body: @escaping @Sendable (CommittedBatch) -> Void) { writer.reports.observe(body) }
 
     /// Runs a write and returns when it is durable.
     func perform<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
@@ -74,12 +72,7 @@ private struct PendingWrite: Sendable {
 
 /// Commits batches, on one thread.
 private final class Writer: Sendable {
-    /// A struct around a closure: a closure stored directly in a lock is wrapped again, as a generic value, at each
-    /// access, so that after a day's commits a call would pass through all of the wrappers.
-    struct Observer { let report: @Sendable (CommittedBatch) -> Void }
-
-    let observer = Lock<Observer?>(nil)
-    let head = Lock<AuditHead?>(nil)
+    let reports = CommitReports()
     private let database: DatabaseQueue
 
     init(_ database: DatabaseQueue) { self.database = database }
@@ -89,19 +82,17 @@ private final class Writer: Sendable {
         let start = ContinuousClock.now
         let failure: (any Error)?
         do {
-            let head = try database.writeWithoutTransaction { database in
+            reports.writtenHead = try database.writeWithoutTransaction { database in
                 try database.inTransaction(.immediate) {
                     for write in batch { try write.run(database, batch.count == 1) }
                     return try? database.trailEnd()
                 }
             }
-            self.head.withLock { $0 = head }
             failure = nil
         } catch {
             failure = error is PendingWrite.Undone ? nil : error
         }
-        observer.withLock { $0 }?.report(
-            CommittedBatch(writes: batch.count, duration: start.duration(to: .now), hasFailed: failure != nil))
+        reports.report(batch.count, since: start, hasFailed: failure != nil)
         for write in batch { write.finish(failure) }
     }
 }
