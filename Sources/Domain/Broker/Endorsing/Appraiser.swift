@@ -86,7 +86,7 @@ package struct Appraiser: Sendable {
         let wanted = Proof.wanted(for: signer, having: documents, trust)
         for name in wanted where appraisal.isOpen {
             let (_, judged) = try await source.fetch(
-                name, Proof.self, into: &pool, trust, retryingWith: wanted.count > 1 ? [] : Proof.documents(of: name))
+                name, Proof.self, into: &pool, trust, retryingWithIssuers: wanted.count == 1)
             let found = Proof.endorsements(of: signer, among: pool, anchors: anchors)
             await keep(((try? judged.get()) ?? []) + self.documents(of: found), at: trust.time)
             appraisal.verify(by: remember(found, of: signer))

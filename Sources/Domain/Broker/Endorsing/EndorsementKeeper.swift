@@ -64,7 +64,7 @@ package struct EndorsementKeeper: Sendable {
             try await store.keep(source.fetch(name, technology, into: &pool, trust).judged.get())
         }
         let (document, judged) = try await source.fetch(
-            name, technology, into: &pool, trust, retryingWith: wanted.count > 1 ? [] : technology.documents(of: name))
+            name, technology, into: &pool, trust, retryingWithIssuers: wanted.count == 1)
         try await store.keep(judged.get())
         return document
     }

@@ -31,19 +31,22 @@ extension EndorsementSource {
     ///
     /// - Parameters:
     ///   - pool: documents at hand, in front of which it is put.
-    ///   - others: its possible issuers, fetched too if those at hand did not sign it: the vendor may have new ones.
+    ///   - retries: whether to fetch its possible issuers too, if those at hand did not sign it: the vendor may have
+    ///     new ones.
     /// - Returns: the document, and the documents to keep or the reason to keep none.
     func fetch(
         _ name: EndorsementName, _ technology: any Attestation.Type, into pool: inout [EndorsementDocument],
-        _ trust: Trust, retryingWith others: [EndorsementName] = []
+        _ trust: Trust, retryingWithIssuers retries: Bool = false
     ) async throws -> (document: EndorsementDocument, judged: Result<[EndorsementDocument], DocumentRefusal>) {
         let document = try await fetch(name)
         func judge() -> Result<[EndorsementDocument], DocumentRefusal> {
             Result { () throws(DocumentRefusal) in try technology.accept(document, beside: pool, trust) }
         }
         var judged = judge()
-        if case .failure(let refusal) = judged, [.unpinned, .incomplete].contains(refusal) {
-            for other in others where other != name { _ = try await fetch(other, technology, into: &pool, trust) }
+        if retries, case .failure(let refusal) = judged, [.unpinned, .incomplete].contains(refusal) {
+            for issuer in technology.documents(of: name) where issuer != name {
+                _ = try await fetch(issuer, technology, into: &pool, trust)
+            }
             judged = judge()
         }
         if case .failure(let refusal) = judged { distrust(name, refusal) }
