@@ -76,7 +76,7 @@ let rooms: [Target] = [
     base("HTTPServer", ["Bytes", "CEpoll", "Concurrency", "Files", "HTTP", "TLS", "X509"]),
     base("HTTPClient", ["CCurl", "COpenSSLStart", "Concurrency", "HTTP"]),
     base("SQLite", ["CSQLite", "Concurrency"]),
-    base("PostgreSQL", ["CLibPQ", "COpenSSLStart", "Files"]),
+    base("PostgreSQL", ["Bytes", "CLibPQ", "COpenSSLStart", "Files"]),
     base("Arguments", ["Bytes", "Concurrency", "Files"]),
 
     domain("Evidence", ["Bytes", "Concurrency", "Crypto", "Formats"]),

@@ -1,3 +1,4 @@
+import Bytes
 import CLibPQ
 import Files
 public import FoundationEssentials
@@ -90,10 +91,7 @@ public struct PostgreSQLConfiguration: Sendable, Hashable, CustomStringConvertib
     private func password() throws -> [(String, String)] {
         guard let passwordFile else { return [] }
         do {
-            let text = try File.readText(passwordFile.filePath, atMost: 65_536)
-            let start = text.drop(while: \.isWhitespace)
-            let end = start.lastIndex { !$0.isWhitespace }.map { start.index(after: $0) } ?? start.startIndex
-            return [("password", String(start[..<end]))]
+            return [("password", try File.readText(passwordFile.filePath, atMost: 65_536).trimmed)]
         } catch {
             throw ConnectionBroken(description: "the password cannot be read: \(error)")
         }

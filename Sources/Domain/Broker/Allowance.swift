@@ -34,3 +34,8 @@ package struct Allowance: Sendable, Hashable {
         return nil
     }
 }
+
+extension Duration {
+    /// A wait in whole seconds, never too short, for `Retry-After`.
+    package var retryAfter: Int { Int(components.seconds) + 1 }
+}

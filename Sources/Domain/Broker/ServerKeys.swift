@@ -125,7 +125,7 @@ public enum SealedSubject: Sendable, CustomStringConvertible {
         case .resource(let path, let version):
             Array("resources/".utf8) + UInt64(clamping: version).bigEndianBytes + Array(path.text.utf8)
         case .serverKey(let name, let id):
-            Array("server_keys/".utf8) + UInt32(clamping: name.utf8.count).bigEndianBytes + Array("\(name)\(id)".utf8)
+            Array("server_keys/".utf8) + Array(name.utf8).lengthPrefixed + Array(id.utf8)
         }
     }
 }
@@ -136,7 +136,7 @@ extension Launch {
             switch self {
             case .snp(let measurement, let policy): measurement + policy.rawValue.bigEndianBytes
             case .sev(let digest, let policy): digest + policy.bytes
-            case .policy(let name): UInt32(clamping: name.text.utf8.count).bigEndianBytes + Array(name.text.utf8)
+            case .policy(let name): Array(name.text.utf8).lengthPrefixed
             }
         return Array("secrets/\(technology)/".utf8) + asked + Array(id.text.utf8)
     }

@@ -145,7 +145,7 @@ public struct VendorService: Sendable {
         guard let wait = callers.update(caller, default: now, { allowance.take(from: &$0, at: now) }) else { return }
         throw EndorsementUnavailable(
             "this address caused too many requests for chips' certificates",
-            retryAfter: Int(wait.components.seconds) + 1)
+            retryAfter: wait.retryAfter)
     }
 
     private func exchange(

@@ -34,7 +34,7 @@ final class FailureDelay: Sendable {
         guard let key = Key(address, credential), let known = failures[key], known.count > Self.free,
             now < known.until
         else { return nil }
-        return Int((known.until - now).components.seconds) + 1
+        return (known.until - now).retryAfter
     }
 
     func failed(_ address: IPAddress?, _ credential: Credential, at now: ContinuousClock.Instant) {

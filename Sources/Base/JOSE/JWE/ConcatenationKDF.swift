@@ -17,7 +17,7 @@ enum ConcatenationKDF {
         hash.update(data: UInt32(1).bigEndianBytes)  // One block of 256 bits.
         shared.withUnsafeBytes { hash.update(bufferPointer: $0) }
         for part in [Array(algorithm.utf8), partyU, partyV] {
-            hash.update(data: UInt32(clamping: part.count).bigEndianBytes + part)
+            hash.update(data: part.lengthPrefixed)
         }
         hash.update(data: UInt32(clamping: byteCount * 8).bigEndianBytes)
         return SymmetricKey(data: hash.finalize().prefix(byteCount))
@@ -33,8 +33,7 @@ enum PostQuantumKDF {
     /// - Parameter shared: 32 bytes.
     /// - Returns: a key of 192 bits.
     static func derive(_ shared: SymmetricKey) throws(CryptoError) -> SymmetricKey {
-        let name = Array(algorithm.utf8)
-        let context = UInt32(clamping: name.count).bigEndianBytes + name + UInt32(192).bigEndianBytes
+        let context = Array(algorithm.utf8).lengthPrefixed + UInt32(192).bigEndianBytes
         return try KMAC256.code(key: shared, message: context, byteCount: 24)
     }
 }

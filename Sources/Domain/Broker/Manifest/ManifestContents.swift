@@ -86,7 +86,7 @@ struct RowName: Hashable, Sendable {
     private let words: SIMD4<UInt64>
 
     init(kind: String, name: String) {
-        let bytes = UInt32(clamping: kind.utf8.count).bigEndianBytes + Array(kind.utf8) + Array(name.utf8)
+        let bytes = Array(kind.utf8).lengthPrefixed + Array(name.utf8)
         words = SIMD4(bytes: Array(SHA256.hash(data: bytes)))
     }
 

@@ -48,8 +48,7 @@ public struct ManifestEntry: Sendable, Hashable {
         bytes.reserveCapacity(256)
         func add(_ tag: UInt8, _ part: [UInt8]) {
             bytes.append(tag)
-            bytes += UInt32(clamping: part.count).bigEndianBytes
-            bytes += part
+            bytes.append(lengthPrefixed: part)
         }
         for part in parts {
             switch part {

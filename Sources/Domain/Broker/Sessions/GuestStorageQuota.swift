@@ -33,12 +33,8 @@ final class GuestStorageQuota: Sendable {
         return total.withLock { total in
             machines.update(machine, default: now) { own in
                 var (machine, everyone) = (own, total ?? now)
-                if let wait = one.take(size, from: &machine, at: now) {
-                    return (Int(wait.components.seconds) + 1, false)
-                }
-                if let wait = all.take(size, from: &everyone, at: now) {
-                    return (Int(wait.components.seconds) + 1, true)
-                }
+                if let wait = one.take(size, from: &machine, at: now) { return (wait.retryAfter, false) }
+                if let wait = all.take(size, from: &everyone, at: now) { return (wait.retryAfter, true) }
                 (own, total) = (machine, everyone)
                 return nil
             }

@@ -11,7 +11,6 @@ final class ReleaseLimiter: Sendable {
     /// - Parameter session: the session's id, followed by the resource's path where each resource is counted by itself.
     /// - Returns: `nil` when the release is allowed; otherwise the seconds to wait.
     func wait(for session: [UInt8], at now: ContinuousClock.Instant = .now) -> Int? {
-        sessions.update(session, default: now) { allowance.take(from: &$0, at: now) }
-            .map { Int($0.components.seconds) + 1 }
+        sessions.update(session, default: now) { allowance.take(from: &$0, at: now) }?.retryAfter
     }
 }

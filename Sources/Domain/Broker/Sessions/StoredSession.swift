@@ -124,10 +124,7 @@ extension StoredSession {
         ]
         var bytes: [UInt8] = []
         bytes.reserveCapacity(parts.reduce(0) { $0 + 4 + $1.count })
-        for part in parts {
-            bytes += UInt32(clamping: part.count).bigEndianBytes
-            bytes += part
-        }
+        for part in parts { bytes.append(lengthPrefixed: part) }
         return bytes
     }
 }

@@ -36,7 +36,7 @@ public struct PostgreSQLInspection: Sendable {
     public let isOnThisMachine: Bool
     public let transport: Transport
     /// Whether the connection verifies that the server is the named one.
-    public let provesServer: Bool
+    public let verifiesServer: Bool
     /// E.g. 150008 for 15.8.
     public let serverVersion: Int
     public let schema: SchemaState
@@ -73,7 +73,7 @@ public struct PostgreSQLInspection: Sendable {
     private init(asking configuration: PostgreSQLConfiguration) throws {
         address = configuration.description
         isOnThisMachine = configuration.isOnThisMachine
-        provesServer = configuration.verifiesServer
+        verifiesServer = configuration.verifiesServer
         let connection = try Connection(
             configuration, Connection.Limits(statement: configuration.timeout, scansTables: true))
         let deadline = ContinuousClock.now + configuration.timeout

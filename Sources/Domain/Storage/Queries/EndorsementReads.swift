@@ -65,7 +65,7 @@ private enum EndorsementReads {
 /// Several certificates in one column, each preceded by its length: four bytes, big-endian.
 private enum Certificates {
     static func bytes(_ certificates: [[UInt8]]) -> [UInt8] {
-        certificates.flatMap { UInt32(clamping: $0.count).bigEndianBytes + $0 }
+        certificates.flatMap(\.lengthPrefixed)
     }
 
     /// - Returns: empty for a damaged column.

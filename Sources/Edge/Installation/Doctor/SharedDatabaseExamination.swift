@@ -68,7 +68,7 @@ struct SharedDatabaseExamination: Examination {
 
     private func transport(_ found: PostgreSQLInspection) -> Finding {
         switch found.transport {
-        case .tls where !found.provesServer:
+        case .tls where !found.verifiesServer:
             .warning(
                 "database.tls",
                 "\(found.transport), but sslmode does not authenticate the server",

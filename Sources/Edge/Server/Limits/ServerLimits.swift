@@ -76,7 +76,7 @@ extension ServerLimits {
         throw Refusal(
             .rateLimited,
             "Your address makes too many requests: wait, or have the operator raise limits.requests_per_second.",
-            retryAfter: Int(wait.components.seconds) + 1)
+            retryAfter: wait.retryAfter)
     }
 
     /// The longest body accepted, in bytes.
