@@ -488,7 +488,9 @@ struct ProcessTests {
         try store.tamper("DROP TABLE kbs_schema")
         try store.close()
         let before = try Data(contentsOf: file)
-        for command in [["serve"], ["workload", "list"], ["backup", folder.file("backup").path]] {
+        for command in [
+            ["serve", "--listen", "127.0.0.1:0"], ["workload", "list"], ["backup", folder.file("backup").path],
+        ] {
             let refused = try await Command.runAll(command + ["--data", data.path])
             #expect(refused.status != 0 && refused.errors.contains("from before version 1"), "\(refused)")
         }
@@ -501,7 +503,7 @@ struct ProcessTests {
         try Data("listem = \"x\"".utf8).write(to: folder.file("kbs.toml"))
         let unknown = try await Command.run("serve", "--config", folder.file("kbs.toml").path)
         #expect(unknown.status != 0 && unknown.errors.contains("listem"))
-        let noFolder = try await Command.run("serve", "--data", "/proc/nowhere")
+        let noFolder = try await Command.run("serve", "--listen", "127.0.0.1:0", "--data", "/proc/nowhere")
         #expect(noFolder.status != 0 && noFolder.errors.contains("/proc/nowhere"))
     }
 }

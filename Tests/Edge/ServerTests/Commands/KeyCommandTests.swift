@@ -218,7 +218,10 @@ extension KeysAndBackups {
             let before = try await rows()
             try folder.keyFile.write([SymmetricKey(size: .bits256)])
             let wrong = try ServerKeys(master: #require(folder.keyFile.read().first)).id
-            for command in [["serve"], ["keys", "rotate"], ["keys", "retire"], ["workload", "remove", "w1"]] {
+            for command in [
+                ["serve", "--listen", "127.0.0.1:0"], ["keys", "rotate"], ["keys", "retire"],
+                ["workload", "remove", "w1"],
+            ] {
                 let result = try await Command.runAll(command + ["--data", folder.data.path])
                 #expect(result.status != 0 && result.errors.contains(id) && result.errors.contains(wrong), "\(result)")
             }

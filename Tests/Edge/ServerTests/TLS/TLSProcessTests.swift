@@ -116,7 +116,8 @@ struct TLSProcessTests {
             (["--tls-client-ca", "x"], "tls.certificate"), (["--set", "tls.minimum_version=1.1"], "1.2 or 1.3"),
             (["--tls-certificate", "/no/such", "--tls-key", "/no/such"], "cannot be read"),
         ] {
-            let result = try await Command.runAll(["serve", "--data", folder.file("data").path] + arguments)
+            let result = try await Command.runAll(
+                ["serve", "--listen", "127.0.0.1:0", "--data", folder.file("data").path] + arguments)
             #expect(result.status != 0 && result.errors.contains(name), "\(arguments): \(result.errors)")
         }
     }
