@@ -65,8 +65,8 @@ extension AdministrationAPI {
                 .post, "impacts", .audit,
                 Operation(
                     "impact", "Show the impact of a change on the guests that were seen",
-                    "A draft policy, or settings of the server, are evaluated with the evidence of attempts. Nothing "
-                        + "is changed.", body: .json(Schema(of: ImpactRequest.self))),
+                    "A draft policy, a change of reference values, or settings of the server, are evaluated with the "
+                        + "evidence of attempts. Nothing is changed.", body: .json(Schema(of: ImpactRequest.self))),
                 ok: "The guests that lose and that gain access."
             ) { request, _ in
                 let message: ImpactRequest = try await request.message()
@@ -84,17 +84,14 @@ extension AdministrationAPI {
     }
 
     private func draft(_ message: ImpactRequest) async throws -> PolicyDraft {
-        switch (message.policyDocument, message.settings, message.policy) {
-        case (nil, let values?, nil):
-            guard !values.isEmpty else { throw Refusal(.malformed, "settings is empty.") }
-            return .server(try drafting(values))
-        case (let document?, nil, let policy):
-            let name = try policy.map { try PolicyName($0) }
+        switch try message.draft() {
+        case .policy(let document, let name):
             let policy = try Policy(toml: document, name: try name ?? PolicyName("draft"))
             try policy.check()
             let replaced: PolicyInForce? = if let name { try await store.policyInForce(name) } else { nil }
             return .policy(policy, references: try await library.references(of: policy), replacing: replaced)
-        default: throw Refusal(.malformed, "Either policy_document, with policy or without, or settings must be given.")
+        case .references(let name, let edit): return try await library.draft(edit, of: name)
+        case .settings(let values): return .server(try drafting(values))
         }
     }
 }

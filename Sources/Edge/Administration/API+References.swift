@@ -46,12 +46,10 @@ extension AdministrationAPI {
             ) { request, admission in
                 let name = try request.set(admission)
                 let message: ReferenceRetirement = try await request.message()
-                try message.check()
-                let retired = try await library.retire(
-                    name, values: message.values?.map(\.text), after: message.after,
-                    for: try message.supersededBy.map { try admission.policy($0) },
+                let retired = try await library.change(
+                    name, by: try message.edit { try admission.policy($0) },
                     expecting: try request.revisionExpectation(), by: admission.actor)
-                return summary(retired)
+                return summary(retired.stored)
             },
             call(
                 .post, "\(one)/values", .changeReferences, checksNames: true,

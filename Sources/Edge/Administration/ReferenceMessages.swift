@@ -182,7 +182,14 @@ public struct ReferenceRetirement: RequestMessage {
         (self.after, self.supersededBy) = (after, supersededBy)
     }
 
-    func check() throws(Refusal) {
+    /// - Parameter name: reads a set's name.
+    /// - Throws: a ``Refusal`` that names the field.
+    func edit(_ name: (String) throws -> PolicyName) throws -> ReferenceEdit {
+        try check()
+        return .retirement(values: values?.map(\.text), after: after, for: try supersededBy.map(name))
+    }
+
+    private func check() throws(Refusal) {
         guard values?.isEmpty != true else { throw Refusal(.invalidField, "values is empty: leave it out for all.") }
         switch (after, values, supersededBy) {
         case (_?, _, _), (nil, nil, _?): break

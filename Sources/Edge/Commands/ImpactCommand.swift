@@ -59,28 +59,72 @@ extension PolicyCommand {
     }
 }
 
+/// Options of a command that can lock guests out.
+struct ImpactOptions: ParsableArguments {
+    @Flag(
+        help: "Show the impact on the guests that were seen, and change nothing. Exits with 1 if one would lose access."
+    )
+    var dryRun = false
+    @Option(
+        help: ArgumentHelp(
+            "The age of the oldest attempt that counts for the impact, e.g. 12h or 7d.", valueName: "time"))
+    var since = "7d"
+    @Flag(help: "Print the impact as JSON.") var json = false
+    @Flag(help: "Do not ask for confirmation, at a terminal, if guests would lose access.") var yes = false
+
+    func validate() throws {
+        guard dryRun || !json else { throw ValidationError("--json goes with --dry-run") }
+        _ = try LookBack.span(since)
+    }
+
+    /// Makes a change: at a terminal after its impact is shown, and confirmed if guests would lose access. On a dry run
+    /// the impact is all.
+    ///
+    /// - Parameters:
+    ///   - readsInput: whether standard input is taken, so that no question can be asked.
+    ///   - request: the change, for a time span.
+    func change(
+        _ what: String, through administrator: Administrator, readsInput: Bool,
+        _ request: (TimeInterval) throws -> ImpactRequest, _ make: () async throws -> Void
+    ) async throws {
+        guard dryRun || (!yes && !readsInput && Terminal.canAsk) else { return try await make() }
+        var impact: ImpactSummary?
+        do { impact = try await administrator.impact(try request(try LookBack.span(since))) } catch let failure
+            as RemoteFailure where !dryRun && failure.status == 403
+        {
+            print("Who would lose access is not known: \(failure)")
+        }
+        if let impact { if json { try printJSON(impact) } else { ImpactText(impact: impact).print() } }
+        guard impact?.lost == 0 || (!dryRun && Terminal.confirm("\(what)?")) else { throw ExitCode(1) }
+        if !dryRun { try await make() }
+    }
+}
+
 /// The printed form of an impact.
 struct ImpactText {
     let impact: ImpactSummary
 
     /// One line, for the decision.
     var summary: String {
-        "Of the guests seen since \(impact.since.formatted(.iso8601)): \(impact.kept) keep what they have, \(impact.lost) lose it, "
-            + "\(impact.gained) get in newly, \(impact.refused) get in neither way."
+        let start = impact.effective > Date() ? "At \(impact.effective.formatted(.iso8601)), of" : "Of"
+        return
+            "\(start) the guests seen since \(impact.since.formatted(.iso8601)): \(impact.kept) keep what they have, "
+            + "\(impact.lost) lose it, \(impact.gained) get in newly, \(impact.refused) get in neither way."
     }
 
     func print() {
         Commands.print(summary)
         if !impact.guests.isEmpty {
             Commands.print("")
+            let namesPolicies = impact.guests.contains { !$0.policies.isEmpty }
             printTable(
-                [["CHANGE", "MEASUREMENT", "CHIP", "SEEN", "LAST", "BY"]]
+                [["CHANGE", "MEASUREMENT", "CHIP", "SEEN", "LAST", "BY"] + (namesPolicies ? ["POLICIES"] : [])]
                     + impact.guests.map {
                         [
                             $0.change.rawValue, $0.measurement.map { "\($0.prefix(16))…" } ?? "-",
                             $0.chip.isEmpty ? "hidden" : "\($0.chip.prefix(16))…", "\($0.count)",
                             $0.last.formatted(.iso8601), $0.failed.isEmpty ? "-" : $0.failed.joined(separator: ", "),
-                        ]
+                        ] + (namesPolicies ? [$0.policies.joined(separator: ", ")] : [])
                     })
             if let advice = impact.guests.first(where: { $0.change == .lost })?.advice {
                 Commands.print("\n\(advice)")

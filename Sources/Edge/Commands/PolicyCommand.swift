@@ -17,21 +17,18 @@ struct PolicyCommand: AsyncParsableCommand {
         @OptionGroup var target: Target
         @Argument(help: "The policy's name.") var name: String
         @Argument(help: "A TOML file; - is standard input.") var file: String
-        @Flag(help: "Do not ask for confirmation, at a terminal, if guests would lose access.") var yes = false
+        @OptionGroup var impact: ImpactOptions
 
         func run() async throws {
             let document = try InputFile.text(file)
-            let asks = !yes && file != "-" && Terminal.canAsk
-            let policy = try await target.open(create: true) { administrator in
-                if asks {
-                    let impact = try await administrator.impact(
-                        ImpactRequest(policyDocument: document, replacing: name, span: LookBack.impact))
-                    ImpactText(impact: impact).print()
-                    guard impact.lost == 0 || Terminal.confirm("Set the policy \(name)?") else { throw ExitCode(1) }
+            try await target.open(create: !impact.dryRun) { administrator in
+                try await impact.change("Set the policy \(name)", through: administrator, readsInput: file == "-") {
+                    ImpactRequest(policyDocument: document, replacing: name, span: $0)
+                } _: {
+                    let policy = try await administrator.setPolicy(name, document: document)
+                    print("Set the policy \(policy.name), version \(policy.version).\n\n\(policy.explanation)")
                 }
-                return try await administrator.setPolicy(name, document: document)
             }
-            print("Set the policy \(policy.name), version \(policy.version).\n\n\(policy.explanation)")
         }
     }
 

@@ -156,7 +156,8 @@ struct PolicyTableTests {
             try await place.library.set(place.values("web-1", "b"), keeping: 60, by: .server)
         }
         await #expect(throws: ManifestViolation.self) {
-            try await place.library.retire(set.name, after: 60, by: .server)
+            try await place.library.change(
+                set.name, by: .retirement(values: nil, after: 60, for: nil), by: .server)
         }
         await #expect(throws: ManifestViolation.self) {
             try await place.library.add(

@@ -53,6 +53,96 @@ struct ImpactTests {
         }
     }
 
+    @Test("A change of reference values is evaluated by each policy that names them, for when all its effect has come")
+    func references() async throws {
+        try await RunningServer.run { server in
+            try await see(server)
+            let (old, new) = (Hex.encode(Simulated.measurement("old")), Hex.encode(Simulated.measurement("new")))
+            func set(_ values: String...) -> [String: Any] { ["kind": "measurement", "values": values] }
+            func impact(_ change: [String: Any], of name: String = "web") async throws -> RunningServer.Reply {
+                try await ask(change.merging(["reference_values": name]) { $1 }, of: server)
+            }
+            for (name, values) in [
+                ("web", #"["\#(old)","\#(new)"]"#), ("other", #"["\#(new)"]"#), ("none", #"["\#(old)"]"#),
+            ] {
+                let body = #"{"kind":"measurement","values":\#(values)}"#
+                #expect(try await server.call("PUT", "/api/v1/reference-values/\(name)", body).status == 201)
+            }
+            try await server.setPolicy("first", "[snp]\nmeasurements = [\"@web\"]")
+            try await server.setPolicy("second", "[snp]\nmeasurements = [\"@web\"]\nvmpl = 0")
+            try await server.setPolicy("third", "[snp]\nmeasurements = [\"@other\"]")
+            let before = try await server.call("GET", "/api/v1/reference-values/web")
+
+            let replaced = try await impact(["replacement": set(new)])
+            #expect(replaced.json["lost"] as? Int == 1 && replaced.json["kept"] as? Int == 1, "\(replaced)")
+            let lost = try #require((replaced.json["guests"] as? [[String: Any]])?.first)
+            #expect(lost["measurement"] as? String == old && lost["policies"] as? [String] == ["first", "second"])
+            #expect(lost["failed"] as? [String] == ["policy.measurement"])
+
+            // The old value counts for another hour, and not when that is over.
+            let later = try await impact(["replacement": set(new).merging(["keep_previous": 3_600]) { $1 }])
+            #expect(later.json["lost"] as? Int == 1)
+            let effective = try #require(later.json["effective"] as? String)
+            #expect(try #require(ISO8601DateFormatter().date(from: effective)) > Date(timeIntervalSinceNow: 3_000))
+
+            let retired = try await impact(["retirement": ["values": [new], "after": 0]])
+            let guest = try #require((retired.json["guests"] as? [[String: Any]])?.first)
+            #expect(retired.json["lost"] as? Int == 1 && guest["measurement"] as? String == new, "\(retired)")
+            #expect(guest["count"] as? Int == 2)
+            #expect(try await impact(["replacement": set(old, new)]).json["kept"] as? Int == 2)
+            // No policy names this set, and one names this.
+            #expect(try await impact(["retirement": ["after": 0]], of: "none").json["refused"] as? Int == 2)
+            #expect(try await impact(["retirement": ["after": 0]], of: "other").json["lost"] as? Int == 1)
+
+            #expect(try await impact(["retirement": ["after": 0]], of: "absent").status == 404)
+            #expect(try await impact(["retirement": ["after": 0, "superseded_by": "absent"]]).status == 400)
+            for bad: [String: Any] in [
+                [:], ["retirement": [String: Any]()], ["retirement": ["after": 0], "replacement": set(new)],
+                ["retirement": ["after": 0], "settings": ["snp.vmpl": "0"]], ["replacement": set("x")],
+                ["replacement": set(new), "policy": "first"], ["replacement": ["kind": "measurement"]],
+            ] {
+                #expect(try await impact(bad).status == 400, "\(bad)")
+            }
+            #expect(try await ask(["replacement": set(new)], of: server).status == 400)
+            #expect(try await server.call("GET", "/api/v1/reference-values/web").body == before.body)
+        }
+    }
+
+    @Test("A command's dry run shows the impact and changes nothing; its status is 1 if a guest would lose access")
+    func dryRun() async throws {
+        try await RunningServer.run { server in
+            try await see(server)
+            let (old, new) = (Hex.encode(Simulated.measurement("old")), Hex.encode(Simulated.measurement("new")))
+            let folder = try TemporaryFolder()
+            let (both, one) = (folder.file("both.toml").path, folder.file("one.toml").path)
+            try Data("kind = \"measurement\"\nvalues = [\"\(old)\", \"\(new)\"]".utf8).write(to: URL(filePath: both))
+            try Data("kind = \"measurement\"\nvalues = [\"\(new)\"]".utf8).write(to: URL(filePath: one))
+            func kbs(_ arguments: String...) async throws -> Command.Result {
+                try await Command.runAll(arguments, environment: ["KBS_URL": server.base])
+            }
+            #expect(try await kbs("reference", "set", "web", both, "--dry-run").status == 0)
+            #expect(try await kbs("reference", "show", "web").status == 5, "nothing was set")
+            #expect(try await kbs("reference", "set", "web", both).status == 0)
+            try await server.setPolicy("web", "[snp]\nmeasurements = [\"@web\"]")
+
+            let set = try await kbs("reference", "set", "web", one, "--dry-run", "--json")
+            let json = try JSONSerialization.jsonObject(with: Data(set.output.utf8)) as? [String: Any]
+            #expect(set.status == 1 && json?["lost"] as? Int == 1 && json?["kept"] as? Int == 1, "\(set)")
+            let kept = try await kbs("reference", "set", "web", one, "--keep-previous", "24h", "--dry-run")
+            #expect(kept.status == 1 && kept.output.hasPrefix("At ") && kept.output.contains("1 lose it"), "\(kept)")
+            let retired = try await kbs("reference", "retire", "web", "--value", new, "--now", "--dry-run")
+            #expect(retired.status == 1 && retired.output.contains("POLICIES"), "\(retired)")
+            #expect(retired.output.contains("\(new.prefix(16))…") && !retired.output.contains("\(old.prefix(16))…"))
+            let policy = folder.file("web.toml")
+            try Data(measurements("old").utf8).write(to: policy)
+            #expect(try await kbs("policy", "set", "web", policy.path, "--dry-run").status == 1)
+            #expect(try await kbs("policy", "show", "web").output.contains("@web"))
+            #expect(
+                try await kbs("reference", "show", "web").output.contains("values   2 values\n"), "nothing was changed")
+            #expect(try await kbs("reference", "retire", "web", "--now", "--json").status == 64)
+        }
+    }
+
     @Test("A floor is held against them too, and only settings that judge guests are taken")
     func floor() async throws {
         try await RunningServer.run { server in

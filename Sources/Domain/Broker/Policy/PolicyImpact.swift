@@ -13,6 +13,8 @@ public struct PolicyImpact: Sendable {
     public struct Guest: Sendable {
         public let claims: GuestClaims
         public let change: Change
+        /// The policies that change for the guest, when reference values do.
+        public let policies: [PolicyName]
         /// The draft's failed checks.
         public let failures: [Check]
         /// The number of attempts.
@@ -26,18 +28,24 @@ public struct PolicyImpact: Sendable {
     public let guests: [Guest]
     /// Rules that were left out, since attempts do not store the claims they are about.
     public let passedOver: [String]
+    /// The time at which the guests are evaluated: when all of the draft's effect has come.
+    public let time: Date
     /// Whether older attempts were left out: there are more than the limit.
     public let isCut: Bool
 
     public subscript(change: Change) -> Int { guests.count { $0.change == change } }
 }
 
-/// A change of a policy or of the settings that is not made yet.
+/// A change of a policy, reference values or the settings that is not made yet.
 public enum PolicyDraft: Sendable {
     /// - Parameters:
     ///   - references: the sets of reference values that the policy names, as far as they exist.
     ///   - replacing: the policy in force under the same name; `nil` when there is none.
     case policy(Policy, references: ReferenceValues, replacing: PolicyInForce?)
+    /// A set of reference values, with the policies that name it as they are in force.
+    ///
+    /// - Parameter at: when all of its effect has come.
+    case references(ReferenceValueSet, policies: [PolicyInForce], at: Date)
     /// The server's settings, which hold for all guests.
     case server(AppraisalPolicy)
 }
@@ -45,7 +53,7 @@ public enum PolicyDraft: Sendable {
 extension Broker {
     /// Evaluates a draft on the claims of stored attempts with genuine evidence. Nothing is changed.
     public func impact(of draft: PolicyDraft, since start: Date) async throws -> PolicyImpact {
-        let time = now()
+        let time = draft.time ?? now()
         var seen: [Claims: PolicyImpact.Guest] = [:]
         let isCut = try await eachAttempt(since: start) { attempt in
             guard let claims = attempt.claims.flatMap({ try? GuestClaims(json: $0) }) else { return }
@@ -54,55 +62,95 @@ extension Broker {
                 seen[key]?.count += attempt.repeats.count
                 return
             }
-            let (change, failures) = change(draft, claims, at: time)
+            let effect = draft.effect(on: claims, under: self.policy, at: time)
             seen[key] = PolicyImpact.Guest(
-                claims: claims, change: change, failures: failures, count: attempt.repeats.count,
-                attempt: attempt.id, last: attempt.repeats.last ?? attempt.time)
+                claims: claims, change: effect.change, policies: effect.policies, failures: effect.failures,
+                count: attempt.repeats.count, attempt: attempt.id, last: attempt.repeats.last ?? attempt.time)
         }
-        let rank: [PolicyImpact.Change: Int] = [.lost: 0, .gained: 1, .kept: 2, .refused: 3]
         return PolicyImpact(
             guests: seen.values.sorted { a, b in
-                (rank[a.change] ?? 4, b.last) < (rank[b.change] ?? 4, a.last)
-            }, passedOver: draft.passedOver, isCut: isCut)
+                (a.change.rank, b.last) < (b.change.rank, a.last)
+            }, passedOver: draft.passedOver, time: time, isCut: isCut)
     }
+}
 
-    private func change(
-        _ draft: PolicyDraft, _ claims: GuestClaims, at time: Date
-    ) -> (PolicyImpact.Change, failures: [Check]) {
-        let (before, after): (Verdict?, Verdict)
-        switch draft {
-        case .policy(let policy, let references, let replaced):
-            before = replaced?.policy.withoutUnkept.evaluate(
-                claims, references: replaced?.references ?? [:], under: self.policy, at: time)
-            after = policy.withoutUnkept.evaluate(claims, references: references, under: self.policy, at: time)
-        case .server(let server):
-            before = self.policy.evaluate(claims, at: time)
-            after = server.evaluate(claims, at: time)
-        }
-        let change: PolicyImpact.Change =
+extension PolicyImpact.Change {
+    fileprivate init(from before: Verdict?, to after: Verdict) {
+        self =
             switch (before?.isAccepted ?? false, after.isAccepted) {
             case (true, true): .kept
             case (true, false): .lost
             case (false, true): .gained
             case (false, false): .refused
             }
-        return (change, after.failures)
+    }
+
+    /// The place in a list. Of the changes by several policies, the first counts.
+    fileprivate var rank: Int {
+        switch self {
+        case .lost: 0
+        case .gained: 1
+        case .kept: 2
+        case .refused: 3
+        }
     }
 }
 
 extension PolicyDraft {
+    fileprivate typealias Effect = (change: PolicyImpact.Change, policies: [PolicyName], failures: [Check])
+
+    fileprivate var time: Date? { if case .references(_, _, let time) = self { time } else { nil } }
+
+    /// The draft's effect on a guest.
+    fileprivate func effect(on claims: GuestClaims, under server: AppraisalPolicy, at time: Date) -> Effect {
+        func verdict(_ policy: Policy, _ references: ReferenceValues) -> Verdict {
+            policy.withoutUnkept.evaluate(claims, references: references, under: server, at: time)
+        }
+        func effect(from before: Verdict?, to after: Verdict) -> Effect {
+            (PolicyImpact.Change(from: before, to: after), [], after.failures)
+        }
+        switch self {
+        case .policy(let policy, let references, let replaced):
+            return effect(
+                from: replaced.map { verdict($0.policy, $0.references) }, to: verdict(policy, references))
+        case .references(let set, let policies, _):
+            let effects = policies.map { inForce in
+                let after = inForce.references.merging([set.name: set]) { $1 }
+                return (
+                    policy: inForce.policy.name,
+                    effect: effect(
+                        from: verdict(inForce.policy, inForce.references), to: verdict(inForce.policy, after))
+                )
+            }
+            guard let first = effects.map(\.effect).min(by: { $0.change.rank < $1.change.rank }) else {
+                return (.refused, [], [])
+            }
+            return (first.change, effects.filter { $0.effect.change == first.change }.map(\.policy), first.failures)
+        case .server(let settings):
+            return effect(from: server.evaluate(claims, at: time), to: settings.evaluate(claims, at: time))
+        }
+    }
+
     fileprivate var passedOver: [String] {
-        guard case .policy(let policy, _, _) = self else { return [] }
-        return [
-            policy.initData.isEmpty ? nil : "init_data", policy.containerImages == nil ? nil : "container_images",
-            policy.agentPolicyRules == nil ? nil : "agent_policy_rules",
-            policy.agentPolicyClaims.isEmpty ? nil : "agent_policy_claims",
-            policy.agentDecision == nil ? nil : "agent_decision",
-        ].compactMap(\.self)
+        switch self {
+        case .policy(let policy, _, _): policy.unkept
+        case .references(_, let policies, _): Set(policies.flatMap(\.policy.unkept)).sorted()
+        case .server: []
+        }
     }
 }
 
 extension Policy {
+    /// The rules that attempts do not store the claims for.
+    fileprivate var unkept: [String] {
+        [
+            initData.isEmpty ? nil : "init_data", containerImages == nil ? nil : "container_images",
+            agentPolicyRules == nil ? nil : "agent_policy_rules",
+            agentPolicyClaims.isEmpty ? nil : "agent_policy_claims",
+            agentDecision == nil ? nil : "agent_decision",
+        ].compactMap(\.self)
+    }
+
     /// The policy without its rules over init data, which attempts do not store.
     fileprivate var withoutUnkept: Policy {
         var policy = self

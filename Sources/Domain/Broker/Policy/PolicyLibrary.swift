@@ -4,6 +4,31 @@ import Evidence
 import Formats
 public import FoundationEssentials
 
+/// A change to a set of reference values whose impact can be asked for.
+public enum ReferenceEdit: Sendable {
+    /// The set takes the place of the present one, whose values stay valid for `keeping` seconds, at most; `nil` removes
+    /// them at once.
+    case replacement(ReferenceValueSet, keeping: TimeInterval?)
+    /// The values, in their text form, expire after so many seconds, unless they expire earlier; `nil` for all of them.
+    /// Without `after` they stay as they are. Policies should name another set instead, if one is given.
+    case retirement(values: [String]?, after: TimeInterval?, for: PolicyName?)
+
+    /// Whether the set takes anything over from the present one, which must then agree with the manifest.
+    fileprivate var buildsOnBefore: Bool {
+        switch self {
+        case .replacement(_, let keeping): keeping != nil
+        case .retirement: true
+        }
+    }
+
+    /// Seconds until all of its effect has come.
+    fileprivate var delay: TimeInterval {
+        switch self {
+        case .replacement(_, let span), .retirement(_, let span, _): span ?? 0
+        }
+    }
+}
+
 /// Operators' changes to policies and reference values. The caller is authorized before.
 public struct PolicyLibrary: Sendable {
     private let store: any PolicyStore
@@ -99,10 +124,8 @@ public struct PolicyLibrary: Sendable {
         _ references: ReferenceValueSet, keeping: TimeInterval? = nil, expecting expected: Revision.Expectation? = nil,
         by actor: Actor
     ) async throws -> (stored: StoredReferenceValues, replaced: Bool) {
-        try await change(references.name, expecting: expected, buildsOnIt: keeping != nil, by: actor) { before, time in
-            guard let keeping else { return references }
-            return try references.keeping(before, until: time.addingTimeInterval(keeping), at: time)
-        }
+        try await change(
+            references.name, by: .replacement(references, keeping: keeping), expecting: expected, by: actor)
     }
 
     /// Writes several sets, all or none, without preconditions.
@@ -141,29 +164,66 @@ public struct PolicyLibrary: Sendable {
         }
     }
 
-    /// Ends the validity of a set's values. A value that ends earlier keeps its end.
+    /// Changes a set of reference values.
+    public func change(
+        _ name: PolicyName, by edit: ReferenceEdit, expecting expected: Revision.Expectation? = nil, by actor: Actor
+    ) async throws -> (stored: StoredReferenceValues, replaced: Bool) {
+        try await change(
+            name, expecting: expected, buildsOnIt: edit.buildsOnBefore, by: actor, to: try await make(edit, of: name))
+    }
+
+    /// A change to a set as a draft, for its impact. Nothing is changed.
     ///
-    /// - Parameters:
-    ///   - values: in their text form; `nil` for all.
-    ///   - span: seconds until the end; `nil` leaves the values as they are.
-    ///   - successor: the set that policies should name instead.
-    public func retire(
-        _ name: PolicyName, values: [String]? = nil, after span: TimeInterval?, for successor: PolicyName? = nil,
-        expecting expected: Revision.Expectation? = nil, by actor: Actor
-    ) async throws -> StoredReferenceValues {
-        let other = if let successor { try await store.references(successor)?.set } else { nil as ReferenceValueSet? }
-        return try await change(name, expecting: expected, by: actor) { before, time in
-            guard let before else { throw Refusal.noReferences(name) }
-            if let successor, other?.kind != before.kind || successor == name {
-                throw Refusal(
-                    .invalidField,
-                    "\(successor) cannot supersede \(name): it must be another set that is there, of the kind "
-                        + "\(before.kind.rawValue). Set it first.")
+    /// - Throws: a ``Refusal`` when the change would be refused.
+    public func draft(_ edit: ReferenceEdit, of name: PolicyName) async throws -> PolicyDraft {
+        let time = now()
+        let before = try await before(name, expecting: nil, buildsOnIt: edit.buildsOnBefore).set
+        let after = try await make(edit, of: name)(before, time).recorded(after: before, by: "", at: time)
+        return .references(
+            after, policies: try await policies(naming: name), at: time.addingTimeInterval(edit.delay))
+    }
+
+    /// The policies that name a set, in the order of their names.
+    private func policies(naming name: PolicyName) async throws -> [PolicyInForce] {
+        var (found, last) = ([PolicyInForce](), "")
+        while true {
+            let page = try await store.policies(after: last, limit: Self.page)
+            for stored in page where stored.policy.referenceNames.contains(name) {
+                if let policy = try await store.policyInForce(stored.policy.name) { found.append(policy) }
             }
-            let ending = try values?.map { text throws(Refusal) in try before.kind.bytes(text) }
-            return try before.retiring(
-                span == nil ? [] : ending, by: time.addingTimeInterval(span ?? 0), for: successor)
-        }.stored
+            guard page.count == Self.page, let next = page.last?.policy.name.text else { return found }
+            last = next
+        }
+    }
+
+    private static let page = 100
+
+    /// What makes the set after a change from the one before it.
+    private func make(
+        _ edit: ReferenceEdit, of name: PolicyName
+    ) async throws -> (_ before: ReferenceValueSet?, _ time: Date) throws -> ReferenceValueSet {
+        switch edit {
+        case .replacement(let references, let keeping):
+            return { before, time in
+                guard let keeping else { return references }
+                return try references.keeping(before, until: time.addingTimeInterval(keeping), at: time)
+            }
+        case .retirement(let values, let span, let successor):
+            let other =
+                if let successor { try await store.references(successor)?.set } else { nil as ReferenceValueSet? }
+            return { before, time in
+                guard let before else { throw Refusal.noReferences(name) }
+                if let successor, other?.kind != before.kind || successor == name {
+                    throw Refusal(
+                        .invalidField,
+                        "\(successor) cannot supersede \(name): it must be another set that is there, of the kind "
+                            + "\(before.kind.rawValue). Set it first.")
+                }
+                let ending = try values?.map { text throws(Refusal) in try before.kind.bytes(text) }
+                return try before.retiring(
+                    span == nil ? [] : ending, by: time.addingTimeInterval(span ?? 0), for: successor)
+            }
+        }
     }
 
     public func removeReferences(

@@ -70,6 +70,7 @@ extension ReferenceCommand {
         @Option(help: "Only this value. May be repeated.") var value: [String] = []
         @Option(help: ArgumentHelp("The set that policies should name instead.", valueName: "name"))
         var supersededBy: String?
+        @OptionGroup var impact: ImpactOptions
 
         func validate() throws {
             guard after == nil || !now else { throw ValidationError("--now and --after exclude each other") }
@@ -81,8 +82,14 @@ extension ReferenceCommand {
         func run() async throws {
             let retirement = ReferenceRetirement(
                 values: value.isEmpty ? nil : value, after: now ? 0 : after?.seconds, supersededBy: supersededBy)
-            let done = try await target.open { try await $0.retireReferenceValues(name, retirement) }
-            print(ReferenceText(set: done).summary("Changed"))
+            try await target.open { administrator in
+                try await impact.change("Let them expire", through: administrator, readsInput: false) {
+                    ImpactRequest(retirement, of: name, span: $0)
+                } _: {
+                    let done = try await administrator.retireReferenceValues(name, retirement)
+                    print(ReferenceText(set: done).summary("Changed"))
+                }
+            }
         }
     }
 

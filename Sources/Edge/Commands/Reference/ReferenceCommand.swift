@@ -26,14 +26,21 @@ struct ReferenceCommand: AsyncParsableCommand {
             help: ArgumentHelp(
                 "How long the present values stay valid beside the new ones, e.g. 24h.", valueName: "time"))
         var keepPrevious: TimeSpan?
+        @OptionGroup var impact: ImpactOptions
 
         func run() async throws {
             var set = try input.set(try PolicyName(name))
             if let source { set = try set.with(source: source) }
-            let done = try await target.open(create: true) { [set] in
-                try await $0.setReferenceValues(set, keeping: keepPrevious?.seconds)
+            try await target.open(create: !impact.dryRun) { [set] administrator in
+                try await impact.change(
+                    "Set the reference values \(name)", through: administrator, readsInput: input.file == "-"
+                ) {
+                    ImpactRequest(set, keeping: keepPrevious?.seconds, span: $0)
+                } _: {
+                    let done = try await administrator.setReferenceValues(set, keeping: keepPrevious?.seconds)
+                    print(ReferenceText(set: done).summary("Set"))
+                }
             }
-            print(ReferenceText(set: done).summary("Set"))
         }
     }
 

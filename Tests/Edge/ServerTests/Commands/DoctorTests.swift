@@ -94,7 +94,8 @@ struct DoctorTests {
         #expect(try await complaint(-6)?.check == "references.expiry")
         let over = try #require(try await complaint(0))
         #expect(over.check == "references.expired" && over.found.contains("policy web: @web-1 has 1 value, EXPIRED on"))
-        _ = try await library.retire(name, after: nil, for: next, by: .server)
+        _ = try await library.change(
+            name, by: .retirement(values: nil, after: nil, for: next), by: .server)
         #expect(try await complaint(-8)?.check == "references.superseded")
         try await opened.store.close()
     }
