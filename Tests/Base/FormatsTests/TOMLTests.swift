@@ -115,6 +115,40 @@ struct TOMLTests {
         #expect(try read(tables)["a"]?.table?.entries.count == 1)
     }
 
+    @Test("Values on one line know their columns, and each byte of the line is looked at once")
+    func longLine() throws {
+        // Looked at once for each value, this line would take minutes.
+        let count = 60_000
+        let numbers = try read("a = [" + String(repeating: "'é', ", count: count) + "]")
+        guard case .array(let elements)? = numbers["a"]?.value else {
+            Issue.record("it is no array")
+            return
+        }
+        #expect(elements.count == count)
+        for index in [0, 1, count - 1] { #expect("\(elements[index].position)" == "line 1, column \(6 + 5 * index)") }
+        let table = try read("a = {" + (0..<count).map { " k\($0) = 1" }.joined(separator: ",") + " }")["a"]?.table
+        let last = try #require(table?.entries.last)
+        #expect(last.position.column == last.keyPosition.column + "k59999 = ".count)
+        #expect(
+            fault("a = [" + String(repeating: "1, ", count: count) + "x").hasSuffix(
+                "column \(6 + 3 * count), "
+                    + "has a value that is not a text in quotation marks, number, date, true or false"))
+    }
+
+    @Test("The number of values is bounded: of keys, elements and tables together")
+    func values() throws {
+        var limits = TOML.Limits()
+        limits.values = 6
+        #expect(throws: Never.self) { try read("a = [1, [2]]\n[b]\n[[c]]", limits) }
+        for text in ["a = [1, [2]]\n[b]\n[[c]]\nd = 1", "a = [1, [2], 3, {}, 5]", "[a]\n[b]\n[c]\n[d]\n[e]\n[f]\n[g]"] {
+            do throws(TOMLFault) { _ = try read(text, limits) } catch {
+                #expect(error.reason == "has more than 6 values")
+                continue
+            }
+            Issue.record("it was read: \(text)")
+        }
+    }
+
     @Test("Rows of combining marks are refused in keys, texts and comments")
     func marks() throws {
         func row(_ count: Int) -> String { String(repeating: "\u{301}\\u0316", count: count / 2) }

@@ -14,6 +14,8 @@ public enum TOML {
         public var bytes = 1 << 20
         /// The nesting of tables and arrays.
         public var depth = 16
+        /// Values in all, tables and arrays included: each takes many times the memory of its text.
+        public var values = 65_536
         /// Whether texts and keys may hold `\u0000`.
         public var allowsNUL = false
 

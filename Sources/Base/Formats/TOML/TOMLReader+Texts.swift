@@ -3,7 +3,7 @@ import Bytes
 extension TOMLReader {
     /// Reads a single-line string from its first quotation mark, as UTF-8.
     mutating func shortText(_ text: Span<UInt8>, _ quote: UInt8) throws(TOMLFault) -> [UInt8] {
-        let start = place(text, position)
+        let start = place(text)
         position += 1
         var utf8: [UInt8] = []
         var marks = 0
@@ -23,7 +23,7 @@ extension TOMLReader {
 
     /// Reads a multi-line string from the first of its three quotation marks. Its line breaks become line feeds.
     mutating func longText(_ text: Span<UInt8>, _ quote: UInt8) throws(TOMLFault) -> [UInt8] {
-        let start = place(text, position)
+        let start = place(text)
         position += 3
         _ = takeLineBreak(text)
         var utf8: [UInt8] = []

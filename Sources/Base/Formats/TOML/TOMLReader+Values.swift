@@ -4,6 +4,7 @@ extension TOMLReader {
     /// - Parameter depth: of the containing table or array.
     mutating func value(_ text: Span<UInt8>, depth: Int) throws(TOMLFault) -> TOMLValue {
         guard let byte = next(text) else { throw fault(text, "ends where a value is expected") }
+        try count(text)
         switch byte {
         case UInt8(ascii: "\""), UInt8(ascii: "'"):
             let isLong = self.byte(text, 1) == byte && self.byte(text, 2) == byte
@@ -22,7 +23,7 @@ extension TOMLReader {
         while true {
             try skipLines(text)
             if take(text, UInt8(ascii: "]")) { return elements }
-            let start = place(text, position)
+            let start = place(text)
             elements.append(TOMLElement(value: try value(text, depth: depth + 1), position: start))
             try skipLines(text)
             if take(text, UInt8(ascii: "]")) { return elements }
@@ -54,7 +55,7 @@ extension TOMLReader {
 
     /// Reads a number, a word or a time.
     private mutating func plain(_ text: Span<UInt8>) throws(TOMLFault) -> TOMLValue {
-        let start = place(text, position)
+        let start = place(text)
         var token: [UInt8] = []
         while let byte = next(text), Self.isPlain(byte), token.count <= Self.longestToken {
             token.append(byte)

@@ -5,7 +5,9 @@ struct TOMLReader {
     let limits: TOML.Limits
     var position = 0
     private var line = 1
-    private var lineStart = 0
+    /// A byte of the current line and its column: the last one whose place was asked for.
+    private var known = (offset: 0, column: 1)
+    private var values = 0
     private let root = TOMLBuilder(.document)
     /// The number of headers: dotted keys of different sections must not add to the same table.
     private var section = 0
@@ -23,25 +25,30 @@ struct TOMLReader {
     private init(_ limits: TOML.Limits) { self.limits = limits }
 
     func fault(_ text: Span<UInt8>, _ reason: String) -> TOMLFault {
-        TOMLFault(position: place(text, position), reason: reason)
+        TOMLFault(position: TextPosition(line: line, column: column(text)), reason: reason)
     }
 
     func fault(at place: TextPosition, _ reason: String) -> TOMLFault { TOMLFault(position: place, reason: reason) }
 
-    /// The position of a byte of the current line.
-    func place(_ text: Span<UInt8>, _ offset: Int) -> TextPosition {
-        var column = 1
-        for index in lineStart..<max(lineStart, min(offset, text.count)) where text[index] & 0xC0 != 0x80 {
+    /// The place of the next byte. Each byte of a line is looked at once, however many places are asked for.
+    mutating func place(_ text: Span<UInt8>) -> TextPosition {
+        known = (position, column(text))
+        return TextPosition(line: line, column: known.column)
+    }
+
+    private func column(_ text: Span<UInt8>) -> Int {
+        var column = known.column
+        for index in known.offset..<max(known.offset, min(position, text.count)) where text[index] & 0xC0 != 0x80 {
             column += 1
         }
-        return TextPosition(line: line, column: column)
+        return column
     }
 
     // MARK: Lines
 
     private mutating func document(_ text: Span<UInt8>) throws(TOMLFault) {
         // An optional byte order mark.
-        if text.count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF { (position, lineStart) = (3, 3) }
+        if text.count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF { (position, known.offset) = (3, 3) }
         var (table, depth) = (root, 0)
         while true {
             skipBlanks(text)
@@ -65,7 +72,7 @@ struct TOMLReader {
 
     /// `[a.b]` or `[[a.b]]`.
     private mutating func header(_ text: Span<UInt8>) throws(TOMLFault) -> (TOMLBuilder, Int) {
-        let start = place(text, position)
+        let start = place(text)
         position += 1
         let isArray = take(text, UInt8(ascii: "["))
         skipBlanks(text)
@@ -74,6 +81,7 @@ struct TOMLReader {
             throw fault(text, try unexpected(text, "needs a bracket that ends the table's name"))
         }
         section += 1
+        try count(text)
         var table = root
         for key in keys.dropLast() {
             guard let inner = table.through(key) else {
@@ -102,7 +110,7 @@ struct TOMLReader {
             table = inner
         }
         guard let key = keys.last else { return }
-        let start = place(text, position)
+        let start = place(text)
         let value = try self.value(text, depth: depth + keys.count)
         guard table.set(key, value, at: start) else { throw fault(at: key.position, "has a key that exists already") }
     }
@@ -112,13 +120,19 @@ struct TOMLReader {
         var keys: [TOMLKey] = []
         repeat {
             skipBlanks(text)
-            let start = place(text, position)
+            let start = place(text)
             let bytes = try key(text)
             keys.append(TOMLKey(text: ExactText(String(decoding: bytes, as: UTF8.self)), position: start))
             guard depth + keys.count <= limits.depth else { throw tooDeep(text) }
             skipBlanks(text)
         } while take(text, UInt8(ascii: "."))
         return keys
+    }
+
+    /// Counts a value, against the limit.
+    mutating func count(_ text: Span<UInt8>) throws(TOMLFault) {
+        values += 1
+        guard values <= limits.values else { throw fault(text, "has more than \(limits.values) values") }
     }
 
     func tooDeep(_ text: Span<UInt8>) -> TOMLFault { fault(text, "is nested deeper than \(limits.depth) levels") }
@@ -175,7 +189,7 @@ struct TOMLReader {
             return false
         }
         line += 1
-        lineStart = position
+        known = (position, 1)
         return true
     }
 

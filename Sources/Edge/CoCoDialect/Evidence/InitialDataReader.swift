@@ -24,6 +24,7 @@ enum InitialDataReader {
         var limits = TOML.Limits()
         // Depth 2 is a key in [data]. Depth 3 is allowed so that the error names the table and not the depth.
         limits.depth = 3
+        limits.values = 4 * mostEntries
         return limits
     }()
 
