@@ -149,7 +149,7 @@ struct ExchangeTests {
             standIn.serve(connection) { head in ok(String(head.split(separator: " ")[1])) }
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for number in 0..<200 {
+            for number in 0..<100 {
                 group.addTask {
                     let answer = try await send(HTTPClientRequest(url: server.url, path: "/\(number)"))
                     #expect(answer.text == "/\(number)")

@@ -172,7 +172,7 @@ struct ProxyTests {
                 $0.proxies = ProxySettings(environment: ["\(scheme)_proxy": proxy])
             }
         }
-        let closed = try StandIn { _, _ in }.port
+        let closed = 1
         let absent = try await ask("127.0.0.1:\(closed)")
         #expect(absent.reason == .proxy)
         #expect(absent.description == "The proxy 127.0.0.1:\(closed) (\(scheme)_proxy) cannot be reached.")

@@ -128,7 +128,7 @@ private final class Balancer: Sendable {
         var plan = SpawnedProcess.Plan(URL(filePath: Self.program), ["-db", "-f", settings.path])
         try plan.write(errorsTo: log.path)
         process = try SpawnedProcess(plan)
-        for _ in 0..<1_000 where process.isRunning {
+        for _ in 0..<6_000 where process.isRunning {
             if (try? TestSocket(path: socket("http2"))) != nil { return }
             try await Task.sleep(for: .milliseconds(20))
         }
@@ -143,11 +143,11 @@ private final class Balancer: Sendable {
             maxconn 500
         defaults
             mode http
-            timeout connect 20s
-            timeout client 20s
-            timeout http-request 5s
+            timeout connect 300s
+            timeout client 300s
+            timeout http-request 60s
             timeout http-keep-alive 1s
-            timeout server 20s
+            timeout server 300s
             http-reuse always
             default_backend kbs
         frontend strict

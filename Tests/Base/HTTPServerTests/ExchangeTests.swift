@@ -86,16 +86,19 @@ struct ExchangeTests {
     @Test("A client that has ended its side gets its answer; one that breaks off does not keep anything")
     func halfClosed() async throws {
         let ended = Lock(0)
+        let (begun, begins) = AsyncStream.makeStream(of: Void.self)
         try await TestServer.run { request in
             let body = try? await request.body.collect(upTo: 100)
+            begins.yield()
             try? await Task.sleep(for: .milliseconds(300))
             ended.withLock { $0 += 1 }
             return OutgoingResponse(status: .ok, body: body ?? [])
         } _: { server in
             #expect(try await server.exchange(post("/", "half")).hasSuffix("half"))
+            for await _ in begun { break }
             try await server.connect { socket in
                 try await socket.send(post("/", "reset"))
-                try await Task.sleep(for: .milliseconds(100))
+                for await _ in begun { break }
                 socket.reset()
             }
             #expect(await server.eventually { $0.server.openConnections == 0 && $0.server.bodiesInMemory == 0 })

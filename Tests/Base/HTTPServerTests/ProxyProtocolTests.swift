@@ -147,19 +147,19 @@ private final class TCPBalancer: Sendable {
                 maxconn 100
             defaults
                 mode tcp
-                timeout connect 20s
-                timeout client 20s
-                timeout server 20s
+                timeout connect 300s
+                timeout client 300s
+                timeout server 300s
             listen kbs
                 bind 127.0.0.1:\(port)
-                server kbs 127.0.0.1:\(server) check inter 100ms send-proxy-v2 check-send-proxy
+                server kbs 127.0.0.1:\(server) check inter 100ms fall 1000 send-proxy-v2 check-send-proxy
 
             """.utf8
         ).write(to: settings)
         var plan = SpawnedProcess.Plan(URL(filePath: Self.program), ["-db", "-f", settings.path])
         try plan.write(errorsTo: log.path)
         process = try SpawnedProcess(plan)
-        for _ in 0..<1_000 where process.isRunning {
+        for _ in 0..<6_000 where process.isRunning {
             if (try? TestSocket(port)) != nil { return }
             try await Task.sleep(for: .milliseconds(20))
         }

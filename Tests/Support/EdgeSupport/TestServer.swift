@@ -9,13 +9,16 @@ public final class TestServer: Sendable {
     public let server: HTTP1Server
     private let seen: Lock<[ServerEvent]>
 
-    /// Runs it for as long as `body` does.
+    /// Runs it for as long as `body` does. Only what `change` sets has a deadline that a stalled machine can reach.
     public static func run(
         _ change: (inout ServerConfiguration) -> Void = { _ in }, tls: (@Sendable () -> TLSContext)? = nil,
         handler: @escaping @Sendable (IncomingRequest) async -> OutgoingResponse,
         _ body: (TestServer) async throws -> Void
     ) async throws {
         var configuration = ServerConfiguration()
+        for deadline in [
+            \ServerConfiguration.tlsHandshakeTimeout, \.headTimeout, \.bodyTimeout, \.writeTimeout, \.lingerTimeout,
+        ] { configuration[keyPath: deadline] = .seconds(600) }
         change(&configuration)
         let server = try TestServer(configuration, tls, handler)
         do {

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 
 /// A connection on which a test says exactly what it likes, byte by byte. It blocks a thread of its own, so that no task
-/// waits for it; what does not come in a minute does not come.
+/// waits for it; what does not come in five minutes does not come.
 public final class TestSocket: Sendable {
     public struct Failure: Error { public let code: Int32 }
 
@@ -15,7 +15,7 @@ public final class TestSocket: Sendable {
     /// One that is connected. It is closed with this.
     init(_ descriptor: Int32) {
         self.descriptor = descriptor
-        var limit = timeval(tv_sec: 60, tv_usec: 0)
+        var limit = timeval(tv_sec: 300, tv_usec: 0)
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
@@ -34,7 +34,7 @@ public final class TestSocket: Sendable {
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
         if var size = receiveBuffer.map({ Int32($0) }) { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, 4) }
-        var limit = timeval(tv_sec: 60, tv_usec: 0)
+        var limit = timeval(tv_sec: 300, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         if let source, Self.withLoopback(source, 0, { bind(descriptor, $0, $1) }) != 0 { throw Failure(code: errno) }
@@ -161,10 +161,40 @@ public final class TestSocket: Sendable {
     }
 
     /// How many bytes come until the other side closes.
-    public func receiveAll() async -> Int {
-        var count = 0
-        while let next = await receiveBytes() { count += next.count }
-        return count
+    ///
+    /// - Parameter pause: after every 64 pieces, at the socket's own pace: however busy the tests' tasks are.
+    public func receiveAll(pausing pause: Duration = .zero) async -> Int {
+        await withCheckedContinuation { continuation in
+            reading.async { [self] in
+                var bytes = [UInt8](repeating: 0, count: 65_536)
+                var (count, pieces) = (0, 0)
+                while case let received = recv(descriptor, &bytes, bytes.count, 0), received > 0 {
+                    count += received
+                    pieces += 1
+                    if pieces % 64 == 0 { usleep(UInt32(pause / .microseconds(1))) }
+                }
+                continuation.resume(returning: count)
+            }
+        }
+    }
+
+    /// What comes until the text is there, or the other side closes. Then a text is sent at once, before the tests' tasks
+    /// have their turn again.
+    ///
+    /// - Parameters:
+    ///   - end: `nil` to wait for the other side to close.
+    ///   - other: the connection to send on; otherwise this one.
+    public func receive(until end: String?, thenSend text: String, on other: TestSocket? = nil) async -> String {
+        await withCheckedContinuation { continuation in
+            reading.async { [self] in
+                var (all, bytes) = ([UInt8](), [UInt8](repeating: 0, count: 65_536))
+                while !(end.map { all.ends(in: $0, within: 65_536) } ?? false),
+                    case let received = recv(descriptor, &bytes, bytes.count, 0), received > 0
+                { all += bytes.prefix(received) }
+                _ = (other ?? self).sendAll(Array(text.utf8))
+                continuation.resume(returning: String(decoding: all, as: UTF8.self))
+            }
+        }
     }
 
     /// The code with which the connection broke off; 0 for one that ended as it should.
