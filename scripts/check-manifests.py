@@ -1,5 +1,6 @@
 """Holds the files for Kubernetes and compose against schemas, and against what they must agree on with the program."""
 
+import os
 import pathlib
 import re
 import sys
@@ -71,12 +72,15 @@ def check_kubernetes(folder):
 
 def check_compose(file):
     composition = yaml.safe_load(file.read_text())
-    used = set()
+    used, build = set(), composition["x-kbs"]["build"]
+    recipe = file.parent / build["context"] / build["dockerfile"]
+    expect(pathlib.Path(os.path.normpath(recipe)).exists(), file, f"there is no {build['dockerfile']}")
     for name, service in composition["services"].items():
         where = f"{file}, {name}"
         expect(service.get("read_only") is True, where, "read_only")
         expect(service.get("cap_drop") == ["ALL"], where, "cap_drop")
         expect(service.get("security_opt") == ["no-new-privileges:true"], where, "no-new-privileges")
+        expect(service.get("build", build) == build, where, "the image is built in another way")
         expect("healthcheck" in service, where, "healthcheck")
         expect("max-size" in service.get("logging", {}).get("options", {}), where, "a log without a bound")
         check_environment(service.get("environment", {}), where)
