@@ -66,8 +66,8 @@ public struct AdministrationAPI: Sendable {
     static let description = APIDescription(
         title: "swift-kbs administration",
         detail: "A caller authenticates with an access token or a JWT (`Authorization: Bearer`), with a token as the "
-            + "password of HTTP Basic, or with a client certificate. A fresh installation that listens on loopback "
-            + "accepts local callers without. Errors are problem documents (RFC 9457). The guests' own calls are "
+            + "password of HTTP Basic, or with a client certificate. With insecure_admin, a server that listens on "
+            + "loopback accepts local callers without until credentials exist. Errors are problem documents (RFC 9457). The guests' own calls are "
             + "under /kbs/v0 and are not described here.",
         names: [
             "workload": Schemas.workloadID.saying("With its slashes as %2F or unescaped."),
