@@ -238,8 +238,8 @@ let testTargets: [Target] = [
         "Edge", "CoCoDialectTests",
         [
             "Broker", "BrokerSupport", "Bytes", "CoCoDialect", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
-            "Formats", "HTTP", "HTTPEdge", "JOSE", "JSONWebTokens", "Logging", "SimulatedHardware", "Storage",
-            "TestSupport",
+            "Formats", "HTTP", "HTTPClient", "HTTPEdge", "JOSE", "JSONWebTokens", "Logging", "SimulatedHardware",
+            "Storage", "TestSupport",
         ]),
     tests(
         "Edge", "GuestTests",

@@ -7,9 +7,14 @@ public struct GuestClaims: Sendable, Hashable {
     public let evidence: Claims
     /// The guest's init data, whose digest the evidence states; empty when it sent none.
     public let initData: [ExactText: ExactText]
+    /// The names of further entries, which another verifier's token states in another form than the guest's text, e.g.
+    /// `cdh.toml` as an object. No policy lists such an entry.
+    public let reshapedInitData: Set<ExactText>
 
-    public init(_ evidence: Claims, initData: [ExactText: ExactText] = [:]) {
-        (self.evidence, self.initData) = (evidence, initData)
+    public init(
+        _ evidence: Claims, initData: [ExactText: ExactText] = [:], reshapedInitData: Set<ExactText> = []
+    ) {
+        (self.evidence, self.initData, self.reshapedInitData) = (evidence, initData, reshapedInitData)
     }
 
     public var tee: GuestTEE { evidence.tee }

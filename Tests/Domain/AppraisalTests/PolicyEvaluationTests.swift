@@ -152,6 +152,24 @@ struct PolicyEvaluationTests {
         #expect(throws: Refusal.self) { try scene.policy.check() }
     }
 
+    @Test("An entry that a token states in another form counts: listed it differs, and unlisted it is one more")
+    func reshapedInitData() throws {
+        var scene = try Scene()
+        func verdict(_ reshaped: Set<ExactText>) -> Verdict {
+            scene.policy.evaluate(
+                GuestClaims(scene.claims.evidence, initData: scene.initData, reshapedInitData: reshaped),
+                references: scene.references, under: scene.server, at: Self.time)
+        }
+        #expect(verdict([]).isAccepted)
+        #expect(verdict(["cdh.toml"]).failures.map(\.name) == [.policyInitData])
+        #expect(verdict(["cdh.toml"]).sentence.contains("does not list"))
+        scene.policy.isInitDataOpen = true
+        #expect(verdict(["cdh.toml"]).isAccepted)
+        scene.initData = [:]
+        #expect(verdict(["aa.toml"]).failures.map(\.name) == [.policyInitData])
+        #expect(verdict(["aa.toml"]).sentence.contains("not those of the policy"))
+    }
+
     static let cases: [Case] = [
         Case("another technology", .policyTechnology) {
             $0.policy.rules = [.sample: Rules(["accepts_any_measurement": .bool(true)])]

@@ -49,7 +49,8 @@ extension Policy {
     /// The init data must be those listed: any other entry is the host's choice, such as the address of another broker.
     private func initData(_ claims: GuestClaims) -> Requirement {
         let wrong = initData.filter { claims.initData[$0.key] != $0.value }.keys.sorted().map(\.text)
-        let more = isInitDataOpen ? [] : claims.initData.keys.filter { initData[$0] == nil }.sorted().map(\.text)
+        let names = claims.reshapedInitData.union(claims.initData.keys)
+        let more = isInitDataOpen ? [] : names.filter { initData[$0] == nil }.sorted().map(\.text)
         let faults = [
             wrong.isEmpty ? nil : "\(wrong.joined(separator: ", ")) missing or different",
             more.isEmpty ? nil : "\(more.prefix(8).joined(separator: ", ")) not in the policy",
@@ -60,7 +61,7 @@ extension Policy {
                 initData.keys.sorted().map(\.text).joined(separator: ", ") + " as in the policy"
                     + (isInitDataOpen ? "" : ", and nothing else")),
             found: .text(faults.isEmpty ? "the same" : faults.joined(separator: "; ")), isMet: faults.isEmpty,
-            advice: claims.initData.isEmpty
+            advice: names.isEmpty
                 ? "The guest sent no init data and the policy \(name) asks for some: launch it with them."
                 : wrong.isEmpty
                     ? "The guest's init data have entries that the policy \(name) does not list, as its host wanted: list "

@@ -55,11 +55,13 @@ extension ForeignGuest {
                     + "have the operator say so of its issuer (token.trusted_assume).")
         }
         var initData: [ExactText: ExactText] = [:]
+        var reshaped: Set<ExactText> = []
         for (name, value) in evidence["init_data_claims"]?.asMembers ?? [] {
-            initData[name] = value.asText.map { ExactText($0) }
+            // A dropped entry would count as one that the guest does not have.
+            if let text = value.asText { initData[name] = ExactText(text) } else { reshaped.insert(name) }
         }
         self.init(
-            issuer: issuer, claims: GuestClaims(stated, initData: initData),
+            issuer: issuer, claims: GuestClaims(stated, initData: initData, reshapedInitData: reshaped),
             key: try RecipientKey(refusing: jwk, rules: keys).json, issued: Date(timeIntervalSince1970: made),
             expires: Date(timeIntervalSince1970: end))
     }
@@ -82,8 +84,10 @@ extension Claims {
             guard let bootLoader: UInt8 = number("\(prefix)_bootloader"), let tee: UInt8 = number("\(prefix)_tee"),
                 let snp: UInt8 = number("\(prefix)_snp"), let microcode: UInt8 = number("\(prefix)_microcode")
             else { return nil }
-            return TCBVersion(
-                fmc: number("\(prefix)_fmc"), bootLoader: bootLoader, tee: tee, snp: snp, microcode: microcode)
+            let fmc: UInt8? = number("\(prefix)_fmc")
+            // A component that cannot be read is not one that the product lacks.
+            guard fmc != nil || [nil, .null].contains(claims["\(prefix)_fmc"]?.kind) else { return nil }
+            return TCBVersion(fmc: fmc, bootLoader: bootLoader, tee: tee, snp: snp, microcode: microcode)
         }
         // Required: a missing claim must not pass for "no debugging".
         guard let debug = bit("policy_debug_allowed"),
