@@ -50,8 +50,8 @@ public protocol Attestation: Sendable {
     /// The endorser that a document's name states; `nil` if it states none.
     static func endorser(of name: EndorsementName) -> Endorser?
 
-    /// Verifies that the evidence is genuine and of this exchange. Every check is evaluated. Acceptability is
-    /// Appraisal's.
+    /// Verifies that the evidence is genuine and of this exchange. Every check is evaluated, except signatures by keys
+    /// that cannot be the vendor's. Acceptability is Appraisal's.
     ///
     /// - Parameters:
     ///   - endorsement: `nil` if there is none.

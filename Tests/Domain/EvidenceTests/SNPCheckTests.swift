@@ -37,12 +37,11 @@ struct SNPCheckTests {
 
         func verdict(authorities: [Evidence.Certificate]? = nil) throws -> Verdict {
             let report = try AttestationReport(bytes: template.signed(by: signer))
-            let chain = EndorsementChain(
-                key: try EndorsementKey(signer.certificate),
+            let chains = anchors.chains(
+                of: [try EndorsementKey(signer.certificate)],
                 among: authorities ?? [platform.ask, platform.asvk, platform.ark])
-            return SNPVerifier.verify(
-                report, endorsement: try AppraisedChain(#require(chain), anchors: anchors), expecting: expected,
-                at: time)
+            let chain: AppraisedChain = try #require(chains.first)
+            return SNPVerifier.verify(report, endorsement: chain, expecting: expected, at: time)
         }
     }
 
@@ -396,12 +395,11 @@ struct SNPCheckTests {
         for (offset, value) in edits {
             var bytes = honest
             bytes.replaceSubrange(offset..<offset + value.count, with: value)
-            let chain = try #require(
-                EndorsementChain(
-                    key: EndorsementKey(scene.signer.certificate), among: [scene.platform.ask, scene.platform.ark]))
+            let chains = scene.anchors.chains(
+                of: [try EndorsementKey(scene.signer.certificate)], among: [scene.platform.ask, scene.platform.ark])
+            let chain: AppraisedChain = try #require(chains.first)
             let verdict = SNPVerifier.verify(
-                try AttestationReport(bytes: bytes), endorsement: AppraisedChain(chain, anchors: scene.anchors),
-                expecting: scene.expected, at: scene.time)
+                try AttestationReport(bytes: bytes), endorsement: chain, expecting: scene.expected, at: scene.time)
             #expect(verdict.failures.map(\.name).contains(.snpSignatureEncoding), "at \(offset)")
             #expect(!verdict.isAccepted)
         }
@@ -418,13 +416,52 @@ struct SNPCheckTests {
             try scene.verdict(authorities: [other.ask, scene.platform.ark]).failures.map(\.name)
                 == [.snpIntermediate, .snpEndorsementKey])
         #expect(
-            try scene.verdict(authorities: [scene.platform.ask, other.ark]).failures.map(\.name)
-                == [.snpRoot, .snpIntermediate])
+            try scene.verdict(authorities: [scene.platform.ask, other.ark]).failures.map(\.name) == [.snpRoot],
+            "no signature is verified under a root that is not pinned")
         let key = try EndorsementKey(scene.signer.certificate)
         let crossed = AppraisedChain(
             EndorsementChain(key: key, intermediate: scene.platform.asvk, root: scene.platform.ark),
             anchors: scene.anchors)
         #expect(crossed.checks.filter { $0.outcome == .failed }.map(\.name) == [.snpIntermediate, .snpEndorsementKey])
+    }
+
+    @Test("Of a chain without a pinned root no signature is verified, nor the report's")
+    func unpinnedSignatures() throws {
+        let scene = try Scene()
+        let other = try SimulatedSNPPlatform(product: .milan)
+        let key = try EndorsementKey(other.vcek(tcb: scene.template.reportedTCB).certificate)
+        let forged = try (0..<6).map { _ in try SimulatedSNPPlatform(product: .milan).ask }
+        for intermediate in [other.ask, forged[0]] {
+            let chain = AppraisedChain(
+                EndorsementChain(key: key, intermediate: intermediate, root: other.ark), anchors: scene.anchors)
+            #expect(chain.checks.map(\.name) == [.snpRoot], "whether it signed the key or not")
+            let report = try AttestationReport(bytes: scene.template.signed(by: scene.signer))
+            let verdict = SNPVerifier.verify(report, endorsement: chain, expecting: scene.expected, at: scene.time)
+            #expect(!verdict.checks.map(\.name).contains(.snpSignature))
+        }
+        let keys = try (0..<6).map { _ in
+            try EndorsementKey(other.vcek(tcb: scene.template.reportedTCB).certificate)
+        }
+        // The first certificates of the right names: which of them signed is not looked at.
+        let chains = scene.anchors.chains(of: keys, among: forged + [other.ask, other.ark])
+        #expect(chains.map(\.chain.intermediate) == [forged[0]] && chains.first?.isGenuine == false)
+    }
+
+    @Test("Under a pinned root a key is verified by its authorities alone, and false ones beside them do no harm")
+    func pinnedSignatures() throws {
+        let scene = try Scene()
+        let (platform, other) = (scene.platform, try SimulatedSNPPlatform(product: .milan))
+        let key = try EndorsementKey(scene.signer.certificate)
+        let forged = try EndorsementKey(
+            other.vcek(tcb: scene.template.reportedTCB, hardwareID: platform.chipID).certificate)
+        let pool = [other.ask, other.ark, platform.asvk, platform.ask, platform.ark, platform.ask, platform.ark]
+        #expect(scene.anchors.authorities(among: pool).map(\.intermediate) == [platform.asvk, platform.ask])
+        let genuine = scene.anchors.chains(of: [forged, key], among: pool)
+        #expect(genuine.map(\.isGenuine) == [true] && genuine.first?.chain.key.certificate == key.certificate)
+        #expect(genuine.first?.chain.intermediate == platform.ask)
+        let refused = scene.anchors.chains(of: [forged, forged], among: pool)
+        #expect(refused.map { $0.checks.filter { $0.outcome == .failed }.map(\.name) } == [[.snpEndorsementKey]])
+        #expect(scene.anchors.chains(of: [key], among: [platform.asvk]).isEmpty)
     }
 
     @Test("A root that did not sign itself is refused")

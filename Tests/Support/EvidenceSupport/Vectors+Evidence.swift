@@ -54,10 +54,10 @@ extension Vectors.SNP {
 
     public func chain() throws -> AppraisedChain {
         let key = try EndorsementKey(Certificate(der: Vectors.bytes("vectors/\(vek)")))
-        guard let chain = EndorsementChain(key: key, among: try Vectors.authorities(product)) else {
+        guard let chain = SNPAnchors.amd.chains(of: [key], among: try Vectors.authorities(product)).first else {
             throw CocoaError(.fileNoSuchFile)
         }
-        return AppraisedChain(chain, anchors: .amd)
+        return chain
     }
 
     /// When its certificate is valid.

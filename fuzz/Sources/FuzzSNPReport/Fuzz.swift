@@ -47,10 +47,11 @@ private struct Hardware {
         signer = try platform.vcek(tcb: tcb)
         time = signer.certificate.notBefore.addingTimeInterval(86_400)
         let key = try EndorsementKey(signer.certificate)
-        guard let chain = EndorsementChain(key: key, among: [platform.ask, platform.ark]) else {
+        let anchors = try Anchors.vendors.trusting(platform.roots).snp
+        guard let chain = anchors.chains(of: [key], among: [platform.ask, platform.ark]).first else {
             throw CocoaError(.coderInvalidValue)
         }
-        self.chain = AppraisedChain(chain, anchors: try Anchors.vendors.trusting(platform.roots).snp)
+        self.chain = chain
     }
 }
 

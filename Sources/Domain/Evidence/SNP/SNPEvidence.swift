@@ -72,9 +72,9 @@ public struct SNPEvidence: Attestation {
     ) -> [AppraisedChain] {
         guard case .key(let identity)? = AMDDocument(signer) else { return [] }
         let certificates = documents.flatMap(\.certificates)
-        return EndorsementKey.all(among: certificates).filter { EndorsementIdentity(of: $0) == identity }
-            .compactMap { EndorsementChain(key: $0, among: certificates) }
-            .map { AppraisedChain($0, anchors: anchors.snp) }
+        return anchors.snp.chains(
+            of: EndorsementKey.all(among: certificates).filter { EndorsementIdentity(of: $0) == identity },
+            among: certificates)
     }
 
     public static func documents(of signer: EndorsementName) -> [EndorsementName] {
@@ -116,13 +116,14 @@ public struct SNPEvidence: Attestation {
             guard let key = try? EndorsementKey(certificate), EndorsementIdentity(of: key) == identity else {
                 throw .misnamed
             }
-            guard let chain = EndorsementChain(key: key, among: certificates) else { throw .incomplete }
-            let appraised = AppraisedChain(chain, anchors: trust.anchors.snp)
+            guard let appraised = trust.anchors.snp.chains(of: [key], among: certificates).first else {
+                throw .incomplete
+            }
             guard appraised.isGenuine else { throw .unpinned }
             if let denied = trust.denied(among: appraised.endorsers) { throw .denied(denied) }
             guard trust.time <= appraised.validUntil else { throw .ended(appraised.validUntil) }
             guard appraised.validFrom <= trust.time else { throw .notYetValid(until: appraised.validFrom) }
-            return chain.documents
+            return appraised.documents
         default: throw .misnamed
         }
     }
@@ -214,10 +215,6 @@ extension SNPAnchors.Authority {
     /// The authority's document, stored together with its ARK.
     fileprivate var document: EndorsementDocument {
         EndorsementDocument(intermediate, above: [root], named: AMDDocument.authority(product, kind).name)
-    }
-
-    fileprivate func signs(_ product: Product, _ kind: EndorsementKey.Kind) -> Bool {
-        self.product == product && self.kind == kind
     }
 
     /// - Returns: what is to be kept of it.

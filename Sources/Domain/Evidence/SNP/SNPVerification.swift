@@ -35,14 +35,15 @@ extension Check.Name {
 }
 
 extension SNPEvidence {
-    /// The only expensive check is the report's signature.
+    /// The only expensive check is the report's signature, which is verified under a genuine endorsement alone: anyone
+    /// may send a report with a key of their own.
     public func verify(by endorsement: AppraisedChain?, explaining explains: Bool, _ exchange: Exchange) -> Verdict {
         var list = CheckList()
         let key = endorsement?.chain.key
-        let isSigned = key.map { report.signature.isValid(for: $0.publicKey, over: report.signedBytes) } ?? false
+        let genuine = endorsement.flatMap { $0.isGenuine ? $0.chain.key.publicKey : nil }
+        let isSigned = genuine.map { report.signature.isValid(for: $0, over: report.signedBytes) }
         Self.checkForm(
-            of: report, product: key?.product ?? report.product,
-            isProven: isSigned && endorsement?.isGenuine == true, &list)
+            of: report, product: key?.product ?? report.product, isProven: isSigned == true, &list)
         if let endorsement {
             list.append(endorsement.checks)
             Self.checkEndorsement(of: report, by: endorsement, isSigned: isSigned, at: exchange.time, &list)
@@ -122,8 +123,9 @@ extension SNPEvidence {
             report.signature.isWellFormed, advice: "The report's signature is malformed.")
     }
 
+    /// - Parameter isSigned: `nil` if the endorsement is not genuine.
     private static func checkEndorsement(
-        of report: AttestationReport, by endorsement: AppraisedChain, isSigned: Bool, at time: Date,
+        of report: AttestationReport, by endorsement: AppraisedChain, isSigned: Bool?, at time: Date,
         _ list: inout CheckList
     ) {
         let key = endorsement.chain.key
@@ -162,6 +164,7 @@ extension SNPEvidence {
                     ? "The host masks its chip id, so no VCEK can be matched: unmask it, or use a VLEK."
                     : "The certificate is another chip's.")
         }
+        guard let isSigned else { return }
         list.check(
             .snpSignature, expected: .text("made by the \(key.kind.rawValue.uppercased())"),
             found: .text(isSigned ? "made by it" : "not made by it"), isSigned,

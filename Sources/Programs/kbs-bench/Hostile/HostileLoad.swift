@@ -75,6 +75,12 @@ extension HostileLoad {
                     Array("{\"x\":[[]\(String(repeating: ",[]", count: 690_000))]}".utf8))),
             try await madeUp("made-up chips", coco, on: platform, keyInfo: 0, server),
             try await madeUp("made-up VLEKs", coco, on: platform, keyInfo: 4, server),
+            try await madeUp(
+                "made-up VLEKs with 12 certificates", coco, on: platform, keyInfo: 4, server,
+                certificates: try (0..<6).flatMap { _ in
+                    let stranger = try SimulatedSNPPlatform(product: .milan)
+                    return [try stranger.vlek(tcb: Crowd.tcb, validFor: 5).certificate, stranger.asvk]
+                }),
             whole("an SEV chain that leads nowhere", message("/kbs/v0/auth", [], foreign.request)),
             whole("a resource without a session", by: .get, message("/kbs/v0/resource/a/b/c", by: .get)),
             whole(
@@ -118,7 +124,8 @@ extension HostileLoad {
     /// Evidence that is right but for the signature, of a measurement that would be let in, by a chip that nobody
     /// knows.
     private static func madeUp(
-        _ name: String, _ session: Session, on platform: SimulatedSNPPlatform, keyInfo: UInt32, _ server: ServerProcess
+        _ name: String, _ session: Session, on platform: SimulatedSNPPlatform, keyInfo: UInt32,
+        _ server: ServerProcess, certificates: [Evidence.Certificate] = []
     ) async throws -> HostileLoad {
         let signer = try platform.vcek(tcb: Crowd.tcb)
         let challenge = GuestComponents.Challenge(nonce: session.nonce, cookie: "", hashAlgorithm: "sha384")
@@ -128,7 +135,7 @@ extension HostileLoad {
             template.measurement = Crowd.measurement
             template.keyInfo = keyInfo
             if keyInfo == 0 { template.chipID = SecureRandom.bytes(64) }
-            let guest = GuestComponents(.snp(template, signer, certificates: [])) { _ in
+            let guest = GuestComponents(.snp(template, signer, certificates: certificates)) { _ in
                 throw KeptConnection.Failure(description: "it is not sent")
             }
             requests.append(message("/kbs/v0/attest", [session.field], Array(try guest.evidence(for: challenge))))

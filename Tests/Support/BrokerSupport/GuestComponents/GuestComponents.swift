@@ -117,8 +117,8 @@ public struct GuestComponents: Sendable {
             let kinds = ["VCEK", "ASK", "ARK"]
             return [
                 "attestation_report": ReportFields.json(of: report),
-                "cert_chain": zip(kinds, certificates).map {
-                    ["cert_type": $0, "data": $1.der.map(Int.init)] as [String: Any]
+                "cert_chain": certificates.enumerated().map {
+                    ["cert_type": kinds[min($0, 2)], "data": $1.der.map(Int.init)] as [String: Any]
                 },
             ]
         }
