@@ -612,6 +612,20 @@ struct AppraiserTests {
         #expect(bench.source.counts.withLock { $0.kept } == 0)
     }
 
+    @Test("A genuine certificate is kept when it has proven a report, not when it only came along")
+    func keptWhenProven() async throws {
+        let bench = try Bench()
+        let guest = try Simulated.guest("app")
+        let stranger = try SimulatedSNPGuest(
+            workload: "app", on: Simulated.snp, measurement: Simulated.measurement("app"), tcb: Simulated.tcb,
+            signer: Simulated.vcek.forged)
+        #expect(stranger.certificates.map(\.der) == guest.certificates.map(\.der))
+        #expect(try await attest(bench, guest: stranger)?.code == .evidenceRefused)
+        #expect(bench.source.counts.withLock { $0.kept } == 0)
+        #expect(try await attest(bench, guest: guest) == nil)
+        #expect(bench.source.counts.withLock { $0.kept } == 1)
+    }
+
     @Test("Two clouds' VLEKs at one TCB both work")
     func twoVLEKs() async throws {
         let snp = try Simulated.snp

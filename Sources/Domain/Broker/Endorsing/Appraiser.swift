@@ -59,8 +59,8 @@ package struct Appraiser: Sendable {
             let documents = (kept + offered).endedLast(at: exchange.time)
             pools[signer] = documents
             let found = Proof.endorsements(of: signer, among: documents, anchors: anchors)
-            await keep(self.documents(of: found), at: exchange.time)
             appraisal.verify(by: remember(found, of: signer))
+            await keep(appraisal.proving, at: exchange.time)
         }
         if !signers.isEmpty { source.note(appraisal.isOpen ? .missed : .atHand) }
         var missing: EndorsementUnavailable?
@@ -88,14 +88,9 @@ package struct Appraiser: Sendable {
             let (_, judged) = try await source.fetch(
                 name, Proof.self, into: &pool, trust, retryingWithIssuers: wanted.count == 1)
             let found = Proof.endorsements(of: signer, among: pool, anchors: anchors)
-            await keep(((try? judged.get()) ?? []) + self.documents(of: found), at: trust.time)
             appraisal.verify(by: remember(found, of: signer))
+            await keep(((try? judged.get()) ?? []) + appraisal.proving, at: trust.time)
         }
-    }
-
-    /// The documents of genuine endorsements that are not denied.
-    private func documents(of found: [some Endorsing]) -> [EndorsementDocument] {
-        found.filter { $0.isGenuine && !$0.endorsers.contains { denies?($0) ?? false } }.flatMap(\.documents)
     }
 
     /// Keeps the documents that have not ended, each once.
@@ -131,6 +126,9 @@ private struct ReportAppraisal<Proof: Attestation> {
     private(set) var settled: Appraiser.Result?
     /// The first result that did not settle it.
     private(set) var best: Appraiser.Result?
+    /// The documents of the endorsement that proved the evidence; empty until one has. Only these are worth keeping of
+    /// those that came with a guest: anyone can collect the certificates of other machines.
+    private(set) var proving: [EndorsementDocument] = []
 
     var isOpen: Bool { settled == nil }
 
@@ -142,6 +140,7 @@ private struct ReportAppraisal<Proof: Attestation> {
     mutating func verify(by endorsements: [Proof.Endorsement]) {
         for endorsement in endorsements where isOpen {
             let result = result(by: endorsement)
+            if result.verdict.isGenuine { proving = endorsement.documents }
             if result.verdict.isGenuine || endorsement.settles(at: exchange.time, denying: exchange.denies) {
                 settled = result
             } else if best == nil {
