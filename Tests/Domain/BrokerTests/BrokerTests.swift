@@ -473,6 +473,32 @@ struct BrokerTests {
         #expect(await code { _ = try await broker.challenge(request) } == .evidenceRefused)
     }
 
+    @Test("A stranger with a genuine host's certificates, which are public, is recorded as a stranger")
+    func sevStrangers() async throws {
+        let platform = try Simulated.sev
+        try await broker.register(Simulated.sevRegistration("vm"))
+        let request = ChallengeRequest.sev(try WorkloadID("vm"), build: platform.build, chain: platform.chain)
+        let broker = Broker(
+            store: bench.store, endorsements: bench.source, keys: KeyRing(master: bench.master),
+            anchors: try Simulated.anchors, recordsPerMinute: (1, 600), now: { bench.clock.withLock { $0 } })
+        let challenge = try await broker.challenge(request)
+        for _ in 0..<2 {
+            let made = PlainAnswer.sev(measurement: SecureRandom.bytes(32), nonce: SecureRandom.bytes(16))
+            #expect(await code { try await broker.attest(made, session: [challenge.session]) } == .evidenceRefused)
+        }
+        #expect(broker.budgets.strangers.takeOmitted() == 1 && broker.budgets.genuine.takeOmitted() == 0)
+        let attempts = try await bench.store.attempts(AttemptSelection(accepted: false), before: .max, limit: 10)
+        #expect(attempts.map { $0.verdict?.genuine } == [false])
+        var policy = AppraisalPolicy()
+        policy.sevProducts = ["rome"]
+        let narrow = Broker(
+            store: bench.store, endorsements: bench.source, keys: KeyRing(master: bench.master),
+            anchors: try Simulated.anchors, policy: policy, recordsPerMinute: (1, 600),
+            now: { bench.clock.withLock { $0 } })
+        for _ in 0..<2 { #expect(await code { _ = try await narrow.challenge(request) } == .evidenceRefused) }
+        #expect(narrow.budgets.strangers.takeOmitted() == 1 && narrow.budgets.genuine.takeOmitted() == 0)
+    }
+
     @Test("A workload of one technology is not challenged for another, and evidence of another is refused")
     func technologies() async throws {
         let platform = try Simulated.sev

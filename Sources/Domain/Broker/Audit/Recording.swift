@@ -22,14 +22,17 @@ package struct RecordBudgets: Sendable {
 extension Broker {
     /// Records refused evidence, within a budget.
     ///
-    /// - Parameter details: further members of the trail's record.
+    /// - Parameters:
+    ///   - budget: `nil` for the verdict's.
+    ///   - details: further members of the trail's record.
     func recordRefusal(
-        _ attempt: Attempt, _ refusal: Refusal, as action: AuditRecord.Action, noting details: [String: String] = [:]
+        _ attempt: Attempt, _ refusal: Refusal, as action: AuditRecord.Action, in budget: RecordBudget? = nil,
+        noting details: [String: String] = [:]
     ) async throws {
         let recorded = RecordedAttempt(attempt, refusal, as: action, at: now())
         var record = AuditRecord.attest(recorded, as: action)
         record.details.merge(details) { $1 }
-        try await keep(recorded, [record], in: budgets.budget(for: attempt.verdict))
+        try await keep(recorded, [record], in: budget ?? budgets.budget(for: attempt.verdict))
     }
 
     /// Stores a refusal within a budget, or counts it as a repetition of an earlier one.

@@ -108,7 +108,8 @@ extension Broker {
 
     private func refusedPlatform(_ attempt: Attempt, _ refusal: Refusal) async throws -> Refusal {
         report(.platformRefused(attempt, refusal))
-        try await recordRefusal(attempt, refusal, as: .refusePlatform)
+        // Certificates alone do not show that the platform sent them.
+        try await recordRefusal(attempt, refusal, as: .refusePlatform, in: budgets.strangers)
         return refusal
     }
 }

@@ -13,7 +13,9 @@ extension Check.Name {
     static let sevProducts = Self("sev.products", .acceptability)
     static let sevDebug = Self("sev.debug", .acceptability)
     static let sevFirmware = Self("sev.minimum_firmware", .acceptability)
-    static let sevMeasurement = Self("sev.measurement", .acceptability)
+    /// Of genuineness: anyone may send another platform's certificates, and only the measurement's key shows that this
+    /// platform took part.
+    static let sevMeasurement = Self("sev.measurement", .genuineness)
 }
 
 /// Decides whether an SEV or SEV-ES platform, and the guest launched on it, are acceptable.
