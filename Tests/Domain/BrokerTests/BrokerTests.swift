@@ -499,6 +499,24 @@ struct BrokerTests {
         #expect(narrow.budgets.strangers.takeOmitted() == 1 && narrow.budgets.genuine.takeOmitted() == 0)
     }
 
+    @Test("A host's certificates are verified once, whatever bytes it changes that nothing signs")
+    func sevUnsignedBytes() async throws {
+        let platform = try Simulated.sev
+        let chain = platform.chain
+        try await broker.register(Simulated.sevRegistration("vm"))
+        for value in [0, 1, 2] as [UInt8] {
+            var bytes = chain.cek.bytes
+            // The second signature slot is not used.
+            bytes[SEVCertificate.size - 1] = value
+            let variant = SEVCertificateChain(
+                ark: chain.ark, ask: chain.ask, cek: try SEVCertificate(bytes: bytes), oca: chain.oca, pek: chain.pek,
+                pdh: chain.pdh)
+            _ = try await broker.challenge(.sev(try WorkloadID("vm"), build: platform.build, chain: variant))
+        }
+        #expect(broker.platforms.count == 1)
+        #expect(try SimulatedSEVPlatform().chain.fingerprint != chain.fingerprint)
+    }
+
     @Test("A workload of one technology is not challenged for another, and evidence of another is refused")
     func technologies() async throws {
         let platform = try Simulated.sev

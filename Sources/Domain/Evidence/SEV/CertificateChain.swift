@@ -50,10 +50,11 @@ public struct SEVCertificateChain: Sendable, Hashable {
         self.pdh = pdh
     }
 
-    /// SHA-256 over all certificates; identifies the chain.
+    /// SHA-256 over the signed bytes of all certificates. They identify what a chain certifies: a host can change other
+    /// bytes, such as an unused signature slot, without a new chain.
     public var fingerprint: [UInt8] {
         var hash = SHA256()
-        for part in [ark.bytes, ask.bytes, cek.bytes, oca.bytes, pek.bytes, pdh.bytes] { hash.update(data: part) }
+        for part in [ark, ask].map(\.signedBytes) + [cek, oca, pek, pdh].map(\.signedBytes) { hash.update(data: part) }
         return Array(hash.finalize())
     }
 
