@@ -1,5 +1,6 @@
 import Bytes
 import EvidenceSupport
+import Formats
 import Foundation
 import SimulatedHardware
 import TestSupport
@@ -38,6 +39,35 @@ struct X509Tests {
             let survivor = try? Certificate(der: bytes)
             #expect(survivor?.isSigned(by: ask) != true, "at \(offset)")
         }
+    }
+
+    @Test("A certificate has one encoding: its unsigned copy of the algorithm is the signed one, byte for byte")
+    func algorithmEncoding() throws {
+        let der = try SimulatedSNPPlatform(product: .milan).ark.der
+        let sha384: [UInt8] = [0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02]
+        // With NULL as the hash function's parameters, which means the same.
+        let stated: [UInt8] = [0x30, 0x0D] + sha384.dropFirst(2) + [0x05, 0x00]
+        var fields = try DERElement(der, subject: "certificate").fields()
+        let body = try fields.next("body").encoded
+        func certificate(_ algorithm: [UInt8]) throws -> Certificate {
+            var whole = DERWriter()
+            whole.sequence { certificate in
+                certificate.encoded(body)
+                certificate.encoded(algorithm)
+                certificate.encoded(Array(der.suffix(261)))
+            }
+            return try Certificate(der: whole.bytes)
+        }
+        let algorithm = try fields.next("algorithm").encoded
+        #expect(try certificate(algorithm).der == der)
+        var other = algorithm
+        let last = try #require(Data(other).range(of: Data(sha384), options: .backwards))
+        other.replaceSubrange(last, with: stated)
+        // The lengths of everything around it: the algorithm, its parameters, the mask's tag and the mask.
+        let (parameters, mask) = (13, 13 + 2 + 15)
+        for offset in [1, parameters + 1, mask + 1, mask + 3] { other[offset] += 2 }
+        #expect(throws: Never.self) { try DERElement(other, subject: "algorithm") }
+        #expect(throws: MalformedInput.self) { try certificate(other) }
     }
 
     @Test("A certificate that ends early is refused, wherever it ends")

@@ -10,24 +10,26 @@ extension Certificate {
         var fields = try DERElement(der, subject: Self.name).fields()
         let body = try fields.next("the body")
         toBeSigned = body.encoded
-        try readBody(body)
-        let outer = try Self.algorithm(try fields.next("the signature algorithm"))
-        // RFC 5280, 4.1.1.2: the signed copy of the algorithm and the outer one must agree.
-        guard outer == signatureAlgorithm else {
+        let algorithm = try readBody(body)
+        // RFC 5280, 4.1.1.2: the signed copy of the algorithm and the outer one must agree. Compared as bytes, so that
+        // a signed body makes one certificate.
+        guard try fields.next("the signature algorithm").encoded == algorithm.encoded else {
             throw MalformedInput(Self.name, "its two signature algorithms differ")
         }
         signature = try fields.next("the signature").wholeBitString()
         try fields.finish()
     }
 
-    private mutating func readBody(_ body: DERElement) throws(MalformedInput) {
+    /// - Returns: the signed copy of the signature algorithm.
+    private mutating func readBody(_ body: DERElement) throws(MalformedInput) -> DERElement {
         var fields = try body.fields()
         guard try fields.optionalExplicit(0)?.integer() == 2 else {
             throw MalformedInput(Self.name, "it is not of version 3")
         }
         // The serial number may be zero or negative in the field; nothing depends on it.
         _ = try fields.next("the serial number")
-        signatureAlgorithm = try Self.algorithm(try fields.next("the signature algorithm"))
+        let algorithm = try fields.next("the signature algorithm")
+        signatureAlgorithm = try Self.algorithm(algorithm)
         issuer = try fields.next("the issuer").encoded
         var times = try fields.next("the validity").fields()
         (notBefore, notAfter) = (try times.next("notBefore").time(), try times.next("notAfter").time())
@@ -41,6 +43,7 @@ extension Certificate {
         _ = try fields.optional(.primitive(2))
         if let list = try fields.optionalExplicit(3) { try readExtensions(list) }
         try fields.finish()
+        return algorithm
     }
 
     private mutating func readExtensions(_ list: DERElement) throws(MalformedInput) {
