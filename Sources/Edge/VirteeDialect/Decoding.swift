@@ -46,7 +46,9 @@ extension Launch {
                 .invalidField, "tee_config restricts the guest's policy in a form that cannot be read. \(error).")
         }
         if measurement.count == 48 {
-            self = .snp(measurement: measurement, policy: stated.map(GuestPolicy.init) ?? .unstated)
+            self = .snp(
+                measurement: measurement,
+                policy: try stated.map { message throws(Refusal) in try GuestPolicy(message) } ?? .unstated)
         } else {
             self = .sev(digest: measurement, policy: stated.map(SEVLaunchPolicy.init) ?? .unstated)
         }
@@ -55,10 +57,15 @@ extension Launch {
 
 extension GuestPolicy {
     /// The flags are bits 16 and up of the policy; the firmware's version is its ABI floor.
-    fileprivate init(_ message: ConfigurationMessage) {
-        let flags = GuestPolicy(rawValue: UInt64(message.flags) << 16 & 0x3FF_0000)
+    fileprivate init(_ message: ConfigurationMessage) throws(Refusal) {
         let floor = UInt64(message.minimumFirmware.major) << 8 | UInt64(message.minimumFirmware.minor)
-        self = flags.union(.reservedOne).union(GuestPolicy(rawValue: floor))
+        self = GuestPolicy(rawValue: UInt64(message.flags) << 16 | floor).union(.reservedOne)
+        guard isWellFormed else {
+            throw Refusal(
+                .invalidField,
+                "tee_config has flags.bits \(message.flags), of which those above 1023 are not known here: register it "
+                    + "without them, or update this server.")
+        }
     }
 }
 

@@ -31,6 +31,27 @@ struct BodyTests {
     }
 
     @Test(
+        "Bits of the guest policy that are not known are refused, and those of every client are taken",
+        arguments: [(15, true), (63, true), (1023, true), (1024, false), (32_768, false)])
+    func policyBits(_ bits: Int, _ isKnown: Bool) throws {
+        let configuration = #"{\"flags\":{\"bits\":\#(bits)},\"minfw\":{\"major\":0,\"minor\":0}}"#
+        let body = Self.registration {
+            $0.replacing(#""tee_config":"""#, with: #""tee_config":"\#(configuration)""#)
+        }
+        do {
+            let registration = try Registration(virteeJSON: body)
+            #expect(isKnown)
+            #expect(
+                registration.launch
+                    == .snp(
+                        measurement: Array(repeating: 0xAB, count: 48),
+                        policy: GuestPolicy(rawValue: UInt64(bits) << 16).union(.reservedOne)))
+        } catch let refusal as Refusal {
+            #expect(!isKnown && refusal.code == .invalidField && refusal.sentence.contains("flags.bits"))
+        }
+    }
+
+    @Test(
         "A comma too many, a byte order mark, a member twice and something behind the end are refused in each body",
         arguments: 0..<4)
     func strict(fault: Int) {

@@ -22,7 +22,7 @@ public struct GuestPolicy: Sendable, Hashable, RawRepresentable {
     public var abiMinor: UInt8 { UInt8(truncatingIfNeeded: rawValue) }
 
     /// Whether the reserved bits have the ABI's values: bit 17 is one, those above 25 are zero.
-    var isWellFormed: Bool { contains(.reservedOne) && rawValue >> 26 == 0 }
+    public var isWellFormed: Bool { contains(.reservedOne) && rawValue >> 26 == 0 }
 
     /// The excess of this policy over `registered`, in words; empty if it is no wider.
     public func excess(over registered: GuestPolicy) -> [String] {
