@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Concurrency
 import Evidence
 import EvidenceSupport
@@ -29,6 +30,7 @@ struct PolicyDecisionTests {
     private static var snp: SNPClaims {
         var claims = SNPClaims(measurement: Simulated.measurement("app"), policy: .unstated)
         claims.vmpl = 0
+        (claims.committedTCB, claims.currentTCB) = (Simulated.tcb, Simulated.tcb)
         return claims
     }
 
@@ -78,5 +80,27 @@ struct PolicyDecisionTests {
         let verdict = try await decide(try policy("other"), agent)
         #expect(verdict.failures.map(\.name) == [.policyMeasurement])
         #expect(agent.questions.withLock { $0.isEmpty })
+    }
+
+    @Test("The server's settings hold beside a policy, each once, for the guests whose evidence it appraised itself")
+    func settings() async throws {
+        var claims = Self.snp
+        claims.committedTCB = nil
+        var policy = Policy(name: try PolicyName("web"))
+        policy.measurements = [.value(Simulated.measurement("app"))]
+        policy.issuers = ["https://verifier.example"]
+        let inForce = PolicyInForce(
+            policy: policy, references: [:], stamp: PolicyInForce.Stamp(policy: Revision(1), references: []))
+        func decide(for issuer: ExactText?) async throws -> Verdict {
+            try await inForce.decide(
+                on: GuestClaims(claims.evidence), vouchedForBy: issuer, under: AppraisalPolicy(), at: Date(),
+                asking: nil
+            ) { question }
+        }
+        let verdict = try await decide(for: nil)
+        #expect(verdict.failures.map(\.name) == [.snpProvisional])
+        #expect(Set(verdict.checks.map(\.name)).count == verdict.checks.count)
+        // What another verifier is trusted to have looked at is not asked of its token's claims again.
+        #expect(try await decide(for: "https://verifier.example").isAccepted)
     }
 }

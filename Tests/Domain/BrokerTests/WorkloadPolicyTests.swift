@@ -212,4 +212,47 @@ struct SettingsAtReleaseTests {
         #expect(attempt.action == "secret.release" && attempt.verdict?.failures.map(\.check) == ["snp.minimum_tcb"])
         _ = try await broker.release("app", session: [challenge.session])
     }
+
+    @Test("Firmware that can be rolled back gets nothing from a stricter server, whatever decides beside its settings")
+    func rollback() async throws {
+        let bench = try Bench()
+        var settings = AppraisalPolicy()
+        settings.snp.allowsProvisionalFirmware = true
+        let (lax, strict) = (try bench.broker(settings), try bench.broker())
+        var policy = Policy(name: try PolicyName("web"))
+        policy.measurements = [.value(Simulated.measurement("app"))]
+        _ = try await PolicyLibrary(bench.store).set(policy, document: "", by: .server)
+        let secret = Secret(Array("x".utf8))
+        func register(_ id: String, _ launch: Launch) async throws {
+            try await lax.register(
+                Registration(id: WorkloadID(id), launch: launch, configuration: "", secret: secret))
+        }
+        try await register("app", .policy(policy.name))
+        try await register("default/named/1", .policy(policy.name))
+        try await register(
+            "default/measured/1", .snp(measurement: Simulated.measurement("app"), policy: .unstated))
+        try await lax.putResource(
+            ResourcePath("default/put/1"), secret, policy: .named(policy.name), by: .server)
+        var guest = try PlainGuest("app")
+        guest.hardware.template.committedFirmware = [3, 55, 1]
+        let challenge = try await lax.challenge(.workload(WorkloadID("app"), .snp))
+        try await lax.attest(guest.hardware.answer(challenge.nonce), session: [challenge.session])
+        let attested = try await guest.attest(lax)
+        func take(_ path: String, from broker: Broker) async throws {
+            _ = try await broker.releaseResource(ResourcePath(path), to: .attested(attested), stating: { [] }) { $1 }
+        }
+        func failures() async throws -> [String]? {
+            try await bench.store.attempts(AttemptSelection(), before: .max, limit: 1).first?.verdict?.failures
+                .map(\.check)
+        }
+        let refused = await refusal { _ = try await strict.release("app", session: [challenge.session]) }
+        #expect(refused?.code == .evidenceRefused && refused?.sentence.contains("[snp.provisional_firmware]") == true)
+        #expect(try await failures() == ["snp.provisional_firmware"])
+        _ = try await lax.release("app", session: [challenge.session])
+        for path in ["default/put/1", "default/named/1", "default/measured/1"] {
+            #expect(await code { try await take(path, from: strict) } == .policyRefused, "\(path)")
+            #expect(try await failures() == ["snp.provisional_firmware"], "\(path)")
+            try await take(path, from: lax)
+        }
+    }
 }

@@ -123,11 +123,14 @@ extension Policy {
 extension AppraisalPolicy {
     /// Evaluates the server's settings alone.
     public func evaluate(_ claims: GuestClaims, at time: Date) -> Verdict {
-        Verdict(
-            of: [technology(claims.tee)]
-                + RuleInput(
-                    claims.evidence, origin: .registration, own: Rules(), server: rules[claims.tee] ?? Rules(), at: time
-                ).requirements)
+        Verdict(of: [technology(claims.tee)] + requirements(on: claims.evidence, at: time))
+    }
+
+    /// The requirements of the server's settings for an accepted technology, under the names that they have at
+    /// attestation.
+    public func requirements(on claims: Claims, at time: Date) -> [Requirement] {
+        RuleInput(claims, origin: .registration, own: Rules(), server: rules[claims.tee] ?? Rules(), at: time)
+            .requirements
     }
 
     /// The requirement that the server accepts a technology.

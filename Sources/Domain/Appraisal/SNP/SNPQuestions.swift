@@ -187,7 +187,8 @@ extension RuleInput {
         }
     }
 
-    /// Checked when a guest attests here. For another verifier's guests it is checked when their token is read.
+    /// The firmware of a guest that attested here, among the server's settings. For another verifier's guests it is
+    /// checked when their token is read.
     var committedFirmware: [Requirement] {
         guard case .registration = origin else { return [] }
         let current = claims.tcb(SNPTerm.currentTCB)?.description ?? "not stated"

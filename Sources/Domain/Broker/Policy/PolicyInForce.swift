@@ -31,6 +31,10 @@ public struct PolicyInForce: Sendable, Hashable {
     /// Decides whether a guest may have a resource. All rules are evaluated; an agent is asked only about a guest that
     /// they accept.
     ///
+    /// A guest that attested here must meet the server's settings too, as at its attestation: that may have been at
+    /// another server, or before this one was restarted with other settings. Of another verifier's guest they are
+    /// compared when its token is read, as far as it states the claims.
+    ///
     /// - Parameters:
     ///   - claims: the claims of genuine evidence.
     ///   - issuer: the issuer of the guest's token; `nil` when it attested here.
@@ -45,8 +49,9 @@ public struct PolicyInForce: Sendable, Hashable {
     ) async throws -> Verdict {
         let verdict = policy.evaluate(claims, references: references, under: server, at: time)
             .holding(
-                to: [issuer.map { policy.requirement(on: $0) }, binding?.requirement(on: claims.evidence)]
-                    .compactMap(\.self))
+                to: issuer.map { [policy.requirement(on: $0)] } ?? server.requirements(on: claims.evidence, at: time)
+            )
+            .holding(to: binding.map { [$0.requirement(on: claims.evidence)] } ?? [])
         guard let decision = policy.agentDecision, verdict.isAccepted else { return verdict }
         guard let agent else {
             return verdict.holding(to: [

@@ -147,6 +147,7 @@ extension Broker {
         case .registration(let measurement, let registered):
             let policy = try Policy(registering: measurement, registered)
             verdict = policy.evaluate(reader.claims, references: [:], under: self.policy, at: time)
+                .holding(to: self.policy.requirements(on: reader.claims.evidence, at: time))
             named = nil
         case .none: throw try await refused(path, reader, nil, .policyRefused(path), decision, at: time)
         }
