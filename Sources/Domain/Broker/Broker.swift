@@ -69,7 +69,7 @@ public final class Broker: Sendable {
         self.now = now
         self.hasRoom = hasRoom
         self.guestRoom = GuestStorageQuota(max(1, guestRoom))
-        prospects = ReleaseForecast(store, now: now)
+        prospects = ReleaseForecast(store, now: now) { report(.rowLeftOut($0)) }
         self.agent = agent
         self.longestResource = longestResource
         self.guestsURL = guestsURL
@@ -147,4 +147,6 @@ public enum BrokerEvent: Sendable {
     /// - Parameter verdict: `nil` when the resource was refused before its policy was evaluated.
     case resourceRefused(ResourcePath, session: String, Verdict?, Refusal)
     case resourceChanged(ResourcePath, AuditRecord.Action)
+    /// A policy or reference values in the database were left out of a ``ReleaseForecast``, for a reason.
+    case rowLeftOut(String)
 }

@@ -36,6 +36,13 @@ public protocol Store: KeyStore {
     /// - Parameter search: a substring of their ids; empty for all.
     func workloads(after id: String, search: String, limit: Int) async throws -> [Workload]
 
+    /// The launch measurements of enabled workloads that are registered with one, ordered by id, those after `id`.
+    ///
+    /// - Parameter search: a substring of their ids.
+    func measurements(
+        after id: String, search: String, limit: Int
+    ) async throws -> [(id: String, measurement: [UInt8])]
+
     // MARK: Sessions
 
     /// Sessions that have not expired, ordered by id, those after `id`.

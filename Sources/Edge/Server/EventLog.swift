@@ -51,6 +51,10 @@ struct EventLog: Sendable {
                 "Resource refused.", ["resource": "\(path)", "session": "\(session)"], verdict, refusal)
         case .resourceChanged(let path, let action):
             logger.info("Changed a resource.", metadata: ["resource": "\(path)", "action": "\(action.rawValue)"])
+        case .rowLeftOut(let reason):
+            logger.log(
+                level: .error, "A row was left out of what guests may get.", metadata: ["reason": "\(reason)"],
+                alike: reason)
         case .releaseRefused(let session, let refusal):
             logger.log(
                 level: .notice, "Release refused.",

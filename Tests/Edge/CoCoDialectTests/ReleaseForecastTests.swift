@@ -29,24 +29,32 @@ struct ProspectsTests {
         #expect(found)
     }
 
-    @Test("A set in the database that cannot be used is the server's fault, and is not told as the guest's")
-    func unusable() async throws {
+    @Test("A set that someone has changed in the database is left out and reported, and the others count")
+    func tampered() async throws {
         let folder = try TemporaryFolder()
-        let file = folder.file("kbs.sqlite")
-        let store = try SQLiteStore(file: file, manifest: .tested)
-        let name = try PolicyName("kernels")
-        let set = try ReferenceValueSet(
-            name: name, kind: .measurement, values: [Array(repeating: 1, count: 48)], source: "", expires: nil)
-        try await PolicyLibrary(store).set(set, by: .anonymous("test"))
-        try store.tamper("UPDATE reference_values SET digests = zeroblob(48)")
-        let known = ReleaseForecast(store) { Date() }
-        let error = await #expect(throws: UnusableRow.self) {
-            try await known.knows(Array(repeating: 1, count: 48))
+        let store = try SQLiteStore(file: folder.file("kbs.sqlite"), manifest: .tested)
+        for (name, byte) in [("kernels", 1), ("others", 2)] as [(String, UInt8)] {
+            let set = try ReferenceValueSet(
+                name: PolicyName(name), kind: .measurement, values: [Array(repeating: byte, count: 48)], source: "",
+                expires: nil)
+            try await PolicyLibrary(store).set(set, by: .anonymous("test"))
         }
-        #expect(error?.description.contains("kernels") == true)
-        // A guest is not told which sets there are.
-        let thrown = try #require(error)
-        let refusal = try #require(CoCoFailureForm().told(thrown).refusal)
+        try store.tamper("UPDATE reference_values SET digests = zeroblob(48) WHERE name = 'kernels'")
+        let reports = Lock<[String]>([])
+        let known = ReleaseForecast(store, now: { Date() }) { report in reports.withLock { $0.append(report) } }
+        for (byte, isKnown) in [(0, false), (1, false), (2, true)] as [(UInt8, Bool)] {
+            #expect(try await known.knows(Array(repeating: byte, count: 48)) == isKnown)
+        }
+        #expect(reports.withLock { $0.count == 1 && $0.first?.contains("kernels") == true })
+    }
+
+    @Test("A row that cannot be used is the server's fault, and is not told as the guest's")
+    func unusable() throws {
+        let thrown = #expect(throws: UnusableRow.self) {
+            try UnusableRow.naming("kernels") { throw Refusal(.invalidField, "It has a key of a later version.") }
+        }
+        let error = try #require(thrown)
+        let refusal = try #require(CoCoFailureForm().told(error).refusal)
         #expect(refusal.code == .unavailable && !refusal.sentence.contains("kernels"))
     }
 
@@ -60,7 +68,7 @@ struct ProspectsTests {
             name: try PolicyName("kernels"), kind: .measurement, values: [measurement], source: "",
             expires: clock.withLock { $0 } + 5)
         try await PolicyLibrary(store).set(set, by: .server)
-        let known = ReleaseForecast(store) { clock.withLock { $0 } }
+        let known = ReleaseForecast(store, now: { clock.withLock { $0 } })
         #expect(try await known.knows(measurement))
         clock.withLock { $0 += 4 }
         #expect(try await known.knows(measurement))

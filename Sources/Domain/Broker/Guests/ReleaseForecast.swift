@@ -12,7 +12,21 @@ public struct ReleaseForecast: Sendable {
         /// Launch measurements of workloads whose id has the form of a resource's path, so that guests can ask for it
         /// as one.
         var registered: Set<[UInt8]> = []
-        var policies: [PolicyInForce] = []
+        var policies: [Candidate] = []
+        /// Whether there is a genuine policy that this version cannot use. Another server may release by it.
+        var hasUnusablePolicy = false
+    }
+
+    /// A policy without its rules over the agent's policy: that may be long, and a stranger may have sent it.
+    private struct Candidate: Sendable {
+        let policy: Policy
+        let references: ReferenceValues
+        let index: DigestIndex
+
+        init(_ inForce: PolicyInForce) {
+            (policy, references) = (inForce.policy.withoutAgentPolicy, inForce.references)
+            index = DigestIndex(policy, references)
+        }
     }
 
     /// Launch measurements in reference values, with the periods in which they are valid.
@@ -20,10 +34,14 @@ public struct ReleaseForecast: Sendable {
     private let others: Remembered<Others>
     private let now: @Sendable () -> Date
 
-    public init(_ store: any Store & PolicyStore, now: @escaping @Sendable () -> Date) {
+    /// - Parameter report: receives the reason why a row is left out.
+    public init(
+        _ store: any Store & PolicyStore, now: @escaping @Sendable () -> Date,
+        reportingTo report: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.now = now
-        measurements = Remembered(now: now) { try await naming { try await Self.measurements(in: store) } }
-        others = Remembered(now: now) { try await naming { try await Self.others(in: store) } }
+        measurements = Remembered(now: now) { try await Self.measurements(in: store, report) }
+        others = Remembered(now: now) { try await Self.others(in: store, report) }
     }
 
     /// Whether reference values hold a launch measurement, 48 bytes, that is valid now.
@@ -32,75 +50,85 @@ public struct ReleaseForecast: Sendable {
         return try await measurements.value()[measurement]?.contains { $0.contains(time) } ?? false
     }
 
-    /// Whether a guest with these claims could be given anything, if its evidence were genuine. Rules over the agent's
-    /// policy are left out: it may be long, and a stranger may have sent it.
+    /// Whether a guest with these claims could be given anything, if its evidence were genuine.
     func letsIn(_ claims: GuestClaims, under server: AppraisalPolicy) async throws -> Bool {
         if let measurement = claims.measurement, try await knows(measurement) { return true }
         let others = try await others.value()
+        if others.hasUnusablePolicy { return true }
         if let measurement = claims.measurement, others.registered.contains(measurement) { return true }
         let time = now()
         return others.policies.contains {
-            $0.policy.withoutAgentPolicy.evaluate(claims, references: $0.references, under: server, at: time).isAccepted
+            $0.index.has(claims.evidence)
+                && $0.policy.evaluate(claims, references: $0.references, under: server, at: time).isAccepted
         }
     }
 
-    private static func measurements(in store: any PolicyStore) async throws -> [[UInt8]: [ValidityPeriod]] {
-        var names: [PolicyName] = []
-        try await eachPage({ try await store.references(after: $0, limit: 100) }) { stored in
-            names.append(stored.set.name)
-            return stored.set.name.text
-        }
+    private static func measurements(
+        in store: any PolicyStore, _ report: (String) -> Void
+    ) async throws -> [[UInt8]: [ValidityPeriod]] {
+        let names = try await all({ $0 }) { try await store.referenceNames(of: .measurement, after: $0, limit: $1) }
         var found: [[UInt8]: [ValidityPeriod]] = [:]
         for name in names {
-            guard let set = try await genuine({ try await store.references(name) })?.set else { continue }
-            guard set.kind == .measurement else { continue }
+            let read = try await usable(name, report) { try await store.referencesInForce($0) }
+            guard case .row(let set) = read, set.kind == .measurement else { continue }
             for value in set.values { found[value.bytes, default: []].append(value.period) }
         }
         return found
     }
 
-    /// A row that differs from the manifest counts as absent: it neither recognises a guest nor stops the others.
-    private static func genuine<Value>(_ read: () async throws -> Value?) async throws -> Value? {
-        do { return try await read() } catch is ManifestViolation { return nil }
-    }
-
-    private static func others(in store: any Store & PolicyStore) async throws -> Others {
+    private static func others(
+        in store: any Store & PolicyStore, _ report: (String) -> Void
+    ) async throws -> Others {
         var others = Others()
-        var names: [PolicyName] = []
-        try await eachPage({ try await store.policies(after: $0, limit: 100) }) { stored in
-            names.append(stored.policy.name)
-            return stored.policy.name.text
-        }
-        for name in names {
-            if let policy = try await genuine({ try await store.policyInForce(name) }) {
-                others.policies.append(policy)
+        for name in try await all({ $0 }, { try await store.policyNames(after: $0, limit: $1) }) {
+            switch try await usable(name, report, { try await store.policyInForce($0) }) {
+            case .row(let policy): others.policies.append(Candidate(policy))
+            case .unusable: others.hasUnusablePolicy = true
+            case .absent: break
             }
         }
-        try await eachPage({ try await store.workloads(after: $0, search: "/", limit: 100) }) { workload in
-            if case .snp(let measurement, _) = workload.launch, !workload.isDisabled {
-                others.registered.insert(measurement)
-            }
-            return workload.id.text
-        }
+        let registered = try await all(\.id) { try await store.measurements(after: $0, search: "/", limit: $1) }
+        others.registered = Set(registered.map(\.measurement))
         return others
     }
 
-    /// - Parameter use: receives each entry, and returns its name, after which the next page begins.
-    private static func eachPage<Entry>(
-        _ page: (_ after: String) async throws -> [Entry], _ use: (Entry) -> String
-    ) async throws {
-        var (after, count) = ("", 100)
-        while count == 100 {
-            let entries = try await page(after)
-            for entry in entries { after = use(entry) }
-            count = entries.count
+    private enum Read<Row> {
+        case row(Row)
+        case absent
+        /// Genuine, but of no use to this version.
+        case unusable
+    }
+
+    /// Reads a row. One that differs from the manifest counts as absent: it neither recognises a guest nor stops the
+    /// others. Nor does one that this version cannot use, which a later one may have written.
+    private static func usable<Row>(
+        _ name: String, _ report: (String) -> Void, _ read: (PolicyName) async throws -> Row?
+    ) async throws -> Read<Row> {
+        do {
+            let name = try UnusableRow.naming(name) { try PolicyName(name) }
+            return try await read(name).map { .row($0) } ?? .absent
+        } catch let violation as ManifestViolation {
+            report(violation.description)
+            return .absent
+        } catch let unusable as UnusableRow {
+            report(unusable.description)
+            return .unusable
         }
     }
-}
 
-/// Turns a refusal of a stored row into an ``UnusableRow``: its sentence is about the database, and not for the guest.
-private func naming<Value>(_ read: () async throws -> Value) async throws -> Value {
-    do { return try await read() } catch let refusal as Refusal { throw UnusableRow(reason: refusal.sentence) }
+    /// All entries, page by page.
+    ///
+    /// - Parameter name: an entry's name, after which the next page begins.
+    private static func all<Entry>(
+        _ name: (Entry) -> String, _ page: (_ after: String, _ limit: Int) async throws -> [Entry]
+    ) async throws -> [Entry] {
+        var all: [Entry] = []
+        while true {
+            let entries = try await page(all.last.map(name) ?? "", 100)
+            all += entries
+            if entries.count < 100 { return all }
+        }
+    }
 }
 
 /// A value that is read at most every ten seconds; concurrent callers share one read.
@@ -130,12 +158,22 @@ actor Remembered<Value: Sendable> {
     }
 }
 
-/// A stored row that cannot be used. For the log; the guest is told that the server is unavailable.
+/// A row that agrees with the manifest and that this version cannot use. For the log; the guest is told that the server
+/// is unavailable.
 public struct UnusableRow: Error, CustomStringConvertible {
     let reason: String
 
     public var description: String {
-        "A policy, a registration or reference values in the database cannot be used, set them again or remove them: "
-            + reason
+        "A policy or reference values in the database cannot be used: update this server if a later version wrote them; "
+            + "otherwise set them again or remove them: \(reason)"
+    }
+
+    /// Reads a row's contents.
+    ///
+    /// - Parameter row: names the row.
+    public static func naming<Value>(_ row: String, _ read: () throws -> Value) throws(UnusableRow) -> Value {
+        do { return try read() } catch {
+            throw UnusableRow(reason: "\(row): \((error as? Refusal)?.sentence ?? "\(error)")")
+        }
     }
 }

@@ -18,7 +18,12 @@ public protocol PolicyStore: Sendable {
     /// Policies ordered by name, those after `name`.
     func policies(after name: String, limit: Int) async throws -> [StoredPolicy]
 
+    /// Names of policies in order, those after `name`. A policy of a later version has a name too.
+    func policyNames(after name: String, limit: Int) async throws -> [String]
+
     /// A policy with the reference values that it names, read at one moment.
+    ///
+    /// - Throws: an ``UnusableRow`` when one of them agrees with the manifest and this version cannot use it.
     func policyInForce(_ name: PolicyName) async throws -> PolicyInForce?
 
     /// Writes sets of reference values, each new or in place of the one with its name, and an entry in the history of
@@ -42,8 +47,16 @@ public protocol PolicyStore: Sendable {
     /// A set with its values' provenance.
     func references(_ name: PolicyName) async throws -> StoredReferenceValues?
 
+    /// A set without its values' provenance, as decisions use it.
+    ///
+    /// - Throws: an ``UnusableRow`` as ``policyInForce(_:)`` does.
+    func referencesInForce(_ name: PolicyName) async throws -> ReferenceValueSet?
+
     /// Sets ordered by name, those after `name`, without provenance.
     func references(after name: String, limit: Int) async throws -> [StoredReferenceValues]
+
+    /// Names of sets of a kind in order, those after `name`.
+    func referenceNames(of kind: ReferenceValueSet.Kind, after name: String, limit: Int) async throws -> [String]
 }
 
 /// The version (ETag) of a policy or a set of reference values: a number that counts up with each change of any of them

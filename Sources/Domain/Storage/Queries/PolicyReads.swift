@@ -25,28 +25,53 @@ extension ReadingStore {
             ) { try StoredPolicy(row: $0) })
     }
 
+    public func policyNames(after name: String, limit: Int) async throws -> [String] {
+        try await rows(
+            Read(
+                "SELECT name FROM policies WHERE name > ?1 ORDER BY name LIMIT ?2",
+                [.text(name), .integer(limit)], .scan
+            ) { try $0.text(0) })
+    }
+
     public func policyInForce(_ name: PolicyName) async throws -> PolicyInForce? {
-        try await genuine {
+        let found: [PolicyReads.RowInForce]? = try await genuine {
             // One statement sees one state of the database.
             let rows = try await self.rows(PolicyReads.inForce(name))
-            guard let first = rows.first else { return nil }
-            var references: ReferenceValues = [:]
-            var entries = [ManifestEntry(name, rules: first.rules, revision: first.revision)]
-            var revisions: [Revision] = []
-            for columns in rows.compactMap(\.references) {
-                let set = try ReferenceValueSet(columns)
-                references[set.name] = set
-                entries.append(ManifestEntry(columns))
-                revisions.append(Revision(columns.revision))
+            return rows.first.map { first in
+                ManifestedRow(
+                    value: rows,
+                    entries: [first.entry(of: name)] + rows.compactMap(\.references).map { ManifestEntry($0) },
+                    seal: first.seal)
             }
-            let policy = try self.rules.policy(first.rules)
-            // The rules decide which sets a policy names; the table `policy_references` only finds them.
-            guard Set(references.keys) == Set(policy.referenceNames) else { throw ManifestViolation.row(entries[0]) }
-            return ManifestedRow(
-                value: PolicyInForce(
-                    policy: policy, references: references,
-                    stamp: PolicyInForce.Stamp(policy: Revision(first.revision), references: revisions)),
-                entries: entries, seal: first.seal)
+        }
+        guard let found, let first = found.first else { return nil }
+        let columns = found.compactMap(\.references)
+        let (policy, sets) = try UnusableRow.naming("the policy \(name)") {
+            (try rules.policy(first.rules), try columns.map { try ReferenceValueSet($0) })
+        }
+        // The rules decide which sets a policy names; the table `policy_references` only finds them.
+        guard Set(sets.map(\.name)) == Set(policy.referenceNames) else {
+            throw ManifestViolation.row(first.entry(of: name))
+        }
+        return PolicyInForce(
+            policy: policy, references: Dictionary(sets.map { ($0.name, $0) }) { $1 },
+            stamp: PolicyInForce.Stamp(
+                policy: Revision(first.revision), references: columns.map { Revision($0.revision) }))
+    }
+
+    public func referencesInForce(_ name: PolicyName) async throws -> ReferenceValueSet? {
+        let columns = try await genuine(
+            Read(
+                """
+                SELECT \(ReferenceColumns.list), \(SealColumns.columns)
+                FROM reference_values \(SealColumns.join) WHERE name = ?1
+                """, [.text(name.text)]
+            ) { row in
+                let columns = try ReferenceColumns(row, from: 0)
+                return try row.deciding(columns, ManifestEntry(columns), seal: 7)
+            })
+        return try columns.map { columns in
+            try UnusableRow.naming("the reference values \(name)") { try ReferenceValueSet(columns) }
         }
     }
 
@@ -89,6 +114,16 @@ extension ReadingStore {
                 [.text(name), .integer(limit)], .scan
             ) { try StoredReferenceValues(row: $0) })
     }
+
+    public func referenceNames(
+        of kind: ReferenceValueSet.Kind, after name: String, limit: Int
+    ) async throws -> [String] {
+        try await rows(
+            Read(
+                "SELECT name FROM reference_values WHERE name > ?1 AND kind = ?2 ORDER BY name LIMIT ?3",
+                [.text(name), .text(kind.rawValue), .integer(limit)], .scan
+            ) { try $0.text(0) })
+    }
 }
 
 enum PolicyReads {
@@ -97,6 +132,8 @@ enum PolicyReads {
         let revision: Int64
         let references: ReferenceColumns?
         let seal: ManifestSeal?
+
+        func entry(of policy: PolicyName) -> ManifestEntry { ManifestEntry(policy, rules: rules, revision: revision) }
     }
 
     /// A policy's row, once for each set of reference values that it names.

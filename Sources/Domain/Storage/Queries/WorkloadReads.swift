@@ -21,6 +21,18 @@ extension ReadingStore {
             ) { try Workload(row: $0) })
     }
 
+    public func measurements(
+        after id: String, search: String, limit: Int
+    ) async throws -> [(id: String, measurement: [UInt8])] {
+        try await rows(
+            Read(
+                """
+                SELECT id, digest FROM workloads
+                WHERE id > ?1 AND instr(id, ?2) > 0 AND tee = 'snp' AND disabled = 0 ORDER BY id LIMIT ?3
+                """, [.text(id), .text(search), .integer(limit)], .scan
+            ) { (try $0.text(0), try $0.bytes(1)) })
+    }
+
     public func grant(session id: [UInt8], at time: Date) async throws -> Grant? {
         try await genuine(
             Read(WorkloadReads.grant, [.bytes(id), .time(time)]) { row in
