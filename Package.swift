@@ -204,7 +204,7 @@ let testTargets: [Target] = [
         "Domain", "BrokerTests",
         [
             "Broker", "BrokerSupport", "Bytes", "Concurrency", "Crypto", "Evidence", "EvidenceSupport",
-            "InMemoryTracing", "PostgreSQL", "SimulatedHardware", "Storage", "TestSupport", "Tracing",
+            "InMemoryTracing", "PostgreSQL", "SQLite", "SimulatedHardware", "Storage", "TestSupport", "Tracing",
         ]),
     tests(
         "Domain", "StorageTests",

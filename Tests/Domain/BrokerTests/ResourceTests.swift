@@ -5,11 +5,12 @@ import Crypto
 import Evidence
 import EvidenceSupport
 import Foundation
+import SQLite
 import SimulatedHardware
-import Storage
 import Testing
 
 @testable import Broker
+@testable import Storage
 
 /// Says what it was told to say, and remembers what it was asked.
 private final class StandInAgent: PolicyAgent {
@@ -290,6 +291,36 @@ struct ResourceTests {
         #expect(agent.questions.withLock { $0.first }?.path == ["default", "key", "1"])
     }
 
+    @Test("A chip that is denied between decision and record gets nothing, and the trail has no release after it")
+    func deniedMeanwhile() async throws {
+        try await put("sesame", policy("app"))
+        let app = try WorkloadID("app")
+        try await broker.register(Simulated.registration("app"))
+        let challenge = try await broker.challenge(.workload(app, .snp))
+        try await broker.attest(try Simulated.guest("app").answer(challenge.nonce), session: [challenge.session])
+        let chip = Endorser(chip: try Simulated.snp.chipID)
+        for release in [
+            {
+                _ = try await broker.releaseResource(path, to: .attested(guest), stating: { [] }) { _, _ in
+                    try bench.store.denyAtOnce(chip)
+                }
+            },
+            {
+                _ = try await broker.release("app", session: [challenge.session]) { _, _ in
+                    try bench.store.denyAtOnce(chip)
+                }
+            },
+        ] as [() async throws -> Void] {
+            let refused = await refusal { try await release() }
+            #expect(refused?.code == .evidenceRefused && refused?.sentence.contains("[snp.denied]") == true)
+            try await broker.allow(chip, by: .server)
+        }
+        let released = try await bench.store.trail().filter {
+            ($0["action"] ?? "").hasSuffix(".release") && $0["outcome"] == "done"
+        }
+        #expect(released.isEmpty)
+    }
+
     @Test("A policy that becomes stricter between decision and record counts", arguments: ["policy", "reference"])
     func stricterMeanwhile(_ what: String) async throws {
         let name = try PolicyName("web")
@@ -307,7 +338,9 @@ struct ResourceTests {
         let before = try #require(try await store.policyInForce(try PolicyName("app")))
         if what == "reference" { try await set("another image") } else { try await policy("app", for: "another image") }
         let outcome = try await store.record(
-            ResourceRelease(.resource(found.resource, policy: before.stamp), to: .attested(guest.id)),
+            ResourceRelease(
+                .resource(found.resource, policy: before.stamp), to: .attested(guest.id),
+                denyListState: store.denyListState),
             at: bench.clock.withLock { $0 }, recording: AuditRecord(.releaseResource, by: .guest, at: Date()))
         #expect(outcome == .changed)
         #expect(await code { _ = try await take() } == .policyRefused)
@@ -571,5 +604,19 @@ struct ResourcePathTests {
         ])
     func others(_ text: String) {
         #expect(throws: Refusal.self) { try ResourcePath(text) }
+    }
+}
+
+extension SQLiteStore {
+    /// Denies a chip, on the caller's thread.
+    fileprivate func denyAtOnce(_ endorser: Endorser) throws {
+        let denial = Denial(endorser, reason: "leaked", actor: "server", time: Date(timeIntervalSince1970: 0))
+        try writer.write { database in
+            let change = SQLiteChange(database: database, manifest: manifest, states: Lock(0))
+            try change.execute(
+                "INSERT INTO denials (name, reason, actor, denied) VALUES (?1, ?2, ?3, ?4)",
+                [.text(endorser.name), .text(denial.reason), .text(denial.actor), .time(denial.time)])
+            try change.list([ManifestEntry(denial)])
+        }
     }
 }

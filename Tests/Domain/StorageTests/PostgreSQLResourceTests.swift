@@ -11,6 +11,7 @@ import Testing
 @Suite("Guests, resources and policies of stores that share a PostgreSQL database")
 struct PostgreSQLResourceTests {
     private let now = Date(timeIntervalSince1970: 1_760_000_000)
+    private let chip = Endorser(chip: [UInt8](repeating: 0xC0, count: 64))
 
     /// Two stores on one database.
     private struct Pair: Sendable {
@@ -79,8 +80,11 @@ struct PostgreSQLResourceTests {
         guard let resource = try await store.resource(pair.path), let name = resource.policy, !resource.isDisabled,
             let policy = try await store.policyInForce(name)
         else { return .changed }
+        let state = store.denyListState
+        guard !store.denies(chip) else { return .changed }
         return try await store.record(
-            ResourceRelease(.resource(resource, policy: policy.stamp), to: .attested(guest(id).id)), at: now,
+            ResourceRelease(
+                .resource(resource, policy: policy.stamp), to: .attested(guest(id).id), denyListState: state), at: now,
             recording: record(
                 .releaseResource,
                 [
@@ -123,6 +127,29 @@ struct PostgreSQLResourceTests {
             releases += 1
             if let current { #expect(value == current) } else { #expect(seen.insert(value).inserted) }
             current = value
+        }
+        #expect(releases > 0)
+    }
+
+    @Test("No release that was decided before a denial has a record after it, on either of two servers")
+    func denied() async throws {
+        let pair = try await Pair()
+        try await fill(pair)
+        try await race(pair, rounds: 30) { _ in
+            try await pair.stores[1].deny(
+                Denial(chip, reason: "leaked", actor: "server", time: now), recording: record(.denyEndorser))
+            _ = try await pair.stores[1].allow(chip, recording: record(.allowEndorser))
+        }
+        var (isDenied, releases) = (false, 0)
+        for record in try await pair.stores[0].trail() {
+            switch record["action"] {
+            case "endorsement.deny": isDenied = true
+            case "endorsement.allow": isDenied = false
+            case "resource.release":
+                releases += 1
+                #expect(!isDenied)
+            default: break
+            }
         }
         #expect(releases > 0)
     }

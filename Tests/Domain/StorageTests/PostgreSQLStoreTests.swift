@@ -363,7 +363,8 @@ extension PostgreSQLStore {
             row: session.workload ?? 0, id: try WorkloadID("app"),
             launch: .snp(measurement: Simulated.measurement("app"), policy: .unstated), configuration: "",
             registered: time)
-        let release = ResourceRelease(.workload(workload, policy: nil), to: .attested(session.id))
+        let release = ResourceRelease(
+            .workload(workload, policy: nil), to: .attested(session.id), denyListState: denyListState)
         return try await self.record(release, at: time, recording: record) == .done
     }
 }

@@ -217,7 +217,8 @@ struct ResourceStoreTests {
         {
             try await place.store.record(
                 ResourceRelease(
-                    .resource(resource, policy: stamp), to: .attested(Array(repeating: guest, count: 16))),
+                    .resource(resource, policy: stamp), to: .attested(Array(repeating: guest, count: 16)),
+                    denyListState: place.store.denyListState),
                 at: place.now.addingTimeInterval(seconds), recording: place.record(.releaseResource))
         }
         #expect(try await release(resource) == .done)
@@ -282,6 +283,61 @@ struct ResourceStoreTests {
     }
 
     @Test(
+        "A release that was decided before a denial is decided anew, and other changes do not hold it up",
+        arguments: TestedStore.allCases)
+    func denied(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        let store = place.store
+        #expect(try await place.insert(place.guest(1)))
+        let name = try PolicyName("p")
+        var policy = Policy(name: name)
+        policy.acceptsAnyMeasurement = true
+        _ = try await store.set(policy, document: "", expecting: nil, at: place.now) { _ in place.record(.setPolicy) }
+        let resource = try await place.done(place.put(1, policy: .named(name)))
+        let stamp = try #require(try await store.policyInForce(name)).stamp
+        _ = try await place.register("app")
+        let workload = try #require(try await store.workload(WorkloadID("app")))
+        let session = try await place.session(2, of: "app")
+        #expect(try await store.insert(session))
+        let foreign = StoredForeignGuest(
+            id: Array(repeating: 3, count: 16), issuer: "https://a.example", tee: "snp", chip: "c0ffee",
+            issued: place.now, expires: place.now.addingTimeInterval(600))
+        func releases(_ state: Int64) async throws -> Set<ResourceReleaseOutcome> {
+            let resource = ResourceRelease.Source.resource(resource, policy: stamp)
+            var outcomes: Set<ResourceReleaseOutcome> = []
+            for release in [
+                ResourceRelease(resource, to: .attested(Array(repeating: 1, count: 16)), denyListState: state),
+                ResourceRelease(.workload(workload, policy: nil), to: .attested(session.id), denyListState: state),
+                ResourceRelease(resource, to: .foreign(foreign), denyListState: state),
+            ] {
+                outcomes.insert(
+                    try await store.record(release, at: place.now, recording: place.record(.releaseResource)))
+            }
+            return outcomes
+        }
+        /// Reads a row that decides, as each request does.
+        func state() async throws -> Int64 {
+            _ = try await store.resource(place.path)
+            return store.denyListState
+        }
+        let chip = Endorser(chip: [UInt8](repeating: 0xC0, count: 64))
+        var decided = try await state()
+        _ = try await place.register("another")
+        #expect(try await releases(decided) == [.done])
+        try await store.deny(
+            Denial(chip, reason: "leaked", actor: "server", time: place.now), recording: place.record(.denyEndorser))
+        let head = try await store.auditHead()
+        #expect(try await releases(decided) == [.changed])
+        #expect(try await store.auditHead() == head, "nothing is recorded")
+        decided = try await state()
+        #expect(store.denies(chip))
+        #expect(try await releases(decided) == [.done], "of guests that do not depend on it")
+        #expect(try await store.allow(chip, recording: place.record(.allowEndorser)))
+        #expect(try await releases(decided) == [.changed])
+        #expect(try await releases(try await state()) == [.done])
+    }
+
+    @Test(
         "Another verifier's guest is listed from its first release on, and none of its tokens counts once it is ended; A2",
         arguments: TestedStore.allCases)
     func foreignGuests(_ kind: TestedStore) async throws {
@@ -302,7 +358,9 @@ struct ResourceStoreTests {
                 id: Array(repeating: id, count: 16), issuer: issuer, tee: "snp", chip: "c0ffee", issued: time,
                 expires: time.addingTimeInterval(600))
             return try await place.store.record(
-                ResourceRelease(.resource(resource, policy: stamp), to: .foreign(guest)), at: time,
+                ResourceRelease(
+                    .resource(resource, policy: stamp), to: .foreign(guest), denyListState: place.store.denyListState),
+                at: time,
                 recording: place.record(.releaseResource))
         }
         func listed(_ selection: SessionSelection = .all, after seconds: Double = 60) async throws -> [OpenSession] {
@@ -384,7 +442,9 @@ struct ResourceStoreTests {
         #expect(found.sealed == Sealed(bytes: [7], masterKey: "k"))
         func release() async throws -> ResourceReleaseOutcome {
             try await place.store.record(
-                ResourceRelease(.workload(found.workload, policy: nil), to: .attested(guest.id)), at: place.now,
+                ResourceRelease(
+                    .workload(found.workload, policy: nil), to: .attested(guest.id),
+                    denyListState: place.store.denyListState), at: place.now,
                 recording: place.record(.releaseResource))
         }
         #expect(try await release() == .done)
@@ -423,7 +483,9 @@ struct ResourceStoreTests {
         #expect(try await place.store.insert(session))
         func release(_ stamp: PolicyInForce.Stamp) async throws -> ResourceReleaseOutcome {
             try await place.store.record(
-                ResourceRelease(.workload(workload, policy: stamp), to: .attested(session.id)), at: place.now,
+                ResourceRelease(
+                    .workload(workload, policy: stamp), to: .attested(session.id),
+                    denyListState: place.store.denyListState), at: place.now,
                 recording: place.record(.releaseSecret))
         }
         #expect(try await release(old) == .done)

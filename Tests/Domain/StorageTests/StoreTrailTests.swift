@@ -110,7 +110,9 @@ struct StoreTrailTests {
         let workload = try #require(try await store.workload(id))
         func release() async throws -> Bool {
             try await store.record(
-                ResourceRelease(.workload(workload, policy: nil), to: .attested(first.id)), at: now,
+                ResourceRelease(
+                    .workload(workload, policy: nil), to: .attested(first.id), denyListState: store.denyListState),
+                at: now,
                 recording: AuditRecord(.releaseSecret, by: .guest, at: now)) == .done
         }
         func set(_ isDisabled: Bool) async throws -> ChangeOutcome {

@@ -55,6 +55,10 @@ public protocol DenialStore: Sendable {
 
     /// A digest of all denials in memory, 8 bytes.
     var denyListMark: [UInt8] { get }
+
+    /// The state of the manifest that ``denies(_:)`` answers by, or a later one: read before, it lets a release be
+    /// recorded only if no denial was made since.
+    var denyListState: Int64 { get }
 }
 
 extension Broker {

@@ -245,6 +245,9 @@ public final class Manifest: Sendable {
         return known.withLock { $0.denials.contains(name) }
     }
 
+    /// The state of the known list.
+    public var state: Int64 { known.withLock { $0.state } }
+
     /// Identifies the set of all denials in the list, 8 bytes.
     public var denialMark: [UInt8] { known.withLock { $0.denialMark } }
 

@@ -36,6 +36,7 @@ extension Broker {
             let time = now()
             guard time < reader.expires else { throw refused(path, reader, nil, .guestEnded) }
             let offer = try await offer(path, to: reader, stating: claims, at: time)
+            let denyListState = store.denyListState
             // Last, so that the deny list is as new as all reads and the agent's answer.
             if let verdict = try await denial(among: reader.claims.evidence.endorsers, decidedBy: offer.policy?.policy)
             {
@@ -43,7 +44,7 @@ extension Broker {
                 throw try await refused(path, reader, verdict, refusal, offer.decision, at: time)
             }
             let wrapped = try wrap(offer.secret, reader.key)
-            let release = ResourceRelease(offer.source, to: reader.stored)
+            let release = ResourceRelease(offer.source, to: reader.stored, denyListState: denyListState)
             // The session may have ended while an agent answered.
             let end = now()
             guard end < reader.expires else { throw refused(path, reader, nil, .guestEnded) }

@@ -36,7 +36,8 @@ public protocol ResourceStore: Sendable {
     /// A workload with its sealed secret.
     func sealedSecret(of id: WorkloadID) async throws -> StoredSecret?
 
-    /// Writes the record of a release, if the rows it was decided on are unchanged.
+    /// Writes the record of a release, if the rows it was decided on, and the denials, are unchanged. In the trail the
+    /// record then stands before each later denial.
     func record(_ release: ResourceRelease, at time: Date, recording record: AuditRecord) async throws
         -> ResourceReleaseOutcome
 }
@@ -135,10 +136,13 @@ public struct ResourceRelease: Sendable, Hashable {
     }
 
     public let reader: Reader
+    /// ``DenialStore/denyListState`` from before the endorsers were compared with the denials.
+    public let denyListState: Int64
 
-    public init(_ source: Source, to reader: Reader) {
+    public init(_ source: Source, to reader: Reader, denyListState: Int64) {
         self.source = source
         self.reader = reader
+        self.denyListState = denyListState
     }
 }
 
@@ -168,7 +172,7 @@ public enum ResourceReleaseOutcome: Sendable, Hashable {
     case done
     /// The guest's session has ended, or its token is barred.
     case ended
-    /// The resource, its policy or the workload has changed: decide again.
+    /// The resource, its policy, the workload or the denials have changed: decide again.
     case changed
 }
 

@@ -35,13 +35,15 @@ extension Broker {
                     challenge,
                     Refusal(.rateLimited, "This session has asked for its key too often: wait.", retryAfter: seconds))
             }
+            let denyListState = store.denyListState
             let policy = try await judge(grant, asking: key)
             let wrapped = try self.wrap(
                 try await keys.open(grant.secret.sealed, for: workload.subject), for: grant, by: wrap)
             let time = now()
             if let claims = grant.session.guest?.claims, !stillLetsIn(claims, policy, at: time) { continue }
             let record = record(of: grant, policy, at: time)
-            let release = ResourceRelease(.workload(workload, policy: policy?.stamp), to: .attested(challenge.id))
+            let release = ResourceRelease(
+                .workload(workload, policy: policy?.stamp), to: .attested(challenge.id), denyListState: denyListState)
             switch try await store.record(release, at: time, recording: record) {
             case .done:
                 report(

@@ -4,14 +4,17 @@ import PostgreSQL
 
 /// The rows that a release was decided on are read again in the statement that records it, and locked (`FOR SHARE`)
 /// until the commit: the resource, its policy, the reference values that it names, the guest. A change of one of them
-/// and the release wait for each other; so the trail has both in the order in which they took effect.
+/// and the release wait for each other; so the trail has both in the order in which they took effect. A denial and a
+/// release wait for each other at the trail's head: see ``PipelinedWrite``.
 extension PostgreSQLStore {
     public func record(
         _ release: ResourceRelease, at time: Date, recording record: AuditRecord
     ) async throws -> ResourceReleaseOutcome {
         guard let (query, order) = Self.query(release, at: time) else { return .changed }
-        if try await write(query, orderedBy: order, recording: [record]) { return .done }
-        // Nothing was written: find out why.
+        let isDone = try await write(
+            query, orderedBy: order, recording: [record], ifDenialsAreOf: release.denyListState)
+        if isDone { return .done }
+        // Nothing was recorded: find out why.
         switch release.reader {
         case .attested(let guest):
             return try await first(SessionReads.isOpen(guest, at: time)) == nil ? .ended : .changed

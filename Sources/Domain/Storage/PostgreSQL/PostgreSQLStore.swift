@@ -108,13 +108,19 @@ public final class PostgreSQLStore: Sendable {
 
     /// A guest's write: see ``PipelinedWrite``.
     ///
+    /// - Parameter denyListState: the state of the manifest since which no denial may have changed; `nil` for any.
     /// - Returns: whether it changed something.
-    func write(_ query: Query?, orderedBy order: [UInt8] = [], recording records: [AuditRecord]) async throws -> Bool {
+    func write(
+        _ query: Query?, orderedBy order: [UInt8] = [], recording records: [AuditRecord],
+        ifDenialsAreOf denyListState: Int64? = nil
+    ) async throws -> Bool {
         let records = records.map(\.canonical)
         return try await traced("kbs.store.write") { _ in
             try await withCheckedThrowingContinuation { continuation in
                 let request = Request(continuation, deadline: .now + configuration.timeout)
-                guests.add(PipelinedWrite(query: query, records: records, order: order, answer: request))
+                guests.add(
+                    PipelinedWrite(
+                        query: query, records: records, order: order, denyListState: denyListState, answer: request))
             }
         }
     }

@@ -32,6 +32,8 @@ extension ReadingStore {
     }
 
     public var denyListMark: [UInt8] { manifest?.denialMark ?? [] }
+
+    public var denyListState: Int64 { manifest?.state ?? 0 }
 }
 
 extension ReadingStore {
@@ -73,6 +75,19 @@ enum DenialReads {
         guard let endorser = Endorser(name: try row.text(0)) else { return nil }
         return ManifestEntry(try Denial(endorser, row, from: 1))
     }
+
+    /// The state in which denials were changed last, if that was after a given one.
+    static func lastChange(after state: Int64) -> Read<Int64> {
+        Read(lastChange, [.integer(state)]) { try $0.integer(0) }
+    }
+
+    /// By state: hardly any line is that late, and SQLite would go through all denials.
+    private static let lastChange = SQLText(
+        sqlite: "SELECT state FROM manifest INDEXED BY manifest_by_state \(isLater)",
+        postgreSQL: SQLText("SELECT state FROM manifest \(isLater)").postgreSQL)
+    private static let isLater = """
+        WHERE state > ?1 AND kind = '\(ManifestEntry.Kind.denial.rawValue)' ORDER BY state DESC LIMIT 1
+        """
 
     /// Whether the manifest's table has a denial. Not proven: the line may be an attacker's; its removal is sealed all
     /// the same.

@@ -10,6 +10,9 @@ extension SQLiteStore {
             if case .attested(let guest) = release.reader {
                 guard try database.first(SessionReads.isOpen(guest, at: time)) != nil else { return .ended }
             }
+            guard try database.first(DenialReads.lastChange(after: release.denyListState)) == nil else {
+                return .changed
+            }
             switch release.source {
             case .resource(let resource, let stamp):
                 guard let policy = resource.policy,
