@@ -401,14 +401,36 @@ struct ResourceTests {
             return try await bench.store.attempts(AttemptSelection(workload: path.text), before: .max, limit: 1)
                 .first?.verdict?.failures.map(\.check)
         }
+        // As the protocol of workloads names the checks: there is no policy.
         try await register("another image", .unstated)
-        #expect(try await failures() == ["policy.measurement"])
+        #expect(try await failures() == ["snp.measurement"])
         try await register("app", .reservedOne)
-        #expect(try await failures() == ["policy.permissions"])
+        #expect(try await failures() == ["snp.policy"])
         try await register("app", [.unstated, .singleSocket])
-        #expect(try await failures() == ["policy.restrictions"])
+        #expect(try await failures() == ["snp.policy"])
         try await register("app", GuestPolicy(rawValue: GuestPolicy.unstated.rawValue | 0x0137))
-        #expect(try await failures() == ["policy.restrictions"])
+        #expect(try await failures() == ["snp.policy"])
+        let advice = try await bench.store.attempts(AttemptSelection(workload: path.text), before: .max, limit: 1)
+            .first?.verdict?.failures.first?.advice
+        #expect(advice?.contains("register this one") == true && advice?.contains("policy registration") == false)
+    }
+
+    @Test("A guest without hardware gets no secret of a workload whose measurement is registered")
+    func sampleForWorkload() async throws {
+        var settings = AppraisalPolicy()
+        settings.allowsSample = true
+        let broker = try bench.broker(settings)
+        try await broker.register(
+            Registration(
+                id: WorkloadID(path.text), launch: .snp(measurement: Simulated.measurement("app"), policy: .unstated),
+                configuration: "", secret: Secret(Array("passphrase".utf8))))
+        let challenge = try await broker.challenge(.guest(.sample))
+        let sample = try await broker.attestGuest(
+            PlainGuest("app").sample(challenge), session: [challenge.session]
+        ) { _ in "" }
+        #expect(await code { _ = try await take(to: .attested(sample), from: broker) } == .policyRefused)
+        let record = try #require(try await bench.store.trail().last)
+        #expect(record["reason"] == "the workload is registered for snp, the guest is sample")
     }
 
     @Test("An SEV workload's secret goes to no such guest")

@@ -113,8 +113,7 @@ extension Broker {
             decision: decision.merging(["version": "\(resource.current.number)"]) { $1 })
     }
 
-    /// Offers a workload's secret as a resource. Its policy is the named one, or one made from its registered
-    /// measurement.
+    /// Offers a workload's secret as a resource, to guests that its policy or its registration accepts.
     private func offer(
         _ found: StoredSecret, at path: ResourcePath, to reader: ResourceReader, stating claims: () throws -> [UInt8],
         at time: Date
@@ -123,10 +122,10 @@ extension Broker {
         guard !workload.isDisabled else {
             throw try await refused(path, reader, nil, .disabled(workload.id), at: time)
         }
-        if case .sev = workload.launch {
-            throw try await refused(
-                path, reader, nil, .policyRefused(path),
-                ["reason": "the workload is registered for SEV, whose guests speak another protocol"], at: time)
+        guard workload.launch.takes(.evidence(reader.claims.tee)) else {
+            let reason =
+                "the workload is registered for \(workload.launch.technology), the guest is \(reader.claims.tee)"
+            throw try await refused(path, reader, nil, .policyRefused(path), ["reason": reason], at: time)
         }
         var decision = ["workload": workload.id.text]
         // A registration names no issuers, so only guests that attested here get a workload's secret.
@@ -138,17 +137,16 @@ extension Broker {
                 }, at: time)
         }
         let (verdict, named): (Verdict, PolicyInForce?)
-        switch try await rules(for: workload) {
+        let own = try await rules(for: workload)
+        switch own {
         case .policy(let policy):
             decision.merge(policy.inTrail) { $1 }
             verdict = try await policy.decide(on: reader.claims, under: self.policy, at: time, asking: agent) {
                 AgentInput(claims: try claims(), path: [path.repository, path.type, path.tag])
             }
             named = policy
-        case .registration(let measurement, let registered):
-            let policy = try Policy(registering: measurement, registered)
-            verdict = policy.evaluate(reader.claims, references: [:], under: self.policy, at: time)
-                .holding(to: self.policy.requirements(on: reader.claims.evidence, at: time))
+        case .registration:
+            verdict = expectations(of: reader.claims.tee, own).verdict(on: reader.claims.evidence, at: time)
             named = nil
         case .none: throw try await refused(path, reader, nil, .policyRefused(path), decision, at: time)
         }
@@ -217,14 +215,6 @@ extension ResourceReader {
                     id: id, issuer: guest.issuer.text, tee: claims.tee.rawValue, chip: chip, issued: guest.issued,
                     expires: guest.expires))
         }
-    }
-}
-
-extension Policy {
-    /// The policy that a registration amounts to.
-    fileprivate init(registering measurement: [UInt8], _ policy: GuestPolicy) throws {
-        self.init(name: try PolicyName("registration"))
-        rules[.snp] = .registration(measurement: measurement, policy: policy)
     }
 }
 
