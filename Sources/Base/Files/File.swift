@@ -26,9 +26,11 @@ public enum File {
     /// Makes a new file, durably.
     ///
     /// - Throws: ``FileError``; with `EEXIST` when the path exists.
-    public static func make(_ path: String, _ contents: [UInt8] = [], mode: UInt32 = 0o600) throws(FileError) {
+    public static func make(
+        _ path: String, _ contents: [UInt8] = [], mode: UInt32 = 0o600, owner: OpenFile.Owner = .process
+    ) throws(FileError) {
         do {
-            let file = try OpenFile(path, .make(mode: mode))
+            let file = try OpenFile(path, .make(mode: mode, owner: owner))
             try file.write(contents)
             try file.synchronize()
             try Folder.synchronize(of: path)
@@ -40,9 +42,11 @@ public enum File {
     }
 
     /// Makes a new file with another's contents, durably.
-    public static func copy(_ path: String, to name: String, mode: UInt32 = 0o600) throws(FileError) {
+    public static func copy(
+        _ path: String, to name: String, mode: UInt32 = 0o600, owner: OpenFile.Owner = .process
+    ) throws(FileError) {
         let source = try OpenFile(path, .readRegular)
-        try make(name, mode: mode)
+        try make(name, mode: mode, owner: owner)
         let target = try OpenFile(name, .write)
         while true {
             var chunk = try source.read(next: 1 << 20)
@@ -56,18 +60,30 @@ public enum File {
     /// Replaces or makes a file atomically: at every moment, also after a power failure, it is the whole old or new one. A
     /// link is replaced, not followed.
     ///
-    /// - Throws: ``FileError``; with `EBUSY` while another process does the same.
-    public static func replace(_ path: String, with contents: [UInt8], mode: UInt32 = 0o600) throws(FileError) {
-        try replace(path, mode: mode) { file throws(FileError) in try file.write(contents) }
+    /// The new file has the replaced one's owner and group, and its permissions if those are closed to others: a
+    /// command of root's must not take a file away from the user, or the group, that reads it.
+    ///
+    /// - Parameters:
+    ///   - mode: of a file that replaces none, or one that is open to others.
+    ///   - owner: of a file that replaces none.
+    /// - Throws: ``FileError``; with `EBUSY` while another process does the same. The old file is unchanged then.
+    public static func replace(
+        _ path: String, with contents: [UInt8], mode: UInt32 = 0o600, owner: OpenFile.Owner = .process
+    ) throws(FileError) {
+        try replace(path, mode: mode, owner: owner) { file throws(FileError) in try file.write(contents) }
     }
 
     /// - Parameter body: writes the contents.
     public static func replace(
-        _ path: String, mode: UInt32 = 0o600, _ body: (borrowing OpenFile) throws(FileError) -> Void
+        _ path: String, mode: UInt32 = 0o600, owner: OpenFile.Owner = .process,
+        _ body: (borrowing OpenFile) throws(FileError) -> Void
     ) throws(FileError) {
         if FileStatus.of(path)?.kind == .folder { throw FileError(path, .write, EISDIR) }
-        let draft = try Draft(path, mode)
+        let draft = try Draft(path, mode, owner)
         do {
+            if let old = FileStatus.of(path, followingLinks: false), old.kind == .file {
+                try draft.file.takeOver(old, of: path)
+            }
             try body(draft.file)
             try draft.file.synchronize()
             try move(draft.file.path, to: path)
@@ -120,11 +136,11 @@ private struct Draft: ~Copyable {
     let file: OpenFile
 
     /// Removes the draft of a killed process, which is not locked.
-    init(_ path: String, _ mode: UInt32) throws(FileError) {
+    init(_ path: String, _ mode: UInt32, _ owner: OpenFile.Owner) throws(FileError) {
         let name = path + ".draft"
         for _ in 0..<16 {
             do {
-                let file = try OpenFile(name, .make(mode: mode))
+                let file = try OpenFile(name, .make(mode: mode, owner: owner))
                 // Before the lock, another process may have removed it as a leftover.
                 if try file.lock(.exclusive, waiting: false),
                     FileStatus.of(name)?.identity == (try file.status().identity)

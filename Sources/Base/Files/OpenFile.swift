@@ -13,12 +13,20 @@ public struct OpenFile: ~Copyable, Sendable {
         case overwrite(mode: UInt32)
         /// An existing file, to read and write.
         case update
-        /// To read and write; made with this mode (less the umask) if missing.
+        /// To read and write; made with this mode (less the umask) for ``Owner/folders`` if missing.
         case updateOrMake(mode: UInt32)
         /// A new file with exactly this mode, to read and write. Fails when the path exists, also as a dangling link.
-        case make(mode: UInt32)
+        case make(mode: UInt32, owner: Owner = .process)
         /// A folder, to lock or flush it.
         case folder
+    }
+
+    /// The owner of a new file.
+    public enum Owner: Hashable, Sendable {
+        case process
+        /// For a process of root, its folder's owner: a server that runs as a user of its own can then use a file that
+        /// an operator's command makes beside its others.
+        case folders
     }
 
     public let path: String
@@ -31,6 +39,12 @@ public struct OpenFile: ~Copyable, Sendable {
         self.path = path
         number = -1
         let (flags, mode, action) = Self.flags(access)
+        // Only a file that is certainly new is given away: an existing one may be a link that the folder's owner has set.
+        if case .updateOrMake = access, let new = try? Self.open(path, flags | O_EXCL | O_NOFOLLOW, mode, action) {
+            number = new
+            giveToFoldersOwner()
+            return
+        }
         number = try Self.open(path, flags, mode, action)
         switch access {
         case .read, .readRegular:
@@ -40,7 +54,8 @@ public struct OpenFile: ~Copyable, Sendable {
                 throw FileError(
                     path: path, code: EINVAL, description: "\(path) cannot be read: it is not a regular file")
             }
-        case .make(let mode):
+        case .make(let mode, let owner):
+            if owner == .folders { giveToFoldersOwner() }
             // Restores the bits removed by the umask.
             guard fchmod(number, mode) == 0 else { throw FileError(path, action, errno) }
         case .write, .overwrite, .update, .updateOrMake, .folder: break
@@ -58,9 +73,37 @@ public struct OpenFile: ~Copyable, Sendable {
         case .overwrite(let mode): (O_WRONLY | O_CREAT | O_TRUNC, mode, .open(reading: false, writing: true))
         case .update: (O_RDWR, 0, .open(reading: true, writing: true))
         case .updateOrMake(let mode): (O_RDWR | O_CREAT, mode, .open(reading: true, writing: true))
-        case .make(let mode): (O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode, .make)
+        case .make(let mode, _): (O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode, .make)
         case .folder: (O_RDONLY | O_DIRECTORY, 0, .list)
         }
+    }
+
+    private func giveToFoldersOwner() {
+        guard geteuid() == 0, let folder = Folder.parent(of: path).flatMap({ FileStatus.of($0) }), folder.owner.id != 0
+        else { return }
+        // Root without the capability keeps the file: it can make it usable for nobody else.
+        _ = fchown(number, folder.owner.id, folder.group.id)
+    }
+
+    /// Gives this file, which is to replace another, that one's owner and group, and the permissions of a file that is
+    /// closed to others.
+    ///
+    /// - Throws: ``FileError`` when this process may not give a file to that owner or group.
+    func takeOver(_ old: FileStatus, of path: String) throws(FileError) {
+        let new = try status()
+        let permissions = old.permissions & 0o007 == 0 ? old.permissions & 0o777 : new.permissions
+        if (new.owner, new.group) != (old.owner, old.group), fchown(number, old.owner.id, old.group.id) != 0 {
+            let code = errno
+            // The group of a file without permissions for it makes no difference.
+            guard new.owner == old.owner, permissions & 0o070 == 0 else {
+                throw FileError(
+                    path: path, code: code,
+                    description: "\(path) cannot be replaced: it belongs to \(old.owner) and \(old.group), and "
+                        + "\(Account.ofProcess) may not give the new file to them: run this as its owner "
+                        + "(sudo -u \(old.owner.shellName) …)")
+            }
+        }
+        guard fchmod(number, permissions) == 0 else { throw FileError(path, .make, errno) }
     }
 
     private static func open(

@@ -79,6 +79,6 @@ public struct KeyFile: Sendable {
             text.append(UInt8(ascii: "\n"))
             digits.wipe()
         }
-        do { try File.replace(path, with: text) } catch { throw MasterKeyError(error.description) }
+        do { try File.replace(path, with: text, owner: .folders) } catch { throw MasterKeyError(error.description) }
     }
 }

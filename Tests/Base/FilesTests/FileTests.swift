@@ -127,7 +127,8 @@ struct FileTests {
         #expect(message == "\(file) cannot be read: it is nobody's own, but has mode 0: chmod u+rw \(file)")
     }
 
-    @Test("A replaced file is whole, has the mode that was asked for whatever the umask, and leaves nothing beside it")
+    @Test(
+        "A replaced file is whole, has the mode that was asked for or its own closed one, and leaves nothing beside it")
     func replace() throws {
         let file = try scratch.write("a", "old", mode: 0o644)
         // What a process leaves that is killed while it writes.
@@ -135,8 +136,55 @@ struct FileTests {
         try File.replace(file, with: Array("new".utf8))
         #expect(scratch.text("a") == "new" && scratch.names == ["a"])
         #expect(FileStatus.of(file)?.permissions == 0o600)
-        try File.replace(file, with: [], mode: 0o666)
-        #expect(FileStatus.of(file)?.permissions == 0o666 && scratch.text("a") == "")
+        for mode: UInt32 in [0o600, 0o640] {
+            chmod(file, mode)
+            try File.replace(file, with: [], mode: 0o666)
+            #expect(FileStatus.of(file)?.permissions == mode && scratch.text("a") == "")
+        }
+        // Whatever the umask.
+        try File.replace(scratch("b"), with: [], mode: 0o666)
+        #expect(FileStatus.of(scratch("b"))?.permissions == 0o666)
+    }
+
+    @Test(
+        "A replaced file stays its owner's and its group's, and is not replaced by whoever cannot keep it so",
+        .enabled(if: OtherUser.isPossible))
+    func replacedOwner() async throws {
+        let file = try scratch.write("a", "old", mode: 0o640)
+        chown(file, 65_534, 65_533)
+        try File.replace(file, with: Array("new".utf8))
+        let status = try #require(FileStatus.of(file))
+        #expect((status.owner.id, status.group.id, status.permissions) == (65_534, 65_533, 0o640))
+        #expect(scratch.text("a") == "new")
+
+        chmod(scratch.path, 0o777)
+        chown(file, 0, 0)
+        let message = await OtherUser.nobody.run {
+            do {
+                try File.replace(file, with: Array("nobody's".utf8))
+                return ""
+            } catch { return "\(error)" }
+        }
+        #expect(message.contains("belongs to root") && message.contains("sudo -u root"), "\(message)")
+        #expect(scratch.text("a") == "new" && scratch.names == ["a"])
+    }
+
+    @Test(
+        "Root makes a file for its folder's owner only if asked, and gives no older file away",
+        .enabled(if: OtherUser.isPossible))
+    func foldersOwner() throws {
+        let older = try scratch.write("older", "")
+        chown(scratch.path, 65_534, 65_533)
+        symlink(older, scratch("link"))
+        try File.make(scratch("own"))
+        try File.make(scratch("made"), owner: .folders)
+        try File.replace(scratch("replaced"), with: [], owner: .folders)
+        for name in ["updated", "older", "link"] { _ = try OpenFile(scratch(name), .updateOrMake(mode: 0o600)) }
+        func owner(_ name: String) -> [UInt32] {
+            FileStatus.of(scratch(name)).map { [$0.owner.id, $0.group.id] } ?? []
+        }
+        for name in ["own", "older", "link"] { #expect(owner(name) == [0, 0], "\(name)") }
+        for name in ["made", "replaced", "updated"] { #expect(owner(name) == [65_534, 65_533], "\(name)") }
     }
 
     @Test("A replacement that fails leaves the old file and nothing beside it")

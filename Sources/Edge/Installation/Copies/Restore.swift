@@ -65,7 +65,7 @@ package enum Restore {
     ) async throws -> (DatabaseSummary, KeyRing) {
         do {
             remove(draft)
-            try File.copy(file.filePath, to: draft.filePath)
+            try File.copy(file.filePath, to: draft.filePath, owner: .folders)
             let summary = try DatabaseFile.check(draft)
             let keys: KeyRing
             do {

@@ -99,7 +99,7 @@ package enum StorageCommands {
                 }
                 // The copy would lack the changes of a running server.
                 let lock = try FolderLock.take(folder, .replacing)
-                if !DataFolder.exists(database) { try File.make(database.filePath) }
+                if !DataFolder.exists(database) { try File.make(database.filePath, owner: .folders) }
                 return (.sqlite(database), lock)
             } catch let error as FileError {
                 throw InvalidSetting(error.description)

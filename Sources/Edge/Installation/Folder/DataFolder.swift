@@ -94,8 +94,14 @@ package struct DataFolder: Sendable {
             try file.write([SymmetricKey(size: .bits256)])
         }
         let keys = try KeyRing { try reader.read(fresh: $0) }
-        if !exists(database) { try File.make(database.filePath) }
-        return (keys, try SQLiteStore(file: database, manifest: Manifest(keys)))
+        if !exists(database) { try File.make(database.filePath, owner: .folders) }
+        do { return (keys, try SQLiteStore(file: database, manifest: Manifest(keys))) } catch {
+            // SQLite does not say whose file it may not write, nor which.
+            for path in ["", "-wal", "-shm"].map({ database.filePath + $0 }) where File.exists(path) {
+                _ = try OpenFile(path, .update)
+            }
+            throw error
+        }
     }
 
     /// Servers that share a database never make the master key: two that start together would make two.

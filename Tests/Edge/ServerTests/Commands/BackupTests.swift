@@ -226,6 +226,33 @@ extension KeysAndBackups {
             #expect(try await kept.workloads(after: "", limit: 10).map(\.id.text) == ["new", "old"])
         }
 
+        @Test(
+            "What root's commands leave in a folder belongs to the folder's owner, whose server goes on with it",
+            .enabled(if: geteuid() == 0))
+        func owner() async throws {
+            let user: UInt32 = 65_534
+            try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
+            chown(data.path, user, user)
+            try await register(["app"])
+            try await makeBackup()
+            chmod(keyFile.path, 0o640)
+            for arguments in [
+                ["keys", "rotate", "--data", data.path], ["audit", "accept", "--data", data.path],
+                ["restore", backup.path, "--force", "--data", data.path],
+                ["workload", "list", "--data", data.path],
+            ] {
+                let result = try await Command.runAll(arguments)
+                #expect(result.status == 0, "\(arguments): \(result.errors)")
+            }
+            let names = try FileManager.default.contentsOfDirectory(atPath: data.path)
+            #expect(Set(names).isSuperset(of: ["master.key", "kbs.sqlite", "kbs.lock", "checkpoints"]))
+            for name in names {
+                let file = try FileManager.default.attributesOfItem(atPath: data.appending(path: name).path)
+                #expect((file[.ownerAccountID] as? NSNumber)?.uint32Value == user, "\(name)")
+                if name == "master.key" { #expect(file[.posixPermissions] as? Int == 0o640) }
+            }
+        }
+
         @Test("A folder that a server runs on is not restored into, and nobody opens one that is being restored")
         func locked() async throws {
             let server = try await ServerProcess.start(folder)
