@@ -13,6 +13,13 @@ public protocol ServerStore: Store, SessionStore, ResourceStore, PolicyStore, To
     /// Whether the trail has a record of an action.
     func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool
 
+    /// Reads the manifest's changes; at little cost when there are none.
+    ///
+    /// - Throws: ``ManifestViolation`` or ``KeyRingError`` when the manifest cannot be followed: it was changed, is older
+    ///   than one seen before, or is under a master key that is not held. Each request that needs a row which decides
+    ///   then fails.
+    func catchUp() async throws
+
     /// Descriptions of the rows that decide and differ from the manifest, at most `limit`.
     func manifestViolations(limit: Int) async throws -> [String]
 

@@ -50,6 +50,7 @@ struct ServerParts: Sendable {
         let readiness = Readiness(
             [
                 ReadinessCheck(name: "database") { try await folder.store.probe() },
+                ReadinessCheck(name: "manifest") { try await folder.store.catchUp() },
                 ReadinessCheck(name: "trail", run: trail.check.run),
                 folder.store.isShared ? Self.clockCheck(folder.store) : nil,
                 tls.map { tls in

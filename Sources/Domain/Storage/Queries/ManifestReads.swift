@@ -108,7 +108,7 @@ enum SealColumns {
 
 extension ReadingStore {
     /// Reads the manifest's changes: before a transaction, so that little is left to read within it.
-    func catchUp() async throws {
+    public func catchUp() async throws {
         guard let manifest else { throw NoManifest() }
         for _ in 0..<ManifestReads.most {
             let least = manifest.least

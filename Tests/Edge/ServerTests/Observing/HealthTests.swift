@@ -22,7 +22,7 @@ struct HealthTests {
             #expect(try await server.send("GET", "/livez").body == "ok\n")
             let ready = try await server.send("GET", "/readyz")
             #expect(ready.status == 200)
-            #expect(ready.body == "ok serving\nok database\nok trail\n")
+            #expect(ready.body == "ok serving\nok database\nok manifest\nok trail\n")
         }
     }
 
@@ -47,10 +47,33 @@ struct HealthTests {
                 #expect(ready.status == 503)
                 let lines = ready.body.split(separator: "\n")
                 #expect(lines.first == "ok serving")
-                #expect(lines.count == 3 && lines[1].hasPrefix("failed database"))
+                #expect(lines.count == 4 && lines[1].hasPrefix("failed database"))
                 #expect((lines[1] == "failed database") == (networks == "192.0.2.1"), "\(ready.body)")
                 #expect(try await server.send("GET", "/livez").status == 200)
             }
+        }
+    }
+
+    @Test(
+        "A server that cannot follow the manifest is not ready: it was changed, is older, or under a key that is missing",
+        arguments: [
+            "UPDATE manifest_seal SET sealed = x'00'", "DELETE FROM manifest_seal",
+            "UPDATE manifest_seal SET master_key = '0123456789abcdef', state = state + 1",
+        ])
+    func manifest(_ sql: String) async throws {
+        try await RunningServer.run { settings in
+            settings.metricsNetworks = try NetworkList("127.0.0.1")
+        } _: { server in
+            try await GuestTransport(base: server.base, client: .shared).register(
+                "app", measurement: String(repeating: "ab", count: 48), configuration: "", secret: "s")
+            #expect(try await server.send("GET", "/readyz").status == 200)
+            let store = try SQLiteStore(file: server.settings.dataFolder.appending(path: "kbs.sqlite"))
+            try store.tamper(sql)
+            try store.close()
+            try await Task.sleep(for: .milliseconds(1_100))
+            let ready = try await server.send("GET", "/readyz")
+            #expect(ready.status == 503)
+            #expect(ready.body.contains("ok database\nfailed manifest: "), "\(ready.body)")
         }
     }
 
