@@ -57,9 +57,8 @@ public struct Resealing: Sendable {
                     tried += 1
                     progress.resealed += 1
                 }
-            } catch let violation as ManifestViolation {
-                progress.unopened.append("manifest: \(violation)")
-            } catch let error as KeyRingError {
+            } catch let error where !(error is CancellationError) {
+                // Whatever the reason, it holds up no secret.
                 progress.unopened.append("manifest: \(error)")
             }
         }

@@ -212,6 +212,16 @@ struct ResealingTests {
         #expect(progress.resealed == 21 && progress.unopened == ["secret of \(name)"])
     }
 
+    @Test("A manifest that cannot be sealed anew is named, and holds up nothing else")
+    func manifestFails() async throws {
+        try store.tamper(
+            "CREATE TRIGGER fail BEFORE INSERT ON manifest_seal BEGIN SELECT RAISE(ABORT, 'no seal'); END")
+        try await activate(rotated)
+        let progress = try await Resealing(keys: rotated, store: store, batchSize: 6).run()
+        #expect(progress.resealed == 21 && progress.unopened.count == 1)
+        #expect(progress.unopened.first?.hasPrefix("manifest: ") == true && "\(progress)".contains("no seal"))
+    }
+
     @Test("Nothing is written under a key that was retired, and a key in use is not retired")
     func retirement() async throws {
         let id = ServerKeys(master: old).id

@@ -42,7 +42,7 @@ public final class Manifest: Sendable {
         var tokens: Set<RowName> = []
         /// Denials, withdrawn ones too.
         var denials: Set<RowName> = []
-        private var changes: [(name: RowName, old: RowDigest?, new: RowDigest?)] = []
+        private(set) var changes: [(name: RowName, old: RowDigest?, new: RowDigest?)] = []
 
         init(after known: ManifestContents?) {
             earlier = known
@@ -143,21 +143,40 @@ public final class Manifest: Sendable {
     /// Remembers a state that this process has made and committed: earlier states are refused from then on.
     public func committed(_ state: Int64) { known.withLock { $0.floor = max($0.floor, state) } }
 
-    /// A seal over all rows with a new hash key, under the active master key.
+    /// The list at one state, with a new hash key beside the one of its seal.
+    public struct Renewal: Sendable {
+        fileprivate let earlier: ManifestContents?
+        fileprivate let rows: [RowName: RowDigest]
+        fileprivate let contents: ManifestContents
+    }
+
+    /// Reads the whole list and hashes it with a new key: before the transaction that seals it, since both take long.
     ///
-    /// - Parameter rows: all lines of the list.
-    /// - Throws: ``ManifestViolation`` when the old seal does not cover these rows.
-    public func renew(_ seal: ManifestSeal, of rows: [ManifestRow]) throws -> ManifestSeal {
+    /// - Throws: ``ManifestViolation`` when the seal does not cover the lines.
+    public func renewal(readingFrom source: any ManifestSource) async throws -> Renewal {
+        try await catchUp(from: source, to: try await source.manifestSeal())
+        let (earlier, rows) = known.withLock { ($0.contents, $0.rows) }
+        var contents = ManifestContents(state: 0)
+        for (name, digest) in rows { contents.replace(name, nil, with: digest) }
+        return Renewal(earlier: earlier, rows: rows, contents: contents)
+    }
+
+    /// A seal over the list with the new hash key, under the active master key, within a transaction.
+    ///
+    /// - Parameter page: reads lines: those that were written after the renewal was prepared.
+    /// - Throws: ``ManifestViolation`` when the old seal does not cover the list.
+    public func renew(
+        _ renewal: Renewal, _ seal: ManifestSeal, page: (ManifestRow, Int) throws -> [ManifestRow]
+    ) throws -> ManifestSeal {
         let old = try open(seal, keys.keysNow(for: seal.sealed.masterKey))
-        var check = old.empty
-        var contents = ManifestContents(state: old.state)
-        for row in rows {
-            let (name, digest) = (RowName(row), RowDigest(row.digest))
-            check.replace(name, nil, with: digest)
-            contents.replace(name, nil, with: digest)
+        var reading = Reading(after: renewal.earlier)
+        while case let lines = try page(reading.last, Self.page), !lines.isEmpty {
+            reading.take(lines) { renewal.rows[$0] }
         }
-        guard check.hasRows(of: old) else { throw ManifestViolation.isBroken }
-        try contents.advance()
+        guard reading.isSealed(by: old, { renewal.rows }) else { throw ManifestViolation.isBroken }
+        var contents = renewal.contents
+        for change in reading.changes { contents.replace(change.name, change.old, with: change.new) }
+        try contents.advance(from: old.state)
         return try sealed(contents)
     }
 

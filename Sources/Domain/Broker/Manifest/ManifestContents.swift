@@ -43,9 +43,11 @@ struct ManifestContents {
         return Secret(wiping: &bytes)
     }
 
-    mutating func advance() throws {
+    mutating func advance() throws { try advance(from: state) }
+
+    mutating func advance(from state: Int64) throws {
         guard state < Int64.max else { throw ManifestViolation("The manifest in the database has no next state.") }
-        state += 1
+        self.state = state + 1
     }
 
     /// - Parameters:

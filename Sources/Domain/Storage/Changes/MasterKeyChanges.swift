@@ -40,9 +40,10 @@ extension WritingStore {
     }
 
     public func renewManifest(_ manifest: Manifest) async throws {
+        let renewal = try await manifest.renewal(readingFrom: self)
         try await change(takesLong: true) { change in
             try change.lock("manifest_seal")
-            try change.renew(manifest)
+            try change.renew(manifest, renewal)
         }
     }
 }

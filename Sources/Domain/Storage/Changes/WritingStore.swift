@@ -64,6 +64,13 @@ protocol ManifestedTransaction: ReadingTransaction {
     /// Lists rows' new digests in the manifest, with this transaction.
     func list(_ entries: [ManifestEntry]) throws
 
+    /// Writes lines of the manifest, one for each row.
+    func write(_ entries: [ManifestEntry], state: Int64) throws
+
+    /// Lets the program work for as long as a statement may take, between two statements of this transaction. If this
+    /// process is lost then, its locks block others for as long.
+    func allowPauses() throws
+
     /// Appends a record to the trail, with this transaction.
     func append(_ record: AuditRecord) throws
 

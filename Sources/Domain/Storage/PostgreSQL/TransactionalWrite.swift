@@ -99,6 +99,30 @@ final class Transaction: ManifestedTransaction {
         try run("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [.text(name)])
     }
 
+    /// In few statements: each is a round trip.
+    func write(_ entries: [ManifestEntry], state: Int64) throws {
+        for start in stride(from: 0, to: entries.count, by: 10_000) {
+            let part = entries[start..<min(start + 10_000, entries.count)]
+            try run(
+                """
+                INSERT INTO manifest (kind, name, digest, state)
+                SELECT kind, name, digest, $4 FROM unnest($1::text[], $2::text[], $3::bytea[]) l (kind, name, digest)
+                ON CONFLICT (kind, name) DO UPDATE SET digest = excluded.digest, state = excluded.state
+                """,
+                [
+                    .texts(part.map(\.kind.rawValue)), .texts(part.map(\.name)), .blobs(part.map(\.digest)),
+                    .integer(state),
+                ])
+        }
+    }
+
+    func allowPauses() throws {
+        try run(
+            """
+            SELECT set_config('idle_in_transaction_session_timeout', current_setting('statement_timeout'), true)
+            """)
+    }
+
     func lock(_ table: String) throws { try run("LOCK TABLE \(table) IN SHARE ROW EXCLUSIVE MODE") }
 
     /// Appends a record to the trail when all changes of the transaction are made.

@@ -102,10 +102,7 @@ extension ManifestedTransaction {
     /// Seals a new manifest of all rows as they are.
     func relist(_ manifest: Manifest) throws {
         var entries = try rows(Read("\(WorkloadReads.select)") { ManifestEntry(try Workload(row: $0)) })
-        for name in try rows(Read("SELECT name FROM policies") { try PolicyName($0.text(0)) }) {
-            entries += try rows(PolicyReads.ruleEntry(of: name))
-            entries += try rows(PolicyReads.documentEntry(of: name))
-        }
+        entries += try rows(PolicyReads.entries).flatMap(\.self)
         entries += try rows(
             Read("SELECT \(ReferenceColumns.list) FROM reference_values") {
                 ManifestEntry(try ReferenceColumns($0, from: 0))
@@ -114,13 +111,13 @@ extension ManifestedTransaction {
             Read("SELECT name, provenance FROM reference_values") {
                 ManifestEntry(try $0.text(0), provenance: try $0.text(1))
             })
-        for id in try rows(Read("SELECT id FROM tokens") { try $0.text(0) }) {
-            entries += try rows(TokenReads.token(id)).map { ManifestEntry($0) }
+        entries += try rows(TokenReads.entries)
+        entries += try rows(ResourceReads.entries)
+        var versions: [ResourcePath: [Resource.Version]] = [:]
+        for (path, version) in try rows(ResourceReads.allVersions) {
+            versions[path, default: []] += [version].compactMap(\.self)
         }
-        for path in try rows(Read("SELECT path FROM resources") { try ResourcePath($0.text(0)) }) {
-            entries += try rows(ResourceReads.resource(path)).map { ManifestEntry($0) }
-            entries.append(ManifestEntry(try rows(ResourceReads.versions(of: path)), of: path))
-        }
+        entries += versions.map { ManifestEntry($1, of: $0) }
         entries += try rows(DenialReads.entries).compactMap(\.self)
         // A denial without its row stays: only `allow` withdraws one.
         let named = Set(entries.lazy.filter { $0.kind == .denial }.map(\.name))
@@ -134,7 +131,7 @@ extension ManifestedTransaction {
         let seal = try manifest.seal(of: entries, after: try first(states) ?? 0)
         // A missing row keeps a line without a digest: running servers read only changed lines.
         try execute("UPDATE manifest SET digest = ?1, state = ?2", [.bytes([]), .integer(seal.state)])
-        for entry in entries { try write(entry, state: seal.state) }
+        try write(entries, state: seal.state)
         try put(seal)
     }
 }
@@ -144,6 +141,8 @@ extension WritingStore {
     public func acceptRows(recording record: AuditRecord) async throws {
         try await change(takesLong: true) { change in
             guard let manifest = change.manifest else { throw NoManifest() }
+            // Every row is hashed.
+            try change.allowPauses()
             for table in [
                 "workloads", "policies", "reference_values", "tokens", "resources", "denials", "manifest",
                 "manifest_seal",

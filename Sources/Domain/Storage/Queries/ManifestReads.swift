@@ -162,8 +162,6 @@ enum ManifestReads {
         ManifestRow(kind: try row.text(0), name: try row.text(1), digest: try row.bytes(2), state: try row.integer(3))
     }
 
-    static let all = Read("SELECT kind, name, digest, state FROM manifest ORDER BY kind, name", [], .scan, row)
-
     static func page(after last: ManifestRow, limit: Int) -> Read<ManifestRow> {
         Read(
             page, [.integer(last.state), .text(last.kind), .text(last.name), .integer(limit)],
@@ -218,17 +216,9 @@ extension ManifestedTransaction {
         let entries = last.values.flatMap(\.values)
         guard let (next, changed) = try manifest.advance(try listed(entries), to: entries) else { return nil }
         guard try !isRetired(next.sealed.masterKey) else { throw KeyRingError.retired(next.sealed.masterKey) }
-        for entry in changed { try write(entry, state: next.state) }
+        try write(changed, state: next.state)
         try put(next)
         return next.state
-    }
-
-    func write(_ entry: ManifestEntry, state: Int64) throws {
-        try execute(
-            """
-            INSERT INTO manifest (kind, name, digest, state) VALUES (?1, ?2, ?3, ?4)
-            ON CONFLICT (kind, name) DO UPDATE SET digest = excluded.digest, state = excluded.state
-            """, [.text(entry.kind.rawValue), .text(entry.name), .bytes(entry.digest), .integer(state)])
     }
 
     func put(_ seal: ManifestSeal) throws {
@@ -241,9 +231,9 @@ extension ManifestedTransaction {
     }
 
     /// Seals the list with a new key, under the active master key.
-    func renew(_ manifest: Manifest) throws {
+    func renew(_ manifest: Manifest, _ renewal: Manifest.Renewal) throws {
         guard let old = try first(ManifestReads.seal) else { return }
-        let new = try manifest.renew(old, of: try rows(ManifestReads.all))
+        let new = try manifest.renew(renewal, old) { try rows(ManifestReads.page(after: $0, limit: $1)) }
         guard try first(KeyReads.isActive(new.sealed.masterKey)) != nil else { return }
         try put(new)
     }

@@ -174,6 +174,15 @@ enum PolicyReads {
         }
     }
 
+    /// The two entries of each policy.
+    static let entries = Read("SELECT name, rules, revision, document FROM policies") { row in
+        let name = try PolicyName(row.text(0))
+        return [
+            ManifestEntry(name, rules: try row.text(1), revision: try row.integer(2)),
+            ManifestEntry(name, document: try row.text(3)),
+        ]
+    }
+
     static func documentEntry(of name: PolicyName) -> Read<ManifestEntry> {
         Read("SELECT document FROM policies WHERE name = ?1", [.text(name.text)]) {
             ManifestEntry(name, document: try $0.text(0))

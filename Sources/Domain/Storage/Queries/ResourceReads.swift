@@ -81,6 +81,16 @@ enum ResourceReads {
         Read(plain, [.text(path.text)]) { try Resource(row: $0) }
     }
 
+    static let entries = Read("\(select)") { ManifestEntry(try Resource(row: $0)) }
+
+    /// Each resource's versions, the latest first, or one row without a version.
+    static let allVersions = Read(
+        """
+        SELECT \(versionColumns), r.path FROM resources r LEFT JOIN resource_versions v ON v.resource = r.row
+        ORDER BY r.path, v.version DESC
+        """
+    ) { row in (try ResourcePath(row.text(5)), try row.optionalInteger(0).map { _ in try Resource.Version(row: row) }) }
+
     static func exists(_ name: String) -> Read<Bool> {
         Read("SELECT 1 FROM resources WHERE path = ?1", [.text(name)]) { _ in true }
     }
@@ -88,15 +98,21 @@ enum ResourceReads {
     static func versions(of path: ResourcePath) -> Read<Resource.Version> {
         Read(
             """
-            SELECT v.version, v.size, v.stored, v.policy, v.host_data
+            SELECT \(versionColumns)
             FROM resource_versions v JOIN resources r ON r.row = v.resource WHERE r.path = ?1 ORDER BY v.version DESC
             """, [.text(path.text)]
-        ) { row in
-            Resource.Version(
-                number: try row.int(0), size: try row.int(1), stored: try row.date(2),
-                policy: try row.optionalText(3).map { try PolicyName($0) },
-                binding: try row.binding(4))
-        }
+        ) { try Resource.Version(row: $0) }
+    }
+
+    private static let versionColumns = "v.version, v.size, v.stored, v.policy, v.host_data"
+}
+
+extension Resource.Version {
+    /// From the columns version, size, stored, policy, host_data.
+    fileprivate init(row: any StoredRow) throws {
+        self.init(
+            number: try row.int(0), size: try row.int(1), stored: try row.date(2),
+            policy: try row.optionalText(3).map { try PolicyName($0) }, binding: try row.binding(4))
     }
 }
 

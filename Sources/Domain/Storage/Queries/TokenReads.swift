@@ -28,10 +28,13 @@ extension ReadingStore {
 }
 
 enum TokenReads {
+    private static let columns = "t.id, t.digest, t.role, t.description, t.created, t.expires, t.revoked"
+
     fileprivate static let token: SQLText = """
-        SELECT t.id, t.digest, t.role, t.description, t.created, t.expires, t.revoked, \(SealColumns.columns)
-        FROM tokens t \(SealColumns.join) WHERE t.id = ?1
+        SELECT \(columns), \(SealColumns.columns) FROM tokens t \(SealColumns.join) WHERE t.id = ?1
         """
+
+    static let entries = Read("SELECT \(columns) FROM tokens t") { ManifestEntry(try AccessToken(row: $0)) }
 
     static func token(_ id: String) -> Read<AccessToken> { Read(token, [.text(id)]) { try AccessToken(row: $0) } }
 }

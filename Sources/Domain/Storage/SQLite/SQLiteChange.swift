@@ -31,6 +31,18 @@ struct SQLiteChange: ManifestedTransaction {
         if let state = try write(entries) { states.withLock { $0 = max($0, state) } }
     }
 
+    func write(_ entries: [ManifestEntry], state: Int64) throws {
+        for entry in entries {
+            try execute(
+                """
+                INSERT INTO manifest (kind, name, digest, state) VALUES (?1, ?2, ?3, ?4)
+                ON CONFLICT (kind, name) DO UPDATE SET digest = excluded.digest, state = excluded.state
+                """, [.text(entry.kind.rawValue), .text(entry.name), .bytes(entry.digest), .integer(state)])
+        }
+    }
+
+    func allowPauses() {}
+
     func append(_ record: AuditRecord) throws { try database.append(record) }
 
     func endSessions(_ ids: [[UInt8]], at time: Date, barring bar: TokenCutoff, waits: Bool) throws -> [[UInt8]] {
