@@ -327,6 +327,46 @@ struct ManifestTests {
         #expect(confirmed)
     }
 
+    @Test(
+        "A renewal drops lines of removed rows: servers that missed a removal follow, and the old row is not believed",
+        arguments: TestedStore.allCases)
+    func dropped(_ kind: TestedStore) async throws {
+        let place = try await filled(kind)
+        let app = try WorkloadID("app")
+        // A server that reads nothing from here on until the renewal.
+        let lagging = Manifest.tested
+        let seal = try #require(try await place.store.manifestSeal())
+        let entry = try ManifestEntry(#require(try await place.store.workload(app)))
+        #expect(try await lagging.confirms([entry], under: seal, atLeast: 0, readingFrom: place.store))
+        for table in ["workloads", "manifest"] {
+            try await place.store.tamper("CREATE TABLE kept_\(table) AS SELECT * FROM \(table)")
+        }
+        #expect(try await place.store.remove(app, expecting: nil, recording: record) == .done)
+        let ring = Manifest.testedKeys
+        try await place.store.activate(ring.held.active.id, previous: [], at: place.now)
+        func lines() async throws -> [ManifestRow] {
+            let start = ManifestRow(kind: "", name: "", digest: [], state: 0)
+            return try await place.store.manifestRows(after: start, limit: 1_000)
+        }
+        #expect(try await lines().contains { $0.name == "app" && $0.digest.isEmpty })
+        try await place.store.renewManifest(Manifest(ring))
+        #expect(try await !lines().contains { $0.digest.isEmpty })
+        let renewed = try #require(try await place.store.manifestSeal())
+        let absent = ManifestEntry.absent(.workload, "app")
+        #expect(try await lagging.confirms([absent], under: renewed, atLeast: 0, readingFrom: place.store))
+        await #expect(throws: ManifestViolation.self) {
+            try await lagging.confirms([entry], under: renewed, atLeast: 0, readingFrom: place.store)
+        }
+        #expect(try await refused(place.store, place.path).isEmpty)
+        // The row alone, and then with its line.
+        try await place.store.tamper("INSERT INTO workloads SELECT * FROM kept_workloads WHERE id = 'app'")
+        #expect(try await refused(place.store, place.path) == ["workload"])
+        try await place.store.tamper("INSERT INTO manifest SELECT * FROM kept_manifest WHERE name = 'app'")
+        #expect(try await refused(place.store, place.path) == ["workload"])
+        // The secret went with the row.
+        #expect(try await refused(place.reopen(), place.path).count == 8)
+    }
+
     @Test("Two servers on one database follow each other's changes")
     func replicas() async throws {
         let database = try await PostgreSQLCluster.shared.newStoreDatabase()

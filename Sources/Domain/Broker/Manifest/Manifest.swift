@@ -322,11 +322,12 @@ public final class Manifest: Sendable {
     private func read(from source: any ManifestSource) async throws {
         var reading = Reading(after: known.withLock { $0.contents })
         var lastSeal: ManifestSeal?
+        var beginsAnew = false
         for _ in 0..<Self.most {
             let before = reading.last
             while case let lines = try await source.manifestRows(after: reading.last, limit: Self.page), !lines.isEmpty
             {
-                reading.take(lines) { name in known.withLock { $0.rows[name] } }
+                reading.take(lines) { name in beginsAnew ? nil : known.withLock { $0.rows[name] } }
             }
             let least = least
             guard let seal = try await source.manifestSeal() else {
@@ -334,12 +335,13 @@ public final class Manifest: Sendable {
             }
             let contents = try open(seal, await keys.keys(for: seal.sealed.masterKey))
             guard contents.state >= least else { throw ManifestViolation.isOlder }
-            if reading.isSealed(by: contents, { known.withLock { $0.rows } }) {
+            if reading.isSealed(by: contents, { beginsAnew ? [:] : known.withLock { $0.rows } }) {
                 // Only this caller changes `known`: see `Turns`.
                 known.withLock { known in
+                    if beginsAnew { known.rows = [:] }
                     for (name, digest) in reading.rows { known.rows[name] = digest }
                     known.tokens.formUnion(reading.tokens)
-                    if !reading.denials.isEmpty {
+                    if beginsAnew || !reading.denials.isEmpty {
                         known.denials = known.denials.union(reading.denials).filter { known.rows[$0] != nil }
                         known.denialMark = Self.mark(of: known.denials)
                     }
@@ -348,7 +350,11 @@ public final class Manifest: Sendable {
                 return
             }
             // Nothing was changed in between, so a concurrent change is not the reason.
-            if seal == lastSeal, before == reading.last { break }
+            if seal == lastSeal, before == reading.last {
+                // A renewal may have dropped the line of a removed row that was not read as removed: all lines tell.
+                guard !beginsAnew, reading.earlier?.hasKey(of: contents) != true else { break }
+                (beginsAnew, reading) = (true, Reading(after: nil))
+            }
             lastSeal = seal
         }
         throw ManifestViolation.isBroken

@@ -230,11 +230,13 @@ extension ManifestedTransaction {
             """, [.integer(seal.state), .bytes(seal.sealed.bytes), .text(seal.sealed.masterKey)])
     }
 
-    /// Seals the list with a new key, under the active master key.
+    /// Seals the list with a new key, under the active master key, and drops the lines of removed rows: a row without a
+    /// line is refused like one whose line has no digest.
     func renew(_ manifest: Manifest, _ renewal: Manifest.Renewal) throws {
         guard let old = try first(ManifestReads.seal) else { return }
         let new = try manifest.renew(renewal, old) { try rows(ManifestReads.page(after: $0, limit: $1)) }
         guard try first(KeyReads.isActive(new.sealed.masterKey)) != nil else { return }
+        try execute("DELETE FROM manifest WHERE length(digest) = 0", [])
         try put(new)
     }
 }
