@@ -220,6 +220,38 @@ struct ManifestTests {
         #expect(try await !violations(store).isEmpty)
     }
 
+    @Test(
+        "An old version that was changed or taken away is found and accepted, and does not hold up disabling",
+        arguments: TestedStore.allCases)
+    func oldVersions(_ kind: TestedStore) async throws {
+        for sql in [
+            "UPDATE resource_versions SET host_data = (SELECT digest FROM tokens) WHERE version = 1",
+            "UPDATE resource_versions SET policy = 'lax' WHERE version = 1",
+            "DELETE FROM resource_versions WHERE version = 1", "DELETE FROM resource_versions",
+        ] {
+            let place = try await filled(kind)
+            _ = try await place.done(place.put(2), replacing: true)
+            func change(_ change: ResourceChange) async throws -> ResourceChangeOutcome {
+                try await place.store.changeResource(place.path, change, expecting: nil, at: place.now) { _ in record }
+            }
+            #expect(try await violations(place.store).isEmpty)
+            try await place.store.tamper(sql)
+            let found = try await violations(place.store)
+            #expect(found.count == 1 && found.first?.contains("the resource \(place.path)") == true, "\(found)")
+            guard sql.contains("WHERE") else { continue }
+            #expect(try await change(.disabled(true)) == .done)
+            #expect(try await place.store.resource(place.path)?.isDisabled == true)
+            for wanted: ResourceChange in [.disabled(false), .current(2), .policy(.none)] {
+                await #expect(throws: ManifestViolation.self) { try await change(wanted) }
+            }
+            guard let store = place.store as? any ServerStore else { throw NoManifest() }
+            #expect(try await violations(place.store).count == 1, "disabling vouches for no version")
+            try await store.acceptRows(recording: record)
+            #expect(try await violations(place.store).isEmpty)
+            #expect(try await change(.disabled(false)) == .done)
+        }
+    }
+
     @Test("A change makes nothing good that somebody else wrote", arguments: TestedStore.allCases)
     func changesBuildOnNothingForeign(_ kind: TestedStore) async throws {
         let place = try await filled(kind)

@@ -47,7 +47,13 @@ extension WritingStore {
     ) async throws -> ResourceChangeOutcome {
         try await decide { change in
             try change.takeTurn(at: path.text)
-            guard let (found, kept) = try change.found(path) else { return .missing }
+            // Disabling takes the resource away from everyone: an old version that was changed past the servers must not
+            // hold it up.
+            let needsVersions = wanted != .disabled(true)
+            guard
+                let (found, kept) = try needsVersions
+                    ? change.found(path) : change.foundWithoutVersions(path).map({ (resource: $0, versions: []) })
+            else { return .missing }
             if let expected, !expected.holds(for: found.revision) { return .changed }
             var (policy, current, isDisabled) = (found.policy, found.current, found.isDisabled)
             var versions = kept
@@ -75,7 +81,9 @@ extension WritingStore {
                     .text(policy?.text), .integer(current.number), .integer(isDisabled ? 1 : 0), .time(time),
                     .integer(found.row),
                 ], alone: .resources)
-            _ = try change.list(found.changed(policy: policy, current: current, isDisabled: isDisabled), versions)
+            _ = try change.list(
+                found.changed(policy: policy, current: current, isDisabled: isDisabled),
+                needsVersions ? versions : nil)
             try change.append(record(policy))
             return .done
         }
@@ -92,6 +100,11 @@ extension ManifestedTransaction {
             return [ManifestEntry(resource), ManifestEntry(versions, of: path)]
         }
         return found.map { ($0, versions) }
+    }
+
+    /// A resource that agrees with the manifest, whether or not its old versions do.
+    fileprivate func foundWithoutVersions(_ path: ResourcePath) throws -> Resource? {
+        try genuine(ResourceReads.resource(path)) { $0.map { [ManifestEntry($0)] } ?? ManifestEntry.absent(path) }
     }
 
     /// A resource to be removed, whether or not it agrees with the manifest.
@@ -170,13 +183,15 @@ extension ManifestedTransaction {
     }
 
     /// Lists a changed resource in the manifest, if the database now has exactly that.
-    func list(_ resource: Resource, _ versions: [Resource.Version]) throws -> Resource {
+    ///
+    /// - Parameter versions: `nil` leaves their entry as it is.
+    func list(_ resource: Resource, _ versions: [Resource.Version]?) throws -> Resource {
         let path = resource.path
-        let (wanted, kept) = (ManifestEntry(resource), ManifestEntry(versions, of: path))
+        let (wanted, kept) = (ManifestEntry(resource), versions.map { ManifestEntry($0, of: path) })
         guard let found = try first(ResourceReads.resource(path)), ManifestEntry(found) == wanted,
-            ManifestEntry(try rows(ResourceReads.versions(of: path)), of: path) == kept
+            try kept.map({ try ManifestEntry(rows(ResourceReads.versions(of: path)), of: path) == $0 }) ?? true
         else { throw ManifestViolation.row(wanted) }
-        try list([wanted, kept])
+        try list([wanted] + [kept].compactMap(\.self))
         return found
     }
 }

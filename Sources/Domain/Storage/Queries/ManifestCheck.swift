@@ -46,7 +46,14 @@ extension ReadingStore {
         case .resources:
             let path = try ResourcePath(name)
             _ = try await resource(path)
-            _ = try await versions(of: path)
+            _ = try await genuine {
+                let found = try await self.rows(ResourceReads.versionsWithSeal(of: path))
+                return found.first.map { first in
+                    let versions = found.compactMap(\.version)
+                    return ManifestedRow(
+                        value: versions, entries: [ManifestEntry(versions, of: path)], seal: first.seal)
+                }
+            }
         case .denials: try await lookAtDenial(name)
         }
     }

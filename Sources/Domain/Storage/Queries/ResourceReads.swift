@@ -89,7 +89,18 @@ enum ResourceReads {
         SELECT \(versionColumns), r.path FROM resources r LEFT JOIN resource_versions v ON v.resource = r.row
         ORDER BY r.path, v.version DESC
         """
-    ) { row in (try ResourcePath(row.text(5)), try row.optionalInteger(0).map { _ in try Resource.Version(row: row) }) }
+    ) { row in (try ResourcePath(row.text(5)), try Resource.Version(ifPresent: row)) }
+
+    /// A resource's versions, the latest first, or one row without a version.
+    static func versionsWithSeal(of path: ResourcePath) -> Read<(version: Resource.Version?, seal: ManifestSeal?)> {
+        Read(
+            """
+            SELECT \(versionColumns), \(SealColumns.columns)
+            FROM resources r LEFT JOIN resource_versions v ON v.resource = r.row \(SealColumns.join)
+            WHERE r.path = ?1 ORDER BY v.version DESC
+            """, [.text(path.text)]
+        ) { row in (try Resource.Version(ifPresent: row), try row.seal(5)) }
+    }
 
     static func exists(_ name: String) -> Read<Bool> {
         Read("SELECT 1 FROM resources WHERE path = ?1", [.text(name)]) { _ in true }
@@ -108,6 +119,12 @@ enum ResourceReads {
 }
 
 extension Resource.Version {
+    /// From the same columns, where an outer join may have found no version.
+    fileprivate init?(ifPresent row: any StoredRow) throws {
+        guard try row.optionalInteger(0) != nil else { return nil }
+        try self.init(row: row)
+    }
+
     /// From the columns version, size, stored, policy, host_data.
     fileprivate init(row: any StoredRow) throws {
         self.init(
