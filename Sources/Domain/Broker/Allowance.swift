@@ -33,6 +33,11 @@ package struct Allowance: Sendable, Hashable {
         full = next
         return nil
     }
+
+    /// Gives back tokens that were taken and not used.
+    package func giveBack(_ count: Int = 1, to full: inout ContinuousClock.Instant) {
+        full = full.advanced(by: .zero - interval * count)
+    }
 }
 
 extension Duration {

@@ -67,6 +67,33 @@ struct GuestStorageQuotaTests {
         #expect(await attest(from: "192.0.2.2") == nil)
     }
 
+    @Test("A guest whose session could not be stored is charged nothing, alone or with all others")
+    func givenBack() async throws {
+        let (room, start) = (GuestStorageQuota(), ContinuousClock.now)
+        let large = guest("", bytes: 1_048_576 - 1)
+        // Sixteen machines fill theirs, and so that of all.
+        for number in 0..<1_024 { #expect(room.wait(for: large, of: "\(number / 64)", at: start) == nil) }
+        #expect(room.wait(for: large, of: "another", at: start)?.ofAll == true)
+        #expect(room.wait(for: large, of: "0", at: start)?.ofAll == false)
+        room.giveBack(for: large, of: "0", at: start)
+        #expect(room.wait(for: large, of: "0", at: start) == nil)
+        #expect(room.wait(for: large, of: "0", at: start)?.ofAll == false)
+
+        let bench = try Bench()
+        let broker = try bench.broker()
+        let guest = try PlainGuest("app")
+        // Seven fit into a machine's quota.
+        let token = String(repeating: "t", count: 9 << 20)
+        func attest() async throws {
+            let challenge = try await broker.challenge(.guest(.snp))
+            _ = try await broker.attestGuest(guest.answer(challenge), session: [challenge.session]) { _ in token }
+        }
+        try bench.store.tamper("CREATE TRIGGER fail BEFORE INSERT ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END")
+        for _ in 0..<8 { await #expect(throws: (any Error).self) { try await attest() } }
+        try bench.store.tamper("DROP TRIGGER fail")
+        try await attest()
+    }
+
     @Test("A node starts two thousand guests with the same 62 KB of init data, and none is refused; C1")
     func node() async throws {
         let bench = try Bench()

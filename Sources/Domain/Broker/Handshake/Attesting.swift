@@ -66,10 +66,19 @@ extension Broker {
         let new: StoredInitData? =
             if let initData, try await !isKept(initData, until: session.expires) { initData } else { nil }
         if workload == nil { try await takeRoom(for: stored, new, attempt) }
-        guard
-            try await store.insert(
+        let isStored: Bool
+        do {
+            isStored = try await store.insert(
                 stored, initData: new, attempt: recorded, recording: .attest(recorded, stating: session.guest?.claims))
-        else {
+        } catch {
+            // A database that is away for a while must not use up the quota of guests that try again.
+            if workload == nil {
+                guestRoom.giveBack(
+                    for: stored, initData: new?.entries.utf8.count ?? 0, of: Self.machine(of: attempt))
+            }
+            throw error
+        }
+        guard isStored else {
             // The same guest may have been attested on another connection meanwhile.
             if let known = try await answered(opened, with: answer, at: time) { return known }
             throw try await refused(
@@ -116,17 +125,22 @@ extension Broker {
 
     /// Charges a session to its machine's quota: the tenant of one genuine machine can attest without limit.
     private func takeRoom(for stored: StoredSession, _ initData: StoredInitData?, _ attempt: Attempt) async throws {
-        // One cloud key (VLEK) vouches for many hosts: the caller's network tells them apart.
-        let key = attempt.claims?.evidence.endorsers.first.map { Hex.encode($0.bytes) } ?? "none"
-        let machine = attempt.chip.isEmpty ? "\(key) at \(Caller.network ?? "unknown")" : attempt.chip
         guard
             let (seconds, ofAll) = guestRoom.wait(
-                for: stored, initData: initData?.entries.utf8.count ?? 0, of: machine)
+                for: stored, initData: initData?.entries.utf8.count ?? 0, of: Self.machine(of: attempt))
         else { return }
         let whose = ofAll ? "Guests" : attempt.chip.isEmpty ? "This host's guests" : "This chip's guests"
         throw try await refused(
             attempt,
             Refusal(.rateLimited, "\(whose) attest too often: keep the session, or wait.", retryAfter: seconds))
+    }
+
+    /// The machine whose quota a guest is charged to.
+    private static func machine(of attempt: Attempt) -> String {
+        guard attempt.chip.isEmpty else { return attempt.chip }
+        // One cloud key (VLEK) vouches for many hosts: the caller's network tells them apart.
+        let key = attempt.claims?.evidence.endorsers.first.map { Hex.encode($0.bytes) } ?? "none"
+        return "\(key) at \(Caller.network ?? "unknown")"
     }
 
     private func isKept(_ initData: StoredInitData, until time: Date) async throws -> Bool {

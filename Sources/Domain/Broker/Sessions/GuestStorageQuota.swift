@@ -26,9 +26,7 @@ final class GuestStorageQuota: Sendable {
     func wait(
         for session: StoredSession, initData: Int = 0, of machine: String, at now: ContinuousClock.Instant = .now
     ) -> (seconds: Int, ofAll: Bool)? {
-        let bytes =
-            session.claims.utf8.count + session.token.utf8.count + session.key.utf8.count + initData
-        let size = bytes / 1_024 + 1
+        let size = Self.size(session, initData)
         // Both or neither are charged.
         return total.withLock { total in
             machines.update(machine, default: now) { own in
@@ -39,5 +37,24 @@ final class GuestStorageQuota: Sendable {
                 return nil
             }
         }
+    }
+
+    /// Undoes the charge for a session that was not stored.
+    func giveBack(
+        for session: StoredSession, initData: Int = 0, of machine: String, at now: ContinuousClock.Instant = .now
+    ) {
+        let size = Self.size(session, initData)
+        total.withLock { total in
+            machines.update(machine, default: now) { one.giveBack(size, to: &$0) }
+            if var everyone = total {
+                all.giveBack(size, to: &everyone)
+                total = everyone
+            }
+        }
+    }
+
+    /// In KiB.
+    private static func size(_ session: StoredSession, _ initData: Int) -> Int {
+        (session.claims.utf8.count + session.token.utf8.count + session.key.utf8.count + initData) / 1_024 + 1
     }
 }
