@@ -106,13 +106,19 @@ public protocol KeyStore: ManifestSource {
     func masterKeyUsage(at time: Date) async throws -> [MasterKeyUsage]
 
     /// Stores which key is active from now on. Rows under other keys are moved to it by ``Resealing``.
-    func activate(_ active: String, previous: [String], at time: Date) async throws
+    ///
+    /// - Parameter record: makes the record, written with the change, from the id of the key that was active before;
+    ///   not called when there was none.
+    func activate(
+        _ active: String, previous: [String], at time: Date,
+        recording record: @escaping @Sendable (_ before: String) -> AuditRecord
+    ) async throws
 
     /// Retires a key, in one transaction with the check that nothing is sealed under it.
     ///
-    /// - Returns: `false`, with nothing changed, when a row or a live session is under it, or when it is the active
-    ///   key.
-    func retire(_ id: String, at time: Date) async throws -> Bool
+    /// - Returns: `false`, with nothing changed or recorded, when a row or a live session is under it, or when it is the
+    ///   active key.
+    func retire(_ id: String, at time: Date, recording record: AuditRecord) async throws -> Bool
 }
 
 /// A row's old and new sealed bytes.

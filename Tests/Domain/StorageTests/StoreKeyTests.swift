@@ -115,5 +115,10 @@ struct StoreKeyTests {
         #expect(try await place.register("other") == .keyRetired)
         await #expect(throws: (any Error).self) { try await store.insert(key("x", under: "k", at: end)) }
         #expect(try await store.masterKeyUsage(at: end).first { $0.id == "k" }?.retired == end)
+        // Each is recorded with the change, and nothing else is.
+        try await store.activate("l", previous: ["k"], at: end)
+        let trail = try await store.trail().filter { $0["action"]?.hasPrefix("keys.") == true }
+        #expect(trail.map { $0["before"] ?? $0["retired"] } == ["j", "k", "k"])
+        #expect(trail.map { $0["active"] } == ["k", "l", nil])
     }
 }

@@ -28,6 +28,17 @@ extension Store {
         try await endSessions(selection, at: time, barring: Lifetimes().bar(at: time), recording: record)
     }
 
+    public func activate(_ active: String, previous: [String], at time: Date) async throws {
+        try await activate(active, previous: previous, at: time) { before in
+            AuditRecord(.rotateKeys, by: .server, details: ["active": active, "before": before], at: time)
+        }
+    }
+
+    public func retire(_ id: String, at time: Date) async throws -> Bool {
+        let record = AuditRecord(.retireKeys, by: .server, details: ["retired": id], at: time)
+        return try await retire(id, at: time, recording: record)
+    }
+
     /// Every record of the trail, as fields.
     public func trail() async throws -> [[String: String]] {
         try await auditEntries(after: 0, limit: 100_000).map {

@@ -50,11 +50,18 @@ extension WritingStore {
 
 /// The states of master keys.
 extension WritingStore {
-    public func activate(_ active: String, previous: [String], at time: Date) async throws {
+    public func activate(
+        _ active: String, previous: [String], at time: Date,
+        recording record: @escaping @Sendable (_ before: String) -> AuditRecord
+    ) async throws {
         try await change { change in
             let (key, now) = (Value.text(active), Value.time(time))
             // Each new session locks the active key's row (`FOR SHARE`): it is not written if it is already right.
             if try change.first(KeyReads.isOnlyActive(active)) == nil {
+                // A database that no server has worked with has no active key yet.
+                if let before = try change.first(KeyReads.otherActive(than: active)) ?? previous.first {
+                    try change.append(record(before))
+                }
                 try change.execute(
                     "UPDATE master_keys SET superseded = ?1 WHERE id <> ?2 AND superseded IS NULL", [now, key],
                     alone: .masterKeys)
@@ -73,14 +80,16 @@ extension WritingStore {
         }
     }
 
-    public func retire(_ id: String, at time: Date) async throws -> Bool {
+    public func retire(_ id: String, at time: Date, recording record: AuditRecord) async throws -> Bool {
         try await change(takesLong: true) { change in
             // Until the commit no other transaction can write under the key.
             _ = try change.first(KeyReads.isRetired(id, lock: "FOR UPDATE"), alone: .masterKeys)
             guard try change.first(KeyReads.isUsed(id, at: time)) == nil else { return false }
-            return try change.execute(
+            let retired = try change.execute(
                 "UPDATE master_keys SET retired = ?1 WHERE id = ?2 AND superseded IS NOT NULL",
-                [.time(time), .text(id)]) > 0
+                [.time(time), .text(id)])
+            if retired > 0 { try change.append(record) }
+            return retired > 0
         }
     }
 }

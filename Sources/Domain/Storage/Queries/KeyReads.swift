@@ -84,6 +84,13 @@ enum KeyReads {
         }
     }
 
+    static func otherActive(than id: String) -> Read<String> {
+        Read(
+            "SELECT id FROM master_keys WHERE id <> ?1 AND superseded IS NULL ORDER BY activated DESC, id LIMIT 1",
+            [.text(id)]
+        ) { try $0.text(0) }
+    }
+
     /// Whether a key is active, and no other is.
     static func isOnlyActive(_ id: String) -> Read<Bool> {
         Read(

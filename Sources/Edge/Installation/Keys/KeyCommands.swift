@@ -1,6 +1,7 @@
 package import Broker
 import Crypto
 import FoundationEssentials
+import Glibc
 import MasterKeys
 import Storage
 
@@ -57,14 +58,21 @@ package struct KeyCommands: Sendable {
         let keys = folder.keys
         let before = keys.held.active.id
         let isNewKey = try await isUnfinished() ? false : addKey()
-        let held = keys.held
-        try await folder.store.activate(held.active.id, previous: held.previous.map(\.id), at: Date())
+        try await activate(keys.held)
         let progress = try await Resealing(keys: keys, store: folder.store).run(reporting: report)
-        if isNewKey || progress.resealed > 0 {
+        let active = keys.held.active.id
+        if progress.resealed > 0 {
             try await folder.store.recordLocally(
-                .rotateKeys, ["active": held.active.id, "before": before, "resealed": "\(progress.resealed)"])
+                .rotateKeys, ["active": active, "resealed": "\(progress.resealed)"])
         }
-        return Rotation(active: held.active.id, before: before, isNewKey: isNewKey, progress: progress)
+        return Rotation(active: active, before: before, isNewKey: isNewKey, progress: progress)
+    }
+
+    private func activate(_ held: HeldKeys) async throws {
+        let time = Date()
+        try await folder.store.activate(held.active.id, previous: held.previous.map(\.id), at: time) { before in
+            .rotation(to: held.active.id, from: before, by: .local(user: getuid()), at: time)
+        }
     }
 
     /// Whether something is still sealed under a previous key.
@@ -109,20 +117,21 @@ package struct KeyCommands: Sendable {
     package func retire() async throws -> Retirement {
         var outcome = Retirement()
         let (store, held, now) = (folder.store, folder.keys.held, Date())
-        try await store.activate(held.active.id, previous: held.previous.map(\.id), at: now)
+        try await activate(held)
         let usages = try await store.masterKeyUsage(at: now)
         for keys in held.previous {
             let usage = usages.first { $0.id == keys.id } ?? MasterKeyUsage(id: keys.id)
             if let reason = needs(usage, at: now) {
                 outcome.kept.append((keys.id, reason))
-            } else if try await store.retire(keys.id, at: now) {
+            } else if try await store.retire(
+                keys.id, at: now,
+                recording: AuditRecord(
+                    .retireKeys, by: .local(user: getuid()), details: ["retired": keys.id], at: now))
+            {
                 outcome.retired.append(keys.id)
             } else {
                 outcome.kept.append((keys.id, "something was written under it just now: try again"))
             }
-        }
-        if !outcome.retired.isEmpty {
-            try await store.recordLocally(.retireKeys, ["retired": outcome.retired.joined(separator: " ")])
         }
         if let file = folder.reader.masterFile.map(KeyFile.init), !outcome.retired.isEmpty {
             outcome.removedFromFile = try remove(outcome.retired, from: file)
@@ -162,5 +171,12 @@ package struct KeyCommands: Sendable {
             if !removed.isEmpty, !kept.isEmpty { try file.write(kept) }
             return removed
         }
+    }
+}
+
+extension AuditRecord {
+    /// The record that another master key became the active one.
+    static func rotation(to active: String, from before: String, by actor: Actor, at time: Date) -> AuditRecord {
+        AuditRecord(.rotateKeys, by: actor, details: ["active": active, "before": before], at: time)
     }
 }

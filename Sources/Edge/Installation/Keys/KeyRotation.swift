@@ -40,7 +40,10 @@ package struct KeyRotation: Service {
                         guard await stop.sleep(for: Self.interval) else { return }
                         continue
                     }
-                    try await store.activate(held.active.id, previous: held.previous.map(\.id), at: Date())
+                    let time = Date()
+                    try await store.activate(held.active.id, previous: held.previous.map(\.id), at: time) { before in
+                        .rotation(to: held.active.id, from: before, by: .server, at: time)
+                    }
                     activated = held.active.id
                     logger.info(
                         "Master key.",
