@@ -72,15 +72,17 @@ package enum StorageCommands {
     /// Finds rows that contradict the manifest, and accepts them into it.
     ///
     /// - Parameter isSure: whether to accept them.
-    /// - Returns: a sentence for each.
+    /// - Returns: a sentence for each: all of them, for nothing is accepted unseen.
     package static func accept(_ settings: Settings, isSure: Bool) async throws -> [String] {
         try await DataFolder(settings, create: false).store.closing { store in
-            let found = try await store.manifestViolations(limit: 100)
+            let found = try await store.manifestViolations(limit: .max)
             if isSure, !found.isEmpty {
                 try await store.acceptRows(
                     recording: AuditRecord(
                         .acceptRows, by: .local(user: getuid()),
-                        details: ["found": String(found.joined(separator: " ").prefix(1_000))], at: Date()))
+                        details: [
+                            "count": "\(found.count)", "found": String(found.joined(separator: " ").prefix(1_000)),
+                        ], at: Date()))
             }
             return found
         }

@@ -6,6 +6,7 @@ import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPClient
+import Installation
 import Server
 import SimulatedHardware
 import Storage
@@ -35,6 +36,26 @@ extension KeysAndBackups {
             #expect(unreachable.status != 0 && unreachable.errors.contains("cannot connect"))
             #expect(!unreachable.errors.contains(PostgreSQLCluster.password))
             #expect(!unreachable.errors.contains("not%20a"))
+        }
+
+        @Test("All rows that were changed are named before they are accepted, however many")
+        func accept() async throws {
+            let folder = try TemporaryFolder()
+            let path = folder.file("data").path
+            let data = try await BrokerAssembly(folder.file("data"))
+            let names = (0..<120).map { "w\($0)" }
+            for name in names { try await data.broker.register(Simulated.registration(name)) }
+            try await data.store.close()
+            let store = try SQLiteStore(file: folder.file("data/kbs.sqlite"))
+            try store.tamper("UPDATE workloads SET disabled = 1")
+            try store.close()
+            for arguments in [[], ["--yes"]] {
+                let result = try await Command.runAll(["storage", "accept", "--data", path] + arguments)
+                #expect(result.status == 0, "\(result.errors)")
+                for name in names { #expect(result.output.contains("The row of the workload \(name) in"), "\(name)") }
+            }
+            let after = try await Command.run("storage", "accept", "--data", path)
+            #expect(after.output == "Everything that decides is as a key broker left it.\n")
         }
 
         @Test("What is copied from a folder that is none is named as it was given")
