@@ -5,6 +5,7 @@ import Bytes
 import Evidence
 import FoundationEssentials
 import Installation
+import Server
 
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,7 +18,7 @@ struct AuditCommand: AsyncParsableCommand {
             discussion: """
                 Every record's hash is computed again, and the trail is compared with signed checkpoints: those in the \
                 server's own file, and those kept elsewhere, out of an attacker's reach. Exits with 1 if the trail was \
-                changed.
+                changed or the server's own checkpoints are missing, and with 2 if a named file holds no checkpoint.
                 """)
 
         @OptionGroup var target: Target
@@ -27,12 +28,20 @@ struct AuditCommand: AsyncParsableCommand {
         var publicKey: String?
 
         func run() async throws {
-            let files = try checkpoints.isEmpty ? ownFile() : checkpoints.map { CheckpointFile(URL(filePath: $0)) }
-            let verdict = try await target.open { administrator in
-                try await TrailVerification(
-                    files: files, publicKey: try publicKey.map(Self.decode), source: administrator
-                ).run()
-            }
+            let kept = checkpoints.map { CheckpointFile(URL(filePath: $0)) }
+            let key = try publicKey.map(Self.decode)
+            let verdict =
+                if target.isLocal {
+                    try await target.openFolder {
+                        try await TrailVerification(
+                            kept: kept, publicKey: key, source: $0.administrator, folder: $0
+                        ).run()
+                    }
+                } else {
+                    try await target.open {
+                        try await TrailVerification(kept: kept, publicKey: key, source: $0).run()
+                    }
+                }
             switch verdict {
             case .intact(let records, let confirmed, let key):
                 print("The trail is intact: \(records) records, \(confirmed) checkpoints confirmed (key \(key)).")
@@ -44,11 +53,6 @@ struct AuditCommand: AsyncParsableCommand {
                 print(problem)
                 throw ExitCode(1)
             }
-        }
-
-        private func ownFile() throws -> [CheckpointFile] {
-            guard target.isLocal else { return [] }
-            return [try target.settings().checkpoints]
         }
 
         private static func decode(_ text: String) throws -> [UInt8] {

@@ -20,12 +20,21 @@ package struct CheckpointFile: Sendable {
     package func read() throws -> [Checkpoint] {
         guard File.exists(path) else { return [] }
         let text = String(decoding: try File.read(path, atMost: Self.longest), as: UTF8.self)
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        // Complete but for its end, as an operator may have kept it.
+        let last = try? Checkpoint(line: lines.removeLast())
         return try lines.enumerated().map { number, line in
             do { return try Checkpoint(line: line) } catch {
                 throw InvalidSetting("\(path), line \(number + 1): \(error)")
             }
-        }
+        } + [last].compactMap(\.self)
+    }
+
+    /// The error for a file that is missing or empty, though a checkpoint was signed.
+    var missing: InvalidSetting {
+        InvalidSetting(
+            "the checkpoints of the audit trail are missing (\(path)): put them back, or say with `kbs audit accept` "
+                + "that the trail is as it should be")
     }
 
     /// Adds a checkpoint durably; after an error the file is unchanged.
@@ -107,16 +116,13 @@ package final class TrailCheck: Sendable {
     init(_ file: CheckpointFile, store: any Store, publicKey: [UInt8], mustBeThere: Bool) {
         self.store = store
         let found = Result {
-            let path = file.url.filePath
             guard let last = try file.read().last else {
                 guard mustBeThere else { return nil as Checkpoint? }
-                throw InvalidSetting(
-                    "the checkpoints of the audit trail are missing (\(path)): put them back, or say with "
-                        + "`kbs audit accept` that the trail is as it should be")
+                throw file.missing
             }
             guard last.isSigned(by: publicKey) else {
                 throw InvalidSetting(
-                    "the last checkpoint in \(path) is not signed by this server's key: it is another database's, or "
+                    "the last checkpoint in \(file.url.filePath) is not signed by this server's key: it is another database's, or "
                         + "this one's key was replaced. If that is as it should be: `kbs audit accept`")
             }
             return last

@@ -1,6 +1,7 @@
 package import Broker
 import Bytes
 import Evidence
+import Files
 import FoundationEssentials
 
 /// Reads a whole trail, from a data folder or a running server, and compares it with checkpoints.
@@ -11,20 +12,45 @@ package struct TrailVerification: Sendable {
         case broken(String)
     }
 
-    private let files: [CheckpointFile]
+    private let kept: [CheckpointFile]
     private let publicKey: [UInt8]?
     private let source: any TrailSource
+    /// `nil`: a running server's trail.
+    private let folder: BrokerAssembly?
 
-    /// - Parameter publicKey: `nil`: the key that the source itself states.
-    package init(files: [CheckpointFile], publicKey: [UInt8]?, source: any TrailSource) {
-        self.files = files
+    /// - Parameters:
+    ///   - kept: files of checkpoints, each with one at least. Empty: the data folder's own file.
+    ///   - publicKey: `nil`: the key that the source itself states.
+    ///   - folder: the data folder of the trail; `nil` for a running server's.
+    package init(
+        kept: [CheckpointFile], publicKey: [UInt8]?, source: any TrailSource, folder: BrokerAssembly? = nil
+    ) {
+        self.kept = kept
         self.publicKey = publicKey
         self.source = source
+        self.folder = folder
     }
 
+    /// - Throws: ``InvalidSetting`` for a file that is missing or has no checkpoint, and for a key without a checkpoint
+    ///   that it could have signed.
     package func run() async throws -> Outcome {
+        var checkpoints = try kept.flatMap { file in
+            let found = try file.read()
+            guard !found.isEmpty else {
+                throw InvalidSetting("\(file.url.filePath) is not there, or holds no checkpoint")
+            }
+            return found
+        }
+        if kept.isEmpty, let folder {
+            checkpoints = try folder.settings.checkpoints.read()
+            if checkpoints.isEmpty, try await Trail.mustHaveCheckpoint(folder.store) {
+                return .broken("\(folder.settings.checkpoints.missing)")
+            }
+        }
+        guard publicKey == nil || !checkpoints.isEmpty else {
+            throw InvalidSetting("there is no checkpoint that --public-key could check: name a file with --checkpoints")
+        }
         let key = if let publicKey { publicKey } else { try await source.checkpoint().publicKey }
-        let checkpoints = try files.flatMap { try $0.read() }
         if let foreign = checkpoints.first(where: { !$0.isSigned(by: key) }) {
             return .broken(
                 "The checkpoint of \(foreign.time.formatted(.iso8601)) is not signed by the key \(Hex.encode(key)): it "

@@ -6,6 +6,7 @@ import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPClient
+import Installation
 import Server
 import SimulatedHardware
 import Storage
@@ -103,6 +104,47 @@ struct AdministrativeCommandTests {
         let edited = try await Command.run("audit", "verify", "--data", data)
         #expect(edited.status == 1 && edited.output.contains("Record 3 is not what was written"))
         try store.close()
+    }
+
+    @Test("Nothing to compare the trail with is a fault where there should be something")
+    func nothingToCompare() async throws {
+        let folder = try TemporaryFolder()
+        let data = folder.file("data").path
+        try await BrokerAssembly(folder.file("data")).store.close()
+        func verify(_ arguments: String...) async throws -> Command.Result {
+            try await Command.runAll(["audit", "verify", "--data", data] + arguments)
+        }
+        let key = try #require(
+            try await Command.run("audit", "checkpoint", "--data", data).output
+                .firstMatch(of: /"public_key":"([0-9a-f]{64})"/)?.1)
+        let fresh = try await verify()
+        #expect(fresh.status == 0 && fresh.output.contains(" 0 checkpoints"), "no server has run: \(fresh)")
+        let unused = try await verify("--public-key", String(key))
+        #expect(unused.status == 2 && unused.errors.contains("could check"), "\(unused)")
+
+        let (missing, empty, kept) = (folder.file("missing"), folder.file("empty"), folder.file("kept"))
+        try Data().write(to: empty)
+        for file in [missing, empty] {
+            let nothing = try await verify("--checkpoints", file.path)
+            #expect(nothing.status == 2 && nothing.errors.contains("\(file.path) is not there, or holds"), "\(nothing)")
+        }
+        let server = try await ServerProcess.start(folder)
+        let line = try await Command.run("audit", "checkpoint", "--data", data).output
+        server.send(signal: SIGTERM)
+        #expect(try await server.ends(within: .seconds(60)))
+        try Data(line.utf8).write(to: kept)
+        #expect(try await verify("--checkpoints", kept.path, "--checkpoints", missing.path).status == 2)
+        try Data(line.utf8.dropLast()).write(to: kept)
+        let unended = try await verify("--checkpoints", kept.path, "--public-key", String(key))
+        #expect(unended.status == 0 && unended.output.contains(" 1 checkpoints"), "a line without its end: \(unended)")
+
+        let own = folder.file("data").appending(path: "checkpoints")
+        #expect(try await verify().status == 0)
+        try Data().write(to: own)
+        #expect(try await verify().status == 1)
+        try FileManager.default.removeItem(at: own)
+        let gone = try await verify()
+        #expect(gone.status == 1 && gone.output.contains("are missing"), "\(gone)")
     }
 
     @Test("A server whose checkpoints are missing or foreign says so until an operator accepts the trail")
