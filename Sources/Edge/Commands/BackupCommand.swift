@@ -13,12 +13,12 @@ struct BackupCommand: AsyncParsableCommand {
 
     @OptionGroup var options: SettingsOptions
     @Argument(help: "The file to write.") var file: String
-    @Flag(help: "Replace an existing file.") var force = false
+    @Flag(help: "Replace an existing file, but none of the installation's own.") var force = false
 
     func run() async throws {
         let settings = try options.resolve().settings
         try settings.needDatabaseFile("back up PostgreSQL with its own tools, or kbs storage copy it into a folder")
-        let outcome = try await Backup.write(settings.dataFolder, to: URL(filePath: file), replacing: force)
+        let outcome = try await Backup.write(settings, to: URL(filePath: file), replacing: force)
         print("Wrote \(file), \(outcome.size) bytes, and checked it.")
         print(outcome.summary.lines)
         print("The master key is not in it. Keep it elsewhere: without it no secret can be read.")

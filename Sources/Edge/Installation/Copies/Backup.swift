@@ -2,6 +2,7 @@ import Broker
 import Files
 package import FoundationEssentials
 import Glibc
+import MasterKeys
 package import Storage
 
 /// Copies a data folder's database, also while a server works on it.
@@ -18,11 +19,17 @@ package enum Backup {
 
     /// Writes a complete and checked backup to the disk, or no file at all.
     ///
-    /// - Parameter replacing: whether an existing file is replaced.
+    /// - Parameters:
+    ///   - settings: name the data folder.
+    ///   - replacing: whether an existing file is replaced; never one of the installation's own.
     /// - Throws: ``InvalidSetting`` with the remedy.
-    package static func write(_ folder: URL, to file: URL, replacing: Bool) async throws -> Outcome {
+    package static func write(_ settings: Settings, to file: URL, replacing: Bool) async throws -> Outcome {
+        let folder = settings.dataFolder
         let (path, database) = (file.filePath, DataFolder.database(in: folder))
         try DataFolder.checkIsThere(folder)
+        if let own = settings.ownFiles.map(\.filePath).first(where: { File.isSame($0, path) }) {
+            throw InvalidSetting("\(path) is the installation's own file \(own): choose another name")
+        }
         guard replacing || !DataFolder.exists(file) else {
             throw InvalidSetting("\(path) is there: choose another name, or add --force to replace it")
         }
@@ -56,5 +63,26 @@ package enum Backup {
         defer { try? store.close() }
         try await store.recordLocally(.backUp, ["file": file.lastPathComponent])
         return nil
+    }
+}
+
+extension Settings {
+    /// The files of the data folder, and those elsewhere with master keys and checkpoints, whether they exist or not.
+    fileprivate var ownFiles: [URL] {
+        let keys = ([masterKeys.master] + masterKeys.previous).compactMap { (source: MasterKeySource) -> URL? in
+            if case .file(let file) = source { file } else { nil }
+        }
+        return DataFolder.fileNames.map { dataFolder.appending(path: $0) } + keys + [checkpoints.url]
+    }
+}
+
+extension File {
+    /// Whether two paths lead to one file, by links or by another spelling, also one that does not exist yet.
+    fileprivate static func isSame(_ one: String, _ other: String) -> Bool {
+        if let file = FileStatus.of(one)?.identity, file == FileStatus.of(other)?.identity { return true }
+        let names = [one, other].map { $0.split(separator: "/").last }
+        guard names[0] == names[1], let folder = Folder.parent(of: one).flatMap({ FileStatus.of($0)?.identity })
+        else { return false }
+        return folder == Folder.parent(of: other).flatMap { FileStatus.of($0)?.identity }
     }
 }

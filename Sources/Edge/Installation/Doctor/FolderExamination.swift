@@ -58,9 +58,7 @@ struct FolderExamination: Examination {
     /// A command that was run as root leaves files of another user.
     private var owner: Finding? {
         guard let user = FileStatus.of(path)?.owner.id else { return nil }
-        for name in [
-            "kbs.sqlite", "kbs.sqlite-wal", "kbs.sqlite-shm", "kbs.lock", "kbs.serving", "master.key", "checkpoints",
-        ] {
+        for name in DataFolder.fileNames {
             let file = folder.appending(path: name).filePath
             guard let other = FileStatus.of(file)?.owner.id, other != user else { continue }
             return .problem(

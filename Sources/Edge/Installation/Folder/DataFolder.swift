@@ -82,6 +82,12 @@ package struct DataFolder: Sendable {
 
     static func database(in folder: URL) -> URL { folder.appending(path: "kbs.sqlite") }
 
+    /// The names of the files that a server or a command makes in the folder.
+    static let fileNames = [
+        "kbs.sqlite", "kbs.sqlite-wal", "kbs.sqlite-shm", "kbs.sqlite-journal", "kbs.lock", "kbs.serving", "master.key",
+        CheckpointFile.defaultName,
+    ]
+
     private static func open(_ folder: URL, _ reader: MasterKeyReader) throws -> (KeyRing, SQLiteStore) {
         let database = database(in: folder)
         if let file = reader.masterFile.map(KeyFile.init), !file.exists {

@@ -130,6 +130,33 @@ extension KeysAndBackups {
                     """)
         }
 
+        @Test("A backup is not written over the installation's own files, by whatever name")
+        func ownFiles() async throws {
+            try await register(["app"])
+            let (database, elsewhere) = (data.appending(path: "kbs.sqlite"), folder.file("elsewhere.key"))
+            let (symbolic, hard) = (folder.file("symbolic"), folder.file("hard"))
+            try KeyFile(elsewhere).write([SymmetricKey(size: .bits256)])
+            try FileManager.default.createSymbolicLink(at: symbolic, withDestinationURL: database)
+            try FileManager.default.linkItem(at: keyFile, to: hard)
+            let journal = data.appending(path: "kbs.sqlite-journal")
+            let checkpoints = folder.file("checkpoints")
+            let before = try [database, keyFile, elsewhere].map { try Data(contentsOf: $0) }
+            for path in [
+                database.path, keyFile.path, symbolic.path, hard.path, elsewhere.path, journal.path, checkpoints.path,
+                folder.file("data/../data/kbs.sqlite").path,
+            ] {
+                let result = try await Command.run(
+                    "backup", path, "--data", data.path, "--force", "--set", "keys.previous=file:\(elsewhere.path)",
+                    "--set", "audit.checkpoint_file=\(checkpoints.path)")
+                #expect(result.status == 2 && result.errors.contains("own file"), "\(path): \(result)")
+            }
+            #expect(try [database, keyFile, elsewhere].map { try Data(contentsOf: $0) } == before)
+            #expect(![journal, checkpoints].contains { FileManager.default.fileExists(atPath: $0.path) })
+            let inside = data.appending(path: "backup.sqlite").path
+            #expect(try await Command.run("backup", inside, "--data", data.path).status == 0)
+            #expect(try await Command.run("backup", inside, "--data", data.path, "--force").status == 0)
+        }
+
         @Test("A backup needs no master key")
         func withoutKey() async throws {
             try await register(["app"])
