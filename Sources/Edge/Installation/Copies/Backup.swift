@@ -45,7 +45,7 @@ package enum Backup {
             try File.synchronize(draft)
             let size = FileStatus.of(draft)?.size ?? 0
             try File.move(draft, to: path)
-            let warning = try await record(database, file, isReadOnly: lock.isReadOnly)
+            let warning = await record(database, file, isReadOnly: lock.isReadOnly)
             return Outcome(size: size, summary: summary, warning: warning)
         } catch {
             throw InvalidSetting("the backup \(path) could not be made: \("\(error)".replacing(draft, with: path))")
@@ -54,15 +54,19 @@ package enum Backup {
 
     /// Records the backup in the trail.
     ///
-    /// - Returns: a warning where that is impossible by design.
-    private static func record(_ database: URL, _ file: URL, isReadOnly: Bool) async throws -> String? {
+    /// - Returns: a warning where that fails: the backup is made.
+    private static func record(_ database: URL, _ file: URL, isReadOnly: Bool) async -> String? {
         guard !isReadOnly else {
             return "The data folder is mounted read-only, so its trail has no record of this backup."
         }
-        let store = try SQLiteStore(file: database)
-        defer { try? store.close() }
-        try await store.recordLocally(.backUp, ["file": file.lastPathComponent])
-        return nil
+        do {
+            try await SQLiteStore(file: database).closing {
+                try await $0.recordLocally(.backUp, ["file": file.lastPathComponent])
+            }
+            return nil
+        } catch {
+            return "The trail has no record of this backup: \(error)"
+        }
     }
 }
 

@@ -157,6 +157,18 @@ extension KeysAndBackups {
             #expect(try await Command.run("backup", inside, "--data", data.path, "--force").status == 0)
         }
 
+        @Test("A backup that cannot be recorded is made, with a warning")
+        func unrecorded() async throws {
+            try await register(["app"])
+            let store = try SQLiteStore(file: data.appending(path: "kbs.sqlite"))
+            try store.tamper("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END")
+            try store.close()
+            let result = try await Command.run("backup", backup.path, "--data", data.path)
+            #expect(result.status == 0 && result.output.contains("Wrote"), "\(result)")
+            #expect(result.errors.contains("has no record of this backup: ") && result.errors.contains("full"))
+            #expect(try DatabaseFile.check(backup).counts["workloads"] == 1)
+        }
+
         @Test("A backup needs no master key")
         func withoutKey() async throws {
             try await register(["app"])
