@@ -1,8 +1,10 @@
 import Broker
 import BrokerSupport
+import Concurrency
 import Crypto
 import EvidenceSupport
 import Foundation
+import SQLite
 import Storage
 import TestSupport
 import Testing
@@ -14,6 +16,32 @@ struct SQLiteStoreTests {
         let folder = try TemporaryFolder()
         let store = try SQLiteStore(file: folder.file("kbs.sqlite"), manifest: .tested)
         #expect(try store.synchronous == 2, "FULL")
+    }
+
+    @Test("A copy waits for another process's write, and has it")
+    func copyWaits() async throws {
+        let folder = try TemporaryFolder()
+        let (file, copy) = (folder.file("kbs.sqlite"), folder.file("copy"))
+        try SQLiteStore(file: file).close()
+        let other = try DatabaseQueue(path: file.path)
+        // Without a write-ahead log, as of a copied database, only locks show that it is in use.
+        try other.writeWithoutTransaction { try $0.execute(sql: "PRAGMA journal_mode = DELETE") }
+        let (begun, begin) = AsyncStream.makeStream(of: Void.self)
+        async let write: Void = BlockingThread.run("writer") {
+            defer { begin.finish() }
+            try other.writeWithoutTransaction { database in
+                try database.execute(sql: "BEGIN EXCLUSIVE")
+                try database.execute(sql: "UPDATE kbs_schema SET applied = 42")
+                begin.finish()
+                BlockingThread.sleep(for: .milliseconds(500))
+                try database.execute(sql: "COMMIT")
+            }
+        }
+        for await _ in begun {}
+        try DatabaseFile.copy(file, to: copy, isReadOnly: false)
+        try await write
+        let copied = try DatabaseQueue(path: copy.path)
+        #expect(try copied.read { try Int.fetchOne($0, sql: "SELECT applied FROM kbs_schema") } == 42)
     }
 
     @Test("Neither the secret nor anything of it is in the database's files")

@@ -22,8 +22,10 @@ public enum DatabaseFile {
     /// - Parameters:
     ///   - database: is not changed, and may have an older schema.
     ///   - copy: an empty file. Deleted data of the database are not copied.
-    public static func copy(_ database: URL, to copy: URL) throws {
-        let (_, queue) = try DatabaseInspection.open(database)
+    ///   - isReadOnly: whether the database's disk is mounted read-only, where no process writes. Elsewhere the copy
+    ///     takes SQLite's locks, for which SQLite may make two files beside the database.
+    public static func copy(_ database: URL, to copy: URL, isReadOnly: Bool) throws {
+        let (_, queue) = try DatabaseInspection.open(database, mayTakeNoLocks: isReadOnly)
         defer { try? queue.close() }
         try queue.writeWithoutTransaction { database in
             try database.execute(sql: "VACUUM INTO ?", arguments: [copy.path(percentEncoded: false)])

@@ -57,12 +57,16 @@ public struct DatabaseInspection: Sendable {
     }
 
     /// Opens for reading. SQLite makes two files beside a database that no process has open, even to read it, unless it
-    /// is told that the file will not change.
-    static func open(_ file: URL) throws -> (configuration: Configuration, queue: DatabaseQueue) {
+    /// is told that the file will not change; then it takes no locks, and a write during a long read shows as damage.
+    ///
+    /// - Parameter mayTakeNoLocks: whether to open a database that no process has open in that way.
+    static func open(
+        _ file: URL, mayTakeNoLocks: Bool = true
+    ) throws -> (configuration: Configuration, queue: DatabaseQueue) {
         let path = file.path(percentEncoded: false)
         var configuration = Configuration()
         configuration.readonly = true
-        configuration.isImmutable = !File.exists(path + "-wal")
+        configuration.isImmutable = mayTakeNoLocks && !File.exists(path + "-wal")
         // Opening fails if a server begins to use the file just now: then open it as one that changes.
         if configuration.isImmutable, let queue = try? DatabaseQueue(path: path, configuration: configuration) {
             return (configuration, queue)

@@ -40,7 +40,7 @@ package enum Backup {
         defer { _ = try? File.remove(draft) }
         do {
             try File.make(draft)
-            try DatabaseFile.copy(database, to: URL(filePath: draft))
+            try DatabaseFile.copy(database, to: URL(filePath: draft), isReadOnly: lock.isReadOnly)
             let summary = try DatabaseFile.check(URL(filePath: draft))
             try File.synchronize(draft)
             let size = FileStatus.of(draft)?.size ?? 0
