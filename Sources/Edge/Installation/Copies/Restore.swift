@@ -38,7 +38,7 @@ package enum Restore {
         defer { remove(draft) }
         let (summary, keys) = try await prepare(draft, from: file, masterKeys, folder)
         do {
-            let before = try isThere ? setAside(database, at: time) : nil
+            let before = try setAside(database, at: time)
             // They were signed for the previous database: beside the restored one they would show a trail that was cut.
             let checkpoints = CheckpointFile(folder.appending(path: CheckpointFile.defaultName))
             try checkpoints.putAside(at: time)
@@ -100,19 +100,22 @@ package enum Restore {
         }
     }
 
-    /// Gives the existing database a second name, so that the folder has a database at every moment.
-    private static func setAside(_ database: URL, at time: Date) throws -> URL {
+    /// Gives an existing database a second name, so that the folder has a database at every moment, and moves its logs
+    /// to that name.
+    private static func setAside(_ database: URL, at time: Date) throws -> URL? {
         let before = database.aside("before-restore", at: time)
-        // A damaged database cannot be settled: its log moves along, to the name where SQLite looks for it.
-        try? DatabaseFile.settle(database)
-        try File.link(database.filePath, as: before.filePath)
-        for suffix in ["-wal", "-shm"] {
-            let file = database.filePath + suffix
-            guard File.exists(file) else { continue }
-            try File.move(file, to: before.filePath + suffix)
+        let isThere = DataFolder.exists(database)
+        if isThere {
+            // A damaged database cannot be settled: its log moves along, to the name where SQLite looks for it.
+            try? DatabaseFile.settle(database)
+            try File.link(database.filePath, as: before.filePath)
+        }
+        // Also without a database: SQLite would play the log of the one that was removed into the restored one.
+        for suffix in ["-wal", "-shm", "-journal"] where File.exists(database.filePath + suffix) {
+            try File.move(database.filePath + suffix, to: before.filePath + suffix)
         }
         try Folder.synchronize(of: before.filePath)
-        return before
+        return isThere ? before : nil
     }
 
     private static func remove(_ draft: URL) {

@@ -31,6 +31,15 @@ extension KeysAndBackups {
             try await data.store.close()
         }
 
+        /// The write-ahead log of a server that was killed after it had registered a workload, `new`.
+        private func writesOfKilledServer() async throws -> Data {
+            let opened = try await BrokerAssembly(data)
+            try await opened.broker.register(Simulated.registration("new", secret: "secret of new"))
+            let writes = try Data(contentsOf: data.appending(path: "kbs.sqlite-wal"))
+            try await opened.store.close()
+            return writes
+        }
+
         private func makeBackup() async throws {
             let result = try await Command.run("backup", backup.path, "--data", data.path)
             try #require(result.status == 0, "\(result.errors)")
@@ -289,6 +298,29 @@ extension KeysAndBackups {
                 let file = try FileManager.default.attributesOfItem(atPath: data.appending(path: name).path)
                 #expect((file[.ownerAccountID] as? NSNumber)?.uint32Value == user, "\(name)")
                 if name == "master.key" { #expect(file[.posixPermissions] as? Int == 0o640) }
+            }
+        }
+
+        @Test("The logs of a database that was removed are not played into the restored one, and stay beside it")
+        func leftLogs() async throws {
+            try await register(["old"])
+            try await makeBackup()
+            let (database, log) = (data.appending(path: "kbs.sqlite"), data.appending(path: "kbs.sqlite-wal"))
+            let journal = data.appending(path: "kbs.sqlite-journal")
+            let writes = try await writesOfKilledServer()
+            try #require(!writes.isEmpty)
+            try FileManager.default.removeItem(at: database)
+            try writes.write(to: log)
+            try Data("journal".utf8).write(to: journal)
+
+            let restored = try await restore("data")
+            #expect(restored.status == 0, "\(restored.errors)")
+            #expect(try await ids(data) == ["old"])
+            let names = try FileManager.default.contentsOfDirectory(atPath: data.path)
+            for (suffix, contents) in [("-wal", writes), ("-journal", Data("journal".utf8))] {
+                let kept = try #require(
+                    names.first { $0.hasPrefix("kbs.sqlite.before-restore-") && $0.hasSuffix(suffix) })
+                #expect(try Data(contentsOf: data.appending(path: kept)) == contents)
             }
         }
 
