@@ -30,8 +30,8 @@ struct RestoreCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore", abstract: "Make a data folder from a backup.",
         discussion: """
-            Stop the server first. Put the master key into the folder as master.key, or name it with --keys-master: \
-            the backup is checked, and every secret in it must open.
+            Stop the server first, and give its settings. Put the master key into the folder as master.key, or name it \
+            with --keys-master: the backup is checked, and every secret in it must open.
             """)
 
     @OptionGroup var options: SettingsOptions
@@ -41,8 +41,7 @@ struct RestoreCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try options.resolve().settings
         try settings.needDatabaseFile("restore into a folder, and kbs storage copy that to PostgreSQL")
-        let outcome = try await Restore.run(
-            URL(filePath: file), into: settings.dataFolder, masterKeys: settings.masterKeys, replacing: force)
+        let outcome = try await Restore.run(URL(filePath: file), settings, replacing: force)
         print("Restored \(file) into \(settings.dataFolder.path(percentEncoded: false)). Every secret in it opens.")
         print(outcome.summary.lines)
         print("master keys given  \(outcome.keys.joined(separator: ", "))")

@@ -2,7 +2,7 @@ import Broker
 import Files
 package import FoundationEssentials
 import Glibc
-package import MasterKeys
+import MasterKeys
 package import Storage
 
 /// Makes a data folder from a backup, after checking that every secret in the backup can be opened.
@@ -16,43 +16,32 @@ package enum Restore {
     }
 
     /// - Parameters:
-    ///   - masterKeys: keys for every secret in the backup.
+    ///   - settings: name the data folder, and give the keys for every secret in the backup.
     ///   - replacing: whether the folder may have a database, which is kept beside the new one.
     /// - Throws: ``InvalidSetting`` with the remedy. The folder's database is unchanged then.
-    package static func run(
-        _ file: URL, into folder: URL, masterKeys: MasterKeySources, replacing: Bool
-    ) async throws -> Outcome {
-        let (path, name, time) = (file.filePath, folder.filePath, Date())
+    package static func run(_ file: URL, _ settings: Settings, replacing: Bool) async throws -> Outcome {
+        let (folder, time) = (settings.dataFolder, Date())
+        let (path, name) = (file.filePath, folder.filePath)
         guard DataFolder.exists(file) else { throw InvalidSetting("\(path) is not there") }
         do { try Folder.make(name) } catch { throw InvalidSetting("the data folder \(error.description)") }
         let lock = try FolderLock.take(folder, .replacing)
         defer { withExtendedLifetime(lock) {} }
         let database = DataFolder.database(in: folder)
-        let isThere = DataFolder.exists(database)
-        guard !isThere || replacing else {
+        guard !DataFolder.exists(database) || replacing else {
             throw InvalidSetting(
                 "\(name) has a database: restore into another folder, or add --force, which keeps it beside the new one"
             )
         }
         let draft = folder.appending(path: "kbs.sqlite.restoring")
         defer { remove(draft) }
-        let (summary, keys) = try await prepare(draft, from: file, masterKeys, folder)
+        let (summary, keys) = try await prepare(draft, from: file, settings.masterKeys, folder)
         do {
+            let checkpoint = try await finish(draft, from: file, keys, settings, at: time)
             let before = try setAside(database, at: time)
             // They were signed for the previous database: beside the restored one they would show a trail that was cut.
-            let checkpoints = CheckpointFile(folder.appending(path: CheckpointFile.defaultName))
-            try checkpoints.putAside(at: time)
+            try settings.checkpoints.putAside(at: time)
             try File.move(draft.filePath, to: database.filePath)
-            let store = try SQLiteStore(file: database)
-            defer { try? store.close() }
-            // A session that was ended since the backup would be valid again.
-            _ = try await store.endSessions(.all, at: time, barring: Lifetimes().bar(at: time)) { count in
-                AuditRecord(
-                    .endSession, by: .local(user: getuid()), details: ["count": "\(count)", "for": "restore"], at: time)
-            }
-            try await store.recordLocally(.restore, ["file": file.lastPathComponent])
-            let key = try await Trail.key(keys, store)
-            try checkpoints.append(try Checkpoint(try await store.auditHead(), at: time, signedBy: key))
+            try settings.checkpoints.append(checkpoint)
             return Outcome(summary: summary, keys: keys.held.all.map(\.id), before: before)
         } catch {
             throw InvalidSetting("\(name) cannot be restored into: \(error)")
@@ -77,14 +66,31 @@ package enum Restore {
                 throw InvalidSetting("the backup needs its master key\(which), which it does not hold: \(error)")
             }
             try await checkOpens(draft, keys)
-            try DatabaseFile.settle(draft)
-            try File.synchronize(draft.filePath)
             return (summary, keys)
         } catch let error as InvalidSetting {
             throw error
         } catch {
             throw InvalidSetting("\(file.filePath) cannot be restored: \(error)")
         }
+    }
+
+    /// Ends the backup's sessions and records the restore, before a server can see the database.
+    private static func finish(
+        _ draft: URL, from file: URL, _ keys: KeyRing, _ settings: Settings, at time: Date
+    ) async throws -> Checkpoint {
+        let checkpoint = try await SQLiteStore(file: draft).closing { store in
+            // A session that was ended since the backup would be valid again.
+            let bar = settings.lifetimes(on: store).bar(at: time)
+            _ = try await store.endSessions(.all, at: time, barring: bar) { count in
+                AuditRecord(
+                    .endSession, by: .local(user: getuid()), details: ["count": "\(count)", "for": "restore"], at: time)
+            }
+            try await store.recordLocally(.restore, ["file": file.lastPathComponent])
+            return try Checkpoint(try await store.auditHead(), at: time, signedBy: try await Trail.key(keys, store))
+        }
+        try DatabaseFile.settle(draft)
+        try File.synchronize(draft.filePath)
+        return checkpoint
     }
 
     private static func checkOpens(_ draft: URL, _ keys: KeyRing) async throws {

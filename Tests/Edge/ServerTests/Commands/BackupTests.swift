@@ -324,6 +324,37 @@ extension KeysAndBackups {
             }
         }
 
+        @Test("A restore ends other verifiers' guests for as long as the settings take their tokens")
+        func settings() async throws {
+            try await register(["app"])
+            let database = data.appending(path: "kbs.sqlite")
+            let store = try SQLiteStore(file: database)
+            try store.tamper(
+                """
+                INSERT INTO foreign_guests (id, issuer, tee, chip, opened, ends, barred, expires) VALUES
+                    (zeroblob(16), 'https://a.example', 'snp', 'c0ffee', 0, unixepoch() + 600, 0, unixepoch() + 600)
+                """)
+            try store.close()
+            try await makeBackup()
+            let checkpoints = folder.file("checkpoints")
+            try Data("before\n".utf8).write(to: checkpoints)
+            let restored = try await restore(
+                "data", "--force", "--set", "token.trusted_age=24h", "--set",
+                "audit.checkpoint_file=\(checkpoints.path)")
+            #expect(restored.status == 0, "\(restored.errors)")
+            let after = try SQLiteStore(file: database)
+            #expect(try await after.countSessions(at: Date()) == 0)
+            // In 23 hours the row that bars them is still there.
+            _ = try await after.sweepSessions(before: Date().addingTimeInterval(23 * 3_600))
+            try after.tamper("UPDATE foreign_guests SET ends = unixepoch() + 600 WHERE barred > unixepoch() - 600")
+            #expect(try await after.countSessions(at: Date()) == 1)
+            try after.close()
+            #expect(try CheckpointFile(checkpoints).read().count == 1)
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
+            #expect(names.contains { $0.hasPrefix("checkpoints.before-") })
+            #expect(!FileManager.default.fileExists(atPath: data.appending(path: "checkpoints").path))
+        }
+
         @Test("A folder that a server runs on is not restored into, and nobody opens one that is being restored")
         func locked() async throws {
             let server = try await ServerProcess.start(folder)
