@@ -17,12 +17,12 @@ struct TrailExamination: Examination {
 
     private var writing: Finding {
         let path = file.filePath
-        let target = DataFolder.exists(file) ? path : file.deletingLastPathComponent().filePath
-        // The first start makes a missing data folder.
+        let parent = file.deletingLastPathComponent()
+        let target = DataFolder.exists(file) ? path : parent.filePath
+        // The first start makes a missing data folder, also beside a shared database.
         let isMadeLater =
-            folder.inspection == nil && folder.shared == nil
-            && file.deletingLastPathComponent().standardizedFileURL
-                == folder.database.deletingLastPathComponent().standardizedFileURL
+            !DataFolder.exists(parent)
+            && parent.standardizedFileURL == folder.database.deletingLastPathComponent().standardizedFileURL
         guard isMadeLater || access(target, W_OK) == 0 else {
             return .problem(
                 "audit.checkpoints", "\(path) cannot be written: \(String(cString: strerror(errno)))",

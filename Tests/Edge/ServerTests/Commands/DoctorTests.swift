@@ -260,6 +260,12 @@ struct DoctorTests {
         let whole = try await Installation()
         let elsewhere = try await whole.complaints { $0.checkpointFile = URL(filePath: "/proc/kbs/checkpoints") }
         #expect(elsewhere["audit.checkpoints"]?.level == .problem)
+        let nothing = whole.folder.file("nothing")
+        let replica = try await whole.complaints {
+            $0.dataFolder = nothing
+            $0.storage.url = "postgres://kbs@127.0.0.1:1/kbs"
+        }
+        #expect(replica["audit.checkpoints"] == nil, "the first start makes the folder")
         let past = try await whole.complaints(now: Date().addingTimeInterval(-3_000))
         #expect(past["clock.trail"]?.level == .problem)
     }
