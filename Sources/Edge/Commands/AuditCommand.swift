@@ -107,12 +107,16 @@ struct AuditCommand: AsyncParsableCommand {
             discussion: """
                 For an older database that was put back by hand, or lost checkpoints. The file of checkpoints is \
                 renamed, a new one begins with the trail's present state, and the trail records this action. Restart a \
-                server that runs on the folder.
+                server that runs on the folder. It works on the data folder only, not with --url.
                 """)
 
         @OptionGroup var target: Target
 
         func run() async throws {
+            // Otherwise another trail than the named server's would be accepted.
+            guard target.url == nil else {
+                throw ValidationError("accept works on the server's data folder: name it with --data, on its machine")
+            }
             let accepted = try await target.openFolder { try await Trail($0.folder, $0.settings).accept() }
             print("The trail is accepted up to record \(accepted.head.sequence).")
         }
