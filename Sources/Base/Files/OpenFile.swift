@@ -140,6 +140,11 @@ public struct OpenFile: ~Copyable, Sendable {
         try DescriptorIO.readSome(number, path, atMost: most)
     }
 
+    /// Continues at this distance from the start, in bytes.
+    public func seek(to offset: Int) throws(FileError) {
+        guard lseek(number, offset, SEEK_SET) == offset else { throw FileError(path, .read, errno) }
+    }
+
     /// Writes at the current position.
     public func write(_ bytes: [UInt8]) throws(FileError) { try DescriptorIO.write(bytes, number, path) }
 

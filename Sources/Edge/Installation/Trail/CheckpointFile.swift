@@ -11,6 +11,8 @@ package struct CheckpointFile: Sendable {
     static let defaultName = "checkpoints"
     /// In bytes: more than a checkpoint per second for a year.
     private static let longest = 1 << 33
+    /// In bytes: a whole line and an incomplete one are shorter.
+    private static let endSize = 4_096
 
     package init(_ url: URL) { self.url = url }
 
@@ -37,11 +39,22 @@ package struct CheckpointFile: Sendable {
                 + "that the trail is as it should be")
     }
 
+    /// The last checkpoint, as of ``read()``; `nil` without one. Only the file's end is read.
+    func last() throws -> Checkpoint? {
+        let file: OpenFile
+        do { file = try OpenFile(path, .readRegular) } catch {
+            guard error.isMissing else { throw error }
+            return nil
+        }
+        guard let line = try end(of: file).line else { return nil }
+        do { return try Checkpoint(line: line) } catch { throw InvalidSetting("\(path), its last line: \(error)") }
+    }
+
     /// Adds a checkpoint durably; after an error the file is unchanged.
     func append(_ checkpoint: Checkpoint) throws {
         let isNew = !File.exists(path)
         let file = try OpenFile(path, .updateOrMake(mode: 0o644))
-        let end = try file.read(atMost: Self.longest).lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        let end = try end(of: file).offset
         try file.truncate(to: end)
         do {
             try file.write(Array((checkpoint.line + "\n").utf8))
@@ -51,6 +64,19 @@ package struct CheckpointFile: Sendable {
             try? file.truncate(to: end)
             throw error
         }
+    }
+
+    /// The last line with its end, and the offset after it.
+    private func end(of file: borrowing OpenFile) throws -> (line: String?, offset: Int) {
+        let start = max(0, try file.status().size - Self.endSize)
+        try file.seek(to: start)
+        let bytes = try file.read(next: Self.endSize)
+        guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else {
+            guard start == 0 else { throw InvalidSetting("\(path) does not end in a line that `kbs` wrote") }
+            return (nil, 0)
+        }
+        let line = bytes[..<end].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).last ?? []
+        return (String(decoding: line, as: UTF8.self), start + end + 1)
     }
 
     /// Renames the file, if it exists.
@@ -116,7 +142,7 @@ package final class TrailCheck: Sendable {
     init(_ file: CheckpointFile, store: any Store, publicKey: [UInt8], mustBeThere: Bool) {
         self.store = store
         let found = Result {
-            guard let last = try file.read().last else {
+            guard let last = try file.last() else {
                 guard mustBeThere else { return nil as Checkpoint? }
                 throw file.missing
             }
