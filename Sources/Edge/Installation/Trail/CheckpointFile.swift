@@ -1,8 +1,6 @@
 package import Broker
-import Concurrency
 import Files
 package import FoundationEssentials
-import Logging
 
 /// A file of signed checkpoints, one per line, the latest last.
 package struct CheckpointFile: Sendable {
@@ -86,92 +84,4 @@ package struct CheckpointFile: Sendable {
     }
 
     private var path: String { url.filePath }
-}
-
-/// Signs the trail's head into the file of checkpoints, at intervals and at the end.
-package struct CheckpointWriter: Sendable {
-    let file: CheckpointFile
-    let interval: TimeInterval
-    /// After this many records a checkpoint is due; counted every five seconds.
-    let records: Int64
-    let store: any Store
-    let key: CheckpointKey
-    let check: TrailCheck
-    let logger: Logger
-
-    /// Runs until it is cancelled, then signs the records since the last checkpoint.
-    package func run() async {
-        var last: AuditHead?
-        while !Task.isCancelled {
-            await write(after: &last)
-            let due = ContinuousClock.now + .seconds(interval)
-            while !Task.isCancelled, ContinuousClock.now < due {
-                try? await Task.sleep(for: min(.seconds(5), due - .now))
-                if let head = try? await store.auditHead(), head.sequence - (last?.sequence ?? 0) >= records { break }
-            }
-        }
-        await write(after: &last)
-    }
-
-    private func write(after last: inout AuditHead?) async {
-        do {
-            let head = try await store.auditHead()
-            guard head != last, head != .start else { return }
-            // A changed trail must not be signed.
-            try await check.run()
-            let checkpoint = try Checkpoint(head, at: Date(), signedBy: key)
-            try file.append(checkpoint)
-            check.signed(checkpoint)
-            last = head
-            // A copy in collected logs is out of reach of a writer of the database.
-            logger.info("Signed the audit trail.", metadata: ["checkpoint": "\(checkpoint.line)"])
-        } catch {
-            logger.error("No checkpoint of the audit trail could be written.", metadata: ["error": "\(error)"])
-        }
-    }
-}
-
-/// Compares the trail with its last checkpoint, which detects an older or rewritten database at low cost.
-/// `kbs audit verify` checks every record.
-package final class TrailCheck: Sendable {
-    private let store: any Store
-    /// Read from the file once; later checkpoints come by ``signed(_:)``.
-    private let last: Lock<Result<Checkpoint?, any Error>>
-
-    /// - Parameter mustBeThere: whether a missing checkpoint is a failure.
-    init(_ file: CheckpointFile, store: any Store, publicKey: [UInt8], mustBeThere: Bool) {
-        self.store = store
-        let found = Result {
-            guard let last = try file.last() else {
-                guard mustBeThere else { return nil as Checkpoint? }
-                throw file.missing
-            }
-            guard last.isSigned(by: publicKey) else {
-                throw InvalidSetting(
-                    "the last checkpoint in \(file.url.filePath) is not signed by this server's key: it is another database's, or "
-                        + "this one's key was replaced. If that is as it should be: `kbs audit accept`")
-            }
-            return last
-        }
-        last = Lock(found)
-    }
-
-    func signed(_ checkpoint: Checkpoint) {
-        last.withLock { if case .success = $0 { $0 = .success(checkpoint) } }
-    }
-
-    /// - Throws: the mismatch, as ``InvalidSetting``.
-    @Sendable package func run() async throws {
-        guard let last = try last.withLock({ $0 }).get() else { return }
-        guard let hash = try await store.auditHash(of: last.head.sequence) else {
-            throw InvalidSetting(
-                "the trail has no record \(last.head.sequence), which the checkpoint of "
-                    + "\(last.time.formatted(.iso8601)) has: the database is an older copy, or the trail was cut")
-        }
-        guard hash == last.head.hash else {
-            throw InvalidSetting(
-                "record \(last.head.sequence) of the trail is not the one that the checkpoint of "
-                    + "\(last.time.formatted(.iso8601)) has: the trail was rewritten")
-        }
-    }
 }

@@ -31,8 +31,7 @@ package struct Trail: Sendable {
 
     package func writer(interval: TimeInterval, records: Int, logger: Logger) -> CheckpointWriter {
         CheckpointWriter(
-            file: file, interval: interval, records: Int64(records), store: store, key: key, check: check,
-            logger: logger)
+            interval: interval, records: Int64(records), store: store, key: key, check: check, logger: logger)
     }
 
     /// Whether an empty file of checkpoints is a fault: a server with a database of its own signs one after its start.
