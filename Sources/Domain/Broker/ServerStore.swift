@@ -10,6 +10,11 @@ public protocol ServerStore: Store, SessionStore, ResourceStore, PolicyStore, To
     /// Whether other servers use it at the same time.
     var isShared: Bool { get }
 
+    /// The trail's last entry, compared with the head that PostgreSQL states in a row of its own.
+    ///
+    /// - Throws: ``BrokenTrail`` when they differ.
+    func auditEnd() async throws -> AuditHead
+
     /// Whether the trail has a record of an action.
     func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool
 

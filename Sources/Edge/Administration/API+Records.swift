@@ -162,10 +162,9 @@ extension AdministrationAPI {
                     "Keep it where the server's administrators cannot change it.",
                 ), [.init(.ok, "A checkpoint.", Self.checkpoint)]
             ) { _, _ in
-                let checkpoint = try Checkpoint(
-                    try await store.auditHead(), at: now(), signedBy: try await signer())
+                let signed = try await checkpoint(now())
                 return Response(
-                    status: .ok, headers: [.contentType: "application/json"], body: Array(checkpoint.line.utf8))
+                    status: .ok, headers: [.contentType: "application/json"], body: Array(signed.line.utf8))
             },
         ]
     }

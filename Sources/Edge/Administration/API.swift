@@ -16,7 +16,7 @@ public struct AdministrationAPI: Sendable {
 
     let broker: Broker
     let store: any Storage
-    let signer: @Sendable () async throws -> CheckpointKey
+    let checkpoint: @Sendable (Date) async throws -> Checkpoint
     let drafting: @Sendable ([String: String]) throws -> AppraisalPolicy
     private let status: (@Sendable () async throws -> ServerStatus)?
     private let settings: [String: String]
@@ -26,7 +26,7 @@ public struct AdministrationAPI: Sendable {
     let now: @Sendable () -> Date
 
     /// - Parameters:
-    ///   - signer: returns the signing key for checkpoints.
+    ///   - checkpoint: signs the trail's present state.
     ///   - drafting: returns the server's policy with some settings changed, by name.
     ///   - status: the server's status; `nil` without a running server.
     ///   - replacesWorkloads: whether a registered workload may be registered again.
@@ -34,13 +34,13 @@ public struct AdministrationAPI: Sendable {
     ///   - longestBody: in bytes.
     ///   - longestResource: in bytes.
     public init(
-        _ broker: Broker, store: any Storage, signer: @escaping @Sendable () async throws -> CheckpointKey,
+        _ broker: Broker, store: any Storage, checkpoint: @escaping @Sendable (Date) async throws -> Checkpoint,
         drafting: @escaping @Sendable ([String: String]) throws -> AppraisalPolicy,
         status: (@Sendable () async throws -> ServerStatus)? = nil, replacesWorkloads: Bool,
         settings: [String: String], longestBody: Int, longestResource: Int,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
-        (self.broker, self.store, self.signer, self.drafting) = (broker, store, signer, drafting)
+        (self.broker, self.store, self.checkpoint, self.drafting) = (broker, store, checkpoint, drafting)
         (self.status, self.settings, self.replacesWorkloads) = (status, settings, replacesWorkloads)
         (self.longestBody, self.longestResource, self.now) = (longestBody, longestResource, now)
     }

@@ -1,5 +1,6 @@
 package import Broker
 package import Endorsements
+package import FoundationEssentials
 
 /// A broker over an opened data folder, for a server, a command and tests alike. It is the only place that assembles a
 /// broker.
@@ -44,8 +45,13 @@ package struct BrokerAssembly: Sendable {
         try self.init(settings, try await DataFolder(settings, create: create))
     }
 
+    /// Signs the trail's present state, for a command.
+    @Sendable package func checkpoint(at time: Date) async throws -> Checkpoint {
+        try await Trail(folder, settings).checkpoint(at: time)
+    }
+
     /// The signing key for checkpoints, made if it does not exist.
-    @Sendable package func checkpointKey() async throws -> CheckpointKey {
+    package func checkpointKey() async throws -> CheckpointKey {
         try await Trail.key(folder.keys, folder.store)
     }
 }

@@ -87,7 +87,7 @@ package struct KBSServer: Sendable {
         warnOfReaders(parts.folder.reader)
         // A database that is unreachable now is reported by the readiness checks.
         do { try await parts.trail.check.run() } catch is Refusal {} catch {
-            logger.critical("THE AUDIT TRAIL IS NOT WHAT IT WAS.", metadata: ["problem": "\(error)"])
+            parts.trail.check.report(error, to: logger)
         }
         try await parts.broker.record(.start(settings, at: Date()))
         // The last checkpoint is signed after everything else has ended, and so covers the record of the stop.

@@ -180,7 +180,7 @@ struct ServerParts: Sendable {
 
     private var administration: AdministrationAPI {
         let (store, trail, started) = (folder.store, trail, Date())
-        return assembly.administration(signer: { trail.key }, replacesWorkloads: settings.replacesWorkloads) {
+        return assembly.administration(checkpoint: trail.checkpoint, replacesWorkloads: settings.replacesWorkloads) {
             ServerStatus(
                 version: Build.version, started: started, workloads: try await store.countWorkloads(),
                 resources: try await store.countResources(), sessions: try await store.countSessions(at: Date()),

@@ -24,6 +24,7 @@ struct StoreTrailTests {
         let place = try await StorePlace(kind)
         let (store, now) = (place.store, place.now)
         #expect(try await store.auditHead() == .start)
+        #expect(try await store.auditEnd() == .start)
         #expect(try await !store.hasAuditRecord(of: .startServer))
         try await store.record([AuditRecord(.startServer, by: .server, at: now)], attempt: nil)
         try await store.record(
@@ -34,11 +35,28 @@ struct StoreTrailTests {
         for entry in entries { try verifier.read(entry) }
         #expect(entries.count == 6)
         #expect(try await store.auditHead() == verifier.head)
+        #expect(try await store.auditEnd() == verifier.head)
         #expect(try await store.auditHash(of: 3) == entries[2].hash)
         #expect(try await store.auditHash(of: 7) == nil)
         #expect(try await store.auditEntries(after: 2, limit: 2).map(\.sequence) == [3, 4])
         #expect(try await store.hasAuditRecord(of: .startServer))
         #expect(try await !store.hasAuditRecord(of: .stopServer))
+    }
+
+    @Test("A record that was inserted or removed past the servers differs from the head that PostgreSQL states")
+    func otherEnd() async throws {
+        let place = try await StorePlace(.postgresql)
+        let (store, now) = (place.store, place.now)
+        try await store.record([AuditRecord(.startServer, by: .server, at: now)], attempt: nil)
+        try await store.tamper(
+            "INSERT INTO audit (seq, record, hash) VALUES (9, '{}', decode(repeat('aa', 32), 'hex'))")
+        await #expect(throws: BrokenTrail.self) { try await store.auditEnd() }
+        try await store.tamper("DELETE FROM audit WHERE seq = 9")
+        #expect(try await store.auditEnd().sequence == 1)
+        try await store.tamper("UPDATE audit SET hash = decode(repeat('aa', 32), 'hex')")
+        await #expect(throws: BrokenTrail.self) { try await store.auditEnd() }
+        try await store.tamper("DELETE FROM audit")
+        await #expect(throws: BrokenTrail.self) { try await store.auditEnd() }
     }
 
     @Test(

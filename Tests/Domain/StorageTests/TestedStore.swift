@@ -43,6 +43,7 @@ protocol ExaminedStore: Store, SessionStore, ResourceStore, PolicyStore, TokenSt
 {
     var waitingWrites: Int { get }
     func observeCommits(_ observer: @escaping @Sendable (CommittedBatch) -> Void)
+    func auditEnd() async throws -> AuditHead
     func hasAuditRecord(of action: AuditRecord.Action) async throws -> Bool
     func tamper(_ sql: String) async throws
 }

@@ -66,22 +66,25 @@ public struct AuditHead: Sendable, Hashable {
 public struct BrokenTrail: Error, Sendable, Hashable, CustomStringConvertible {
     public let description: String
 
-    init(_ description: String) { self.description = description }
+    public init(_ description: String) { self.description = description }
 }
 
-/// Verifies a trail from its first record.
+/// Verifies a trail, from its first record or from one that was verified before.
 ///
 /// The hashes alone show an edit, removal or insertion that left later hashes unchanged. Recomputed hashes and a
 /// removed end are shown by checkpoints, which are signed.
 public struct TrailVerifier: Sendable {
-    public private(set) var head = AuditHead.start
+    public private(set) var head: AuditHead
     private var checkpoints: [Int64: [Checkpoint]]
     private var last: Checkpoint?
     /// The number of checkpoints that matched their entry.
     public private(set) var confirmed = 0
 
-    /// - Parameter checkpoints: with signatures that the caller has verified.
-    public init(checkpoints: [Checkpoint]) {
+    /// - Parameters:
+    ///   - head: the entry before the first to be verified.
+    ///   - checkpoints: with signatures that the caller has verified.
+    public init(after head: AuditHead = .start, checkpoints: [Checkpoint] = []) {
+        self.head = head
         self.checkpoints = Dictionary(grouping: checkpoints, by: \.head.sequence)
         last = checkpoints.max { $0.head.sequence < $1.head.sequence }
     }

@@ -11,6 +11,8 @@ extension SQLiteStore {
         }
     }
 
+    public func auditEnd() async throws -> AuditHead { try await auditHead() }
+
     public func countAgain(_ mark: String, at time: Date) async throws -> Bool {
         try await writes.perform { database in
             try database.execute(AttemptReads.countAgain, [.integer(time.milliseconds), .text(mark)])

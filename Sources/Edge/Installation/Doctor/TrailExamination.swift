@@ -37,12 +37,11 @@ struct TrailExamination: Examination {
             guard let key = try await Trail.existingKey(keys, store) else {
                 return .ok("audit.trail", "no checkpoint was signed yet")
             }
-            try await TrailCheck(
+            let end = try await TrailCheck(
                 CheckpointFile(file), store: store, publicKey: key.publicKey,
                 mustBeThere: try await Trail.mustHaveCheckpoint(store)
-            ).run()
-            let head = try await store.auditHead()
-            return .ok("audit.trail", "\(head.sequence) records; the last checkpoint agrees")
+            ).verifiedEnd()
+            return .ok("audit.trail", "\(end.sequence) records; the last checkpoint agrees")
         } catch {
             return .problem(
                 "audit.trail", "\(error)",

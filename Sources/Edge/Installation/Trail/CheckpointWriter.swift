@@ -20,7 +20,11 @@ package struct CheckpointWriter: Sendable {
             let due = ContinuousClock.now + .seconds(interval)
             while !Task.isCancelled, ContinuousClock.now < due {
                 try? await Task.sleep(for: min(.seconds(5), due - .now))
-                if let head = try? await store.auditHead(), head.sequence - (last?.sequence ?? 0) >= records { break }
+                if let head = try? await store.auditHead(), head.sequence > (last?.sequence ?? 0),
+                    head.sequence - (last?.sequence ?? 0) >= records
+                {
+                    break
+                }
             }
         }
         await write(after: &last)
@@ -30,13 +34,13 @@ package struct CheckpointWriter: Sendable {
         do {
             let head = try await store.auditHead()
             guard head != last, head != .start else { return }
-            // A changed trail must not be signed.
-            try await check.run()
-            let checkpoint = try Checkpoint(head, at: Date(), signedBy: key)
+            let checkpoint = try Checkpoint(try await check.verifiedEnd(), at: Date(), signedBy: key)
             try check.append(checkpoint)
-            last = head
+            last = checkpoint.head
             // A copy in collected logs is out of reach of a writer of the database.
             logger.info("Signed the audit trail.", metadata: ["checkpoint": "\(checkpoint.line)"])
+        } catch let problem where problem is BrokenTrail || problem is InvalidSetting {
+            check.report(problem, to: logger)
         } catch {
             logger.error("No checkpoint of the audit trail could be written.", metadata: ["error": "\(error)"])
         }

@@ -19,12 +19,17 @@ package struct Trail: Sendable {
             file, store: store, publicKey: key.publicKey, mustBeThere: try await Self.mustHaveCheckpoint(store))
     }
 
+    /// Signs the trail's present state, after the records since the last checkpoint are verified.
+    package func checkpoint(at time: Date) async throws -> Checkpoint {
+        try Checkpoint(try await check.verifiedEnd(), at: time, signedBy: key)
+    }
+
     /// Begins a new file of checkpoints with the trail's present state, and records that.
     package func accept() async throws -> Checkpoint {
         let time = Date()
         try await store.recordLocally(.acceptTrail, [:])
+        let checkpoint = try Checkpoint(try await store.auditEnd(), at: time, signedBy: key)
         try file.putAside(at: time)
-        let checkpoint = try Checkpoint(try await store.auditHead(), at: time, signedBy: key)
         try file.append(checkpoint)
         return checkpoint
     }

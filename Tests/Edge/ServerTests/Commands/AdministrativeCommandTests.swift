@@ -15,6 +15,12 @@ import Testing
 
 @Suite("The command line of administration")
 struct AdministrativeCommandTests {
+    /// Returns once a server has signed its first checkpoint, beside what else it does at its start.
+    private func firstCheckpoint(in folder: TemporaryFolder) async throws {
+        let file = CheckpointFile(folder.file("data/checkpoints"))
+        while try file.read().isEmpty { try await Task.sleep(for: .milliseconds(20)) }
+    }
+
     @Test("With a token an operator does everything over HTTP, and without one nothing")
     func remote() async throws {
         let folder = try TemporaryFolder()
@@ -79,6 +85,7 @@ struct AdministrativeCommandTests {
             "app", measurement: Hex.encode(Simulated.measurement("app")), configuration: "", secret: "s")
         _ = try await Simulated.guest("app").boot(over: transport)
         let kept = folder.file("kept")
+        try await firstCheckpoint(in: folder)
         let checkpoint = try await Command.run("audit", "checkpoint", "--data", data)
         try Data(checkpoint.output.utf8).write(to: kept)
         server.send(signal: SIGTERM)
@@ -129,6 +136,7 @@ struct AdministrativeCommandTests {
             #expect(nothing.status == 2 && nothing.errors.contains("\(file.path) is not there, or holds"), "\(nothing)")
         }
         let server = try await ServerProcess.start(folder)
+        try await firstCheckpoint(in: folder)
         let line = try await Command.run("audit", "checkpoint", "--data", data).output
         server.send(signal: SIGTERM)
         #expect(try await server.ends(within: .seconds(60)))

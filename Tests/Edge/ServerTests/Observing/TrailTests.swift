@@ -4,6 +4,7 @@ import EvidenceSupport
 import Foundation
 @testable import Installation
 import Logging
+@testable import Server
 import SimulatedHardware
 import Storage
 import TestSupport
@@ -72,6 +73,71 @@ struct TrailTests {
         #expect(await place.problem() == nil)
         await place.sign()
         #expect(try place.signed.map(\.head.sequence) == [1, 2, 3])
+        try await place.opened.store.close()
+    }
+
+    @Test("Records past the chain are not signed; the log says it once, and the check and the doctor say it")
+    func brokenChain() async throws {
+        let place = try await TrailPlace()
+        try await place.record()
+        await place.sign()
+        let before = try place.signed
+        let store = try SQLiteStore(file: place.folder.file("data/kbs.sqlite"))
+        try store.tamper("INSERT INTO audit (seq, record, hash) VALUES (1000, '{}', zeroblob(32))")
+        #expect(await place.problem() == nil, "it is found before it would be signed")
+        await place.sign()
+        await place.sign()
+        #expect(try place.signed == before)
+        let told = place.log.lines.filter { $0.contains("THE AUDIT TRAIL") }
+        #expect(told.count == 1 && told.first?.contains("Record 1000 follows record 1") == true, "\(place.log.lines)")
+        #expect(await place.problem()?.contains("Record 1000") == true)
+        await #expect(throws: BrokenTrail.self) { try await place.trail.checkpoint(at: Date()) }
+        await #expect(throws: BrokenTrail.self) { try await place.opened.checkpoint(at: Date()) }
+        let settings = place.opened.settings
+        let findings = await Doctor(settings, listening: ListeningExamination(settings)).examine()
+        #expect(findings.contains { $0.check == "audit.trail" && $0.level == .problem })
+        try store.close()
+        try await place.opened.store.close()
+    }
+
+    @Test("An edit, a removal and a cut since the last checkpoint are found before it is signed")
+    func changedSince() async throws {
+        for change in [
+            "UPDATE audit SET record = '{}' WHERE seq = 3", "DELETE FROM audit WHERE seq = 3",
+            "UPDATE audit SET hash = zeroblob(32) WHERE seq = 4", "INSERT INTO audit VALUES (5, '{}', zeroblob(32))",
+        ] {
+            let place = try await TrailPlace()
+            try await place.record(2)
+            await place.sign()
+            try await place.record(2)
+            let store = try SQLiteStore(file: place.folder.file("data/kbs.sqlite"))
+            try store.tamper(change)
+            try store.close()
+            await place.sign()
+            #expect(try place.signed.map(\.head.sequence) == [2], "\(change)")
+            await #expect(throws: BrokenTrail.self, "\(change)") { try await place.trail.check.run() }
+            try await place.opened.store.close()
+        }
+        let place = try await TrailPlace()
+        try await place.record(4)
+        // Signed on a caller's request, and so verified, before any is in the file.
+        #expect(try await place.trail.checkpoint(at: Date()).head.sequence == 4)
+        let store = try SQLiteStore(file: place.folder.file("data/kbs.sqlite"))
+        try store.tamper("DELETE FROM audit WHERE seq > 2")
+        try store.close()
+        await #expect(throws: BrokenTrail.self) { try await place.trail.checkpoint(at: Date()) }
+        try await place.opened.store.close()
+    }
+
+    @Test("More records than are read at once are verified and signed")
+    func pages() async throws {
+        let place = try await TrailPlace()
+        try await place.record(2_500)
+        await place.sign()
+        try await place.record(1_000)
+        await place.sign()
+        #expect(try place.signed.map(\.head.sequence) == [2_500, 3_500])
+        #expect(try await place.opened.store.auditHead() == place.signed.last?.head)
         try await place.opened.store.close()
     }
 

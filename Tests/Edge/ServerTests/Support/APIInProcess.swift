@@ -31,7 +31,7 @@ struct APIInProcess {
         try change(&settings)
         let assembly = try await BrokerAssembly(opening: settings)
         let api = assembly.administration(
-            signer: assembly.checkpointKey, replacesWorkloads: settings.replacesWorkloads)
+            checkpoint: assembly.checkpoint, replacesWorkloads: settings.replacesWorkloads)
         try await body(
             APIInProcess(assembly: assembly, api: api, calls: CallsInProcess(api.calls, for: Admission(.server))))
         try await assembly.store.close()
