@@ -84,6 +84,9 @@ public protocol Store: KeyStore {
 
     func attempt(_ id: Int64) async throws -> RecordedAttempt?
 
+    /// Ids of chips in attempts and sessions that are `id` or begin with it, in hex and ascending.
+    func chips(beginningWith id: String, limit: Int) async throws -> [String]
+
     /// Removes all but the latest attempts. Their records in the trail stay.
     func trimAttempts(keeping count: Int) async throws
 

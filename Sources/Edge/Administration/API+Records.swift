@@ -24,7 +24,7 @@ extension AdministrationAPI {
                     query: selection + [.after("session", .text(pattern: "^([0-9a-fA-F]{32})?$")), .limit]),
                 ok: "A page."
             ) { request, _ in
-                let selection = try request.query.sessions()
+                let selection = try await self.selection(request.query)
                 guard let start = Hex.decode(request.query["after"] ?? "") else {
                     throw Refusal(.invalidField, "after must be a session's id.")
                 }
@@ -40,7 +40,7 @@ extension AdministrationAPI {
                         .init("all", "Every session.", Schema(["type": "string", "enum": ["true"]]))
                     ]), ok: "The number of ended sessions."
             ) { request, admission in
-                let selection = try request.query.sessions()
+                let selection = try await self.selection(request.query)
                 // An omitted parameter must not end all sessions.
                 let all = request.query["all"].map { ExactText($0) }
                 guard (selection == .all) == (all == "true"), all == nil || all == "true" else {
@@ -240,7 +240,8 @@ extension AdministrationAPI {
             ) { request, admission in
                 let endorser = try request.endorser()
                 let message: DenialRequest = try await request.message()
-                let denial = try await broker.deny(endorser, reason: message.reason, by: admission.actor)
+                let denial = try await broker.deny(
+                    endorser, reason: message.reason, isWhole: message.whole ?? false, by: admission.actor)
                 return DenialSummary(StoredDenial(endorser, denial))
             },
             call(
@@ -288,6 +289,15 @@ extension Query {
             }
             selection.chip = Hex.encode(bytes)
         }
+        return selection
+    }
+}
+
+extension AdministrationAPI {
+    /// - Throws: a ``Refusal`` also for a chip's id that is only the beginning of one that was seen.
+    private func selection(_ query: Query) async throws -> SessionSelection {
+        var selection = try query.sessions()
+        if let chip = selection.chip { selection.chip = try await broker.seenChip(chip) }
         return selection
     }
 }

@@ -261,9 +261,11 @@ public struct Administrator: TrailSource {
     /// The denied chips and keys.
     public func denials() async throws -> [DenialSummary] { try await all("denials") }
 
+    /// - Parameter isWhole: whether a chip's id is whole, though a longer one that begins with it was seen.
     /// - Returns: the new denial.
-    public func deny(_ endorser: Endorser, reason: String) async throws -> DenialSummary {
-        try await ask(.put, "denials/\(endorser.name)", DenialRequest(reason: reason))
+    public func deny(_ endorser: Endorser, reason: String, isWhole: Bool = false) async throws -> DenialSummary {
+        try await ask(
+            .put, "denials/\(endorser.name)", DenialRequest(reason: reason, whole: isWhole ? true : nil))
     }
 
     public func allow(_ endorser: Endorser) async throws { try await tell(.delete, "denials/\(endorser.name)") }

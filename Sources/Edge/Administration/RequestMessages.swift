@@ -36,11 +36,17 @@ struct TokenRequest: RequestMessage {
 /// The reason of a denial.
 struct DenialRequest: RequestMessage {
     let reason: String
+    /// Whether a chip's id is whole, though a longer one that begins with it was seen.
+    let whole: Bool?
 
     static let members: [String: Schema] = [
         "reason": Schema([
             "type": "string", "minLength": 1, "maxLength": 200, "pattern": #"^[^\u0000-\u001f\u007f-\u009f]*$"#,
-        ])
+        ]),
+        "whole": Schema([
+            "type": "boolean",
+            "description": "Deny a chip's id though attempts and sessions have only longer ones that begin with it.",
+        ]),
     ]
 }
 

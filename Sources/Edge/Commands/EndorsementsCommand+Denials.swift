@@ -12,7 +12,7 @@ extension EndorsementsCommand {
         @Argument(help: "chip, key or certificate.") var form: Form
         @Argument(
             help: """
-                A chip's id in hex, as `kbs attempts` shows it; SHA-256 of a key's SubjectPublicKeyInfo, in hex; or a file \
+                A chip's whole id in hex, as `kbs sessions` and `kbs attempts show` have it; SHA-256 of a key's SubjectPublicKeyInfo, in hex; or a file \
                 with one certificate, which stands for its key.
                 """)
         var id: String
@@ -37,10 +37,11 @@ extension EndorsementsCommand {
         @OptionGroup var target: Target
         @OptionGroup var denied: DeniedEndorser
         @Option(help: "The reason, for other operators: at most 200 characters.") var reason: String
+        @Flag(help: "Deny a chip's id though only longer ids that begin with it were seen.") var whole = false
 
         func run() async throws {
             let endorser = try denied.endorser()
-            _ = try await target.open { try await $0.deny(endorser, reason: reason) }
+            _ = try await target.open { try await $0.deny(endorser, reason: reason, isWhole: whole) }
             print("Denied the \(endorser).")
         }
     }

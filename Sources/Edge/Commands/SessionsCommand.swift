@@ -23,11 +23,11 @@ struct SessionsCommand: AsyncParsableCommand {
             let all = try await target.open { try await $0.sessions(selection) }
             try printList(
                 all, json: json, orElse: "There are no sessions.",
-                ["ID", "WORKLOAD", "TEE", "CHIP", "OPENED", "EXPIRES", "ISSUER"]
+                ["ID", "WORKLOAD", "TEE", "OPENED", "EXPIRES", "ISSUER", "CHIP"]
             ) {
                 [
-                    $0.id, $0.workload ?? "-", $0.tee, $0.chip.isEmpty ? "-" : "\($0.chip.prefix(16))…",
-                    $0.opened.formatted(.iso8601), $0.expires.formatted(.iso8601), $0.issuer ?? "-",
+                    $0.id, $0.workload ?? "-", $0.tee, $0.opened.formatted(.iso8601), $0.expires.formatted(.iso8601),
+                    $0.issuer ?? "-", $0.chip.isEmpty ? "-" : $0.chip,
                 ]
             }
         }
@@ -63,7 +63,7 @@ struct SessionsCommand: AsyncParsableCommand {
     /// Options that select sessions.
     struct Chosen: ParsableArguments {
         @Option(help: "Sessions of this workload.") var workload: String?
-        @Option(help: "Sessions of this chip, in hex.") var chip: String?
+        @Option(help: "Sessions of this chip: its whole id, in hex.") var chip: String?
         @Option(help: "Sessions that this other verifier attested.") var issuer: String?
 
         func selection() throws -> SessionSelection {

@@ -114,7 +114,7 @@ struct EventLog: Sendable {
 
     private func metadata(_ attempt: Attempt) -> Logger.Metadata {
         var metadata: Logger.Metadata = [
-            "tee": "\(attempt.tee.name)", "session": "\(attempt.shortID)", "chip": "\(attempt.chip.prefix(16))",
+            "tee": "\(attempt.tee.name)", "session": "\(attempt.shortID)", "chip": "\(attempt.chip)",
         ]
         if let workload = attempt.workload { metadata["workload"] = "\(workload)" }
         return metadata

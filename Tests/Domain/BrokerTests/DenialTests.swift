@@ -52,6 +52,37 @@ struct DenialTests {
         ]
     }
 
+    @Test("A beginning of a chip's id that was seen is not denied, unless it is said to be whole")
+    func beginnings() async throws {
+        _ = try await attested()
+        let chip = try Simulated.snp.chipID
+        let beginning = Endorser(chip: Array(chip.prefix(8)))
+        let refused = await refusal { try await broker.deny(beginning, reason: "leaked", by: .server) }
+        #expect(refused?.code == .invalidField)
+        #expect(refused?.sentence.contains(Hex.encode(chip)) == true, "the whole id is named")
+        #expect(try await bench.store.denials(after: "", limit: 5).isEmpty)
+        try await broker.deny(beginning, reason: "leaked", isWhole: true, by: .server)
+        try await broker.deny(Endorser(chip: chip), reason: "leaked", by: .server)
+        #expect(try await bench.store.denials(after: "", limit: 5).count == 2)
+    }
+
+    @Test("A Turin chip's id is whole with its 8 bytes, though reports state it with zeros behind")
+    func turin() async throws {
+        let id = "a1b2c3d4e5f60718"
+        let stated = id + String(repeating: "0", count: 112)
+        for chip in [stated, id + String(repeating: "1", count: 112)] {
+            try await bench.store.record(
+                [],
+                attempt: RecordedAttempt(
+                    id: 0, time: Date(), action: "guest.attest", workload: "", tee: "snp", session: "", chip: chip,
+                    code: nil, sentence: "", verdict: nil, verdictJSON: ""))
+        }
+        #expect(try await broker.seenChip(id) == stated)
+        try await broker.deny(Endorser(.chip, hex: id), reason: "leaked", by: .server)
+        #expect(await code { _ = try await broker.seenChip(String(id.prefix(8))) } == .invalidField)
+        #expect(try await broker.seenChip("ffff") == "ffff")
+    }
+
     @Test("What rests on it is not attested, though its chain was verified before and is in memory", arguments: 0..<4)
     func attesting(_ number: Int) async throws {
         let (name, endorser) = try Self.endorsers()[number]

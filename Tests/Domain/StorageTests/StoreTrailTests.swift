@@ -59,6 +59,21 @@ struct StoreTrailTests {
         await #expect(throws: BrokenTrail.self) { try await store.auditEnd() }
     }
 
+    @Test("Chips are found by the beginning of their id, in attempts and sessions", arguments: TestedStore.allCases)
+    func chips(_ kind: TestedStore) async throws {
+        let place = try await StorePlace(kind)
+        for chip in ["a1b2c3", "a1b2", "a1b2c3", "b1b2", ""] {
+            try await place.store.record(
+                [],
+                attempt: RecordedAttempt(
+                    id: 0, time: place.now, action: "guest.attest", workload: "", tee: "snp", session: "", chip: chip,
+                    code: nil, sentence: "", verdict: nil, verdictJSON: ""))
+        }
+        #expect(try await place.store.chips(beginningWith: "a1b2", limit: 5) == ["a1b2", "a1b2c3"])
+        #expect(try await place.store.chips(beginningWith: "a1b2", limit: 1) == ["a1b2"])
+        #expect(try await place.store.chips(beginningWith: "b2", limit: 5).isEmpty)
+    }
+
     @Test(
         "Attempts are found by workload and outcome, latest first, and the oldest are forgotten",
         arguments: TestedStore.allCases)

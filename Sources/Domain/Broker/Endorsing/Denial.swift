@@ -1,3 +1,4 @@
+import Bytes
 public import Evidence
 public import FoundationEssentials
 
@@ -65,9 +66,12 @@ extension Broker {
     /// Denies a chip or a key, at once and on all servers: evidence that depends on it is refused, and sessions that
     /// depend on it get nothing more.
     ///
-    /// - Throws: a ``Refusal`` for an unusable reason.
+    /// - Parameter isWhole: whether the id is known to be whole: it is not compared with those that were seen.
+    /// - Throws: a ``Refusal`` for an unusable reason, or for a chip's id that was seen only as the beginning of another.
     @discardableResult
-    public func deny(_ endorser: Endorser, reason: String, by actor: Actor) async throws -> Denial {
+    public func deny(
+        _ endorser: Endorser, reason: String, isWhole: Bool = false, by actor: Actor
+    ) async throws -> Denial {
         guard (1...Denial.longestReason).contains(reason.unicodeScalars.count),
             !reason.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
         else {
@@ -75,12 +79,31 @@ extension Broker {
                 .invalidField,
                 "reason must have 1 to \(Denial.longestReason) characters, none of them control characters.")
         }
+        if endorser.kind == .chip, !isWhole { _ = try await seenChip(Hex.encode(endorser.bytes)) }
         let time = now()
         let denial = Denial(endorser, reason: reason, actor: actor.description, time: time)
         try await store.deny(
             denial, recording: .denial(.denyEndorser, endorser, by: actor, ["reason": reason], at: time))
         report(.denialChanged(endorser, isDenied: true))
         return denial
+    }
+
+    /// A chip's id as attempts and sessions state it: Turin's 8 bytes are followed by zeros there.
+    ///
+    /// - Parameter id: in hex; an id that was never seen is returned as it is.
+    /// - Throws: a ``Refusal`` when only longer ids were seen that begin with it: lists may show ids shortened, and
+    ///   nothing would be selected.
+    public func seenChip(_ id: String) async throws -> String {
+        let seen = try await store.chips(beginningWith: id, limit: 4)
+        let chip = try? Endorser(.chip, hex: id)
+        if let same = seen.first(where: { $0 == id || (chip != nil && (try? Endorser(.chip, hex: $0)) == chip) }) {
+            return same
+        }
+        guard !seen.isEmpty else { return id }
+        throw Refusal(
+            .invalidField,
+            "The chip's id \(id) is only the beginning of one that was seen: give the whole id, "
+                + "\(seen.joined(separator: " or ")).")
     }
 
     /// Withdraws a denial. Guests attest again, or continue their sessions.

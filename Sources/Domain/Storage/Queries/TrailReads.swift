@@ -30,6 +30,17 @@ extension ReadingStore {
             })
     }
 
+    public func chips(beginningWith id: String, limit: Int) async throws -> [String] {
+        let seen = ["attempts", "sessions", "foreign_guests"].map {
+            "SELECT chip FROM \($0) WHERE instr(chip, ?1) = 1"
+        }
+        return try await rows(
+            Read(
+                "SELECT chip FROM (\(seen.joined(separator: " UNION "))) c ORDER BY chip LIMIT ?2",
+                [.text(id), .integer(limit)], .scan
+            ) { try $0.text(0) })
+    }
+
     public func auditEntries(after sequence: Int64, limit: Int) async throws -> [AuditEntry] {
         try await rows(
             Read(

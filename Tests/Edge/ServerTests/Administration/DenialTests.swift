@@ -170,6 +170,30 @@ struct DenialTests {
         }
     }
 
+    @Test("A beginning of a chip's id, as lists show it, denies nothing and ends nothing, and the whole id is named")
+    func beginnings() async throws {
+        try await RunningServer.run { server in
+            try await server.register("app")
+            _ = try await Simulated.guest("app").boot(over: server.transport)
+            let chip = Hex.encode(try Simulated.snp.chipID)
+            let beginning = String(chip.prefix(16))
+            for (method, path, body) in [
+                ("PUT", "/api/v1/denials/chip/\(beginning)", leaked),
+                ("GET", "/api/v1/sessions?chip=\(beginning)", ""),
+                ("DELETE", "/api/v1/sessions?chip=\(beginning)", ""),
+            ] {
+                let reply = try await server.call(method, path, body)
+                #expect(reply.problem == "invalid_field" && reply.body.contains(chip), "\(reply.body)")
+            }
+            #expect(
+                try await server.call(
+                    "PUT", "/api/v1/denials/chip/\(beginning)", #"{"reason":"leaked","whole":true}"#
+                ).status == 200)
+            #expect(try await server.call("DELETE", "/api/v1/sessions?chip=\(chip)").json["ended"] as? Int == 1)
+            #expect(server.log.lines.contains { $0.contains("Attested.") && $0.contains(chip) })
+        }
+    }
+
     @Test("On the command line: by id, by fingerprint, by file; on a data folder and on a server")
     func commands() async throws {
         let folder = try TemporaryFolder()
@@ -212,6 +236,11 @@ struct DenialTests {
             }
             #expect(try await Simulated.guest("app").boot(over: transport) == Array("s".utf8))
         }
+        let beginning = try await kbs(
+            ["deny", "chip", String(Hex.encode(snp.chipID).prefix(16)), "--reason", "leaked", "--data", data])
+        #expect(beginning.status == 2 && beginning.errors.contains(Hex.encode(snp.chipID)), "\(beginning.errors)")
+        let sessions = try await Command.run("sessions", "--data", data)
+        #expect(sessions.output.contains(Hex.encode(snp.chipID)), "the list to copy the id from: \(sessions.output)")
         let withoutReason = try await kbs(["deny"] + ways[0] + ["--data", data])
         #expect(withoutReason.status == 64)
         let unusable = try await kbs(["deny", "chip", "c0ffee", "--reason", "leaked", "--data", data])
