@@ -1,5 +1,7 @@
 /// The checks of policies on claims.
 extension Check.Name {
+    /// Whether a resource has a policy at all.
+    public static let policyAssigned = Self("policy.assigned", .acceptability)
     public static let policyTechnology = Self("policy.tee", .acceptability)
     public static let policyProduct = Self("policy.product", .acceptability)
     public static let policyMeasurement = Self("policy.measurement", .acceptability)
@@ -33,8 +35,9 @@ extension Check.Name {
     public static let policyAgent = Self("policy.opa", .acceptability)
 
     static let policies: [Check.Name] = [
-        .policyTechnology, .policyProduct, .policyMeasurement, .policyHostData, .policyIDKey, .policyAuthorKey,
-        .policyFamilyID, .policyImageID, .policyChip, .policyEndorsement, .policyMinimumTCB, .policyMitigations,
+        .policyAssigned, .policyTechnology, .policyProduct, .policyMeasurement, .policyHostData, .policyIDKey,
+        .policyAuthorKey, .policyFamilyID, .policyImageID, .policyChip, .policyEndorsement, .policyMinimumTCB,
+        .policyMitigations,
         .policyCSPID, .policyVMPL, .policyGuestSVN, .policyDebug, .policyMigrationAgent, .policyPermissions,
         .policyRestrictions, .policyPlatform, .policyInitData, .policyContainerImages, .policyAgentClaims,
         .policyIssuer, .policyAgent,

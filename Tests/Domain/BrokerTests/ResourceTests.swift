@@ -127,6 +127,10 @@ struct ResourceTests {
         let refusal = await refusal { _ = try await take() }
         #expect(refusal?.code == .policyRefused && refusal?.sentence.contains("no policy") == false)
         #expect(try await bench.store.trail().last?["reason"]?.contains("no policy") == true)
+        let attempt = try #require(
+            try await bench.store.attempts(AttemptSelection(workload: path.text), before: .max, limit: 1).first)
+        #expect(attempt.verdict?.failures.map(\.check) == ["policy.assigned"])
+        #expect(attempt.verdict?.failures.first?.advice?.contains("kbs resource assign \(path)") == true)
     }
 
     @Test("There is nothing at a path that nobody put")

@@ -94,8 +94,11 @@ extension Broker {
         }
         guard let name = resource.policy, let policy = try await store.policyInForce(name) else {
             throw try await refused(
-                path, reader, nil, .policyRefused(path), ["reason": "the resource has no policy: give it one"], at: time
-            )
+                path, reader,
+                Verdict(
+                    unmet: .policyAssigned, expected: "a policy", found: "none",
+                    advice: "The resource \(path) has no policy: kbs resource assign \(path) POLICY."),
+                .policyRefused(path), ["reason": "the resource has no policy: give it one"], at: time)
         }
         let decision = policy.inTrail
         let verdict = try await policy.decide(
@@ -123,15 +126,27 @@ extension Broker {
             throw try await refused(path, reader, nil, .disabled(workload.id), at: time)
         }
         guard workload.launch.takes(.evidence(reader.claims.tee)) else {
-            let reason =
-                "the workload is registered for \(workload.launch.technology), the guest is \(reader.claims.tee)"
-            throw try await refused(path, reader, nil, .policyRefused(path), ["reason": reason], at: time)
+            let (technology, tee) = (workload.launch.technology, reader.claims.tee.rawValue)
+            throw try await refused(
+                path, reader,
+                Verdict(
+                    unmet: .policyTechnology, expected: technology, found: tee,
+                    advice:
+                        "The workload \(workload.id) is registered for \(technology) guests: register one of its own "
+                        + "for this guest, or give it a policy."),
+                .policyRefused(path),
+                ["reason": "the workload is registered for \(technology), the guest is \(tee)"], at: time)
         }
         var decision = ["workload": workload.id.text]
         // A registration names no issuers, so only guests that attested here get a workload's secret.
-        guard reader.issuer == nil else {
+        if let issuer = reader.issuer {
             throw try await refused(
-                path, reader, nil, .policyRefused(path),
+                path, reader,
+                Verdict(
+                    unmet: .policyIssuer, expected: "a guest that attested here", found: issuer.text,
+                    advice: "The workload \(workload.id) is released to guests that attest here: another verifier's "
+                        + "token gives none."),
+                .policyRefused(path),
                 ["reason": "a workload's guests attest here: another verifier's token gives none"].merging(decision) {
                     $1
                 }, at: time)
@@ -215,6 +230,15 @@ extension ResourceReader {
                     id: id, issuer: guest.issuer.text, tee: claims.tee.rawValue, chip: chip, issued: guest.issued,
                     expires: guest.expires))
         }
+    }
+}
+
+extension Verdict {
+    /// The verdict on a guest for which no rules are evaluated, with the requirement that is not met.
+    fileprivate init(unmet name: Check.Name, expected: String, found: String, advice: String) {
+        self.init(of: [
+            Requirement(name, expected: .text(expected), found: .text(found), isMet: false, advice: advice)
+        ])
     }
 }
 
