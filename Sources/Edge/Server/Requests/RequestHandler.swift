@@ -5,6 +5,7 @@ import HTTPEdge
 import HTTPServer
 import Logging
 import Operators
+import Tracing
 
 /// The steps of a request, from its head to its response: it is named, counted and traced; charged to its address;
 /// routed; its body bounded; its caller authorized; and then handled.
@@ -59,7 +60,8 @@ final class RequestHandler: Sendable {
 
     private func make(_ call: Call, _ request: Request) async throws -> Response {
         switch call.handler {
-        case .open(let answer): return try await answer(request)
+        case .open(let answer):
+            return try await Caller.$current.withValue(Caller(request)) { try await answer(request) }
         case .admitted(let right, let answer):
             guard let gate else { throw HTTPError(.notFound) }
             let admission = try await gate.admit(request, to: right, checksNames: call.checksNames)
@@ -91,5 +93,14 @@ final class RequestHandler: Sendable {
     /// beginning counts as one.
     private static func path(of head: HTTPRequest) -> String {
         head.path.utf8.starts(with: "//kbs/v0/".utf8) ? String(head.path.dropFirst()) : head.path
+    }
+}
+
+extension Caller {
+    fileprivate convenience init(_ request: Request) {
+        let address = request.address
+        self.init(
+            network: address?.limited.description, address: address?.description ?? "",
+            request: ServiceContext.current?.requestID?.description ?? "")
     }
 }

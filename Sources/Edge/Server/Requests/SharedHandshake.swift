@@ -5,7 +5,6 @@ import HTTP
 import HTTPEdge
 import Installation
 import Logging
-import Tracing
 import VirteeDialect
 
 /// `POST /kbs/v0/auth` and `/attest`: both dialects share these paths, and the request shows which one it is.
@@ -51,31 +50,24 @@ struct SharedHandshake: Sendable {
         ]
     }
 
-    /// Runs a call with its caller in the task's context: the cost of evidence besides verification is counted by
-    /// caller, and refusals are recorded for the operator.
+    /// Runs a call, and records its refusal for the operator.
     ///
     /// - Parameter body: gets the form of failures, and changes it once the dialect is known.
     private func answering(
         _ request: Request, _ action: AuditRecord.Action, _ form: Form,
         _ body: (inout any FailureForm) async throws -> Response
     ) async -> Response {
-        let address = request.address
-        let caller = Caller(
-            network: address?.limited.description, address: address?.description ?? "",
-            request: ServiceContext.current?.requestID?.description ?? "")
-        defer { if !caller.version.isEmpty { wasSpoken(caller.version) } }
-        return await Caller.$current.withValue(caller) {
-            var spoken = form.form(for: request)
-            do {
-                return try await body(&spoken)
-            } catch {
-                let response = spoken.response(toThrown: error, of: request, logger: logger)
-                if let refusal = response.refusal, refusal.code != .overloaded {
-                    // The refusal is sent even if it cannot be recorded.
-                    try? await broker.recordUnseen(refusal, as: action)
-                }
-                return response
+        defer { if let version = Caller.current?.version, !version.isEmpty { wasSpoken(version) } }
+        var spoken = form.form(for: request)
+        do {
+            return try await body(&spoken)
+        } catch {
+            let response = spoken.response(toThrown: error, of: request, logger: logger)
+            if let refusal = response.refusal, refusal.code != .overloaded {
+                // The refusal is sent even if it cannot be recorded.
+                try? await broker.recordUnseen(refusal, as: action)
             }
+            return response
         }
     }
 

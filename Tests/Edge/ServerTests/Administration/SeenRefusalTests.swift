@@ -1,3 +1,4 @@
+import BrokerSupport
 import Bytes
 import Evidence
 import EvidenceSupport
@@ -47,6 +48,26 @@ struct SeenRefusalTests {
             for line in [#"version="0.1.1"} 1"#, #"version="0.4.0"} 1"#, #"version="0.0.0"} 2"#] {
                 #expect(metrics.contains("kbs_protocol_requests_total{\(line)"), "\(line)")
             }
+        }
+    }
+
+    @Test("A guest that is refused a resource is kept with its address and request, and why it has no policy")
+    func resources() async throws {
+        try await RunningServer.run { server in
+            try await server.put("default/key/1")
+            #expect(
+                try await server.call("PATCH", "/api/v1/resources/default/key/1", #"{"policy":null}"#).status == 200)
+            let guest = try server.components()
+            let challenge = try await guest.challenge()
+            _ = try await guest.attest(challenge)
+            #expect(
+                try await refusal { _ = try await guest.fetch("default/key/1", cookie: challenge.cookie) }.status == 403
+            )
+            let found = try #require(try await attempts(server).first)
+            #expect((found["address"] as? String)?.hasPrefix("127.0.0.1") == true, "\(found)")
+            let request = try #require(found["request"] as? String)
+            #expect(server.log.lines.contains { $0.contains(request) && $0.contains("Resource refused.") })
+            #expect(found["failed"] as? [String] == ["policy.assigned"])
         }
     }
 
