@@ -137,6 +137,8 @@ public enum BrokerEvent: Sendable {
     /// - Parameter head: the trail's head after this release's record, as far as this process wrote it.
     case released(WorkloadID, session: String, head: AuditHead?)
     case releaseRefused(session: String, Refusal)
+    /// A workload's guest, or its host, was refused a challenge.
+    case challengeRefused(WorkloadID, Refusal)
     /// The answer to a challenge was refused before its evidence was appraised.
     case answerRefused(Refusal)
     case disabled(WorkloadID, Bool)

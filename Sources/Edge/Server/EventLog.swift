@@ -33,6 +33,10 @@ struct EventLog: Sendable {
                 refusal)
         case .released(let id, let session, let head):
             logger.info("Released.", metadata: ["workload": "\(id)", "session": "\(session)"].stating(head))
+        case .challengeRefused(let id, let refusal):
+            logger.log(
+                level: .notice, "Challenge refused.",
+                metadata: ["workload": "\(id)", "code": "\(refusal.code.rawValue)"], alike: likeness(refusal))
         case .answerRefused(let refusal):
             logger.log(
                 level: refusal.isOrdinary ? .debug : .info, "Answer refused.",

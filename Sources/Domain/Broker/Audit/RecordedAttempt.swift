@@ -10,7 +10,7 @@ public struct RecordedAttempt: Sendable, Hashable {
     public let time: Date
     /// ``AuditRecord/Action/attest``, or another of the trail's actions.
     public let action: String
-    /// The workload's id or the resource's path; empty for a guest that attests and names neither.
+    /// The workload's id, which may be unknown, or the resource's path; empty for a guest that attests and names neither.
     public let workload: String
     /// ``TEE/name``; empty when it was refused before any appraisal.
     public let tee: String
@@ -88,7 +88,7 @@ public struct RecordedAttempt: Sendable, Hashable {
 
     /// - Parameters:
     ///   - attempt: `nil` for a refusal from before any appraisal.
-    ///   - subject: a resource's path; `nil` for the attempt's workload.
+    ///   - subject: a resource's path, or the id that a refused caller named; `nil` for the attempt's workload.
     init(
         _ attempt: Attempt?, _ refusal: Refusal?, as action: AuditRecord.Action = .attest, of subject: String? = nil,
         at time: Date

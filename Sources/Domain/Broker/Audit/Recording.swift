@@ -58,14 +58,19 @@ extension Broker {
     /// Stores a refusal from before any appraisal as an attempt, so that the operator sees it. The trail gets no
     /// record. The budget is as large as the strangers'.
     ///
-    /// - Parameter action: the attempted action.
-    package func recordUnseen(_ refusal: Refusal, as action: AuditRecord.Action) async throws {
+    /// - Parameters:
+    ///   - action: the attempted action.
+    ///   - workload: the workload that the caller named; it may be unknown.
+    package func recordUnseen(
+        _ refusal: Refusal, as action: AuditRecord.Action, of workload: WorkloadID? = nil
+    ) async throws {
         // `unavailable` is the refusal while the database is down: writing would fail too.
         guard !refusal.isOrdinary, refusal.code != .unavailable, Caller.current?.isRecorded != true else { return }
         Caller.noteRecorded()
         // Strangers can cause any number of these: nothing is allocated for one that is not stored.
         guard budgets.unseen.spend() else { return }
-        try await keepWithinBudget(RecordedAttempt(nil, refusal, as: action, at: now()), [], in: budgets.unseen)
+        try await keepWithinBudget(
+            RecordedAttempt(nil, refusal, as: action, of: workload?.text, at: now()), [], in: budgets.unseen)
     }
 
     func recordBounded(_ record: AuditRecord, in budget: RecordBudget) async throws {

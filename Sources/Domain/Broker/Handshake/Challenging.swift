@@ -42,11 +42,13 @@ extension Broker {
             return try issue(.guest(tee), for: nil)
         case .workload(let id, let tee):
             let workload = try await traced("kbs.challenge") { _ in try await enabledWorkload(id) }
-            guard workload.launch.takes(.evidence(tee)) else { throw Refusal.technologyMismatch(workload) }
+            guard workload.launch.takes(.evidence(tee)) else { throw await refused(id, .technologyMismatch(workload)) }
             return try issue(.workload(workload.row, tee), for: workload.id)
         case .sev(let id, let build, let chain):
             let workload = try await traced("kbs.challenge") { _ in try await enabledWorkload(id) }
-            guard case .sev(_, let policy) = workload.launch else { throw Refusal.technologyMismatch(workload) }
+            guard case .sev(_, let policy) = workload.launch else {
+                throw await refused(id, .technologyMismatch(workload))
+            }
             let challenge = Challenge.randomID()
             guard self.policy.allowsSEV else {
                 throw try await refusedPlatform(
@@ -66,13 +68,21 @@ extension Broker {
 
     private func enabledWorkload(_ id: WorkloadID) async throws -> Workload {
         guard let workload = try await store.workload(id) else {
-            throw Refusal(
-                .workloadUnknown,
-                "The workload \(id) is not registered here: register it, or correct the guest's "
-                    + "workload id.")
+            throw await refused(
+                id,
+                Refusal(
+                    .workloadUnknown,
+                    "The workload \(id) is not registered here: register it, or correct the guest's workload id."))
         }
-        guard !workload.isDisabled else { throw Refusal.disabled(workload.id) }
+        guard !workload.isDisabled else { throw await refused(id, .disabled(id)) }
         return workload
+    }
+
+    private func refused(_ id: WorkloadID, _ refusal: Refusal) async -> Refusal {
+        report(.challengeRefused(id, refusal))
+        // It is thrown even if it cannot be recorded.
+        try? await recordUnseen(refusal, as: .challenge, of: id)
+        return refusal
     }
 
     private func issue(

@@ -104,7 +104,7 @@ final class BrokerMetrics: Sendable {
             count(verdict)
         case .resourceChanged(_, let action): resourceChanges[action]?.increment()
         // Counted as refusals by their codes; a rate of these is of no use.
-        case .answerRefused, .disabled, .sessionsEnded, .denialChanged, .rowLeftOut: break
+        case .challengeRefused, .answerRefused, .disabled, .sessionsEnded, .denialChanged, .rowLeftOut: break
         }
     }
 

@@ -51,6 +51,25 @@ struct SeenRefusalTests {
         }
     }
 
+    @Test("A guest that is refused a challenge is found by the id it asked for, in the attempts and in the log")
+    func challenges() async throws {
+        try await RunningServer.run { server in
+            try await server.register("off")
+            #expect(try await server.call("PATCH", "/api/v1/workloads/off", #"{"disabled":true}"#).status == 200)
+            // The second id is no repetition of the first, and the third is one.
+            for id in ["wbe", "webb", "wbe", "off"] { _ = try await server.challengeCookie(id) }
+            let found = try await attempts(server)
+            #expect(found.map { $0["workload"] as? String } == ["off", "webb", "wbe"], "\(found)")
+            #expect(found.map { $0["code"] as? String }.first == "workload_disabled")
+            #expect(found.last?["count"] as? Int == 2 && found.last?["address"] is String)
+            let page = try await server.call("GET", "/api/v1/attempts?workload=webb")
+            #expect((page.json["attempts"] as? [Any])?.count == 1)
+            for id in ["wbe", "off"] {
+                #expect(server.log.lines.contains { $0.contains("Challenge refused.") && $0.contains(id) }, "\(id)")
+            }
+        }
+    }
+
     @Test("A guest that is refused a resource is kept with its address and request, and why it has no policy")
     func resources() async throws {
         try await RunningServer.run { server in
