@@ -71,8 +71,8 @@ extension AdministrationAPI {
             ) { request, _ in
                 let message: ImpactRequest = try await request.message()
                 let since = now().addingTimeInterval(-(try LookBack.checked(message.span ?? LookBack.impact)))
-                let impact = try await broker.impact(of: try await draft(message), since: since)
-                return ImpactSummary(impact, since: since)
+                let draft = try await draft(message)
+                return ImpactSummary(try await broker.impact(of: draft, since: since), of: draft, since: since)
             }
         ]
     }

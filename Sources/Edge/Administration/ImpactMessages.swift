@@ -11,6 +11,7 @@ public import HTTPEdge
 public struct ImpactSummary: Codable, Sendable, DescribedReply {
     public static let details = [
         "kept": "Guests that are accepted before and after.", "lost": "Guests that are accepted only before.",
+        "policy": "The policy in force that a draft was compared with; absent if it was compared with none.",
         "gained": "Guests that are accepted only after.", "refused": "Guests that are refused before and after.",
         "guests": "Guests that lose or gain access, 1,000 at most.",
         "effective": "The time for which guests are evaluated, when all of the change's effect has come.",
@@ -19,13 +20,15 @@ public struct ImpactSummary: Codable, Sendable, DescribedReply {
     ]
 
     public let since, effective: Date
+    public let policy: String?
     public let kept, lost, gained, refused: Int
     public let guests: [ImpactGuest]
     public let passedOver: [String]
     public let cut: Bool
 
-    init(_ impact: PolicyImpact, since: Date) {
+    init(_ impact: PolicyImpact, of draft: PolicyDraft, since: Date) {
         (self.since, effective) = (since, impact.time)
+        policy = if case .policy(_, _, let replaced?) = draft { replaced.policy.name.text } else { nil }
         (kept, lost) = (impact[.kept], impact[.lost])
         (gained, refused) = (impact[.gained], impact[.refused])
         guests = impact.guests.filter { $0.change == .lost || $0.change == .gained }.prefix(1_000)

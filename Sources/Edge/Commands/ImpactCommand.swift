@@ -26,15 +26,21 @@ extension PolicyCommand {
 
         func run() async throws {
             let span = try LookBack.span(since)
+            let replaced = name ?? file.flatMap(Self.name)
             let request =
                 switch (file, set.isEmpty) {
                 case (let file?, true):
-                    ImpactRequest(
-                        policyDocument: try InputFile.text(file), replacing: name ?? Self.name(of: file), span: span)
-                case (nil, false): ImpactRequest(settings: try Self.settings(set), span: span)
+                    ImpactRequest(policyDocument: try InputFile.text(file), replacing: replaced, span: span)
+                case (nil, false) where name == nil: ImpactRequest(settings: try Self.settings(set), span: span)
                 default: throw ValidationError("Give a file with a policy, or --set KEY=VALUE.")
                 }
             let impact = try await target.open { try await $0.impact(request) }
+            if file != nil, impact.policy == nil {
+                if let name { throw Refusal(.notFound, "There is no policy \(name) that the draft would replace.") }
+                tell(
+                    replaced.map { "There is no policy \($0): compared with nothing." }
+                        ?? "The draft is compared with nothing: --name names the policy that it would replace.")
+            }
             if json { try printJSON(impact) } else { ImpactText(impact: impact).print() }
             guard impact.lost == 0 else { throw ExitCode(1) }
         }

@@ -45,12 +45,35 @@ struct ImpactTests {
             #expect(later.json["kept"] as? Int == 1 && later.json["lost"] as? Int == 1)
             let lost = try #require((later.json["guests"] as? [[String: Any]])?.first)
             #expect(lost["failed"] as? [String] == ["policy.measurement"] && lost["advice"] is String)
+            #expect(new.json["policy"] == nil && later.json["policy"] as? String == "web")
             let open = try await ask(
                 ["policy_document": measurements("new") + "\n[init_data]\n\"aa.toml\" = \"x\""], of: server)
             #expect(open.json["passed_over"] as? [String] == ["init_data"] || open.status == 400)
             let kept = try await server.call("GET", "/api/v1/policies/web").json["document"] as? String
             #expect(kept == measurements("old", "new"))
         }
+    }
+
+    @Test("On the command line a policy that is not there is no clear: an error by name, and told by a file's name")
+    func unknownPolicy() async throws {
+        let folder = try TemporaryFolder()
+        let (data, draft) = (folder.file("data").path, folder.file("web.toml"))
+        try Data(measurements("new").utf8).write(to: draft)
+        let made = try await Command.run("policy", "set", "other", draft.path, "--data", data)
+        #expect(made.status == 0, "\(made.errors)")
+        func impact(_ arguments: String...) async throws -> Command.Result {
+            try await Command.runAll(
+                ["policy", "impact"] + arguments + ["--data", data], input: measurements("new"))
+        }
+        let unknown = try await impact(draft.path, "--name", "mlian")
+        #expect(unknown.status == 5 && unknown.errors.contains("no policy mlian"), "\(unknown.errors)")
+        let byFile = try await impact(draft.path)
+        #expect(byFile.status == 0 && byFile.errors.contains("no policy web: compared with nothing"))
+        let input = try await impact("-")
+        #expect(input.status == 0 && input.errors.contains("compared with nothing"))
+        let known = try await impact(draft.path, "--name", "other")
+        #expect(known.status == 0 && known.errors.isEmpty, "\(known.errors)")
+        #expect(try await impact("--set", "snp.vmpl=1", "--name", "mlian").status == 64)
     }
 
     @Test("A change of reference values is evaluated by each policy that names them, for when all its effect has come")
