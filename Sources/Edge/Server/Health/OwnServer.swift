@@ -7,17 +7,20 @@ package import Installation
 ///
 /// The server's certificate is not verified: nothing secret is sent, and the certificate is not for loopback's name.
 package struct OwnServer: Sendable {
-    private let base: String
+    /// Its URL.
+    package let base: String
     private let client: HTTP1Client
 
-    /// - Parameter address: one of the server's; the main one or the socket by default.
-    package init(_ settings: Settings, at address: Settings.Address? = nil) {
+    /// - Parameters:
+    ///   - address: one of the server's; the main one or the socket by default.
+    ///   - isPlain: whether the address has no TLS, whatever the main one has.
+    package init(_ settings: Settings, at address: Settings.Address? = nil, isPlain: Bool = false) {
         if address == nil, !settings.listensOnTCP, let socket = settings.socket.path {
             base = "unix:\(socket)"
         } else {
             let address = address ?? settings.listen
             let host = ["0.0.0.0": "127.0.0.1", "::": "::1"][address.host] ?? address.host
-            let scheme = settings.tls.certificate == nil ? "http" : "https"
+            let scheme = isPlain || settings.tls.certificate == nil ? "http" : "https"
             base = "\(scheme)://\(Settings.Address(host: host, port: address.port))"
         }
         var configuration = HTTP1Client.Configuration()

@@ -29,19 +29,21 @@ package struct ListeningExamination: Examination {
             )
         }
         if settings.listensOnTCP { findings.append(await port(settings.listen, "listen")) }
-        if let address = settings.guestsListen { findings.append(await port(address, "guests.listen")) }
+        if let address = settings.guestsListen { findings.append(await port(address, "guests.listen", isPlain: true)) }
         if let path = settings.socket.path { findings.append(socket(path)) }
         return findings
     }
 
     /// - Parameter setting: the name of the address's setting.
-    private func port(_ address: Settings.Address, _ setting: String) async -> Finding {
+    private func port(_ address: Settings.Address, _ setting: String, isPlain: Bool = false) async -> Finding {
         let check = "\(setting).port"
         do {
             _ = try ListeningSocket(address.listening)
             return .ok(check, "\(address) is free")
         } catch  where error.code == EADDRINUSE {
-            if await OwnServer(settings, at: address).isKBS { return .ok(check, "\(address) is served by a kbs") }
+            if await OwnServer(settings, at: address, isPlain: isPlain).isKBS {
+                return .ok(check, "\(address) is served by a kbs")
+            }
             return .problem(
                 check, "\(address) is taken by another program",
                 do: "ss -ltnp shows which; stop it, or choose another port with \(setting)")

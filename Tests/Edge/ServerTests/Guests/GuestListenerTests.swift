@@ -120,6 +120,21 @@ struct GuestListenerTests {
         }
     }
 
+    @Test("The doctor finds the own server there in plain HTTP, beside a server with TLS")
+    func doctor() async throws {
+        try await withTLS { server, _, guests in
+            var settings = server.settings
+            settings.listen = .init(host: "127.0.0.1", port: server.port)
+            settings.guestsListen = .init(
+                host: "127.0.0.1", port: try #require(guests.split(separator: ":").last.flatMap { Int($0) }))
+            let findings = await ListeningExamination(settings).findings()
+            for check in ["listen.port", "guests.listen.port"] {
+                #expect(
+                    findings.contains { $0.check == check && $0.found.contains("served by a kbs") }, "\(findings)")
+            }
+        }
+    }
+
     @Test("It goes on with the server's certificate renewed, and ends with the server")
     func reloadAndStop() async throws {
         let files = try authority.issueFiles("server").write(folder)
