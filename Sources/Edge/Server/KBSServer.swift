@@ -200,11 +200,16 @@ package struct KBSServer: Sendable {
                 Make a token: kbs token create --role admin
                 """)
         } else if isFresh {
+            let closed =
+                settings.listensOnTCP && settings.listen.isLoopback
+                ? "workloads can be registered from this machine, and all else that is administration"
+                : "administration over the network"
             logger.warning(
-                """
-                No credentials are set up: workloads can be registered from this machine, and all else that is \
-                administration needs a token. Make one: kbs token create --role admin
-                """, metadata: ["data": "\(settings.dataFolder.filePath)"])
+                "No credentials are set up: \(closed) needs a token. Make one: kbs token create --role admin",
+                metadata: ["data": "\(settings.dataFolder.filePath)"])
+        }
+        if settings.opensAdministration, !settings.listen.isLoopback {
+            logger.warning("insecure_admin is ignored: this server listens on more than loopback. Remove it.")
         }
         if settings.policy.snp.allowsDebug || settings.policy.allowsSEVDebug {
             logger.warning("Guests that their host may debug are accepted, if registered so: the host can read them.")

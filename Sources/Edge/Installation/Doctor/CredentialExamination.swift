@@ -43,7 +43,9 @@ struct CredentialExamination: Examination {
         }
         guard settings.listen.isLoopback else {
             return .warning(
-                "access", "no credentials are set up, so administration over HTTP is impossible", do: advice)
+                "access",
+                "no credentials are set up, so administration over HTTP is impossible"
+                    + (settings.opensAdministration ? ", and insecure_admin is ignored" : ""), do: advice)
         }
         return settings.opensAdministration
             ? .problem(

@@ -70,6 +70,24 @@ struct FreshServerTests {
         }
     }
 
+    @Test("On a public address nothing is open, also to this machine and with insecure_admin, and the log says so")
+    func publicly() async throws {
+        try await RunningServer.run {
+            $0.opensAdministration = true
+            $0.listen.host = "0.0.0.0"
+            $0.tls.allowsInsecureHTTP = true
+            $0.registrationNetworks = .loopback
+        } _: { server in
+            #expect(server.log.lines.contains { $0.contains("administration over the network needs a token") })
+            #expect(!server.log.lines.contains { $0.contains("registered from this machine") })
+            #expect(server.log.lines.contains { $0.contains("insecure_admin is ignored") })
+            let reply = try await RunningServer.send(
+                "POST", to: "http://127.0.0.1:\(server.port)/kbs/v0/register_workload", Self.registration.utf8,
+                headers: Self.json)
+            #expect(reply.status == 401)
+        }
+    }
+
     @Test("Its own user administers it over its Unix socket, and makes the first token there")
     func socket() async throws {
         let folder = try TemporaryFolder()
