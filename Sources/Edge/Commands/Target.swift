@@ -73,9 +73,18 @@ struct Target: ParsableArguments {
         ).settings
     }
 
-    /// For questions that only a running server can answer.
+    /// For questions that only a running server can answer: without a URL the one of the settings, on this machine.
     func withServer<T>(_ body: (Administrator) async throws -> T) async throws -> T {
-        try await withServer(address ?? "http://127.0.0.1:8080", body)
+        try await withServer(try address ?? ownAddress(), body)
+    }
+
+    private func ownAddress() throws -> String {
+        let settings = try settings()
+        guard settings.tls.certificate != nil, settings.listensOnTCP else { return OwnServer(settings).base }
+        if let socket = settings.socket.path { return "unix:\(socket)" }
+        throw CommandFailure(
+            "the server of these settings has TLS: name it as its certificate does, with "
+                + "--url https://NAME:\(settings.listen.port)")
     }
 
     private func withServer<T>(_ address: String, _ body: (Administrator) async throws -> T) async throws -> T {

@@ -208,4 +208,17 @@ struct AdministrativeCommandTests {
         #expect(ready.status.code == 503)
         #expect(ready.text.contains("failed trail"))
     }
+
+    @Test("Without a URL the server of the settings is asked for its status, and one with TLS must be named")
+    func ownStatus() async throws {
+        let folder = try TemporaryFolder()
+        let server = try await ServerProcess.start(folder)
+        let file = folder.file("kbs.toml")
+        try Data("listen = \"127.0.0.1:\(server.port)\"\ninsecure_admin = true\n".utf8).write(to: file)
+        let status = try await Command.run("status", "--config", file.path)
+        #expect(status.status == 0 && status.output.contains("version"), "\(status.errors)")
+        try Data("tls.certificate = \"a.crt\"\ntls.key = \"a.key\"\n".utf8).write(to: file)
+        let named = try await Command.run("status", "--config", file.path)
+        #expect(named.status == 2 && named.errors.contains("--url https://NAME:8080"), "\(named.errors)")
+    }
 }
