@@ -30,7 +30,7 @@ extension EndorsementsCommand {
 
         func run() async throws {
             guard fleet != (from != nil) else { throw ValidationError("Give --fleet, or --from FILE.") }
-            let opened = try await BrokerAssembly(opening: try options.resolve().settings)
+            let opened = try await BrokerAssembly(opening: try options.resolveFolder())
             let span = try LookBack.span(since)
             let seen =
                 if let from { try Self.machines(in: from) } else {

@@ -24,7 +24,7 @@ struct EndorsementsCommand: AsyncParsableCommand {
         @Argument(help: "The folder; files end in .der, .pem, .crt, .cer or .json.") var folder: String
 
         func run() async throws {
-            let settings = try options.resolve().settings
+            let settings = try options.resolveFolder()
             let outcome = try await EndorsementCommands.importAll(
                 from: URL(filePath: folder), into: try await DataFolder(settings), settings)
             for name in outcome.kept { print("imported \(name)") }
@@ -118,7 +118,7 @@ struct EndorsementsCommand: AsyncParsableCommand {
             guard let tcb = TCBVersion(tcb, product: product) else {
                 throw ValidationError("--tcb has \(product == .turin ? "five" : "four") numbers on \(product.rawValue)")
             }
-            let settings = try options.resolve().settings
+            let settings = try options.resolveFolder()
             let key = AMDDocument.key(
                 EndorsementIdentity(kind: .vcek, product: product, hardwareID: chip, tcb: tcb))
             try await EndorsementCommands(settings, in: DataFolder(settings)).fetch(key.name)

@@ -64,6 +64,20 @@ struct SettingsOptions: ParsableArguments {
     }
 }
 
+extension SettingsOptions {
+    /// The settings for a command that works on a data folder and asks no server.
+    ///
+    /// - Throws: ``ValidationError`` where other commands would ask the server of KBS_URL: a folder beside it is not meant.
+    func resolveFolder() throws -> Settings {
+        let url = ProcessInfo.processInfo.environment["KBS_URL"] ?? ""
+        guard url.isEmpty || config != nil || flags[.data] != nil else {
+            throw ValidationError(
+                "KBS_URL is set, and this works on a data folder: name the server's with --data, on its machine")
+        }
+        return try resolve().settings
+    }
+}
+
 extension SimulatedRoots {
     init(file: String) throws {
         do {

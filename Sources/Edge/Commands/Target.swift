@@ -38,6 +38,11 @@ struct Target: ParsableArguments {
     /// Whether the target is a data folder.
     var isLocal: Bool { address == nil }
 
+    /// Whether an option or the environment names the data folder.
+    var namesFolder: Bool { data != nil || environment["KBS_DATA"] != nil || configFile != nil }
+
+    private var configFile: String? { config ?? environment["KBS_CONFIG"] }
+
     /// The server's URL. Options for either target override the environment.
     private var address: String? { url ?? (data == nil && config == nil ? environment["KBS_URL"] : nil) }
 
@@ -69,7 +74,7 @@ struct Target: ParsableArguments {
     func settings() throws -> Settings {
         try Settings.resolve(
             flags: data.map { [.data: $0] } ?? [:], environment: environment,
-            file: (config ?? environment["KBS_CONFIG"]).map { URL(filePath: $0) }
+            file: configFile.map { URL(filePath: $0) }
         ).settings
     }
 

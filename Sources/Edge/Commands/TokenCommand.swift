@@ -30,7 +30,8 @@ struct TokenCommand: AsyncParsableCommand {
             guard let lifetime = SettingValue.duration(expires) else {
                 throw ValidationError("--expires is a time such as 12h or 30d")
             }
-            try await target.open(create: true) { administrator in
+            // A new folder in the current one would be no server's, and neither would the token.
+            try await target.open(create: target.namesFolder) { administrator in
                 let made = try await administrator.createToken(role, description: description, lifetime: lifetime)
                 do { try show(made) } catch {
                     // An unseen token must not stay valid.

@@ -46,6 +46,22 @@ struct InputFileTests {
         #expect(!FileManager.default.fileExists(atPath: shell.data))
     }
 
+    @Test("A command that works on a folder alone asks for its name while KBS_URL is set, and makes none")
+    func folders() async throws {
+        let shell = try Shell()
+        for line in [
+            "endorsements import .", "endorsements warm --fleet",
+            "endorsements fetch --product turin --chip 0102030405060708 --tcb 1.1.1.4.77",
+        ] {
+            let result = try await shell("KBS_URL=https://kbs.invalid $KBS \(line)")
+            #expect(result.status == 64 && result.errors.contains("with --data"), "\(result.errors)")
+        }
+        let token = try await shell("$KBS token create --role admin")
+        #expect(token.status == 2 && token.output.isEmpty && token.errors.contains("kbs-data is not a data folder"))
+        #expect(try await shell("ls kbs-data").status != 0)
+        #expect(try await shell("$KBS token create --role admin --data $D").status == 0)
+    }
+
     @Test("A document that is not text, or longer than any, is refused as a whole")
     func documents() async throws {
         let shell = try Shell()
