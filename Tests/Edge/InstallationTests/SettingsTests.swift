@@ -190,6 +190,16 @@ struct TransportSettingsTests {
         #expect(!settings.tls.allowsInsecureHTTP)
     }
 
+    @Test("A setting that has no default takes an empty text for none, as the example has it")
+    func none() throws {
+        var settings = Settings()
+        for key in SettingKey.allCases where key.defaultText.isEmpty && key != .registrationNetworks {
+            #expect(throws: Never.self, "\(key.name)") { try key.apply("", to: &settings) }
+        }
+        #expect(settings.policy.snp.minimumTCB.isEmpty && settings.endorsementsFolder == nil)
+        #expect(SettingsReference.exampleFile.contains("but for registration.networks"))
+    }
+
     @Test("TLS from the environment and the file")
     func sources() throws {
         let folder = try TemporaryFolder()

@@ -12,8 +12,8 @@ extension SettingKey {
     package static let endorsementsFolder = SettingKey(
         "endorsements.folder", "Folder of certificates, for hosts whose certificates cannot be fetched"
     ) {
-        let folder = URL(filePath: try $0.nonEmpty())
-        guard Folder.exists(folder.filePath) else { throw $0.invalid("a folder that exists") }
+        let folder = $0.file()
+        guard folder.map({ Folder.exists($0.filePath) }) ?? true else { throw $0.invalid("a folder that exists") }
         $1.endorsementsFolder = folder
     }
 

@@ -48,7 +48,9 @@ package struct SettingValue: Sendable {
         return Double(number) * unit
     }
 
-    func tcb(_ product: Product) throws -> TCBVersion {
+    /// `nil` for an empty text.
+    func tcb(_ product: Product) throws -> TCBVersion? {
+        guard !text.isEmpty else { return nil }
         guard let version = TCBVersion(text, product: product) else {
             throw invalid(
                 product == .turin ? "five numbers, FMC first, e.g. 01.01.01.04.77" : "four numbers, e.g. 03.00.20.209")

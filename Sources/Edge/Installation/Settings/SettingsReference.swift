@@ -3,7 +3,8 @@ package enum SettingsReference {
     /// `kbs.toml.example`: each setting with its meaning and default, commented out.
     package static var exampleFile: String {
         """
-        # Settings of swift-kbs. Each has its default here; "" is none. Flags and the environment override this file.
+        # Settings of swift-kbs. Each has its default here; "" is none, but for registration.networks, where "" closes
+        # administration over HTTP: leave it out for the default. Flags and the environment override this file.
         # Made by `kbs settings --example`.
 
         """
