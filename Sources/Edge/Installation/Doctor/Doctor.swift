@@ -36,7 +36,7 @@ package struct Doctor: Sendable {
             CredentialExamination(settings: settings, folder: folder, isOnline: isOnline, now: now),
             EndorsementExamination(settings: settings, folder: folder, isOnline: isOnline, now: now),
             PolicyExamination(settings: settings),
-            ReferenceExamination(folder: folder, now: now),
+            ReferenceExamination(folder: folder, hasAgent: settings.policyAgent != nil, now: now),
             StartExamination(settings: settings),
             SystemExamination(settings: settings),
             LibraryExamination(settings: settings),

@@ -2,9 +2,11 @@ import Broker
 import Formats
 import FoundationEssentials
 
-/// Policies whose reference values have expired or expire soon.
+/// Policies that accept no guest, or soon none: their reference values have expired or expire soon, or they ask an agent
+/// that this server does not have.
 struct ReferenceExamination: Examination {
     let folder: OpenedFolder
+    let hasAgent: Bool
     let now: Date
 
     /// The time before expiry in which a warning is given, in seconds.
@@ -16,7 +18,10 @@ struct ReferenceExamination: Examination {
             var findings: [Finding] = []
             var (after, count) = ("", 0)
             while case let page = try await store.policies(after: after, limit: 100), let last = page.last {
-                for stored in page { findings += try await self.findings(on: stored.policy.name, in: store) }
+                for stored in page {
+                    findings += agent(of: stored.policy)
+                    findings += try await self.findings(on: stored.policy.name, in: store)
+                }
                 (after, count) = (last.policy.name.text, count + page.count)
             }
             guard findings.isEmpty else { return findings }
@@ -30,6 +35,16 @@ struct ReferenceExamination: Examination {
                 )
             ]
         }
+    }
+
+    private func agent(of policy: Policy) -> [Finding] {
+        guard let decision = policy.agentDecision, !hasAgent else { return [] }
+        return [
+            .warning(
+                "policy.opa",
+                "policy \(policy.name): it asks an Open Policy Agent for \(decision), and there is none: "
+                    + "it accepts no guest", do: "set policy.opa.url, or take opa out of the policy")
+        ]
     }
 
     private func findings(on name: PolicyName, in store: any ServerStore) async throws -> [Finding] {

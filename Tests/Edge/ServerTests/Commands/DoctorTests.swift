@@ -70,6 +70,23 @@ private struct Installation {
 
 @Suite("The doctor")
 struct DoctorTests {
+    @Test("A policy that asks an agent is named on a server without one")
+    func agent() async throws {
+        let place = try await Installation()
+        let opened = try await BrokerAssembly(opening: place.settings)
+        var policy = Policy(name: try PolicyName("asks"))
+        policy.measurements = [.value(Simulated.measurement("app"))]
+        policy.agentDecision = "policy/allow"
+        try await PolicyLibrary(opened.store).set(policy, document: "", by: .server)
+        try await opened.store.close()
+        let finding = try await place.complaints()["policy.opa"]
+        #expect(finding?.found.contains("policy asks: it asks an Open Policy Agent") == true)
+        let withAgent = try await place.complaints {
+            try SettingKey.policyAgentURL.apply("https://opa.example.org", to: &$0)
+        }
+        #expect(withAgent["policy.opa"] == nil)
+    }
+
     @Test("Policies whose reference values let nobody in, soon will not, or have a successor are named")
     func references() async throws {
         let place = try await Installation()
