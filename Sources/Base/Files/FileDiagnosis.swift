@@ -69,8 +69,12 @@ struct FileDiagnosis {
         guard status.owner.id != asker.id else {
             return "\(name) is \(asker)'s own, but has mode \(mode): chmod u+\(isFolder ? "rwx" : "rw") \(culprit)"
         }
+        // A folder of root's may be the system's, such as `/`: it stays root's.
+        let change =
+            isFolder && status.owner.id == 0
+            ? "name another folder" : "give it to \(asker): chown \(asker.shellName) \(culprit)"
         return "\(name) belongs to \(status.owner) (mode \(mode)), and \(asker) asks: run this as its owner "
-            + "(sudo -u \(status.owner.shellName) …), or give it to \(asker): chown \(asker.shellName) \(culprit)"
+            + "(sudo -u \(status.owner.shellName) …), or \(change)"
     }
 
     /// The path's folders, the outermost first; `.` for a name alone.
