@@ -5,11 +5,18 @@ import Files
 extension GuestEvidence {
     /// Writes the report as it is, 1,184 bytes, and the certificates as PEM, for `kbs verify snp`.
     ///
+    /// - Parameters:
+    ///   - certificates: the file for them; it is not written if the host gives none.
+    ///   - tell: called with a sentence then.
     /// - Throws: ``GuestFailure`` of kind `undelivered`.
-    public func save(report path: String, certificates: String?) throws {
+    public func save(report path: String, certificates: String?, tell: (String) -> Void) throws {
         do {
             try Self.write(report.bytes, to: path)
-            if let certificates { try Self.write(Array(self.certificates.map(\.pem).joined().utf8), to: certificates) }
+            guard let certificates else { return }
+            guard !self.certificates.isEmpty else {
+                return tell("The host gives no certificates: \(certificates) is not written.")
+            }
+            try Self.write(Array(self.certificates.map(\.pem).joined().utf8), to: certificates)
         } catch {
             throw GuestFailure(.undelivered, "The evidence could not be written: \(error).")
         }

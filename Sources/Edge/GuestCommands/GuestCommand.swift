@@ -66,7 +66,7 @@ package struct GuestCommand: AsyncParsableCommand {
             try await reporting {
                 let evidence = try await devices.settings().device()
                     .evidence(reportData: try GuestEvidence.reportData(reportData))
-                try evidence.save(report: out, certificates: certificates)
+                try evidence.save(report: out, certificates: certificates, tell: say)
             }
         }
     }

@@ -37,6 +37,12 @@ struct EvidenceProgramTests {
         let chain = try Certificate.read(file: Array(try Data(contentsOf: folder.file("chain.pem"))))
         #expect(chain == [try Simulated.snp.ark, try Simulated.snp.ask, try Simulated.vcek.certificate])
 
+        let bare = try tsm("web") { $0.table = [] }
+        try FileManager.default.removeItem(at: folder.file("chain.pem"))
+        let alone = try await evidence(bare)
+        #expect(alone.status == 0 && alone.errors.contains("The host gives no certificates"), "\(alone.errors)")
+        #expect(!FileManager.default.fileExists(atPath: folder.file("chain.pem").path))
+
         let always = try tsm("web") { $0.intrusions = 100 }
         let failed = try await evidence(always)
         #expect(failed.status == 2 && failed.errors.contains("another program") && always.leftovers.isEmpty)
