@@ -93,7 +93,7 @@ extension CoCoDialect {
             "unread": .array(unread.map { .text($0.name.text) }),
             "detail": .text(
                 "No rule reads these values: \(unread.prefix(8).map(\.name.text).joined(separator: ", ")). Minimum versions "
-                    + "belong in a policy ([minimum_tcb], min_guest_svn). For digests say what they are: a name with "
+                    + "belong in a policy ([snp.minimum_tcb], min_guest_svn). For digests say what they are: a name with "
                     + "measurement, host_data, id_key or author_key in it, or `kind` in `kbs reference set`."),
         ])
     }

@@ -30,6 +30,15 @@ struct ExplanationTests {
         #expect(asked.hasPrefix("WARNING") && asked.contains("Only the Open Policy Agent does"))
     }
 
+    @Test("Samples have no settings that would have to accept them")
+    func samples() throws {
+        let text = try explain("[sample]\naccepts_any_measurement = true")
+        #expect(!text.contains("own settings") && text.contains("--allow-sample"))
+        #expect(
+            try explain("[snp]\naccepts_any_measurement = true").hasSuffix(
+                "the server's own settings (snp.*) accept it"))
+    }
+
     @Test("A policy without a danger has no warning, and says every rule")
     func rules() throws {
         let text = try explain(

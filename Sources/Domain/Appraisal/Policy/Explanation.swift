@@ -68,8 +68,12 @@ extension Policy {
                     ? "" : ", or comes with a token of \(Wording.either(issuers.map(\.text)))"),
             agentDecision.map { "the Open Policy Agent says true to \($0)" },
         ].compactMap(\.self)
-        return lines + [
-            "the server's own settings (\(Wording.either(vocabularies.map { "\($0.tee.rawValue).*" }))) accept it"
-        ]
+        return lines
+            + [
+                rules[.snp].map { _ in "the server's own settings (snp.*) accept it" },
+                rules[.sample].map { _ in
+                    "a guest without hardware comes to a server that attests such (--allow-sample)"
+                },
+            ].compactMap(\.self)
     }
 }
