@@ -21,7 +21,8 @@ extension EndorsementsCommand {
             switch form {
             case .chip: try Endorser(.chip, hex: id)
             case .key: try Endorser(.key, hex: id)
-            case .certificate: try Endorser.key(ofCertificate: try InputFile.evidence(id))
+            case .certificate:
+                try InputFile.reading(id) { bytes throws(MalformedInput) in try Endorser.key(ofCertificate: bytes) }
             }
         }
     }

@@ -1,5 +1,6 @@
 import Arguments
 import Bytes
+import Evidence
 import Files
 
 /// A command's input: a file, or standard input for `-`.
@@ -8,6 +9,16 @@ enum InputFile {
     private static let longestEvidence = 16 << 20
 
     static func evidence(_ file: String) throws -> [UInt8] { try File.read(file, atMost: longestEvidence) }
+
+    /// Reads something from a file, whose name then stands in the error.
+    static func reading<T>(_ file: String, _ read: ([UInt8]) throws(MalformedInput) -> T) throws -> T {
+        let bytes = try evidence(file)
+        do { return try read(bytes) } catch { throw MalformedInput(file, error.reason) }
+    }
+
+    static func certificates(_ file: String) throws -> [Certificate] {
+        try reading(file) { bytes throws(MalformedInput) in try Certificate.read(file: bytes) }
+    }
 
     /// Reads a document.
     static func text(_ file: String) throws -> String {

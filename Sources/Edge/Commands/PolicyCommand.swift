@@ -108,7 +108,7 @@ struct PolicyCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let more = try certificates.flatMap { try Certificate.read(file: try InputFile.evidence($0)) }
+            let more = try certificates.flatMap(InputFile.certificates)
             let recorded = try RecordedEvidence(
                 try InputFile.evidence(report), certificates: more,
                 initData: try initData.map { try InputFile.text($0) })

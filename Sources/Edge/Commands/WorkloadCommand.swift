@@ -152,7 +152,7 @@ struct WorkloadCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let more = try vcek.flatMap { try Certificate.read(file: try InputFile.evidence($0)) }
+            let more = try vcek.flatMap(InputFile.certificates)
             let recorded = try RecordedEvidence(try InputFile.evidence(evidence), certificates: more)
             let verdict = try await target.open { try await $0.appraise(recorded, against: .workload(id)) }
             try VerdictTable(

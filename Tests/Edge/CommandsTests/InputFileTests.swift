@@ -22,10 +22,12 @@ struct InputFileTests {
                 "nofolder/platforms.json cannot be read: it is not there, and neither is the folder nofolder", 2
             ),
             ("demo run folder", "folder/platforms.json is not what `kbs demo prepare` makes", 2),
+            ("verify snp --report report --certs nofolder", "nofolder cannot be listed: it is not there", 2),
         ])
     func named(_ line: String, _ sentence: String, _ status: Int32) async throws {
         let shell = try Shell()
-        let result = try await shell("mkdir folder; echo x >folder/platforms.json; $KBS \(line)")
+        let result = try await shell(
+            "mkdir folder; echo x >folder/platforms.json; head -c 1184 /dev/zero >report; $KBS \(line)")
         #expect(result.status == status)
         #expect(result.output.isEmpty)
         #expect(result.errors.hasPrefix("Error: "))
@@ -60,6 +62,17 @@ struct InputFileTests {
         #expect(token.status == 2 && token.output.isEmpty && token.errors.contains("kbs-data is not a data folder"))
         #expect(try await shell("ls kbs-data").status != 0)
         #expect(try await shell("$KBS token create --role admin --data $D").status == 0)
+    }
+
+    @Test(
+        "A file that holds no certificate is named",
+        arguments: [
+            "endorsements deny certificate junk --reason x --data $D", "policy test p --report r --certificates junk",
+        ])
+    func noCertificate(_ line: String) async throws {
+        let shell = try Shell()
+        let result = try await shell("echo x >junk; $KBS \(line)")
+        #expect(result.status == 2 && result.errors.hasPrefix("Error: junk: "), "\(result.errors)")
     }
 
     @Test("A document that is not text, or longer than any, is refused as a whole")

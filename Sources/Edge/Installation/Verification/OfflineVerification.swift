@@ -31,9 +31,15 @@ package enum OfflineVerification {
         }
         var pool: [Certificate] = []
         for file in certificates {
-            pool += try Certificate.read(file: try File.read(file.filePath, atMost: longest))
+            let bytes = try File.read(file.filePath, atMost: longest)
+            do { pool += try Certificate.read(file: bytes) } catch {
+                throw MalformedInput(file.filePath, error.reason)
+            }
         }
-        for folder in folders { pool += EndorsementFolder(folder).contents.certificates }
+        for folder in folders {
+            _ = try Folder.names(in: folder.filePath)
+            pool += EndorsementFolder(folder).contents.certificates
+        }
         let result = try await Appraiser(anchors: anchors, source: NoEndorsements())
             .appraise(
                 SNPEvidence(report, certificates: pool), exchange, expecting: expectations, evenIfHopeless: true)
