@@ -36,13 +36,17 @@ struct DemoCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Register workloads, boot guests, and attack.")
 
         @Argument(help: "The folder that `kbs demo prepare` made.") var folder: String
-        @Option(help: "The server.") var url = "http://127.0.0.1:8080"
+        @Option(help: "The server; KBS_CA names its certificate or authority.") var url = "http://127.0.0.1:8080"
 
         func run() async throws {
             let saved = try read("\(folder)/platforms.json")
+            var configuration = HTTP1Client.Configuration()
+            if let ca = ProcessInfo.processInfo.environment["KBS_CA"], !ca.isEmpty {
+                configuration.authorities = try File.read(ca, atMost: 1 << 20)
+            }
             let demo = Demonstration(
                 snp: try saved.restoreSNP(), sev: try saved.restoreSEV(),
-                transport: GuestTransport(base: url, client: HTTP1Client()))
+                transport: GuestTransport(base: url, client: HTTP1Client(configuration)))
             guard try await demo.run() else { throw ExitCode(1) }
         }
 

@@ -50,6 +50,15 @@ enum Outcome: Int32, CaseIterable {
         }
     }
 
+    /// Whether an object of the same name exists.
+    static func isConflict(_ error: any Error) -> Bool {
+        switch error {
+        case let refusal as Refusal: refusal.code == .resourceExists
+        case let failure as RemoteFailure: failure.status == 409
+        default: false
+        }
+    }
+
     private init(status: Int) {
         switch status {
         case 404, 410: self = .missing

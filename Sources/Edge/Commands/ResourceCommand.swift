@@ -24,6 +24,16 @@ struct ResourceCommand: AsyncParsableCommand {
             print(done(try await target.open { try await $0.editResource(path, edit) }))
         }
 
+        /// Runs a command that makes a resource, and names the option that lets it go on when there is one.
+        func making(_ advice: String, _ body: (Administrator) async throws -> ResourceSummary) async throws
+            -> ResourceSummary
+        {
+            do { return try await target.open(create: true, body) } catch  where Outcome.isConflict(error) {
+                throw CommandFailure(
+                    "there is a resource \(path) already: \(advice) to make its next version", .refused)
+            }
+        }
+
         /// Prints a warning for a resource without a policy.
         static func warn(_ resource: ResourceSummary) {
             guard resource.policy == nil else { return }
@@ -47,7 +57,7 @@ struct ResourceCommand: AsyncParsableCommand {
             let choice: PolicyChoice? = try policy.map { .named(try PolicyName($0)) }
             // One byte more than the greatest limits.resource, so that the put itself refuses it.
             let secret = try InputFile.secret(file, atMost: 16_777_217)
-            let put = try await resource.target.open(create: true) {
+            let put = try await resource.making("leave out --new") {
                 try await $0.putResource(resource.path, secret, policy: choice, replacing: !new)
             }
             print("Put \(put.path), version \(put.current).")
@@ -86,7 +96,7 @@ struct ResourceCommand: AsyncParsableCommand {
             let wish = GeneratedResource(
                 bytes: bytes, hex: hex, policy: try policy.map { try PolicyName($0) }, bindHostData: bindHostData,
                 hostData: try hostData.map { try HostDataBinding(hex: $0) })
-            let put = try await resource.target.open(create: true) {
+            let put = try await resource.making("add --replace") {
                 try await $0.generateResource(resource.path, wish, replacing: replace)
             }
             if json { return try printJSON(put) }

@@ -98,4 +98,9 @@ struct SettingAssignment: ExpressibleByArgument {
         guard parts.count == 2, let key = SettingKey.named(String(parts[0])) else { return nil }
         (self.key, value) = (key, String(parts[1]))
     }
+
+    static func reason(against word: String) -> String? {
+        guard let mark = word.firstIndex(of: "=") else { return "It is NAME=VALUE." }
+        return "There is no setting \"\(word[..<mark])\": `kbs settings` lists them all."
+    }
 }

@@ -112,6 +112,9 @@ struct Target: ParsableArguments {
         guard let url = URL(string: address), let host = url.host() else {
             throw ValidationError("\"\(address)\" is not a URL such as https://kbs.example.org:8080")
         }
+        guard ["", "/"].contains(url.path()) else {
+            throw ValidationError("\(address) has a path: leave \(url.path()) out")
+        }
         guard url.scheme == "https" || Settings.Address(host: host, port: 0).isLoopback || insecureHttp else {
             throw ValidationError(
                 "\(address) would send the token and secrets in the clear: use https, or add --insecure-http")

@@ -74,9 +74,10 @@ struct TokenCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Revoke a token, at once.")
 
         @OptionGroup var target: Target
-        @Argument(help: "The token's id: the part between kbs_ and the next _.") var id: String
+        @Argument(help: "The token's id: the part between kbs_ and the next _. Or the token itself.") var token: String
 
         func run() async throws {
+            let id = token.hasPrefix("kbs_") ? String(token.dropFirst("kbs_".count).prefix { $0 != "_" }) : token
             try await target.open { try await $0.revokeToken(id) }
             print("Revoked \(id).")
         }

@@ -75,6 +75,49 @@ struct InputFileTests {
         #expect(result.status == 2 && result.errors.hasPrefix("Error: junk: "), "\(result.errors)")
     }
 
+    @Test(
+        "A mistake on the command line is answered with what to write instead",
+        arguments: [
+            (
+                "serve --set challenge.lifetim=1",
+                "There is no setting \"challenge.lifetim\": `kbs settings` lists them all."
+            ),
+            ("serve --set challenge.lifetime", "It is NAME=VALUE."),
+            ("workload list --url https://kbs.invalid/kbs/v0", "has a path: leave /kbs/v0 out"),
+            ("guest unlock --url https://kbs.invalid/kbs/v0/ --workload x", "leave /kbs/v0 out"),
+            ("serve --data $D --set guests.listen=127.0.0.1:8080", "both 127.0.0.1:8080"),
+        ])
+    func mistakes(_ line: String, _ advice: String) async throws {
+        let result = try await Shell()("$KBS \(line)")
+        #expect(result.status != 0 && result.errors.contains(advice), "\(result.errors)")
+    }
+
+    @Test("A resource that exists is not made anew, and the option for its next version is named")
+    func existing() async throws {
+        let shell = try Shell()
+        #expect(try await shell("echo x | $KBS resource put a/b/c --data $D").status == 0)
+        for (line, advice) in [("put", "leave out --new"), ("generate", "add --replace")] {
+            let again = try await shell(
+                "echo x | $KBS resource \(line) a/b/c --data $D \(line == "put" ? "--new" : "")")
+            #expect(again.status == 4 && again.errors.contains(advice), "\(again.errors)")
+        }
+    }
+
+    @Test("A token is revoked by itself, too")
+    func revoke() async throws {
+        let shell = try Shell()
+        let revoked = try await shell("$KBS token revoke $($KBS token create --role auditor --data $D) --data $D")
+        #expect(revoked.status == 0 && revoked.output.hasPrefix("Revoked "), "\(revoked.errors)")
+        #expect(revoked.output.count == "Revoked 0123456789ab.\n".count, "its secret part is not shown")
+    }
+
+    @Test("The demonstration trusts the authority that KBS_CA names")
+    func demonstration() async throws {
+        let shell = try Shell()
+        let run = try await shell("$KBS demo prepare h && KBS_CA=nofile $KBS demo run h --url https://127.0.0.1:1")
+        #expect(run.status == 2 && run.errors.contains("nofile cannot be read"), "\(run.errors)")
+    }
+
     @Test("A document that is not text, or longer than any, is refused as a whole")
     func documents() async throws {
         let shell = try Shell()

@@ -126,7 +126,9 @@ extension ExpressibleByArgument {
     static func reading(_ word: String) throws -> Self {
         if let value = Self(argument: word) { return value }
         let choices = allValueStrings.map { "'\($0)'" }
-        guard let last = choices.last else { throw UnreadableValue(reason: "") }
+        guard let last = choices.last else {
+            throw UnreadableValue(reason: reason(against: word).map { ". \($0)" } ?? "")
+        }
         let before = choices.dropLast().joined(separator: ", ")
         throw UnreadableValue(reason: ". Please provide one of \(before.isEmpty ? last : "\(before) or \(last)").")
     }

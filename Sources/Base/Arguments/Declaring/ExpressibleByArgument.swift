@@ -6,6 +6,9 @@ public protocol ExpressibleByArgument: Sendable {
     /// A default's text in help.
     var defaultValueDescription: String { get }
 
+    /// What is wrong with an invalid word, as a sentence; nil if its form says enough.
+    static func reason(against word: String) -> String?
+
     /// All valid words, for help and completion, if they are few; otherwise empty.
     static var allValueStrings: [String] { get }
 }
@@ -13,6 +16,7 @@ public protocol ExpressibleByArgument: Sendable {
 extension ExpressibleByArgument {
     public var defaultValueDescription: String { "\(self)" }
     public static var allValueStrings: [String] { [] }
+    public static func reason(against word: String) -> String? { nil }
 }
 
 extension ExpressibleByArgument where Self: CaseIterable & RawRepresentable, RawValue == String {

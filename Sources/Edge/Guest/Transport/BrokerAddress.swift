@@ -39,6 +39,7 @@ public struct BrokerAddress: Sendable {
         guard (1...65_535).contains(port) else { throw GuestFailure(.unusable, "--url has an impossible port.") }
         var path = parts.percentEncodedPath
         while path.hasSuffix("/") { path.removeLast() }
+        guard !path.hasSuffix("/kbs/v0") else { throw GuestFailure(.unusable, "--url: leave /kbs/v0 out.") }
         self.path = path
 
         guard pins.isEmpty || authority == nil else {

@@ -42,6 +42,10 @@ extension Settings {
             // Otherwise a challenge could be answered again after its session was removed.
             throw InvalidSetting("session.lifetime must not be shorter than challenge.lifetime")
         }
+        guard !settings.listensOnTCP || settings.listen.port == 0 || settings.guestsListen != settings.listen else {
+            throw InvalidSetting(
+                "guests.listen and listen are both \(settings.listen): guests alone need a port of their own")
+        }
         guard [0, 3].contains(settings.jwt.partsSet) else {
             throw InvalidSetting("jwt.issuer, jwt.audience and jwt.keys belong together: set all of them, or none")
         }
