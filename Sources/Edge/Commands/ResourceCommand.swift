@@ -171,12 +171,16 @@ struct ResourceCommand: AsyncParsableCommand {
     struct Assign: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Assign a policy to a resource.",
-            discussion: "Without a policy the resource is not released any more.")
+            discussion: "With --none the resource is not released any more.")
 
         @OptionGroup var resource: One
         @Argument(help: "The policy's name.") var policy: String?
+        @Flag(help: "No policy: nobody gets the resource any more.") var none = false
 
         func run() async throws {
+            guard (policy == nil) == none else {
+                throw ValidationError("name the policy, or give --none: nobody gets the resource then")
+            }
             let choice: PolicyChoice = try policy.map { .named(try PolicyName($0)) } ?? .none
             try await resource.edit(.policy(choice)) { edited in
                 policy.map { "The policy \($0) decides over \(edited.path)." } ?? "Nobody gets \(edited.path) any more."

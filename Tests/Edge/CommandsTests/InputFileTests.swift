@@ -48,6 +48,17 @@ struct InputFileTests {
         #expect(!FileManager.default.fileExists(atPath: shell.data))
     }
 
+    @Test(
+        "A file that holds no certificate is named",
+        arguments: [
+            "endorsements deny certificate junk --reason x --data $D", "policy test p --report r --certificates junk",
+        ])
+    func noCertificate(_ line: String) async throws {
+        let shell = try Shell()
+        let result = try await shell("echo x >junk; $KBS \(line)")
+        #expect(result.status == 2 && result.errors.hasPrefix("Error: junk: "), "\(result.errors)")
+    }
+
     @Test("A command that works on a folder alone asks for its name while KBS_URL is set, and makes none")
     func folders() async throws {
         let shell = try Shell()
@@ -65,17 +76,6 @@ struct InputFileTests {
     }
 
     @Test(
-        "A file that holds no certificate is named",
-        arguments: [
-            "endorsements deny certificate junk --reason x --data $D", "policy test p --report r --certificates junk",
-        ])
-    func noCertificate(_ line: String) async throws {
-        let shell = try Shell()
-        let result = try await shell("echo x >junk; $KBS \(line)")
-        #expect(result.status == 2 && result.errors.hasPrefix("Error: junk: "), "\(result.errors)")
-    }
-
-    @Test(
         "A mistake on the command line is answered with what to write instead",
         arguments: [
             (
@@ -85,6 +85,7 @@ struct InputFileTests {
             ("serve --set challenge.lifetime", "It is NAME=VALUE."),
             ("workload list --url https://kbs.invalid/kbs/v0", "has a path: leave /kbs/v0 out"),
             ("guest unlock --url https://kbs.invalid/kbs/v0/ --workload x", "leave /kbs/v0 out"),
+            ("resource assign a/b/c --data $D", "or give --none"),
             ("serve --data $D --set guests.listen=127.0.0.1:8080", "both 127.0.0.1:8080"),
         ])
     func mistakes(_ line: String, _ advice: String) async throws {
@@ -101,6 +102,8 @@ struct InputFileTests {
                 "echo x | $KBS resource \(line) a/b/c --data $D \(line == "put" ? "--new" : "")")
             #expect(again.status == 4 && again.errors.contains(advice), "\(again.errors)")
         }
+        let none = try await shell("$KBS resource assign a/b/c --none --data $D")
+        #expect(none.status == 0 && none.output.contains("Nobody gets"))
     }
 
     @Test("A token is revoked by itself, too")
