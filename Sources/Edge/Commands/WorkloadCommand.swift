@@ -51,7 +51,7 @@ struct WorkloadCommand: AsyncParsableCommand {
                 try await $0.register(NewWorkload(id: id, launch: launch, secret: secret), replacing: replace)
             }
             for warning in workload.warnings ?? [] { tell("Warning: \(warning)") }
-            print("Registered \(id).")
+            print("Registered \(id) with the policy \(workload.policy).")
         }
 
         private func measuredDigest() throws -> String {
