@@ -1,3 +1,4 @@
+import Bytes
 import COpenSSL
 import Crypto
 import Formats
@@ -67,13 +68,13 @@ public struct X509Certificate: Sendable {
         return Date(timeIntervalSince1970: Double(timegm(&parts)))
     }
 
-    /// Bytes in hex without leading zeros, separated by colons.
+    /// Bytes in hex, two digits each, separated by colons.
     public var serialNumber: String {
         let bytes = withPointer { certificate -> [UInt8] in
             guard let number = X509_get0_serialNumber(certificate), let start = number.pointee.data else { return [] }
             return Array(UnsafeBufferPointer(start: start, count: Int(number.pointee.length)))
         }
-        return bytes.map { String($0, radix: 16) }.joined(separator: ":")
+        return bytes.map { Hex.encode([$0]) }.joined(separator: ":")
     }
 
     public var subject: DistinguishedName { withPointer { DistinguishedName(X509_get_subject_name($0)) } }
