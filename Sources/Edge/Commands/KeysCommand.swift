@@ -16,10 +16,29 @@ struct KeysCommand: AsyncParsableCommand {
             abstract: "List the master keys' ids, and how much is sealed under each.")
 
         @OptionGroup var options: SettingsOptions
+        @Flag(help: "Print JSON.") var json = false
+
+        /// A key's state and use, in JSON.
+        private struct Line: Encodable {
+            let id, state: String
+            let secrets, resources, serverKeys, sessions: Int
+            let lastSession, activated, superseded, retired: Date?
+
+            init(_ key: KeyCommands.Status) {
+                let usage = key.usage
+                (id, state) = (usage.id, key.state.rawValue)
+                (secrets, resources) = (usage.secrets, usage.resources)
+                (serverKeys, sessions) = (usage.serverKeys, usage.sessions)
+                (lastSession, activated) = (usage.lastSession, usage.activated)
+                (superseded, retired) = (usage.superseded, usage.retired)
+            }
+        }
 
         func run() async throws {
+            let keys = try await KeyCommands(options.resolve().settings).status()
+            if json { return try printJSON(keys.map(Line.init)) }
             print("key               state     secrets  resources  server keys  live sessions")
-            for key in try await KeyCommands(options.resolve().settings).status() {
+            for key in keys {
                 let usage = key.usage
                 let columns = [
                     usage.id.padding(to: 16), key.state.rawValue.padding(to: 8),

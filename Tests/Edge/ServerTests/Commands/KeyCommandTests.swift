@@ -204,6 +204,11 @@ extension KeysAndBackups {
             let status = try await folder.kbs("keys", "status")
             #expect(status.output.contains("\(active)  active    3"), "\(status.output)")
             #expect(status.output.contains("\(old)  retired   0"), "\(status.output)")
+            let json = try await folder.kbs("keys", "status", "--json")
+            let keys = try #require(
+                try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]])
+            #expect(keys.map { $0["id"] as? String } == [active, old] && keys.first?["secrets"] as? Int == 3)
+            #expect(keys.last?["state"] as? String == "retired" && keys.last?["retired"] is String)
         }
 
         @Test("A wrong key is an error that names the right one, and nothing is written")
