@@ -21,6 +21,11 @@ struct DemoCommand: AsyncParsableCommand {
         @Argument(help: "The folder for platforms.json (private keys) and roots.json.") var folder: String
 
         func run() throws {
+            guard !File.exists("\(folder)/platforms.json") else {
+                throw CommandFailure(
+                    "\(folder) has simulated hardware already, which servers and guests may use: name another folder, or "
+                        + "remove that one", .refused)
+            }
             let (snp, sev) = (try SimulatedSNPPlatform(product: .milan), try SimulatedSEVPlatform())
             try Folder.make(folder)
             try File.replace(

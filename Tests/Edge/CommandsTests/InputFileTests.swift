@@ -121,6 +121,14 @@ struct InputFileTests {
         #expect(run.status == 2 && run.errors.contains("nofile cannot be read"), "\(run.errors)")
     }
 
+    @Test("Simulated hardware that is there is not replaced")
+    func hardware() async throws {
+        let shell = try Shell()
+        let again = try await shell("$KBS demo prepare h && cp h/roots.json before && $KBS demo prepare h")
+        #expect(again.status == 4 && again.errors.contains("name another folder"), "\(again.errors)")
+        #expect(try await shell("cmp before h/roots.json").status == 0)
+    }
+
     @Test("A document that is not text, or longer than any, is refused as a whole")
     func documents() async throws {
         let shell = try Shell()
