@@ -19,11 +19,14 @@ public final class BlockingConnection: @unchecked Sendable {
     /// Connects to the first of a host's addresses that answers. After a quarter of a second without an answer, the next
     /// one is tried as well.
     ///
-    /// - Parameter host: a name or an IP address.
+    /// - Parameters:
+    ///   - host: a name or an IP address.
+    ///   - turn: the index of the address to try first, counted round and round: an address that accepts connections and
+    ///     does not answer would otherwise always win.
     public convenience init(
-        to host: String, port: UInt16, until deadline: ContinuousClock.Instant
+        to host: String, port: UInt16, beginningAt turn: Int = 0, until deadline: ContinuousClock.Instant
     ) throws(ConnectionError) {
-        let addresses = try HostAddress.all(of: host, port, until: deadline)
+        let addresses = HostAddress.rotated(try HostAddress.all(of: host, port, until: deadline), by: turn)
         var race = ConnectionRace()
         self.init(taking: try race.winner(of: addresses, until: deadline))
     }

@@ -41,6 +41,12 @@ struct HostAddress: Sendable {
         return addresses
     }
 
+    /// - Parameter turn: at least 0.
+    static func rotated<Address>(_ addresses: [Address], by turn: Int) -> [Address] {
+        let first = turn % max(1, addresses.count)
+        return Array(addresses[first...] + addresses[..<first])
+    }
+
     private static func lookUp(_ host: String, _ port: UInt16, _ flags: Int32) -> [HostAddress]? {
         guard !host.utf8.contains(0) else { return nil }
         var wanted = addrinfo()

@@ -18,22 +18,29 @@ struct Handshake {
     let device: any EvidenceDevice
     let key: GuestKeyPair
     let deadline: ContinuousClock.Instant
+    /// The longest wait for an answer: a replica that accepts a connection and never answers must not take the time of
+    /// the others. The broker may ask AMD before it answers evidence, which therefore has three times as long.
+    let callTimeout: Duration
 
+    /// - Parameter tries: how many handshakes have failed. Each begins at another of the host's addresses.
     /// - Throws: ``Postponed``, or a ``GuestFailure`` that is final.
-    func run() async throws -> Secret {
-        let (nonce, cookie) = try await challenge()
+    func run(after tries: Int) async throws -> Secret {
+        let (nonce, cookie) = try await challenge(after: tries)
         let evidence = try await device.evidence(reportData: key.reportData(nonce: nonce))
-        let answer = try await send(.post, "/attest", Messages.attest(key, evidence), cookie: cookie)
+        let answer = try await send(
+            .post, "/attest", Messages.attest(key, evidence), cookie: cookie, after: tries, within: callTimeout * 3)
         guard answer.body.isEmpty else { throw unexpected("attest", "it has a body: \(Self.printable(answer.text))") }
-        let reply = try await send(.get, "/key/\(Self.escaped(workload))", cookie: cookie)
+        let reply = try await send(
+            .get, "/key/\(Self.escaped(workload))", cookie: cookie, after: tries, within: callTimeout)
         guard let digits = try? JSON(reply.body).text(), let bytes = Hex.decode(digits) else {
             throw unexpected("key", "it is not a JSON string of hex digits")
         }
         return try key.decrypt(bytes)
     }
 
-    private func challenge() async throws -> (nonce: String, cookie: String) {
-        let reply = try await send(.post, "/auth", Messages.auth(workload: workload))
+    private func challenge(after tries: Int) async throws -> (nonce: String, cookie: String) {
+        let reply = try await send(
+            .post, "/auth", Messages.auth(workload: workload), after: tries, within: callTimeout)
         guard let nonce = try? JSON(reply.body).member("nonce").text(), (Hex.decode(nonce)?.count ?? 0) >= 16,
             nonce.utf8.count <= 128
         else { throw unexpected("auth", "it has no nonce of at least 32 hex digits") }
@@ -42,13 +49,15 @@ struct Handshake {
     }
 
     private func send(
-        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, cookie: String? = nil
+        _ method: HTTPRequest.Method, _ path: String, _ body: [UInt8]? = nil, cookie: String? = nil,
+        after tries: Int, within limit: Duration
     ) async throws -> HTTPExchange.Reply {
         let left = ContinuousClock.now.duration(to: deadline)
         guard left > .zero else { throw Postponed(reason: "The time is over.") }
         let reply: HTTPExchange.Reply
         do {
-            reply = try await exchange.send(method, "/kbs/v0\(path)", body: body, cookie: cookie, within: left)
+            reply = try await exchange.send(
+                method, "/kbs/v0\(path)", body: body, cookie: cookie, beginningAt: tries, within: min(left, limit))
         } catch let failure as HTTPExchange.Failure {
             if failure.isTransient { throw Postponed(reason: failure.description) }
             throw GuestFailure(.unreachable, failure.description)

@@ -9,6 +9,8 @@ public struct Unlock: Sendable {
     public var rsaBits = 2_048
     /// The time for all tries together.
     public var timeout: Duration = .seconds(60)
+    /// The longest wait for an answer of the broker; for that to evidence three times as long.
+    var callTimeout: Duration = .seconds(10)
     /// Most repeated tries; `nil`: until the timeout.
     public var retries: Int?
     /// The pause before the second try; it doubles up to ``longestPause``.
@@ -32,12 +34,13 @@ public struct Unlock: Sendable {
         let deadline = ContinuousClock.now.advanced(by: timeout)
         let handshake = Handshake(
             workload: workload, exchange: try HTTPExchange(address), device: device,
-            key: try GuestKeyPair(bits: rsaBits), deadline: deadline)
+            key: try GuestKeyPair(bits: rsaBits), deadline: deadline,
+            callTimeout: callTimeout)
         var pause = firstPause
         var tries = 0
         while true {
             do {
-                return try await handshake.run()
+                return try await handshake.run(after: tries)
             } catch let postponed as Handshake.Postponed {
                 tries += 1
                 let wait = max(pause, postponed.retryAfter ?? .zero)

@@ -175,13 +175,14 @@ struct TransportTests {
     }
 
     private func unlock(
-        _ port: Int, timeout: Duration = .seconds(120), retries: Int? = nil, told: Sentences = Sentences()
+        _ port: Int, timeout: Duration = .seconds(120), callTimeout: Duration = .seconds(120), retries: Int? = nil,
+        told: Sentences = Sentences()
     ) async throws -> Secret {
         var unlock = Unlock(
             workload: "web/1",
             address: try BrokerAddress(
                 url: "http://127.0.0.1:\(port)/base/", pins: [], authority: nil, allowsPlainHTTP: true))
-        unlock.timeout = timeout
+        (unlock.timeout, unlock.callTimeout) = (timeout, callTimeout)
         unlock.retries = retries
         unlock.firstPause = .milliseconds(10)
         return try await unlock.secret(from: DirectDevice()) { sentence in told.all.withLock { $0.append(sentence) } }
@@ -214,6 +215,23 @@ struct TransportTests {
             let attest = "POST /base/kbs/v0/attest HTTP/1.1"
             #expect(lines == [auth, auth, attest, auth, attest])
             #expect(server.asked.dropFirst(2).first?.contains("Cookie: session_id=a.b-c_d==\r\n") == true)
+        }
+    }
+
+    @Test("A call that is not answered is a failed try, and leaves time for the next")
+    func silent() async throws {
+        let refusal = CannedServer.text("403 Forbidden", "evidence.refused: no.")
+        for answers in [["", refusal], [Self.challenge, "", refusal]] {
+            try await CannedServer.run(answers) { server, port in
+                let told = Sentences()
+                // With all of the time for the first call, the second would never be made.
+                let failure = await kind {
+                    try await unlock(port, timeout: .seconds(3_600), callTimeout: .seconds(2), told: told)
+                }
+                #expect(failure?.kind == .refused, "\(String(describing: failure))")
+                #expect(server.asked.count == answers.count)
+                #expect(told.all.withLock { $0 }.allSatisfy { $0.contains("did not answer in time. Trying again") })
+            }
         }
     }
 

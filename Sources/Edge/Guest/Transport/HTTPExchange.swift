@@ -38,22 +38,24 @@ struct HTTPExchange: Sendable {
 
     /// - Parameters:
     ///   - path: appended to the address's path, e.g. `/kbs/v0/auth`.
+    ///   - turn: the index of the host's address to try first, counted round and round.
     ///   - limit: the time for everything, from the name's lookup to the answer's last byte.
     /// - Throws: ``Failure``.
     func send(
         _ method: HTTPRequest.Method, _ path: String, body: [UInt8]? = nil, cookie: String? = nil,
-        within limit: Duration
+        beginningAt turn: Int = 0, within limit: Duration
     ) async throws -> Reply {
         let deadline = ContinuousClock.now.advanced(by: limit)
         let request = try request(method, path, body: body, cookie: cookie)
-        return try await OwnThread.run { try exchange(method, request, until: deadline) }
+        return try await OwnThread.run { try exchange(method, request, beginningAt: turn, until: deadline) }
     }
 
     private func exchange(
-        _ method: HTTPRequest.Method, _ request: [UInt8], until deadline: ContinuousClock.Instant
+        _ method: HTTPRequest.Method, _ request: [UInt8], beginningAt turn: Int,
+        until deadline: ContinuousClock.Instant
     ) throws -> Reply {
         do {
-            let connection = try connect(until: deadline)
+            let connection = try connect(beginningAt: turn, until: deadline)
             try connection.write(request, until: deadline)
             var reader = ResponseReader(to: method, longestBody: Self.longestBody)
             while !reader.isComplete {
@@ -76,10 +78,11 @@ struct HTTPExchange: Sendable {
         }
     }
 
-    private func connect(until deadline: ContinuousClock.Instant) throws -> BlockingConnection {
+    private func connect(beginningAt turn: Int, until deadline: ContinuousClock.Instant) throws -> BlockingConnection {
         let connection: BlockingConnection
         do {
-            connection = try BlockingConnection(to: address.host, port: UInt16(address.port), until: deadline)
+            connection = try BlockingConnection(
+                to: address.host, port: UInt16(address.port), beginningAt: turn, until: deadline)
         } catch {
             throw Failure(description: unreachable(error), isTransient: true)
         }
