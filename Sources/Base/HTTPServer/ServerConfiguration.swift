@@ -18,6 +18,12 @@ public struct ServerConfiguration: Sendable {
     public var proxyProtocol = NetworkList.none
     /// Memory for the bodies of all requests being received and answered, in bytes.
     public var bodies = 256 * 1_024 * 1_024
+    /// A body of which more than this has been received is long, in bytes.
+    public var longBody = 256 * 1_024
+    /// The part of ``bodies`` for long bodies.
+    public var longBodies = 128 * 1_024 * 1_024
+    /// The part of ``longBodies`` for one sender's.
+    public var longBodiesPerSender = 64 * 1_024 * 1_024
     public var head = HeadLimits()
 
     /// From the connection's beginning to the end of the TLS handshake.
@@ -57,7 +63,7 @@ public enum ServerEvent: Sendable {
     case headTimedOut(Peer)
     case bodyTimedOut(Peer)
     case writeTimedOut(Peer)
-    /// ``ServerConfiguration/bodies`` was reached.
+    /// ``ServerConfiguration/bodies``, or its part for long bodies, was reached.
     case bodyRefused(Peer)
     /// A malformed message was refused.
     case malformed(MalformedMessage, Peer)

@@ -78,13 +78,7 @@ public enum BodyRule: Sendable {
     case unread
     /// At most this many bytes.
     case upTo(Int)
-    /// Evidence, which waits for verification. An answer to this server's challenge may be longer than a stranger's
-    /// body.
-    ///
-    /// - Parameters:
-    ///   - awaited: longest answer to a challenge, in bytes.
-    ///   - mayBeLong: whether the request is of a kind with long evidence.
-    ///   - isAwaited: whether the request's head shows an answer to a challenge.
-    case evidence(
-        upTo: Int, awaited: Int, mayBeLong: @Sendable (Request) -> Bool, isAwaited: @Sendable (Request) -> Bool)
+    /// Evidence, which waits for verification. How long it may be depends on the request's head: an answer to this
+    /// server's challenge may be longer than a stranger's body.
+    case evidence(longest: @Sendable (Request) throws -> Int)
 }

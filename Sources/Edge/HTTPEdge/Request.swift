@@ -85,7 +85,7 @@ extension Request {
             guard bytes.count <= longestBody else { throw HTTPError.bodyTooLong(longestBody) }
             return bytes
         case .incoming(let body):
-            do { return try await body.collect(upTo: longestBody) } catch {
+            do { return try await body.collect(upTo: longestBody, from: address) } catch {
                 switch error {
                 case .tooLong(let longest): throw HTTPError.bodyTooLong(longest)
                 case .malformed(let fault): throw HTTPError(fault.status, message: fault.reason)

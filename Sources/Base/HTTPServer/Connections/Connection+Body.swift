@@ -17,12 +17,13 @@ extension Connection {
     }
 
     func collectBody(
-        of exchange: Exchange, upTo longest: Int,
+        of exchange: Exchange, upTo longest: Int, from sender: IPAddress?,
         _ continuation: UnsafeContinuation<Result<[UInt8], BodyFailure>, Never>
     ) {
         func fail(_ failure: BodyFailure) { continuation.resume(returning: .failure(failure)) }
         guard self.exchange === exchange, !isDead else { return fail(.connectionEnded) }
         guard case .untouched = exchange.body else { return fail(.alreadyRead) }
+        exchange.sender = sender?.limited
         if case .bytes(let length) = exchange.head.bodyLength {
             guard length <= longest else { return fail(.tooLong(longest)) }
             if length <= BodyBudget.short, !take(length, for: exchange) { return fail(.noRoom) }
@@ -241,16 +242,22 @@ extension Connection {
 
     // MARK: Memory
 
+    /// Bytes are taken as they arrive: the announcement of a long body takes nothing from others.
     private func take(_ count: Int, for exchange: Exchange) -> Bool {
         guard service.budget.take(count) else { return false }
         exchange.budget += count
+        guard exchange.budget > service.configuration.longBody else { return true }
+        let rest = exchange.budget - exchange.longBudget
+        guard service.longBudget.take(rest, for: exchange.sender) else { return false }
+        exchange.longBudget += rest
         return true
     }
 
     func giveBack(_ exchange: Exchange) {
         guard exchange.budget > 0 else { return }
         service.budget.giveBack(exchange.budget)
-        exchange.budget = 0
+        if exchange.longBudget > 0 { service.longBudget.giveBack(exchange.longBudget, for: exchange.sender) }
+        (exchange.budget, exchange.longBudget) = (0, 0)
     }
 
     /// Ends the handler's waiting for a body, as the connection has ended.

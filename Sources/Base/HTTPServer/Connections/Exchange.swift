@@ -30,8 +30,11 @@ final class Exchange: @unchecked Sendable {
     /// Unread bytes of a body with a length.
     var left: Int
     var chunks = ChunkedReader()
-    /// Bytes taken from the body budget.
+    /// Bytes taken from the budget of all bodies.
     var budget = 0
+    /// Bytes taken from the budget of long bodies, as the sender's.
+    var longBudget = 0
+    var sender: IPAddress?
     /// The start of collecting or draining, and the bytes received since.
     var bodyStart: UInt64 = 0
     var received = 0

@@ -11,6 +11,8 @@ final class Service: Sendable {
     let times: Times
     let counts: ConnectionCounts
     let budget: BodyBudget
+    /// Also for bytes that are in `budget`.
+    let longBudget: BodyBudget
     let handler: Handler
     let observe: @Sendable (ServerEvent) -> Void
     /// The context for a new TCP connection; nil for plain HTTP.
@@ -35,6 +37,8 @@ final class Service: Sendable {
             most: configuration.connections, mostPerAddress: configuration.connectionsPerAddress,
             proxies: configuration.proxies + configuration.proxyProtocol)
         budget = BodyBudget(capacity: configuration.bodies)
+        longBudget = BodyBudget(
+            capacity: configuration.longBodies, mostPerSender: configuration.longBodiesPerSender)
     }
 }
 

@@ -60,12 +60,17 @@ public struct IncomingBody: Sendable {
 
     /// Reads the whole body, after sending 100 (Continue) to a client that expects it.
     ///
-    /// - Parameter longest: in bytes.
-    public func collect(upTo longest: Int) async throws(BodyFailure) -> [UInt8] {
+    /// - Parameters:
+    ///   - longest: in bytes.
+    ///   - sender: the address whose share of the memory for long bodies it takes; an IPv6 address counts as its /64
+    ///     network. nil: no share.
+    public func collect(upTo longest: Int, from sender: IPAddress? = nil) async throws(BodyFailure) -> [UInt8] {
         guard exchange.head.hasBody else { return [] }
         if connection.loop.isCurrent, let body = try connection.bodyAtHand(of: exchange, upTo: longest) { return body }
         let result: Result<[UInt8], BodyFailure> = await withUnsafeContinuation { continuation in
-            connection.loop.perform { connection.collectBody(of: exchange, upTo: longest, continuation) }
+            connection.loop.perform {
+                connection.collectBody(of: exchange, upTo: longest, from: sender, continuation)
+            }
         }
         return try result.get()
     }

@@ -12,8 +12,6 @@ struct ServerLimits: Sendable {
     private let settings: LimitSettings
     private let room: AttestationSlots
     private let rate: RateLimiter?
-    /// Bounds evidence over `limits.body` to half of `limits.bodies`.
-    private let long: LongBodies
     /// The settings' limit of connections, lowered to what the system allows.
     private let mostConnections: Int
 
@@ -24,7 +22,6 @@ struct ServerLimits: Sendable {
         rate =
             settings.requestsPerSecond > 0
             ? RateLimiter(perSecond: settings.requestsPerSecond, burst: settings.burst) : nil
-        long = LongBodies(capacity: max(1, settings.bodies / 2 / settings.longestEvidence))
         var most = settings.connections
         if let files = FileDescriptorLimit.raise(), files - FileDescriptorLimit.reserve < most {
             most = max(1, files - FileDescriptorLimit.reserve)
@@ -42,6 +39,10 @@ struct ServerLimits: Sendable {
         configuration.connections = mostConnections
         configuration.connectionsPerAddress = settings.connectionsPerAddress
         configuration.bodies = settings.bodies
+        configuration.longBody = settings.body
+        let longest = max(settings.longestEvidence, settings.resource)
+        configuration.longBodies = max(settings.bodies / 2, longest)
+        configuration.longBodiesPerSender = max(settings.bodies / 4, longest)
         configuration.tlsHandshakeTimeout = .seconds(settings.headerTimeout)
         configuration.headTimeout = .seconds(settings.headerTimeout)
         configuration.bodyTimeout = .seconds(settings.bodyTimeout)
@@ -66,8 +67,8 @@ extension ServerLimits {
         var count = 1
         if case .call(let call, _) = match {
             guard call.isLimited else { return }
-            if case .evidence(_, let awaited, _, _) = call.body, request.isLong(call.body) {
-                count += (request.statedLength ?? awaited) / Self.piece
+            if case .evidence(let longest) = call.body, let longest = try? longest(request), longest > settings.body {
+                count += (request.statedLength ?? longest) / Self.piece
             }
         }
         guard let wait = rate.take(caller, count) else { return }
@@ -81,24 +82,13 @@ extension ServerLimits {
 
     /// The longest body accepted, in bytes.
     ///
-    /// - Throws: ``HTTPError`` if the stated length exceeds it, before the body is read; a ``Refusal`` for long
-    ///   evidence without a cookie of this server, so that the guest begins anew.
+    /// - Throws: ``HTTPError`` if the stated length exceeds it, before the body is read; the rule's ``Refusal``.
     func longestBody(of request: Request, _ rule: BodyRule) throws -> Int {
         let longest: Int
         switch rule {
         case .unread: return 0
         case .upTo(let limit): longest = limit
-        case .evidence(let limit, let awaited, _, let isAwaited):
-            if request.isLong(rule) {
-                guard isAwaited(request) else {
-                    throw Refusal(
-                        .challengeInvalid,
-                        "The cookie kbs-session-id is not from this server: start again at /auth and send it back.")
-                }
-                longest = awaited
-            } else {
-                longest = limit
-            }
+        case .evidence(let limit): longest = try limit(request)
         }
         if let length = request.headers[.contentLength], Int(length).map({ $0 > longest }) ?? true {
             throw HTTPError.bodyTooLong(longest)
@@ -113,38 +103,21 @@ extension ServerLimits {
     /// the others are verified, and no request waits longer than the verification of `limits.waiting_attestations`
     /// requests takes.
     func verifying(
-        _ request: Request, _ rule: BodyRule, _ body: (Request) async throws -> Response
+        _ request: Request, _ body: (Request) async throws -> Response
     ) async throws -> Response {
-        let response =
-            request.isLong(rule)
-            ? try await long.admit(request.address) { try await queue(request, body) }
-            : try await queue(request, body)
+        var request = request
+        // Read before counting: otherwise slow senders would fill the slots.
+        _ = try await request.collectBody()
+        let whole = request
+        let response = try await room.admit {
+            await Task.yield()
+            return try await body(whole)
+        }
         guard let response else {
             counters.count(.overload)
             throw Refusal(
                 .overloaded, "Too many attestations wait for verification: try again.", retryAfter: 2)
         }
         return response
-    }
-
-    /// - Returns: `nil` if too many requests wait.
-    private func queue(_ request: Request, _ body: (Request) async throws -> Response) async throws -> Response? {
-        var request = request
-        // Read before counting: otherwise slow senders would fill the slots.
-        _ = try await request.collectBody()
-        let whole = request
-        return try await room.admit {
-            await Task.yield()
-            return try await body(whole)
-        }
-    }
-}
-
-extension Request {
-    /// Whether the body is evidence over `limits.body`, or evidence without a stated length.
-    fileprivate func isLong(_ rule: BodyRule) -> Bool {
-        guard case .evidence(let limit, _, let mayBeLong, _) = rule else { return false }
-        let isLong = statedLength.map { $0 > limit } ?? (headers[.transferEncoding] != nil)
-        return isLong && mayBeLong(self)
     }
 }

@@ -55,7 +55,7 @@ final class RequestHandler: Sendable {
         request.parameters = parameters
         request.longestBody = try limits.longestBody(of: request, call.body)
         guard case .evidence = call.body else { return try await make(call, request) }
-        return try await limits.verifying(request, call.body) { try await make(call, $0) }
+        return try await limits.verifying(request) { try await make(call, $0) }
     }
 
     private func make(_ call: Call, _ request: Request) async throws -> Response {

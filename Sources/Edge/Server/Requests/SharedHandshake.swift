@@ -32,10 +32,7 @@ struct SharedHandshake: Sendable {
                 }
             },
             Call(
-                .post, "kbs/v0/attest", label: "attest",
-                body: .evidence(
-                    upTo: limits.body, awaited: limits.longestEvidence, mayBeLong: { $0.hasGuestCookie },
-                    isAwaited: { broker.challenges(among: $0.guestSessions).contains { !$0.isWorkloads } }),
+                .post, "kbs/v0/attest", label: "attest", body: .evidence(longest: longestEvidence),
                 form: attestForm
             ) { request in
                 await answering(request, .attest, attestForm) { form in
@@ -48,6 +45,20 @@ struct SharedHandshake: Sendable {
                 }
             },
         ]
+    }
+
+    /// The longest evidence, in bytes: over `limits.body` for guest components that answer a challenge of this server.
+    ///
+    /// - Throws: a ``Refusal`` for such evidence without a cookie of this server, so that the guest begins anew.
+    private func longestEvidence(of request: Request) throws -> Int {
+        let mayBeLong = request.statedLength.map { $0 > limits.body } ?? (request.headers[.transferEncoding] != nil)
+        guard mayBeLong, request.hasGuestCookie else { return limits.body }
+        guard broker.challenges(among: request.guestSessions).contains(where: { !$0.isWorkloads }) else {
+            throw Refusal(
+                .challengeInvalid,
+                "The cookie kbs-session-id is not from this server: start again at /auth and send it back.")
+        }
+        return limits.longestEvidence
     }
 
     /// Runs a call, and records its refusal for the operator.

@@ -9,7 +9,9 @@ import EvidenceSupport
 import Foundation
 import HTTP
 import HTTPEdge
+import HTTPServer
 @testable import Installation
+import Logging
 import SimulatedHardware
 import TestSupport
 import Testing
@@ -114,8 +116,7 @@ struct RateLimiterTests {
 
 @Suite("Shedding load")
 struct SheddingTests {
-    private static let evidence = BodyRule.evidence(
-        upTo: 200_000, awaited: 200_000, mayBeLong: { _ in false }, isAwaited: { _ in false })
+    private static let evidence = BodyRule.evidence { _ in 200_000 }
 
     @Test("Of requests over the limit each gets 503 at once, and those within it succeed")
     func excess() async throws {
@@ -288,20 +289,48 @@ struct SheddingTests {
 
 @Suite("The size of bodies")
 struct BodyLimitTests {
-    @Test("Long evidence takes half of what bodies may take, and one address half of that")
-    func longBodies() async throws {
-        let long = LongBodies(capacity: 4)
-        let (one, other) = (IPAddress("192.0.2.1"), IPAddress("2001:db8::1"))
-        func admit(_ address: IPAddress?) async -> Bool { await long.admit(address) { true } ?? false }
-        await long.admit(one) {
-            #expect(await admit(one))
-            await long.admit(one) {
-                #expect(await !admit(one), "the third of one address")
-                #expect(await admit(other))
-                await long.admit(other) { await long.admit(nil) { #expect(await !admit(nil), "the fifth") } }
-            }
+    @Test("Long bodies share half of what bodies may take, one address half of that, and the longest always fits")
+    func longBodies() {
+        func configuration(_ change: (inout LimitSettings) -> Void) -> ServerConfiguration {
+            var settings = LimitSettings()
+            change(&settings)
+            return ServerLimits(settings, logger: Logger(label: "test") { _ in NoOpLogHandler() })
+                .configuration(idleTimeout: 1)
         }
-        #expect(await admit(one))
+        let usual = configuration { ($0.body, $0.bodies) = (5_000, 64 << 20) }
+        #expect(usual.longBody == 5_000 && usual.longBodies == 32 << 20 && usual.longBodiesPerSender == 16 << 20)
+        let small = configuration { ($0.bodies, $0.resource) = (16 << 20, 9 << 20) }
+        #expect(small.longBodies == 9 << 20 && small.longBodiesPerSender == 9 << 20)
+    }
+
+    @Test("Announcements of long evidence keep nobody's from being read")
+    func announcements() async throws {
+        // One address may have four of the longest at a time.
+        try await RunningServer.run({ ($0.limits.bodies, $0.limits.evidence) = (16 << 20, 1 << 20) }) { server in
+            let guest = try server.components()
+            let challenge = try await guest.challenge()
+            func head(_ length: Int) -> String {
+                "POST /kbs/v0/attest HTTP/1.1\r\nHost: x\r\nCookie: kbs-session-id=\(challenge.cookie)\r\n"
+                    + "Expect: 100-continue\r\nContent-Length: \(length)\r\n\r\n"
+            }
+            var announced: [TestSocket] = []
+            for _ in 0..<10 {
+                let socket = try TestSocket(server.port)
+                try await socket.send(head(1 << 20))
+                // The server waits for the body.
+                #expect(await socket.receive(until: "\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n")
+                announced.append(socket)
+            }
+            let evidence = try guest.evidence(for: challenge)
+            let padding = String(repeating: " ", count: 300_000)
+            let socket = try TestSocket(server.port)
+            try await socket.send(head(evidence.count + padding.utf8.count))
+            #expect(await socket.receive(until: "\r\n\r\n").contains("100 Continue"))
+            try await socket.send(padding + String(decoding: evidence, as: UTF8.self))
+            let reply = await socket.receive(until: "}")
+            #expect(reply.hasPrefix("HTTP/1.1 200 ") && reply.contains("\"token\""), "\(reply)")
+            withExtendedLifetime(announced) {}
+        }
     }
 
     @Test("A body as long as allowed is read, and one byte more is refused, whether its length is told or not")
